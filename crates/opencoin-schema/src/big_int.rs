@@ -1,0 +1,216 @@
+//! `BigInt`: a non-negative number of any size, written as lower-case hex.
+//!
+//! Kept as big-endian bytes rather than as a number to calculate with: the issuer's hot path only moves, compares and
+//! hashes these values, and the cryptographic library takes bytes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+/// How many characters of a refused text an error repeats.
+const ERROR_TEXT_CHARS_MAX: usize = 40;
+
+/// A non-negative integer of any size: the specification's `BigInt`.
+///
+/// The number is the value: `"00AB"` and `"ab"` read as equal, and both are written `"ab"`.
+/// `Debug` shows only the size, because serials, blinds and signatures must not reach a log by accident.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct BigInt {
+    /// Big-endian, without leading zero bytes; empty for zero.
+    bytes: Vec<u8>,
+}
+
+/// A text that is not a hex number.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("not a hex number: {0:?}")]
+pub struct BigIntError(String);
+
+impl BigInt {
+    /// The number whose big-endian bytes these are. Leading zeros are dropped.
+    #[must_use]
+    pub fn from_be_bytes(bytes: &[u8]) -> Self {
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        Self { bytes: bytes[zeros..].to_vec() }
+    }
+
+    /// The big-endian bytes, without leading zeros; empty for zero.
+    #[must_use]
+    pub fn as_be_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The big-endian bytes filled with leading zeros to `length_bytes`, or `None` when the number needs more.
+    #[must_use]
+    pub fn to_padded_be_bytes(&self, length_bytes: usize) -> Option<Vec<u8>> {
+        let zeros = length_bytes.checked_sub(self.bytes.len())?;
+        let mut padded = vec![0; zeros];
+        padded.extend_from_slice(&self.bytes);
+        Some(padded)
+    }
+
+    /// How many bits the number has; 0 for zero.
+    #[must_use]
+    pub fn bits(&self) -> usize {
+        self.bytes.first().map_or(0, |first| self.bytes.len() * 8 - first.leading_zeros() as usize)
+    }
+}
+
+impl FromStr for BigInt {
+    type Err = BigIntError;
+
+    /// Reads hex in either case, leading zeros allowed; refuses signs, prefixes, white space and the empty text.
+    fn from_str(text: &str) -> Result<Self, BigIntError> {
+        let refuse = || BigIntError(shorten(text));
+        let digits = text.trim_start_matches('0');
+        if digits.is_empty() {
+            return if text.is_empty() { Err(refuse()) } else { Ok(Self::default()) };
+        }
+        let mut bytes = vec![0; digits.len().div_ceil(2)];
+        if digits.len().is_multiple_of(2) {
+            const_hex::decode_to_slice(digits, &mut bytes).map_err(|_| refuse())?;
+        } else {
+            bytes[0] = digits.as_bytes().first().and_then(|digit| (*digit as char).to_digit(16)).ok_or_else(refuse)? as u8;
+            let rest = digits.get(1..).ok_or_else(refuse)?;
+            // The codec would pass over a prefix.
+            if rest.starts_with("0x") {
+                return Err(refuse());
+            }
+            const_hex::decode_to_slice(rest, &mut bytes[1..]).map_err(|_| refuse())?;
+        }
+        Ok(Self { bytes })
+    }
+}
+
+impl fmt::Display for BigInt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.to_hex())
+    }
+}
+
+impl BigInt {
+    fn to_hex(&self) -> String {
+        let mut hex = const_hex::encode(&self.bytes);
+        if hex.is_empty() {
+            hex.push('0');
+        } else if hex.starts_with('0') {
+            hex.remove(0);
+        }
+        hex
+    }
+}
+
+impl fmt::Debug for BigInt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "BigInt({} bits)", self.bits())
+    }
+}
+
+impl PartialOrd for BigInt {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for BigInt {
+    /// The order of the numbers.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.bytes.len().cmp(&other.bytes.len()).then_with(|| self.bytes.cmp(&other.bytes))
+    }
+}
+
+impl Serialize for BigInt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for BigInt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HexVisitor;
+        impl Visitor<'_> for HexVisitor {
+            type Value = BigInt;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a hex number in a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<BigInt, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(HexVisitor)
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(ERROR_TEXT_CHARS_MAX).collect();
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_number_is_the_value() {
+        for (text, written) in
+            [("00AB", "ab"), ("ab", "ab"), ("0", "0"), ("000", "0"), ("1", "1"), ("0F00", "f00"), ("100", "100")]
+        {
+            assert_eq!(text.parse::<BigInt>().unwrap().to_string(), written);
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in ["", "xyz", "-1", "+1", "0x1", "0xab", "10x1", "00x12", " 1", "1 ", "1_0", "é", "aé", "0.5", "1e\n"] {
+            assert_eq!(text.parse::<BigInt>(), Err(BigIntError(text.to_owned())), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_a_long_text() {
+        let error = "z".repeat(10_000).parse::<BigInt>().unwrap_err().to_string();
+        assert!(error.len() < 80, "{error}");
+    }
+
+    #[test]
+    fn order_is_the_numbers_order() {
+        let number = |text: &str| text.parse::<BigInt>().unwrap();
+        assert!(number("ff") < number("100"));
+        assert!(number("0") < number("1"));
+        assert_eq!(number("100").bits(), 9);
+        assert_eq!(number("ab").to_padded_be_bytes(3), Some(vec![0, 0, 0xab]));
+        assert_eq!(number("abcdef").to_padded_be_bytes(2), None);
+    }
+
+    #[test]
+    fn debug_keeps_the_digits_to_itself() {
+        assert_eq!(format!("{:?}", "abcdef".parse::<BigInt>().unwrap()), "BigInt(24 bits)");
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_survive_the_way_through_hex(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let number = BigInt::from_be_bytes(&bytes);
+            let text = number.to_string();
+            prop_assert_eq!(text.parse::<BigInt>().unwrap(), number.clone());
+            prop_assert_eq!(format!("00{}", text.to_uppercase()).parse::<BigInt>().unwrap(), number);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,12}") {
+            if let Ok(number) = text.parse::<BigInt>() {
+                prop_assert!(text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                prop_assert_eq!(number.to_string(), match text.trim_start_matches('0') { "" => "0".to_owned(), digits => digits.to_lowercase() });
+            }
+        }
+    }
+}

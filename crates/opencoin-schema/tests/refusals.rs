@@ -1,0 +1,82 @@
+//! What is refused, and how the error helps whoever sent it.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests")]
+
+use opencoin_schema::*;
+
+const BLIND: &str = r#"{"blinded_payload_hash": "ab", "mint_key_id": "1", "reference": "a", "type": "blinded payload hash"}"#;
+
+fn error(json: &str) -> String {
+    AnyDocument::from_json(json.as_bytes()).unwrap_err().to_string()
+}
+
+fn mint_with(fourth_blind: &str) -> String {
+    format!(
+        r#"{{"blinds": [{BLIND}, {BLIND}, {BLIND}, {fourth_blind}], "message_reference": 1, "transaction_reference": "f", "type": "request mint"}}"#
+    )
+}
+
+#[test]
+fn the_error_names_the_field_and_the_reason() {
+    assert_eq!(error(&mint_with(&BLIND.replace("\"1\"", "\"xyz\""))), r#"blinds[3].mint_key_id: not a hex number: "xyz""#);
+    assert_eq!(
+        error(&mint_with(&BLIND.replace("blinded payload hash", "blind"))),
+        r#"blinds[3].type: invalid value: string "blind", expected "blinded payload hash""#
+    );
+    assert_eq!(error(&mint_with(&BLIND.replace("\"reference\": \"a\", ", ""))), "blinds[3]: missing field `reference`");
+    assert!(
+        error(&mint_with(&BLIND.replace("\"reference\"", "\"referenz\"")))
+            .starts_with("blinds[3].referenz: unknown field `referenz`")
+    );
+    assert!(error(&mint_with("7")).starts_with("blinds[3]: invalid type: integer `7`, expected an object"));
+}
+
+#[test]
+fn a_document_is_an_object_with_each_field_once() {
+    // Fields as a bare list are a habit of serde, not of the specification.
+    assert!(error(&mint_with(r#"["ab", "1", "a", "blinded payload hash"]"#)).starts_with("blinds[3]: invalid type: sequence"));
+    assert!(
+        error(&mint_with(&BLIND.replace("\"type\"", "\"reference\": \"b\", \"type\""))).contains("duplicate field `reference`")
+    );
+    assert!(error(r#"{"type": "coinstack", "coins": [], "subject": ""} {}"#).starts_with("not JSON: trailing characters"));
+    assert!(error("").starts_with("not JSON: EOF"));
+    assert_eq!(error(r#"{"coins": []}"#), "type: missing, or not a string");
+    assert_eq!(error(r#"{"type": "coin stack"}"#), r#"type: unknown type "coin stack""#);
+    assert!(error(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))).contains("invalid type"));
+}
+
+#[test]
+fn an_integer_is_an_integer() {
+    let serial = |number: &str| error(&format!(r#"{{"cdd_serial": {number}, "message_reference": 1, "type": "request cddc"}}"#));
+    assert!(serial("1.0").starts_with("cdd_serial: invalid type: floating point"));
+    assert!(serial("-1").starts_with("cdd_serial: invalid value: integer `-1`"));
+    assert!(serial("\"1\"").starts_with("cdd_serial: invalid type: string"));
+    assert!(serial("18446744073709551616").starts_with("cdd_serial: "));
+    assert!(serial("true").starts_with("cdd_serial: invalid type: boolean"));
+}
+
+#[test]
+fn a_message_reference_is_any_integer_and_comes_back_unchanged() {
+    for number in ["0", "-1", "18446744073709551615", "-9223372036854775808"] {
+        let json = format!(r#"{{"message_reference": {number}, "type": "request cdd serial"}}"#);
+        assert_eq!(text::compact(&AnyDocument::from_json(json.as_bytes()).unwrap()), json);
+    }
+}
+
+#[test]
+fn an_error_stays_short_whatever_was_sent() {
+    let json = mint_with(&BLIND.replace("\"reference\"", &format!("\"{}\"", "r".repeat(1_000_000))));
+    let error = from_json::<RequestMint>(json.as_bytes()).unwrap_err();
+    assert!(error.reason.len() <= 300);
+    assert!(error.to_string().len() <= 600, "{}", error.to_string().len());
+}
+
+#[test]
+fn the_envelope_is_read_from_what_is_otherwise_wrong() {
+    let peek = |json: &str| Envelope::peek(json.as_bytes());
+    let envelope = peek(r#"{"type": "request mint", "blinds": 7, "x": {"type": "y"}, "message_reference": 5}"#).unwrap();
+    assert_eq!(envelope, Envelope { type_name: Some("request mint".to_owned()), message_reference: Some(5) });
+    assert_eq!(peek(r#"{"type": 5, "message_reference": "7"}"#).unwrap(), Envelope::default());
+    assert!(peek("[]").is_err());
+    assert!(peek(r#"{"type": "request mint""#).is_err());
+}
