@@ -178,7 +178,15 @@ macro_rules! by_type {
             /// # Errors
             /// When the text is not JSON, `type` is none of [`Self::TYPES`], or a field is wrong.
             pub fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
-                match read_type(json)?.as_str() {
+                Self::from_json_of_type(&read_type(json)?, json)
+            }
+
+            /// Reads a document whose type the reader knows already.
+            ///
+            /// # Errors
+            /// As [`Self::from_json`]; also when `type` is another one.
+            pub fn from_json_of_type(type_name: &str, json: &[u8]) -> Result<Self, DecodeError> {
+                match type_name {
                     $($variant::TYPE => from_json(json).map($name::$variant),)+
                     other => Err(unknown_type(other)),
                 }
