@@ -1,0 +1,251 @@
+//! RSA by AWS-LC: the one module of this workspace that calls C.
+//!
+//! Why C at all: the private operation must run in constant time, and no Rust implementation does that today (the crate `rsa` is
+//! subject to RUSTSEC-2023-0071). AWS-LC's `RSA_sign_raw` blinds its input, works by the Chinese remainder theorem in constant
+//! time and checks every result with the public exponent before it hands it out, so that a fault (a wrong key, a
+//! flipped bit) gives an error and never a signature that betrays the primes (Boneh, DeMillo, Lipton 1997).
+//!
+//! Everything here takes and gives big-endian bytes. Failures carry no detail on purpose: AWS-LC's error queue is cleared,
+//! neither inputs nor secrets are repeated. A key is checked once, when its handle is made.
+#![expect(unsafe_code, reason = "AWS-LC is a C library; all calls to it are in this module")]
+
+use std::ptr::{self, NonNull};
+
+use aws_lc_sys as ffi;
+use thiserror::Error;
+
+/// AWS-LC refused a key: not odd, too large, a bad exponent, or parts that do not belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the numbers do not make an RSA key")]
+pub(crate) struct BadKey;
+
+/// AWS-LC refused an operation: an input out of range or a result that failed its check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the RSA operation failed")]
+pub(crate) struct OperationFailed;
+
+/// The hash of a PSS signature; its mask generation function (MGF1) uses the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PssHash {
+    Sha256,
+    Sha384,
+}
+
+/// The parts of a private key with two primes, as RFC 8017 section 3.2 names them.
+pub(crate) struct PrivateParts<'a> {
+    pub(crate) n: &'a [u8],
+    pub(crate) e: &'a [u8],
+    pub(crate) d: &'a [u8],
+    pub(crate) p: &'a [u8],
+    pub(crate) q: &'a [u8],
+    pub(crate) d_p: &'a [u8],
+    pub(crate) d_q: &'a [u8],
+    pub(crate) q_inv: &'a [u8],
+}
+
+/// A public key, ready to calculate with.
+pub(crate) struct PublicHandle(Rsa);
+
+/// A private key, ready to calculate with. AWS-LC erases its memory when the handle is dropped.
+pub(crate) struct PrivateHandle(Rsa);
+
+impl PublicHandle {
+    /// The key (n, e). AWS-LC demands odd numbers, `n` of at most 16,384 bits and `e` in 3..2^33.
+    pub(crate) fn new(n: &[u8], e: &[u8]) -> Result<Self, BadKey> {
+        let n = Bignum::new(n).ok_or(BadKey)?;
+        let e = Bignum::new(e).ok_or(BadKey)?;
+        // SAFETY: both arguments are live BIGNUMs, which the function copies. It returns an owned RSA, checked by
+        // `RSA_check_key`, or null.
+        let rsa = unsafe { ffi::RSA_new_public_key(n.as_ptr(), e.as_ptr()) };
+        Rsa::own(rsa).map(Self).ok_or_else(|| {
+            clear_error_queue();
+            BadKey
+        })
+    }
+
+    /// How many bytes the modulus has, and with it every input and output.
+    pub(crate) fn modulus_bytes(&self) -> usize {
+        self.0.modulus_bytes
+    }
+
+    /// `input ^ e mod n`. `input` must be [`Self::modulus_bytes`] long and less than n.
+    pub(crate) fn public_operation(&self, input: &[u8]) -> Result<Vec<u8>, OperationFailed> {
+        self.0.raw(ffi::RSA_verify_raw, input)
+    }
+
+    /// Whether `signature` is the RSASSA-PSS signature of `digest` (RFC 8017 section 8.1.2) with exactly `salt_bytes` of salt.
+    /// False as well for a digest or signature of the wrong length.
+    pub(crate) fn verify_pss(&self, hash: PssHash, digest: &[u8], salt_bytes: usize, signature: &[u8]) -> bool {
+        let Ok(salt_bytes) = i32::try_from(salt_bytes) else {
+            return false;
+        };
+        // SAFETY: takes nothing, returns a pointer to a static table.
+        let md = unsafe {
+            match hash {
+                PssHash::Sha256 => ffi::EVP_sha256(),
+                PssHash::Sha384 => ffi::EVP_sha384(),
+            }
+        };
+        // SAFETY: the RSA is live and shared as `Rsa` explains. AWS-LC reads exactly the given number of bytes of both
+        // slices after comparing them with what `md` and the key ask for.
+        let valid = unsafe {
+            ffi::RSA_verify_pss_mgf1(
+                self.0.pointer.as_ptr(),
+                digest.as_ptr(),
+                digest.len(),
+                md,
+                md,
+                salt_bytes,
+                signature.as_ptr(),
+                signature.len(),
+            )
+        };
+        if valid != 1 {
+            clear_error_queue();
+        }
+        valid == 1
+    }
+}
+
+impl PrivateHandle {
+    /// The key of these parts, all of them checked against each other (`RSA_check_key`; primality is not tested).
+    pub(crate) fn new(parts: &PrivateParts<'_>) -> Result<Self, BadKey> {
+        let [n, e, d, p, q, d_p, d_q, q_inv] = Bignum::all(parts)?;
+        // SAFETY: all arguments are live BIGNUMs, which the function copies. It returns an owned RSA, checked by
+        // `RSA_check_key`, or null.
+        let rsa = unsafe {
+            ffi::RSA_new_private_key(
+                n.as_ptr(),
+                e.as_ptr(),
+                d.as_ptr(),
+                p.as_ptr(),
+                q.as_ptr(),
+                d_p.as_ptr(),
+                d_q.as_ptr(),
+                q_inv.as_ptr(),
+            )
+        };
+        Rsa::own(rsa).map(Self).ok_or_else(|| {
+            clear_error_queue();
+            BadKey
+        })
+    }
+
+    /// How many bytes the modulus has, and with it every input and output.
+    pub(crate) fn modulus_bytes(&self) -> usize {
+        self.0.modulus_bytes
+    }
+
+    /// `input ^ d mod n`: constant time, blinded, the result checked with the public exponent.
+    /// `input` must be [`Self::modulus_bytes`] long; AWS-LC refuses 0, 1, n - 1 and all above.
+    pub(crate) fn private_operation(&self, input: &[u8]) -> Result<Vec<u8>, OperationFailed> {
+        self.0.raw(ffi::RSA_sign_raw, input)
+    }
+}
+
+/// The common shape of `RSA_sign_raw` and `RSA_verify_raw`.
+type RawOperation = unsafe extern "C" fn(*mut ffi::RSA, *mut usize, *mut u8, usize, *const u8, usize, i32) -> i32;
+
+/// An owned `RSA`, fully built and never changed again by us.
+struct Rsa {
+    pointer: NonNull<ffi::RSA>,
+    modulus_bytes: usize,
+}
+
+// SAFETY: an RSA belongs to no thread: it is heap memory with atomic reference counts and pthread locks inside, and may be freed
+// on another thread than the one that made it.
+unsafe impl Send for Rsa {}
+
+// SAFETY: rsa.h allows concurrent use "by non-mutating functions". After construction we call only `RSA_sign_raw`,
+// `RSA_verify_raw` and `RSA_verify_pss_mgf1` through a shared reference. They take a non-const pointer because they fill caches
+// (Montgomery contexts, blinding factors); AWS-LC 0.47 guards each of those with the RSA's own lock (`BN_MONT_CTX_set_locked`,
+// `freeze_private_key`, `rsa_blinding_get`), and one key on many threads is how TLS servers use it.
+unsafe impl Sync for Rsa {}
+
+impl Rsa {
+    fn own(rsa: *mut ffi::RSA) -> Option<Self> {
+        let pointer = NonNull::new(rsa)?;
+        // SAFETY: the RSA is live and has a modulus.
+        let modulus_bytes = unsafe { ffi::RSA_size(pointer.as_ptr()) } as usize;
+        Some(Self { pointer, modulus_bytes })
+    }
+
+    fn raw(&self, operation: RawOperation, input: &[u8]) -> Result<Vec<u8>, OperationFailed> {
+        if input.len() != self.modulus_bytes {
+            return Err(OperationFailed);
+        }
+        let mut output = vec![0; self.modulus_bytes];
+        let mut output_bytes = 0;
+        // SAFETY: the RSA is live and shared as `Sync` explains; AWS-LC reads `input.len()` bytes and writes at most
+        // `output.len()`, which is the `RSA_size` that both operations need without padding.
+        let done = unsafe {
+            operation(
+                self.pointer.as_ptr(),
+                &raw mut output_bytes,
+                output.as_mut_ptr(),
+                output.len(),
+                input.as_ptr(),
+                input.len(),
+                ffi::RSA_NO_PADDING,
+            )
+        };
+        if done != 1 {
+            clear_error_queue();
+            return Err(OperationFailed);
+        }
+        assert_eq!(output_bytes, self.modulus_bytes, "an operation without padding fills the modulus length");
+        Ok(output)
+    }
+}
+
+impl Drop for Rsa {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner and nothing uses the RSA afterwards. `OPENSSL_free` erases what it frees.
+        unsafe { ffi::RSA_free(self.pointer.as_ptr()) }
+    }
+}
+
+/// An owned BIGNUM, erased when dropped. Lives only while a key is being built.
+struct Bignum {
+    pointer: NonNull<ffi::BIGNUM>,
+}
+
+impl Bignum {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        // SAFETY: reads `bytes.len()` bytes; with a null target it returns a new, owned BIGNUM, or null when out of memory.
+        let pointer = unsafe { ffi::BN_bin2bn(bytes.as_ptr(), bytes.len(), ptr::null_mut()) };
+        NonNull::new(pointer).map(|pointer| Self { pointer })
+    }
+
+    /// In the order n, e, d, p, q, dP, dQ, qInv.
+    fn all(parts: &PrivateParts<'_>) -> Result<[Self; 8], BadKey> {
+        let number = |bytes| Self::new(bytes).ok_or(BadKey);
+        Ok([
+            number(parts.n)?,
+            number(parts.e)?,
+            number(parts.d)?,
+            number(parts.p)?,
+            number(parts.q)?,
+            number(parts.d_p)?,
+            number(parts.d_q)?,
+            number(parts.q_inv)?,
+        ])
+    }
+
+    fn as_ptr(&self) -> *const ffi::BIGNUM {
+        self.pointer.as_ptr()
+    }
+}
+
+impl Drop for Bignum {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner and nothing uses the BIGNUM afterwards.
+        unsafe { ffi::BN_clear_free(self.pointer.as_ptr()) }
+    }
+}
+
+/// AWS-LC keeps a queue of errors for each thread. Other users of it in this process (TLS) must not find ours there.
+fn clear_error_queue() {
+    // SAFETY: touches only the calling thread's queue.
+    unsafe { ffi::ERR_clear_error() }
+}

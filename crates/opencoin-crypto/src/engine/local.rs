@@ -1,0 +1,94 @@
+//! The signing engine of this process: AWS-LC on threads of its own, so that signing never holds up the async runtime.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use async_trait::async_trait;
+use opencoin_schema::BigInt;
+
+use super::pool::Pool;
+use super::{BlindToSign, SignError, Signer};
+use crate::{PrivateKey, blind_in_range};
+
+/// The beginning of the threads' names, as `top -H` shows them.
+const THREAD_NAME: &str = "sign";
+
+/// How a [`LocalSigner`] uses the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalSignerOptions {
+    /// How many threads sign. Default: one for each core.
+    pub threads: NonZeroUsize,
+    /// How many blinds may wait; a request that would make them more is refused as [`SignError::Busy`], so it must
+    /// be larger than the largest request. Default: [`Self::BLINDS_QUEUED_MAX`].
+    pub blinds_queued_max: usize,
+}
+
+/// Signs in this process. Dropping it finishes the operations in hand, tells all other callers that the signer is
+/// not available, and waits for its threads to end.
+pub struct LocalSigner {
+    keys: HashMap<BigInt, Arc<PrivateKey>>,
+    pool: Pool<Task, BigInt>,
+}
+
+struct Task {
+    key: Arc<PrivateKey>,
+    /// As long as the key's modulus.
+    input: Vec<u8>,
+}
+
+impl LocalSignerOptions {
+    /// About one second of work for two cores at 2048 bits.
+    pub const BLINDS_QUEUED_MAX: usize = 8192;
+}
+
+impl Default for LocalSignerOptions {
+    fn default() -> Self {
+        let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { threads, blinds_queued_max: Self::BLINDS_QUEUED_MAX }
+    }
+}
+
+impl LocalSigner {
+    /// Starts an engine with these keys.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn start(keys: impl IntoIterator<Item = PrivateKey>, options: LocalSignerOptions) -> io::Result<Self> {
+        let keys = keys.into_iter().map(|key| (key.public_key().id().clone(), Arc::new(key))).collect();
+        let pool = Pool::start(THREAD_NAME, options.threads.get(), options.blinds_queued_max, Box::new(sign_one))?;
+        Ok(Self { keys, pool })
+    }
+
+    fn prepare(&self, index: usize, blind: &BlindToSign) -> Result<Task, SignError> {
+        let key = self.keys.get(&blind.mint_key_id).ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
+        if !blind_in_range(key.public_key(), &blind.blinded) {
+            return Err(SignError::OutOfRange { index });
+        }
+        let input = blind.blinded.to_padded_be_bytes(key.public_key().modulus_bytes());
+        Ok(Task { key: Arc::clone(key), input: input.expect("a number in range is less than the modulus") })
+    }
+}
+
+#[async_trait]
+impl Signer for LocalSigner {
+    async fn sign(&self, blinds: Vec<BlindToSign>) -> Result<Vec<BigInt>, SignError> {
+        let tasks = blinds.iter().enumerate().map(|(index, blind)| self.prepare(index, blind)).collect::<Result<_, _>>()?;
+        // The pool drops the question without an answer only when it is closed.
+        self.pool.submit(tasks)?.await.unwrap_or(Err(SignError::Unavailable))
+    }
+}
+
+impl fmt::Debug for LocalSigner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LocalSigner").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+fn sign_one(task: &Task) -> Result<BigInt, SignError> {
+    let signature = task.key.raw_sign(&task.input).map_err(|_| SignError::Failed)?;
+    Ok(BigInt::from_be_bytes(&signature))
+}

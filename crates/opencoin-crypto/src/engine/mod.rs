@@ -1,0 +1,59 @@
+//! The signing engine: the only part of an issuer that holds the mint keys' private halves.
+//!
+//! [`Signer`] is the interface; it speaks of key identifiers and numbers, so that an engine may as well be a hardware token or
+//! another process. [`LocalSigner`] is the one that runs here, on threads of its own.
+//!
+//! Both suites sign deterministically: the same blind gives the same signature every time. So a failed request is never a lost
+//! one: whoever stored the blinds first asks again.
+
+mod local;
+mod pool;
+
+use async_trait::async_trait;
+use opencoin_schema::BigInt;
+use thiserror::Error;
+
+pub use local::{LocalSigner, LocalSignerOptions};
+
+/// One number to sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlindToSign {
+    /// The identifier of the mint key to sign with.
+    pub mint_key_id: BigInt,
+    /// The blinded number; see [`blind_in_range`](crate::blind_in_range).
+    pub blinded: BigInt,
+}
+
+/// Why nothing was signed. After any of these the same request may be made again.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SignError {
+    /// Too many blinds are waiting already. Try later.
+    #[error("the signing queue is full")]
+    Busy,
+    /// The engine does not have this key.
+    #[error("the signer has no mint key {0}")]
+    UnknownKey(BigInt),
+    /// The number with this index is not one that its key signs.
+    #[error("blind {index} is not a number that its mint key signs")]
+    OutOfRange {
+        /// Its place in the request, from 0.
+        index: usize,
+    },
+    /// The engine is shutting down, or away. Try later.
+    #[error("the signer is not available")]
+    Unavailable,
+    /// The operation failed: a damaged key or a fault of the machine. No wrong signature was given.
+    #[error("signing failed")]
+    Failed,
+}
+
+/// Signs blinded numbers with the private halves of mint keys.
+#[async_trait]
+pub trait Signer: Send + Sync {
+    /// Signs all of `blinds`, or none: the signatures come in the order of the blinds. Dropping the future cancels what has
+    /// not been signed yet.
+    ///
+    /// # Errors
+    /// See [`SignError`].
+    async fn sign(&self, blinds: Vec<BlindToSign>) -> Result<Vec<BigInt>, SignError>;
+}

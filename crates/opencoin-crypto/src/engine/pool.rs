@@ -1,0 +1,215 @@
+//! Threads that share a queue of jobs fairly: a job is done in pieces, and after each piece the next job has its turn.
+//!
+//! So a request of one blind waits for one piece of each request before it, not for a thousand blinds of a single one. The
+//! queue is bounded by items, not by jobs, because items are what costs time.
+//!
+//! Failures: an item that fails, or makes its thread panic, fails its job at once and its remaining items are not begun. A
+//! job whose caller went away is dropped when its turn comes. When the pool is dropped, pieces in hand are finished
+//! and all other callers are told that the pool is not available.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{Builder, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::SignError;
+
+/// How many items of a job are done before the next job has its turn. Four RSA operations are about a millisecond at 2048
+/// bits: short for whoever waits, long beside the cost of taking the queue's lock.
+pub(super) const PIECE_ITEMS: usize = 4;
+
+/// Turns items of type `T` into results of type `R`.
+pub(super) struct Pool<T, R> {
+    shared: Arc<Shared<T, R>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// The answer to a job: its results in the order of its items.
+pub(super) type Answer<R> = oneshot::Receiver<Result<Vec<R>, SignError>>;
+
+type Work<T, R> = Box<dyn Fn(&T) -> Result<R, SignError> + Send + Sync>;
+
+struct Shared<T, R> {
+    work: Work<T, R>,
+    items_queued_max: usize,
+    queue: Mutex<Queue<T, R>>,
+    changed: Condvar,
+}
+
+struct Queue<T, R> {
+    jobs: VecDeque<Queued<T, R>>,
+    /// Items that no thread has taken yet; never more than `items_queued_max`.
+    items: usize,
+    closed: bool,
+}
+
+struct Queued<T, R> {
+    job: Arc<Job<T, R>>,
+    /// The first item that no thread has taken yet.
+    next: usize,
+}
+
+struct Job<T, R> {
+    items: Vec<T>,
+    progress: Mutex<Progress<R>>,
+}
+
+struct Progress<R> {
+    results: Vec<Option<R>>,
+    missing: usize,
+    /// Gone once the job is answered.
+    answer: Option<oneshot::Sender<Result<Vec<R>, SignError>>>,
+}
+
+impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
+    /// Starts `threads` threads called `name-0`, `name-1` and so on.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub(super) fn start(name: &str, threads: usize, items_queued_max: usize, work: Work<T, R>) -> io::Result<Self> {
+        assert!(threads > 0, "a pool without threads answers nobody");
+        let queue = Mutex::new(Queue { jobs: VecDeque::new(), items: 0, closed: false });
+        let shared = Arc::new(Shared { work, items_queued_max, queue, changed: Condvar::new() });
+        // Made before its threads, so that those already running are stopped when one cannot be started.
+        let mut pool = Self { shared, threads: Vec::with_capacity(threads) };
+        for number in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            pool.threads.push(Builder::new().name(format!("{name}-{number}")).spawn(move || shared.run())?);
+        }
+        Ok(pool)
+    }
+
+    /// Queues a job, or refuses it as busy when its items do not fit into the queue.
+    pub(super) fn submit(&self, items: Vec<T>) -> Result<Answer<R>, SignError> {
+        let (sender, answer) = oneshot::channel();
+        if items.is_empty() {
+            // The receiver is in our hands, so this cannot fail.
+            let _ = sender.send(Ok(Vec::new()));
+            return Ok(answer);
+        }
+        let mut queue = lock(&self.shared.queue);
+        if queue.items + items.len() > self.shared.items_queued_max {
+            queue.forget_abandoned();
+        }
+        if queue.items + items.len() > self.shared.items_queued_max {
+            return Err(SignError::Busy);
+        }
+        queue.items += items.len();
+        queue.jobs.push_back(Queued { job: Arc::new(Job::new(items, sender)), next: 0 });
+        drop(queue);
+        self.shared.changed.notify_all();
+        Ok(answer)
+    }
+}
+
+impl<T, R> Drop for Pool<T, R> {
+    fn drop(&mut self) {
+        lock(&self.shared.queue).closed = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing left to do either.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<T, R> Shared<T, R> {
+    fn run(&self) {
+        while let Some((job, piece)) = self.take_piece() {
+            job.work_on(piece, &self.work);
+        }
+    }
+
+    /// The next piece of the job at the front, which goes to the back; waits for one. `None` when the pool closes.
+    fn take_piece(&self) -> Option<(Arc<Job<T, R>>, Range<usize>)> {
+        let mut queue = lock(&self.queue);
+        loop {
+            if queue.closed {
+                return None;
+            }
+            if let Some(taken) = queue.take_piece() {
+                return Some(taken);
+            }
+            queue = self.changed.wait(queue).expect(NEVER_POISONED);
+        }
+    }
+}
+
+impl<T, R> Queue<T, R> {
+    fn take_piece(&mut self) -> Option<(Arc<Job<T, R>>, Range<usize>)> {
+        loop {
+            let Queued { job, next } = self.jobs.pop_front()?;
+            let left = job.items.len() - next;
+            if job.is_over() {
+                self.items -= left;
+                continue;
+            }
+            let piece = next..next + left.min(PIECE_ITEMS);
+            self.items -= piece.len();
+            if piece.end < job.items.len() {
+                self.jobs.push_back(Queued { job: Arc::clone(&job), next: piece.end });
+            }
+            return Some((job, piece));
+        }
+    }
+
+    fn forget_abandoned(&mut self) {
+        self.jobs.retain(|queued| !queued.job.is_over());
+        self.items = self.jobs.iter().map(|queued| queued.job.items.len() - queued.next).sum();
+    }
+}
+
+impl<T, R> Job<T, R> {
+    fn new(items: Vec<T>, answer: oneshot::Sender<Result<Vec<R>, SignError>>) -> Self {
+        let missing = items.len();
+        let results = items.iter().map(|_| None).collect();
+        Self { items, progress: Mutex::new(Progress { results, missing, answer: Some(answer) }) }
+    }
+
+    /// Whether it was answered already, or nobody waits for the answer any more.
+    fn is_over(&self) -> bool {
+        lock(&self.progress).answer.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    fn work_on(&self, piece: Range<usize>, work: &Work<T, R>) {
+        for index in piece {
+            // A panic must not take the thread with it, or the callers that wait for it would wait for ever.
+            let result = catch_unwind(AssertUnwindSafe(|| work(&self.items[index])));
+            match result.unwrap_or(Err(SignError::Failed)) {
+                Ok(result) => lock(&self.progress).done(index, result),
+                Err(error) => return lock(&self.progress).fail(error),
+            }
+        }
+    }
+}
+
+impl<R> Progress<R> {
+    fn done(&mut self, index: usize, result: R) {
+        let earlier = self.results[index].replace(result);
+        assert!(earlier.is_none(), "an item is taken once");
+        self.missing -= 1;
+        if self.missing == 0
+            && let Some(answer) = self.answer.take()
+        {
+            let results = self.results.drain(..).map(|result| result.expect("none is missing")).collect();
+            // Whoever asked may be gone; then nobody needs the answer.
+            let _ = answer.send(Ok(results));
+        }
+    }
+
+    fn fail(&mut self, error: SignError) {
+        if let Some(answer) = self.answer.take() {
+            let _ = answer.send(Err(error));
+        }
+    }
+}
+
+const NEVER_POISONED: &str = "nothing panics while it holds a lock of the pool";
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect(NEVER_POISONED)
+}

@@ -1,0 +1,173 @@
+//! Public keys: parsed from their document, identified by it, and able to verify.
+
+use std::fmt;
+use std::sync::Arc;
+
+use num_bigint_dig::BigUint;
+use opencoin_schema::{BigInt, RsaPublicKey};
+use sha2::{Digest, Sha256};
+
+use super::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError};
+use crate::aws_lc::{OperationFailed, PssHash, PublicHandle};
+use crate::emsa_pss;
+use crate::numbers::{to_big_int, to_biguint};
+
+/// The largest public exponent. A larger one makes verification slow without making it safer, and cryptographic
+/// libraries (AWS-LC at 33 bits, the crate `rsa` as well) refuse it.
+const PUBLIC_EXPONENT_MAX: u64 = u32::MAX as u64;
+
+/// An RSA public key of a supported size. Cheap to clone.
+#[derive(Clone)]
+pub struct PublicKey(Arc<Parsed>);
+
+struct Parsed {
+    document: RsaPublicKey,
+    id: BigInt,
+    modulus: BigUint,
+    modulus_less_one: BigInt,
+    handle: PublicHandle,
+}
+
+impl PublicKey {
+    /// Checks a key that came in a document.
+    ///
+    /// Any odd exponent from 3 to 2^32 - 1 is read, because the specification names none and a certificate under a
+    /// small exponent is as good as another. What a *mint* key must have is
+    /// [`CipherSuite::check_mint_key`](crate::CipherSuite::check_mint_key)'s concern.
+    ///
+    /// # Errors
+    /// When the modulus is even or of an unsupported size, or the exponent out of range.
+    pub fn parse(document: &RsaPublicKey) -> Result<Self, KeyError> {
+        let modulus_bits = document.modulus.bits();
+        if !(KEY_BITS_MIN..=KEY_BITS_MAX).contains(&modulus_bits) {
+            return Err(KeyError::ModulusBits(modulus_bits));
+        }
+        let modulus = document.modulus.as_be_bytes();
+        if modulus.last().is_none_or(|byte| byte % 2 == 0) {
+            return Err(KeyError::EvenModulus);
+        }
+        let exponent = document.public_exponent;
+        if !(3..=PUBLIC_EXPONENT_MAX).contains(&exponent) || exponent % 2 == 0 {
+            return Err(KeyError::PublicExponent(exponent));
+        }
+        let handle = PublicHandle::new(modulus, &exponent.to_be_bytes())?;
+        let (document, id) = (document.clone(), document.id());
+        let modulus = to_biguint(&document.modulus);
+        let modulus_less_one = to_big_int(&(&modulus - 1_u8));
+        Ok(Self(Arc::new(Parsed { document, id, modulus, modulus_less_one, handle })))
+    }
+
+    /// The document that the key was read from.
+    #[must_use]
+    pub fn document(&self) -> &RsaPublicKey {
+        &self.0.document
+    }
+
+    /// The identifier: SHA-1 of the document's compact text.
+    #[must_use]
+    pub fn id(&self) -> &BigInt {
+        &self.0.id
+    }
+
+    /// How many bits the modulus has.
+    #[must_use]
+    pub fn modulus_bits(&self) -> usize {
+        self.0.document.modulus.bits()
+    }
+
+    /// How many bytes the modulus has.
+    #[must_use]
+    pub fn modulus_bytes(&self) -> usize {
+        self.0.handle.modulus_bytes()
+    }
+
+    /// Verifies the signature of a certificate over `text`, the pretty text of its document: RSASSA-PSS with SHA-256,
+    /// MGF1 with SHA-256 and exactly the longest salt that the key allows. The same in every cipher suite.
+    ///
+    /// # Errors
+    /// When the signature is any other number.
+    pub fn verify_certificate(&self, text: &str, signature: &BigInt) -> Result<(), BadSignature> {
+        let salt_bytes = emsa_pss::salt_bytes_max::<Sha256>(self.modulus_bits())
+            .expect("SHA-256 fits into KEY_BITS_MIN");
+        self.verify_pss(PssHash::Sha256, &Sha256::digest(text), salt_bytes, signature)
+    }
+
+    pub(crate) fn verify_pss(
+        &self,
+        hash: PssHash,
+        digest: &[u8],
+        salt_bytes: usize,
+        signature: &BigInt,
+    ) -> Result<(), BadSignature> {
+        let signature = signature.to_padded_be_bytes(self.modulus_bytes()).ok_or(BadSignature)?;
+        if self.0.handle.verify_pss(hash, digest, salt_bytes, &signature) {
+            Ok(())
+        } else {
+            Err(BadSignature)
+        }
+    }
+
+    /// `input ^ e mod n`, on big-endian bytes of [`Self::modulus_bytes`]; `input` must be less than n.
+    pub(crate) fn raw_public(&self, input: &[u8]) -> Result<Vec<u8>, OperationFailed> {
+        self.0.handle.public_operation(input)
+    }
+
+    pub(crate) fn modulus(&self) -> &BigUint {
+        &self.0.modulus
+    }
+
+    pub(crate) fn modulus_less_one(&self) -> &BigInt {
+        &self.0.modulus_less_one
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.document == other.0.document
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PublicKey({}, {} bits)", self.id(), self.modulus_bits())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(modulus: &[u8], public_exponent: u64) -> RsaPublicKey {
+        RsaPublicKey { modulus: BigInt::from_be_bytes(modulus), public_exponent }
+    }
+
+    #[test]
+    fn sizes_at_the_limits_are_read_and_beyond_them_refused() {
+        let of_bits = |bits: usize| {
+            let mut modulus = vec![0xff; bits.div_ceil(8)];
+            modulus[0] >>= (8 - bits % 8) % 8;
+            PublicKey::parse(&document(&modulus, 65537)).map(|key| key.modulus_bits())
+        };
+        assert_eq!(of_bits(511), Err(KeyError::ModulusBits(511)));
+        assert_eq!(of_bits(512), Ok(512));
+        assert_eq!(of_bits(8192), Ok(8192));
+        assert_eq!(of_bits(8193), Err(KeyError::ModulusBits(8193)));
+        assert_eq!(of_bits(0), Err(KeyError::ModulusBits(0)));
+    }
+
+    #[test]
+    fn even_numbers_and_extreme_exponents_are_refused() {
+        let odd = [0xff; 64];
+        let mut even = odd;
+        even[63] = 0xfe;
+        assert_eq!(PublicKey::parse(&document(&even, 65537)), Err(KeyError::EvenModulus));
+        for exponent in [3, 65537, (1 << 32) - 1] {
+            assert!(PublicKey::parse(&document(&odd, exponent)).is_ok(), "{exponent}");
+        }
+        for exponent in [0, 1, 2, 65536, 1 << 32, (1 << 32) + 1, u64::MAX] {
+            assert_eq!(PublicKey::parse(&document(&odd, exponent)), Err(KeyError::PublicExponent(exponent)));
+        }
+    }
+}
