@@ -4,7 +4,7 @@
 //! prove only what was signed and that it belongs together: whether the master key is the one that the user means to
 //! trust, and whether a document has expired, the caller decides.
 
-use opencoin_schema::{BigInt, Cdd, Cddc, Mkc, MintKey, text};
+use opencoin_schema::{BigInt, Cdd, Cddc, MintKey, Mkc, text};
 use rsa::rand_core::CryptoRngCore;
 use thiserror::Error;
 
@@ -121,9 +121,7 @@ impl VerifiedMintKey {
 /// Names the first check that failed.
 pub fn verify_cddc(cddc: &Cddc) -> Result<VerifiedCddc, CertificateError> {
     let (suite, master_key) = check_cdd(&cddc.cdd)?;
-    master_key
-        .verify_certificate(&text::pretty(&cddc.cdd), &cddc.signature)
-        .map_err(|_| CertificateError::Signature)?;
+    master_key.verify_certificate(&text::pretty(&cddc.cdd), &cddc.signature).map_err(|_| CertificateError::Signature)?;
     Ok(VerifiedCddc { cddc: cddc.clone(), suite, master_key })
 }
 
@@ -134,9 +132,7 @@ pub fn verify_cddc(cddc: &Cddc) -> Result<VerifiedCddc, CertificateError> {
 /// Names the first check that failed.
 pub fn verify_mint_key_certificate(mkc: &Mkc, cddc: &VerifiedCddc) -> Result<VerifiedMintKey, CertificateError> {
     let public_key = check_mint_key(&mkc.mint_key, cddc)?;
-    cddc.master_key
-        .verify_certificate(&text::pretty(&mkc.mint_key), &mkc.signature)
-        .map_err(|_| CertificateError::Signature)?;
+    cddc.master_key.verify_certificate(&text::pretty(&mkc.mint_key), &mkc.signature).map_err(|_| CertificateError::Signature)?;
     Ok(VerifiedMintKey { mkc: mkc.clone(), public_key })
 }
 
@@ -200,9 +196,5 @@ fn check_mint_key(mint_key: &MintKey, cddc: &VerifiedCddc) -> Result<PublicKey, 
 }
 
 fn check_id(named: &BigInt, key: &PublicKey) -> Result<(), CertificateError> {
-    if named == key.id() {
-        Ok(())
-    } else {
-        Err(CertificateError::Id { named: named.clone(), computed: key.id().clone() })
-    }
+    if named == key.id() { Ok(()) } else { Err(CertificateError::Id { named: named.clone(), computed: key.id().clone() }) }
 }

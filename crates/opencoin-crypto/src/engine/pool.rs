@@ -53,6 +53,12 @@ struct Queued<T, R> {
     next: usize,
 }
 
+/// Some items of a job, for the thread that took them.
+struct Piece<T, R> {
+    job: Arc<Job<T, R>>,
+    items: Range<usize>,
+}
+
 struct Job<T, R> {
     items: Vec<T>,
     progress: Mutex<Progress<R>>,
@@ -119,20 +125,20 @@ impl<T, R> Drop for Pool<T, R> {
 
 impl<T, R> Shared<T, R> {
     fn run(&self) {
-        while let Some((job, piece)) = self.take_piece() {
-            job.work_on(piece, &self.work);
+        while let Some(Piece { job, items }) = self.take_piece() {
+            job.work_on(items, &self.work);
         }
     }
 
     /// The next piece of the job at the front, which goes to the back; waits for one. `None` when the pool closes.
-    fn take_piece(&self) -> Option<(Arc<Job<T, R>>, Range<usize>)> {
+    fn take_piece(&self) -> Option<Piece<T, R>> {
         let mut queue = lock(&self.queue);
         loop {
             if queue.closed {
                 return None;
             }
-            if let Some(taken) = queue.take_piece() {
-                return Some(taken);
+            if let Some(piece) = queue.take_piece() {
+                return Some(piece);
             }
             queue = self.changed.wait(queue).expect(NEVER_POISONED);
         }
@@ -140,7 +146,7 @@ impl<T, R> Shared<T, R> {
 }
 
 impl<T, R> Queue<T, R> {
-    fn take_piece(&mut self) -> Option<(Arc<Job<T, R>>, Range<usize>)> {
+    fn take_piece(&mut self) -> Option<Piece<T, R>> {
         loop {
             let Queued { job, next } = self.jobs.pop_front()?;
             let left = job.items.len() - next;
@@ -148,12 +154,12 @@ impl<T, R> Queue<T, R> {
                 self.items -= left;
                 continue;
             }
-            let piece = next..next + left.min(PIECE_ITEMS);
-            self.items -= piece.len();
-            if piece.end < job.items.len() {
-                self.jobs.push_back(Queued { job: Arc::clone(&job), next: piece.end });
+            let items = next..next + left.min(PIECE_ITEMS);
+            self.items -= items.len();
+            if items.end < job.items.len() {
+                self.jobs.push_back(Queued { job: Arc::clone(&job), next: items.end });
             }
-            return Some((job, piece));
+            return Some(Piece { job, items });
         }
     }
 
@@ -175,8 +181,8 @@ impl<T, R> Job<T, R> {
         lock(&self.progress).answer.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    fn work_on(&self, piece: Range<usize>, work: &Work<T, R>) {
-        for index in piece {
+    fn work_on(&self, items: Range<usize>, work: &Work<T, R>) {
+        for index in items {
             // A panic must not take the thread with it, or the callers that wait for it would wait for ever.
             let result = catch_unwind(AssertUnwindSafe(|| work(&self.items[index])));
             match result.unwrap_or(Err(SignError::Failed)) {

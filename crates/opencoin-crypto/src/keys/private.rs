@@ -37,8 +37,8 @@ impl PrivateKey {
         if bits % 2 == 1 {
             return Err(KeyError::OddBits(bits));
         }
-        let stored = RsaPrivateKey::new_with_exp(rng, bits, &BigUint::from(PUBLIC_EXPONENT))
-            .map_err(|_| KeyError::Inconsistent)?;
+        let stored =
+            RsaPrivateKey::new_with_exp(rng, bits, &BigUint::from(PUBLIC_EXPONENT)).map_err(|_| KeyError::Inconsistent)?;
         Self::from_stored(stored)
     }
 
@@ -68,18 +68,12 @@ impl PrivateKey {
     ///
     /// # Errors
     /// When the private operation fails; see [`OperationError`].
-    pub fn sign_certificate(
-        &self,
-        text: &str,
-        rng: &mut (impl CryptoRngCore + ?Sized),
-    ) -> Result<BigInt, OperationError> {
+    pub fn sign_certificate(&self, text: &str, rng: &mut (impl CryptoRngCore + ?Sized)) -> Result<BigInt, OperationError> {
         let modulus_bits = self.public.modulus_bits();
-        let salt_bytes = emsa_pss::salt_bytes_max::<Sha256>(modulus_bits)
-            .expect("SHA-256 fits into KEY_BITS_MIN");
+        let salt_bytes = emsa_pss::salt_bytes_max::<Sha256>(modulus_bits).expect("SHA-256 fits into KEY_BITS_MIN");
         let mut salt = vec![0; salt_bytes];
         rng.fill_bytes(&mut salt);
-        let encoded = emsa_pss::encode::<Sha256>(&Sha256::digest(text), &salt, modulus_bits)
-            .expect("the longest salt fits");
+        let encoded = emsa_pss::encode::<Sha256>(&Sha256::digest(text), &salt, modulus_bits).expect("the longest salt fits");
         let encoded = BigInt::from_be_bytes(&encoded)
             .to_padded_be_bytes(self.public.modulus_bytes())
             .expect("an encoded message is less than the modulus");

@@ -47,7 +47,7 @@ impl PublicKey {
             return Err(KeyError::EvenModulus);
         }
         let exponent = document.public_exponent;
-        if !(3..=PUBLIC_EXPONENT_MAX).contains(&exponent) || exponent % 2 == 0 {
+        if !(3..=PUBLIC_EXPONENT_MAX).contains(&exponent) || exponent.is_multiple_of(2) {
             return Err(KeyError::PublicExponent(exponent));
         }
         let handle = PublicHandle::new(modulus, &exponent.to_be_bytes())?;
@@ -87,8 +87,7 @@ impl PublicKey {
     /// # Errors
     /// When the signature is any other number.
     pub fn verify_certificate(&self, text: &str, signature: &BigInt) -> Result<(), BadSignature> {
-        let salt_bytes = emsa_pss::salt_bytes_max::<Sha256>(self.modulus_bits())
-            .expect("SHA-256 fits into KEY_BITS_MIN");
+        let salt_bytes = emsa_pss::salt_bytes_max::<Sha256>(self.modulus_bits()).expect("SHA-256 fits into KEY_BITS_MIN");
         self.verify_pss(PssHash::Sha256, &Sha256::digest(text), salt_bytes, signature)
     }
 
@@ -100,11 +99,7 @@ impl PublicKey {
         signature: &BigInt,
     ) -> Result<(), BadSignature> {
         let signature = signature.to_padded_be_bytes(self.modulus_bytes()).ok_or(BadSignature)?;
-        if self.0.handle.verify_pss(hash, digest, salt_bytes, &signature) {
-            Ok(())
-        } else {
-            Err(BadSignature)
-        }
+        if self.0.handle.verify_pss(hash, digest, salt_bytes, &signature) { Ok(()) } else { Err(BadSignature) }
     }
 
     /// `input ^ e mod n`, on big-endian bytes of [`Self::modulus_bytes`]; `input` must be less than n.
