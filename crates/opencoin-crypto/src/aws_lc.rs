@@ -249,3 +249,176 @@ fn clear_error_queue() {
     // SAFETY: touches only the calling thread's queue.
     unsafe { ffi::ERR_clear_error() }
 }
+
+#[cfg(test)]
+mod tests {
+    use num_bigint_dig::BigUint;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
+    use rsa::RsaPrivateKey;
+    use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+
+    use super::*;
+
+    /// The parts of a key as big-endian bytes, each of them open to being spoiled.
+    #[derive(Clone)]
+    struct Parts {
+        n: Vec<u8>,
+        e: Vec<u8>,
+        d: Vec<u8>,
+        p: Vec<u8>,
+        q: Vec<u8>,
+        d_p: Vec<u8>,
+        d_q: Vec<u8>,
+        q_inv: Vec<u8>,
+    }
+
+    impl Parts {
+        fn generate() -> Self {
+            let key = RsaPrivateKey::new(&mut ChaCha20Rng::seed_from_u64(1), 1024).unwrap();
+            Self {
+                n: key.n().to_bytes_be(),
+                e: key.e().to_bytes_be(),
+                d: key.d().to_bytes_be(),
+                p: key.primes()[0].to_bytes_be(),
+                q: key.primes()[1].to_bytes_be(),
+                d_p: key.dp().unwrap().to_bytes_be(),
+                d_q: key.dq().unwrap().to_bytes_be(),
+                q_inv: key.qinv().unwrap().to_bytes_be().1,
+            }
+        }
+
+        fn handle(&self) -> Result<PrivateHandle, BadKey> {
+            PrivateHandle::new(&self.borrow())
+        }
+
+        /// The key as it is, without `RSA_check_key`: what a memory fault after the check would leave.
+        fn unchecked_handle(&self) -> PrivateHandle {
+            let into_raw = |number: Bignum| std::mem::ManuallyDrop::new(number).pointer.as_ptr();
+            let [n, e, d, p, q, d_p, d_q, q_inv] = Bignum::all(&self.borrow()).unwrap().map(into_raw);
+            // SAFETY: the RSA is fresh and ours; the three setters take ownership of the BIGNUMs, which `into_raw` gave up.
+            let rsa = unsafe {
+                let rsa = ffi::RSA_new();
+                assert_eq!(ffi::RSA_set0_key(rsa, n, e, d), 1);
+                assert_eq!(ffi::RSA_set0_factors(rsa, p, q), 1);
+                assert_eq!(ffi::RSA_set0_crt_params(rsa, d_p, d_q, q_inv), 1);
+                rsa
+            };
+            PrivateHandle(Rsa::own(rsa).unwrap())
+        }
+
+        fn borrow(&self) -> PrivateParts<'_> {
+            PrivateParts {
+                n: &self.n,
+                e: &self.e,
+                d: &self.d,
+                p: &self.p,
+                q: &self.q,
+                d_p: &self.d_p,
+                d_q: &self.d_q,
+                q_inv: &self.q_inv,
+            }
+        }
+    }
+
+    /// Changes a number by two, so that its parity gives nothing away.
+    fn spoil(number: &mut [u8]) {
+        *number.last_mut().unwrap() ^= 2;
+    }
+
+    /// A number that exercises every byte, and is below every modulus of 1024 bits.
+    const INPUT: [u8; 128] = [0x42; 128];
+
+    #[test]
+    fn the_public_operation_undoes_the_private_one() {
+        let parts = Parts::generate();
+        let signature = parts.handle().unwrap().private_operation(&INPUT).unwrap();
+        let public = PublicHandle::new(&parts.n, &parts.e).unwrap();
+        assert_eq!(public.public_operation(&signature).unwrap(), INPUT);
+    }
+
+    #[test]
+    fn the_private_operation_is_exponentiation_by_d() {
+        let parts = Parts::generate();
+        let number = BigUint::from_bytes_be;
+        let expected = number(&INPUT).modpow(&number(&parts.d), &number(&parts.n));
+        assert_eq!(number(&parts.handle().unwrap().private_operation(&INPUT).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_key_with_any_wrong_part_is_refused() {
+        let parts = Parts::generate();
+        let spoilers: [fn(&mut Parts) -> &mut [u8]; 8] = [
+            |parts| &mut parts.n,
+            |parts| &mut parts.e,
+            |parts| &mut parts.d,
+            |parts| &mut parts.p,
+            |parts| &mut parts.q,
+            |parts| &mut parts.d_p,
+            |parts| &mut parts.d_q,
+            |parts| &mut parts.q_inv,
+        ];
+        for (index, part) in spoilers.into_iter().enumerate() {
+            let mut spoiled = parts.clone();
+            spoil(part(&mut spoiled));
+            assert!(spoiled.handle().is_err(), "part {index}");
+        }
+    }
+
+    /// Were a signature made with one wrong CRT exponent given out, its difference from the right one would have one of the
+    /// primes in common with n (Boneh, DeMillo, Lipton 1997).
+    #[test]
+    fn a_fault_gives_an_error_and_never_a_wrong_signature() {
+        let sound = Parts::generate();
+        assert!(sound.unchecked_handle().private_operation(&INPUT).is_ok(), "the unchecked way works as such");
+        let spoilers: [fn(&mut Parts) -> &mut [u8]; 3] =
+            [|parts| &mut parts.d_p, |parts| &mut parts.d_q, |parts| &mut parts.q_inv];
+        for part in spoilers {
+            let mut faulty = sound.clone();
+            spoil(part(&mut faulty));
+            assert_eq!(faulty.unchecked_handle().private_operation(&INPUT), Err(OperationFailed));
+        }
+    }
+
+    #[test]
+    fn inputs_that_are_their_own_signature_or_too_long_are_refused() {
+        let parts = Parts::generate();
+        let key = parts.handle().unwrap();
+        let padded = |number: BigUint| {
+            let bytes = number.to_bytes_be();
+            [vec![0; 128 - bytes.len()], bytes].concat()
+        };
+        let n = BigUint::from_bytes_be(&parts.n);
+        for refused in [BigUint::from(0_u8), BigUint::from(1_u8), &n - 1_u8, n.clone(), &n + 1_u8] {
+            assert_eq!(key.private_operation(&padded(refused)), Err(OperationFailed));
+        }
+        for signed in [BigUint::from(2_u8), &n - 2_u8] {
+            assert!(key.private_operation(&padded(signed)).is_ok());
+        }
+        assert_eq!(key.private_operation(&INPUT[1..]), Err(OperationFailed));
+        assert_eq!(key.private_operation(&[&[0], &INPUT[..]].concat()), Err(OperationFailed));
+    }
+
+    #[test]
+    fn one_key_serves_many_threads() {
+        let key = Parts::generate().handle().unwrap();
+        let expected = key.private_operation(&INPUT).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        assert_eq!(key.private_operation(&INPUT).unwrap(), expected);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_in_the_error_queue() {
+        let key = Parts::generate().handle().unwrap();
+        assert!(key.private_operation(&[0; 128]).is_err());
+        // SAFETY: looks at the calling thread's queue only.
+        assert_eq!(unsafe { ffi::ERR_peek_error() }, 0);
+    }
+}

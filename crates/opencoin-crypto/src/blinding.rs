@@ -142,3 +142,108 @@ fn blind_number(key: &PublicKey, message: &BigUint, r: Zeroizing<BigUint>) -> Op
     let blinded = to_big_int(&(message * &*factor % modulus));
     blind_in_range(key, &blinded).then_some((blinded, unblinder))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use opencoin_schema::RsaPublicKey;
+    use rsa::RsaPrivateKey;
+    use rsa::pkcs8::{EncodePrivateKey, LineEnding};
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::PrivateKey;
+    use crate::aws_lc::PssHash;
+
+    /// One of RFC 9474's test vectors (appendix A), all in hex.
+    #[derive(Deserialize)]
+    struct Vector {
+        p: BigInt,
+        q: BigInt,
+        n: BigInt,
+        d: BigInt,
+        /// Bytes rather than a number: leading zeros count.
+        msg: String,
+        salt: String,
+        /// r^-1 mod n.
+        inv: BigInt,
+        encoded_msg: BigInt,
+        blinded_msg: BigInt,
+        blind_sig: BigInt,
+        sig: BigInt,
+    }
+
+    /// A.3, RSABSSA-SHA384-PSS-Deterministic, is the second suite; A.4 is the same with an empty salt.
+    fn vectors() -> Vec<Vector> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec/rfc9474-vectors.json");
+        if let Ok(json) = fs::read(&path) {
+            let vectors: Vec<Vector> = serde_json::from_slice(&json).unwrap();
+            assert_eq!(vectors.len(), 2);
+            vectors
+        } else {
+            println!("SKIPPED: the vectors of RFC 9474 are not beside the checkout ({})", path.display());
+            Vec::new()
+        }
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|start| u8::from_str_radix(&hex[start..start + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_vectors_of_rfc_9474_are_reproduced() {
+        for vector in vectors() {
+            let key = PublicKey::parse(&RsaPublicKey { modulus: vector.n.clone(), public_exponent: 65537 }).unwrap();
+            let (message, salt) = (bytes(&vector.msg), bytes(&vector.salt));
+
+            let encoded = encode_rfc9474(&message, &salt, &key);
+            assert_eq!(BigInt::from_be_bytes(&encoded), vector.encoded_msg);
+
+            let r = to_biguint(&vector.inv).mod_inverse(key.modulus()).unwrap().to_biguint().unwrap();
+            let encoded = BigUint::from_bytes_be(&encoded);
+            let (blinded, unblinder) = blind_number(&key, &encoded, Zeroizing::new(r)).unwrap();
+            assert_eq!(blinded, vector.blinded_msg);
+            assert_eq!(to_big_int(&unblinder.0), vector.inv);
+
+            let secret = private_key(&vector);
+            let blind_signature = secret.raw_sign(&blinded.to_padded_be_bytes(key.modulus_bytes()).unwrap()).unwrap();
+            assert_eq!(BigInt::from_be_bytes(&blind_signature), vector.blind_sig);
+
+            let signature = to_biguint(&vector.blind_sig) * &unblinder.0 % key.modulus();
+            assert_eq!(to_big_int(&signature), vector.sig);
+            let digest = Sha384::digest(&message);
+            assert_eq!(key.verify_pss(PssHash::Sha384, &digest, salt.len(), &vector.sig), Ok(()));
+            assert!(key.verify_pss(PssHash::Sha384, &digest, salt.len() + 1, &vector.sig).is_err(), "the salt's length is fixed");
+        }
+    }
+
+    fn private_key(vector: &Vector) -> PrivateKey {
+        let primes = vec![to_biguint(&vector.p), to_biguint(&vector.q)];
+        let key = RsaPrivateKey::from_components(to_biguint(&vector.n), 65537_u32.into(), to_biguint(&vector.d), primes).unwrap();
+        PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem(LineEnding::LF).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn numbers_that_share_a_factor_with_the_modulus_do_not_blind() {
+        // A product of a small and a large number stands in for a modulus with a known factor.
+        let factor = BigUint::from(3_u8);
+        let modulus = &factor * ((BigUint::from(1_u8) << 600) + 1_u8);
+        let key = PublicKey::parse(&RsaPublicKey { modulus: to_big_int(&modulus), public_exponent: 65537 }).unwrap();
+        let coprime = BigUint::from(5_u8);
+        assert!(blind_number(&key, &coprime, Zeroizing::new(coprime.clone() * 7_u8)).is_some());
+        assert!(blind_number(&key, &factor, Zeroizing::new(coprime.clone())).is_none(), "the message");
+        assert!(blind_number(&key, &coprime, Zeroizing::new(factor)).is_none(), "r");
+    }
+
+    #[test]
+    fn an_unblinder_is_stored_and_read_but_never_shown() {
+        let unblinder = Unblinder(BigUint::from(0xabcdef_u32));
+        let stored = unblinder.to_secret_hex();
+        assert_eq!(stored.as_str(), "abcdef");
+        assert_eq!(Unblinder::from_secret_hex(&stored), Ok(unblinder.clone()));
+        assert_eq!(Unblinder::from_secret_hex("-1"), Err(UnblinderError));
+        assert_eq!(format!("{unblinder:?}"), "Unblinder(secret)");
+    }
+}

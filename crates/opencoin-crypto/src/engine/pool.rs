@@ -219,3 +219,176 @@ const NEVER_POISONED: &str = "nothing panics while it holds a lock of the pool";
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect(NEVER_POISONED)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// One thread whose every item waits until the test lets it go, and which notes what it did in which order.
+    struct Bench {
+        pool: Pool<&'static str, String>,
+        /// Let one item go, or all that follow by dropping it.
+        go: Sender<()>,
+        /// The items, as they are begun.
+        begun: Receiver<&'static str>,
+    }
+
+    impl Bench {
+        fn new(items_queued_max: usize) -> Self {
+            let (go, gate) = channel();
+            let (log, begun) = channel();
+            let gate = Mutex::new(gate);
+            let work = move |item: &&'static str| {
+                let _ = log.send(*item);
+                let _ = gate.lock().unwrap().recv();
+                match *item {
+                    "panic" => panic!("an item that panics"),
+                    "fail" => Err(SignError::Failed),
+                    item => Ok(item.to_uppercase()),
+                }
+            };
+            let pool = Pool::start("bench", 1, items_queued_max, Box::new(work)).unwrap();
+            Self { pool, go, begun }
+        }
+
+        /// Occupies the thread, so that what is queued now waits.
+        fn occupied(items_queued_max: usize) -> (Self, Answer<String>) {
+            let bench = Self::new(items_queued_max);
+            let answer = bench.pool.submit(vec!["first"]).unwrap();
+            assert_eq!(bench.begun.recv(), Ok("first"));
+            (bench, answer)
+        }
+
+        fn queue(&self, item: &'static str, count: usize) -> Answer<String> {
+            self.pool.submit(vec![item; count]).unwrap()
+        }
+
+        /// Lets everything run and gives the order in which it did.
+        fn run(self) -> Vec<&'static str> {
+            let Self { pool, go, begun } = self;
+            drop(go);
+            while lock(&pool.shared.queue).items > 0 {
+                std::thread::yield_now();
+            }
+            drop(pool);
+            begun.iter().collect()
+        }
+    }
+
+    #[test]
+    fn a_short_job_waits_for_one_piece_of_a_long_one() {
+        let (bench, _first) = Bench::occupied(100);
+        let long = bench.queue("long", 3 * PIECE_ITEMS);
+        let short = bench.queue("short", 1);
+        let other = bench.queue("other", PIECE_ITEMS + 1);
+        let order = bench.run();
+        let expected = [
+            vec!["long"; PIECE_ITEMS],
+            vec!["short"],
+            vec!["other"; PIECE_ITEMS],
+            vec!["long"; PIECE_ITEMS],
+            vec!["other"],
+            vec!["long"; PIECE_ITEMS],
+        ];
+        assert_eq!(order, expected.concat());
+        for (answer, count) in [(long, 3 * PIECE_ITEMS), (short, 1), (other, PIECE_ITEMS + 1)] {
+            assert_eq!(answer.blocking_recv().unwrap().unwrap().len(), count);
+        }
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_items_from_many_threads() {
+        let work = |item: &usize| {
+            // The later an item, the sooner it is done.
+            std::thread::sleep(std::time::Duration::from_micros(200 - 2 * *item as u64));
+            Ok(item * item)
+        };
+        let pool = Pool::start("many", 4, 1000, Box::new(work)).unwrap();
+        let answers: Vec<_> = (0..3).map(|_| pool.submit((0..100).collect()).unwrap()).collect();
+        for answer in answers {
+            assert_eq!(answer.blocking_recv().unwrap().unwrap(), (0..100).map(|item| item * item).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn no_items_are_done_at_once() {
+        let (bench, _first) = Bench::occupied(1);
+        assert_eq!(bench.queue("none", 0).blocking_recv(), Ok(Ok(vec![])));
+        bench.run();
+    }
+
+    #[test]
+    fn a_full_queue_is_busy_until_items_are_taken() {
+        let (bench, _first) = Bench::occupied(8);
+        let _waiting = bench.queue("waiting", 5);
+        assert!(matches!(bench.pool.submit(vec!["more"; 4]), Err(SignError::Busy)));
+        let _fits = bench.queue("fits", 3);
+        assert!(matches!(bench.pool.submit(vec!["more"]), Err(SignError::Busy)));
+        // One item done: the thread takes the first piece of what waits.
+        bench.go.send(()).unwrap();
+        assert_eq!(bench.begun.recv(), Ok("waiting"));
+        let _now_fits = bench.queue("now fits", PIECE_ITEMS);
+        bench.run();
+    }
+
+    #[test]
+    fn a_job_whose_caller_went_away_is_not_done_and_leaves_its_place() {
+        let (bench, _first) = Bench::occupied(8);
+        let abandoned = bench.queue("abandoned", 8);
+        drop(abandoned);
+        let wanted = bench.queue("wanted", 8);
+        assert_eq!(bench.run(), vec!["wanted"; 8]);
+        assert!(wanted.blocking_recv().unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_job_that_is_abandoned_half_way_is_not_finished() {
+        let (bench, _first) = Bench::occupied(100);
+        let long = bench.queue("long", 3 * PIECE_ITEMS);
+        bench.go.send(()).unwrap();
+        assert_eq!(bench.begun.recv(), Ok("long"));
+        drop(long);
+        let order = bench.run();
+        assert_eq!(order.len(), PIECE_ITEMS - 1, "the piece in hand, and no other");
+    }
+
+    #[test]
+    fn a_panic_fails_its_job_and_nothing_else() {
+        let (bench, _first) = Bench::occupied(100);
+        let panicking = bench.queue("panic", 2 * PIECE_ITEMS);
+        let sound = bench.queue("sound", 1);
+        let order = bench.run();
+        assert_eq!(order, ["panic", "sound"], "the rest of the failed job is not begun");
+        assert_eq!(panicking.blocking_recv(), Ok(Err(SignError::Failed)));
+        assert_eq!(sound.blocking_recv(), Ok(Ok(vec!["SOUND".to_owned()])));
+    }
+
+    #[test]
+    fn a_failure_is_answered_once() {
+        let (bench, _first) = Bench::occupied(100);
+        let failing = bench.pool.submit(vec!["good", "fail", "good"]).unwrap();
+        assert_eq!(bench.run(), ["good", "fail"]);
+        assert_eq!(failing.blocking_recv(), Ok(Err(SignError::Failed)));
+    }
+
+    #[test]
+    fn closing_finishes_what_is_in_hand_and_leaves_no_caller_waiting() {
+        let (bench, first) = Bench::occupied(100);
+        let waiting = bench.queue("waiting", 1);
+        let Bench { pool, go, begun } = bench;
+        let shared = Arc::clone(&pool.shared);
+        let dropping = std::thread::spawn(move || drop(pool));
+        // The gate opens only once the pool is closed, so its thread must find it closed when it comes back.
+        while !lock(&shared.queue).closed {
+            std::thread::yield_now();
+        }
+        assert!(!dropping.is_finished(), "closing waits for the item in hand");
+        drop((go, shared));
+        dropping.join().unwrap();
+        assert_eq!(first.blocking_recv(), Ok(Ok(vec!["FIRST".to_owned()])));
+        assert!(waiting.blocking_recv().is_err());
+        assert!(begun.recv().is_err(), "the waiting job was not begun");
+    }
+}

@@ -26,7 +26,7 @@ pub struct PrivateKey {
 
 impl PrivateKey {
     /// Makes a key of `bits` with two primes of the same size and the public exponent 65537. Deterministic: the same
-    /// generator in the same state makes the same key. Takes about a second of CPU time for 3072 bits, with a wide spread.
+    /// generator in the same state makes the same key. Takes a time that varies widely, seconds for large keys.
     ///
     /// # Errors
     /// When `bits` is odd or not in [`KEY_BITS_MIN`]`..=`[`KEY_BITS_MAX`].

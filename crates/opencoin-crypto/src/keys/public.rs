@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(of_bits(512), Ok(512));
         assert_eq!(of_bits(8192), Ok(8192));
         assert_eq!(of_bits(8193), Err(KeyError::ModulusBits(8193)));
-        assert_eq!(of_bits(0), Err(KeyError::ModulusBits(0)));
+        assert_eq!(PublicKey::parse(&document(&[], 65537)), Err(KeyError::ModulusBits(0)));
     }
 
     #[test]

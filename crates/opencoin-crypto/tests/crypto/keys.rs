@@ -1,0 +1,110 @@
+//! Keys: made again from the same seed, stored and read, never shown, and their certificates' signatures.
+
+use opencoin_crypto::{BadSignature, KeyError, PrivateKey};
+use opencoin_schema::{BigInt, RsaPublicKey};
+
+use crate::support::{MASTER_KEY, MINT_KEY, SMALL_KEY, key, rng, sign_blind};
+
+#[test]
+fn the_same_seed_makes_the_same_key() {
+    assert_eq!(key(1024, 7).to_pkcs8_pem(), key(1024, 7).to_pkcs8_pem());
+    assert_ne!(key(1024, 7).public_key(), key(1024, 8).public_key());
+    assert_eq!(MASTER_KEY.public_key().modulus_bits(), 2048);
+    assert_eq!(MASTER_KEY.public_key().document().public_exponent, 65537);
+}
+
+#[test]
+fn keys_of_unsupported_sizes_are_not_made() {
+    let make = |bits| PrivateKey::generate(bits, &mut rng(1)).err();
+    assert_eq!(make(511), Some(KeyError::ModulusBits(511)));
+    assert_eq!(make(8194), Some(KeyError::ModulusBits(8194)));
+    assert_eq!(make(513), Some(KeyError::OddBits(513)));
+}
+
+#[test]
+fn a_stored_key_is_the_same_key() {
+    let pem = MASTER_KEY.to_pkcs8_pem();
+    assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    let read = PrivateKey::from_pkcs8_pem(&pem).unwrap();
+    assert_eq!(read.public_key(), MASTER_KEY.public_key());
+    let number = BigInt::from_be_bytes(b"a number to sign");
+    assert_eq!(sign_blind(&read, &number), sign_blind(&MASTER_KEY, &number));
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let pem = SMALL_KEY.to_pkcs8_pem();
+    let body_start = pem.find('\n').unwrap() + 1;
+    let body_end = pem.find("\n-----END").unwrap();
+    for position in body_start..body_end {
+        let mut damaged = pem.to_string();
+        let replacement = if &damaged[position..=position] == "A" { "B" } else { "A" };
+        damaged.replace_range(position..=position, replacement);
+        // Most of a key's bytes are checked by arithmetic. What is not (the CRT values) is computed again, never used as read.
+        if let Ok(read) = PrivateKey::from_pkcs8_pem(&damaged) {
+            assert_eq!(read.public_key(), SMALL_KEY.public_key(), "position {position}");
+        }
+    }
+    for text in ["", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", &pem[..pem.len() / 2]] {
+        assert_eq!(PrivateKey::from_pkcs8_pem(text).err(), Some(KeyError::NotPem));
+    }
+}
+
+#[test]
+fn debug_shows_the_identifier_and_no_secret() {
+    let id = MASTER_KEY.public_key().id();
+    assert_eq!(format!("{:?}", *MASTER_KEY), format!("PrivateKey({id}, secret)"));
+    assert_eq!(format!("{:?}", MASTER_KEY.public_key()), format!("PublicKey({id}, 2048 bits)"));
+}
+
+#[test]
+fn a_certificates_signature_belongs_to_its_text_and_key() {
+    for key in [&*MASTER_KEY, &*SMALL_KEY] {
+        let signature = key.sign_certificate("text", &mut rng(1)).unwrap();
+        let public = key.public_key();
+        assert_eq!(public.verify_certificate("text", &signature), Ok(()));
+        assert_eq!(public.verify_certificate("texts", &signature), Err(BadSignature));
+        assert_eq!(MINT_KEY.public_key().verify_certificate("text", &signature), Err(BadSignature));
+        assert_eq!(public.verify_certificate("text", &BigInt::default()), Err(BadSignature));
+        assert_eq!(public.verify_certificate("text", &public.document().modulus), Err(BadSignature));
+        let too_long = BigInt::from_be_bytes(&vec![0xff; public.modulus_bytes() + 1]);
+        assert_eq!(public.verify_certificate("text", &too_long), Err(BadSignature));
+    }
+}
+
+#[test]
+fn the_salt_is_random() {
+    let signature = |seed| MASTER_KEY.sign_certificate("text", &mut rng(seed)).unwrap();
+    assert_eq!(signature(1), signature(1));
+    assert_ne!(signature(1), signature(2));
+}
+
+/// Sizes that are no multiple of eight: the encoded message ends on other bits, and may be a byte shorter than the modulus.
+#[test]
+fn certificates_work_at_every_alignment_of_the_modulus() {
+    for bits in (512..=528).step_by(2) {
+        let key = key(bits, bits as u64);
+        let signature = key.sign_certificate("text", &mut rng(1)).unwrap();
+        assert_eq!(key.public_key().verify_certificate("text", &signature), Ok(()), "{bits} bits");
+    }
+}
+
+/// The signature equals its own remainder: `s + n` must not pass for another signature of the same text.
+#[test]
+fn a_signature_is_one_number() {
+    let small = SMALL_KEY.public_key();
+    let signature = SMALL_KEY.sign_certificate("text", &mut rng(1)).unwrap();
+    let sum = add(&signature, &small.document().modulus);
+    assert_eq!(small.verify_certificate("text", &sum), Err(BadSignature));
+}
+
+fn add(left: &BigInt, right: &BigInt) -> BigInt {
+    let number = |number: &BigInt| num_bigint_dig::BigUint::from_bytes_be(number.as_be_bytes());
+    BigInt::from_be_bytes(&(number(left) + number(right)).to_bytes_be())
+}
+
+#[test]
+fn the_identifier_is_the_documents() {
+    let document: RsaPublicKey = MINT_KEY.public_key().document().clone();
+    assert_eq!(*MINT_KEY.public_key().id(), document.id());
+}
