@@ -1,1 +1,41 @@
-//! placeholder
+//! What may happen to money.
+//!
+//! The books of an OpenCoin issuer: accounts, mint keys, coins that came back, and a journal in double entry. This crate
+//! says what each [`Command`] does to them, in [`decide`], a pure function on a [`View`] of the state. A store only loads
+//! the part of the state that a batch touches, lets `decide` change it, and saves the [`Changes`]; so the meaning of money
+//! is written once. [`MemoryLedger`] holds the whole state and is the definition that every store is tested against.
+//!
+//! No clock, no randomness, no cryptography, no I/O: coins come in verified, commands carry their time, signing happens
+//! after a command is accepted. Wrong input is a [`Refusal`], a store that fails is a [`LedgerError`].
+
+mod account;
+mod amount;
+pub mod audit;
+mod blind;
+mod coin;
+mod command;
+mod decide;
+mod identity;
+pub mod journal;
+mod ledger;
+mod memory;
+mod mint_key;
+mod text;
+mod time;
+mod transaction_reference;
+pub mod view;
+
+pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
+pub use amount::{Amount, AmountError};
+pub use blind::{Blind, StoredBlindsError, count_blinds, decode_blinds, encode_blinds};
+pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
+pub use command::{Applied, Command, Effect, Outcome, Refusal};
+pub use decide::decide;
+pub use identity::Prepared;
+pub use ledger::{APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError};
+pub use memory::MemoryLedger;
+pub use mint_key::{MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError};
+pub use text::{Reference, StopReason, TEXT_CHARS_MAX, TextError};
+pub use time::LedgerTime;
+pub use transaction_reference::{TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference, TransactionReferenceError};
+pub use view::{Changes, Touches, View};

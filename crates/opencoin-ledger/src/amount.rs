@@ -1,0 +1,123 @@
+//! Amounts of money: whole numbers of the currency's smallest unit.
+//!
+//! An amount fits a signed 64-bit database column and every operation on it is checked, so that a sum too large is an
+//! answer (`None`) and never a wrong balance.
+
+use std::fmt;
+
+/// A sum of money in the currency's smallest unit: 0 ..= [`Amount::MAX`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount(u64);
+
+/// The number is not an amount: it is above [`Amount::MAX`] or below zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an amount must be between 0 and {}", Amount::MAX.0)]
+pub struct AmountError;
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount: what a `BIGINT` column holds.
+    pub const MAX: Self = Self(i64::MAX as u64);
+
+    /// The amount of `units` smallest units.
+    ///
+    /// # Errors
+    /// `units` is above [`Amount::MAX`].
+    pub const fn new(units: u64) -> Result<Self, AmountError> {
+        if units > Self::MAX.0 { Err(AmountError) } else { Ok(Self(units)) }
+    }
+
+    /// The number of smallest units.
+    #[must_use]
+    pub const fn units(self) -> u64 {
+        self.0
+    }
+
+    /// The number of smallest units, as a database column holds it.
+    #[must_use]
+    pub const fn as_i64(self) -> i64 {
+        self.0 as i64 // at most `i64::MAX` by construction
+    }
+
+    /// Whether there is nothing.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The sum, or `None` when it is above [`Amount::MAX`].
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).and_then(|sum| Self::new(sum).ok())
+    }
+
+    /// The difference, or `None` when it is below zero.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// The product, or `None` when it is above [`Amount::MAX`].
+    #[must_use]
+    pub fn checked_mul(self, factor: u64) -> Option<Self> {
+        self.0.checked_mul(factor).and_then(|product| Self::new(product).ok())
+    }
+
+    /// The sum of all, or `None` when it is above [`Amount::MAX`].
+    #[must_use]
+    pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
+    }
+}
+
+impl TryFrom<u64> for Amount {
+    type Error = AmountError;
+
+    fn try_from(units: u64) -> Result<Self, AmountError> {
+        Self::new(units)
+    }
+}
+
+impl TryFrom<i64> for Amount {
+    type Error = AmountError;
+
+    fn try_from(units: i64) -> Result<Self, AmountError> {
+        u64::try_from(units).map(Self).map_err(|_| AmountError)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_column_cannot_hold_is_no_amount() {
+        assert_eq!(Amount::new(i64::MAX as u64).unwrap().as_i64(), i64::MAX);
+        assert!(Amount::new(i64::MAX as u64 + 1).is_err());
+        assert!(Amount::try_from(-1_i64).is_err());
+    }
+
+    #[test]
+    fn operations_say_when_they_do_not_fit() {
+        let one = Amount::new(1).unwrap();
+        assert_eq!(Amount::MAX.checked_add(one), None);
+        assert_eq!(Amount::ZERO.checked_sub(one), None);
+        assert_eq!(Amount::MAX.checked_mul(2), None);
+        assert_eq!(Amount::MAX.checked_mul(u64::MAX), None);
+        assert_eq!(Amount::checked_sum([one, one]), Amount::new(2).ok());
+        assert_eq!(Amount::checked_sum([Amount::MAX, one]), None);
+    }
+}

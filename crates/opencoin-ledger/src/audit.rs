@@ -1,0 +1,66 @@
+//! Whether the books hold: facts read from a store in one snapshot, and the invariants they must satisfy.
+//!
+//! A store feeds its rows to a [`Collector`] one by one, so that an audit needs memory for accounts and keys only, not for
+//! the journal. Rows are fed as they are stored: what cannot be believed is itself a fact. Then [`check`] judges.
+
+mod check;
+mod collector;
+
+pub use check::{AuditReport, Check, check};
+pub use collector::{Collector, JournalRow, MintKeyRow};
+
+use crate::{AccountId, MintKeyId};
+
+/// How many rows that make no sense are described; all are counted.
+pub const STRANGE_ROWS_DESCRIBED_MAX: usize = 20;
+
+/// What a store holds, counted and summed. Sums are wide enough for every sum of stored numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFacts {
+    /// Every holder's account, by number.
+    pub accounts: Vec<AccountFacts>,
+    /// Every mint key, in order of registration.
+    pub mint_keys: Vec<MintKeyFacts>,
+    /// The sum of all payments in, by the journal.
+    pub paid_in: i128,
+    /// The sum of all payments out, by the journal.
+    pub paid_out: i128,
+    /// Minted less redeemed, by the journal.
+    pub coins_outstanding: i128,
+    /// Records of the journal.
+    pub transactions: u64,
+    /// Rows that make no sense.
+    pub strange_rows: u64,
+    /// What is wrong with the first [`STRANGE_ROWS_DESCRIBED_MAX`] of them.
+    pub strange: Vec<String>,
+}
+
+/// What the books hold about an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// Its number.
+    pub id: AccountId,
+    /// Its name.
+    pub name: String,
+    /// The balance in its row.
+    pub balance: i128,
+    /// Credits less debits, by the journal.
+    pub journal: i128,
+}
+
+/// What the books hold about a mint key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintKeyFacts {
+    /// Its id.
+    pub id: MintKeyId,
+    /// What each of its coins is worth.
+    pub denomination: i128,
+    /// Signatures given, by its counter.
+    pub issued: i128,
+    /// Coins that came back, by its counter.
+    pub returned: i128,
+    /// Blinds accepted, by the journal.
+    pub blinds: i128,
+    /// Spent coins, counted.
+    pub spent: i128,
+}

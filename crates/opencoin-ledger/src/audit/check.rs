@@ -1,0 +1,148 @@
+//! The invariants of the books, judged from facts.
+
+use super::AuditFacts;
+
+/// How many offenders a broken check names.
+const OFFENDERS_NAMED_MAX: usize = 5;
+
+/// One invariant and whether it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What must be.
+    pub name: &'static str,
+    /// Whether it is.
+    pub holds: bool,
+    /// The figures, or what breaks it.
+    pub detail: String,
+}
+
+/// The result of an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    /// Every invariant, whether it holds or not.
+    pub checks: Vec<Check>,
+}
+
+impl AuditReport {
+    /// Whether every invariant holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.checks.iter().all(|check| check.holds)
+    }
+}
+
+/// Judges every invariant of the books.
+#[must_use]
+pub fn check(facts: &AuditFacts) -> AuditReport {
+    let (accounts, keys) = (&facts.accounts, &facts.mint_keys);
+    let checks = vec![
+        for_all("every row makes sense", &facts.strange, |row| Some((*row).clone())),
+        for_all("no balance is below zero", accounts, |account| {
+            (account.balance < 0).then(|| format!("{}: {}", account.name, account.balance))
+        }),
+        for_all("every balance is what the journal says", accounts, |account| {
+            let differs = account.balance != account.journal;
+            differs.then(|| format!("{}: {}, journal {}", account.name, account.balance, account.journal))
+        }),
+        for_all("no mint key has more coins back than it signed", keys, |key| {
+            let fits = (0..=key.issued).contains(&key.returned);
+            (!fits).then(|| format!("{:?}: {} of {}", key.id, key.returned, key.issued))
+        }),
+        for_all("every signature counted was accepted in the journal", keys, |key| {
+            (key.issued != key.blinds).then(|| format!("{:?}: {}, journal {}", key.id, key.issued, key.blinds))
+        }),
+        for_all("every coin counted as returned is recorded as spent", keys, |key| {
+            (key.returned != key.spent).then(|| format!("{:?}: {}, spent {}", key.id, key.returned, key.spent))
+        }),
+        money_is_conserved(facts),
+        coins_outstanding_agree(facts),
+    ];
+    AuditReport { checks }
+}
+
+fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<String>) -> Check {
+    let offences: Vec<String> = items.iter().filter_map(offence).collect();
+    if offences.is_empty() {
+        let detail = format!("{} checked", items.len());
+        return Check { name, holds: true, detail: if items.is_empty() { "none".to_owned() } else { detail } };
+    }
+    let mut detail = offences.iter().take(OFFENDERS_NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
+    if offences.len() > OFFENDERS_NAMED_MAX {
+        detail.push_str(&format!("; and {} more", offences.len() - OFFENDERS_NAMED_MAX));
+    }
+    Check { name, holds: false, detail }
+}
+
+fn money_is_conserved(facts: &AuditFacts) -> Check {
+    let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
+    let (coins, paid_in, paid_out) = (facts.coins_outstanding, facts.paid_in, facts.paid_out);
+    Check {
+        name: "accounts and coins outstanding are what was paid in minus what was paid out",
+        holds: accounts + coins == paid_in - paid_out,
+        detail: format!("accounts {accounts}, coins {coins}, paid in {paid_in}, paid out {paid_out}"),
+    }
+}
+
+fn coins_outstanding_agree(facts: &AuditFacts) -> Check {
+    let by_key: i128 = facts.mint_keys.iter().map(|key| key.denomination * (key.issued - key.returned)).sum();
+    Check {
+        name: "coins outstanding by mint key are what the journal says",
+        holds: by_key == facts.coins_outstanding,
+        detail: format!("by mint key {by_key}, journal {}", facts.coins_outstanding),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AccountFacts, MintKeyFacts};
+    use super::*;
+    use crate::{AccountId, MintKeyId};
+
+    fn sound() -> AuditFacts {
+        let id = AccountId::new(3);
+        AuditFacts {
+            accounts: vec![AccountFacts { id, name: "alice".into(), balance: 60, journal: 60 }],
+            mint_keys: vec![MintKeyFacts {
+                id: MintKeyId::new([7; 20]),
+                denomination: 10,
+                issued: 5,
+                returned: 2,
+                blinds: 5,
+                spent: 2,
+            }],
+            paid_in: 100,
+            paid_out: 10,
+            coins_outstanding: 30,
+            transactions: 9,
+            ..AuditFacts::default()
+        }
+    }
+
+    #[test]
+    fn sound_books_hold() {
+        let report = check(&sound());
+        assert!(report.holds(), "{report:?}");
+        assert!(check(&AuditFacts::default()).holds());
+    }
+
+    #[test]
+    fn every_break_is_found_and_named() {
+        let breaks: [(fn(&mut AuditFacts), &str); 8] = [
+            (|facts| facts.strange.push("transaction 4: odd".into()), "every row makes sense"),
+            (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
+            (|facts| facts.accounts[0].journal = 59, "every balance is what the journal says"),
+            (|facts| facts.mint_keys[0].returned = 6, "no mint key has more coins back than it signed"),
+            (|facts| facts.mint_keys[0].blinds = 4, "every signature counted was accepted in the journal"),
+            (|facts| facts.mint_keys[0].spent = 1, "every coin counted as returned is recorded as spent"),
+            (|facts| facts.paid_out = 0, "accounts and coins outstanding are what was paid in minus what was paid out"),
+            (|facts| facts.coins_outstanding = 20, "coins outstanding by mint key are what the journal says"),
+        ];
+        for (break_it, name) in breaks {
+            let mut facts = sound();
+            break_it(&mut facts);
+            let report = check(&facts);
+            let broken: Vec<_> = report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
+            assert!(broken.contains(&name), "{name}: {broken:?}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Turns the stored rows of the books into facts. It believes nothing: numbers come as the columns hold them.
+
+use std::collections::HashMap;
+
+use super::{AccountFacts, AuditFacts, MintKeyFacts, STRANGE_ROWS_DESCRIBED_MAX};
+use crate::journal::Kind;
+use crate::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, count_blinds};
+
+/// Collects facts from rows: first accounts and mint keys, then spent coins and the journal, in any order.
+#[derive(Default)]
+pub struct Collector {
+    facts: AuditFacts,
+    accounts: HashMap<AccountId, usize>,
+    mint_keys: HashMap<MintKeyId, usize>,
+    mint_keys_by_no: HashMap<i64, usize>,
+}
+
+/// A stored mint key.
+#[derive(Debug, Clone, Copy)]
+pub struct MintKeyRow<'a> {
+    /// The short number that spent coins refer to.
+    pub no: i64,
+    /// Its id.
+    pub id: &'a [u8],
+    /// What each of its coins is worth.
+    pub denomination: i64,
+    /// First and last moment of signing, last moment of taking coins back; microseconds since the epoch.
+    pub dates: [i64; 3],
+    /// Signatures given.
+    pub issued: i64,
+    /// Coins that came back.
+    pub returned: i64,
+}
+
+/// A stored record of the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct JournalRow<'a> {
+    /// Its number, to name it by.
+    pub id: i64,
+    /// The number of its kind.
+    pub kind: i64,
+    /// Who gives.
+    pub debit: Option<i64>,
+    /// Who gets.
+    pub credit: Option<i64>,
+    /// How much.
+    pub amount: i64,
+    /// Stored blinds.
+    pub blinds: Option<&'a [u8]>,
+}
+
+impl Collector {
+    /// Takes a holder's account.
+    pub fn account(&mut self, id: i64, name: &str, balance: i64) {
+        let number = AccountId::new(id);
+        if number < AccountId::FIRST_HOLDER {
+            self.strange(format!("account {id}: the number is reserved"));
+        }
+        self.accounts.insert(number, self.facts.accounts.len());
+        let name = name.to_owned();
+        self.facts.accounts.push(AccountFacts { id: number, name, balance: balance.into(), journal: 0 });
+    }
+
+    /// Takes a mint key.
+    pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
+        let Ok(id) = row.id.try_into().map(MintKeyId::new) else {
+            return self.strange(format!("mint key number {}: its id has {} bytes", row.no, row.id.len()));
+        };
+        let [not_before, not_after, expiry] = row.dates.map(LedgerTime::from_unix_micros);
+        let denomination = Amount::try_from(row.denomination);
+        let terms = denomination.map(|value| MintKeyTerms::new(value, not_before, not_after, expiry));
+        match terms {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => self.strange(format!("{id:?}: {error}")),
+            Err(error) => self.strange(format!("{id:?}: {error}")),
+        }
+        self.mint_keys.insert(id, self.facts.mint_keys.len());
+        self.mint_keys_by_no.insert(row.no, self.facts.mint_keys.len());
+        self.facts.mint_keys.push(MintKeyFacts {
+            id,
+            denomination: row.denomination.into(),
+            issued: row.issued.into(),
+            returned: row.returned.into(),
+            blinds: 0,
+            spent: 0,
+        });
+    }
+
+    /// Takes the number of spent coins of one mint key.
+    pub fn spent(&mut self, mint_key_no: i64, coins: i64) {
+        match self.mint_keys_by_no.get(&mint_key_no) {
+            Some(&index) => self.facts.mint_keys[index].spent += i128::from(coins),
+            None => self.strange(format!("{coins} spent coins: there is no mint key number {mint_key_no}")),
+        }
+    }
+
+    /// Takes a record of the journal.
+    pub fn journal(&mut self, row: &JournalRow<'_>) {
+        self.facts.transactions += 1;
+        if let Err(reason) = self.record(row) {
+            self.strange(format!("transaction {}: {reason}", row.id));
+        }
+    }
+
+    /// Takes note of a row that makes no sense. The description names the row and holds no secret.
+    pub fn strange(&mut self, description: String) {
+        self.facts.strange_rows += 1;
+        if self.facts.strange.len() < STRANGE_ROWS_DESCRIBED_MAX {
+            self.facts.strange.push(description);
+        }
+    }
+
+    /// What was collected.
+    #[must_use]
+    pub fn finish(self) -> AuditFacts {
+        self.facts
+    }
+
+    fn record(&mut self, row: &JournalRow<'_>) -> Result<(), String> {
+        let kind = i16::try_from(row.kind).ok().and_then(Kind::from_code);
+        let kind = kind.ok_or_else(|| format!("unknown kind {}", row.kind))?;
+        let [debit, credit] = [row.debit, row.credit].map(|account| account.map(AccountId::new));
+        let amount = i128::from(row.amount);
+        // Money is counted before the record is judged, so that a strange record shows in the sums as well.
+        if let Some(account) = debit {
+            self.post(kind, account, -amount)?;
+        }
+        if let Some(account) = credit {
+            self.post(kind, account, amount)?;
+        }
+        if !kind.fits(debit, credit) {
+            return Err(format!("its accounts do not fit the kind {kind:?}"));
+        }
+        if amount < 0 || kind.moves_money() != (amount > 0) {
+            return Err(format!("the amount {amount} does not fit the kind {kind:?}"));
+        }
+        match (kind.holds_blinds(), row.blinds) {
+            (true, Some(blinds)) => self.blinds(blinds, amount),
+            (false, None) => Ok(()),
+            _ => Err(format!("blinds, or their absence, do not fit the kind {kind:?}")),
+        }
+    }
+
+    fn post(&mut self, kind: Kind, account: AccountId, amount: i128) -> Result<(), String> {
+        match account {
+            AccountId::COINS => self.facts.coins_outstanding += amount,
+            AccountId::OUTSIDE if kind == Kind::Debit => self.facts.paid_out += amount,
+            AccountId::OUTSIDE => self.facts.paid_in -= amount,
+            holder => {
+                let index = *self.accounts.get(&holder).ok_or_else(|| format!("there is no {holder:?}"))?;
+                self.facts.accounts[index].journal += amount;
+            }
+        }
+        Ok(())
+    }
+
+    fn blinds(&mut self, blinds: &[u8], amount: i128) -> Result<(), String> {
+        let mut value = 0_i128;
+        for (key, count) in count_blinds(blinds).map_err(|error| error.to_string())? {
+            let index = *self.mint_keys.get(&key).ok_or_else(|| format!("its blinds name an unknown {key:?}"))?;
+            let facts = &mut self.facts.mint_keys[index];
+            facts.blinds += i128::from(count);
+            value += facts.denomination * i128::from(count);
+        }
+        if value == amount { Ok(()) } else { Err(format!("its blinds are worth {value}, its amount is {amount}")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Blind, encode_blinds};
+
+    const KEY: [u8; 20] = [7; 20];
+
+    fn collector() -> Collector {
+        let mut collector = Collector::default();
+        collector.account(3, "alice", 0);
+        let dates = [10, 20, 30];
+        collector.mint_key(MintKeyRow { no: 1, id: &KEY, denomination: 5, dates, issued: 1, returned: 0 });
+        collector
+    }
+
+    fn row(kind: Kind, debit: i64, credit: i64, amount: i64) -> JournalRow<'static> {
+        let (debit, credit) = (Some(debit), Some(credit));
+        JournalRow { id: 1, kind: kind.code().into(), debit, credit, amount, blinds: None }
+    }
+
+    #[test]
+    fn money_is_posted_to_both_sides() {
+        let mut collector = collector();
+        collector.journal(&row(Kind::Credit, 1, 3, 100));
+        collector.journal(&row(Kind::Debit, 3, 1, 30));
+        let blind = Blind { reference: "a".into(), mint_key: MintKeyId::new(KEY), blinded: vec![1] };
+        let blinds = encode_blinds(&[blind]);
+        collector.journal(&JournalRow { blinds: Some(&blinds), ..row(Kind::Mint, 3, 2, 5) });
+        let facts = collector.finish();
+        assert_eq!((facts.paid_in, facts.paid_out, facts.coins_outstanding), (100, 30, 5));
+        assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 1));
+        assert_eq!((facts.transactions, facts.strange_rows), (3, 0), "{:?}", facts.strange);
+    }
+
+    #[test]
+    fn strange_rows_are_named() {
+        let cases: [(JournalRow<'_>, &str); 7] = [
+            (JournalRow { kind: 99, ..row(Kind::Credit, 1, 3, 1) }, "transaction 1: unknown kind 99"),
+            (row(Kind::Credit, 1, 9, 1), "transaction 1: there is no account 9"),
+            (row(Kind::Credit, 3, 1, 1), "transaction 1: its accounts do not fit the kind Credit"),
+            (row(Kind::Credit, 1, 3, 0), "transaction 1: the amount 0 does not fit the kind Credit"),
+            (row(Kind::Credit, 1, 3, -4), "transaction 1: the amount -4 does not fit the kind Credit"),
+            (row(Kind::Mint, 3, 2, 5), "transaction 1: blinds, or their absence, do not fit the kind Mint"),
+            (JournalRow { blinds: Some(&[1, 2]), ..row(Kind::Mint, 3, 2, 5) }, "transaction 1: stored blinds are damaged"),
+        ];
+        for (row, expected) in cases {
+            let mut collector = collector();
+            collector.journal(&row);
+            let facts = collector.finish();
+            assert_eq!(facts.strange, [expected]);
+        }
+    }
+
+    #[test]
+    fn many_strange_rows_are_counted_and_few_described() {
+        let mut collector = collector();
+        (0..50).for_each(|no| collector.spent(100 + no, 1));
+        let facts = collector.finish();
+        assert_eq!((facts.strange_rows, facts.strange.len()), (50, STRANGE_ROWS_DESCRIBED_MAX));
+    }
+}

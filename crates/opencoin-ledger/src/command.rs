@@ -1,0 +1,235 @@
+//! Everything that can happen to money, and the answers.
+//!
+//! A [`Command`] is the one door: what is not a command cannot change the books. Each is all or nothing, and each can be
+//! sent again when its answer was lost: the second time it is answered as `repeated` and moves nothing.
+
+use crate::{
+    AccountId, AccountName, Amount, Blind, CoinIn, LedgerTime, MintKeyId, MintKeyTerms, Reference, StopReason, TokenHash,
+    TransactionReference,
+};
+
+/// One request to change the books. `at` is the issuer's time; it is recorded and not part of what makes two commands
+/// the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Opens an account with a balance of zero. Again with the same name and token: repeated.
+    OpenAccount {
+        /// Its name, unique.
+        name: AccountName,
+        /// The hash of its token, unique.
+        token_hash: TokenHash,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Money was paid in for an account.
+    Credit {
+        /// Who gets it.
+        account: AccountId,
+        /// How much; not zero.
+        amount: Amount,
+        /// One reference moves money once; credits, debits and transfers share the references.
+        reference: Reference,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Money is paid out from an account.
+    Debit {
+        /// Who pays.
+        account: AccountId,
+        /// How much; not zero.
+        amount: Amount,
+        /// As in [`Command::Credit`].
+        reference: Reference,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Money moves between two accounts.
+    Transfer {
+        /// Who pays.
+        from: AccountId,
+        /// Who gets it.
+        to: AccountId,
+        /// How much; not zero.
+        amount: Amount,
+        /// As in [`Command::Credit`].
+        reference: Reference,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Makes a mint key known. Again with the same terms: repeated.
+    RegisterMintKey {
+        /// Its id.
+        id: MintKeyId,
+        /// Its terms, for good.
+        terms: MintKeyTerms,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Ends a mint key for good: it signs nothing and none of its coins come back. Stopping it again: repeated.
+    StopMintKey {
+        /// Which key.
+        id: MintKeyId,
+        /// Why.
+        reason: StopReason,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Pauses signing or takes it up again. The ledger remembers it and goes on accepting; the issuer obeys it.
+    SetSigningPaused {
+        /// Whether signing pauses.
+        paused: bool,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Money of an account becomes coins: accepted here, signed after.
+    Mint {
+        /// Who pays.
+        account: AccountId,
+        /// The wallet's reference; mint and renew share the references.
+        transaction_reference: TransactionReference,
+        /// What to sign.
+        blinds: Vec<Blind>,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Coins become coins of the same value: accepted here, signed after.
+    Renew {
+        /// The wallet's reference; mint and renew share the references.
+        transaction_reference: TransactionReference,
+        /// Verified coins that come back.
+        coins: Vec<CoinIn>,
+        /// What to sign.
+        blinds: Vec<Blind>,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Coins become money of an account. The same set of coins by the same account, in any order: repeated.
+    Redeem {
+        /// Who gets it.
+        account: AccountId,
+        /// Verified coins that come back.
+        coins: Vec<CoinIn>,
+        /// When.
+        at: LedgerTime,
+    },
+}
+
+/// What came of one command.
+pub type Outcome = Result<Applied, Refusal>;
+
+/// The command holds, now or since before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// True when the books already held it and nothing was changed this time.
+    pub repeated: bool,
+    /// What it did.
+    pub effect: Effect,
+}
+
+/// What an applied command did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// [`Command::OpenAccount`]: the account has this number.
+    AccountOpened(AccountId),
+    /// A payment, transfer, mint, renew or redeem: this much moved.
+    Moved(Amount),
+    /// [`Command::RegisterMintKey`].
+    MintKeyRegistered,
+    /// [`Command::StopMintKey`].
+    MintKeyStopped,
+    /// [`Command::SetSigningPaused`].
+    SigningSet,
+}
+
+/// Why a command was refused. The books are as before, with one exception: [`Refusal::OverRedemption`] stops the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No account has this number.
+    #[error("there is no such account")]
+    UnknownAccount,
+    /// The name is taken, by an account with another token.
+    #[error("an account of this name exists already")]
+    AccountExists,
+    /// The token is that of an account with another name.
+    #[error("the token belongs to another account")]
+    TokenExists,
+    /// A transfer from an account to itself.
+    #[error("the money would move from an account to itself")]
+    SameAccount,
+    /// The account holds too little.
+    #[error("the account holds {balance}, needed are {needed}")]
+    InsufficientFunds {
+        /// What it holds.
+        balance: Amount,
+        /// What the command takes.
+        needed: Amount,
+    },
+    /// The reference stands for something else already; for a mint key: it is registered with other terms.
+    #[error("the reference was used before, with other content")]
+    ReferenceConflict,
+    /// No key with this id was registered.
+    #[error("{mint_key:?} is unknown")]
+    UnknownMintKey {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// The key does not sign yet, or not any more.
+    #[error("{mint_key:?} is outside its signing window")]
+    SigningWindowClosed {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// The key's coins do not come back any more.
+    #[error("the coins of {mint_key:?} have expired")]
+    CoinsExpired {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// The key was ended for good.
+    #[error("{mint_key:?} was stopped")]
+    MintKeyStopped {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// Coins came back before.
+    #[error("coins were spent before: {indices:?}")]
+    DoubleSpend {
+        /// Which of the command's coins, from 0, ascending.
+        indices: Vec<usize>,
+    },
+    /// The same coin twice in one command.
+    #[error("coin {index} repeats an earlier one")]
+    RepeatedCoin {
+        /// The second of the two, from 0.
+        index: usize,
+    },
+    /// The same blind reference twice in one command.
+    #[error("blind {index} repeats the reference of an earlier one")]
+    RepeatedBlindReference {
+        /// The second of the two, from 0.
+        index: usize,
+    },
+    /// No coins, or no blinds.
+    #[error("there are no coins or no blinds")]
+    Empty,
+    /// A renew whose coins are not worth what its blinds would be.
+    #[error("the coins are worth {coins}, the blinds {blinds}")]
+    ValueMismatch {
+        /// The sum of the coins.
+        coins: Amount,
+        /// The sum of the blinds.
+        blinds: Amount,
+    },
+    /// A sum or balance would be above [`Amount::MAX`].
+    #[error("the sum is too large")]
+    Overflow,
+    /// More coins of the key would have come back than it signed: forged coins or a stolen key. The key is stopped.
+    #[error("more coins of {mint_key:?} would come back than it signed; the key is stopped")]
+    OverRedemption {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// A payment or transfer of nothing.
+    #[error("the amount is zero")]
+    ZeroAmount,
+}

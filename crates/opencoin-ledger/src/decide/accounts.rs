@@ -1,0 +1,96 @@
+//! Accounts and payments.
+
+use super::{applied, money_key, note, repeated};
+use crate::journal::{Entry, Kind, ReferenceKey, Scope};
+use crate::{AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, Prepared, Refusal, TokenHash, View};
+
+pub(super) fn open(
+    view: &mut View,
+    prepared: &Prepared<'_>,
+    name: &AccountName,
+    token_hash: TokenHash,
+    at: LedgerTime,
+) -> Outcome {
+    if let Some(account) = view.account_by_name(name) {
+        let same = account.token_hash == token_hash;
+        return if same { repeated(Effect::AccountOpened(account.id)) } else { Err(Refusal::AccountExists) };
+    }
+    if view.account_by_token(&token_hash).is_some() {
+        return Err(Refusal::TokenExists);
+    }
+    let id = view.open_account(name.clone(), token_hash);
+    let reference = ReferenceKey::new(Scope::Account, name.as_str().as_bytes());
+    view.write(note(Kind::OpenAccount, reference, prepared.content, at));
+    applied(Effect::AccountOpened(id))
+}
+
+pub(super) fn credit(view: &mut View, prepared: &Prepared<'_>, account: AccountId, amount: Amount, at: LedgerTime) -> Outcome {
+    check_some(amount)?;
+    let balance = balance_after_receipt(view, account, amount)?;
+    view.set_balance(account, balance);
+    payment(view, Kind::Credit, prepared, [AccountId::OUTSIDE, account], amount, at)
+}
+
+pub(super) fn debit(view: &mut View, prepared: &Prepared<'_>, account: AccountId, amount: Amount, at: LedgerTime) -> Outcome {
+    check_some(amount)?;
+    let balance = balance_after_payment(view, account, amount)?;
+    view.set_balance(account, balance);
+    payment(view, Kind::Debit, prepared, [account, AccountId::OUTSIDE], amount, at)
+}
+
+pub(super) fn transfer(
+    view: &mut View,
+    prepared: &Prepared<'_>,
+    from: AccountId,
+    to: AccountId,
+    amount: Amount,
+    at: LedgerTime,
+) -> Outcome {
+    check_some(amount)?;
+    if from == to {
+        return Err(Refusal::SameAccount);
+    }
+    view.account(to).ok_or(Refusal::UnknownAccount)?;
+    let payer_balance = balance_after_payment(view, from, amount)?;
+    let payee_balance = balance_after_receipt(view, to, amount)?;
+    view.set_balance(from, payer_balance);
+    view.set_balance(to, payee_balance);
+    payment(view, Kind::Transfer, prepared, [from, to], amount, at)
+}
+
+/// What the account would hold after it has paid.
+pub(super) fn balance_after_payment(view: &View, account: AccountId, needed: Amount) -> Result<Amount, Refusal> {
+    let balance = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
+    balance.checked_sub(needed).ok_or(Refusal::InsufficientFunds { balance, needed })
+}
+
+/// What the account would hold after it has been paid.
+pub(super) fn balance_after_receipt(view: &View, account: AccountId, amount: Amount) -> Result<Amount, Refusal> {
+    let balance = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
+    balance.checked_add(amount).ok_or(Refusal::Overflow)
+}
+
+fn check_some(amount: Amount) -> Result<(), Refusal> {
+    if amount.is_zero() { Err(Refusal::ZeroAmount) } else { Ok(()) }
+}
+
+fn payment(
+    view: &mut View,
+    kind: Kind,
+    prepared: &Prepared<'_>,
+    [from, to]: [AccountId; 2],
+    amount: Amount,
+    at: LedgerTime,
+) -> Outcome {
+    view.write(Entry {
+        kind,
+        reference: money_key(prepared),
+        content: prepared.content,
+        debit: Some(from),
+        credit: Some(to),
+        amount,
+        at,
+        blinds: None,
+    });
+    applied(Effect::Moved(amount))
+}

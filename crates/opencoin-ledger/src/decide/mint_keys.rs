@@ -1,0 +1,30 @@
+//! Mint keys: made known once, stopped once.
+
+use super::{applied, note, repeated};
+use crate::journal::{Kind, ReferenceKey, Scope};
+use crate::{Command, Effect, LedgerTime, MintKeyId, MintKeyTerms, Outcome, Prepared, Refusal, StopReason, View};
+
+pub(super) fn register(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, terms: MintKeyTerms, at: LedgerTime) -> Outcome {
+    if let Some(key) = view.mint_key(id) {
+        let same = key.terms == terms;
+        return if same { repeated(Effect::MintKeyRegistered) } else { Err(Refusal::ReferenceConflict) };
+    }
+    view.register_mint_key(id, terms);
+    let reference = ReferenceKey::new(Scope::MintKey, id.as_bytes());
+    view.write(note(Kind::RegisterMintKey, reference, prepared.content, at));
+    applied(Effect::MintKeyRegistered)
+}
+
+/// Stops a key, by an operator's command or because too many of its coins came back.
+pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: LedgerTime) -> Outcome {
+    let key = view.mint_key(id).ok_or(Refusal::UnknownMintKey { mint_key: id })?;
+    if key.stopped.is_some() {
+        return repeated(Effect::MintKeyStopped);
+    }
+    // The record is that of the operator's command in either case.
+    let command = Command::StopMintKey { id, reason: reason.clone(), at };
+    let content = Prepared::new(&command).content;
+    view.stop_mint_key(id, reason);
+    view.write(note(Kind::StopMintKey, ReferenceKey::new(Scope::MintKeyStop, id.as_bytes()), content, at));
+    applied(Effect::MintKeyStopped)
+}

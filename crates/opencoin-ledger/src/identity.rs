@@ -1,0 +1,164 @@
+//! When two commands are the same: the key and the content digest of each.
+//!
+//! The digest is SHA-256 over a canonical encoding in which every part has its length before it, so that no two contents
+//! share an encoding. Times are left out: a command that is sent again later is the same command.
+
+use sha2::{Digest, Sha256};
+
+use crate::journal::{ContentDigest, Kind, ReferenceKey, Scope};
+use crate::{Blind, CoinIn, Command, Reference};
+
+/// A command with its identity, computed once for loading, deciding and saving.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    pub(crate) command: &'a Command,
+    /// The key of the record that answers a repetition; `None` where the state itself answers it.
+    pub(crate) key: Option<ReferenceKey>,
+    pub(crate) content: ContentDigest,
+}
+
+impl<'a> Prepared<'a> {
+    /// Computes the identity of a command.
+    #[must_use]
+    pub fn new(command: &'a Command) -> Self {
+        let content = content(command);
+        let key = match command {
+            Command::OpenAccount { .. }
+            | Command::RegisterMintKey { .. }
+            | Command::StopMintKey { .. }
+            | Command::SetSigningPaused { .. } => None,
+            Command::Credit { reference, .. } | Command::Debit { reference, .. } | Command::Transfer { reference, .. } => {
+                Some(payment_key(reference))
+            }
+            Command::Mint { transaction_reference, .. } | Command::Renew { transaction_reference, .. } => {
+                Some(ReferenceKey::of_transaction(transaction_reference))
+            }
+            Command::Redeem { .. } => Some(ReferenceKey::new(Scope::Redeem, content.as_bytes())),
+        };
+        Self { command, key, content }
+    }
+
+    /// Computes the identities of a batch.
+    #[must_use]
+    pub fn batch(commands: &'a [Command]) -> Vec<Self> {
+        commands.iter().map(Self::new).collect()
+    }
+}
+
+fn payment_key(reference: &Reference) -> ReferenceKey {
+    ReferenceKey::new(Scope::Payment, reference.as_str().as_bytes())
+}
+
+fn content(command: &Command) -> ContentDigest {
+    match command {
+        Command::OpenAccount { name, token_hash, .. } => {
+            Encoder::new(Kind::OpenAccount).bytes(name.as_str().as_bytes()).bytes(token_hash.as_bytes())
+        }
+        Command::Credit { account, amount, .. } => Encoder::new(Kind::Credit).number(account.get()).number(amount.as_i64()),
+        Command::Debit { account, amount, .. } => Encoder::new(Kind::Debit).number(account.get()).number(amount.as_i64()),
+        Command::Transfer { from, to, amount, .. } => {
+            Encoder::new(Kind::Transfer).number(from.get()).number(to.get()).number(amount.as_i64())
+        }
+        Command::RegisterMintKey { id, terms, .. } => Encoder::new(Kind::RegisterMintKey)
+            .bytes(id.as_bytes())
+            .number(terms.denomination().as_i64())
+            .number(terms.sign_not_before().unix_micros())
+            .number(terms.sign_not_after().unix_micros())
+            .number(terms.coins_expiry().unix_micros()),
+        Command::StopMintKey { id, .. } => Encoder::new(Kind::StopMintKey).bytes(id.as_bytes()),
+        Command::SetSigningPaused { paused, .. } => Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused)),
+        Command::Mint { account, blinds, .. } => Encoder::new(Kind::Mint).number(account.get()).blinds(blinds),
+        Command::Renew { coins, blinds, .. } => Encoder::new(Kind::Renew).coins(coins).blinds(blinds),
+        Command::Redeem { account, coins, .. } => {
+            let mut set = coins.clone();
+            set.sort_unstable(); // a set: the order in which coins are handed in makes no difference
+            Encoder::new(Kind::Redeem).number(account.get()).coins(&set)
+        }
+    }
+    .finish()
+}
+
+struct Encoder(Sha256);
+
+impl Encoder {
+    fn new(kind: Kind) -> Self {
+        Self(Sha256::new()).bytes(b"opencoin ledger content 1").number(kind.code().into())
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    fn number(mut self, number: i64) -> Self {
+        self.0.update(number.to_be_bytes());
+        self
+    }
+
+    fn count(mut self, count: usize) -> Self {
+        self.0.update((count as u64).to_be_bytes());
+        self
+    }
+
+    fn coins(self, coins: &[CoinIn]) -> Self {
+        coins.iter().fold(self.count(coins.len()), |encoder, coin| {
+            encoder.bytes(coin.mint_key.as_bytes()).bytes(coin.payload_hash.as_bytes())
+        })
+    }
+
+    fn blinds(self, blinds: &[Blind]) -> Self {
+        blinds.iter().fold(self.count(blinds.len()), |encoder, blind| {
+            encoder.bytes(blind.reference.as_bytes()).bytes(blind.mint_key.as_bytes()).bytes(&blind.blinded)
+        })
+    }
+
+    fn finish(self) -> ContentDigest {
+        ContentDigest::new(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AccountId, LedgerTime, MintKeyId, PayloadHash, TransactionReference};
+
+    fn coin(hash: u8) -> CoinIn {
+        CoinIn { mint_key: MintKeyId::new([1; 20]), payload_hash: PayloadHash::new(&[hash]).unwrap() }
+    }
+
+    fn redeem(coins: &[CoinIn], at: i64) -> Command {
+        let (account, at) = (AccountId::new(3), LedgerTime::from_unix_micros(at));
+        Command::Redeem { account, coins: coins.to_vec(), at }
+    }
+
+    fn mint(blinds: &[(&str, &[u8])]) -> Command {
+        let blind = |(reference, blinded): &(&str, &[u8])| Blind {
+            reference: (*reference).to_owned(),
+            mint_key: MintKeyId::new([1; 20]),
+            blinded: blinded.to_vec(),
+        };
+        Command::Mint {
+            account: AccountId::new(3),
+            transaction_reference: TransactionReference::new([1]).unwrap(),
+            blinds: blinds.iter().map(blind).collect(),
+            at: LedgerTime::from_unix_micros(0),
+        }
+    }
+
+    #[test]
+    fn a_redeem_is_known_by_its_set_of_coins_at_any_time() {
+        let [first, second] = [redeem(&[coin(1), coin(2)], 5), redeem(&[coin(2), coin(1)], 9)];
+        assert_eq!(Prepared::new(&first).key, Prepared::new(&second).key);
+        let third = redeem(&[coin(1)], 5);
+        assert_ne!(Prepared::new(&first).key, Prepared::new(&third).key);
+    }
+
+    #[test]
+    fn moving_bytes_between_parts_makes_another_content() {
+        let [first, second] = [mint(&[("ab", b"c")]), mint(&[("a", b"bc")])];
+        assert_ne!(Prepared::new(&first).content, Prepared::new(&second).content);
+        let [first, second] = [mint(&[("a", b"x"), ("b", b"y")]), mint(&[("b", b"y"), ("a", b"x")])];
+        assert_ne!(Prepared::new(&first).content, Prepared::new(&second).content);
+    }
+}

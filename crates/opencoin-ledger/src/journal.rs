@@ -1,0 +1,234 @@
+//! The journal: one immutable record of every command that was applied, in double entry.
+//!
+//! A record moves `amount` from its debit account to its credit account. Commands that move no money leave a record of
+//! zero without accounts, so that the journal tells the whole story. No record names a coin.
+
+use std::fmt;
+
+use crate::{AccountId, Amount, LedgerTime, TransactionReference};
+
+/// Bytes of a content digest: SHA-256.
+pub const CONTENT_DIGEST_BYTES: usize = 32;
+
+/// What kind of command a record is of. The numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum Kind {
+    /// An account was opened.
+    OpenAccount = 1,
+    /// Money was paid in.
+    Credit = 2,
+    /// Money was paid out.
+    Debit = 3,
+    /// Money moved between accounts.
+    Transfer = 4,
+    /// A mint key was registered.
+    RegisterMintKey = 5,
+    /// A mint key was stopped.
+    StopMintKey = 6,
+    /// Signing was paused or taken up again.
+    SetSigningPaused = 7,
+    /// Money became coins.
+    Mint = 8,
+    /// Coins became other coins.
+    Renew = 9,
+    /// Coins became money.
+    Redeem = 10,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::OpenAccount,
+        Self::Credit,
+        Self::Debit,
+        Self::Transfer,
+        Self::RegisterMintKey,
+        Self::StopMintKey,
+        Self::SetSigningPaused,
+        Self::Mint,
+        Self::Renew,
+        Self::Redeem,
+    ];
+
+    /// The stored number.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The kind with this stored number.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// Whether records of this kind move money between two accounts.
+    #[must_use]
+    pub const fn moves_money(self) -> bool {
+        match self {
+            Self::OpenAccount | Self::RegisterMintKey | Self::StopMintKey | Self::SetSigningPaused => false,
+            Self::Credit | Self::Debit | Self::Transfer | Self::Mint | Self::Renew | Self::Redeem => true,
+        }
+    }
+
+    /// Whether records of this kind hold blinds to sign.
+    #[must_use]
+    pub const fn holds_blinds(self) -> bool {
+        matches!(self, Self::Mint | Self::Renew)
+    }
+
+    /// Whether a record of this kind may move money between these accounts.
+    #[must_use]
+    pub fn fits(self, debit: Option<AccountId>, credit: Option<AccountId>) -> bool {
+        let holder = |account: AccountId| account >= AccountId::FIRST_HOLDER;
+        match (self, debit, credit) {
+            (Self::Credit, Some(AccountId::OUTSIDE), Some(to)) => holder(to),
+            (Self::Debit, Some(from), Some(AccountId::OUTSIDE)) => holder(from),
+            (Self::Transfer, Some(from), Some(to)) => holder(from) && holder(to) && from != to,
+            (Self::Mint, Some(from), Some(AccountId::COINS)) => holder(from),
+            (Self::Renew, Some(from), Some(to)) => from == AccountId::COINS && to == AccountId::COINS,
+            (Self::Redeem, Some(AccountId::COINS), Some(to)) => holder(to),
+            (kind, None, None) => !kind.moves_money(),
+            _ => false,
+        }
+    }
+}
+
+/// The key under which a record is unique: one byte that says of what, then the bytes of that.
+///
+/// It makes every command idempotent: the second insert of a key is the first command again, or a conflict.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReferenceKey(Box<[u8]>);
+
+/// What a reference key is of. The numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Scope {
+    /// A wallet's transaction reference: mint and renew.
+    Transaction = 1,
+    /// A redeem: the digest of its account and set of coins.
+    Redeem = 2,
+    /// An operator's payment reference: credit, debit and transfer.
+    Payment = 3,
+    /// The name of an account that was opened.
+    Account = 4,
+    /// The id of a mint key that was registered.
+    MintKey = 5,
+    /// The id of a mint key that was stopped.
+    MintKeyStop = 6,
+    /// The how-manieth change of signing pauses.
+    Signing = 7,
+}
+
+impl ReferenceKey {
+    /// The key of a mint or renew.
+    #[must_use]
+    pub fn of_transaction(reference: &TransactionReference) -> Self {
+        Self::new(Scope::Transaction, reference.as_bytes())
+    }
+
+    /// The stored key. Any bytes: what they mean is not read back.
+    #[must_use]
+    pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn new(scope: Scope, bytes: &[u8]) -> Self {
+        Self([&[scope as u8], bytes].concat().into())
+    }
+}
+
+impl fmt::Debug for ReferenceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReferenceKey(..)")
+    }
+}
+
+/// SHA-256 over the canonical encoding of a command's content: the same reference with another digest is a conflict.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentDigest([u8; CONTENT_DIGEST_BYTES]);
+
+impl ContentDigest {
+    /// The digest with these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; CONTENT_DIGEST_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; CONTENT_DIGEST_BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ContentDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContentDigest(..)")
+    }
+}
+
+/// One record, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Of what kind of command.
+    pub kind: Kind,
+    /// Unique in the journal.
+    pub reference: ReferenceKey,
+    /// What the reference stands for.
+    pub content: ContentDigest,
+    /// Who gives `amount`.
+    pub debit: Option<AccountId>,
+    /// Who gets `amount`.
+    pub credit: Option<AccountId>,
+    /// How much moves; zero for kinds that move no money.
+    pub amount: Amount,
+    /// The issuer's time of the command.
+    pub at: LedgerTime,
+    /// The blinds of a mint or renew, as [`encode_blinds`](crate::encode_blinds) writes them.
+    pub blinds: Option<Vec<u8>>,
+}
+
+/// What a decision needs to know of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// What the reference stands for.
+    pub content: ContentDigest,
+    /// How much moved.
+    pub amount: Amount,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_numbers_of_kinds_are_fixed() {
+        let codes = Kind::ALL.map(Kind::code);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert!(Kind::ALL.into_iter().all(|kind| Kind::from_code(kind.code()) == Some(kind)));
+        assert_eq!(Kind::from_code(0), None);
+        assert_eq!(Kind::from_code(11), None);
+    }
+
+    #[test]
+    fn accounts_fit_their_kind() {
+        let [outside, coins] = [Some(AccountId::OUTSIDE), Some(AccountId::COINS)];
+        let [alice, bob] = [Some(AccountId::new(3)), Some(AccountId::new(4))];
+        assert!(Kind::Credit.fits(outside, alice) && !Kind::Credit.fits(alice, outside));
+        assert!(Kind::Debit.fits(alice, outside) && !Kind::Debit.fits(coins, outside));
+        assert!(Kind::Transfer.fits(alice, bob) && !Kind::Transfer.fits(alice, alice));
+        assert!(Kind::Mint.fits(alice, coins) && !Kind::Mint.fits(outside, coins));
+        assert!(Kind::Renew.fits(coins, coins) && !Kind::Renew.fits(coins, alice));
+        assert!(Kind::Redeem.fits(coins, alice) && !Kind::Redeem.fits(coins, outside));
+        assert!(Kind::OpenAccount.fits(None, None) && !Kind::Mint.fits(None, None));
+        assert!(!Kind::StopMintKey.fits(alice, bob));
+    }
+}

@@ -1,0 +1,143 @@
+//! The interface of every store of the books.
+
+use async_trait::async_trait;
+
+use crate::audit::AuditFacts;
+use crate::{
+    Account, AccountName, Blind, Command, LedgerTime, MintKeyStatus, Outcome, StoredBlindsError, TokenHash, TransactionReference,
+};
+
+/// The most commands that one [`Ledger::apply`] takes.
+pub const BATCH_COMMANDS_MAX: usize = 1000;
+
+/// How often a store tries one batch while other processes win the races for its rows.
+pub const APPLY_ATTEMPTS_MAX: u32 = 10;
+
+/// The books. Every implementation means the same; [`MemoryLedger`](crate::MemoryLedger) is the definition.
+///
+/// Any number of ledgers, in any number of processes, may work on one database.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Carries out commands in order and answers each. A command sees the effects of those before it. Each is all or
+    /// nothing, and a refused one does not hinder the others. What was applied is durable when this returns.
+    ///
+    /// Dropping the future leaves either the whole batch or nothing of it.
+    ///
+    /// # Errors
+    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: it may have been applied. Send the same
+    /// commands again; those that were applied are answered as repeated. After any other error nothing was applied.
+    async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError>;
+
+    /// What was accepted under a reference and is to be signed, now or again; `None` when nothing was.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError>;
+
+    /// The account that a token belongs to.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError>;
+
+    /// The account of this name.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError>;
+
+    /// All mint keys ever registered, in order of registration.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError>;
+
+    /// Whether an operator has paused signing.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn signing_paused(&self) -> Result<bool, LedgerError>;
+
+    /// Reads everything that [`audit::check`](crate::audit::check) needs, in one consistent snapshot, while commands go on.
+    ///
+    /// # Errors
+    /// The store cannot be read. A row that makes no sense is a fact and not an error.
+    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError>;
+
+    /// Whether the store answers, for a health check.
+    ///
+    /// # Errors
+    /// It does not.
+    async fn ready(&self) -> Result<(), LedgerError>;
+}
+
+/// A mint or renew that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Which of the two.
+    pub kind: AcceptedKind,
+    /// What to sign, in the order of the request.
+    pub blinds: Vec<Blind>,
+    /// When it was accepted.
+    pub at: LedgerTime,
+}
+
+/// How signatures were paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptedKind {
+    /// By an account.
+    Mint,
+    /// By coins.
+    Renew,
+}
+
+/// Why the books could not be read or written. No text here holds row contents.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The database is away, or went away before it confirmed: what was sent may have been applied or not.
+    #[error("the ledger's database is not available: {0}")]
+    Unavailable(String),
+    /// Other processes won the races for the batch's rows [`APPLY_ATTEMPTS_MAX`] times. Nothing was applied.
+    #[error("the ledger's database is too busy: gave up after {attempts} attempts")]
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The batch has more than [`BATCH_COMMANDS_MAX`] commands. Nothing was applied.
+    #[error("a batch has at most {BATCH_COMMANDS_MAX} commands, not {0}")]
+    BatchTooLarge(usize),
+    /// The database refused a statement. Nothing was applied.
+    #[error("the ledger's database refused a statement: {0}")]
+    Database(String),
+    /// A stored row makes no sense.
+    #[error("the ledger's {row} makes no sense: {reason}")]
+    Corrupt {
+        /// Table and key of the row.
+        row: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A newer version of this program, or another program, has changed the tables.
+    #[error("the ledger's database has schema version {0}, which this version of the program does not know: update it")]
+    SchemaUnknown(i64),
+    /// Creating or updating the tables failed.
+    #[error("the ledger's tables could not be brought up to date: {0}")]
+    Migration(String),
+    /// There is no database at this address, or the address cannot be used.
+    #[error("{0}")]
+    Address(String),
+}
+
+impl LedgerError {
+    /// The error of a row that cannot be what the ledger wrote.
+    #[must_use]
+    pub fn corrupt(row: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Corrupt { row: row.into(), reason: reason.to_string() }
+    }
+}
+
+impl From<StoredBlindsError> for LedgerError {
+    fn from(error: StoredBlindsError) -> Self {
+        Self::corrupt("transaction", error)
+    }
+}

@@ -1,0 +1,161 @@
+//! The in-memory model: the definition of what a ledger is, and a store for tests and demonstrations.
+//!
+//! It keeps the whole state in one [`View`]. Nothing survives the process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use crate::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
+use crate::journal::{Entry, Kind, ReferenceKey};
+use crate::view::{AccountState, MintKeyState};
+use crate::{
+    Accepted, AcceptedKind, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyStatus, Outcome,
+    Prepared, TokenHash, TransactionReference, View, decide, decode_blinds,
+};
+
+/// Books in memory.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    view: View,
+    journal: Vec<Entry>,
+    journal_by_reference: HashMap<ReferenceKey, usize>,
+}
+
+impl MemoryLedger {
+    /// Empty books.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().expect("a panic in a decision has left the books in an unknown state")
+    }
+}
+
+#[async_trait]
+impl Ledger for MemoryLedger {
+    async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let prepared = Prepared::batch(batch);
+        let mut books = self.books();
+        let outcomes = prepared.iter().map(|command| decide(&mut books.view, command)).collect();
+        books.append();
+        Ok(outcomes)
+    }
+
+    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+        let books = self.books();
+        let key = ReferenceKey::of_transaction(reference);
+        let Some(&index) = books.journal_by_reference.get(&key) else { return Ok(None) };
+        let entry = &books.journal[index];
+        let (kind, Some(blinds)) = (AcceptedKind::of(entry.kind), &entry.blinds) else { return Ok(None) };
+        Ok(Some(Accepted { kind: kind?, blinds: decode_blinds(blinds)?, at: entry.at }))
+    }
+
+    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
+        Ok(self.books().view.account_by_token(token_hash).map(account))
+    }
+
+    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
+        Ok(self.books().view.account_by_name(name).map(account))
+    }
+
+    async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
+        Ok(self.books().mint_keys().into_iter().cloned().map(MintKeyStatus::from).collect())
+    }
+
+    async fn signing_paused(&self) -> Result<bool, LedgerError> {
+        Ok(self.books().view.signing().paused)
+    }
+
+    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
+        Ok(self.books().facts())
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
+
+impl Books {
+    fn append(&mut self) {
+        for entry in self.view.take_changes().journal {
+            self.journal_by_reference.insert(entry.reference.clone(), self.journal.len());
+            self.journal.push(entry);
+        }
+    }
+
+    fn mint_keys(&self) -> Vec<&MintKeyState> {
+        let mut keys: Vec<_> = self.view.mint_keys().collect();
+        keys.sort_unstable_by_key(|key| key.no);
+        keys
+    }
+
+    fn facts(&self) -> AuditFacts {
+        let mut collector = Collector::default();
+        let mut accounts: Vec<_> = self.view.accounts().collect();
+        accounts.sort_unstable_by_key(|account| account.id);
+        for account in accounts {
+            collector.account(account.id.get(), account.name.as_str(), account.balance.as_i64());
+        }
+        for key in self.mint_keys() {
+            let terms = &key.terms;
+            let dates = [terms.sign_not_before(), terms.sign_not_after(), terms.coins_expiry()];
+            collector.mint_key(MintKeyRow {
+                no: key.no.get().into(),
+                id: key.id.as_bytes(),
+                denomination: terms.denomination().as_i64(),
+                dates: dates.map(|date| date.unix_micros()),
+                issued: key.issued as i64,     // counted up to `i64::MAX` only
+                returned: key.returned as i64, // at most `issued`
+            });
+        }
+        self.view.spent().for_each(|no| collector.spent(no.get().into(), 1));
+        for (index, entry) in self.journal.iter().enumerate() {
+            collector.journal(&JournalRow {
+                id: index as i64 + 1,
+                kind: entry.kind.code().into(),
+                debit: entry.debit.map(|account| account.get()),
+                credit: entry.credit.map(|account| account.get()),
+                amount: entry.amount.as_i64(),
+                blinds: entry.blinds.as_deref(),
+            });
+        }
+        collector.finish()
+    }
+}
+
+impl AcceptedKind {
+    /// The kind of a stored record that holds blinds.
+    ///
+    /// # Errors
+    /// Records of this kind hold none.
+    pub fn of(kind: Kind) -> Result<Self, LedgerError> {
+        match kind {
+            Kind::Mint => Ok(Self::Mint),
+            Kind::Renew => Ok(Self::Renew),
+            other => Err(LedgerError::corrupt("transaction", format!("a {other:?} holds blinds"))),
+        }
+    }
+}
+
+impl From<MintKeyState> for MintKeyStatus {
+    fn from(key: MintKeyState) -> Self {
+        let MintKeyState { no: _, id, terms, issued, returned, stopped } = key;
+        Self { id, terms, issued, returned, stopped }
+    }
+}
+
+fn account(state: &AccountState) -> Account {
+    Account { id: state.id, name: state.name.clone(), balance: state.balance }
+}

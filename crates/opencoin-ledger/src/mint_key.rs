@@ -1,0 +1,180 @@
+//! Mint keys as the books know them: what a coin is worth, when a key signs, how many coins it made.
+
+use std::fmt;
+
+use crate::{Amount, LedgerTime, StopReason};
+
+/// Bytes of a mint key's id: a SHA-1.
+pub const MINT_KEY_ID_BYTES: usize = 20;
+
+/// The id of a mint key: the SHA-1 of its public key, a number.
+///
+/// Kept at full width, so that `"00ab"` and `"ab"` are one key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MintKeyId([u8; MINT_KEY_ID_BYTES]);
+
+/// The number is wider than a SHA-1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a mint key id has at most {MINT_KEY_ID_BYTES} bytes")]
+pub struct MintKeyIdError;
+
+impl MintKeyId {
+    /// The id with these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; MINT_KEY_ID_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id that is this big-endian number; leading zeros make no difference.
+    ///
+    /// # Errors
+    /// The number needs more than [`MINT_KEY_ID_BYTES`] bytes.
+    pub fn from_be_bytes(number: &[u8]) -> Result<Self, MintKeyIdError> {
+        let significant = number.iter().position(|&byte| byte != 0).map_or(&[][..], |first| &number[first..]);
+        let start = MINT_KEY_ID_BYTES.checked_sub(significant.len()).ok_or(MintKeyIdError)?;
+        let mut bytes = [0; MINT_KEY_ID_BYTES];
+        bytes[start..].copy_from_slice(significant);
+        Ok(Self(bytes))
+    }
+
+    /// The id as a big-endian number of full width.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; MINT_KEY_ID_BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Display for MintKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for MintKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mint key {self}")
+    }
+}
+
+/// What a mint key's certificate promises: fixed once registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MintKeyTerms {
+    denomination: Amount,
+    sign_not_before: LedgerTime,
+    sign_not_after: LedgerTime,
+    coins_expiry: LedgerTime,
+}
+
+/// The terms contradict themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MintKeyTermsError {
+    /// Coins worth nothing.
+    #[error("the denomination of a mint key is at least 1")]
+    ZeroDenomination,
+    /// The signing window ends before it begins, or coins expire before it ends.
+    #[error("a mint key's dates must be in order: sign coins not before, sign coins not after, coins expiry date")]
+    DatesOutOfOrder,
+}
+
+impl MintKeyTerms {
+    /// Terms in which coins are worth something and dates are in order.
+    ///
+    /// # Errors
+    /// The denomination is zero or the dates are not in order.
+    pub fn new(
+        denomination: Amount,
+        sign_not_before: LedgerTime,
+        sign_not_after: LedgerTime,
+        coins_expiry: LedgerTime,
+    ) -> Result<Self, MintKeyTermsError> {
+        if denomination.is_zero() {
+            return Err(MintKeyTermsError::ZeroDenomination);
+        }
+        if sign_not_before > sign_not_after || sign_not_after > coins_expiry {
+            return Err(MintKeyTermsError::DatesOutOfOrder);
+        }
+        Ok(Self { denomination, sign_not_before, sign_not_after, coins_expiry })
+    }
+
+    /// What each of its coins is worth.
+    #[must_use]
+    pub const fn denomination(&self) -> Amount {
+        self.denomination
+    }
+
+    /// The first moment at which the key may sign.
+    #[must_use]
+    pub const fn sign_not_before(&self) -> LedgerTime {
+        self.sign_not_before
+    }
+
+    /// The last moment at which the key may sign.
+    #[must_use]
+    pub const fn sign_not_after(&self) -> LedgerTime {
+        self.sign_not_after
+    }
+
+    /// The last moment at which its coins are taken back.
+    #[must_use]
+    pub const fn coins_expiry(&self) -> LedgerTime {
+        self.coins_expiry
+    }
+
+    /// Whether the key may sign at this time.
+    #[must_use]
+    pub fn signs_at(&self, at: LedgerTime) -> bool {
+        (self.sign_not_before..=self.sign_not_after).contains(&at)
+    }
+
+    /// Whether its coins are taken back at this time.
+    #[must_use]
+    pub fn accepts_coins_at(&self, at: LedgerTime) -> bool {
+        at <= self.coins_expiry
+    }
+}
+
+/// What a store answers about one mint key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintKeyStatus {
+    /// Its id.
+    pub id: MintKeyId,
+    /// Its terms.
+    pub terms: MintKeyTerms,
+    /// Signatures given, counted when the mint or renew was accepted.
+    pub issued: u64,
+    /// Coins that came back.
+    pub returned: u64,
+    /// Why it neither signs nor takes coins back any more, if so.
+    pub stopped: Option<StopReason>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_number() {
+        let padded = MintKeyId::from_be_bytes(&[0, 0, 0xab]).unwrap();
+        assert_eq!(padded, MintKeyId::from_be_bytes(&[0xab]).unwrap());
+        assert_eq!(padded.to_string(), format!("{}ab", "00".repeat(19)));
+        assert!(MintKeyId::from_be_bytes(&[0; 30]).is_ok());
+        assert!(MintKeyId::from_be_bytes(&[1; 20]).is_ok());
+        assert_eq!(MintKeyId::from_be_bytes(&[1; 21]), Err(MintKeyIdError));
+    }
+
+    #[test]
+    fn terms_are_in_order() {
+        let time = LedgerTime::from_unix_micros;
+        let one = Amount::new(1).unwrap();
+        let terms = MintKeyTerms::new(one, time(10), time(20), time(30)).unwrap();
+        assert!(!terms.signs_at(time(9)) && terms.signs_at(time(10)));
+        assert!(terms.signs_at(time(20)) && !terms.signs_at(time(21)));
+        assert!(terms.accepts_coins_at(time(30)) && !terms.accepts_coins_at(time(31)));
+        let error = MintKeyTerms::new(Amount::ZERO, time(10), time(20), time(30));
+        assert_eq!(error, Err(MintKeyTermsError::ZeroDenomination));
+        for (from, to, expiry) in [(21, 20, 30), (10, 31, 30)] {
+            let error = MintKeyTerms::new(one, time(from), time(to), time(expiry));
+            assert_eq!(error, Err(MintKeyTermsError::DatesOutOfOrder));
+        }
+    }
+}

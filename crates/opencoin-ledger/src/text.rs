@@ -1,0 +1,86 @@
+//! Short human text in the books: payment references and the reason why a mint key was stopped.
+
+/// The longest payment reference or stop reason, in characters.
+pub const TEXT_CHARS_MAX: usize = 200;
+
+/// The text is empty, longer than [`TEXT_CHARS_MAX`] characters, or holds a control character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {TEXT_CHARS_MAX} characters and no control characters")]
+pub struct TextError;
+
+macro_rules! short_text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is.
+            ///
+            /// # Errors
+            /// The text is empty, too long, or holds a control character.
+            pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
+                let text = text.into();
+                let chars = text.chars().count();
+                if chars == 0 || chars > TEXT_CHARS_MAX || text.chars().any(char::is_control) {
+                    return Err(TextError);
+                }
+                Ok(Self(text))
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = TextError;
+
+            fn from_str(text: &str) -> Result<Self, TextError> {
+                Self::new(text)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+short_text! {
+    /// The operator's own reference of a payment in, a payment out or a transfer (the number of a bank statement, say).
+    /// One reference moves money once.
+    Reference
+}
+
+short_text! {
+    /// Why a mint key was stopped, for the operator and the auditor.
+    StopReason
+}
+
+impl StopReason {
+    /// The reason of a key that the ledger itself stops: a forged coin, or a stolen key.
+    #[must_use]
+    pub fn over_redemption() -> Self {
+        Self("more coins came back than were signed".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_short_and_printable() {
+        assert!(Reference::new("statement 7/2026, line 3").is_ok());
+        assert!(Reference::new("x".repeat(TEXT_CHARS_MAX)).is_ok());
+        assert!(Reference::new("").is_err());
+        assert!(Reference::new("x".repeat(TEXT_CHARS_MAX + 1)).is_err());
+        assert!(Reference::new("two\nlines").is_err());
+        assert!(StopReason::new(StopReason::over_redemption().as_str()).is_ok());
+    }
+}

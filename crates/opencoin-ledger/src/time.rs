@@ -1,0 +1,21 @@
+//! Points in time as the ledger stores them.
+//!
+//! The ledger reads no clock: every command carries the time at which the issuer decided to carry it out.
+
+/// Microseconds since 1970-01-01T00:00:00 UTC; negative before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LedgerTime(i64);
+
+impl LedgerTime {
+    /// The time `micros` microseconds after the epoch.
+    #[must_use]
+    pub const fn from_unix_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn unix_micros(self) -> i64 {
+        self.0
+    }
+}

@@ -1,0 +1,247 @@
+//! The state that a decision reads and changes.
+//!
+//! A store asks [`Touches`] what a batch can read, loads just that into a [`View`], lets [`decide`](crate::decide) change it,
+//! and saves the [`Changes`]. The in-memory model keeps everything in one view for good. A part that a batch touches and
+//! that was not loaded would look as if it did not exist; hence loading is by `Touches` alone.
+
+mod changes;
+mod touches;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+pub use changes::Changes;
+pub use touches::Touches;
+
+use crate::journal::{Entry, Recorded, ReferenceKey};
+use crate::{AccountId, AccountName, Amount, MintKeyId, MintKeyTerms, PayloadHash, StopReason, TokenHash};
+
+/// The short number of a mint key in the rows of spent coins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct MintKeyNo(i32);
+
+impl MintKeyNo {
+    /// The key with this number.
+    #[must_use]
+    pub const fn new(number: i32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
+/// A holder's account in the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountState {
+    /// Its number.
+    pub id: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// The hash of its token.
+    pub token_hash: TokenHash,
+    /// What it holds.
+    pub balance: Amount,
+}
+
+/// A mint key in the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintKeyState {
+    /// Its short number.
+    pub no: MintKeyNo,
+    /// Its id.
+    pub id: MintKeyId,
+    /// Its terms.
+    pub terms: MintKeyTerms,
+    /// Signatures given.
+    pub issued: u64,
+    /// Coins that came back.
+    pub returned: u64,
+    /// Why it was stopped, if it was.
+    pub stopped: Option<StopReason>,
+}
+
+/// Whether signing pauses, and how often that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signing {
+    /// Whether it pauses.
+    pub paused: bool,
+    /// How often that changed: the reference of the next record about it.
+    pub changes: u64,
+}
+
+/// A slice of the books, or all of them.
+#[derive(Debug, Default)]
+pub struct View {
+    accounts: HashMap<AccountId, AccountState>,
+    accounts_by_name: HashMap<AccountName, AccountId>,
+    accounts_by_token: HashMap<TokenHash, AccountId>,
+    mint_keys: HashMap<MintKeyId, MintKeyState>,
+    spent: HashSet<(MintKeyNo, PayloadHash)>,
+    records: HashMap<ReferenceKey, Recorded>,
+    signing: Signing,
+    last_account: Option<AccountId>,
+    last_mint_key: Option<MintKeyNo>,
+    dirty: Dirty,
+}
+
+/// What was changed since the last [`View::take_changes`].
+#[derive(Debug, Default)]
+struct Dirty {
+    journal: Vec<Entry>,
+    spent: Vec<(MintKeyNo, PayloadHash)>,
+    opened: BTreeSet<AccountId>,
+    balances: BTreeSet<AccountId>,
+    registered: BTreeSet<MintKeyId>,
+    mint_keys: BTreeSet<MintKeyId>,
+    signing: bool,
+}
+
+/// Loading.
+impl View {
+    /// Adds a stored account.
+    pub fn load_account(&mut self, account: AccountState) {
+        self.last_account = self.last_account.max(Some(account.id));
+        self.accounts_by_name.insert(account.name.clone(), account.id);
+        self.accounts_by_token.insert(account.token_hash, account.id);
+        self.accounts.insert(account.id, account);
+    }
+
+    /// Adds a stored mint key.
+    pub fn load_mint_key(&mut self, key: MintKeyState) {
+        self.last_mint_key = self.last_mint_key.max(Some(key.no));
+        self.mint_keys.insert(key.id, key);
+    }
+
+    /// Adds a spent coin.
+    pub fn load_spent(&mut self, mint_key: MintKeyNo, payload_hash: PayloadHash) {
+        self.spent.insert((mint_key, payload_hash));
+    }
+
+    /// Adds a record of the journal.
+    pub fn load_record(&mut self, key: ReferenceKey, record: Recorded) {
+        self.records.insert(key, record);
+    }
+
+    /// Sets the state of signing.
+    pub fn load_signing(&mut self, signing: Signing) {
+        self.signing = signing;
+    }
+
+    /// Says which numbers were given last, of all accounts and of all mint keys.
+    pub fn load_last_numbers(&mut self, account: Option<AccountId>, mint_key: Option<MintKeyNo>) {
+        self.last_account = self.last_account.max(account);
+        self.last_mint_key = self.last_mint_key.max(mint_key);
+    }
+}
+
+/// Reading.
+impl View {
+    pub(crate) fn account(&self, id: AccountId) -> Option<&AccountState> {
+        self.accounts.get(&id)
+    }
+
+    pub(crate) fn account_by_name(&self, name: &AccountName) -> Option<&AccountState> {
+        self.accounts_by_name.get(name).map(|id| &self.accounts[id])
+    }
+
+    pub(crate) fn account_by_token(&self, token_hash: &TokenHash) -> Option<&AccountState> {
+        self.accounts_by_token.get(token_hash).map(|id| &self.accounts[id])
+    }
+
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &AccountState> {
+        self.accounts.values()
+    }
+
+    /// The key with this id. A store needs it to name the rows of spent coins.
+    #[must_use]
+    pub fn mint_key(&self, id: MintKeyId) -> Option<&MintKeyState> {
+        self.mint_keys.get(&id)
+    }
+
+    pub(crate) fn mint_keys(&self) -> impl Iterator<Item = &MintKeyState> {
+        self.mint_keys.values()
+    }
+
+    pub(crate) fn is_spent(&self, mint_key: MintKeyNo, payload_hash: PayloadHash) -> bool {
+        self.spent.contains(&(mint_key, payload_hash))
+    }
+
+    pub(crate) fn spent(&self) -> impl Iterator<Item = MintKeyNo> {
+        self.spent.iter().map(|(mint_key, _)| *mint_key)
+    }
+
+    pub(crate) fn record(&self, key: &ReferenceKey) -> Option<&Recorded> {
+        self.records.get(key)
+    }
+
+    pub(crate) fn signing(&self) -> Signing {
+        self.signing
+    }
+}
+
+/// Changing. Callers have checked that the change is allowed; what is asserted here would be a bug of theirs.
+impl View {
+    pub(crate) fn open_account(&mut self, name: AccountName, token_hash: TokenHash) -> AccountId {
+        let next = self.last_account.map_or(AccountId::FIRST_HOLDER.get(), |last| last.get() + 1);
+        let id = AccountId::new(next);
+        assert!(id >= AccountId::FIRST_HOLDER, "system accounts are not opened");
+        self.load_account(AccountState { id, name, token_hash, balance: Amount::ZERO });
+        self.dirty.opened.insert(id);
+        id
+    }
+
+    pub(crate) fn set_balance(&mut self, id: AccountId, balance: Amount) {
+        let account = self.accounts.get_mut(&id).expect("the caller has read this account");
+        account.balance = balance;
+        self.dirty.balances.insert(id);
+    }
+
+    pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
+        let no = MintKeyNo(self.last_mint_key.unwrap_or_default().0 + 1);
+        let key = MintKeyState { no, id, terms, issued: 0, returned: 0, stopped: None };
+        assert!(!self.mint_keys.contains_key(&id), "a mint key is registered once");
+        self.load_mint_key(key);
+        self.dirty.registered.insert(id);
+    }
+
+    pub(crate) fn stop_mint_key(&mut self, id: MintKeyId, reason: StopReason) {
+        let key = self.touch_mint_key(id);
+        assert!(key.stopped.is_none(), "a mint key is stopped once");
+        key.stopped = Some(reason);
+    }
+
+    pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
+        self.touch_mint_key(id).issued += signatures;
+    }
+
+    pub(crate) fn spend(&mut self, id: MintKeyId, payload_hash: PayloadHash) {
+        let key = self.touch_mint_key(id);
+        key.returned += 1;
+        assert!(key.returned <= key.issued, "over-redemption was ruled out");
+        let coin = (key.no, payload_hash);
+        assert!(self.spent.insert(coin), "double spend was ruled out");
+        self.dirty.spent.push(coin);
+    }
+
+    pub(crate) fn set_signing_paused(&mut self, paused: bool) {
+        self.signing = Signing { paused, changes: self.signing.changes + 1 };
+        self.dirty.signing = true;
+    }
+
+    pub(crate) fn write(&mut self, entry: Entry) {
+        assert!(entry.kind.fits(entry.debit, entry.credit), "money moves between accounts of the kind");
+        assert_eq!(entry.kind.moves_money(), !entry.amount.is_zero(), "a record of money moves some");
+        let record = Recorded { content: entry.content, amount: entry.amount };
+        let before = self.records.insert(entry.reference.clone(), record);
+        assert!(before.is_none(), "a reference is written once");
+        self.dirty.journal.push(entry);
+    }
+
+    fn touch_mint_key(&mut self, id: MintKeyId) -> &mut MintKeyState {
+        self.dirty.mint_keys.insert(id);
+        self.mint_keys.get_mut(&id).expect("the caller has read this mint key")
+    }
+}

@@ -1,0 +1,62 @@
+//! What a batch changed: exactly what a store has to save.
+
+use std::mem;
+
+use super::{AccountState, MintKeyNo, MintKeyState, Signing, View};
+use crate::journal::Entry;
+use crate::{AccountId, Amount, PayloadHash};
+
+/// The rows to write, each list sorted by key, but for the journal, which is in the order of the commands.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Records to append.
+    pub journal: Vec<Entry>,
+    /// Coins to insert.
+    pub spent: Vec<(MintKeyNo, PayloadHash)>,
+    /// Accounts to insert.
+    pub opened: Vec<AccountState>,
+    /// Accounts that were there, and their new balances.
+    pub balances: Vec<(AccountId, Amount)>,
+    /// Mint keys to insert.
+    pub registered: Vec<MintKeyState>,
+    /// Mint keys that were there, with new counters or stopped.
+    pub mint_keys: Vec<MintKeyState>,
+    /// The new state of signing, where it changed.
+    pub signing: Option<Signing>,
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.journal.is_empty() // every change leaves a record
+    }
+}
+
+impl View {
+    /// What changed since the view was loaded, or since this was last asked.
+    #[must_use]
+    pub fn take_changes(&mut self) -> Changes {
+        let dirty = mem::take(&mut self.dirty);
+        let old_accounts = dirty.balances.difference(&dirty.opened);
+        let mut registered: Vec<_> = dirty.registered.iter().map(|id| self.mint_keys[id].clone()).collect();
+        let old_keys = dirty.mint_keys.difference(&dirty.registered);
+        let mut mint_keys: Vec<_> = old_keys.map(|id| self.mint_keys[id].clone()).collect();
+        registered.sort_unstable_by_key(|key| key.no);
+        mint_keys.sort_unstable_by_key(|key| key.no);
+        let mut spent = dirty.spent;
+        spent.sort_unstable(); // neighbours in the table are written together
+        let changes = Changes {
+            spent,
+            opened: dirty.opened.iter().map(|id| self.accounts[id].clone()).collect(),
+            balances: old_accounts.map(|id| (*id, self.accounts[id].balance)).collect(),
+            registered,
+            mint_keys,
+            signing: dirty.signing.then_some(self.signing),
+            journal: dirty.journal,
+        };
+        let counted = |key: &MintKeyState| key.returned <= key.issued;
+        assert!(changes.registered.iter().chain(&changes.mint_keys).all(counted), "no coin comes back unsigned");
+        changes
+    }
+}

@@ -1,0 +1,81 @@
+//! What a batch can read: exactly what a store has to load.
+
+use std::collections::BTreeSet;
+
+use crate::journal::ReferenceKey;
+use crate::{AccountId, AccountName, CoinIn, Command, MintKeyId, Prepared, TokenHash};
+
+/// The keys of all rows that a batch can read, each set sorted: the order in which a store locks.
+#[derive(Debug, Default)]
+pub struct Touches {
+    /// Accounts by number.
+    pub accounts: BTreeSet<AccountId>,
+    /// Accounts by name, for accounts to open.
+    pub names: BTreeSet<AccountName>,
+    /// Accounts by token, for accounts to open.
+    pub token_hashes: BTreeSet<TokenHash>,
+    /// Mint keys.
+    pub mint_keys: BTreeSet<MintKeyId>,
+    /// Coins that may be spent.
+    pub coins: BTreeSet<CoinIn>,
+    /// Records of the journal.
+    pub references: BTreeSet<ReferenceKey>,
+    /// The state of signing.
+    pub signing: bool,
+    /// The last number of an account.
+    pub last_account: bool,
+    /// The last number of a mint key.
+    pub last_mint_key: bool,
+}
+
+impl Touches {
+    /// What these commands can read.
+    #[must_use]
+    pub fn of(batch: &[Prepared<'_>]) -> Self {
+        let mut touches = Self::default();
+        for prepared in batch {
+            touches.references.extend(prepared.key.clone());
+            touches.add(prepared.command);
+        }
+        touches
+    }
+
+    fn add(&mut self, command: &Command) {
+        match command {
+            Command::OpenAccount { name, token_hash, .. } => {
+                self.names.insert(name.clone());
+                self.token_hashes.insert(*token_hash);
+                self.last_account = true;
+            }
+            Command::Credit { account, .. } | Command::Debit { account, .. } => {
+                self.accounts.insert(*account);
+            }
+            Command::Transfer { from, to, .. } => self.accounts.extend([*from, *to]),
+            Command::RegisterMintKey { id, .. } => {
+                self.mint_keys.insert(*id);
+                self.last_mint_key = true;
+            }
+            Command::StopMintKey { id, .. } => {
+                self.mint_keys.insert(*id);
+            }
+            Command::SetSigningPaused { .. } => self.signing = true,
+            Command::Mint { account, blinds, .. } => {
+                self.accounts.insert(*account);
+                self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
+            }
+            Command::Renew { coins, blinds, .. } => {
+                self.add_coins(coins);
+                self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
+            }
+            Command::Redeem { account, coins, .. } => {
+                self.accounts.insert(*account);
+                self.add_coins(coins);
+            }
+        }
+    }
+
+    fn add_coins(&mut self, coins: &[CoinIn]) {
+        self.mint_keys.extend(coins.iter().map(|coin| coin.mint_key));
+        self.coins.extend(coins);
+    }
+}
