@@ -1,1 +1,212 @@
-//! placeholder
+//! What end-to-end tests share: a currency with a real server process, the real binary, and a wallet that knows nothing of
+//! this project's libraries.
+
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
+
+pub mod foreign_wallet;
+mod program;
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opencoin_testkit::postgres::TestDatabase;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use program::{Output, opencoin};
+
+/// The suite of the specification's own run.
+pub const CHAUM82: &str = "RSA-SHA256-PSS-CHAUM82";
+/// The default suite.
+pub const RFC9474: &str = "RSA-SHA384-PSS-RFC9474";
+
+/// How long a server may take to begin or to stop.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// The rest of a server's output is shown when a test fails.
+const SERVER_LINE: &str = "serving ";
+
+/// Where the books of a test are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// In the currency's folder.
+    Sqlite,
+    /// A database of its own on the server that the tests share.
+    Postgres,
+}
+
+/// A currency in a folder of its own, and its server.
+pub struct Currency {
+    folder: TempDir,
+    port: u16,
+    server: Option<Child>,
+    _database: Option<TestDatabase>,
+}
+
+impl Currency {
+    /// Makes a currency of 1, 2, 5, 10 and starts serving it.
+    #[must_use]
+    pub fn start(suite: &str, database: Database) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let test_database = (database == Database::Postgres).then(TestDatabase::create);
+        let url = test_database.as_ref().map_or_else(|| "sqlite:ledger.sqlite".to_owned(), |database| database.url().to_owned());
+        let mut currency = Self { folder, port, server: None, _database: test_database };
+        let base = currency.url("");
+        currency.issuer(&[
+            "init", "--name", "OpenCent", "--divisor", "100", "--denominations", "1,2,5,10", "--url", &base, "--database", &url,
+            "--cipher-suite", suite,
+        ]);
+        currency.serve();
+        currency
+    }
+
+    /// Where the currency is.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join("currency")
+    }
+
+    /// A path for a file of the test's own.
+    #[must_use]
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The URL of a path of the server.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Runs `opencoin issuer ARGUMENTS --dir D` and demands success.
+    pub fn issuer(&self, arguments: &[&str]) -> Output {
+        self.issuer_unchecked(arguments).success()
+    }
+
+    /// Runs `opencoin issuer ARGUMENTS --dir D`.
+    pub fn issuer_unchecked(&self, arguments: &[&str]) -> Output {
+        let dir = self.dir();
+        let mut all = vec!["issuer"];
+        all.extend(arguments);
+        all.extend(["--dir", dir.to_str().unwrap()]);
+        opencoin(&all)
+    }
+
+    /// Opens an account, credits it, and gives its token.
+    pub fn account(&self, name: &str, amount: u64) -> String {
+        let created: Value = self.issuer(&["account", "create", name, "--json"]).json();
+        if amount > 0 {
+            self.issuer(&["account", "credit", name, &amount.to_string(), "--reference", &format!("opening {name}")]);
+        }
+        created["token"].as_str().unwrap().to_owned()
+    }
+
+    /// What an account holds.
+    #[must_use]
+    pub fn balance(&self, name: &str) -> u64 {
+        self.issuer(&["account", "show", name, "--json"]).json()["balance"].as_u64().unwrap()
+    }
+
+    /// Runs the audit and demands that it passes.
+    pub fn audit(&self) {
+        let report = self.issuer(&["audit", "--json"]).json();
+        assert_eq!(report["holds"], Value::Bool(true), "{report:#}");
+    }
+
+    /// Starts the server and waits until it serves.
+    pub fn serve(&mut self) {
+        assert!(self.server.is_none(), "one server at a time");
+        let listen = format!("127.0.0.1:{}", self.port);
+        let mut server = Command::new(program::path())
+            .args(["issuer", "serve", "--listen", &listen, "--dir"])
+            .arg(self.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with(SERVER_LINE), "the server said {line:?}");
+        self.server = Some(server);
+    }
+
+    /// The server's process id.
+    #[must_use]
+    pub fn server_id(&self) -> u32 {
+        self.server.as_ref().unwrap().id()
+    }
+
+    /// Ends the server as an operator does (SIGTERM) and demands exit code 0.
+    pub fn stop(&mut self) {
+        let mut server = self.server.take().unwrap();
+        let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = server.try_wait().unwrap() {
+                assert!(status.success(), "the server ended with {status}");
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not stop");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the server as a crash does (SIGKILL).
+    pub fn kill(&mut self) {
+        let mut server = self.server.take().unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}
+
+impl Drop for Currency {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // A test that failed leaves its server behind; one that passed has nothing to lose.
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+/// A wallet of `opencoin wallet` in a folder.
+pub struct Wallet {
+    dir: PathBuf,
+}
+
+impl Wallet {
+    /// A wallet in this folder.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    /// Runs `opencoin wallet ARGUMENTS --dir W` and demands success.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.run_unchecked(arguments).success()
+    }
+
+    /// Runs `opencoin wallet ARGUMENTS --dir W`.
+    pub fn run_unchecked(&self, arguments: &[&str]) -> Output {
+        let mut all = vec!["wallet"];
+        all.extend(arguments);
+        all.extend(["--dir", self.dir.to_str().unwrap()]);
+        opencoin(&all)
+    }
+
+    /// What it holds, by `balance --json`.
+    #[must_use]
+    pub fn balance(&self) -> u64 {
+        self.run(&["balance", "--json"]).json()["balance"].as_u64().unwrap()
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,1 +1,31 @@
-//! placeholder
+//! The issuer of an OpenCoin currency: its documents, its mint keys, its accounts, and the HTTP API that wallets speak.
+//!
+//! The way of a request: [`http`] reads it, [`Issuer`] decides, [`admission`] verifies what needs no books, the committer
+//! takes it to the ledger in a batch with others, and a [`Signer`](opencoin_crypto::Signer) signs what was accepted.
+
+mod accounts;
+pub mod admission;
+mod clock;
+mod committer;
+mod config;
+mod create;
+mod currency;
+mod directory;
+pub mod http;
+mod issuer;
+mod operator;
+mod refusal;
+mod signing;
+mod store;
+
+pub use accounts::Token;
+pub use clock::{Clock, SystemClock};
+pub use config::{Config, DATABASE_DEFAULT, LISTEN_DEFAULT};
+pub use create::{CreateError, NewCurrency, create};
+pub use currency::{CertifiedMintKey, Currency, CurrencyError};
+pub use directory::{Directory, DirectoryError, NewDirectory};
+pub use issuer::{Issuer, OpenError, register_mint_keys};
+pub use operator::{Operator, OperatorError};
+pub use refusal::{Reason, Refusal};
+pub use signing::Signed;
+pub use store::{StoreMode, open_ledger};

@@ -1,0 +1,110 @@
+//! The specification's messages over POST: read one, hand it to the issuer, write the answer.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Response, StatusCode};
+use opencoin_schema::{DecodeError, Envelope, Request};
+
+use super::answer;
+use super::server::Server;
+use crate::accounts::Token;
+use crate::issuer::Issuer;
+use crate::refusal::{Reason, Refusal};
+
+const BEARER: &str = "Bearer ";
+
+/// What a path takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Expected {
+    /// One type of request.
+    Only(&'static str),
+    /// Any request, told apart by its `type`.
+    Any,
+}
+
+/// Handles one POST.
+pub(super) async fn post(
+    State(server): State<Arc<Server>>,
+    expected: Expected,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response<Body> {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return answer::problem(&unreadable(&rejection)),
+    };
+    let request = match read(expected, &body) {
+        Ok(request) => request,
+        Err(error) => return malformed(&body, &error),
+    };
+    let token = bearer_token(&headers);
+    respond(server.issuer(), token.as_ref(), request).await
+}
+
+fn unreadable(rejection: &BytesRejection) -> Refusal {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let limit = super::BODY_BYTES_MAX;
+        return Refusal::new(Reason::TooLarge, format!("a body has at most {limit} bytes; make several requests of it"));
+    }
+    Refusal::new(Reason::Malformed, "the body did not arrive whole")
+}
+
+fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {
+    match expected {
+        Expected::Only(type_name) => Request::from_json_of_type(type_name, body),
+        Expected::Any => Request::from_json(body),
+    }
+}
+
+/// Answers in the response type of the request, when the body says at least which request it means to be.
+fn malformed(body: &[u8], error: &DecodeError) -> Response<Body> {
+    let refusal = Refusal::new(Reason::Malformed, error.to_string());
+    let envelope = Envelope::peek(body).unwrap_or_default();
+    let message_reference = envelope.message_reference.unwrap_or(0);
+    answer::refusal(envelope.type_name.as_deref(), message_reference, &refusal)
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<Token> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_at_checked(BEARER.len())?;
+    scheme.eq_ignore_ascii_case(BEARER).then(|| Token::from_text(token.trim()))
+}
+
+async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Response<Body> {
+    let type_name = request.type_name();
+    let (message_reference, result) = match request {
+        Request::RequestCddSerial(request) => {
+            let reference = request.message_reference;
+            (reference, Ok(answer::cdd_serial(reference, issuer.cdd_serial())))
+        }
+        Request::RequestCddc(request) => {
+            let reference = request.message_reference;
+            (reference, issuer.cddc(request.cdd_serial).map(|cddc| answer::cddc(reference, cddc.clone())))
+        }
+        Request::RequestMintKeyCertificates(request) => {
+            let reference = request.message_reference;
+            (reference, Ok(answer::mint_key_certificates(reference, issuer.mint_key_certificates(&request))))
+        }
+        Request::RequestMint(request) => {
+            let reference = request.message_reference;
+            (reference, issuer.mint(token, request).await.map(|signed| answer::signed(reference, signed)))
+        }
+        Request::RequestRenew(request) => {
+            let reference = request.message_reference;
+            (reference, issuer.renew(request).await.map(|signed| answer::signed(reference, signed)))
+        }
+        Request::RequestResume(request) => {
+            let reference = request.message_reference;
+            (reference, issuer.resume(&request).await.map(|signed| answer::signed(reference, signed)))
+        }
+        Request::RequestRedeem(request) => {
+            let reference = request.message_reference;
+            (reference, issuer.redeem(token, request).await.map(|()| answer::redeem(reference)))
+        }
+    };
+    result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), message_reference, &refusal))
+}

@@ -1,0 +1,129 @@
+//! The server around the paths: health, shutting down, one log line a request.
+//!
+//! The log names path, status and time. It never has an address, a reference, or anything of a body.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::middleware::Next;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::answer;
+use crate::issuer::Issuer;
+use crate::refusal::{Reason, Refusal};
+
+/// How long requests that were begun may take once the server is told to stop.
+const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
+
+/// The issuer and whether it is still open.
+pub struct Server {
+    issuer: Issuer,
+    is_shutting_down: AtomicBool,
+}
+
+impl Server {
+    /// A server for this issuer.
+    #[must_use]
+    pub fn new(issuer: Issuer) -> Arc<Self> {
+        Arc::new(Self { issuer, is_shutting_down: AtomicBool::new(false) })
+    }
+
+    pub(super) fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.is_shutting_down.load(Ordering::Relaxed)
+    }
+}
+
+/// Serves until `shutdown` is done, then takes no more connections, finishes what was accepted, and returns.
+///
+/// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the client gets the
+/// same answer by asking again.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    server: Arc<Server>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let stopping = Arc::new(Notify::new());
+    let router = super::router(Arc::clone(&server));
+    let signal = {
+        let (server, stopping) = (Arc::clone(&server), Arc::clone(&stopping));
+        async move {
+            shutdown.await;
+            tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
+            server.is_shutting_down.store(true, Ordering::Relaxed);
+            stopping.notify_one();
+        }
+    };
+    let too_late = async {
+        stopping.notified().await;
+        tokio::time::sleep(SHUTDOWN_DURATION_MAX).await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(signal) => served?,
+        () = too_late => tracing::warn!("some requests were still running and were dropped"),
+    }
+    server.issuer.close().await;
+    Ok(())
+}
+
+/// Refuses while shutting down, and writes the log line.
+pub(super) async fn watch(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
+    let response = if server.is_shutting_down() { closing() } else { next.run(request).await };
+    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, path, status = response.status().as_u16(), latency_us, "request");
+    response
+}
+
+fn closing() -> Response<Body> {
+    let refusal = Refusal::new(Reason::Unavailable, "the issuer is shutting down; send the same request again later");
+    let mut response = answer::problem(&refusal);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// The process runs.
+pub(super) async fn live() -> Response<Body> {
+    plain(StatusCode::OK, "live\n")
+}
+
+/// The issuer can do its work: its database answers.
+pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
+    match server.issuer.ready().await {
+        Ok(()) => plain(StatusCode::OK, "ready\n"),
+        Err(refusal) => answer::problem(&refusal),
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+pub(super) async fn unknown_path() -> Response<Body> {
+    answer::problem(&Refusal::new(Reason::NotFound, "no such path; a request of any type can be sent to POST /"))
+}
+
+pub(super) async fn wrong_method(method: Method) -> Response<Body> {
+    let refusal = Refusal::new(Reason::Malformed, format!("this path does not take {method}"));
+    let mut response = answer::problem(&refusal);
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

@@ -1,0 +1,228 @@
+//! The issuer: what it answers to each message of the specification.
+//!
+//! Mint and renew are two steps, *accept* and *sign*. Accepting is one transaction of the ledger: coins become spent or an
+//! account pays, and the blinds are stored under the transaction reference. Only what was accepted is signed. If the
+//! process dies between the two, or the answer is lost, the same request or a `request resume` gets the same signatures.
+
+use std::sync::Arc;
+
+use opencoin_crypto::Signer;
+use opencoin_ledger::{Account, Command, Ledger, LedgerError, Outcome};
+use opencoin_schema::{BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume};
+
+use crate::accounts::Token;
+use crate::admission;
+use crate::clock::Clock;
+use crate::committer::{Committer, Unconfirmed};
+use crate::currency::{Currency, ledger_time};
+use crate::refusal::{Reason, Refusal};
+use crate::signing::{Signed, sign_accepted};
+
+/// An issuer of one currency.
+pub struct Issuer {
+    currency: Arc<Currency>,
+    ledger: Arc<dyn Ledger>,
+    committer: Committer,
+    signer: Arc<dyn Signer>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Issuer {
+    /// Puts an issuer together and makes its mint keys known to the ledger.
+    ///
+    /// # Errors
+    /// When the ledger fails, or belongs to another currency.
+    pub async fn open(
+        currency: Currency,
+        ledger: Arc<dyn Ledger>,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        register_mint_keys(&currency, ledger.as_ref(), clock.as_ref()).await?;
+        let committer = Committer::start(Arc::clone(&ledger));
+        Ok(Self { currency: Arc::new(currency), ledger, committer, signer, clock })
+    }
+
+    /// `RequestCDDSerial`.
+    #[must_use]
+    pub fn cdd_serial(&self) -> u64 {
+        self.currency.current().cdd().cdd_serial
+    }
+
+    /// `RequestCDDC`; serial 0 is the current one.
+    ///
+    /// # Errors
+    /// When there is no such CDDC.
+    pub fn cddc(&self, serial: u64) -> Result<&Cddc, Refusal> {
+        let unknown = || Refusal::new(Reason::NotFound, format!("there is no CDD with serial {serial}"));
+        self.currency.cddc(serial).ok_or_else(unknown)
+    }
+
+    /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all current keys.
+    #[must_use]
+    pub fn mint_key_certificates(&self, request: &RequestMintKeyCertificates) -> Vec<Mkc> {
+        let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
+        let current = self.currency.current_mint_keys(self.clock.now());
+        let is_current = |id: &BigInt| {
+            current.iter().any(|key| {
+                let mint_key = key.verified.mint_key();
+                mint_key.id == *id && (is_all || request.denominations.contains(&mint_key.denomination))
+            })
+        };
+        let mut keys: Vec<Mkc> = (self.currency.mint_keys())
+            .map(|key| key.verified.mkc())
+            .filter(|mkc| is_current(&mkc.mint_key.id) || request.mint_key_ids.contains(&mkc.mint_key.id))
+            .cloned()
+            .collect();
+        keys.sort_by_key(|mkc| mkc.mint_key.denomination);
+        keys
+    }
+
+    /// The certificate of one mint key.
+    #[must_use]
+    pub fn mint_key_certificate(&self, id: &BigInt) -> Option<&Mkc> {
+        self.currency.mint_key(id).map(|key| key.verified.mkc())
+    }
+
+    /// `RequestMint`: blinds paid for by the account of the token.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub async fn mint(&self, token: Option<&Token>, request: RequestMint) -> Result<Signed, Refusal> {
+        let account = self.authenticate(token).await?;
+        let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
+        let blinds = admission::blinds(&self.currency, request.blinds)?;
+        let at = ledger_time(self.clock.now());
+        let accepted = blinds.clone();
+        self.apply(Command::Mint { account: account.id, transaction_reference, blinds, at }).await?;
+        self.sign(accepted).await
+    }
+
+    /// `RequestRenew`: blinds paid for by coins.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub async fn renew(&self, request: RequestRenew) -> Result<Signed, Refusal> {
+        let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
+        let blinds = admission::blinds(&self.currency, request.blinds)?;
+        let coins = self.verify(request.coins).await?;
+        let at = ledger_time(self.clock.now());
+        let accepted = blinds.clone();
+        self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
+        self.sign(accepted).await
+    }
+
+    /// `RequestResume`: the signatures of what was accepted before.
+    ///
+    /// # Errors
+    /// When nothing was accepted under this reference.
+    pub async fn resume(&self, request: &RequestResume) -> Result<Signed, Refusal> {
+        let reference = admission::transaction_reference(&request.transaction_reference)?;
+        let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
+        let accepted = self.ledger.accepted(&reference).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        self.sign(accepted.blinds).await
+    }
+
+    /// `RequestRedeem`: coins become money of the token's account.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
+        let account = self.authenticate(token).await?;
+        let coins = self.verify(request.coins).await?;
+        let at = ledger_time(self.clock.now());
+        self.apply(Command::Redeem { account: account.id, coins, at }).await
+    }
+
+    /// Whether the issuer can do its work.
+    ///
+    /// # Errors
+    /// When its database does not answer.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        self.ledger.ready().await.map_err(unavailable)
+    }
+
+    /// Finishes what was accepted; nothing is accepted any more.
+    pub async fn close(&self) {
+        self.committer.close().await;
+    }
+
+    async fn authenticate(&self, token: Option<&Token>) -> Result<Account, Refusal> {
+        let missing = || Refusal::new(Reason::Unauthorized, "send the account's token as Authorization: Bearer TOKEN");
+        let unknown = || Refusal::new(Reason::Unauthorized, "no account has this token");
+        let token = token.ok_or_else(missing)?;
+        self.ledger.account_by_token(&token.hash()).await.map_err(unavailable)?.ok_or_else(unknown)
+    }
+
+    async fn verify(&self, coins: Vec<opencoin_schema::Coin>) -> Result<Vec<opencoin_ledger::CoinIn>, Refusal> {
+        let currency = Arc::clone(&self.currency);
+        let verified = tokio::task::spawn_blocking(move || admission::coins(&currency, &coins)).await;
+        Ok(verified.map_err(|error| {
+            tracing::error!(%error, "verifying coins ended in a panic");
+            Refusal::unavailable()
+        })??)
+    }
+
+    async fn apply(&self, command: Command) -> Result<(), Refusal> {
+        match self.committer.apply(command).await {
+            Ok(Ok(_applied)) => Ok(()),
+            Ok(Err(refusal)) => Err(refusal.into()),
+            Err(Unconfirmed) => Err(Refusal::unavailable()),
+        }
+    }
+
+    /// Signs accepted blinds, unless an operator has paused signing.
+    async fn sign(&self, accepted: Vec<opencoin_ledger::Blind>) -> Result<Signed, Refusal> {
+        if self.ledger.signing_paused().await.map_err(unavailable)? {
+            return Ok(Signed::Later);
+        }
+        Ok(sign_accepted(self.signer.as_ref(), accepted).await)
+    }
+}
+
+/// Why an issuer cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger knows keys that the currency does not have.
+    #[error("the database holds the books of another currency: its mint key {0} has no certificate here")]
+    OtherCurrency(opencoin_ledger::MintKeyId),
+    /// The ledger knows a key under other terms.
+    #[error("the database does not agree with the certificates: {0}")]
+    Terms(opencoin_ledger::Refusal),
+}
+
+/// Makes the currency's mint keys known to its ledger; keys that it knows already stay as they are.
+///
+/// # Errors
+/// When the ledger fails, knows keys of another currency, or knows a key under other terms.
+pub async fn register_mint_keys(currency: &Currency, ledger: &dyn Ledger, clock: &dyn Clock) -> Result<(), OpenError> {
+    let known = ledger.mint_keys().await?;
+    let has_certificate = |id| currency.mint_keys().any(|key| key.ledger_id == id);
+    if let Some(other) = known.iter().find(|key| !has_certificate(key.id)) {
+        return Err(OpenError::OtherCurrency(other.id));
+    }
+    let at = ledger_time(clock.now());
+    let register = |key: &crate::currency::CertifiedMintKey| {
+        let is_known = known.iter().any(|status| status.id == key.ledger_id && status.terms == key.terms);
+        (!is_known).then_some(Command::RegisterMintKey { id: key.ledger_id, terms: key.terms, at })
+    };
+    let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
+    if !commands.is_empty() {
+        ledger
+            .apply(&commands)
+            .await?
+            .into_iter()
+            .try_for_each(|outcome: Outcome| outcome.map(|_| ()))
+            .map_err(OpenError::Terms)?;
+    }
+    Ok(())
+}
+
+/// The client learns that it should ask again, the log learns why.
+fn unavailable(error: LedgerError) -> Refusal {
+    tracing::error!(%error, "the ledger failed");
+    Refusal::unavailable()
+}

@@ -1,0 +1,108 @@
+//! Why a request is refused: a fixed word for programs and a description for people.
+
+use std::fmt;
+
+use opencoin_ledger::Refusal as LedgerRefusal;
+
+/// The fixed words of the HTTP API. A client may rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Not JSON, unknown or missing field, wrong type, or a `type` that does not fit the path.
+    Malformed,
+    /// No token, or an unknown one.
+    Unauthorized,
+    /// The account has too little.
+    InsufficientFunds,
+    /// Unknown CDD serial, unknown transaction reference, unknown path.
+    NotFound,
+    /// A coin was spent before.
+    DoubleSpend,
+    /// The transaction reference was used for other content.
+    ReferenceConflict,
+    /// A mint key outside its signing window, coins past their expiry, or a stopped key.
+    KeyExpired,
+    /// Too many blinds or coins, or too long a body.
+    TooLarge,
+    /// Well formed, but it cannot be right: signatures, mint keys, values.
+    Invalid,
+    /// Not now: the server is shutting down, or its database is away. Nothing is known to have been done; the same request
+    /// may be sent again.
+    Unavailable,
+}
+
+impl Reason {
+    /// The fixed word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unauthorized => "unauthorized",
+            Self::InsufficientFunds => "insufficient-funds",
+            Self::NotFound => "not-found",
+            Self::DoubleSpend => "double-spend",
+            Self::ReferenceConflict => "reference-conflict",
+            Self::KeyExpired => "key-expired",
+            Self::TooLarge => "too-large",
+            Self::Invalid => "invalid",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// A request that was refused. Nothing has changed because of it, unless the reason is [`Reason::Unavailable`], where it is
+/// not known and the same request must be sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The fixed word.
+    pub reason: Reason,
+    /// What is wrong, for the client. Never a secret, never what the server knows about itself.
+    pub description: String,
+}
+
+impl Refusal {
+    /// A refusal with a description for the client.
+    pub fn new(reason: Reason, description: impl Into<String>) -> Self {
+        Self { reason, description: description.into() }
+    }
+
+    /// The fixed text for anything that is the server's own trouble.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(Reason::Unavailable, "the issuer cannot answer now; send the same request again")
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// The text of `status_description`: it begins with the fixed word.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.reason.word(), self.description)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<LedgerRefusal> for Refusal {
+    fn from(refusal: LedgerRefusal) -> Self {
+        let reason = match refusal {
+            LedgerRefusal::UnknownAccount => Reason::Unauthorized,
+            LedgerRefusal::InsufficientFunds { .. } => Reason::InsufficientFunds,
+            LedgerRefusal::DoubleSpend { .. } => Reason::DoubleSpend,
+            LedgerRefusal::ReferenceConflict | LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => {
+                Reason::ReferenceConflict
+            }
+            LedgerRefusal::SigningWindowClosed { .. }
+            | LedgerRefusal::CoinsExpired { .. }
+            | LedgerRefusal::MintKeyStopped { .. }
+            | LedgerRefusal::OverRedemption { .. } => Reason::KeyExpired,
+            LedgerRefusal::UnknownMintKey { .. }
+            | LedgerRefusal::SameAccount
+            | LedgerRefusal::RepeatedCoin { .. }
+            | LedgerRefusal::RepeatedBlindReference { .. }
+            | LedgerRefusal::Empty
+            | LedgerRefusal::ValueMismatch { .. }
+            | LedgerRefusal::Overflow
+            | LedgerRefusal::ZeroAmount => Reason::Invalid,
+        };
+        Self::new(reason, refusal.to_string())
+    }
+}

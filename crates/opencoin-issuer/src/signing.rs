@@ -1,0 +1,40 @@
+//! The second step of mint and renew: signing what was accepted, now or later.
+
+use opencoin_crypto::{BlindToSign, SignError, Signer};
+use opencoin_ledger::Blind;
+use opencoin_schema::{BigInt, BlindSignature};
+
+/// What became of accepted blinds.
+#[derive(Debug)]
+pub enum Signed {
+    /// The signatures, in the order of the blinds.
+    Now(Vec<BlindSignature>),
+    /// Signing is paused, away or overloaded; nothing is lost, `request resume` asks again.
+    Later,
+}
+
+/// Signs blinds that the ledger has accepted. A signature must never be asked for before that.
+pub(crate) async fn sign_accepted(signer: &dyn Signer, blinds: Vec<Blind>) -> Signed {
+    let (references, blinds): (Vec<String>, Vec<BlindToSign>) = blinds
+        .into_iter()
+        .map(|blind| {
+            let mint_key_id = BigInt::from_be_bytes(blind.mint_key.as_bytes());
+            (blind.reference, BlindToSign { mint_key_id, blinded: BigInt::from_be_bytes(&blind.blinded) })
+        })
+        .unzip();
+    match signer.sign(blinds).await {
+        Ok(signatures) => {
+            assert_eq!(signatures.len(), references.len(), "a signer signs all or nothing");
+            let pairs = references.into_iter().zip(signatures);
+            Signed::Now(pairs.map(|(reference, blind_signature)| BlindSignature { blind_signature, reference }).collect())
+        }
+        Err(error @ (SignError::Busy | SignError::Unavailable)) => {
+            tracing::warn!(%error, "signatures are delayed");
+            Signed::Later
+        }
+        Err(error @ (SignError::UnknownKey(_) | SignError::OutOfRange { .. } | SignError::Failed)) => {
+            tracing::error!(%error, "accepted blinds cannot be signed");
+            Signed::Later
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Which ledger an address means.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use opencoin_ledger::{Ledger, LedgerError};
+use opencoin_postgres::PostgresLedger;
+use opencoin_sqlite::SqliteLedger;
+
+const SQLITE_SCHEME: &str = "sqlite:";
+const POSTGRES_SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// What to do when there are no books yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreMode {
+    /// Make them.
+    Create,
+    /// Say so.
+    Existing,
+}
+
+/// Opens the books at `sqlite:PATH` (relative to `root`) or `postgres://...`.
+///
+/// # Errors
+/// When the address is of neither kind, or the database cannot be used.
+pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
+    if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
+        let path = root.join(path.strip_prefix("//").unwrap_or(path));
+        let mode = match mode {
+            StoreMode::Create => opencoin_sqlite::Mode::Create,
+            StoreMode::Existing => opencoin_sqlite::Mode::Existing,
+        };
+        return Ok(Arc::new(SqliteLedger::open(&path, mode).await?));
+    }
+    if POSTGRES_SCHEMES.iter().any(|scheme| database.starts_with(scheme)) {
+        return Ok(Arc::new(PostgresLedger::connect(database).await?));
+    }
+    Err(LedgerError::Address("a database is sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned()))
+}
