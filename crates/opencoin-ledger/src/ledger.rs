@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 
 use crate::audit::AuditFacts;
-use crate::{
-    Account, AccountName, Blind, Command, LedgerTime, MintKeyStatus, Outcome, StoredBlindsError, TokenHash, TransactionReference,
-};
+use crate::{Account, AccountName, Blind, Command, LedgerTime, MintKeyStatus, Outcome, TokenHash, TransactionReference};
 
 /// The most commands that one [`Ledger::apply`] takes.
 pub const BATCH_COMMANDS_MAX: usize = 1000;
@@ -133,11 +131,5 @@ impl LedgerError {
     #[must_use]
     pub fn corrupt(row: impl Into<String>, reason: impl ToString) -> Self {
         Self::Corrupt { row: row.into(), reason: reason.to_string() }
-    }
-}
-
-impl From<StoredBlindsError> for LedgerError {
-    fn from(error: StoredBlindsError) -> Self {
-        Self::corrupt("transaction", error)
     }
 }

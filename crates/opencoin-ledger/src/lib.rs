@@ -20,6 +20,7 @@ pub mod journal;
 mod ledger;
 mod memory;
 mod mint_key;
+pub mod stored;
 mod text;
 mod time;
 mod transaction_reference;

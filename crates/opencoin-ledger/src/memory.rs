@@ -8,11 +8,12 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use crate::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
-use crate::journal::{Entry, Kind, ReferenceKey};
-use crate::view::{AccountState, MintKeyState};
+use crate::journal::{Entry, ReferenceKey};
+use crate::stored;
+use crate::view::MintKeyState;
 use crate::{
-    Accepted, AcceptedKind, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyStatus, Outcome,
-    Prepared, TokenHash, TransactionReference, View, decide, decode_blinds,
+    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyStatus, Outcome, Prepared,
+    TokenHash, TransactionReference, View, decide,
 };
 
 /// Books in memory.
@@ -58,16 +59,16 @@ impl Ledger for MemoryLedger {
         let key = ReferenceKey::of_transaction(reference);
         let Some(&index) = books.journal_by_reference.get(&key) else { return Ok(None) };
         let entry = &books.journal[index];
-        let (kind, Some(blinds)) = (AcceptedKind::of(entry.kind), &entry.blinds) else { return Ok(None) };
-        Ok(Some(Accepted { kind: kind?, blinds: decode_blinds(blinds)?, at: entry.at }))
+        let (code, at) = (entry.kind.code(), entry.at.unix_micros());
+        stored::accepted(index as i64 + 1, code, at, entry.blinds.as_deref()).map(Some)
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        Ok(self.books().view.account_by_token(token_hash).map(account))
+        Ok(self.books().view.account_by_token(token_hash).cloned().map(Account::from))
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        Ok(self.books().view.account_by_name(name).map(account))
+        Ok(self.books().view.account_by_name(name).cloned().map(Account::from))
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
@@ -135,27 +136,9 @@ impl Books {
     }
 }
 
-impl AcceptedKind {
-    /// The kind of a stored record that holds blinds.
-    ///
-    /// # Errors
-    /// Records of this kind hold none.
-    pub fn of(kind: Kind) -> Result<Self, LedgerError> {
-        match kind {
-            Kind::Mint => Ok(Self::Mint),
-            Kind::Renew => Ok(Self::Renew),
-            other => Err(LedgerError::corrupt("transaction", format!("a {other:?} holds blinds"))),
-        }
-    }
-}
-
 impl From<MintKeyState> for MintKeyStatus {
     fn from(key: MintKeyState) -> Self {
         let MintKeyState { no: _, id, terms, issued, returned, stopped } = key;
         Self { id, terms, issued, returned, stopped }
     }
-}
-
-fn account(state: &AccountState) -> Account {
-    Account { id: state.id, name: state.name.clone(), balance: state.balance }
 }

@@ -1,1 +1,112 @@
-//! placeholder
+//! The ledger on PostgreSQL: many issuer processes on one database.
+//!
+//! A batch is one transaction: lock and load what the batch touches, let [`opencoin_ledger::decide`] decide, write what
+//! changed in bulk, commit. A dozen statements, whatever the size of the batch. Rows of accounts and mint keys are locked in
+//! the order of their keys. Where another process was faster after all (a coin or a reference is there that was not when
+//! it was looked for, a serialization failure, a deadlock), the transaction is undone and the batch decided again on what
+//! is there now, [`APPLY_ATTEMPTS_MAX`] times.
+//!
+//! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more than the
+//! primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome is unknown, and sending
+//! the same commands again is safe.
+
+mod audit;
+mod connect;
+mod fault;
+mod load;
+mod read;
+mod save;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opencoin_ledger::audit::AuditFacts;
+use opencoin_ledger::{
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyStatus, Outcome,
+    Prepared, TokenHash, Touches, TransactionReference, decide,
+};
+use sqlx::PgPool;
+
+use crate::fault::Fault;
+
+/// How long one attempt at a batch may take before the database counts as unavailable.
+const ATTEMPT_SECONDS_MAX: u64 = 60;
+
+/// The pause before the second attempt at a batch; each further one is twice as long.
+const FIRST_PAUSE_MILLIS: u64 = 1;
+
+/// Books in a PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct PostgresLedger {
+    pool: PgPool,
+}
+
+#[async_trait]
+impl Ledger for PostgresLedger {
+    async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let prepared = Prepared::batch(batch);
+        let touches = Touches::of(&prepared);
+        for attempt in 0..APPLY_ATTEMPTS_MAX {
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(FIRST_PAUSE_MILLIS << attempt)).await;
+            }
+            let in_time = tokio::time::timeout(Duration::from_secs(ATTEMPT_SECONDS_MAX), self.attempt(&prepared, &touches));
+            match in_time.await {
+                Ok(Ok(outcomes)) => return Ok(outcomes),
+                Ok(Err(Fault::LostRace)) => tracing::debug!(attempt, "another process was faster, the batch is decided again"),
+                Ok(Err(Fault::Failed(error))) => return Err(error),
+                Err(_) => return Err(LedgerError::Unavailable(format!("no answer within {ATTEMPT_SECONDS_MAX} s"))),
+            }
+        }
+        Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
+    }
+
+    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+        read::accepted(&self.pool, reference).await
+    }
+
+    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
+        read::account_by_token(&self.pool, token_hash).await
+    }
+
+    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
+        read::account_by_name(&self.pool, name).await
+    }
+
+    async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
+        read::mint_keys(&self.pool).await
+    }
+
+    async fn signing_paused(&self) -> Result<bool, LedgerError> {
+        read::signing_paused(&self.pool).await
+    }
+
+    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
+        audit::facts(&self.pool).await
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        read::signing_paused(&self.pool).await.map(|_| ())
+    }
+}
+
+impl PostgresLedger {
+    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is sent, it
+    /// leaves nothing.
+    async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
+        let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        let mut view = load::view(&mut transaction, touches).await?;
+        let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
+        let changes = view.take_changes();
+        if changes.is_empty() {
+            transaction.rollback().await?;
+        } else {
+            save::changes(&mut transaction, changes).await?;
+            transaction.commit().await?;
+        }
+        Ok(outcomes)
+    }
+}

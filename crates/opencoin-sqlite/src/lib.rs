@@ -1,1 +1,100 @@
-//! placeholder
+//! The ledger on embedded SQLite: the default of a fresh start, one file and no server.
+//!
+//! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
+//! [`opencoin_ledger::decide`] decide, write what changed, commit. One connection writes and a few read. Write-ahead log and
+//! `synchronous = FULL`: a commit that was confirmed survives loss of power. Other processes (the command line beside the
+//! server) may work on the same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
+//!
+//! SQLite runs on a thread of its own behind each connection, so no async worker ever waits for the disk.
+
+mod audit;
+mod bulk;
+mod fault;
+mod load;
+mod open;
+mod read;
+mod save;
+
+use async_trait::async_trait;
+use opencoin_ledger::audit::AuditFacts;
+use opencoin_ledger::{
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyStatus, Outcome,
+    Prepared, TokenHash, Touches, TransactionReference, decide,
+};
+use sqlx::SqlitePool;
+
+pub use crate::open::{BUSY_SECONDS_MAX, Mode};
+
+use crate::fault::Fault;
+
+/// Books in a SQLite file.
+#[derive(Debug, Clone)]
+pub struct SqliteLedger {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let prepared = Prepared::batch(batch);
+        let touches = Touches::of(&prepared);
+        for _ in 0..APPLY_ATTEMPTS_MAX {
+            match self.attempt(&prepared, &touches).await {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(Fault::Busy) => {} // it has waited for the lock already
+                Err(Fault::Failed(error)) => return Err(error),
+            }
+        }
+        Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
+    }
+
+    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+        read::accepted(&self.readers, reference).await
+    }
+
+    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
+        read::account_by_token(&self.readers, token_hash).await
+    }
+
+    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
+        read::account_by_name(&self.readers, name).await
+    }
+
+    async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
+        read::mint_keys(&self.readers).await
+    }
+
+    async fn signing_paused(&self) -> Result<bool, LedgerError> {
+        read::signing_paused(&self.readers).await
+    }
+
+    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
+        audit::facts(&self.readers).await
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        read::signing_paused(&self.readers).await.map(|_| ())
+    }
+}
+
+impl SqliteLedger {
+    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is sent, it
+    /// leaves nothing.
+    async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut view = load::view(&mut transaction, touches).await?;
+        let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
+        let changes = view.take_changes();
+        if changes.is_empty() {
+            transaction.rollback().await?;
+        } else {
+            save::changes(&mut transaction, changes).await?;
+            transaction.commit().await?;
+        }
+        Ok(outcomes)
+    }
+}

@@ -1,0 +1,80 @@
+//! Opening the database: its address, the settings that durability rests on, the tables.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use opencoin_ledger::LedgerError;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
+
+use crate::PostgresLedger;
+use crate::fault::ledger_error;
+
+/// Connections of one process: one for batches, the others for reads. More would only wait for the same rows.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// How long a command waits for a connection before the database counts as unavailable.
+const ACQUIRE_SECONDS_MAX: u64 = 5;
+
+/// Settings of each session.
+///
+/// - A commit is confirmed only when it is durable, whatever the server's default; stronger settings are kept.
+/// - A process that hangs in a transaction frees its rows, and nobody waits for them for ever.
+/// - Every query is a look-up by key. The planner must not believe the statistics of a table that was empty a moment
+///   ago and scan it; reading whole tables, as the audit does, still works.
+const SESSION: &str = "
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
+    SET idle_in_transaction_session_timeout = '30s';
+    SET lock_timeout = '20s';
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+";
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+impl PostgresLedger {
+    /// Connects to the database at `url` (`postgres://user:password@host/database`) and brings its tables up to date.
+    ///
+    /// # Errors
+    /// The address is not one, the database does not answer, or its tables were written by a newer version.
+    pub async fn connect(url: &str) -> Result<Self, LedgerError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| LedgerError::Address("not the address of a PostgreSQL database".to_owned()))?
+            .application_name("opencoin");
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) }))
+            .connect_with(options)
+            .await
+            .map_err(|error| ledger_error(&error))?;
+        MIGRATIONS.run(&pool).await.map_err(migration_error)?;
+        warn_unless_durable(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Waits for statements in progress and closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn migration_error(error: MigrateError) -> LedgerError {
+    match error {
+        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => LedgerError::SchemaUnknown(version),
+        MigrateError::Execute(error) => ledger_error(&error),
+        other => LedgerError::Migration(other.to_string()),
+    }
+}
+
+/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.
+async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
+    let fsync: String =
+        sqlx::query_scalar("SELECT current_setting('fsync')").fetch_one(pool).await.map_err(|error| ledger_error(&error))?;
+    if fsync != "on" {
+        tracing::warn!("the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money");
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Locking and loading what a batch touches.
+//!
+//! Locks come first and in one order: the state of signing, accounts by number, mint keys by number. Coins and references are
+//! looked for after that, by statements that see what was committed while we waited for the locks.
+
+use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
+use opencoin_ledger::{AccountId, LedgerError, Touches, View, stored};
+use sqlx::PgConnection;
+
+use crate::fault::Fault;
+use crate::read::{ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, account, mint_key};
+
+pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Result<View, Fault> {
+    let mut view = View::default();
+    if touches.signing {
+        lock_signing(connection, &mut view).await?;
+    }
+    if touches.last_account {
+        load_accounts_to_open(connection, touches, &mut view).await?;
+    }
+    if !touches.accounts.is_empty() {
+        lock_accounts(connection, touches, &mut view).await?;
+    }
+    if !touches.mint_keys.is_empty() {
+        lock_mint_keys(connection, touches, &mut view).await?;
+    }
+    if touches.last_account || touches.last_mint_key {
+        load_last_numbers(connection, &mut view).await?;
+    }
+    if !touches.references.is_empty() {
+        load_records(connection, touches, &mut view).await?;
+    }
+    if !touches.coins.is_empty() {
+        load_spent(connection, touches, &mut view).await?;
+    }
+    Ok(view)
+}
+
+async fn lock_signing(connection: &mut PgConnection, view: &mut View) -> Result<(), Fault> {
+    let query = sqlx::query_as("SELECT paused, changes FROM signing WHERE id = 1 FOR UPDATE");
+    let (paused, changes) = query.fetch_one(connection).await?;
+    view.load_signing(stored::signing(paused, changes)?);
+    Ok(())
+}
+
+/// Names and tokens of accounts do not change, so these rows need no lock; an account that is opened meanwhile violates a
+/// unique index and is found in the next attempt.
+async fn load_accounts_to_open(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let names: Vec<&str> = touches.names.iter().map(|name| name.as_str()).collect();
+    let tokens: Vec<&[u8]> = touches.token_hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
+    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = ANY($1) OR token_hash = ANY($2)");
+    let rows: Vec<AccountColumns> = sqlx::query_as(&sql).bind(names).bind(tokens).fetch_all(connection).await?;
+    load_accounts(rows, view)
+}
+
+async fn lock_accounts(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let ids: Vec<i64> = touches.accounts.iter().map(|id| id.get()).collect();
+    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = ANY($1) ORDER BY id FOR UPDATE");
+    let rows: Vec<AccountColumns> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
+    load_accounts(rows, view)
+}
+
+fn load_accounts(rows: Vec<AccountColumns>, view: &mut View) -> Result<(), Fault> {
+    for row in rows {
+        view.load_account(AccountState::try_from(account(row))?);
+    }
+    Ok(())
+}
+
+async fn lock_mint_keys(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
+    let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys WHERE id = ANY($1) ORDER BY no FOR UPDATE");
+    let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
+    for row in rows {
+        view.load_mint_key(MintKeyState::try_from(mint_key(row))?);
+    }
+    Ok(())
+}
+
+async fn load_last_numbers(connection: &mut PgConnection, view: &mut View) -> Result<(), Fault> {
+    let query = sqlx::query_as("SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys)");
+    let (account, mint_key): (Option<i64>, Option<i32>) = query.fetch_one(connection).await?;
+    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new));
+    Ok(())
+}
+
+async fn load_records(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
+    let sql = "SELECT id, reference, content, amount FROM transactions WHERE reference = ANY($1)";
+    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
+    for (id, reference, content, amount) in rows {
+        view.load_record(ReferenceKey::from_bytes(reference), stored::recorded(id, content, amount)?);
+    }
+    Ok(())
+}
+
+async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let known =
+        touches.coins.iter().filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no.get(), coin.payload_hash.as_bytes())));
+    let (keys, hashes): (Vec<i32>, Vec<&[u8]>) = known.unzip();
+    let sql = "SELECT spent.mint_key_no, spent.payload_hash
+        FROM unnest($1::int4[], $2::bytea[]) AS coin (mint_key_no, payload_hash)
+        JOIN spent ON spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash";
+    let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(sql).bind(keys).bind(hashes).fetch_all(connection).await?;
+    let spent: Result<Vec<_>, LedgerError> = rows.iter().map(|(no, hash)| stored::spent(*no, hash)).collect();
+    spent?.into_iter().for_each(|(no, hash)| view.load_spent(no, hash));
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Reading outside a batch, and the columns of rows that are read in several places.
+
+use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey};
+use opencoin_ledger::view::{AccountState, MintKeyState};
+use opencoin_ledger::{Accepted, Account, AccountName, LedgerError, MintKeyStatus, TokenHash, TransactionReference};
+use sqlx::PgPool;
+
+use crate::fault::ledger_error;
+
+pub(crate) const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
+pub(crate) type AccountColumns = (i64, String, Vec<u8>, i64);
+
+pub(crate) const MINT_KEY_COLUMNS: &str =
+    "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason";
+pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, Option<String>);
+
+pub(crate) fn account((id, name, token_hash, balance): AccountColumns) -> StoredAccount {
+    StoredAccount { id, name, token_hash, balance }
+}
+
+pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
+    let (no, id, denomination, not_before, not_after, expiry, issued, returned, stopped_reason) = row;
+    StoredMintKey { no, id, denomination, dates: [not_before, not_after, expiry], issued, returned, stopped_reason }
+}
+
+pub(crate) async fn accepted(pool: &PgPool, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+    let key = ReferenceKey::of_transaction(reference);
+    let sql = "SELECT id, kind, applied_at, blinds FROM transactions WHERE reference = $1";
+    let query = sqlx::query_as(sql).bind(key.as_bytes()).fetch_optional(pool).await;
+    let row: Option<(i64, i16, i64, Option<Vec<u8>>)> = query.map_err(|error| ledger_error(&error))?;
+    row.map(|(id, kind, at, blinds)| stored::accepted(id, kind, at, blinds.as_deref())).transpose()
+}
+
+pub(crate) async fn account_by_token(pool: &PgPool, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
+    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE token_hash = $1");
+    found(sqlx::query_as(&sql).bind(&token_hash.as_bytes()[..]).fetch_optional(pool).await)
+}
+
+pub(crate) async fn account_by_name(pool: &PgPool, name: &AccountName) -> Result<Option<Account>, LedgerError> {
+    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = $1");
+    found(sqlx::query_as(&sql).bind(name.as_str()).fetch_optional(pool).await)
+}
+
+pub(crate) async fn mint_keys(pool: &PgPool) -> Result<Vec<MintKeyStatus>, LedgerError> {
+    let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
+    let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
+    rows.into_iter().map(|row| MintKeyState::try_from(mint_key(row)).map(MintKeyStatus::from)).collect()
+}
+
+pub(crate) async fn signing_paused(pool: &PgPool) -> Result<bool, LedgerError> {
+    let query = sqlx::query_scalar("SELECT paused FROM signing WHERE id = 1");
+    query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
+}
+
+fn found(row: Result<Option<AccountColumns>, sqlx::Error>) -> Result<Option<Account>, LedgerError> {
+    let row = row.map_err(|error| ledger_error(&error))?;
+    row.map(|row| AccountState::try_from(account(row)).map(Account::from)).transpose()
+}

@@ -1,0 +1,160 @@
+//! Writing what a batch changed: one statement for each table, rows as arrays.
+
+use opencoin_ledger::journal::Entry;
+use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash};
+use sqlx::PgConnection;
+use sqlx::postgres::PgQueryResult;
+
+use crate::fault::Fault;
+
+/// Blinds in one insert. PostgreSQL takes a parameter of at most 1 GiB, and a full batch can hold more.
+const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
+
+pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
+    let Changes { journal, spent, opened, balances, registered, mint_keys, signing } = changes;
+    if !opened.is_empty() {
+        insert_accounts(connection, &opened).await?;
+    }
+    if !registered.is_empty() {
+        insert_mint_keys(connection, &registered).await?;
+    }
+    for entries in statements(&journal) {
+        insert_transactions(connection, entries).await?;
+    }
+    if !spent.is_empty() {
+        insert_spent(connection, &spent).await?;
+    }
+    if !balances.is_empty() {
+        update_accounts(connection, &balances).await?;
+    }
+    if !mint_keys.is_empty() {
+        update_mint_keys(connection, &mint_keys).await?;
+    }
+    if let Some(signing) = signing {
+        update_signing(connection, signing).await?;
+    }
+    Ok(())
+}
+
+async fn insert_accounts(connection: &mut PgConnection, accounts: &[AccountState]) -> Result<(), Fault> {
+    let sql = "INSERT INTO accounts (id, name, token_hash, balance)
+        SELECT * FROM unnest($1::int8[], $2::text[], $3::bytea[], $4::int8[])";
+    let query = sqlx::query(sql)
+        .bind(column(accounts, |account| account.id.get()))
+        .bind(column(accounts, |account| account.name.as_str()))
+        .bind(column(accounts, |account| &account.token_hash.as_bytes()[..]))
+        .bind(column(accounts, |account| account.balance.as_i64()));
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
+    let sql = "INSERT INTO mint_keys
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason)
+        SELECT * FROM unnest($1::int4[], $2::bytea[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
+            $9::text[])";
+    let query = sqlx::query(sql)
+        .bind(column(keys, |key| key.no.get()))
+        .bind(column(keys, |key| &key.id.as_bytes()[..]))
+        .bind(column(keys, |key| key.terms.denomination().as_i64()))
+        .bind(column(keys, |key| key.terms.sign_not_before().unix_micros()))
+        .bind(column(keys, |key| key.terms.sign_not_after().unix_micros()))
+        .bind(column(keys, |key| key.terms.coins_expiry().unix_micros()))
+        .bind(counters(keys, |key| key.issued)?)
+        .bind(counters(keys, |key| key.returned)?)
+        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())));
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// A record that is there already was written by another process since we looked.
+async fn insert_transactions(connection: &mut PgConnection, entries: &[Entry]) -> Result<(), Fault> {
+    let sql = "INSERT INTO transactions
+            (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
+        SELECT * FROM unnest($1::int2[], $2::bytea[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::bytea[])
+        ON CONFLICT (reference) DO NOTHING";
+    let query = sqlx::query(sql)
+        .bind(column(entries, |entry| entry.kind.code()))
+        .bind(column(entries, |entry| entry.reference.as_bytes()))
+        .bind(column(entries, |entry| &entry.content.as_bytes()[..]))
+        .bind(column(entries, |entry| entry.debit.map(AccountId::get)))
+        .bind(column(entries, |entry| entry.credit.map(AccountId::get)))
+        .bind(column(entries, |entry| entry.amount.as_i64()))
+        .bind(column(entries, |entry| entry.at.unix_micros()))
+        .bind(column(entries, |entry| entry.blinds.as_deref()));
+    all_or_lost(&query.execute(connection).await?, entries.len())
+}
+
+/// A coin that is there already was spent by another process since we looked.
+async fn insert_spent(connection: &mut PgConnection, coins: &[(MintKeyNo, PayloadHash)]) -> Result<(), Fault> {
+    let sql = "INSERT INTO spent (mint_key_no, payload_hash)
+        SELECT * FROM unnest($1::int4[], $2::bytea[])
+        ON CONFLICT (mint_key_no, payload_hash) DO NOTHING";
+    let query = sqlx::query(sql).bind(column(coins, |(no, _)| no.get())).bind(column(coins, |(_, hash)| hash.as_bytes()));
+    all_or_lost(&query.execute(connection).await?, coins.len())
+}
+
+async fn update_accounts(connection: &mut PgConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
+    let sql = "UPDATE accounts SET balance = new.balance
+        FROM unnest($1::int8[], $2::int8[]) AS new (id, balance) WHERE accounts.id = new.id";
+    let query =
+        sqlx::query(sql).bind(column(balances, |(id, _)| id.get())).bind(column(balances, |(_, balance)| balance.as_i64()));
+    all_or_vanished(&query.execute(connection).await?, balances.len(), "accounts")
+}
+
+async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
+    let sql = "UPDATE mint_keys SET issued = new.issued, returned = new.returned, stopped_reason = new.stopped_reason
+        FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::text[]) AS new (no, issued, returned, stopped_reason)
+        WHERE mint_keys.no = new.no";
+    let query = sqlx::query(sql)
+        .bind(column(keys, |key| key.no.get()))
+        .bind(counters(keys, |key| key.issued)?)
+        .bind(counters(keys, |key| key.returned)?)
+        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())));
+    all_or_vanished(&query.execute(connection).await?, keys.len(), "mint_keys")
+}
+
+async fn update_signing(connection: &mut PgConnection, signing: Signing) -> Result<(), Fault> {
+    let query = sqlx::query("UPDATE signing SET paused = $1, changes = $2 WHERE id = 1");
+    let query = query.bind(signing.paused).bind(counter(signing.changes)?);
+    all_or_vanished(&query.execute(connection).await?, 1, "signing")
+}
+
+/// Cuts the journal where an insert would carry too many bytes.
+fn statements(mut journal: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0_usize;
+        let mut fits = |entry: &&Entry| {
+            bytes += entry.blinds.as_ref().map_or(0, Vec::len);
+            bytes <= BLINDS_BYTES_PER_STATEMENT_MAX
+        };
+        let count = journal.iter().take_while(|entry| fits(entry)).count().max(1).min(journal.len());
+        let (now, later) = journal.split_at(count);
+        journal = later;
+        (!now.is_empty()).then_some(now)
+    })
+}
+
+fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
+    rows.iter().map(value).collect()
+}
+
+fn counters<T>(rows: &[T], value: impl Fn(&T) -> u64) -> Result<Vec<i64>, LedgerError> {
+    rows.iter().map(|row| counter(value(row))).collect()
+}
+
+fn counter(value: u64) -> Result<i64, LedgerError> {
+    i64::try_from(value).map_err(|error| LedgerError::corrupt("counter", error))
+}
+
+fn all_or_lost(result: &PgQueryResult, rows: usize) -> Result<(), Fault> {
+    if result.rows_affected() == rows as u64 { Ok(()) } else { Err(Fault::LostRace) }
+}
+
+fn all_or_vanished(result: &PgQueryResult, rows: usize, table: &str) -> Result<(), Fault> {
+    if result.rows_affected() == rows as u64 {
+        return Ok(());
+    }
+    Err(LedgerError::corrupt(format!("table {table}"), "a row that this transaction has locked is not there").into())
+}

@@ -1,0 +1,5 @@
+//! Builds again when a migration is added: the macro that embeds them sees only those that were there before.
+
+fn main() {
+    println!("cargo:rerun-if-changed=../../migrations/sqlite");
+}

@@ -1,0 +1,66 @@
+//! Reading the facts of an audit: whole tables, row by row, in one snapshot, while commands go on.
+
+use futures_util::TryStreamExt;
+use opencoin_ledger::LedgerError;
+use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
+use sqlx::{SqliteConnection, SqlitePool};
+
+use crate::fault::ledger_error;
+use crate::read::{MINT_KEY_COLUMNS, MintKeyColumns};
+
+pub(crate) async fn facts(pool: &SqlitePool) -> Result<AuditFacts, LedgerError> {
+    collect(pool).await.map_err(|error| ledger_error(&error))
+}
+
+async fn collect(pool: &SqlitePool) -> Result<AuditFacts, sqlx::Error> {
+    let mut snapshot = pool.begin_with("BEGIN").await?;
+    let mut collector = Collector::default();
+    accounts(&mut snapshot, &mut collector).await?;
+    mint_keys(&mut snapshot, &mut collector).await?;
+    spent(&mut snapshot, &mut collector).await?;
+    journal(&mut snapshot, &mut collector).await?;
+    snapshot.rollback().await?;
+    Ok(collector.finish())
+}
+
+async fn accounts(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+    let query = sqlx::query_as("SELECT id, name, balance FROM accounts ORDER BY id");
+    let mut rows = query.fetch(connection);
+    while let Some((id, name, balance)) = rows.try_next().await? {
+        let name: String = name;
+        collector.account(id, &name, balance);
+    }
+    Ok(())
+}
+
+async fn mint_keys(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+    let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
+    let mut rows = sqlx::query_as(&sql).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (no, id, denomination, not_before, not_after, expiry, issued, returned, _): MintKeyColumns = row;
+        let dates = [not_before, not_after, expiry];
+        collector.mint_key(MintKeyRow { no: no.into(), id: &id, denomination, dates, issued, returned });
+    }
+    Ok(())
+}
+
+async fn spent(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+    let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM spent GROUP BY mint_key_no");
+    let mut rows = query.fetch(connection);
+    while let Some((no, coins)) = rows.try_next().await? {
+        let no: i32 = no;
+        collector.spent(no.into(), coins);
+    }
+    Ok(())
+}
+
+async fn journal(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+    type Columns = (i64, i16, Option<i64>, Option<i64>, i64, Option<Vec<u8>>);
+    let query = sqlx::query_as("SELECT id, kind, debit_account, credit_account, amount, blinds FROM transactions");
+    let mut rows = query.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (id, kind, debit, credit, amount, blinds): Columns = row;
+        collector.journal(&JournalRow { id, kind: kind.into(), debit, credit, amount, blinds: blinds.as_deref() });
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Loading what a batch touches. The write lock is held, so nothing changes meanwhile.
+
+use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
+use opencoin_ledger::{AccountId, Touches, View, stored};
+use sqlx::SqliteConnection;
+
+use crate::bulk::{pieces, placeholders};
+use crate::fault::Fault;
+use crate::read::{ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, account, mint_key};
+
+pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -> Result<View, Fault> {
+    let mut view = View::default();
+    if touches.signing {
+        load_signing(connection, &mut view).await?;
+    }
+    load_accounts(connection, touches, &mut view).await?;
+    load_mint_keys(connection, touches, &mut view).await?;
+    if touches.last_account || touches.last_mint_key {
+        load_last_numbers(connection, &mut view).await?;
+    }
+    load_records(connection, touches, &mut view).await?;
+    load_spent(connection, touches, &mut view).await?;
+    Ok(view)
+}
+
+async fn load_signing(connection: &mut SqliteConnection, view: &mut View) -> Result<(), Fault> {
+    let query = sqlx::query_as("SELECT paused, changes FROM signing WHERE id = 1");
+    let (paused, changes) = query.fetch_one(connection).await?;
+    view.load_signing(stored::signing(paused, changes)?);
+    Ok(())
+}
+
+async fn load_accounts(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let ids: Vec<i64> = touches.accounts.iter().map(|id| id.get()).collect();
+    for ids in pieces(&ids) {
+        let sql = select(ACCOUNT_COLUMNS, "accounts", "id", ids.len());
+        let query = ids.iter().fold(sqlx::query_as(&sql), |query, id| query.bind(*id));
+        add_accounts(query.fetch_all(&mut *connection).await?, view)?;
+    }
+    let names: Vec<&str> = touches.names.iter().map(|name| name.as_str()).collect();
+    for names in pieces(&names) {
+        let sql = select(ACCOUNT_COLUMNS, "accounts", "name", names.len());
+        let query = names.iter().fold(sqlx::query_as(&sql), |query, name| query.bind(*name));
+        add_accounts(query.fetch_all(&mut *connection).await?, view)?;
+    }
+    let hashes: Vec<&[u8]> = touches.token_hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
+    for hashes in pieces(&hashes) {
+        let sql = select(ACCOUNT_COLUMNS, "accounts", "token_hash", hashes.len());
+        let query = hashes.iter().fold(sqlx::query_as(&sql), |query, hash| query.bind(*hash));
+        add_accounts(query.fetch_all(&mut *connection).await?, view)?;
+    }
+    Ok(())
+}
+
+fn add_accounts(rows: Vec<AccountColumns>, view: &mut View) -> Result<(), Fault> {
+    for row in rows {
+        view.load_account(AccountState::try_from(account(row))?);
+    }
+    Ok(())
+}
+
+async fn load_mint_keys(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
+    for ids in pieces(&ids) {
+        let sql = select(MINT_KEY_COLUMNS, "mint_keys", "id", ids.len());
+        let query = ids.iter().fold(sqlx::query_as(&sql), |query, id| query.bind(*id));
+        let rows: Vec<MintKeyColumns> = query.fetch_all(&mut *connection).await?;
+        for row in rows {
+            view.load_mint_key(MintKeyState::try_from(mint_key(row))?);
+        }
+    }
+    Ok(())
+}
+
+async fn load_last_numbers(connection: &mut SqliteConnection, view: &mut View) -> Result<(), Fault> {
+    let query = sqlx::query_as("SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys)");
+    let (account, mint_key): (Option<i64>, Option<i32>) = query.fetch_one(connection).await?;
+    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new));
+    Ok(())
+}
+
+async fn load_records(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
+    for references in pieces(&references) {
+        let sql = select("id, reference, content, amount", "transactions", "reference", references.len());
+        let query = references.iter().fold(sqlx::query_as(&sql), |query, reference| query.bind(*reference));
+        let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> = query.fetch_all(&mut *connection).await?;
+        for (id, reference, content, amount) in rows {
+            view.load_record(ReferenceKey::from_bytes(reference), stored::recorded(id, content, amount)?);
+        }
+    }
+    Ok(())
+}
+
+async fn load_spent(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let known = touches.coins.iter().filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no, coin.payload_hash)));
+    let coins: Vec<_> = known.collect();
+    for coins in pieces(&coins) {
+        // CROSS JOIN fixes the order: each coin is looked up, the table is never scanned.
+        let sql = format!(
+            "WITH coin (mint_key_no, payload_hash) AS (VALUES {})
+            SELECT spent.mint_key_no, spent.payload_hash FROM coin CROSS JOIN spent
+            ON spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash",
+            placeholders(coins.len(), 2)
+        );
+        let query = coins.iter().fold(sqlx::query_as(&sql), |query, (no, hash)| query.bind(no.get()).bind(hash.as_bytes()));
+        let rows: Vec<(i32, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
+        for (no, hash) in rows {
+            let (no, hash) = stored::spent(no, &hash)?;
+            view.load_spent(no, hash);
+        }
+    }
+    Ok(())
+}
+
+fn select(columns: &str, table: &str, key: &str, keys: usize) -> String {
+    let list = vec!["?"; keys].join(",");
+    format!("SELECT {columns} FROM {table} WHERE {key} IN ({list})")
+}

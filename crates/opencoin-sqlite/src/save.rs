@@ -1,0 +1,132 @@
+//! Writing what a batch changed, many rows in one statement. The write lock is held, so a row that is there already or not
+//! there at all is an error and not a race.
+
+use opencoin_ledger::journal::Entry;
+use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteQueryResult;
+
+use crate::bulk::{pieces, placeholders};
+use crate::fault::Fault;
+
+pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
+    let Changes { journal, spent, opened, balances, registered, mint_keys, signing } = changes;
+    insert_accounts(connection, &opened).await?;
+    insert_mint_keys(connection, &registered).await?;
+    insert_transactions(connection, &journal).await?;
+    insert_spent(connection, &spent).await?;
+    update_accounts(connection, &balances).await?;
+    update_mint_keys(connection, &mint_keys).await?;
+    if let Some(signing) = signing {
+        update_signing(connection, signing).await?;
+    }
+    Ok(())
+}
+
+async fn insert_accounts(connection: &mut SqliteConnection, accounts: &[AccountState]) -> Result<(), Fault> {
+    for account in accounts {
+        let query = sqlx::query("INSERT INTO accounts (id, name, token_hash, balance) VALUES (?, ?, ?, ?)")
+            .bind(account.id.get())
+            .bind(account.name.as_str())
+            .bind(&account.token_hash.as_bytes()[..])
+            .bind(account.balance.as_i64());
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
+    let sql = "INSERT INTO mint_keys
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    for key in keys {
+        let query = sqlx::query(sql)
+            .bind(key.no.get())
+            .bind(&key.id.as_bytes()[..])
+            .bind(key.terms.denomination().as_i64())
+            .bind(key.terms.sign_not_before().unix_micros())
+            .bind(key.terms.sign_not_after().unix_micros())
+            .bind(key.terms.coins_expiry().unix_micros())
+            .bind(counter(key.issued)?)
+            .bind(counter(key.returned)?)
+            .bind(key.stopped.as_ref().map(|reason| reason.as_str()));
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_transactions(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), Fault> {
+    for entries in pieces(entries) {
+        let sql = format!(
+            "INSERT INTO transactions
+                (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
+            VALUES {}",
+            placeholders(entries.len(), 8)
+        );
+        let query = entries.iter().fold(sqlx::query(&sql), |query, entry| {
+            query
+                .bind(entry.kind.code())
+                .bind(entry.reference.as_bytes())
+                .bind(&entry.content.as_bytes()[..])
+                .bind(entry.debit.map(AccountId::get))
+                .bind(entry.credit.map(AccountId::get))
+                .bind(entry.amount.as_i64())
+                .bind(entry.at.unix_micros())
+                .bind(entry.blinds.as_deref())
+        });
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_spent(connection: &mut SqliteConnection, coins: &[(MintKeyNo, PayloadHash)]) -> Result<(), Fault> {
+    for coins in pieces(coins) {
+        let sql = format!("INSERT INTO spent (mint_key_no, payload_hash) VALUES {}", placeholders(coins.len(), 2));
+        let query = coins.iter().fold(sqlx::query(&sql), |query, (no, hash)| query.bind(no.get()).bind(hash.as_bytes()));
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn update_accounts(connection: &mut SqliteConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
+    for balances in pieces(balances) {
+        let sql = format!(
+            "WITH new (id, balance) AS (VALUES {})
+            UPDATE accounts SET balance = new.balance FROM new WHERE accounts.id = new.id",
+            placeholders(balances.len(), 2)
+        );
+        let query = balances.iter().fold(sqlx::query(&sql), |query, (id, balance)| query.bind(id.get()).bind(balance.as_i64()));
+        all_or_vanished(&query.execute(&mut *connection).await?, balances.len(), "accounts")?;
+    }
+    Ok(())
+}
+
+async fn update_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
+    for key in keys {
+        let query = sqlx::query("UPDATE mint_keys SET issued = ?, returned = ?, stopped_reason = ? WHERE no = ?")
+            .bind(counter(key.issued)?)
+            .bind(counter(key.returned)?)
+            .bind(key.stopped.as_ref().map(|reason| reason.as_str()))
+            .bind(key.no.get());
+        all_or_vanished(&query.execute(&mut *connection).await?, 1, "mint_keys")?;
+    }
+    Ok(())
+}
+
+async fn update_signing(connection: &mut SqliteConnection, signing: Signing) -> Result<(), Fault> {
+    let query = sqlx::query("UPDATE signing SET paused = ?, changes = ? WHERE id = 1");
+    let query = query.bind(signing.paused).bind(counter(signing.changes)?);
+    all_or_vanished(&query.execute(connection).await?, 1, "signing")
+}
+
+fn counter(value: u64) -> Result<i64, LedgerError> {
+    i64::try_from(value).map_err(|error| LedgerError::corrupt("counter", error))
+}
+
+fn all_or_vanished(result: &SqliteQueryResult, rows: usize, table: &str) -> Result<(), Fault> {
+    if result.rows_affected() == rows as u64 {
+        return Ok(());
+    }
+    Err(LedgerError::corrupt(format!("table {table}"), "a row that this transaction has read is not there").into())
+}

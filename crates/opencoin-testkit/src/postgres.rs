@@ -1,0 +1,216 @@
+//! Throw-away PostgreSQL for tests: a server in a temporary folder and a fresh database for each test.
+//!
+//! The server listens on a Unix socket in its folder only, runs as `postgres` or `nobody` when the tests run as root
+//! (PostgreSQL refuses root), and keeps its durable settings. A watcher process owns it: when the test program ends, by
+//! whatever means, the watcher's standard input closes, and it stops the server by its id and removes the folder.
+//!
+//! [`SERVER_VARIABLE`] names a server to use instead, so that many test programs share one.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{Connection, Executor, PgConnection};
+
+/// The environment variable with the URL of a server to use: a maintenance database, as a user who may create databases.
+pub const SERVER_VARIABLE: &str = "OPENCOIN_TEST_POSTGRES";
+
+/// Users that the server may run as when the tests run as root; the first that exists is taken.
+const SERVER_USERS: [&str; 2] = ["postgres", "nobody"];
+
+const CONNECTIONS_MAX: u32 = 300;
+
+/// Starts the server, says so, and waits for the end of the program that started it (the end of standard input).
+/// Arguments: the folder, the folder of the programs, the number of connections.
+const WATCHER: &str = r#"
+folder=$1 programs=$2 connections=$3
+trap '' INT TERM HUP
+finish() { rm -rf "$folder/data" "$folder/socket" "$folder/log"; rmdir "$folder" 2>/dev/null; exit "$1"; }
+"$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --no-locale --no-sync >"$folder/log" 2>&1 </dev/null ||
+    { cat "$folder/log" >&2; echo failed; finish 1; }
+mkdir "$folder/socket"
+"$programs/postgres" -D "$folder/data" -c listen_addresses= -c "unix_socket_directories=$folder/socket" \
+    -c "max_connections=$connections" >>"$folder/log" 2>&1 </dev/null &
+server=$!
+tries=0
+until "$programs/pg_isready" -q -h "$folder/socket" -U postgres; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 600 ] || ! kill -0 "$server" 2>/dev/null; then
+        cat "$folder/log" >&2; kill -QUIT "$server" 2>/dev/null; wait "$server"; echo failed; finish 1
+    fi
+    sleep 0.1
+done
+echo ready
+read -r _
+kill -INT "$server"
+wait "$server"
+finish 0
+"#;
+
+/// A PostgreSQL server of our own. Dropping it stops the server and removes its folder.
+pub struct EphemeralPostgres {
+    watcher: Child,
+    folder: PathBuf,
+}
+
+impl EphemeralPostgres {
+    /// Starts a server.
+    ///
+    /// # Panics
+    /// PostgreSQL is not installed, or the server does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        let programs = programs().unwrap_or_else(|| {
+            panic!("the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them, or set {SERVER_VARIABLE}")
+        });
+        let folder = tempfile::Builder::new().prefix("opencoin-pg-").tempdir().expect("a temporary folder").keep();
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCHER, "opencoin-postgres-watcher"]).arg(&folder).arg(programs);
+        command.arg(CONNECTIONS_MAX.to_string()).current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0); // so that Ctrl-C reaches the tests alone
+        if let Some((user, group)) = server_user() {
+            chown(&folder, Some(user), Some(group)).expect("root gives its folder away");
+            command.uid(user).gid(group);
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("our own folder");
+        let mut watcher = command.spawn().expect("a shell");
+        let mut state = String::new();
+        let stdout = watcher.stdout.take().expect("standard output is piped");
+        BufReader::new(stdout).read_line(&mut state).expect("the watcher says how it went");
+        assert_eq!(state.trim(), "ready", "PostgreSQL did not start; its log is above");
+        Self { watcher, folder }
+    }
+
+    /// The URL of its maintenance database.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let socket = self.folder.join("socket");
+        format!("postgres://postgres@localhost/postgres?host={}", socket.display())
+    }
+}
+
+impl Drop for EphemeralPostgres {
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        if let Ok(status) = self.watcher.wait() {
+            assert!(status.success() || std::thread::panicking(), "the watcher of PostgreSQL failed: {status}");
+        }
+    }
+}
+
+/// A database of one test. Dropping it removes it.
+pub struct TestDatabase {
+    server_url: String,
+    name: String,
+}
+
+impl TestDatabase {
+    /// Makes an empty database on the server that [`SERVER_VARIABLE`] names, or on one that this test program shares.
+    ///
+    /// # Panics
+    /// There is no server and none can be started.
+    #[must_use]
+    pub fn create() -> Self {
+        static SERVER: OnceLock<EphemeralPostgres> = OnceLock::new();
+        let server_url = env::var(SERVER_VARIABLE).unwrap_or_else(|_| SERVER.get_or_init(EphemeralPostgres::start).url());
+        Self::create_on(&server_url)
+    }
+
+    /// Makes an empty database on this server.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    #[must_use]
+    pub fn create_on(server_url: &str) -> Self {
+        static CREATED: AtomicU32 = AtomicU32::new(0);
+        let number = CREATED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("opencoin_{}_{number}", std::process::id());
+        // One of a killed test program whose number came round again.
+        execute(server_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).expect("the test server answers");
+        execute(server_url, &format!("CREATE DATABASE {name}")).expect("the test server makes a database");
+        Self { server_url: server_url.to_owned(), name }
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let (address, parameters) = self.server_url.split_once('?').unwrap_or((&self.server_url, ""));
+        let (server, _) = address.rsplit_once('/').expect("a server's URL names its maintenance database");
+        format!("{server}/{}?{parameters}", self.name)
+    }
+
+    /// Runs statements in it, as somebody who tampers with it.
+    ///
+    /// # Panics
+    /// A statement fails.
+    pub fn execute(&self, statements: &str) {
+        execute(&self.url(), statements).expect("the statements of the test");
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // Best effort: the server is thrown away as well.
+        drop(execute(&self.server_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)));
+    }
+}
+
+/// Runs statements on a thread of its own, so that tests can call it inside and outside a runtime.
+fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut connection = PgConnection::connect(url).await?;
+            connection.execute(sqlx::raw_sql(statements)).await?;
+            connection.close().await
+        })
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().expect("a database client that does not panic"))
+}
+
+/// The folder of `initdb` and `postgres`: that in PATH, or the newest that a Linux distribution has installed.
+fn programs() -> Option<PathBuf> {
+    let complete = |folder: &Path| ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).is_file());
+    let path = env::var_os("PATH").unwrap_or_default();
+    let in_path = env::split_paths(&path).find(|folder| complete(folder));
+    let version = |folder: &PathBuf| folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+    let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut installed: Vec<PathBuf> = installed.filter(|folder| complete(&folder.join("bin"))).collect();
+    installed.sort_by_key(version);
+    in_path.or_else(|| installed.pop().map(|folder| folder.join("bin")))
+}
+
+/// The user and group for the server when we are root.
+fn server_user() -> Option<(u32, u32)> {
+    let root = fs::metadata("/proc/self").expect("Linux").uid() == 0;
+    let users = root.then(|| fs::read_to_string("/etc/passwd").expect("a list of users"))?;
+    let ids = |name: &&str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    Some(SERVER_USERS.iter().find_map(ids).expect("root runs PostgreSQL as postgres or nobody, and neither exists"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_starts_serves_databases_and_leaves_nothing() {
+        let server = EphemeralPostgres::start();
+        let database = TestDatabase::create_on(&server.url());
+        database.execute("CREATE TABLE t (n int8); INSERT INTO t VALUES (1)");
+        let (url, folder) = (server.url(), server.folder.clone());
+        drop(database);
+        drop(server);
+        assert!(!folder.exists(), "{}", folder.display());
+        assert!(execute(&url, "SELECT 1").is_err());
+    }
+}
