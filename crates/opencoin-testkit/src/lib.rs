@@ -1,1 +1,10 @@
-//! placeholder
+//! What the tests of several crates share: keys that are the same in every run, a whole run of the protocol with files of
+//! its own, and throw-away PostgreSQL. Nothing of it belongs into the product: its keys and its random numbers are known to
+//! everybody.
+//!
+//! A helper that fails panics with the reason, because a test is its only caller.
+
+pub mod keys;
+pub mod postgres;
+mod rng;
+pub mod run;

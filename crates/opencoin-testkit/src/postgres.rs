@@ -8,7 +8,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,9 @@ impl EphemeralPostgres {
     #[must_use]
     pub fn start() -> Self {
         let programs = programs().unwrap_or_else(|| {
-            panic!("the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them, or set {SERVER_VARIABLE}")
+            panic!(
+                "the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them, or set {SERVER_VARIABLE}"
+            )
         });
         let folder = tempfile::Builder::new().prefix("opencoin-pg-").tempdir().expect("a temporary folder").keep();
         let mut command = Command::new("sh");
@@ -92,6 +94,14 @@ impl EphemeralPostgres {
     pub fn url(&self) -> String {
         let socket = self.folder.join("socket");
         format!("postgres://postgres@localhost/postgres?host={}", socket.display())
+    }
+
+    /// What the server has logged so far.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn log(&self) -> io::Result<String> {
+        fs::read_to_string(self.folder.join("log"))
     }
 }
 
@@ -145,12 +155,26 @@ impl TestDatabase {
         format!("{server}/{}?{parameters}", self.name)
     }
 
+    /// Its name on the server.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs statements in it, as somebody who tampers with it.
     ///
     /// # Panics
     /// A statement fails.
     pub fn execute(&self, statements: &str) {
-        execute(&self.url(), statements).expect("the statements of the test");
+        self.try_execute(statements).expect("the statements of the test");
+    }
+
+    /// Runs statements in it that may fail.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn try_execute(&self, statements: &str) -> Result<(), String> {
+        execute(&self.url(), statements).map_err(|error| error.to_string())
     }
 }
 
@@ -175,7 +199,8 @@ fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
 }
 
 /// The folder of `initdb` and `postgres`: that in PATH, or the newest that a Linux distribution has installed.
-fn programs() -> Option<PathBuf> {
+#[must_use]
+pub fn programs() -> Option<PathBuf> {
     let complete = |folder: &Path| ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).is_file());
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path = env::split_paths(&path).find(|folder| complete(folder));

@@ -1,2 +1,69 @@
-//! The binary.
-fn main() {}
+//! `cargo xtask`: the commands of this project.
+//!
+//! Exit codes: 0 done, 1 something failed and was named, 2 a wrong command line, 128 + n ended by signal n.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
+
+mod apt;
+mod fixtures;
+mod interrupts;
+mod steps;
+mod test;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::fixtures::Mode;
+use crate::interrupts::Interrupted;
+
+const HELP: &str = "\
+The commands of this project.
+
+Usage: cargo xtask COMMAND
+
+  test                Check format and lints, build, run every test (PostgreSQL included), check the documentation.
+  fixtures            Make the files of fixtures/run again.
+  fixtures --check    Say which files of fixtures/run differ from what would be made; change nothing.
+  help                Show this.
+";
+
+const EXIT_USAGE: u8 = 2;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments[..] {
+        ["test"] => test::run(&workspace()).await,
+        ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
+        ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        [] => {
+            eprint!("{HELP}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+        _ => {
+            eprintln!("error: no such command: {}\n\n{HELP}", arguments.join(" "));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    exit_code(result)
+}
+
+fn exit_code(result: Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    eprintln!("\nerror: {error:#}");
+    error.downcast_ref().map_or(ExitCode::FAILURE, |interrupted: &Interrupted| ExitCode::from(interrupted.exit_code()))
+}
+
+/// The root of the repository.
+fn workspace() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("this crate is crates/xtask").to_owned()
+}
