@@ -1,0 +1,200 @@
+//! Talking to an issuer over HTTP, and what its answers mean.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opencoin_schema::{
+    BlindSignature, Cddc, Document, Mkc, RequestCddc, RequestMintKeyCertificates, ResponseCddc, ResponseDelay, ResponseMint,
+    ResponseMintKeyCertificates, ResponseRedeem, TypeName, WeightedUrl, from_json, text,
+};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::secret::Secret;
+
+const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
+const ANSWER_DURATION_MAX: Duration = Duration::from_secs(60);
+/// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
+const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+const ERROR_HEADER: &str = "opencoin-error";
+const ACCEPTED: u16 = 202;
+/// The fixed word that says nothing about what was done.
+const UNAVAILABLE: &str = "unavailable";
+
+/// What came back over HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header `OpenCoin-Error`.
+    pub error_word: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// No answer came: whether the request arrived, and what became of it, is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no answer from {url}: {reason}")]
+pub struct NoAnswer {
+    /// Where the request went.
+    pub url: String,
+    /// What happened.
+    pub reason: String,
+}
+
+/// The way to an issuer: HTTP, or a test's own.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Posts `body` to `url`.
+    ///
+    /// # Errors
+    /// When no answer came.
+    async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer>;
+}
+
+/// HTTP with TLS where the URL says so.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    client: reqwest::Client,
+}
+
+impl HttpTransport {
+    /// A client that follows no redirects: a token goes to nobody else.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn new() -> Result<Self, NoAnswer> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_DURATION_MAX)
+            .timeout(ANSWER_DURATION_MAX)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| NoAnswer { url: "the network".to_owned(), reason: reason(&error) })?;
+        Ok(Self { client })
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer> {
+        let no_answer = |reason: String| NoAnswer { url: url.to_owned(), reason };
+        let mut request = self.client.post(url).header("content-type", "application/json").body(body.to_owned());
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose());
+        }
+        let mut response = request.send().await.map_err(|error| no_answer(reason(&error)))?;
+        let error_word = response.headers().get(ERROR_HEADER).and_then(|word| word.to_str().ok()).map(str::to_owned);
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(reason(&error)))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_BYTES_MAX {
+                return Err(no_answer(format!("the answer has more than {ANSWER_BYTES_MAX} bytes")));
+            }
+        }
+        Ok(HttpAnswer { status, error_word, body })
+    }
+}
+
+/// The cause at the bottom: "connection refused" helps, "error sending request" does not.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// Why a message was not answered with what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ExchangeError {
+    /// The issuer says no: nothing was done.
+    #[error("the issuer refuses: {description}")]
+    Refused {
+        /// The fixed word.
+        word: String,
+        /// The issuer's words, which begin with the fixed word.
+        description: String,
+    },
+    /// Accepted; the signatures come later.
+    #[error("the issuer has accepted the request and will sign later; finish it with `resume`")]
+    Delayed,
+    /// No answer, or one that says nothing about what was done. The same request must be sent again.
+    #[error("{0}; nothing is lost, finish it with `resume`")]
+    Unknown(String),
+}
+
+/// The URL of a path of one of the services; the lower weight first, the next one when there is no connection.
+pub(crate) async fn post(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+    path: &str,
+    token: Option<&Secret>,
+    body: &str,
+) -> Result<HttpAnswer, ExchangeError> {
+    let mut services: Vec<&WeightedUrl> = services.iter().collect();
+    services.sort_by_key(|service| service.0);
+    let mut last = "the currency names no service for this".to_owned();
+    for WeightedUrl(_, base) in services {
+        match transport.post(&format!("{}{path}", base.trim_end_matches('/')), token, body).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(ExchangeError::Unknown(last))
+}
+
+/// The CDDC that an issuer calls current.
+pub(crate) async fn fetch_cddc(transport: &dyn Transport, services: &[WeightedUrl]) -> Result<Cddc, ExchangeError> {
+    let request = RequestCddc { cdd_serial: 0, message_reference: 0 };
+    let answer = post(transport, services, "/cddc", None, &text::compact(&request)).await?;
+    let response: ResponseCddc = document(&answer)?;
+    response.cddc.ok_or_else(|| ExchangeError::Unknown("the issuer has answered without a CDDC".to_owned()))
+}
+
+/// Mint key certificates; those with these ids, or all current ones.
+pub(crate) async fn fetch_mkcs(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+    mint_key_ids: Vec<opencoin_schema::BigInt>,
+) -> Result<Vec<Mkc>, ExchangeError> {
+    let request = RequestMintKeyCertificates { denominations: Vec::new(), message_reference: 0, mint_key_ids };
+    let answer = post(transport, services, "/mkcs", None, &text::compact(&request)).await?;
+    Ok(document::<ResponseMintKeyCertificates>(&answer)?.keys)
+}
+
+/// The signatures of a `response mint`.
+pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, ExchangeError> {
+    if answer.status == ACCEPTED && from_json::<ResponseDelay>(&answer.body).is_ok() {
+        return Err(ExchangeError::Delayed);
+    }
+    Ok(document::<ResponseMint>(answer)?.blind_signatures)
+}
+
+/// A `response redeem`.
+pub(crate) fn redeemed(answer: &HttpAnswer) -> Result<(), ExchangeError> {
+    document::<ResponseRedeem>(answer).map(|_| ())
+}
+
+fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
+    /// What every response has.
+    #[derive(Deserialize)]
+    struct Status {
+        status_description: Option<String>,
+        detail: Option<String>,
+    }
+    if answer.status == 200 {
+        return from_json(&answer.body)
+            .map_err(|error| ExchangeError::Unknown(format!("not a {:?}: {error}", <D as TypeName>::TYPE)));
+    }
+    let status: Option<Status> = serde_json::from_slice(&answer.body).ok();
+    let said = status.and_then(|status| status.status_description.or(status.detail));
+    let description = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
+    match &answer.error_word {
+        Some(word) if word != UNAVAILABLE && (400..500).contains(&answer.status) => {
+            Err(ExchangeError::Refused { word: word.clone(), description })
+        }
+        // Without a fixed word it is not the issuer that speaks, but something between.
+        Some(_) | None => Err(ExchangeError::Unknown(description)),
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a wallet did not do what it was asked.
+
+use opencoin_crypto::CertificateError;
+use thiserror::Error;
+
+use crate::client::{ExchangeError, NoAnswer};
+use crate::journal::JournalError;
+use crate::tokenizing::NotRepresentable;
+
+/// Why a wallet did not do what it was asked. In every case the money is where it was, or the request is kept and
+/// `resume` finishes it.
+#[derive(Debug, Error)]
+pub enum WalletError {
+    /// The wallet's memory cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal contradicts itself.
+    #[error("the wallet's journal makes no sense: {0}")]
+    Inconsistent(String),
+    /// The issuer refused, delayed, or did not answer.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// There is no way to the network.
+    #[error(transparent)]
+    Network(#[from] NoAnswer),
+    /// Documents of the issuer do not verify.
+    #[error("the issuer's documents do not verify: {0}")]
+    Certificate(#[from] CertificateError),
+    /// The issuer at this URL is not the one that was added.
+    #[error("the issuer's master key has changed: this is another currency, {0}; nothing was taken from it")]
+    MasterKeyChanged(String),
+    /// No currency was added yet.
+    #[error("this wallet knows no currency; add one with `opencoin wallet add URL`")]
+    NoCurrency,
+    /// Several currencies, and none was named.
+    #[error("this wallet holds several currencies; choose one with --currency: {0}")]
+    WhichCurrency(String),
+    /// Coins of a currency that was not added.
+    #[error(
+        "these are coins of a currency that this wallet does not know ({issuer}); if you trust it, add it first: `opencoin wallet add URL` ({hint})"
+    )]
+    UnknownCurrency {
+        /// Its id.
+        issuer: String,
+        /// What the coins say about where it is. Anybody can write that.
+        hint: String,
+    },
+    /// The wallet holds too little.
+    #[error("the wallet holds {balance}, needed are {needed}")]
+    InsufficientFunds {
+        /// What can be paid with.
+        balance: u64,
+        /// What was asked.
+        needed: u64,
+    },
+    /// No choice of coins makes the amount, and they cannot be changed now.
+    #[error("the coins at hand do not make {0} exactly, and could not be changed into others")]
+    NoExactCoins(u64),
+    /// No coins make the amount.
+    #[error(transparent)]
+    NotRepresentable(#[from] NotRepresentable),
+    /// A coin that its mint key did not sign.
+    #[error("coins[{0}] is not a valid coin; the stack was refused and nothing was done")]
+    BadCoin(usize),
+    /// A coin whose mint key cannot be found.
+    #[error("coins[{0}] names a mint key that the issuer does not know")]
+    UnknownMintKey(usize),
+    /// The same coin twice.
+    #[error("coins[{0}] is in the stack twice")]
+    RepeatedCoin(usize),
+    /// Nothing in it.
+    #[error("the stack holds no coins")]
+    EmptyStack,
+    /// The stack was received before.
+    #[error("this stack was received before; `opencoin wallet resume` finishes it if need be")]
+    ReceivedBefore,
+    /// No key signs this denomination now.
+    #[error("the issuer has no mint key that signs coins of {0} now")]
+    NoMintKey(u64),
+    /// The issuer signed something else.
+    #[error("the issuer has sent a signature that does not verify; the request is kept, tell the operator")]
+    WrongSignature,
+    /// A secret in the journal cannot be read, or a blind cannot be made.
+    #[error("blinding failed: {0}")]
+    Blinding(String),
+    /// More money than a sum can hold.
+    #[error("the amount is too large")]
+    Overflow,
+}
