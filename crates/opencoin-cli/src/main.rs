@@ -1,2 +1,62 @@
-//! The binary.
-fn main() {}
+//! `opencoin`: the one binary. Issuer, wallet, auditor and demo, each a thin layer over a library.
+//!
+//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 refused or failed, 2 a wrong command line.
+
+mod amount_args;
+mod commands;
+mod output;
+mod progress;
+mod token_args;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Blind-signed electronic cash: run a currency, use a wallet, audit both.
+#[derive(Debug, Parser)]
+#[command(name = "opencoin", version, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create and run a currency.
+    #[command(subcommand)]
+    Issuer(commands::issuer::Command),
+    /// Hold coins: mint, send, receive, redeem.
+    Wallet(commands::wallet::Arguments),
+    /// Show a document or message, or its exact bytes.
+    Inspect(commands::inspect::Arguments),
+    /// Check certificates, mint keys, coins and coin stacks against a currency's CDDC.
+    Verify(commands::verify::Arguments),
+    /// The life of a coin on one screen: a currency, an issuer, Alice, Bob and an auditor.
+    Demo(commands::demo::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Issuer(command) => commands::issuer::run(command).await,
+        Command::Wallet(arguments) => commands::wallet::run(arguments).await,
+        Command::Inspect(arguments) => commands::inspect::run(&arguments),
+        Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Demo(arguments) => commands::demo::run(arguments).await,
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whoever reads our output (`head`, a pager) has seen enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

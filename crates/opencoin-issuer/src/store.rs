@@ -30,7 +30,8 @@ pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result
             StoreMode::Create => opencoin_sqlite::Mode::Create,
             StoreMode::Existing => opencoin_sqlite::Mode::Existing,
         };
-        return Ok(Arc::new(SqliteLedger::open(&path, mode).await?));
+        let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
+        return Ok(Arc::new(SqliteLedger::open(path, mode).await?));
     }
     if POSTGRES_SCHEMES.iter().any(|scheme| database.starts_with(scheme)) {
         return Ok(Arc::new(PostgresLedger::connect(database).await?));

@@ -1,0 +1,192 @@
+//! `opencoin demo`: the life of a coin on one screen. Everything in it is real: keys, files, HTTP on loopback, books.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use opencoin_crypto::{CipherSuite, LocalSigner, LocalSignerOptions};
+use opencoin_issuer::http::{Server, serve};
+use opencoin_issuer::{
+    Config, Currency, DATABASE_DEFAULT, Directory, Issuer, NewCurrency, Operator, StoreMode, SystemClock, create, open_ledger,
+};
+use opencoin_ledger::{AccountName, Amount, Ledger, Reference};
+use opencoin_schema::text;
+use opencoin_wallet::{AmountDisplay, ExchangeError, Secret, Wallet, WalletError};
+use rand::rngs::OsRng;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::verify::Verifier;
+use super::wallet;
+use crate::output;
+use crate::progress::Progress;
+
+const NAME: &str = "OpenCent";
+const DIVISOR: u64 = 100;
+const DENOMINATIONS: [u64; 4] = [1, 2, 5, 10];
+const KEY_BITS: usize = 2048;
+const PAID_IN: u64 = 500;
+const MINTED: u64 = 137;
+const HANDED_OVER: u64 = 50;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Keep the folder with the currency, the wallets and the coin stack, and say where it is.
+    #[arg(long)]
+    keep: bool,
+    /// How coins are signed.
+    #[arg(long, default_value_t)]
+    cipher_suite: CipherSuite,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let folder = TempDir::with_prefix("opencoin-demo-").context("cannot make a temporary folder")?;
+    let told = tell(folder.path(), arguments.cipher_suite).await;
+    if arguments.keep {
+        let kept = folder.keep();
+        output::line(&format!("\nkept: {}", kept.display()))?;
+    }
+    told.context("the demo did not go as it should")?;
+    output::line("\nAll of it held.")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let directory = Directory::new(folder.join("currency"));
+    let currency = make_currency(&directory, &url, suite)?;
+    let ledger = open_ledger(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?;
+    let issuer = start_issuer(&directory, Arc::clone(&ledger), listener).await?;
+    step("issuer", &format!("serves {url}, books in SQLite"))?;
+
+    let operator = Operator::new(ledger, Arc::new(SystemClock));
+    let (alice_name, bob_name): (AccountName, AccountName) = ("alice".parse()?, "bob".parse()?);
+    let alice_token = Secret::new(operator.create_account(&alice_name, &mut OsRng).await?.expose());
+    let bob_token = Secret::new(operator.create_account(&bob_name, &mut OsRng).await?.expose());
+    operator.credit(&alice_name, Amount::new(PAID_IN)?, Reference::new("statement 1, line 1")?).await?;
+    step("operator", &format!("opens accounts; Alice pays in {}", show(PAID_IN)))?;
+
+    let mut alice = wallet::open(&folder.join("alice"))?;
+    alice.add(&url).await?;
+    alice.mint(None, MINTED, &alice_token, &mut |_, _| {}).await?;
+    ensure!(held(&alice) == MINTED, "Alice should hold {MINTED}");
+    step("Alice", &format!("mints {}: the issuer signs coins that it cannot see", show(MINTED)))?;
+
+    let stack_file = hand_over(folder, &mut alice).await?;
+    step("Alice", &format!("hands a coin stack of {} to Bob: {:?}", show(HANDED_OVER), "a little gift"))?;
+
+    let mut bob = wallet::open(&folder.join("bob"))?;
+    bob.add(&url).await?;
+    receive_with_delay(&operator, &mut bob, &stack_file).await?;
+
+    bob.redeem(None, HANDED_OVER, &bob_token).await?;
+    let balance = operator.account(&bob_name).await?.balance.units();
+    ensure!(balance == HANDED_OVER, "Bob's account should hold {HANDED_OVER}, not {balance}");
+    step("Bob", &format!("redeems {}: it is in his account", show(HANDED_OVER)))?;
+
+    try_again(folder, &url, &stack_file).await?;
+    audit(&currency, &operator, &stack_file).await?;
+    issuer.stop().await
+}
+
+fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result<Currency> {
+    let new = NewCurrency {
+        name: NAME.to_owned(),
+        divisor: DIVISOR,
+        denominations: DENOMINATIONS.to_vec(),
+        url: url.to_owned(),
+        cipher_suite: suite,
+        key_bits: KEY_BITS,
+        config: Config { database: DATABASE_DEFAULT.to_owned(), listen: url.trim_start_matches("http://").to_owned() },
+    };
+    tokio::task::block_in_place(|| {
+        let progress = Progress::new("making keys");
+        create(&new, directory, &SystemClock, &mut OsRng, &mut |done, total| progress.set(done, total))
+    })?;
+    step("operator", &format!("creates {NAME} with coins of {DENOMINATIONS:?}, {suite}"))?;
+    Ok(directory.currency()?)
+}
+
+struct RunningIssuer {
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start_issuer(directory: &Directory, ledger: Arc<dyn Ledger>, listener: TcpListener) -> Result<RunningIssuer> {
+    let signer = LocalSigner::start(directory.mint_keys()?, LocalSignerOptions::default())?;
+    let issuer = Issuer::open(directory.currency()?, ledger, Arc::new(signer), Arc::new(SystemClock)).await?;
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async move { drop(stopped.await) };
+    let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));
+    Ok(RunningIssuer { stop, served })
+}
+
+impl RunningIssuer {
+    async fn stop(self) -> Result<()> {
+        drop(self.stop);
+        Ok(self.served.await??)
+    }
+}
+
+async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
+    let stack = alice.send(None, HANDED_OVER, "a little gift").await?.value;
+    let path = folder.join("gift.oc");
+    fs::write(&path, text::compact(&stack)).context("cannot write the coin stack")?;
+    Ok(path)
+}
+
+/// Bob renews while signing is paused: he is told to wait, and gets his coins when it goes on.
+async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &Path) -> Result<()> {
+    operator.set_signing_paused(true).await?;
+    match bob.receive(&wallet::read_stack(stack_file)?).await {
+        Err(WalletError::Exchange(ExchangeError::Delayed)) => {}
+        Ok(_) => bail!("signing is paused, and Bob got coins all the same"),
+        Err(error) => return Err(error.into()),
+    }
+    step("Bob", "renews them while signing is paused: accepted, with a delay")?;
+    operator.set_signing_paused(false).await?;
+    bob.resume().await?;
+    ensure!(held(bob) == HANDED_OVER, "Bob should hold {HANDED_OVER}");
+    step("Bob", &format!("resumes and holds {} that only he can spend", show(HANDED_OVER)))
+}
+
+/// Alice has kept a copy of the stack. A second wallet of hers tries to spend it.
+async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
+    let mut second = wallet::open(&folder.join("alice-again"))?;
+    second.add(url).await?;
+    match second.receive(&wallet::read_stack(stack_file)?).await {
+        Err(WalletError::Exchange(ExchangeError::Refused { word, .. })) if word == "double-spend" => {}
+        Ok(_) => bail!("coins were spent twice"),
+        Err(error) => return Err(error.into()),
+    }
+    step("Alice", "tries the same coins again from a copy: refused, double-spend")
+}
+
+async fn audit(currency: &Currency, operator: &Operator, stack_file: &Path) -> Result<()> {
+    let mut verifier = Verifier::of(currency);
+    let said = verifier.check(stack_file)?;
+    step("auditor", &format!("verifies the certificates and the coin stack: {said}"))?;
+    let report = operator.audit().await?;
+    if let Some(broken) = report.checks.iter().find(|check| !check.holds) {
+        bail!("the audit found a broken invariant: {}: {}", broken.name, broken.detail);
+    }
+    step("auditor", &format!("audits the books: {} invariants hold", report.checks.len()))
+}
+
+fn held(wallet: &Wallet) -> u64 {
+    wallet.balances().iter().map(|balance| balance.balance).sum()
+}
+
+fn show(amount: u64) -> String {
+    AmountDisplay::new(amount, DIVISOR, NAME).to_string()
+}
+
+fn step(who: &str, what: &str) -> Result<()> {
+    output::line(&format!("{who:>9}  {what}"))
+}

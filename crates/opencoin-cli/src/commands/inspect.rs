@@ -1,0 +1,149 @@
+//! `opencoin inspect`: a document or message, as a summary or as its exact bytes.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use opencoin_schema::{AnyDocument, Cdd, Coin, MintKey, text};
+
+use crate::output;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The file; `-` reads stdin.
+    file: PathBuf,
+    /// What to write. `compact` and `pretty` are the exact bytes that are hashed and signed, without a final newline.
+    #[arg(long, value_enum, default_value_t = Form::Summary)]
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    Summary,
+    Compact,
+    Pretty,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let document = read_document(&arguments.file)?;
+    match arguments.form {
+        Form::Compact => output::exact(&text::compact(&document))?,
+        Form::Pretty => output::exact(&text::pretty(&document))?,
+        Form::Summary => summary(&document).iter().try_for_each(|line| output::line(line))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a file, or stdin for `-`.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).context("cannot read stdin")?;
+        return Ok(bytes);
+    }
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads a document of any type.
+pub(crate) fn read_document(path: &Path) -> Result<AnyDocument> {
+    let json = read_file(path)?;
+    AnyDocument::from_json(&json).with_context(|| format!("{} is not a valid document", path.display()))
+}
+
+fn summary(document: &AnyDocument) -> Vec<String> {
+    let mut lines = vec![format!("type: {}", document.type_name())];
+    match document {
+        AnyDocument::Cdd(cdd) => lines.extend(cdd_lines(cdd)),
+        AnyDocument::Cddc(cddc) => lines.extend(cdd_lines(&cddc.cdd)),
+        AnyDocument::ResponseCddc(response) => {
+            lines.push(status(response.status_code, &response.status_description));
+            lines.extend(response.cddc.iter().flat_map(|cddc| cdd_lines(&cddc.cdd)));
+        }
+        AnyDocument::MintKey(mint_key) => lines.extend(mint_key_lines(mint_key)),
+        AnyDocument::Mkc(mkc) => lines.extend(mint_key_lines(&mkc.mint_key)),
+        AnyDocument::ResponseMintKeyCertificates(response) => {
+            lines.push(status(response.status_code, &response.status_description));
+            lines.extend(response.keys.iter().flat_map(|mkc| mint_key_lines(&mkc.mint_key)));
+        }
+        AnyDocument::RsaPublicKey(key) => {
+            lines.push(format!("bits: {}", key.modulus.bits()));
+            lines.push(format!("id: {}", key.id()));
+        }
+        AnyDocument::Payload(payload) => {
+            lines.push(format!("says it is worth: {}", payload.denomination));
+            lines.push(format!("mint key: {}", payload.mint_key_id));
+            lines.push(format!("issuer: {}", payload.issuer_id));
+        }
+        AnyDocument::Coin(coin) => lines.extend(coins_lines(std::slice::from_ref(coin))),
+        AnyDocument::CoinStack(stack) => {
+            lines.push(format!("subject: {:?}", stack.subject));
+            lines.extend(coins_lines(&stack.coins));
+        }
+        AnyDocument::Blind(blind) => {
+            lines.push(format!("reference: {:?}", blind.reference));
+            lines.push(format!("mint key: {}", blind.mint_key_id));
+        }
+        AnyDocument::BlindSignature(signature) => lines.push(format!("reference: {:?}", signature.reference)),
+        AnyDocument::RequestCddSerial(_) => {}
+        AnyDocument::RequestCddc(request) => lines.push(format!("cdd serial: {}", request.cdd_serial)),
+        AnyDocument::RequestMintKeyCertificates(request) => {
+            lines.push(format!("denominations: {:?}", request.denominations));
+            lines.push(format!("mint keys: {}", request.mint_key_ids.len()));
+        }
+        AnyDocument::RequestMint(request) => lines.push(format!("blinds: {}", request.blinds.len())),
+        AnyDocument::RequestRenew(request) => {
+            lines.push(format!("blinds: {}", request.blinds.len()));
+            lines.extend(coins_lines(&request.coins));
+        }
+        AnyDocument::RequestResume(_) => {}
+        AnyDocument::RequestRedeem(request) => lines.extend(coins_lines(&request.coins)),
+        AnyDocument::ResponseCddSerial(response) => {
+            lines.push(status(response.status_code, &response.status_description));
+            lines.push(format!("cdd serial: {}", response.cdd_serial));
+        }
+        AnyDocument::ResponseMint(response) => {
+            lines.push(status(response.status_code, &response.status_description));
+            lines.push(format!("blind signatures: {}", response.blind_signatures.len()));
+        }
+        AnyDocument::ResponseDelay(response) => lines.push(status(response.status_code, &response.status_description)),
+        AnyDocument::ResponseRedeem(response) => lines.push(status(response.status_code, &response.status_description)),
+    }
+    lines
+}
+
+fn status(code: u16, description: &str) -> String {
+    format!("status: {code} {description:?}")
+}
+
+fn cdd_lines(cdd: &Cdd) -> Vec<String> {
+    vec![
+        format!("currency: {:?}, {} of the smallest unit make one", cdd.currency_name, cdd.currency_divisor),
+        format!("id: {}", cdd.id),
+        format!("serial: {}, signed {}, expires {}", cdd.cdd_serial, cdd.cdd_signing_date, cdd.cdd_expiry_date),
+        format!("denominations: {:?}", cdd.denominations),
+        format!("cipher suite: {}", cdd.issuer_cipher_suite),
+        format!("master key: {} bits", cdd.issuer_public_master_key.modulus.bits()),
+    ]
+}
+
+fn mint_key_lines(mint_key: &MintKey) -> Vec<String> {
+    vec![
+        format!("mint key: {}, {} bits", mint_key.id, mint_key.public_mint_key.modulus.bits()),
+        format!("  denomination: {}", mint_key.denomination),
+        format!("  signs from {} to {}", mint_key.sign_coins_not_before, mint_key.sign_coins_not_after),
+        format!("  coins expire {}", mint_key.coins_expiry_date),
+    ]
+}
+
+/// What coins say of themselves; only their mint keys know what they are worth.
+fn coins_lines(coins: &[Coin]) -> Vec<String> {
+    let said: u128 = coins.iter().map(|coin| u128::from(coin.payload.denomination)).sum();
+    let mut lines = vec![format!("coins: {}, which say they are worth {said} (check with `opencoin verify`)", coins.len())];
+    if let Some(coin) = coins.first() {
+        lines.push(format!("issuer: {}", coin.payload.issuer_id));
+    }
+    lines
+}

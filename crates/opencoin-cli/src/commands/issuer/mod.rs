@@ -1,0 +1,56 @@
+//! `opencoin issuer`: create and run a currency.
+
+mod books;
+mod init;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use opencoin_issuer::{Directory, StoreMode, open_ledger};
+use opencoin_ledger::Ledger;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a currency: keys, certificates, settings, books.
+    Init(init::Arguments),
+    /// Serve a currency over HTTP until SIGTERM or Ctrl-C.
+    Serve(serve::Arguments),
+    /// Accounts: create, credit, show.
+    #[command(subcommand)]
+    Account(books::AccountCommand),
+    /// Pause signing or take it up again; requests are accepted all the while.
+    #[command(subcommand)]
+    Signing(books::SigningCommand),
+    /// Compute every invariant of the books again; exit 1 if one is broken.
+    Audit(books::AuditArguments),
+}
+
+/// The folder of the currency.
+#[derive(Debug, Args)]
+pub(crate) struct DirArgs {
+    /// The folder of the currency.
+    #[arg(long, value_name = "D", env = "OPENCOIN_ISSUER_DIR")]
+    dir: PathBuf,
+}
+
+pub(crate) async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Init(arguments) => init::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Account(command) => books::account(command).await,
+        Command::Signing(command) => books::signing(command).await,
+        Command::Audit(arguments) => books::audit(arguments).await,
+    }
+}
+
+/// The books of the currency in this folder.
+async fn ledger(directory: &Directory) -> Result<Arc<dyn Ledger>> {
+    let config = directory.config()?;
+    open_ledger(&config.database, directory.root(), StoreMode::Existing)
+        .await
+        .context("cannot open the books; `database` in issuer.toml says where they are")
+}

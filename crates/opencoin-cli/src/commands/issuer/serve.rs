@@ -1,0 +1,66 @@
+//! `opencoin issuer serve`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use opencoin_crypto::{LocalSigner, LocalSignerOptions};
+use opencoin_issuer::http::{Server, serve};
+use opencoin_issuer::{Directory, Issuer, StoreMode, SystemClock, open_ledger};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::DirArgs;
+use crate::output;
+
+/// What is logged unless `OPENCOIN_LOG` says otherwise (the syntax is tracing's: `info`, `opencoin_issuer=debug`, ...).
+const LOG_FILTER_DEFAULT: &str = "info,sqlx=warn";
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    dir: DirArgs,
+    /// Address and port; port 0 takes a free one. Default: `listen` in issuer.toml.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    start_log();
+    let directory = Directory::new(arguments.dir.dir);
+    let config = directory.config()?;
+    let currency = directory.currency()?;
+    let name = currency.current().cdd().currency_name.clone();
+    let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
+        .await
+        .context("cannot open the books; `database` in issuer.toml says where they are")?;
+    let signer = LocalSigner::start(directory.mint_keys()?, LocalSignerOptions::default())?;
+    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock)).await?;
+    // Before anybody is told where to come: a signal from now on is a request to stop.
+    let stopped = stop_signal()?;
+    let listen = arguments.listen.unwrap_or(config.listen);
+    let listener = TcpListener::bind(&listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; choose another with --listen ADDRESS:PORT"))?;
+    output::line(&format!("serving {name} on http://{}", listener.local_addr()?))?;
+    serve(listener, Server::new(issuer), stopped).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_env("OPENCOIN_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER_DEFAULT));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

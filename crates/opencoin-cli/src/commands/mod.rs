@@ -1,0 +1,7 @@
+//! One module a command.
+
+pub(crate) mod demo;
+pub(crate) mod inspect;
+pub(crate) mod issuer;
+pub(crate) mod verify;
+pub(crate) mod wallet;

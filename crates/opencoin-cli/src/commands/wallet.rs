@@ -1,0 +1,242 @@
+//! `opencoin wallet`: thin on top of the wallet library.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use opencoin_issuer::{Clock, SystemClock};
+use opencoin_schema::{AnyDocument, CoinStack, text};
+use opencoin_wallet::{AmountDisplay, Balance, Done, HttpTransport, Secret, Wallet, WalletError};
+
+use super::inspect::read_document;
+use crate::progress::Progress;
+use crate::token_args::TokenArgs;
+use crate::{amount_args, output};
+
+/// Below this a mint is done before a progress bar could be read.
+const PROGRESS_AMOUNT_MIN: u64 = 100;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// The folder of the wallet; a new one is made.
+    #[arg(long, value_name = "W", env = "OPENCOIN_WALLET_DIR", global = true)]
+    dir: Option<PathBuf>,
+    /// Which currency, by name or id; needed when the wallet holds several.
+    #[arg(long, global = true)]
+    currency: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add the currency of an issuer, or bring its documents up to date. You trust its master key from then on.
+    Add {
+        /// Where the issuer is, for example http://127.0.0.1:8080.
+        url: String,
+    },
+    /// Mint coins, paid for by an account.
+    Mint {
+        /// How much, in the smallest unit.
+        #[arg(value_parser = amount_args::parse)]
+        amount: u64,
+        #[command(flatten)]
+        token: TokenArgs,
+    },
+    /// Take coins out, to be handed over as a file. Who can read the file can spend them.
+    Send {
+        /// How much, in the smallest unit.
+        #[arg(value_parser = amount_args::parse)]
+        amount: u64,
+        /// A message to the receiver.
+        #[arg(long, default_value = "")]
+        subject: String,
+        /// The file to make. Default: stdout.
+        #[arg(long, value_name = "F.oc")]
+        out: Option<PathBuf>,
+    },
+    /// Take the coins of a file: verify them and renew them at once, so that nobody else can spend them.
+    Receive {
+        /// The file; `-` reads stdin.
+        #[arg(value_name = "F.oc")]
+        file: PathBuf,
+    },
+    /// Turn coins into money of an account.
+    Redeem {
+        /// How much, in the smallest unit.
+        #[arg(value_parser = amount_args::parse)]
+        amount: u64,
+        #[command(flatten)]
+        token: TokenArgs,
+    },
+    /// Show what the wallet holds.
+    Balance {
+        /// Write {"balance": ..., "currency": ..., "pending": ..., "sent": ...}, or a list of these for several currencies.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what the wallet has done.
+    History,
+    /// Finish everything that was begun: after a crash, a lost answer, a delay.
+    Resume,
+    /// Take back coins that were sent and that their receiver has not renewed.
+    Reclaim {
+        /// The number of a send, from `history`. Default: all.
+        id: Option<u64>,
+    },
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let dir = arguments.dir.context("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment")?;
+    let mut wallet = open(&dir)?;
+    let currency = arguments.currency.as_deref();
+    match arguments.command {
+        Command::Add { url } => {
+            let added = wallet.add(&url).await?;
+            output::line(&format!("added {}, id {}", added.name, added.currency))?;
+            output::line("compare the id with what the operator publishes elsewhere")?;
+        }
+        Command::Mint { amount, token } => mint(&mut wallet, currency, amount, &token).await?,
+        Command::Send { amount, subject, out } => send(&mut wallet, currency, amount, &subject, out.as_deref()).await?,
+        Command::Receive { file } => {
+            let stack = read_stack(&file)?;
+            let amount = wallet.receive(&stack).await?;
+            let shown = in_currency(&wallet, amount, Some(&stack.coins[0].payload.issuer_id.to_string()));
+            output::line(&format!("received {shown}: {:?}", stack.subject))?;
+        }
+        Command::Redeem { amount, token } => {
+            let token = Secret::new(token.read()?);
+            let done = wallet.redeem(currency, amount, &token).await?;
+            output::line(&format!("redeemed {}", in_currency(&wallet, amount, currency)))?;
+            warn(&done);
+        }
+        Command::Balance { json } => show_balances(&wallet.balances(), json)?,
+        Command::History => {
+            for entry in wallet.history() {
+                let at = entry.at.format("%Y-%m-%d %H:%M:%S");
+                let subject = if entry.subject.is_empty() { String::new() } else { format!("  {:?}", entry.subject) };
+                output::line(&format!("{:>4}  {at}  {:<8} {}  {}{subject}", entry.id, entry.kind, entry.amount, entry.state))?;
+            }
+        }
+        Command::Resume => {
+            let done = wallet.resume().await?;
+            output::line(&format!("finished {} requests", done.value))?;
+            if let Some(error) = done.warning {
+                return Err(error.into());
+            }
+        }
+        Command::Reclaim { id } => {
+            let amount = wallet.reclaim(id).await?;
+            output::line(&format!("took back {}", in_currency(&wallet, amount, currency)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the wallet in this folder, over HTTP.
+pub(crate) fn open(dir: &Path) -> Result<Wallet> {
+    let transport = Arc::new(HttpTransport::new()?);
+    Ok(Wallet::open(dir, transport, Arc::new(|| SystemClock.now()))?)
+}
+
+async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, token: &TokenArgs) -> Result<()> {
+    let token = Secret::new(token.read()?);
+    let bar = (amount >= PROGRESS_AMOUNT_MIN).then(|| Progress::new("blinding coins"));
+    let mut progress = |done, total| bar.iter().for_each(|bar| bar.set(done, total));
+    let minted = wallet.mint(currency, amount, &token, &mut progress).await;
+    drop(bar);
+    minted?;
+    output::line(&format!("minted {}", in_currency(wallet, amount, currency)))
+}
+
+async fn send(wallet: &mut Wallet, currency: Option<&str>, amount: u64, subject: &str, out: Option<&Path>) -> Result<()> {
+    // Before coins are taken out: can the file be made?
+    let mut file = match out {
+        Some(path) => Some(
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .with_context(|| format!("cannot make {}; no coins were taken", path.display()))?,
+        ),
+        None => None,
+    };
+    let sent = wallet.send(currency, amount, subject).await;
+    if let (Err(_), Some(path)) = (&sent, out) {
+        // The empty file says nothing.
+        let _ = std::fs::remove_file(path);
+    }
+    let done = sent?;
+    let json = text::compact(&done.value);
+    match &mut file {
+        Some(file) => {
+            let written = file.write_all(json.as_bytes()).and_then(|()| file.sync_all());
+            written.context("the file could not be written; take the coins back with `opencoin wallet reclaim`")?;
+            output::line(&format!("sent {} in {} coins", in_currency(wallet, amount, currency), done.value.coins.len()))?;
+        }
+        None => output::line(&json)?,
+    }
+    warn(&done);
+    Ok(())
+}
+
+fn show_balances(balances: &[Balance], json: bool) -> Result<()> {
+    if balances.is_empty() {
+        return Err(WalletError::NoCurrency.into());
+    }
+    if json {
+        let mut values = balances.iter().map(|balance| {
+            serde_json::json!({
+                "balance": balance.balance,
+                "currency": balance.name,
+                "id": balance.currency,
+                "pending": balance.pending,
+                "sent": balance.sent,
+            })
+        });
+        return match (balances.len(), values.next()) {
+            (1, Some(value)) => output::json(&value),
+            (_, first) => output::json(&first.into_iter().chain(values).collect::<Vec<_>>()),
+        };
+    }
+    for balance in balances {
+        let show = |amount| AmountDisplay::new(amount, balance.divisor, &balance.name).to_string();
+        output::line(&show(balance.balance))?;
+        if balance.pending > 0 {
+            output::line(&format!("  not finished: {}; `opencoin wallet resume`", show(balance.pending)))?;
+        }
+        if balance.sent > 0 {
+            output::line(&format!("  sent: {}; `opencoin wallet reclaim` takes back what nobody has taken", show(balance.sent)))?;
+        }
+    }
+    Ok(())
+}
+
+fn in_currency(wallet: &Wallet, amount: u64, currency: Option<&str>) -> String {
+    let balances = wallet.balances();
+    let is_named = |balance: &&Balance| currency.is_none_or(|name| balance.name == name || balance.currency == name);
+    match balances.iter().find(is_named) {
+        Some(balance) => AmountDisplay::new(amount, balance.divisor, &balance.name).to_string(),
+        None => amount.to_string(),
+    }
+}
+
+fn warn<T>(done: &Done<T>) {
+    if let Some(error) = &done.warning {
+        output::complain(&format!("note: coins could not be changed now, so some amounts may need it later: {error}"));
+    }
+}
+
+/// Reads a coin stack that somebody has handed over.
+pub(crate) fn read_stack(path: &Path) -> Result<CoinStack> {
+    match read_document(path)? {
+        AnyDocument::CoinStack(stack) => Ok(stack),
+        other => bail!("{} is a {:?}, not a coin stack", path.display(), other.type_name()),
+    }
+}
