@@ -14,6 +14,8 @@ pub mod audit;
 mod blind;
 mod coin;
 mod command;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod decide;
 mod identity;
 pub mod journal;

@@ -22,14 +22,13 @@ const ACQUIRE_SECONDS_MAX: u64 = 5;
 /// - A commit is confirmed only when it is durable, whatever the server's default; stronger settings are kept.
 /// - A process that hangs in a transaction frees its rows, and nobody waits for them for ever.
 /// - Every query is a look-up by key. The planner must not believe the statistics of a table that was empty a moment
-///   ago and scan it; reading whole tables, as the audit does, still works.
+///   ago and scan it; reading whole tables, as the audit does, still works. Engines that lack a setting are not asked for it.
 const SESSION: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
     SET idle_in_transaction_session_timeout = '30s';
-    SET lock_timeout = '20s';
-    SET enable_seqscan = off;
-    SET enable_hashjoin = off;
-    SET enable_mergejoin = off;
+    SET lock_timeout = '5s';
+    SELECT set_config(name, 'off', false) FROM pg_settings
+        WHERE name IN ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'jit');
 ";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -40,9 +39,7 @@ impl PostgresLedger {
     /// # Errors
     /// The address is not one, the database does not answer, or its tables were written by a newer version.
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| LedgerError::Address("not the address of a PostgreSQL database".to_owned()))?
-            .application_name("opencoin");
+        let options = options(url)?.application_name("opencoin");
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
@@ -61,6 +58,14 @@ impl PostgresLedger {
     }
 }
 
+/// The address is not quoted in the error: it can hold a password.
+fn options(url: &str) -> Result<PgConnectOptions, LedgerError> {
+    let postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    let options = postgres.then(|| PgConnectOptions::from_str(url).ok()).flatten();
+    let text = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";
+    options.ok_or_else(|| LedgerError::Address(text.to_owned()))
+}
+
 fn migration_error(error: MigrateError) -> LedgerError {
     match error {
         MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => LedgerError::SchemaUnknown(version),
@@ -77,4 +82,25 @@ async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
         tracing::warn!("the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use opencoin_testkit::postgres::TestDatabase;
+
+    use super::*;
+
+    async fn synchronous_commit(default: &str) -> String {
+        let database = TestDatabase::create();
+        database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = {default}", database.name()));
+        let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+        sqlx::query_scalar("SELECT current_setting('synchronous_commit')").fetch_one(&ledger.pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn commits_are_durable_whatever_the_default_of_the_server() {
+        assert_eq!(synchronous_commit("off").await, "on");
+        assert_eq!(synchronous_commit("local").await, "on");
+        assert_eq!(synchronous_commit("remote_apply").await, "remote_apply");
+    }
 }

@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn pieces_cover_all_rows_in_few_sizes() {
         let sizes = |count: usize| pieces(&vec![(); count]).map(<[()]>::len).collect::<Vec<_>>();
-        assert_eq!(sizes(0), []);
+        assert_eq!(sizes(0), [0_usize; 0]);
         assert_eq!(sizes(1), [1]);
         assert_eq!(sizes(7), [4, 1, 1, 1]);
         assert_eq!(sizes(256), [256]);

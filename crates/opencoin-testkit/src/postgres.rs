@@ -30,7 +30,7 @@ const CONNECTIONS_MAX: u32 = 300;
 /// Arguments: the folder, the folder of the programs, the number of connections.
 const WATCHER: &str = r#"
 folder=$1 programs=$2 connections=$3
-trap '' INT TERM HUP
+trap '' INT TERM HUP PIPE
 finish() { rm -rf "$folder/data" "$folder/socket" "$folder/log"; rmdir "$folder" 2>/dev/null; exit "$1"; }
 "$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --no-locale --no-sync >"$folder/log" 2>&1 </dev/null ||
     { cat "$folder/log" >&2; echo failed; finish 1; }

@@ -125,9 +125,11 @@ mod tests {
         assert!(check(&AuditFacts::default()).holds());
     }
 
+    type Break = (fn(&mut AuditFacts), &'static str);
+
     #[test]
     fn every_break_is_found_and_named() {
-        let breaks: [(fn(&mut AuditFacts), &str); 8] = [
+        let breaks: [Break; 8] = [
             (|facts| facts.strange.push("transaction 4: odd".into()), "every row makes sense"),
             (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
             (|facts| facts.accounts[0].journal = 59, "every balance is what the journal says"),

@@ -1,0 +1,89 @@
+//! The tests that every ledger must pass, and the comparison of ledgers on random commands.
+//!
+//! A store's test program gives a function that opens two ledgers on one fresh database (two "processes") and writes
+//! `opencoin_ledger::conformance_tests!(function)`. Each test here then runs against that store, so that a rule of the books is
+//! tested everywhere or nowhere. A test that fails panics.
+#![expect(clippy::unwrap_used, reason = "these are tests, compiled for test programs alone")]
+
+mod accounts;
+mod coins;
+mod concurrency;
+mod mint_keys;
+mod random;
+mod world;
+
+use std::sync::Arc;
+
+pub use accounts::*;
+pub use coins::*;
+pub use concurrency::*;
+pub use mint_keys::*;
+pub use random::{Sequence, assert_agreement, sequence};
+pub use world::{World, alice, bob};
+
+use crate::Ledger;
+
+/// Two ledgers on one database, as two processes have them.
+pub type Pair = [Arc<dyn Ledger>; 2];
+
+/// Makes a test of each rule, for the store that `$open` opens: `async fn() -> (Pair, impl Sized)`, the second part being
+/// what must live as long as the test.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($open:path) => {
+        $crate::conformance_tests! { @each $open;
+            an_account_is_opened_once
+            accounts_are_found_by_name_and_token
+            a_payment_counts_once
+            payment_references_are_shared_by_all_payments
+            money_is_not_made_from_nothing
+            a_transfer_moves_money_once
+            balances_do_not_overflow
+            a_mint_key_is_registered_once
+            a_stopped_key_neither_signs_nor_takes_coins
+            keys_sign_in_their_window_and_coins_expire
+            signing_pauses_and_resumes
+            a_mint_is_accepted_once_and_can_be_resumed
+            a_repetition_is_answered_whatever_happened_since
+            another_content_under_a_reference_is_a_conflict
+            a_malformed_mint_changes_nothing
+            a_renew_keeps_the_value
+            a_renew_of_other_value_changes_nothing
+            a_coin_is_spent_once
+            a_coin_twice_in_one_request_is_refused
+            a_redeem_pays_and_is_known_by_its_coins
+            the_same_hash_under_another_key_is_another_coin
+            more_coins_than_signatures_stop_the_key
+            commands_of_a_batch_see_each_other
+            a_refused_command_in_a_batch_changes_nothing
+            a_batch_has_a_limit
+            a_large_batch_is_carried_out
+            fifty_renewals_of_one_coin_and_one_wins
+            fifty_mints_against_money_for_ten
+            the_same_mint_sent_many_times_at_once_counts_once
+            accounts_opened_at_once_get_numbers_of_their_own
+            crossing_transfers_do_not_block_each_other
+        }
+    };
+    (@each $open:path; $($test:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let (ledgers, _alive) = $open().await;
+                $crate::conformance::$test(&ledgers).await;
+                $crate::conformance::assert_books_hold(&ledgers).await;
+            }
+        )*
+    };
+}
+
+/// Asserts every invariant of the books, as an audit does.
+///
+/// # Panics
+/// One does not hold.
+pub async fn assert_books_hold(ledgers: &Pair) {
+    let facts = ledgers[0].audit_facts().await.unwrap();
+    let report = crate::audit::check(&facts);
+    assert!(report.holds(), "{report:#?}");
+    assert_eq!(facts, ledgers[1].audit_facts().await.unwrap(), "both ledgers are on one database");
+}

@@ -1,0 +1,67 @@
+//! Rules of mint keys and of signing.
+
+use super::world::*;
+use super::{Pair, World};
+use crate::{Command, Effect, Refusal};
+
+/// The same terms again: repeated. Other terms: conflict. Keys are listed in order of registration.
+pub async fn a_mint_key_is_registered_once(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    assert_eq!(world.one(register(5, 5)).await, again(Effect::MintKeyRegistered));
+    assert_eq!(world.one(register(5, 6)).await, Err(Refusal::ReferenceConflict));
+    assert_eq!(world.one(register(4, 4)).await, new(Effect::MintKeyRegistered));
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+    assert_eq!(ids, [1, 2, 5, 4].map(key_id));
+    assert_eq!(keys[2].terms, terms(5));
+    assert_eq!((keys[2].issued, keys[2].returned, &keys[2].stopped), (0, 0, &None));
+}
+
+/// A key is stopped for good, with the first reason that was given.
+pub async fn a_stopped_key_neither_signs_nor_takes_coins(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    world.one(mint(alice(), "m", &[1, 1, 2])).await.unwrap();
+    assert_eq!(world.one(stop(1)).await, new(Effect::MintKeyStopped));
+    assert_eq!(world.one(stop(1)).await, again(Effect::MintKeyStopped));
+    assert_eq!(world.one(stop(77)).await, Err(Refusal::UnknownMintKey { mint_key: key_id(77) }));
+    let stopped = Err(Refusal::MintKeyStopped { mint_key: key_id(1) });
+    assert_eq!(world.one(mint(alice(), "n", &[2, 1])).await, stopped);
+    assert_eq!(world.one(renew("n", &[(1, 1)], &[1])).await, stopped);
+    assert_eq!(world.one(renew("n", &[(2, 1)], &[1, 1])).await, stopped);
+    assert_eq!(world.one(redeem(alice(), &[(1, 1)])).await, stopped);
+    assert_eq!(world.one(redeem(alice(), &[(2, 1)])).await, new(moved(2)));
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    assert_eq!(keys[0].stopped.as_ref().unwrap().as_str(), "stolen");
+    assert_eq!(world.balances().await, [8, 0]);
+}
+
+/// The window is closed at both ends; coins come back until they expire, also after the window.
+pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
+    assert_eq!(world.one(at(SIGN_FROM - 1, mint(alice(), "m", &[1]))).await, closed);
+    assert_eq!(world.one(at(SIGN_TO + 1, mint(alice(), "m", &[1]))).await, closed);
+    assert_eq!(world.one(at(SIGN_FROM, mint(alice(), "m", &[1]))).await, new(moved(1)));
+    assert_eq!(world.one(at(SIGN_TO, mint(alice(), "n", &[1, 1]))).await, new(moved(2)));
+    assert_eq!(world.one(at(SIGN_TO + 1, renew("r", &[(1, 1)], &[1]))).await, closed);
+    let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
+    assert_eq!(world.one(at(EXPIRY + 1, redeem(bob(), &[(1, 1)]))).await, expired);
+    assert_eq!(world.one(at(EXPIRY + 1, renew("r", &[(1, 1)], &[1]))).await, expired);
+    assert_eq!(world.one(at(EXPIRY, redeem(bob(), &[(1, 1)]))).await, new(moved(1)));
+    assert_eq!(world.balances().await, [7, 1]);
+}
+
+/// Pausing is remembered, by every process, and each change is a record of its own; the ledger goes on accepting.
+pub async fn signing_pauses_and_resumes(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    let set = |paused| Command::SetSigningPaused { paused, at: NOW };
+    assert!(!ledgers[1].signing_paused().await.unwrap());
+    assert_eq!(world.one(set(false)).await, again(Effect::SigningSet));
+    let before = world.facts().await.transactions;
+    for paused in [true, false, true] {
+        assert_eq!(world.apply(&[set(paused), set(paused)]).await, [new(Effect::SigningSet), again(Effect::SigningSet)]);
+        assert_eq!(ledgers[1].signing_paused().await.unwrap(), paused);
+    }
+    assert_eq!(world.facts().await.transactions, before + 3);
+    assert_eq!(world.one(mint(alice(), "m", &[1])).await, new(moved(1)));
+}

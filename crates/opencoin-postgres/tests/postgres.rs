@@ -1,0 +1,165 @@
+//! PostgreSQL obeys the rules of the books, agrees with the model and with SQLite, and survives the loss of its server.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opencoin_ledger::conformance::{Pair, World, alice, assert_agreement, sequence};
+use opencoin_ledger::{APPLY_ATTEMPTS_MAX, Command, LedgerError, LedgerTime, MemoryLedger};
+use opencoin_postgres::PostgresLedger;
+use opencoin_sqlite::{Mode, SqliteLedger};
+use opencoin_testkit::postgres::{EphemeralPostgres, TestDatabase};
+use proptest::prelude::*;
+
+async fn open() -> (Pair, TestDatabase) {
+    let database = TestDatabase::create();
+    let first = PostgresLedger::connect(&database.url()).await.unwrap();
+    let second = PostgresLedger::connect(&database.url()).await.unwrap();
+    ([Arc::new(first), Arc::new(second)], database)
+}
+
+opencoin_ledger::conformance_tests!(open);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn agrees_with_the_model_and_sqlite_on_any_commands(batches in sequence()) {
+        let run = async {
+            let ([postgres, _], _database) = open().await;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ledger.sqlite");
+            let sqlite = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
+            assert_agreement(&batches, &[Arc::new(MemoryLedger::new()), Arc::new(sqlite), postgres]).await;
+        };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
+    }
+}
+
+fn debit(units: u64) -> Command {
+    Command::Debit {
+        account: alice(),
+        amount: units.try_into().unwrap(),
+        reference: format!("debit {units}").parse().unwrap(),
+        at: LedgerTime::from_unix_micros(150),
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let before = ledgers[1].audit_facts().await.unwrap();
+    database.execute("ALTER TABLE accounts ADD CONSTRAINT fault CHECK (balance = 0 OR balance >= 50)");
+    let error = ledgers[0].apply(&[debit(30), debit(40)]).await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Database(text) if text.contains("fault") && text.contains("23514")), "{error}");
+    assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
+    database.execute("ALTER TABLE accounts DROP CONSTRAINT fault");
+    let outcomes = ledgers[0].apply(&[debit(30), debit(40)]).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| !outcome.as_ref().unwrap().repeated));
+}
+
+#[tokio::test]
+async fn the_tables_refuse_what_the_books_refuse() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let statements = [
+        "UPDATE accounts SET balance = -1",
+        "UPDATE mint_keys SET returned = issued + 1",
+        "INSERT INTO accounts VALUES (2, 'coins', decode(repeat('00', 32), 'hex'), 0)",
+        "UPDATE transactions SET credit_account = NULL WHERE kind = 2",
+        "UPDATE transactions SET amount = 0 WHERE kind = 2",
+        "UPDATE transactions SET blinds = '\\x01' WHERE kind = 2",
+        "UPDATE transactions SET reference = (SELECT reference FROM transactions ORDER BY id LIMIT 1)",
+        "UPDATE signing SET id = 2",
+    ];
+    for statement in statements {
+        let error = database.try_execute(statement).expect_err(statement);
+        assert!(error.contains("constraint"), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_finds_what_somebody_changed_in_the_tables() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    database.execute("INSERT INTO spent VALUES (1, '\\x07'), (77, '\\x07')");
+    let report = opencoin_ledger::audit::check(&ledgers[0].audit_facts().await.unwrap());
+    let broken: Vec<_> = report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
+    assert_eq!(broken, ["every row makes sense", "every coin counted as returned is recorded as spent"]);
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_named() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    database.execute("UPDATE accounts SET name = 'Not A Name' WHERE id = 3");
+    let error = ledgers[0].apply(&[debit(1)]).await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "account 3"), "{error}");
+}
+
+#[tokio::test]
+async fn a_batch_that_another_process_overtook_is_decided_again() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    // Whoever inserts the record of a debit finds that another process wrote it a moment before.
+    database.execute(
+        "CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.kind = 3 AND nextval('overtaken') = 1 THEN RETURN NULL; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE SEQUENCE overtaken;
+        CREATE TRIGGER overtake BEFORE INSERT ON transactions FOR EACH ROW EXECUTE FUNCTION overtake();",
+    );
+    let outcomes = ledgers[0].apply(&[debit(30)]).await.unwrap();
+    assert!(!outcomes[0].as_ref().unwrap().repeated);
+    assert_eq!(ledgers[1].account_by_name(&"alice".parse().unwrap()).await.unwrap().unwrap().balance.units(), 70);
+}
+
+#[tokio::test]
+async fn a_row_that_is_always_overtaken_is_given_up() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let before = ledgers[0].audit_facts().await.unwrap();
+    database.execute(
+        "CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.kind = 3 THEN RETURN NULL; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER overtake BEFORE INSERT ON transactions FOR EACH ROW EXECUTE FUNCTION overtake();",
+    );
+    let error = ledgers[0].apply(&[debit(30)]).await.unwrap_err();
+    assert_eq!(error, LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX });
+    assert_eq!(ledgers[0].audit_facts().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_stop_the_start() {
+    let (ledgers, database) = open().await;
+    drop(ledgers);
+    database.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9000, 'from the future', true, '\\x00', 0)",
+    );
+    let error = PostgresLedger::connect(&database.url()).await.unwrap_err();
+    assert_eq!(error, LedgerError::SchemaUnknown(9000));
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused_without_being_quoted() {
+    let error = PostgresLedger::connect("mysql://user:secret@host").await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Address(_)) && !error.to_string().contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_is_unavailable() {
+    let server = EphemeralPostgres::start();
+    let database = TestDatabase::create_on(&server.url());
+    let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+    let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger)];
+    let _world = World::with_paid_in(&pair, 100).await;
+    tokio::task::spawn_blocking(|| drop(server)).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(30), pair[0].apply(&[debit(1)])).await.unwrap();
+    assert!(matches!(answer, Err(LedgerError::Unavailable(_))), "{answer:?}");
+    assert!(matches!(pair[0].ready().await, Err(LedgerError::Unavailable(_))));
+}

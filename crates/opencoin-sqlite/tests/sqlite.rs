@@ -1,0 +1,147 @@
+//! SQLite obeys the rules of the books, agrees with the model, and survives what happens to files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+
+use std::sync::Arc;
+
+use opencoin_ledger::conformance::{Pair, World, alice, assert_agreement, sequence};
+use opencoin_ledger::{Command, Ledger, LedgerError, LedgerTime, MemoryLedger};
+use opencoin_sqlite::{Mode, SqliteLedger};
+use proptest::prelude::*;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
+use tempfile::TempDir;
+
+async fn open() -> (Pair, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = address(&folder);
+    let first = SqliteLedger::open(&path, Mode::Create).await.unwrap();
+    let second = SqliteLedger::open(&format!("sqlite:{path}"), Mode::Existing).await.unwrap();
+    ([Arc::new(first), Arc::new(second)], folder)
+}
+
+fn address(folder: &TempDir) -> String {
+    folder.path().join("ledger.sqlite").to_str().unwrap().to_owned()
+}
+
+/// Runs statements as somebody who tampers with the file.
+async fn tamper(folder: &TempDir, statements: &str) -> Result<(), sqlx::Error> {
+    let mut connection = SqliteConnectOptions::new().filename(address(folder)).connect().await?;
+    connection.execute(sqlx::raw_sql(statements)).await?;
+    connection.close().await
+}
+
+opencoin_ledger::conformance_tests!(open);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn agrees_with_the_model_on_any_commands(batches in sequence()) {
+        let run = async {
+            let ([store, _], _folder) = open().await;
+            assert_agreement(&batches, &[Arc::new(MemoryLedger::new()), store]).await;
+        };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
+    }
+}
+
+fn debit(units: u64) -> Command {
+    Command::Debit {
+        account: alice(),
+        amount: units.try_into().unwrap(),
+        reference: format!("debit {units}").parse().unwrap(),
+        at: LedgerTime::from_unix_micros(150),
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
+    let (ledgers, folder) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let before = ledgers[1].audit_facts().await.unwrap();
+    let trigger = "CREATE TRIGGER fault BEFORE UPDATE ON accounts WHEN new.balance < 50
+        BEGIN SELECT RAISE(ABORT, 'a fault of the test'); END";
+    tamper(&folder, trigger).await.unwrap();
+    let error = ledgers[0].apply(&[debit(30), debit(40)]).await.unwrap_err();
+    assert_eq!(error, LedgerError::Database("a fault of the test".to_owned()));
+    assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
+    tamper(&folder, "DROP TRIGGER fault").await.unwrap();
+    let outcomes = ledgers[0].apply(&[debit(30), debit(40)]).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| !outcome.as_ref().unwrap().repeated));
+}
+
+#[tokio::test]
+async fn the_tables_refuse_what_the_books_refuse() {
+    let (ledgers, folder) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let statements = [
+        "UPDATE accounts SET balance = -1",
+        "UPDATE mint_keys SET returned = issued + 1",
+        "INSERT INTO accounts VALUES (2, 'coins', zeroblob(32), 0)",
+        "UPDATE transactions SET credit_account = NULL WHERE kind = 2",
+        "UPDATE transactions SET amount = 0 WHERE kind = 2",
+        "UPDATE transactions SET blinds = x'01' WHERE kind = 2",
+        "UPDATE transactions SET reference = (SELECT min(reference) FROM transactions)",
+        "UPDATE signing SET id = 2",
+    ];
+    for statement in statements {
+        let error = tamper(&folder, statement).await.expect_err(statement);
+        assert!(error.to_string().contains("constraint failed"), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_finds_what_somebody_changed_in_the_file() {
+    let (ledgers, folder) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    tamper(&folder, "UPDATE accounts SET balance = 1000 WHERE name = 'alice'").await.unwrap();
+    let report = opencoin_ledger::audit::check(&ledgers[0].audit_facts().await.unwrap());
+    let broken: Vec<_> = report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
+    assert_eq!(
+        broken,
+        ["every balance is what the journal says", "accounts and coins outstanding are what was paid in minus what was paid out"]
+    );
+}
+
+#[tokio::test]
+async fn books_are_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
+    let pair: Pair = [Arc::new(first.clone()), Arc::new(first.clone())];
+    let _world = World::with_paid_in(&pair, 100).await;
+    let before = first.audit_facts().await.unwrap();
+    first.close().await;
+    assert!(matches!(first.ready().await, Err(LedgerError::Unavailable(_))));
+    let second = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    assert_eq!(second.audit_facts().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_missing_file_is_not_made_by_accident() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
+    assert_eq!(error, LedgerError::Address(format!("there is no database at {}", address(&folder))));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (ledgers, folder) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    for entry in folder.path().read_dir().unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.path());
+    }
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_stop_the_start() {
+    let (ledgers, folder) = open().await;
+    drop(ledgers);
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9000, 'from the future', 1, x'00', 0)";
+    tamper(&folder, newer).await.unwrap();
+    let error = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
+    assert_eq!(error, LedgerError::SchemaUnknown(9000));
+}
