@@ -2,7 +2,6 @@
 //! big numbers, hashes; for RFC 9474 the crate of its reference implementer. Nothing here comes from this project.
 
 use blind_rsa_signatures::reexports::crypto_bigint::BoxedUint;
-use blind_rsa_signatures::reexports::rsa;
 use blind_rsa_signatures::{BlindSignature, BlindingResult, DefaultRng, PublicKeySha384PSSDeterministic};
 use num_bigint_dig::{BigUint, ModInverse, RandBigInt};
 use rand::rngs::OsRng;
@@ -64,7 +63,8 @@ impl ForeignWallet {
         let master = wallet.cdd["issuer_public_master_key"].clone();
         assert_eq!(sha1_hex(&compact(&master)), wallet.cdd["id"], "the id is the hash of the master key");
         verify_pss(&master, &pretty_text(&wallet.http, &format!("{url}/cddc"), "cdd"), &cddc.body["cddc"]["signature"]);
-        let request = json!({"denominations": [], "message_reference": 2, "mint_key_ids": [], "type": "request mint key certificates"});
+        let request =
+            json!({"denominations": [], "message_reference": 2, "mint_key_ids": [], "type": "request mint key certificates"});
         let keys = wallet.post("/mkcs", None, &request).body["keys"].as_array().unwrap().clone();
         for certificate in &keys {
             let key = &certificate["mint_key"];
@@ -225,25 +225,22 @@ fn pretty_text(http: &Client, url: &str, field: &str) -> String {
 }
 
 fn verify_pss(master: &Value, text: &str, signature: &Value) {
-    let key = rsa_key(master);
-    let n_bytes = numbers(master).0.bits().div_ceil(8);
-    let salt_bytes = n_bytes - 32 - 2;
-    let signature = padded(&number(signature), &numbers(master).0);
-    let scheme = rsa::Pss::<rsa::sha2::Sha256>::new_with_salt(salt_bytes);
+    let (n, e) = numbers(master);
+    let salt_bytes = n.bits().div_ceil(8) - 32 - 2;
+    let signature = padded(&number(signature), &n);
+    let key = rsa::RsaPublicKey::new(n, e).unwrap();
+    let scheme = rsa::Pss::new_with_salt::<Sha256>(salt_bytes);
     key.verify(scheme, &Sha256::digest(text), &signature).expect("the certificate verifies over the pretty text");
 }
 
 fn rfc9474_key(key: &Value) -> PublicKeySha384PSSDeterministic {
-    PublicKeySha384PSSDeterministic::new(rsa_key(&key["public_mint_key"]))
-}
-
-fn rsa_key(key: &Value) -> rsa::RsaPublicKey {
-    let (n, e) = numbers(key);
+    let (n, e) = numbers(&key["public_mint_key"]);
     let boxed = |number: &BigUint| {
         let bytes = number.to_bytes_be();
         BoxedUint::from_be_slice(&bytes, u32::try_from(bytes.len() * 8).unwrap()).unwrap()
     };
-    rsa::RsaPublicKey::new(boxed(&n), boxed(&e)).unwrap()
+    let key = blind_rsa_signatures::reexports::rsa::RsaPublicKey::new(boxed(&n), boxed(&e)).unwrap();
+    PublicKeySha384PSSDeterministic::new(key)
 }
 
 fn numbers(key: &Value) -> (BigUint, BigUint) {

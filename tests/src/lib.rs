@@ -53,12 +53,23 @@ impl Currency {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let test_database = (database == Database::Postgres).then(TestDatabase::create);
-        let url = test_database.as_ref().map_or_else(|| "sqlite:ledger.sqlite".to_owned(), |database| database.url().to_owned());
+        let url = test_database.as_ref().map_or_else(|| "sqlite:ledger.sqlite".to_owned(), |database| database.url());
         let mut currency = Self { folder, port, server: None, _database: test_database };
         let base = currency.url("");
         currency.issuer(&[
-            "init", "--name", "OpenCent", "--divisor", "100", "--denominations", "1,2,5,10", "--url", &base, "--database", &url,
-            "--cipher-suite", suite,
+            "init",
+            "--name",
+            "OpenCent",
+            "--divisor",
+            "100",
+            "--denominations",
+            "1,2,5,10",
+            "--url",
+            &base,
+            "--database",
+            &url,
+            "--cipher-suite",
+            suite,
         ]);
         currency.serve();
         currency

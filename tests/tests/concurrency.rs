@@ -1,5 +1,7 @@
 //! Many wallets at once, on both databases: a coin is renewed once, an account never pays more than it holds.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::thread;
 
 use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint, request_renew};

@@ -1,5 +1,7 @@
 //! A wallet written from the specification alone mints, renews, resumes and redeems, on both suites and both databases.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
 use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474};
 use serde_json::{Value, json};
@@ -45,7 +47,8 @@ fn life_of_a_coin(suite: &str, database: Database) {
 
     // Renew while signing is paused: accepted, delayed, delivered by resume; the crash in between loses nothing.
     currency.issuer(&["signing", "pause"]);
-    let renewed: Vec<Blinded> = [(5, "r0"), (5, "r1"), (2, "r2"), (2, "r3")].map(|(value, name)| wallet.blind(value, name)).into();
+    let renewed: Vec<Blinded> =
+        [(5, "r0"), (5, "r1"), (2, "r2"), (2, "r3")].map(|(value, name)| wallet.blind(value, name)).into();
     let renew = request_renew(&coins, &renewed, "c3d4");
     assert_delayed(&wallet.post("/renew", None, &renew));
     assert_delayed(&wallet.post("/resume", None, &request_resume("c3d4")));
@@ -70,7 +73,10 @@ fn life_of_a_coin(suite: &str, database: Database) {
     let redeem = request_redeem(&fresh);
     for _ in 0..2 {
         let answer = wallet.post("/redeem", Some(&bob), &redeem);
-        assert_eq!(answer.body, json!({"message_reference": 6, "status_code": 200, "status_description": "ok", "type": "response redeem"}));
+        assert_eq!(
+            answer.body,
+            json!({"message_reference": 6, "status_code": 200, "status_description": "ok", "type": "response redeem"})
+        );
         assert_eq!(currency.balance("bob"), 14);
     }
     // The same coins to another account are spent coins.
@@ -117,7 +123,12 @@ fn every_refusal_has_its_status_and_fixed_word() {
     for token in [None, Some("oc_unknown"), Some("")] {
         assert_refused(&wallet.post("/mint", token, &good), 401, "unauthorized", "response mint");
     }
-    assert_refused(&wallet.post("/redeem", None, &request_redeem(&[coin.clone()])), 401, "unauthorized", "response redeem");
+    assert_refused(
+        &wallet.post("/redeem", None, &request_redeem(std::slice::from_ref(&coin))),
+        401,
+        "unauthorized",
+        "response redeem",
+    );
 
     // insufficient-funds
     let many: Vec<Blinded> = (0..10).map(|index| wallet.blind(10, &format!("a{index}"))).collect();
@@ -149,7 +160,7 @@ fn every_refusal_has_its_status_and_fixed_word() {
     assert_refused(&mint(&[wallet.blind(1, "same"), wallet.blind(1, "same")], "5"), 422, "invalid", "response mint");
     let renew = |coins: &[Value], blinds: &[Blinded]| wallet.post("/renew", None, &request_renew(coins, blinds, "6"));
     assert_refused(&renew(&[coin.clone(), coin.clone()], &[wallet.blind(10, "r")]), 422, "invalid", "response mint");
-    assert_refused(&renew(&[coin.clone()], &[wallet.blind(10, "r")]), 422, "invalid", "response mint");
+    assert_refused(&renew(std::slice::from_ref(&coin), &[wallet.blind(10, "r")]), 422, "invalid", "response mint");
     assert_refused(&renew(&[], &[wallet.blind(10, "r")]), 422, "invalid", "response mint");
     for change in [
         &|coin: &mut Value| coin["signature"] = json!("ab"),

@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::{Directory, DirectoryError, NewDirectory};
+use crate::store;
 
 /// The master key signs few documents and lives long, so it is never smaller than this.
 const MASTER_KEY_BITS_MIN: usize = 3072;
@@ -97,6 +98,9 @@ impl NewCurrency {
         }
         if !(self.url.starts_with("http://") || self.url.starts_with("https://")) || self.url.contains(char::is_whitespace) {
             return refuse("url", "must begin with http:// or https://");
+        }
+        if !store::is_address(&self.config.database) {
+            return refuse("database", store::ADDRESS_FORMS);
         }
         if !(MINT_KEY_BITS_MIN..=KEY_BITS_MAX).contains(&self.key_bits) || !self.key_bits.is_multiple_of(64) {
             return refuse("key-bits", "must be 2048 to 8192, in steps of 64; 2048, 3072 and 4096 are usual");

@@ -28,4 +28,4 @@ pub use issuer::{Issuer, OpenError, register_mint_keys};
 pub use operator::{Operator, OperatorError};
 pub use refusal::{Reason, Refusal};
 pub use signing::Signed;
-pub use store::{StoreMode, open_ledger};
+pub use store::{StoreMode, is_shared, open_ledger};

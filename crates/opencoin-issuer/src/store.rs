@@ -10,6 +10,9 @@ use opencoin_sqlite::SqliteLedger;
 const SQLITE_SCHEME: &str = "sqlite:";
 const POSTGRES_SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
+/// What an address looks like.
+pub(crate) const ADDRESS_FORMS: &str = "a database is sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+
 /// What to do when there are no books yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreMode {
@@ -33,8 +36,19 @@ pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result
         let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
         return Ok(Arc::new(SqliteLedger::open(path, mode).await?));
     }
-    if POSTGRES_SCHEMES.iter().any(|scheme| database.starts_with(scheme)) {
+    if is_shared(database) {
         return Ok(Arc::new(PostgresLedger::connect(database).await?));
     }
-    Err(LedgerError::Address("a database is sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned()))
+    Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
+}
+
+/// Whether an address is of either kind.
+pub(crate) fn is_address(database: &str) -> bool {
+    database.starts_with(SQLITE_SCHEME) || is_shared(database)
+}
+
+/// Whether the books lie on a server, where those of another currency may be already.
+#[must_use]
+pub fn is_shared(database: &str) -> bool {
+    POSTGRES_SCHEMES.iter().any(|scheme| database.starts_with(scheme))
 }

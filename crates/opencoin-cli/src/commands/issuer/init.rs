@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::{
-    Config, DATABASE_DEFAULT, Directory, LISTEN_DEFAULT, NewCurrency, StoreMode, SystemClock, create, open_ledger,
+    Config, DATABASE_DEFAULT, Directory, LISTEN_DEFAULT, NewCurrency, StoreMode, SystemClock, create, is_shared, open_ledger,
     register_mint_keys,
 };
 use rand::rngs::OsRng;
@@ -60,8 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     new.check()?;
     directory.check_vacant()?;
     let database = new.config.database.clone();
-    let is_shared = database.starts_with("postgres");
-    if is_shared {
+    if is_shared(&database) {
         // Before keys are made, which takes a while: is there a database, and is it nobody's?
         let ledger = open_ledger(&database, directory.root(), StoreMode::Create).await?;
         if !ledger.mint_keys().await?.is_empty() {

@@ -1,5 +1,6 @@
 //! `opencoin issuer serve`.
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 
 fn start_log() {
     let filter = EnvFilter::try_from_env("OPENCOIN_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER_DEFAULT));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {

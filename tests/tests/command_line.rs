@@ -1,0 +1,199 @@
+//! The command line as people and scripts use it: wallets, documents, errors.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::Path;
+
+use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474, Wallet, opencoin};
+use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn coins_go_from_hand_to_hand_on_sqlite() {
+    hand_to_hand(RFC9474, Database::Sqlite);
+}
+
+#[test]
+fn coins_go_from_hand_to_hand_on_postgres_with_the_first_suite() {
+    hand_to_hand(CHAUM82, Database::Postgres);
+}
+
+fn hand_to_hand(suite: &str, database: Database) {
+    let mut currency = Currency::start(suite, database);
+    let (alice_token, bob_token) = (currency.account("alice", 500), currency.account("bob", 0));
+    let alice = Wallet::new(&currency.scratch("alice"));
+    let bob = Wallet::new(&currency.scratch("bob"));
+    for wallet in [&alice, &bob] {
+        wallet.run(&["add", &currency.url("")]);
+    }
+    alice.run(&["mint", "137", "--token", &alice_token]);
+    assert_eq!((alice.balance(), currency.balance("alice")), (137, 363));
+
+    // Hand over, and take it; the file is worth nothing after that.
+    let gift = currency.scratch("gift.oc");
+    alice.run(&["send", "50", "--subject", "a little gift", "--out", text(&gift)]);
+    assert_eq!(alice.balance(), 87);
+    assert!(opencoin(&["inspect", text(&gift)]).success().stdout.contains("a little gift"));
+    bob.run(&["receive", text(&gift)]);
+    assert_eq!(bob.balance(), 50);
+    let second = bob.run_unchecked(&["receive", text(&gift)]);
+    assert_ne!(second.code, Some(0), "{second:?}");
+    assert_eq!(bob.balance(), 50);
+
+    // Sent and taken back before anybody else took it.
+    let mistake = currency.scratch("mistake.oc");
+    alice.run(&["send", "20", "--out", text(&mistake)]);
+    alice.run(&["reclaim"]);
+    assert_eq!(alice.balance(), 87);
+    let late = bob.run_unchecked(&["receive", text(&mistake)]);
+    assert_ne!(late.code, Some(0), "{late:?}");
+
+    // A server that dies and comes back, signing paused: resume finishes what was begun.
+    currency.issuer(&["signing", "pause"]);
+    let _ = alice.run_unchecked(&["mint", "10", "--token", &alice_token]);
+    assert_eq!((alice.balance(), currency.balance("alice")), (87, 353));
+    currency.kill();
+    currency.serve();
+    currency.issuer(&["signing", "resume"]);
+    alice.run(&["resume"]);
+    assert_eq!((alice.balance(), currency.balance("alice")), (97, 353));
+
+    // A server that is away: nothing is lost.
+    currency.stop();
+    let away = bob.run_unchecked(&["redeem", "20", "--token", &bob_token]);
+    assert_ne!(away.code, Some(0), "{away:?}");
+    currency.serve();
+    bob.run(&["resume"]);
+    let done = currency.balance("bob");
+    if done == 0 {
+        bob.run(&["redeem", "20", "--token", &bob_token]);
+    }
+    assert_eq!((bob.balance(), currency.balance("bob")), (30, 20));
+
+    let history = bob.run(&["history"]).stdout;
+    assert!(history.contains("a little gift"), "{history}");
+    currency.audit();
+    currency.stop();
+}
+
+#[test]
+fn documents_are_verified_without_the_issuer() {
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let token = currency.account("alice", 50);
+    let alice = Wallet::new(&currency.scratch("alice"));
+    alice.run(&["add", &currency.url("")]);
+    alice.run(&["mint", "17", "--token", &token]);
+    let stack = currency.scratch("stack.oc");
+    alice.run(&["send", "17", "--out", text(&stack)]);
+    let (cddc, mkcs) = (currency.scratch("cddc.json"), currency.scratch("mkcs.json"));
+    for (path, file) in [("/cddc", &cddc), ("/mkcs", &mkcs)] {
+        fs::write(file, reqwest::blocking::get(currency.url(path)).unwrap().text().unwrap()).unwrap();
+    }
+    currency.stop();
+    let verified = opencoin(&["verify", "--cddc", text(&cddc), "--mkc", text(&mkcs), text(&stack)]).success();
+    assert!(verified.stdout.contains("worth 17"), "{verified:?}");
+    // Exact bytes, again from themselves.
+    for form in ["compact", "pretty"] {
+        let exact = opencoin(&["inspect", text(&stack), "--form", form]).success().stdout;
+        let copy = currency.scratch("copy.json");
+        fs::write(&copy, &exact).unwrap();
+        assert_eq!(opencoin(&["inspect", text(&copy), "--form", form]).success().stdout, exact);
+    }
+    // One digit changed.
+    let mut forged: Value = serde_json::from_str(&fs::read_to_string(&stack).unwrap()).unwrap();
+    forged["coins"][0]["payload"]["serial"] = Value::String("abcdef".to_owned());
+    let forgery = currency.scratch("forgery.oc");
+    fs::write(&forgery, forged.to_string()).unwrap();
+    let _ = opencoin(&["verify", "--cddc", text(&cddc), "--mkc", text(&mkcs), text(&forgery)]).refused(1, "coins[0]");
+    let mut cheat: Value = serde_json::from_str(&fs::read_to_string(&cddc).unwrap()).unwrap();
+    cheat["cdd"]["currency_divisor"] = Value::from(1);
+    let cheat_file = currency.scratch("cheat.json");
+    fs::write(&cheat_file, cheat.to_string()).unwrap();
+    let _ = opencoin(&["verify", "--cddc", text(&cheat_file)]).refused(1, "does not verify");
+}
+
+#[test]
+fn a_credit_counts_once_for_each_reference() {
+    let currency = Currency::start(RFC9474, Database::Sqlite);
+    let _token = currency.account("alice", 0);
+    for expected in [70, 70] {
+        currency.issuer(&["account", "credit", "alice", "70", "--reference", "statement 1"]);
+        assert_eq!(currency.balance("alice"), expected);
+    }
+    let conflict = currency.issuer_unchecked(&["account", "credit", "alice", "71", "--reference", "statement 1"]);
+    let _ = conflict.refused(1, "reference");
+    let _ = currency.issuer_unchecked(&["account", "create", "alice"]).refused(1, "exists");
+    let _ = currency.issuer_unchecked(&["account", "show", "bob"]).refused(1, "no account bob");
+    currency.audit();
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    let nowhere = text(&nowhere);
+    let _ = opencoin(&["issuer", "serve", "--dir", nowhere]).refused(1, "opencoin issuer init");
+    let _ = opencoin(&["issuer", "audit", "--dir", nowhere]).refused(1, "opencoin issuer init");
+    let _ = opencoin(&["issuer", "serve", "--dirr", nowhere]).refused(2, "--dir");
+    let init = |more: &[&str]| {
+        let mut all = vec!["issuer", "init", "--dir", nowhere, "--name", "OpenCent"];
+        all.extend(more);
+        opencoin(&all)
+    };
+    let _ = init(&["--cipher-suite", "ROT13"]).refused(2, "RSA-SHA384-PSS-RFC9474");
+    let _ = init(&["--denominations", "1,1"]).refused(1, "denominations");
+    let _ = init(&["--denominations", "0"]).refused(1, "denominations");
+    let _ = init(&["--key-bits", "1024"]).refused(1, "key-bits");
+    let _ = init(&["--url", "example.org"]).refused(1, "url");
+    let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
+    assert!(!folder.path().join("nowhere").exists(), "a refused init leaves nothing behind");
+    let _ = opencoin(&["inspect", nowhere]).refused(1, "cannot read");
+    let nonsense = folder.path().join("nonsense.json");
+    fs::write(&nonsense, r#"{"type": "coinstack", "coins": [{}], "subject": ""}"#).unwrap();
+    let _ = opencoin(&["inspect", text(&nonsense)]).refused(1, "coins[0]: missing field");
+    let wallet = Wallet::new(&folder.path().join("wallet"));
+    let _ = wallet.run_unchecked(&["mint", "5", "--token", "oc_x"]).refused(1, "opencoin wallet add");
+    let _ = wallet.run_unchecked(&["mint", "0", "--token", "oc_x"]).refused(2, "at least 1");
+    let _ = wallet.run_unchecked(&["mint", "1.5", "--token", "oc_x"]).refused(2, "whole number");
+    for command in ["issuer", "wallet", "inspect", "verify", "demo"] {
+        assert!(opencoin(&[command, "--help"]).success().stdout.contains("Usage"));
+    }
+}
+
+#[test]
+fn an_occupied_folder_is_left_alone() {
+    let currency = Currency::start(RFC9474, Database::Sqlite);
+    let before = fs::read(currency.dir().join("issuer.toml")).unwrap();
+    let _ = currency.issuer_unchecked(&["init", "--name", "Other"]).refused(1, "nothing was changed");
+    assert_eq!(fs::read(currency.dir().join("issuer.toml")).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_book_is_found_by_the_audit() {
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let _token = currency.account("alice", 70);
+    currency.stop();
+    currency.audit();
+    let book = format!("sqlite:{}", text(&currency.dir().join("ledger.sqlite")));
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let mut connection = SqliteConnection::connect(&book).await.unwrap();
+        sqlx::query("UPDATE accounts SET balance = 71").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    let _ = currency.issuer_unchecked(&["audit"]).refused(1, "broken");
+}
+
+#[test]
+fn the_demo_tells_its_story() {
+    for suite in [RFC9474, CHAUM82] {
+        let told = opencoin(&["demo", "--cipher-suite", suite]).success().stdout;
+        for word in ["Alice", "Bob", "refused", "audit"] {
+            assert!(told.contains(word), "{told}");
+        }
+    }
+}
