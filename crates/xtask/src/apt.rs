@@ -36,16 +36,17 @@ pub(crate) async fn ensure_postgres(steps: &mut Steps) -> Result<PathBuf> {
 }
 
 async fn run(steps: &mut Steps, heading: &str, arguments: &[&str]) -> Result<()> {
-    for attempt in 1.. {
+    let mut attempt = 1;
+    loop {
         match steps.run(heading, &mut apt_get(arguments)).await {
-            Err(error) if attempt < TRIES && !error.is::<Interrupted>() => {
-                println!("{error:#}; trying again in {} s", PAUSE.as_secs());
-                steps.pause(PAUSE).await?;
-            }
-            result => return result.with_context(by_hand),
+            Ok(()) => return Ok(()),
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) if attempt == TRIES => return Err(error.context(by_hand())),
+            Err(error) => println!("{error:#}; trying again in {} s", PAUSE.as_secs()),
         }
+        steps.pause(PAUSE).await?;
+        attempt += 1;
     }
-    unreachable!("the last try returns")
 }
 
 fn apt_get(arguments: &[&str]) -> Command {
