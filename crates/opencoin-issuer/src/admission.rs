@@ -14,6 +14,9 @@ use crate::refusal::{Reason, Refusal};
 /// The most blinds of a request, and the most coins.
 pub const ITEMS_MAX: usize = 1000;
 
+/// The hex digits of a mint key's id, a SHA-1.
+const ID_CHARS_MAX: usize = 2 * opencoin_ledger::MINT_KEY_ID_BYTES;
+
 /// Why a request is turned away at the door.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Inadmissible {
@@ -30,8 +33,8 @@ pub enum Inadmissible {
     UnknownMintKey {
         /// The field.
         path: String,
-        /// What it says.
-        id: BigInt,
+        /// What it says, cut to the length of an id.
+        id: String,
     },
     /// Not a number that the key signs.
     #[error("blinds[{index}].blinded_payload_hash: not in 2..n-2 of its mint key")]
@@ -118,8 +121,6 @@ fn known_key<'currency>(
     id: &BigInt,
     path: impl FnOnce() -> String,
 ) -> Result<&'currency CertifiedMintKey, Inadmissible> {
-    currency.mint_key(id).ok_or_else(|| {
-        let shown = if id.bits() > 8 * opencoin_ledger::MINT_KEY_ID_BYTES { BigInt::default() } else { id.clone() };
-        Inadmissible::UnknownMintKey { path: path(), id: shown }
-    })
+    let unknown = || Inadmissible::UnknownMintKey { path: path(), id: id.to_string().chars().take(ID_CHARS_MAX).collect() };
+    currency.mint_key(id).ok_or_else(unknown)
 }

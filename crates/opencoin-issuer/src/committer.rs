@@ -86,7 +86,7 @@ async fn run(ledger: Arc<dyn Ledger>, mut messages: mpsc::Receiver<Message>) {
                 Err(_) => break,
             }
         }
-        commit(ledger.as_ref(), batch).await;
+        commit(&ledger, batch).await;
     }
 }
 
@@ -105,9 +105,10 @@ fn item_count(command: &Command) -> usize {
     }
 }
 
-async fn commit(ledger: &dyn Ledger, batch: Vec<Entry>) {
+async fn commit(ledger: &Arc<dyn Ledger>, batch: Vec<Entry>) {
     let (commands, answers): (Vec<Command>, Vec<_>) = batch.into_iter().map(|entry| (entry.command, entry.answer)).unzip();
-    match ledger.apply(&commands).await {
+    let commands = Arc::new(commands);
+    match apply(ledger, Arc::clone(&commands)).await {
         Ok(outcomes) => {
             assert_eq!(outcomes.len(), answers.len(), "the ledger answers every command");
             for (answer, outcome) in answers.into_iter().zip(outcomes) {
@@ -115,16 +116,15 @@ async fn commit(ledger: &dyn Ledger, batch: Vec<Entry>) {
                 let _ = answer.send(Ok(outcome));
             }
         }
-        // One command that the database chokes on must not fail its neighbours.
-        Err(LedgerError::Database(error)) if commands.len() > 1 => {
-            tracing::warn!(error, commands = commands.len(), "a batch was refused; its commands are tried one by one");
+        // One command that the ledger chokes on must not fail its neighbours.
+        Err(Failure::OfCommand) if commands.len() > 1 => {
+            tracing::warn!(commands = commands.len(), "the commands of a batch are tried one by one");
             for (command, answer) in commands.iter().zip(answers) {
-                let outcome = ledger.apply(std::slice::from_ref(command)).await;
-                let _ = answer.send(single(outcome));
+                let outcome = apply(ledger, Arc::new(vec![command.clone()])).await;
+                let _ = answer.send(outcome.ok().and_then(|mut outcomes| outcomes.pop()).ok_or(Unconfirmed));
             }
         }
-        Err(error) => {
-            tracing::error!(%error, commands = commands.len(), "a batch was not confirmed");
+        Err(Failure::OfCommand | Failure::OfLedger) => {
             for answer in answers {
                 let _ = answer.send(Err(Unconfirmed));
             }
@@ -132,12 +132,31 @@ async fn commit(ledger: &dyn Ledger, batch: Vec<Entry>) {
     }
 }
 
-fn single(outcome: Result<Vec<Outcome>, LedgerError>) -> Result<Outcome, Unconfirmed> {
-    match outcome {
-        Ok(mut outcomes) => outcomes.pop().ok_or(Unconfirmed),
-        Err(error) => {
-            tracing::error!(%error, "a command was not confirmed");
-            Err(Unconfirmed)
+/// Whose fault it is that a batch was not confirmed.
+enum Failure {
+    /// One of its commands: the database refused it, or an invariant would have broken.
+    OfCommand,
+    /// The ledger's: another batch would fail, too.
+    OfLedger,
+}
+
+/// Applies a batch in a task of its own: an invariant that would break is a panic there, and ends nothing else.
+async fn apply(ledger: &Arc<dyn Ledger>, commands: Arc<Vec<Command>>) -> Result<Vec<Outcome>, Failure> {
+    let ledger = Arc::clone(ledger);
+    let applied = tokio::spawn(async move { ledger.apply(&commands).await }).await;
+    match applied {
+        Ok(Ok(outcomes)) => Ok(outcomes),
+        Ok(Err(error @ LedgerError::Database(_))) => {
+            tracing::error!(%error, "the database refused a batch");
+            Err(Failure::OfCommand)
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a batch was not confirmed");
+            Err(Failure::OfLedger)
+        }
+        Err(panic) => {
+            tracing::error!(%panic, "an invariant of the books would have broken; the batch was not applied");
+            Err(Failure::OfCommand)
         }
     }
 }

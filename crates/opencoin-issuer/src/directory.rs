@@ -108,7 +108,9 @@ pub struct NewDirectory<'parts> {
 impl Directory {
     /// The folder at this path, whether or not it exists.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        // A path like `.` has no name to write a new currency beside.
+        Self { root: std::path::absolute(&root).unwrap_or(root) }
     }
 
     /// Where it is.
@@ -138,12 +140,14 @@ impl Directory {
         let mut name = self.root.file_name().map_or_else(|| OsString::from("currency"), OsString::from);
         name.push(".unfinished");
         let unfinished = self.root.with_file_name(name);
+        let parent = self.root.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(parent).map_err(io_error(parent))?;
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(io_error(&unfinished))?;
         }
         write_all(&unfinished, new)?;
         fs::rename(&unfinished, &self.root).map_err(io_error(&self.root))?;
-        sync_folder(self.root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+        sync_folder(parent)
     }
 
     /// The settings.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
@@ -68,6 +68,8 @@ struct Faulty {
     ledger: MemoryLedger,
     fails_before: AtomicBool,
     fails_after: AtomicBool,
+    /// A mint with this many blinds would break an invariant.
+    panics_at_blinds: AtomicUsize,
 }
 
 fn away(flag: &AtomicBool) -> Result<(), LedgerError> {
@@ -78,6 +80,8 @@ fn away(flag: &AtomicBool) -> Result<(), LedgerError> {
 impl Ledger for Faulty {
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
         away(&self.fails_before)?;
+        let breaks = |command: &Command| matches!(command, Command::Mint { blinds, .. } if blinds.len() == self.panics_at_blinds.load(Ordering::Relaxed));
+        assert!(!batch.iter().any(breaks), "an invariant would break");
         let outcomes = self.ledger.apply(batch).await?;
         away(&self.fails_after)?;
         Ok(outcomes)
@@ -319,6 +323,27 @@ async fn a_database_that_is_away_is_a_503_that_says_when_to_ask_again() {
     assert!(!body.contains("by the test"), "what the server knows about itself stays there: {body}");
     let ready = router(Arc::clone(&fixture.server)).oneshot(Request::get("/health/ready").body(Body::empty()).unwrap()).await;
     assert_eq!(ready.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_command_that_would_break_an_invariant_fails_alone() {
+    let mut fixture = Fixture::new().await;
+    fixture.ledger.panics_at_blinds.store(2, Ordering::Relaxed);
+    let (first, ..) = fixture.blind();
+    let mut second = fixture.blind().0;
+    second.reference = "b".to_owned();
+    let bad = RequestMint {
+        blinds: vec![first.clone(), second],
+        message_reference: 1,
+        transaction_reference: BigInt::from_be_bytes(&[1]),
+    };
+    let good = RequestMint { blinds: vec![first], message_reference: 1, transaction_reference: BigInt::from_be_bytes(&[2]) };
+    // Both are in the queue before the committer runs, so they share a batch.
+    let (refused, signed) =
+        tokio::join!(fixture.issuer.mint(Some(&fixture.token), bad), fixture.issuer.mint(Some(&fixture.token), good.clone()));
+    assert_eq!(reason(refused), Reason::Unavailable);
+    assert!(matches!(signed.unwrap(), Signed::Now(_)));
+    assert!(matches!(fixture.issuer.mint(Some(&fixture.token), good).await.unwrap(), Signed::Now(_)));
 }
 
 /// Collects what is logged.
