@@ -155,7 +155,8 @@ impl Currency {
     /// Ends the server as an operator does (SIGTERM) and demands exit code 0.
     pub fn stop(&mut self) {
         let mut server = self.server.take().unwrap();
-        let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+        // The shell has `kill` built in; a machine without procps has no program of that name.
+        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
         assert!(killed.success());
         let begun = Instant::now();
         loop {

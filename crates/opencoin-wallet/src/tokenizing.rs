@@ -204,7 +204,12 @@ fn fewest_coins(amount: u64, denominations: &[u64]) -> Option<Counts> {
 }
 
 fn not_representable(amount: u64, denominations: &[u64]) -> NotRepresentable {
-    let can = |candidate: &u64| *candidate > 0 && complete_set(*candidate, denominations).is_ok();
+    let has_unit = denominations.first().is_some_and(|unit| denominations.iter().all(|value| value.is_multiple_of(*unit)));
+    let can = |candidate: &u64| match denominations.first() {
+        Some(unit) if has_unit => *candidate > 0 && candidate.is_multiple_of(*unit),
+        Some(_) => *candidate > 0 && fewest_coins(*candidate, denominations).is_some(),
+        None => false,
+    };
     let largest = denominations.last().copied().unwrap_or(0);
     let below = (amount.saturating_sub(largest)..amount).rev().find(can);
     let above = (amount + 1..=amount.saturating_add(largest)).find(can);

@@ -305,6 +305,10 @@ impl Wallet {
             match self.resume_operation(id).await {
                 Ok(()) => done.value += 1,
                 Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
+                // The receiver was faster: that is what a reclaim is there to find out.
+                Err(WalletError::Exchange(ExchangeError::Refused { word, .. })) if word == DOUBLE_SPEND && self.reclaims(id) => {
+                    done.value += 1;
+                }
                 Err(error) => done.warning = done.warning.or(Some(error)),
             }
         }
@@ -678,6 +682,10 @@ impl Wallet {
                 && past.what.gives.iter().any(|given| !given.is_own && given.serial == *serial)
         };
         self.state.operations.values().any(took)
+    }
+
+    fn reclaims(&self, id: OperationId) -> bool {
+        matches!(self.state.operations[&id].what.kind, Kind::Reclaim { .. })
     }
 
     fn is_being_reclaimed(&self, send: OperationId) -> bool {

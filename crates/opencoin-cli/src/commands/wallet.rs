@@ -148,8 +148,14 @@ async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, token: &
     let token = Secret::new(token.read()?);
     let bar = (amount >= PROGRESS_AMOUNT_MIN).then(|| Progress::new("blinding coins"));
     let mut progress = |done, total| bar.iter().for_each(|bar| bar.set(done, total));
+    let before = held(wallet);
     let minted = wallet.mint(currency, amount, &token, &mut progress).await;
     drop(bar);
+    let part = held(wallet) - before;
+    if minted.is_err() && part > 0 {
+        // A large mint is several requests.
+        output::complain(&format!("note: {} of it were minted", in_currency(wallet, part, currency)));
+    }
     minted?;
     output::line(&format!("minted {}", in_currency(wallet, amount, currency)))
 }
@@ -216,6 +222,10 @@ fn show_balances(balances: &[Balance], json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn held(wallet: &Wallet) -> u64 {
+    wallet.balances().iter().map(|balance| balance.balance).sum()
 }
 
 fn in_currency(wallet: &Wallet, amount: u64, currency: Option<&str>) -> String {
