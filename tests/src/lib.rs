@@ -9,7 +9,8 @@ mod program;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,11 @@ pub const RFC9474: &str = "RSA-SHA384-PSS-RFC9474";
 
 /// How long a server may take to begin or to stop.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// The rest of a server's output is shown when a test fails.
+/// Where ports are looked for; each process begins somewhere else.
+const FIRST_PORT: u16 = 15_000;
+const PORTS: u32 = 15_000;
+const PORT_STEP: u32 = 97;
+/// What a server says when it can be reached.
 const SERVER_LINE: &str = "serving ";
 
 /// Where the books of a test are.
@@ -219,6 +224,15 @@ impl Wallet {
     }
 }
 
+/// A port that nobody listens on, outside the range from which the system gives ports to clients: nobody takes it while a
+/// currency is made.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let candidate = (process::id().wrapping_mul(PORT_STEP)).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = FIRST_PORT + u16::try_from(candidate).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
