@@ -140,6 +140,7 @@ impl Currency {
         let mut server = Command::new(program::path())
             .args(["issuer", "serve", "--listen", &listen, "--dir"])
             .arg(self.dir())
+            .env("OPENCOIN_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
