@@ -18,4 +18,4 @@ pub use error::WalletError;
 pub use journal::JournalError;
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
-pub use wallet::{Balance, Clock, Done, HistoryEntry, ITEMS_MAX, Progress, Wallet};
+pub use wallet::{Balance, Clock, Done, HistoryEntry, ITEMS_MAX, Progress, Randomness, Wallet};

@@ -245,7 +245,7 @@ async fn a_wallet_with_two_currencies_asks_which() {
     other.books.lock().unwrap().account = 50;
     let open = |issuer: &Arc<FakeIssuer>| -> Wallet {
         let folder: &Path = &fixture.folder.path().join("alice");
-        Wallet::open(folder, Arc::clone(issuer) as Arc<dyn Transport>, Arc::clone(&fixture.clock)).unwrap()
+        Wallet::open(folder, Arc::clone(issuer) as Arc<dyn Transport>, Arc::clone(&fixture.clock), support::rng()).unwrap()
     };
     let mut alice = open(&other);
     alice.add(URL).await.unwrap();

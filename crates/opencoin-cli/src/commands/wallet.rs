@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use opencoin_issuer::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
 use opencoin_wallet::{AmountDisplay, Balance, Done, HttpTransport, Secret, Wallet, WalletError};
+use rand::rngs::OsRng;
 
 use super::inspect::read_document;
 use crate::progress::Progress;
@@ -141,7 +142,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 /// Opens the wallet in this folder, over HTTP.
 pub(crate) fn open(dir: &Path) -> Result<Wallet> {
     let transport = Arc::new(HttpTransport::new()?);
-    Ok(Wallet::open(dir, transport, Arc::new(|| SystemClock.now()))?)
+    Ok(Wallet::open(dir, transport, Arc::new(|| SystemClock.now()), Box::new(OsRng))?)
 }
 
 async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, token: &TokenArgs) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{CipherSuite, PrivateKey, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate};
 use opencoin_schema::*;
 use opencoin_testkit::keys::private_key;
-use opencoin_wallet::{Clock, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
+use opencoin_wallet::{Clock, HttpAnswer, NoAnswer, Randomness, Secret, Transport, Wallet};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -18,6 +19,12 @@ pub const URL: &str = "http://issuer.test";
 pub const TOKEN: &str = "oc_alice";
 pub const DENOMINATIONS: [u64; 4] = [1, 2, 5, 10];
 const SEED: u64 = 11;
+
+/// Wallets that share a currency must not make the same serials, so each gets numbers of its own; the same in every run.
+pub fn rng() -> Box<dyn Randomness> {
+    static OPENED: AtomicU64 = AtomicU64::new(SEED);
+    Box::new(StdRng::seed_from_u64(OPENED.fetch_add(1, Ordering::Relaxed)))
+}
 
 /// What goes wrong with requests that move money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +96,7 @@ impl FakeIssuer {
 
     /// Opens a wallet in this folder that talks to this issuer.
     pub fn wallet(self: &Arc<Self>, folder: &Path, clock: &Clock) -> Wallet {
-        Wallet::open(folder, Arc::clone(self) as Arc<dyn Transport>, Arc::clone(clock)).unwrap()
+        Wallet::open(folder, Arc::clone(self) as Arc<dyn Transport>, Arc::clone(clock), rng()).unwrap()
     }
 
     pub fn set_fault(&self, fault: Fault) {

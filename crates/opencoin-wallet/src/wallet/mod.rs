@@ -1,0 +1,277 @@
+//! The wallet itself: mint, send, receive, redeem, reclaim, resume.
+//!
+//! A money operation is *begun* (its secrets and exact request are in the journal), then *run* (the request is sent, as often
+//! as it takes), then *settled* (coins or a refusal go to the journal). A crash after the first step leaves a pending
+//! operation, which [`Wallet::resume`] runs again; the issuer answers a repeated request as it did the first time.
+
+mod blinding;
+mod documents;
+mod exchange;
+mod history;
+mod holdings;
+mod operations;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, WeightedUrl, text};
+use rand::{CryptoRng, RngCore};
+
+use crate::client::{self, ExchangeError, Transport};
+use crate::error::WalletError;
+use crate::journal::Journal;
+use crate::secret::Secret;
+use crate::state::{Event, Fate, Given, Kind, Operation, OperationId, Past, Send, State};
+use crate::tokenizing::{Counts, complete_set, count, exchange, number, total};
+use blinding::{blinds, random_number};
+
+pub use history::{Balance, HistoryEntry};
+
+/// The most blinds, and the most coins, of one request (the issuer's limit).
+pub const ITEMS_MAX: usize = 1000;
+/// How many coins of a large stack are renewed at a time: their new coins must fit one request, too.
+const RECEIVE_COINS_MAX: usize = 500;
+/// A word of the issuer that says which coins are gone.
+const DOUBLE_SPEND: &str = "double-spend";
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + std::marker::Send + Sync>;
+
+/// Where serials, transaction references and blinding secrets come from. It must be a cryptographic generator seeded by the
+/// operating system: whoever can guess its numbers can spend the wallet's coins.
+pub trait Randomness: RngCore + CryptoRng + std::marker::Send {}
+
+impl<R: RngCore + CryptoRng + std::marker::Send> Randomness for R {}
+
+/// Hears how many of how many coins are done.
+pub type Progress<'hear> = &'hear mut dyn FnMut(usize, usize);
+
+/// An open wallet.
+pub struct Wallet {
+    journal: Journal,
+    state: State,
+    transport: Arc<dyn Transport>,
+    clock: Clock,
+    rng: Box<dyn Randomness>,
+}
+
+/// Something that worked, with something afterwards that did not and can wait.
+#[derive(Debug)]
+pub struct Done<T> {
+    /// What worked.
+    pub value: T,
+    /// What did not: the wallet could not change its coins, so some amounts need a renew first.
+    pub warning: Option<WalletError>,
+}
+
+impl Wallet {
+    /// Opens the wallet in this folder; an empty or missing folder is a new wallet.
+    ///
+    /// # Errors
+    /// When another process uses it, or its journal is damaged.
+    pub fn open(
+        folder: &Path,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        rng: Box<dyn Randomness>,
+    ) -> Result<Self, WalletError> {
+        let (journal, events) = Journal::open::<Event>(folder)?;
+        let mut state = State::default();
+        for event in events {
+            state.apply(event).map_err(WalletError::Inconsistent)?;
+        }
+        Ok(Self { journal, state, transport, clock, rng })
+    }
+
+    /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is trusted from then on.
+    ///
+    /// # Errors
+    /// When the issuer does not answer or its documents do not verify.
+    pub async fn add(&mut self, url: &str) -> Result<Balance, WalletError> {
+        let services = [WeightedUrl(0, url.to_owned())];
+        let cddc = client::fetch_cddc(self.transport.as_ref(), &services).await?;
+        let mkcs = client::fetch_mkcs(self.transport.as_ref(), &services, Vec::new()).await?;
+        let id = opencoin_crypto::verify_cddc(&cddc)?.master_key().id().clone();
+        self.documents(url.to_owned(), cddc, mkcs)?;
+        Ok(history::balance(&id, self.currency(&id)?))
+    }
+
+    /// Mints coins worth `amount`, paid for by the account of the token.
+    ///
+    /// # Errors
+    /// When the amount cannot be made of coins, or the issuer refuses, delays or does not answer.
+    pub async fn mint(
+        &mut self,
+        currency: Option<&str>,
+        amount: u64,
+        token: &Secret,
+        progress: Progress<'_>,
+    ) -> Result<(), WalletError> {
+        let id = self.choose(currency)?;
+        let currency = self.currency(&id)?;
+        let denominations = currency.cddc.cdd().denominations.clone();
+        let have = currency.here();
+        total(&have).checked_add(amount).ok_or(WalletError::Overflow)?;
+        let wanted = match exchange(&have, amount, &denominations) {
+            Ok((give, get)) if give.is_empty() => get,
+            Ok(_) | Err(_) => complete_set(amount, &denominations)?,
+        };
+        let (mut done, all) = (0, number(&wanted) as usize);
+        for part in parts(&wanted, ITEMS_MAX) {
+            let blinded = self.blind(&id, &part, &mut |made| progress(done + made, all)).await?;
+            let reference = random_number(&mut self.rng);
+            let request =
+                RequestMint { blinds: blinds(&blinded), message_reference: 0, transaction_reference: reference.clone() };
+            let operation = Operation {
+                id: self.state.next_id(),
+                currency: id.clone(),
+                kind: Kind::Mint,
+                amount: total(&part),
+                request: Secret::new(text::compact(&request)),
+                token: Some(token.clone()),
+                reference: Some(reference),
+                blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
+                gives: Vec::new(),
+                at: (self.clock)(),
+            };
+            self.begin_and_run(operation).await?;
+            done += number(&part) as usize;
+        }
+        Ok(())
+    }
+
+    /// Takes coins worth `amount` out of the wallet, to be handed over. They can be taken back with [`Self::reclaim`] while
+    /// the receiver has not renewed them.
+    ///
+    /// # Errors
+    /// When there is not enough, or the coins at hand do not make the amount and cannot be changed.
+    pub async fn send(&mut self, currency: Option<&str>, amount: u64, subject: &str) -> Result<Done<CoinStack>, WalletError> {
+        let id = self.choose(currency)?;
+        let coins = self.pick(&id, amount).await?;
+        let serials = coins.iter().map(|coin| coin.payload.serial.clone()).collect();
+        let send = Send {
+            id: self.state.next_id(),
+            currency: id.clone(),
+            amount,
+            subject: subject.to_owned(),
+            serials,
+            at: (self.clock)(),
+        };
+        self.record(Event::Sent { send: Box::new(send) })?;
+        let value = CoinStack { coins, subject: subject.to_owned() };
+        Ok(Done { value, warning: self.change(&id).await.err() })
+    }
+
+    /// Takes the coins of a stack: verifies them and renews them at once, so that nobody else can spend them. Gives what
+    /// they are worth.
+    ///
+    /// # Errors
+    /// When a coin is not valid (then nothing is done), or the issuer refuses, delays or does not answer.
+    pub async fn receive(&mut self, stack: &CoinStack) -> Result<u64, WalletError> {
+        let id = self.issuer_of(stack)?;
+        self.learn_mint_keys(&id, stack).await?;
+        let values = self.verify(&id, stack)?;
+        let mut open: Vec<(Coin, u64)> = stack.coins.iter().cloned().zip(values).collect();
+        open.retain(|(coin, _)| !self.was_received(&coin.payload.serial));
+        if open.is_empty() {
+            return Err(WalletError::ReceivedBefore);
+        }
+        let mut amount: u64 = 0;
+        for part in open.chunks(RECEIVE_COINS_MAX) {
+            let value: u64 = part.iter().map(|(_, value)| value).sum();
+            let foreign = part.iter().map(|(coin, _)| coin.clone()).collect();
+            self.renew(&id, Kind::Receive { subject: stack.subject.clone() }, foreign, value).await?;
+            amount = amount.checked_add(value).ok_or(WalletError::Overflow)?;
+        }
+        Ok(amount)
+    }
+
+    /// Turns coins worth `amount` into money of the token's account.
+    ///
+    /// # Errors
+    /// When there is not enough, or the issuer refuses or does not answer.
+    pub async fn redeem(&mut self, currency: Option<&str>, amount: u64, token: &Secret) -> Result<Done<()>, WalletError> {
+        let id = self.choose(currency)?;
+        let coins = self.pick(&id, amount).await?;
+        for part in coins.chunks(ITEMS_MAX) {
+            let request = RequestRedeem { coins: part.to_vec(), message_reference: 0 };
+            let values = part.iter().map(|coin| self.value(&id, coin));
+            let operation = Operation {
+                id: self.state.next_id(),
+                currency: id.clone(),
+                kind: Kind::Redeem,
+                amount: values.sum(),
+                request: Secret::new(text::compact(&request)),
+                token: Some(token.clone()),
+                reference: None,
+                blinded: Vec::new(),
+                gives: part.iter().map(|coin| own(&coin.payload.serial)).collect(),
+                at: (self.clock)(),
+            };
+            self.begin_and_run(operation).await?;
+        }
+        Ok(Done { value: (), warning: self.change(&id).await.err() })
+    }
+
+    /// Takes back coins that were sent: all sends that nobody has taken, or the one with this number. Gives what came back.
+    ///
+    /// # Errors
+    /// When the issuer delays or does not answer. Coins that their receiver has renewed do not come back: that is no error.
+    pub async fn reclaim(&mut self, send: Option<u64>) -> Result<u64, WalletError> {
+        let pending = |past: &&Past<Send>| past.fate == Fate::Pending;
+        let sends: Vec<Send> = self.state.sends.values().filter(pending).map(|past| past.what.clone()).collect();
+        let mut amount = 0;
+        for send in sends.into_iter().filter(|candidate| send.is_none_or(|id| id == candidate.id)) {
+            if !self.is_being_reclaimed(send.id) {
+                amount += self.reclaim_send(&send).await?;
+            }
+        }
+        Ok(amount)
+    }
+
+    /// Finishes everything that was begun. Gives how many requests are finished, with the first error of those that are not.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn resume(&mut self) -> Result<Done<usize>, WalletError> {
+        let pending = self.state.operations.values().filter(|past| past.fate == Fate::Pending);
+        let pending: Vec<OperationId> = pending.map(|past| past.what.id).collect();
+        let mut done = Done { value: 0, warning: None };
+        for id in pending {
+            match self.resume_operation(id).await {
+                Ok(()) => done.value += 1,
+                Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
+                // The receiver was faster: that is what a reclaim is there to find out.
+                Err(WalletError::Exchange(ExchangeError::Refused { word, .. })) if word == DOUBLE_SPEND && self.reclaims(id) => {
+                    done.value += 1;
+                }
+                Err(error) => done.warning = done.warning.or(Some(error)),
+            }
+        }
+        let currencies: Vec<BigInt> = self.state.currencies.keys().cloned().collect();
+        for id in currencies {
+            if let Err(error) = self.change(&id).await {
+                done.warning = done.warning.or(Some(error));
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl Wallet {
+    fn record(&mut self, event: Event) -> Result<(), WalletError> {
+        self.journal.append(&event)?;
+        self.state.apply(event).map_err(WalletError::Inconsistent)
+    }
+}
+
+fn own(serial: &BigInt) -> Given {
+    Given { serial: serial.clone(), is_own: true }
+}
+
+/// Cuts coins into parts of at most `items_max`.
+fn parts(counts: &Counts, items_max: usize) -> Vec<Counts> {
+    let values: Vec<u64> = counts.iter().flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize)).collect();
+    values.chunks(items_max).map(|part| count(part.iter().copied())).collect()
+}
