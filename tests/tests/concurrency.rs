@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::thread;
+use std::time::Duration;
 
 use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint, request_renew};
 use opencoin_e2e::{Currency, Database, RFC9474};
+use serde_json::{Value, json};
 
 const PARALLEL: usize = 50;
 
@@ -62,4 +64,35 @@ fn fifty_mints_of_an_account_that_can_pay_ten() {
         currency.audit();
         currency.stop();
     }
+}
+
+#[test]
+fn what_was_accepted_is_finished_before_the_server_stops() {
+    const BLINDS: usize = 1000;
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let alice = currency.account("alice", BLINDS as u64);
+    let wallet = ForeignWallet::new(&currency.url(""));
+    // Any number in range is a blind to the issuer.
+    let blinds: Vec<Value> = (0..BLINDS)
+        .map(|index| {
+            json!({
+                "blinded_payload_hash": format!("{:x}", index + 2),
+                "mint_key_id": wallet.key(1)["id"],
+                "reference": index.to_string(),
+                "type": "blinded payload hash",
+            })
+        })
+        .collect();
+    let request = json!({"blinds": blinds, "message_reference": 1, "transaction_reference": "ab", "type": "request mint"});
+    let answer = thread::scope(|scope| {
+        let running = scope.spawn(|| wallet.post("/mint", Some(&alice), &request));
+        while currency.balance("alice") > 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        currency.stop();
+        running.join().unwrap()
+    });
+    assert_eq!(answer.http_status, 200, "{answer:?}");
+    assert_eq!(answer.body["blind_signatures"].as_array().unwrap().len(), BLINDS);
+    currency.audit();
 }
