@@ -18,8 +18,18 @@ const ANSWER_DURATION_MAX: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const ERROR_HEADER: &str = "opencoin-error";
 const ACCEPTED: u16 = 202;
-/// The fixed word that says nothing about what was done.
-const UNAVAILABLE: &str = "unavailable";
+/// The fixed words that say that nothing was done (all but `unavailable`).
+const REFUSALS: [&str; 9] = [
+    "malformed",
+    "unauthorized",
+    "insufficient-funds",
+    "not-found",
+    "double-spend",
+    "reference-conflict",
+    "key-expired",
+    "too-large",
+    "invalid",
+];
 
 /// What came back over HTTP.
 #[derive(Debug, Clone)]
@@ -191,7 +201,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
     let said = status.and_then(|status| status.status_description.or(status.detail));
     let description = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
     match &answer.error_word {
-        Some(word) if word != UNAVAILABLE && (400..500).contains(&answer.status) => {
+        Some(word) if REFUSALS.contains(&word.as_str()) && (400..500).contains(&answer.status) => {
             Err(ExchangeError::Refused { word: word.clone(), description })
         }
         // Without a fixed word it is not the issuer that speaks, but something between.

@@ -59,12 +59,23 @@ pub enum WalletError {
     /// No coins make the amount.
     #[error(transparent)]
     NotRepresentable(#[from] NotRepresentable),
+    /// So many coins that making them would take hours and gigabytes.
+    #[error("this takes {coins} coins, more than {coins_max}; do it in smaller amounts")]
+    TooManyCoins {
+        /// How many it takes.
+        coins: u64,
+        /// How many are made at a time.
+        coins_max: u64,
+    },
     /// A coin that its mint key did not sign.
     #[error("coins[{0}] is not a valid coin; the stack was refused and nothing was done")]
     BadCoin(usize),
     /// A coin whose mint key cannot be found.
     #[error("coins[{0}] names a mint key that the issuer does not know")]
     UnknownMintKey(usize),
+    /// A coin that is not taken any more.
+    #[error("coins[{0}] has expired; the stack was refused and nothing was done")]
+    ExpiredCoin(usize),
     /// The same coin twice.
     #[error("coins[{0}] is in the stack twice")]
     RepeatedCoin(usize),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 const JOURNAL_FILE: &str = "journal.jsonl";
 /// A journal holds coins: whoever reads it can spend them.
@@ -93,7 +94,7 @@ impl Journal {
             let error = io::Error::other("an earlier write failed; open the wallet again");
             return Err(io_error(&self.path)(error));
         }
-        let mut line = serde_json::to_vec(event).expect("events have string keys and no failing values");
+        let mut line = Zeroizing::new(serde_json::to_vec(event).expect("events have string keys and no failing values"));
         line.push(b'\n');
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
         self.is_broken = written.is_err();

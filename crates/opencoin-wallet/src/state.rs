@@ -1,6 +1,6 @@
 //! What the wallet knows: the sum of its journal's events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::{CertificateError, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
@@ -13,14 +13,17 @@ use crate::tokenizing::{Counts, count};
 /// The number of an operation in its wallet.
 pub(crate) type OperationId = u64;
 
+/// What tells a coin from every other: its payload hash. The serial alone does not, since whoever makes a coin chooses it.
+pub(crate) type CoinId = BigInt;
+
 /// Everything that can happen to a wallet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
     /// A currency's documents were seen and verified.
     Documents { url: String, cddc: Box<Cddc>, mkcs: Vec<Mkc> },
-    /// A request is about to be sent.
-    Begun { operation: Box<Operation> },
+    /// Requests are about to be sent: all that it takes to do what was asked.
+    Begun { operations: Vec<Operation> },
     /// The answer came: these are its coins, those that were given are gone.
     Finished { operation: OperationId, coins: Vec<Coin>, at: DateTime<Utc> },
     /// The issuer refused: nothing was done. Of the coins that were to be given, those at `spent` are gone.
@@ -80,7 +83,7 @@ pub(crate) struct Blinded {
 /// A coin that an operation gives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Given {
-    pub(crate) serial: BigInt,
+    pub(crate) coin: CoinId,
     /// From the wallet's own, rather than from a stack or a send.
     pub(crate) is_own: bool,
 }
@@ -92,7 +95,7 @@ pub(crate) struct Send {
     pub(crate) currency: BigInt,
     pub(crate) amount: u64,
     pub(crate) subject: String,
-    pub(crate) serials: Vec<BigInt>,
+    pub(crate) coins: Vec<CoinId>,
     pub(crate) at: DateTime<Utc>,
 }
 
@@ -112,7 +115,16 @@ pub(crate) enum Place {
 pub(crate) struct Held {
     pub(crate) coin: Coin,
     pub(crate) value: u64,
+    /// The issuer takes it until then.
+    pub(crate) expiry: DateTime<Utc>,
     pub(crate) place: Place,
+}
+
+impl Held {
+    /// Whether it can be paid with.
+    pub(crate) fn is_here(&self, now: DateTime<Utc>) -> bool {
+        self.place == Place::Here && now <= self.expiry
+    }
 }
 
 /// A currency whose documents were verified.
@@ -121,13 +133,17 @@ pub(crate) struct Currency {
     pub(crate) url: String,
     pub(crate) cddc: VerifiedCddc,
     pub(crate) mint_keys: BTreeMap<BigInt, VerifiedMintKey>,
-    pub(crate) coins: BTreeMap<BigInt, Held>,
+    pub(crate) coins: BTreeMap<CoinId, Held>,
 }
 
 impl Currency {
     /// The wallet's own coins that can be paid with, by value.
-    pub(crate) fn here(&self) -> Counts {
-        count(self.coins.values().filter(|held| held.place == Place::Here).map(|held| held.value))
+    pub(crate) fn here(&self, now: DateTime<Utc>) -> Counts {
+        count(self.coins.values().filter(|held| held.is_here(now)).map(|held| held.value))
+    }
+
+    pub(crate) fn coin_id(&self, payload: &Payload) -> CoinId {
+        BigInt::from_be_bytes(self.cddc.cipher_suite().payload_hash(payload).as_bytes())
     }
 
     pub(crate) fn value_at(&self, place: Place) -> u64 {
@@ -171,7 +187,7 @@ impl State {
     pub(crate) fn apply(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Documents { url, cddc, mkcs } => self.documents(url, &cddc, &mkcs).map_err(|error| error.to_string()),
-            Event::Begun { operation } => self.begin(*operation),
+            Event::Begun { operations } => operations.into_iter().try_for_each(|operation| self.begin(operation)),
             Event::Finished { operation, coins, .. } => self.finish(operation, coins),
             Event::Refused { operation, description, spent, .. } => self.refuse(operation, description, &spent),
             Event::Sent { send } => self.send(*send),
@@ -205,7 +221,7 @@ impl State {
     fn begin(&mut self, operation: Operation) -> Result<(), String> {
         let currency = self.currency_mut(&operation.currency)?;
         for given in operation.gives.iter().filter(|given| given.is_own) {
-            let held = currency.coins.get_mut(&given.serial).ok_or("a coin that is given is not there")?;
+            let held = currency.coins.get_mut(&given.coin).ok_or("a coin that is given is not there")?;
             held.place = Place::Given;
         }
         let past = Past { what: operation, fate: Fate::Pending, note: String::new() };
@@ -213,26 +229,30 @@ impl State {
         Ok(())
     }
 
-    /// Marks an operation as ended and gives what is needed to settle it.
+    /// Marks an operation as ended and gives what is needed to settle it. Its secrets are not needed any more.
     fn end(&mut self, id: OperationId, fate: Fate, note: String) -> Result<(BigInt, Vec<Given>), String> {
         let past = self.operations.get_mut(&id).ok_or_else(|| format!("operation {id} is unknown"))?;
         past.fate = fate;
         past.note = note;
+        past.what.request = Secret::new("");
+        past.what.token = None;
+        past.what.blinded.clear();
         Ok((past.what.currency.clone(), past.what.gives.clone()))
     }
 
     fn finish(&mut self, id: OperationId, coins: Vec<Coin>) -> Result<(), String> {
         let (currency_id, gives) = self.end(id, Fate::Done, String::new())?;
         let currency = self.currencies.get_mut(&currency_id).ok_or("the currency of an operation is unknown")?;
-        gives.iter().for_each(|given| drop(currency.coins.remove(&given.serial)));
+        gives.iter().for_each(|given| drop(currency.coins.remove(&given.coin)));
         for coin in coins {
             let key = currency.mint_keys.get(&coin.payload.mint_key_id).ok_or("the mint key of a coin is unknown")?;
-            let held = Held { value: key.mint_key().denomination, place: Place::Here, coin };
-            currency.coins.insert(held.coin.payload.serial.clone(), held);
+            let (value, expiry) = (key.mint_key().denomination, key.mint_key().coins_expiry_date.to_utc());
+            currency.coins.insert(currency.coin_id(&coin.payload), Held { coin, value, expiry, place: Place::Here });
         }
         // A send of which this has taken coins back is over when none of its coins is out any more.
-        let came_back = |send: &Send| gives.iter().any(|given| send.serials.contains(&given.serial));
-        let is_out = |send: &Send| send.serials.iter().any(|serial| currency.coins.contains_key(serial));
+        let given: BTreeSet<&CoinId> = gives.iter().map(|given| &given.coin).collect();
+        let came_back = |send: &Send| send.coins.iter().any(|coin| given.contains(coin));
+        let is_out = |send: &Send| send.coins.iter().any(|coin| currency.coins.contains_key(coin));
         for past in self.sends.values_mut().filter(|past| past.fate == Fate::Pending && past.what.currency == currency_id) {
             if came_back(&past.what) && !is_out(&past.what) {
                 past.fate = Fate::Reclaimed;
@@ -246,8 +266,8 @@ impl State {
         let currency = self.currency_mut(&currency)?;
         for (index, given) in gives.iter().enumerate() {
             if spent.contains(&index) {
-                currency.coins.remove(&given.serial);
-            } else if let Some(held) = currency.coins.get_mut(&given.serial)
+                currency.coins.remove(&given.coin);
+            } else if let Some(held) = currency.coins.get_mut(&given.coin)
                 && given.is_own
             {
                 held.place = Place::Here;
@@ -258,8 +278,8 @@ impl State {
 
     fn send(&mut self, send: Send) -> Result<(), String> {
         let currency = self.currency_mut(&send.currency)?;
-        for serial in &send.serials {
-            currency.coins.get_mut(serial).ok_or("a coin that is sent is not there")?.place = Place::Sent;
+        for coin in &send.coins {
+            currency.coins.get_mut(coin).ok_or("a coin that is sent is not there")?.place = Place::Sent;
         }
         let past = Past { what: send, fate: Fate::Pending, note: String::new() };
         self.sends.insert(past.what.id, past);
@@ -269,9 +289,9 @@ impl State {
     fn taken(&mut self, id: OperationId) -> Result<(), String> {
         let past = self.sends.get_mut(&id).ok_or_else(|| format!("send {id} is unknown"))?;
         past.fate = Fate::Done;
-        let (currency, serials) = (past.what.currency.clone(), past.what.serials.clone());
+        let (currency, coins) = (past.what.currency.clone(), past.what.coins.clone());
         let currency = self.currency_mut(&currency)?;
-        serials.iter().for_each(|serial| drop(currency.coins.remove(serial)));
+        coins.iter().for_each(|coin| drop(currency.coins.remove(coin)));
         Ok(())
     }
 }

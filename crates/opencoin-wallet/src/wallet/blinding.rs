@@ -69,7 +69,7 @@ pub(super) fn random_number(rng: &mut dyn RngCore) -> BigInt {
 }
 
 /// The newest key of this denomination that signs now.
-fn signing_key(currency: &Currency, value: u64, now: DateTime<Utc>) -> Option<&VerifiedMintKey> {
+pub(super) fn signing_key(currency: &Currency, value: u64, now: DateTime<Utc>) -> Option<&VerifiedMintKey> {
     let signs = |key: &&VerifiedMintKey| {
         let mint_key = key.mint_key();
         mint_key.denomination == value

@@ -1,13 +1,13 @@
 //! Currencies, their documents, and whether a coin stack is what it says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use opencoin_schema::{BigInt, Cddc, CoinStack, Mkc, WeightedUrl};
 
 use super::Wallet;
 use crate::client;
 use crate::error::WalletError;
-use crate::state::{Currency, Event, Fate, Kind, Operation, Past};
+use crate::state::{CoinId, Currency, Event, Fate, Kind, Operation, Past};
 
 impl Wallet {
     pub(super) fn currency(&self, id: &BigInt) -> Result<&Currency, WalletError> {
@@ -32,7 +32,15 @@ impl Wallet {
 
     /// Verifies documents and keeps them. A currency that is known keeps its master key for good.
     pub(super) fn documents(&mut self, url: String, cddc: Cddc, mkcs: Vec<Mkc>) -> Result<(), WalletError> {
-        let verified = opencoin_crypto::verify_cddc(&cddc)?;
+        let mut cddc = cddc;
+        let mut verified = opencoin_crypto::verify_cddc(&cddc)?;
+        if let Some(known) = self.state.currencies.get(verified.master_key().id())
+            && known.cddc.cdd().cdd_serial > cddc.cdd.cdd_serial
+        {
+            // An older document, whoever sends it, does not replace a newer one.
+            verified = known.cddc.clone();
+            cddc = verified.cddc().clone();
+        }
         for mkc in &mkcs {
             opencoin_crypto::verify_mint_key_certificate(mkc, &verified)?;
         }
@@ -95,24 +103,25 @@ impl Wallet {
         let mut seen = BTreeSet::new();
         let mut values = Vec::with_capacity(stack.coins.len());
         for (index, coin) in stack.coins.iter().enumerate() {
-            if !seen.insert((&coin.payload.mint_key_id, &coin.payload.serial)) {
+            if !seen.insert(currency.coin_id(&coin.payload)) {
                 return Err(WalletError::RepeatedCoin(index));
             }
             let key = currency.mint_keys.get(&coin.payload.mint_key_id).ok_or(WalletError::UnknownMintKey(index))?;
             suite.verify_coin(key.public_key(), coin).map_err(|_| WalletError::BadCoin(index))?;
+            if (self.clock)() > key.mint_key().coins_expiry_date.to_utc() {
+                return Err(WalletError::ExpiredCoin(index));
+            }
             values.push(key.mint_key().denomination);
         }
         let sum = values.iter().try_fold(0_u64, |sum, value| sum.checked_add(*value));
         sum.ok_or(WalletError::Overflow).map(|_| values)
     }
 
-    pub(super) fn was_received(&self, serial: &BigInt) -> bool {
-        let took = |past: &Past<Operation>| {
-            matches!(past.what.kind, Kind::Receive { .. })
-                && past.fate != Fate::Refused
-                && past.what.gives.iter().any(|given| !given.is_own && given.serial == *serial)
-        };
-        self.state.operations.values().any(took)
+    /// The coins of others that were received, or are being received.
+    pub(super) fn received(&self) -> HashSet<&CoinId> {
+        let receives = |past: &&Past<Operation>| matches!(past.what.kind, Kind::Receive { .. }) && past.fate != Fate::Refused;
+        let given = self.state.operations.values().filter(receives).flat_map(|past| &past.what.gives);
+        given.filter(|given| !given.is_own).map(|given| &given.coin).collect()
     }
 }
 

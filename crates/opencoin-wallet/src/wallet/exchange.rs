@@ -3,33 +3,40 @@
 use opencoin_schema::{BigInt, Coin, RequestRenew, text};
 
 use super::blinding::{blinds, random_number};
-use super::{DOUBLE_SPEND, ITEMS_MAX, Wallet};
+use super::holdings::Lasting;
+use super::{DOUBLE_SPEND, ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
 use crate::error::WalletError;
 use crate::secret::Secret;
 use crate::state::{Event, Fate, Given, Held, Kind, Operation, OperationId, Past, Send};
-use crate::tokenizing::{Counts, complete_set, exchange, is_complete, number, select, total};
+use crate::tokenizing::{Counts, complete_set, count, exchange, is_complete, number, select, total};
 
 impl Wallet {
-    /// Renews `foreign` coins worth `value`, together with own coins where that makes the wallet's set of coins better.
-    pub(super) async fn renew(&mut self, id: &BigInt, kind: Kind, foreign: Vec<Coin>, value: u64) -> Result<(), WalletError> {
-        let denominations = self.currency(id)?.cddc.cdd().denominations.clone();
-        let have = self.fresh(id)?;
-        let stale = self.stale(id)?;
-        let stale_value: u64 = stale.iter().map(|held| held.value).sum();
-        let mut gives: Vec<(Coin, bool)> = foreign.into_iter().map(|coin| (coin, false)).collect();
-        let fits = |give: &Counts, get: &Counts| {
-            number(give) as usize + stale.len() + gives.len() <= ITEMS_MAX && number(get) as usize <= ITEMS_MAX
-        };
-        let (give, get) = match exchange(&have, value + stale_value, &denominations) {
-            Ok((give, get)) if fits(&give, &get) => (give, get),
-            Ok(_) | Err(_) => (Counts::new(), complete_set(value + stale_value, &denominations)?),
-        };
-        if number(&get) == 0 {
-            return Ok(());
+    /// Renews `foreign` coins together with own coins where that makes the wallet's set of coins better.
+    pub(super) async fn renew(&mut self, id: &BigInt, kind: Kind, foreign: Vec<(Coin, u64)>) -> Result<(), WalletError> {
+        match self.begin_renew(id, kind, foreign).await? {
+            Some(operation) => self.run(operation).await,
+            None => Ok(()),
         }
-        let own_coins = self.take(id, &give)?.into_iter().chain(stale.into_iter().map(|held| held.coin));
-        gives.extend(own_coins.map(|coin| (coin, true)));
+    }
+
+    /// Puts a renew of `foreign` coins and their values into the journal, together with own coins where that makes the
+    /// wallet's set of coins better. `None` when there is nothing to renew.
+    pub(super) async fn begin_renew(
+        &mut self,
+        id: &BigInt,
+        kind: Kind,
+        foreign: Vec<(Coin, u64)>,
+    ) -> Result<Option<OperationId>, WalletError> {
+        let value: u64 = foreign.iter().map(|(_, value)| value).sum();
+        let stale = self.stale(id)?;
+        let (get, give) = self.choose_renew(id, &foreign, &stale)?;
+        if number(&get) == 0 {
+            return Ok(None);
+        }
+        let own = self.take(id, &give, Lasting::Shortest)?.into_iter().chain(stale.into_iter().map(|held| held.coin));
+        let foreign = foreign.into_iter().map(|(coin, _)| (coin, false));
+        let gives: Vec<(Coin, bool)> = foreign.chain(own.map(|coin| (coin, true))).collect();
         let blinded = self.blind(id, &get, &mut |_| {}).await?;
         let reference = random_number(&mut self.rng);
         let request = RequestRenew {
@@ -38,7 +45,8 @@ impl Wallet {
             message_reference: 0,
             transaction_reference: reference.clone(),
         };
-        let gives = gives.iter().map(|(coin, is_own)| Given { serial: coin.payload.serial.clone(), is_own: *is_own });
+        let currency = self.currency(id)?;
+        let given = |(coin, is_own): &(Coin, bool)| Given { coin: currency.coin_id(&coin.payload), is_own: *is_own };
         let operation = Operation {
             id: self.state.next_id(),
             currency: id.clone(),
@@ -48,36 +56,76 @@ impl Wallet {
             token: None,
             reference: Some(reference),
             blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
-            gives: gives.collect(),
+            gives: gives.iter().map(given).collect(),
             at: (self.clock)(),
         };
-        self.begin_and_run(operation).await
+        let operation_id = operation.id;
+        self.record(Event::Begun { operations: vec![operation] })?;
+        Ok(Some(operation_id))
+    }
+
+    /// What to get in a renew, and which fresh own coins to give besides the others.
+    pub(super) fn choose_renew(
+        &self,
+        id: &BigInt,
+        foreign: &[(Coin, u64)],
+        stale: &[Held],
+    ) -> Result<(Counts, Counts), WalletError> {
+        let denominations = &self.currency(id)?.cddc.cdd().denominations;
+        let given: Vec<u64> = foreign.iter().map(|(_, value)| *value).chain(stale.iter().map(|held| held.value)).collect();
+        let value = given.iter().sum();
+        let fits =
+            |get: &Counts, give: &Counts| number(get) as usize <= ITEMS_MAX && number(give) as usize + given.len() <= ITEMS_MAX;
+        if let Ok((give, get)) = exchange(&self.fresh(id)?, value, denominations)
+            && fits(&get, &give)
+        {
+            return Ok((get, give));
+        }
+        match complete_set(value, denominations) {
+            Ok(get) if fits(&get, &Counts::new()) => Ok((get, Counts::new())),
+            // Coins like those that are given are always possible.
+            Ok(_) | Err(_) => Ok((count(given), Counts::new())),
+        }
+    }
+
+    /// Changes coins if all is settled; while something is under way it is too early to say what is missing.
+    pub(super) async fn tidy(&mut self, id: &BigInt) -> Result<(), WalletError> {
+        let is_pending = |past: &Past<Operation>| past.fate == Fate::Pending && past.what.currency == *id;
+        if self.state.operations.values().any(is_pending) { Ok(()) } else { self.change(id).await }
     }
 
     /// Exchanges own coins so that every amount can be paid again, and coins that expire soon; nothing if all is well.
     pub(super) async fn change(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let denominations = &self.currency(id)?.cddc.cdd().denominations;
         let is_well = is_complete(&self.fresh(id)?, denominations) && self.stale(id)?.is_empty();
-        if is_well { Ok(()) } else { self.renew(id, Kind::Change, Vec::new(), 0).await }
+        if is_well { Ok(()) } else { self.renew(id, Kind::Change, Vec::new()).await }
     }
 
-    pub(super) async fn reclaim_send(&mut self, send: &Send) -> Result<u64, WalletError> {
-        // Whoever received the stack may have spent some of its coins: each refusal leaves fewer.
+    /// Takes back what is left of a send and has not expired, and adds what came back to `amount`.
+    pub(super) async fn reclaim_send(&mut self, send: &Send, amount: &mut u64) -> Result<(), WalletError> {
+        if self.is_being_reclaimed(send.id) {
+            return Ok(());
+        }
+        // Each round leaves fewer coins: they come back, or whoever received the stack has spent them.
         loop {
-            let currency = self.currency(&send.currency)?;
-            let out: Vec<Held> = send.serials.iter().filter_map(|serial| currency.coins.get(serial)).cloned().collect();
+            let (currency, now) = (self.currency(&send.currency)?, (self.clock)());
+            let left: Vec<&Held> = send.coins.iter().filter_map(|coin| currency.coins.get(coin)).collect();
+            let out = left.iter().filter(|held| now <= held.expiry).take(RECEIVE_COINS_MAX);
+            let out: Vec<(Coin, u64)> = out.map(|held| (held.coin.clone(), held.value)).collect();
+            let is_over = left.is_empty();
             if out.is_empty() {
-                self.record(Event::Taken { send: send.id, at: (self.clock)() })?;
-                return Ok(0);
+                // The last of them either came back, which has ended the send, or was taken.
+                if is_over && self.state.sends[&send.id].fate == Fate::Pending {
+                    self.record(Event::Taken { send: send.id, at: (self.clock)() })?;
+                }
+                return Ok(());
             }
-            let value = out.iter().map(|held| held.value).sum();
-            let coins: Vec<Coin> = out.into_iter().map(|held| held.coin).collect();
-            let before = coins.len();
-            match self.renew(&send.currency, Kind::Reclaim { send: send.id }, coins, value).await {
-                Ok(()) => return Ok(value),
+            let (before, value): (usize, u64) = (left.len(), out.iter().map(|(_, value)| value).sum());
+            match self.renew(&send.currency, Kind::Reclaim { send: send.id }, out).await {
+                Ok(()) => *amount += value,
                 Err(WalletError::Exchange(ExchangeError::Refused { word, description })) => {
                     let currency = self.currency(&send.currency)?;
-                    let left = send.serials.iter().filter(|serial| currency.coins.contains_key(serial)).count();
+                    let left = send.coins.iter().filter(|coin| currency.coins.contains_key(coin)).count();
                     if word != DOUBLE_SPEND || left == before {
                         return Err(ExchangeError::Refused { word, description }.into());
                     }
@@ -91,20 +139,21 @@ impl Wallet {
     pub(super) async fn pick(&mut self, id: &BigInt, amount: u64) -> Result<Vec<Coin>, WalletError> {
         let currency = self.currency(id)?;
         let denominations = currency.cddc.cdd().denominations.clone();
-        let balance = total(&currency.here());
+        let here = currency.here((self.clock)());
+        let balance = total(&here);
         if balance < amount {
             return Err(WalletError::InsufficientFunds { balance, needed: amount });
         }
-        let chosen = match select(&currency.here(), amount, &denominations) {
+        let chosen = match select(&here, amount, &denominations) {
             Some(chosen) => chosen,
             None => {
                 complete_set(amount, &denominations)?;
                 self.change(id).await?;
-                let here = self.currency(id)?.here();
+                let here = self.currency(id)?.here((self.clock)());
                 select(&here, amount, &denominations).ok_or(WalletError::NoExactCoins(amount))?
             }
         };
-        self.take(id, &chosen)
+        self.take(id, &chosen, Lasting::Longest)
     }
 
     pub(super) fn is_being_reclaimed(&self, send: OperationId) -> bool {

@@ -5,7 +5,8 @@ use opencoin_schema::BigInt;
 
 use super::Wallet;
 use crate::amount::AmountDisplay;
-use crate::state::{Currency, Fate, Kind, Place};
+use crate::state::{Currency, Fate, Given, Kind, Place};
+use crate::tokenizing::total;
 
 /// What the wallet holds of a currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +19,12 @@ pub struct Balance {
     pub divisor: u64,
     /// What can be paid with.
     pub balance: u64,
-    /// What is in requests that are not finished.
+    /// What requests that are not finished will bring, or give back.
     pub pending: u64,
     /// What was sent and not yet taken back; the receivers may have taken it.
     pub sent: u64,
+    /// What was held beyond the time at which the issuer takes it.
+    pub expired: u64,
 }
 
 /// One line of the wallet's past.
@@ -45,7 +48,7 @@ impl Wallet {
     /// What the wallet holds, by currency.
     #[must_use]
     pub fn balances(&self) -> Vec<Balance> {
-        self.state.currencies.iter().map(|(id, currency)| balance(id, currency)).collect()
+        self.state.currencies.iter().map(|(id, currency)| self.balance(id, currency)).collect()
     }
 
     /// Everything that the wallet has done, in order.
@@ -97,16 +100,27 @@ impl Wallet {
         let amount = AmountDisplay::new(amount, divisor, name);
         HistoryEntry { id, at, kind, amount, subject: subject.to_owned(), state }
     }
-}
 
-pub(super) fn balance(id: &BigInt, currency: &Currency) -> Balance {
-    let cdd = currency.cddc.cdd();
-    Balance {
-        currency: id.to_string(),
-        name: cdd.currency_name.clone(),
-        divisor: cdd.currency_divisor,
-        balance: currency.value_at(Place::Here),
-        pending: currency.value_at(Place::Given),
-        sent: currency.value_at(Place::Sent),
+    pub(super) fn balance(&self, id: &BigInt, currency: &Currency) -> Balance {
+        let (cdd, now) = (currency.cddc.cdd(), (self.clock)());
+        let (here, balance) = (currency.value_at(Place::Here), total(&currency.here(now)));
+        let pending = self.state.operations.values().filter(|past| past.fate == Fate::Pending && past.what.currency == *id);
+        let sent =
+            |given: &Given| currency.coins.get(&given.coin).filter(|held| held.place == Place::Sent).map_or(0, |held| held.value);
+        let brings = pending.map(|past| match past.what.kind {
+            Kind::Mint => past.what.amount,
+            // Coins of its own that come back so still count as sent.
+            Kind::Receive { .. } => past.what.amount - past.what.gives.iter().map(sent).sum::<u64>(),
+            Kind::Change | Kind::Reclaim { .. } | Kind::Redeem => 0,
+        });
+        Balance {
+            currency: id.to_string(),
+            name: cdd.currency_name.clone(),
+            divisor: cdd.currency_divisor,
+            balance,
+            pending: currency.value_at(Place::Given) + brings.sum::<u64>(),
+            sent: currency.value_at(Place::Sent),
+            expired: here - balance,
+        }
     }
 }

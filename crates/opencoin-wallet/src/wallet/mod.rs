@@ -22,7 +22,7 @@ use crate::client::{self, ExchangeError, Transport};
 use crate::error::WalletError;
 use crate::journal::Journal;
 use crate::secret::Secret;
-use crate::state::{Event, Fate, Given, Kind, Operation, OperationId, Past, Send, State};
+use crate::state::{CoinId, Event, Fate, Given, Kind, Operation, OperationId, Past, Place, Send, State};
 use crate::tokenizing::{Counts, complete_set, count, exchange, number, total};
 use blinding::{blinds, random_number};
 
@@ -30,6 +30,8 @@ pub use history::{Balance, HistoryEntry};
 
 /// The most blinds, and the most coins, of one request (the issuer's limit).
 pub const ITEMS_MAX: usize = 1000;
+/// The most coins that are minted at a time.
+const MINT_COINS_MAX: u64 = 50_000;
 /// How many coins of a large stack are renewed at a time: their new coins must fit one request, too.
 const RECEIVE_COINS_MAX: usize = 500;
 /// A word of the issuer that says which coins are gone.
@@ -94,7 +96,7 @@ impl Wallet {
         let mkcs = client::fetch_mkcs(self.transport.as_ref(), &services, Vec::new()).await?;
         let id = opencoin_crypto::verify_cddc(&cddc)?.master_key().id().clone();
         self.documents(url.to_owned(), cddc, mkcs)?;
-        Ok(history::balance(&id, self.currency(&id)?))
+        Ok(self.balance(&id, self.currency(&id)?))
     }
 
     /// Mints coins worth `amount`, paid for by the account of the token.
@@ -111,20 +113,25 @@ impl Wallet {
         let id = self.choose(currency)?;
         let currency = self.currency(&id)?;
         let denominations = currency.cddc.cdd().denominations.clone();
-        let have = currency.here();
+        let have = currency.here((self.clock)());
         total(&have).checked_add(amount).ok_or(WalletError::Overflow)?;
         let wanted = match exchange(&have, amount, &denominations) {
             Ok((give, get)) if give.is_empty() => get,
             Ok(_) | Err(_) => complete_set(amount, &denominations)?,
         };
-        let (mut done, all) = (0, number(&wanted) as usize);
+        let coins = number(&wanted);
+        if coins > MINT_COINS_MAX {
+            return Err(WalletError::TooManyCoins { coins, coins_max: MINT_COINS_MAX });
+        }
+        let mut operations = Vec::new();
+        let (mut done, all) = (0, coins as usize);
         for part in parts(&wanted, ITEMS_MAX) {
             let blinded = self.blind(&id, &part, &mut |made| progress(done + made, all)).await?;
             let reference = random_number(&mut self.rng);
             let request =
                 RequestMint { blinds: blinds(&blinded), message_reference: 0, transaction_reference: reference.clone() };
-            let operation = Operation {
-                id: self.state.next_id(),
+            operations.push(Operation {
+                id: self.state.next_id() + operations.len() as OperationId,
                 currency: id.clone(),
                 kind: Kind::Mint,
                 amount: total(&part),
@@ -134,11 +141,10 @@ impl Wallet {
                 blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
                 gives: Vec::new(),
                 at: (self.clock)(),
-            };
-            self.begin_and_run(operation).await?;
+            });
             done += number(&part) as usize;
         }
-        Ok(())
+        self.begin_and_run(operations).await
     }
 
     /// Takes coins worth `amount` out of the wallet, to be handed over. They can be taken back with [`Self::reclaim`] while
@@ -149,18 +155,18 @@ impl Wallet {
     pub async fn send(&mut self, currency: Option<&str>, amount: u64, subject: &str) -> Result<Done<CoinStack>, WalletError> {
         let id = self.choose(currency)?;
         let coins = self.pick(&id, amount).await?;
-        let serials = coins.iter().map(|coin| coin.payload.serial.clone()).collect();
+        let currency = self.currency(&id)?;
         let send = Send {
             id: self.state.next_id(),
             currency: id.clone(),
             amount,
             subject: subject.to_owned(),
-            serials,
+            coins: coins.iter().map(|coin| currency.coin_id(&coin.payload)).collect(),
             at: (self.clock)(),
         };
         self.record(Event::Sent { send: Box::new(send) })?;
         let value = CoinStack { coins, subject: subject.to_owned() };
-        Ok(Done { value, warning: self.change(&id).await.err() })
+        Ok(Done { value, warning: self.tidy(&id).await.err() })
     }
 
     /// Takes the coins of a stack: verifies them and renews them at once, so that nobody else can spend them. Gives what
@@ -173,16 +179,24 @@ impl Wallet {
         self.learn_mint_keys(&id, stack).await?;
         let values = self.verify(&id, stack)?;
         let mut open: Vec<(Coin, u64)> = stack.coins.iter().cloned().zip(values).collect();
-        open.retain(|(coin, _)| !self.was_received(&coin.payload.serial));
+        let (currency, received) = (self.currency(&id)?, self.received());
+        let is_own =
+            |coin: &Coin| currency.coins.get(&currency.coin_id(&coin.payload)).is_some_and(|held| held.place != Place::Sent);
+        open.retain(|(coin, _)| !received.contains(&currency.coin_id(&coin.payload)) && !is_own(coin));
         if open.is_empty() {
             return Err(WalletError::ReceivedBefore);
         }
-        let mut amount: u64 = 0;
+        let amount = open.iter().map(|(_, value)| value).sum();
+        let mut begun = Vec::new();
         for part in open.chunks(RECEIVE_COINS_MAX) {
-            let value: u64 = part.iter().map(|(_, value)| value).sum();
-            let foreign = part.iter().map(|(coin, _)| coin.clone()).collect();
-            self.renew(&id, Kind::Receive { subject: stack.subject.clone() }, foreign, value).await?;
-            amount = amount.checked_add(value).ok_or(WalletError::Overflow)?;
+            let kind = Kind::Receive { subject: stack.subject.clone() };
+            begun.extend(self.begin_renew(&id, kind, part.to_vec()).await?);
+        }
+        let is_large = begun.len() > 1;
+        self.run_all(begun).await?;
+        if is_large {
+            // Each part was chosen without knowing the others. If this fails now, the next operation does it.
+            self.tidy(&id).await.ok();
         }
         Ok(amount)
     }
@@ -194,24 +208,26 @@ impl Wallet {
     pub async fn redeem(&mut self, currency: Option<&str>, amount: u64, token: &Secret) -> Result<Done<()>, WalletError> {
         let id = self.choose(currency)?;
         let coins = self.pick(&id, amount).await?;
+        let currency = self.currency(&id)?;
+        let mut operations = Vec::new();
         for part in coins.chunks(ITEMS_MAX) {
             let request = RequestRedeem { coins: part.to_vec(), message_reference: 0 };
-            let values = part.iter().map(|coin| self.value(&id, coin));
-            let operation = Operation {
-                id: self.state.next_id(),
+            let ids: Vec<CoinId> = part.iter().map(|coin| currency.coin_id(&coin.payload)).collect();
+            operations.push(Operation {
+                id: self.state.next_id() + operations.len() as OperationId,
                 currency: id.clone(),
                 kind: Kind::Redeem,
-                amount: values.sum(),
+                amount: ids.iter().map(|coin| currency.coins[coin].value).sum(),
                 request: Secret::new(text::compact(&request)),
                 token: Some(token.clone()),
                 reference: None,
                 blinded: Vec::new(),
-                gives: part.iter().map(|coin| own(&coin.payload.serial)).collect(),
+                gives: ids.into_iter().map(|coin| Given { coin, is_own: true }).collect(),
                 at: (self.clock)(),
-            };
-            self.begin_and_run(operation).await?;
+            });
         }
-        Ok(Done { value: (), warning: self.change(&id).await.err() })
+        self.begin_and_run(operations).await?;
+        Ok(Done { value: (), warning: self.tidy(&id).await.err() })
     }
 
     /// Takes back coins that were sent: all sends that nobody has taken, or the one with this number. Gives what came back.
@@ -221,13 +237,16 @@ impl Wallet {
     pub async fn reclaim(&mut self, send: Option<u64>) -> Result<u64, WalletError> {
         let pending = |past: &&Past<Send>| past.fate == Fate::Pending;
         let sends: Vec<Send> = self.state.sends.values().filter(pending).map(|past| past.what.clone()).collect();
-        let mut amount = 0;
+        let (mut amount, mut failed) = (0, None);
         for send in sends.into_iter().filter(|candidate| send.is_none_or(|id| id == candidate.id)) {
-            if !self.is_being_reclaimed(send.id) {
-                amount += self.reclaim_send(&send).await?;
+            match self.reclaim_send(&send, &mut amount).await {
+                Ok(()) => {}
+                // One send that does not come back does not keep the others from it.
+                Err(error @ WalletError::Exchange(_)) => failed = failed.or(Some(error)),
+                Err(error) => return Err(error),
             }
         }
-        Ok(amount)
+        failed.map_or(Ok(amount), Err)
     }
 
     /// Finishes everything that was begun. Gives how many requests are finished, with the first error of those that are not.
@@ -251,7 +270,7 @@ impl Wallet {
         }
         let currencies: Vec<BigInt> = self.state.currencies.keys().cloned().collect();
         for id in currencies {
-            if let Err(error) = self.change(&id).await {
+            if let Err(error) = self.tidy(&id).await {
                 done.warning = done.warning.or(Some(error));
             }
         }
@@ -264,10 +283,6 @@ impl Wallet {
         self.journal.append(&event)?;
         self.state.apply(event).map_err(WalletError::Inconsistent)
     }
-}
-
-fn own(serial: &BigInt) -> Given {
-    Given { serial: serial.clone(), is_own: true }
 }
 
 /// Cuts coins into parts of at most `items_max`.

@@ -13,10 +13,34 @@ use crate::state::{Blinded, Event, Given, Kind, Operation, OperationId};
 const NOT_FOUND: &str = "not-found";
 
 impl Wallet {
-    pub(super) async fn begin_and_run(&mut self, operation: Operation) -> Result<(), WalletError> {
-        let id = operation.id;
-        self.record(Event::Begun { operation: Box::new(operation) })?;
-        self.run(id).await
+    /// Puts all requests into the journal, so that none can be forgotten, and then sends them.
+    pub(super) async fn begin_and_run(&mut self, operations: Vec<Operation>) -> Result<(), WalletError> {
+        let ids = operations.iter().map(|operation| operation.id).collect();
+        self.record(Event::Begun { operations })?;
+        self.run_all(ids).await
+    }
+
+    /// Sends requests that belong together, one after another.
+    pub(super) async fn run_all(&mut self, ids: Vec<OperationId>) -> Result<(), WalletError> {
+        let mut delayed = None;
+        let mut ids = ids.into_iter();
+        while let Some(id) = ids.next() {
+            match self.run(id).await {
+                Ok(()) => {}
+                Err(error @ WalletError::Exchange(ExchangeError::Delayed)) => delayed = Some(error),
+                Err(error) => {
+                    if matches!(error, WalletError::Exchange(ExchangeError::Refused { .. })) {
+                        let description = "not sent, because another part of it was refused".to_owned();
+                        for id in ids {
+                            let (description, at) = (description.clone(), (self.clock)());
+                            self.record(Event::Refused { operation: id, description, spent: Vec::new(), at })?;
+                        }
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        delayed.map_or(Ok(()), Err)
     }
 
     /// Sends the exact request and settles the operation with its answer.
@@ -47,6 +71,8 @@ impl Wallet {
         let answer = client::post(self.transport.as_ref(), services, "/resume", None, &text::compact(&request)).await;
         match answer.and_then(|answer| client::signatures(&answer)) {
             Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run(id).await,
+            // That the question is refused says nothing about what was accepted before.
+            Err(ExchangeError::Refused { description, .. }) => Err(ExchangeError::Unknown(description).into()),
             answer => self.settle(id, answer),
         }
     }
@@ -92,13 +118,33 @@ impl Wallet {
     }
 }
 
-/// The indices in the issuer's description, as in `double-spend: coins were spent before: [0, 2]`. If it names none, the coins
-/// that came from others are the suspects.
+/// The indices in the issuer's description, as in `double-spend: coins were spent before: [0, 2]`. An issuer that names none
+/// leaves it open, unless there was only one coin: no coin is given up on suspicion.
 fn spent_coins(description: &str, gives: &[Given]) -> Vec<usize> {
     let list = description.rsplit_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(list, _)| list);
     let named: Option<Vec<usize>> = list.and_then(|list| list.split(',').map(|index| index.trim().parse().ok()).collect());
     match named {
         Some(indices) if indices.iter().all(|index| *index < gives.len()) => indices,
-        Some(_) | None => (0..gives.len()).filter(|index| !gives[*index].is_own).collect(),
+        Some(_) | None if gives.len() == 1 => vec![0],
+        Some(_) | None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opencoin_schema::BigInt;
+
+    use super::*;
+
+    #[test]
+    fn only_coins_that_the_issuer_names_are_given_up() {
+        let given = |count: u8| -> Vec<Given> {
+            (0..count).map(|number| Given { coin: BigInt::from_be_bytes(&[number]), is_own: true }).collect()
+        };
+        assert_eq!(spent_coins("double-spend: coins were spent before: [0, 2]", &given(3)), [0, 2]);
+        for unclear in ["double-spend: [3]", "double-spend: [-1]", "double-spend: []", "double-spend", "double-spend: [0, x]"] {
+            assert_eq!(spent_coins(unclear, &given(3)), [0; 0], "{unclear}");
+            assert_eq!(spent_coins(unclear, &given(1)), [0], "there is no other");
+        }
     }
 }

@@ -69,17 +69,20 @@ impl FakeIssuer {
         let master = private_key(&format!("{name} master"));
         let cddc = sign_cddc(cdd(name, &master, now), &master, &mut rng).unwrap();
         let mut keys = BTreeMap::new();
-        for denomination in DENOMINATIONS {
-            let key = private_key(&format!("{name} {denomination}"));
+        for (denomination, generation) in
+            DENOMINATIONS.into_iter().flat_map(|denomination| [(denomination, 0), (denomination, 1)])
+        {
+            let key = private_key(&format!("{name} {denomination} {generation}"));
+            let begin = now + TimeDelta::days(400) * generation;
             let mint_key = MintKey {
                 cdd_serial: 1,
-                coins_expiry_date: Timestamp::from_utc(now + TimeDelta::days(465)),
+                coins_expiry_date: Timestamp::from_utc(begin + TimeDelta::days(465)),
                 denomination,
                 id: key.public_key().id().clone(),
                 issuer_id: master.public_key().id().clone(),
                 public_mint_key: key.public_key().document().clone(),
-                sign_coins_not_after: Timestamp::from_utc(now + TimeDelta::days(465)),
-                sign_coins_not_before: Timestamp::from_utc(now),
+                sign_coins_not_after: Timestamp::from_utc(begin + TimeDelta::days(465)),
+                sign_coins_not_before: Timestamp::from_utc(begin),
             };
             let verified = sign_mint_key_certificate(mint_key, &cddc, &master, &mut rng).unwrap();
             keys.insert(key.public_key().id().clone(), (verified, key));
