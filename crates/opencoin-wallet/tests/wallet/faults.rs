@@ -1,0 +1,103 @@
+//! Networks and issuers fail while the wallet lives on. Every request of every operation goes wrong in every way; what the
+//! wallet makes of it may be an error, but after a healthy `resume` the money adds up, in coins that the issuer takes.
+
+use opencoin_crypto::CipherSuite;
+use opencoin_wallet::{Wallet, WalletError};
+
+use crate::world::{Fault, TOKEN, World, balance, mint, token};
+
+const FUNDS: u64 = 200;
+const MINTED: u64 = 24;
+/// More requests than any operation here makes.
+const REQUESTS_MAX: usize = 20;
+
+async fn fail_everywhere(prepare: impl AsyncFn(&mut Wallet, &World), act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>) {
+    for fault in Fault::ALL {
+        let mut number = 0;
+        loop {
+            let moment = format!("{fault:?} of request {number}");
+            let world = World::new(CipherSuite::default(), FUNDS);
+            let mut wallet = world.wallet_with("wallet", MINTED).await;
+            prepare(&mut wallet, &world).await;
+            world.network.fail(number, fault);
+            // An error is allowed: what counts is what is left.
+            let result = act(&mut wallet).await;
+            let requests = world.network.take_steps().len();
+            drop(wallet);
+
+            world.network.heal();
+            let mut wallet = world.open("wallet");
+            let resumed = wallet.resume().await.unwrap();
+            assert!(resumed.warning.is_none(), "{moment}: {:?}", resumed.warning);
+            wallet.reclaim(None).await.unwrap();
+            let left = balance(&wallet);
+            assert_eq!((left.pending, left.sent), (0, 0), "{moment}");
+            if left.balance > 0 {
+                wallet.redeem(None, left.balance, &token()).await.unwrap();
+            }
+            assert_eq!(world.issuer.account(TOKEN), FUNDS, "{moment}; it said {result:?}");
+            if requests <= number {
+                result.unwrap_or_else(|error| panic!("{moment} never came to be, and yet: {error}"));
+                break;
+            }
+            number += 1;
+            assert!(number < REQUESTS_MAX);
+        }
+        assert!(number > 0, "an operation that asks nobody is not worth this test");
+    }
+}
+
+async fn nothing(_: &mut Wallet, _: &World) {}
+
+#[tokio::test]
+async fn mint_loses_nothing() {
+    fail_everywhere(nothing, async |wallet| mint(wallet, 16).await).await;
+}
+
+#[tokio::test]
+async fn send_loses_nothing() {
+    fail_everywhere(nothing, async |wallet| wallet.send(None, 16, "").await.map(drop)).await;
+}
+
+#[tokio::test]
+async fn redeem_loses_nothing() {
+    fail_everywhere(nothing, async |wallet| wallet.redeem(None, 16, &token()).await.map(drop)).await;
+}
+
+#[tokio::test]
+async fn reclaim_loses_nothing() {
+    let prepare = async |wallet: &mut Wallet, _: &World| drop(wallet.send(None, 16, "").await.unwrap());
+    fail_everywhere(prepare, async |wallet| wallet.reclaim(None).await.map(drop)).await;
+}
+
+#[tokio::test]
+async fn receiving_what_the_wallet_itself_has_sent_loses_nothing() {
+    fail_everywhere(nothing, async |wallet| {
+        let stack = wallet.send(None, 16, "to myself").await?.value;
+        wallet.receive(&stack).await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn resume_loses_nothing() {
+    for (fault, is_accepted) in [(Fault::Delay, true), (Fault::RequestLost, false)] {
+        let prepare = async |wallet: &mut Wallet, world: &World| {
+            world.network.fail_all(fault);
+            mint(wallet, 16).await.unwrap_err();
+            let paid = if is_accepted { 16 } else { 0 };
+            assert_eq!(world.issuer.account(TOKEN), FUNDS - MINTED - paid);
+        };
+        let act = async |wallet: &mut Wallet| {
+            let done = wallet.resume().await?;
+            match done.warning {
+                Some(error) => Err(error),
+                None => {
+                    assert_eq!(balance(wallet).balance, MINTED + 16);
+                    Ok(())
+                }
+            }
+        };
+        fail_everywhere(prepare, act).await;
+    }
+}
