@@ -77,7 +77,7 @@ enum Command {
     },
     /// Show what the wallet holds.
     Balance {
-        /// Write {"balance": ..., "currency": ..., "pending": ..., "sent": ...}, or a list of these for several currencies.
+        /// Write {"balance": ..., "currency": ..., "expired": ..., "id": ..., "pending": ..., "sent": ...}, or a list of these for several currencies.
         #[arg(long)]
         json: bool,
     },
@@ -202,6 +202,7 @@ fn show_balances(balances: &[Balance], json: bool) -> Result<()> {
             serde_json::json!({
                 "balance": balance.balance,
                 "currency": balance.name,
+                "expired": balance.expired,
                 "id": balance.currency,
                 "pending": balance.pending,
                 "sent": balance.sent,
@@ -217,6 +218,9 @@ fn show_balances(balances: &[Balance], json: bool) -> Result<()> {
         output::line(&show(balance.balance))?;
         if balance.pending > 0 {
             output::line(&format!("  not finished: {}; `opencoin wallet resume`", show(balance.pending)))?;
+        }
+        if balance.expired > 0 {
+            output::line(&format!("  expired: {}; no issuer takes these any more", show(balance.expired)))?;
         }
         if balance.sent > 0 {
             output::line(&format!("  sent: {}; `opencoin wallet reclaim` takes back what nobody has taken", show(balance.sent)))?;
