@@ -101,6 +101,7 @@ fn item_count(command: &Command) -> usize {
         | Command::Transfer { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
+        | Command::PruneMintKey { .. }
         | Command::SetSigningPaused { .. } => 1,
     }
 }

@@ -95,6 +95,7 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::MintKeyStopped { .. }
             | LedgerRefusal::OverRedemption { .. } => Reason::KeyExpired,
             LedgerRefusal::UnknownMintKey { .. }
+            | LedgerRefusal::CoinsNotExpired { .. }
             | LedgerRefusal::SameAccount
             | LedgerRefusal::RepeatedCoin { .. }
             | LedgerRefusal::RepeatedBlindReference { .. }

@@ -27,6 +27,8 @@ pub struct AuditFacts {
     pub paid_out: i128,
     /// Minted less redeemed, by the journal.
     pub coins_outstanding: i128,
+    /// Mint keys that were pruned, by the journal.
+    pub prunes: u64,
     /// Records of the journal.
     pub transactions: u64,
     /// Rows that make no sense.
@@ -63,4 +65,6 @@ pub struct MintKeyFacts {
     pub blinds: i128,
     /// Spent coins, counted.
     pub spent: i128,
+    /// Whether its spent coins were forgotten.
+    pub pruned: bool,
 }

@@ -74,6 +74,14 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
+    /// Forgets the spent coins of a mint key whose coins have expired, for good: from then on the key signs nothing and
+    /// none of its coins come back, whatever `at` says later. Its counters stay. Pruning it again: repeated.
+    PruneMintKey {
+        /// Which key.
+        id: MintKeyId,
+        /// When; after the key's coins have expired.
+        at: LedgerTime,
+    },
     /// Pauses signing or takes it up again. The ledger remembers it and goes on accepting; the issuer obeys it.
     SetSigningPaused {
         /// Whether signing pauses.
@@ -137,6 +145,13 @@ pub enum Effect {
     MintKeyRegistered,
     /// [`Command::StopMintKey`].
     MintKeyStopped,
+    /// [`Command::PruneMintKey`]: what the key leaves behind, the second time as the first.
+    MintKeyPruned {
+        /// Coins that came back and that the books have forgotten one by one; they stay counted.
+        forgotten: u64,
+        /// Coins that were signed and never come back: they stay outstanding.
+        outstanding: u64,
+    },
     /// [`Command::SetSigningPaused`].
     SigningSet,
 }
@@ -173,15 +188,21 @@ pub enum Refusal {
         /// Which.
         mint_key: MintKeyId,
     },
-    /// The key does not sign yet, or not any more.
+    /// The key does not sign yet, or not any more, or it was pruned.
     #[error("{mint_key:?} is outside its signing window")]
     SigningWindowClosed {
         /// Which.
         mint_key: MintKeyId,
     },
-    /// The key's coins do not come back any more.
+    /// The key's coins do not come back any more: their time is over, or the key was pruned.
     #[error("the coins of {mint_key:?} have expired")]
     CoinsExpired {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// The key's coins still come back, so its spent coins must stay known.
+    #[error("the coins of {mint_key:?} have not expired yet")]
+    CoinsNotExpired {
         /// Which.
         mint_key: MintKeyId,
     },

@@ -42,6 +42,10 @@ macro_rules! conformance_tests {
             a_mint_key_is_registered_once
             a_stopped_key_neither_signs_nor_takes_coins
             keys_sign_in_their_window_and_coins_expire
+            a_key_is_pruned_once_its_coins_have_expired
+            a_pruned_key_stays_out_of_use_whatever_the_clock_says
+            coins_spent_and_pruned_in_one_batch_leave_no_rows
+            a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books
             signing_pauses_and_resumes
             a_mint_is_accepted_once_and_can_be_resumed
             a_repetition_is_answered_whatever_happened_since

@@ -29,6 +29,7 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
         Command::Transfer { from, to, amount, at, .. } => accounts::transfer(view, prepared, *from, *to, *amount, *at),
         Command::RegisterMintKey { id, terms, at } => mint_keys::register(view, prepared, *id, *terms, *at),
         Command::StopMintKey { id, reason, at } => mint_keys::stop(view, *id, reason.clone(), *at),
+        Command::PruneMintKey { id, at } => mint_keys::prune(view, prepared, *id, *at),
         Command::SetSigningPaused { paused, at } => set_signing_paused(view, prepared, *paused, *at),
         Command::Mint { account, blinds, at, .. } => coins::mint(view, prepared, *account, blinds, *at),
         Command::Renew { coins, blinds, at, .. } => coins::renew(view, prepared, coins, blinds, *at),

@@ -26,6 +26,7 @@ impl<'a> Prepared<'a> {
             Command::OpenAccount { .. }
             | Command::RegisterMintKey { .. }
             | Command::StopMintKey { .. }
+            | Command::PruneMintKey { .. }
             | Command::SetSigningPaused { .. } => None,
             Command::Credit { reference, .. } | Command::Debit { reference, .. } | Command::Transfer { reference, .. } => {
                 Some(payment_key(reference))
@@ -66,6 +67,7 @@ fn content(command: &Command) -> ContentDigest {
             .number(terms.sign_not_after().unix_micros())
             .number(terms.coins_expiry().unix_micros()),
         Command::StopMintKey { id, .. } => Encoder::new(Kind::StopMintKey).bytes(id.as_bytes()),
+        Command::PruneMintKey { id, .. } => Encoder::new(Kind::PruneMintKey).bytes(id.as_bytes()),
         Command::SetSigningPaused { paused, .. } => Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused)),
         Command::Mint { account, blinds, .. } => Encoder::new(Kind::Mint).number(account.get()).blinds(blinds),
         Command::Renew { coins, blinds, .. } => Encoder::new(Kind::Renew).coins(coins).blinds(blinds),

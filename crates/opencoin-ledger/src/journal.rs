@@ -34,11 +34,13 @@ pub enum Kind {
     Renew = 9,
     /// Coins became money.
     Redeem = 10,
+    /// The spent coins of a mint key were forgotten.
+    PruneMintKey = 11,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -49,6 +51,7 @@ impl Kind {
         Self::Mint,
         Self::Renew,
         Self::Redeem,
+        Self::PruneMintKey,
     ];
 
     /// The stored number.
@@ -67,7 +70,7 @@ impl Kind {
     #[must_use]
     pub const fn moves_money(self) -> bool {
         match self {
-            Self::OpenAccount | Self::RegisterMintKey | Self::StopMintKey | Self::SetSigningPaused => false,
+            Self::OpenAccount | Self::RegisterMintKey | Self::StopMintKey | Self::SetSigningPaused | Self::PruneMintKey => false,
             Self::Credit | Self::Debit | Self::Transfer | Self::Mint | Self::Renew | Self::Redeem => true,
         }
     }
@@ -119,6 +122,8 @@ pub(crate) enum Scope {
     MintKeyStop = 6,
     /// The how-manieth change of signing pauses.
     Signing = 7,
+    /// The id of a mint key that was pruned.
+    MintKeyPrune = 8,
 }
 
 impl ReferenceKey {
@@ -212,10 +217,10 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
         assert!(Kind::ALL.into_iter().all(|kind| Kind::from_code(kind.code()) == Some(kind)));
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(11), None);
+        assert_eq!(Kind::from_code(12), None);
     }
 
     #[test]

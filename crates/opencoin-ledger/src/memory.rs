@@ -119,6 +119,7 @@ impl Books {
                 dates: dates.map(|date| date.unix_micros()),
                 issued: key.issued as i64,     // counted up to `i64::MAX` only
                 returned: key.returned as i64, // at most `issued`
+                pruned: key.pruned,
             });
         }
         self.view.spent().for_each(|no| collector.spent(no.get().into(), 1));
@@ -138,7 +139,7 @@ impl Books {
 
 impl From<MintKeyState> for MintKeyStatus {
     fn from(key: MintKeyState) -> Self {
-        let MintKeyState { no: _, id, terms, issued, returned, stopped } = key;
-        Self { id, terms, issued, returned, stopped }
+        let MintKeyState { no: _, id, terms, issued, returned, stopped, pruned } = key;
+        Self { id, terms, issued, returned, stopped, pruned }
     }
 }

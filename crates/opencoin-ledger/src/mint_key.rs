@@ -146,6 +146,8 @@ pub struct MintKeyStatus {
     pub returned: u64,
     /// Why it neither signs nor takes coins back any more, if so.
     pub stopped: Option<StopReason>,
+    /// Whether its coins expired and the books have forgotten which of them were spent; then it is out of use for good, too.
+    pub pruned: bool,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A row that makes no sense is [`LedgerError::Corrupt`], named by table and key. It is never repaired or skipped.
 
 use crate::journal::{ContentDigest, Kind, Recorded};
-use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
+use crate::view::{AccountState, MintKeyNo, MintKeyState, Pruned, Signing};
 use crate::{
     Accepted, AcceptedKind, Account, AccountId, Amount, LedgerError, LedgerTime, MintKeyId, MintKeyTerms, PayloadHash,
     StopReason, TokenHash, decode_blinds,
@@ -39,6 +39,8 @@ pub struct StoredMintKey {
     pub returned: i64,
     /// `stopped_reason`
     pub stopped_reason: Option<String>,
+    /// `pruned`
+    pub pruned: bool,
 }
 
 impl TryFrom<StoredAccount> for AccountState {
@@ -82,7 +84,7 @@ impl TryFrom<StoredMintKey> for MintKeyState {
             return Err(corrupt(&"more coins came back than were signed"));
         }
         let stopped = row.stopped_reason.map(StopReason::new).transpose().map_err(|error| corrupt(&error))?;
-        Ok(Self { no: MintKeyNo::new(row.no), id: MintKeyId::new(id), terms, issued, returned, stopped })
+        Ok(Self { no: MintKeyNo::new(row.no), id: MintKeyId::new(id), terms, issued, returned, stopped, pruned: row.pruned })
     }
 }
 
@@ -93,6 +95,18 @@ impl TryFrom<StoredMintKey> for MintKeyState {
 pub fn spent(mint_key_no: i32, payload_hash: &[u8]) -> Result<(MintKeyNo, PayloadHash), LedgerError> {
     let corrupt = |error| LedgerError::corrupt(format!("spent coin of mint key number {mint_key_no}"), error);
     Ok((MintKeyNo::new(mint_key_no), PayloadHash::new(payload_hash).map_err(corrupt)?))
+}
+
+/// Judges the deletion of a pruned key's rows of `spent`.
+///
+/// # Errors
+/// There were more or fewer than coins were counted. The deletion must be undone: it would hide that.
+pub fn deleted(key: &Pruned, rows: u64) -> Result<(), LedgerError> {
+    if rows == key.rows {
+        return Ok(());
+    }
+    let reason = format!("it holds {rows} coins, counted are {}; nothing was deleted, an audit says more", key.rows);
+    Err(LedgerError::corrupt(format!("table spent of mint key number {}", key.mint_key.get()), reason))
 }
 
 /// What a decision needs of a row of `transactions`.

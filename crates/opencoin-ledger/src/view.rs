@@ -9,7 +9,7 @@ mod touches;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-pub use changes::Changes;
+pub use changes::{Changes, Pruned};
 pub use touches::Touches;
 
 use crate::journal::{Entry, Recorded, ReferenceKey};
@@ -61,6 +61,8 @@ pub struct MintKeyState {
     pub returned: u64,
     /// Why it was stopped, if it was.
     pub stopped: Option<StopReason>,
+    /// Whether its spent coins were forgotten.
+    pub pruned: bool,
 }
 
 /// Whether signing pauses, and how often that changed.
@@ -92,6 +94,7 @@ pub struct View {
 struct Dirty {
     journal: Vec<Entry>,
     spent: Vec<(MintKeyNo, PayloadHash)>,
+    pruned: Vec<Pruned>,
     opened: BTreeSet<AccountId>,
     balances: BTreeSet<AccountId>,
     registered: BTreeSet<MintKeyId>,
@@ -201,7 +204,7 @@ impl View {
 
     pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
         let no = MintKeyNo(self.last_mint_key.unwrap_or_default().0 + 1);
-        let key = MintKeyState { no, id, terms, issued: 0, returned: 0, stopped: None };
+        let key = MintKeyState { no, id, terms, issued: 0, returned: 0, stopped: None, pruned: false };
         assert!(!self.mint_keys.contains_key(&id), "a mint key is registered once");
         self.load_mint_key(key);
         self.dirty.registered.insert(id);
@@ -213,12 +216,29 @@ impl View {
         key.stopped = Some(reason);
     }
 
+    /// Forgets the key's spent coins, also those that were not loaded: [`Changes`] says how many must be stored.
+    pub(crate) fn prune_mint_key(&mut self, id: MintKeyId) {
+        let key = self.touch_mint_key(id);
+        assert!(!key.pruned, "a mint key is pruned once");
+        key.pruned = true;
+        let (no, returned) = (key.no, key.returned);
+        let of_others = |coin: &(MintKeyNo, PayloadHash)| coin.0 != no;
+        self.spent.retain(of_others);
+        let unsaved = self.dirty.spent.iter().filter(|coin| !of_others(coin)).count() as u64;
+        self.dirty.spent.retain(of_others);
+        let rows = returned.checked_sub(unsaved).expect("every spent coin is counted as returned");
+        self.dirty.pruned.push(Pruned { mint_key: no, rows });
+    }
+
     pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
-        self.touch_mint_key(id).issued += signatures;
+        let key = self.touch_mint_key(id);
+        assert!(!key.pruned, "a pruned key signs nothing");
+        key.issued += signatures;
     }
 
     pub(crate) fn spend(&mut self, id: MintKeyId, payload_hash: PayloadHash) {
         let key = self.touch_mint_key(id);
+        assert!(!key.pruned, "the coins of a pruned key stay out");
         key.returned += 1;
         assert!(key.returned <= key.issued, "over-redemption was ruled out");
         let coin = (key.no, payload_hash);

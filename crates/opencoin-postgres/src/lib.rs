@@ -32,6 +32,9 @@ use crate::fault::Fault;
 /// How long one attempt at a batch may take before the database counts as unavailable.
 const ATTEMPT_SECONDS_MAX: u64 = 60;
 
+/// The same for a batch that deletes all spent coins of a mint key.
+const PRUNE_SECONDS_MAX: u64 = 3600;
+
 /// The pause before the second attempt at a batch; each further one is twice as long.
 const FIRST_PAUSE_MILLIS: u64 = 1;
 
@@ -49,16 +52,17 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
+        let seconds_max = if touches.prunes { PRUNE_SECONDS_MAX } else { ATTEMPT_SECONDS_MAX };
         for attempt in 0..APPLY_ATTEMPTS_MAX {
             if attempt > 0 {
                 tokio::time::sleep(Duration::from_millis(FIRST_PAUSE_MILLIS << attempt)).await;
             }
-            let in_time = tokio::time::timeout(Duration::from_secs(ATTEMPT_SECONDS_MAX), self.attempt(&prepared, &touches));
+            let in_time = tokio::time::timeout(Duration::from_secs(seconds_max), self.attempt(&prepared, &touches));
             match in_time.await {
                 Ok(Ok(outcomes)) => return Ok(outcomes),
                 Ok(Err(Fault::LostRace)) => tracing::debug!(attempt, "another process was faster, the batch is decided again"),
                 Ok(Err(Fault::Failed(error))) => return Err(error),
-                Err(_) => return Err(LedgerError::Unavailable(format!("no answer within {ATTEMPT_SECONDS_MAX} s"))),
+                Err(_) => return Err(LedgerError::Unavailable(format!("no answer within {seconds_max} s"))),
             }
         }
         Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })

@@ -12,16 +12,16 @@ pub(crate) const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
 pub(crate) type AccountColumns = (i64, String, Vec<u8>, i64);
 
 pub(crate) const MINT_KEY_COLUMNS: &str =
-    "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason";
-pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, Option<String>);
+    "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason, pruned";
+pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, Option<String>, bool);
 
 pub(crate) fn account((id, name, token_hash, balance): AccountColumns) -> StoredAccount {
     StoredAccount { id, name, token_hash, balance }
 }
 
 pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
-    let (no, id, denomination, not_before, not_after, expiry, issued, returned, stopped_reason) = row;
-    StoredMintKey { no, id, denomination, dates: [not_before, not_after, expiry], issued, returned, stopped_reason }
+    let (no, id, denomination, not_before, not_after, expiry, issued, returned, stopped_reason, pruned) = row;
+    StoredMintKey { no, id, denomination, dates: [not_before, not_after, expiry], issued, returned, stopped_reason, pruned }
 }
 
 pub(crate) async fn accepted(pool: &PgPool, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {

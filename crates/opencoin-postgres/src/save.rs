@@ -1,8 +1,8 @@
 //! Writing what a batch changed: one statement for each table, rows as arrays.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Signing};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash};
+use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, stored};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 
@@ -12,7 +12,7 @@ use crate::fault::Fault;
 const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
 pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, opened, balances, registered, mint_keys, signing } = changes;
+    let Changes { journal, spent, pruned, opened, balances, registered, mint_keys, signing } = changes;
     if !opened.is_empty() {
         insert_accounts(connection, &opened).await?;
     }
@@ -24,6 +24,9 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
     }
     if !spent.is_empty() {
         insert_spent(connection, &spent).await?;
+    }
+    for key in &pruned {
+        delete_spent(connection, key).await?;
     }
     if !balances.is_empty() {
         update_accounts(connection, &balances).await?;
@@ -51,9 +54,9 @@ async fn insert_accounts(connection: &mut PgConnection, accounts: &[AccountState
 
 async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "INSERT INTO mint_keys
-            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason)
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason, pruned)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
-            $9::text[])";
+            $9::text[], $10::bool[])";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
         .bind(column(keys, |key| &key.id.as_bytes()[..]))
@@ -63,7 +66,8 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
         .bind(column(keys, |key| key.terms.coins_expiry().unix_micros()))
         .bind(counters(keys, |key| key.issued)?)
         .bind(counters(keys, |key| key.returned)?)
-        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())));
+        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())))
+        .bind(column(keys, |key| key.pruned));
     query.execute(connection).await?;
     Ok(())
 }
@@ -95,6 +99,14 @@ async fn insert_spent(connection: &mut PgConnection, coins: &[(MintKeyNo, Payloa
     all_or_lost(&query.execute(connection).await?, coins.len())
 }
 
+/// One statement for all rows of a key: about a second for a million of them, each in the write-ahead log, and their room
+/// is free again only after a vacuum. Until the commit it holds the row of this one mint key: batches of other keys go on,
+/// one that names this key, say for an expired coin, waits as for any lock and is tried again.
+async fn delete_spent(connection: &mut PgConnection, key: &Pruned) -> Result<(), Fault> {
+    let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = $1").bind(key.mint_key.get());
+    Ok(stored::deleted(key, query.execute(connection).await?.rows_affected())?)
+}
+
 async fn update_accounts(connection: &mut PgConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
     let sql = "UPDATE accounts SET balance = new.balance
         FROM unnest($1::int8[], $2::int8[]) AS new (id, balance) WHERE accounts.id = new.id";
@@ -104,14 +116,17 @@ async fn update_accounts(connection: &mut PgConnection, balances: &[(AccountId, 
 }
 
 async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
-    let sql = "UPDATE mint_keys SET issued = new.issued, returned = new.returned, stopped_reason = new.stopped_reason
-        FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::text[]) AS new (no, issued, returned, stopped_reason)
+    let sql = "UPDATE mint_keys SET issued = new.issued, returned = new.returned, stopped_reason = new.stopped_reason,
+            pruned = new.pruned
+        FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::text[], $5::bool[])
+            AS new (no, issued, returned, stopped_reason, pruned)
         WHERE mint_keys.no = new.no";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
         .bind(counters(keys, |key| key.issued)?)
         .bind(counters(keys, |key| key.returned)?)
-        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())));
+        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())))
+        .bind(column(keys, |key| key.pruned));
     all_or_vanished(&query.execute(connection).await?, keys.len(), "mint_keys")
 }
 

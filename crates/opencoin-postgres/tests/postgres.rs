@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::conformance::{Pair, World, alice, assert_agreement, sequence};
-use opencoin_ledger::{APPLY_ATTEMPTS_MAX, Command, LedgerError, LedgerTime, MemoryLedger};
+use opencoin_ledger::{APPLY_ATTEMPTS_MAX, Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
 use opencoin_testkit::postgres::{EphemeralPostgres, TestDatabase};
 use proptest::prelude::*;
+use sqlx::{Connection, Executor, PgConnection};
 
 async fn open() -> (Pair, TestDatabase) {
     let database = TestDatabase::create();
@@ -71,6 +72,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
         "UPDATE transactions SET blinds = '\\x01' WHERE kind = 2",
         "UPDATE transactions SET reference = (SELECT reference FROM transactions ORDER BY id LIMIT 1)",
+        "UPDATE transactions SET kind = 12 WHERE kind = 1",
         "UPDATE signing SET id = 2",
     ];
     for statement in statements {
@@ -87,6 +89,46 @@ async fn an_audit_finds_what_somebody_changed_in_the_tables() {
     let report = opencoin_ledger::audit::check(&ledgers[0].audit_facts().await.unwrap());
     let broken: Vec<_> = report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
     assert_eq!(broken, ["every row makes sense", "every coin counted as returned is recorded as spent"]);
+}
+
+fn prune(key: u8) -> Command {
+    Command::PruneMintKey { id: MintKeyId::new([key; 20]), at: LedgerTime::from_unix_micros(301) }
+}
+
+#[tokio::test]
+async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_too_many() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    database.execute("INSERT INTO spent VALUES (1, '\\x07')");
+    let before = ledgers[0].audit_facts().await.unwrap();
+    let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"), "{error}");
+    assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn books_of_the_first_version_keep_their_meaning() {
+    let database = TestDatabase::create();
+    let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+    let mut first = sqlx::migrate!("../../migrations/postgres");
+    first.migrations.to_mut().truncate(1);
+    first.run_direct(&mut connection).await.unwrap();
+    let rows = "INSERT INTO accounts VALUES (3, 'alice', decode(repeat('00', 32), 'hex'), 100);
+        INSERT INTO mint_keys VALUES (1, decode(repeat('00', 20), 'hex'), 5, 100, 200, 300, 0, 0, NULL);
+        INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at) VALUES
+            (1, '\\x0401', decode(repeat('00', 32), 'hex'), NULL, NULL, 0, 150),
+            (2, '\\x0301', decode(repeat('00', 32), 'hex'), 1, 3, 100, 150),
+            (5, '\\x0501', decode(repeat('00', 32), 'hex'), NULL, NULL, 0, 150)";
+    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
+    connection.close().await.unwrap();
+
+    let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+    let facts = ledger.audit_facts().await.unwrap();
+    assert!(opencoin_ledger::audit::check(&facts).holds(), "{facts:?}");
+    assert_eq!((facts.transactions, facts.accounts[0].journal, facts.mint_keys[0].pruned), (3, 100, false));
+    let effect = Effect::MintKeyPruned { forgotten: 0, outstanding: 0 };
+    assert_eq!(ledger.apply(&[prune(0)]).await.unwrap(), [Ok(Applied { repeated: false, effect })]);
+    assert!(opencoin_ledger::audit::check(&ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]

@@ -37,9 +37,9 @@ async fn mint_keys(connection: &mut SqliteConnection, collector: &mut Collector)
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let mut rows = sqlx::query_as(&sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let (no, id, denomination, not_before, not_after, expiry, issued, returned, _): MintKeyColumns = row;
+        let (no, id, denomination, not_before, not_after, expiry, issued, returned, _, pruned): MintKeyColumns = row;
         let dates = [not_before, not_after, expiry];
-        collector.mint_key(MintKeyRow { no: no.into(), id: &id, denomination, dates, issued, returned });
+        collector.mint_key(MintKeyRow { no: no.into(), id: &id, denomination, dates, issued, returned, pruned });
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 //! there at all is an error and not a race.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Signing};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash};
+use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, stored};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
@@ -11,11 +11,12 @@ use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
 
 pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, opened, balances, registered, mint_keys, signing } = changes;
+    let Changes { journal, spent, pruned, opened, balances, registered, mint_keys, signing } = changes;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
     insert_transactions(connection, &journal).await?;
     insert_spent(connection, &spent).await?;
+    delete_spent(connection, &pruned).await?;
     update_accounts(connection, &balances).await?;
     update_mint_keys(connection, &mint_keys).await?;
     if let Some(signing) = signing {
@@ -38,8 +39,8 @@ async fn insert_accounts(connection: &mut SqliteConnection, accounts: &[AccountS
 
 async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "INSERT INTO mint_keys
-            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason, pruned)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     for key in keys {
         let query = sqlx::query(sql)
             .bind(key.no.get())
@@ -50,7 +51,8 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
             .bind(key.terms.coins_expiry().unix_micros())
             .bind(counter(key.issued)?)
             .bind(counter(key.returned)?)
-            .bind(key.stopped.as_ref().map(|reason| reason.as_str()));
+            .bind(key.stopped.as_ref().map(|reason| reason.as_str()))
+            .bind(key.pruned);
         query.execute(&mut *connection).await?;
     }
     Ok(())
@@ -89,6 +91,16 @@ async fn insert_spent(connection: &mut SqliteConnection, coins: &[(MintKeyNo, Pa
     Ok(())
 }
 
+/// The rows lie side by side, but SQLite has one write lock: batches wait until they are gone, about a second for a
+/// million. The file does not shrink; new rows fill the room.
+async fn delete_spent(connection: &mut SqliteConnection, pruned: &[Pruned]) -> Result<(), Fault> {
+    for key in pruned {
+        let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = ?").bind(key.mint_key.get());
+        stored::deleted(key, query.execute(&mut *connection).await?.rows_affected())?;
+    }
+    Ok(())
+}
+
 async fn update_accounts(connection: &mut SqliteConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
     for balances in pieces(balances) {
         let sql = format!(
@@ -104,10 +116,11 @@ async fn update_accounts(connection: &mut SqliteConnection, balances: &[(Account
 
 async fn update_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     for key in keys {
-        let query = sqlx::query("UPDATE mint_keys SET issued = ?, returned = ?, stopped_reason = ? WHERE no = ?")
+        let query = sqlx::query("UPDATE mint_keys SET issued = ?, returned = ?, stopped_reason = ?, pruned = ? WHERE no = ?")
             .bind(counter(key.issued)?)
             .bind(counter(key.returned)?)
             .bind(key.stopped.as_ref().map(|reason| reason.as_str()))
+            .bind(key.pruned)
             .bind(key.no.get());
         all_or_vanished(&query.execute(&mut *connection).await?, 1, "mint_keys")?;
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use opencoin_ledger::conformance::{Pair, World, alice, assert_agreement, sequence};
-use opencoin_ledger::{Command, Ledger, LedgerError, LedgerTime, MemoryLedger};
+use opencoin_ledger::{Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
 use opencoin_sqlite::{Mode, SqliteLedger};
 use proptest::prelude::*;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -82,6 +82,8 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
         "UPDATE transactions SET blinds = x'01' WHERE kind = 2",
         "UPDATE transactions SET reference = (SELECT min(reference) FROM transactions)",
+        "UPDATE transactions SET kind = 12 WHERE kind = 1",
+        "UPDATE mint_keys SET pruned = 2",
         "UPDATE signing SET id = 2",
     ];
     for statement in statements {
@@ -101,6 +103,46 @@ async fn an_audit_finds_what_somebody_changed_in_the_file() {
         broken,
         ["every balance is what the journal says", "accounts and coins outstanding are what was paid in minus what was paid out"]
     );
+}
+
+fn prune(key: u8) -> Command {
+    Command::PruneMintKey { id: MintKeyId::new([key; 20]), at: LedgerTime::from_unix_micros(301) }
+}
+
+#[tokio::test]
+async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_too_many() {
+    let (ledgers, folder) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    tamper(&folder, "INSERT INTO spent VALUES (1, x'07')").await.unwrap();
+    let before = ledgers[0].audit_facts().await.unwrap();
+    let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"), "{error}");
+    assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn books_of_the_first_version_keep_their_meaning() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(address(&folder)).create_if_missing(true).connect().await.unwrap();
+    let mut first = sqlx::migrate!("../../migrations/sqlite");
+    first.migrations.to_mut().truncate(1);
+    first.run_direct(&mut connection).await.unwrap();
+    let rows = "INSERT INTO accounts VALUES (3, 'alice', zeroblob(32), 100);
+        INSERT INTO mint_keys VALUES (1, zeroblob(20), 5, 100, 200, 300, 0, 0, NULL);
+        INSERT INTO transactions VALUES
+            (7, 1, x'0401', zeroblob(32), NULL, NULL, 0, 150, NULL),
+            (8, 2, x'0301', zeroblob(32), 1, 3, 100, 150, NULL),
+            (9, 5, x'0501', zeroblob(32), NULL, NULL, 0, 150, NULL)";
+    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
+    connection.close().await.unwrap();
+
+    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let facts = ledger.audit_facts().await.unwrap();
+    assert!(opencoin_ledger::audit::check(&facts).holds(), "{facts:?}");
+    assert_eq!((facts.transactions, facts.accounts[0].journal, facts.mint_keys[0].pruned), (3, 100, false));
+    let effect = Effect::MintKeyPruned { forgotten: 0, outstanding: 0 };
+    assert_eq!(ledger.apply(&[prune(0)]).await.unwrap(), [Ok(Applied { repeated: false, effect })]);
+    assert!(opencoin_ledger::audit::check(&ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]

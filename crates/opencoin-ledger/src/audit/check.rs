@@ -52,8 +52,13 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             (key.issued != key.blinds).then(|| format!("{:?}: {}, journal {}", key.id, key.issued, key.blinds))
         }),
         for_all("every coin counted as returned is recorded as spent", keys, |key| {
-            (key.returned != key.spent).then(|| format!("{:?}: {}, spent {}", key.id, key.returned, key.spent))
+            let differs = !key.pruned && key.returned != key.spent;
+            differs.then(|| format!("{:?}: {}, spent {}", key.id, key.returned, key.spent))
         }),
+        for_all("no coin of a pruned mint key is recorded as spent", keys, |key| {
+            (key.pruned && key.spent != 0).then(|| format!("{:?}: spent {}", key.id, key.spent))
+        }),
+        pruned_keys_are_recorded(facts),
         money_is_conserved(facts),
         coins_outstanding_agree(facts),
     ];
@@ -71,6 +76,16 @@ fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<St
         detail.push_str(&format!("; and {} more", offences.len() - OFFENDERS_NAMED_MAX));
     }
     Check { name, holds: false, detail }
+}
+
+/// A key that only looks pruned could hide coins that were taken out of the table.
+fn pruned_keys_are_recorded(facts: &AuditFacts) -> Check {
+    let (keys, journal) = (facts.mint_keys.iter().filter(|key| key.pruned).count(), facts.prunes);
+    Check {
+        name: "every pruned mint key was pruned in the journal",
+        holds: keys as u64 == journal,
+        detail: format!("pruned {keys}, journal {journal}"),
+    }
 }
 
 fn money_is_conserved(facts: &AuditFacts) -> Check {
@@ -109,6 +124,7 @@ mod tests {
                 returned: 2,
                 blinds: 5,
                 spent: 2,
+                pruned: false,
             }],
             paid_in: 100,
             paid_out: 10,
@@ -125,17 +141,30 @@ mod tests {
         assert!(check(&AuditFacts::default()).holds());
     }
 
+    #[test]
+    fn books_hold_after_a_key_was_pruned() {
+        let mut facts = sound();
+        (facts.mint_keys[0].pruned, facts.mint_keys[0].spent, facts.prunes) = (true, 0, 1);
+        let report = check(&facts);
+        assert!(report.holds(), "{report:?}");
+    }
+
     type Break = (fn(&mut AuditFacts), &'static str);
 
     #[test]
     fn every_break_is_found_and_named() {
-        let breaks: [Break; 8] = [
+        let breaks: [Break; 10] = [
             (|facts| facts.strange.push("transaction 4: odd".into()), "every row makes sense"),
             (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
             (|facts| facts.accounts[0].journal = 59, "every balance is what the journal says"),
             (|facts| facts.mint_keys[0].returned = 6, "no mint key has more coins back than it signed"),
             (|facts| facts.mint_keys[0].blinds = 4, "every signature counted was accepted in the journal"),
             (|facts| facts.mint_keys[0].spent = 1, "every coin counted as returned is recorded as spent"),
+            (|facts| (facts.mint_keys[0].pruned, facts.prunes) = (true, 1), "no coin of a pruned mint key is recorded as spent"),
+            (
+                |facts| (facts.mint_keys[0].pruned, facts.mint_keys[0].spent) = (true, 0),
+                "every pruned mint key was pruned in the journal",
+            ),
             (|facts| facts.paid_out = 0, "accounts and coins outstanding are what was paid in minus what was paid out"),
             (|facts| facts.coins_outstanding = 20, "coins outstanding by mint key are what the journal says"),
         ];

@@ -30,6 +30,8 @@ pub struct MintKeyRow<'a> {
     pub issued: i64,
     /// Coins that came back.
     pub returned: i64,
+    /// Whether its spent coins were forgotten.
+    pub pruned: bool,
 }
 
 /// A stored record of the journal.
@@ -83,6 +85,7 @@ impl Collector {
             returned: row.returned.into(),
             blinds: 0,
             spent: 0,
+            pruned: row.pruned,
         });
     }
 
@@ -119,6 +122,7 @@ impl Collector {
     fn record(&mut self, row: &JournalRow<'_>) -> Result<(), String> {
         let kind = i16::try_from(row.kind).ok().and_then(Kind::from_code);
         let kind = kind.ok_or_else(|| format!("unknown kind {}", row.kind))?;
+        self.facts.prunes += u64::from(kind == Kind::PruneMintKey);
         let [debit, credit] = [row.debit, row.credit].map(|account| account.map(AccountId::new));
         let amount = i128::from(row.amount);
         // Money is counted before the record is judged, so that a strange record shows in the sums as well.
@@ -177,7 +181,7 @@ mod tests {
         let mut collector = Collector::default();
         collector.account(3, "alice", 0);
         let dates = [10, 20, 30];
-        collector.mint_key(MintKeyRow { no: 1, id: &KEY, denomination: 5, dates, issued: 1, returned: 0 });
+        collector.mint_key(MintKeyRow { no: 1, id: &KEY, denomination: 5, dates, issued: 1, returned: 0, pruned: false });
         collector
     }
 

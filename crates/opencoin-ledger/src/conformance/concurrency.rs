@@ -36,6 +36,25 @@ pub async fn fifty_renewals_of_one_coin_and_one_wins(ledgers: &Pair) {
     assert_eq!((world.counters(1).await, world.counters(2).await), ((100, 2), (1, 0)));
 }
 
+/// Coins come back through one process while the other forgets the key: each was in time or is refused, and nothing that
+/// came in time is left behind.
+pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 100).await;
+    world.one(mint(alice(), "m", &[1; REQUESTS])).await.unwrap();
+    let commands = (1..=REQUESTS).map(|serial| match serial {
+        25 => prune(1),
+        serial => redeem(bob(), &[(1, u32::try_from(serial).unwrap())]),
+    });
+    let outcomes = at_once(ledgers, commands).await;
+    let in_time = outcomes.iter().filter(|outcome| **outcome == new(moved(1))).count() as u64;
+    let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
+    let late = outcomes.iter().filter(|outcome| **outcome == expired).count() as u64;
+    assert_eq!(in_time + late, REQUESTS as u64 - 1);
+    assert_eq!(outcomes[24], new(pruned(in_time, REQUESTS as u64 - in_time)));
+    assert_eq!(world.counters(1).await, (REQUESTS as u64, in_time));
+    assert_eq!(world.facts().await.mint_keys[0].spent, 0);
+}
+
 /// Money is minted once: the account never goes below zero.
 pub async fn fifty_mints_against_money_for_ten(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;

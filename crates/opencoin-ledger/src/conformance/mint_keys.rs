@@ -51,6 +51,59 @@ pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
     assert_eq!(world.balances().await, [7, 1]);
 }
 
+/// Not before, then for good. The rows go, the counters stay, and other keys keep their rows.
+pub async fn a_key_is_pruned_once_its_coins_have_expired(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    world.one(mint(alice(), "m", &[1, 1, 1, 2])).await.unwrap();
+    world.apply(&[redeem(bob(), &[(1, 1), (1, 2)]), redeem(bob(), &[(2, 1)])]).await;
+    let before = world.facts().await;
+    assert_eq!(world.one(at(EXPIRY, prune(1))).await, Err(Refusal::CoinsNotExpired { mint_key: key_id(1) }));
+    assert_eq!(world.one(prune(77)).await, Err(Refusal::UnknownMintKey { mint_key: key_id(77) }));
+    assert_eq!(world.facts().await, before);
+    assert_eq!(world.one(prune(1)).await, new(pruned(2, 1)));
+    let after = world.facts().await;
+    assert_eq!(world.one(prune(1)).await, again(pruned(2, 1)));
+    assert_eq!(world.one(at(NOW.unix_micros(), prune(1))).await, again(pruned(2, 1)));
+    assert_eq!(world.facts().await, after);
+    assert_eq!([after.mint_keys[0].spent, after.mint_keys[1].spent], [0, 1]);
+    assert_eq!((after.coins_outstanding, after.transactions), (before.coins_outstanding, before.transactions + 1));
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    assert_eq!(keys.iter().map(|key| key.pruned).collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!((keys[0].issued, keys[0].returned), (3, 2));
+}
+
+/// A clock that is set back makes no forgotten coin good again, and what was answered before is answered as before.
+pub async fn a_pruned_key_stays_out_of_use_whatever_the_clock_says(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    let done = [mint(alice(), "m", &[1, 1, 1]), renew("r", &[(1, 1)], &[1]), redeem(bob(), &[(1, 2)])];
+    assert!(world.apply(&done).await.iter().all(Result::is_ok));
+    world.one(prune(1)).await.unwrap();
+    let facts = world.facts().await;
+    let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
+    for coin in [(1, 1), (1, 2), (1, 3)] {
+        assert_eq!(world.one(redeem(alice(), &[coin])).await, expired);
+        assert_eq!(world.one(renew("s", &[coin], &[2])).await, expired);
+    }
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
+    assert_eq!(world.one(mint(alice(), "n", &[1])).await, closed);
+    assert_eq!(world.apply(&done).await, [again(moved(3)), again(moved(1)), again(moved(1))]);
+    assert_eq!(ledgers[1].accepted(&reference("r")).await.unwrap().unwrap().blinds, blinds(&[1]));
+    assert_eq!(world.facts().await, facts);
+}
+
+/// A store saves a batch at its end: what came and went within it must not be left over.
+pub async fn coins_spent_and_pruned_in_one_batch_leave_no_rows(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    world.apply(&[mint(alice(), "m", &[1, 1, 2]), redeem(bob(), &[(1, 1)])]).await;
+    let batch = [redeem(bob(), &[(1, 2), (2, 1)]), register(9, 9), prune(1), redeem(bob(), &[(1, 2)]), prune(9)];
+    let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
+    let outcomes = [new(moved(3)), new(Effect::MintKeyRegistered), new(pruned(2, 0)), expired, new(pruned(0, 0))];
+    assert_eq!(world.apply(&batch).await, outcomes);
+    let facts = world.facts().await;
+    assert_eq!(facts.mint_keys.iter().map(|key| key.spent).collect::<Vec<_>>(), [0, 1, 0, 0]);
+    assert!(facts.mint_keys[0].pruned && facts.mint_keys[3].pruned);
+}
+
 /// Pausing is remembered, by every process, and each change is a record of its own; the ledger goes on accepting.
 pub async fn signing_pauses_and_resumes(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;

@@ -79,7 +79,10 @@ fn command() -> impl Strategy<Value = Command> {
         6 => (transaction(), coin()).prop_map(|(reference, coin)| renew(&reference, &[coin], &[coin.0])),
         6 => (account(), vec(coin(), 0..3)).prop_map(|(account, coins)| redeem(account, &coins)),
     ];
-    (kinds, time()).prop_map(|(command, time)| at(time.unix_micros(), command))
+    let timed = (kinds, time()).prop_map(|(command, time)| at(time.unix_micros(), command));
+    // Mostly when it is allowed; commands of earlier times follow, as after a clock was set back.
+    let prunes = (key(), prop_oneof![3 => Just(EXPIRY + 1), 1 => time().prop_map(LedgerTime::unix_micros)]);
+    prop_oneof![30 => timed, 1 => prunes.prop_map(|(key, time)| at(time, prune(key)))]
 }
 
 fn name() -> impl Strategy<Value = String> {

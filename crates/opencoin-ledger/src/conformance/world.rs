@@ -135,6 +135,15 @@ pub(crate) fn stop(key: u8) -> Command {
     Command::StopMintKey { id: key_id(key), reason: "stolen".parse().unwrap(), at: NOW }
 }
 
+pub(crate) fn prune(key: u8) -> Command {
+    Command::PruneMintKey { id: key_id(key), at: LedgerTime::from_unix_micros(EXPIRY + 1) }
+}
+
+/// What pruning a key leaves behind.
+pub(crate) fn pruned(forgotten: u64, outstanding: u64) -> Effect {
+    Effect::MintKeyPruned { forgotten, outstanding }
+}
+
 /// Blinds for these keys, named by their place.
 pub(crate) fn blinds(keys: &[u8]) -> Vec<Blind> {
     let blind = |(index, &key): (usize, &u8)| Blind {
@@ -169,7 +178,9 @@ pub(crate) fn redeem(account: AccountId, coins_in: &[(u8, u32)]) -> Command {
 
 /// The same command at another time.
 pub(crate) fn at(micros: i64, mut command: Command) -> Command {
-    use Command::{Credit, Debit, Mint, OpenAccount, Redeem, RegisterMintKey, Renew, SetSigningPaused, StopMintKey, Transfer};
+    use Command::{
+        Credit, Debit, Mint, OpenAccount, PruneMintKey, Redeem, RegisterMintKey, Renew, SetSigningPaused, StopMintKey, Transfer,
+    };
     match &mut command {
         OpenAccount { at, .. }
         | Credit { at, .. }
@@ -177,6 +188,7 @@ pub(crate) fn at(micros: i64, mut command: Command) -> Command {
         | Transfer { at, .. }
         | RegisterMintKey { at, .. }
         | StopMintKey { at, .. }
+        | PruneMintKey { at, .. }
         | SetSigningPaused { at, .. }
         | Mint { at, .. }
         | Renew { at, .. }

@@ -92,7 +92,7 @@ fn check_returning(view: &View, coins: &[CoinIn], at: LedgerTime) -> Result<(), 
     coins.iter().try_for_each(|coin| {
         let mint_key = coin.mint_key;
         let key = active(view, mint_key)?;
-        if key.terms.accepts_coins_at(at) { Ok(()) } else { Err(Refusal::CoinsExpired { mint_key }) }
+        if !key.pruned && key.terms.accepts_coins_at(at) { Ok(()) } else { Err(Refusal::CoinsExpired { mint_key }) }
     })
 }
 
@@ -101,7 +101,7 @@ fn check_signing(view: &View, asked: &Counts, blinds: &[Blind], at: LedgerTime) 
     blinds.iter().try_for_each(|blind| {
         let mint_key = blind.mint_key;
         let key = active(view, mint_key)?;
-        if !key.terms.signs_at(at) {
+        if key.pruned || !key.terms.signs_at(at) {
             return Err(Refusal::SigningWindowClosed { mint_key });
         }
         let issued = key.issued.checked_add(asked[&mint_key]).filter(|issued| *issued <= i64::MAX as u64);

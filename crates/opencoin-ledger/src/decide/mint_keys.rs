@@ -1,4 +1,4 @@
-//! Mint keys: made known once, stopped once.
+//! Mint keys: made known once, stopped once, pruned once.
 
 use super::{applied, note, repeated};
 use crate::journal::{Kind, ReferenceKey, Scope};
@@ -27,4 +27,21 @@ pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: Ledge
     view.stop_mint_key(id, reason);
     view.write(note(Kind::StopMintKey, ReferenceKey::new(Scope::MintKeyStop, id.as_bytes()), content, at));
     applied(Effect::MintKeyStopped)
+}
+
+/// Forgets the spent coins of a key whose coins have expired. The mark stays, so that a clock set back later does not make
+/// forgotten coins good again.
+pub(super) fn prune(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at: LedgerTime) -> Outcome {
+    let key = view.mint_key(id).ok_or(Refusal::UnknownMintKey { mint_key: id })?;
+    let effect = Effect::MintKeyPruned { forgotten: key.returned, outstanding: key.issued - key.returned };
+    if key.pruned {
+        return repeated(effect);
+    }
+    if key.terms.accepts_coins_at(at) {
+        return Err(Refusal::CoinsNotExpired { mint_key: id });
+    }
+    view.prune_mint_key(id);
+    let reference = ReferenceKey::new(Scope::MintKeyPrune, id.as_bytes());
+    view.write(note(Kind::PruneMintKey, reference, prepared.content, at));
+    applied(effect)
 }

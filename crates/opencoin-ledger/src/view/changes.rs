@@ -13,16 +13,28 @@ pub struct Changes {
     pub journal: Vec<Entry>,
     /// Coins to insert.
     pub spent: Vec<(MintKeyNo, PayloadHash)>,
+    /// Mint keys whose spent coins are to be deleted, all of them.
+    pub pruned: Vec<Pruned>,
     /// Accounts to insert.
     pub opened: Vec<AccountState>,
     /// Accounts that were there, and their new balances.
     pub balances: Vec<(AccountId, Amount)>,
     /// Mint keys to insert.
     pub registered: Vec<MintKeyState>,
-    /// Mint keys that were there, with new counters or stopped.
+    /// Mint keys that were there, with new counters, stopped or pruned.
     pub mint_keys: Vec<MintKeyState>,
     /// The new state of signing, where it changed.
     pub signing: Option<Signing>,
+}
+
+/// The spent coins of a mint key, to delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    /// Which key.
+    pub mint_key: MintKeyNo,
+    /// How many of its coins are stored. Where a store finds another number its table is damaged, and it must not delete
+    /// what shows that.
+    pub rows: u64,
 }
 
 impl Changes {
@@ -48,6 +60,7 @@ impl View {
         spent.sort_unstable(); // neighbours in the table are written together
         let changes = Changes {
             spent,
+            pruned: dirty.pruned,
             opened: dirty.opened.iter().map(|id| self.accounts[id].clone()).collect(),
             balances: old_accounts.map(|id| (*id, self.accounts[id].balance)).collect(),
             registered,

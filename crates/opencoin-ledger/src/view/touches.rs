@@ -26,6 +26,8 @@ pub struct Touches {
     pub last_account: bool,
     /// The last number of a mint key.
     pub last_mint_key: bool,
+    /// Whether all spent coins of a mint key may have to be deleted, which can take long.
+    pub prunes: bool,
 }
 
 impl Touches {
@@ -54,6 +56,10 @@ impl Touches {
             Command::RegisterMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
                 self.last_mint_key = true;
+            }
+            Command::PruneMintKey { id, .. } => {
+                self.mint_keys.insert(*id);
+                self.prunes = true;
             }
             Command::StopMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
