@@ -25,7 +25,7 @@ pub use create::{CreateError, NewCurrency, create};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError};
 pub use directory::{Directory, DirectoryError, NewDirectory};
 pub use issuer::{Issuer, OpenError, register_mint_keys};
-pub use operator::{Operator, OperatorError};
+pub use operator::{Operator, OperatorError, PrunedMintKey};
 pub use refusal::{Reason, Refusal};
 pub use signing::Signed;
 pub use store::{StoreMode, is_shared, open_ledger};

@@ -1,9 +1,13 @@
-//! What an operator does to the books from the command line: accounts, payments in, the pause of signing, the audit.
+//! What an operator does to the books from the command line: accounts, payments in, the pause of signing,
+//! the pruning of expired mint keys, the audit.
 
 use std::sync::Arc;
 
 use opencoin_ledger::audit::{AuditReport, check};
-use opencoin_ledger::{Account, AccountName, Amount, Applied, Command, Ledger, LedgerError, Outcome, Reference, Refusal};
+use opencoin_ledger::{
+    Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus, Outcome, Reference,
+    Refusal,
+};
 use rand::{CryptoRng, RngCore};
 use thiserror::Error;
 
@@ -15,6 +19,19 @@ use crate::currency::ledger_time;
 pub struct Operator {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
+}
+
+/// What a pruned mint key leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrunedMintKey {
+    /// Its id.
+    pub id: MintKeyId,
+    /// What each of its coins was worth.
+    pub denomination: Amount,
+    /// Rows of spent coins that were dropped.
+    pub rows_dropped: u64,
+    /// Coins that never come back. The books keep them as outstanding; writing them off is the operator's accounting.
+    pub coins_outstanding: u64,
 }
 
 /// Why nothing was done.
@@ -81,6 +98,31 @@ impl Operator {
         Ok(true)
     }
 
+    /// The mint keys that can be pruned: their coins have expired, and their spent coins are still in the books.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn prunable_mint_keys(&self) -> Result<Vec<MintKeyStatus>, OperatorError> {
+        let at = ledger_time(self.clock.now());
+        let mut keys = self.ledger.mint_keys().await?;
+        keys.retain(|key| !key.pruned && !key.terms.accepts_coins_at(at));
+        Ok(keys)
+    }
+
+    /// Drops the spent coins of one mint key for good, in a transaction of its own, so that no other key waits for it.
+    ///
+    /// # Errors
+    /// When the key's coins have not expired, or the ledger fails, also because it does not hold as many spent coins as it
+    /// counted; then it keeps them all.
+    pub async fn prune(&self, key: &MintKeyStatus) -> Result<PrunedMintKey, OperatorError> {
+        let (id, denomination) = (key.id, key.terms.denomination());
+        let at = ledger_time(self.clock.now());
+        let Effect::MintKeyPruned { forgotten, outstanding } = self.apply(Command::PruneMintKey { id, at }).await?.effect else {
+            unreachable!("the effect is that of the command");
+        };
+        Ok(PrunedMintKey { id, denomination, rows_dropped: forgotten, coins_outstanding: outstanding })
+    }
+
     /// Computes every invariant of the books again, from one consistent view of them.
     ///
     /// # Errors
@@ -93,5 +135,81 @@ impl Operator {
         let outcomes: Vec<Outcome> = self.ledger.apply(&[command]).await?;
         let outcome = outcomes.into_iter().next().expect("the ledger answers every command");
         Ok(outcome?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use chrono::{DateTime, Utc};
+    use opencoin_ledger::{AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, TransactionReference};
+
+    use super::*;
+
+    const NOW: i64 = 150;
+    const EXPIRY: i64 = 300;
+
+    struct TestClock(AtomicI64);
+
+    impl Clock for TestClock {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::from_timestamp_micros(self.0.load(Ordering::Relaxed)).unwrap()
+        }
+    }
+
+    fn id(key: u8) -> MintKeyId {
+        MintKeyId::new([key; 20])
+    }
+
+    fn register(key: u8, expiry: i64) -> Command {
+        let [from, to, expiry] = [0, NOW, expiry].map(LedgerTime::from_unix_micros);
+        let terms = MintKeyTerms::new(Amount::new(key.into()).unwrap(), from, to, expiry).unwrap();
+        Command::RegisterMintKey { id: id(key), terms, at: from }
+    }
+
+    /// Three coins of each key are minted, one comes back.
+    fn coins_of(key: u8) -> [Command; 2] {
+        let at = LedgerTime::from_unix_micros(NOW);
+        let blind = |no: u8| Blind { reference: no.to_string(), mint_key: id(key), blinded: vec![no] };
+        let (account, transaction_reference) = (AccountId::FIRST_HOLDER, TransactionReference::new([key]).unwrap());
+        let coin = CoinIn { mint_key: id(key), payload_hash: PayloadHash::new(&[key]).unwrap() };
+        [
+            Command::Mint { account, transaction_reference, blinds: [1, 2, 3].map(blind).to_vec(), at },
+            Command::Redeem { account, coins: vec![coin], at },
+        ]
+    }
+
+    #[tokio::test]
+    async fn every_expired_key_is_pruned_once_and_the_audit_holds() {
+        use rand::SeedableRng;
+
+        let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+        let operator = Operator::new(Arc::clone(&ledger), Arc::clone(&clock) as Arc<dyn Clock>);
+        let alice = "alice".parse().unwrap();
+        operator.create_account(&alice, &mut rand::rngs::StdRng::seed_from_u64(7)).await.unwrap();
+        operator.credit(&alice, Amount::new(100).unwrap(), Reference::new("opening").unwrap()).await.unwrap();
+        let mut batch = vec![register(1, EXPIRY), register(2, EXPIRY + 1), register(5, EXPIRY)];
+        batch.extend([1, 2, 5].into_iter().flat_map(coins_of));
+        assert!(ledger.apply(&batch).await.unwrap().iter().all(Result::is_ok));
+
+        clock.0.store(EXPIRY, Ordering::Relaxed);
+        assert_eq!(operator.prunable_mint_keys().await.unwrap(), []);
+        let early = &ledger.mint_keys().await.unwrap()[0];
+        let refused = operator.prune(early).await.unwrap_err();
+        assert!(matches!(refused, OperatorError::Refused(Refusal::CoinsNotExpired { mint_key }) if mint_key == id(1)));
+
+        clock.0.store(EXPIRY + 1, Ordering::Relaxed);
+        let keys = operator.prunable_mint_keys().await.unwrap();
+        assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), [id(1), id(5)]);
+        for key in &keys {
+            let denomination = key.terms.denomination();
+            let expected = PrunedMintKey { id: key.id, denomination, rows_dropped: 1, coins_outstanding: 2 };
+            assert_eq!(operator.prune(key).await.unwrap(), expected);
+        }
+        assert_eq!(operator.prunable_mint_keys().await.unwrap(), []);
+        let report = operator.audit().await.unwrap();
+        assert!(report.holds(), "{report:#?}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_issuer::{Directory, Operator, SystemClock};
-use opencoin_ledger::{AccountName, Amount, Reference};
+use opencoin_ledger::{AccountName, Amount, Ledger, MintKeyStatus, Reference};
 use opencoin_wallet::AmountDisplay;
 use rand::rngs::OsRng;
 use serde::Serialize;
@@ -121,15 +121,12 @@ pub(crate) async fn audit(arguments: AuditArguments) -> Result<ExitCode> {
         holds: bool,
         detail: &'text str,
     }
-    let (operator, directory) = open(arguments.dir).await?;
-    // Loading verifies every certificate.
-    let certificates = directory.currency();
-    let detail = match &certificates {
-        Ok(currency) => format!("{} mint keys and the CDDC verify", currency.mint_keys().count()),
-        Err(error) => error.to_string(),
-    };
-    let report = operator.audit().await?;
-    let mut findings = vec![Finding { name: "certificates verify", holds: certificates.is_ok(), detail: &detail }];
+    let directory = Directory::new(arguments.dir.dir);
+    let ledger = super::ledger(&directory).await?;
+    let certified = certificates(&directory, ledger.as_ref()).await?;
+    let report = Operator::new(ledger, Arc::new(SystemClock)).audit().await?;
+    let (Ok(detail) | Err(detail)) = &certified;
+    let mut findings = vec![Finding { name: "certificates verify", holds: certified.is_ok(), detail }];
     findings.extend(report.checks.iter().map(|check| Finding { name: check.name, holds: check.holds, detail: &check.detail }));
     let holds = findings.iter().all(|finding| finding.holds);
     if arguments.json {
@@ -148,7 +145,23 @@ pub(crate) async fn audit(arguments: AuditArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open(dir: DirArgs) -> Result<(Operator, Directory)> {
+/// Whether every certificate verifies, and every mint key of the books has one that says the same.
+async fn certificates(directory: &Directory, ledger: &dyn Ledger) -> Result<Result<String, String>> {
+    // Loading verifies them.
+    let currency = match directory.currency() {
+        Ok(currency) => currency,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let known = ledger.mint_keys().await?;
+    let is_certified =
+        |status: &&MintKeyStatus| currency.mint_keys().any(|key| key.ledger_id == status.id && key.terms == status.terms);
+    Ok(match known.iter().find(|status| !is_certified(status)) {
+        Some(status) => Err(format!("mint key {} of the books has no certificate that says the same", status.id)),
+        None => Ok(format!("{} mint keys and the CDDC verify", currency.mint_keys().count())),
+    })
+}
+
+pub(super) async fn open(dir: DirArgs) -> Result<(Operator, Directory)> {
     let directory = Directory::new(dir.dir);
     let ledger = super::ledger(&directory).await?;
     Ok((Operator::new(ledger, Arc::new(SystemClock)), directory))

@@ -2,6 +2,7 @@
 
 mod books;
 mod init;
+mod prune;
 mod serve;
 
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     /// Pause signing or take it up again; requests are accepted all the while.
     #[command(subcommand)]
     Signing(books::SigningCommand),
+    /// Drop the spent coins of mint keys whose coins have expired. It cannot be undone.
+    Prune(prune::Arguments),
     /// Compute every invariant of the books again; exit 1 if one is broken.
     Audit(books::AuditArguments),
 }
@@ -43,6 +46,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Account(command) => books::account(command).await,
         Command::Signing(command) => books::signing(command).await,
+        Command::Prune(arguments) => prune::run(arguments).await,
         Command::Audit(arguments) => books::audit(arguments).await,
     }
 }

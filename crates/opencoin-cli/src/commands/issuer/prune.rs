@@ -1,0 +1,64 @@
+//! `opencoin issuer prune`: drops the spent coins of mint keys whose coins have expired.
+//!
+//! Each key is pruned in a transaction of its own and told of when that is done, so a failure at one key leaves the others
+//! pruned and said; the next call goes on with the rest.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use opencoin_issuer::PrunedMintKey;
+use opencoin_wallet::AmountDisplay;
+use serde::Serialize;
+
+use super::{DirArgs, books};
+use crate::output;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    dir: DirArgs,
+    /// Write {"pruned": [{"mint_key": ..., "denomination": ..., "rows_dropped": ..., "coins_outstanding": ...}]}.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let (operator, directory) = books::open(arguments.dir).await?;
+    let currency = directory.currency().context("the certificates do not verify")?;
+    let cdd = currency.current().cdd();
+    let keys = operator.prunable_mint_keys().await?;
+    let mut findings = Vec::with_capacity(keys.len());
+    for key in &keys {
+        let pruned = operator.prune(key).await.with_context(|| format!("{:?} was not pruned", key.id))?;
+        if arguments.json {
+            findings.push(Finding::from(pruned));
+        } else {
+            let coin = AmountDisplay::new(pruned.denomination.units(), cdd.currency_divisor, &cdd.currency_name);
+            let PrunedMintKey { id, denomination: _, rows_dropped, coins_outstanding } = pruned;
+            let fate = format!("rows dropped {rows_dropped}, coins that never come back {coins_outstanding}");
+            output::line(&format!("{id:?}, coins of {coin}: {fate}"))?;
+        }
+    }
+    if arguments.json {
+        output::json(&serde_json::json!({ "pruned": findings }))?;
+    } else if keys.is_empty() {
+        output::line("nothing to prune: there is no unpruned mint key whose coins have expired")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Serialize)]
+struct Finding {
+    mint_key: String,
+    denomination: u64,
+    rows_dropped: u64,
+    coins_outstanding: u64,
+}
+
+impl From<PrunedMintKey> for Finding {
+    fn from(pruned: PrunedMintKey) -> Self {
+        let PrunedMintKey { id, denomination, rows_dropped, coins_outstanding } = pruned;
+        Self { mint_key: id.to_string(), denomination: denomination.units(), rows_dropped, coins_outstanding }
+    }
+}
