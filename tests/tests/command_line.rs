@@ -174,6 +174,34 @@ fn an_occupied_folder_is_left_alone() {
 }
 
 #[test]
+fn a_key_or_certificate_that_is_missing_is_named() {
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let token = currency.account("alice", 70);
+    currency.stop();
+    let missing = |folder: &str, prefix: &str| {
+        let files = fs::read_dir(currency.dir().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        files.into_iter().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix)).unwrap()
+    };
+    let (key, certificate) = (missing("keys", "mint-"), missing("mkcs", ""));
+    let hidden = currency.scratch("hidden");
+    fs::rename(&key, &hidden).unwrap();
+    let _ = currency.issuer_unchecked(&["serve"]).refused(1, text(&key));
+    fs::rename(&hidden, &key).unwrap();
+    fs::rename(&certificate, &hidden).unwrap();
+    let _ = currency.issuer_unchecked(&["audit"]).refused(1, "certificates verify");
+    let _ = currency.issuer_unchecked(&["serve"]).refused(1, "no certificate");
+    fs::rename(&hidden, &certificate).unwrap();
+    currency.serve();
+    let alice = Wallet::new(&currency.scratch("alice"));
+    alice.run(&["add", &currency.url("")]);
+    let token_file = currency.scratch("token");
+    fs::write(&token_file, format!("{token}\n")).unwrap();
+    alice.run(&["mint", "7", "--token-file", text(&token_file)]);
+    let _ = alice.run_unchecked(&["reclaim", "9"]).refused(1, "no send number 9");
+    currency.stop();
+}
+
+#[test]
 fn a_damaged_book_is_found_by_the_audit() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let _token = currency.account("alice", 70);

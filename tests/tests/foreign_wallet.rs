@@ -117,7 +117,9 @@ fn every_refusal_has_its_status_and_fixed_word() {
         assert_refused(&answer, 400, "malformed", "response mint");
         assert_eq!(answer.body["message_reference"], 3);
     }
-    assert_refused(&wallet.post("/redeem", Some(&alice), &good), 400, "malformed", "response mint");
+    let misdirected = wallet.post("/redeem", Some(&alice), &good);
+    assert_refused(&misdirected, 400, "malformed", "response mint");
+    assert!(misdirected.body["status_description"].as_str().unwrap().starts_with("malformed: type: "), "{misdirected:?}");
 
     // unauthorized
     for token in [None, Some("oc_unknown"), Some("")] {
@@ -203,6 +205,7 @@ fn documents_are_published_in_pretty_text_with_an_etag() {
     assert_eq!(get("/health/ready").status().as_u16(), 200);
     assert_eq!(get("/cddc/9").status().as_u16(), 404);
     assert_eq!(get("/mkcs/abc").status().as_u16(), 404);
+    assert_eq!(get("/mkcs/%ff").headers()["opencoin-error"], "not-found");
     assert_eq!(get("/mint").status().as_u16(), 405);
     let serial = json!({"message_reference": 7, "type": "request cdd serial"});
     let response = http.post(currency.url("/cddc/serial")).body(serial.to_string()).send().unwrap();

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// Writes a line to stdout.
 pub(crate) fn line(text: &str) -> Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{text}")?)
+    writeln!(io::stdout().lock(), "{text}").context("the output could not be written to its end")
 }
 
 /// Writes exact bytes to stdout, nothing after them.

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 #[derive(Debug, Args)]
-#[group(required = false, multiple = false)]
 pub(crate) struct TokenArgs {
     /// The account's token; safer from the environment or a file.
     #[arg(long, env = "OPENCOIN_TOKEN", hide_env_values = true)]

@@ -16,14 +16,15 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use opencoin_crypto::{KeyError, PrivateKey};
-use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
+use opencoin_schema::{BigInt, Cddc, DecodeError, Mkc, from_json, text};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::currency::{Currency, CurrencyError};
+use crate::currency::{Currency, CurrencyError, ledger_time};
 
 const CONFIG_FILE: &str = "issuer.toml";
 const CDDC_FOLDER: &str = "cddc";
@@ -74,6 +75,12 @@ pub enum DirectoryError {
         path: PathBuf,
         /// What is wrong, and where.
         error: DecodeError,
+    },
+    /// A mint key that signs now or later has no private key.
+    #[error("{path} is missing: mint requests would be paid for and never signed; put the key back from your backup")]
+    MissingKey {
+        /// Where it should be.
+        path: PathBuf,
     },
     /// A private key cannot be read.
     #[error("{path}: {error}")]
@@ -176,18 +183,25 @@ impl Directory {
         Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Currency { path: self.root.clone(), error })
     }
 
-    /// The private mint keys.
+    /// The private mint keys. Those of the currency that sign at `now` or later must be there.
     ///
     /// # Errors
-    /// When one cannot be read.
-    pub fn mint_keys(&self) -> Result<Vec<PrivateKey>, DirectoryError> {
+    /// When one is missing or cannot be read.
+    pub fn mint_keys(&self, currency: &Currency, now: DateTime<Utc>) -> Result<Vec<PrivateKey>, DirectoryError> {
+        let folder = self.root.join(KEY_FOLDER);
+        for key in currency.mint_keys().filter(|key| ledger_time(now) <= key.terms.sign_not_after()) {
+            let path = folder.join(mint_key_file(key.verified.public_key().id()));
+            if !path.is_file() {
+                return Err(DirectoryError::MissingKey { path });
+            }
+        }
         let is_mint_key =
             |path: &Path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(MINT_KEY_PREFIX));
         let read = |path: PathBuf| {
             let pem = Zeroizing::new(fs::read_to_string(&path).map_err(io_error(&path))?);
             PrivateKey::from_pkcs8_pem(&pem).map_err(|error| DirectoryError::Key { path, error })
         };
-        files(&self.root.join(KEY_FOLDER))?.into_iter().filter(|path| is_mint_key(path)).map(read).collect()
+        files(&folder)?.into_iter().filter(|path| is_mint_key(path)).map(read).collect()
     }
 }
 
@@ -204,10 +218,14 @@ fn write_all(root: &Path, new: &NewDirectory<'_>) -> Result<(), DirectoryError> 
     for (mkc, key) in new.mint_keys {
         let id = &mkc.mint_key.id;
         write(&mkc_folder.join(format!("{id}.json")), text::compact(mkc).as_bytes())?;
-        write(&key_folder.join(format!("{MINT_KEY_PREFIX}{id}.pem")), key.to_pkcs8_pem().as_bytes())?;
+        write(&key_folder.join(mint_key_file(id)), key.to_pkcs8_pem().as_bytes())?;
     }
     folders.iter().try_for_each(|folder| sync_folder(folder))?;
     sync_folder(root)
+}
+
+fn mint_key_file(id: &BigInt) -> String {
+    format!("{MINT_KEY_PREFIX}{id}.pem")
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DirectoryError> {

@@ -153,7 +153,11 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(start().timestamp_micros())));
-        let signer = LocalSigner::start(directory().mint_keys().unwrap(), LocalSignerOptions::default()).unwrap();
+        let signer = LocalSigner::start(
+            directory().mint_keys(&directory().currency().unwrap(), start()).unwrap(),
+            LocalSignerOptions::default(),
+        )
+        .unwrap();
         let signer = Arc::new(Switch { signer, is_away: AtomicBool::new(false) });
         let ledger = Arc::new(Faulty::default());
         let open = || {

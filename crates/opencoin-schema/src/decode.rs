@@ -10,6 +10,9 @@ use thiserror::Error;
 const PATH_CHARS_MAX: usize = 200;
 const REASON_CHARS_MAX: usize = 300;
 
+/// The only field whose integers may have any sign and 64 bits.
+const MESSAGE_REFERENCE: &str = "message_reference";
+
 /// Why a text is not the document that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{}{reason}", .path, if .path.is_empty() { "" } else { ": " })]
@@ -30,6 +33,11 @@ pub fn from_json<D: DeserializeOwned>(json: &[u8]) -> Result<D, DecodeError> {
 }
 
 fn explain<D: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> DecodeError {
+    // The reader of large integers takes 1.5 or 2^127 for the end of the number, and calls it a fault of the JSON.
+    if !error.is_data() && serde_json::from_slice::<IgnoredAny>(json).is_ok() {
+        let reason = "not an integer, or one of more than 64 bits".to_owned();
+        return DecodeError { path: MESSAGE_REFERENCE.to_owned(), reason };
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     match serde_path_to_error::deserialize::<_, D>(&mut deserializer) {
         Err(located) => {

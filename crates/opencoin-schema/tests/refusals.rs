@@ -64,6 +64,14 @@ fn a_message_reference_is_any_integer_and_comes_back_unchanged() {
 }
 
 #[test]
+fn a_message_reference_that_is_no_integer_is_named() {
+    for number in ["1.0", "1e3", "170141183460469231731687303715884105728"] {
+        let error = error(&format!(r#"{{"message_reference": {number}, "type": "request cdd serial"}}"#));
+        assert_eq!(error, "message_reference: not an integer, or one of more than 64 bits", "{number}");
+    }
+}
+
+#[test]
 fn an_error_stays_short_whatever_was_sent() {
     let json = mint_with(&BLIND.replace("\"reference\"", &format!("\"{}\"", "r".repeat(1_000_000))));
     let error = from_json::<RequestMint>(json.as_bytes()).unwrap_err();

@@ -45,6 +45,9 @@ pub enum WalletError {
         /// What the coins say about where it is. Anybody can write that.
         hint: String,
     },
+    /// No send has this number.
+    #[error("there is no send number {0}; `opencoin wallet history` shows the numbers")]
+    UnknownSend(u64),
     /// The wallet holds too little.
     #[error("the wallet holds {balance}, needed are {needed}")]
     InsufficientFunds {

@@ -10,7 +10,8 @@ use clap::Args;
 use opencoin_crypto::{CipherSuite, LocalSigner, LocalSignerOptions};
 use opencoin_issuer::http::{Server, serve};
 use opencoin_issuer::{
-    Config, Currency, DATABASE_DEFAULT, Directory, Issuer, NewCurrency, Operator, StoreMode, SystemClock, create, open_ledger,
+    Clock, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, NewCurrency, Operator, StoreMode, SystemClock, create,
+    open_ledger,
 };
 use opencoin_ledger::{AccountName, Amount, Ledger, Reference};
 use opencoin_schema::text;
@@ -119,8 +120,9 @@ struct RunningIssuer {
 }
 
 async fn start_issuer(directory: &Directory, ledger: Arc<dyn Ledger>, listener: TcpListener) -> Result<RunningIssuer> {
-    let signer = LocalSigner::start(directory.mint_keys()?, LocalSignerOptions::default())?;
-    let issuer = Issuer::open(directory.currency()?, ledger, Arc::new(signer), Arc::new(SystemClock)).await?;
+    let currency = directory.currency()?;
+    let signer = LocalSigner::start(directory.mint_keys(&currency, SystemClock.now())?, LocalSignerOptions::default())?;
+    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock)).await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
     let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));

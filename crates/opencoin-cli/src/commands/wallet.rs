@@ -187,7 +187,7 @@ async fn send(wallet: &mut Wallet, currency: Option<&str>, amount: u64, subject:
             written.context("the file could not be written; take the coins back with `opencoin wallet reclaim`")?;
             output::line(&format!("sent {} in {} coins", in_currency(wallet, amount, currency), done.value.coins.len()))?;
         }
-        None => output::line(&json)?,
+        None => output::line(&json).context("take the coins back with `opencoin wallet reclaim`")?,
     }
     warn(&done);
     Ok(())

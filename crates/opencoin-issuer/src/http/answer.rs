@@ -157,13 +157,17 @@ pub(super) fn refusal(request_type: Option<&str>, message_reference: i128, refus
 
 /// The problem document (RFC 9457) for what cannot be read as any request.
 pub(super) fn problem(refusal: &Refusal) -> Response<Body> {
+    problem_with_status(status(refusal.reason), refusal)
+}
+
+/// As [`problem`], with a status that belongs to HTTP and not to the API.
+pub(super) fn problem_with_status(status: StatusCode, refusal: &Refusal) -> Response<Body> {
     #[derive(Serialize)]
     struct Problem<'text> {
         detail: &'text str,
         status: u16,
         title: &'text str,
     }
-    let status = status(refusal.reason);
     let problem = Problem { detail: &refusal.description, status: status.as_u16(), title: refusal.reason.word() };
     let mut response = document(status, &problem);
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -21,10 +22,14 @@ pub(super) async fn current_cddc(State(server): State<Arc<Server>>, headers: Hea
     cddc_with_serial(&server, 0, &headers)
 }
 
-pub(super) async fn cddc(State(server): State<Arc<Server>>, Path(serial): Path<String>, headers: HeaderMap) -> Response<Body> {
-    match serial.parse() {
-        Ok(serial) => cddc_with_serial(&server, serial, &headers),
-        Err(_) => not_found("a CDD serial is a whole number"),
+pub(super) async fn cddc(
+    State(server): State<Arc<Server>>,
+    serial: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    match serial.ok().and_then(|Path(serial)| serial.parse().ok()) {
+        Some(serial) => cddc_with_serial(&server, serial, &headers),
+        None => not_found("a CDD serial is a whole number"),
     }
 }
 
@@ -42,10 +47,10 @@ pub(super) async fn current_mint_key_certificates(State(server): State<Arc<Serve
 
 pub(super) async fn mint_key_certificate(
     State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    match id.parse::<BigInt>().ok().and_then(|id| server.issuer().mint_key_certificate(&id)) {
+    match id.ok().and_then(|Path(id)| id.parse::<BigInt>().ok()).and_then(|id| server.issuer().mint_key_certificate(&id)) {
         Some(certificate) => pretty(certificate, &headers),
         None => not_found("this issuer has no mint key with this id"),
     }

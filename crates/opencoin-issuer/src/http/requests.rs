@@ -39,8 +39,12 @@ pub(super) async fn post(
     };
     let request = match read(expected, &body) {
         Ok(request) => request,
-        Err(error) => return malformed(&body, &error),
+        Err(error) => return refuse(&body, &malformed(expected, &body, error)),
     };
+    if server.is_shutting_down() {
+        let refusal = Refusal::new(Reason::Unavailable, "the issuer is shutting down; send the same request again later");
+        return refuse(&body, &refusal);
+    }
     let token = bearer_token(&headers);
     respond(server.issuer(), token.as_ref(), request).await
 }
@@ -60,12 +64,23 @@ fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {
     }
 }
 
-/// Answers in the response type of the request, when the body says at least which request it means to be.
-fn malformed(body: &[u8], error: &DecodeError) -> Response<Body> {
-    let refusal = Refusal::new(Reason::Malformed, error.to_string());
+/// Says what is wrong with a body; above all that it is another request than the path takes.
+fn malformed(expected: Expected, body: &[u8], error: DecodeError) -> Refusal {
+    let named = Envelope::peek(body).ok().and_then(|envelope| envelope.type_name);
+    let error = match (expected, named) {
+        (Expected::Only(wanted), Some(named)) if named != wanted => {
+            let reason = format!("this path takes {wanted:?}; a request of any type can be sent to POST /");
+            DecodeError { path: "type".to_owned(), reason }
+        }
+        _ => error,
+    };
+    Refusal::new(Reason::Malformed, error.to_string())
+}
+
+/// Refuses in the response type of the request, when the body says at least which request it means to be.
+fn refuse(body: &[u8], refusal: &Refusal) -> Response<Body> {
     let envelope = Envelope::peek(body).unwrap_or_default();
-    let message_reference = envelope.message_reference.unwrap_or(0);
-    answer::refusal(envelope.type_name.as_deref(), message_reference, &refusal)
+    answer::refusal(envelope.type_name.as_deref(), envelope.message_reference.unwrap_or(0), refusal)
 }
 
 fn bearer_token(headers: &HeaderMap) -> Option<Token> {

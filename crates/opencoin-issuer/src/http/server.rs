@@ -40,7 +40,7 @@ impl Server {
         &self.issuer
     }
 
-    fn is_shutting_down(&self) -> bool {
+    pub(super) fn is_shutting_down(&self) -> bool {
         self.is_shutting_down.load(Ordering::Relaxed)
     }
 }
@@ -76,25 +76,23 @@ pub async fn serve(
         served = axum::serve(listener, router).with_graceful_shutdown(signal) => served?,
         () = too_late => tracing::warn!("some requests were still running and were dropped"),
     }
-    server.issuer.close().await;
+    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, server.issuer.close()).await.is_err() {
+        tracing::warn!("the ledger did not confirm what was in the queue");
+    }
     Ok(())
 }
 
-/// Refuses while shutting down, and writes the log line.
+/// Writes the log line, and closes connections while shutting down.
 pub(super) async fn watch(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
     let started = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
-    let response = if server.is_shutting_down() { closing() } else { next.run(request).await };
+    let mut response = next.run(request).await;
+    if server.is_shutting_down() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tracing::info!(%method, path, status = response.status().as_u16(), latency_us, "request");
-    response
-}
-
-fn closing() -> Response<Body> {
-    let refusal = Refusal::new(Reason::Unavailable, "the issuer is shutting down; send the same request again later");
-    let mut response = answer::problem(&refusal);
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -123,7 +121,5 @@ pub(super) async fn unknown_path() -> Response<Body> {
 
 pub(super) async fn wrong_method(method: Method) -> Response<Body> {
     let refusal = Refusal::new(Reason::Malformed, format!("this path does not take {method}"));
-    let mut response = answer::problem(&refusal);
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
+    answer::problem_with_status(StatusCode::METHOD_NOT_ALLOWED, &refusal)
 }

@@ -233,8 +233,13 @@ impl Wallet {
     /// Takes back coins that were sent: all sends that nobody has taken, or the one with this number. Gives what came back.
     ///
     /// # Errors
-    /// When the issuer delays or does not answer. Coins that their receiver has renewed do not come back: that is no error.
+    /// When there is no such send, or the issuer delays or does not answer. Coins that their receiver has renewed do not come back: that is no error.
     pub async fn reclaim(&mut self, send: Option<u64>) -> Result<u64, WalletError> {
+        if let Some(id) = send
+            && !self.state.sends.contains_key(&id)
+        {
+            return Err(WalletError::UnknownSend(id));
+        }
         let pending = |past: &&Past<Send>| past.fate == Fate::Pending;
         let sends: Vec<Send> = self.state.sends.values().filter(pending).map(|past| past.what.clone()).collect();
         let (mut amount, mut failed) = (0, None);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use opencoin_crypto::{LocalSigner, LocalSignerOptions};
 use opencoin_issuer::http::{Server, serve};
-use opencoin_issuer::{Directory, Issuer, StoreMode, SystemClock, open_ledger};
+use opencoin_issuer::{Clock, Directory, Issuer, StoreMode, SystemClock, open_ledger};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -37,7 +37,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")?;
-    let signer = LocalSigner::start(directory.mint_keys()?, LocalSignerOptions::default())?;
+    let signer = LocalSigner::start(directory.mint_keys(&currency, SystemClock.now())?, LocalSignerOptions::default())?;
     let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock)).await?;
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = stop_signal()?;
