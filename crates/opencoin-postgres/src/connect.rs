@@ -52,6 +52,17 @@ impl PostgresLedger {
         Ok(Self { pool })
     }
 
+    /// The id of a server process that serves this ledger: how somebody on the same machine who measures the server finds
+    /// its processes.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn backend_process_id(&self) -> Result<u32, LedgerError> {
+        let query = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&self.pool).await;
+        let id: i32 = query.map_err(|error| ledger_error(&error))?;
+        Ok(u32::try_from(id).expect("a process id is positive"))
+    }
+
     /// Waits for statements in progress and closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
