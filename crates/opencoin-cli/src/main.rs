@@ -34,6 +34,8 @@ enum Command {
     Verify(commands::verify::Arguments),
     /// The life of a coin on one screen: a currency, an issuer, Alice, Bob and an auditor.
     Demo(commands::demo::Arguments),
+    /// How fast an issuer is on this machine, and how near to what RSA alone costs.
+    Bench(commands::bench::Arguments),
 }
 
 #[tokio::main]
@@ -45,6 +47,7 @@ async fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments).await,
+        Command::Bench(arguments) => commands::bench::run(arguments).await,
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,136 @@
+//! The load generator: ready requests over kept connections, as cheap as can be, because it shares the machine with what it
+//! measures. It reads of an answer what it needs: its status and its length.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+const OK: u16 = 200;
+/// The largest head of an answer; ours have a tenth of it.
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+
+/// A whole HTTP request, head and body.
+pub(super) type Request = Vec<u8>;
+
+/// What came back.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// From the first request to the last answer.
+    pub(super) elapsed: Duration,
+    /// Of each answer with status 200.
+    pub(super) latencies: Vec<Duration>,
+    /// All other answers, by status.
+    pub(super) refused: BTreeMap<u16, usize>,
+}
+
+/// Sends the requests from so many clients at once, each waiting for its answer before its next request, until there are none
+/// left or the time is over.
+pub(super) async fn drive(address: SocketAddr, clients: usize, requests: Vec<Request>, limit: Duration) -> Result<Answers> {
+    let mut connections = Vec::new();
+    for _ in 0..clients {
+        connections.push(Connection::open(address).await?);
+    }
+    let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
+    let mut running = JoinSet::new();
+    let begun = Instant::now();
+    for connection in connections {
+        running.spawn(client(connection, Arc::clone(&requests), Arc::clone(&next), begun + limit));
+    }
+    let mut all = Answers::default();
+    while let Some(answers) = running.join_next().await {
+        let answers = answers??;
+        all.latencies.extend(answers.latencies);
+        for (status, count) in answers.refused {
+            *all.refused.entry(status).or_default() += count;
+        }
+    }
+    all.elapsed = begun.elapsed();
+    all.latencies.sort_unstable();
+    Ok(all)
+}
+
+async fn client(
+    mut connection: Connection,
+    requests: Arc<Vec<Request>>,
+    next: Arc<AtomicUsize>,
+    end: Instant,
+) -> Result<Answers> {
+    let mut answers = Answers::default();
+    loop {
+        let sent = Instant::now();
+        let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| sent < end) else {
+            return Ok(answers);
+        };
+        match connection.exchange(request).await.context("the issuer's connection broke")? {
+            OK => answers.latencies.push(sent.elapsed()),
+            status => *answers.refused.entry(status).or_default() += 1,
+        }
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.context("cannot connect to the issuer")?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::new() })
+    }
+
+    /// Sends a request and gives the status of its answer.
+    async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        let head_bytes = loop {
+            if let Some(end) = self.buffer.windows(END_OF_HEAD.len()).position(|bytes| bytes == END_OF_HEAD) {
+                break end + END_OF_HEAD.len();
+            }
+            ensure!(self.buffer.len() <= HEAD_BYTES_MAX, "the head of an answer does not end");
+            self.read_more().await?;
+        };
+        let (status, body_bytes) = parse_head(&self.buffer[..head_bytes]).context("not an answer of an issuer")?;
+        while self.buffer.len() < head_bytes + body_bytes {
+            self.read_more().await?;
+        }
+        Ok(status)
+    }
+
+    async fn read_more(&mut self) -> Result<()> {
+        let count = self.stream.read_buf(&mut self.buffer).await?;
+        ensure!(count > 0, "closed by the issuer");
+        Ok(())
+    }
+}
+
+/// Status and `Content-Length`.
+fn parse_head(head: &[u8]) -> Option<(u16, usize)> {
+    let mut lines = str::from_utf8(head).ok()?.lines();
+    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let length = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    Some((status, length?.1.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_says_how_it_went_and_how_long_the_body_is() {
+        let head = b"HTTP/1.1 202 Accepted\r\nRetry-After: 1\r\ncontent-LENGTH: 42\r\n\r\n";
+        assert_eq!(parse_head(head), Some((202, 42)));
+        for wrong in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/2 200\r\ncontent-length: 1\r\n\r\n", "HTTP/1.1 2\r\n\r\n", ""] {
+            assert_eq!(parse_head(wrong.as_bytes()), None, "{wrong:?}");
+        }
+    }
+}

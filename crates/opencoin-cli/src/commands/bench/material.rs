@@ -1,0 +1,113 @@
+//! Requests, made before they are needed.
+//!
+//! A blind may be any number that the mint key signs, because the issuer cannot tell it from one that hides a payload; so blinds
+//! are random numbers. Coins are real: each is blinded, signed with the private key and unblinded, which costs more than
+//! the issuer's part and is why a measurement of coins can be cut short (see [`COINS_MAX`]).
+
+use std::num::NonZeroUsize;
+use std::thread;
+
+use anyhow::{Context, Result};
+use opencoin_schema::{BigInt, Blind, Coin, Payload, RequestMint, RequestRedeem, RequestRenew, text};
+use rand::rngs::OsRng;
+
+use super::currency::{Currency, SigningKey, random_bytes};
+use super::load::Request;
+use super::plan::Operation;
+
+/// The most coins that are made for one measurement.
+pub(super) const COINS_MAX: usize = 24_000;
+
+const REFERENCE_BYTES: usize = 16;
+
+/// Makes `requests` requests of `coins` coins each, on all cores.
+pub(super) async fn prepare(
+    currency: &Currency,
+    key: &SigningKey,
+    operation: Operation,
+    coins: usize,
+    requests: usize,
+) -> Result<Vec<Request>> {
+    if operation.spends() {
+        currency.record_minted(key, coins * requests).await?;
+    }
+    let maker = Maker { currency, key, operation, coins };
+    tokio::task::block_in_place(|| maker.on_all_cores(requests))
+}
+
+struct Maker<'run> {
+    currency: &'run Currency,
+    key: &'run SigningKey,
+    operation: Operation,
+    coins: usize,
+}
+
+impl Maker<'_> {
+    fn on_all_cores(&self, requests: usize) -> Result<Vec<Request>> {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let share = |thread: usize| (requests + thread) / threads;
+        thread::scope(|scope| {
+            let make = |count: usize| scope.spawn(move || (0..count).map(|_| self.request()).collect::<Result<Vec<_>>>());
+            let running: Vec<_> = (0..threads).map(|thread| make(share(thread))).collect();
+            let mut all = Vec::with_capacity(requests);
+            for thread in running {
+                all.extend(thread.join().expect("making requests does not panic")?);
+            }
+            Ok(all)
+        })
+    }
+
+    fn request(&self) -> Result<Request> {
+        let message_reference = 1;
+        let transaction_reference = BigInt::from_be_bytes(&random_bytes(REFERENCE_BYTES));
+        let body = match self.operation {
+            Operation::Mint => text::compact(&RequestMint { blinds: self.blinds(), message_reference, transaction_reference }),
+            Operation::Renew => {
+                let (blinds, coins) = (self.blinds(), self.coins()?);
+                text::compact(&RequestRenew { blinds, coins, message_reference, transaction_reference })
+            }
+            Operation::Redeem => text::compact(&RequestRedeem { coins: self.coins()?, message_reference }),
+        };
+        let head = format!(
+            "POST /{} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            self.operation,
+            self.currency.token().expose(),
+            body.len(),
+        );
+        Ok([head.as_bytes(), body.as_bytes()].concat())
+    }
+
+    fn blinds(&self) -> Vec<Blind> {
+        (0..self.coins).map(|index| self.blind(index)).collect()
+    }
+
+    fn blind(&self, index: usize) -> Blind {
+        let public = self.key.private.public_key();
+        let mut number = random_bytes(public.modulus_bytes());
+        // Less than the modulus, whose first bit is set, and as long.
+        number[0] = number[0] & 0x3f | 0x40;
+        let blinded_payload_hash = BigInt::from_be_bytes(&number);
+        Blind { blinded_payload_hash, mint_key_id: public.id().clone(), reference: format!("blind {index}") }
+    }
+
+    fn coins(&self) -> Result<Vec<Coin>> {
+        (0..self.coins).map(|_| coin(self.currency, self.key)).collect()
+    }
+}
+
+/// A coin that the mint key signed.
+pub(super) fn coin(currency: &Currency, key: &SigningKey) -> Result<Coin> {
+    let (cdd, suite, public) = (currency.cdd(), currency.cipher_suite(), key.private.public_key());
+    let payload = Payload {
+        cdd_location: cdd.cdd_location.clone(),
+        denomination: key.denomination,
+        issuer_id: cdd.id.clone(),
+        mint_key_id: public.id().clone(),
+        protocol_version: cdd.protocol_version.clone(),
+        serial: BigInt::from_be_bytes(&random_bytes(REFERENCE_BYTES)),
+    };
+    let (blinded, unblinder) = suite.blind(public, &payload, &mut OsRng)?;
+    let blinded = blinded.to_padded_be_bytes(public.modulus_bytes()).context("a blind is less than the modulus")?;
+    let signature = BigInt::from_be_bytes(&key.private.raw_sign(&blinded)?);
+    Ok(suite.finish(public, &payload, &signature, &unblinder)?)
+}

@@ -1,0 +1,160 @@
+//! What to measure: the options of the command line, and the cells of the table that they make.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+use opencoin_issuer::admission::ITEMS_MAX;
+use serde::Serialize;
+
+use super::raw::RawRsa;
+
+const SECONDS_PER_CELL_DEFAULT: f64 = 3.0;
+const SECONDS_PER_CELL_QUICK: f64 = 0.2;
+const SECONDS_PER_CELL_MAX: f64 = 600.0;
+/// How many clients a machine's ports and file handles bear.
+const CLIENTS_MAX: usize = 4096;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless given.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// A small table in about 20 seconds: does it work, rather than how fast is it.
+    #[arg(long)]
+    quick: bool,
+    /// How long each cell of the table is measured, in seconds; less when its coins are used up before.
+    #[arg(long, value_name = "N", value_parser = parse_seconds)]
+    seconds_per_cell: Option<f64>,
+    /// Sizes of mint keys.
+    #[arg(long, value_name = "BITS", value_delimiter = ',')]
+    key_bits: Vec<usize>,
+    /// Coins a request.
+    #[arg(long, value_name = "COINS", value_delimiter = ',')]
+    coins: Vec<usize>,
+    /// Clients at once.
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
+    clients: Vec<usize>,
+    /// What to measure.
+    #[arg(long, value_name = "OPERATIONS", value_delimiter = ',', default_values_t = Operation::ALL)]
+    operations: Vec<Operation>,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write a plot.
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Operation {
+    Mint,
+    Renew,
+    Redeem,
+}
+
+/// One cell of the table: what is done, with which keys, how many coins at a time, by how many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Cell {
+    pub(super) operation: Operation,
+    pub(super) key_bits: usize,
+    pub(super) coins: usize,
+    pub(super) clients: usize,
+}
+
+/// What to measure, with nothing left to be decided.
+pub(super) struct Plan {
+    pub(super) database: Option<String>,
+    pub(super) cell_duration: Duration,
+    pub(super) key_bits: Vec<usize>,
+    coins: Vec<usize>,
+    clients: Vec<usize>,
+    operations: Vec<Operation>,
+}
+
+impl Plan {
+    pub(super) fn new(arguments: Arguments) -> Result<Self> {
+        let quick = arguments.quick;
+        let seconds_default = if quick { SECONDS_PER_CELL_QUICK } else { SECONDS_PER_CELL_DEFAULT };
+        let or = |given: Vec<usize>, quickly: &[usize], fully: &[usize]| {
+            let default = if quick { quickly } else { fully };
+            if given.is_empty() { default.to_vec() } else { given }
+        };
+        let plan = Self {
+            database: arguments.database,
+            cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),
+            key_bits: or(arguments.key_bits, &[2048], &[2048, 3072]),
+            coins: or(arguments.coins, &[1, 8], &[1, 8, 64]),
+            clients: or(arguments.clients, &[1, 8], &[1, 8, 64]),
+            operations: arguments.operations,
+        };
+        ensure!(plan.coins.iter().all(|coins| (1..=ITEMS_MAX).contains(coins)), "--coins: a request has 1 to {ITEMS_MAX}");
+        let clients_fit = plan.clients.iter().all(|clients| (1..=CLIENTS_MAX).contains(clients));
+        ensure!(clients_fit, "--clients: 1 to {CLIENTS_MAX} at once");
+        Ok(plan)
+    }
+
+    pub(super) fn cells(&self, key_bits: usize) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for operation in &self.operations {
+            for coins in &self.coins {
+                cells.extend(self.clients.iter().map(|clients| Cell {
+                    operation: *operation,
+                    key_bits,
+                    coins: *coins,
+                    clients: *clients,
+                }));
+            }
+        }
+        cells
+    }
+}
+
+impl Operation {
+    pub(super) const ALL: [Self; 3] = [Self::Mint, Self::Renew, Self::Redeem];
+
+    /// Whether requests bring coins.
+    pub(super) fn spends(self) -> bool {
+        match self {
+            Self::Mint => false,
+            Self::Renew | Self::Redeem => true,
+        }
+    }
+
+    /// The CPU time in microseconds that RSA alone needs for a coin: what ratios are relative to.
+    pub(super) fn rsa_us(self, raw: &RawRsa) -> f64 {
+        match self {
+            Self::Mint => raw.private.cpu_us,
+            Self::Renew => raw.private.cpu_us + raw.public.cpu_us,
+            Self::Redeem => raw.public.cpu_us,
+        }
+    }
+
+    pub(super) fn rsa_text(self) -> &'static str {
+        match self {
+            Self::Mint => "one private operation",
+            Self::Renew => "one private and one public",
+            Self::Redeem => "one public",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Mint => "mint",
+            Self::Renew => "renew",
+            Self::Redeem => "redeem",
+        })
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let fits = seconds > 0.0 && seconds <= SECONDS_PER_CELL_MAX;
+    if fits { Ok(seconds) } else { Err(format!("more than 0 and at most {SECONDS_PER_CELL_MAX}")) }
+}

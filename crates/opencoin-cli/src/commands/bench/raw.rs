@@ -1,0 +1,81 @@
+//! What RSA alone costs on this machine at this moment: the measure for everything else.
+
+use std::hint::black_box;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use opencoin_crypto::PrivateKey;
+use rand::rngs::OsRng;
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+use super::currency::random_bytes;
+
+/// Operations between two looks at the clock.
+const OPERATIONS_AT_ONCE: usize = 16;
+
+/// Costs and rates of the raw operations of one key.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RawRsa {
+    pub(super) key_bits: usize,
+    pub(super) private: Rates,
+    pub(super) public: Rates,
+}
+
+/// Cost and rates of one operation.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Rates {
+    /// CPU time of one operation on one core.
+    pub(super) cpu_us: f64,
+    /// In a second of CPU time of one core.
+    pub(super) one_core_per_second: f64,
+    /// In a second by the clock on the wall, with a thread on each core. Other programs take their part.
+    pub(super) all_cores_per_second: f64,
+}
+
+/// Measures both operations with `key`, each twice for about `duration`.
+///
+/// The public operation is that of a signature's verification (RSASSA-PSS over an empty text).
+pub(super) fn measure(key: &PrivateKey, duration: Duration) -> Result<RawRsa> {
+    let public = key.public_key();
+    let mut input = random_bytes(public.modulus_bytes());
+    input[0] &= 0x3f; // less than the modulus, whose first bit is set
+    let signature = key.sign_certificate("", &mut OsRng)?;
+    let sign = || black_box(key.raw_sign(black_box(&input))).is_ok();
+    let verify = || black_box(public.verify_certificate("", black_box(&signature))).is_ok();
+    ensure!(sign() && verify(), "the raw operations work");
+    Ok(RawRsa { key_bits: public.modulus_bits(), private: rates(&sign, duration), public: rates(&verify, duration) })
+}
+
+fn rates(operation: &(impl Fn() -> bool + Sync), duration: Duration) -> Rates {
+    let (count, cpu) = repeat(operation, duration);
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let begun = Instant::now();
+    let all: usize = thread::scope(|scope| {
+        let running: Vec<_> = (0..cores).map(|_| scope.spawn(|| repeat(operation, duration).0)).collect();
+        running.into_iter().map(|thread| thread.join().expect("an operation does not panic")).sum()
+    });
+    let all_cores_per_second = all as f64 / begun.elapsed().as_secs_f64();
+    let seconds = cpu.as_secs_f64() / count as f64;
+    Rates { cpu_us: seconds * 1e6, one_core_per_second: 1.0 / seconds, all_cores_per_second }
+}
+
+/// How many operations were done in about `duration`, and the CPU time that they took.
+fn repeat(operation: &impl Fn() -> bool, duration: Duration) -> (usize, Duration) {
+    let (begun, cpu_begun) = (Instant::now(), thread_cpu_time());
+    let mut count = 0;
+    while begun.elapsed() < duration {
+        for _ in 0..OPERATIONS_AT_ONCE {
+            assert!(operation(), "an operation that worked once works again");
+        }
+        count += OPERATIONS_AT_ONCE;
+    }
+    (count, thread_cpu_time().saturating_sub(cpu_begun))
+}
+
+fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("CPU time is not negative")
+}
