@@ -41,6 +41,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let only_shows = matches!(arguments.command, Command::Inspect(_) | Command::Verify(_));
     let result = match arguments.command {
         Command::Issuer(command) => commands::issuer::run(command).await,
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
@@ -51,7 +52,8 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        // Whoever reads a document (`head`, a pager) may stop early. Elsewhere what was not read may be a token, or coins.
+        Err(error) if only_shows && is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&format!("error: {error:#}"));
             ExitCode::FAILURE
@@ -59,7 +61,6 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whoever reads our output (`head`, a pager) has seen enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
