@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use opencoin_crypto::Signer;
-use opencoin_ledger::{Account, Command, Ledger, LedgerError, Outcome};
+use opencoin_ledger::{Account, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, Outcome};
 use opencoin_schema::{BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume};
 
 use crate::accounts::Token;
@@ -17,6 +17,19 @@ use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
 use crate::refusal::{Reason, Refusal};
 use crate::signing::{Signed, sign_accepted};
+
+/// How an issuer works; the default is for every use but measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssuerOptions {
+    /// The most commands in one transaction of the ledger, 1 to [`BATCH_COMMANDS_MAX`].
+    pub batch_commands_max: usize,
+}
+
+impl Default for IssuerOptions {
+    fn default() -> Self {
+        Self { batch_commands_max: BATCH_COMMANDS_MAX }
+    }
+}
 
 /// An issuer of one currency.
 pub struct Issuer {
@@ -37,9 +50,10 @@ impl Issuer {
         ledger: Arc<dyn Ledger>,
         signer: Arc<dyn Signer>,
         clock: Arc<dyn Clock>,
+        options: IssuerOptions,
     ) -> Result<Self, OpenError> {
         register_mint_keys(&currency, ledger.as_ref(), clock.as_ref()).await?;
-        let committer = Committer::start(Arc::clone(&ledger));
+        let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max);
         Ok(Self { currency: Arc::new(currency), ledger, committer, signer, clock })
     }
 

@@ -24,7 +24,7 @@ pub use config::{Config, DATABASE_DEFAULT, LISTEN_DEFAULT};
 pub use create::{CreateError, NewCurrency, create};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError};
 pub use directory::{Directory, DirectoryError, NewDirectory};
-pub use issuer::{Issuer, OpenError, register_mint_keys};
+pub use issuer::{Issuer, IssuerOptions, OpenError, register_mint_keys};
 pub use operator::{Operator, OperatorError, PrunedMintKey};
 pub use refusal::{Reason, Refusal};
 pub use signing::Signed;

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{BlindToSign, CipherSuite, LocalSigner, LocalSignerOptions, SignError, Signer, Unblinder};
 use opencoin_issuer::http::{ERROR_HEADER, Server, router};
 use opencoin_issuer::{
-    Clock, Config, Currency, Directory, Issuer, NewCurrency, Operator, Reason, Refusal, Signed, Token, create,
+    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Reason, Refusal, Signed, Token, create,
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
@@ -162,7 +162,9 @@ impl Fixture {
         let ledger = Arc::new(Faulty::default());
         let open = || {
             let (ledger, signer, clock) = (Arc::clone(&ledger), Arc::clone(&signer), Arc::clone(&clock));
-            async { Issuer::open(directory().currency().unwrap(), ledger, signer, clock).await.unwrap() }
+            async {
+                Issuer::open(directory().currency().unwrap(), ledger, signer, clock, IssuerOptions::default()).await.unwrap()
+            }
         };
         let (issuer, server) = (open().await, Server::new(open().await));
         let mut rng = StdRng::seed_from_u64(SEED);

@@ -10,8 +10,8 @@ use clap::Args;
 use opencoin_crypto::{CipherSuite, LocalSigner, LocalSignerOptions};
 use opencoin_issuer::http::{Server, serve};
 use opencoin_issuer::{
-    Clock, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, NewCurrency, Operator, StoreMode, SystemClock, create,
-    open_ledger,
+    Clock, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, NewCurrency, Operator, StoreMode, SystemClock,
+    create, open_ledger,
 };
 use opencoin_ledger::{AccountName, Amount, Ledger, Reference};
 use opencoin_schema::text;
@@ -122,7 +122,7 @@ struct RunningIssuer {
 async fn start_issuer(directory: &Directory, ledger: Arc<dyn Ledger>, listener: TcpListener) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
     let signer = LocalSigner::start(directory.mint_keys(&currency, SystemClock.now())?, LocalSignerOptions::default())?;
-    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock)).await?;
+    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock), IssuerOptions::default()).await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
     let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, value_parser};
 use opencoin_crypto::{LocalSigner, LocalSignerOptions};
 use opencoin_issuer::http::{Server, serve};
-use opencoin_issuer::{Clock, Directory, Issuer, StoreMode, SystemClock, open_ledger};
+use opencoin_issuer::{Clock, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger};
+use opencoin_ledger::BATCH_COMMANDS_MAX;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +27,9 @@ pub(crate) struct Arguments {
     /// Address and port; port 0 takes a free one. Default: `listen` in issuer.toml.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// The most requests that share one transaction of the database; 1 shows what sharing is worth.
+    #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS_MAX as u64, value_parser = value_parser!(u64).range(1..=BATCH_COMMANDS_MAX as u64))]
+    batch_commands_max: u64,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -38,7 +42,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")?;
     let signer = LocalSigner::start(directory.mint_keys(&currency, SystemClock.now())?, LocalSignerOptions::default())?;
-    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock)).await?;
+    let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
+    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock), options).await?;
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = stop_signal()?;
     let listen = arguments.listen.unwrap_or(config.listen);
