@@ -1,8 +1,10 @@
-//! Account tokens: shown once, stored hashed.
+//! Account tokens: shown once, stored hashed, looked up once.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard};
 
-use opencoin_ledger::TokenHash;
+use opencoin_ledger::{AccountId, Ledger, LedgerError, TokenHash};
 use rand::CryptoRng;
 use rand::RngCore;
 use sha2::{Digest, Sha256};
@@ -42,6 +44,38 @@ impl Token {
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash::new(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+/// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
+const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
+
+/// Whose token is whose. An account keeps its token for good, so the ledger is asked once; a token that it does not know
+/// is asked for each time.
+#[derive(Debug, Default)]
+pub(crate) struct Holders {
+    accounts: Mutex<HashMap<TokenHash, AccountId>>,
+}
+
+impl Holders {
+    /// The account of this token.
+    pub(crate) async fn account(&self, ledger: &dyn Ledger, token: &Token) -> Result<Option<AccountId>, LedgerError> {
+        let hash = token.hash();
+        let known = self.accounts().get(&hash).copied();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(account) = ledger.account_by_token(&hash).await? else { return Ok(None) };
+        let mut accounts = self.accounts();
+        if accounts.len() >= ACCOUNTS_REMEMBERED_MAX {
+            accounts.clear();
+        }
+        accounts.insert(hash, account.id);
+        Ok(Some(account.id))
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<TokenHash, AccountId>> {
+        self.accounts.lock().expect("nothing panics while it is held")
     }
 }
 

@@ -14,6 +14,9 @@ use crate::refusal::{Reason, Refusal};
 /// The most blinds of a request, and the most coins.
 pub const ITEMS_MAX: usize = 1000;
 
+/// Coins that are verified in one go: a tenth of a millisecond with keys of 2,048 bits.
+const COINS_PER_TURN: usize = 8;
+
 /// The hex digits of a mint key's id, a SHA-1.
 const ID_CHARS_MAX: usize = 2 * opencoin_ledger::MINT_KEY_ID_BYTES;
 
@@ -93,23 +96,30 @@ pub(crate) fn blinds(currency: &Currency, blinds: Vec<opencoin_schema::Blind>) -
     blinds.into_iter().enumerate().map(admit).collect()
 }
 
-/// Verifies coins and gives them the ledger's form. One RSA public operation a coin: not for an async thread.
-pub(crate) fn coins(currency: &Currency, coins: &[Coin]) -> Result<Vec<CoinIn>, Inadmissible> {
+/// Verifies coins and gives them the ledger's form. One RSA public operation a coin, and after a few of them other requests
+/// have their turn: cheaper than another thread, and a large request does not hold up a small one.
+pub(crate) async fn coins(currency: &Currency, coins: &[Coin]) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
-    let admit = |(index, coin): (usize, &Coin)| {
-        if coin.payload.issuer_id != *currency.issuer_id() {
-            return Err(Inadmissible::WrongIssuer { index });
+    let mut admitted = Vec::with_capacity(coins.len());
+    for (index, coin) in coins.iter().enumerate() {
+        if index > 0 && index % COINS_PER_TURN == 0 {
+            tokio::task::yield_now().await;
         }
-        let id = &coin.payload.mint_key_id;
-        let key = known_key(currency, id, || format!("coins[{index}].payload.mint_key_id"))?;
-        let hash = currency
-            .cipher_suite()
-            .verify_coin(key.verified.public_key(), coin)
-            .map_err(|_| Inadmissible::BadSignature { index })?;
-        let payload_hash = PayloadHash::new(hash.as_bytes()).expect("the hash of every suite fits the ledger's width");
-        Ok(CoinIn { mint_key: key.ledger_id, payload_hash })
-    };
-    coins.iter().enumerate().map(admit).collect()
+        admitted.push(admit_coin(currency, index, coin)?);
+    }
+    Ok(admitted)
+}
+
+fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, Inadmissible> {
+    if coin.payload.issuer_id != *currency.issuer_id() {
+        return Err(Inadmissible::WrongIssuer { index });
+    }
+    let id = &coin.payload.mint_key_id;
+    let key = known_key(currency, id, || format!("coins[{index}].payload.mint_key_id"))?;
+    let hash =
+        currency.cipher_suite().verify_coin(key.verified.public_key(), coin).map_err(|_| Inadmissible::BadSignature { index })?;
+    let payload_hash = PayloadHash::new(hash.as_bytes()).expect("the hash of every suite fits the ledger's width");
+    Ok(CoinIn { mint_key: key.ledger_id, payload_hash })
 }
 
 fn check_count(field: &'static str, count: usize) -> Result<(), Inadmissible> {

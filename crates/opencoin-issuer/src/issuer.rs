@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use opencoin_crypto::Signer;
-use opencoin_ledger::{Account, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, Outcome};
+use opencoin_ledger::{AccountId, BATCH_COMMANDS_MAX, Command, Effect, Ledger, LedgerError, Outcome};
 use opencoin_schema::{BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume};
 
-use crate::accounts::Token;
+use crate::accounts::{Holders, Token};
 use crate::admission;
 use crate::clock::Clock;
 use crate::committer::{Committer, Unconfirmed};
@@ -33,8 +33,9 @@ impl Default for IssuerOptions {
 
 /// An issuer of one currency.
 pub struct Issuer {
-    currency: Arc<Currency>,
+    currency: Currency,
     ledger: Arc<dyn Ledger>,
+    holders: Holders,
     committer: Committer,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
@@ -54,7 +55,7 @@ impl Issuer {
     ) -> Result<Self, OpenError> {
         register_mint_keys(&currency, ledger.as_ref(), clock.as_ref()).await?;
         let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max);
-        Ok(Self { currency: Arc::new(currency), ledger, committer, signer, clock })
+        Ok(Self { currency, ledger, holders: Holders::default(), committer, signer, clock })
     }
 
     /// `RequestCDDSerial`.
@@ -107,9 +108,9 @@ impl Issuer {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = admission::blinds(&self.currency, request.blinds)?;
         let at = ledger_time(self.clock.now());
-        let accepted = blinds.clone();
-        self.apply(Command::Mint { account: account.id, transaction_reference, blinds, at }).await?;
-        self.sign(accepted).await
+        let to_sign = blinds.clone();
+        let effect = self.apply(Command::Mint { account, transaction_reference, blinds, at }).await?;
+        Ok(self.sign(to_sign, signing_paused(effect)).await)
     }
 
     /// `RequestRenew`: blinds paid for by coins.
@@ -119,11 +120,11 @@ impl Issuer {
     pub async fn renew(&self, request: RequestRenew) -> Result<Signed, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = admission::blinds(&self.currency, request.blinds)?;
-        let coins = self.verify(request.coins).await?;
+        let coins = admission::coins(&self.currency, &request.coins).await?;
         let at = ledger_time(self.clock.now());
-        let accepted = blinds.clone();
-        self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
-        self.sign(accepted).await
+        let to_sign = blinds.clone();
+        let effect = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
+        Ok(self.sign(to_sign, signing_paused(effect)).await)
     }
 
     /// `RequestResume`: the signatures of what was accepted before.
@@ -134,7 +135,7 @@ impl Issuer {
         let reference = admission::transaction_reference(&request.transaction_reference)?;
         let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
         let accepted = self.ledger.accepted(&reference).await.map_err(unavailable)?.ok_or_else(unknown)?;
-        self.sign(accepted.blinds).await
+        Ok(self.sign(accepted.blinds, accepted.signing_paused).await)
     }
 
     /// `RequestRedeem`: coins become money of the token's account.
@@ -143,9 +144,9 @@ impl Issuer {
     /// When the request is refused.
     pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
         let account = self.authenticate(token).await?;
-        let coins = self.verify(request.coins).await?;
+        let coins = admission::coins(&self.currency, &request.coins).await?;
         let at = ledger_time(self.clock.now());
-        self.apply(Command::Redeem { account: account.id, coins, at }).await
+        self.apply(Command::Redeem { account, coins, at }).await.map(|_effect| ())
     }
 
     /// Whether the issuer can do its work.
@@ -161,36 +162,31 @@ impl Issuer {
         self.committer.close().await;
     }
 
-    async fn authenticate(&self, token: Option<&Token>) -> Result<Account, Refusal> {
+    async fn authenticate(&self, token: Option<&Token>) -> Result<AccountId, Refusal> {
         let missing = || Refusal::new(Reason::Unauthorized, "send the account's token as Authorization: Bearer TOKEN");
         let unknown = || Refusal::new(Reason::Unauthorized, "no account has this token");
         let token = token.ok_or_else(missing)?;
-        self.ledger.account_by_token(&token.hash()).await.map_err(unavailable)?.ok_or_else(unknown)
+        self.holders.account(self.ledger.as_ref(), token).await.map_err(unavailable)?.ok_or_else(unknown)
     }
 
-    async fn verify(&self, coins: Vec<opencoin_schema::Coin>) -> Result<Vec<opencoin_ledger::CoinIn>, Refusal> {
-        let currency = Arc::clone(&self.currency);
-        let verified = tokio::task::spawn_blocking(move || admission::coins(&currency, &coins)).await;
-        Ok(verified.map_err(|error| {
-            tracing::error!(%error, "verifying coins ended in a panic");
-            Refusal::unavailable()
-        })??)
-    }
-
-    async fn apply(&self, command: Command) -> Result<(), Refusal> {
+    async fn apply(&self, command: Command) -> Result<Effect, Refusal> {
         match self.committer.apply(command).await {
-            Ok(Ok(_applied)) => Ok(()),
+            Ok(Ok(applied)) => Ok(applied.effect),
             Ok(Err(refusal)) => Err(refusal.into()),
             Err(Unconfirmed) => Err(Refusal::unavailable()),
         }
     }
 
     /// Signs accepted blinds, unless an operator has paused signing.
-    async fn sign(&self, accepted: Vec<opencoin_ledger::Blind>) -> Result<Signed, Refusal> {
-        if self.ledger.signing_paused().await.map_err(unavailable)? {
-            return Ok(Signed::Later);
-        }
-        Ok(sign_accepted(self.signer.as_ref(), accepted).await)
+    async fn sign(&self, accepted: Vec<opencoin_ledger::Blind>, is_paused: bool) -> Signed {
+        if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), accepted).await }
+    }
+}
+
+fn signing_paused(effect: Effect) -> bool {
+    match effect {
+        Effect::Accepted { signing_paused, .. } => signing_paused,
+        other => unreachable!("a mint or renew is accepted or refused, not {other:?}"),
     }
 }
 

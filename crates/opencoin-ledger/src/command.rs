@@ -139,8 +139,15 @@ pub struct Applied {
 pub enum Effect {
     /// [`Command::OpenAccount`]: the account has this number.
     AccountOpened(AccountId),
-    /// A payment, transfer, mint, renew or redeem: this much moved.
+    /// A payment, transfer or redeem: this much moved.
     Moved(Amount),
+    /// A mint or renew: this much became coins. What was accepted is signed now, unless signing pauses.
+    Accepted {
+        /// How much moved.
+        amount: Amount,
+        /// Whether an operator has paused signing.
+        signing_paused: bool,
+    },
     /// [`Command::RegisterMintKey`].
     MintKeyRegistered,
     /// [`Command::StopMintKey`].

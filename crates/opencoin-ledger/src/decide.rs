@@ -43,7 +43,7 @@ fn repetition(view: &View, prepared: &Prepared<'_>) -> Option<Outcome> {
     if record.content != prepared.content {
         return Some(Err(Refusal::ReferenceConflict));
     }
-    Some(repeated(Effect::Moved(record.amount)))
+    Some(repeated(moved(view, prepared.command, record.amount)))
 }
 
 fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at: LedgerTime) -> Outcome {
@@ -55,6 +55,21 @@ fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at
     view.set_signing_paused(paused);
     view.write(note(Kind::SetSigningPaused, reference, prepared.content, at));
     applied(Effect::SigningSet)
+}
+
+/// The effect of a command that moved money, now or before.
+fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
+    match command {
+        Command::Mint { .. } | Command::Renew { .. } => Effect::Accepted { amount, signing_paused: view.signing().paused },
+        Command::Credit { .. } | Command::Debit { .. } | Command::Transfer { .. } | Command::Redeem { .. } => {
+            Effect::Moved(amount)
+        }
+        Command::OpenAccount { .. }
+        | Command::RegisterMintKey { .. }
+        | Command::StopMintKey { .. }
+        | Command::PruneMintKey { .. }
+        | Command::SetSigningPaused { .. } => unreachable!("these move no money"),
+    }
 }
 
 fn applied(effect: Effect) -> Outcome {

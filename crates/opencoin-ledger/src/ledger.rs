@@ -50,7 +50,8 @@ pub trait Ledger: Send + Sync {
     /// The store cannot be read.
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError>;
 
-    /// Whether an operator has paused signing.
+    /// Whether an operator has paused signing. Who is about to sign has it from [`Effect::Accepted`](crate::Effect::Accepted) or
+    /// [`Accepted`] already.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -78,6 +79,8 @@ pub struct Accepted {
     pub blinds: Vec<Blind>,
     /// When it was accepted.
     pub at: LedgerTime,
+    /// Whether an operator has paused signing.
+    pub signing_paused: bool,
 }
 
 /// How signatures were paid for.

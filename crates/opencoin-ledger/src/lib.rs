@@ -10,6 +10,7 @@
 
 mod account;
 mod amount;
+mod assume;
 pub mod audit;
 mod blind;
 mod coin;
@@ -30,6 +31,7 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use amount::{Amount, AmountError};
+pub use assume::{AccountPosting, MintKeyPosting, Postings, assume};
 pub use blind::{Blind, StoredBlindsError, count_blinds, decode_blinds, encode_blinds};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome, Refusal};

@@ -60,7 +60,8 @@ impl Ledger for MemoryLedger {
         let Some(&index) = books.journal_by_reference.get(&key) else { return Ok(None) };
         let entry = &books.journal[index];
         let (code, at) = (entry.kind.code(), entry.at.unix_micros());
-        stored::accepted(index as i64 + 1, code, at, entry.blinds.as_deref()).map(Some)
+        let paused = books.view.signing().paused;
+        stored::accepted(index as i64 + 1, code, at, entry.blinds.as_deref(), paused).map(Some)
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

@@ -120,11 +120,17 @@ pub fn recorded(id: i64, content: Vec<u8>, amount: i64) -> Result<Recorded, Ledg
     Ok(Recorded { content: ContentDigest::new(content), amount })
 }
 
-/// What is to be signed, of a row of `transactions`.
+/// What is to be signed, of a row of `transactions` and that of `signing`.
 ///
 /// # Errors
 /// The row is not a mint or renew, or its blinds cannot be read.
-pub fn accepted(id: i64, kind: i16, applied_at: i64, blinds: Option<&[u8]>) -> Result<Accepted, LedgerError> {
+pub fn accepted(
+    id: i64,
+    kind: i16,
+    applied_at: i64,
+    blinds: Option<&[u8]>,
+    signing_paused: bool,
+) -> Result<Accepted, LedgerError> {
     let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
     let kind = match Kind::from_code(kind) {
         Some(Kind::Mint) => AcceptedKind::Mint,
@@ -133,7 +139,7 @@ pub fn accepted(id: i64, kind: i16, applied_at: i64, blinds: Option<&[u8]>) -> R
     };
     let blinds = blinds.ok_or_else(|| corrupt(&"it has no blinds"))?;
     let blinds = decode_blinds(blinds).map_err(|error| corrupt(&error))?;
-    Ok(Accepted { kind, blinds, at: LedgerTime::from_unix_micros(applied_at) })
+    Ok(Accepted { kind, blinds, at: LedgerTime::from_unix_micros(applied_at), signing_paused })
 }
 
 /// The row of `signing`.

@@ -14,7 +14,7 @@ use crate::read::{ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColu
 pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Result<View, Fault> {
     let mut view = View::default();
     if touches.signing {
-        lock_signing(connection, &mut view).await?;
+        load_signing(connection, touches, &mut view).await?;
     }
     if touches.last_account {
         load_accounts_to_open(connection, touches, &mut view).await?;
@@ -37,8 +37,11 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     Ok(view)
 }
 
-async fn lock_signing(connection: &mut PgConnection, view: &mut View) -> Result<(), Fault> {
-    let query = sqlx::query_as("SELECT paused, changes FROM signing WHERE id = 1 FOR UPDATE");
+/// Who only reads it does not wait: a mint that meets a pause at the same moment is before it or after it.
+async fn load_signing(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let read = "SELECT paused, changes FROM signing WHERE id = 1";
+    let lock = "SELECT paused, changes FROM signing WHERE id = 1 FOR UPDATE";
+    let query = sqlx::query_as(if touches.changes_signing { lock } else { read });
     let (paused, changes) = query.fetch_one(connection).await?;
     view.load_signing(stored::signing(paused, changes)?);
     Ok(())

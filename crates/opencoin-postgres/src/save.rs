@@ -9,7 +9,7 @@ use sqlx::postgres::PgQueryResult;
 use crate::fault::Fault;
 
 /// Blinds in one insert. PostgreSQL takes a parameter of at most 1 GiB, and a full batch can hold more.
-const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
+pub(crate) const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
 pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
     let Changes { journal, spent, pruned, opened, balances, registered, mint_keys, signing } = changes;
@@ -151,11 +151,11 @@ fn statements(mut journal: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     })
 }
 
-fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
+pub(crate) fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(value).collect()
 }
 
-fn counters<T>(rows: &[T], value: impl Fn(&T) -> u64) -> Result<Vec<i64>, LedgerError> {
+pub(crate) fn counters<T>(rows: &[T], value: impl Fn(&T) -> u64) -> Result<Vec<i64>, LedgerError> {
     rows.iter().map(|row| counter(value(row))).collect()
 }
 

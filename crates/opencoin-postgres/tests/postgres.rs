@@ -46,6 +46,25 @@ fn debit(units: u64) -> Command {
     }
 }
 
+/// What makes a busy issuer fast: however many commands of whatever kind, nothing is asked for beforehand.
+#[tokio::test]
+async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
+    let server = EphemeralPostgres::start();
+    let database = TestDatabase::create_on(&server.url());
+    let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+    let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger)];
+    let _world = World::with_paid_in(&pair, 100).await;
+    database.execute(&format!("ALTER DATABASE {} SET log_statement = 'all'", database.name()));
+
+    let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+    let statements = || server.log().unwrap().lines().filter(|line| line.contains("LOG:  execute")).count();
+    ledger.apply(&[debit(101)]).await.unwrap()[0].as_ref().unwrap_err();
+    let before = statements();
+    let outcomes = ledger.apply(&[debit(30), debit(40)]).await.unwrap();
+    assert!(outcomes.iter().all(Result::is_ok));
+    assert_eq!(statements(), before + 1, "{}", server.log().unwrap());
+}
+
 #[tokio::test]
 async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
     let (ledgers, database) = open().await;
@@ -136,7 +155,7 @@ async fn a_row_that_makes_no_sense_is_named() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("UPDATE accounts SET name = 'Not A Name' WHERE id = 3");
-    let error = ledgers[0].apply(&[debit(1)]).await.unwrap_err();
+    let error = ledgers[0].apply(&[debit(101)]).await.unwrap_err();
     assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "account 3"), "{error}");
 }
 

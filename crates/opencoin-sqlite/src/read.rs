@@ -25,11 +25,13 @@ pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
 }
 
 pub(crate) async fn accepted(pool: &SqlitePool, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+    type Columns = (i64, i16, i64, Option<Vec<u8>>, bool);
     let key = ReferenceKey::of_transaction(reference);
-    let sql = "SELECT id, kind, applied_at, blinds FROM transactions WHERE reference = ?";
+    let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1)
+        FROM transactions WHERE reference = ?";
     let query = sqlx::query_as(sql).bind(key.as_bytes()).fetch_optional(pool).await;
-    let row: Option<(i64, i16, i64, Option<Vec<u8>>)> = query.map_err(|error| ledger_error(&error))?;
-    row.map(|(id, kind, at, blinds)| stored::accepted(id, kind, at, blinds.as_deref())).transpose()
+    let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
+    row.map(|(id, kind, at, blinds, paused)| stored::accepted(id, kind, at, blinds.as_deref(), paused)).transpose()
 }
 
 pub(crate) async fn account_by_token(pool: &SqlitePool, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

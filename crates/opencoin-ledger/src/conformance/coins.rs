@@ -8,8 +8,8 @@ use crate::{AcceptedKind, Amount, BATCH_COMMANDS_MAX, Command, LedgerError, Refu
 pub async fn a_mint_is_accepted_once_and_can_be_resumed(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     assert_eq!(ledgers[1].accepted(&reference("m")).await.unwrap(), None);
-    assert_eq!(world.one(mint(alice(), "m", &[5, 1, 1])).await, new(moved(7)));
-    assert_eq!(world.one(at(151, mint(alice(), "m", &[5, 1, 1]))).await, again(moved(7)));
+    assert_eq!(world.one(mint(alice(), "m", &[5, 1, 1])).await, new(accepted(7)));
+    assert_eq!(world.one(at(151, mint(alice(), "m", &[5, 1, 1]))).await, again(accepted(7)));
     let accepted = ledgers[1].accepted(&reference("m")).await.unwrap().unwrap();
     assert_eq!((accepted.kind, accepted.at), (AcceptedKind::Mint, NOW));
     assert_eq!(accepted.blinds, blinds(&[5, 1, 1]));
@@ -27,12 +27,12 @@ pub async fn a_repetition_is_answered_whatever_happened_since(ledgers: &Pair) {
     let [minted, renewed] = [mint(alice(), "m", &[1, 2]), renew("r", &[(1, 1)], &[1])];
     let redeemed = redeem(bob(), &[(2, 1)]);
     let all = [minted.clone(), renewed.clone(), redeemed.clone()];
-    assert_eq!(world.apply(&all).await, [new(moved(3)), new(moved(1)), new(moved(2))]);
+    assert_eq!(world.apply(&all).await, [new(accepted(3)), new(accepted(1)), new(moved(2))]);
     world.one(stop(1)).await.unwrap();
     world.one(stop(2)).await.unwrap();
     let facts = world.facts().await;
     let late: Vec<_> = all.into_iter().map(|command| at(EXPIRY + 1, command)).collect();
-    assert_eq!(world.apply(&late).await, [again(moved(3)), again(moved(1)), again(moved(2))]);
+    assert_eq!(world.apply(&late).await, [again(accepted(3)), again(accepted(1)), again(moved(2))]);
     assert_eq!(world.facts().await, facts);
 }
 
@@ -78,8 +78,8 @@ pub async fn a_renew_keeps_the_value(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[5, 1])).await.unwrap();
     let renewal = renew("r", &[(5, 1), (1, 1)], &[2, 2, 2]);
-    assert_eq!(world.one(renewal.clone()).await, new(moved(6)));
-    assert_eq!(world.one(renewal).await, again(moved(6)));
+    assert_eq!(world.one(renewal.clone()).await, new(accepted(6)));
+    assert_eq!(world.one(renewal).await, again(accepted(6)));
     let accepted = ledgers[1].accepted(&reference("r")).await.unwrap().unwrap();
     assert_eq!((accepted.kind, accepted.blinds), (AcceptedKind::Renew, blinds(&[2, 2, 2])));
     assert_eq!((world.counters(5).await, world.counters(1).await), ((1, 1), (1, 1)));
@@ -188,9 +188,9 @@ pub async fn commands_of_a_batch_see_each_other(ledgers: &Pair) {
     ];
     let outcomes = world.apply(&batch).await;
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
-    assert_eq!((&outcomes[3], &outcomes[4]), (&new(moved(3)), &again(moved(3))));
+    assert_eq!((&outcomes[3], &outcomes[4]), (&new(accepted(3)), &again(accepted(3))));
     assert_eq!(outcomes[5], Err(Refusal::InsufficientFunds { balance: amount(0), needed: amount(3) }));
-    assert_eq!(outcomes[6], new(moved(3)));
+    assert_eq!(outcomes[6], new(accepted(3)));
     assert_eq!(outcomes[7], Err(Refusal::DoubleSpend { indices: vec![0] }));
     assert_eq!((&outcomes[8], &outcomes[9]), (&new(moved(3)), &new(moved(3))));
     assert_eq!(world.facts().await.coins_outstanding, 0);
@@ -208,10 +208,10 @@ pub async fn a_refused_command_in_a_batch_changes_nothing(ledgers: &Pair) {
     ];
     let outcomes = world.apply(&batch).await;
     let double = Err(Refusal::DoubleSpend { indices: vec![1] });
-    assert_eq!(outcomes, [new(moved(1)), double.clone(), double, new(moved(1))]);
+    assert_eq!(outcomes, [new(accepted(1)), double.clone(), double, new(moved(1))]);
     assert_eq!(ledgers[1].accepted(&reference("r2")).await.unwrap(), None);
     assert_eq!(world.counters(1).await, (4, 2));
-    assert_eq!(world.one(renew("r2", &[(1, 2)], &[1])).await, new(moved(1)));
+    assert_eq!(world.one(renew("r2", &[(1, 2)], &[1])).await, new(accepted(1)));
 }
 
 /// More commands than a batch takes are refused before anything is done.
@@ -231,7 +231,7 @@ pub async fn a_large_batch_is_carried_out(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, count * per_command).await;
     let keys = vec![1; per_command as usize];
     let mints: Vec<_> = (0..count).map(|index| mint(alice(), &format!("m{index}"), &keys)).collect();
-    assert!(world.apply(&mints).await.iter().all(|outcome| *outcome == new(moved(per_command))));
+    assert!(world.apply(&mints).await.iter().all(|outcome| *outcome == new(accepted(per_command))));
     let coin = |index: u64, part: u64| (1, u32::try_from(index * per_command + part).unwrap());
     let redeems: Vec<_> = (0..count).map(|index| redeem(bob(), &[coin(index, 0), coin(index, 1), coin(index, 2)])).collect();
     assert!(world.apply(&redeems).await.iter().all(|outcome| *outcome == new(moved(per_command))));

@@ -30,7 +30,7 @@ pub async fn fifty_renewals_of_one_coin_and_one_wins(ledgers: &Pair) {
     let serial = |index: usize| u32::try_from(index).unwrap() + 2;
     let renewals = (0..REQUESTS).map(|index| renew(&format!("r{index}"), &[(1, 1), (1, serial(index))], &[2]));
     let outcomes = at_once(ledgers, renewals).await;
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == new(moved(2))).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == new(accepted(2))).count(), 1);
     let refused = Err(Refusal::DoubleSpend { indices: vec![0] });
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == refused).count(), REQUESTS - 1);
     assert_eq!((world.counters(1).await, world.counters(2).await), ((100, 2), (1, 0)));
@@ -59,7 +59,7 @@ pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledg
 pub async fn fifty_mints_against_money_for_ten(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let outcomes = at_once(ledgers, (0..REQUESTS).map(|index| mint(alice(), &format!("m{index}"), &[1]))).await;
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == new(moved(1))).count(), 10);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == new(accepted(1))).count(), 10);
     let refused = Err(Refusal::InsufficientFunds { balance: amount(0), needed: amount(1) });
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == refused).count(), REQUESTS - 10);
     assert_eq!(world.balances().await, [0, 0]);
@@ -70,8 +70,8 @@ pub async fn fifty_mints_against_money_for_ten(ledgers: &Pair) {
 pub async fn the_same_mint_sent_many_times_at_once_counts_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     let outcomes = at_once(ledgers, (0..REQUESTS).map(|_| mint(alice(), "m", &[1]))).await;
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == new(moved(1))).count(), 1);
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == again(moved(1))).count(), REQUESTS - 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == new(accepted(1))).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == again(accepted(1))).count(), REQUESTS - 1);
     assert_eq!(world.balances().await, [99, 0]);
 }
 

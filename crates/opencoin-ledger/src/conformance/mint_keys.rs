@@ -41,8 +41,8 @@ pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
     let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
     assert_eq!(world.one(at(SIGN_FROM - 1, mint(alice(), "m", &[1]))).await, closed);
     assert_eq!(world.one(at(SIGN_TO + 1, mint(alice(), "m", &[1]))).await, closed);
-    assert_eq!(world.one(at(SIGN_FROM, mint(alice(), "m", &[1]))).await, new(moved(1)));
-    assert_eq!(world.one(at(SIGN_TO, mint(alice(), "n", &[1, 1]))).await, new(moved(2)));
+    assert_eq!(world.one(at(SIGN_FROM, mint(alice(), "m", &[1]))).await, new(accepted(1)));
+    assert_eq!(world.one(at(SIGN_TO, mint(alice(), "n", &[1, 1]))).await, new(accepted(2)));
     assert_eq!(world.one(at(SIGN_TO + 1, renew("r", &[(1, 1)], &[1]))).await, closed);
     let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
     assert_eq!(world.one(at(EXPIRY + 1, redeem(bob(), &[(1, 1)]))).await, expired);
@@ -86,7 +86,7 @@ pub async fn a_pruned_key_stays_out_of_use_whatever_the_clock_says(ledgers: &Pai
     }
     let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
     assert_eq!(world.one(mint(alice(), "n", &[1])).await, closed);
-    assert_eq!(world.apply(&done).await, [again(moved(3)), again(moved(1)), again(moved(1))]);
+    assert_eq!(world.apply(&done).await, [again(accepted(3)), again(accepted(1)), again(moved(1))]);
     assert_eq!(ledgers[1].accepted(&reference("r")).await.unwrap().unwrap().blinds, blinds(&[1]));
     assert_eq!(world.facts().await, facts);
 }
@@ -116,5 +116,14 @@ pub async fn signing_pauses_and_resumes(ledgers: &Pair) {
         assert_eq!(ledgers[1].signing_paused().await.unwrap(), paused);
     }
     assert_eq!(world.facts().await.transactions, before + 3);
-    assert_eq!(world.one(mint(alice(), "m", &[1])).await, new(moved(1)));
+    let minted = mint(alice(), "m", &[1]);
+    let paused = Effect::Accepted { amount: amount(1), signing_paused: true };
+    assert_eq!(world.one(minted.clone()).await, new(paused));
+    assert_eq!(world.one(minted.clone()).await, again(paused));
+    assert!(ledgers[1].accepted(&reference("m")).await.unwrap().unwrap().signing_paused);
+    let outcomes = world.apply(&[set(false), minted.clone(), set(true), minted.clone()]).await;
+    assert_eq!((&outcomes[1], &outcomes[3]), (&again(accepted(1)), &again(paused)));
+    world.one(set(false)).await.unwrap();
+    assert_eq!(world.one(minted).await, again(accepted(1)));
+    assert!(!ledgers[1].accepted(&reference("m")).await.unwrap().unwrap().signing_paused);
 }

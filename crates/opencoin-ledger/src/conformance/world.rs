@@ -94,6 +94,11 @@ pub(crate) fn moved(units: u64) -> Effect {
     Effect::Moved(amount(units))
 }
 
+/// Of a mint or renew while signing goes on.
+pub(crate) fn accepted(units: u64) -> Effect {
+    Effect::Accepted { amount: amount(units), signing_paused: false }
+}
+
 pub(crate) fn amount(units: u64) -> Amount {
     Amount::new(units).unwrap()
 }

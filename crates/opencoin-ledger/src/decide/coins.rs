@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::accounts::{balance_after_payment, balance_after_receipt};
-use super::{applied, mint_keys, money_key};
+use super::{applied, mint_keys, money_key, moved};
 use crate::journal::{Entry, Kind};
 use crate::view::MintKeyState;
 use crate::{
-    AccountId, Amount, Blind, CoinIn, Effect, LedgerTime, MintKeyId, Outcome, Prepared, Refusal, StopReason, View, encode_blinds,
+    AccountId, Amount, Blind, CoinIn, LedgerTime, MintKeyId, Outcome, Prepared, Refusal, StopReason, View, encode_blinds,
 };
 
 pub(super) fn mint(view: &mut View, prepared: &Prepared<'_>, account: AccountId, blinds: &[Blind], at: LedgerTime) -> Outcome {
@@ -171,5 +171,5 @@ fn record(
         at,
         blinds: blinds.map(encode_blinds),
     });
-    applied(Effect::Moved(amount))
+    applied(moved(view, prepared.command, amount))
 }

@@ -20,21 +20,25 @@ pub struct Touches {
     pub coins: BTreeSet<CoinIn>,
     /// Records of the journal.
     pub references: BTreeSet<ReferenceKey>,
-    /// The state of signing.
+    /// The state of signing, to read.
     pub signing: bool,
+    /// The state of signing, to change: a store locks it.
+    pub changes_signing: bool,
     /// The last number of an account.
     pub last_account: bool,
     /// The last number of a mint key.
     pub last_mint_key: bool,
     /// Whether all spent coins of a mint key may have to be deleted, which can take long.
     pub prunes: bool,
+    /// Whether the batch moves money and coins, and does nothing else.
+    pub only_moves: bool,
 }
 
 impl Touches {
     /// What these commands can read.
     #[must_use]
     pub fn of(batch: &[Prepared<'_>]) -> Self {
-        let mut touches = Self::default();
+        let mut touches = Self { only_moves: true, ..Self::default() };
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
             touches.add(prepared.command);
@@ -43,6 +47,7 @@ impl Touches {
     }
 
     fn add(&mut self, command: &Command) {
+        self.only_moves &= moves(command);
         match command {
             Command::OpenAccount { name, token_hash, .. } => {
                 self.names.insert(name.clone());
@@ -64,12 +69,17 @@ impl Touches {
             Command::StopMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
             }
-            Command::SetSigningPaused { .. } => self.signing = true,
+            Command::SetSigningPaused { .. } => {
+                self.signing = true;
+                self.changes_signing = true;
+            }
             Command::Mint { account, blinds, .. } => {
+                self.signing = true;
                 self.accounts.insert(*account);
                 self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
             }
             Command::Renew { coins, blinds, .. } => {
+                self.signing = true;
                 self.add_coins(coins);
                 self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
             }
@@ -83,5 +93,21 @@ impl Touches {
     fn add_coins(&mut self, coins: &[CoinIn]) {
         self.mint_keys.extend(coins.iter().map(|coin| coin.mint_key));
         self.coins.extend(coins);
+    }
+}
+
+fn moves(command: &Command) -> bool {
+    match command {
+        Command::Credit { .. }
+        | Command::Debit { .. }
+        | Command::Transfer { .. }
+        | Command::Mint { .. }
+        | Command::Renew { .. }
+        | Command::Redeem { .. } => true,
+        Command::OpenAccount { .. }
+        | Command::RegisterMintKey { .. }
+        | Command::StopMintKey { .. }
+        | Command::PruneMintKey { .. }
+        | Command::SetSigningPaused { .. } => false,
     }
 }

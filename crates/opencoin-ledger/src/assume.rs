@@ -1,0 +1,125 @@
+//! Deciding first and looking after: for stores to which every question is a round trip.
+//!
+//! Nearly every command finds what it hopes for: the account exists and can pay, no coin is spent, the reference is new,
+//! signing goes on. [`assume`] decides a batch on a view in which all of that is so, and gives the [`Postings`] that follow. A
+//! store writes them in one statement under the conditions that they name. Where one fails, nothing is written, and the
+//! batch is decided on what is there, as [`decide`] always does.
+//!
+//! The conditions are stricter than the rules need: what comes in with the same batch pays for nothing and makes no room for
+//! coins to come back. So where they hold, any order of the commands would have been answered the same.
+
+use std::collections::BTreeMap;
+
+use crate::journal::Entry;
+use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
+use crate::{
+    AccountId, Amount, Applied, MintKeyId, MintKeyTerms, Outcome, PayloadHash, Prepared, TokenHash, Touches, View, decide,
+};
+
+/// What an assumed account holds and an assumed mint key has signed: room in both directions.
+const ASSUMED: u64 = i64::MAX as u64 / 2;
+
+/// What a batch does when all is as it hopes: rows to insert, and sums to add under conditions.
+#[derive(Debug)]
+pub struct Postings {
+    /// Records to append. Condition: none of their references is there.
+    pub journal: Vec<Entry>,
+    /// Coins to insert, sorted. Condition: none of them is there.
+    pub spent: Vec<(MintKeyNo, PayloadHash)>,
+    /// Accounts to change, sorted.
+    pub accounts: Vec<AccountPosting>,
+    /// Mint keys to change, sorted by number.
+    pub mint_keys: Vec<MintKeyPosting>,
+    /// Condition: signing is not paused.
+    pub signs: bool,
+}
+
+/// Condition: the account exists, holds at least what it pays, and could hold what it receives before it pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountPosting {
+    /// Which.
+    pub id: AccountId,
+    /// To subtract.
+    pub paid: Amount,
+    /// To add.
+    pub received: Amount,
+}
+
+/// Condition: the key exists under this number and id, is neither stopped nor pruned, and had signed enough before this batch
+/// for the coins that come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MintKeyPosting {
+    /// Its short number.
+    pub no: MintKeyNo,
+    /// Its id.
+    pub id: MintKeyId,
+    /// Signatures to count.
+    pub issued: u64,
+    /// Coins to count.
+    pub returned: u64,
+}
+
+/// Decides a batch before its rows were looked at. `mint_key` knows of a mint key what never changes.
+///
+/// `None` where that cannot be: a command does more than move money and coins, is not known to be new in its batch, would be
+/// refused whatever is there, or names a key that is not known.
+#[must_use]
+pub fn assume(
+    batch: &[Prepared<'_>],
+    touches: &Touches,
+    mint_key: impl Fn(MintKeyId) -> Option<(MintKeyNo, MintKeyTerms)>,
+) -> Option<(Vec<Outcome>, Postings)> {
+    let mut view = hopeful_view(touches, mint_key)?;
+    let is_new = |outcome: &Outcome| matches!(outcome, Ok(Applied { repeated: false, .. }));
+    let decided = batch.iter().map(|command| Some(decide(&mut view, command)).filter(is_new));
+    let outcomes: Vec<Outcome> = decided.collect::<Option<_>>()?;
+    let changes = view.take_changes();
+    let mint_keys = changes.mint_keys.iter().map(|key| MintKeyPosting {
+        no: key.no,
+        id: key.id,
+        issued: key.issued - ASSUMED,
+        returned: key.returned,
+    });
+    let postings = Postings {
+        accounts: account_postings(&changes.journal)?,
+        mint_keys: mint_keys.collect(),
+        signs: touches.signing,
+        spent: changes.spent,
+        journal: changes.journal,
+    };
+    Some((outcomes, postings))
+}
+
+fn hopeful_view(touches: &Touches, mint_key: impl Fn(MintKeyId) -> Option<(MintKeyNo, MintKeyTerms)>) -> Option<View> {
+    if !touches.only_moves {
+        return None;
+    }
+    let mut view = View::default();
+    // System accounts have no row.
+    for &id in touches.accounts.range(AccountId::FIRST_HOLDER..) {
+        let name = "assumed".parse().expect("a name");
+        let token_hash = TokenHash::new([0; 32]);
+        let balance = Amount::new(ASSUMED).expect("half of what an amount can be");
+        view.load_account(AccountState { id, name, token_hash, balance });
+    }
+    for &id in &touches.mint_keys {
+        let (no, terms) = mint_key(id)?;
+        view.load_mint_key(MintKeyState { no, id, terms, issued: ASSUMED, returned: 0, stopped: None, pruned: false });
+    }
+    view.load_signing(Signing::default());
+    Some(view)
+}
+
+/// Both sums of each account, by the double entries; `None` where a sum is no amount.
+fn account_postings(journal: &[Entry]) -> Option<Vec<AccountPosting>> {
+    let mut sums = BTreeMap::<AccountId, [Amount; 2]>::new();
+    for entry in journal {
+        for (side, account) in [entry.debit, entry.credit].into_iter().enumerate() {
+            if let Some(account) = account.filter(|account| *account >= AccountId::FIRST_HOLDER) {
+                let sum = &mut sums.entry(account).or_default()[side];
+                *sum = sum.checked_add(entry.amount)?;
+            }
+        }
+    }
+    Some(sums.into_iter().map(|(id, [paid, received])| AccountPosting { id, paid, received }).collect())
+}

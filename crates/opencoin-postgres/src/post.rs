@@ -1,0 +1,87 @@
+//! Writing an assumed batch: one statement, one round trip, one commit.
+//!
+//! The statement commits by itself. What [`Postings`] name as conditions stands in its `WHERE`s, and every row that is
+//! missing at the end makes it fail, which undoes all of it. Rows are locked in the order in which [`crate::load`] locks
+//! them: accounts, mint keys, then records and coins.
+
+use opencoin_ledger::{AccountId, Amount, Postings};
+use sqlx::PgPool;
+
+use crate::fault::{Fault, is_contradiction};
+use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, column, counters};
+
+/// The order of the conditions at the end is the order of the work. The text of the cast is what the server's log shows when
+/// a batch is decided again; it names a subquery so that no planner can compute it beforehand.
+const POST: &str = "
+    WITH account AS (
+        UPDATE accounts SET balance = accounts.balance - posting.paid + posting.received
+        FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS posting (id, paid, received)
+        WHERE accounts.id = posting.id AND accounts.balance >= posting.paid AND accounts.balance <= $4 - posting.received
+        RETURNING 1
+    ), mint_key AS (
+        UPDATE mint_keys SET issued = mint_keys.issued + posting.issued, returned = mint_keys.returned + posting.returned
+        FROM unnest($5::int4[], $6::bytea[], $7::int8[], $8::int8[]) AS posting (no, id, issued, returned)
+        WHERE mint_keys.no = posting.no AND mint_keys.id = posting.id
+            AND mint_keys.stopped_reason IS NULL AND NOT mint_keys.pruned
+            AND mint_keys.returned + posting.returned <= mint_keys.issued
+        RETURNING 1
+    ), record AS (
+        INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
+        SELECT * FROM unnest($9::int2[], $10::bytea[], $11::bytea[], $12::int8[], $13::int8[], $14::int8[], $15::int8[],
+            $16::bytea[])
+        ON CONFLICT (reference) DO NOTHING
+        RETURNING 1
+    ), coin AS (
+        INSERT INTO spent (mint_key_no, payload_hash)
+        SELECT * FROM unnest($17::int4[], $18::bytea[])
+        ON CONFLICT (mint_key_no, payload_hash) DO NOTHING
+        RETURNING 1
+    )
+    SELECT CASE
+        WHEN (SELECT count(*) FROM account) = cardinality($1)
+            AND (SELECT count(*) FROM mint_key) = cardinality($5)
+            AND (SELECT count(*) FROM record) = cardinality($9)
+            AND (SELECT count(*) FROM coin) = cardinality($17)
+            AND NOT ($19 AND (SELECT paused FROM signing WHERE id = 1))
+        THEN 0
+        ELSE CAST('a batch found another state than usual and is decided again; records: ' || (SELECT count(*) FROM record) AS int4)
+    END";
+
+/// Writes and commits.
+///
+/// # Errors
+/// [`Fault::LostRace`] when a condition does not hold, or another process was faster; nothing is written then.
+pub(crate) async fn postings(pool: &PgPool, postings: &Postings) -> Result<(), Fault> {
+    let Postings { journal, spent, accounts, mint_keys, signs } = postings;
+    let query = sqlx::query(POST)
+        .bind(column(accounts, |account| account.id.get()))
+        .bind(column(accounts, |account| account.paid.as_i64()))
+        .bind(column(accounts, |account| account.received.as_i64()))
+        .bind(Amount::MAX.as_i64())
+        .bind(column(mint_keys, |key| key.no.get()))
+        .bind(column(mint_keys, |key| &key.id.as_bytes()[..]))
+        .bind(counters(mint_keys, |key| key.issued)?)
+        .bind(counters(mint_keys, |key| key.returned)?)
+        .bind(column(journal, |entry| entry.kind.code()))
+        .bind(column(journal, |entry| entry.reference.as_bytes()))
+        .bind(column(journal, |entry| &entry.content.as_bytes()[..]))
+        .bind(column(journal, |entry| entry.debit.map(AccountId::get)))
+        .bind(column(journal, |entry| entry.credit.map(AccountId::get)))
+        .bind(column(journal, |entry| entry.amount.as_i64()))
+        .bind(column(journal, |entry| entry.at.unix_micros()))
+        .bind(column(journal, |entry| entry.blinds.as_deref()))
+        .bind(column(spent, |(no, _)| no.get()))
+        .bind(column(spent, |(_, hash)| hash.as_bytes()))
+        .bind(signs);
+    match query.execute(pool).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_contradiction(&error) => Err(Fault::LostRace),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether one statement takes so many bytes.
+pub(crate) fn fits_one_statement(postings: &Postings) -> bool {
+    let blinds_bytes = postings.journal.iter().filter_map(|entry| entry.blinds.as_deref()).map(<[u8]>::len);
+    blinds_bytes.sum::<usize>() <= BLINDS_BYTES_PER_STATEMENT_MAX
+}
