@@ -102,9 +102,13 @@ async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut
     let known =
         touches.coins.iter().filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no.get(), coin.payload_hash.as_bytes())));
     let (keys, hashes): (Vec<i32>, Vec<&[u8]>) = known.unzip();
-    let sql = "SELECT spent.mint_key_no, spent.payload_hash
+    // A look-up for each coin, also for a planner that knows only the empty table of a fresh start.
+    let sql = "SELECT coin.mint_key_no, coin.payload_hash
         FROM unnest($1::int4[], $2::bytea[]) AS coin (mint_key_no, payload_hash)
-        JOIN spent ON spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash";
+        CROSS JOIN LATERAL (
+            SELECT 1 FROM spent
+            WHERE spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash OFFSET 0
+        ) AS found";
     let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(sql).bind(keys).bind(hashes).fetch_all(connection).await?;
     let spent: Result<Vec<_>, LedgerError> = rows.iter().map(|(no, hash)| stored::spent(*no, hash)).collect();
     spent?.into_iter().for_each(|(no, hash)| view.load_spent(no, hash));
