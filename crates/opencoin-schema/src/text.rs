@@ -155,12 +155,13 @@ impl Formatter for Pretty<'_> {
 
 /// Writes a fragment without quotes, backslashes and control characters, with everything outside U+0020..U+007E escaped.
 fn write_ascii<W: io::Write + ?Sized>(writer: &mut W, fragment: &str) -> io::Result<()> {
-    let is_plain = |character: char| matches!(character, '\u{20}'..='\u{7e}');
-    if fragment.chars().all(is_plain) {
+    // Without stopping at the first that is not: the compiler then looks at many bytes at once, and nearly all are numbers.
+    let is_plain = fragment.bytes().fold(true, |so_far, byte| so_far & matches!(byte, b' '..=b'~'));
+    if is_plain {
         return writer.write_all(fragment.as_bytes());
     }
     for character in fragment.chars() {
-        if is_plain(character) {
+        if matches!(character, ' '..='~') {
             writer.write_all(&[character as u8])?;
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
