@@ -2,13 +2,14 @@
 //!
 //! Nearly every command finds what it hopes for: the account exists and can pay, no coin is spent, the reference is new,
 //! signing goes on. [`assume`] decides a batch on a view in which all of that is so, and gives the [`Postings`] that follow. A
-//! store writes them in one statement under the conditions that they name. Where one fails, nothing is written, and the
-//! batch is decided on what is there, as [`decide`] always does.
+//! store writes them under the conditions that they name, in one transaction. Where one fails, nothing is written, and
+//! the batch is decided on what is there, as [`decide`] always does.
 //!
 //! The conditions are stricter than the rules need: what comes in with the same batch pays for nothing and makes no room for
 //! coins to come back. So where they hold, any order of the commands would have been answered the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock};
 
 use crate::journal::Entry;
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
@@ -45,8 +46,8 @@ pub struct AccountPosting {
     pub received: Amount,
 }
 
-/// Condition: the key exists under this number and id, is neither stopped nor pruned, and had signed enough before this batch
-/// for the coins that come back.
+/// Condition: the key exists under this number and id, is neither stopped nor pruned, had signed enough before this batch
+/// for the coins that come back, and can count that many signatures more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MintKeyPosting {
     /// Its short number.
@@ -59,17 +60,33 @@ pub struct MintKeyPosting {
     pub returned: u64,
 }
 
-/// Decides a batch before its rows were looked at. `mint_key` knows of a mint key what never changes.
+/// What never changes of the mint keys that a store has met.
+#[derive(Debug, Clone, Default)]
+pub struct KnownMintKeys(Arc<RwLock<HashMap<MintKeyId, (MintKeyNo, MintKeyTerms)>>>);
+
+impl KnownMintKeys {
+    /// Remembers the keys of a batch, from a view of what is stored, before it is decided.
+    ///
+    /// # Panics
+    /// Never: nothing panics while the lock is held.
+    pub fn remember(&self, view: &View, touches: &Touches) {
+        let keys = touches.mint_keys.iter().filter_map(|id| view.mint_key(*id));
+        let mut known = self.0.write().expect("nothing panics while it is held");
+        known.extend(keys.map(|key| (key.id, (key.no, key.terms))));
+    }
+
+    fn get(&self, id: MintKeyId) -> Option<(MintKeyNo, MintKeyTerms)> {
+        self.0.read().expect("nothing panics while it is held").get(&id).copied()
+    }
+}
+
+/// Decides a batch before its rows were looked at.
 ///
 /// `None` where that cannot be: a command does more than move money and coins, is not known to be new in its batch, would be
 /// refused whatever is there, or names a key that is not known.
 #[must_use]
-pub fn assume(
-    batch: &[Prepared<'_>],
-    touches: &Touches,
-    mint_key: impl Fn(MintKeyId) -> Option<(MintKeyNo, MintKeyTerms)>,
-) -> Option<(Vec<Outcome>, Postings)> {
-    let mut view = hopeful_view(touches, mint_key)?;
+pub fn assume(batch: &[Prepared<'_>], touches: &Touches, known: &KnownMintKeys) -> Option<(Vec<Outcome>, Postings)> {
+    let mut view = hopeful_view(touches, known)?;
     let is_new = |outcome: &Outcome| matches!(outcome, Ok(Applied { repeated: false, .. }));
     let decided = batch.iter().map(|command| Some(decide(&mut view, command)).filter(is_new));
     let outcomes: Vec<Outcome> = decided.collect::<Option<_>>()?;
@@ -90,7 +107,7 @@ pub fn assume(
     Some((outcomes, postings))
 }
 
-fn hopeful_view(touches: &Touches, mint_key: impl Fn(MintKeyId) -> Option<(MintKeyNo, MintKeyTerms)>) -> Option<View> {
+fn hopeful_view(touches: &Touches, known: &KnownMintKeys) -> Option<View> {
     if !touches.only_moves {
         return None;
     }
@@ -103,7 +120,7 @@ fn hopeful_view(touches: &Touches, mint_key: impl Fn(MintKeyId) -> Option<(MintK
         view.load_account(AccountState { id, name, token_hash, balance });
     }
     for &id in &touches.mint_keys {
-        let (no, terms) = mint_key(id)?;
+        let (no, terms) = known.get(id)?;
         view.load_mint_key(MintKeyState { no, id, terms, issued: ASSUMED, returned: 0, stopped: None, pruned: false });
     }
     view.load_signing(Signing::default());

@@ -31,7 +31,7 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use amount::{Amount, AmountError};
-pub use assume::{AccountPosting, MintKeyPosting, Postings, assume};
+pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};
 pub use blind::{Blind, StoredBlindsError, count_blinds, decode_blinds, encode_blinds};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome, Refusal};

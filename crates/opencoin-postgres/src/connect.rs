@@ -3,14 +3,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use opencoin_ledger::LedgerError;
+use opencoin_ledger::{KnownMintKeys, LedgerError};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
+use crate::PostgresLedger;
 use crate::fault::ledger_error;
-use crate::{KnownMintKeys, PostgresLedger};
 
 /// Connections of one process: one for batches, the others for reads. More would only wait for the same rows.
 const CONNECTIONS_MAX: u32 = 8;

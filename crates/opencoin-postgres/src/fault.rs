@@ -49,13 +49,10 @@ fn is_lost_race(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
-/// Whether the database holds something else than an assumed batch hoped for: its statement says so by a cast that fails
-/// (22P02), or a sum left its range (22003).
+/// Whether the database holds something else than an assumed batch hoped for: its statement says so by a cast that fails.
 pub(crate) fn is_contradiction(error: &sqlx::Error) -> bool {
     const INVALID_TEXT_REPRESENTATION: &str = "22P02";
-    const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
-    let codes = [INVALID_TEXT_REPRESENTATION, NUMERIC_VALUE_OUT_OF_RANGE];
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| codes.contains(&code.as_ref()))
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == INVALID_TEXT_REPRESENTATION)
 }
 
 /// Classes 08 (connection), 53 (resources), 57P (operator intervention), 58 (system); 25006: we reached a read-only standby.

@@ -21,16 +21,13 @@ mod post;
 mod read;
 mod save;
 
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
-use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyId,
-    MintKeyStatus, MintKeyTerms, Outcome, Prepared, TokenHash, Touches, TransactionReference, View, assume, decide,
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KnownMintKeys, Ledger, LedgerError,
+    MintKeyStatus, Outcome, Prepared, TokenHash, Touches, TransactionReference, assume, decide,
 };
 use sqlx::PgPool;
 
@@ -51,9 +48,6 @@ pub struct PostgresLedger {
     pool: PgPool,
     known_mint_keys: KnownMintKeys,
 }
-
-/// What never changes of the mint keys that this process has met.
-type KnownMintKeys = Arc<RwLock<HashMap<MintKeyId, (MintKeyNo, MintKeyTerms)>>>;
 
 #[async_trait]
 impl Ledger for PostgresLedger {
@@ -112,10 +106,7 @@ impl Ledger for PostgresLedger {
 impl PostgresLedger {
     /// The short way: one statement. `None` where the batch must take the longer one; nothing was written then.
     async fn post_assumed(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Option<Vec<Outcome>>, LedgerError> {
-        let assumed = {
-            let known = self.known_mint_keys.read().expect("nothing panics while it is held");
-            assume(batch, touches, |id| known.get(&id).copied())
-        };
+        let assumed = assume(batch, touches, &self.known_mint_keys);
         let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings)) else {
             return Ok(None);
         };
@@ -126,18 +117,12 @@ impl PostgresLedger {
         }
     }
 
-    fn remember_mint_keys(&self, view: &View, touches: &Touches) {
-        let mut known = self.known_mint_keys.write().expect("nothing panics while it is held");
-        let keys = touches.mint_keys.iter().filter_map(|id| view.mint_key(*id));
-        known.extend(keys.map(|key| (key.id, (key.no, key.terms))));
-    }
-
     /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is sent, it
     /// leaves nothing.
     async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
         let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         let mut view = load::view(&mut transaction, touches).await?;
-        self.remember_mint_keys(&view, touches); // as stored, before decisions
+        self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {

@@ -1,7 +1,9 @@
 //! The ledger on embedded SQLite: the default of a fresh start, one file and no server.
 //!
 //! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
-//! [`opencoin_ledger::decide`] decide, write what changed, commit. One connection writes and a few read. Write-ahead log and
+//! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out, because
+//! [`opencoin_ledger::assume`] decides on what it hopes to find, and [`post`] notices where that is not so. One connection
+//! writes and a few read. Write-ahead log and
 //! `synchronous = FULL`: a commit that was confirmed survives loss of power. Other processes (the command line beside the
 //! server) may work on the same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
 //!
@@ -12,14 +14,15 @@ mod bulk;
 mod fault;
 mod load;
 mod open;
+mod post;
 mod read;
 mod save;
 
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyStatus, Outcome,
-    Prepared, TokenHash, Touches, TransactionReference, decide,
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KnownMintKeys, Ledger, LedgerError,
+    MintKeyStatus, Outcome, Postings, Prepared, TokenHash, Touches, TransactionReference, assume, decide,
 };
 use sqlx::SqlitePool;
 
@@ -32,6 +35,7 @@ use crate::fault::Fault;
 pub struct SqliteLedger {
     writer: SqlitePool,
     readers: SqlitePool,
+    known_mint_keys: KnownMintKeys,
 }
 
 #[async_trait]
@@ -42,8 +46,9 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
+        let assumed = assume(&prepared, &touches, &self.known_mint_keys);
         for _ in 0..APPLY_ATTEMPTS_MAX {
-            match self.attempt(&prepared, &touches).await {
+            match self.attempt(&prepared, &touches, assumed.as_ref()).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Fault::Busy) => {} // it has waited for the lock already
                 Err(Fault::Failed(error)) => return Err(error),
@@ -84,9 +89,23 @@ impl Ledger for SqliteLedger {
 impl SqliteLedger {
     /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is sent, it
     /// leaves nothing.
-    async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
+    async fn attempt(
+        &self,
+        batch: &[Prepared<'_>],
+        touches: &Touches,
+        assumed: Option<&(Vec<Outcome>, Postings)>,
+    ) -> Result<Vec<Outcome>, Fault> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some((outcomes, postings)) = assumed {
+            if post::postings(&mut transaction, postings).await? {
+                transaction.commit().await?;
+                return Ok(outcomes.clone());
+            }
+            transaction.rollback().await?;
+            transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        }
         let mut view = load::view(&mut transaction, touches).await?;
+        self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {

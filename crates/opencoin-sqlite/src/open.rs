@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use opencoin_ledger::LedgerError;
+use opencoin_ledger::{KnownMintKeys, LedgerError};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -48,11 +48,12 @@ impl SqliteLedger {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX));
-        let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX));
+        let pool =
+            || SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX));
         let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(|error| ledger_error(&error))?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let readers = pool().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default() })
     }
 
     /// Waits for statements in progress and closes the file.

@@ -133,7 +133,7 @@ async fn update_signing(connection: &mut SqliteConnection, signing: Signing) -> 
     all_or_vanished(&query.execute(connection).await?, 1, "signing")
 }
 
-fn counter(value: u64) -> Result<i64, LedgerError> {
+pub(crate) fn counter(value: u64) -> Result<i64, LedgerError> {
     i64::try_from(value).map_err(|error| LedgerError::corrupt("counter", error))
 }
 

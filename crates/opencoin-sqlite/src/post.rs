@@ -1,0 +1,108 @@
+//! Writing an assumed batch: what [`Postings`] name as conditions stands in the `WHERE`s, and no row is read beforehand.
+
+use opencoin_ledger::{AccountId, Amount, Postings};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteQueryResult;
+
+use crate::bulk::{padded_pieces, placeholders};
+use crate::fault::Fault;
+use crate::save::counter;
+
+/// Writes inside the caller's transaction. `false` where a condition does not hold: the transaction must be undone.
+pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+    Ok((!postings.signs || is_signing(connection).await?)
+        && update_accounts(connection, postings).await?
+        && update_mint_keys(connection, postings).await?
+        && insert_transactions(connection, postings).await?
+        && insert_spent(connection, postings).await?)
+}
+
+async fn is_signing(connection: &mut SqliteConnection) -> Result<bool, Fault> {
+    Ok(sqlx::query_scalar("SELECT NOT paused FROM signing WHERE id = 1").fetch_one(connection).await?)
+}
+
+async fn update_accounts(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+    for (accounts, padded) in padded_pieces(&postings.accounts) {
+        let sql = format!(
+            "WITH posting (id, paid, received) AS (VALUES {})
+            UPDATE accounts SET balance = balance - posting.paid + posting.received FROM posting
+            WHERE accounts.id = posting.id AND balance >= posting.paid AND balance <= ? - posting.received",
+            placeholders(padded.len(), 3)
+        );
+        let query = padded.iter().fold(sqlx::query(&sql), |query, account| {
+            query.bind(account.id.get()).bind(account.paid.as_i64()).bind(account.received.as_i64())
+        });
+        let result = query.bind(Amount::MAX.as_i64()).execute(&mut *connection).await?;
+        if !is_all(&result, accounts) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+    for (keys, padded) in padded_pieces(&postings.mint_keys) {
+        let sql = format!(
+            "WITH posting (no, id, issued, returned) AS (VALUES {})
+            UPDATE mint_keys SET issued = mint_keys.issued + posting.issued, returned = mint_keys.returned + posting.returned
+            FROM posting
+            WHERE mint_keys.no = posting.no AND mint_keys.id = posting.id AND stopped_reason IS NULL AND NOT pruned
+                AND posting.returned <= mint_keys.issued - mint_keys.returned AND mint_keys.issued <= ? - posting.issued",
+            placeholders(padded.len(), 4)
+        );
+        let mut query = sqlx::query(&sql);
+        for key in &padded {
+            let (issued, returned) = (counter(key.issued)?, counter(key.returned)?);
+            query = query.bind(key.no.get()).bind(&key.id.as_bytes()[..]).bind(issued).bind(returned);
+        }
+        let result = query.bind(i64::MAX).execute(&mut *connection).await?;
+        if !is_all(&result, keys) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn insert_transactions(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+    for (entries, padded) in padded_pieces(&postings.journal) {
+        let sql = format!(
+            "INSERT INTO transactions
+                (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
+            VALUES {} ON CONFLICT (reference) DO NOTHING",
+            placeholders(padded.len(), 8)
+        );
+        let query = padded.iter().fold(sqlx::query(&sql), |query, entry| {
+            query
+                .bind(entry.kind.code())
+                .bind(entry.reference.as_bytes())
+                .bind(&entry.content.as_bytes()[..])
+                .bind(entry.debit.map(AccountId::get))
+                .bind(entry.credit.map(AccountId::get))
+                .bind(entry.amount.as_i64())
+                .bind(entry.at.unix_micros())
+                .bind(entry.blinds.as_deref())
+        });
+        if !is_all(&query.execute(&mut *connection).await?, entries) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn insert_spent(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+    for (coins, padded) in padded_pieces(&postings.spent) {
+        let sql = format!(
+            "INSERT INTO spent (mint_key_no, payload_hash) VALUES {} ON CONFLICT (mint_key_no, payload_hash) DO NOTHING",
+            placeholders(padded.len(), 2)
+        );
+        let query = padded.iter().fold(sqlx::query(&sql), |query, (no, hash)| query.bind(no.get()).bind(hash.as_bytes()));
+        if !is_all(&query.execute(&mut *connection).await?, coins) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_all<T>(result: &SqliteQueryResult, rows: &[T]) -> bool {
+    result.rows_affected() == rows.len() as u64
+}
