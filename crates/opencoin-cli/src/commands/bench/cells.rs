@@ -17,7 +17,7 @@ use super::raw::RawRsa;
 use crate::output;
 
 /// Requests of the warm-up: as many as there are clients, up to this; more where that would be few coins.
-const WARM_UP_REQUESTS: usize = 64;
+const WARM_UP_REQUESTS: usize = 16;
 const WARM_UP_COINS: usize = 256;
 /// Warm-up ends by itself, when its requests are answered.
 const WARM_UP_DURATION_MAX: Duration = Duration::from_secs(60);

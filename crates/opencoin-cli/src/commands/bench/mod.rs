@@ -122,7 +122,7 @@ async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, report: &mut Repor
     }
     report.broken_invariants = bench.currency.broken_invariants().await?;
     if let Some(rows) = plan.spent_rows {
-        report.full_table = Some(full_table::measure_and_break_the_books(bench, rows).await?);
+        report.full_table = Some(full_table::measure_and_break_the_books(bench, rows, plan.is_quick).await?);
     }
     Ok(())
 }

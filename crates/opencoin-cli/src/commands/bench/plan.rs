@@ -94,7 +94,7 @@ pub(super) struct Plan {
     coins: Vec<usize>,
     /// None stands for those that suit the key.
     clients: Vec<usize>,
-    is_quick: bool,
+    pub(super) is_quick: bool,
     operations: Vec<Operation>,
     parts: Vec<Part>,
 }

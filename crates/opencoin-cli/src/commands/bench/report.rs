@@ -86,7 +86,7 @@ impl Report {
             [] => lines.push("audit: every invariant holds".to_owned()),
             broken => lines.extend(broken.iter().map(|invariant| format!("audit: BROKEN: {invariant}"))),
         }
-        lines.push(format!("\n{}", Target::HEADING));
+        lines.push(format!("\n{}", Target::heading()));
         lines.extend(self.targets.iter().map(Target::row));
         lines.join("\n")
     }

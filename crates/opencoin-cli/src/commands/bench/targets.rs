@@ -81,7 +81,7 @@ fn full_table(report: &Report) -> Vec<Target> {
     };
     let target = |(before, after): (&Measurement, &Measurement)| {
         let (coins, clients) = (before.cell.coins, before.cell.clients);
-        let what = format!("redeem {coins} coins, {clients} clients: with {} spent / with few", part.rows);
+        let what = format!("redeem {}, {clients} clients: with {} spent / with few", count(coins), part.rows);
         Target::new(what, limit, Some(after.coins_per_second / before.coins_per_second))
     };
     part.before.iter().zip(&part.after).map(target).collect()
@@ -96,14 +96,19 @@ fn throughput(report: &Report, operation: Operation, coins: usize) -> Target {
         report.cells.iter().find(is_meant).map(|measured| measured.coins_per_second)
     };
     let kept = rate(CLIENTS_MANY).zip(rate(CLIENTS_FEW)).map(|(many, few)| many / few);
-    let what = format!("{operation} {coins} coins: throughput with {CLIENTS_MANY} clients / with {CLIENTS_FEW}");
+    let what = format!("{operation} {}: throughput with {CLIENTS_MANY} clients / with {CLIENTS_FEW}", count(coins));
     Target::new(what, Limit::AtLeast(THROUGHPUT_KEPT_MIN), kept)
+}
+
+fn count(coins: usize) -> String {
+    if coins == 1 { "1 coin".to_owned() } else { format!("{coins} coins") }
 }
 
 impl Target {
     /// Above the rows.
-    pub(super) const HEADING: &str =
-        "target                                                                     limit  measured  met";
+    pub(super) fn heading() -> String {
+        format!("{:<70}{:>10}{:>10}  met", "target", "limit", "measured")
+    }
 
     fn new(what: String, limit: Limit, measured: Option<f64>) -> Self {
         let met = measured.map(|measured| match limit {
