@@ -15,8 +15,17 @@ const BARE_INSERT_ROWS: usize = 64;
 /// How many connections insert at once.
 const BARE_INSERT_CONNECTIONS: usize = 4;
 
-/// Spent coins are made in as many pieces, by the first byte of their hash: sorted, they fill the index from left to right.
+/// Spent coins are made in as many pieces, to be able to say how far it is.
 const PIECES: u64 = 256;
+
+/// Without its index a table fills several times as fast. The index is made afterwards and left as full as one becomes
+/// that grew row by row in random order (70 %): fuller it would split page after page at first, emptier it would be too large.
+const DROP_INDEX: &str = "ALTER TABLE spent DROP CONSTRAINT spent_pkey";
+const MAKE_INDEX: &str = "
+    SET LOCAL maintenance_work_mem = '512MB';
+    ALTER TABLE spent ADD CONSTRAINT spent_pkey PRIMARY KEY (mint_key_no, payload_hash) WITH (fillfactor = 70);
+    ALTER INDEX spent_pkey RESET (fillfactor);
+";
 
 impl PostgresLedger {
     /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over four
@@ -79,14 +88,17 @@ async fn fill(pool: &PgPool, mint_key: MintKeyId, rows: u64, mut progress: impl 
     let query = sqlx::query("SELECT no FROM mint_keys WHERE id = $1").bind(mint_key.as_bytes());
     let mint_key_no: i32 = query.fetch_one(&mut connection).await?.try_get("no")?;
     let sql = "INSERT INTO spent (mint_key_no, payload_hash)
-        SELECT $1, set_byte(sha256(uuid_send(gen_random_uuid())), 0, $2) FROM generate_series(1, $3) ORDER BY 2";
+        SELECT $1, sha256(uuid_send(gen_random_uuid())) FROM generate_series(1, $2)";
+    let mut transaction = connection.begin().await?;
+    transaction.execute(DROP_INDEX).await?;
     for piece in 0..PIECES {
         let (begin, end) = (rows * piece / PIECES, rows * (piece + 1) / PIECES);
-        let first_byte = i32::try_from(piece).expect("a piece is a byte");
         let count = i64::try_from(end - begin).expect("a table has fewer rows");
-        sqlx::query(sql).bind(mint_key_no).bind(first_byte).bind(count).execute(&mut connection).await?;
+        sqlx::query(sql).bind(mint_key_no).bind(count).execute(&mut *transaction).await?;
         progress(end);
     }
+    transaction.execute(sqlx::raw_sql(MAKE_INDEX)).await?;
+    transaction.commit().await?;
     connection.execute("VACUUM (ANALYZE) spent").await?;
     checkpoint(&mut connection).await?;
     connection.close().await
@@ -149,6 +161,6 @@ mod tests {
         let pieces = "SELECT count(DISTINCT get_byte(payload_hash, 0)) FROM spent WHERE length(payload_hash) = 32";
         let pieces: i64 = sqlx::query_scalar(pieces).fetch_one(&ledger.pool).await.unwrap();
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&ledger.pool).await.unwrap();
-        assert_eq!((rows, pieces, told.last()), (1000, 256, Some(&1000)));
+        assert!((rows, told.last()) == (1000, Some(&1000)) && pieces > 200, "{rows} rows in {pieces} of 256 pieces");
     }
 }
