@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::path::Path;
 
 use opencoin_e2e::opencoin;
 use opencoin_testkit::postgres::TestDatabase;
@@ -10,30 +11,25 @@ use serde_json::Value;
 
 /// Operations, coins a request, clients: the quick table has a row for each combination.
 const OPERATIONS: [&str; 3] = ["mint", "renew", "redeem"];
-const COINS: [u64; 2] = [1, 8];
+const COINS: [u64; 2] = [1, 64];
 const CLIENTS: [u64; 2] = [1, 8];
+const SPENT_ROWS: &str = "20000";
 
 #[test]
-fn the_quick_table_is_whole_and_the_books_balance() {
+fn the_quick_run_measures_everything_and_the_books_balance() {
     let folder = tempfile::tempdir().unwrap();
     let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));
     let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
-    let table = opencoin(&[&["bench", "--quick"], &files[..]].concat()).success().stdout;
-
-    let report: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
-    let cells = report["cells"].as_array().unwrap();
-    assert_eq!(cells.len(), OPERATIONS.len() * COINS.len() * CLIENTS.len(), "{table}");
-    for operation in OPERATIONS {
-        for (coins, clients) in COINS.iter().flat_map(|coins| CLIENTS.map(|clients| (*coins, clients))) {
-            let row: Vec<String> =
-                [operation.to_owned()].into_iter().chain([2048, coins, clients].map(|n| n.to_string())).collect();
-            let is_row = |line: &str| line.split_whitespace().take(row.len()).eq(row.iter().map(String::as_str));
-            assert_eq!(table.lines().filter(|line| is_row(line)).count(), 1, "{row:?} in:\n{table}");
-            let is_cell = |cell: &&Value| cell["operation"] == operation && cell["coins"] == coins && cell["clients"] == clients;
-            check_figures(cells.iter().find(is_cell).unwrap());
-        }
-    }
+    let table = opencoin(&[&["bench", "--quick", "--spent-rows", SPENT_ROWS], &files[..]].concat()).success().stdout;
+    let report = read(&json);
+    check_table(&table, &report);
+    check_parts(&report);
     assert!(table.contains("refused: nothing") && table.contains("audit: every invariant holds"), "{table}");
+
+    let not_measured: Vec<_> = targets(&report).filter(|(_, met)| met.is_null()).map(|(what, _)| what).collect();
+    let is_of_many_clients = |what: &&str| what.contains("throughput with 256 clients");
+    assert!(not_measured.len() == 6 && not_measured.iter().all(is_of_many_clients), "{not_measured:#?}");
+
     let plot = fs::read_to_string(svg).unwrap();
     assert_eq!(plot.matches("<polyline").count(), OPERATIONS.len() * COINS.len(), "{plot}");
     assert!(plot.starts_with("<svg") && plot.ends_with("</svg>\n") && !plot.contains("NaN"), "{plot}");
@@ -41,11 +37,23 @@ fn the_quick_table_is_whole_and_the_books_balance() {
 
 #[test]
 fn postgres_is_measured_once_and_not_over_the_books_of_another_currency() {
-    let database = TestDatabase::create();
-    let url = database.url();
-    let arguments = ["bench", "--quick", "--operations", "redeem", "--coins", "8", "--clients", "2", "--database", &url];
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("bench.json");
+    let (database, json_text) = (TestDatabase::create(), json.to_str().unwrap());
+    let (url, table) = (database.url(), ["--parts", "table", "--operations", "redeem", "--coins", "1", "--clients", "8,256"]);
+    let arguments =
+        [&["bench", "--quick", "--database", &url, "--spent-rows", SPENT_ROWS, "--json", json_text], &table[..]].concat();
     let table = opencoin(&arguments).success().stdout;
     assert!(table.contains("books in PostgreSQL") && table.contains("audit: every invariant holds"), "{table}");
+
+    let report = read(&json);
+    let cells = report["cells"].as_array().unwrap().iter();
+    cells.chain(full_table(&report)).for_each(check_figures);
+    assert!(figure(&report["bare_inserts"], "cpu_us_per_row") > 0.0, "{report:#}");
+    assert!(report["half_load"].is_null() && report["one_by_one"].is_null(), "{report:#}");
+    let many_clients = "redeem 1 coin: throughput with 256 clients / with 8";
+    let (_, met) = targets(&report).find(|(what, _)| *what == many_clients).unwrap();
+    assert!(met.is_boolean(), "{report:#}");
     let _ = opencoin(&arguments).refused(1, "the database holds the books of a currency");
 }
 
@@ -53,14 +61,75 @@ fn postgres_is_measured_once_and_not_over_the_books_of_another_currency() {
 fn what_no_request_can_hold_is_not_measured() {
     let _ = opencoin(&["bench", "--quick", "--coins", "0"]).refused(1, "--coins: a request has 1 to 1000");
     let _ = opencoin(&["bench", "--quick", "--seconds-per-cell", "nan"]).refused(2, "more than 0");
+    let _ = opencoin(&["bench", "--quick", "--spent-rows", "0"]).refused(2, "--spent-rows");
+}
+
+fn read(json: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap()
+}
+
+fn check_table(table: &str, report: &Value) {
+    let cells = report["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), OPERATIONS.len() * COINS.len() * CLIENTS.len(), "{table}");
+    for operation in OPERATIONS {
+        for (coins, clients) in COINS.iter().flat_map(|coins| CLIENTS.map(|clients| (*coins, clients))) {
+            let is_cell = |cell: &&Value| cell["operation"] == operation && cell["coins"] == coins && cell["clients"] == clients;
+            let cell = cells.iter().find(is_cell).unwrap();
+            check_figures(cell);
+            let rate = format!("{:.0}", figure(cell, "coins_per_second"));
+            let row = [operation, "2048", &coins.to_string(), &clients.to_string()];
+            let is_row = |line: &&str| line.split_whitespace().take(row.len()).eq(row) && line.contains(&rate);
+            assert!(table.lines().any(|line| is_row(&line)), "{row:?} with {rate} coins/s in:\n{table}");
+        }
+    }
+}
+
+/// What stands beside the table.
+fn check_parts(report: &Value) {
+    let raw = &report["raw_rsa"][0];
+    let [private, public, verification] = ["private", "public", "verification"].map(|name| figure(&raw[name], "cpu_us"));
+    assert!(0.0 < public && public < private && 0.0 < verification && verification < private, "{raw:#}");
+    let inserts = &report["bare_inserts"];
+    assert!(figure(inserts, "rows_per_second") > 0.0 && figure(inserts, "cpu_us_per_row") > 0.0, "{inserts:#}");
+
+    let half = &report["half_load"];
+    assert_eq!(figure(half, "requests_per_second") * 2.0, figure(&half["best"], "requests_per_second"), "{half:#}");
+    for latencies in [&half["alone"], &half["beside_large"]] {
+        assert!(figure(latencies, "answered") > 0.0 && figure(latencies, "refused") == 0.0, "{half:#}");
+        assert!(figure(latencies, "p50_ms") > 0.0 && figure(latencies, "p50_ms") <= figure(latencies, "p99_ms"), "{half:#}");
+    }
+    assert!(figure(half, "large_answered") >= 1.0, "{half:#}");
+
+    check_figures(&report["one_by_one"]["in_batches"]);
+    check_figures(&report["one_by_one"]["one_by_one"]);
+    full_table(report).for_each(check_figures);
+}
+
+/// The rows before and after the table of spent coins was filled, in pairs of the same load.
+fn full_table(report: &Value) -> impl Iterator<Item = &Value> {
+    let part = &report["full_table"];
+    assert_eq!(part["rows"].to_string(), SPENT_ROWS);
+    let [before, after] = ["before", "after"].map(|name| part[name].as_array().unwrap());
+    let load = |cell: &Value| ["coins", "clients"].map(|name| cell[name].as_u64());
+    assert!(!before.is_empty() && before.iter().map(load).eq(after.iter().map(load)), "{part:#}");
+    before.iter().chain(after)
+}
+
+/// What each target is about, and whether it is met.
+fn targets(report: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    report["targets"].as_array().unwrap().iter().map(|target| (target["what"].as_str().unwrap(), &target["met"]))
 }
 
 /// Whatever the machine, a cell has answers, and latencies in order.
 fn check_figures(cell: &Value) {
-    let figure = |name: &str| cell[name].as_f64().unwrap_or_else(|| panic!("{name} in {cell:#}"));
+    let figure = |name| figure(cell, name);
     assert!(figure("coins_per_second") > 0.0 && figure("issuer_memory_mib") > 0.0, "{cell:#}");
     let per_request = cell["coins"].as_f64().unwrap();
     assert!((figure("coins_per_second") / figure("requests_per_second") - per_request).abs() < 1e-6, "{cell:#}");
     assert!(figure("p50_ms") > 0.0 && figure("p50_ms") <= figure("p99_ms"), "{cell:#}");
     assert!(cell["refused"].as_object().unwrap().is_empty(), "{cell:#}");
+}
+
+fn figure(of: &Value, name: &str) -> f64 {
+    of[name].as_f64().unwrap_or_else(|| panic!("{name} in {of:#}"))
 }

@@ -14,6 +14,7 @@
 //! the same commands again is safe.
 
 mod audit;
+mod bench;
 mod connect;
 mod fault;
 mod load;

@@ -10,6 +10,7 @@
 //! SQLite runs on a thread of its own behind each connection, so no async worker ever waits for the disk.
 
 mod audit;
+mod bench;
 mod bulk;
 mod fault;
 mod load;

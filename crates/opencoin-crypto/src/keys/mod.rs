@@ -48,10 +48,10 @@ pub enum KeyError {
 #[error("the signature is not valid")]
 pub struct BadSignature;
 
-/// A private operation was refused: the number is out of range, or the result failed the check with the public
-/// exponent (which means a fault of the machine or a damaged key).
+/// An operation with a key was refused: the number is out of range, or the result of a private one failed the check with the
+/// public exponent (which means a fault of the machine or a damaged key).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the private operation failed")]
+#[error("the RSA operation failed")]
 pub struct OperationError;
 
 impl From<aws_lc::BadKey> for KeyError {

@@ -7,8 +7,8 @@ use num_bigint_dig::BigUint;
 use opencoin_schema::{BigInt, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-use super::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError};
-use crate::aws_lc::{OperationFailed, PssHash, PublicHandle};
+use super::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError};
+use crate::aws_lc::{PssHash, PublicHandle};
 use crate::emsa_pss;
 use crate::numbers::{to_big_int, to_biguint};
 
@@ -102,9 +102,13 @@ impl PublicKey {
         if self.0.handle.verify_pss(hash, digest, salt_bytes, &signature) { Ok(()) } else { Err(BadSignature) }
     }
 
-    /// `input ^ e mod n`, on big-endian bytes of [`Self::modulus_bytes`]; `input` must be less than n.
-    pub(crate) fn raw_public(&self, input: &[u8]) -> Result<Vec<u8>, OperationFailed> {
-        self.0.handle.public_operation(input)
+    /// `input ^ e mod n`, on big-endian bytes as many as the modulus has: the one public operation, of which verification is
+    /// made. Alone it verifies nothing; outside of this crate it is for measuring what RSA costs.
+    ///
+    /// # Errors
+    /// When `input` has another length or is not less than n as a number.
+    pub fn raw_public(&self, input: &[u8]) -> Result<Vec<u8>, OperationError> {
+        Ok(self.0.handle.public_operation(input)?)
     }
 
     pub(crate) fn modulus(&self) -> &BigUint {

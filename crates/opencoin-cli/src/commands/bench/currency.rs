@@ -56,7 +56,8 @@ pub(super) struct SigningKey {
     pub(super) private: PrivateKey,
     /// What its coins are worth.
     pub(super) denomination: u64,
-    ledger_id: MintKeyId,
+    /// How the books know it.
+    pub(super) ledger_id: MintKeyId,
 }
 
 impl Currency {

@@ -23,15 +23,17 @@ pub(super) struct IssuerProcess {
 }
 
 impl IssuerProcess {
-    /// Starts `opencoin issuer serve` as an operator would, its log in `folder`, and waits until it serves.
-    pub(super) fn start(directory: &Directory, folder: &Path) -> Result<Self> {
+    /// Starts `opencoin issuer serve` as an operator would, with these further options and its log in `folder`, and waits until
+    /// it serves.
+    pub(super) fn start(directory: &Directory, folder: &Path, options: &[&str]) -> Result<Self> {
         let log = folder.join("issuer.log");
         let mut child = Command::new(env::current_exe().context("cannot find this program")?)
             .args(["issuer", "serve", "--listen", "127.0.0.1:0", "--dir"])
             .arg(directory.root())
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).context("cannot make the issuer's log")?)
+            .stderr(File::options().create(true).append(true).open(&log).context("cannot make the issuer's log")?)
             .spawn()
             .context("cannot start the issuer")?;
         let mut line = String::new();

@@ -31,30 +31,42 @@ pub(super) struct Answers {
     pub(super) refused: BTreeMap<u16, usize>,
 }
 
+impl Answers {
+    /// Adds what one request came to.
+    pub(super) fn add(&mut self, status: u16, latency: Duration) {
+        match status {
+            OK => self.latencies.push(latency),
+            status => *self.refused.entry(status).or_default() += 1,
+        }
+    }
+
+    /// Waits for the answers of all clients, which began at `begun`.
+    pub(super) async fn of_all(mut running: JoinSet<Result<Self>>, begun: Instant) -> Result<Self> {
+        let mut all = Self::default();
+        while let Some(answers) = running.join_next().await {
+            let answers = answers??;
+            all.latencies.extend(answers.latencies);
+            for (status, count) in answers.refused {
+                *all.refused.entry(status).or_default() += count;
+            }
+        }
+        all.elapsed = begun.elapsed();
+        all.latencies.sort_unstable();
+        Ok(all)
+    }
+}
+
 /// Sends the requests from so many clients at once, each waiting for its answer before its next request, until there are none
 /// left or the time is over.
 pub(super) async fn drive(address: SocketAddr, clients: usize, requests: Vec<Request>, limit: Duration) -> Result<Answers> {
-    let mut connections = Vec::new();
-    for _ in 0..clients {
-        connections.push(Connection::open(address).await?);
-    }
+    let connections = Connection::open_many(address, clients).await?;
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let mut running = JoinSet::new();
     let begun = Instant::now();
     for connection in connections {
         running.spawn(client(connection, Arc::clone(&requests), Arc::clone(&next), begun + limit));
     }
-    let mut all = Answers::default();
-    while let Some(answers) = running.join_next().await {
-        let answers = answers??;
-        all.latencies.extend(answers.latencies);
-        for (status, count) in answers.refused {
-            *all.refused.entry(status).or_default() += count;
-        }
-    }
-    all.elapsed = begun.elapsed();
-    all.latencies.sort_unstable();
-    Ok(all)
+    Answers::of_all(running, begun).await
 }
 
 async fn client(
@@ -69,19 +81,27 @@ async fn client(
         let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| sent < end) else {
             return Ok(answers);
         };
-        match connection.exchange(request).await.context("the issuer's connection broke")? {
-            OK => answers.latencies.push(sent.elapsed()),
-            status => *answers.refused.entry(status).or_default() += 1,
-        }
+        let status = connection.exchange(request).await?;
+        answers.add(status, sent.elapsed());
     }
 }
 
-struct Connection {
+/// A kept connection to the issuer.
+pub(super) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
+    /// So many connections.
+    pub(super) async fn open_many(address: SocketAddr, count: usize) -> Result<Vec<Self>> {
+        let mut connections = Vec::with_capacity(count);
+        for _ in 0..count {
+            connections.push(Self::open(address).await?);
+        }
+        Ok(connections)
+    }
+
     async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect to the issuer")?;
         stream.set_nodelay(true)?;
@@ -89,7 +109,11 @@ impl Connection {
     }
 
     /// Sends a request and gives the status of its answer.
-    async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
+    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
+        self.send_and_read(request).await.context("the issuer's connection broke")
+    }
+
+    async fn send_and_read(&mut self, request: &[u8]) -> Result<u16> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         let head_bytes = loop {

@@ -11,11 +11,13 @@ use serde::Serialize;
 
 use super::raw::RawRsa;
 
-const SECONDS_PER_CELL_DEFAULT: f64 = 3.0;
+const SECONDS_PER_CELL_DEFAULT: f64 = 2.0;
 const SECONDS_PER_CELL_QUICK: f64 = 0.2;
 const SECONDS_PER_CELL_MAX: f64 = 600.0;
 /// How many clients a machine's ports and file handles bear.
 const CLIENTS_MAX: usize = 4096;
+/// Far more than a disk holds.
+const SPENT_ROWS_MAX: u64 = 10_000_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -37,9 +39,15 @@ pub(crate) struct Arguments {
     /// Clients at once.
     #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
     clients: Vec<usize>,
-    /// What to measure.
+    /// Operations of the table.
     #[arg(long, value_name = "OPERATIONS", value_delimiter = ',', default_values_t = Operation::ALL)]
     operations: Vec<Operation>,
+    /// What to measure, all unless given.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values_t = Part::ALL)]
+    parts: Vec<Part>,
+    /// At the end, measure redeems before and after so many spent coins are in the books; 20000000 takes minutes and 3 GB.
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=SPENT_ROWS_MAX))]
+    spent_rows: Option<u64>,
     /// Write the figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
@@ -57,6 +65,17 @@ pub(super) enum Operation {
     Redeem,
 }
 
+/// What a run consists of, besides a full table of spent coins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    /// Operations by coins a request and clients.
+    Table,
+    /// Latency of small mints at half the best rate.
+    HalfLoad,
+    /// Redeems in batches, and one request a transaction.
+    OneByOne,
+}
+
 /// One cell of the table: what is done, with which keys, how many coins at a time, by how many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Cell {
@@ -71,9 +90,13 @@ pub(super) struct Plan {
     pub(super) database: Option<String>,
     pub(super) cell_duration: Duration,
     pub(super) key_bits: Vec<usize>,
+    pub(super) spent_rows: Option<u64>,
     coins: Vec<usize>,
+    /// None stands for those that suit the key.
     clients: Vec<usize>,
+    pub(super) is_quick: bool,
     operations: Vec<Operation>,
+    parts: Vec<Part>,
 }
 
 impl Plan {
@@ -88,9 +111,12 @@ impl Plan {
             database: arguments.database,
             cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),
             key_bits: or(arguments.key_bits, &[2048], &[2048, 3072]),
-            coins: or(arguments.coins, &[1, 8], &[1, 8, 64]),
-            clients: or(arguments.clients, &[1, 8], &[1, 8, 64]),
+            spent_rows: arguments.spent_rows,
+            coins: or(arguments.coins, &[1, 64], &[1, 8, 64]),
+            clients: arguments.clients,
+            is_quick: quick,
             operations: arguments.operations,
+            parts: arguments.parts,
         };
         ensure!(plan.coins.iter().all(|coins| (1..=ITEMS_MAX).contains(coins)), "--coins: a request has 1 to {ITEMS_MAX}");
         let clients_fit = plan.clients.iter().all(|clients| (1..=CLIENTS_MAX).contains(clients));
@@ -98,19 +124,41 @@ impl Plan {
         Ok(plan)
     }
 
-    pub(super) fn cells(&self, key_bits: usize) -> Vec<Cell> {
+    /// Whether a part is wanted.
+    pub(super) fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+
+    /// The cells of the table for the first, second... size of mint keys: operation, coins, clients.
+    pub(super) fn cells(&self, key: usize) -> Vec<(Operation, usize, usize)> {
+        let clients = match (self.clients.as_slice(), self.is_quick, key) {
+            ([], true, _) => &[1, 8],
+            ([], false, 0) => &[1, 8, 64, 256][..],
+            // Large keys are slow, and what many clients do to an issuer the first size says.
+            ([], false, _) => &[1, 8, 64],
+            (given, _, _) => given,
+        };
         let mut cells = Vec::new();
         for operation in &self.operations {
             for coins in &self.coins {
-                cells.extend(self.clients.iter().map(|clients| Cell {
-                    operation: *operation,
-                    key_bits,
-                    coins: *coins,
-                    clients: *clients,
-                }));
+                cells.extend(clients.iter().map(|clients| (*operation, *coins, *clients)));
             }
         }
         cells
+    }
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Table, Self::HalfLoad, Self::OneByOne];
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Table => "table",
+            Self::HalfLoad => "half-load",
+            Self::OneByOne => "one-by-one",
+        })
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
+use super::measurement::Measurement;
 use super::plan::Operation;
-use super::report::{Measurement, Report};
+use super::report::Report;
 
 const PANEL_WIDTH: f64 = 320.0;
 const PANEL_HEIGHT: f64 = 250.0;

@@ -1,13 +1,17 @@
-//! What was measured: as a table for people, as JSON for programs.
+//! Everything that was measured: as a table for people, as JSON for programs.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use super::load::Answers;
-use super::plan::{Cell, Operation};
-use super::raw::RawRsa;
+use super::books::{BareInserts, Database};
+use super::full_table::FullTable;
+use super::half_load::HalfLoad;
+use super::measurement::{Measurement, number_or_unknown};
+use super::one_by_one::OneByOne;
+use super::plan::Operation;
+use super::raw::{Rates, RawRsa};
+use super::targets::Target;
 
 /// Everything that a run found out.
 #[derive(Debug, Serialize)]
@@ -17,115 +21,40 @@ pub(super) struct Report {
     pub(super) database: Database,
     /// Coins that the ledger alone takes back in a second.
     pub(super) ledger_coins_per_second: f64,
+    pub(super) bare_inserts: BareInserts,
     pub(super) raw_rsa: Vec<RawRsa>,
     pub(super) cells: Vec<Measurement>,
+    pub(super) half_load: Option<HalfLoad>,
+    pub(super) one_by_one: Option<OneByOne>,
+    pub(super) full_table: Option<FullTable>,
     pub(super) issuer_memory_peak_mib: f64,
-    /// Of the audit at the end.
+    /// Of the audit, before the table of spent coins is filled.
     pub(super) broken_invariants: Vec<String>,
-}
-
-/// Where the books were, and with that where the database's CPU time was spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Database {
-    /// In the issuer's process.
-    Sqlite,
-    /// In processes of this machine.
-    Postgres,
-    /// In processes that cannot be looked at.
-    PostgresElsewhere,
-}
-
-/// One row.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Measurement {
-    #[serde(flatten)]
-    pub(super) cell: Cell,
-    pub(super) seconds: f64,
-    pub(super) requests_per_second: f64,
-    pub(super) coins_per_second: f64,
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-    pub(super) issuer_cpu_us_per_coin: f64,
-    /// Of the database's own processes; `None` when they cannot be read.
-    pub(super) database_cpu_us_per_coin: Option<f64>,
-    /// CPU time of a coin in units of what RSA alone costs: see [`Operation::rsa_us`].
-    pub(super) ratio: Option<f64>,
-    pub(super) issuer_memory_mib: f64,
-    /// Answers with another status than 200, by status.
-    pub(super) refused: BTreeMap<u16, usize>,
-}
-
-/// What the processes used while a cell was measured.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Used {
-    pub(super) issuer: Duration,
-    /// `None` when it cannot be read.
-    pub(super) database: Option<Duration>,
-    pub(super) issuer_memory_mib: f64,
-}
-
-impl Measurement {
-    /// Puts together what is known of one cell. `answers` must hold at least one with status 200.
-    pub(super) fn new(cell: Cell, answers: Answers, used: Used, raw: &RawRsa) -> Self {
-        let requests = answers.latencies.len();
-        let coins = (requests * cell.coins) as f64;
-        let seconds = answers.elapsed.as_secs_f64();
-        let us_per_coin = |time: Duration| time.as_secs_f64() * 1e6 / coins;
-        let (issuer, database) = (us_per_coin(used.issuer), used.database.map(us_per_coin));
-        Self {
-            cell,
-            seconds,
-            requests_per_second: requests as f64 / seconds,
-            coins_per_second: coins / seconds,
-            p50_ms: percentile_ms(&answers.latencies, 50),
-            p99_ms: percentile_ms(&answers.latencies, 99),
-            issuer_cpu_us_per_coin: issuer,
-            database_cpu_us_per_coin: database,
-            ratio: database.map(|database| (issuer + database) / cell.operation.rsa_us(raw)),
-            issuer_memory_mib: used.issuer_memory_mib,
-            refused: answers.refused,
-        }
-    }
-
-    fn row(&self, database: Database) -> String {
-        let Cell { operation, key_bits, coins, clients } = self.cell;
-        let database = match (database, self.database_cpu_us_per_coin) {
-            (Database::Sqlite, _) => "-".to_owned(),
-            (Database::Postgres | Database::PostgresElsewhere, us) => number_or_unknown(us, 1),
-        };
-        format!(
-            "{:<8}{key_bits:>5}{coins:>7}{clients:>9}{:>10.0}{:>10.0}{:>9.2}{:>9.2}{:>11.1}{database:>8}{:>7}{:>6.0}{:>9}",
-            operation.to_string(),
-            self.requests_per_second,
-            self.coins_per_second,
-            self.p50_ms,
-            self.p99_ms,
-            self.issuer_cpu_us_per_coin,
-            number_or_unknown(self.ratio, 2),
-            self.issuer_memory_mib,
-            self.refused.values().sum::<usize>(),
-        )
-    }
+    pub(super) targets: Vec<Target>,
 }
 
 impl Report {
-    /// What comes before the rows.
-    pub(super) fn heading(database: Database, cores: usize, ledger_coins_per_second: f64) -> String {
-        let books = match database {
+    /// What is known before an issuer runs.
+    pub(super) fn heading(&self) -> String {
+        let books = match self.database {
             Database::Sqlite => "SQLite (its CPU time is the issuer's)",
             Database::Postgres => "PostgreSQL on this machine",
             Database::PostgresElsewhere => "PostgreSQL whose processes cannot be read (n/a)",
         };
         format!(
-            "{cores} cores, shared by issuer, database and load; books in {books}\n\
-             ledger alone, no HTTP and no RSA: {ledger_coins_per_second:.0} coins/s"
+            "{} cores, shared by issuer, database and load; books in {books}\n\
+             ledger alone, no HTTP and no RSA: {:.0} coins/s\n\
+             database alone, bare inserts of 64 rows a commit: {:.0} rows/s, {} us of CPU a row",
+            self.cores,
+            self.ledger_coins_per_second,
+            self.bare_inserts.rows_per_second,
+            number_or_unknown(self.bare_inserts.cpu_us_per_row, 1),
         )
     }
 
     /// Costs of RSA with one key, before its rows.
     pub(super) fn raw_heading(raw: &RawRsa) -> String {
-        let line = |name, rates: super::raw::Rates| {
+        let line = |name, rates: Rates| {
             format!(
                 "RSA {} {name}: {:.1} us of CPU; {:.0}/s on one core, {:.0}/s on all",
                 raw.key_bits, rates.cpu_us, rates.one_core_per_second, rates.all_cores_per_second
@@ -133,12 +62,8 @@ impl Report {
         };
         let columns =
             "          key  coins  clients     req/s   coins/s   p50 ms   p99 ms  issuer us   db us  ratio   MiB  refused";
-        format!("\n{}\n{}\n{columns}", line("private", raw.private), line("public", raw.public))
-    }
-
-    /// One row of the table.
-    pub(super) fn row(&self, measurement: &Measurement) -> String {
-        measurement.row(self.database)
+        let [private, public] = [line("private", raw.private), line("public", raw.public)];
+        format!("\n{private}\n{public}\n{}\n{columns}", line("verification", raw.verification))
     }
 
     /// What comes after the rows.
@@ -149,7 +74,7 @@ impl Report {
             format!("issuer memory: at most {:.0} MiB", self.issuer_memory_peak_mib),
         ];
         let mut refused: BTreeMap<u16, usize> = BTreeMap::new();
-        for (status, count) in self.cells.iter().flat_map(|cell| &cell.refused) {
+        for (status, count) in self.measurements().flat_map(|cell| &cell.refused) {
             *refused.entry(*status).or_default() += count;
         }
         lines.push(if refused.is_empty() {
@@ -161,29 +86,16 @@ impl Report {
             [] => lines.push("audit: every invariant holds".to_owned()),
             broken => lines.extend(broken.iter().map(|invariant| format!("audit: BROKEN: {invariant}"))),
         }
+        lines.push(format!("\n{}", Target::heading()));
+        lines.extend(self.targets.iter().map(Target::row));
         lines.join("\n")
     }
-}
 
-fn number_or_unknown(number: Option<f64>, decimals: usize) -> String {
-    number.map_or_else(|| "n/a".to_owned(), |number| format!("{number:.decimals$}"))
-}
-
-/// The nearest-rank percentile of sorted latencies.
-fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_latencies_that_were_measured() {
-        let sorted: Vec<_> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!((percentile_ms(&sorted, 50), percentile_ms(&sorted, 99)), (100.0, 198.0));
-        assert_eq!(percentile_ms(&sorted[..1], 99), 1.0);
-        assert_eq!(percentile_ms(&[], 99), 0.0);
+    /// Every row that was shown.
+    fn measurements(&self) -> impl Iterator<Item = &Measurement> {
+        let half_load = self.half_load.iter().map(|part| &part.best);
+        let one_by_one = self.one_by_one.iter().flat_map(|part| [&part.in_batches, &part.one_by_one]);
+        let full_table = self.full_table.iter().flat_map(|part| part.before.iter().chain(&part.after));
+        self.cells.iter().chain(half_load).chain(one_by_one).chain(full_table)
     }
 }

@@ -1,0 +1,80 @@
+//! Load that does not wait: requests are sent when their time has come, whether or not earlier ones are answered, as wallets
+//! do that know nothing of each other. A latency counts from the time at which the request was due, so that an issuer
+//! that stalls is charged for everybody who had to wait.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use super::load::{Answers, Connection, Request};
+
+/// The same arrivals in every run.
+const SEED: u64 = 1;
+/// How many requests can be under way at once; when all are, the next is late and its latency says so.
+const CONNECTIONS: usize = 64;
+
+/// When so many requests are due if they come independently of each other, so many a second on average (a Poisson process).
+pub(super) fn arrivals(count: usize, per_second: f64) -> Vec<Duration> {
+    let mut rng = StdRng::seed_from_u64(SEED);
+    let mut at = 0.0;
+    let mut next = |_| {
+        at -= rng.gen_range(f64::MIN_POSITIVE..1.0).ln() / per_second;
+        Duration::from_secs_f64(at)
+    };
+    (0..count).map(&mut next).collect()
+}
+
+/// Sends each request at its time, counted from now.
+pub(super) async fn drive(address: SocketAddr, requests: Vec<Request>, arrivals: Vec<Duration>) -> Result<Answers> {
+    let connections = Connection::open_many(address, CONNECTIONS).await?;
+    let (due, waiting) = mpsc::unbounded_channel();
+    let waiting = Arc::new(Mutex::new(waiting));
+    let mut running = JoinSet::new();
+    for connection in connections {
+        running.spawn(client(connection, Arc::clone(&waiting)));
+    }
+    let begun = Instant::now();
+    // A thread, because the runtime's timers are only good to a millisecond.
+    thread::Builder::new()
+        .name("arrivals".to_owned())
+        .spawn(move || {
+            for (request, at) in requests.into_iter().zip(arrivals) {
+                thread::sleep((begun + at).saturating_duration_since(Instant::now()));
+                if due.send((request, begun + at)).is_err() {
+                    return; // every client has failed, which says so itself
+                }
+            }
+        })
+        .context("cannot start a thread")?;
+    Answers::of_all(running, begun).await
+}
+
+async fn client(mut connection: Connection, waiting: Arc<Mutex<mpsc::UnboundedReceiver<(Request, Instant)>>>) -> Result<Answers> {
+    let mut answers = Answers::default();
+    loop {
+        let next = waiting.lock().await.recv().await;
+        let Some((request, due)) = next else { return Ok(answers) };
+        let status = connection.exchange(&request).await?;
+        answers.add(status, due.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_are_in_order_and_as_many_a_second_as_asked() {
+        let arrivals = arrivals(10_000, 1000.0);
+        assert!(arrivals.is_sorted());
+        let last = arrivals.last().unwrap().as_secs_f64();
+        assert!((9.0..11.0).contains(&last), "10,000 requests at 1,000 a second last {last} s");
+    }
+}

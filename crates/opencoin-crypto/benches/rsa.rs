@@ -1,0 +1,76 @@
+//! RSA and the hashes around it, of one coin. What a coin costs beyond the raw operations is the difference.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
+
+use std::hint::black_box;
+
+use divan::Bencher;
+use opencoin_crypto::{CipherSuite, PrivateKey, blind_in_range};
+use opencoin_schema::{BigInt, Coin, Payload};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+const BITS: [usize; 2] = [2048, 3072];
+const SEED: u64 = 1;
+
+fn main() {
+    divan::main();
+}
+
+fn key(bits: usize) -> PrivateKey {
+    PrivateKey::generate(bits, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap()
+}
+
+/// A number less than every modulus of this key's size.
+fn input(key: &PrivateKey) -> Vec<u8> {
+    vec![0x5a; key.public_key().modulus_bytes()]
+}
+
+fn coin(key: &PrivateKey) -> Coin {
+    let (suite, public) = (CipherSuite::default(), key.public_key());
+    let payload = Payload {
+        cdd_location: "https://issuer.example/cddc".to_owned(),
+        denomination: 10,
+        issuer_id: BigInt::from_be_bytes(&[0x42; 20]),
+        mint_key_id: public.id().clone(),
+        protocol_version: "https://opencoin.org/1.0".to_owned(),
+        serial: BigInt::from_be_bytes(&[0x42; 16]),
+    };
+    let (blinded, unblinder) = suite.blind(public, &payload, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap();
+    let signed = key.raw_sign(&blinded.to_padded_be_bytes(public.modulus_bytes()).unwrap()).unwrap();
+    suite.finish(public, &payload, &BigInt::from_be_bytes(&signed), &unblinder).unwrap()
+}
+
+#[divan::bench(args = BITS)]
+fn raw_private(bencher: Bencher<'_, '_>, bits: usize) {
+    let key = key(bits);
+    let input = input(&key);
+    bencher.bench(|| key.raw_sign(black_box(&input)));
+}
+
+#[divan::bench(args = BITS)]
+fn raw_public(bencher: Bencher<'_, '_>, bits: usize) {
+    let key = key(bits);
+    let input = input(&key);
+    bencher.bench(|| key.public_key().raw_public(black_box(&input)));
+}
+
+#[divan::bench(args = BITS)]
+fn verify_coin(bencher: Bencher<'_, '_>, bits: usize) {
+    let key = key(bits);
+    let coin = coin(&key);
+    bencher.bench(|| CipherSuite::default().verify_coin(key.public_key(), black_box(&coin)).unwrap());
+}
+
+#[divan::bench]
+fn payload_hash(bencher: Bencher<'_, '_>) {
+    let coin = coin(&key(2048));
+    bencher.bench(|| CipherSuite::default().payload_hash(black_box(&coin.payload)));
+}
+
+#[divan::bench]
+fn check_blind_in_range(bencher: Bencher<'_, '_>) {
+    let key = key(2048);
+    let blinded = BigInt::from_be_bytes(&input(&key));
+    bencher.bench(|| blind_in_range(key.public_key(), black_box(&blinded)));
+}

@@ -1,0 +1,77 @@
+//! What the ledger does with one redeem of 64 coins before the database: identity, what it touches, decision. And the
+//! bytes in which 64 blinds are kept.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
+
+use std::hint::black_box;
+
+use divan::Bencher;
+use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
+use opencoin_ledger::{
+    AccountId, Amount, Blind, CoinIn, Command, LedgerTime, MintKeyId, MintKeyTerms, PayloadHash, Prepared, TokenHash, Touches,
+    View, decide, encode_blinds,
+};
+
+const ITEMS: u8 = 64;
+const ACCOUNT: AccountId = AccountId::FIRST_HOLDER;
+const MINT_KEY: MintKeyId = MintKeyId::new([7; 20]);
+const NOW: LedgerTime = LedgerTime::from_unix_micros(1);
+
+fn main() {
+    divan::main();
+}
+
+fn redeem() -> Command {
+    let coin = |seed: u8| CoinIn { mint_key: MINT_KEY, payload_hash: PayloadHash::new(&[seed; 32]).unwrap() };
+    // Not in order, as coins come.
+    Command::Redeem { account: ACCOUNT, coins: (0..ITEMS).map(|index| coin(index.wrapping_mul(37))).collect(), at: NOW }
+}
+
+/// What a store loads for it.
+fn view() -> View {
+    let mut view = View::default();
+    let name = "alice".parse().unwrap();
+    view.load_account(AccountState { id: ACCOUNT, name, token_hash: TokenHash::new([1; 32]), balance: Amount::ZERO });
+    let terms = MintKeyTerms::new(Amount::new(1).unwrap(), NOW, NOW, NOW).unwrap();
+    view.load_mint_key(MintKeyState {
+        no: MintKeyNo::new(1),
+        id: MINT_KEY,
+        terms,
+        issued: u64::from(ITEMS),
+        returned: 0,
+        stopped: None,
+        pruned: false,
+    });
+    view
+}
+
+#[divan::bench]
+fn prepare_redeem_of_64(bencher: Bencher<'_, '_>) {
+    let commands = [redeem()];
+    bencher.bench(|| Prepared::batch(black_box(&commands)));
+}
+
+#[divan::bench]
+fn touches_of_redeem_of_64(bencher: Bencher<'_, '_>) {
+    let commands = [redeem()];
+    let prepared = Prepared::batch(&commands);
+    bencher.bench(|| Touches::of(black_box(&prepared)));
+}
+
+#[divan::bench]
+fn decide_redeem_of_64(bencher: Bencher<'_, '_>) {
+    let commands = [redeem()];
+    let prepared = Prepared::batch(&commands);
+    // The view is given back, so that dropping it is not measured.
+    bencher.with_inputs(view).bench_values(|mut view| {
+        decide(&mut view, black_box(&prepared[0])).unwrap();
+        (view.take_changes(), view)
+    });
+}
+
+#[divan::bench]
+fn encode_64_blinds(bencher: Bencher<'_, '_>) {
+    let blind = |seed: u8| Blind { reference: format!("blind {seed}"), mint_key: MINT_KEY, blinded: vec![seed; 256] };
+    let blinds: Vec<_> = (0..ITEMS).map(blind).collect();
+    bencher.bench(|| encode_blinds(black_box(&blinds)));
+}

@@ -1,0 +1,166 @@
+//! For measuring alone: what the database does without an issuer, and how it is when many coins have been spent.
+
+use std::time::{Duration, Instant};
+
+use opencoin_ledger::{LedgerError, MintKeyId};
+use sqlx::{Connection, Executor, PgPool, Row};
+use tokio::task::JoinSet;
+
+use crate::PostgresLedger;
+use crate::fault::ledger_error;
+
+/// Rows in one transaction of bare inserts.
+const BARE_INSERT_ROWS: usize = 64;
+
+/// How many connections insert at once.
+const BARE_INSERT_CONNECTIONS: usize = 4;
+
+/// Spent coins are made in as many pieces, to be able to say how far it is.
+const PIECES: u64 = 256;
+
+/// Without its index a table fills several times as fast. The index is made afterwards and left as full as one becomes
+/// that grew row by row in random order (70 %): fuller it would split page after page at first, emptier it would be too large.
+const DROP_INDEX: &str = "ALTER TABLE spent DROP CONSTRAINT spent_pkey";
+const MAKE_INDEX: &str = "
+    SET LOCAL maintenance_work_mem = '512MB';
+    ALTER TABLE spent ADD CONSTRAINT spent_pkey PRIMARY KEY (mint_key_no, payload_hash) WITH (fillfactor = 70);
+    ALTER INDEX spent_pkey RESET (fillfactor);
+";
+
+impl PostgresLedger {
+    /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over four
+    /// connections, into a table of the shape of `spent`, for about `duration`. `hashes` makes the rows. The table is one of
+    /// its own and is dropped. Gives the number of rows and the time that they took.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn measure_bare_inserts(
+        &self,
+        duration: Duration,
+        hashes: fn(usize) -> Vec<[u8; 32]>,
+    ) -> Result<(u64, Duration), LedgerError> {
+        let create = "DROP TABLE IF EXISTS bench_bare_inserts; CREATE TABLE bench_bare_inserts (LIKE spent INCLUDING ALL)";
+        self.pool.execute(sqlx::raw_sql(create)).await.map_err(|error| ledger_error(&error))?;
+        let begun = Instant::now();
+        let mut running = JoinSet::new();
+        for _ in 0..BARE_INSERT_CONNECTIONS {
+            running.spawn(insert_until(self.pool.clone(), begun + duration, hashes));
+        }
+        let mut rows = 0;
+        while let Some(inserted) = running.join_next().await {
+            rows += inserted.expect("inserting does not panic").map_err(|error| ledger_error(&error))?;
+        }
+        let elapsed = begun.elapsed();
+        self.pool.execute("DROP TABLE bench_bare_inserts").await.map_err(|error| ledger_error(&error))?;
+        Ok((rows, elapsed))
+    }
+
+    /// Adds `rows` coins to `spent` that nobody ever had, and lets the server tidy up as it would have in the years that so
+    /// many coins take. **The books do not balance afterwards.** `progress` is told how many rows there are so far.
+    ///
+    /// # Errors
+    /// The database fails, or the mint key is unknown.
+    pub async fn fill_spent_and_break_the_books(
+        &self,
+        mint_key: MintKeyId,
+        rows: u64,
+        progress: impl FnMut(u64) + Send,
+    ) -> Result<(), LedgerError> {
+        fill(&self.pool, mint_key, rows, progress).await.map_err(|error| ledger_error(&error))
+    }
+}
+
+async fn insert_until(pool: PgPool, end: Instant, hashes: fn(usize) -> Vec<[u8; 32]>) -> Result<u64, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    let mut inserted = 0;
+    while Instant::now() < end {
+        let hashes = hashes(BARE_INSERT_ROWS);
+        let column: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
+        let query = sqlx::query("INSERT INTO bench_bare_inserts (mint_key_no, payload_hash) SELECT 1, unnest($1::bytea[])");
+        inserted += query.bind(column).execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(inserted)
+}
+
+async fn fill(pool: &PgPool, mint_key: MintKeyId, rows: u64, mut progress: impl FnMut(u64)) -> Result<(), sqlx::Error> {
+    // Outside of the pool, whose connections give up where this one has to be patient.
+    let mut connection = pool.acquire().await?.detach();
+    let query = sqlx::query("SELECT no FROM mint_keys WHERE id = $1").bind(mint_key.as_bytes());
+    let mint_key_no: i32 = query.fetch_one(&mut connection).await?.try_get("no")?;
+    let sql = "INSERT INTO spent (mint_key_no, payload_hash)
+        SELECT $1, sha256(uuid_send(gen_random_uuid())) FROM generate_series(1, $2)";
+    let mut transaction = connection.begin().await?;
+    transaction.execute(DROP_INDEX).await?;
+    for piece in 0..PIECES {
+        let (begin, end) = (rows * piece / PIECES, rows * (piece + 1) / PIECES);
+        let count = i64::try_from(end - begin).expect("a table has fewer rows");
+        sqlx::query(sql).bind(mint_key_no).bind(count).execute(&mut *transaction).await?;
+        progress(end);
+    }
+    transaction.execute(sqlx::raw_sql(MAKE_INDEX)).await?;
+    transaction.commit().await?;
+    connection.execute("VACUUM (ANALYZE) spent").await?;
+    checkpoint(&mut connection).await?;
+    connection.close().await
+}
+
+/// Not everybody may order one; then the server makes its own when it is due.
+async fn checkpoint(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    match connection.execute("CHECKPOINT").await {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use opencoin_ledger::{Amount, Command, Ledger, LedgerTime, MintKeyTerms};
+    use opencoin_testkit::postgres::TestDatabase;
+
+    use super::*;
+
+    const DURATION: Duration = Duration::from_millis(50);
+
+    /// Hashes that are different each time.
+    fn hashes(count: usize) -> Vec<[u8; 32]> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let hash = |_| {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            hash
+        };
+        (0..count).map(hash).collect()
+    }
+
+    #[tokio::test]
+    async fn bare_inserts_are_counted_and_leave_nothing() {
+        let database = TestDatabase::create();
+        let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+        let (rows, elapsed) = ledger.measure_bare_inserts(DURATION, hashes).await.unwrap();
+        assert!(rows > 0 && rows.is_multiple_of(BARE_INSERT_ROWS as u64) && elapsed >= DURATION, "{rows} rows in {elapsed:?}");
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'bench%'")
+            .fetch_one(&ledger.pool)
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn a_filled_table_has_so_many_rows_over_the_whole_range() {
+        let database = TestDatabase::create();
+        let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+        let id = MintKeyId::new([7; 20]);
+        let [begin, end] = [0, 1].map(LedgerTime::from_unix_micros);
+        let terms = MintKeyTerms::new(Amount::new(1).unwrap(), begin, end, end).unwrap();
+        ledger.apply(&[Command::RegisterMintKey { id, terms, at: begin }]).await.unwrap()[0].as_ref().unwrap();
+        let mut told = Vec::new();
+        ledger.fill_spent_and_break_the_books(id, 1000, |rows| told.push(rows)).await.unwrap();
+        let pieces = "SELECT count(DISTINCT get_byte(payload_hash, 0)) FROM spent WHERE length(payload_hash) = 32";
+        let pieces: i64 = sqlx::query_scalar(pieces).fetch_one(&ledger.pool).await.unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&ledger.pool).await.unwrap();
+        assert!((rows, told.last()) == (1000, Some(&1000)) && pieces > 200, "{rows} rows in {pieces} of 256 pieces");
+    }
+}

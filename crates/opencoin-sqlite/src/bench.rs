@@ -1,0 +1,142 @@
+//! For measuring alone: what the database does without an issuer, and how it is when many coins have been spent.
+
+use std::time::{Duration, Instant};
+
+use opencoin_ledger::{LedgerError, MintKeyId};
+use sqlx::{Executor, Row, SqlitePool};
+
+use crate::SqliteLedger;
+use crate::bulk::placeholders;
+use crate::fault::ledger_error;
+
+/// Rows in one transaction of bare inserts.
+const BARE_INSERT_ROWS: usize = 64;
+
+/// Spent coins are made in as many pieces, by the first byte of their hash: sorted, they fill the table from left to right.
+const PIECES: u64 = 256;
+
+impl SqliteLedger {
+    /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over the
+    /// one connection that writes, into a table of the shape of `spent`, for about `duration`. `hashes` makes the rows. The
+    /// table is one of its own and is dropped. Gives the number of rows and the time that they took.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn measure_bare_inserts(
+        &self,
+        duration: Duration,
+        hashes: fn(usize) -> Vec<[u8; 32]>,
+    ) -> Result<(u64, Duration), LedgerError> {
+        bare_inserts(&self.writer, duration, hashes).await.map_err(|error| ledger_error(&error))
+    }
+
+    /// Adds `rows` coins to `spent` that nobody ever had, and folds the write-ahead log into the file. **The books do not
+    /// balance afterwards.** `progress` is told how many rows there are so far.
+    ///
+    /// # Errors
+    /// The database fails, or the mint key is unknown.
+    pub async fn fill_spent_and_break_the_books(
+        &self,
+        mint_key: MintKeyId,
+        rows: u64,
+        progress: impl FnMut(u64) + Send,
+    ) -> Result<(), LedgerError> {
+        fill(&self.writer, mint_key, rows, progress).await.map_err(|error| ledger_error(&error))
+    }
+}
+
+async fn bare_inserts(
+    writer: &SqlitePool,
+    duration: Duration,
+    hashes: fn(usize) -> Vec<[u8; 32]>,
+) -> Result<(u64, Duration), sqlx::Error> {
+    let create = "DROP TABLE IF EXISTS bench_bare_inserts;
+        CREATE TABLE bench_bare_inserts (
+            mint_key_no  INTEGER NOT NULL,
+            payload_hash BLOB NOT NULL CHECK (length(payload_hash) BETWEEN 1 AND 48),
+            PRIMARY KEY (mint_key_no, payload_hash)
+        ) STRICT, WITHOUT ROWID";
+    writer.execute(sqlx::raw_sql(create)).await?;
+    let rows = placeholders(BARE_INSERT_ROWS, 2);
+    let sql = format!("INSERT INTO bench_bare_inserts (mint_key_no, payload_hash) VALUES {rows}");
+    let (begun, mut inserted) = (Instant::now(), 0);
+    while begun.elapsed() < duration {
+        let hashes = hashes(BARE_INSERT_ROWS);
+        let query = hashes.iter().fold(sqlx::query(&sql), |query, hash| query.bind(1).bind(&hash[..]));
+        inserted += query.execute(writer).await?.rows_affected();
+    }
+    let elapsed = begun.elapsed();
+    writer.execute("DROP TABLE bench_bare_inserts").await?;
+    Ok((inserted, elapsed))
+}
+
+async fn fill(writer: &SqlitePool, mint_key: MintKeyId, rows: u64, mut progress: impl FnMut(u64)) -> Result<(), sqlx::Error> {
+    let query = sqlx::query("SELECT no FROM mint_keys WHERE id = ?").bind(&mint_key.as_bytes()[..]);
+    let mint_key_no: i64 = query.fetch_one(writer).await?.try_get("no")?;
+    let sql = "INSERT INTO spent (mint_key_no, payload_hash)
+        WITH RECURSIVE made (count) AS (SELECT 1 UNION ALL SELECT count + 1 FROM made LIMIT ?3)
+        SELECT ?1, CAST(?2 || randomblob(31) AS BLOB) FROM made ORDER BY 2";
+    for piece in 0..PIECES {
+        let (begin, end) = (rows * piece / PIECES, rows * (piece + 1) / PIECES);
+        let first_byte = [u8::try_from(piece).expect("a piece is a byte")];
+        let count = i64::try_from(end - begin).expect("a table has fewer rows");
+        sqlx::query(sql).bind(mint_key_no).bind(&first_byte[..]).bind(count).execute(writer).await?;
+        progress(end);
+    }
+    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use opencoin_ledger::{Amount, Command, Ledger, LedgerTime, MintKeyTerms};
+
+    use super::*;
+    use crate::Mode;
+
+    const DURATION: Duration = Duration::from_millis(50);
+
+    /// Hashes that are different each time.
+    fn hashes(count: usize) -> Vec<[u8; 32]> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let hash = |_| {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            hash
+        };
+        (0..count).map(hash).collect()
+    }
+
+    #[tokio::test]
+    async fn bare_inserts_are_counted_and_leave_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("books.sqlite");
+        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
+        let (rows, elapsed) = ledger.measure_bare_inserts(DURATION, hashes).await.unwrap();
+        assert!(rows > 0 && rows.is_multiple_of(BARE_INSERT_ROWS as u64) && elapsed >= DURATION, "{rows} rows in {elapsed:?}");
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'bench%'")
+            .fetch_one(&ledger.writer)
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn a_filled_table_has_so_many_rows_over_the_whole_range() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("books.sqlite");
+        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
+        let id = MintKeyId::new([7; 20]);
+        let [begin, end] = [0, 1].map(LedgerTime::from_unix_micros);
+        let terms = MintKeyTerms::new(Amount::new(1).unwrap(), begin, end, end).unwrap();
+        ledger.apply(&[Command::RegisterMintKey { id, terms, at: begin }]).await.unwrap()[0].as_ref().unwrap();
+        let mut told = Vec::new();
+        ledger.fill_spent_and_break_the_books(id, 1000, |rows| told.push(rows)).await.unwrap();
+        let pieces = "SELECT count(DISTINCT hex(substr(payload_hash, 1, 1))) FROM spent WHERE length(payload_hash) = 32";
+        let pieces: i64 = sqlx::query_scalar(pieces).fetch_one(&ledger.writer).await.unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&ledger.writer).await.unwrap();
+        assert_eq!((rows, pieces, told.last()), (1000, 256, Some(&1000)));
+    }
+}
