@@ -10,7 +10,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use opencoin_e2e::Database;
 use opencoin_e2e::torture::{Options, run};
-use rand::random;
+use rand::RngCore;
+use rand::rngs::OsRng;
 
 /// Torture a currency: kill, crash, cut and fail whatever can be, and count the money.
 #[derive(Debug, Parser)]
@@ -39,7 +40,7 @@ enum Databases {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let seed = arguments.seed.unwrap_or_else(random);
+    let seed = arguments.seed.unwrap_or_else(|| OsRng.next_u64());
     println!("seed {seed}");
     let time = Duration::from_secs(arguments.seconds.unwrap_or(arguments.minutes * 60));
     let databases = match arguments.database {
