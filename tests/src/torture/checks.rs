@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::answers::Sent;
+use super::proxy::SIGNATURES_COMPARED;
+use super::purse::WALLETS_KILLED;
 use super::{OPENING, Torture, nemesis, proxy};
 use crate::foreign_wallet::{Answer, request_redeem};
 
@@ -14,6 +16,15 @@ impl Torture {
         self.check_double_spending();
         self.check_accounts(credited);
         self.issuers.audit(true);
+    }
+
+    /// Even in the shortest run something was broken, and something was compared.
+    pub(super) fn check_work(&self) {
+        for name in ["issuers killed", WALLETS_KILLED, SIGNATURES_COMPARED, "spent coins refused", "wallets emptied"] {
+            if self.tally.get(name) == 0 {
+                self.tally.violate(format!("nothing was tested, because this never happened: {name}"));
+            }
+        }
     }
 
     /// Every kind of fault has happened.

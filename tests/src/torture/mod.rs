@@ -131,6 +131,7 @@ impl Torture {
         }
         if !tally.is_broken() {
             self.check(credited);
+            self.check_work();
         }
         if options.time >= COMPLETE_FROM && !tally.is_broken() {
             self.check_faults();

@@ -18,6 +18,8 @@ use super::tally::Tally;
 
 /// Longer than any issuer takes for any answer, so that nothing waits for ever.
 const SILENCE_MAX: Duration = Duration::from_secs(90);
+/// The name under which repeated answers with the same signatures are counted.
+pub(super) const SIGNATURES_COMPARED: &str = "repeated: signatures compared, the same bytes";
 const DELAY_MILLIS_MAX: u64 = 80;
 /// Of a thousand requests, how many meet each fault.
 const FAULTS: [(Fault, u32); 7] = [
@@ -173,10 +175,12 @@ impl Proxy {
         let path = line.nth(1).unwrap_or_default().to_owned();
         let token = request.header("authorization").map(str::to_owned);
         let status = answer.head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        self.tally.count(&format!("answered: {path} {status}"));
+        // Not the ids in paths like /mkcs/ID.
+        let kind = path.splitn(3, '/').nth(1).unwrap_or_default();
+        self.tally.count(&format!("answered: {kind} {status}"));
         let sent = Sent { path, token, body: request.body.clone() };
         match self.answers.observe(&sent, status, &answer.body) {
-            Ok(News::SameSignatures) => self.tally.count("repeated: signatures compared, the same bytes"),
+            Ok(News::SameSignatures) => self.tally.count(SIGNATURES_COMPARED),
             Ok(News::SameRedeem) => self.tally.count("repeated: redeem accepted again"),
             Ok(News::First | News::Nothing) => {}
             Err(violation) => self.tally.violate(violation),
