@@ -5,6 +5,7 @@
 
 pub mod foreign_wallet;
 mod program;
+pub mod torture;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -227,7 +228,7 @@ impl Wallet {
 
 /// A port that nobody listens on, outside the range from which the system gives ports to clients: nobody takes it while a
 /// currency is made.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let candidate = (process::id().wrapping_mul(PORT_STEP)).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;

@@ -8,11 +8,11 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,36 +26,44 @@ const SERVER_USERS: [&str; 2] = ["postgres", "nobody"];
 
 const CONNECTIONS_MAX: u32 = 300;
 
-/// Starts the server, says so, and waits for the end of the program that started it (the end of standard input).
+/// Starts the server, says so, and waits for orders until the program that started it ends (the end of standard input).
 /// Arguments: the folder, the folder of the programs, the number of connections.
 const WATCHER: &str = r#"
 folder=$1 programs=$2 connections=$3
 trap '' INT TERM HUP PIPE
 finish() { rm -rf "$folder/data" "$folder/socket" "$folder/log"; rmdir "$folder" 2>/dev/null; exit "$1"; }
+start() {
+    "$programs/postgres" -D "$folder/data" -c listen_addresses= -c "unix_socket_directories=$folder/socket" \
+        -c "max_connections=$connections" >>"$folder/log" 2>&1 </dev/null &
+    server=$!
+    tries=0
+    until "$programs/pg_isready" -q -h "$folder/socket" -U postgres; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 600 ] || ! kill -0 "$server" 2>/dev/null; then
+            cat "$folder/log" >&2; kill -QUIT "$server" 2>/dev/null; wait "$server"; echo failed; finish 1
+        fi
+        sleep 0.1
+    done
+    echo ready
+}
 "$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --no-locale --no-sync >"$folder/log" 2>&1 </dev/null ||
     { cat "$folder/log" >&2; echo failed; finish 1; }
 mkdir "$folder/socket"
-"$programs/postgres" -D "$folder/data" -c listen_addresses= -c "unix_socket_directories=$folder/socket" \
-    -c "max_connections=$connections" >>"$folder/log" 2>&1 </dev/null &
-server=$!
-tries=0
-until "$programs/pg_isready" -q -h "$folder/socket" -U postgres; do
-    tries=$((tries + 1))
-    if [ "$tries" -gt 600 ] || ! kill -0 "$server" 2>/dev/null; then
-        cat "$folder/log" >&2; kill -QUIT "$server" 2>/dev/null; wait "$server"; echo failed; finish 1
-    fi
-    sleep 0.1
+start
+while read -r order; do
+    case $order in
+        crash) kill -QUIT "$server"; wait "$server"; server=; echo crashed ;;
+        start) start ;;
+    esac
 done
-echo ready
-read -r _
-kill -INT "$server"
-wait "$server"
+[ -n "$server" ] && kill -INT "$server" && wait "$server"
 finish 0
 "#;
 
 /// A PostgreSQL server of our own. Dropping it stops the server and removes its folder.
 pub struct EphemeralPostgres {
     watcher: Child,
+    answers: BufReader<ChildStdout>,
     folder: PathBuf,
 }
 
@@ -82,11 +90,40 @@ impl EphemeralPostgres {
         }
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("our own folder");
         let mut watcher = command.spawn().expect("a shell");
-        let mut state = String::new();
-        let stdout = watcher.stdout.take().expect("standard output is piped");
-        BufReader::new(stdout).read_line(&mut state).expect("the watcher says how it went");
-        assert_eq!(state.trim(), "ready", "PostgreSQL did not start; its log is above");
-        Self { watcher, folder }
+        let answers = BufReader::new(watcher.stdout.take().expect("standard output is piped"));
+        let mut server = Self { watcher, answers, folder };
+        server.expect("ready");
+        server
+    }
+
+    /// Stops the server as a crash does (`pg_ctl stop -m immediate`): connections are cut, what was not committed is gone, and
+    /// the next start recovers from the write-ahead log.
+    ///
+    /// # Panics
+    /// The server does not run.
+    pub fn crash(&mut self) {
+        self.order("crash");
+        self.expect("crashed");
+    }
+
+    /// Starts the server after [`Self::crash`] and waits until it answers.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn restart(&mut self) {
+        self.order("start");
+        self.expect("ready");
+    }
+
+    fn order(&mut self, order: &str) {
+        let watcher = self.watcher.stdin.as_mut().expect("standard input is piped");
+        writeln!(watcher, "{order}").expect("the watcher takes orders");
+    }
+
+    fn expect(&mut self, state: &str) {
+        let mut said = String::new();
+        self.answers.read_line(&mut said).expect("the watcher says how it went");
+        assert_eq!(said.trim(), state, "PostgreSQL is not {state}; its log is above");
     }
 
     /// The URL of its maintenance database.
@@ -226,6 +263,20 @@ fn server_user() -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_committed_survives_a_crash() {
+        let mut server = EphemeralPostgres::start();
+        let database = TestDatabase::create_on(&server.url());
+        database.execute("CREATE TABLE t (n int8 PRIMARY KEY); INSERT INTO t VALUES (1)");
+        server.crash();
+        assert!(database.try_execute("SELECT 1").is_err());
+        server.restart();
+        assert!(database.try_execute("INSERT INTO t VALUES (1)").is_err(), "the row is there");
+        database.execute("INSERT INTO t VALUES (2)");
+        server.crash();
+        drop(server);
+    }
 
     #[test]
     fn a_server_starts_serves_databases_and_leaves_nothing() {

@@ -1,0 +1,68 @@
+//! `torture`: wallets against issuers, with everything broken on the way; see `opencoin_e2e::torture`.
+//!
+//! `cargo xtask torture` builds it beside the binary `opencoin` and runs it.
+
+#![expect(clippy::print_stdout, reason = "a command line program")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use opencoin_e2e::Database;
+use opencoin_e2e::torture::{Options, run};
+use rand::RngCore;
+use rand::rngs::OsRng;
+
+/// Torture a currency: kill, crash, cut and fail whatever can be, and count the money.
+#[derive(Debug, Parser)]
+#[command(name = "torture")]
+struct Arguments {
+    /// How long, for each database.
+    #[arg(long, default_value_t = 1, conflicts_with = "seconds")]
+    minutes: u64,
+    /// How long, in seconds. From 60 on every kind of fault must have happened.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// The order of what happens. Default: a random one, which is shown.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where the books are.
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    database: Databases,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Databases {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let seed = arguments.seed.unwrap_or_else(|| OsRng.next_u64());
+    println!("seed {seed}");
+    let time = Duration::from_secs(arguments.seconds.unwrap_or(arguments.minutes * 60));
+    let databases = match arguments.database {
+        Databases::Sqlite => vec![Database::Sqlite],
+        Databases::Postgres => vec![Database::Postgres],
+        Databases::Both => vec![Database::Sqlite, Database::Postgres],
+    };
+    let outcomes: Vec<bool> = databases.into_iter().map(|database| torture(&Options { database, time, seed })).collect();
+    if outcomes.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Whether all is well.
+fn torture(options: &Options) -> bool {
+    println!("\n{:?}, {} s", options.database, options.time.as_secs());
+    let outcome = run(options);
+    print!("{}", outcome.table);
+    for violation in &outcome.violations {
+        println!("VIOLATION: {violation}");
+    }
+    match &outcome.remains {
+        Some(folder) => println!("failed with --seed {}; what is left is in {}", options.seed, folder.display()),
+        None => println!("no coin was lost, none was doubled"),
+    }
+    outcome.remains.is_none()
+}

@@ -1,0 +1,155 @@
+//! What the issuer has promised: once a request was accepted it stays accepted, and its signatures are the same bytes for
+//! ever, whichever process answers.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// How many accepted requests of a kind are kept, to be sent again at the end.
+const SAMPLES_MAX: usize = 100;
+
+type Hash = [u8; 32];
+
+/// A request on its way through the proxy.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) path: String,
+    pub(super) token: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+/// What is known of a mint, renew or redeem that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Accepted {
+    signatures: Option<Hash>,
+}
+
+/// Everything that was accepted, by transaction reference, or by the whole request where there is none.
+#[derive(Default)]
+pub(super) struct Answers {
+    accepted: Mutex<HashMap<Hash, Accepted>>,
+    samples: Mutex<HashMap<&'static str, Vec<Sent>>>,
+}
+
+/// What an answer added to what was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing that anybody was promised before.
+    First,
+    /// A request that had its signatures before got the same bytes.
+    SameSignatures,
+    /// A redeem that was accepted before was accepted again.
+    SameRedeem,
+    /// The answer says nothing: not a money request, or not now.
+    Nothing,
+}
+
+impl Answers {
+    /// Takes a complete answer of an issuer in.
+    ///
+    /// # Errors
+    /// It breaks a promise.
+    pub(super) fn observe(&self, sent: &Sent, status: u16, answer: &[u8]) -> Result<News, String> {
+        let Some((kind, key)) = identity(sent) else { return Ok(News::Nothing) };
+        let mut accepted = self.accepted.lock().unwrap();
+        let known = accepted.get(&key).copied();
+        let now = match status {
+            200 if kind == "redeem" => Accepted { signatures: None },
+            200 => Accepted { signatures: Some(signatures(answer)?) },
+            202 => Accepted { signatures: known.and_then(|known| known.signatures) },
+            503 => return Ok(News::Nothing),
+            _ if known.is_none() => return Ok(News::Nothing),
+            _ => {
+                let answer = String::from_utf8_lossy(answer);
+                return Err(format!("a {kind} was accepted before and is answered with {status} now: {answer}"));
+            }
+        };
+        accepted.insert(key, now);
+        drop(accepted);
+        if known.is_none() && sent.path != "/resume" {
+            self.sample(kind, key, sent);
+        }
+        match known {
+            Some(Accepted { signatures: Some(before) }) if now.signatures != Some(before) => {
+                Err(format!("a {kind} that was sent again got other signatures"))
+            }
+            Some(Accepted { signatures: Some(_) }) if status == 200 => Ok(News::SameSignatures),
+            Some(_) if kind == "redeem" => Ok(News::SameRedeem),
+            _ => Ok(News::First),
+        }
+    }
+
+    /// Some of the accepted requests of a kind (`mint`, `renew`, `redeem`), from the whole run.
+    pub(super) fn samples(&self, kind: &str) -> Vec<Sent> {
+        self.samples.lock().unwrap().get(kind).cloned().unwrap_or_default()
+    }
+
+    /// Keeps the first ones, and later one of sixteen in the place of an older one, so that the whole run is in it.
+    fn sample(&self, kind: &'static str, key: Hash, sent: &Sent) {
+        let mut samples = self.samples.lock().unwrap();
+        let kept = samples.entry(kind).or_default();
+        if kept.len() < SAMPLES_MAX {
+            kept.push(sent.clone());
+        } else if key[0] < 16 {
+            kept[usize::from(key[1]) % SAMPLES_MAX] = sent.clone();
+        }
+    }
+}
+
+fn identity(sent: &Sent) -> Option<(&'static str, Hash)> {
+    let kind = match sent.path.as_str() {
+        "/mint" => "mint",
+        "/renew" => "renew",
+        "/resume" => "resume",
+        "/redeem" => "redeem",
+        _ => return None,
+    };
+    let message: Value = serde_json::from_slice(&sent.body).ok()?;
+    let mut hash = Sha256::new();
+    match message["transaction_reference"].as_str() {
+        Some(reference) => hash.update(reference),
+        None => {
+            hash.update(sent.token.as_deref().unwrap_or_default());
+            hash.update(message["coins"].to_string());
+        }
+    }
+    Some((kind, hash.finalize().into()))
+}
+
+/// The hash of the exact text of the list of signatures.
+fn signatures(answer: &[u8]) -> Result<Hash, String> {
+    const BEGIN: &str = "{\"blind_signatures\": [";
+    const END: &str = "], \"message_reference\": ";
+    let text = std::str::from_utf8(answer).map_err(|error| format!("an answer is no text: {error}"))?;
+    let list = text.strip_prefix(BEGIN).and_then(|rest| rest.rsplit_once(END)).map(|(list, _)| list);
+    let list = list.ok_or("an answer with status 200 is no compact text of a response mint")?;
+    Ok(Sha256::digest(list).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(path: &str, reference: &str) -> Sent {
+        let body = format!("{{\"transaction_reference\": \"{reference}\"}}").into_bytes();
+        Sent { path: path.to_owned(), token: None, body }
+    }
+
+    #[test]
+    fn broken_promises_are_seen() {
+        let answers = Answers::default();
+        let signed = |text: &str| format!("{{\"blind_signatures\": [{text}], \"message_reference\": 3}}").into_bytes();
+        let (mint, resume) = (sent("/mint", "a"), sent("/resume", "a"));
+        assert_eq!(answers.observe(&mint, 503, b""), Ok(News::Nothing));
+        assert_eq!(answers.observe(&resume, 404, b""), Ok(News::Nothing), "nothing was promised");
+        assert_eq!(answers.observe(&mint, 202, b""), Ok(News::First));
+        assert!(answers.observe(&resume, 404, b"").is_err(), "accepted and then unknown");
+        assert_eq!(answers.observe(&resume, 200, &signed("1")), Ok(News::First));
+        assert_eq!(answers.observe(&mint, 200, &signed("1")), Ok(News::SameSignatures));
+        assert_eq!(answers.observe(&mint, 202, b""), Ok(News::First), "signing may be paused later");
+        assert!(answers.observe(&mint, 200, &signed("2")).is_err(), "other signatures");
+        assert!(answers.observe(&sent("/renew", "b"), 200, b"nonsense").is_err());
+    }
+}

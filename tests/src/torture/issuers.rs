@@ -1,0 +1,178 @@
+//! A currency and its issuer processes, which die and come back.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::books::{Books, TRIGGER_MARK};
+use super::tally::Tally;
+use crate::program::{self, Output, opencoin};
+use crate::{RFC9474, SERVER_LINE, free_port};
+
+/// How long an issuer may take to come back, with its database away part of the time.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause after a start, or an operator's command, that failed.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How much of an issuer's log is kept.
+const LOG_BYTES_MAX: usize = 8 << 20;
+/// What no log of an issuer may say, whatever happens around it.
+const ALARMS: [&str; 4] = ["panic", "makes no sense", "invariant", "cannot be signed"];
+
+/// A currency and the processes that serve it.
+pub(super) struct Issuers {
+    pub(super) dir: PathBuf,
+    pub(super) books: Books,
+    pub(super) ports: Vec<u16>,
+    processes: Vec<Mutex<Option<Child>>>,
+    tally: Arc<Tally>,
+}
+
+impl Issuers {
+    /// Makes a currency of 1, 2, 5, 10 whose wallets come to `url`, and starts its issuers.
+    pub(super) fn start(dir: PathBuf, books: Books, count: usize, url: &str, tally: Arc<Tally>) -> Self {
+        let ports = (0..count).map(|_| free_port()).collect();
+        let processes = (0..count).map(|_| Mutex::new(None)).collect();
+        let issuers = Self { dir, books, ports, processes, tally };
+        let address = issuers.books.address();
+        let init = ["init", "--name", "OpenCent", "--divisor", "100", "--denominations", "1,2,5,10", "--url", url];
+        let _ = issuers.operate(&[&init[..], &["--database", &address, "--cipher-suite", RFC9474]].concat()).success();
+        (0..count).for_each(|index| issuers.revive(index));
+        issuers
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// Ends an issuer as a crash does.
+    pub(super) fn kill(&self, index: usize) {
+        if let Some(mut process) = self.processes[index].lock().unwrap().take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Starts an issuer that was killed, as often as it takes: its database may be away.
+    pub(super) fn revive(&self, index: usize) {
+        let mut process = self.processes[index].lock().unwrap();
+        let begun = Instant::now();
+        while process.is_none() {
+            *process = self.try_start(index);
+            if process.is_none() {
+                self.tally.count("issuer start failed, tried again");
+                assert!(begun.elapsed() < PATIENCE, "an issuer does not start any more; see its log");
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Issuers that ended by themselves.
+    pub(super) fn check_alive(&self) {
+        for process in &self.processes {
+            if let Some(status) = process.lock().unwrap().as_mut().and_then(|process| process.try_wait().unwrap()) {
+                self.tally.violate(format!("an issuer ended by itself: {status}"));
+            }
+        }
+    }
+
+    fn try_start(&self, index: usize) -> Option<Child> {
+        let mut process = Command::new(program::path())
+            .args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", self.ports[index]), "--dir"])
+            .arg(&self.dir)
+            .env("OPENCOIN_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (stdout, stderr) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
+        let log = self.dir.with_file_name(format!("issuer-{index}.log"));
+        let tally = Arc::clone(&self.tally);
+        thread::spawn(move || watch_log(stderr, log, &tally));
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        if line.starts_with(SERVER_LINE) {
+            return Some(process);
+        }
+        process.wait().unwrap();
+        None
+    }
+
+    /// Runs `opencoin issuer ARGUMENTS --dir D`. A trigger that it meets is counted.
+    pub(super) fn operate(&self, arguments: &[&str]) -> Output {
+        let output = opencoin(&[&["issuer"], arguments, &["--dir", self.dir.to_str().unwrap()]].concat());
+        output.stderr.lines().for_each(|line| count_trigger(line, &self.tally));
+        output
+    }
+
+    /// Runs an operator's command, which must be one that can be repeated, until it succeeds.
+    pub(super) fn operate_until_done(&self, arguments: &[&str]) -> Output {
+        let begun = Instant::now();
+        loop {
+            let output = self.operate(arguments);
+            if output.code == Some(0) || begun.elapsed() > PATIENCE {
+                return output.success();
+            }
+            self.tally.count("operator's command failed, tried again");
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Opens an account, credits it, and gives its token.
+    pub(super) fn account(&self, name: &str, amount: u64) -> String {
+        let created: Value = self.operate(&["account", "create", name, "--json"]).success().json();
+        let (amount, reference) = (amount.to_string(), format!("opening {name}"));
+        let _ = self.operate_until_done(&["account", "credit", name, &amount, "--reference", &reference]);
+        created["token"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn balance(&self, name: &str) -> u64 {
+        self.operate_until_done(&["account", "show", name, "--json"]).json()["balance"].as_u64().unwrap()
+    }
+
+    /// Runs the audit; books that do not hold are a violation. A database that is away is not, unless `must_answer`.
+    pub(super) fn audit(&self, must_answer: bool) {
+        let output = self.operate(&["audit", "--json"]);
+        let report: Option<Value> = serde_json::from_str(&output.stdout).ok();
+        match report {
+            Some(report) if report["holds"] == true && output.code == Some(0) => self.tally.count("audit holds"),
+            Some(report) => self.tally.violate(format!("the audit does not hold: {report:#}")),
+            None if must_answer => self.tally.violate(format!("the audit gives no report: {}", output.stderr)),
+            None => self.tally.count("audit found no database"),
+        }
+    }
+}
+
+impl Drop for Issuers {
+    fn drop(&mut self) {
+        (0..self.count()).for_each(|index| self.kill(index));
+    }
+}
+
+/// Keeps the log, counts the triggers that it tells of, and looks for what must not be in it.
+fn watch_log(stderr: ChildStderr, path: PathBuf, tally: &Tally) {
+    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    let mut written = 0;
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        if written < LOG_BYTES_MAX {
+            writeln!(file, "{line}").unwrap();
+            written += line.len();
+        }
+        count_trigger(&line, tally);
+        if ALARMS.iter().any(|alarm| line.contains(alarm)) {
+            tally.violate(format!("an issuer's log says: {line}"));
+        }
+    }
+}
+
+fn count_trigger(line: &str, tally: &Tally) {
+    let Some((_, rest)) = line.split_once(TRIGGER_MARK) else { return };
+    let name = rest.split(" (SQLSTATE").next().unwrap_or(rest);
+    tally.count(&format!("trigger fired: {}", name.trim()));
+}

@@ -1,0 +1,216 @@
+//! Proof by force that no coin is lost and none is doubled.
+//!
+//! Wallets mint, send, renew and redeem at random against real issuers, while a nemesis kills issuers and wallets, crashes the
+//! database, cuts connections, pauses signing and fails statements. Then everything is mended and everybody finishes: every
+//! coin that a wallet holds must redeem exactly once, and all money must be back in the accounts, to the unit.
+//!
+//! The order of faults follows from a seed; when they hit what, the operating system decides, so a seed that found something
+//! finds it often and not always.
+
+mod answers;
+mod books;
+mod checks;
+mod clients;
+mod issuers;
+mod mailbox;
+mod nemesis;
+mod proxy;
+mod purse;
+mod tally;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+
+use self::books::Books;
+use self::clients::Client;
+use self::issuers::Issuers;
+use self::mailbox::Mailbox;
+use self::proxy::Proxy;
+use self::purse::{Purse, Slot};
+use self::tally::Tally;
+use crate::foreign_wallet::ForeignWallet;
+use crate::{Database, free_port};
+
+const PURSES: usize = 3;
+const CLIENTS: usize = 4;
+/// How many commands a wallet does before a new one takes its place: its journal only grows.
+const STEPS_OF_PURSE_MAX: u32 = 80;
+/// What each account begins with: more than anybody spends.
+const OPENING: u64 = 1_000_000_000;
+/// In runs of this length every kind of fault must have happened.
+const COMPLETE_FROM: Duration = Duration::from_secs(60);
+
+/// What to torture, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Where the books are: one issuer on SQLite, or two on PostgreSQL.
+    pub database: Database,
+    /// How long wallets and nemesis work; finishing and checking come after it.
+    pub time: Duration,
+    /// The order of what happens.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Everything that was counted, as a table.
+    pub table: String,
+    /// What must not have happened; empty when all is well.
+    pub violations: Vec<String>,
+    /// Where wallets, logs and books of a failed run are.
+    pub remains: Option<PathBuf>,
+}
+
+/// Tortures one currency.
+#[must_use]
+pub fn run(options: &Options) -> Outcome {
+    let folder = tempfile::Builder::new().prefix("opencoin-torture-").tempdir().unwrap();
+    let tally = Arc::new(Tally::new(options.time));
+    tally.guard("the torture", || Torture::begin(options, folder.path(), &tally).run(options));
+    let violations = tally.violations();
+    let remains = (!violations.is_empty()).then(|| folder.keep());
+    Outcome { table: tally.table(), violations, remains }
+}
+
+/// A currency, everybody who uses it, and the way between them.
+struct Torture {
+    folder: PathBuf,
+    tally: Arc<Tally>,
+    rng: StdRng,
+    issuers: Issuers,
+    proxy: Arc<Proxy>,
+    url: String,
+    wallet: Arc<ForeignWallet>,
+    /// Names and tokens.
+    accounts: Vec<(String, String)>,
+    mailbox: Arc<Mailbox>,
+    slots: Vec<Arc<Slot>>,
+}
+
+impl Torture {
+    fn begin(options: &Options, folder: &Path, tally: &Arc<Tally>) -> Self {
+        let mut rng = StdRng::seed_from_u64(options.seed);
+        let (dir, port) = (folder.join("currency"), free_port());
+        let (books, count) = match options.database {
+            Database::Sqlite => (Books::Sqlite { file: dir.join("ledger.sqlite") }, 1),
+            Database::Postgres => (Books::postgres(), 2),
+        };
+        let url = format!("http://127.0.0.1:{port}");
+        let issuers = Issuers::start(dir, books, count, &url, Arc::clone(tally));
+        let proxy = Proxy::start(port, issuers.ports.clone(), Arc::clone(tally), rng.next_u64());
+        let names = (0..PURSES + CLIENTS).map(|number| format!("holder-{number}"));
+        let accounts = names
+            .map(|name| {
+                let token = issuers.account(&name, OPENING);
+                (name, token)
+            })
+            .collect();
+        let wallet = Arc::new(ForeignWallet::new(&url));
+        let mailbox = Arc::new(Mailbox::new(folder.join("mail")));
+        let slots = (0..PURSES).map(|_| Arc::default()).collect();
+        Self { folder: folder.to_owned(), tally: Arc::clone(tally), rng, issuers, proxy, url, wallet, accounts, mailbox, slots }
+    }
+
+    fn run(mut self, options: &Options) {
+        let tally = Arc::clone(&self.tally);
+        self.tally.restart();
+        self.proxy.set_faults(true);
+        let (mut purses, mut clients, credited) = self.work();
+        self.proxy.set_faults(false);
+        self.issuers.check_alive();
+        tally.guard("emptying the mailbox", || in_parallel(&tally, &mut purses, Purse::empty_mailbox));
+        tally.guard("redeeming", || in_parallel(&tally, &mut clients, Client::finish));
+        for purse in purses {
+            tally.guard("a wallet", || purse.retire());
+        }
+        if !tally.is_broken() {
+            self.check(credited);
+            self.check_work();
+        }
+        if options.time >= COMPLETE_FROM && !tally.is_broken() {
+            self.check_faults();
+        }
+        self.proxy.close();
+    }
+
+    /// Wallets work and the nemesis breaks things until the time is over. Gives the wallets and what was credited.
+    fn work(&mut self) -> (Vec<Purse>, Vec<Client>, u64) {
+        let mut rngs = (0..PURSES + CLIENTS + 2).map(|_| StdRng::seed_from_u64(self.rng.next_u64())).collect::<Vec<_>>();
+        let (killer, breaker) = (rngs.pop().unwrap(), rngs.pop().unwrap());
+        let this = &*self;
+        thread::scope(|scope| {
+            let mut rngs = rngs.into_iter();
+            let purses: Vec<_> = (0..PURSES)
+                .zip(&mut rngs)
+                .map(|(number, rng)| scope.spawn(move || this.tally.guard("a wallet", || this.use_purses(number, rng))))
+                .collect();
+            let clients: Vec<_> = (PURSES..PURSES + CLIENTS)
+                .zip(&mut rngs)
+                .map(|(number, rng)| {
+                    let token = this.accounts[number].1.clone();
+                    let mut client = Client::new(Arc::clone(&this.wallet), token, rng, Arc::clone(&this.tally));
+                    scope.spawn(move || {
+                        this.tally.guard("a client", || {
+                            client.work();
+                            client
+                        })
+                    })
+                })
+                .collect();
+            let nemesis = scope
+                .spawn(move || this.tally.guard("the killer", || nemesis::kill(&this.issuers, &this.slots, &this.tally, killer)));
+            let account = this.accounts[0].0.as_str();
+            let credited = this.tally.guard("the breaker", || nemesis::break_books(&this.issuers, account, &this.tally, breaker));
+            let _ = nemesis.join();
+            let purses = purses.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
+            let clients = clients.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
+            (purses, clients, credited.unwrap_or(0))
+        })
+    }
+
+    /// One wallet after another, each emptied before the next.
+    fn use_purses(&self, number: usize, mut rng: StdRng) -> Purse {
+        let mut made = 0;
+        let mut new_purse = || {
+            made += 1;
+            let dir = self.folder.join(format!("wallet-{number}-{made}"));
+            let (token, rng) = (self.accounts[number].1.clone(), StdRng::seed_from_u64(rng.next_u64()));
+            Purse::new(
+                dir,
+                &self.url,
+                token,
+                Arc::clone(&self.slots[number]),
+                Arc::clone(&self.mailbox),
+                Arc::clone(&self.tally),
+                rng,
+            )
+        };
+        let mut purse = new_purse();
+        let mut steps = 0;
+        while !self.tally.is_over() {
+            purse.step();
+            steps += 1;
+            if steps == STEPS_OF_PURSE_MAX {
+                purse.retire();
+                purse = new_purse();
+                steps = 0;
+            }
+        }
+        purse
+    }
+}
+
+fn in_parallel<T: Send>(tally: &Tally, items: &mut [T], act: impl Fn(&mut T) + Sync) {
+    thread::scope(|scope| {
+        let act = &act;
+        for item in items {
+            scope.spawn(move || tally.guard("finishing", || act(item)));
+        }
+    });
+}

@@ -1,0 +1,179 @@
+//! Who breaks things: one thread kills processes, one breaks the database. Each deals all its faults from a shuffled deck, so
+//! that a seed names the order and none is left out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use super::books::{Books, Trigger};
+use super::issuers::Issuers;
+use super::purse::{Slot, WALLETS_KILLED};
+use super::tally::Tally;
+
+/// The pauses between two faults of one thread.
+const KILL_PAUSE_MILLIS: (u64, u64) = (20, 500);
+const BREAK_PAUSE_MILLIS: (u64, u64) = (50, 400);
+/// How long a fault that lasts goes on.
+const FAULT_MILLIS: (u64, u64) = (50, 400);
+/// How long a trigger waits for a statement to fail, and a killer for a process to kill.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Statements that set up a fault may meet another one.
+const TRIES_MAX: u32 = 20;
+
+/// What operators credit now and then.
+const CREDIT: u64 = 1000;
+
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    Issuer,
+    Wallet,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Break {
+    Crash,
+    CutConnections,
+    PauseSigning,
+    Fail(Trigger),
+    Audit,
+    Credit,
+}
+
+/// The names under which the faults that every long run must have are counted.
+pub(super) fn fault_names(books: &Books) -> Vec<String> {
+    let mut names = ["issuers killed", WALLETS_KILLED, "signing paused"].map(str::to_owned).to_vec();
+    if let Books::Postgres { .. } = books {
+        names.extend(["PostgreSQL crashed", "PostgreSQL connections cut"].map(str::to_owned));
+    }
+    names.extend(Trigger::all(books).into_iter().map(|trigger| format!("trigger fired: {}", trigger.name())));
+    names
+}
+
+/// Kills issuers and wallets until the time is over.
+pub(super) fn kill(issuers: &Issuers, slots: &[Arc<Slot>], tally: &Tally, mut rng: StdRng) {
+    while !tally.is_over() {
+        let mut deck = [Kill::Issuer, Kill::Issuer, Kill::Wallet, Kill::Wallet, Kill::Wallet, Kill::Wallet];
+        deck.shuffle(&mut rng);
+        for kill in deck {
+            pause(tally, &mut rng, KILL_PAUSE_MILLIS);
+            if tally.is_over() {
+                return;
+            }
+            match kill {
+                Kill::Issuer => {
+                    let index = rng.gen_range(0..issuers.count());
+                    issuers.check_alive();
+                    issuers.kill(index);
+                    tally.count("issuers killed");
+                    issuers.revive(index);
+                }
+                Kill::Wallet => {
+                    let first = rng.gen_range(0..slots.len());
+                    let order = slots.iter().cycle().skip(first).take(slots.len());
+                    tally.wait(PATIENCE, || order.clone().any(|slot| slot.kill()));
+                }
+            }
+        }
+    }
+}
+
+/// Breaks the database and what operators do until the time is over. Gives the sum of its credits to `account`.
+pub(super) fn break_books(issuers: &Issuers, account: &str, tally: &Tally, mut rng: StdRng) -> u64 {
+    let mut credited = 0;
+    while !tally.is_over() {
+        for fault in deck(&issuers.books, &mut rng) {
+            pause(tally, &mut rng, BREAK_PAUSE_MILLIS);
+            if tally.is_over() {
+                return credited;
+            }
+            match fault {
+                Break::Crash => crash(&issuers.books, tally, &mut rng),
+                Break::CutConnections => {
+                    persist(tally, "cut connections", || issuers.books.cut_connections());
+                    tally.count("PostgreSQL connections cut");
+                }
+                Break::PauseSigning => {
+                    let _ = issuers.operate_until_done(&["signing", "pause"]);
+                    tally.count("signing paused");
+                    pause(tally, &mut rng, FAULT_MILLIS);
+                    let _ = issuers.operate_until_done(&["signing", "resume"]);
+                }
+                Break::Fail(trigger) => fail_statements(issuers, trigger, tally, &mut rng),
+                Break::Audit => issuers.audit(false),
+                Break::Credit => {
+                    let (amount, reference) = (CREDIT.to_string(), format!("{:x}", rng.r#gen::<u64>()));
+                    // Twice: the same reference credits once.
+                    for _ in 0..2 {
+                        let _ = issuers.operate_until_done(&["account", "credit", account, &amount, "--reference", &reference]);
+                    }
+                    tally.count("operator's credits");
+                    credited += CREDIT;
+                }
+            }
+        }
+    }
+    credited
+}
+
+fn deck(books: &Books, rng: &mut StdRng) -> Vec<Break> {
+    let mut deck: Vec<Break> = Trigger::all(books).into_iter().map(Break::Fail).collect();
+    deck.extend([Break::PauseSigning, Break::PauseSigning, Break::Audit, Break::Credit]);
+    if let Books::Postgres { .. } = books {
+        deck.extend([Break::Crash, Break::Crash, Break::CutConnections, Break::CutConnections, Break::CutConnections]);
+    }
+    deck.shuffle(rng);
+    deck
+}
+
+fn crash(books: &Books, tally: &Tally, rng: &mut StdRng) {
+    let Books::Postgres { server, .. } = books else { return };
+    let mut server = server.lock().unwrap();
+    server.crash();
+    tally.count("PostgreSQL crashed");
+    pause(tally, rng, FAULT_MILLIS);
+    server.restart();
+}
+
+/// Installs a trigger, sees to it that it fires, and removes it.
+fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut StdRng) {
+    let fired = format!("trigger fired: {}", trigger.name());
+    let before = tally.get(&fired);
+    persist(tally, "install a trigger", || issuers.books.install(trigger));
+    // What wallets never cause, operators do; that it fails is what it is for.
+    let operators = match (trigger.statement, trigger.table) {
+        ("INSERT", "accounts") => Some(vec!["account".to_owned(), "create".to_owned(), format!("a{:x}", rng.r#gen::<u64>())]),
+        ("UPDATE", "signing") => Some(vec!["signing".to_owned(), "pause".to_owned()]),
+        _ => None,
+    };
+    if let Some(arguments) = operators {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        if issuers.operate(&arguments).code == Some(0) {
+            tally.violate(format!("{arguments:?} succeeded although {} fails", trigger.name()));
+        }
+    } else {
+        pause(tally, rng, FAULT_MILLIS);
+    }
+    tally.wait(PATIENCE, || tally.get(&fired) > before || tally.is_over());
+    persist(tally, "remove a trigger", || issuers.books.remove(trigger));
+}
+
+/// Tries as often as it takes.
+fn persist(tally: &Tally, what: &str, mut act: impl FnMut() -> Result<(), String>) {
+    for attempt in 1.. {
+        match act() {
+            Ok(()) => return,
+            Err(error) if attempt == TRIES_MAX => {
+                tally.violate(format!("the torture cannot {what}: {error}"));
+                return;
+            }
+            Err(_) => tally.pause(Duration::from_millis(100)),
+        }
+    }
+}
+
+fn pause(tally: &Tally, rng: &mut StdRng, (from, to): (u64, u64)) {
+    tally.pause(Duration::from_millis(rng.gen_range(from..=to)));
+}

@@ -1,0 +1,291 @@
+//! A wallet of the real program, whose processes are killed: one command after another at random, each result judged.
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::Value;
+
+use super::mailbox::{Mailbox, Parcel};
+use super::tally::Tally;
+use crate::program;
+
+/// How long one command may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+const SIGKILL: i32 = 9;
+const MINT_MAX: u64 = 60;
+const SEND_MAX: u64 = 30;
+/// A wallet that holds more redeems some of it.
+const HELD_MAX: u64 = 200;
+/// How often a wallet is told to finish before somebody looks at what it cannot finish.
+const FINISH_TRIES_MAX: u32 = 200;
+/// The name under which processes of wallets that were killed are counted.
+pub(super) const WALLETS_KILLED: &str = "wallets killed";
+/// What a command says when its request is kept and can be finished later.
+const TEMPORARY: [&str; 3] = ["nothing is lost, finish it with `resume`", "will sign later", "no answer from"];
+const DOUBLE_SPEND: &str = "refuses: double-spend";
+const RECEIVED_BEFORE: &str = "was received before";
+
+/// Where the process of a wallet can be found and killed.
+#[derive(Default)]
+pub(super) struct Slot(Mutex<Option<Child>>);
+
+impl Slot {
+    /// Kills the process that runs, if one does.
+    pub(super) fn kill(&self) -> bool {
+        self.0.lock().unwrap().as_mut().is_some_and(|process| process.kill().is_ok())
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ended {
+    Done(String),
+    /// The wallet says that it can be finished later.
+    Temporary,
+    Killed,
+    /// Anything else that it says.
+    Refused(String),
+}
+
+/// A wallet and what it has under way with others.
+pub(super) struct Purse {
+    dir: PathBuf,
+    token: String,
+    slot: Arc<Slot>,
+    mailbox: Arc<Mailbox>,
+    tally: Arc<Tally>,
+    rng: StdRng,
+    /// Sent, and possibly not taken.
+    sent: Vec<Arc<Parcel>>,
+    /// Taken out of the mailbox, and possibly not received.
+    inbox: Option<Arc<Parcel>>,
+    /// Receiving them was begun and has not visibly ended.
+    unsettled: Vec<Arc<Parcel>>,
+    is_unfinished: AtomicBool,
+}
+
+impl Purse {
+    /// A new wallet that knows the currency at `url`.
+    pub(super) fn new(
+        dir: PathBuf,
+        url: &str,
+        token: String,
+        slot: Arc<Slot>,
+        mailbox: Arc<Mailbox>,
+        tally: Arc<Tally>,
+        rng: StdRng,
+    ) -> Self {
+        fs::create_dir_all(&dir).unwrap();
+        let is_unfinished = AtomicBool::new(false);
+        let (sent, unsettled) = (Vec::new(), Vec::new());
+        let purse = Self { dir, token, slot, mailbox, tally, rng, sent, inbox: None, unsettled, is_unfinished };
+        for _ in 0..FINISH_TRIES_MAX {
+            match purse.run(&["add", url]) {
+                Ended::Done(_) => return purse,
+                Ended::Temporary | Ended::Killed => {}
+                Ended::Refused(text) => purse.tally.violate(format!("wallet add: {text}")),
+            }
+        }
+        purse.tally.violate("a wallet cannot be told of its currency");
+        purse
+    }
+
+    /// One command at random.
+    pub(super) fn step(&mut self) {
+        if self.is_unfinished.load(Ordering::SeqCst) && self.rng.r#gen() {
+            return self.resume();
+        }
+        if self.inbox.is_some() && self.rng.r#gen() {
+            return self.receive();
+        }
+        let Some(balance) = self.balance() else { return };
+        let held = balance["balance"].as_u64().unwrap();
+        match self.rng.gen_range(0..10) {
+            0..=2 if held > 0 => self.send(held),
+            3..=5 if self.inbox.is_none() => {
+                self.inbox = self.mailbox.take(&mut self.rng);
+                self.receive();
+            }
+            6 if !self.sent.is_empty() => self.reclaim(),
+            7..=8 if held > 0 => {
+                let amount = self.rng.gen_range(1..=held);
+                self.redeem(amount);
+            }
+            _ if held > HELD_MAX => self.redeem(held / 2),
+            _ => self.mint(),
+        }
+    }
+
+    /// Takes everything that is in the mailbox.
+    pub(super) fn empty_mailbox(&mut self) {
+        for _ in 0..FINISH_TRIES_MAX {
+            if self.inbox.is_none() {
+                self.inbox = self.mailbox.take(&mut self.rng);
+            }
+            if self.inbox.is_none() || self.tally.is_broken() {
+                return;
+            }
+            self.receive();
+        }
+        self.tally.violate("a wallet cannot empty the mailbox");
+    }
+
+    /// Finishes everything, takes back what nobody took, redeems all that it holds, and proves to be empty.
+    pub(super) fn retire(mut self) {
+        for _ in 0..FINISH_TRIES_MAX {
+            if self.tally.is_broken() {
+                return;
+            }
+            self.receive();
+            self.resume();
+            self.reclaim();
+            let Some(balance) = self.balance() else { continue };
+            let [held, pending, sent] = ["balance", "pending", "sent"].map(|name| balance[name].as_u64().unwrap());
+            if held > 0 {
+                self.redeem(held);
+            } else if pending == 0 && sent == 0 && self.inbox.is_none() && !self.is_unfinished.load(Ordering::SeqCst) {
+                self.tally.count("wallets emptied");
+                fs::remove_dir_all(&self.dir).unwrap();
+                return;
+            }
+        }
+        self.tally.violate(format!("the wallet in {} cannot be emptied: {:?}", self.dir.display(), self.balance()));
+    }
+
+    fn balance(&self) -> Option<Value> {
+        match self.run(&["balance", "--json"]) {
+            Ended::Done(stdout) => Some(serde_json::from_str(&stdout).unwrap()),
+            Ended::Killed => None,
+            other => {
+                self.tally.violate(format!("wallet balance: {other:?}"));
+                None
+            }
+        }
+    }
+
+    fn mint(&mut self) {
+        let amount = self.rng.gen_range(1..=MINT_MAX);
+        self.must_succeed("mint", &["mint", &amount.to_string()]);
+    }
+
+    fn redeem(&self, amount: u64) {
+        self.must_succeed("redeem", &["redeem", &amount.to_string()]);
+    }
+
+    /// Runs a command that no issuer has a reason to refuse.
+    fn must_succeed(&self, name: &str, arguments: &[&str]) {
+        if let Ended::Refused(text) = self.run(arguments) {
+            self.tally.violate(format!("wallet {name} in {}: {text}", self.dir.display()));
+        }
+    }
+
+    fn send(&mut self, held: u64) {
+        let (amount, parcel) = (self.rng.gen_range(1..=held.min(SEND_MAX)), self.mailbox.parcel());
+        match self.run(&["send", &amount.to_string(), "--out", parcel.path()]) {
+            Ended::Refused(text) => self.tally.violate(format!("wallet send in {}: {text}", self.dir.display())),
+            // Killed or not: what is whole can be handed over, and the rest of a file is nothing to the wallet.
+            _ if parcel.is_whole() => {
+                self.sent.push(Arc::clone(&parcel));
+                self.mailbox.put(parcel);
+            }
+            _ => parcel.discard(),
+        }
+    }
+
+    fn receive(&mut self) {
+        let Some(parcel) = self.inbox.clone() else { return };
+        match self.run(&["receive", parcel.path()]) {
+            Ended::Done(_) => {}
+            Ended::Temporary | Ended::Killed => {
+                self.unsettled.push(parcel);
+                return;
+            }
+            Ended::Refused(text) if text.contains(RECEIVED_BEFORE) => {}
+            Ended::Refused(text) if text.contains(DOUBLE_SPEND) && parcel.is_contested() => {
+                self.tally.count("parcels reclaimed in time")
+            }
+            Ended::Refused(text) => self.tally.violate(format!("wallet receive in {}: {text}", self.dir.display())),
+        }
+        parcel.discard();
+        self.inbox = None;
+    }
+
+    fn reclaim(&mut self) {
+        // From now on whoever receives them may come too late.
+        self.sent.iter().for_each(|parcel| parcel.contest());
+        match self.run(&["reclaim"]) {
+            Ended::Done(_) => self.sent.clear(),
+            Ended::Temporary | Ended::Killed => {}
+            Ended::Refused(text) => self.tally.violate(format!("wallet reclaim in {}: {text}", self.dir.display())),
+        }
+    }
+
+    fn resume(&mut self) {
+        match self.run(&["resume"]) {
+            Ended::Done(_) => {
+                self.is_unfinished.store(false, Ordering::SeqCst);
+                self.unsettled.clear();
+            }
+            Ended::Temporary | Ended::Killed => {}
+            Ended::Refused(text) if text.contains(DOUBLE_SPEND) && self.unsettled.iter().any(|parcel| parcel.is_contested()) => {
+                self.tally.count("parcels reclaimed in time");
+            }
+            Ended::Refused(text) => self.tally.violate(format!("wallet resume in {}: {text}", self.dir.display())),
+        }
+    }
+
+    /// Runs `opencoin wallet ARGUMENTS --dir W` where it can be killed.
+    fn run(&self, arguments: &[&str]) -> Ended {
+        let (stdout, stderr) = (self.dir.with_extension("stdout"), self.dir.with_extension("stderr"));
+        let mut command = Command::new(program::path());
+        command.arg("wallet").args(arguments).arg("--dir").arg(&self.dir).env("OPENCOIN_TOKEN", &self.token);
+        command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        *self.slot.0.lock().unwrap() = Some(command.spawn().unwrap());
+        let mut status = None;
+        self.tally.wait(PATIENCE, || {
+            status = self.slot.0.lock().unwrap().as_mut().unwrap().try_wait().unwrap();
+            status.is_some()
+        });
+        let mut process = self.slot.0.lock().unwrap().take().unwrap();
+        let status = status.unwrap_or_else(|| {
+            self.tally.violate(format!("wallet {} takes more than {} s", arguments[0], PATIENCE.as_secs()));
+            process.kill().unwrap();
+            process.wait().unwrap()
+        });
+        let ended = judge(status, &stdout, &stderr);
+        let word = match &ended {
+            Ended::Done(_) => "done",
+            Ended::Temporary => "later",
+            Ended::Killed => "killed",
+            Ended::Refused(_) => "refused",
+        };
+        self.tally.count(&format!("wallet {} {word}", arguments[0]));
+        if ended == Ended::Killed {
+            self.tally.count(WALLETS_KILLED);
+        }
+        if ended == Ended::Temporary || ended == Ended::Killed {
+            self.is_unfinished.store(true, Ordering::SeqCst);
+        }
+        ended
+    }
+}
+
+fn judge(status: std::process::ExitStatus, stdout: &Path, stderr: &Path) -> Ended {
+    if status.signal() == Some(SIGKILL) {
+        return Ended::Killed;
+    }
+    let stderr = fs::read_to_string(stderr).unwrap();
+    match status.code() {
+        Some(0) => Ended::Done(fs::read_to_string(stdout).unwrap()),
+        Some(1) if TEMPORARY.iter().any(|text| stderr.contains(text)) => Ended::Temporary,
+        _ => Ended::Refused(format!("{status}: {stderr}")),
+    }
+}
