@@ -4,19 +4,8 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-            .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string());
-        // On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse
-        // to begin another one on this connection for ever: such a connection is replaced.
-        let pool = || {
-            SqlitePoolOptions::new()
-                .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
-                .test_before_acquire(false)
-                .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-        };
-        let writer_options = options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
-        let writer = pool().max_connections(1).connect_with(writer_options).await.map_err(|error| ledger_error(&error))?;
+use opencoin_ledger::{KnownMintKeys, LedgerError};
+use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -73,25 +62,19 @@ impl SqliteLedger {
             .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-<<<<<<< HEAD
             .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
             .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string());
-        let pool =
-            || SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX));
-        let writer_options = options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
-        let writer = pool().max_connections(1).connect_with(writer_options).await.map_err(|error| ledger_error(&error))?;
-=======
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX));
         // On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse
         // to begin another one on this connection for ever: such a connection is replaced.
         let pool = || {
             SqlitePoolOptions::new()
                 .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+                .test_before_acquire(false)
                 .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         };
-        let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(|error| ledger_error(&error))?;
->>>>>>> torture
+        let writer_options = options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
+        let writer = pool().max_connections(1).connect_with(writer_options).await.map_err(|error| ledger_error(&error))?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let readers = pool().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
         Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default() })
