@@ -6,5 +6,6 @@
 
 pub mod keys;
 pub mod postgres;
+pub mod postgres_proxy;
 mod rng;
 pub mod run;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use opencoin_testkit::postgres::{EphemeralPostgres, TestDatabase};
+use opencoin_testkit::postgres_proxy::{PostgresProxy, Rates};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
@@ -22,11 +23,18 @@ const STATEMENTS: [(&str, &str); 6] = [
     ("UPDATE", "signing"),
 ];
 
+/// Enough to happen in every run, and few enough that work is done.
+const COMMIT_FAULTS: Rates = Rates { before_commit: 15, in_commit: 15, after_commit: 15 };
+
+/// The names under which commits that were cut off are counted.
+pub(super) const COMMIT_FAULT_NAMES: [&str; 3] =
+    ["PostgreSQL cut before a commit", "PostgreSQL cut in a commit", "PostgreSQL cut after a commit, the issuer not told"];
+
 /// Where the books are.
 pub(super) enum Books {
     Sqlite { file: PathBuf },
     // The database is dropped before its server.
-    Postgres { database: TestDatabase, server: Box<Mutex<EphemeralPostgres>> },
+    Postgres { proxy: PostgresProxy, database: TestDatabase, server: Box<Mutex<EphemeralPostgres>> },
 }
 
 /// A way to fail a statement.
@@ -74,15 +82,37 @@ impl Books {
     pub(super) fn postgres() -> Self {
         let server = EphemeralPostgres::start();
         let database = TestDatabase::create_on(&server.url());
-        Self::Postgres { database, server: Box::new(Mutex::new(server)) }
+        let proxy = PostgresProxy::start(&database.url());
+        Self::Postgres { proxy, database, server: Box::new(Mutex::new(server)) }
     }
 
     /// What `opencoin issuer init --database` is told.
     pub(super) fn address(&self) -> String {
         match self {
             Self::Sqlite { file } => format!("sqlite:{}", file.display()),
-            Self::Postgres { database, .. } => database.url(),
+            Self::Postgres { proxy, .. } => proxy.url(),
         }
+    }
+
+    /// From now on some commits are cut off: before the server hears of them, in the middle, or before the issuer is told.
+    pub(super) fn strike_commits(&self, seed: u64) {
+        if let Self::Postgres { proxy, .. } = self {
+            proxy.strike_at_random(seed, COMMIT_FAULTS);
+        }
+    }
+
+    /// No commit is cut off any more. Gives how many were, by kind.
+    pub(super) fn spare_commits(&self) -> Vec<(&'static str, u64)> {
+        let Self::Postgres { proxy, .. } = self else { return Vec::new() };
+        proxy.strike_no_more();
+        let counts = proxy.counts();
+        let [before, within, after] = COMMIT_FAULT_NAMES;
+        vec![
+            ("PostgreSQL commits of writes", counts.commits),
+            (before, counts.before_commit),
+            (within, counts.in_commit),
+            (after, counts.after_commit),
+        ]
     }
 
     pub(super) fn install(&self, trigger: Trigger) -> Result<(), String> {

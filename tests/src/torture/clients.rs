@@ -176,9 +176,11 @@ impl Client {
             running.map(|thread| thread.join().unwrap())
         });
         let [first, second] = answers;
-        let status = |answer: &Option<Answer>| answer.as_ref().map(|answer| answer.http_status);
-        if status(&first) != status(&second) {
-            self.tally.violate(format!("the same {} twice: {:?} and {:?}", question.path, status(&first), status(&second)));
+        if let (Some(first), Some(second)) = (&first, &second)
+            && first.http_status != second.http_status
+        {
+            let (path, first, second) = (question.path, first.http_status, second.http_status);
+            self.tally.violate(format!("the same request to {path} twice at once got {first} and {second}"));
         }
         first
     }

@@ -1,6 +1,6 @@
 //! A currency and its issuer processes, which die and come back.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -19,8 +19,8 @@ use crate::{RFC9474, SERVER_LINE, free_port};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause after a start, or an operator's command, that failed.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How much of an issuer's log is kept.
-const LOG_BYTES_MAX: usize = 8 << 20;
+/// A log that is longer than this is put aside when its issuer starts again, and the one before it is dropped.
+const LOG_BYTES_MAX: u64 = 8 << 20;
 /// What no log of an issuer may say, whatever happens around it.
 const ALARMS: [&str; 4] = ["panic", "makes no sense", "invariant", "cannot be signed"];
 
@@ -157,12 +157,15 @@ impl Drop for Issuers {
 
 /// Keeps the log, counts the triggers that it tells of, and looks for what must not be in it.
 fn watch_log(stderr: ChildStderr, path: PathBuf, tally: &Tally) {
+    if fs::metadata(&path).is_ok_and(|file| file.len() > LOG_BYTES_MAX) {
+        fs::rename(&path, path.with_extension("log.old")).unwrap();
+    }
     let mut file = File::options().create(true).append(true).open(path).unwrap();
     let mut written = 0;
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         if written < LOG_BYTES_MAX {
             writeln!(file, "{line}").unwrap();
-            written += line.len();
+            written += line.len() as u64;
         }
         count_trigger(&line, tally);
         if ALARMS.iter().any(|alarm| line.contains(alarm)) {

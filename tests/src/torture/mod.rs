@@ -121,8 +121,10 @@ impl Torture {
         let tally = Arc::clone(&self.tally);
         self.tally.restart();
         self.proxy.set_faults(true);
+        self.issuers.books.strike_commits(self.rng.next_u64());
         let (mut purses, mut clients, credited) = self.work();
         self.proxy.set_faults(false);
+        self.issuers.books.spare_commits().into_iter().for_each(|(name, number)| tally.add(name, number));
         self.issuers.check_alive();
         tally.guard("emptying the mailbox", || in_parallel(&tally, &mut purses, Purse::empty_mailbox));
         tally.guard("redeeming", || in_parallel(&tally, &mut clients, Client::finish));

@@ -130,6 +130,8 @@ impl Proxy {
         }
         let mut issuer = self.connect(&order)?;
         issuer.set_read_timeout(Some(SILENCE_MAX))?;
+        let sent = request.sent();
+        let was_promised = self.answers.is_promised(&sent);
         let text = request.closing();
         if fault == Fault::WithinRequest {
             return issuer.write_all(&text[..text.len() / 2]);
@@ -140,7 +142,7 @@ impl Proxy {
             return issuer.shutdown(Shutdown::Both);
         }
         let Some(answer) = Message::read(&mut issuer)? else { return Err(io::ErrorKind::UnexpectedEof.into()) };
-        self.watch(&request, &answer);
+        self.watch(&sent, was_promised, &answer);
         let text = answer.closing();
         match fault {
             Fault::BeforeAnswer => Ok(()),
@@ -170,16 +172,12 @@ impl Proxy {
         Err(last)
     }
 
-    fn watch(&self, request: &Message, answer: &Message) {
-        let mut line = request.head.split(' ');
-        let path = line.nth(1).unwrap_or_default().to_owned();
-        let token = request.header("authorization").map(str::to_owned);
+    fn watch(&self, sent: &Sent, was_promised: bool, answer: &Message) {
         let status = answer.head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         // Not the ids in paths like /mkcs/ID.
-        let kind = path.splitn(3, '/').nth(1).unwrap_or_default();
+        let kind = sent.path.split('/').nth(1).unwrap_or_default();
         self.tally.count(&format!("answered: {kind} {status}"));
-        let sent = Sent { path, token, body: request.body.clone() };
-        match self.answers.observe(&sent, status, &answer.body) {
+        match self.answers.observe(sent, was_promised, status, &answer.body) {
             Ok(News::SameSignatures) => self.tally.count(SIGNATURES_COMPARED),
             Ok(News::SameRedeem) => self.tally.count("repeated: redeem accepted again"),
             Ok(News::First | News::Nothing) => {}
@@ -227,6 +225,11 @@ impl Message {
     fn header(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    fn sent(&self) -> Sent {
+        let path = self.head.split(' ').nth(1).unwrap_or_default().to_owned();
+        Sent { path, token: self.header("authorization").map(str::to_owned), body: self.body.clone() }
     }
 
     /// Its text, with the wish that the connection ends after it: each connection carries one request.

@@ -89,6 +89,7 @@ impl Purse {
         let purse = Self { dir, token, slot, mailbox, tally, rng, sent, inbox: None, unsettled, is_unfinished };
         for _ in 0..FINISH_TRIES_MAX {
             match purse.run(&["add", url]) {
+                _ if purse.tally.is_broken() => return purse,
                 Ended::Done(_) => return purse,
                 Ended::Temporary | Ended::Killed => {}
                 Ended::Refused(text) => purse.tally.violate(format!("wallet add: {text}")),
@@ -256,7 +257,10 @@ impl Purse {
         });
         let mut process = self.slot.0.lock().unwrap().take().unwrap();
         let status = status.unwrap_or_else(|| {
-            self.tally.violate(format!("wallet {} takes more than {} s", arguments[0], PATIENCE.as_secs()));
+            // The run is broken, or this is what breaks it.
+            if !self.tally.is_broken() {
+                self.tally.violate(format!("wallet {} takes more than {} s", arguments[0], PATIENCE.as_secs()));
+            }
             process.kill().unwrap();
             process.wait().unwrap()
         });

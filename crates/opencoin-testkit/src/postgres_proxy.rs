@@ -1,0 +1,342 @@
+//! A proxy between a program and its PostgreSQL that cuts connections where it hurts: at the commit of a write.
+//!
+//! It listens on loopback TCP without encryption and hands on to whatever server it was last told, so that a test can play a
+//! failover as well. Two threads serve each connection; they end when either side closes.
+
+mod upstream;
+mod wire;
+
+use std::collections::HashMap;
+use std::io::{self, BufReader, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use self::upstream::{Socket, Upstream};
+use self::wire::{IDLE, Message, Opening, Session, kind};
+
+/// What happens to a connection that commits a write. Both its sockets are closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The server never hears of the commit: nothing is stored.
+    BeforeCommit,
+    /// The commit was handed on and nobody waits for the answer: what is stored is not known.
+    InCommit,
+    /// The server has confirmed the commit and the client is not told: it is stored.
+    AfterCommit,
+}
+
+/// How often each fault strikes, in commits out of a thousand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// [`Fault::BeforeCommit`].
+    pub before_commit: u32,
+    /// [`Fault::InCommit`].
+    pub in_commit: u32,
+    /// [`Fault::AfterCommit`].
+    pub after_commit: u32,
+}
+
+/// What has happened so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that reached a server.
+    pub connections: u64,
+    /// Commits of writes that clients have sent, cut ones included.
+    pub commits: u64,
+    /// Times that [`Fault::BeforeCommit`] has struck.
+    pub before_commit: u64,
+    /// Times that [`Fault::InCommit`] has struck.
+    pub in_commit: u64,
+    /// Times that [`Fault::AfterCommit`] has struck.
+    pub after_commit: u64,
+}
+
+/// The proxy. Dropping it closes all connections.
+pub struct PostgresProxy {
+    address: SocketAddr,
+    /// User and password, as in the server's URL.
+    user: String,
+    database: String,
+    shared: Arc<Shared>,
+}
+
+impl PostgresProxy {
+    /// Starts a proxy for the database at `url`, which also says the user and the name of the database.
+    ///
+    /// # Panics
+    /// `url` is not that of a database.
+    #[must_use]
+    pub fn start(url: &str) -> Self {
+        let (address, _) = url.split_once('?').unwrap_or((url, ""));
+        let (server, database) = address.rsplit_once('/').expect("a URL that names a database");
+        let (_, authority) = server.split_once("://").expect("a URL with a scheme");
+        let user = authority.rsplit_once('@').map_or("", |(user, _)| user).to_owned();
+        let state =
+            State { upstream: Upstream::of(url), plan: Plan::default(), counts: Counts::default(), links: HashMap::new() };
+        let shared = Arc::new(Shared { state: Mutex::new(state), closed: AtomicBool::new(false) });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port on loopback");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let serving = Arc::clone(&shared);
+        thread::spawn(move || serving.accept(&listener));
+        Self { address, user, database: database.to_owned(), shared }
+    }
+
+    /// The URL of the database through the proxy.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://{}@{}/{}?sslmode=disable", self.user, self.address, self.database)
+    }
+
+    /// Hands new connections to the server of this URL from now on, and closes those that there are.
+    pub fn switch_to(&self, url: &str) {
+        self.shared.lock().upstream = Upstream::of(url);
+        self.cut_all();
+    }
+
+    /// Closes all connections.
+    pub fn cut_all(&self) {
+        let links: Vec<_> = self.shared.lock().links.values().cloned().collect();
+        links.iter().for_each(|link| link.cut());
+    }
+
+    /// Strikes the next commit of a write, and then no other. A commit that the server refuses does not count as one.
+    pub fn strike_once(&self, fault: Fault) {
+        self.shared.lock().plan.once = Some(fault);
+    }
+
+    /// Strikes commits at random from now on; the same commits in the same order are struck for the same seed.
+    ///
+    /// # Panics
+    /// The rates sum up to more than a thousand.
+    pub fn strike_at_random(&self, seed: u64, rates: Rates) {
+        assert!(rates.before_commit + rates.in_commit + rates.after_commit <= PER_MILLE, "more faults than commits: {rates:?}");
+        self.shared.lock().plan.random = Some((ChaCha20Rng::seed_from_u64(seed), rates));
+    }
+
+    /// Strikes no commit any more.
+    pub fn strike_no_more(&self) {
+        self.shared.lock().plan = Plan::default();
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.lock().counts
+    }
+}
+
+impl Drop for PostgresProxy {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts; when that is gone already there is nobody to wake.
+        let _ = TcpStream::connect(self.address);
+        self.cut_all();
+    }
+}
+
+const PER_MILLE: u32 = 1000;
+
+#[derive(Default)]
+struct Plan {
+    once: Option<Fault>,
+    random: Option<(ChaCha20Rng, Rates)>,
+}
+
+impl Plan {
+    fn next(&mut self) -> Option<Fault> {
+        self.once.take().or_else(|| {
+            let (rng, Rates { before_commit, in_commit, after_commit }) = self.random.as_mut()?;
+            let draw = rng.next_u32() % PER_MILLE;
+            let faults = [(before_commit, Fault::BeforeCommit), (in_commit, Fault::InCommit), (after_commit, Fault::AfterCommit)];
+            let mut end = 0;
+            faults.into_iter().find_map(|(rate, fault)| {
+                end += *rate;
+                (draw < end).then_some(fault)
+            })
+        })
+    }
+}
+
+struct Shared {
+    state: Mutex<State>,
+    closed: AtomicBool,
+}
+
+struct State {
+    upstream: Upstream,
+    plan: Plan,
+    counts: Counts,
+    links: HashMap<u64, Arc<Link>>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accept(self: Arc<Self>, listener: &TcpListener) {
+        for client in listener.incoming() {
+            if self.closed.load(Ordering::SeqCst) {
+                return;
+            }
+            let (Ok(client), shared) = (client, Arc::clone(&self)) else { continue };
+            // An error closes the connection; that is all a client can see of it.
+            thread::spawn(move || drop(shared.serve(client)));
+        }
+    }
+
+    fn serve(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
+        let upstream = self.lock().upstream.clone();
+        let server = upstream.connect()?;
+        client.set_nodelay(true)?;
+        let answers = Answers { status: IDLE, owed: 1, withheld: None };
+        let link = Arc::new(Link { client, server, answers: Mutex::new(answers) });
+        let number = {
+            let mut state = self.lock();
+            state.counts.connections += 1;
+            let number = state.counts.connections;
+            state.links.insert(number, Arc::clone(&link));
+            // The upstream may have been switched since; this connection leads to the old one.
+            if state.upstream != upstream {
+                link.cut();
+            }
+            number
+        };
+        let (back, behind) = (Arc::clone(&link), Arc::clone(&self));
+        let answering = thread::spawn(move || {
+            drop(back.hand_back(&behind));
+            back.cut();
+        });
+        let served = link.hand_on(&self);
+        link.cut();
+        drop(answering.join());
+        self.lock().links.remove(&number);
+        served
+    }
+
+    /// A client is about to commit a write: whether it is struck.
+    fn commit(&self) -> Option<Fault> {
+        let mut state = self.lock();
+        state.counts.commits += 1;
+        state.plan.next()
+    }
+
+    fn struck(&self, fault: Fault) {
+        let counts = &mut self.lock().counts;
+        match fault {
+            Fault::BeforeCommit => counts.before_commit += 1,
+            Fault::InCommit => counts.in_commit += 1,
+            Fault::AfterCommit => counts.after_commit += 1,
+        }
+    }
+}
+
+/// A client and its server.
+struct Link {
+    client: TcpStream,
+    server: Socket,
+    answers: Mutex<Answers>,
+}
+
+struct Answers {
+    /// Of the last `ReadyForQuery`.
+    status: u8,
+    /// How many `ReadyForQuery` are to come; the first one needs no asking.
+    owed: u32,
+    /// What the client is not told before the connection is cut.
+    withheld: Option<Vec<Message>>,
+}
+
+impl Link {
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cut(&self) {
+        // A socket that is closed already is what we want.
+        let _ = self.client.shutdown(Shutdown::Both);
+        let _ = self.server.shutdown();
+    }
+
+    /// From the client to the server, a group at a time.
+    fn hand_on(&self, shared: &Shared) -> io::Result<()> {
+        let (mut reader, mut server) = (BufReader::new(&self.client), self.server.try_clone()?);
+        let startup = loop {
+            match Opening::read(&mut reader)? {
+                Opening::Encryption => (&self.client).write_all(b"N")?,
+                Opening::Startup(bytes) => break bytes,
+            }
+        };
+        server.write_all(&startup)?;
+        let (mut session, mut group) = (Session::default(), Vec::new());
+        loop {
+            let message = Message::read(&mut reader)?;
+            group.extend_from_slice(message.bytes());
+            if session.see(&message) {
+                let fault = self.end_group(&mut session).then(|| shared.commit()).flatten();
+                match fault {
+                    Some(Fault::BeforeCommit) => {
+                        shared.struck(Fault::BeforeCommit);
+                        return Ok(());
+                    }
+                    Some(Fault::InCommit) => {
+                        server.write_all(&group)?;
+                        shared.struck(Fault::InCommit);
+                        return Ok(());
+                    }
+                    Some(Fault::AfterCommit) => self.answers().withheld = Some(Vec::new()),
+                    None => {}
+                }
+            } else if !kind::UNGROUPED.contains(&message.kind()) {
+                continue;
+            }
+            server.write_all(&group)?;
+            group.clear();
+        }
+    }
+
+    fn end_group(&self, session: &mut Session) -> bool {
+        let mut answers = self.answers();
+        let status = (answers.owed == 0).then_some(answers.status);
+        answers.owed += 1;
+        session.commits_at_end_of_group(status)
+    }
+
+    /// From the server to the client, unless an answer is withheld.
+    fn hand_back(&self, shared: &Shared) -> io::Result<()> {
+        let mut reader = BufReader::new(self.server.try_clone()?);
+        loop {
+            let message = Message::read(&mut reader)?;
+            let mut answers = self.answers();
+            let last = if message.kind() == kind::READY_FOR_QUERY {
+                answers.status = message.body().first().copied().unwrap_or(IDLE);
+                answers.owed = answers.owed.saturating_sub(1);
+                answers.owed == 0
+            } else {
+                false
+            };
+            let Some(withheld) = &mut answers.withheld else {
+                drop(answers);
+                (&self.client).write_all(message.bytes())?;
+                continue;
+            };
+            withheld.push(message);
+            if last {
+                if !withheld.iter().any(|message| message.kind() == kind::ERROR_RESPONSE) {
+                    shared.struck(Fault::AfterCommit);
+                    return Ok(());
+                }
+                // Refused, so there was no commit to keep quiet about: the next one is struck.
+                shared.lock().plan.once.get_or_insert(Fault::AfterCommit);
+                for message in answers.withheld.take().into_iter().flatten() {
+                    (&self.client).write_all(message.bytes())?;
+                }
+            }
+        }
+    }
+}
