@@ -98,7 +98,7 @@ pub(crate) fn blinds(currency: &Currency, blinds: Vec<opencoin_schema::Blind>) -
 
 /// Verifies coins and gives them the ledger's form. One RSA public operation a coin, and after a few of them other requests
 /// have their turn: cheaper than another thread, and a large request does not hold up a small one.
-pub(crate) async fn coins(currency: &Currency, coins: &[Coin]) -> Result<Vec<CoinIn>, Inadmissible> {
+pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
     let mut admitted = Vec::with_capacity(coins.len());
     for (index, coin) in coins.iter().enumerate() {

@@ -120,7 +120,7 @@ impl Issuer {
     pub async fn renew(&self, request: RequestRenew) -> Result<Signed, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = admission::blinds(&self.currency, request.blinds)?;
-        let coins = admission::coins(&self.currency, &request.coins).await?;
+        let coins = admission::coins(&self.currency, request.coins).await?;
         let at = ledger_time(self.clock.now());
         let to_sign = blinds.clone();
         let effect = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
@@ -144,7 +144,7 @@ impl Issuer {
     /// When the request is refused.
     pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
         let account = self.authenticate(token).await?;
-        let coins = admission::coins(&self.currency, &request.coins).await?;
+        let coins = admission::coins(&self.currency, request.coins).await?;
         let at = ledger_time(self.clock.now());
         self.apply(Command::Redeem { account, coins, at }).await.map(|_effect| ())
     }
