@@ -100,6 +100,9 @@ async fn fill(pool: &PgPool, mint_key: MintKeyId, rows: u64, mut progress: impl 
     transaction.execute(sqlx::raw_sql(MAKE_INDEX)).await?;
     transaction.commit().await?;
     connection.execute("VACUUM (ANALYZE) spent").await?;
+    // Through the index, as sessions of the ledger do: a server that has run for long has in its cache what fits into it.
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&mut connection).await?;
+    assert!(u64::try_from(count).is_ok_and(|count| count >= rows), "{count} of {rows} rows are there");
     checkpoint(&mut connection).await?;
     connection.close().await
 }
