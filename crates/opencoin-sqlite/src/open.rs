@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use opencoin_ledger::LedgerError;
+use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -48,7 +49,13 @@ impl SqliteLedger {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX));
-        let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX));
+        // On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse
+        // to begin another one on this connection for ever: such a connection is replaced.
+        let pool = || {
+            SqlitePoolOptions::new()
+                .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+                .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        };
         let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(|error| ledger_error(&error))?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let readers = pool().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));

@@ -71,6 +71,22 @@ async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_sqlite_ends_by_itself_does_not_spoil_the_next() {
+    let (ledgers, folder) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    // What SQLite does on a full disk: not the statement is undone, but the transaction.
+    let full_disk = "CREATE TRIGGER full_disk BEFORE INSERT ON transactions BEGIN SELECT RAISE(ROLLBACK, 'no room'); END";
+    tamper(&folder, full_disk).await.unwrap();
+    for _ in 0..2 {
+        let error = ledgers[0].apply(&[debit(1)]).await.unwrap_err();
+        assert!(matches!(&error, LedgerError::Database(text) if text.contains("no room")), "{error}");
+    }
+    tamper(&folder, "DROP TRIGGER full_disk").await.unwrap();
+    let outcomes = ledgers[0].apply(&[debit(1)]).await.unwrap();
+    assert!(outcomes[0].as_ref().is_ok_and(|applied| !applied.repeated), "{outcomes:?}");
+}
+
+#[tokio::test]
 async fn the_tables_refuse_what_the_books_refuse() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
