@@ -8,6 +8,7 @@
 mod accounts;
 mod coins;
 mod concurrency;
+mod faults;
 mod mint_keys;
 mod random;
 mod world;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use accounts::*;
 pub use coins::*;
 pub use concurrency::*;
+pub use faults::{Dropped, FaultCase, batches_are_dropped_anywhere};
 pub use mint_keys::*;
 pub use random::{Sequence, assert_agreement, sequence};
 pub use world::{World, alice, bob};

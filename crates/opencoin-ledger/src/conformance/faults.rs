@@ -1,0 +1,202 @@
+//! Faults in pairs: a store fails and has stored nothing, or it fails and has stored everything. Also futures that are
+//! dropped, which is the same without an error.
+//!
+//! A store's test program makes the faults; here is what every store must hold to, for every command that there is.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::Pair;
+use super::world::*;
+use crate::audit::AuditFacts;
+use crate::journal::Kind;
+use crate::{Accepted, Account, Applied, Command, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome};
+
+/// Polls of one batch after which it is dropped: from one to this many, in turn. More than any store needs.
+const POLLS_MAX: usize = 64;
+
+/// A command on books that it changes, and what it changes by the model.
+pub struct FaultCase {
+    command: Command,
+    applied: Applied,
+    before: Books,
+    after: Books,
+}
+
+/// Everything that can be read of small books.
+#[derive(Debug, PartialEq, Eq)]
+struct Books {
+    facts: AuditFacts,
+    accounts: Vec<Option<Account>>,
+    mint_keys: Vec<MintKeyStatus>,
+    accepted: Vec<Option<Accepted>>,
+    signing_paused: bool,
+}
+
+impl FaultCase {
+    /// One case for each command that there is.
+    ///
+    /// # Panics
+    /// The model does not apply a command.
+    pub async fn all() -> Vec<Self> {
+        let mut cases = Vec::new();
+        for kind in Kind::ALL {
+            let command = example(kind);
+            assert_eq!(kind_of(&command), kind);
+            let model: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+            prepare(Arc::clone(&model)).await;
+            let before = Books::read(&*model).await;
+            let applied = model.apply(std::slice::from_ref(&command)).await.unwrap().remove(0).unwrap();
+            let after = Books::read(&*model).await;
+            assert!(!applied.repeated && before != after, "{kind:?} changes the books");
+            cases.push(Self { command, applied, before, after });
+        }
+        cases
+    }
+
+    /// What to call it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        kind_of(&self.command)
+    }
+
+    /// Brings empty books to where the command begins.
+    pub async fn prepare(&self, ledger: Arc<dyn Ledger>) {
+        prepare(Arc::clone(&ledger)).await;
+        assert_eq!(Books::read(&*ledger).await, self.before, "{:?}", self.kind());
+    }
+
+    /// Applies the command, whatever comes of it.
+    ///
+    /// # Errors
+    /// That of the store.
+    pub async fn apply(&self, ledger: &dyn Ledger) -> Result<Outcome, LedgerError> {
+        ledger.apply(std::slice::from_ref(&self.command)).await.map(|mut outcomes| outcomes.remove(0))
+    }
+
+    /// After a fault that stored nothing: the books are as before, and the command is applied as if for the first time.
+    pub async fn assert_not_stored(&self, ledger: &dyn Ledger) {
+        assert_eq!(Books::read(ledger).await, self.before, "{:?}", self.kind());
+        assert_eq!(self.apply(ledger).await, Ok(Ok(self.applied)), "{:?}", self.kind());
+        self.assert_stored(ledger).await;
+    }
+
+    /// After a fault that stored everything: the books hold the command once, and asking again has the same effect and
+    /// moves nothing.
+    pub async fn assert_stored(&self, ledger: &dyn Ledger) {
+        assert_eq!(Books::read(ledger).await, self.after, "{:?}", self.kind());
+        let again = Applied { repeated: true, ..self.applied };
+        assert_eq!(self.apply(ledger).await, Ok(Ok(again)), "{:?}", self.kind());
+        assert_eq!(Books::read(ledger).await, self.after, "{:?}", self.kind());
+    }
+}
+
+impl Books {
+    async fn read(ledger: &dyn Ledger) -> Self {
+        let (mut accounts, mut accepted) = (Vec::new(), Vec::new());
+        for name in ["alice", "bob", "carol"] {
+            accounts.push(ledger.account_by_name(&name.parse().unwrap()).await.unwrap());
+        }
+        for name in ["minted before", "mint", "renew"] {
+            accepted.push(ledger.accepted(&reference(name)).await.unwrap());
+        }
+        let facts = ledger.audit_facts().await.unwrap();
+        assert!(crate::audit::check(&facts).holds(), "{facts:?}");
+        let (mint_keys, signing_paused) = (ledger.mint_keys().await.unwrap(), ledger.signing_paused().await.unwrap());
+        Self { facts, accounts, mint_keys, accepted, signing_paused }
+    }
+}
+
+async fn prepare(ledger: Arc<dyn Ledger>) {
+    let world = super::World::with_paid_in(&[Arc::clone(&ledger), ledger], 1000).await;
+    for command in [mint(alice(), "minted before", &[1, 1, 1, 2, 2]), redeem(alice(), &[(2, 1)])] {
+        world.one(command).await.unwrap();
+    }
+}
+
+/// A command of this kind that the prepared books apply.
+fn example(kind: Kind) -> Command {
+    match kind {
+        Kind::OpenAccount => open("carol", 3),
+        Kind::Credit => credit(alice(), 30, "credit"),
+        Kind::Debit => debit(alice(), 30, "debit"),
+        Kind::Transfer => transfer(alice(), bob(), 30, "transfer"),
+        Kind::RegisterMintKey => register(7, 7),
+        Kind::StopMintKey => stop(5),
+        Kind::SetSigningPaused => Command::SetSigningPaused { paused: true, at: NOW },
+        Kind::Mint => mint(alice(), "mint", &[1, 2, 5]),
+        Kind::Renew => renew("renew", &[(1, 1), (1, 2)], &[2]),
+        Kind::Redeem => redeem(bob(), &[(1, 1), (2, 2)]),
+        Kind::PruneMintKey => prune(2),
+    }
+}
+
+/// A new command does not compile until it has a case here.
+fn kind_of(command: &Command) -> Kind {
+    match command {
+        Command::OpenAccount { .. } => Kind::OpenAccount,
+        Command::Credit { .. } => Kind::Credit,
+        Command::Debit { .. } => Kind::Debit,
+        Command::Transfer { .. } => Kind::Transfer,
+        Command::RegisterMintKey { .. } => Kind::RegisterMintKey,
+        Command::StopMintKey { .. } => Kind::StopMintKey,
+        Command::SetSigningPaused { .. } => Kind::SetSigningPaused,
+        Command::Mint { .. } => Kind::Mint,
+        Command::Renew { .. } => Kind::Renew,
+        Command::Redeem { .. } => Kind::Redeem,
+        Command::PruneMintKey { .. } => Kind::PruneMintKey,
+    }
+}
+
+/// What became of batches whose futures were dropped.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    /// Those that came to their end before.
+    pub finished: usize,
+    /// Those of which the books held everything.
+    pub stored: usize,
+    /// Those of which the books held nothing.
+    pub not_stored: usize,
+}
+
+/// Drops the futures of so many batches, each at another point: each batch is there as a whole or not at all, and is
+/// applied when it is sent again.
+///
+/// # Panics
+/// A batch is there in part, or the ledger does not go on working.
+pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dropped {
+    let world = super::World::with_paid_in(ledgers, 10 * batches as u64).await;
+    let mut dropped = Dropped::default();
+    for number in 0..batches {
+        let name = number.to_string();
+        let credit = credit(bob(), 1, &format!("credit {name}"));
+        let batch = [credit, transfer(alice(), bob(), 2, &name), mint(alice(), &name, &[1, 1, 2])];
+        let finished = polled(ledgers[0].apply(&batch), 1 + number % POLLS_MAX).await.is_some();
+        let outcomes = world.apply(&batch).await;
+        let repeated = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().repeated).count();
+        match (finished, repeated) {
+            (true, 3) => dropped.finished += 1,
+            (false, 3) => dropped.stored += 1,
+            (false, 0) => dropped.not_stored += 1,
+            other => panic!("batch {number} was there in part: {other:?} (finished, repeated of 3)"),
+        }
+    }
+    let units = batches as u64;
+    assert_eq!(world.balances().await, [4 * units, 3 * units]);
+    dropped
+}
+
+/// Polls a future so many times and drops it.
+async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let (mut future, mut left) = (pin!(future), times);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => {
+            left -= 1;
+            if left == 0 { Poll::Ready(None) } else { Poll::Pending }
+        }
+    })
+    .await
+}

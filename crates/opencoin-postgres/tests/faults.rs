@@ -1,0 +1,54 @@
+//! PostgreSQL goes away at the worst moment: for every command just before its commit and just after it; and futures are
+//! dropped at every point.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+
+use std::sync::Arc;
+
+use opencoin_ledger::conformance::{FaultCase, Pair, assert_books_hold, batches_are_dropped_anywhere};
+use opencoin_ledger::{Ledger, LedgerError};
+use opencoin_postgres::PostgresLedger;
+use opencoin_testkit::postgres::TestDatabase;
+use opencoin_testkit::postgres_proxy::{Fault, PostgresProxy};
+
+/// A point for each poll that a batch takes, several times over.
+const BATCHES_DROPPED: usize = 320;
+
+/// Makes the fault at the commit of every command; `check` then looks at the ledger through the same proxy.
+async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Ledger)) {
+    for case in FaultCase::all().await {
+        let database = TestDatabase::create();
+        let proxy = PostgresProxy::start(&database.url());
+        let ledger = PostgresLedger::connect(&proxy.url()).await.unwrap();
+        case.prepare(Arc::new(ledger.clone())).await;
+        proxy.strike_once(fault);
+        let answer = case.apply(&ledger).await;
+        assert!(matches!(answer, Err(LedgerError::Unavailable(_))), "{:?}: {answer:?}", case.kind());
+        let counts = proxy.counts();
+        let (before, after) = if fault == Fault::BeforeCommit { (1, 0) } else { (0, 1) };
+        assert_eq!((counts.before_commit, counts.after_commit), (before, after), "{:?}", case.kind());
+        check(&case, &ledger).await;
+        ledger.close().await;
+    }
+}
+
+#[tokio::test]
+async fn every_command_that_failed_before_its_commit_is_not_stored() {
+    at_every_commit(Fault::BeforeCommit, async |case, ledger| case.assert_not_stored(ledger).await).await;
+}
+
+#[tokio::test]
+async fn every_command_whose_confirmation_was_lost_is_stored_once() {
+    at_every_commit(Fault::AfterCommit, async |case, ledger| case.assert_stored(ledger).await).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_is_dropped_is_there_as_a_whole_or_not_at_all() {
+    let database = TestDatabase::create();
+    let first = PostgresLedger::connect(&database.url()).await.unwrap();
+    let second = PostgresLedger::connect(&database.url()).await.unwrap();
+    let pair: Pair = [Arc::new(first), Arc::new(second)];
+    let dropped = batches_are_dropped_anywhere(&pair, BATCHES_DROPPED).await;
+    println!("{dropped:?}");
+    assert!(dropped.stored > 0 && dropped.not_stored > 0 && dropped.finished > 0, "{dropped:?}");
+    assert_books_hold(&pair).await;
+}
