@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use opencoin_ledger::LedgerError;
 use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::fault::ledger_error;
 use crate::read::{MINT_KEY_COLUMNS, MintKeyColumns};
@@ -13,13 +13,16 @@ pub(crate) async fn facts(pool: &PgPool) -> Result<AuditFacts, LedgerError> {
 }
 
 async fn collect(pool: &PgPool) -> Result<AuditFacts, sqlx::Error> {
-    let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    // Out of the pool: dropped in the middle, it is closed and not used again inside an old snapshot.
+    let mut connection = pool.acquire().await?.detach();
+    let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let mut collector = Collector::default();
     accounts(&mut snapshot, &mut collector).await?;
     mint_keys(&mut snapshot, &mut collector).await?;
     spent(&mut snapshot, &mut collector).await?;
     journal(&mut snapshot, &mut collector).await?;
     snapshot.rollback().await?;
+    connection.close().await?;
     Ok(collector.finish())
 }
 

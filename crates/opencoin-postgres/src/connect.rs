@@ -5,21 +5,18 @@ use std::time::Duration;
 
 use opencoin_ledger::{KnownMintKeys, LedgerError};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::{Executor, PgPool};
 
 use crate::PostgresLedger;
 use crate::fault::ledger_error;
+use crate::writer::Writer;
 
-/// Connections of one process: one for batches, the others for reads. More would only wait for the same rows.
-const CONNECTIONS_MAX: u32 = 8;
+/// Connections of one process for reads, beside the one that writes.
+const READERS_MAX: u32 = 4;
 
 /// How long a command waits for a connection before the database counts as unavailable.
 const ACQUIRE_SECONDS_MAX: u64 = 5;
-
-/// How long a connection may have been idle to be taken without a ping.
-const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 
 /// Settings of each session.
 ///
@@ -28,7 +25,7 @@ const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 /// - Every query is a look-up by key. The planner must not believe the statistics of a table that was empty a moment
 ///   ago and scan it; reading whole tables, as the audit does, still works. Nor need it plan a statement anew each time.
 ///   Engines that lack a setting are not asked for it.
-const SESSION: &str = "
+pub(crate) const SESSION: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
     SET idle_in_transaction_session_timeout = '30s';
     SET lock_timeout = '5s';
@@ -47,17 +44,15 @@ impl PostgresLedger {
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
         let options = options(url)?.application_name("opencoin");
         let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
+            .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
-            .test_before_acquire(false)
-            .before_acquire(|connection, state| Box::pin(ping_after_a_pause(connection, state)))
             .after_connect(|connection, _| Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) }))
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(|error| ledger_error(&error))?;
         MIGRATIONS.run(&pool).await.map_err(migration_error)?;
         warn_unless_durable(&pool).await?;
-        Ok(Self { pool, known_mint_keys: KnownMintKeys::default() })
+        Ok(Self { pool, writer: Writer::new(options), known_mint_keys: KnownMintKeys::default() })
     }
 
     /// The id of a server process that serves this ledger: how somebody on the same machine who measures the server finds
@@ -73,16 +68,9 @@ impl PostgresLedger {
 
     /// Waits for statements in progress and closes all connections.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
-}
-
-/// A connection that was at work a moment ago is not asked whether it lives: that would be a round trip for each batch.
-async fn ping_after_a_pause(connection: &mut PgConnection, state: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
-    if state.idle_for < UNPINGED_DURATION_MAX {
-        return Ok(true);
-    }
-    connection.ping().await.map(|()| true)
 }
 
 /// The address is not quoted in the error: it can hold a password.

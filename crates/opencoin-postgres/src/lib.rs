@@ -21,6 +21,7 @@ mod load;
 mod post;
 mod read;
 mod save;
+mod writer;
 
 use std::time::Duration;
 
@@ -30,9 +31,10 @@ use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KnownMintKeys, Ledger, LedgerError,
     MintKeyStatus, Outcome, Prepared, TokenHash, Touches, TransactionReference, assume, decide,
 };
-use sqlx::PgPool;
+use sqlx::{Connection, PgPool};
 
 use crate::fault::Fault;
+use crate::writer::Writer;
 
 /// How long one attempt at a batch may take before the database counts as unavailable.
 const ATTEMPT_SECONDS_MAX: u64 = 60;
@@ -47,6 +49,7 @@ const FIRST_PAUSE_MILLIS: u64 = 1;
 #[derive(Debug, Clone)]
 pub struct PostgresLedger {
     pool: PgPool,
+    writer: Writer,
     known_mint_keys: KnownMintKeys,
 }
 
@@ -111,7 +114,15 @@ impl PostgresLedger {
         let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings)) else {
             return Ok(None);
         };
-        match in_time(ATTEMPT_SECONDS_MAX, post::postings(&self.pool, &postings)).await {
+        let post = async {
+            let mut writing = self.writer.begin().await?;
+            let posted = post::postings(&mut writing, &postings).await;
+            if matches!(posted, Ok(()) | Err(Fault::LostRace)) {
+                writing.done();
+            }
+            posted
+        };
+        match in_time(ATTEMPT_SECONDS_MAX, post).await {
             Ok(()) => Ok(Some(outcomes)),
             Err(Fault::LostRace) => Ok(None),
             Err(Fault::Failed(error)) => Err(error),
@@ -121,7 +132,8 @@ impl PostgresLedger {
     /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is sent, it
     /// leaves nothing.
     async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
-        let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        let mut writing = self.writer.begin().await?;
+        let mut transaction = writing.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         let mut view = load::view(&mut transaction, touches).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
@@ -132,6 +144,7 @@ impl PostgresLedger {
             save::changes(&mut transaction, changes).await?;
             transaction.commit().await?;
         }
+        writing.done();
         Ok(outcomes)
     }
 }

@@ -5,7 +5,7 @@
 //! them: accounts, mint keys, then records and coins.
 
 use opencoin_ledger::{AccountId, Amount, Postings};
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use crate::fault::{Fault, is_contradiction};
 use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, column, counters};
@@ -54,7 +54,7 @@ const POST: &str = "
 ///
 /// # Errors
 /// [`Fault::LostRace`] when a condition does not hold, or another process was faster; nothing is written then.
-pub(crate) async fn postings(pool: &PgPool, postings: &Postings) -> Result<(), Fault> {
+pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings) -> Result<(), Fault> {
     let Postings { journal, spent, accounts, mint_keys, signs } = postings;
     let query = sqlx::query(POST)
         .bind(column(accounts, |account| account.id.get()))
@@ -76,7 +76,7 @@ pub(crate) async fn postings(pool: &PgPool, postings: &Postings) -> Result<(), F
         .bind(column(spent, |(no, _)| no.get()))
         .bind(column(spent, |(_, hash)| hash.as_bytes()))
         .bind(signs);
-    match query.execute(pool).await {
+    match query.execute(connection).await {
         Ok(_) => Ok(()),
         Err(error) if is_contradiction(&error) => Err(Fault::LostRace),
         Err(error) => Err(error.into()),
