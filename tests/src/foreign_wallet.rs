@@ -134,18 +134,26 @@ impl ForeignWallet {
     /// Sends any bytes.
     #[must_use]
     pub fn post_bytes(&self, path: &str, token: Option<&str>, body: Vec<u8>) -> Answer {
+        self.try_post_bytes(path, token, body).unwrap()
+    }
+
+    /// Sends any bytes on a way that may lose them.
+    ///
+    /// # Errors
+    /// No whole answer came.
+    pub fn try_post_bytes(&self, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Answer, reqwest::Error> {
         let mut request = self.http.post(format!("{}{path}", self.url)).body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        let response = request.send().unwrap();
+        let response = request.send()?;
         let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (error_word, retry_after) = (header("opencoin-error"), header("retry-after"));
         let content_type = header("content-type").unwrap_or_default();
         let http_status = response.status().as_u16();
-        let text = response.text().unwrap();
+        let text = response.text()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { http_status, error_word, retry_after, content_type, text, body }
+        Ok(Answer { http_status, error_word, retry_after, content_type, text, body })
     }
 }
 

@@ -55,10 +55,12 @@ impl Output {
     }
 }
 
-/// The binary that `cargo build -p opencoin-cli` made beside the tests.
+/// The binary that `cargo build -p opencoin-cli` made: beside this program, or one folder up from a test.
 pub(crate) fn path() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().and_then(|deps| deps.parent()).unwrap().join("opencoin");
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().unwrap();
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
+    let path = folder.join("opencoin");
     assert!(path.is_file(), "{} is not built; `cargo xtask test` builds it, or `cargo build -p opencoin-cli`", path.display());
     path
 }

@@ -9,6 +9,7 @@ mod fixtures;
 mod interrupts;
 mod steps;
 mod test;
+mod torture;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ Usage: cargo xtask COMMAND
   test                Check format and lints, build, run every test (PostgreSQL included), check the documentation.
   fixtures            Make the files of fixtures/run again.
   fixtures --check    Say which files of fixtures/run differ from what would be made; change nothing.
+  torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
+                      database), --seed S, --database sqlite|postgres|both; torture --help shows all.
+                      With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
   help                Show this.
 ";
 
@@ -38,6 +42,7 @@ async fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         ["test"] => test::run(&workspace()).await,
+        ["torture", ref options @ ..] => torture::run(&workspace(), options).await,
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
         ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
         ["help" | "--help" | "-h"] => {

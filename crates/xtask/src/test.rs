@@ -102,7 +102,7 @@ async fn ensure_component(workspace: &Path, component: &str, arguments: &[&str])
 }
 
 /// The cargo that runs us, in the root of the repository.
-fn cargo(workspace: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn cargo(workspace: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.args(arguments).current_dir(workspace);
     command
