@@ -16,8 +16,9 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Sends a whole request and hangs up without reading.
-fn send_and_hang_up(currency: &Currency, path: &str, token: &str, message: &Value) {
+/// Sends a request, reads no answer, and hangs up once the books hold it. (A client that hangs up at once may do so before the
+/// server has taken the request up; then nothing has happened.)
+fn send_and_hang_up(currency: &Currency, path: &str, token: &str, message: &Value, stored: impl Fn() -> bool) {
     let url = currency.url("");
     let host = url.strip_prefix("http://").unwrap();
     let body = message.to_string();
@@ -25,15 +26,14 @@ fn send_and_hang_up(currency: &Currency, path: &str, token: &str, message: &Valu
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
-    TcpStream::connect(host).unwrap().write_all(request.as_bytes()).unwrap();
-}
-
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "the books do not hold {what}");
+    while !stored() {
+        assert!(begun.elapsed() < PATIENCE, "the books do not hold the request of {path}");
         thread::sleep(POLL);
     }
+    drop(stream);
 }
 
 fn signatures(answer: &Answer) -> &Value {
@@ -51,8 +51,7 @@ fn a_client_that_hung_up_asks_again_and_gets_the_same() {
 
         let blinded = vec![wallet.blind(5, "a"), wallet.blind(2, "b")];
         let request = request_mint(&blinded, "a1");
-        send_and_hang_up(&currency, "/mint", &alice, &request);
-        wait_until("the mint", || resumed("a1").http_status != 404);
+        send_and_hang_up(&currency, "/mint", &alice, &request, || resumed("a1").http_status != 404);
         assert_eq!(currency.balance("alice"), 93);
         let again = wallet.post("/mint", Some(&alice), &request);
         assert_eq!(signatures(&again), signatures(&resumed("a1")));
@@ -60,15 +59,13 @@ fn a_client_that_hung_up_asks_again_and_gets_the_same() {
 
         let blinded = vec![wallet.blind(5, "a"), wallet.blind(2, "b")];
         let request = request_renew(&coins, &blinded, "a2");
-        send_and_hang_up(&currency, "/renew", &alice, &request);
-        wait_until("the renew", || resumed("a2").http_status != 404);
+        send_and_hang_up(&currency, "/renew", &alice, &request, || resumed("a2").http_status != 404);
         let again = wallet.post("/renew", None, &request);
         assert_eq!(signatures(&again), signatures(&resumed("a2")));
         let coins = wallet.unblind(&blinded, &again);
 
         let request = request_redeem(&coins);
-        send_and_hang_up(&currency, "/redeem", &alice, &request);
-        wait_until("the redeem", || currency.balance("alice") == 100);
+        send_and_hang_up(&currency, "/redeem", &alice, &request, || currency.balance("alice") == 100);
         assert_eq!(wallet.post("/redeem", Some(&alice), &request).http_status, 200);
         assert_eq!(currency.balance("alice"), 100);
         currency.audit();
