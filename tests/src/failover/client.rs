@@ -18,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Transaction references are hex numbers: the client's number, then that of the transaction.
 const TRANSACTIONS_MAX: u64 = 1 << 32;
+/// Before a reference it makes another one, of more clients than there are.
+const OTHER: &str = "ffff";
 
 /// A wallet with an account.
 pub(super) struct Client<'a> {
@@ -63,17 +65,17 @@ impl<'a> Client<'a> {
     pub(super) fn check(&self, other_token: &str) -> u64 {
         for Done { path, message, answer } in &self.done {
             let again = self.wallet.post(path, Some(&self.token), message);
-            assert_eq!((again.http_status, &again.text), (200, answer), "{path} {message}");
+            assert_eq!((again.http_status, &again.text), (200, answer), "{path} {}", message["transaction_reference"]);
             let stolen = match *path {
                 "/renew" => {
                     let coins = message["coins"].as_array().unwrap();
-                    let reference = format!("{}f", message["transaction_reference"].as_str().unwrap());
+                    let reference = format!("{OTHER}{}", message["transaction_reference"].as_str().unwrap());
                     self.wallet.post(path, None, &request_renew(coins, &self.blinds(), &reference))
                 }
                 "/redeem" => self.wallet.post(path, Some(other_token), message),
                 _ => continue,
             };
-            assert_eq!(stolen.error_word.as_deref(), Some("double-spend"), "{path} {message}: {stolen:?}");
+            assert_eq!(stolen.error_word.as_deref(), Some("double-spend"), "{path} {}", message["transaction_reference"]);
         }
         self.done.len() as u64
     }
@@ -91,7 +93,7 @@ impl<'a> Client<'a> {
     fn ask(&mut self, tally: &Tally, path: &'static str, message: Value) -> Answer {
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < PATIENCE, "{path} is not done: {message}");
+            assert!(begun.elapsed() < PATIENCE, "{path} is not done: {}", message["transaction_reference"]);
             let deaths = tally.deaths.load(Ordering::SeqCst);
             tally.requests.fetch_add(1, Ordering::SeqCst);
             let answer = self.wallet.try_post_bytes(path, Some(&self.token), message.to_string().into_bytes());
@@ -103,7 +105,7 @@ impl<'a> Client<'a> {
                 }
                 // Lost, not confirmed, or accepted and not signed yet.
                 Err(_) => {}
-                Ok(answer) => assert!([202, 503].contains(&answer.http_status), "{path} {message}: {answer:?}"),
+                Ok(answer) => assert!([202, 503].contains(&answer.http_status), "{path}: {answer:?}"),
             }
             if tally.deaths.load(Ordering::SeqCst) != deaths {
                 tally.unknown.fetch_add(1, Ordering::SeqCst);
