@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
+pub mod failover;
 pub mod foreign_wallet;
 mod program;
 pub mod torture;
@@ -49,18 +50,24 @@ pub struct Currency {
     folder: TempDir,
     port: u16,
     server: Option<Child>,
-    _database: Option<TestDatabase>,
+    database: Option<TestDatabase>,
 }
 
 impl Currency {
     /// Makes a currency of 1, 2, 5, 10 and starts serving it.
     #[must_use]
     pub fn start(suite: &str, database: Database) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
         let test_database = (database == Database::Postgres).then(TestDatabase::create);
         let url = test_database.as_ref().map_or_else(|| "sqlite:ledger.sqlite".to_owned(), |database| database.url());
-        let mut currency = Self { folder, port, server: None, _database: test_database };
+        let mut currency = Self::start_on(suite, &url);
+        currency.database = test_database;
+        currency
+    }
+
+    /// The same with its books in the database of this URL.
+    #[must_use]
+    pub fn start_on(suite: &str, database_url: &str) -> Self {
+        let mut currency = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), server: None, database: None };
         let base = currency.url("");
         currency.issuer(&[
             "init",
@@ -73,7 +80,7 @@ impl Currency {
             "--url",
             &base,
             "--database",
-            &url,
+            database_url,
             "--cipher-suite",
             suite,
         ]);

@@ -6,6 +6,7 @@
 
 pub mod keys;
 pub mod postgres;
+pub mod postgres_pair;
 pub mod postgres_proxy;
 mod rng;
 pub mod run;

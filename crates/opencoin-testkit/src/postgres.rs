@@ -222,14 +222,28 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Runs statements on a thread of its own, so that tests can call it inside and outside a runtime.
-fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
+/// Runs statements.
+pub(crate) fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
+    connected(url, async |connection| connection.execute(sqlx::raw_sql(statements)).await.map(|_| ()))
+}
+
+/// Asks for one truth value.
+pub(crate) fn query_bool(url: &str, query: &str) -> Result<bool, sqlx::Error> {
+    connected(url, async |connection| sqlx::query_scalar(query).fetch_one(connection).await)
+}
+
+/// Does something with a connection on a thread of its own, so that tests can call it inside and outside a runtime.
+fn connected<T: Send>(
+    url: &str,
+    action: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Send,
+) -> Result<T, sqlx::Error> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let mut connection = PgConnection::connect(url).await?;
-            connection.execute(sqlx::raw_sql(statements)).await?;
-            connection.close().await
+            let result = action(&mut connection).await?;
+            connection.close().await?;
+            Ok(result)
         })
     };
     std::thread::scope(|scope| scope.spawn(run).join().expect("a database client that does not panic"))
@@ -249,7 +263,7 @@ pub fn programs() -> Option<PathBuf> {
 }
 
 /// The user and group for the server when we are root.
-fn server_user() -> Option<(u32, u32)> {
+pub(crate) fn server_user() -> Option<(u32, u32)> {
     let root = fs::metadata("/proc/self").expect("Linux").uid() == 0;
     let users = root.then(|| fs::read_to_string("/etc/passwd").expect("a list of users"))?;
     let ids = |name: &&str| {

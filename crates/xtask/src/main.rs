@@ -30,6 +30,7 @@ Usage: cargo xtask COMMAND
   fixtures --check    Say which files of fixtures/run differ from what would be made; change nothing.
   torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
                       database), --seed S, --database sqlite|postgres|both; torture --help shows all.
+                      With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
   help                Show this.
 ";
 

@@ -1,4 +1,5 @@
-//! `cargo xtask torture`: the torture of `tests/src/torture`, optimised, for as long as the user says.
+//! `cargo xtask torture`: the torture of `tests/src/torture`, optimised, for as long as the user says; with `--failover` that of
+//! `tests/src/failover`.
 
 use std::env;
 use std::path::Path;
@@ -10,7 +11,10 @@ use crate::apt;
 use crate::steps::Steps;
 use crate::test::cargo;
 
-/// Builds the programs and runs `torture` with these options.
+/// Chooses the program that fails PostgreSQL over.
+const FAILOVER: &str = "--failover";
+
+/// Builds the programs and runs `torture` or `failover` with these options.
 pub(crate) async fn run(workspace: &Path, options: &[&str]) -> Result<()> {
     let mut steps = Steps::new()?;
     // Fails early rather than after minutes of compiling.
@@ -20,5 +24,7 @@ pub(crate) async fn run(workspace: &Path, options: &[&str]) -> Result<()> {
     // We are target/debug/xtask.
     let program = env::current_exe()?;
     let target = program.ancestors().nth(2).context("cargo runs this program from its target folder")?;
-    steps.run("torture", Command::new(target.join("release").join("torture")).args(options).current_dir(workspace)).await
+    let program = if options.contains(&FAILOVER) { "failover" } else { "torture" };
+    let options = options.iter().filter(|option| **option != FAILOVER);
+    steps.run(program, Command::new(target.join("release").join(program)).args(options).current_dir(workspace)).await
 }

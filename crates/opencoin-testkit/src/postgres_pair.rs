@@ -1,0 +1,224 @@
+//! A PostgreSQL primary and its synchronous standby, to be failed over: the primary is killed, the standby promoted, and a
+//! new standby made from it.
+//!
+//! As with [`EphemeralPostgres`](crate::postgres::EphemeralPostgres), each server listens on a Unix socket only and belongs to a
+//! watcher that stops it when the test program ends, by whatever means. While no standby is connected, commits wait: that is
+//! what synchronous replication means.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::postgres::{execute, programs, query_bool, server_user};
+
+/// How long a standby may take to catch up.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Starts a server on a folder that is filled already, says so, and waits: for `kill`, or for the end of the program that
+/// started it (the end of standard input). Arguments: the folder of the data, that of the programs.
+///
+/// `kill` is what a power cut is: the server and its children are gone at once.
+const WATCHER: &str = r#"
+data=$1 socket=$1.socket log=$1.log programs=$2
+trap '' INT TERM HUP PIPE
+mkdir "$socket"
+"$programs/postgres" -D "$data" -c listen_addresses= -c "unix_socket_directories=$socket" -c max_connections=100 \
+    -c "synchronous_standby_names=*" >>"$log" 2>&1 </dev/null &
+server=$!
+tries=0
+until "$programs/pg_isready" -q -h "$socket" -U postgres; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 600 ] || ! kill -0 "$server" 2>/dev/null; then
+        cat "$log" >&2; kill -QUIT "$server" 2>/dev/null; wait "$server"; echo failed; exit 1
+    fi
+    sleep 0.1
+done
+echo ready
+read -r order
+if [ "$order" = kill ]; then
+    children=$(cat "/proc/$server/task/$server/children")
+    { kill -KILL "$server" $children; wait "$server"; } 2>/dev/null # some children are gone by themselves
+else
+    kill -QUIT "$server"
+    wait "$server"
+fi
+rm -rf "$data" "$socket" "$log"
+rmdir "$(dirname "$data")" 2>/dev/null
+echo ended
+"#;
+
+/// A primary and its synchronous standby. Dropping it stops both and removes their folder.
+pub struct PostgresPair {
+    primary: Server,
+    standby: Option<Server>,
+    folder: PathBuf,
+    servers_made: u32,
+}
+
+impl PostgresPair {
+    /// Starts both and waits until commits wait for the standby.
+    ///
+    /// # Panics
+    /// PostgreSQL is not installed, or a server does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("opencoin-pg-").tempdir().expect("a temporary folder").keep();
+        if let Some((user, group)) = server_user() {
+            chown(&folder, Some(user), Some(group)).expect("root gives its folder away");
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("our own folder");
+        let data = folder.join("0");
+        let data_text = data.to_str().expect("a temporary folder has a plain name");
+        run("initdb", &["-D", data_text, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]);
+        let mut pair = Self { primary: Server::start(&data), standby: None, folder, servers_made: 1 };
+        pair.add_standby();
+        pair
+    }
+
+    /// The URL of a database of the primary.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        self.primary.url(database)
+    }
+
+    /// Makes an empty database.
+    ///
+    /// # Panics
+    /// The primary refuses.
+    pub fn create_database(&self, name: &str) {
+        execute(&self.url("postgres"), &format!("CREATE DATABASE {name}")).expect("the primary makes a database");
+    }
+
+    /// Kills the primary, as a power cut does.
+    ///
+    /// # Panics
+    /// It was killed already and its standby not promoted.
+    pub fn kill_primary(&mut self) {
+        self.primary.kill();
+    }
+
+    /// Makes the standby the primary. Commits wait until [`Self::add_standby`].
+    ///
+    /// # Panics
+    /// There is no standby, or it does not take over.
+    pub fn promote_standby(&mut self) {
+        self.primary = self.standby.take().expect("a standby to promote");
+        let promoted = query_bool(&self.url("postgres"), "SELECT pg_promote(true, 60)");
+        assert_eq!(promoted.ok(), Some(true), "the standby does not take over");
+    }
+
+    /// Makes a new standby from the primary and waits until commits wait for it.
+    ///
+    /// # Panics
+    /// There is one already, or it does not catch up.
+    pub fn add_standby(&mut self) {
+        assert!(self.standby.is_none(), "one standby at a time");
+        let data = self.folder.join(self.servers_made.to_string());
+        self.servers_made += 1;
+        let [from, to] = [&self.primary.socket(), &data].map(|path| path.to_str().expect("a plain name").to_owned());
+        run("pg_basebackup", &["-h", &from, "-U", "postgres", "-D", &to, "-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+        self.standby = Some(Server::start(&data));
+        let synchronous = "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'";
+        let begun = Instant::now();
+        while query_bool(&self.url("postgres"), synchronous).ok() != Some(true) {
+            assert!(begun.elapsed() < PATIENCE, "the standby does not catch up");
+            thread::sleep(POLL);
+        }
+    }
+}
+
+/// A server and its watcher. Dropping it stops the server and removes its folder.
+struct Server {
+    watcher: Child,
+    answers: BufReader<ChildStdout>,
+    data: PathBuf,
+}
+
+impl Server {
+    fn start(data: &Path) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCHER, "opencoin-postgres-watcher"]).arg(data).arg(program_folder());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0); // so that Ctrl-C reaches the tests alone
+        let mut watcher = as_server_user(&mut command).spawn().expect("a shell");
+        let answers = BufReader::new(watcher.stdout.take().expect("standard output is piped"));
+        let mut server = Self { watcher, answers, data: data.to_owned() };
+        server.expect("ready");
+        server
+    }
+
+    fn kill(&mut self) {
+        let watcher = self.watcher.stdin.as_mut().expect("standard input is piped");
+        writeln!(watcher, "kill").expect("the watcher takes orders");
+        self.expect("ended");
+    }
+
+    fn expect(&mut self, state: &str) {
+        let mut said = String::new();
+        self.answers.read_line(&mut said).expect("the watcher says how it went");
+        assert_eq!(said.trim(), state, "PostgreSQL is not {state}; its log is above");
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost/{database}?host={}", self.socket().display())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.data.with_extension("socket")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        // Nothing is left to be done about a watcher that cannot be waited for.
+        let _ = self.watcher.wait();
+    }
+}
+
+fn program_folder() -> PathBuf {
+    programs().expect("the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them")
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let mut command = Command::new(program_folder().join(program));
+    let output = as_server_user(command.args(arguments)).stdin(Stdio::null()).output().expect("a program of PostgreSQL");
+    assert!(output.status.success(), "{program} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn as_server_user(command: &mut Command) -> &mut Command {
+    command.current_dir("/");
+    match server_user() {
+        Some((user, group)) => command.uid(user).gid(group),
+        None => command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_confirmed_survives_the_primary_and_nothing_is_left_behind() {
+        let mut pair = PostgresPair::start();
+        pair.create_database("kept");
+        for round in 0..2 {
+            let sql = format!("CREATE TABLE t{round} (n int8); INSERT INTO t{round} VALUES (1)");
+            execute(&pair.url("kept"), &sql).unwrap();
+            let old = pair.url("kept");
+            pair.kill_primary();
+            assert!(execute(&old, "SELECT 1").is_err());
+            pair.promote_standby();
+            assert!(query_bool(&pair.url("kept"), &format!("SELECT count(*) = 1 FROM t{round}")).unwrap());
+            pair.add_standby();
+        }
+        let folder = pair.folder.clone();
+        drop(pair);
+        assert!(!folder.exists(), "{}", folder.display());
+    }
+}
