@@ -1,12 +1,12 @@
 //! A wallet of the real program, whose processes are killed: one command after another at random, each result judged.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand::Rng;
@@ -69,7 +69,8 @@ pub(super) struct Purse {
     inbox: Option<Arc<Parcel>>,
     /// Receiving them was begun and has not visibly ended.
     unsettled: Vec<Arc<Parcel>>,
-    is_unfinished: AtomicBool,
+    /// A command ended without an answer, so there may be something to resume.
+    is_unfinished: Cell<bool>,
 }
 
 impl Purse {
@@ -84,7 +85,7 @@ impl Purse {
         rng: StdRng,
     ) -> Self {
         fs::create_dir_all(&dir).unwrap();
-        let is_unfinished = AtomicBool::new(false);
+        let is_unfinished = Cell::new(false);
         let (sent, unsettled) = (Vec::new(), Vec::new());
         let purse = Self { dir, token, slot, mailbox, tally, rng, sent, inbox: None, unsettled, is_unfinished };
         for _ in 0..FINISH_TRIES_MAX {
@@ -101,7 +102,7 @@ impl Purse {
 
     /// One command at random.
     pub(super) fn step(&mut self) {
-        if self.is_unfinished.load(Ordering::SeqCst) && self.rng.r#gen() {
+        if self.is_unfinished.get() && self.rng.r#gen() {
             return self.resume();
         }
         if self.inbox.is_some() && self.rng.r#gen() {
@@ -152,7 +153,7 @@ impl Purse {
             let [held, pending, sent] = ["balance", "pending", "sent"].map(|name| balance[name].as_u64().unwrap());
             if held > 0 {
                 self.redeem(held);
-            } else if pending == 0 && sent == 0 && self.inbox.is_none() && !self.is_unfinished.load(Ordering::SeqCst) {
+            } else if pending == 0 && sent == 0 && self.inbox.is_none() && !self.is_unfinished.get() {
                 self.tally.count("wallets emptied");
                 fs::remove_dir_all(&self.dir).unwrap();
                 return;
@@ -232,7 +233,7 @@ impl Purse {
     fn resume(&mut self) {
         match self.run(&["resume"]) {
             Ended::Done(_) => {
-                self.is_unfinished.store(false, Ordering::SeqCst);
+                self.is_unfinished.set(false);
                 self.unsettled.clear();
             }
             Ended::Temporary | Ended::Killed => {}
@@ -276,7 +277,7 @@ impl Purse {
             self.tally.count(WALLETS_KILLED);
         }
         if ended == Ended::Temporary || ended == Ended::Killed {
-            self.is_unfinished.store(true, Ordering::SeqCst);
+            self.is_unfinished.set(true);
         }
         ended
     }
