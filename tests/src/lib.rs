@@ -5,6 +5,7 @@
 
 pub mod foreign_wallet;
 mod program;
+pub mod raw_http;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
