@@ -6,6 +6,7 @@
 pub mod failover;
 pub mod foreign_wallet;
 mod program;
+pub mod raw_http;
 pub mod torture;
 
 use std::io::{BufRead, BufReader};

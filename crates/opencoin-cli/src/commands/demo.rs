@@ -116,7 +116,7 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
 
 struct RunningIssuer {
     stop: oneshot::Sender<()>,
-    served: JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<()>,
 }
 
 async fn start_issuer(directory: &Directory, ledger: Arc<dyn Ledger>, listener: TcpListener) -> Result<RunningIssuer> {
@@ -132,7 +132,7 @@ async fn start_issuer(directory: &Directory, ledger: Arc<dyn Ledger>, listener: 
 impl RunningIssuer {
     async fn stop(self) -> Result<()> {
         drop(self.stop);
-        Ok(self.served.await??)
+        Ok(self.served.await?)
     }
 }
 

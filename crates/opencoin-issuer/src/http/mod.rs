@@ -3,6 +3,8 @@
 //! Handlers read, make one call of [`crate::issuer::Issuer`], and write. Requests are told apart by path or, on `/`, by `type`.
 
 mod answer;
+mod bodies;
+mod connections;
 mod documents;
 mod requests;
 mod server;
@@ -10,9 +12,8 @@ mod server;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
@@ -21,6 +22,8 @@ use opencoin_schema::{
 };
 
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
+pub use bodies::{BODIES_BYTES_IN_FLIGHT_MAX, BODY_SECONDS_MAX};
+pub use connections::{CONNECTIONS_MAX, HEAD_SECONDS_MAX};
 use requests::Expected;
 pub use server::{Server, serve};
 
@@ -45,12 +48,9 @@ pub fn router(server: Arc<Server>) -> Router {
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&server), server::watch))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(server)
 }
 
 fn message(expected: Expected) -> MethodRouter<Arc<Server>> {
-    post(move |server: State<Arc<Server>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>| {
-        requests::post(server, expected, headers, body)
-    })
+    post(move |server: State<Arc<Server>>, headers: HeaderMap, body: Body| requests::post(server, expected, headers, body))
 }

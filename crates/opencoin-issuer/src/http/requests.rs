@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Response, StatusCode};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
 use super::answer;
+use super::bodies::{BODY_SECONDS_MAX, BodyError};
 use super::server::Server;
 use crate::accounts::Token;
 use crate::issuer::Issuer;
@@ -31,30 +31,49 @@ pub(super) async fn post(
     State(server): State<Arc<Server>>,
     expected: Expected,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Response<Body> {
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return answer::problem(&unreadable(&rejection)),
+    let counted = tokio::select! {
+        read = server.bodies().read(body) => match read {
+            Ok(counted) => counted,
+            Err(error) => return unreadable(error),
+        },
+        // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
+        () = server.shutting_down() => return answer::problem(&shutting_down()),
     };
-    let request = match read(expected, &body) {
+    let body = counted.bytes.as_slice();
+    let request = match read(expected, body) {
         Ok(request) => request,
-        Err(error) => return refuse(&body, &malformed(expected, &body, error)),
+        Err(error) => return refuse(body, &malformed(expected, body, error)),
     };
     if server.is_shutting_down() {
-        let refusal = Refusal::new(Reason::Unavailable, "the issuer is shutting down; send the same request again later");
-        return refuse(&body, &refusal);
+        return refuse(body, &shutting_down());
     }
     let token = bearer_token(&headers);
     respond(server.issuer(), token.as_ref(), request).await
 }
 
-fn unreadable(rejection: &BytesRejection) -> Refusal {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let limit = super::BODY_BYTES_MAX;
-        return Refusal::new(Reason::TooLarge, format!("a body has at most {limit} bytes; make several requests of it"));
+fn shutting_down() -> Refusal {
+    Refusal::new(Reason::Unavailable, "the issuer is shutting down; send the same request again later")
+}
+
+fn unreadable(error: BodyError) -> Response<Body> {
+    let malformed = |description: String| Refusal::new(Reason::Malformed, description);
+    match error {
+        BodyError::TooLarge => {
+            let limit = super::BODY_BYTES_MAX;
+            let description = format!("a body has at most {limit} bytes; make several requests of it");
+            answer::problem(&Refusal::new(Reason::TooLarge, description))
+        }
+        BodyError::Broken => answer::problem(&malformed("the body did not arrive whole".to_owned())),
+        BodyError::Slow => {
+            let refusal = malformed(format!("the body did not arrive within {BODY_SECONDS_MAX} seconds"));
+            answer::problem_with_status(StatusCode::REQUEST_TIMEOUT, &refusal)
+        }
+        BodyError::Overloaded => {
+            answer::problem(&Refusal::new(Reason::Unavailable, "too much is asked at once; send the same request again later"))
+        }
     }
-    Refusal::new(Reason::Malformed, "the body did not arrive whole")
 }
 
 fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {

@@ -3,9 +3,7 @@
 //! The log names path, status and time. It never has an address, a reference, or anything of a body.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -14,9 +12,10 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::middleware::Next;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::watch as channel;
 
-use super::answer;
+use super::bodies::Budget;
+use super::{answer, connections};
 use crate::issuer::Issuer;
 use crate::refusal::{Reason, Refusal};
 
@@ -26,14 +25,15 @@ const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
 /// The issuer and whether it is still open.
 pub struct Server {
     issuer: Issuer,
-    is_shutting_down: AtomicBool,
+    is_shutting_down: channel::Sender<bool>,
+    bodies: Budget,
 }
 
 impl Server {
     /// A server for this issuer.
     #[must_use]
     pub fn new(issuer: Issuer) -> Arc<Self> {
-        Arc::new(Self { issuer, is_shutting_down: AtomicBool::new(false) })
+        Arc::new(Self { issuer, is_shutting_down: channel::Sender::new(false), bodies: Budget::new() })
     }
 
     pub(super) fn issuer(&self) -> &Issuer {
@@ -41,7 +41,17 @@ impl Server {
     }
 
     pub(super) fn is_shutting_down(&self) -> bool {
-        self.is_shutting_down.load(Ordering::Relaxed)
+        *self.is_shutting_down.borrow()
+    }
+
+    /// Waits for the moment when the server is told to stop.
+    pub(super) async fn shutting_down(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.is_shutting_down.subscribe().wait_for(|is_shutting_down| *is_shutting_down).await;
+    }
+
+    pub(super) fn bodies(&self) -> &Budget {
+        &self.bodies
     }
 }
 
@@ -50,36 +60,21 @@ impl Server {
 /// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the client gets the
 /// same answer by asking again.
 ///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    server: Arc<Server>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let stopping = Arc::new(Notify::new());
+/// A listener that fails (too few open files, say) is tried again.
+pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Future<Output = ()> + Send + 'static) {
     let router = super::router(Arc::clone(&server));
-    let signal = {
-        let (server, stopping) = (Arc::clone(&server), Arc::clone(&stopping));
-        async move {
-            shutdown.await;
-            tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
-            server.is_shutting_down.store(true, Ordering::Relaxed);
-            stopping.notify_one();
-        }
+    let stopping = async {
+        shutdown.await;
+        tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
+        server.is_shutting_down.send_replace(true);
     };
-    let too_late = async {
-        stopping.notified().await;
-        tokio::time::sleep(SHUTDOWN_DURATION_MAX).await;
-    };
-    tokio::select! {
-        served = axum::serve(listener, router).with_graceful_shutdown(signal) => served?,
-        () = too_late => tracing::warn!("some requests were still running and were dropped"),
+    let open = connections::accept_until(listener, router, stopping).await;
+    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
+        tracing::warn!("some requests were still running and were dropped");
     }
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, server.issuer.close()).await.is_err() {
         tracing::warn!("the ledger did not confirm what was in the queue");
     }
-    Ok(())
 }
 
 /// Writes the log line, and closes connections while shutting down.
