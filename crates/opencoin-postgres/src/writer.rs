@@ -22,7 +22,7 @@ const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 /// Where the connection waits for the next batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     place: Arc<Mutex<Option<Idle>>>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Writing {
 
 impl Writer {
     pub(crate) fn new(options: PgConnectOptions) -> Self {
-        Self { options: options.disable_statement_logging(), place: Arc::default() }
+        Self { options: Arc::new(options.disable_statement_logging()), place: Arc::default() }
     }
 
     /// Waits for the batch before, and connects where there is no connection that lives.
