@@ -7,8 +7,8 @@ use rand::seq::SliceRandom;
 
 use crate::tree::Tree;
 
-/// A value is made deep beyond all measure once in so many times: it costs milliseconds.
-const ONE_IN_HUGE: u32 = 100;
+/// A value is made deep, or a list long, beyond all measure once in so many times: it costs milliseconds.
+const ONE_IN_HUGE: u32 = 50;
 const DEPTH_MAX: usize = 100_000;
 const DEPTH_USUAL: usize = 300;
 pub(crate) const LONG_TEXT_CHARS_MAX: usize = 20_000;
@@ -70,6 +70,8 @@ const WRONG: [&str; 14] = [
     "\"\\ud800\"",
     "\"\\u0000\"",
 ];
+const HEX_FIELDS: [&str; 7] =
+    ["blinded_payload_hash", "issuer_id", "mint_key_id", "mint_key_ids", "serial", "signature", "transaction_reference"];
 const NAMES: [&str; 12] = [
     "type",
     "blinds",
@@ -154,7 +156,7 @@ impl InTree {
 
     fn change(self, tree: &mut Tree, other: &[u8], rng: &mut StdRng) {
         match self {
-            Self::HexSpelling => spell_hex(tree, rng),
+            Self::HexSpelling => spell_hex(tree, "", rng),
             Self::FieldOrder => shuffle_fields(tree, rng),
             Self::DuplicateField => with_fields(tree, rng, |fields, index, rng| {
                 let field = fields[index].clone();
@@ -230,29 +232,12 @@ fn hex(rng: &mut StdRng) -> String {
     (0..digits).map(|_| filling.unwrap_or_else(|| char::from_digit(rng.gen_range(0..16), 16).unwrap())).collect()
 }
 
-/// Fields that are numbers written in hex, in capital letters or with leading zeros.
-fn spell_hex(tree: &mut Tree, rng: &mut StdRng) {
-    const HEX_FIELDS: [&str; 7] =
-        ["blinded_payload_hash", "issuer_id", "mint_key_id", "mint_key_ids", "serial", "signature", "transaction_reference"];
+/// Writes the numbers of fields that take hex in capital letters, or with leading zeros. `name` is the field of `tree`.
+fn spell_hex(tree: &mut Tree, name: &str, rng: &mut StdRng) {
     match tree {
-        Tree::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Tree::Text(text) if HEX_FIELDS.contains(&name.as_str()) => *text = spelled(text, rng),
-                    Tree::List(_) if name == "mint_key_ids" => {
-                        if let Tree::List(items) = value {
-                            items.iter_mut().for_each(|item| {
-                                if let Tree::Text(text) = item {
-                                    *text = spelled(text, rng);
-                                }
-                            });
-                        }
-                    }
-                    value => spell_hex(value, rng),
-                }
-            }
-        }
-        Tree::List(items) => items.iter_mut().for_each(|item| spell_hex(item, rng)),
+        Tree::Object(fields) => fields.iter_mut().for_each(|(name, value)| spell_hex(value, name, rng)),
+        Tree::List(items) => items.iter_mut().for_each(|item| spell_hex(item, name, rng)),
+        Tree::Text(text) if HEX_FIELDS.contains(&name) => *text = spelled(text, rng),
         Tree::Text(_) | Tree::Bare(_) => {}
     }
 }
@@ -288,11 +273,11 @@ fn from_other(tree: &mut Tree, other: &[u8], rng: &mut StdRng) {
 fn change_items(tree: &mut Tree, rng: &mut StdRng) {
     let Some(items) = tree.any_items(rng) else { return };
     let one = items.choose(rng).unwrap().clone();
-    match rng.gen_range(0..40) {
-        0..10 => items.clear(),
-        10..20 => items.push(one),
-        20..30 => items.shuffle(rng),
-        30..38 => drop(items.pop()),
-        _ => *items = vec![one; ITEMS_MAX - 1 + rng.gen_range(0..4)],
+    match rng.gen_range(0..4) {
+        _ if rng.gen_ratio(1, ONE_IN_HUGE) => *items = vec![one; ITEMS_MAX - 1 + rng.gen_range(0..4)],
+        0 => items.clear(),
+        1 => items.push(one),
+        2 => items.shuffle(rng),
+        _ => drop(items.pop()),
     }
 }
