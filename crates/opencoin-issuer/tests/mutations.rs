@@ -78,7 +78,10 @@ async fn no_mutated_message_panics_or_moves_what_it_should_not() {
     }
     run.audit().await;
     run.report();
-    run.check_variety();
+    // A short run, to look at a failure, need not see everything.
+    if messages >= MESSAGES {
+        run.check_variety();
+    }
 }
 
 /// HTTP status and fixed word.
