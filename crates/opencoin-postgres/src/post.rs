@@ -76,6 +76,8 @@ pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings)
         .bind(column(spent, |(no, _)| no.get()))
         .bind(column(spent, |(_, hash)| hash.as_bytes()))
         .bind(signs);
+    // The server completes the command first and commits after it: `execute` reads on until the server is ready for the next
+    // one, and so hears of a commit that failed. Fetching a row would not.
     match query.execute(connection).await {
         Ok(_) => Ok(()),
         Err(error) if is_contradiction(&error) => Err(Fault::LostRace),
