@@ -10,7 +10,7 @@ use thiserror::Error;
 const PATH_CHARS_MAX: usize = 200;
 const REASON_CHARS_MAX: usize = 300;
 
-/// The only field whose integers may have any sign and 64 bits.
+/// The only field whose integers may be negative or longer than 64 bits.
 const MESSAGE_REFERENCE: &str = "message_reference";
 
 /// Why a text is not the document that was asked for.
@@ -35,7 +35,7 @@ pub fn from_json<D: DeserializeOwned>(json: &[u8]) -> Result<D, DecodeError> {
 fn explain<D: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> DecodeError {
     // The reader of large integers takes 1.5 or 2^127 for the end of the number, and calls it a fault of the JSON.
     if !error.is_data() && serde_json::from_slice::<IgnoredAny>(json).is_ok() {
-        let reason = "not an integer, or one of more than 64 bits".to_owned();
+        let reason = "not an integer, or one of more than 127 bits".to_owned();
         return DecodeError { path: MESSAGE_REFERENCE.to_owned(), reason };
     }
     let mut deserializer = serde_json::Deserializer::from_slice(json);

@@ -67,7 +67,7 @@ fn a_message_reference_is_any_integer_and_comes_back_unchanged() {
 fn a_message_reference_that_is_no_integer_is_named() {
     for number in ["1.0", "1e3", "170141183460469231731687303715884105728"] {
         let error = error(&format!(r#"{{"message_reference": {number}, "type": "request cdd serial"}}"#));
-        assert_eq!(error, "message_reference: not an integer, or one of more than 64 bits", "{number}");
+        assert_eq!(error, "message_reference: not an integer, or one of more than 127 bits", "{number}");
     }
 }
 
