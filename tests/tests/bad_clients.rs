@@ -1,6 +1,5 @@
 //! Clients that hang up, dawdle, or send nonsense: the issuer goes on, and money is where it was or the answer can be had again.
 
-
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
