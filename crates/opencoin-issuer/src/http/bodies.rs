@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::BODY_BYTES_MAX;
 
 /// How long a body may take to arrive. A proxy in front gathers slow ones (nginx does by default).
-pub const BODY_SECONDS_MAX: u64 = 15;
+pub const BODY_SECONDS_MAX: u64 = 10;
 /// The most bytes of requests that are being read, worked on or answered at one time: eight of the longest, or 256 renews of 64
 /// coins. With it the issuer stays below 128 MiB.
 pub const BODIES_BYTES_IN_FLIGHT_MAX: usize = 8 * BODY_BYTES_MAX;

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 /// How long a client may take to read an answer, from the moment when the system takes no more of it at once: as long as
 /// the body before it had. A proxy in front gathers answers for slow clients.
-pub const ANSWER_SECONDS_MAX: u64 = 15;
+pub const ANSWER_SECONDS_MAX: u64 = 10;
 
 /// A connection whose writes fail when what is to be written takes longer than [`ANSWER_SECONDS_MAX`].
 pub(super) struct ClientStream {
