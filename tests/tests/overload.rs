@@ -27,8 +27,7 @@ const RENEW_COINS: usize = 64;
 const RENEW_SETS: usize = 16;
 const OVERLOAD_CLIENTS: usize = 256;
 const OVERLOAD_DURATION: Duration = Duration::from_secs(4);
-/// What is offered, as a multiple of what the issuer can do; the test demands [`OVERLOAD_MIN`] of it.
-const OVERLOAD: f64 = 13.0;
+/// What is offered at least, as a multiple of what the issuer can do.
 const OVERLOAD_MIN: f64 = 10.0;
 /// Of the issuer, in unoptimised code as in a release.
 const MEMORY_KIB_MAX: u64 = 128 * 1024;
@@ -52,7 +51,7 @@ fn ten_times_the_load() {
     assert!(renewed_count == RENEW_SETS && renewed[&409] == RENEW_CLIENTS - RENEW_SETS, "{renewed:?}");
     let memory_renews_kib = peak_memory_kib(currency.server_id());
 
-    let sent = load.offer(capacity * OVERLOAD);
+    let sent = load.offer();
     let recovered = load.recover();
     let memory_kib = peak_memory_kib(currency.server_id());
     let by_status = counts(&sent.iter().map(|sent| sent.status).collect::<Vec<_>>());
@@ -64,7 +63,7 @@ fn ten_times_the_load() {
     println!("{figures}");
     assert!(offered as f64 >= OVERLOAD_MIN * capacity * OVERLOAD_DURATION.as_secs_f64(), "not enough load: {figures}");
     assert!(by_status.keys().all(|status| [200, 202, 503].contains(status)), "{figures}");
-    assert!(by_status.keys().any(|status| *status != 200), "never too much: {figures}");
+    assert!(by_status.contains_key(&503), "never too much: {figures}");
     assert!(memory_kib < MEMORY_KIB_MAX, "{figures}");
     assert!(recovered < RECOVERY_DURATION_MAX, "{figures}");
 
@@ -147,25 +146,20 @@ impl Load {
         in_parallel(RENEW_CLIENTS, |client| status(&self.ask("/renew", &messages[client])))
     }
 
-    /// Sends mints of so many blinds a second for a while, whatever is answered, as far as the clients suffice.
-    fn offer(&self, blinds_per_second: f64) -> Vec<Sent> {
-        let (begun, offered) = (Instant::now(), AtomicU64::new(0));
+    /// Sends mints from many clients for a while, each one the next as soon as it has an answer, and ignores that it should wait.
+    fn offer(&self) -> Vec<Sent> {
+        let begun = Instant::now();
         let one = |_| {
             let mut sent = Vec::new();
-            loop {
+            while begun.elapsed() < OVERLOAD_DURATION {
                 let reference = self.reference();
                 let blinds = blinds_of(reference);
-                let due = offered.fetch_add(blinds as u64, Ordering::Relaxed) as f64 / blinds_per_second;
-                let due = Duration::from_secs_f64(due);
-                if due.max(begun.elapsed()) >= OVERLOAD_DURATION {
-                    return sent;
-                }
-                thread::sleep(due.saturating_sub(begun.elapsed()));
                 let answer = self.ask("/mint", &self.mint(reference, any_blinds(reference, blinds)));
                 let has_hint = answer.to_lowercase().contains("\r\nretry-after: ");
                 assert!(status(&answer) == 200 || has_hint, "no Retry-After: {answer:.300}");
                 sent.push(Sent { reference, status: status(&answer), signatures: hash_of(body(&answer)) });
             }
+            sent
         };
         in_parallel(OVERLOAD_CLIENTS, one).into_iter().flatten().collect()
     }
