@@ -83,11 +83,11 @@ impl ForeignWallet {
         self.keys.iter().find(|key| key["denomination"] == denomination).unwrap()
     }
 
-    /// Makes a payload of this denomination and blinds it.
+    /// The payload of a new coin.
     #[must_use]
-    pub fn blind(&self, denomination: u64, reference: &str) -> Blinded {
-        let key = self.key(denomination).clone();
-        let payload = json!({
+    pub fn payload(&self, denomination: u64) -> Value {
+        let key = self.key(denomination);
+        json!({
             "cdd_location": self.cdd["cdd_location"],
             "denomination": denomination,
             "issuer_id": self.cdd["id"],
@@ -95,7 +95,14 @@ impl ForeignWallet {
             "protocol_version": self.cdd["protocol_version"],
             "serial": OsRng.gen_biguint(128).to_str_radix(16),
             "type": "payload",
-        });
+        })
+    }
+
+    /// Makes a payload of this denomination and blinds it.
+    #[must_use]
+    pub fn blind(&self, denomination: u64, reference: &str) -> Blinded {
+        let key = self.key(denomination).clone();
+        let payload = self.payload(denomination);
         let (number, secret) = if self.cdd["issuer_cipher_suite"] == CHAUM82 {
             let (n, e) = numbers(&key["public_mint_key"]);
             let h = BigUint::from_bytes_be(&Sha1::digest(compact(&payload)));
@@ -204,7 +211,8 @@ fn unblind(blinded: &Blinded, signatures: &[Value]) -> Value {
 }
 
 /// The compact text. `serde_json` keeps object fields in alphabetical order; none of our texts needs an escape.
-fn compact(value: &Value) -> String {
+#[must_use]
+pub fn compact(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
             let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\": {}", compact(value))).collect();

@@ -9,11 +9,12 @@ mod program;
 pub mod raw_http;
 pub mod torture;
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,7 @@ pub struct Currency {
     folder: TempDir,
     port: u16,
     server: Option<Child>,
+    log: Arc<Mutex<Vec<u8>>>,
     database: Option<TestDatabase>,
 }
 
@@ -68,7 +70,8 @@ impl Currency {
     /// The same with its books in the database of this URL.
     #[must_use]
     pub fn start_on(suite: &str, database_url: &str) -> Self {
-        let mut currency = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), server: None, database: None };
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let mut currency = Self { folder, port, server: None, log: Arc::default(), database: None };
         let base = currency.url("");
         currency.issuer(&[
             "init",
@@ -152,9 +155,11 @@ impl Currency {
             .env("OPENCOIN_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let (errors, log) = (server.stderr.take().unwrap(), Arc::clone(&self.log));
+        thread::spawn(move || keep_log(errors, &log));
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with(SERVER_LINE), "the server said {line:?}");
@@ -165,6 +170,12 @@ impl Currency {
     #[must_use]
     pub fn server_id(&self) -> u32 {
         self.server.as_ref().unwrap().id()
+    }
+
+    /// What the servers of this currency have logged so far: warnings, errors, panics.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
     }
 
     /// Ends the server as an operator does (SIGTERM) and demands exit code 0.
@@ -231,6 +242,16 @@ impl Wallet {
     #[must_use]
     pub fn balance(&self) -> u64 {
         self.run(&["balance", "--json"]).json()["balance"].as_u64().unwrap()
+    }
+}
+
+/// Shows what a server logs and keeps it.
+fn keep_log(mut errors: impl Read, log: &Mutex<Vec<u8>>) {
+    let mut bytes = [0; 4096];
+    while let Ok(length @ 1..) = errors.read(&mut bytes) {
+        log.lock().unwrap().extend(&bytes[..length]);
+        // It is kept for the test; that it is seen as well is a convenience.
+        let _ = io::stderr().write_all(&bytes[..length]);
     }
 }
 

@@ -3,109 +3,256 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencoin_e2e::foreign_wallet::ForeignWallet;
+use opencoin_e2e::foreign_wallet::{ForeignWallet, compact, request_resume};
 use opencoin_e2e::raw_http::{body, exchange, post, status};
-use opencoin_e2e::{Currency, Database, RFC9474};
+use opencoin_e2e::{CHAUM82, Currency, Database};
 use serde_json::{Value, json};
+use sha1::{Digest, Sha1};
 
-const BLINDS: u64 = 300;
 const CREDIT: u64 = 100_000_000;
-const CAPACITY_DURATION: Duration = Duration::from_secs(2);
-const OVERLOAD_DURATION: Duration = Duration::from_secs(4);
+/// The largest mint there is.
+const BLINDS: usize = 1000;
 const CAPACITY_CLIENTS: usize = 2;
-/// Each sends its next request as soon as it has an answer, and an overloaded issuer answers at once.
-const OVERLOAD_CLIENTS: usize = 96;
-/// Unoptimised code and its allocator need more than a release.
-const MEMORY_KIB_MAX: u64 = 256 * 1024;
-/// A small request once the load has ended, with everything that was accepted before it.
-const RECOVERY_DURATION_MAX: Duration = Duration::from_secs(20);
-/// How many of the accepted ones are asked for again.
-const REPEATED: usize = 20;
+/// So many renews at once are not yet too much.
+const RENEW_CLIENTS: usize = 256;
+const RENEW_COINS: usize = 64;
+/// The clients share so many sets of coins; for each set one of them is the first.
+const RENEW_SETS: usize = 16;
+const OVERLOAD_CLIENTS: usize = 256;
+const OVERLOAD_DURATION: Duration = Duration::from_secs(4);
+/// What is offered at least, as a multiple of what the issuer can do.
+const OVERLOAD_MIN: f64 = 10.0;
+/// Of the issuer, in unoptimised code as in a release.
+const MEMORY_KIB_MAX: u64 = 128 * 1024;
+/// A small request once the load has ended.
+const RECOVERY_DURATION_MAX: Duration = Duration::from_secs(2);
+/// One in so many mints is small, and all small ones are asked again; of the large ones so many of each status.
+const SMALL_EVERY: u64 = 3;
+const SMALL_BLINDS: usize = 8;
+const LARGE_REPEATED: usize = 3;
 
 #[test]
 fn ten_times_the_load() {
-    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let mut currency = Currency::start(CHAUM82, Database::Sqlite);
     let alice = currency.account("alice", CREDIT);
-    let key = ForeignWallet::new(&currency.url("")).key(1)["id"].clone();
-    let next = AtomicU64::new(1);
-    let load = |clients, duration| offer(&currency, &alice, &key, &next, clients, duration);
+    let wallet = ForeignWallet::new(&currency.url(""));
+    let load = Load::new(&currency, &alice, &wallet);
 
-    let within_capacity = load(CAPACITY_CLIENTS, CAPACITY_DURATION);
-    let overloaded = load(OVERLOAD_CLIENTS, OVERLOAD_DURATION);
-    let sent: usize = overloaded.values().map(Vec::len).sum();
-    let allowed = [200, 202, 503];
-    assert!(within_capacity.keys().chain(overloaded.keys()).all(|status| allowed.contains(status)), "{:?}", counts(&overloaded));
+    let (coins, capacity) = load.mint_coins(&wallet, CAPACITY_CLIENTS * BLINDS);
+    let renewed = counts(&load.renew(&coins));
+    let renewed_count = renewed.get(&200).unwrap_or(&0) + renewed.get(&202).unwrap_or(&0);
+    assert!(renewed_count == RENEW_SETS && renewed[&409] == RENEW_CLIENTS - RENEW_SETS, "{renewed:?}");
+    let memory_renews_kib = peak_memory_kib(currency.server_id());
 
-    let begun = Instant::now();
-    while status(&exchange(&currency.url(""), &post("/mint", &alice, &request(&key, &next, 1).1))) != 200 {
-        assert!(begun.elapsed() < RECOVERY_DURATION_MAX, "it does not recover");
-        thread::sleep(Duration::from_millis(50));
-    }
+    let sent = load.offer();
+    let recovered = load.recover();
     let memory_kib = peak_memory_kib(currency.server_id());
-    assert!(memory_kib < MEMORY_KIB_MAX, "{memory_kib} KiB after {sent} requests: {:?}", counts(&overloaded));
+    let by_status = counts(&sent.iter().map(|sent| sent.status).collect::<Vec<_>>());
+    let offered: usize = sent.iter().map(|sent| blinds_of(sent.reference)).sum();
+    let figures = format!(
+        "capacity {capacity:.0} blinds/s; renewing {RENEW_CLIENTS} x {RENEW_COINS} coins {renewed:?}, {memory_renews_kib} KiB; \
+         {offered} blinds in {OVERLOAD_DURATION:?} {by_status:?}, {memory_kib} KiB, recovered in {recovered:?}",
+    );
+    println!("{figures}");
+    assert!(offered as f64 >= OVERLOAD_MIN * capacity * OVERLOAD_DURATION.as_secs_f64(), "not enough load: {figures}");
+    assert!(by_status.keys().all(|status| [200, 202, 503].contains(status)), "{figures}");
+    assert!(by_status.contains_key(&503), "never too much: {figures}");
+    assert!(memory_kib < MEMORY_KIB_MAX, "{figures}");
+    assert!(recovered < RECOVERY_DURATION_MAX, "{figures}");
 
-    // What was accepted can be had again, and what was not can be asked again: both end in the same signatures every time.
-    for (bytes, answer) in overloaded.values().flat_map(|answers| answers.iter().take(REPEATED)) {
-        let again = exchange(&currency.url(""), bytes);
-        assert_eq!(status(&again), 200, "{:.300}", again);
-        assert!(status(answer) != 200 || body(answer) == body(&again), "other signatures than the first time");
-    }
+    let accepted = load.check_again(&sent);
+    let minted = coins.len() + accepted + 1;
+    assert_eq!(currency.balance("alice"), CREDIT - minted as u64, "{accepted} blinds were accepted; {figures}");
     currency.audit();
+    assert!(!currency.log().contains("panicked"));
     currency.stop();
 }
 
-type Answers = BTreeMap<u16, Vec<(Vec<u8>, String)>>;
-
-fn counts(answers: &Answers) -> BTreeMap<u16, usize> {
-    answers.iter().map(|(status, answers)| (*status, answers.len())).collect()
+/// Everything that asks the issuer of one currency.
+struct Load {
+    url: String,
+    token: String,
+    mint_key: String,
+    next_reference: AtomicU64,
 }
 
-/// Sends from many clients for a while, and gives back every request with its answer, by status.
-fn offer(currency: &Currency, token: &str, key: &Value, next: &AtomicU64, clients: usize, duration: Duration) -> Answers {
-    let url = currency.url("");
-    let begun = Instant::now();
-    let one = || {
-        let mut answers = Vec::new();
-        while begun.elapsed() < duration {
-            let bytes = post("/mint", token, &request(key, next, BLINDS).1);
-            let answer = exchange(&url, &bytes);
-            let has_hint = answer.to_lowercase().contains("\r\nretry-after: ");
-            assert!(status(&answer) == 200 || has_hint, "no Retry-After: {answer:.300}");
-            answers.push((bytes, answer));
+/// One mint and what became of it.
+struct Sent {
+    reference: u64,
+    status: u16,
+    signatures: u64,
+}
+
+impl Load {
+    fn new(currency: &Currency, token: &str, wallet: &ForeignWallet) -> Self {
+        let mint_key = wallet.key(1)["id"].as_str().unwrap().to_owned();
+        Self { url: currency.url(""), token: token.to_owned(), mint_key, next_reference: AtomicU64::new(1 << 40) }
+    }
+
+    fn reference(&self) -> u64 {
+        self.next_reference.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn ask(&self, path: &str, message: &str) -> String {
+        exchange(&self.url, &post(path, &self.token, message))
+    }
+
+    /// Coins, and how many of them the issuer can sign a second.
+    ///
+    /// Nobody is deceived here, so a payload's hash can be its own blind.
+    fn mint_coins(&self, wallet: &ForeignWallet, count: usize) -> (Vec<Value>, f64) {
+        let payloads: Vec<Value> = (0..count).map(|_| wallet.payload(1)).collect();
+        let hash =
+            |payload: &Value| Sha1::digest(compact(payload)).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let without_zeros = |hash: String| hash.trim_start_matches('0').to_owned();
+        let mints: Vec<(&[Value], String)> = payloads
+            .chunks(BLINDS)
+            .map(|payloads| (payloads, self.mint(self.reference(), payloads.iter().map(|payload| without_zeros(hash(payload))))))
+            .collect();
+        let begun = Instant::now();
+        let answers = in_parallel(CAPACITY_CLIENTS, |client| {
+            let own = mints.iter().skip(client).step_by(CAPACITY_CLIENTS);
+            own.map(|(payloads, message)| (*payloads, self.ask("/mint", message))).collect::<Vec<_>>()
+        });
+        let capacity = count as f64 / begun.elapsed().as_secs_f64();
+        let coins = answers.into_iter().flatten().flat_map(|(payloads, answer)| {
+            assert_eq!(status(&answer), 200, "{answer:.300}");
+            let answer: Value = serde_json::from_str(body(&answer)).unwrap();
+            let coin = |(payload, signed): (&Value, &Value)| json!({"payload": payload, "signature": signed["blind_signature"], "type": "coin"});
+            payloads.iter().zip(answer["blind_signatures"].as_array().unwrap()).map(coin).collect::<Vec<_>>()
+        });
+        (coins.collect(), capacity)
+    }
+
+    /// Many clients at once; gives the statuses.
+    fn renew(&self, coins: &[Value]) -> Vec<u16> {
+        let messages: Vec<String> = (0..RENEW_CLIENTS)
+            .map(|client| {
+                let reference = self.reference();
+                let mint: Value = serde_json::from_str(&self.mint(reference, any_blinds(reference, RENEW_COINS))).unwrap();
+                let coins = coins.chunks(RENEW_COINS).nth(client % RENEW_SETS);
+                json!({"blinds": mint["blinds"], "coins": coins, "message_reference": 1,
+                    "transaction_reference": mint["transaction_reference"], "type": "request renew"})
+                .to_string()
+            })
+            .collect();
+        in_parallel(RENEW_CLIENTS, |client| status(&self.ask("/renew", &messages[client])))
+    }
+
+    /// Sends mints from many clients for a while, each one the next as soon as it has an answer, and ignores that it should wait.
+    fn offer(&self) -> Vec<Sent> {
+        let begun = Instant::now();
+        let one = |_| {
+            let mut sent = Vec::new();
+            while begun.elapsed() < OVERLOAD_DURATION {
+                let reference = self.reference();
+                let blinds = blinds_of(reference);
+                let answer = self.ask("/mint", &self.mint(reference, any_blinds(reference, blinds)));
+                let has_hint = answer.to_lowercase().contains("\r\nretry-after: ");
+                assert!(status(&answer) == 200 || has_hint, "no Retry-After: {answer:.300}");
+                sent.push(Sent { reference, status: status(&answer), signatures: hash_of(body(&answer)) });
+            }
+            sent
+        };
+        in_parallel(OVERLOAD_CLIENTS, one).into_iter().flatten().collect()
+    }
+
+    /// How long it takes until a small request is answered as usual.
+    fn recover(&self) -> Duration {
+        let begun = Instant::now();
+        let reference = self.reference();
+        let message = self.mint(reference, any_blinds(reference, 1));
+        while status(&self.ask("/mint", &message)) != 200 {
+            assert!(begun.elapsed() < RECOVERY_DURATION_MAX, "it does not recover");
+            thread::sleep(Duration::from_millis(50));
         }
-        answers
-    };
-    let mut all = Answers::new();
+        begun.elapsed()
+    }
+
+    /// What was accepted can be had again by its reference or by the same request; what was refused was not done, or can be had
+    /// as well. Gives the number of blinds that were accepted.
+    fn check_again(&self, sent: &[Sent]) -> usize {
+        let is_small = |sent: &&Sent| blinds_of(sent.reference) == SMALL_BLINDS;
+        let of = |status: u16| sent.iter().filter(move |sent| sent.status == status);
+        for status_then in [200, 202] {
+            for sent in
+                of(status_then).filter(is_small).chain(of(status_then).filter(|sent| !is_small(sent)).take(LARGE_REPEATED))
+            {
+                let resumed = self.resume(sent.reference);
+                assert_eq!(status(&resumed), 200, "{resumed:.300}");
+                assert!(status_then != 200 || hash_of(body(&resumed)) == sent.signatures, "other signatures than the first time");
+            }
+        }
+        for sent in [of(202).find(is_small), of(503).find(is_small)].into_iter().flatten() {
+            let repeated = self.ask("/mint", &self.mint(sent.reference, any_blinds(sent.reference, SMALL_BLINDS)));
+            assert_eq!(status(&repeated), 200, "{repeated:.300}");
+            assert_eq!(body(&repeated), body(&self.resume(sent.reference)));
+        }
+        let done = of(503).filter(|sent| {
+            let resumed = status(&self.resume(sent.reference));
+            assert!(matches!(resumed, 200 | 404), "{resumed}");
+            resumed == 200
+        });
+        of(200).chain(of(202)).chain(done).map(|sent| blinds_of(sent.reference)).sum()
+    }
+
+    fn resume(&self, reference: u64) -> String {
+        let mut message = request_resume(&format!("{reference:x}"));
+        message["message_reference"] = 1.into();
+        self.ask("/resume", &message.to_string())
+    }
+
+    fn mint(&self, reference: u64, blinds: impl Iterator<Item = String>) -> String {
+        let mut message = "{\"blinds\":[".to_owned();
+        for (index, blind) in blinds.enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let key = &self.mint_key;
+            write!(
+                message,
+                "{comma}{{\"blinded_payload_hash\":\"{blind}\",\"mint_key_id\":\"{key}\",\"reference\":\"{index}\",\"type\":\"blinded payload hash\"}}"
+            )
+            .unwrap();
+        }
+        write!(message, "],\"message_reference\":1,\"transaction_reference\":\"{reference:x}\",\"type\":\"request mint\"}}")
+            .unwrap();
+        message
+    }
+}
+
+fn blinds_of(reference: u64) -> usize {
+    if reference.is_multiple_of(SMALL_EVERY) { SMALL_BLINDS } else { BLINDS }
+}
+
+/// Any number in range is a blind to the issuer.
+fn any_blinds(reference: u64, count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(move |index| format!("{reference:x}{index:0490x}"))
+}
+
+fn in_parallel<T: Send>(clients: usize, one: impl Fn(usize) -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
-        let running: Vec<_> = (0..clients).map(|_| scope.spawn(one)).collect();
-        for (bytes, answer) in running.into_iter().flat_map(|client| client.join().unwrap()) {
-            all.entry(status(&answer)).or_default().push((bytes, answer));
-        }
-    });
-    all
+        let one = &one;
+        let running: Vec<_> = (0..clients).map(|client| scope.spawn(move || one(client))).collect();
+        running.into_iter().map(|client| client.join().unwrap()).collect()
+    })
 }
 
-/// A mint under a new reference. Any number in range is a blind to the issuer.
-fn request(key: &Value, next: &AtomicU64, blinds: u64) -> (u64, String) {
-    let reference = next.fetch_add(1, Ordering::Relaxed);
-    let blind = |index: u64| {
-        json!({
-            "blinded_payload_hash": format!("{:x}{:0500x}", reference + 1, index + 2),
-            "mint_key_id": key,
-            "reference": index.to_string(),
-            "type": "blinded payload hash",
-        })
-    };
-    let blinds: Vec<Value> = (0..blinds).map(blind).collect();
-    let reference_text = format!("{:x}", (1_u64 << 40) + reference);
-    let message =
-        json!({"blinds": blinds, "message_reference": 1, "transaction_reference": reference_text, "type": "request mint"});
-    (reference, message.to_string())
+fn counts(statuses: &[u16]) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
+    statuses.iter().for_each(|status| *counts.entry(*status).or_default() += 1);
+    counts
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn peak_memory_kib(process: u32) -> u64 {

@@ -6,10 +6,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use opencoin_ledger::{Command, Ledger, LedgerError, Outcome};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+use crate::seldom::Seldom;
 
 /// How many coins and blinds may wait and be committed at once, all commands together; a command without any counts as one.
 /// More are refused at once, so that waiting stays short and memory bounded: about half a kilobyte each.
@@ -18,6 +21,8 @@ const QUEUE_ITEMS_MAX: usize = 32 * 1024;
 const BATCH_ITEMS_MAX: usize = 4096;
 /// The coins and blinds of a command that counts as small: it does not wait behind large ones.
 const SMALL_COMMAND_ITEMS_MAX: usize = 64;
+
+static UNCONFIRMED: Seldom = Seldom::new();
 
 /// The queue to the ledger.
 pub(crate) struct Committer {
@@ -217,7 +222,9 @@ async fn apply(ledger: &Arc<dyn Ledger>, commands: Arc<Vec<Command>>) -> Result<
             Err(Failure::OfCommand)
         }
         Ok(Err(error)) => {
-            tracing::error!(%error, "a batch was not confirmed");
+            if let Some(batches) = UNCONFIRMED.count(Instant::now()) {
+                tracing::error!(%error, batches, "a batch was not confirmed");
+            }
             Err(Failure::OfLedger)
         }
         Err(panic) => {

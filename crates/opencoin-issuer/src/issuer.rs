@@ -5,6 +5,7 @@
 //! process dies between the two, or the answer is lost, the same request or a `request resume` gets the same signatures.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use opencoin_crypto::Signer;
 use opencoin_ledger::{AccountId, BATCH_COMMANDS_MAX, Command, Effect, Ledger, LedgerError, Outcome};
@@ -16,7 +17,10 @@ use crate::clock::Clock;
 use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
 use crate::refusal::{Reason, Refusal};
+use crate::seldom::Seldom;
 use crate::signing::{Signed, sign_accepted};
+
+static LEDGER_FAILURES: Seldom = Seldom::new();
 
 /// How an issuer works; the default is for every use but measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,6 +237,8 @@ pub async fn register_mint_keys(currency: &Currency, ledger: &dyn Ledger, clock:
 
 /// The client learns that it should ask again, the log learns why.
 fn unavailable(error: LedgerError) -> Refusal {
-    tracing::error!(%error, "the ledger failed");
+    if let Some(requests) = LEDGER_FAILURES.count(Instant::now()) {
+        tracing::error!(%error, requests, "the ledger failed");
+    }
     Refusal::unavailable()
 }

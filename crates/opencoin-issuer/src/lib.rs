@@ -15,6 +15,7 @@ pub mod http;
 mod issuer;
 mod operator;
 mod refusal;
+mod seldom;
 mod signing;
 mod store;
 

@@ -1,8 +1,14 @@
 //! The second step of mint and renew: signing what was accepted, now or later.
 
+use std::time::Instant;
+
 use opencoin_crypto::{BlindToSign, SignError, Signer};
 use opencoin_ledger::Blind;
 use opencoin_schema::{BigInt, BlindSignature};
+
+use crate::seldom::Seldom;
+
+static DELAYS: Seldom = Seldom::new();
 
 /// What became of accepted blinds.
 #[derive(Debug)]
@@ -29,7 +35,9 @@ pub(crate) async fn sign_accepted(signer: &dyn Signer, blinds: Vec<Blind>) -> Si
             Signed::Now(pairs.map(|(reference, blind_signature)| BlindSignature { blind_signature, reference }).collect())
         }
         Err(error @ (SignError::Busy | SignError::Unavailable)) => {
-            tracing::warn!(%error, "signatures are delayed");
+            if let Some(requests) = DELAYS.count(Instant::now()) {
+                tracing::warn!(%error, requests, "signatures are delayed");
+            }
             Signed::Later
         }
         Err(error @ (SignError::UnknownKey(_) | SignError::OutOfRange { .. } | SignError::Failed)) => {

@@ -1,30 +1,39 @@
-//! Reading bodies, with bounds on time and on the memory of all of them together.
+//! Reading bodies, with bounds on time and on the memory of all of them and their answers together.
 //!
-//! A body is counted as it arrives, not by what its head claims, and stays counted until its answer is made: what is parsed
-//! and verified from it is larger than its text, in proportion. Beyond the bound a request is answered 503 before any work is
-//! done for it. Its body is read to the end and thrown away, so that the client sees the answer instead of a broken pipe.
+//! A body is counted as it arrives, not by what its head claims. Its bytes are free again once they are parsed, its share stays
+//! taken until the answer is written: what is parsed and verified is about as large as the text, and an answer is shorter.
+//! Beyond the bound a request is answered 503 before any work is done for it. Its body is read to the end and thrown away, so
+//! that the client sees the answer instead of a broken pipe.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Response;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::BODY_BYTES_MAX;
 
 /// How long a body may take to arrive. A proxy in front gathers slow ones (nginx does by default).
-pub const BODY_SECONDS_MAX: u64 = 15;
-/// The most bytes of bodies that are being read or worked on at one time: four of the longest.
-pub const BODIES_BYTES_IN_FLIGHT_MAX: usize = 4 * BODY_BYTES_MAX;
+pub const BODY_SECONDS_MAX: u64 = 10;
+/// The most bytes of requests that are being read, worked on or answered at one time: 256 renews of 64 coins, or six of the
+/// longest requests. On the way from text to signatures a request takes up to three times its bytes, so with this the issuer
+/// stays below 128 MiB.
+pub const BODIES_BYTES_IN_FLIGHT_MAX: usize = 26 * 1024 * 1024;
+/// A body's buffer grows by this part of itself: a vector of its own accord doubles, and would hold twice what is counted.
+const BUFFER_GROWTH_DIVISOR: usize = 4;
 
-/// What all bodies together may take.
+/// What all requests together may take.
 pub(super) struct Budget(Arc<Semaphore>);
 
-/// A body, counted as long as it lives.
+/// What one request takes of it, until this is dropped.
+pub(super) struct Share(OwnedSemaphorePermit);
+
+/// A body and its share.
 pub(super) struct Counted {
     pub(super) bytes: Vec<u8>,
-    _share: Option<OwnedSemaphorePermit>,
+    pub(super) share: Share,
 }
 
 /// Why a body could not be had.
@@ -55,9 +64,8 @@ impl Budget {
     }
 
     async fn read_in_any_time(&self, mut body: Body) -> Result<Counted, BodyError> {
-        let mut bytes = Vec::new();
-        let mut share: Option<OwnedSemaphorePermit> = None;
-        let mut is_overloaded = false;
+        let nothing = Arc::clone(&self.0).try_acquire_many_owned(0).expect("nothing is always there, and nobody closes this");
+        let mut counted = Some(Counted { bytes: Vec::new(), share: Share(nothing) });
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| BodyError::Broken)?;
@@ -66,31 +74,52 @@ impl Budget {
             if length > BODY_BYTES_MAX {
                 return Err(BodyError::TooLarge);
             }
-            if is_overloaded {
-                continue;
-            }
-            match self.take(data.len()) {
-                Some(more) => {
-                    match &mut share {
-                        Some(share) => share.merge(more),
-                        None => share = Some(more),
-                    }
-                    bytes.extend_from_slice(data);
-                }
-                None => {
-                    is_overloaded = true;
-                    (bytes, share) = (Vec::new(), None);
-                }
-            }
+            counted = counted.and_then(|counted| counted.with(data));
         }
-        if is_overloaded {
-            return Err(BodyError::Overloaded);
+        counted.ok_or(BodyError::Overloaded)
+    }
+}
+
+impl Counted {
+    fn with(mut self, data: &[u8]) -> Option<Self> {
+        if !self.share.grow(data.len()) {
+            return None;
         }
-        Ok(Counted { bytes, _share: share })
+        if self.bytes.capacity() - self.bytes.len() < data.len() {
+            self.bytes.reserve_exact(data.len().max(self.bytes.len() / BUFFER_GROWTH_DIVISOR));
+        }
+        self.bytes.extend_from_slice(data);
+        Some(self)
+    }
+}
+
+impl Share {
+    /// Takes more; says whether there was as much.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let more = u32::try_from(bytes).ok().and_then(|bytes| Arc::clone(self.0.semaphore()).try_acquire_many_owned(bytes).ok());
+        more.map(|more| self.0.merge(more)).is_some()
     }
 
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let bytes = u32::try_from(bytes).ok()?;
-        Arc::clone(&self.0).try_acquire_many_owned(bytes).ok()
+    /// Keeps the share until the answer is written. A longer one than its request (of a resume, say) needs more, and it may be
+    /// that there is not as much.
+    pub(super) async fn until_written(mut self, response: Response<Body>) -> Option<Response<Body>> {
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.expect("an answer is in memory").to_bytes();
+        if !self.grow(bytes.len().saturating_sub(self.0.num_permits())) {
+            return None;
+        }
+        Some(Response::from_parts(head, Body::from(Bytes::from_owner(Answer { bytes, _share: self }))))
+    }
+}
+
+/// The bytes of an answer: the server drops them when the system has taken them.
+struct Answer {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }

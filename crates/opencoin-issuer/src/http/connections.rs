@@ -12,18 +12,20 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::client_stream::ClientStream;
+
 /// The most connections at one time.
 pub const CONNECTIONS_MAX: usize = 4096;
 /// How long a head may take to arrive, and how long a kept connection may wait for the next one.
 pub const HEAD_SECONDS_MAX: u64 = 10;
-/// The longest head: what hyper holds in memory for a connection before its body.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The longest head: what hyper holds in memory for a connection before its body. It takes no smaller bound.
+const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// How long to wait when the system has no room for a connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
@@ -42,7 +44,9 @@ pub(super) async fn accept_until(listener: TcpListener, router: Router, stopping
                 (place, accept(&listener).await)
             } => accepted,
         };
-        let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything will.
+        let _ = stream.set_nodelay(true);
+        let served = http.serve_connection(ClientStream::new(stream), TowerToHyperService::new(router.clone()));
         let served = open.watch(served);
         tokio::spawn(async move {
             // The client hung up or was too slow; whatever it moved is in the ledger.

@@ -4,6 +4,7 @@
 
 mod answer;
 mod bodies;
+mod client_stream;
 mod connections;
 mod documents;
 mod requests;
@@ -23,6 +24,7 @@ use opencoin_schema::{
 
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
 pub use bodies::{BODIES_BYTES_IN_FLIGHT_MAX, BODY_SECONDS_MAX};
+pub use client_stream::ANSWER_SECONDS_MAX;
 pub use connections::{CONNECTIONS_MAX, HEAD_SECONDS_MAX};
 use requests::Expected;
 pub use server::{Server, serve};

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
 use super::answer;
-use super::bodies::{BODY_SECONDS_MAX, BodyError};
+use super::bodies::{BODY_SECONDS_MAX, BodyError, Counted};
 use super::server::Server;
 use crate::accounts::Token;
 use crate::issuer::Issuer;
@@ -33,7 +33,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let counted = tokio::select! {
+    let Counted { bytes, share } = tokio::select! {
         read = server.bodies().read(body) => match read {
             Ok(counted) => counted,
             Err(error) => return unreadable(error),
@@ -41,16 +41,17 @@ pub(super) async fn post(
         // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
         () = server.shutting_down() => return answer::problem(&shutting_down()),
     };
-    let body = counted.bytes.as_slice();
-    let request = match read(expected, body) {
+    let request = match read(expected, &bytes) {
         Ok(request) => request,
-        Err(error) => return refuse(body, &malformed(expected, body, error)),
+        Err(error) => return refuse(&bytes, &malformed(expected, &bytes, error)),
     };
     if server.is_shutting_down() {
-        return refuse(body, &shutting_down());
+        return refuse(&bytes, &shutting_down());
     }
+    drop(bytes);
     let token = bearer_token(&headers);
-    respond(server.issuer(), token.as_ref(), request).await
+    let response = respond(server.issuer(), token.as_ref(), request).await;
+    share.until_written(response).await.unwrap_or_else(|| unreadable(BodyError::Overloaded))
 }
 
 fn shutting_down() -> Refusal {
