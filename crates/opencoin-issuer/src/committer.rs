@@ -194,8 +194,14 @@ async fn commit(ledger: &Arc<dyn Ledger>, batch: Vec<Entry>) {
         // One command that the ledger chokes on must not fail its neighbours.
         Err(Failure::OfCommand) if commands.len() > 1 => {
             tracing::warn!(commands = commands.len(), "the commands of a batch are tried one by one");
+            let mut is_ledger_away = false;
             for (command, client) in commands.iter().zip(clients) {
+                if is_ledger_away {
+                    client.tell(Err(Unconfirmed)); // not each of them has to wait for that
+                    continue;
+                }
                 let outcome = apply(ledger, Arc::new(vec![command.clone()])).await;
+                is_ledger_away = matches!(outcome, Err(Failure::OfLedger));
                 client.tell(outcome.ok().and_then(|mut outcomes| outcomes.pop()).ok_or(Unconfirmed));
             }
         }

@@ -29,7 +29,7 @@ pub struct Postings {
     pub spent: Vec<(MintKeyNo, PayloadHash)>,
     /// Accounts to change, sorted.
     pub accounts: Vec<AccountPosting>,
-    /// Mint keys to change, sorted by number.
+    /// Mint keys to change, sorted by id.
     pub mint_keys: Vec<MintKeyPosting>,
     /// Condition: signing is not paused.
     pub signs: bool,
@@ -99,12 +99,18 @@ pub fn assume(batch: &[Prepared<'_>], touches: &Touches, known: &KnownMintKeys) 
     });
     let postings = Postings {
         accounts: account_postings(&changes.journal)?,
-        mint_keys: mint_keys.collect(),
+        mint_keys: sorted_by_id(mint_keys),
         signs: touches.signing,
         spent: changes.spent,
         journal: changes.journal,
     };
     Some((outcomes, postings))
+}
+
+fn sorted_by_id(postings: impl Iterator<Item = MintKeyPosting>) -> Vec<MintKeyPosting> {
+    let mut postings: Vec<_> = postings.collect();
+    postings.sort_unstable_by_key(|posting| posting.id);
+    postings
 }
 
 fn hopeful_view(touches: &Touches, known: &KnownMintKeys) -> Option<View> {

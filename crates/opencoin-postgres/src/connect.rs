@@ -15,8 +15,8 @@ use crate::writer::Writer;
 /// Connections of one process for reads, beside the one that writes.
 const READERS_MAX: u32 = 4;
 
-/// How long a command waits for a connection before the database counts as unavailable.
-const ACQUIRE_SECONDS_MAX: u64 = 5;
+/// How long a read or a batch waits for a connection that lives before the database counts as unavailable.
+pub(crate) const ACQUIRE_SECONDS_MAX: u64 = 5;
 
 /// Settings of each session.
 ///
@@ -30,7 +30,7 @@ pub(crate) const SESSION: &str = "
     SET idle_in_transaction_session_timeout = '30s';
     SET lock_timeout = '5s';
     SELECT set_config(name, 'off', false) FROM pg_settings
-        WHERE name IN ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'jit');
+        WHERE name IN ('enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'jit');
     SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode';
 ";
 

@@ -31,7 +31,7 @@ use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KnownMintKeys, Ledger, LedgerError,
     MintKeyStatus, Outcome, Prepared, TokenHash, Touches, TransactionReference, assume, decide,
 };
-use sqlx::{Connection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::fault::Fault;
 use crate::writer::Writer;
@@ -133,18 +133,35 @@ impl PostgresLedger {
     /// leaves nothing.
     async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
         let mut writing = self.writer.begin().await?;
-        let mut transaction = writing.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        let outcomes = self.decide_and_save(&mut writing, batch, touches).await;
+        if matches!(outcomes, Ok(_) | Err(Fault::LostRace)) {
+            writing.done();
+        }
+        outcomes
+    }
+
+    async fn decide_and_save(
+        &self,
+        connection: &mut PgConnection,
+        batch: &[Prepared<'_>],
+        touches: &Touches,
+    ) -> Result<Vec<Outcome>, Fault> {
+        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         let mut view = load::view(&mut transaction, touches).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {
             transaction.rollback().await?;
-        } else {
-            save::changes(&mut transaction, changes).await?;
-            transaction.commit().await?;
+            return Ok(outcomes);
         }
-        writing.done();
+        match save::changes(&mut transaction, changes).await {
+            Ok(()) => transaction.commit().await?,
+            Err(fault) => {
+                transaction.rollback().await?;
+                return Err(fault);
+            }
+        }
         Ok(outcomes)
     }
 }

@@ -1,6 +1,6 @@
 //! Locking and loading what a batch touches.
 //!
-//! Locks come first and in one order: the state of signing, accounts by number, mint keys by number. Coins and references are
+//! Locks come first and in one order: the state of signing, accounts by number, mint keys by id. Coins and references are
 //! looked for after that, by statements that see what was committed while we waited for the locks.
 
 use opencoin_ledger::journal::ReferenceKey;
@@ -73,7 +73,7 @@ fn load_accounts(rows: Vec<AccountColumns>, view: &mut View) -> Result<(), Fault
 
 async fn lock_mint_keys(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
-    let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys WHERE id = ANY($1) ORDER BY no FOR UPDATE");
+    let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys WHERE id = ANY($1) ORDER BY id FOR UPDATE");
     let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
     for row in rows {
         view.load_mint_key(MintKeyState::try_from(mint_key(row))?);

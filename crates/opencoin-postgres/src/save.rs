@@ -109,7 +109,7 @@ async fn delete_spent(connection: &mut PgConnection, key: &Pruned) -> Result<(),
 
 async fn update_accounts(connection: &mut PgConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
     let sql = "UPDATE accounts SET balance = new.balance
-        FROM unnest($1::int8[], $2::int8[]) AS new (id, balance) WHERE accounts.id = ANY($1) AND accounts.id = new.id";
+        FROM unnest($1::int8[], $2::int8[]) AS new (id, balance) WHERE accounts.id = new.id";
     let query =
         sqlx::query(sql).bind(column(balances, |(id, _)| id.get())).bind(column(balances, |(_, balance)| balance.as_i64()));
     all_or_vanished(&query.execute(connection).await?, balances.len(), "accounts")
@@ -120,7 +120,7 @@ async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
             pruned = new.pruned
         FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::text[], $5::bool[])
             AS new (no, issued, returned, stopped_reason, pruned)
-        WHERE mint_keys.no = ANY($1) AND mint_keys.no = new.no";
+        WHERE mint_keys.no = new.no";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
         .bind(counters(keys, |key| key.issued)?)

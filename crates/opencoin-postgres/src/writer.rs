@@ -4,29 +4,33 @@
 //! leaves doubts, closes it: on a connection of which nobody knows whether a transaction is open, a statement that commits by
 //! itself might not commit. (A pool gives such a connection to the next one who asks.)
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use opencoin_ledger::LedgerError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
-use crate::connect::SESSION;
-use crate::fault::{Fault, ledger_error};
+use crate::connect::{ACQUIRE_SECONDS_MAX, SESSION};
+use crate::fault::Fault;
 
 /// How long the connection may have been idle to be used without asking whether it lives: that would be a round trip for
 /// each batch.
 const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 
+const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
+
 /// Where the connection waits for the next batch.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Writer {
     options: Arc<PgConnectOptions>,
     place: Arc<Mutex<Option<Idle>>>,
 }
 
-#[derive(Debug)]
 struct Idle {
     connection: PgConnection,
     since: Instant,
@@ -52,7 +56,11 @@ impl Writer {
         };
         let connection = match connection {
             Some(connection) => connection,
-            None => self.connect().await.map_err(|error| ledger_error(&error))?,
+            // Whatever stands in the way, nothing was sent.
+            None => match timeout(ACQUIRE_DURATION_MAX, self.connect()).await {
+                Ok(connected) => connected.map_err(|error| LedgerError::Unavailable(error.to_string()))?,
+                Err(_) => return Err(LedgerError::Unavailable("the server does not take connections".to_owned()).into()),
+            },
         };
         Ok(Writing { connection, place })
     }
@@ -79,6 +87,13 @@ impl Writing {
     }
 }
 
+/// The options hold a password.
+impl fmt::Debug for Writer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
 impl Deref for Writing {
     type Target = PgConnection;
 
@@ -95,6 +110,9 @@ impl DerefMut for Writing {
 
 async fn still_alive(idle: Idle) -> Option<PgConnection> {
     let Idle { mut connection, since } = idle;
-    let lives = since.elapsed() < UNPINGED_DURATION_MAX || connection.ping().await.is_ok();
-    lives.then_some(connection)
+    if since.elapsed() < UNPINGED_DURATION_MAX {
+        return Some(connection);
+    }
+    let answer = timeout(ACQUIRE_DURATION_MAX, connection.ping()).await;
+    matches!(answer, Ok(Ok(()))).then_some(connection)
 }

@@ -4,7 +4,7 @@ use opencoin_ledger::{AccountId, Amount, Postings};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use crate::bulk::{padded_pieces, placeholders};
+use crate::bulk::{padded_pieces, pieces, placeholders};
 use crate::fault::Fault;
 use crate::save::counter;
 
@@ -64,14 +64,15 @@ async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings
 }
 
 async fn insert_transactions(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
-    for (entries, padded) in padded_pieces(&postings.journal) {
+    // Not entries: blinds can be large.
+    for entries in pieces(&postings.journal) {
         let sql = format!(
             "INSERT INTO transactions
                 (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
             VALUES {} ON CONFLICT (reference) DO NOTHING",
-            placeholders(padded.len(), 8)
+            placeholders(entries.len(), 8)
         );
-        let query = padded.iter().fold(sqlx::query(&sql), |query, entry| {
+        let query = entries.iter().fold(sqlx::query(&sql), |query, entry| {
             query
                 .bind(entry.kind.code())
                 .bind(entry.reference.as_bytes())
