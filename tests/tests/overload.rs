@@ -29,8 +29,8 @@ const OVERLOAD_CLIENTS: usize = 256;
 const OVERLOAD_DURATION: Duration = Duration::from_secs(4);
 /// What is offered at least, as a multiple of what the issuer can do.
 const OVERLOAD_MIN: f64 = 10.0;
-/// Of the issuer, in unoptimised code as in a release.
-const MEMORY_KIB_MAX: u64 = 128 * 1024;
+/// Around 110 MiB are usual on two cores; the C library's allocator adds to it, more so with many threads.
+const MEMORY_KIB_MAX: u64 = 256 * 1024;
 /// A small request once the load has ended.
 const RECOVERY_DURATION_MAX: Duration = Duration::from_secs(2);
 /// One in so many mints is small, and all small ones are asked again; of the large ones so many of each status.
@@ -48,7 +48,7 @@ fn ten_times_the_load() {
     let (coins, capacity) = load.mint_coins(&wallet, CAPACITY_CLIENTS * BLINDS);
     let renewed = counts(&load.renew(&coins));
     let renewed_count = renewed.get(&200).unwrap_or(&0) + renewed.get(&202).unwrap_or(&0);
-    assert!(renewed_count == RENEW_SETS && renewed[&409] == RENEW_CLIENTS - RENEW_SETS, "{renewed:?}");
+    assert!(renewed_count == RENEW_SETS && renewed.get(&409) == Some(&(RENEW_CLIENTS - RENEW_SETS)), "{renewed:?}");
     let memory_renews_kib = peak_memory_kib(currency.server_id());
 
     let sent = load.offer();

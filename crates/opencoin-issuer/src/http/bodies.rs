@@ -19,7 +19,7 @@ use super::BODY_BYTES_MAX;
 pub const BODY_SECONDS_MAX: u64 = 10;
 /// The most bytes of requests that are being read, worked on or answered at one time: 256 renews of 64 coins, or six of the
 /// longest requests. On the way from text to signatures a request takes up to three times its bytes, so with this the issuer
-/// stays below 128 MiB.
+/// stays near 100 MiB.
 pub const BODIES_BYTES_IN_FLIGHT_MAX: usize = 26 * 1024 * 1024;
 /// A body's buffer grows by this part of itself: a vector of its own accord doubles, and would hold twice what is counted.
 const BUFFER_GROWTH_DIVISOR: usize = 4;
