@@ -41,8 +41,9 @@ struct Task {
 }
 
 impl LocalSignerOptions {
-    /// About one second of work for two cores at 2048 bits.
-    pub const BLINDS_QUEUED_MAX: usize = 8192;
+    /// About two seconds of work for two cores at 2048 bits: 256 requests of 64 blinds. What is delayed was accepted all the
+    /// same and is asked for again, so delaying early costs more than waiting.
+    pub const BLINDS_QUEUED_MAX: usize = 16 * 1024;
 }
 
 impl Default for LocalSignerOptions {
