@@ -1,7 +1,7 @@
 //! The ledger on PostgreSQL: many issuer processes on one database.
 //!
 //! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::assume`] decides it on what it hopes to
-//! find, and [`post`] writes what follows where that is so, commit included, in one round trip.
+//! find, and `post.rs` writes what follows where that is so, commit included, in one round trip.
 //!
 //! Otherwise nothing was written, and the batch takes the longer way: lock and load what it touches, let
 //! [`opencoin_ledger::decide`] decide, write what changed in bulk, commit. A dozen statements, whatever the size of the batch. Rows of

@@ -2,7 +2,7 @@
 //!
 //! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
 //! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out, because
-//! [`opencoin_ledger::assume`] decides on what it hopes to find, and [`post`] notices where that is not so. One connection
+//! [`opencoin_ledger::assume`] decides on what it hopes to find, and `post.rs` notices where that is not so. One connection
 //! writes and a few read. Write-ahead log and
 //! `synchronous = FULL`: a commit that was confirmed survives loss of power. Other processes (the command line beside the
 //! server) may work on the same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.

@@ -23,7 +23,7 @@ pub(super) struct Measurement {
     pub(super) issuer_cpu_us_per_coin: f64,
     /// Of the database's own processes; `None` when they cannot be read.
     pub(super) database_cpu_us_per_coin: Option<f64>,
-    /// CPU time of a coin in units of what RSA alone costs: see [`Operation::rsa_us`].
+    /// CPU time of a coin in units of what RSA alone costs: see `Operation::rsa_us`.
     pub(super) ratio: Option<f64>,
     pub(super) issuer_memory_mib: f64,
     /// Answers with another status than 200, by status.
