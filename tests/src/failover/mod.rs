@@ -71,6 +71,7 @@ struct Tally {
     acknowledged: AtomicU64,
     unknown: AtomicU64,
     retried: AtomicU64,
+    /// Counted when a primary begins to die and when it is dead: odd in between.
     deaths: AtomicU64,
     stop: AtomicBool,
 }
@@ -129,6 +130,7 @@ pub fn run(options: &Options) -> Outcome {
 fn fail_over(pair: &mut PostgresPair, proxy: &PostgresProxy, tally: &Tally) -> Round {
     tally.deaths.fetch_add(1, Ordering::SeqCst);
     pair.kill_primary();
+    tally.deaths.fetch_add(1, Ordering::SeqCst);
     pair.promote_standby();
     let promoted = Instant::now();
     proxy.switch_to(&pair.url(DATABASE));
