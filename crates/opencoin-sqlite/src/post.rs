@@ -1,19 +1,19 @@
 //! Writing an assumed batch: what [`Postings`] name as conditions stands in the `WHERE`s, and no row is read beforehand.
 
-use opencoin_ledger::{AccountId, Amount, Postings};
+use opencoin_ledger::{Amount, Postings};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use crate::bulk::{padded_pieces, pieces, placeholders};
+use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
-use crate::save::counter;
+use crate::save::{counter, insert_transactions};
 
 /// Writes inside the caller's transaction. `false` where a condition does not hold: the transaction must be undone.
 pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
     Ok((!postings.signs || is_signing(connection).await?)
         && update_accounts(connection, postings).await?
         && update_mint_keys(connection, postings).await?
-        && insert_transactions(connection, postings).await?
+        && insert_transactions(connection, &postings.journal).await?
         && insert_spent(connection, postings).await?)
 }
 
@@ -57,33 +57,6 @@ async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings
         }
         let result = query.bind(i64::MAX).execute(&mut *connection).await?;
         if !is_all(&result, keys) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-async fn insert_transactions(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
-    // Not entries: blinds can be large.
-    for entries in pieces(&postings.journal) {
-        let sql = format!(
-            "INSERT INTO transactions
-                (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
-            VALUES {} ON CONFLICT (reference) DO NOTHING",
-            placeholders(entries.len(), 8)
-        );
-        let query = entries.iter().fold(sqlx::query(&sql), |query, entry| {
-            query
-                .bind(entry.kind.code())
-                .bind(entry.reference.as_bytes())
-                .bind(&entry.content.as_bytes()[..])
-                .bind(entry.debit.map(AccountId::get))
-                .bind(entry.credit.map(AccountId::get))
-                .bind(entry.amount.as_i64())
-                .bind(entry.at.unix_micros())
-                .bind(entry.blinds.as_deref())
-        });
-        if !is_all(&query.execute(&mut *connection).await?, entries) {
             return Ok(false);
         }
     }

@@ -14,7 +14,10 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     let Changes { journal, spent, pruned, opened, balances, registered, mint_keys, signing } = changes;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
-    insert_transactions(connection, &journal).await?;
+    if !insert_transactions(connection, &journal).await? {
+        let reason = "a reference is there that this transaction has looked for and not found";
+        return Err(LedgerError::corrupt("table transactions", reason).into());
+    }
     insert_spent(connection, &spent).await?;
     delete_spent(connection, &pruned).await?;
     update_accounts(connection, &balances).await?;
@@ -58,12 +61,14 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
     Ok(())
 }
 
-async fn insert_transactions(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), Fault> {
+/// `false` where a record of one of the references is there already; what was written must then be undone.
+pub(crate) async fn insert_transactions(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<bool, Fault> {
+    // Exact pieces: blinds can be large.
     for entries in pieces(entries) {
         let sql = format!(
             "INSERT INTO transactions
                 (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
-            VALUES {}",
+            VALUES {} ON CONFLICT (reference) DO NOTHING",
             placeholders(entries.len(), 8)
         );
         let query = entries.iter().fold(sqlx::query(&sql), |query, entry| {
@@ -77,9 +82,11 @@ async fn insert_transactions(connection: &mut SqliteConnection, entries: &[Entry
                 .bind(entry.at.unix_micros())
                 .bind(entry.blinds.as_deref())
         });
-        query.execute(&mut *connection).await?;
+        if query.execute(&mut *connection).await?.rows_affected() != entries.len() as u64 {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn insert_spent(connection: &mut SqliteConnection, coins: &[(MintKeyNo, PayloadHash)]) -> Result<(), Fault> {

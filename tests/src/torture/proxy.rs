@@ -79,7 +79,7 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on `port` and forwards to the issuers on these ports, without faults for now.
+    /// Listens on `port` and forwards to the issuers on these ports; faults begin with [`Proxy::set_faults`].
     pub(super) fn start(port: u16, issuers: Vec<u16>, tally: Arc<Tally>, seed: u64) -> Arc<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let (has_faults, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
