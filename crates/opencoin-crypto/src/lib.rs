@@ -26,6 +26,6 @@ pub use certificates::{
     CertificateError, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate, verify_cddc,
     verify_mint_key_certificate,
 };
-pub use engine::{BlindToSign, LocalSigner, LocalSignerOptions, SignError, Signer};
+pub use engine::{AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, SignError, Signer};
 pub use keys::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PrivateKey, PublicKey};
 pub use suite::{CipherSuite, CoinError, MINT_KEY_BITS_MIN, MintKeyError, PayloadHash, UnknownCipherSuite, blind_in_range};

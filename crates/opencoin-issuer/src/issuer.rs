@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use opencoin_crypto::Signer;
-use opencoin_ledger::{AccountId, BATCH_COMMANDS_MAX, Command, Effect, Ledger, LedgerError, Outcome};
+use opencoin_ledger::{AccountId, BATCH_COMMANDS_MAX, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference};
 use opencoin_schema::{BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume};
 
 use crate::accounts::{Holders, Token};
@@ -112,9 +112,9 @@ impl Issuer {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = admission::blinds(&self.currency, request.blinds)?;
         let at = ledger_time(self.clock.now());
-        let to_sign = blinds.clone();
+        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         let effect = self.apply(Command::Mint { account, transaction_reference, blinds, at }).await?;
-        Ok(self.sign(to_sign, signing_paused(effect)).await)
+        Ok(self.sign(&reference, to_sign, signing_paused(effect)).await)
     }
 
     /// `RequestRenew`: blinds paid for by coins.
@@ -126,9 +126,9 @@ impl Issuer {
         let blinds = admission::blinds(&self.currency, request.blinds)?;
         let coins = admission::coins(&self.currency, request.coins).await?;
         let at = ledger_time(self.clock.now());
-        let to_sign = blinds.clone();
+        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         let effect = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
-        Ok(self.sign(to_sign, signing_paused(effect)).await)
+        Ok(self.sign(&reference, to_sign, signing_paused(effect)).await)
     }
 
     /// `RequestResume`: the signatures of what was accepted before.
@@ -139,7 +139,7 @@ impl Issuer {
         let reference = admission::transaction_reference(&request.transaction_reference)?;
         let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
         let accepted = self.ledger.accepted(&reference).await.map_err(unavailable)?.ok_or_else(unknown)?;
-        Ok(self.sign(accepted.blinds, accepted.signing_paused).await)
+        Ok(self.sign(&reference, accepted.blinds, accepted.signing_paused).await)
     }
 
     /// `RequestRedeem`: coins become money of the token's account.
@@ -182,8 +182,8 @@ impl Issuer {
     }
 
     /// Signs accepted blinds, unless an operator has paused signing.
-    async fn sign(&self, accepted: Vec<opencoin_ledger::Blind>, is_paused: bool) -> Signed {
-        if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), accepted).await }
+    async fn sign(&self, reference: &TransactionReference, accepted: Vec<opencoin_ledger::Blind>, is_paused: bool) -> Signed {
+        if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), reference, accepted).await }
     }
 }
 

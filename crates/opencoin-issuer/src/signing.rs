@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use opencoin_crypto::{BlindToSign, SignError, Signer};
-use opencoin_ledger::Blind;
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, SignError, Signer};
+use opencoin_ledger::{Blind, TransactionReference};
 use opencoin_schema::{BigInt, BlindSignature};
 
 use crate::seldom::Seldom;
@@ -20,7 +20,7 @@ pub enum Signed {
 }
 
 /// Signs blinds that the ledger has accepted. A signature must never be asked for before that.
-pub(crate) async fn sign_accepted(signer: &dyn Signer, blinds: Vec<Blind>) -> Signed {
+pub(crate) async fn sign_accepted(signer: &dyn Signer, reference: &TransactionReference, blinds: Vec<Blind>) -> Signed {
     let (references, blinds): (Vec<String>, Vec<BlindToSign>) = blinds
         .into_iter()
         .map(|blind| {
@@ -28,7 +28,8 @@ pub(crate) async fn sign_accepted(signer: &dyn Signer, blinds: Vec<Blind>) -> Si
             (blind.reference, BlindToSign { mint_key_id, blinded: BigInt::from_be_bytes(&blind.blinded) })
         })
         .unzip();
-    match signer.sign(blinds).await {
+    let transaction_reference = reference.as_bytes().to_vec();
+    match signer.sign(AcceptedBlinds { transaction_reference, blinds }).await {
         Ok(signatures) => {
             assert_eq!(signatures.len(), references.len(), "a signer signs all or nothing");
             let pairs = references.into_iter().zip(signatures);
@@ -40,7 +41,9 @@ pub(crate) async fn sign_accepted(signer: &dyn Signer, blinds: Vec<Blind>) -> Si
             }
             Signed::Later
         }
-        Err(error @ (SignError::UnknownKey(_) | SignError::OutOfRange { .. } | SignError::Failed)) => {
+        Err(
+            error @ (SignError::UnknownKey(_) | SignError::OutOfRange { .. } | SignError::NotAccepted(_) | SignError::Failed),
+        ) => {
             tracing::error!(%error, "accepted blinds cannot be signed");
             Signed::Later
         }

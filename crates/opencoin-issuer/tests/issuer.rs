@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_crypto::{BlindToSign, CipherSuite, LocalSigner, LocalSignerOptions, SignError, Signer, Unblinder};
+use opencoin_crypto::{AcceptedBlinds, CipherSuite, LocalSigner, LocalSignerOptions, SignError, Signer, Unblinder};
 use opencoin_issuer::http::{ERROR_HEADER, Server, router};
 use opencoin_issuer::{
     Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Reason, Refusal, Signed, Token, create,
@@ -57,8 +57,8 @@ struct Switch {
 
 #[async_trait]
 impl Signer for Switch {
-    async fn sign(&self, blinds: Vec<BlindToSign>) -> Result<Vec<BigInt>, SignError> {
-        if self.is_away.load(Ordering::Relaxed) { Err(SignError::Unavailable) } else { self.signer.sign(blinds).await }
+    async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
+        if self.is_away.load(Ordering::Relaxed) { Err(SignError::Unavailable) } else { self.signer.sign(accepted).await }
     }
 }
 

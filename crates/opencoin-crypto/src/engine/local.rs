@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::thread;
 
 use async_trait::async_trait;
 use opencoin_schema::BigInt;
 
 use super::pool::Pool;
-use super::{BlindToSign, SignError, Signer};
+use super::{AcceptedBlinds, BlindToSign, SignError, Signer};
 use crate::{PrivateKey, blind_in_range};
 
 /// The beginning of the threads' names, as `top -H` shows them.
 const THREAD_NAME: &str = "sign";
+
+const NEVER_POISONED: &str = "nothing panics while it holds the keys";
 
 /// How a [`LocalSigner`] uses the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +32,11 @@ pub struct LocalSignerOptions {
 /// Signs in this process. Dropping it finishes the operations in hand, tells all other callers that the signer is
 /// not available, and waits for its threads to end.
 pub struct LocalSigner {
-    keys: HashMap<BigInt, Arc<PrivateKey>>,
+    keys: RwLock<Keys>,
     pool: Pool<Task, BigInt>,
 }
+
+type Keys = HashMap<BigInt, Arc<PrivateKey>>;
 
 struct Task {
     key: Arc<PrivateKey>,
@@ -59,13 +63,25 @@ impl LocalSigner {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(keys: impl IntoIterator<Item = PrivateKey>, options: LocalSignerOptions) -> io::Result<Self> {
-        let keys = keys.into_iter().map(|key| (key.public_key().id().clone(), Arc::new(key))).collect();
         let pool = Pool::start(THREAD_NAME, options.threads.get(), options.blinds_queued_max, Box::new(sign_one))?;
-        Ok(Self { keys, pool })
+        let signer = Self { keys: RwLock::default(), pool };
+        signer.change_keys(keys, |_| true);
+        Ok(signer)
     }
 
-    fn prepare(&self, index: usize, blind: &BlindToSign) -> Result<Task, SignError> {
-        let key = self.keys.get(&blind.mint_key_id).ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
+    /// Adds `new` keys and keeps those of the others that `is_kept` names; what is queued already is signed all the same.
+    ///
+    /// # Panics
+    /// Never: nothing panics while the lock is held.
+    pub fn change_keys(&self, new: impl IntoIterator<Item = PrivateKey>, is_kept: impl Fn(&BigInt) -> bool) {
+        let new: Keys = new.into_iter().map(|key| (key.public_key().id().clone(), Arc::new(key))).collect();
+        let mut keys = self.keys.write().expect(NEVER_POISONED);
+        keys.retain(|id, _| is_kept(id));
+        keys.extend(new);
+    }
+
+    fn prepare(keys: &Keys, index: usize, blind: &BlindToSign) -> Result<Task, SignError> {
+        let key = keys.get(&blind.mint_key_id).ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
         if !blind_in_range(key.public_key(), &blind.blinded) {
             return Err(SignError::OutOfRange { index });
         }
@@ -76,8 +92,12 @@ impl LocalSigner {
 
 #[async_trait]
 impl Signer for LocalSigner {
-    async fn sign(&self, blinds: Vec<BlindToSign>) -> Result<Vec<BigInt>, SignError> {
-        let tasks = blinds.iter().enumerate().map(|(index, blind)| self.prepare(index, blind)).collect::<Result<_, _>>()?;
+    async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
+        let tasks = {
+            let keys = self.keys.read().expect(NEVER_POISONED);
+            let blinds = accepted.blinds.iter().enumerate();
+            blinds.map(|(index, blind)| Self::prepare(&keys, index, blind)).collect::<Result<_, _>>()?
+        };
         // The pool drops the question without an answer only when it is closed.
         self.pool.submit(tasks)?.await.unwrap_or(Err(SignError::Unavailable))
     }
@@ -85,7 +105,7 @@ impl Signer for LocalSigner {
 
 impl fmt::Debug for LocalSigner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LocalSigner").field("keys", &self.keys.len()).finish_non_exhaustive()
+        formatter.debug_struct("LocalSigner").finish_non_exhaustive()
     }
 }
 

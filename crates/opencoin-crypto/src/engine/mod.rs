@@ -6,14 +6,34 @@
 //! Both suites sign deterministically: the same blind gives the same signature every time. So a failed request is never a lost
 //! one: whoever stored the blinds first asks again.
 
+mod key_store;
 mod local;
 mod pool;
+
+use std::fmt;
 
 use async_trait::async_trait;
 use opencoin_schema::BigInt;
 use thiserror::Error;
 
+pub use key_store::{KeyStore, KeyStoreError};
 pub use local::{LocalSigner, LocalSignerOptions};
+
+/// What the books have accepted under one transaction reference, to be signed now or again.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AcceptedBlinds {
+    /// The reference as the books know it: an engine with books at hand looks there for what it signs.
+    pub transaction_reference: Vec<u8>,
+    /// What was accepted, in the order of the request.
+    pub blinds: Vec<BlindToSign>,
+}
+
+impl fmt::Debug for AcceptedBlinds {
+    /// Who knows a reference can ask for its signatures.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AcceptedBlinds({})", self.blinds.len())
+    }
+}
 
 /// One number to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +62,10 @@ pub enum SignError {
     /// The engine is shutting down, or away. Try later.
     #[error("the signer is not available")]
     Unavailable,
+    /// The engine looked into the books, and they do not say that this was accepted, or have counted fewer signatures than it
+    /// has given.
+    #[error("the signer refuses: {0}")]
+    NotAccepted(String),
     /// The operation failed: a damaged key or a fault of the machine. No wrong signature was given.
     #[error("signing failed")]
     Failed,
@@ -50,10 +74,18 @@ pub enum SignError {
 /// Signs blinded numbers with the private halves of mint keys.
 #[async_trait]
 pub trait Signer: Send + Sync {
-    /// Signs all of `blinds`, or none: the signatures come in the order of the blinds. Dropping the future cancels what has
+    /// Signs all of the blinds, or none: the signatures come in the order of the blinds. Dropping the future cancels what has
     /// not been signed yet.
     ///
     /// # Errors
     /// See [`SignError`].
-    async fn sign(&self, blinds: Vec<BlindToSign>) -> Result<Vec<BigInt>, SignError>;
+    async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError>;
+
+    /// Takes up keys that were made since, and drops those that were destroyed. May block on files.
+    ///
+    /// # Errors
+    /// The keys cannot be read; those that were there go on signing.
+    fn refresh(&self) -> Result<(), KeyStoreError> {
+        Ok(())
+    }
 }

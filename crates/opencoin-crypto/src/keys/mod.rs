@@ -41,6 +41,12 @@ pub enum KeyError {
     /// The text is not a PKCS#8 private key for RSA, with two primes, in PEM.
     #[error("not an RSA private key in PKCS#8 PEM")]
     NotPem,
+    /// The text is not an encrypted PKCS#8 private key in PEM.
+    #[error("not an encrypted private key in PKCS#8 PEM; the file is damaged, or something else")]
+    NotEncryptedPem,
+    /// What the passphrase opens is no key.
+    #[error("the passphrase is not this key's, or the file is damaged")]
+    Passphrase,
 }
 
 /// The signature is not the key's signature of the text.

@@ -5,7 +5,9 @@ use std::fmt;
 use num_bigint_dig::BigUint;
 use opencoin_schema::{BigInt, RsaPublicKey};
 use rsa::RsaPrivateKey;
-use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
+use rsa::pkcs8::der::SecretDocument;
+use rsa::pkcs8::der::pem::PemLabel;
+use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding};
 use rsa::rand_core::CryptoRngCore;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use sha2::{Digest, Sha256};
@@ -55,6 +57,31 @@ impl PrivateKey {
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
         self.stored.to_pkcs8_pem(LineEnding::LF).expect("a key of two primes can be written")
+    }
+
+    /// Reads a key that [`Self::to_encrypted_pkcs8_pem`] or another program (`openssl pkey -aes256`) wrote.
+    ///
+    /// # Errors
+    /// [`KeyError::NotEncryptedPem`] when the text is something else, [`KeyError::Passphrase`] when the passphrase is
+    /// wrong; or as [`Self::from_pkcs8_pem`].
+    pub fn from_encrypted_pkcs8_pem(pem: &str, passphrase: &[u8]) -> Result<Self, KeyError> {
+        let (label, document) = SecretDocument::from_pem(pem).map_err(|_| KeyError::NotEncryptedPem)?;
+        if label != EncryptedPrivateKeyInfo::PEM_LABEL {
+            return Err(KeyError::NotEncryptedPem);
+        }
+        let encrypted = EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| KeyError::NotEncryptedPem)?;
+        // A wrong passphrase gives noise, whose padding or structure is wrong.
+        let document = encrypted.decrypt(passphrase).map_err(|_| KeyError::Passphrase)?;
+        let stored = RsaPrivateKey::from_pkcs8_der(document.as_bytes()).map_err(|_| KeyError::Passphrase)?;
+        Self::from_stored(stored)
+    }
+
+    /// The key as encrypted PKCS#8 (RFC 5958, RFC 8018) in PEM: AES-256-CBC under a key that scrypt (RFC 7914; N = 2^15,
+    /// r = 8, p = 1) derives from the passphrase. About a tenth of a second of work and 32 MiB of memory.
+    #[must_use]
+    pub fn to_encrypted_pkcs8_pem(&self, passphrase: &[u8], rng: &mut (impl CryptoRngCore + ?Sized)) -> Zeroizing<String> {
+        let pem = self.stored.to_pkcs8_encrypted_pem(rng, passphrase, LineEnding::LF);
+        pem.expect("a key of two primes can be written and encrypted")
     }
 
     /// The public half.

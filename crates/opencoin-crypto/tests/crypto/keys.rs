@@ -51,6 +51,36 @@ fn a_damaged_file_is_refused() {
 }
 
 #[test]
+fn an_encrypted_key_opens_with_its_passphrase_alone() {
+    let pem = MASTER_KEY.to_encrypted_pkcs8_pem(b"correct horse", &mut rng(3));
+    assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+    let read = PrivateKey::from_encrypted_pkcs8_pem(&pem, b"correct horse").unwrap();
+    assert_eq!(read.public_key(), MASTER_KEY.public_key());
+    for passphrase in [&b""[..], b"Correct horse", b"correct horse "] {
+        assert_eq!(PrivateKey::from_encrypted_pkcs8_pem(&pem, passphrase).err(), Some(KeyError::Passphrase));
+    }
+    let again = MASTER_KEY.to_encrypted_pkcs8_pem(b"correct horse", &mut rng(4));
+    assert_ne!(again, pem, "salt and initialisation vector are fresh");
+    for text in ["", &MASTER_KEY.to_pkcs8_pem(), &pem[..pem.len() / 2]] {
+        assert_eq!(PrivateKey::from_encrypted_pkcs8_pem(text, b"correct horse").err(), Some(KeyError::NotEncryptedPem));
+    }
+}
+
+#[test]
+fn a_damaged_encrypted_file_never_gives_another_key() {
+    let pem = SMALL_KEY.to_encrypted_pkcs8_pem(b"p", &mut rng(3));
+    let (start, end) = (pem.find('\n').unwrap() + 1, pem.find("\n-----END").unwrap());
+    for position in (start..end).step_by(29) {
+        let mut damaged = pem.to_string();
+        let replacement = if &damaged[position..=position] == "A" { "B" } else { "A" };
+        damaged.replace_range(position..=position, replacement);
+        if let Ok(read) = PrivateKey::from_encrypted_pkcs8_pem(&damaged, b"p") {
+            assert_eq!(read.public_key(), SMALL_KEY.public_key(), "position {position}");
+        }
+    }
+}
+
+#[test]
 fn debug_shows_the_identifier_and_no_secret() {
     let id = MASTER_KEY.public_key().id();
     assert_eq!(format!("{:?}", *MASTER_KEY), format!("PrivateKey({id}, secret)"));

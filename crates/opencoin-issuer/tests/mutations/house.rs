@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_crypto::{BlindToSign, CipherSuite, LocalSigner, LocalSignerOptions, SignError, Signer};
+use opencoin_crypto::{AcceptedBlinds, CipherSuite, LocalSigner, LocalSignerOptions, SignError, Signer};
 use opencoin_issuer::http::{Server, router};
 use opencoin_issuer::{Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, create};
 use opencoin_ledger::audit::AuditFacts;
@@ -48,8 +48,8 @@ struct SignerWithHolidays {
 
 #[async_trait]
 impl Signer for SignerWithHolidays {
-    async fn sign(&self, blinds: Vec<BlindToSign>) -> Result<Vec<opencoin_schema::BigInt>, SignError> {
-        if self.is_away.load(Ordering::Relaxed) { Err(SignError::Unavailable) } else { self.signer.sign(blinds).await }
+    async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<opencoin_schema::BigInt>, SignError> {
+        if self.is_away.load(Ordering::Relaxed) { Err(SignError::Unavailable) } else { self.signer.sign(accepted).await }
     }
 }
 
