@@ -5,32 +5,29 @@
 
 pub mod failover;
 pub mod foreign_wallet;
+mod process;
 mod program;
 pub mod raw_http;
+mod round_robin;
 pub mod torture;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use opencoin_testkit::postgres::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use program::{Output, opencoin};
+pub use process::{Log, Process};
+pub use program::{MASTER_PASSPHRASE, Output, PASSPHRASE, command, opencoin};
+pub use round_robin::RoundRobin;
 
 /// The suite of the specification's own run.
 pub const CHAUM82: &str = "RSA-SHA256-PSS-CHAUM82";
 /// The default suite.
 pub const RFC9474: &str = "RSA-SHA384-PSS-RFC9474";
 
-/// How long a server may take to begin or to stop.
-const PATIENCE: Duration = Duration::from_secs(40);
 /// Where ports are looked for; each process begins somewhere else.
 const FIRST_PORT: u16 = 15_000;
 const PORTS: u32 = 15_000;
@@ -51,8 +48,8 @@ pub enum Database {
 pub struct Currency {
     folder: TempDir,
     port: u16,
-    server: Option<Child>,
-    log: Arc<Mutex<Vec<u8>>>,
+    server: Option<Process>,
+    log: Log,
     database: Option<TestDatabase>,
 }
 
@@ -70,10 +67,18 @@ impl Currency {
     /// The same with its books in the database of this URL.
     #[must_use]
     pub fn start_on(suite: &str, database_url: &str) -> Self {
+        let mut currency = Self::make(suite, database_url, &[]);
+        currency.serve();
+        currency
+    }
+
+    /// The same with further options of `issuer init`, and without a server.
+    #[must_use]
+    pub fn make(suite: &str, database_url: &str, options: &[&str]) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let mut currency = Self { folder, port, server: None, log: Arc::default(), database: None };
+        let currency = Self { folder, port, server: None, log: Log::default(), database: None };
         let base = currency.url("");
-        currency.issuer(&[
+        let init = [
             "init",
             "--name",
             "OpenCent",
@@ -87,8 +92,8 @@ impl Currency {
             database_url,
             "--cipher-suite",
             suite,
-        ]);
-        currency.serve();
+        ];
+        currency.issuer(&[&init[..], options].concat());
         currency
     }
 
@@ -96,6 +101,12 @@ impl Currency {
     #[must_use]
     pub fn dir(&self) -> PathBuf {
         self.folder.path().join("currency")
+    }
+
+    /// The port in its URL, where its server listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// A path for a file of the test's own.
@@ -148,22 +159,15 @@ impl Currency {
     /// Starts the server and waits until it serves.
     pub fn serve(&mut self) {
         assert!(self.server.is_none(), "one server at a time");
-        let listen = format!("127.0.0.1:{}", self.port);
-        let mut server = Command::new(program::path())
-            .args(["issuer", "serve", "--listen", &listen, "--dir"])
-            .arg(self.dir())
-            .env("OPENCOIN_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (errors, log) = (server.stderr.take().unwrap(), Arc::clone(&self.log));
-        thread::spawn(move || keep_log(errors, &log));
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with(SERVER_LINE), "the server said {line:?}");
-        self.server = Some(server);
+        self.server = Some(self.serve_on(self.port));
+    }
+
+    /// Starts one more server of this currency.
+    #[must_use]
+    pub fn serve_on(&self, port: u16) -> Process {
+        let (dir, listen) = (self.dir(), format!("127.0.0.1:{port}"));
+        let arguments = ["issuer", "serve", "--listen", &listen, "--dir", dir.to_str().unwrap()];
+        Process::start(&arguments, SERVER_LINE, &self.log)
     }
 
     /// The server's process id.
@@ -175,41 +179,17 @@ impl Currency {
     /// What the servers of this currency have logged so far: warnings, errors, panics.
     #[must_use]
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
+        self.log.text()
     }
 
     /// Ends the server as an operator does (SIGTERM) and demands exit code 0.
     pub fn stop(&mut self) {
-        let mut server = self.server.take().unwrap();
-        // The shell has `kill` built in; a machine without procps has no program of that name.
-        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
-        assert!(killed.success());
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = server.try_wait().unwrap() {
-                assert!(status.success(), "the server ended with {status}");
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the server does not stop");
-            thread::sleep(Duration::from_millis(20));
-        }
+        self.server.take().unwrap().stop();
     }
 
     /// Ends the server as a crash does (SIGKILL).
     pub fn kill(&mut self) {
-        let mut server = self.server.take().unwrap();
-        server.kill().unwrap();
-        server.wait().unwrap();
-    }
-}
-
-impl Drop for Currency {
-    fn drop(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            // A test that failed leaves its server behind; one that passed has nothing to lose.
-            let _ = server.kill();
-            let _ = server.wait();
-        }
+        self.server.take().unwrap().kill();
     }
 }
 
@@ -245,22 +225,13 @@ impl Wallet {
     }
 }
 
-/// Shows what a server logs and keeps it.
-fn keep_log(mut errors: impl Read, log: &Mutex<Vec<u8>>) {
-    let mut bytes = [0; 4096];
-    while let Ok(length @ 1..) = errors.read(&mut bytes) {
-        log.lock().unwrap().extend(&bytes[..length]);
-        // It is kept for the test; that it is seen as well is a convenience.
-        let _ = io::stderr().write_all(&bytes[..length]);
-    }
-}
-
 /// A port that nobody listens on, outside the range from which the system gives ports to clients: nobody takes it while a
 /// currency is made.
-pub(crate) fn free_port() -> u16 {
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let candidate = (process::id().wrapping_mul(PORT_STEP)).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let candidate = (std::process::id().wrapping_mul(PORT_STEP)).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
         let port = FIRST_PORT + u16::try_from(candidate).unwrap();
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;

@@ -5,6 +5,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+/// What the private keys of every currency here are encrypted with.
+pub const PASSPHRASE: &str = "correct-horse-battery-staple";
+
+/// What the master keys are encrypted with.
+pub const MASTER_PASSPHRASE: &str = "Tr0ub4dor-and-three";
+
 /// What a run of the binary left behind.
 #[derive(Debug)]
 pub struct Output {
@@ -22,7 +28,7 @@ pub struct Output {
 /// # Panics
 /// When the binary has not been built.
 pub fn opencoin(arguments: &[&str]) -> Output {
-    let output = Command::new(path()).args(arguments).env_remove("OPENCOIN_TOKEN").stdin(Stdio::null()).output().unwrap();
+    let output = command().args(arguments).stdin(Stdio::null()).output().unwrap();
     Output {
         arguments: arguments.join(" "),
         code: output.status.code(),
@@ -55,8 +61,17 @@ impl Output {
     }
 }
 
+/// The binary with an environment of its own: the passphrases of every currency here, and nobody's token.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new(path());
+    command.env_remove("OPENCOIN_TOKEN").env("OPENCOIN_PASSPHRASE", PASSPHRASE);
+    command.env("OPENCOIN_MASTER_PASSPHRASE", MASTER_PASSPHRASE);
+    command
+}
+
 /// The binary that `cargo build -p opencoin-cli` made: beside this program, or one folder up from a test.
-pub(crate) fn path() -> PathBuf {
+fn path() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let folder = program.parent().unwrap();
     let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };

@@ -6,6 +6,8 @@ mod amount_args;
 mod commands;
 mod output;
 mod progress;
+mod secret_args;
+mod service;
 mod token_args;
 
 use std::io;
@@ -26,6 +28,9 @@ enum Command {
     /// Create and run a currency.
     #[command(subcommand)]
     Issuer(commands::issuer::Command),
+    /// The master key, best on a machine without network: make one, sign with it.
+    #[command(subcommand)]
+    Master(commands::master::Command),
     /// Hold coins: mint, send, receive, redeem.
     Wallet(commands::wallet::Arguments),
     /// Show a document or message, or its exact bytes.
@@ -41,9 +46,14 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let only_shows = matches!(arguments.command, Command::Inspect(_) | Command::Verify(_));
+    let only_shows = match &arguments.command {
+        Command::Inspect(_) | Command::Verify(_) => true,
+        Command::Issuer(command) => command.only_shows(),
+        Command::Master(_) | Command::Wallet(_) | Command::Demo(_) | Command::Bench(_) => false,
+    };
     let result = match arguments.command {
         Command::Issuer(command) => commands::issuer::run(command).await,
+        Command::Master(command) => commands::master::run(command),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),

@@ -28,4 +28,5 @@ pub use certificates::{
 };
 pub use engine::{AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, SignError, Signer};
 pub use keys::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PrivateKey, PublicKey};
+pub use rsa::rand_core::CryptoRngCore;
 pub use suite::{CipherSuite, CoinError, MINT_KEY_BITS_MIN, MintKeyError, PayloadHash, UnknownCipherSuite, blind_in_range};

@@ -1,11 +1,17 @@
-//! `issuer.toml`: where the books are and where to listen.
+//! `issuer.toml`: where the books and the private mint keys are, where to listen, how keys rotate.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::rotation::RotationPolicy;
 
 /// Where an issuer listens unless told otherwise: this machine only. A proxy in front speaks TLS.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 /// The books in the currency's own folder.
 pub const DATABASE_DEFAULT: &str = "sqlite:ledger.sqlite";
+/// The private keys in the currency's own folder.
+const KEY_FOLDER_DEFAULT: &str = "keys";
 
 /// The settings of an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +22,117 @@ pub struct Config {
     /// Address and port.
     #[serde(default = "listen_default")]
     pub listen: String,
+    /// Where the private mint keys are.
+    #[serde(default)]
+    pub keys: KeyConfig,
+    /// The process that signs; without it `serve` itself has the keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<SignerConfig>,
+    /// When keys are made, and how long they last.
+    #[serde(default)]
+    pub rotation: RotationPolicy,
+}
+
+/// Where the private mint keys are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "store", rename_all = "lowercase", deny_unknown_fields)]
+pub enum KeyConfig {
+    /// Encrypted files.
+    Files {
+        /// Their folder, relative to that of the currency.
+        #[serde(default = "key_folder_default")]
+        folder: PathBuf,
+    },
+    /// A PKCS#11 token, which makes them and never gives them away.
+    Token {
+        /// The token's PKCS#11 library.
+        module: PathBuf,
+        /// The token's label.
+        label: String,
+    },
+}
+
+/// Where the process that signs is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SignerConfig {
+    /// A Unix socket on this machine.
+    Socket {
+        /// Its path, relative to the folder of the currency.
+        path: PathBuf,
+    },
+    /// TCP with mutual TLS. Paths are relative to the folder of the currency.
+    Tls {
+        /// Address and port where the signer listens.
+        address: String,
+        /// The name in the signer's certificate.
+        name: String,
+        /// This side's own certificate, in PEM.
+        certificate: PathBuf,
+        /// Its private key, in PEM.
+        key: PathBuf,
+        /// The authority that has signed both certificates, in PEM.
+        authority: PathBuf,
+    },
+}
+
+impl Default for KeyConfig {
+    fn default() -> Self {
+        Self::Files { folder: key_folder_default() }
+    }
+}
+
+impl Config {
+    /// The settings of an issuer with its books there, that listens here; the rest as usual.
+    #[must_use]
+    pub fn new(database: impl Into<String>, listen: impl Into<String>) -> Self {
+        Self {
+            database: database.into(),
+            listen: listen.into(),
+            keys: KeyConfig::default(),
+            signer: None,
+            rotation: RotationPolicy::default(),
+        }
+    }
 }
 
 fn listen_default() -> String {
     LISTEN_DEFAULT.to_owned()
+}
+
+fn key_folder_default() -> PathBuf {
+    PathBuf::from(KEY_FOLDER_DEFAULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut config = Config::new("sqlite:ledger.sqlite", "127.0.0.1:8080");
+        assert_eq!(read(&toml::to_string(&config).unwrap()), Ok(config.clone()));
+        config.keys = KeyConfig::Token { module: "/usr/lib/p11.so".into(), label: "mint".to_owned() };
+        config.signer = Some(SignerConfig::Socket { path: "signer.sock".into() });
+        assert_eq!(read(&toml::to_string(&config).unwrap()), Ok(config));
+    }
+
+    #[test]
+    fn a_short_file_means_the_defaults_and_unknown_words_are_errors() {
+        assert_eq!(read("database = 'sqlite:x'"), Ok(Config::new("sqlite:x", LISTEN_DEFAULT)));
+        for (text, word) in [
+            ("database = 'sqlite:x'\ndatabse = 1", "databse"),
+            ("database = 'sqlite:x'\n[keys]\nstore = 'files'\nfoldr = 'k'", "foldr"),
+            ("database = 'sqlite:x'\n[keys]\nstore = 'tokn'", "tokn"),
+            ("database = 'sqlite:x'\n[rotation]\noverlap = 'soon'", "overlap"),
+            ("database = 'sqlite:x'\n[rotation]\nsigning_window = '10 days'\noverlap = '10 days'", "overlap"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
 }

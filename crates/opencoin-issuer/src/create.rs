@@ -1,32 +1,26 @@
-//! Making a new currency: master key, CDDC, one mint key for each denomination.
+//! Making a new currency: its keys, its first CDD, and, where the master key is on this machine, its certificates.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_crypto::{
-    CertificateError, CipherSuite, KEY_BITS_MAX, KeyError, MINT_KEY_BITS_MIN, PrivateKey, VerifiedCddc, sign_cddc,
-    sign_mint_key_certificate,
-};
+use opencoin_crypto::{CipherSuite, KeyStore, KeyStoreError};
 use opencoin_ledger::Amount;
-use opencoin_schema::{Cdd, MintKey, Mkc, PROTOCOL_VERSION, Timestamp, WeightedUrl};
-use rand::{CryptoRng, RngCore};
+use opencoin_schema::{PROTOCOL_VERSION, Timestamp, WeightedUrl};
 use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::directory::{Directory, DirectoryError, NewDirectory};
+use crate::currency::Currency;
+use crate::directory::{Directory, DirectoryError};
+use crate::key_files::{KeyFiles, Randomness};
+use crate::passphrase::Passphrase;
+use crate::rotation::CLOCK_SKEW;
+use crate::signing_request::{CddDraft, MintKeyDraft, SigningRequest};
 use crate::store;
+use crate::vault::VaultError;
 
-/// The master key signs few documents and lives long, so it is never smaller than this.
-const MASTER_KEY_BITS_MIN: usize = 3072;
-/// How long the first mint keys sign.
-const SIGNING_WINDOW: TimeDelta = TimeDelta::days(365);
-/// How long coins are taken back after their key has stopped signing.
-const COINS_GRACE: TimeDelta = TimeDelta::days(100);
-/// How long the CDD holds.
-const CDD_LIFETIME: TimeDelta = TimeDelta::days(3650);
-/// Clocks of wallets may be behind by this much without finding a document from the future.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+/// How long a CDD holds.
+pub(crate) const CDD_LIFETIME: TimeDelta = TimeDelta::days(3650);
 /// The first CDD's serial.
 const FIRST_CDD_SERIAL: u64 = 1;
 /// The weight of the only URL of each service.
@@ -47,10 +41,19 @@ pub struct NewCurrency {
     pub url: String,
     /// How coins are made.
     pub cipher_suite: CipherSuite,
-    /// The size of mint keys.
-    pub key_bits: usize,
-    /// Where the books will be, and where to listen.
+    /// Where the books and the keys will be, where to listen, how keys rotate.
     pub config: Config,
+}
+
+/// Opens the store of private mint keys of a currency in this folder.
+pub type OpenStore<'keys> = &'keys dyn Fn(&Directory) -> Result<Box<dyn KeyStore>, KeyStoreError>;
+
+/// How a new currency comes by its keys.
+pub struct NewKeys<'keys> {
+    /// Where its private mint keys will be.
+    pub store: OpenStore<'keys>,
+    /// What the master key is encrypted with. Without it there is no master key on this machine.
+    pub master_passphrase: Option<&'keys Passphrase>,
 }
 
 /// Why a currency was not made.
@@ -64,12 +67,12 @@ pub enum CreateError {
         /// Why not.
         reason: String,
     },
-    /// A key could not be made.
+    /// A key could not be made or kept.
     #[error(transparent)]
-    Key(#[from] KeyError),
-    /// A document could not be signed.
+    Key(#[from] KeyStoreError),
+    /// The documents could not be signed.
     #[error(transparent)]
-    Certificate(#[from] CertificateError),
+    Vault(#[from] VaultError),
     /// The folder could not be written.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -88,92 +91,129 @@ impl NewCurrency {
         if self.divisor == 0 {
             return refuse("divisor", "must be at least 1");
         }
-        if self.denominations.is_empty() || self.denominations.len() > DENOMINATIONS_MAX {
-            return refuse("denominations", "name between 1 and 64 values, for example 1,2,5,10");
-        }
-        let distinct: BTreeSet<&u64> = self.denominations.iter().collect();
-        let fit = self.denominations.iter().all(|value| *value > 0 && Amount::new(*value).is_ok());
-        if distinct.len() != self.denominations.len() || !fit {
-            return refuse("denominations", "must be different whole numbers of at least 1");
-        }
-        if !(self.url.starts_with("http://") || self.url.starts_with("https://")) || self.url.contains(char::is_whitespace) {
-            return refuse("url", "must begin with http:// or https://");
-        }
+        check_denominations(&self.denominations)?;
+        check_url(&self.url)?;
         if !store::is_address(&self.config.database) {
             return refuse("database", store::ADDRESS_FORMS);
         }
-        if !(MINT_KEY_BITS_MIN..=KEY_BITS_MAX).contains(&self.key_bits) || !self.key_bits.is_multiple_of(64) {
-            return refuse("key-bits", "must be 2048 to 8192, in steps of 64; 2048, 3072 and 4096 are usual");
-        }
-        Ok(())
+        self.config.rotation.check().or_else(|reason| refuse("rotation", &reason))
     }
 }
 
-/// Makes the currency and writes it into `directory`. `progress` hears how many of how many keys are made.
+pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), CreateError> {
+    let refuse = |reason: &str| Err(CreateError::Setting { field: "denominations", reason: reason.to_owned() });
+    if denominations.is_empty() || denominations.len() > DENOMINATIONS_MAX {
+        return refuse("name between 1 and 64 values, for example 1,2,5,10");
+    }
+    let distinct: BTreeSet<&u64> = denominations.iter().collect();
+    let fit = denominations.iter().all(|value| *value > 0 && Amount::new(*value).is_ok());
+    if distinct.len() != denominations.len() || !fit {
+        return refuse("must be different whole numbers of at least 1");
+    }
+    Ok(())
+}
+
+pub(crate) fn check_url(url: &str) -> Result<(), CreateError> {
+    if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains(char::is_whitespace) {
+        return Err(CreateError::Setting { field: "url", reason: "must begin with http:// or https://".to_owned() });
+    }
+    Ok(())
+}
+
+/// Makes the currency and writes it into `directory`. `progress` hears how many of how many keys are made. Without a master key
+/// on this machine there are no certificates yet, and the request for them waits in the folder.
 ///
 /// # Errors
-/// When a decision cannot be carried out or the folder cannot be written; then nothing is left behind.
+/// When a decision cannot be carried out or the folder cannot be written; then nothing is left under its name.
 pub fn create(
     new: &NewCurrency,
     directory: &Directory,
+    keys: &NewKeys<'_>,
     clock: &dyn Clock,
-    rng: &mut (impl RngCore + CryptoRng),
+    rng: &mut dyn Randomness,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<VerifiedCddc, CreateError> {
+) -> Result<Option<Currency>, CreateError> {
     new.check()?;
-    directory.check_vacant()?;
-    let keys_total = new.denominations.len() + 1;
-    progress(0, keys_total);
-    let master_key = PrivateKey::generate(new.key_bits.max(MASTER_KEY_BITS_MIN), rng)?;
-    progress(1, keys_total);
-    let now = clock.now();
-    let cddc = sign_cddc(cdd(new, &master_key, now), &master_key, rng)?;
-    let mut mint_keys: Vec<(Mkc, PrivateKey)> = Vec::new();
-    for (made, denomination) in cddc.cdd().denominations.iter().enumerate() {
-        let key = PrivateKey::generate(new.key_bits, rng)?;
-        let mint_key = mint_key(&cddc, &key, *denomination, now);
-        let verified = sign_mint_key_certificate(mint_key, &cddc, &master_key, rng)?;
-        mint_keys.push((verified.mkc().clone(), key));
-        progress(made + 2, keys_total);
+    let begun = directory.begin(&new.config)?;
+    let lock = begun.lock()?;
+    let store = (keys.store)(&begun)?;
+    let total = new.denominations.len() + usize::from(keys.master_passphrase.is_some());
+    let mut made = 0..=total;
+    let mut step = || progress(made.next().unwrap_or(total), total);
+    step();
+    if let Some(passphrase) = keys.master_passphrase {
+        begun.vault().create(new.config.rotation.key_bits, passphrase, rng)?;
+        step();
     }
-    directory.create(&NewDirectory { config: &new.config, cddc: cddc.cddc(), master_key: &master_key, mint_keys: &mint_keys })?;
-    Ok(cddc)
+    let now = clock.now();
+    let cdd = cdd(new, now);
+    let window = new.config.rotation.window_now(now);
+    let mut mint_keys = Vec::new();
+    for denomination in &cdd.denominations {
+        let key = store.generate(new.config.rotation.key_bits)?;
+        mint_keys.push(MintKeyDraft::new(&key, *denomination, cdd.cdd_serial, window));
+        step();
+    }
+    let request = SigningRequest::new(None, Some(cdd), mint_keys);
+    begun.set_pending(&request, &lock)?;
+    if let Some(passphrase) = keys.master_passphrase {
+        begun.import(&begun.vault().sign(&request, passphrase, rng)?, &lock)?;
+    }
+    begun.finish(directory)?;
+    Ok(if keys.master_passphrase.is_some() { Some(directory.currency()?) } else { None })
 }
 
-fn cdd(new: &NewCurrency, master_key: &PrivateKey, now: DateTime<Utc>) -> Cdd {
-    let url = new.url.trim_end_matches('/').to_owned();
-    let service = vec![WeightedUrl(URL_WEIGHT, url.clone())];
+/// As [`create`], with all keys, the master key too, as files in the folder under one passphrase. Gives the currency and an
+/// opened store of its keys; `store_rng` makes the mint keys.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_with_key_files(
+    new: &NewCurrency,
+    directory: &Directory,
+    passphrase: &Passphrase,
+    clock: &dyn Clock,
+    rng: &mut dyn Randomness,
+    store_rng: impl Fn() -> Box<dyn Randomness>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<(Currency, KeyFiles), CreateError> {
+    let open = |directory: &Directory| KeyFiles::open(directory, &new.config.keys, Some(passphrase.clone()), store_rng());
+    let store = |directory: &Directory| Ok(Box::new(open(directory)?) as Box<dyn KeyStore>);
+    let keys = NewKeys { store: &store, master_passphrase: Some(passphrase) };
+    let currency = create(new, directory, &keys, clock, rng, progress)?;
+    Ok((currency.expect("its master key is here"), open(directory)?))
+}
+
+fn cdd(new: &NewCurrency, now: DateTime<Utc>) -> CddDraft {
     let mut denominations = new.denominations.clone();
     denominations.sort_unstable();
-    Cdd {
+    let mut cdd = CddDraft {
         additional_info: String::new(),
         cdd_expiry_date: Timestamp::from_utc(now + CDD_LIFETIME),
-        cdd_location: format!("{url}/cddc"),
+        cdd_location: String::new(),
         cdd_serial: FIRST_CDD_SERIAL,
         cdd_signing_date: Timestamp::from_utc(now - CLOCK_SKEW),
         currency_divisor: new.divisor,
         currency_name: new.name.clone(),
         denominations,
-        id: master_key.public_key().id().clone(),
-        info_service: service.clone(),
+        info_service: Vec::new(),
         issuer_cipher_suite: new.cipher_suite.name().to_owned(),
-        issuer_public_master_key: master_key.public_key().document().clone(),
-        mint_service: service.clone(),
+        mint_service: Vec::new(),
         protocol_version: PROTOCOL_VERSION.to_owned(),
-        redeem_service: service.clone(),
-        renew_service: service,
-    }
+        redeem_service: Vec::new(),
+        renew_service: Vec::new(),
+    };
+    set_url(&mut cdd, &new.url);
+    cdd
 }
 
-fn mint_key(cddc: &VerifiedCddc, key: &PrivateKey, denomination: u64, now: DateTime<Utc>) -> MintKey {
-    MintKey {
-        cdd_serial: cddc.cdd().cdd_serial,
-        coins_expiry_date: Timestamp::from_utc(now + SIGNING_WINDOW + COINS_GRACE),
-        denomination,
-        id: key.public_key().id().clone(),
-        issuer_id: cddc.master_key().id().clone(),
-        public_mint_key: key.public_key().document().clone(),
-        sign_coins_not_after: Timestamp::from_utc(now + SIGNING_WINDOW),
-        sign_coins_not_before: Timestamp::from_utc(now - CLOCK_SKEW),
-    }
+/// All services at one URL.
+pub(crate) fn set_url(cdd: &mut CddDraft, url: &str) {
+    let url = url.trim_end_matches('/').to_owned();
+    let service = vec![WeightedUrl(URL_WEIGHT, url.clone())];
+    cdd.cdd_location = format!("{url}/cddc");
+    cdd.info_service = service.clone();
+    cdd.mint_service = service.clone();
+    cdd.redeem_service = service.clone();
+    cdd.renew_service = service;
 }

@@ -1,6 +1,6 @@
 //! The currency as its signed documents say: every CDDC, every mint key, verified when they are loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::{CertificateError, CipherSuite, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
@@ -124,12 +124,16 @@ impl Currency {
         self.mint_keys.values()
     }
 
-    /// The keys that sign at this moment, the newest of each denomination, by denomination.
+    /// The keys that sign at this moment and were not stopped, the newest of each denomination, by denomination.
     #[must_use]
-    pub fn current_mint_keys(&self, now: DateTime<Utc>) -> Vec<&CertifiedMintKey> {
+    pub fn current_mint_keys(&self, now: DateTime<Utc>, stopped: &BTreeSet<MintKeyId>) -> Vec<&CertifiedMintKey> {
         let now = ledger_time(now);
         let mut current: BTreeMap<u64, &CertifiedMintKey> = BTreeMap::new();
-        for key in self.mint_keys.values().filter(|key| key.terms.signs_at(now)) {
+        let signs = |key: &&CertifiedMintKey| {
+            let is_in_use = self.current().cdd().denominations.contains(&key.verified.mint_key().denomination);
+            is_in_use && key.terms.signs_at(now) && !stopped.contains(&key.ledger_id)
+        };
+        for key in self.mint_keys.values().filter(signs) {
             let newest = current.entry(key.terms.denomination().units()).or_insert(key);
             if newest.terms.sign_not_before() < key.terms.sign_not_before() {
                 *newest = key;

@@ -5,43 +5,46 @@
 //! | `issuer.toml` | settings |
 //! | `cddc/SERIAL.json` | every CDDC, compact text |
 //! | `mkcs/ID.json` | every mint key certificate, compact text |
-//! | `keys/master.pem` | the private master key; the server does not read it |
-//! | `keys/mint-ID.pem` | private mint keys |
+//! | `keys/mint-ID.pem` | private mint keys, encrypted; elsewhere, or in a token, if the settings say so |
+//! | `master/` | the master key, unless it is on another machine; the server does not read it |
+//! | `pending.json` | what the master key has been asked to sign and has not signed yet |
+//! | `lock` | held while certificates change |
 //!
-//! A currency is written into a folder beside its own and renamed at the end, so it is there whole or not at all.
+//! A currency is written into a folder beside its own and renamed at the end, so it is there whole or not at all. Later changes
+//! write one file after another, each whole or not at all, in an order in which every beginning is a sound currency; `pending.json` goes
+//! last, so that what was interrupted is finished by the next call.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
-use opencoin_crypto::{KeyError, PrivateKey};
-use opencoin_schema::{BigInt, Cddc, DecodeError, Mkc, from_json, text};
+use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::currency::{Currency, CurrencyError, ledger_time};
+use crate::currency::{Currency, CurrencyError};
+use crate::private_files::{self, FileError};
+use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
+use crate::vault::Vault;
 
 const CONFIG_FILE: &str = "issuer.toml";
 const CDDC_FOLDER: &str = "cddc";
 const MKC_FOLDER: &str = "mkcs";
-const KEY_FOLDER: &str = "keys";
-const MASTER_KEY_FILE: &str = "master.pem";
-const MINT_KEY_PREFIX: &str = "mint-";
-
-/// Only the operator's own user reads and writes here.
-const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
+const MASTER_FOLDER: &str = "master";
+const PENDING_FILE: &str = "pending.json";
+const LOCK_FILE: &str = "lock";
 
 /// The folder of a currency.
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
 }
+
+/// Holds off everybody else who would change certificates, until it is dropped.
+#[derive(Debug)]
+pub struct CertificateLock(#[expect(dead_code, reason = "held for its lock")] File);
 
 /// Why the folder cannot be read or written.
 #[derive(Debug, Error)]
@@ -52,14 +55,17 @@ pub enum DirectoryError {
     /// There is something in it already.
     #[error("{0} is there already and is not an empty folder; nothing was changed")]
     Occupied(PathBuf),
+    /// The first certificates have not been imported yet.
+    #[error(
+        "{0} has no certificates yet: sign {0}/pending.json with `opencoin master sign`, then `opencoin issuer import --dir {0}`"
+    )]
+    NoCertificates(PathBuf),
+    /// Another process changes certificates.
+    #[error("another process is changing the keys or certificates in {0}; try again when it is done")]
+    Locked(PathBuf),
     /// The system refused.
-    #[error("{path}: {error}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's words.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The settings cannot be read.
     #[error("{path}: {error}")]
     Config {
@@ -68,27 +74,13 @@ pub enum DirectoryError {
         /// What is wrong, and where.
         error: toml::de::Error,
     },
-    /// A certificate cannot be read.
+    /// A document cannot be read.
     #[error("{path}: {error}")]
     Document {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         error: DecodeError,
-    },
-    /// A mint key that signs now or later has no private key.
-    #[error("{path} is missing: mint requests would be paid for and never signed; put the key back from your backup")]
-    MissingKey {
-        /// Where it should be.
-        path: PathBuf,
-    },
-    /// A private key cannot be read.
-    #[error("{path}: {error}")]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        error: KeyError,
     },
     /// The certificates do not make a currency.
     #[error("{path}: {error}")]
@@ -98,18 +90,9 @@ pub enum DirectoryError {
         /// What is wrong.
         error: CurrencyError,
     },
-}
-
-/// Everything that makes a new currency.
-pub struct NewDirectory<'parts> {
-    /// The settings.
-    pub config: &'parts Config,
-    /// The first CDDC.
-    pub cddc: &'parts Cddc,
-    /// The private master key.
-    pub master_key: &'parts PrivateKey,
-    /// Certificates and private mint keys.
-    pub mint_keys: &'parts [(Mkc, PrivateKey)],
+    /// Certificates that nobody here has asked for.
+    #[error("not imported: {0}")]
+    Import(String),
 }
 
 impl Directory {
@@ -126,6 +109,18 @@ impl Directory {
         &self.root
     }
 
+    /// Where the master key is, if it is on this machine.
+    #[must_use]
+    pub fn vault(&self) -> Vault {
+        Vault::new(self.root.join(MASTER_FOLDER))
+    }
+
+    /// The file of the request that has not been answered yet.
+    #[must_use]
+    pub fn pending_file(&self) -> PathBuf {
+        self.root.join(PENDING_FILE)
+    }
+
     /// Makes sure that a currency can be written here: nothing is there, or an empty folder.
     ///
     /// # Errors
@@ -138,23 +133,46 @@ impl Directory {
         }
     }
 
-    /// Writes a new currency, whole or not at all.
+    /// Begins a new currency in a folder beside its own, with settings and nothing else. What an earlier attempt has left there goes.
     ///
     /// # Errors
-    /// When the system refuses or the folder is occupied; then nothing is left behind under its name.
-    pub fn create(&self, new: &NewDirectory<'_>) -> Result<(), DirectoryError> {
+    /// When the system refuses or the folder is occupied.
+    pub(crate) fn begin(&self, config: &Config) -> Result<Self, DirectoryError> {
         self.check_vacant()?;
-        let mut name = self.root.file_name().map_or_else(|| OsString::from("currency"), OsString::from);
-        name.push(".unfinished");
-        let unfinished = self.root.with_file_name(name);
+        let unfinished = private_files::unfinished(&self.root);
         let parent = self.root.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(parent).map_err(io_error(parent))?;
+        fs::create_dir_all(parent).map_err(FileError::of(parent))?;
         if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).map_err(io_error(&unfinished))?;
+            fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
         }
-        write_all(&unfinished, new)?;
-        fs::rename(&unfinished, &self.root).map_err(io_error(&self.root))?;
-        sync_folder(parent)
+        for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
+            private_files::make_folder(&unfinished.join(folder))?;
+        }
+        let config = toml::to_string(config).expect("settings can be written as TOML");
+        private_files::write(&unfinished.join(CONFIG_FILE), config.as_bytes())?;
+        Ok(Self { root: unfinished })
+    }
+
+    /// Gives the finished currency its name.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn finish(self, directory: &Self) -> Result<(), DirectoryError> {
+        private_files::sync_folder(&self.root)?;
+        fs::rename(&self.root, &directory.root).map_err(FileError::of(&directory.root))?;
+        Ok(private_files::sync_folder(directory.root.parent().unwrap_or(Path::new("/")))?)
+    }
+
+    /// Writes a currency whose certificates were made elsewhere, without private keys.
+    ///
+    /// # Errors
+    /// When they do not make a currency, the system refuses or the folder is occupied; then nothing is left under its name.
+    pub fn create(&self, config: &Config, certificates: &SignedCertificates) -> Result<(), DirectoryError> {
+        let begun = self.begin(config)?;
+        let lock = begun.lock()?;
+        begun.set_pending(&SigningRequest::of(certificates), &lock)?;
+        begun.import(certificates, &lock)?;
+        begun.finish(self)
     }
 
     /// The settings.
@@ -168,7 +186,7 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(DirectoryError::NoCurrency(self.root.clone()));
             }
-            Err(error) => return Err(io_error(&path)(error)),
+            Err(error) => return Err(FileError::of(&path)(error).into()),
         };
         toml::from_str(&text).map_err(|error| DirectoryError::Config { path, error })
     }
@@ -176,89 +194,110 @@ impl Directory {
     /// The currency, its certificates verified.
     ///
     /// # Errors
-    /// When a certificate cannot be read or does not verify.
+    /// When there are no certificates yet, or one cannot be read or does not verify.
     pub fn currency(&self) -> Result<Currency, DirectoryError> {
-        let cddcs = read_documents(&self.root.join(CDDC_FOLDER))?;
-        let mkcs = read_documents(&self.root.join(MKC_FOLDER))?;
-        Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Currency { path: self.root.clone(), error })
+        match Currency::new(self.cddcs()?, self.mkcs()?) {
+            Err(CurrencyError::NoCddc) => Err(DirectoryError::NoCertificates(self.root.clone())),
+            made => made.map_err(|error| DirectoryError::Currency { path: self.root.clone(), error }),
+        }
     }
 
-    /// The private mint keys. Those of the currency that sign at `now` or later must be there.
+    /// The names of all certificates: as none ever changes, other names are other certificates.
     ///
     /// # Errors
-    /// When one is missing or cannot be read.
-    pub fn mint_keys(&self, currency: &Currency, now: DateTime<Utc>) -> Result<Vec<PrivateKey>, DirectoryError> {
-        let folder = self.root.join(KEY_FOLDER);
-        for key in currency.mint_keys().filter(|key| ledger_time(now) <= key.terms.sign_not_after()) {
-            let path = folder.join(mint_key_file(key.verified.public_key().id()));
-            if !path.is_file() {
-                return Err(DirectoryError::MissingKey { path });
-            }
+    /// When the folders cannot be read.
+    pub(crate) fn certificate_files(&self) -> Result<BTreeSet<PathBuf>, DirectoryError> {
+        let mut files = BTreeSet::new();
+        for folder in [CDDC_FOLDER, MKC_FOLDER] {
+            files.extend(private_files::list(&self.root.join(folder))?);
         }
-        let is_mint_key =
-            |path: &Path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(MINT_KEY_PREFIX));
-        let read = |path: PathBuf| {
-            let pem = Zeroizing::new(fs::read_to_string(&path).map_err(io_error(&path))?);
-            PrivateKey::from_pkcs8_pem(&pem).map_err(|error| DirectoryError::Key { path, error })
+        Ok(files)
+    }
+
+    /// Holds off everybody else who would change certificates.
+    ///
+    /// # Errors
+    /// When somebody does, or the system refuses.
+    pub fn lock(&self) -> Result<CertificateLock, DirectoryError> {
+        let path = self.root.join(LOCK_FILE);
+        let file = private_files::open_lock(&path).map_err(FileError::of(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(CertificateLock(file)),
+            Err(TryLockError::WouldBlock) => Err(DirectoryError::Locked(self.root.clone())),
+            Err(TryLockError::Error(error)) => Err(FileError::of(&path)(error).into()),
+        }
+    }
+
+    /// What the master key has been asked to sign, if its answer has not been imported yet.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn pending(&self) -> Result<Option<SigningRequest>, DirectoryError> {
+        let path = self.pending_file();
+        if path.is_file() { read_document(path).map(Some) } else { Ok(None) }
+    }
+
+    /// Keeps a request until it is answered.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn set_pending(&self, request: &SigningRequest, _lock: &CertificateLock) -> Result<(), DirectoryError> {
+        Ok(private_files::write(&self.pending_file(), text::compact(request).as_bytes())?)
+    }
+
+    /// Takes certificates in that were asked for. Again, after they were taken in: says so by `false`.
+    ///
+    /// # Errors
+    /// When they are not what was asked for, do not verify, or are another master key's; then nothing is written. Or when the
+    /// system refuses; then the same call finishes it later.
+    pub fn import(&self, answer: &SignedCertificates, _lock: &CertificateLock) -> Result<bool, DirectoryError> {
+        let (mut cddcs, mut mkcs) = (self.cddcs()?, self.mkcs()?);
+        let has_cddc = |cddc: &Cddc| cddcs.iter().any(|known| CddDraft::of(&known.cdd) == CddDraft::of(&cddc.cdd));
+        let has_mkc = |mkc: &Mkc| mkcs.iter().any(|known| MintKeyDraft::of(&known.mint_key) == MintKeyDraft::of(&mkc.mint_key));
+        let new_cddc = answer.cddc.as_ref().filter(|cddc| !has_cddc(cddc));
+        let new_mkcs: Vec<&Mkc> = answer.mkcs.iter().filter(|mkc| !has_mkc(mkc)).collect();
+        let Some(request) = self.pending()? else {
+            let is_known = new_cddc.is_none() && new_mkcs.is_empty();
+            let unasked = || DirectoryError::Import("nothing here waits for certificates".to_owned());
+            return if is_known { Ok(false) } else { Err(unasked()) };
         };
-        files(&folder)?.into_iter().filter(|path| is_mint_key(path)).map(read).collect()
+        if !request.is_answered_by(answer) {
+            let fingerprint = request.fingerprint();
+            let reason =
+                format!("these are not the certificates of the request that waits, which has the fingerprint {fingerprint}");
+            return Err(DirectoryError::Import(reason));
+        }
+        cddcs.extend(new_cddc.cloned());
+        mkcs.extend(new_mkcs.iter().map(|mkc| (*mkc).clone()));
+        Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
+        // A mint key needs the CDDC that it names.
+        if let Some(cddc) = new_cddc {
+            let path = self.root.join(CDDC_FOLDER).join(format!("{}.json", cddc.cdd.cdd_serial));
+            private_files::write(&path, text::compact(cddc).as_bytes())?;
+        }
+        for mkc in new_mkcs {
+            let path = self.root.join(MKC_FOLDER).join(format!("{}.json", mkc.mint_key.id));
+            private_files::write(&path, text::compact(mkc).as_bytes())?;
+        }
+        private_files::remove(&self.pending_file())?;
+        Ok(true)
     }
-}
 
-fn write_all(root: &Path, new: &NewDirectory<'_>) -> Result<(), DirectoryError> {
-    let folders = [CDDC_FOLDER, MKC_FOLDER, KEY_FOLDER].map(|name| root.join(name));
-    for folder in [root].into_iter().chain(folders.iter().map(PathBuf::as_path)) {
-        DirBuilder::new().mode(FOLDER_MODE).create(folder).map_err(io_error(folder))?;
+    fn cddcs(&self) -> Result<Vec<Cddc>, DirectoryError> {
+        read_documents(&self.root.join(CDDC_FOLDER))
     }
-    let [cddc_folder, mkc_folder, key_folder] = &folders;
-    let config = toml::to_string(new.config).expect("strings can be written as TOML");
-    write(&root.join(CONFIG_FILE), config.as_bytes())?;
-    write(&cddc_folder.join(format!("{}.json", new.cddc.cdd.cdd_serial)), text::compact(new.cddc).as_bytes())?;
-    write(&key_folder.join(MASTER_KEY_FILE), new.master_key.to_pkcs8_pem().as_bytes())?;
-    for (mkc, key) in new.mint_keys {
-        let id = &mkc.mint_key.id;
-        write(&mkc_folder.join(format!("{id}.json")), text::compact(mkc).as_bytes())?;
-        write(&key_folder.join(mint_key_file(id)), key.to_pkcs8_pem().as_bytes())?;
+
+    fn mkcs(&self) -> Result<Vec<Mkc>, DirectoryError> {
+        read_documents(&self.root.join(MKC_FOLDER))
     }
-    folders.iter().try_for_each(|folder| sync_folder(folder))?;
-    sync_folder(root)
-}
-
-fn mint_key_file(id: &BigInt) -> String {
-    format!("{MINT_KEY_PREFIX}{id}.pem")
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), DirectoryError> {
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(io_error(path))
-}
-
-fn sync_folder(path: &Path) -> Result<(), DirectoryError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error(path))
 }
 
 fn read_documents<D: DeserializeOwned>(folder: &Path) -> Result<Vec<D>, DirectoryError> {
-    let read = |path: PathBuf| {
-        let json = fs::read(&path).map_err(io_error(&path))?;
-        from_json(&json).map_err(|error| DirectoryError::Document { path, error })
-    };
-    files(folder)?.into_iter().map(read).collect()
+    private_files::list(folder)?.into_iter().map(read_document).collect()
 }
 
-/// The files of a folder in the order of their names.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, DirectoryError> {
-    let entries = fs::read_dir(folder).map_err(io_error(folder))?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(io_error(folder))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
-    let path = path.to_owned();
-    move |error| DirectoryError::Io { path, error }
+/// Reads one JSON document.
+fn read_document<D: DeserializeOwned>(path: PathBuf) -> Result<D, DirectoryError> {
+    let json = fs::read(&path).map_err(FileError::of(&path))?;
+    from_json(&json).map_err(|error| DirectoryError::Document { path, error })
 }

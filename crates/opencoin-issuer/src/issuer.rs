@@ -8,14 +8,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use opencoin_crypto::Signer;
-use opencoin_ledger::{AccountId, BATCH_COMMANDS_MAX, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference};
+use opencoin_ledger::{
+    AccountId, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference,
+};
 use opencoin_schema::{BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume};
 
 use crate::accounts::{Holders, Token};
-use crate::admission;
+use crate::admission::{self, Inadmissible};
 use crate::clock::Clock;
 use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
+use crate::directory::Directory;
+use crate::documents::{Documents, FOLLOW_INTERVAL};
 use crate::refusal::{Reason, Refusal};
 use crate::seldom::Seldom;
 use crate::signing::{Signed, sign_accepted};
@@ -37,7 +41,7 @@ impl Default for IssuerOptions {
 
 /// An issuer of one currency.
 pub struct Issuer {
-    currency: Currency,
+    documents: Documents,
     ledger: Arc<dyn Ledger>,
     holders: Holders,
     committer: Committer,
@@ -58,37 +62,54 @@ impl Issuer {
         options: IssuerOptions,
     ) -> Result<Self, OpenError> {
         register_mint_keys(&currency, ledger.as_ref(), clock.as_ref()).await?;
+        let documents = Documents::new(currency, &ledger.mint_keys().await?);
         let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max);
-        Ok(Self { currency, ledger, holders: Holders::default(), committer, signer, clock })
+        Ok(Self { documents, ledger, holders: Holders::default(), committer, signer, clock })
+    }
+
+    /// Lets the issuer take up certificates that appear in this folder; see [`Self::follow`].
+    #[must_use]
+    pub fn in_folder(mut self, directory: Directory) -> Self {
+        self.documents.set_folder(directory);
+        self
+    }
+
+    /// Follows new certificates and stopped mint keys until it is dropped.
+    pub async fn follow(&self) {
+        loop {
+            self.documents.follow(self.ledger.as_ref(), &self.signer, self.clock.as_ref()).await;
+            tokio::time::sleep(FOLLOW_INTERVAL).await;
+        }
     }
 
     /// `RequestCDDSerial`.
     #[must_use]
     pub fn cdd_serial(&self) -> u64 {
-        self.currency.current().cdd().cdd_serial
+        self.documents.currency().current().cdd().cdd_serial
     }
 
     /// `RequestCDDC`; serial 0 is the current one.
     ///
     /// # Errors
     /// When there is no such CDDC.
-    pub fn cddc(&self, serial: u64) -> Result<&Cddc, Refusal> {
+    pub fn cddc(&self, serial: u64) -> Result<Cddc, Refusal> {
         let unknown = || Refusal::new(Reason::NotFound, format!("there is no CDD with serial {serial}"));
-        self.currency.cddc(serial).ok_or_else(unknown)
+        self.documents.currency().cddc(serial).cloned().ok_or_else(unknown)
     }
 
     /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all current keys.
     #[must_use]
     pub fn mint_key_certificates(&self, request: &RequestMintKeyCertificates) -> Vec<Mkc> {
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
-        let current = self.currency.current_mint_keys(self.clock.now());
+        let currency = self.documents.currency();
+        let current = currency.current_mint_keys(self.clock.now(), &self.documents.stopped());
         let is_current = |id: &BigInt| {
             current.iter().any(|key| {
                 let mint_key = key.verified.mint_key();
                 mint_key.id == *id && (is_all || request.denominations.contains(&mint_key.denomination))
             })
         };
-        let mut keys: Vec<Mkc> = (self.currency.mint_keys())
+        let mut keys: Vec<Mkc> = (currency.mint_keys())
             .map(|key| key.verified.mkc())
             .filter(|mkc| is_current(&mkc.mint_key.id) || request.mint_key_ids.contains(&mkc.mint_key.id))
             .cloned()
@@ -99,8 +120,8 @@ impl Issuer {
 
     /// The certificate of one mint key.
     #[must_use]
-    pub fn mint_key_certificate(&self, id: &BigInt) -> Option<&Mkc> {
-        self.currency.mint_key(id).map(|key| key.verified.mkc())
+    pub fn mint_key_certificate(&self, id: &BigInt) -> Option<Mkc> {
+        self.documents.currency().mint_key(id).map(|key| key.verified.mkc().clone())
     }
 
     /// `RequestMint`: blinds paid for by the account of the token.
@@ -110,7 +131,7 @@ impl Issuer {
     pub async fn mint(&self, token: Option<&Token>, request: RequestMint) -> Result<Signed, Refusal> {
         let account = self.authenticate(token).await?;
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
-        let blinds = admission::blinds(&self.currency, request.blinds)?;
+        let blinds = self.admit_blinds(request.blinds).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         let effect = self.apply(Command::Mint { account, transaction_reference, blinds, at }).await?;
@@ -123,8 +144,8 @@ impl Issuer {
     /// When the request is refused.
     pub async fn renew(&self, request: RequestRenew) -> Result<Signed, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
-        let blinds = admission::blinds(&self.currency, request.blinds)?;
-        let coins = admission::coins(&self.currency, request.coins).await?;
+        let blinds = self.admit_blinds(request.blinds).await?;
+        let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         let effect = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
@@ -148,7 +169,7 @@ impl Issuer {
     /// When the request is refused.
     pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
         let account = self.authenticate(token).await?;
-        let coins = admission::coins(&self.currency, request.coins).await?;
+        let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         self.apply(Command::Redeem { account, coins, at }).await.map(|_effect| ())
     }
@@ -164,6 +185,31 @@ impl Issuer {
     /// Finishes what was accepted; nothing is accepted any more.
     pub async fn close(&self) {
         self.committer.close().await;
+    }
+
+    async fn admit_blinds(&self, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Refusal> {
+        let admitted = admission::blinds(&self.documents.currency(), &blinds);
+        match admitted {
+            Err(Inadmissible::UnknownMintKey { .. }) if self.look_again().await => {
+                Ok(admission::blinds(&self.documents.currency(), &blinds)?)
+            }
+            admitted => Ok(admitted?),
+        }
+    }
+
+    async fn admit_coins(&self, coins: Vec<opencoin_schema::Coin>) -> Result<Vec<CoinIn>, Refusal> {
+        let admitted = admission::coins(&self.documents.currency(), &coins).await;
+        match admitted {
+            Err(Inadmissible::UnknownMintKey { .. }) if self.look_again().await => {
+                Ok(admission::coins(&self.documents.currency(), &coins).await?)
+            }
+            admitted => Ok(admitted?),
+        }
+    }
+
+    /// Another process may have published a mint key that this one has not seen yet.
+    async fn look_again(&self) -> bool {
+        self.documents.look_again(self.ledger.as_ref(), &self.signer, self.clock.as_ref()).await
     }
 
     async fn authenticate(&self, token: Option<&Token>) -> Result<AccountId, Refusal> {
@@ -182,7 +228,7 @@ impl Issuer {
     }
 
     /// Signs accepted blinds, unless an operator has paused signing.
-    async fn sign(&self, reference: &TransactionReference, accepted: Vec<opencoin_ledger::Blind>, is_paused: bool) -> Signed {
+    async fn sign(&self, reference: &TransactionReference, accepted: Vec<Blind>, is_paused: bool) -> Signed {
         if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), reference, accepted).await }
     }
 }

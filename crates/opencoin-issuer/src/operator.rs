@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opencoin_ledger::audit::{AuditReport, check};
 use opencoin_ledger::{
     Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus, Outcome, Reference,
-    Refusal,
+    Refusal, StopReason,
 };
 use rand::{CryptoRng, RngCore};
 use thiserror::Error;
@@ -96,6 +96,16 @@ impl Operator {
         let at = ledger_time(self.clock.now());
         self.apply(Command::SetSigningPaused { paused, at }).await?;
         Ok(true)
+    }
+
+    /// Stops a mint key for good, in every process at this ledger: it signs nothing and none of its coins come back. Says
+    /// whether that changed anything.
+    ///
+    /// # Errors
+    /// When there is no such key, or the ledger fails.
+    pub async fn revoke(&self, id: MintKeyId, reason: StopReason) -> Result<bool, OperatorError> {
+        let at = ledger_time(self.clock.now());
+        Ok(!self.apply(Command::StopMintKey { id, reason, at }).await?.repeated)
     }
 
     /// The mint keys that can be pruned: their coins have expired, and their spent coins are still in the books.

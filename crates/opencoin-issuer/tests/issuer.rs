@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_crypto::{AcceptedBlinds, CipherSuite, LocalSigner, LocalSignerOptions, SignError, Signer, Unblinder};
+use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer, Unblinder};
 use opencoin_issuer::http::{ERROR_HEADER, Server, router};
 use opencoin_issuer::{
-    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Reason, Refusal, Signed, Token, create,
+    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness, Reason, Refusal,
+    Signed, Token, create_with_key_files,
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
@@ -51,7 +52,7 @@ impl Clock for TestClock {
 
 /// A signer that can be away.
 struct Switch {
-    signer: LocalSigner,
+    signer: Arc<dyn Signer>,
     is_away: AtomicBool,
 }
 
@@ -119,8 +120,12 @@ impl Ledger for Faulty {
 
 /// Keys take a while to make, so all tests share one currency's folder.
 fn directory() -> &'static Directory {
-    static FOLDER: OnceLock<(TempDir, Directory)> = OnceLock::new();
-    let (_, directory) = FOLDER.get_or_init(|| {
+    &made().1
+}
+
+fn made() -> &'static (TempDir, Directory, Arc<dyn Signer>) {
+    static FOLDER: OnceLock<(TempDir, Directory, Arc<dyn Signer>)> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let directory = Directory::new(folder.path().join("currency"));
         let new = NewCurrency {
@@ -129,14 +134,15 @@ fn directory() -> &'static Directory {
             denominations: vec![1, 5],
             url: "http://127.0.0.1:8080".to_owned(),
             cipher_suite: CipherSuite::default(),
-            key_bits: 2048,
-            config: Config { database: "sqlite:ledger.sqlite".to_owned(), listen: "127.0.0.1:0".to_owned() },
+            config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
         };
         let clock = TestClock(AtomicI64::new(start().timestamp_micros()));
-        create(&new, &directory, &clock, &mut StdRng::seed_from_u64(SEED), &mut |_, _| {}).unwrap();
-        (folder, directory)
-    });
-    directory
+        let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
+        let mut rng = StdRng::seed_from_u64(SEED);
+        let store_rng = || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>;
+        let made = create_with_key_files(&new, &directory, &passphrase, &clock, &mut rng, store_rng, &mut |_, _| {});
+        (folder, directory, made.unwrap().1.signer().unwrap())
+    })
 }
 
 struct Fixture {
@@ -153,12 +159,7 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(start().timestamp_micros())));
-        let signer = LocalSigner::start(
-            directory().mint_keys(&directory().currency().unwrap(), start()).unwrap(),
-            LocalSignerOptions::default(),
-        )
-        .unwrap();
-        let signer = Arc::new(Switch { signer, is_away: AtomicBool::new(false) });
+        let signer = Arc::new(Switch { signer: Arc::clone(&made().2), is_away: AtomicBool::new(false) });
         let ledger = Arc::new(Faulty::default());
         let open = || {
             let (ledger, signer, clock) = (Arc::clone(&ledger), Arc::clone(&signer), Arc::clone(&clock));

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ impl Issuers {
     }
 
     fn try_start(&self, index: usize) -> Option<Child> {
-        let mut process = Command::new(program::path())
+        let mut process = program::command()
             .args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", self.ports[index]), "--dir"])
             .arg(&self.dir)
             .env("OPENCOIN_LOG", "warn")

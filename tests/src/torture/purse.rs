@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -247,7 +247,7 @@ impl Purse {
     /// Runs `opencoin wallet ARGUMENTS --dir W` where it can be killed.
     fn run(&self, arguments: &[&str]) -> Ended {
         let (stdout, stderr) = (self.dir.with_extension("stdout"), self.dir.with_extension("stderr"));
-        let mut command = Command::new(program::path());
+        let mut command = program::command();
         command.arg("wallet").args(arguments).arg("--dir").arg(&self.dir).env("OPENCOIN_TOKEN", &self.token);
         command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
         *self.slot.0.lock().unwrap() = Some(command.spawn().unwrap());

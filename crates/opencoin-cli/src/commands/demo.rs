@@ -7,20 +7,22 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use opencoin_crypto::{CipherSuite, LocalSigner, LocalSignerOptions};
+use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_issuer::http::{Server, serve};
 use opencoin_issuer::{
-    Clock, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, NewCurrency, Operator, StoreMode, SystemClock,
-    create, open_ledger,
+    Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency, Operator, Passphrase, StoreMode,
+    SystemClock, create_with_key_files, open_ledger,
 };
 use opencoin_ledger::{AccountName, Amount, Ledger, Reference};
 use opencoin_schema::text;
 use opencoin_wallet::{AmountDisplay, ExchangeError, Secret, Wallet, WalletError};
+use rand::RngCore;
 use rand::rngs::OsRng;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
 
 use super::verify::Verifier;
 use super::wallet;
@@ -30,7 +32,6 @@ use crate::progress::Progress;
 const NAME: &str = "OpenCent";
 const DIVISOR: u64 = 100;
 const DENOMINATIONS: [u64; 4] = [1, 2, 5, 10];
-const KEY_BITS: usize = 2048;
 const PAID_IN: u64 = 500;
 const MINTED: u64 = 137;
 const HANDED_OVER: u64 = 50;
@@ -61,9 +62,9 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
     let url = format!("http://{}", listener.local_addr()?);
     let directory = Directory::new(folder.join("currency"));
-    let currency = make_currency(&directory, &url, suite)?;
+    let (currency, keys) = make_currency(&directory, &url, suite)?;
     let ledger = open_ledger(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?;
-    let issuer = start_issuer(&directory, Arc::clone(&ledger), listener).await?;
+    let issuer = start_issuer(&directory, &keys, Arc::clone(&ledger), listener).await?;
     step("issuer", &format!("serves {url}, books in SQLite"))?;
 
     let operator = Operator::new(ledger, Arc::new(SystemClock));
@@ -96,22 +97,23 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     issuer.stop().await
 }
 
-fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result<Currency> {
+fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result<(Currency, KeyFiles)> {
     let new = NewCurrency {
         name: NAME.to_owned(),
         divisor: DIVISOR,
         denominations: DENOMINATIONS.to_vec(),
         url: url.to_owned(),
         cipher_suite: suite,
-        key_bits: KEY_BITS,
-        config: Config { database: DATABASE_DEFAULT.to_owned(), listen: url.trim_start_matches("http://").to_owned() },
+        config: Config::new(DATABASE_DEFAULT, url.trim_start_matches("http://")),
     };
-    tokio::task::block_in_place(|| {
+    let passphrase = Passphrase::new(Zeroizing::new(OsRng.next_u64().to_string()))?;
+    let made = tokio::task::block_in_place(|| {
         let progress = Progress::new("making keys");
-        create(&new, directory, &SystemClock, &mut OsRng, &mut |done, total| progress.set(done, total))
+        let mut hear = |done, total| progress.set(done, total);
+        create_with_key_files(&new, directory, &passphrase, &SystemClock, &mut OsRng, || Box::new(OsRng), &mut hear)
     })?;
     step("operator", &format!("creates {NAME} with coins of {DENOMINATIONS:?}, {suite}"))?;
-    Ok(directory.currency()?)
+    Ok(made)
 }
 
 struct RunningIssuer {
@@ -119,10 +121,14 @@ struct RunningIssuer {
     served: JoinHandle<()>,
 }
 
-async fn start_issuer(directory: &Directory, ledger: Arc<dyn Ledger>, listener: TcpListener) -> Result<RunningIssuer> {
+async fn start_issuer(
+    directory: &Directory,
+    keys: &KeyFiles,
+    ledger: Arc<dyn Ledger>,
+    listener: TcpListener,
+) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
-    let signer = LocalSigner::start(directory.mint_keys(&currency, SystemClock.now())?, LocalSignerOptions::default())?;
-    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock), IssuerOptions::default()).await?;
+    let issuer = Issuer::open(currency, ledger, keys.signer()?, Arc::new(SystemClock), IssuerOptions::default()).await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
     let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));

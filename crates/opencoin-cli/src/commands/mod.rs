@@ -4,5 +4,6 @@ pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod issuer;
+pub(crate) mod master;
 pub(crate) mod verify;
 pub(crate) mod wallet;

@@ -7,7 +7,8 @@ use opencoin_schema::{BigInt, RsaPublicKey};
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::der::SecretDocument;
 use rsa::pkcs8::der::pem::PemLabel;
-use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding};
+use rsa::pkcs8::pkcs5::{pbes2, scrypt};
+use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo};
 use rsa::rand_core::CryptoRngCore;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use sha2::{Digest, Sha256};
@@ -17,6 +18,12 @@ use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PUBLIC_EXPONEN
 use crate::aws_lc::{PrivateHandle, PrivateParts};
 use crate::emsa_pss;
 use crate::numbers::to_big_int;
+
+/// What scrypt costs (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5): 16 MiB, which OpenSSL's own limit of 32 MiB
+/// lets it open, too.
+const SCRYPT_LOG_N: u8 = 14;
+const SCRYPT_R: u32 = 8;
+const SCRYPT_P: u32 = 5;
 
 /// An RSA private key: a master key, or a mint key. Erased from memory when dropped; `Debug` shows only its identifier.
 pub struct PrivateKey {
@@ -76,12 +83,20 @@ impl PrivateKey {
         Self::from_stored(stored)
     }
 
-    /// The key as encrypted PKCS#8 (RFC 5958, RFC 8018) in PEM: AES-256-CBC under a key that scrypt (RFC 7914; N = 2^15,
-    /// r = 8, p = 1) derives from the passphrase. About a tenth of a second of work and 32 MiB of memory.
+    /// The key as encrypted PKCS#8 (RFC 5958, RFC 8018) in PEM: AES-256-CBC under a key that scrypt (RFC 7914) derives from the
+    /// passphrase. About a fifth of a second of work and 16 MiB of memory.
     #[must_use]
     pub fn to_encrypted_pkcs8_pem(&self, passphrase: &[u8], rng: &mut (impl CryptoRngCore + ?Sized)) -> Zeroizing<String> {
-        let pem = self.stored.to_pkcs8_encrypted_pem(rng, passphrase, LineEnding::LF);
-        pem.expect("a key of two primes can be written and encrypted")
+        let [mut salt, mut vector] = [[0; 16]; 2];
+        rng.fill_bytes(&mut salt);
+        rng.fill_bytes(&mut vector);
+        let parameters = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P, scrypt::Params::RECOMMENDED_LEN);
+        let parameters = parameters.expect("these parameters are in scrypt's range");
+        let parameters = pbes2::Parameters::scrypt_aes256cbc(parameters, &salt, &vector).expect("and in that of PBES2");
+        let document = self.stored.to_pkcs8_der().expect("a key of two primes can be written");
+        let info = PrivateKeyInfo::try_from(document.as_bytes()).expect("what was just written can be read");
+        let encrypted = info.encrypt_with_params(parameters, passphrase).expect("any bytes can be encrypted");
+        encrypted.to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF).expect("and written as PEM")
     }
 
     /// The public half.

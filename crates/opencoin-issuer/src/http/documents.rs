@@ -35,7 +35,7 @@ pub(super) async fn cddc(
 
 fn cddc_with_serial(server: &Server, serial: u64, headers: &HeaderMap) -> Response<Body> {
     match server.issuer().cddc(serial) {
-        Ok(cddc) => pretty(cddc, headers),
+        Ok(cddc) => pretty(&cddc, headers),
         Err(refusal) => answer::problem(&refusal),
     }
 }
@@ -51,7 +51,7 @@ pub(super) async fn mint_key_certificate(
     headers: HeaderMap,
 ) -> Response<Body> {
     match id.ok().and_then(|Path(id)| id.parse::<BigInt>().ok()).and_then(|id| server.issuer().mint_key_certificate(&id)) {
-        Some(certificate) => pretty(certificate, &headers),
+        Some(certificate) => pretty(&certificate, &headers),
         None => not_found("this issuer has no mint key with this id"),
     }
 }

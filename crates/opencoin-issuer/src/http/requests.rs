@@ -118,7 +118,7 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
         }
         Request::RequestCddc(request) => {
             let reference = request.message_reference;
-            (reference, issuer.cddc(request.cdd_serial).map(|cddc| answer::cddc(reference, cddc.clone())))
+            (reference, issuer.cddc(request.cdd_serial).map(|cddc| answer::cddc(reference, cddc)))
         }
         Request::RequestMintKeyCertificates(request) => {
             let reference = request.message_reference;

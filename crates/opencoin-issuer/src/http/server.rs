@@ -60,6 +60,8 @@ impl Server {
 /// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the client gets the
 /// same answer by asking again.
 ///
+/// All the while the issuer follows new certificates and stopped mint keys.
+///
 /// A listener that fails (too few open files, say) is tried again.
 pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Future<Output = ()> + Send + 'static) {
     let router = super::router(Arc::clone(&server));
@@ -68,6 +70,10 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Fu
         tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
         server.is_shutting_down.send_replace(true);
     };
+    let following = {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move { server.issuer.follow().await })
+    };
     let open = connections::accept_until(listener, router, stopping).await;
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
         tracing::warn!("some requests were still running and were dropped");
@@ -75,6 +81,7 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Fu
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, server.issuer.close()).await.is_err() {
         tracing::warn!("the ledger did not confirm what was in the queue");
     }
+    following.abort();
 }
 
 /// Writes the log line, and closes connections while shutting down.

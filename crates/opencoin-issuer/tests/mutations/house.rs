@@ -7,15 +7,19 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_crypto::{AcceptedBlinds, CipherSuite, LocalSigner, LocalSignerOptions, SignError, Signer};
+use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer};
 use opencoin_issuer::http::{Server, router};
-use opencoin_issuer::{Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, create};
+use opencoin_issuer::{
+    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness,
+    create_with_key_files,
+};
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Accepted, Account, AccountId, AccountName, Amount, Command, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome,
     Reference, TokenHash, TransactionReference,
 };
 use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 
 pub(crate) const DENOMINATIONS: [u64; 3] = [1, 2, 5];
 pub(crate) const URL: &str = "http://127.0.0.1:8080";
@@ -42,7 +46,7 @@ impl Clock for SetClock {
 }
 
 struct SignerWithHolidays {
-    signer: LocalSigner,
+    signer: Arc<dyn Signer>,
     is_away: AtomicBool,
 }
 
@@ -124,14 +128,15 @@ impl House {
             denominations: DENOMINATIONS.to_vec(),
             url: URL.to_owned(),
             cipher_suite: CipherSuite::default(),
-            key_bits: opencoin_crypto::MINT_KEY_BITS_MIN,
-            config: Config { database: "sqlite:ledger.sqlite".to_owned(), listen: "127.0.0.1:0".to_owned() },
+            config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
         };
-        create(&new, &directory, clock.as_ref(), rng, &mut |_, _| {}).unwrap();
+        let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
+        let keys_seed = rng.next_u64();
+        let store_rng = || Box::new(StdRng::seed_from_u64(keys_seed)) as Box<dyn Randomness>;
+        let made = create_with_key_files(&new, &directory, &passphrase, clock.as_ref(), rng, store_rng, &mut |_, _| {});
+        let (_, keys) = made.unwrap();
         let currency = || directory.currency().unwrap();
-        let keys = directory.mint_keys(&currency(), start).unwrap();
-        let signer = LocalSigner::start(keys, LocalSignerOptions::default()).unwrap();
-        let signer = Arc::new(SignerWithHolidays { signer, is_away: AtomicBool::new(false) });
+        let signer = Arc::new(SignerWithHolidays { signer: keys.signer().unwrap(), is_away: AtomicBool::new(false) });
         let ledger = Arc::new(WatchedLedger::default());
         let (books, engine, time) = (Arc::clone(&ledger), Arc::clone(&signer), Arc::clone(&clock));
         let issuer = Issuer::open(currency(), books, engine, time, IssuerOptions::default()).await.unwrap();

@@ -13,8 +13,8 @@ use chrono::TimeDelta;
 use opencoin_crypto::{CipherSuite, PrivateKey, VerifiedCddc, sign_cddc, sign_mint_key_certificate};
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{
-    Clock, Config, DATABASE_DEFAULT, Directory, NewDirectory, Operator, StoreMode, SystemClock, Token, open_ledger,
-    register_mint_keys,
+    Clock, Config, DATABASE_DEFAULT, Directory, KeyFiles, Operator, Passphrase, SignedCertificates, StoreMode, SystemClock,
+    Token, open_ledger, register_mint_keys,
 };
 use opencoin_ledger::{
     AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, MintKeyId, PayloadHash, Reference,
@@ -23,11 +23,14 @@ use opencoin_ledger::{
 use opencoin_schema::{BigInt, Cdd, MintKey, Mkc, PROTOCOL_VERSION, Timestamp, WeightedUrl};
 use rand::RngCore;
 use rand::rngs::OsRng;
+use zeroize::Zeroizing;
 
 use crate::progress::Progress;
 
 /// The master key signs a few certificates and is thrown away.
 const MASTER_KEY_BITS: usize = 2048;
+/// The keys are thrown away with their folder, so this is no secret.
+pub(super) const PASSPHRASE: &str = "bench";
 /// Documents name a place; nobody looks there.
 const URL: &str = "http://127.0.0.1";
 /// How long keys and documents hold, much longer than any run.
@@ -65,7 +68,7 @@ impl Currency {
     pub(super) async fn create(folder: &Path, database: Option<&str>, key_bits: &[usize]) -> Result<Self> {
         let database = database.unwrap_or(DATABASE_DEFAULT).to_owned();
         let directory = Directory::new(folder.join("currency"));
-        let config = Config { database, listen: "127.0.0.1:0".to_owned() };
+        let config = Config::new(database, "127.0.0.1:0");
         let (cddc, keys) = tokio::task::block_in_place(|| make_keys(&directory, &config, key_bits))?;
         let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create).await?;
         let has_books = !ledger.mint_keys().await?.is_empty();
@@ -177,18 +180,20 @@ fn make_keys(directory: &Directory, config: &Config, key_bits: &[usize]) -> Resu
     let progress = Progress::new("making keys");
     let master_key = PrivateKey::generate(MASTER_KEY_BITS, &mut OsRng)?;
     let cddc = sign_cddc(cdd(&master_key, key_bits.len()), &master_key, &mut OsRng)?;
-    let (mut keys, mut certified): (_, Vec<(Mkc, PrivateKey)>) = (Vec::new(), Vec::new());
+    let (mut keys, mut mkcs): (Vec<SigningKey>, Vec<Mkc>) = (Vec::new(), Vec::new());
     for (made, (denomination, bits)) in (1..).zip(key_bits).enumerate() {
         progress.set(made + 1, key_bits.len() + 1);
         let private = PrivateKey::generate(*bits, &mut OsRng).with_context(|| format!("a mint key of {bits} bits"))?;
         let mint_key = mint_key(&cddc, &private, denomination);
         let verified = sign_mint_key_certificate(mint_key, &cddc, &master_key, &mut OsRng)?;
-        let copy = PrivateKey::from_pkcs8_pem(&private.to_pkcs8_pem())?;
         let ledger_id = MintKeyId::from_be_bytes(private.public_key().id().as_be_bytes())?;
-        certified.push((verified.mkc().clone(), copy));
+        mkcs.push(verified.mkc().clone());
         keys.push(SigningKey { private, denomination, ledger_id });
     }
-    directory.create(&NewDirectory { config, cddc: cddc.cddc(), master_key: &master_key, mint_keys: &certified })?;
+    directory.create(config, &SignedCertificates::new(Some(cddc.cddc().clone()), mkcs))?;
+    let passphrase = Passphrase::new(Zeroizing::new(PASSPHRASE.to_owned()))?;
+    let files = KeyFiles::open(directory, &config.keys, Some(passphrase), Box::new(OsRng))?;
+    keys.iter().try_for_each(|key| files.add(&key.private))?;
     Ok((cddc, keys))
 }
 

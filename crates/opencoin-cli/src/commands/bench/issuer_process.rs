@@ -12,6 +12,8 @@ use anyhow::{Context, Result, bail, ensure};
 use opencoin_issuer::Directory;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::currency::PASSPHRASE;
+
 /// What the issuer says, before its address, when it can be reached.
 const ADDRESS_PREFIX: &str = "http://";
 
@@ -31,6 +33,7 @@ impl IssuerProcess {
             .args(["issuer", "serve", "--listen", "127.0.0.1:0", "--dir"])
             .arg(directory.root())
             .args(options)
+            .env("OPENCOIN_PASSPHRASE", PASSPHRASE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&log).context("cannot make the issuer's log")?)

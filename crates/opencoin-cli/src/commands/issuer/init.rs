@@ -7,13 +7,15 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::{
-    Config, DATABASE_DEFAULT, Directory, LISTEN_DEFAULT, NewCurrency, StoreMode, SystemClock, create, is_shared, open_ledger,
-    register_mint_keys,
+    Config, DATABASE_DEFAULT, Directory, KeyConfig, LISTEN_DEFAULT, NewCurrency, NewKeys, RotationPolicy, SignerConfig, Span,
+    StoreMode, SystemClock, create, is_shared, open_ledger, register_mint_keys,
 };
 use rand::rngs::OsRng;
 
+use super::key_store::KeySecret;
 use crate::output;
 use crate::progress::Progress;
+use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -44,18 +46,58 @@ pub(crate) struct Arguments {
     /// The size of mint keys in bits.
     #[arg(long, default_value_t = 2048)]
     key_bits: usize,
+    /// The master key is on another machine: leave a request for it in `pending.json`.
+    #[arg(long)]
+    offline_master: bool,
+    /// Keep private mint keys in a PKCS#11 token: its library, for example /usr/lib/softhsm/libsofthsm2.so.
+    #[arg(long, value_name = "LIBRARY", requires = "token_label")]
+    pkcs11_module: Option<PathBuf>,
+    /// The label of the token.
+    #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
+    token_label: Option<String>,
+    /// Keep private mint keys in files of this folder, relative to that of the currency: one that only a signer can read.
+    #[arg(long, value_name = "D", conflicts_with = "pkcs11_module")]
+    key_folder: Option<PathBuf>,
+    /// The Unix socket of a process of its own that signs (`opencoin signer`), so that the server needs no keys.
+    #[arg(long, value_name = "PATH")]
+    signer_socket: Option<PathBuf>,
+    #[command(flatten)]
+    rotation: RotationArgs,
+    #[command(flatten)]
+    secrets: KeySecretArgs,
+    #[command(flatten)]
+    master: MasterSecretArgs,
+}
+
+/// How keys rotate; see `[rotation]` in issuer.toml, where it can be changed later.
+#[derive(Debug, Clone, Copy, Args)]
+struct RotationArgs {
+    /// How long a mint key signs.
+    #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().signing_window)]
+    signing_window: Span,
+    /// How long two generations of keys sign side by side.
+    #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().overlap)]
+    overlap: Span,
+    /// How long before it begins a key is made.
+    #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().lead)]
+    lead: Span,
+    /// How long coins are taken back after their key has stopped signing.
+    #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().coin_lifetime)]
+    coin_lifetime: Span,
+    /// How long the private half is kept after the key has stopped signing.
+    #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().resume_window)]
+    resume_window: Span,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = Directory::new(&arguments.dir);
     let new = NewCurrency {
-        name: arguments.name,
+        name: arguments.name.clone(),
         divisor: arguments.divisor,
-        denominations: arguments.denominations,
-        url: arguments.url,
+        denominations: arguments.denominations.clone(),
+        url: arguments.url.clone(),
         cipher_suite: arguments.cipher_suite,
-        key_bits: arguments.key_bits,
-        config: Config { database: arguments.database, listen: arguments.listen },
+        config: config(&arguments),
     };
     new.check()?;
     directory.check_vacant()?;
@@ -67,19 +109,54 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             bail!("the database holds the books of a currency already; give this one a database of its own");
         }
     }
-    let cddc = tokio::task::block_in_place(|| {
+    // Asked for before keys are made, which takes a while.
+    let secret = KeySecret::read_new(&new.config, &arguments.secrets)?;
+    let master = (!arguments.offline_master).then(|| arguments.master.new_passphrase(Some(&arguments.secrets))).transpose()?;
+    let open = |directory: &Directory| secret.open(directory, &new.config);
+    let keys = NewKeys { store: &open, master_passphrase: master.as_ref() };
+    let currency = tokio::task::block_in_place(|| {
         let progress = Progress::new("making keys");
-        create(&new, &directory, &SystemClock, &mut OsRng, &mut |done, total| progress.set(done, total))
+        create(&new, &directory, &keys, &SystemClock, &mut OsRng, &mut |done, total| progress.set(done, total))
     })?;
+    let Some(currency) = currency else { return tell_of_request(&directory) };
     let ledger = open_ledger(&database, directory.root(), StoreMode::Create)
         .await
         .context("the currency is made, but its books are not; `opencoin issuer serve` tries again")?;
-    register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
+    register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
     let dir = directory.root().display();
-    let cdd = cddc.cdd();
+    let cdd = currency.current().cdd();
     output::line(&format!("created {} with coins of {:?}, id {}", cdd.currency_name, cdd.denominations, cdd.id))?;
-    output::line(&format!("cipher suite {}, keys of {} bits", cdd.issuer_cipher_suite, new.key_bits))?;
-    output::line(&format!("keep {dir}/keys secret and safe: whoever has them prints money, whoever loses them stops"))?;
+    output::line(&format!("cipher suite {}, keys of {} bits", cdd.issuer_cipher_suite, new.config.rotation.key_bits))?;
+    output::line(&format!("keep {dir} and the passphrase safe: whoever has both prints money, whoever loses either stops"))?;
+    output::line(&format!(
+        "the master key is in {dir}/master; the server does not need it, so take it off this machine if you can"
+    ))?;
     output::line(&format!("next: opencoin issuer serve --dir {dir}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn config(arguments: &Arguments) -> Config {
+    let RotationArgs { signing_window, overlap, lead, coin_lifetime, resume_window } = arguments.rotation;
+    let key_bits = arguments.key_bits;
+    let keys = match (&arguments.pkcs11_module, &arguments.token_label, &arguments.key_folder) {
+        (Some(module), Some(label), _) => KeyConfig::Token { module: module.clone(), label: label.clone() },
+        (_, _, Some(folder)) => KeyConfig::Files { folder: folder.clone() },
+        (_, _, None) => KeyConfig::default(),
+    };
+    Config {
+        keys,
+        signer: arguments.signer_socket.clone().map(|path| SignerConfig::Socket { path }),
+        rotation: RotationPolicy { signing_window, overlap, lead, coin_lifetime, resume_window, key_bits },
+        ..Config::new(&arguments.database, &arguments.listen)
+    }
+}
+
+fn tell_of_request(directory: &Directory) -> Result<ExitCode> {
+    let request = directory.pending()?.context("a currency without certificates has a request for them")?;
+    let (dir, file) = (directory.root().display(), directory.pending_file());
+    output::line(&format!("made {} mint keys; {} waits for the master key", request.mint_keys.len(), file.display()))?;
+    output::line(&format!("fingerprint of the request: {}", request.fingerprint()))?;
+    output::line("next, on the machine of the master key: opencoin master sign pending.json --dir D")?;
+    output::line(&format!("then here: opencoin issuer import certificates.json --dir {dir}"))?;
     Ok(ExitCode::SUCCESS)
 }

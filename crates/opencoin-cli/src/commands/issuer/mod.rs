@@ -2,6 +2,8 @@
 
 mod books;
 mod init;
+pub(crate) mod key_store;
+mod keys;
 mod prune;
 mod serve;
 
@@ -11,15 +13,23 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use opencoin_issuer::{Directory, StoreMode, open_ledger};
+use opencoin_issuer::{Config, Directory, StoreMode, open_ledger};
 use opencoin_ledger::Ledger;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a currency: keys, certificates, settings, books.
-    Init(init::Arguments),
+    Init(Box<init::Arguments>),
     /// Serve a currency over HTTP until SIGTERM or Ctrl-C.
     Serve(serve::Arguments),
+    /// Mint keys: plan, list, rotate, revoke, destroy.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// The description of the currency (CDD): publish the next one.
+    #[command(subcommand)]
+    Cdd(keys::CddCommand),
+    /// Take in what a master key on another machine has signed.
+    Import(keys::ImportArguments),
     /// Accounts: create, credit, show.
     #[command(subcommand)]
     Account(books::AccountCommand),
@@ -32,6 +42,13 @@ pub(crate) enum Command {
     Audit(books::AuditArguments),
 }
 
+impl Command {
+    /// Whether it does nothing but show what is there.
+    pub(crate) fn only_shows(&self) -> bool {
+        matches!(self, Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_)))
+    }
+}
+
 /// The folder of the currency.
 #[derive(Debug, Args)]
 pub(crate) struct DirArgs {
@@ -42,8 +59,11 @@ pub(crate) struct DirArgs {
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Init(arguments) => init::run(arguments).await,
+        Command::Init(arguments) => init::run(*arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Keys(command) => keys::run(command).await,
+        Command::Cdd(command) => keys::cdd(command).await,
+        Command::Import(arguments) => keys::import(arguments).await,
         Command::Account(command) => books::account(command).await,
         Command::Signing(command) => books::signing(command).await,
         Command::Prune(arguments) => prune::run(arguments).await,
@@ -53,8 +73,11 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
 
 /// The books of the currency in this folder.
 async fn ledger(directory: &Directory) -> Result<Arc<dyn Ledger>> {
-    let config = directory.config()?;
-    open_ledger(&config.database, directory.root(), StoreMode::Existing)
+    open_books(directory, &directory.config()?, StoreMode::Existing).await
+}
+
+async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Arc<dyn Ledger>> {
+    open_ledger(&config.database, directory.root(), mode)
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")
 }

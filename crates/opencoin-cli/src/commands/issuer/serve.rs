@@ -1,25 +1,22 @@
 //! `opencoin issuer serve`.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
-use opencoin_crypto::{LocalSigner, LocalSignerOptions};
+use opencoin_crypto::Signer;
 use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve};
-use opencoin_issuer::{Clock, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger};
+use opencoin_issuer::{
+    CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
+};
 use opencoin_ledger::BATCH_COMMANDS_MAX;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use super::DirArgs;
-use crate::output;
-
-/// What is logged unless `OPENCOIN_LOG` says otherwise (the syntax is tracing's: `info`, `opencoin_issuer=debug`, ...).
-const LOG_FILTER_DEFAULT: &str = "info,sqlx=warn";
+use super::{DirArgs, key_store};
+use crate::secret_args::KeySecretArgs;
+use crate::{output, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: usize = 128;
@@ -34,23 +31,25 @@ pub(crate) struct Arguments {
     /// The most requests that share one transaction of the database; 1 shows what sharing is worth.
     #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS_MAX as u64, value_parser = value_parser!(u64).range(1..=BATCH_COMMANDS_MAX as u64))]
     batch_commands_max: u64,
+    #[command(flatten)]
+    secrets: KeySecretArgs,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    start_log();
+    service::start_log();
     raise_open_files();
     let directory = Directory::new(arguments.dir.dir);
     let config = directory.config()?;
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
+    let signer = engine(&directory, &config, &currency, &arguments.secrets)?;
     let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")?;
-    let signer = LocalSigner::start(directory.mint_keys(&currency, SystemClock.now())?, LocalSignerOptions::default())?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
-    let issuer = Issuer::open(currency, ledger, Arc::new(signer), Arc::new(SystemClock), options).await?;
+    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
     // Before anybody is told where to come: a signal from now on is a request to stop.
-    let stopped = stop_signal()?;
+    let stopped = service::stop_signal()?;
     let listen = arguments.listen.unwrap_or(config.listen);
     let listener = TcpListener::bind(&listen)
         .await
@@ -60,9 +59,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn start_log() {
-    let filter = EnvFilter::try_from_env("OPENCOIN_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER_DEFAULT));
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
+/// What signs. Where this process does it itself, every key that signs now or later must be there.
+fn engine(directory: &Directory, config: &Config, currency: &Currency, secrets: &KeySecretArgs) -> Result<Arc<dyn Signer>> {
+    let store = key_store::open(directory, config, secrets)?;
+    let (there, now) = (store.ids()?, SystemClock.now());
+    let is_needed = |key: &&CertifiedMintKey| now <= key.verified.mint_key().sign_coins_not_after.to_utc();
+    let mut ids = currency.mint_keys().filter(is_needed).map(|key| &key.verified.mint_key().id);
+    if let Some(missing) = ids.find(|id| !there.contains(id)) {
+        bail!(
+            "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
+             from your backup"
+        );
+    }
+    Ok(store.signer()?)
 }
 
 /// Takes all the open files that the system lets this process have, and says so when that is too few.
@@ -75,15 +84,4 @@ fn raise_open_files() {
     if let Some(open_files) = getrlimit(Resource::Nofile).current.filter(|open_files| *open_files < wanted) {
         tracing::warn!(open_files, wanted, "too few open files for all connections; raise LimitNOFILE or `ulimit -n`");
     }
-}
-
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

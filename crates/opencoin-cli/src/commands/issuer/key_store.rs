@@ -1,0 +1,50 @@
+//! The private mint keys of a currency, where its settings say that they are.
+
+use anyhow::Result;
+use opencoin_crypto::{KeyStore, KeyStoreError};
+use opencoin_issuer::{Config, Directory, KeyConfig, KeyFiles, Passphrase};
+use rand::rngs::OsRng;
+
+use crate::secret_args::KeySecretArgs;
+
+/// What opens the private mint keys: a passphrase, or the PIN of their token.
+pub(crate) struct KeySecret(Option<Passphrase>);
+
+impl KeySecret {
+    /// Asks for what opens keys that are there.
+    pub(crate) fn read(config: &Config, secrets: &KeySecretArgs) -> Result<Self> {
+        Ok(Self(Some(match &config.keys {
+            KeyConfig::Files { .. } => secrets.passphrase()?,
+            KeyConfig::Token { .. } => secrets.pin()?,
+        })))
+    }
+
+    /// Asks for what will open keys that are about to be made.
+    pub(crate) fn read_new(config: &Config, secrets: &KeySecretArgs) -> Result<Self> {
+        Ok(Self(Some(match &config.keys {
+            KeyConfig::Files { .. } => secrets.new_passphrase()?,
+            KeyConfig::Token { .. } => secrets.pin()?,
+        })))
+    }
+
+    /// What is needed to see which keys there are: files show that to whoever can read their folder.
+    pub(crate) fn to_look(config: &Config, secrets: &KeySecretArgs) -> Result<Self> {
+        Ok(Self(match &config.keys {
+            KeyConfig::Files { .. } => None,
+            KeyConfig::Token { .. } => Some(secrets.pin()?),
+        }))
+    }
+
+    /// Opens the store.
+    pub(crate) fn open(&self, directory: &Directory, config: &Config) -> Result<Box<dyn KeyStore>, KeyStoreError> {
+        match &config.keys {
+            keys @ KeyConfig::Files { .. } => Ok(Box::new(KeyFiles::open(directory, keys, self.0.clone(), Box::new(OsRng))?)),
+            KeyConfig::Token { .. } => Err(KeyStoreError::Unusable("tokens are not there yet".to_owned())),
+        }
+    }
+}
+
+/// Opens the store of keys that are there.
+pub(crate) fn open(directory: &Directory, config: &Config, secrets: &KeySecretArgs) -> Result<Box<dyn KeyStore>> {
+    Ok(KeySecret::read(config, secrets)?.open(directory, config)?)
+}

@@ -1,0 +1,110 @@
+//! `opencoin master`: the master key, best on a machine without network.
+
+use std::fs;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, Subcommand};
+use opencoin_issuer::{Clock, SigningRequest, SystemClock, Vault};
+use opencoin_schema::{from_json, text};
+use rand::rngs::OsRng;
+
+use crate::output;
+use crate::secret_args::MasterSecretArgs;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a master key in a folder of its own.
+    Create(CreateArguments),
+    /// Show in plain words what a signing request asks for, and sign it.
+    Sign(SignArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArguments {
+    /// The folder of the master key.
+    #[arg(long, value_name = "D")]
+    dir: PathBuf,
+    /// The size of the key in bits, at least 3072.
+    #[arg(long, default_value_t = 4096)]
+    key_bits: usize,
+    #[command(flatten)]
+    secret: MasterSecretArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArguments {
+    /// The request: `pending.json` of the currency's folder.
+    request: PathBuf,
+    /// The folder of the master key.
+    #[arg(long, value_name = "D")]
+    dir: PathBuf,
+    /// Where to write the certificates; the file must not exist.
+    #[arg(long, value_name = "FILE", default_value = "certificates.json")]
+    out: PathBuf,
+    /// Sign without asking: for whoever has read what `--show` says.
+    #[arg(long, conflicts_with = "show")]
+    yes: bool,
+    /// Show what would be signed, and sign nothing.
+    #[arg(long)]
+    show: bool,
+    #[command(flatten)]
+    secret: MasterSecretArgs,
+}
+
+pub(crate) fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Create(arguments) => create(&arguments),
+        Command::Sign(arguments) => sign(&arguments),
+    }
+}
+
+fn create(arguments: &CreateArguments) -> Result<ExitCode> {
+    let vault = Vault::new(&arguments.dir);
+    ensure!(!vault.has_key(), "{} is there already; a master key is made once", vault.key_file().display());
+    let passphrase = arguments.secret.new_passphrase(None)?;
+    let key = vault.create(arguments.key_bits, &passphrase, &mut OsRng)?;
+    output::line(&format!("made a master key of {} bits: {}", key.modulus_bits(), vault.key_file().display()))?;
+    output::line(&format!("the currency's id will be {}", key.id()))?;
+    output::line("keep two copies of the folder in two places, and the passphrase in a third: it cannot be made again")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn sign(arguments: &SignArguments) -> Result<ExitCode> {
+    let vault = Vault::new(&arguments.dir);
+    ensure!(vault.has_key(), "{} is not there; `opencoin master create` makes a master key", vault.key_file().display());
+    let request = read_request(&arguments.request)?;
+    for line in vault.describe(&request, SystemClock.now())? {
+        output::line(&line)?;
+    }
+    if arguments.show {
+        return Ok(ExitCode::SUCCESS);
+    }
+    ensure!(!arguments.out.exists(), "{} is there already; name another file with --out", arguments.out.display());
+    if !arguments.yes && !is_confirmed()? {
+        output::line("nothing was signed")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let answer = vault.sign(&request, &arguments.secret.passphrase(None)?, &mut OsRng)?;
+    let written = fs::write(&arguments.out, text::compact(&answer));
+    written.with_context(|| format!("cannot write {}; the same request can be signed again", arguments.out.display()))?;
+    output::line(&format!("signed; take {} to the issuer: opencoin issuer import FILE --dir ...", arguments.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_request(path: &Path) -> Result<SigningRequest> {
+    let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    from_json(&json).with_context(|| format!("{} is no signing request", path.display()))
+}
+
+fn is_confirmed() -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody is there to confirm it; read it with --show, then sign it with --yes");
+    }
+    output::line("Type yes to sign this:")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}

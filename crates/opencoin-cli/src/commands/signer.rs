@@ -1,0 +1,121 @@
+//! `opencoin signer`: the process that has the private mint keys, so that the one that serves the network has none.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use opencoin_crypto::Signer;
+use opencoin_issuer::{Config, Currency, Directory, PublicKeys, SignerConfig, StoreMode, open_ledger};
+use opencoin_ledger::{Ledger, MintKeyStatus};
+use opencoin_signer::{
+    ClientTls, CountsMode, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, ServerTls, SignedCounts,
+    SignerServer, SignerServerOptions, TlsFiles,
+};
+
+use super::issuer::{DirArgs, key_store};
+use crate::secret_args::KeySecretArgs;
+use crate::{output, service};
+
+/// The folder of the signer's own state, in that of the currency.
+const STATE_FOLDER: &str = "signer";
+const COUNTS_FILE: &str = "signed.sqlite";
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    dir: DirArgs,
+    /// The books, for reading: with a role that may do no more. Default: `database` in issuer.toml.
+    #[arg(long, value_name = "URL", env = "OPENCOIN_SIGNER_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// The folder of the signer's own counts. Default: `signer` in the currency's folder.
+    #[arg(long, value_name = "D")]
+    state: Option<PathBuf>,
+    /// Begin with new counts although the books have counted signatures: the old counts are lost, or another signer's.
+    #[arg(long)]
+    new_counts: bool,
+    /// Believe the books where they have counted fewer signatures than this signer has given, and end: after a backup of the
+    /// books was restored on purpose.
+    #[arg(long)]
+    accept_books: bool,
+    #[command(flatten)]
+    secrets: KeySecretArgs,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    service::start_log();
+    let directory = Directory::new(&arguments.dir.dir);
+    let (config, currency) = (directory.config()?, directory.currency()?);
+    let database = arguments.database.as_deref().unwrap_or(&config.database);
+    let ledger = open_ledger(database, directory.root(), StoreMode::Reading).await.context("cannot open the books")?;
+    let counts = open_counts(&arguments, &directory, &ledger).await?;
+    if arguments.accept_books {
+        return accept_books(&counts, ledger.as_ref()).await;
+    }
+    let Some(address) = &config.signer else {
+        bail!("issuer.toml has no [signer], so nobody would ask this one; docs/OPERATING.md says how to set it up");
+    };
+    let engine: Arc<dyn Signer> = key_store::open(&directory, &config, &arguments.secrets)?.signer()?;
+    for retired in ledger.mint_keys().await?.iter().filter(|key| key.retired) {
+        counts.forget(retired.id).await?;
+    }
+    let listener = listen(&directory, address).await?;
+    let stopped = service::stop_signal()?;
+    let name = &currency.current().cdd().currency_name;
+    output::line(&format!("signing for {name} at {}", listener.address()))?;
+    let keys = public_keys(&directory, &currency);
+    let server = Arc::new(SignerServer::new(ledger, engine, keys, counts, SignerServerOptions::default()));
+    server.serve(listener, stopped).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A signer without counts would not notice books that are set back, so new ones are made only where nothing was signed yet.
+async fn open_counts(arguments: &Arguments, directory: &Directory, ledger: &Arc<dyn Ledger>) -> Result<SignedCounts> {
+    let state = arguments.state.clone().unwrap_or_else(|| directory.root().join(STATE_FOLDER));
+    let is_first = ledger.mint_keys().await?.iter().all(|key: &MintKeyStatus| key.issued == 0);
+    let path = state.join(COUNTS_FILE);
+    let mode = if arguments.new_counts || (is_first && !path.exists()) { CountsMode::Create } else { CountsMode::Existing };
+    opencoin_issuer::make_private_folder(&state)?;
+    let opened = SignedCounts::open(&path, mode, Arc::clone(ledger)).await;
+    opened.context("the signer's counts cannot be opened; --new-counts begins with new ones, if they are lost for good")
+}
+
+async fn accept_books(counts: &SignedCounts, ledger: &dyn Ledger) -> Result<ExitCode> {
+    for key in ledger.mint_keys().await? {
+        let count = counts.accept_ledger(key.id).await?;
+        output::line(&format!("{:?}: {count} signed, as the books say", key.id))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(directory: &Directory, address: &SignerConfig) -> Result<Listener> {
+    Ok(match address {
+        SignerConfig::Socket { path } => Listener::unix(&directory.root().join(path), SOCKET_MODE)?,
+        SignerConfig::Tls { address, certificate, key, authority, .. } => {
+            let files = tls_files(directory.root(), certificate, key, authority);
+            Listener::tls(address, ServerTls::load(&files)?).await?
+        }
+    })
+}
+
+/// The engine of a server whose keys are in a signer's hands.
+pub(crate) fn remote(directory: &Directory, address: &SignerConfig, currency: &Currency) -> Result<RemoteSigner> {
+    let endpoint = match address {
+        SignerConfig::Socket { path } => Endpoint::Unix(directory.root().join(path)),
+        SignerConfig::Tls { address, name, certificate, key, authority } => {
+            let files = tls_files(directory.root(), certificate, key, authority);
+            Endpoint::Tls { address: address.clone(), tls: ClientTls::load(&files, name)? }
+        }
+    };
+    Ok(RemoteSigner::start(endpoint, public_keys(directory, currency), RemoteSignerOptions::default()))
+}
+
+fn tls_files(root: &Path, certificate: &Path, key: &Path, authority: &Path) -> TlsFiles {
+    TlsFiles { certificate: root.join(certificate), key: root.join(key), authority: root.join(authority) }
+}
+
+fn public_keys(directory: &Directory, currency: &Currency) -> opencoin_signer::PublicKeys {
+    let keys = PublicKeys::new(directory.clone(), currency);
+    Arc::new(move |id| keys.get(id))
+}

@@ -1,0 +1,423 @@
+//! What an operator does with the keys of a running currency: look, plan, rotate, change the CDD, destroy.
+//!
+//! New keys and certificates come about in four steps: private halves into their store, the request into `pending.json`, the master
+//! key's signatures, certificates into the folder. A crash after any of them leaves a sound currency, and the next call goes
+//! on with the request that waits.
+//!
+//! A private half is destroyed in three: the books mark the key as retired, so that nobody signs with it whatever their clock says;
+//! the signatures of everything that was accepted for it are kept in place of the blinds, so that `request resume` goes on being
+//! answered; then the store destroys it. Each may be repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, PublicKey, SignError, Signer};
+use opencoin_ledger::{
+    Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Refusal, StoredBlind, StoredNumber, TransactionNo,
+    UnsignedTransaction,
+};
+use opencoin_schema::{BigInt, Timestamp};
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::create::{CreateError, check_denominations, check_url, set_url};
+use crate::currency::{CertifiedMintKey, Currency, ledger_time};
+use crate::directory::{CertificateLock, Directory, DirectoryError};
+use crate::issuer::{OpenError, register_mint_keys};
+use crate::key_files::Randomness;
+use crate::passphrase::Passphrase;
+use crate::rotation::{CLOCK_SKEW, Due, KeyState, Step, Window, plan, state};
+use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
+use crate::vault::{Vault, VaultError};
+
+/// How many transactions are read, signed and kept at a time when a key is destroyed.
+const TRANSACTIONS_PER_TURN: usize = 100;
+
+/// Takes care of the keys of one currency.
+pub struct Keeper {
+    directory: Directory,
+    config: Config,
+    store: Box<dyn KeyStore>,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A master key on this machine, and what opens it.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenVault<'keys> {
+    /// Where it is.
+    pub vault: &'keys Vault,
+    /// What opens it.
+    pub passphrase: &'keys Passphrase,
+}
+
+/// A mint key, its certificate and its figures.
+#[derive(Debug, Clone)]
+pub struct KeyEntry {
+    /// Its id.
+    pub id: BigInt,
+    /// What its coins are worth.
+    pub denomination: u64,
+    /// When it signs, and how long its coins are taken back.
+    pub window: Window,
+    /// What it is doing.
+    pub state: KeyState,
+    /// What the books say; nothing before a server or command has made it known to them.
+    pub status: Option<MintKeyStatus>,
+    /// Whether its private half is in the store.
+    pub has_private: bool,
+}
+
+/// What came of a rotation or a change of the CDD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing was due.
+    Nothing,
+    /// A request waits in `pending.json` for the master key, which is not on this machine.
+    Waits(Box<SigningRequest>),
+    /// These certificates are in force.
+    Done(Box<SignedCertificates>),
+}
+
+/// What is to be different in the next CDD; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CddChange {
+    /// All services at this URL.
+    pub url: Option<String>,
+    /// The values of coins. Mint keys are made for new ones; coins of dropped ones are taken back as long as they live.
+    pub denominations: Option<Vec<u64>>,
+    /// How long it holds from now on.
+    pub expiry: Option<chrono::DateTime<chrono::Utc>>,
+    /// Free text.
+    pub additional_info: Option<String>,
+}
+
+/// A key whose private half was destroyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestroyedKey {
+    /// Its id.
+    pub id: BigInt,
+    /// Its denomination.
+    pub denomination: u64,
+    /// Transactions whose signatures were kept in place of their blinds this time.
+    pub transactions_kept: u64,
+}
+
+/// Why the keys are as they were, or a step further and no more.
+#[derive(Debug, Error)]
+pub enum KeeperError {
+    /// The folder.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The store of keys.
+    #[error(transparent)]
+    Store(#[from] KeyStoreError),
+    /// The master key.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A setting of the next CDD.
+    #[error(transparent)]
+    Setting(#[from] CreateError),
+    /// The books.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The books and the certificates contradict each other.
+    #[error(transparent)]
+    Books(#[from] OpenError),
+    /// The books refuse.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A request waits for the master key.
+    #[error("{0} waits for the master key: sign it and import the certificates first, or remove the file to give it up")]
+    Waits(std::path::PathBuf),
+    /// The next CDD would be like the last one.
+    #[error("nothing would change; say what with --url, --denominations, --expiry or --info")]
+    NoChange,
+    /// A key signs what it should not, or not at all.
+    #[error("mint key {id} was not destroyed, because its signatures could not be kept: {error}")]
+    Sign {
+        /// Which key.
+        id: BigInt,
+        /// Why not.
+        error: SignError,
+    },
+}
+
+impl Keeper {
+    /// Takes care of the currency in this folder.
+    #[must_use]
+    pub fn new(
+        directory: Directory,
+        config: Config,
+        store: Box<dyn KeyStore>,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { directory, config, store, ledger, clock }
+    }
+
+    /// Every mint key, by denomination and time.
+    ///
+    /// # Errors
+    /// When folder, store or books cannot be read.
+    pub async fn list(&self) -> Result<Vec<KeyEntry>, KeeperError> {
+        let currency = self.directory.currency()?;
+        let (private, now) = (self.store.ids()?, self.clock.now());
+        let statuses: BTreeMap<MintKeyId, MintKeyStatus> =
+            self.ledger.mint_keys().await?.into_iter().map(|status| (status.id, status)).collect();
+        let entry = |key: &CertifiedMintKey| {
+            let (mint_key, status) = (key.verified.mint_key(), statuses.get(&key.ledger_id).cloned());
+            KeyEntry {
+                id: mint_key.id.clone(),
+                denomination: mint_key.denomination,
+                window: Window {
+                    sign_not_before: mint_key.sign_coins_not_before.to_utc(),
+                    sign_not_after: mint_key.sign_coins_not_after.to_utc(),
+                    coins_expiry: mint_key.coins_expiry_date.to_utc(),
+                },
+                state: state(key, status.as_ref(), now),
+                has_private: private.contains(&mint_key.id),
+                status,
+            }
+        };
+        let mut entries: Vec<KeyEntry> = currency.mint_keys().map(entry).collect();
+        entries.sort_by_key(|entry| (entry.denomination, entry.window.sign_not_before));
+        Ok(entries)
+    }
+
+    /// What is to be done and when, by the policy in the settings.
+    ///
+    /// # Errors
+    /// When folder, store or books cannot be read.
+    pub async fn plan(&self) -> Result<Vec<Step>, KeeperError> {
+        let currency = self.directory.currency()?;
+        let statuses = self.ledger.mint_keys().await?;
+        Ok(plan(&currency, &statuses, &self.store.ids()?, &self.config.rotation, self.clock.now()))
+    }
+
+    /// Makes the keys that are due. With `at_once`, one for every denomination, to sign from now on. Without a vault the
+    /// request waits for a master key elsewhere.
+    ///
+    /// # Errors
+    /// Nothing is lost: what was begun is finished by the next call.
+    pub async fn rotate(
+        &self,
+        vault: Option<OpenVault<'_>>,
+        at_once: bool,
+        rng: &mut dyn Randomness,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Change, KeeperError> {
+        let lock = self.directory.lock()?;
+        if let Some(request) = self.directory.pending()? {
+            return self.finish(request, vault, rng, &lock).await;
+        }
+        let now = self.clock.now();
+        let currency = self.directory.currency()?;
+        let wanted: Vec<(u64, Window)> = if at_once {
+            let window = self.config.rotation.window_now(now);
+            currency.current().cdd().denominations.iter().map(|denomination| (*denomination, window)).collect()
+        } else {
+            let due = |step: Step| match step.what {
+                Due::MakeKey { denomination, window } if step.at <= now => Some((denomination, window)),
+                Due::MakeKey { .. } | Due::DestroyKey { .. } | Due::Prune { .. } | Due::ChangeCdd => None,
+            };
+            self.plan().await?.into_iter().filter_map(due).collect()
+        };
+        if wanted.is_empty() {
+            return Ok(Change::Nothing);
+        }
+        let request = self.propose(&currency, None, &wanted, progress, &lock)?;
+        self.finish(request, vault, rng, &lock).await
+    }
+
+    /// Makes the next CDD, with keys for denominations that are new.
+    ///
+    /// # Errors
+    /// As [`Self::rotate`]; or when a request waits already, or nothing would change.
+    pub async fn change_cdd(
+        &self,
+        change: CddChange,
+        vault: Option<OpenVault<'_>>,
+        rng: &mut dyn Randomness,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Change, KeeperError> {
+        let lock = self.directory.lock()?;
+        if self.directory.pending()?.is_some() {
+            return Err(KeeperError::Waits(self.directory.pending_file()));
+        }
+        let (currency, now) = (self.directory.currency()?, self.clock.now());
+        let before = CddDraft::of(currency.current().cdd());
+        let mut next = before.clone();
+        if let Some(url) = change.url {
+            check_url(&url)?;
+            set_url(&mut next, &url);
+        }
+        if let Some(mut denominations) = change.denominations {
+            check_denominations(&denominations)?;
+            denominations.sort_unstable();
+            next.denominations = denominations;
+        }
+        if let Some(expiry) = change.expiry {
+            if expiry <= now {
+                let reason = "must be in the future".to_owned();
+                return Err(CreateError::Setting { field: "expiry", reason }.into());
+            }
+            next.cdd_expiry_date = Timestamp::from_utc(expiry);
+        }
+        if let Some(additional_info) = change.additional_info {
+            next.additional_info = additional_info;
+        }
+        if next == before {
+            return Err(KeeperError::NoChange);
+        }
+        next.cdd_serial += 1;
+        next.cdd_signing_date = Timestamp::from_utc(now - CLOCK_SKEW);
+        let signs = |denomination: &u64| {
+            let keys = currency.current_mint_keys(now, &BTreeSet::new());
+            keys.iter().any(|key| key.verified.mint_key().denomination == *denomination)
+        };
+        let window = self.config.rotation.window_now(now);
+        let wanted: Vec<(u64, Window)> = next
+            .denominations
+            .iter()
+            .filter(|denomination| !signs(denomination))
+            .map(|denomination| (*denomination, window))
+            .collect();
+        let request = self.propose(&currency, Some(next), &wanted, progress, &lock)?;
+        self.finish(request, vault, rng, &lock).await
+    }
+
+    /// Takes certificates in that a master key elsewhere has signed. `false` when they were taken in before.
+    ///
+    /// # Errors
+    /// When they are not what was asked for.
+    pub async fn import(&self, answer: &SignedCertificates) -> Result<bool, KeeperError> {
+        let imported = self.directory.import(answer, &self.directory.lock()?)?;
+        register_mint_keys(&self.directory.currency()?, self.ledger.as_ref(), self.clock.as_ref()).await?;
+        Ok(imported)
+    }
+
+    /// Destroys the private halves that are due: of keys past their resume window and of revoked ones. `progress` hears how
+    /// many are done.
+    ///
+    /// # Errors
+    /// Those that were destroyed stay so; the next call goes on with the others.
+    pub async fn destroy(&self, destroyed: &mut dyn FnMut(DestroyedKey)) -> Result<(), KeeperError> {
+        let _lock = self.directory.lock()?;
+        let (currency, now) = (self.directory.currency()?, self.clock.now());
+        register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
+        let due: Vec<BigInt> = (self.plan().await?.into_iter())
+            .filter(|step| step.at <= now)
+            .filter_map(|step| if let Due::DestroyKey { id, .. } = step.what { Some(id) } else { None })
+            .collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let engine = self.store.signer()?;
+        for id in due {
+            let key = currency.mint_key(&id).expect("the plan is of this currency");
+            let transactions_kept = self.retire(key, engine.as_ref()).await?;
+            self.store.destroy(&id)?;
+            destroyed(DestroyedKey { id, denomination: key.verified.mint_key().denomination, transactions_kept });
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nobody will need the private half: afterwards nothing is accepted for the key, and what was accepted
+    /// is signed. Of a revoked key nothing is signed any more; its holders are made whole by their blinds.
+    async fn retire(&self, key: &CertifiedMintKey, engine: &dyn Signer) -> Result<u64, KeeperError> {
+        let retire = Command::RetireMintKey { id: key.ledger_id, at: ledger_time(self.clock.now()) };
+        let outcome = self.ledger.apply(&[retire]).await?.into_iter().next();
+        outcome.expect("the ledger answers every command")?;
+        let statuses = self.ledger.mint_keys().await?;
+        let status = statuses.iter().find(|status| status.id == key.ledger_id).expect("it was just retired");
+        if status.stopped.is_some() {
+            return Ok(0);
+        }
+        let (mut after, mut kept) = (TransactionNo::BEFORE_ALL, 0);
+        loop {
+            let page = self.ledger.unsigned(status, after, TRANSACTIONS_PER_TURN).await?;
+            let mut signed = Vec::with_capacity(page.transactions.len());
+            for transaction in &page.transactions {
+                signed.push(sign(key, transaction, engine).await?);
+            }
+            // Whoever was faster with one of them has kept the same signatures.
+            kept += self.ledger.keep_signatures(&signed).await?.into_iter().filter(|is_kept| *is_kept).count() as u64;
+            let Some(next) = page.next else { return Ok(kept) };
+            after = next;
+        }
+    }
+
+    /// Makes keys and keeps the request for their certificates.
+    fn propose(
+        &self,
+        currency: &Currency,
+        cdd: Option<CddDraft>,
+        wanted: &[(u64, Window)],
+        progress: &mut dyn FnMut(usize, usize),
+        lock: &CertificateLock,
+    ) -> Result<SigningRequest, KeeperError> {
+        let serial = cdd.as_ref().map_or(currency.current().cdd().cdd_serial, |cdd| cdd.cdd_serial);
+        let mut mint_keys = Vec::new();
+        for (made, (denomination, window)) in wanted.iter().enumerate() {
+            progress(made, wanted.len());
+            let key = self.store.generate(self.config.rotation.key_bits)?;
+            mint_keys.push(MintKeyDraft::new(&key, *denomination, serial, *window));
+        }
+        let request = SigningRequest::new(Some(currency.current().cddc().clone()), cdd, mint_keys);
+        self.directory.set_pending(&request, lock)?;
+        Ok(request)
+    }
+
+    /// Has the request signed and takes the certificates in, where the master key is here.
+    async fn finish(
+        &self,
+        request: SigningRequest,
+        vault: Option<OpenVault<'_>>,
+        rng: &mut dyn Randomness,
+        lock: &CertificateLock,
+    ) -> Result<Change, KeeperError> {
+        let Some(OpenVault { vault, passphrase }) = vault else { return Ok(Change::Waits(Box::new(request))) };
+        let answer = vault.sign(&request, passphrase, rng)?;
+        self.directory.import(&answer, lock)?;
+        register_mint_keys(&self.directory.currency()?, self.ledger.as_ref(), self.clock.as_ref()).await?;
+        Ok(Change::Done(Box::new(answer)))
+    }
+}
+
+/// Signs the blinds of one key, checks the signatures, and puts them in the blinds' places.
+async fn sign(
+    key: &CertifiedMintKey,
+    transaction: &UnsignedTransaction,
+    engine: &dyn Signer,
+) -> Result<KeptSignatures, KeeperError> {
+    let public_key = key.verified.public_key();
+    let id = public_key.id();
+    let failed = |error| KeeperError::Sign { id: id.clone(), error };
+    let unsigned = |blind: &StoredBlind| match &blind.number {
+        StoredNumber::Blinded(number) if blind.mint_key == key.ledger_id => Some(BigInt::from_be_bytes(number)),
+        StoredNumber::Blinded(_) | StoredNumber::Signature(_) => None,
+    };
+    let numbers: Vec<BigInt> = transaction.blinds.iter().filter_map(unsigned).collect();
+    let blinds = numbers.iter().map(|blinded| BlindToSign { mint_key_id: id.clone(), blinded: blinded.clone() }).collect();
+    let transaction_reference = transaction.reference.as_bytes().to_vec();
+    let signatures = engine.sign(AcceptedBlinds { transaction_reference, blinds }).await.map_err(failed)?;
+    if !numbers.iter().zip(&signatures).all(|(blinded, signature)| is_signature(public_key, blinded, signature)) {
+        return Err(failed(SignError::Failed));
+    }
+    let mut signatures = signatures.into_iter();
+    let mut after = transaction.blinds.clone();
+    for blind in after.iter_mut().filter(|blind| unsigned(blind).is_some()) {
+        let signature = signatures.next().expect("a signer signs all or nothing");
+        blind.number = StoredNumber::Signature(signature.as_be_bytes().to_vec());
+    }
+    Ok(KeptSignatures::new(transaction.no, &transaction.blinds, &after))
+}
+
+/// Whether `signature` is the key's signature of the blinded number.
+fn is_signature(key: &PublicKey, blinded: &BigInt, signature: &BigInt) -> bool {
+    let signature = signature.to_padded_be_bytes(key.modulus_bytes());
+    let number = signature.and_then(|signature| key.raw_public(&signature).ok());
+    number.is_some_and(|number| BigInt::from_be_bytes(&number) == *blinded)
+}
