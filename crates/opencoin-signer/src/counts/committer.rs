@@ -1,0 +1,109 @@
+//! Where the requests of many connections meet: one durable commit, and one reading of the books' counters, for all that came
+//! while the one before was on its way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use opencoin_crypto::SignError;
+use opencoin_ledger::{Ledger, LedgerError, MintKeyId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::database::{Database, Writing};
+use super::decide::{Alarm, State};
+use super::{CountsError, KeyPart, QUEUE_MAX};
+use crate::seldom::Seldom;
+
+/// How long the books may take to tell their counters.
+const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
+
+static FAILURES: Seldom = Seldom::new();
+static REFUSALS: Seldom = Seldom::new();
+
+/// A request, and who waits for it.
+pub(super) struct Entry {
+    pub(super) request: Vec<KeyPart>,
+    pub(super) answer: oneshot::Sender<Result<(), SignError>>,
+}
+
+/// Works until nobody can send any more.
+pub(super) async fn run(ledger: Arc<dyn Ledger>, database: Database, mut entries: mpsc::Receiver<Entry>) {
+    let mut batch = Vec::new();
+    while entries.recv_many(&mut batch, QUEUE_MAX).await > 0 {
+        // Nothing is signed for one that hung up.
+        batch.retain(|entry| !entry.answer.is_closed());
+        let verdicts = match commit(ledger.as_ref(), &database, &batch).await {
+            Ok((verdicts, alarms)) => {
+                report(&alarms);
+                verdicts
+            }
+            Err(error) => {
+                if let Some(batches) = FAILURES.count(Instant::now()) {
+                    tracing::error!(%error, batches, "nothing is signed: the signed blinds cannot be counted");
+                }
+                vec![Err(SignError::Unavailable); batch.len()]
+            }
+        };
+        for (entry, verdict) in batch.drain(..).zip(verdicts) {
+            // One that hung up meanwhile asks again; then it is counted already.
+            let _ = entry.answer.send(verdict);
+        }
+    }
+}
+
+type Verdicts = Vec<Result<(), SignError>>;
+
+async fn commit(
+    ledger: &dyn Ledger,
+    database: &Database,
+    batch: &[Entry],
+) -> Result<(Verdicts, BTreeMap<MintKeyId, Alarm>), CountsError> {
+    let mut writing = database.write().await?;
+    // The transactions were read before, so what they add to the counters is in this. It is read inside of the write lock, so that
+    // a count that an operator sets meanwhile is compared with counters that are as new.
+    let books = tokio::time::timeout(BOOKS_DURATION_MAX, ledger.mint_keys()).await;
+    let books = books.unwrap_or_else(|_| Err(LedgerError::Unavailable("it does not answer".to_owned())))?;
+    let mut state = State::new(writing.keys().await?, books);
+    for part in batch.iter().flat_map(|entry| &entry.request) {
+        load(&mut writing, &mut state, part).await?;
+    }
+    let verdicts = batch.iter().map(|entry| state.decide(&entry.request)).collect();
+    let (changes, alarms) = state.finish();
+    if changes.is_empty() {
+        writing.rollback().await?;
+        return Ok((verdicts, alarms));
+    }
+    for key in &changes.keys {
+        writing.put_key(key).await?;
+    }
+    for (key, hash, is_counted) in &changes.transactions {
+        writing.put_transaction(*key, hash, *is_counted).await?;
+    }
+    writing.commit().await?;
+    Ok((verdicts, alarms))
+}
+
+async fn load(writing: &mut Writing, state: &mut State, part: &KeyPart) -> Result<(), CountsError> {
+    let no = match state.key(&part.key) {
+        Some(key) => key.no,
+        None => state.add_key(writing.add_key(part.key).await?),
+    };
+    if let Some(is_counted) = writing.is_counted(no, &part.hash).await? {
+        state.load_transaction(part.key, part.hash, is_counted);
+    }
+    Ok(())
+}
+
+fn report(alarms: &BTreeMap<MintKeyId, Alarm>) {
+    for (mint_key, Alarm { signed, issued, refused, is_new }) in alarms {
+        if *is_new {
+            tracing::error!(
+                %mint_key, signed, issued,
+                "ALARM: the books have counted fewer blinds of a mint key than were signed with it; it signs nothing until an \
+                 operator has found out why"
+            );
+        } else if let Some(batches) = REFUSALS.count(Instant::now()) {
+            tracing::error!(%mint_key, refused, batches, "ALARM: requests are refused, because a mint key's counts disagree");
+        }
+    }
+}

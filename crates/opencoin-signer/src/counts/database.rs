@@ -1,0 +1,205 @@
+//! The file of the counts: all of its SQL. A commit that was confirmed survives loss of power.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use opencoin_ledger::MintKeyId;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, Sqlite, SqlitePool, Transaction};
+
+use super::transaction::{HASH_BYTES, TransactionHash};
+use super::{CountsError, CountsMode};
+
+/// How long to wait for the write lock of another process, an operator's command for example.
+const BUSY_SECONDS_MAX: u64 = 5;
+
+/// The version of the tables that this program writes.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE mint_keys (
+        no INTEGER PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE CHECK (length(id) = 20),
+        -- Blinds of distinct transactions that were signed.
+        signed INTEGER NOT NULL CHECK (signed >= 0),
+        -- The books had counted fewer; nothing is signed until an operator has looked.
+        is_alarmed INTEGER NOT NULL CHECK (is_alarmed IN (0, 1)),
+        -- Its private half was destroyed and its rows were dropped.
+        is_forgotten INTEGER NOT NULL CHECK (is_forgotten IN (0, 1))
+    ) STRICT;
+    CREATE TABLE transactions (
+        mint_key INTEGER NOT NULL REFERENCES mint_keys (no),
+        hash BLOB NOT NULL CHECK (length(hash) = 16),
+        -- 0: it was refused, because counts disagreed.
+        is_counted INTEGER NOT NULL CHECK (is_counted IN (0, 1)),
+        PRIMARY KEY (mint_key, hash)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1;
+";
+
+/// The open file.
+#[derive(Debug, Clone)]
+pub(super) struct Database(SqlitePool);
+
+/// One transaction, holding the write lock.
+pub(super) struct Writing(Transaction<'static, Sqlite>);
+
+/// A row of `mint_keys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyRow {
+    pub(super) no: i64,
+    pub(super) id: MintKeyId,
+    pub(super) signed: u64,
+    pub(super) is_alarmed: bool,
+    pub(super) is_forgotten: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct StoredKey {
+    no: i64,
+    id: Vec<u8>,
+    signed: i64,
+    is_alarmed: bool,
+    is_forgotten: bool,
+}
+
+impl TryFrom<StoredKey> for KeyRow {
+    type Error = CountsError;
+
+    fn try_from(row: StoredKey) -> Result<Self, CountsError> {
+        let StoredKey { no, id, signed, is_alarmed, is_forgotten } = row;
+        let corrupt = |what| CountsError::Database(format!("the row of mint key number {no} makes no sense: {what}"));
+        let id = MintKeyId::new(id.try_into().map_err(|_| corrupt("its id has not 20 bytes"))?);
+        let signed = u64::try_from(signed).map_err(|_| corrupt("it has signed fewer than no blinds"))?;
+        Ok(Self { no, id, signed, is_alarmed, is_forgotten })
+    }
+}
+
+impl From<sqlx::Error> for CountsError {
+    fn from(error: sqlx::Error) -> Self {
+        // No statement here has a reference or a blind among its parameters, and SQLite's texts show none.
+        Self::Database(error.to_string())
+    }
+}
+
+impl Database {
+    pub(super) async fn open(path: &Path, mode: CountsMode) -> Result<Self, CountsError> {
+        match mode {
+            CountsMode::Create => create(path)?,
+            CountsMode::Existing if path.is_file() => {}
+            CountsMode::Existing => return Err(CountsError::Missing(path.to_owned())),
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX));
+        // After some errors SQLite itself ends a transaction and sqlx does not notice: such a connection is replaced.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options)
+            .await?;
+        let database = Self(pool);
+        database.make_tables().await?;
+        Ok(database)
+    }
+
+    async fn make_tables(&self) -> Result<(), CountsError> {
+        let mut writing = self.write().await?;
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *writing.0).await?;
+        match version {
+            0 => sqlx::raw_sql(TABLES).execute(&mut *writing.0).await.map(|_| ())?,
+            VERSION => {}
+            other => return Err(CountsError::VersionUnknown(other)),
+        }
+        writing.commit().await
+    }
+
+    /// Begins a transaction, and waits for the write lock first.
+    pub(super) async fn write(&self) -> Result<Writing, CountsError> {
+        Ok(Writing(self.0.begin_with("BEGIN IMMEDIATE").await?))
+    }
+
+    pub(super) async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+impl Writing {
+    /// All mint keys that anything was signed with.
+    pub(super) async fn keys(&mut self) -> Result<Vec<KeyRow>, CountsError> {
+        let rows: Vec<StoredKey> = sqlx::query_as("SELECT no, id, signed, is_alarmed, is_forgotten FROM mint_keys ORDER BY no")
+            .fetch_all(&mut *self.0)
+            .await?;
+        rows.into_iter().map(KeyRow::try_from).collect()
+    }
+
+    /// Makes a key known, with nothing signed.
+    pub(super) async fn add_key(&mut self, id: MintKeyId) -> Result<KeyRow, CountsError> {
+        let insert = "INSERT INTO mint_keys (id, signed, is_alarmed, is_forgotten) VALUES (?, 0, 0, 0) RETURNING no";
+        let no = sqlx::query_scalar(insert).bind(&id.as_bytes()[..]).fetch_one(&mut *self.0).await?;
+        Ok(KeyRow { no, id, signed: 0, is_alarmed: false, is_forgotten: false })
+    }
+
+    pub(super) async fn put_key(&mut self, key: &KeyRow) -> Result<(), CountsError> {
+        let signed = i64::try_from(key.signed).map_err(|_| CountsError::Database("a count is too large".to_owned()))?;
+        sqlx::query("UPDATE mint_keys SET signed = ?, is_alarmed = ?, is_forgotten = ? WHERE no = ?")
+            .bind(signed)
+            .bind(key.is_alarmed)
+            .bind(key.is_forgotten)
+            .bind(key.no)
+            .execute(&mut *self.0)
+            .await?;
+        Ok(())
+    }
+
+    /// Whether a transaction was counted for a key; `None` when it is new.
+    pub(super) async fn is_counted(&mut self, key: i64, hash: &TransactionHash) -> Result<Option<bool>, CountsError> {
+        let select = "SELECT is_counted FROM transactions WHERE mint_key = ? AND hash = ?";
+        Ok(sqlx::query_scalar(select).bind(key).bind(&hash[..HASH_BYTES]).fetch_optional(&mut *self.0).await?)
+    }
+
+    pub(super) async fn put_transaction(
+        &mut self,
+        key: i64,
+        hash: &TransactionHash,
+        is_counted: bool,
+    ) -> Result<(), CountsError> {
+        let upsert = "INSERT INTO transactions (mint_key, hash, is_counted) VALUES (?, ?, ?)
+            ON CONFLICT DO UPDATE SET is_counted = excluded.is_counted";
+        sqlx::query(upsert).bind(key).bind(&hash[..HASH_BYTES]).bind(is_counted).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    /// Those that were refused count as signed from now on.
+    pub(super) async fn count_refused(&mut self, key: i64) -> Result<(), CountsError> {
+        let update = "UPDATE transactions SET is_counted = 1 WHERE mint_key = ? AND is_counted = 0";
+        sqlx::query(update).bind(key).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    pub(super) async fn drop_transactions(&mut self, key: i64) -> Result<(), CountsError> {
+        sqlx::query("DELETE FROM transactions WHERE mint_key = ?").bind(key).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    /// Durable when it returns.
+    pub(super) async fn commit(self) -> Result<(), CountsError> {
+        Ok(self.0.commit().await?)
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), CountsError> {
+        Ok(self.0.rollback().await?)
+    }
+}
+
+/// Makes the file for its owner alone; SQLite's own would be readable by all.
+fn create(path: &Path) -> Result<(), CountsError> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    file.map(|_| ()).map_err(|reason| CountsError::CannotMake { path: path.to_owned(), reason: reason.to_string() })
+}

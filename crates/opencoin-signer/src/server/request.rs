@@ -1,0 +1,89 @@
+//! What is done for one request.
+
+use std::time::{Duration, Instant};
+
+use opencoin_crypto::{BlindToSign, SignError, blind_in_range};
+use opencoin_ledger::{Accepted, LedgerError, TransactionReference};
+use opencoin_schema::BigInt;
+
+use super::SignerServer;
+use crate::counts::key_parts;
+use crate::seldom::Seldom;
+
+/// How long the books may take to tell what was accepted.
+const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
+
+static BOOKS_AWAY: Seldom = Seldom::new();
+
+impl SignerServer {
+    /// The signatures of what was accepted under a reference, which must be so many blinds. Dropping the future drops what is not
+    /// signed yet.
+    pub(super) async fn sign(&self, reference: &TransactionReference, blinds: u32) -> Result<Vec<BigInt>, SignError> {
+        let accepted = self.accepted(reference).await?;
+        let to_sign = to_sign(accepted)?;
+        if to_sign.len() != blinds as usize {
+            return Err(SignError::NotAccepted("the books hold another number of blinds".to_owned()));
+        }
+        self.check(&to_sign)?;
+        let parts = key_parts(reference, &to_sign).map_err(|error| SignError::NotAccepted(error.to_string()))?;
+        self.counts.record(parts).await?;
+        let transaction_reference = reference.as_bytes().to_vec();
+        self.engine.sign(opencoin_crypto::AcceptedBlinds { transaction_reference, blinds: to_sign }).await
+    }
+
+    async fn accepted(&self, reference: &TransactionReference) -> Result<Accepted, SignError> {
+        let reading = async {
+            let _turn = self.reads.acquire().await.expect("nobody closes the semaphore");
+            self.ledger.accepted(reference).await
+        };
+        let read = tokio::time::timeout(BOOKS_DURATION_MAX, reading).await;
+        match read.unwrap_or_else(|_| Err(LedgerError::Unavailable("it does not answer".to_owned()))) {
+            Ok(Some(accepted)) => Ok(accepted),
+            Ok(None) => Err(SignError::NotAccepted("the books know nothing of the transaction".to_owned())),
+            Err(error @ (LedgerError::Unavailable(_) | LedgerError::Contended { .. })) => {
+                if let Some(requests) = BOOKS_AWAY.count(Instant::now()) {
+                    tracing::warn!(%error, requests, "the signer cannot read the books");
+                }
+                Err(SignError::Unavailable)
+            }
+            Err(
+                error @ (LedgerError::BatchTooLarge(_)
+                | LedgerError::Database(_)
+                | LedgerError::Corrupt { .. }
+                | LedgerError::SchemaUnknown(_)
+                | LedgerError::Migration(_)
+                | LedgerError::Address(_)),
+            ) => {
+                if let Some(requests) = BOOKS_AWAY.count(Instant::now()) {
+                    tracing::error!(%error, requests, "the signer cannot use the books");
+                }
+                Err(SignError::Failed)
+            }
+        }
+    }
+
+    /// Every blind is a number that its key signs.
+    fn check(&self, blinds: &[BlindToSign]) -> Result<(), SignError> {
+        for (index, blind) in blinds.iter().enumerate() {
+            let id = &blind.mint_key_id;
+            let key = (self.public_keys)(id).ok_or_else(|| SignError::UnknownKey(id.clone()))?;
+            if !blind_in_range(&key, &blind.blinded) {
+                return Err(SignError::OutOfRange { index });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the books want signed now, in its order.
+fn to_sign(accepted: Accepted) -> Result<Vec<BlindToSign>, SignError> {
+    if accepted.signing_paused {
+        return Err(SignError::Unavailable);
+    }
+    let number = BigInt::from_be_bytes;
+    let blind = |blind: &opencoin_ledger::Blind| BlindToSign {
+        mint_key_id: number(blind.mint_key.as_bytes()),
+        blinded: number(&blind.blinded),
+    };
+    Ok(accepted.blinds.iter().map(blind).collect())
+}
