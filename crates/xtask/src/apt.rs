@@ -1,12 +1,11 @@
-//! Installing PostgreSQL on Debian, Ubuntu and their like.
+//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, and SoftHSM for the hardware tokens.
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use opencoin_testkit::postgres;
+use anyhow::{Result, ensure};
+use opencoin_testkit::{postgres, softhsm};
 use rustix::process::geteuid;
 use tokio::process::Command;
 
@@ -19,29 +18,78 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// How long apt itself waits for another program's lock.
 const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=120";
 
-/// Finds the programs of PostgreSQL, or installs them.
-pub(crate) async fn ensure_postgres(steps: &mut Steps) -> Result<PathBuf> {
-    if let Some(programs) = postgres::programs() {
-        return Ok(programs);
-    }
-    ensure!(is_in_path("apt-get"), "PostgreSQL was not found, and there is no apt-get to install it with: {}", by_hand());
-    ensure!(
-        geteuid().is_root() || is_in_path("sudo"),
-        "PostgreSQL was not found, and installing it takes root or sudo: {}",
-        by_hand()
-    );
-    run(steps, "package lists", &["update"]).await?;
-    run(steps, "installation of PostgreSQL", &["install", "-y", "--no-install-recommends", "postgresql"]).await?;
-    postgres::programs().with_context(|| format!("apt-get installed PostgreSQL, but its programs are not found: {}", by_hand()))
+/// A program that the tests use.
+#[derive(Debug)]
+pub(crate) struct Package {
+    name: &'static str,
+    apt_name: &'static str,
+    is_there: fn() -> bool,
+    /// What to do where apt cannot.
+    by_hand: fn() -> String,
 }
 
-async fn run(steps: &mut Steps, heading: &str, arguments: &[&str]) -> Result<()> {
+pub(crate) const POSTGRES: Package = Package {
+    name: "PostgreSQL",
+    apt_name: "postgresql",
+    is_there: || postgres::programs().is_some(),
+    by_hand: || {
+        format!(
+            "install PostgreSQL so that initdb and postgres are in PATH, or set {} to the URL of a server \
+             (postgres://USER@HOST/postgres, as a user who may create databases)",
+            postgres::SERVER_VARIABLE
+        )
+    },
+};
+
+pub(crate) const SOFTHSM: Package = Package {
+    name: "SoftHSM",
+    apt_name: "softhsm2",
+    is_there: || softhsm::module().is_some(),
+    by_hand: || {
+        format!(
+            "install SoftHSM 2 so that softhsm2-util is in PATH, and set {} to the path of libsofthsm2.so if it is in an unusual place",
+            softhsm::MODULE_VARIABLE
+        )
+    },
+};
+
+/// Installs those that are missing.
+pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()> {
+    let missing: Vec<_> = packages.iter().filter(|package| !(package.is_there)()).collect();
+    let names = join(&missing, " and ", |package| package.name.to_owned());
+    let by_hand = join(&missing, "; ", |package| (package.by_hand)());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    ensure!(is_in_path("apt-get"), "{names}: not found, and there is no apt-get to install it with: {by_hand}");
+    let may_install = geteuid().is_root() || is_in_path("sudo");
+    ensure!(may_install, "{names}: not found, and installing it takes root or sudo: {by_hand}");
+    run(steps, "package lists", &["update"], &by_hand).await?;
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(missing.iter().map(|package| package.apt_name));
+    run(steps, &format!("installation of {names}"), &arguments, &by_hand).await?;
+    for package in missing {
+        ensure!(
+            (package.is_there)(),
+            "apt-get installed {}, but its programs are not found: {}",
+            package.name,
+            (package.by_hand)()
+        );
+    }
+    Ok(())
+}
+
+fn join(packages: &[&Package], between: &str, text: impl Fn(&Package) -> String) -> String {
+    packages.iter().map(|package| text(package)).collect::<Vec<_>>().join(between)
+}
+
+async fn run(steps: &mut Steps, heading: &str, arguments: &[&str], by_hand: &str) -> Result<()> {
     let mut attempt = 1;
     loop {
         match steps.run(heading, &mut apt_get(arguments)).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is::<Interrupted>() => return Err(error),
-            Err(error) if attempt == TRIES => return Err(error.context(by_hand())),
+            Err(error) if attempt == TRIES => return Err(error.context(by_hand.to_owned())),
             Err(error) => println!("{error:#}; trying again in {} s", PAUSE.as_secs()),
         }
         steps.pause(PAUSE).await?;
@@ -62,12 +110,4 @@ fn apt_get(arguments: &[&str]) -> Command {
 fn is_in_path(program: impl AsRef<OsStr>) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program.as_ref()).is_file())
-}
-
-fn by_hand() -> String {
-    let variable = postgres::SERVER_VARIABLE;
-    format!(
-        "install PostgreSQL so that initdb and postgres are in PATH, or set {variable} to the URL of a server \
-         (postgres://USER@HOST/postgres, as a user who may create databases)"
-    )
 }

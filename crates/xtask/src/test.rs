@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all that must hold before a change is merged, in the order in which failures are cheapest.
 //!
-//! One throw-away PostgreSQL serves all tests. It is ours: however this program ends, the server ends with it and its
-//! folder is removed.
+//! Programs that the tests use and that are missing are installed first. One throw-away PostgreSQL serves all tests. It is
+//! ours: however this program ends, the server ends with it and its folder is removed.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use opencoin_testkit::postgres::{EphemeralPostgres, SERVER_VARIABLE};
 use tokio::process::Command;
 
-use crate::apt;
+use crate::apt::{self, POSTGRES, Package, SOFTHSM};
 use crate::steps::Steps;
 
 /// How much of PostgreSQL's log is shown when the tests fail.
@@ -26,7 +26,13 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
     ensure_component(workspace, "rustfmt", &["fmt", "--version"]).await?;
     ensure_component(workspace, "clippy", &["clippy", "--version"]).await?;
     let mut steps = Steps::new()?;
-    let server = Server::prepare(&mut steps).await?;
+    let server = Server::of_environment();
+    // First of all, rather than failing after minutes of compiling.
+    let needed: &[Package] = match server {
+        Server::Given => &[SOFTHSM],
+        Server::Ours => &[POSTGRES, SOFTHSM],
+    };
+    apt::ensure(&mut steps, needed).await?;
     let cargo = |arguments: &[&str]| cargo(workspace, arguments);
 
     steps.run("format", &mut cargo(&["fmt", "--all", "--check"])).await?;
@@ -50,20 +56,13 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
 enum Server {
     /// One that the caller named in [`SERVER_VARIABLE`].
     Given,
-    /// One that we start, from programs that are known to be there.
+    /// One that we start.
     Ours,
 }
 
 impl Server {
-    /// Fails early rather than after minutes of compiling.
-    async fn prepare(steps: &mut Steps) -> Result<Self> {
-        if env::var_os(SERVER_VARIABLE).is_some() {
-            println!("PostgreSQL: the server that {SERVER_VARIABLE} names");
-            return Ok(Self::Given);
-        }
-        let programs = apt::ensure_postgres(steps).await?;
-        println!("PostgreSQL: {}", programs.display());
-        Ok(Self::Ours)
+    fn of_environment() -> Self {
+        if env::var_os(SERVER_VARIABLE).is_some() { Self::Given } else { Self::Ours }
     }
 
     /// Runs a step that needs the server, which is there only for it.

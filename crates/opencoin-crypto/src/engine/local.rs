@@ -10,7 +10,7 @@ use std::thread;
 use async_trait::async_trait;
 use opencoin_schema::BigInt;
 
-use super::pool::Pool;
+use super::pool::{Pool, Worker};
 use super::{AcceptedBlinds, BlindToSign, SignError, Signer};
 use crate::{PrivateKey, blind_in_range};
 
@@ -63,7 +63,8 @@ impl LocalSigner {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(keys: impl IntoIterator<Item = PrivateKey>, options: LocalSignerOptions) -> io::Result<Self> {
-        let pool = Pool::start(THREAD_NAME, options.threads.get(), options.blinds_queued_max, Box::new(sign_one))?;
+        let workers = (0..options.threads.get()).map(|_| -> Worker<Task, BigInt> { Box::new(sign_one) });
+        let pool = Pool::start(THREAD_NAME, workers.collect(), options.blinds_queued_max)?;
         let signer = Self { keys: RwLock::default(), pool };
         signer.change_keys(keys, |_| true);
         Ok(signer)
@@ -98,8 +99,7 @@ impl Signer for LocalSigner {
             let blinds = accepted.blinds.iter().enumerate();
             blinds.map(|(index, blind)| Self::prepare(&keys, index, blind)).collect::<Result<_, _>>()?
         };
-        // The pool drops the question without an answer only when it is closed.
-        self.pool.submit(tasks)?.await.unwrap_or(Err(SignError::Unavailable))
+        self.pool.run(tasks).await
     }
 }
 

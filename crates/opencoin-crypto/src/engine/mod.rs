@@ -1,7 +1,7 @@
 //! The signing engine: the only part of an issuer that holds the mint keys' private halves.
 //!
 //! [`Signer`] is the interface; it speaks of key identifiers and numbers, so that an engine may as well be a hardware token or
-//! another process. [`LocalSigner`] is the one that runs here, on threads of its own.
+//! another process. [`LocalSigner`] is the one that runs here, on threads of its own. Engines with threads share [`Pool`].
 //!
 //! Both suites sign deterministically: the same blind gives the same signature every time. So a failed request is never a lost
 //! one: whoever stored the blinds first asks again.
@@ -18,6 +18,7 @@ use thiserror::Error;
 
 pub use key_store::{KeyStore, KeyStoreError};
 pub use local::{LocalSigner, LocalSignerOptions};
+pub use pool::{Pool, Worker};
 
 /// What the books have accepted under one transaction reference, to be signed now or again.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,11 +3,14 @@
 //! So a request of one blind waits for one piece of each request before it, not for a thousand blinds of a single one. The
 //! queue is bounded by items, not by jobs, because items are what costs time.
 //!
-//! Failures: an item that fails, or makes its thread panic, fails its job at once and its remaining items are not begun. A
-//! job whose caller went away is dropped when its turn comes. When the pool is dropped, pieces in hand are finished
+//! Each thread has a worker of its own, so that an engine can give each what is used by one thread at a time: a token's session.
+//!
+//! Failures: an item that fails, or makes its thread panic, fails its job at once and its remaining items are not begun; the
+//! thread and its worker go on with other jobs. A job whose caller went away is dropped when its turn comes. When the pool is dropped, pieces in hand are finished
 //! and all other callers are told that the pool is not available.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,19 +25,22 @@ use super::SignError;
 /// bits: short for whoever waits, long beside the cost of taking the queue's lock.
 pub(super) const PIECE_ITEMS: usize = 4;
 
-/// Turns items of type `T` into results of type `R`.
-pub(super) struct Pool<T, R> {
+/// Turns items of type `T` into results of type `R`: threads that share a queue of jobs fairly, a few items of each in turn.
+///
+/// Engines are built on it; see [`LocalSigner`](crate::LocalSigner). Dropping it finishes the pieces in hand, tells all other
+/// callers that the pool is gone, and waits for its threads to end.
+pub struct Pool<T, R> {
     shared: Arc<Shared<T, R>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// The answer to a job: its results in the order of its items.
-pub(super) type Answer<R> = oneshot::Receiver<Result<Vec<R>, SignError>>;
+/// What one thread of a [`Pool`] does to an item. It is called again after an item failed, and after one made it panic.
+pub type Worker<T, R> = Box<dyn FnMut(&T) -> Result<R, SignError> + Send>;
 
-type Work<T, R> = Box<dyn Fn(&T) -> Result<R, SignError> + Send + Sync>;
+/// An answer on its way, out of the pool: nothing when the pool was dropped before.
+type Answer<R> = oneshot::Receiver<Result<Vec<R>, SignError>>;
 
 struct Shared<T, R> {
-    work: Work<T, R>,
     items_queued_max: usize,
     queue: Mutex<Queue<T, R>>,
     changed: Condvar,
@@ -72,25 +78,39 @@ struct Progress<R> {
 }
 
 impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
-    /// Starts `threads` threads called `name-0`, `name-1` and so on.
+    /// Starts a thread for each worker, called `name-0`, `name-1` and so on. Of all jobs together at most `items_queued_max`
+    /// items wait.
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub(super) fn start(name: &str, threads: usize, items_queued_max: usize, work: Work<T, R>) -> io::Result<Self> {
-        assert!(threads > 0, "a pool without threads answers nobody");
+    ///
+    /// # Panics
+    /// When there are no workers.
+    pub fn start(name: &str, workers: Vec<Worker<T, R>>, items_queued_max: usize) -> io::Result<Self> {
+        assert!(!workers.is_empty(), "a pool without threads answers nobody");
         let queue = Mutex::new(Queue { jobs: VecDeque::new(), items: 0, closed: false });
-        let shared = Arc::new(Shared { work, items_queued_max, queue, changed: Condvar::new() });
+        let shared = Arc::new(Shared { items_queued_max, queue, changed: Condvar::new() });
         // Made before its threads, so that those already running are stopped when one cannot be started.
-        let mut pool = Self { shared, threads: Vec::with_capacity(threads) };
-        for number in 0..threads {
+        let mut pool = Self { shared, threads: Vec::with_capacity(workers.len()) };
+        for (number, worker) in workers.into_iter().enumerate() {
             let shared = Arc::clone(&pool.shared);
-            pool.threads.push(Builder::new().name(format!("{name}-{number}")).spawn(move || shared.run())?);
+            pool.threads.push(Builder::new().name(format!("{name}-{number}")).spawn(move || shared.run(worker))?);
         }
         Ok(pool)
     }
 
+    /// Does a job: the results come in the order of the items. Dropping the future cancels what has not been begun.
+    ///
+    /// # Errors
+    /// [`SignError::Busy`] when the items do not fit into the queue, [`SignError::Failed`] when a worker panicked,
+    /// [`SignError::Unavailable`] when the pool was dropped meanwhile; or what a worker says.
+    pub async fn run(&self, items: Vec<T>) -> Result<Vec<R>, SignError> {
+        // The pool drops the question without an answer only when it is closed.
+        self.submit(items)?.await.unwrap_or(Err(SignError::Unavailable))
+    }
+
     /// Queues a job, or refuses it as busy when its items do not fit into the queue.
-    pub(super) fn submit(&self, items: Vec<T>) -> Result<Answer<R>, SignError> {
+    fn submit(&self, items: Vec<T>) -> Result<Answer<R>, SignError> {
         let (sender, answer) = oneshot::channel();
         if items.is_empty() {
             // The receiver is in our hands, so this cannot fail.
@@ -112,6 +132,13 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
     }
 }
 
+impl<T, R> fmt::Debug for Pool<T, R> {
+    /// What is queued is secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pool").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
+
 impl<T, R> Drop for Pool<T, R> {
     fn drop(&mut self) {
         lock(&self.shared.queue).closed = true;
@@ -124,9 +151,9 @@ impl<T, R> Drop for Pool<T, R> {
 }
 
 impl<T, R> Shared<T, R> {
-    fn run(&self) {
+    fn run(&self, mut worker: Worker<T, R>) {
         while let Some(Piece { job, items }) = self.take_piece() {
-            job.work_on(items, &self.work);
+            job.work_on(items, &mut worker);
         }
     }
 
@@ -181,10 +208,10 @@ impl<T, R> Job<T, R> {
         lock(&self.progress).answer.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    fn work_on(&self, items: Range<usize>, work: &Work<T, R>) {
+    fn work_on(&self, items: Range<usize>, worker: &mut Worker<T, R>) {
         for index in items {
             // A panic must not take the thread with it, or the callers that wait for it would wait for ever.
-            let result = catch_unwind(AssertUnwindSafe(|| work(&self.items[index])));
+            let result = catch_unwind(AssertUnwindSafe(|| worker(&self.items[index])));
             match result.unwrap_or(Err(SignError::Failed)) {
                 Ok(result) => lock(&self.progress).done(index, result),
                 Err(error) => return lock(&self.progress).fail(error),
@@ -249,7 +276,7 @@ mod tests {
                     item => Ok(item.to_uppercase()),
                 }
             };
-            let pool = Pool::start("bench", 1, items_queued_max, Box::new(work)).unwrap();
+            let pool = Pool::start("bench", vec![Box::new(work)], items_queued_max).unwrap();
             Self { pool, go, begun }
         }
 
@@ -305,7 +332,8 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_micros(200 - 2 * *item as u64));
             Ok(item * item)
         };
-        let pool = Pool::start("many", 4, 1000, Box::new(work)).unwrap();
+        let workers = (0..4).map(|_| -> Worker<usize, usize> { Box::new(work) }).collect();
+        let pool = Pool::start("many", workers, 1000).unwrap();
         let answers: Vec<_> = (0..3).map(|_| pool.submit((0..100).collect()).unwrap()).collect();
         for answer in answers {
             assert_eq!(answer.blocking_recv().unwrap().unwrap(), (0..100).map(|item| item * item).collect::<Vec<_>>());
