@@ -9,6 +9,7 @@ mod process;
 mod program;
 pub mod raw_http;
 mod round_robin;
+pub mod thief;
 pub mod torture;
 
 use std::net::TcpListener;

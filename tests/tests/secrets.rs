@@ -4,11 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use opencoin_e2e::thief::decrypt;
 use opencoin_e2e::{Currency, Log, MASTER_PASSPHRASE, Output, PASSPHRASE, Process, RFC9474, Wallet, command, opencoin};
-use rsa::RsaPrivateKey;
-use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PrivateKeyParts;
 
 /// What must not be found, and what it is.
@@ -37,15 +35,6 @@ fn needles(currency: &Currency) -> Vec<Needle> {
         }
     }
     needles
-}
-
-/// Another program opens the file, so the encryption is what it says.
-fn decrypt(path: &Path, passphrase: &str) -> RsaPrivateKey {
-    let mut openssl = Command::new("openssl");
-    openssl.args(["pkey", "-passin", "env:OPENED_WITH", "-in"]).arg(path).env("OPENED_WITH", passphrase);
-    let output = openssl.output().expect("openssl is in Debian's package openssl");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    RsaPrivateKey::from_pkcs8_pem(str::from_utf8(&output.stdout).unwrap()).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -28,6 +28,8 @@ enum Command {
     /// Create and run a currency.
     #[command(subcommand)]
     Issuer(commands::issuer::Command),
+    /// Sign what the books have accepted, for a server that has no private keys.
+    Signer(commands::signer::Arguments),
     /// The master key, best on a machine without network: make one, sign with it.
     #[command(subcommand)]
     Master(commands::master::Command),
@@ -49,10 +51,11 @@ async fn main() -> ExitCode {
     let only_shows = match &arguments.command {
         Command::Inspect(_) | Command::Verify(_) => true,
         Command::Issuer(command) => command.only_shows(),
-        Command::Master(_) | Command::Wallet(_) | Command::Demo(_) | Command::Bench(_) => false,
+        Command::Signer(_) | Command::Master(_) | Command::Wallet(_) | Command::Demo(_) | Command::Bench(_) => false,
     };
     let result = match arguments.command {
         Command::Issuer(command) => commands::issuer::run(command).await,
+        Command::Signer(arguments) => commands::signer::run(arguments).await,
         Command::Master(command) => commands::master::run(command),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
         Command::Inspect(arguments) => commands::inspect::run(&arguments),

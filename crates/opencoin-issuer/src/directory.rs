@@ -146,7 +146,7 @@ impl Directory {
             fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
         }
         for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
-            private_files::make_folder(&unfinished.join(folder))?;
+            private_files::make_private_folder(&unfinished.join(folder))?;
         }
         let config = toml::to_string(config).expect("settings can be written as TOML");
         private_files::write(&unfinished.join(CONFIG_FILE), config.as_bytes())?;

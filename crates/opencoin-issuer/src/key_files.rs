@@ -64,7 +64,7 @@ impl KeyFiles {
             return Err(KeyStoreError::Unusable("the private mint keys are in a token, not in files".to_owned()));
         };
         let folder = directory.root().join(folder);
-        private_files::make_folder(&folder).map_err(unusable)?;
+        private_files::make_private_folder(&folder).map_err(unusable)?;
         Ok(Self::new(folder, passphrase, rng))
     }
 

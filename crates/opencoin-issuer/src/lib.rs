@@ -39,7 +39,7 @@ pub use keeper::{CddChange, Change, DestroyedKey, Keeper, KeeperError, KeyEntry,
 pub use key_files::{KeyFiles, Randomness, change_passphrase};
 pub use operator::{Operator, OperatorError, PrunedMintKey};
 pub use passphrase::{EmptyPassphrase, Passphrase};
-pub use private_files::{FileError, exposure};
+pub use private_files::{FileError, exposure, make_private_folder};
 pub use public_keys::PublicKeys;
 pub use refusal::{Reason, Refusal};
 pub use rotation::{Due, KeyState, RotationPolicy, Span, Step, Window};

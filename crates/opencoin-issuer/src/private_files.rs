@@ -31,8 +31,11 @@ impl FileError {
     }
 }
 
-/// Makes a folder whose parent is there; nothing when it is there already.
-pub(crate) fn make_folder(path: &Path) -> Result<(), FileError> {
+/// Makes a folder for its owner alone, whose parent is there; nothing when it is there already.
+///
+/// # Errors
+/// The system refuses.
+pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
     match DirBuilder::new().mode(FOLDER_MODE).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map_err(FileError::of(path)),

@@ -20,6 +20,8 @@ pub enum StoreMode {
     Create,
     /// Say so.
     Existing,
+    /// Say so, and read them only: on PostgreSQL a role that may do no more is enough.
+    Reading,
 }
 
 /// Opens the books at `sqlite:PATH` (relative to `root`) or `postgres://...`.
@@ -31,13 +33,16 @@ pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result
         let path = root.join(path.strip_prefix("//").unwrap_or(path));
         let mode = match mode {
             StoreMode::Create => opencoin_sqlite::Mode::Create,
-            StoreMode::Existing => opencoin_sqlite::Mode::Existing,
+            StoreMode::Existing | StoreMode::Reading => opencoin_sqlite::Mode::Existing,
         };
         let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
         return Ok(Arc::new(SqliteLedger::open(path, mode).await?));
     }
     if is_shared(database) {
-        return Ok(Arc::new(PostgresLedger::connect(database).await?));
+        return Ok(Arc::new(match mode {
+            StoreMode::Create | StoreMode::Existing => PostgresLedger::connect(database).await?,
+            StoreMode::Reading => PostgresLedger::connect_to_read(database).await?,
+        }));
     }
     Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
 }

@@ -94,7 +94,7 @@ impl Vault {
         if self.has_key() {
             return Err(VaultError::Occupied(self.key_file()));
         }
-        private_files::make_folder(&self.folder)?;
+        private_files::make_private_folder(&self.folder)?;
         let key = PrivateKey::generate(bits.max(MASTER_KEY_BITS_MIN), rng)?;
         let pem = key.to_encrypted_pkcs8_pem(passphrase.expose(), rng);
         private_files::write(&self.key_file(), pem.as_bytes())?;
@@ -184,7 +184,7 @@ impl Vault {
 
     fn keep(&self, answer: &SignedCertificates, past: usize) -> Result<(), VaultError> {
         let folder = self.folder.join(LOG_FOLDER);
-        private_files::make_folder(&folder)?;
+        private_files::make_private_folder(&folder)?;
         private_files::write(&folder.join(format!("{:06}.json", past + 1)), text::compact(answer).as_bytes())?;
         Ok(private_files::sync_folder(&self.folder)?)
     }

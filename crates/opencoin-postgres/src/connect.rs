@@ -1,5 +1,6 @@
 //! Opening the database: its address, the settings that durability rests on, the tables.
 
+use std::cmp::Ordering;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -42,7 +43,33 @@ impl PostgresLedger {
     /// # Errors
     /// The address is not one, the database does not answer, or its tables were written by a newer version.
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
-        let options = options(url)?.application_name("opencoin");
+        let ledger = Self::open(options(url)?).await?;
+        MIGRATIONS.run(&ledger.pool).await.map_err(migration_error)?;
+        warn_unless_durable(&ledger.pool).await?;
+        Ok(ledger)
+    }
+
+    /// Connects to read: every transaction is read-only, and a role that may do no more than `SELECT` is enough.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; also when the tables are not up to date, which reading cannot change.
+    pub async fn connect_to_read(url: &str) -> Result<Self, LedgerError> {
+        let ledger = Self::open(options(url)?.options([("default_transaction_read_only", "on")])).await?;
+        let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
+        let version: Option<i64> = query.fetch_one(&ledger.pool).await.map_err(|error| ledger_error(&error))?;
+        let (version, known) = (version.unwrap_or(0), MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0));
+        match version.cmp(&known) {
+            Ordering::Equal => Ok(ledger),
+            Ordering::Greater => Err(LedgerError::SchemaUnknown(version)),
+            Ordering::Less => {
+                let reason = format!("they have version {version}, and this program reads {known}: start an issuer first");
+                Err(LedgerError::Migration(reason))
+            }
+        }
+    }
+
+    async fn open(options: PgConnectOptions) -> Result<Self, LedgerError> {
+        let options = options.application_name("opencoin");
         let pool = PgPoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
@@ -50,8 +77,6 @@ impl PostgresLedger {
             .connect_with(options.clone())
             .await
             .map_err(|error| ledger_error(&error))?;
-        MIGRATIONS.run(&pool).await.map_err(migration_error)?;
-        warn_unless_durable(&pool).await?;
         Ok(Self { pool, writer: Writer::new(options), known_mint_keys: KnownMintKeys::default() })
     }
 
@@ -101,6 +126,7 @@ async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
 
 #[cfg(test)]
 mod tests {
+    use opencoin_ledger::{Command, Ledger};
     use opencoin_testkit::postgres::TestDatabase;
 
     use super::*;
@@ -110,6 +136,24 @@ mod tests {
         database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = {default}", database.name()));
         let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
         sqlx::query_scalar("SELECT current_setting('synchronous_commit')").fetch_one(&ledger.pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn reading_needs_no_more_than_a_role_that_can_read() {
+        let database = TestDatabase::create();
+        let missing = PostgresLedger::connect_to_read(&database.url()).await;
+        assert!(missing.is_err(), "there are no tables yet");
+        PostgresLedger::connect(&database.url()).await.unwrap();
+        let role = format!("reads_{}", database.name());
+        database.execute(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"));
+        let url = database.url();
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+        let reader = PostgresLedger::connect_to_read(&format!("{scheme}://{role}@{place}")).await.unwrap();
+        assert_eq!(reader.mint_keys().await, Ok(vec![]));
+        let at = opencoin_ledger::LedgerTime::from_unix_micros(0);
+        assert!(reader.apply(&[Command::SetSigningPaused { paused: true, at }]).await.is_err());
+        database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     }
 
     #[tokio::test]

@@ -5,5 +5,6 @@ pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod issuer;
 pub(crate) mod master;
+pub(crate) mod signer;
 pub(crate) mod verify;
 pub(crate) mod wallet;

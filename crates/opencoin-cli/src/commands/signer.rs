@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -21,6 +22,8 @@ use crate::{output, service};
 /// The folder of the signer's own state, in that of the currency.
 const STATE_FOLDER: &str = "signer";
 const COUNTS_FILE: &str = "signed.sqlite";
+/// How often the signer looks whether keys were destroyed.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -65,9 +68,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let name = &currency.current().cdd().currency_name;
     output::line(&format!("signing for {name} at {}", listener.address()))?;
     let keys = public_keys(&directory, &currency);
-    let server = Arc::new(SignerServer::new(ledger, engine, keys, counts, SignerServerOptions::default()));
-    server.serve(listener, stopped).await;
+    let server = SignerServer::new(ledger, Arc::clone(&engine), keys, Arc::new(counts), SignerServerOptions::default());
+    tokio::select! {
+        () = server.serve(listener, stopped) => {}
+        () = drop_destroyed_keys(engine) => {}
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Now and then drops keys whose private halves were destroyed; new ones the engine takes up when it is asked for them.
+async fn drop_destroyed_keys(engine: Arc<dyn Signer>) {
+    loop {
+        tokio::time::sleep(REFRESH_INTERVAL).await;
+        let engine = Arc::clone(&engine);
+        let refreshed = tokio::task::spawn_blocking(move || engine.refresh()).await;
+        if let Ok(Err(error)) = refreshed {
+            tracing::error!(%error, "the private mint keys cannot be read");
+        }
+    }
 }
 
 /// A signer without counts would not notice books that are set back, so new ones are made only where nothing was signed yet.

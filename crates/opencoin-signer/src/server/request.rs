@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use opencoin_crypto::{BlindToSign, SignError, blind_in_range};
-use opencoin_ledger::{Accepted, LedgerError, TransactionReference};
+use opencoin_ledger::{Accepted, LedgerError, StoredBlind, StoredNumber, TransactionReference};
 use opencoin_schema::BigInt;
 
 use super::SignerServer;
@@ -75,15 +75,17 @@ impl SignerServer {
     }
 }
 
-/// What the books want signed now, in its order.
+/// What the books want signed now, in its order: not what they hold the signature of, and nothing of a key that was stopped.
 fn to_sign(accepted: Accepted) -> Result<Vec<BlindToSign>, SignError> {
     if accepted.signing_paused {
         return Err(SignError::Unavailable);
     }
     let number = BigInt::from_be_bytes;
-    let blind = |blind: &opencoin_ledger::Blind| BlindToSign {
-        mint_key_id: number(blind.mint_key.as_bytes()),
-        blinded: number(&blind.blinded),
+    let unsigned = |blind: &StoredBlind| match &blind.number {
+        StoredNumber::Blinded(blinded) if !accepted.stopped.contains(&blind.mint_key) => {
+            Some(BlindToSign { mint_key_id: number(blind.mint_key.as_bytes()), blinded: number(blinded) })
+        }
+        StoredNumber::Blinded(_) | StoredNumber::Signature(_) => None,
     };
-    Ok(accepted.blinds.iter().map(blind).collect())
+    Ok(accepted.blinds.iter().filter_map(unsigned).collect())
 }

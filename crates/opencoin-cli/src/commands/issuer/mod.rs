@@ -54,7 +54,7 @@ impl Command {
 pub(crate) struct DirArgs {
     /// The folder of the currency.
     #[arg(long, value_name = "D", env = "OPENCOIN_ISSUER_DIR")]
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {

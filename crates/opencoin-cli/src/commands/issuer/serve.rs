@@ -15,6 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 use super::{DirArgs, key_store};
+use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
 use crate::{output, service};
 
@@ -61,6 +62,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 
 /// What signs. Where this process does it itself, every key that signs now or later must be there.
 fn engine(directory: &Directory, config: &Config, currency: &Currency, secrets: &KeySecretArgs) -> Result<Arc<dyn Signer>> {
+    if let Some(address) = &config.signer {
+        return Ok(Arc::new(signer::remote(directory, address, currency)?));
+    }
     let store = key_store::open(directory, config, secrets)?;
     let (there, now) = (store.ids()?, SystemClock.now());
     let is_needed = |key: &&CertifiedMintKey| now <= key.verified.mint_key().sign_coins_not_after.to_utc();

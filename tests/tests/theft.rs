@@ -1,0 +1,161 @@
+//! A mint key is stolen: the thief is stopped when the key's count is reached, every honest coin is made whole, and a recoup gives
+//! the thief nothing.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use opencoin_e2e::foreign_wallet::{ForeignWallet, compact, request_mint};
+use opencoin_e2e::thief::Thief;
+use opencoin_e2e::{Currency, Process, RFC9474, Wallet, free_port};
+use opencoin_testkit::postgres::TestDatabase;
+use serde_json::{Value, json};
+
+/// The denomination whose key is stolen.
+const STOLEN: u64 = 5;
+
+fn key_of(currency: &Currency, denomination: u64, state: &str) -> Value {
+    let keys = currency.issuer(&["keys", "list", "--json"]).json();
+    let mut keys = keys.as_array().unwrap().clone().into_iter();
+    keys.find(|key| key["denomination"] == denomination && key["state"] == state).unwrap()
+}
+
+#[test]
+fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
+    let database = TestDatabase::create();
+    let mut currency = Currency::make(RFC9474, &database.url(), &[]);
+    currency.serve();
+    let second = currency.serve_on(free_port());
+    let wallet = |name: &str| {
+        let wallet = Wallet::new(&currency.scratch(name));
+        wallet.run(&["add", &currency.url("")]);
+        wallet
+    };
+
+    // Honest people: one who mints, one who receives, one whose mint is accepted and not signed yet.
+    let (alice, bob, carol) = (wallet("alice"), wallet("bob"), wallet("carol"));
+    let [alice_token, carol_token, thief_token] =
+        ["alice", "carol", "thief"].map(|name| currency.account(name, if name == "thief" { STOLEN } else { 100 }));
+    alice.run(&["mint", "60", "--token", &alice_token]);
+    let stack = currency.scratch("stack");
+    alice.run(&["send", "22", "--out", stack.to_str().unwrap()]);
+    bob.run(&["receive", stack.to_str().unwrap()]);
+    currency.issuer(&["signing", "pause"]);
+    let _ = carol.run_unchecked(&["mint", "30", "--token", &carol_token]).refused(1, "will sign later");
+    let (alice_has, bob_has) = (alice.balance(), bob.balance());
+    assert_eq!((alice_has, bob_has), (38, 22));
+
+    // The thief has minted one honest coin, and spends it; then he uses his copy of the key.
+    currency.issuer(&["signing", "resume"]);
+    let foreign = ForeignWallet::new(&currency.url(""));
+    let own = vec![foreign.blind(STOLEN, "a")];
+    let own_coin = foreign.unblind(&own, &foreign.post("/mint", Some(&thief_token), &request_mint(&own, "7e1f"))).remove(0);
+    let redeemed = foreign.post(
+        "/redeem",
+        Some(&thief_token),
+        &json!({"coins": [own_coin], "message_reference": 1, "type": "request redeem"}),
+    );
+    assert_eq!(redeemed.http_status, 200, "{redeemed:?}");
+    let thief = Thief::steal(&foreign, &currency.dir().join("keys"), STOLEN);
+    let before = key_of(&currency, STOLEN, "signing");
+    let outstanding = before["outstanding"].as_u64().unwrap();
+    assert!(outstanding >= 3, "{before}");
+    let (taken, refused) = thief.redeem_until_refused(&thief_token, 1000);
+    assert_eq!(taken as u64, outstanding, "he is stopped when the count is reached");
+    assert_eq!(refused.error_word.as_deref(), Some("key-revoked"), "{refused:?}");
+    let stopped = key_of(&currency, STOLEN, "revoked");
+    assert_eq!(stopped["id"], before["id"]);
+    assert!(!stopped["revoked_reason"].as_str().unwrap().is_empty());
+    assert_eq!(currency.balance("thief"), STOLEN * (1 + outstanding));
+
+    // The operator makes a new key, of which every server knows within seconds, and destroys the stolen one.
+    currency.issuer(&["keys", "rotate"]);
+    currency.issuer(&["keys", "destroy"]);
+    assert_eq!(key_of(&currency, STOLEN, "revoked")["private_half"], Value::Bool(false));
+
+    // Everybody honest holds what they held.
+    for (wallet, held) in [(&alice, alice_has), (&bob, bob_has)] {
+        wallet.run(&["add", &currency.url("")]);
+        let shown = wallet.run(&["balance", "--json"]).json();
+        let revoked = shown["revoked"].as_u64().unwrap();
+        assert!(revoked > 0 && revoked % STOLEN == 0, "{shown}");
+        assert_eq!(shown["balance"].as_u64().unwrap() + revoked, held, "{shown}");
+        wallet.run(&["recoup"]);
+        assert_eq!(wallet.balance(), held);
+        wallet.run(&["recoup"]);
+        assert_eq!(wallet.balance(), held, "a second recoup finds nothing");
+    }
+    let _ = carol.run_unchecked(&["resume"]);
+    carol.run(&["recoup"]);
+    carol.run(&["resume"]);
+    assert_eq!(carol.balance(), 30);
+
+    // The thief recoups nothing: not what he forged, not what he had and spent, whatever he claims of them.
+    let new = ForeignWallet::new(&currency.url(""));
+    let claims = [
+        ("beef", "a", thief.forge()["payload"].clone(), "an accepted transaction that is not there"),
+        ("7e1f", "a", thief.forge()["payload"].clone(), "his own blind, opened to another payload"),
+        ("7e1f", "a", own_coin["payload"].clone(), "his own coin, which he has spent"),
+        ("7e1f", "b", own_coin["payload"].clone(), "a blind that is not there"),
+    ];
+    for (number, (reference, blind, payload, what)) in claims.into_iter().enumerate() {
+        let fresh = new.blind(STOLEN, "a");
+        let coin = json!({"blind_reference": blind, "blinding_seed": "5eed", "payload": payload, "transaction_reference": reference, "type": "revealed coin"});
+        let request = json!({"blinds": [fresh.blind], "coins": [coin], "message_reference": 1, "transaction_reference": format!("bad{number}"), "type": "request recoup"});
+        let answer = new.post("/v1/recoup", None, &request);
+        assert!((400..500).contains(&answer.http_status), "{what}: {answer:?}");
+        assert!(!answer.text.contains(&compact(&coin)), "{answer:?}");
+    }
+    assert_eq!(key_of(&currency, STOLEN, "revoked")["recouped"].as_u64(), Some(outstanding), "each honest coin, once");
+
+    // All of it can be spent.
+    alice.run(&["redeem", &alice_has.to_string(), "--token", &alice_token]);
+    bob.run(&["redeem", &bob_has.to_string(), "--token", &alice_token]);
+    carol.run(&["redeem", "30", "--token", &carol_token]);
+    assert_eq!((currency.balance("alice"), currency.balance("carol")), (100, 100));
+    let forged = thief.redeem_until_refused(&thief_token, 1);
+    assert_eq!(forged.0, 0, "the key stays stopped");
+    assert!(currency.log().matches("ALARM: a mint key was stopped").count() >= 2, "both servers say so: {}", currency.log());
+    currency.audit();
+    Process::stop(second);
+    currency.stop();
+}
+
+#[test]
+fn a_key_is_revoked_during_load_and_nobody_loses_anything() {
+    let mut currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
+    currency.serve();
+    let names = ["dora", "emil", "finn"];
+    let tokens = names.map(|name| currency.account(name, 10_000));
+    let wallets = names.map(|name| Wallet::new(&currency.scratch(name)));
+    std::thread::scope(|scope| {
+        for (wallet, token) in wallets.iter().zip(&tokens) {
+            scope.spawn(|| {
+                wallet.run(&["add", &currency.url("")]);
+                for _ in 0..8 {
+                    // What is refused because of the revocation is tried again, and by then the wallet knows.
+                    let minted = wallet.run_unchecked(&["mint", "19", "--token", token]);
+                    let redeemed = wallet.run_unchecked(&["redeem", "7", "--token", token]);
+                    for output in [minted, redeemed].into_iter().filter(|output| output.code != Some(0)) {
+                        let is_known = ["key-revoked", "recoup", "pay with exactly", "not enough"]
+                            .iter()
+                            .any(|word| output.stderr.contains(word));
+                        assert!(is_known, "{output:?}");
+                    }
+                }
+            });
+        }
+        std::thread::sleep(std::time::Duration::from_millis(900));
+        let id = key_of(&currency, STOLEN, "signing")["id"].as_str().unwrap().to_owned();
+        currency.issuer(&["keys", "revoke", &id, "--reason", "left in a train"]);
+        currency.issuer(&["keys", "rotate"]);
+    });
+    for ((wallet, token), name) in wallets.iter().zip(&tokens).zip(names) {
+        let _ = wallet.run_unchecked(&["resume"]);
+        wallet.run(&["recoup"]);
+        wallet.run(&["resume"]);
+        let held = wallet.balance();
+        wallet.run(&["redeem", &held.to_string(), "--token", token]);
+        assert_eq!(currency.balance(name), 10_000, "{name}");
+    }
+    currency.audit();
+    currency.stop();
+}
