@@ -1,0 +1,201 @@
+//! Making a mint key in a token, and looking at it before anybody relies on it.
+//!
+//! A token may be set up to make other keys than it was asked for, and says so only when it is asked. So its key is asked
+//! whether it can be taken out, and signs a number for a test. One that is not as it must be is destroyed at once. A crash in
+//! between leaves a key that works and that nobody asked for; it is listed like the others.
+
+use cryptoki::error::{Error, Result as CallResult};
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
+use cryptoki::session::Session;
+use opencoin_crypto::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PublicKey};
+
+use crate::TokenError;
+use crate::error::code_name;
+use crate::keys;
+use crate::module::{Access, OpenSession};
+use crate::token::{Token, TokenSession};
+
+const PUBLIC_EXPONENT: u64 = 65537;
+const PUBLIC_EXPONENT_BYTES: [u8; 3] = [1, 0, 1];
+
+/// Both halves of a key that was just made.
+#[derive(Clone, Copy)]
+struct Pair {
+    public: ObjectHandle,
+    private: ObjectHandle,
+}
+
+/// Why a pair is not kept.
+enum Rejection {
+    Call(Error),
+    /// Continues "a key".
+    Unfit(String),
+}
+
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+/// Makes a key, which the token keeps.
+pub(crate) fn generate(token: &Token, bits: usize) -> Result<PublicKey, TokenError> {
+    check_size(token, bits)?;
+    let TokenSession { session, connection } = token.session(Access::Write)?;
+    let pair = session.call(|session| make_pair(session, bits));
+    let pair = pair.map_err(|error| match token.failed(connection, error) {
+        TokenError::Call { code, .. } => TokenError::KeyRefused { bits, code },
+        error => error,
+    })?;
+    match session.call(|session| examine(session, pair, bits)) {
+        Ok(key) => {
+            let id = [keys::id_attribute(key.id())];
+            for half in [pair.public, pair.private] {
+                // A token that gives its own identifiers keeps them; then the key is found by its modulus.
+                let _ = session.call(|session| session.update_attributes(half, &id));
+            }
+            Ok(key)
+        }
+        Err(rejection) => {
+            let destroyed = destroy(&session, pair);
+            Err(match (rejection, destroyed) {
+                (Rejection::Unfit(reason), Ok(())) => TokenError::KeyUnfit(reason),
+                (Rejection::Unfit(reason), Err(code)) => TokenError::KeyUnfitAndKept { reason, code },
+                // The pair may be gone with the token, so that it could not be destroyed either.
+                (Rejection::Call(error), _) => token.failed(connection, error),
+            })
+        }
+    }
+}
+
+fn check_size(token: &Token, bits: usize) -> Result<(), TokenError> {
+    if !(KEY_BITS_MIN..=KEY_BITS_MAX).contains(&bits) {
+        return Err(KeyError::ModulusBits(bits).into());
+    }
+    if bits % 2 == 1 {
+        return Err(KeyError::OddBits(bits).into());
+    }
+    let Some(info) = token.mechanism(MechanismType::RSA_PKCS_KEY_PAIR_GEN)?.filter(|info| info.generate_key_pair()) else {
+        return Err(token.mechanism_missing("CKM_RSA_PKCS_KEY_PAIR_GEN"));
+    };
+    check_range(bits, info.min_key_size(), info.max_key_size())
+}
+
+fn check_range(bits: usize, bits_min: usize, bits_max: usize) -> Result<(), TokenError> {
+    // Zero is what tokens say that have not thought about it.
+    if bits_max > 0 && !(bits_min..=bits_max).contains(&bits) {
+        return Err(TokenError::KeySize { bits, bits_min, bits_max });
+    }
+    Ok(())
+}
+
+fn make_pair(session: &Session, bits: usize) -> CallResult<Pair> {
+    let public = [
+        Attribute::Token(true),
+        Attribute::Private(false),
+        Attribute::Label(keys::LABEL.to_vec()),
+        Attribute::ModulusBits(bits.try_into()?),
+        Attribute::PublicExponent(PUBLIC_EXPONENT_BYTES.to_vec()),
+        Attribute::Verify(true),
+        Attribute::Encrypt(false),
+        Attribute::Wrap(false),
+    ];
+    let private = [
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Label(keys::LABEL.to_vec()),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Sign(true),
+        Attribute::Decrypt(false),
+        Attribute::Unwrap(false),
+    ];
+    let (public, private) = session.generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private)?;
+    Ok(Pair { public, private })
+}
+
+fn examine(session: &Session, pair: Pair, bits: usize) -> Result<PublicKey, Rejection> {
+    let unfit = |reason: &str| Err(Rejection::Unfit(reason.to_owned()));
+    if let Some(reason) = wrong_attribute(session, pair.private)? {
+        return unfit(reason);
+    }
+    let Some(key) = keys::public_key(session, pair.private)? else {
+        return unfit("that is no RSA key");
+    };
+    if key.modulus_bits() != bits {
+        return Err(Rejection::Unfit(format!("of {} bits where {bits} were asked for", key.modulus_bits())));
+    }
+    if key.document().public_exponent != PUBLIC_EXPONENT {
+        return Err(Rejection::Unfit(format!("with the public exponent {}", key.document().public_exponent)));
+    }
+    let input = test_number(&key);
+    let signature = keys::sign(session, pair.private, &input)?;
+    if keys::check_signature(&key, &input, &signature).is_none() {
+        return unfit("whose signatures are wrong");
+    }
+    Ok(key)
+}
+
+/// What makes a private half unfit, if anything; continues "a key".
+fn wrong_attribute(session: &Session, private: ObjectHandle) -> CallResult<Option<&'static str>> {
+    use AttributeType as Type;
+    let demanded = [
+        (Attribute::Token(true), "that it does not keep"),
+        (Attribute::Private(true), "that can be used without the PIN"),
+        (Attribute::Sensitive(true), "whose private half can be read"),
+        (Attribute::Extractable(false), "whose private half can be taken out"),
+    ];
+    let types = [Type::Token, Type::Private, Type::Sensitive, Type::Extractable];
+    let found = session.get_attributes(private, &types)?;
+    if let Some((_, reason)) = demanded.into_iter().find(|(attribute, _)| !found.contains(attribute)) {
+        return Ok(Some(reason));
+    }
+    // Not every token tells these.
+    let forbidden = [
+        (Attribute::Local(false), "that it did not make itself"),
+        (Attribute::AlwaysSensitive(false), "whose private half could be read once"),
+        (Attribute::NeverExtractable(false), "whose private half could be taken out once"),
+        (Attribute::AlwaysAuthenticate(true), "that wants the PIN for every signature"),
+    ];
+    let types = [Type::Local, Type::AlwaysSensitive, Type::NeverExtractable, Type::AlwaysAuthenticate];
+    let found = session.get_attributes(private, &types)?;
+    Ok(forbidden.into_iter().find(|(attribute, _)| found.contains(attribute)).map(|(_, reason)| reason))
+}
+
+/// A number less than the modulus that nobody chose: the modulus read backwards, with a zero in front.
+fn test_number(key: &PublicKey) -> Vec<u8> {
+    let mut number = key.document().modulus.as_be_bytes().to_vec();
+    number.reverse();
+    number[0] = 0;
+    number
+}
+
+/// Destroys both halves; fails with the reason, by its name in PKCS#11, when the private one stays.
+fn destroy(session: &OpenSession, pair: Pair) -> Result<(), String> {
+    let destroy = |half| session.call(|session| session.destroy_object(half));
+    // Without its private half the public one does no harm.
+    let _ = destroy(pair.public);
+    destroy(pair.private).map_err(|error| match error {
+        Error::Pkcs11(error, _) => code_name(error),
+        error => error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_the_token_does_not_make_is_refused_with_those_that_it_makes() {
+        assert_eq!(check_range(2048, 1024, 4096), Ok(()));
+        assert_eq!(check_range(2048, 0, 0), Ok(()), "a token that says nothing may be tried");
+        for bits in [1022, 4098] {
+            let error = check_range(bits, 1024, 4096).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("the token makes RSA keys of 1024 to 4096 bits, none of {bits}: ask for another size")
+            );
+        }
+    }
+}

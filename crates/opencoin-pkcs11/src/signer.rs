@@ -1,0 +1,207 @@
+//! The signing engine of a token: threads with a session each, which share a queue.
+//!
+//! Failures: when the token is gone, or a session or login is, requests at hand are answered as "not available", and the
+//! next ones look for the token again (see `token.rs`). An error of which the token recovers by itself fails its request
+//! alone, as does a wrong signature. The thread gets a new session after each of them, because the old one may be in the
+//! middle of an operation.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use cryptoki::error::{Error, RvError};
+use cryptoki::object::{ObjectClass, ObjectHandle};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyStoreError, Pool, PublicKey, SignError, Signer, Worker, blind_in_range};
+use opencoin_schema::BigInt;
+
+use crate::TokenError;
+use crate::keys;
+use crate::module::Access;
+use crate::token::{Token, TokenSession};
+
+/// The beginning of the threads' names, as `top -H` shows them.
+const THREAD_NAME: &str = "token";
+
+/// Signs with the keys of a token that were there at the start, or at the last [`refresh`](Signer::refresh). Dropping it
+/// finishes the operations in hand, tells all other callers that the signer is not available, and waits for its threads to end.
+pub struct TokenSigner {
+    token: Arc<Token>,
+    keys: RwLock<Keys>,
+    refreshes: Arc<AtomicU64>,
+    pool: Pool<Task, BigInt>,
+}
+
+type Keys = BTreeMap<BigInt, PublicKey>;
+
+struct Task {
+    key: PublicKey,
+    /// As long as the key's modulus.
+    input: Vec<u8>,
+}
+
+impl TokenSigner {
+    pub(crate) fn start(token: Arc<Token>) -> Result<Self, TokenError> {
+        let keys = RwLock::new(keys_of(&token)?);
+        let refreshes = Arc::<AtomicU64>::default();
+        let worker = || -> Worker<Task, BigInt> {
+            let mut thread = Thread { token: Arc::clone(&token), refreshes: Arc::clone(&refreshes), opened: None };
+            Box::new(move |task| thread.sign(task))
+        };
+        let workers = (0..token.options().sessions.get()).map(|_| worker()).collect();
+        let pool = Pool::start(THREAD_NAME, workers, token.options().blinds_queued_max);
+        let pool = pool.map_err(|error| TokenError::Threads(error.to_string()))?;
+        Ok(Self { token, keys, refreshes, pool })
+    }
+
+    fn prepare(keys: &Keys, index: usize, blind: &BlindToSign) -> Result<Task, SignError> {
+        let key = keys.get(&blind.mint_key_id).ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
+        if !blind_in_range(key, &blind.blinded) {
+            return Err(SignError::OutOfRange { index });
+        }
+        let input = blind.blinded.to_padded_be_bytes(key.modulus_bytes());
+        Ok(Task { key: key.clone(), input: input.expect("a number in range is less than the modulus") })
+    }
+}
+
+#[async_trait]
+impl Signer for TokenSigner {
+    async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
+        let tasks = {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            let blinds = accepted.blinds.iter().enumerate();
+            blinds.map(|(index, blind)| Self::prepare(&keys, index, blind)).collect::<Result<_, _>>()?
+        };
+        self.pool.run(tasks).await
+    }
+
+    fn refresh(&self) -> Result<(), KeyStoreError> {
+        let keys = keys_of(&self.token)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.refreshes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TokenSigner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TokenSigner").finish_non_exhaustive()
+    }
+}
+
+fn keys_of(token: &Token) -> Result<Keys, TokenError> {
+    Ok(token.keys()?.into_iter().map(|key| (key.id().clone(), key)).collect())
+}
+
+/// What a thread of the engine has.
+struct Thread {
+    token: Arc<Token>,
+    refreshes: Arc<AtomicU64>,
+    opened: Option<Opened>,
+}
+
+/// A session, and what was found in it.
+struct Opened {
+    token_session: TokenSession,
+    /// How many refreshes there were before the first of these was found.
+    refreshes: u64,
+    private_halves: HashMap<BigInt, ObjectHandle>,
+}
+
+/// Why a token did not sign.
+enum Trouble {
+    Call(Error),
+    /// The key is not found.
+    NoKey,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl Thread {
+    fn sign(&mut self, task: &Task) -> Result<BigInt, SignError> {
+        // Put back only when all went well: a session is not used again after anything else, a panic included.
+        let mut opened = self.take_opened()?;
+        let signature = match opened.sign(task) {
+            Ok(signature) => signature,
+            Err(trouble) => return Err(self.explain(&opened, task, trouble)),
+        };
+        let Some(signature) = keys::check_signature(&task.key, &task.input, &signature) else {
+            tracing::error!(mint_key = %task.key.id(), "the token gave a wrong signature, which goes to nobody");
+            return Err(SignError::Failed);
+        };
+        self.opened = Some(opened);
+        Ok(signature)
+    }
+
+    fn take_opened(&mut self) -> Result<Opened, SignError> {
+        let refreshes = self.refreshes.load(Ordering::Relaxed);
+        let opened = self.opened.take().filter(|opened| self.token.is_current(opened.token_session.connection));
+        let mut opened = match opened {
+            Some(opened) => opened,
+            None => {
+                let token_session = self.token.session(Access::Read).map_err(|error| {
+                    tracing::debug!(%error, "no session to sign with");
+                    SignError::Unavailable
+                })?;
+                Opened { token_session, refreshes, private_halves: HashMap::new() }
+            }
+        };
+        if opened.refreshes != refreshes {
+            opened.private_halves.clear();
+            opened.refreshes = refreshes;
+        }
+        Ok(opened)
+    }
+
+    fn explain(&self, opened: &Opened, task: &Task, trouble: Trouble) -> SignError {
+        let connection = opened.token_session.connection;
+        let error = match trouble {
+            Trouble::Call(error) => self.token.failed(connection, error),
+            Trouble::NoKey if self.token.is_alive(connection) => return SignError::UnknownKey(task.key.id().clone()),
+            Trouble::NoKey => {
+                self.token.lost(connection, &TokenError::Lost);
+                TokenError::Lost
+            }
+        };
+        if error == TokenError::Lost {
+            return SignError::Unavailable;
+        }
+        tracing::error!(mint_key = %task.key.id(), %error, "the token does not sign");
+        SignError::Failed
+    }
+}
+
+impl Opened {
+    /// The signature, not checked yet.
+    fn sign(&mut self, task: &Task) -> Result<Vec<u8>, Trouble> {
+        let private = match self.private_halves.get(task.key.id()) {
+            Some(private) => *private,
+            None => self.find(task)?,
+        };
+        match self.sign_with(private, task) {
+            // The key has another handle now; some tokens change them.
+            Err(Error::Pkcs11(RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid, _)) => {
+                let private = self.find(task)?;
+                Ok(self.sign_with(private, task)?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn sign_with(&self, private: ObjectHandle, task: &Task) -> Result<Vec<u8>, Error> {
+        self.token_session.session.call(|session| keys::sign(session, private, &task.input))
+    }
+
+    fn find(&mut self, task: &Task) -> Result<ObjectHandle, Trouble> {
+        let id = task.key.id();
+        let halves = self.token_session.session.call(|session| keys::find(session, ObjectClass::PRIVATE_KEY, id))?;
+        let half = halves.first().ok_or(Trouble::NoKey)?;
+        self.private_halves.insert(id.clone(), half.handle);
+        Ok(half.handle)
+    }
+}
