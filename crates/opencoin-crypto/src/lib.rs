@@ -19,6 +19,7 @@ mod emsa_pss;
 mod engine;
 mod keys;
 mod numbers;
+mod seed;
 mod suite;
 
 pub use blinding::{BlindError, Unblinder, UnblinderError};
@@ -28,4 +29,5 @@ pub use certificates::{
 };
 pub use engine::{AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, SignError, Signer};
 pub use keys::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PrivateKey, PublicKey};
+pub use seed::{BlindingSeed, BlindingSeedError};
 pub use suite::{CipherSuite, CoinError, MINT_KEY_BITS_MIN, MintKeyError, PayloadHash, UnknownCipherSuite, blind_in_range};
