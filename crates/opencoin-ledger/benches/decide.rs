@@ -39,7 +39,9 @@ fn view() -> View {
         terms,
         issued: u64::from(ITEMS),
         returned: 0,
+        recouped: 0,
         stopped: None,
+        retired: false,
         pruned: false,
     });
     view

@@ -13,6 +13,8 @@ pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 pub struct AccountId(i64);
 
 impl AccountId {
+    /// What the issuer pays out of its own pocket for honest coins of a stopped mint key. Derived as well.
+    pub const RECOUPED: Self = Self(0);
     /// The world outside: what was paid in comes from here, what is paid out goes here. Its balance is derived from the
     /// journal and never stored, so that no payment waits for another at one row.
     pub const OUTSIDE: Self = Self(1);

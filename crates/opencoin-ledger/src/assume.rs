@@ -46,8 +46,8 @@ pub struct AccountPosting {
     pub received: Amount,
 }
 
-/// Condition: the key exists under this number and id, is neither stopped nor pruned, had signed enough before this batch
-/// for the coins that come back, and can count that many signatures more.
+/// Condition: the key exists under this number and id, is neither stopped nor pruned, is not retired where it signs, had signed
+/// enough before this batch for the coins that come back, and can count that many signatures more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MintKeyPosting {
     /// Its short number.
@@ -127,7 +127,18 @@ fn hopeful_view(touches: &Touches, known: &KnownMintKeys) -> Option<View> {
     }
     for &id in &touches.mint_keys {
         let (no, terms) = known.get(id)?;
-        view.load_mint_key(MintKeyState { no, id, terms, issued: ASSUMED, returned: 0, stopped: None, pruned: false });
+        let (issued, returned, recouped) = (ASSUMED, 0, 0);
+        view.load_mint_key(MintKeyState {
+            no,
+            id,
+            terms,
+            issued,
+            returned,
+            recouped,
+            stopped: None,
+            retired: false,
+            pruned: false,
+        });
     }
     view.load_signing(Signing::default());
     Some(view)

@@ -25,8 +25,12 @@ pub struct AuditFacts {
     pub paid_in: i128,
     /// The sum of all payments out, by the journal.
     pub paid_out: i128,
-    /// Minted less redeemed, by the journal.
+    /// Minted and recouped less redeemed, by the journal.
     pub coins_outstanding: i128,
+    /// Recouped at the issuer's expense, by the journal.
+    pub recouped: i128,
+    /// Mint keys that were retired, by the journal.
+    pub retirements: u64,
     /// Mint keys that were pruned, by the journal.
     pub prunes: u64,
     /// Records of the journal.
@@ -61,10 +65,18 @@ pub struct MintKeyFacts {
     pub issued: i128,
     /// Coins that came back, by its counter.
     pub returned: i128,
+    /// Coins that were recouped, by its counter.
+    pub recouped: i128,
     /// Blinds accepted, by the journal.
     pub blinds: i128,
     /// Spent coins, counted.
     pub spent: i128,
+    /// Recouped coins, counted.
+    pub recouped_rows: i128,
+    /// Whether it was stopped.
+    pub stopped: bool,
+    /// Whether it was retired.
+    pub retired: bool,
     /// Whether its spent coins were forgotten.
     pub pruned: bool,
 }

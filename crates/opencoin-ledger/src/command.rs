@@ -4,8 +4,8 @@
 //! sent again when its answer was lost: the second time it is answered as `repeated` and moves nothing.
 
 use crate::{
-    AccountId, AccountName, Amount, Blind, CoinIn, LedgerTime, MintKeyId, MintKeyTerms, Reference, StopReason, TokenHash,
-    TransactionReference,
+    AccountId, AccountName, Amount, Blind, CoinIn, LedgerTime, MintKeyId, MintKeyTerms, Reference, RevokedBlind, StopReason,
+    TokenHash, TransactionReference,
 };
 
 /// One request to change the books. `at` is the issuer's time; it is recorded and not part of what makes two commands
@@ -74,6 +74,14 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
+    /// Ends the signing of a mint key for good, whatever the clock of any process says later, so that its private half can be
+    /// destroyed. Its coins come back as before. Retiring it again: repeated.
+    RetireMintKey {
+        /// Which key.
+        id: MintKeyId,
+        /// When; after the key's signing window, or at any time where the key is stopped.
+        at: LedgerTime,
+    },
     /// Forgets the spent coins of a mint key whose coins have expired, for good: from then on the key signs nothing and
     /// none of its coins come back, whatever `at` says later. Its counters stay. Pruning it again: repeated.
     PruneMintKey {
@@ -93,7 +101,7 @@ pub enum Command {
     Mint {
         /// Who pays.
         account: AccountId,
-        /// The wallet's reference; mint and renew share the references.
+        /// The wallet's reference; mint, renew and recoup share the references.
         transaction_reference: TransactionReference,
         /// What to sign.
         blinds: Vec<Blind>,
@@ -102,7 +110,7 @@ pub enum Command {
     },
     /// Coins become coins of the same value: accepted here, signed after.
     Renew {
-        /// The wallet's reference; mint and renew share the references.
+        /// As in [`Command::Mint`].
         transaction_reference: TransactionReference,
         /// Verified coins that come back.
         coins: Vec<CoinIn>,
@@ -117,6 +125,18 @@ pub enum Command {
         account: AccountId,
         /// Verified coins that come back.
         coins: Vec<CoinIn>,
+        /// When.
+        at: LedgerTime,
+    },
+    /// Honest coins of stopped mint keys become coins of other keys, at the issuer's expense: they do not count as returned,
+    /// because forged coins may have used that count up. Accepted here, signed after.
+    Recoup {
+        /// As in [`Command::Mint`].
+        transaction_reference: TransactionReference,
+        /// Accepted blinds and the coins that came of them. The caller has verified both.
+        revoked: Vec<RevokedBlind>,
+        /// What to sign.
+        blinds: Vec<Blind>,
         /// When.
         at: LedgerTime,
     },
@@ -141,7 +161,7 @@ pub enum Effect {
     AccountOpened(AccountId),
     /// A payment, transfer or redeem: this much moved.
     Moved(Amount),
-    /// A mint or renew: this much became coins. What was accepted is signed now, unless signing pauses.
+    /// A mint, renew or recoup: this much became coins. What was accepted is signed now, unless signing pauses.
     Accepted {
         /// How much moved.
         amount: Amount,
@@ -152,6 +172,8 @@ pub enum Effect {
     MintKeyRegistered,
     /// [`Command::StopMintKey`].
     MintKeyStopped,
+    /// [`Command::RetireMintKey`].
+    MintKeyRetired,
     /// [`Command::PruneMintKey`]: what the key leaves behind, the second time as the first.
     MintKeyPruned {
         /// Coins that came back and that the books have forgotten one by one; they stay counted.
@@ -195,9 +217,15 @@ pub enum Refusal {
         /// Which.
         mint_key: MintKeyId,
     },
-    /// The key does not sign yet, or not any more, or it was pruned.
+    /// The key does not sign yet, or not any more, or it was retired or pruned.
     #[error("{mint_key:?} is outside its signing window")]
     SigningWindowClosed {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// The key may sign still, so its private half is needed.
+    #[error("the signing window of {mint_key:?} has not ended yet")]
+    SigningWindowOpen {
         /// Which.
         mint_key: MintKeyId,
     },
@@ -219,11 +247,29 @@ pub enum Refusal {
         /// Which.
         mint_key: MintKeyId,
     },
+    /// The key's coins come back as ever: they are renewed and not recouped.
+    #[error("{mint_key:?} was not stopped")]
+    MintKeyNotStopped {
+        /// Which.
+        mint_key: MintKeyId,
+    },
     /// Coins came back before.
     #[error("coins were spent before: {indices:?}")]
     DoubleSpend {
-        /// Which of the command's coins, from 0, ascending.
+        /// Which of the command's coins or revoked blinds, from 0, ascending.
         indices: Vec<usize>,
+    },
+    /// Blinds, or the coins that they are said to have become, were recouped before.
+    #[error("blinds were recouped before: {indices:?}")]
+    RecoupedBefore {
+        /// Which of the command's revoked blinds, from 0, ascending.
+        indices: Vec<usize>,
+    },
+    /// The same blind or the same coin twice in one recoup.
+    #[error("revoked blind {index} repeats an earlier one")]
+    RepeatedRevokedBlind {
+        /// The second of the two, from 0.
+        index: usize,
     },
     /// The same coin twice in one command.
     #[error("coin {index} repeats an earlier one")]
@@ -240,7 +286,7 @@ pub enum Refusal {
     /// No coins, or no blinds.
     #[error("there are no coins or no blinds")]
     Empty,
-    /// A renew whose coins are not worth what its blinds would be.
+    /// A renew or recoup whose coins are not worth what its blinds would be.
     #[error("the coins are worth {coins}, the blinds {blinds}")]
     ValueMismatch {
         /// The sum of the coins.
@@ -254,6 +300,12 @@ pub enum Refusal {
     /// More coins of the key would have come back than it signed: forged coins or a stolen key. The key is stopped.
     #[error("more coins of {mint_key:?} would come back than it signed; the key is stopped")]
     OverRedemption {
+        /// Which.
+        mint_key: MintKeyId,
+    },
+    /// More blinds of the key would be recouped than it was ever given: not all of them can have been accepted.
+    #[error("more blinds of {mint_key:?} would be recouped than it signed")]
+    OverRecoup {
         /// Which.
         mint_key: MintKeyId,
     },

@@ -9,8 +9,10 @@ mod accounts;
 mod coins;
 mod concurrency;
 mod faults;
+mod kept;
 mod mint_keys;
 mod random;
+mod recoup;
 mod world;
 
 use std::sync::Arc;
@@ -19,8 +21,10 @@ pub use accounts::*;
 pub use coins::*;
 pub use concurrency::*;
 pub use faults::{Dropped, FaultCase, batches_are_dropped_anywhere};
+pub use kept::*;
 pub use mint_keys::*;
 pub use random::{Sequence, assert_agreement, sequence};
+pub use recoup::*;
 pub use world::{World, alice, bob};
 
 use crate::Ledger;
@@ -43,7 +47,10 @@ macro_rules! conformance_tests {
             balances_do_not_overflow
             a_mint_key_is_registered_once
             a_stopped_key_neither_signs_nor_takes_coins
+            a_resumed_transaction_names_its_stopped_keys
             keys_sign_in_their_window_and_coins_expire
+            a_key_is_retired_once_its_window_has_ended
+            a_retired_key_signs_nothing_whatever_the_clock_says
             a_key_is_pruned_once_its_coins_have_expired
             a_pruned_key_stays_out_of_use_whatever_the_clock_says
             coins_spent_and_pruned_in_one_batch_leave_no_rows
@@ -64,7 +71,20 @@ macro_rules! conformance_tests {
             a_refused_command_in_a_batch_changes_nothing
             a_batch_has_a_limit
             a_large_batch_is_carried_out
+            blinds_of_a_key_are_found_page_by_page
+            kept_signatures_take_the_place_of_blinds
+            signatures_are_kept_only_where_nothing_has_changed
+            honest_coins_of_a_stopped_key_are_recouped_once
+            a_recoup_of_what_cannot_be_changes_nothing
+            a_coin_that_came_back_is_not_recouped
+            no_more_is_recouped_than_was_signed
+            a_recoup_shares_the_references
+            recouped_coins_are_forgotten_with_their_key
+            a_thief_costs_the_issuer_and_not_the_holders
             fifty_renewals_of_one_coin_and_one_wins
+            a_key_that_is_retired_while_it_signs_leaves_nothing_unseen
+            twenty_recoups_of_one_blind_and_one_wins
+            signatures_kept_by_several_at_once_are_kept_once
             fifty_mints_against_money_for_ten
             the_same_mint_sent_many_times_at_once_counts_once
             accounts_opened_at_once_get_numbers_of_their_own

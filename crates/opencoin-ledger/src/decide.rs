@@ -7,6 +7,7 @@
 mod accounts;
 mod coins;
 mod mint_keys;
+mod recoup;
 
 use crate::journal::{ContentDigest, Entry, Kind, ReferenceKey, Scope};
 use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Refusal, View};
@@ -29,11 +30,13 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
         Command::Transfer { from, to, amount, at, .. } => accounts::transfer(view, prepared, *from, *to, *amount, *at),
         Command::RegisterMintKey { id, terms, at } => mint_keys::register(view, prepared, *id, *terms, *at),
         Command::StopMintKey { id, reason, at } => mint_keys::stop(view, *id, reason.clone(), *at),
+        Command::RetireMintKey { id, at } => mint_keys::retire(view, prepared, *id, *at),
         Command::PruneMintKey { id, at } => mint_keys::prune(view, prepared, *id, *at),
         Command::SetSigningPaused { paused, at } => set_signing_paused(view, prepared, *paused, *at),
         Command::Mint { account, blinds, at, .. } => coins::mint(view, prepared, *account, blinds, *at),
         Command::Renew { coins, blinds, at, .. } => coins::renew(view, prepared, coins, blinds, *at),
         Command::Redeem { account, coins, at } => coins::redeem(view, prepared, *account, coins, *at),
+        Command::Recoup { revoked, blinds, at, .. } => recoup::recoup(view, prepared, revoked, blinds, *at),
     }
 }
 
@@ -60,13 +63,16 @@ fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at
 /// The effect of a command that moved money, now or before.
 fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
     match command {
-        Command::Mint { .. } | Command::Renew { .. } => Effect::Accepted { amount, signing_paused: view.signing().paused },
+        Command::Mint { .. } | Command::Renew { .. } | Command::Recoup { .. } => {
+            Effect::Accepted { amount, signing_paused: view.signing().paused }
+        }
         Command::Credit { .. } | Command::Debit { .. } | Command::Transfer { .. } | Command::Redeem { .. } => {
             Effect::Moved(amount)
         }
         Command::OpenAccount { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
+        | Command::RetireMintKey { .. }
         | Command::PruneMintKey { .. }
         | Command::SetSigningPaused { .. } => unreachable!("these move no money"),
     }

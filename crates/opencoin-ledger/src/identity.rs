@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::journal::{ContentDigest, Kind, ReferenceKey, Scope};
-use crate::{Blind, CoinIn, Command, Reference};
+use crate::{Blind, CoinIn, Command, Reference, RevokedBlind};
 
 /// A command with its identity, computed once for loading, deciding and saving.
 #[derive(Debug)]
@@ -26,14 +26,15 @@ impl<'a> Prepared<'a> {
             Command::OpenAccount { .. }
             | Command::RegisterMintKey { .. }
             | Command::StopMintKey { .. }
+            | Command::RetireMintKey { .. }
             | Command::PruneMintKey { .. }
             | Command::SetSigningPaused { .. } => None,
             Command::Credit { reference, .. } | Command::Debit { reference, .. } | Command::Transfer { reference, .. } => {
                 Some(payment_key(reference))
             }
-            Command::Mint { transaction_reference, .. } | Command::Renew { transaction_reference, .. } => {
-                Some(ReferenceKey::of_transaction(transaction_reference))
-            }
+            Command::Mint { transaction_reference, .. }
+            | Command::Renew { transaction_reference, .. }
+            | Command::Recoup { transaction_reference, .. } => Some(ReferenceKey::of_transaction(transaction_reference)),
             Command::Redeem { .. } => Some(ReferenceKey::new(Scope::Redeem, content.as_bytes())),
         };
         Self { command, key, content }
@@ -67,6 +68,7 @@ fn content(command: &Command) -> ContentDigest {
             .number(terms.sign_not_after().unix_micros())
             .number(terms.coins_expiry().unix_micros()),
         Command::StopMintKey { id, .. } => Encoder::new(Kind::StopMintKey).bytes(id.as_bytes()),
+        Command::RetireMintKey { id, .. } => Encoder::new(Kind::RetireMintKey).bytes(id.as_bytes()),
         Command::PruneMintKey { id, .. } => Encoder::new(Kind::PruneMintKey).bytes(id.as_bytes()),
         Command::SetSigningPaused { paused, .. } => Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused)),
         Command::Mint { account, blinds, .. } => Encoder::new(Kind::Mint).number(account.get()).blinds(blinds),
@@ -76,6 +78,7 @@ fn content(command: &Command) -> ContentDigest {
             set.sort_unstable(); // a set: the order in which coins are handed in makes no difference
             Encoder::new(Kind::Redeem).number(account.get()).coins(&set)
         }
+        Command::Recoup { revoked, blinds, .. } => Encoder::new(Kind::Recoup).revoked(revoked).blinds(blinds),
     }
     .finish()
 }
@@ -112,6 +115,13 @@ impl Encoder {
     fn blinds(self, blinds: &[Blind]) -> Self {
         blinds.iter().fold(self.count(blinds.len()), |encoder, blind| {
             encoder.bytes(blind.reference.as_bytes()).bytes(blind.mint_key.as_bytes()).bytes(&blind.blinded)
+        })
+    }
+
+    fn revoked(self, revoked: &[RevokedBlind]) -> Self {
+        revoked.iter().fold(self.count(revoked.len()), |encoder, revoked| {
+            let (key, blind, hash) = (revoked.mint_key.as_bytes(), revoked.blind.as_bytes(), revoked.payload_hash.as_bytes());
+            encoder.bytes(key).bytes(blind).bytes(hash)
         })
     }
 

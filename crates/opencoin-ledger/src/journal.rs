@@ -1,7 +1,8 @@
-//! The journal: one immutable record of every command that was applied, in double entry.
+//! The journal: one record of every command that was applied, in double entry.
 //!
 //! A record moves `amount` from its debit account to its credit account. Commands that move no money leave a record of
-//! zero without accounts, so that the journal tells the whole story. No record names a coin.
+//! zero without accounts, so that the journal tells the whole story. No record names a coin. The one thing that changes in a record is
+//! that blinds become their signatures ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)).
 
 use std::fmt;
 
@@ -36,11 +37,15 @@ pub enum Kind {
     Redeem = 10,
     /// The spent coins of a mint key were forgotten.
     PruneMintKey = 11,
+    /// A mint key was retired.
+    RetireMintKey = 12,
+    /// Honest coins of stopped mint keys became other coins.
+    Recoup = 13,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -52,6 +57,8 @@ impl Kind {
         Self::Renew,
         Self::Redeem,
         Self::PruneMintKey,
+        Self::RetireMintKey,
+        Self::Recoup,
     ];
 
     /// The stored number.
@@ -70,15 +77,20 @@ impl Kind {
     #[must_use]
     pub const fn moves_money(self) -> bool {
         match self {
-            Self::OpenAccount | Self::RegisterMintKey | Self::StopMintKey | Self::SetSigningPaused | Self::PruneMintKey => false,
-            Self::Credit | Self::Debit | Self::Transfer | Self::Mint | Self::Renew | Self::Redeem => true,
+            Self::OpenAccount
+            | Self::RegisterMintKey
+            | Self::StopMintKey
+            | Self::SetSigningPaused
+            | Self::PruneMintKey
+            | Self::RetireMintKey => false,
+            Self::Credit | Self::Debit | Self::Transfer | Self::Mint | Self::Renew | Self::Redeem | Self::Recoup => true,
         }
     }
 
     /// Whether records of this kind hold blinds to sign.
     #[must_use]
     pub const fn holds_blinds(self) -> bool {
-        matches!(self, Self::Mint | Self::Renew)
+        matches!(self, Self::Mint | Self::Renew | Self::Recoup)
     }
 
     /// Whether a record of this kind may move money between these accounts.
@@ -92,6 +104,7 @@ impl Kind {
             (Self::Mint, Some(from), Some(AccountId::COINS)) => holder(from),
             (Self::Renew, Some(from), Some(to)) => from == AccountId::COINS && to == AccountId::COINS,
             (Self::Redeem, Some(AccountId::COINS), Some(to)) => holder(to),
+            (Self::Recoup, Some(from), Some(to)) => from == AccountId::RECOUPED && to == AccountId::COINS,
             (kind, None, None) => !kind.moves_money(),
             _ => false,
         }
@@ -108,7 +121,7 @@ pub struct ReferenceKey(Box<[u8]>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Scope {
-    /// A wallet's transaction reference: mint and renew.
+    /// A wallet's transaction reference: mint, renew and recoup.
     Transaction = 1,
     /// A redeem: the digest of its account and set of coins.
     Redeem = 2,
@@ -124,10 +137,12 @@ pub(crate) enum Scope {
     Signing = 7,
     /// The id of a mint key that was pruned.
     MintKeyPrune = 8,
+    /// The id of a mint key that was retired.
+    MintKeyRetire = 9,
 }
 
 impl ReferenceKey {
-    /// The key of a mint or renew.
+    /// The key of a mint, renew or recoup.
     #[must_use]
     pub fn of_transaction(reference: &TransactionReference) -> Self {
         Self::new(Scope::Transaction, reference.as_bytes())
@@ -143,6 +158,12 @@ impl ReferenceKey {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The wallet's reference that this is the key of; `None` for the key of something else.
+    pub(crate) fn transaction(&self) -> Option<TransactionReference> {
+        let (scope, reference) = self.0.split_first()?;
+        (*scope == Scope::Transaction as u8).then(|| TransactionReference::new(reference).ok()).flatten()
     }
 
     pub(crate) fn new(scope: Scope, bytes: &[u8]) -> Self {
@@ -197,7 +218,7 @@ pub struct Entry {
     pub amount: Amount,
     /// The issuer's time of the command.
     pub at: LedgerTime,
-    /// The blinds of a mint or renew, as [`encode_blinds`](crate::encode_blinds) writes them.
+    /// The blinds of a mint, renew or recoup, as [`encode_blinds`](crate::encode_blinds) writes them.
     pub blinds: Option<Vec<u8>>,
 }
 
@@ -217,10 +238,10 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
         assert!(Kind::ALL.into_iter().all(|kind| Kind::from_code(kind.code()) == Some(kind)));
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(12), None);
+        assert_eq!(Kind::from_code(14), None);
     }
 
     #[test]
@@ -235,5 +256,7 @@ mod tests {
         assert!(Kind::Redeem.fits(coins, alice) && !Kind::Redeem.fits(coins, outside));
         assert!(Kind::OpenAccount.fits(None, None) && !Kind::Mint.fits(None, None));
         assert!(!Kind::StopMintKey.fits(alice, bob));
+        let recouped = Some(AccountId::RECOUPED);
+        assert!(Kind::Recoup.fits(recouped, coins) && !Kind::Recoup.fits(coins, coins) && !Kind::Recoup.fits(recouped, alice));
     }
 }

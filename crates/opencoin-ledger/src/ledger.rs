@@ -1,11 +1,16 @@
 //! The interface of every store of the books.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::audit::AuditFacts;
-use crate::{Account, AccountName, Blind, Command, LedgerTime, MintKeyStatus, Outcome, TokenHash, TransactionReference};
+use crate::{
+    Account, AccountName, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind, TokenHash,
+    TransactionNo, TransactionReference, UnsignedPage,
+};
 
-/// The most commands that one [`Ledger::apply`] takes.
+/// The most commands that one [`Ledger::apply`] takes, and the most transactions of one [`Ledger::keep_signatures`].
 pub const BATCH_COMMANDS_MAX: usize = 1000;
 
 /// How often a store tries one batch while other processes win the races for its rows.
@@ -31,6 +36,38 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError>;
+
+    /// Searches the journal for blinds that wait for this key: at most `transactions_max` transactions of its signing window, beginning
+    /// after the one with the number `after`. What it finds and has to hold in memory is as large as those were.
+    ///
+    /// All of it is found only once the key is retired or stopped. Before that, a transaction of another process may
+    /// appear under a number that was passed already.
+    ///
+    /// # Errors
+    /// The store cannot be read, or blinds in the window make no sense: then nobody knows whether they were all signed.
+    ///
+    /// # Panics
+    /// `transactions_max` is 0.
+    async fn unsigned(
+        &self,
+        key: &MintKeyStatus,
+        after: TransactionNo,
+        transactions_max: usize,
+    ) -> Result<UnsignedPage, LedgerError>;
+
+    /// Puts signatures in place of blinds, durably, and says for each transaction whether that was done. `false`: it does not hold what
+    /// it held when it was read, because somebody else has kept signatures there since, or because this was done by an earlier
+    /// call whose answer was lost. [`Ledger::unsigned`] says what is left.
+    ///
+    /// The ledger does no cryptography: the caller has verified every signature.
+    ///
+    /// # Errors
+    /// After [`LedgerError::Unavailable`] some, all or none were kept; after any other error as well. What was kept stays.
+    /// More than [`BATCH_COMMANDS_MAX`] transactions are too many for one call.
+    ///
+    /// # Panics
+    /// A transaction is named twice.
+    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError>;
 
     /// The account that a token belongs to.
     ///
@@ -70,13 +107,15 @@ pub trait Ledger: Send + Sync {
     async fn ready(&self) -> Result<(), LedgerError>;
 }
 
-/// A mint or renew that was accepted.
+/// A mint, renew or recoup that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Which of the two.
+    /// Which of them.
     pub kind: AcceptedKind,
-    /// What to sign, in the order of the request.
-    pub blinds: Vec<Blind>,
+    /// What to sign, or its signature where that was kept, in the order of the request.
+    pub blinds: Vec<StoredBlind>,
+    /// Which of its keys were stopped since. An issuer signs with them no more.
+    pub stopped: BTreeSet<MintKeyId>,
     /// When it was accepted.
     pub at: LedgerTime,
     /// Whether an operator has paused signing.
@@ -90,6 +129,8 @@ pub enum AcceptedKind {
     Mint,
     /// By coins.
     Renew,
+    /// By the issuer, for honest coins of stopped mint keys.
+    Recoup,
 }
 
 /// Why the books could not be read or written. No text here holds row contents.
@@ -104,8 +145,8 @@ pub enum LedgerError {
         /// How often it was tried.
         attempts: u32,
     },
-    /// The batch has more than [`BATCH_COMMANDS_MAX`] commands. Nothing was applied.
-    #[error("a batch has at most {BATCH_COMMANDS_MAX} commands, not {0}")]
+    /// The batch has more than [`BATCH_COMMANDS_MAX`] commands, or transactions to keep signatures of. Nothing was done.
+    #[error("a batch has at most {BATCH_COMMANDS_MAX} commands or transactions, not {0}")]
     BatchTooLarge(usize),
     /// The database refused a statement. Nothing was applied.
     #[error("the ledger's database refused a statement: {0}")]

@@ -9,11 +9,11 @@ use async_trait::async_trait;
 
 use crate::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
 use crate::journal::{Entry, ReferenceKey};
-use crate::stored;
+use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyStatus, Outcome, Prepared,
-    TokenHash, TransactionReference, View, decide,
+    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus, Outcome,
+    Prepared, TokenHash, TransactionNo, TransactionReference, UnsignedPage, View, decide,
 };
 
 /// Books in memory.
@@ -61,7 +61,35 @@ impl Ledger for MemoryLedger {
         let entry = &books.journal[index];
         let (code, at) = (entry.kind.code(), entry.at.unix_micros());
         let paused = books.view.signing().paused;
-        stored::accepted(index as i64 + 1, code, at, entry.blinds.as_deref(), paused).map(Some)
+        let stopped = books.view.mint_keys().filter(|key| key.stopped.is_some());
+        let stopped: Vec<Vec<u8>> = stopped.map(|key| key.id.as_bytes().to_vec()).collect();
+        stored::accepted(number(index), code, at, entry.blinds.as_deref(), paused, &stopped).map(Some)
+    }
+
+    async fn unsigned(
+        &self,
+        key: &MintKeyStatus,
+        after: TransactionNo,
+        transactions_max: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        assert!(transactions_max > 0, "a page has room for something");
+        let books = self.books();
+        let in_window = |(index, entry): &(usize, &Entry)| {
+            number(*index) > after.get() && entry.kind.holds_blinds() && key.terms.signs_at(entry.at)
+        };
+        let row = |(index, entry): (usize, &Entry)| StoredUnsigned {
+            id: number(index),
+            reference: entry.reference.as_bytes().to_vec(),
+            blinds: entry.blinds.clone(),
+        };
+        let rows = books.journal.iter().enumerate().filter(in_window).take(transactions_max).map(row).collect();
+        stored::unsigned(key.id, transactions_max, rows)
+    }
+
+    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        KeptSignatures::check_batch(kept)?;
+        let mut books = self.books();
+        Ok(kept.iter().map(|kept| books.keep(kept)).collect())
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
@@ -89,7 +117,24 @@ impl Ledger for MemoryLedger {
     }
 }
 
+/// The number of the record at this place of the journal.
+fn number(index: usize) -> i64 {
+    index as i64 + 1
+}
+
 impl Books {
+    fn keep(&mut self, kept: &KeptSignatures) -> bool {
+        let index = usize::try_from(kept.transaction().get() - 1).ok();
+        let blinds = index.and_then(|index| self.journal.get_mut(index)?.blinds.as_mut());
+        match blinds {
+            Some(blinds) if blinds[..] == *kept.before() => {
+                *blinds = kept.after().to_vec();
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn append(&mut self) {
         for entry in self.view.take_changes().journal {
             self.journal_by_reference.insert(entry.reference.clone(), self.journal.len());
@@ -120,13 +165,17 @@ impl Books {
                 dates: dates.map(|date| date.unix_micros()),
                 issued: key.issued as i64,     // counted up to `i64::MAX` only
                 returned: key.returned as i64, // at most `issued`
+                recouped: key.recouped as i64, // the same
+                stopped: key.stopped.is_some(),
+                retired: key.retired,
                 pruned: key.pruned,
             });
         }
         self.view.spent().for_each(|no| collector.spent(no.get().into(), 1));
+        self.view.recouped().for_each(|no| collector.recouped(no.get().into(), 1));
         for (index, entry) in self.journal.iter().enumerate() {
             collector.journal(&JournalRow {
-                id: index as i64 + 1,
+                id: number(index),
                 kind: entry.kind.code().into(),
                 debit: entry.debit.map(|account| account.get()),
                 credit: entry.credit.map(|account| account.get()),
@@ -140,7 +189,7 @@ impl Books {
 
 impl From<MintKeyState> for MintKeyStatus {
     fn from(key: MintKeyState) -> Self {
-        let MintKeyState { no: _, id, terms, issued, returned, stopped, pruned } = key;
-        Self { id, terms, issued, returned, stopped, pruned }
+        let MintKeyState { no: _, id, terms, issued, returned, recouped, stopped, retired, pruned } = key;
+        Self { id, terms, issued, returned, recouped, stopped, retired, pruned }
     }
 }

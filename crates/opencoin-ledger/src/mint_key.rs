@@ -146,6 +146,10 @@ pub struct MintKeyStatus {
     pub returned: u64,
     /// Why it neither signs nor takes coins back any more, if so.
     pub stopped: Option<StopReason>,
+    /// Coins that were recouped after the key was stopped; they do not count as returned.
+    pub recouped: u64,
+    /// Whether it signs nothing any more, for good, so that its private half can be destroyed. Its coins come back as before.
+    pub retired: bool,
     /// Whether its coins expired and the books have forgotten which of them were spent; then it is out of use for good, too.
     pub pruned: bool,
 }

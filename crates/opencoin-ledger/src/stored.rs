@@ -2,11 +2,12 @@
 //!
 //! A row that makes no sense is [`LedgerError::Corrupt`], named by table and key. It is never repaired or skipped.
 
-use crate::journal::{ContentDigest, Kind, Recorded};
-use crate::view::{AccountState, MintKeyNo, MintKeyState, Pruned, Signing};
+use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};
+use crate::view::{AccountState, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
 use crate::{
-    Accepted, AcceptedKind, Account, AccountId, Amount, LedgerError, LedgerTime, MintKeyId, MintKeyTerms, PayloadHash,
-    StopReason, TokenHash, decode_blinds,
+    Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, LedgerError, LedgerTime, MintKeyId, MintKeyTerms,
+    PayloadHash, StopReason, StoredBlind, StoredNumber, TokenHash, TransactionNo, UnsignedPage, UnsignedTransaction,
+    decode_blinds,
 };
 
 /// A row of `accounts`.
@@ -37,8 +38,12 @@ pub struct StoredMintKey {
     pub issued: i64,
     /// `returned`
     pub returned: i64,
+    /// `recouped`
+    pub recouped: i64,
     /// `stopped_reason`
     pub stopped_reason: Option<String>,
+    /// `retired`
+    pub retired: bool,
     /// `pruned`
     pub pruned: bool,
 }
@@ -83,8 +88,13 @@ impl TryFrom<StoredMintKey> for MintKeyState {
         if returned > issued {
             return Err(corrupt(&"more coins came back than were signed"));
         }
+        let recouped = u64::try_from(row.recouped).map_err(|error| corrupt(&error))?;
+        if recouped > issued {
+            return Err(corrupt(&"more coins were recouped than were signed"));
+        }
         let stopped = row.stopped_reason.map(StopReason::new).transpose().map_err(|error| corrupt(&error))?;
-        Ok(Self { no: MintKeyNo::new(row.no), id: MintKeyId::new(id), terms, issued, returned, stopped, pruned: row.pruned })
+        let (no, id, retired, pruned) = (MintKeyNo::new(row.no), MintKeyId::new(id), row.retired, row.pruned);
+        Ok(Self { no, id, terms, issued, returned, recouped, stopped, retired, pruned })
     }
 }
 
@@ -97,16 +107,41 @@ pub fn spent(mint_key_no: i32, payload_hash: &[u8]) -> Result<(MintKeyNo, Payloa
     Ok((MintKeyNo::new(mint_key_no), PayloadHash::new(payload_hash).map_err(corrupt)?))
 }
 
+/// A row of `recouped`.
+///
+/// # Errors
+/// The digest has another length, or the hash has no bytes or too many.
+pub fn recouped(mint_key_no: i32, blind_digest: Vec<u8>, payload_hash: &[u8]) -> Result<Recouped, LedgerError> {
+    let corrupt = |reason: &dyn ToString| {
+        LedgerError::corrupt(format!("recouped coin of mint key number {mint_key_no}"), reason.to_string())
+    };
+    let blind = blind_digest.try_into().map_err(|_| corrupt(&"the digest has not 32 bytes"))?;
+    let payload_hash = PayloadHash::new(payload_hash).map_err(|error| corrupt(&error))?;
+    Ok(Recouped { mint_key: MintKeyNo::new(mint_key_no), blind: BlindDigest::new(blind), payload_hash })
+}
+
 /// Judges the deletion of a pruned key's rows of `spent`.
 ///
 /// # Errors
 /// There were more or fewer than coins were counted. The deletion must be undone: it would hide that.
-pub fn deleted(key: &Pruned, rows: u64) -> Result<(), LedgerError> {
-    if rows == key.rows {
+pub fn deleted_spent(key: &Pruned, rows: u64) -> Result<(), LedgerError> {
+    deleted("spent", key.mint_key, key.spent_rows, rows)
+}
+
+/// Judges the deletion of a pruned key's rows of `recouped`.
+///
+/// # Errors
+/// As [`deleted_spent`].
+pub fn deleted_recouped(key: &Pruned, rows: u64) -> Result<(), LedgerError> {
+    deleted("recouped", key.mint_key, key.recouped_rows, rows)
+}
+
+fn deleted(table: &str, mint_key: MintKeyNo, counted: u64, rows: u64) -> Result<(), LedgerError> {
+    if rows == counted {
         return Ok(());
     }
-    let reason = format!("it holds {rows} coins, counted are {}; nothing was deleted, an audit says more", key.rows);
-    Err(LedgerError::corrupt(format!("table spent of mint key number {}", key.mint_key.get()), reason))
+    let reason = format!("it holds {rows} coins, counted are {counted}; nothing was deleted, an audit says more");
+    Err(LedgerError::corrupt(format!("table {table} of mint key number {}", mint_key.get()), reason))
 }
 
 /// What a decision needs of a row of `transactions`.
@@ -120,26 +155,69 @@ pub fn recorded(id: i64, content: Vec<u8>, amount: i64) -> Result<Recorded, Ledg
     Ok(Recorded { content: ContentDigest::new(content), amount })
 }
 
-/// What is to be signed, of a row of `transactions` and that of `signing`.
+/// What is to be signed, of a row of `transactions`, that of `signing`, and the ids of all mint keys that were stopped.
 ///
 /// # Errors
-/// The row is not a mint or renew, or its blinds cannot be read.
+/// The row is not a mint, renew or recoup, or its blinds cannot be read.
 pub fn accepted(
     id: i64,
     kind: i16,
     applied_at: i64,
     blinds: Option<&[u8]>,
     signing_paused: bool,
+    stopped: &[Vec<u8>],
 ) -> Result<Accepted, LedgerError> {
     let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
     let kind = match Kind::from_code(kind) {
         Some(Kind::Mint) => AcceptedKind::Mint,
         Some(Kind::Renew) => AcceptedKind::Renew,
+        Some(Kind::Recoup) => AcceptedKind::Recoup,
         _ => return Err(corrupt(&format!("a transaction reference with kind {kind}"))),
     };
-    let blinds = blinds.ok_or_else(|| corrupt(&"it has no blinds"))?;
-    let blinds = decode_blinds(blinds).map_err(|error| corrupt(&error))?;
-    Ok(Accepted { kind, blinds, at: LedgerTime::from_unix_micros(applied_at), signing_paused })
+    let blinds = stored_blinds(id, blinds)?;
+    let is_stopped = |key: &MintKeyId| stopped.iter().any(|stopped| stopped[..] == key.as_bytes()[..]);
+    let stopped = blinds.iter().map(|blind| blind.mint_key).filter(is_stopped).collect();
+    Ok(Accepted { kind, blinds, stopped, at: LedgerTime::from_unix_micros(applied_at), signing_paused })
+}
+
+/// A row of `transactions`, as far as it says what a key has to sign.
+#[derive(Debug)]
+pub struct StoredUnsigned {
+    /// `id`
+    pub id: i64,
+    /// `reference`
+    pub reference: Vec<u8>,
+    /// `blinds`
+    pub blinds: Option<Vec<u8>>,
+}
+
+/// What waits for this key in rows of `transactions`: all that come next in the key's window, ascending, but no more than `rows_max`.
+///
+/// # Errors
+/// A row is none of a mint, renew or recoup, or its blinds cannot be read.
+pub fn unsigned(key: MintKeyId, rows_max: usize, rows: Vec<StoredUnsigned>) -> Result<UnsignedPage, LedgerError> {
+    let last = rows.last().map(|row| TransactionNo::new(row.id));
+    let next = last.filter(|_| rows.len() == rows_max);
+    let mut transactions = Vec::new();
+    for StoredUnsigned { id, reference, blinds } in rows {
+        let blinds = stored_blinds(id, blinds.as_deref())?;
+        let waits = |blind: &StoredBlind| blind.mint_key == key && matches!(blind.number, StoredNumber::Blinded(_));
+        if blinds.iter().any(waits) {
+            let reference = ReferenceKey::from_bytes(reference).transaction();
+            let strange = || LedgerError::corrupt(format!("transaction {id}"), "its reference is none of a wallet");
+            transactions.push(UnsignedTransaction {
+                no: TransactionNo::new(id),
+                reference: reference.ok_or_else(strange)?,
+                blinds,
+            });
+        }
+    }
+    Ok(UnsignedPage { transactions, next })
+}
+
+fn stored_blinds(id: i64, blinds: Option<&[u8]>) -> Result<Vec<StoredBlind>, LedgerError> {
+    let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
+    decode_blinds(blinds.ok_or_else(|| corrupt(&"it has no blinds"))?).map_err(|error| corrupt(&error))
 }
 
 /// The row of `signing`.

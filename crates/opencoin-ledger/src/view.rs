@@ -9,11 +9,13 @@ mod touches;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-pub use changes::{Changes, Pruned};
+pub use changes::{Changes, Pruned, Recouped};
 pub use touches::Touches;
 
 use crate::journal::{Entry, Recorded, ReferenceKey};
-use crate::{AccountId, AccountName, Amount, MintKeyId, MintKeyTerms, PayloadHash, StopReason, TokenHash};
+use crate::{
+    AccountId, AccountName, Amount, BlindDigest, MintKeyId, MintKeyTerms, PayloadHash, RevokedBlind, StopReason, TokenHash,
+};
 
 /// The short number of a mint key in the rows of spent coins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -59,8 +61,12 @@ pub struct MintKeyState {
     pub issued: u64,
     /// Coins that came back.
     pub returned: u64,
+    /// Coins that were recouped after it was stopped.
+    pub recouped: u64,
     /// Why it was stopped, if it was.
     pub stopped: Option<StopReason>,
+    /// Whether it signs nothing any more.
+    pub retired: bool,
     /// Whether its spent coins were forgotten.
     pub pruned: bool,
 }
@@ -82,6 +88,8 @@ pub struct View {
     accounts_by_token: HashMap<TokenHash, AccountId>,
     mint_keys: HashMap<MintKeyId, MintKeyState>,
     spent: HashSet<(MintKeyNo, PayloadHash)>,
+    recouped_blinds: HashSet<(MintKeyNo, BlindDigest)>,
+    recouped_coins: HashSet<(MintKeyNo, PayloadHash)>,
     records: HashMap<ReferenceKey, Recorded>,
     signing: Signing,
     last_account: Option<AccountId>,
@@ -94,6 +102,7 @@ pub struct View {
 struct Dirty {
     journal: Vec<Entry>,
     spent: Vec<(MintKeyNo, PayloadHash)>,
+    recouped: Vec<Recouped>,
     pruned: Vec<Pruned>,
     opened: BTreeSet<AccountId>,
     balances: BTreeSet<AccountId>,
@@ -121,6 +130,12 @@ impl View {
     /// Adds a spent coin.
     pub fn load_spent(&mut self, mint_key: MintKeyNo, payload_hash: PayloadHash) {
         self.spent.insert((mint_key, payload_hash));
+    }
+
+    /// Adds a blind that was recouped, and the coin that it had become.
+    pub fn load_recouped(&mut self, recouped: Recouped) {
+        self.recouped_blinds.insert((recouped.mint_key, recouped.blind));
+        self.recouped_coins.insert((recouped.mint_key, recouped.payload_hash));
     }
 
     /// Adds a record of the journal.
@@ -176,6 +191,16 @@ impl View {
         self.spent.iter().map(|(mint_key, _)| *mint_key)
     }
 
+    /// Whether the blind was recouped, or the coin.
+    pub(crate) fn is_recouped(&self, mint_key: MintKeyNo, revoked: &RevokedBlind) -> bool {
+        self.recouped_blinds.contains(&(mint_key, revoked.blind))
+            || self.recouped_coins.contains(&(mint_key, revoked.payload_hash))
+    }
+
+    pub(crate) fn recouped(&self) -> impl Iterator<Item = MintKeyNo> {
+        self.recouped_blinds.iter().map(|(mint_key, _)| *mint_key)
+    }
+
     pub(crate) fn record(&self, key: &ReferenceKey) -> Option<&Recorded> {
         self.records.get(key)
     }
@@ -204,7 +229,8 @@ impl View {
 
     pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
         let no = MintKeyNo(self.last_mint_key.unwrap_or_default().0 + 1);
-        let key = MintKeyState { no, id, terms, issued: 0, returned: 0, stopped: None, pruned: false };
+        let (issued, returned, recouped) = (0, 0, 0);
+        let key = MintKeyState { no, id, terms, issued, returned, recouped, stopped: None, retired: false, pruned: false };
         assert!(!self.mint_keys.contains_key(&id), "a mint key is registered once");
         self.load_mint_key(key);
         self.dirty.registered.insert(id);
@@ -216,23 +242,31 @@ impl View {
         key.stopped = Some(reason);
     }
 
-    /// Forgets the key's spent coins, also those that were not loaded: [`Changes`] says how many must be stored.
+    pub(crate) fn retire_mint_key(&mut self, id: MintKeyId) {
+        let key = self.touch_mint_key(id);
+        assert!(!key.retired, "a mint key is retired once");
+        key.retired = true;
+    }
+
+    /// Forgets the key's spent and recouped coins, also those that were not loaded: [`Changes`] says how many must be stored.
     pub(crate) fn prune_mint_key(&mut self, id: MintKeyId) {
         let key = self.touch_mint_key(id);
         assert!(!key.pruned, "a mint key is pruned once");
         key.pruned = true;
-        let (no, returned) = (key.no, key.returned);
-        let of_others = |coin: &(MintKeyNo, PayloadHash)| coin.0 != no;
-        self.spent.retain(of_others);
-        let unsaved = self.dirty.spent.iter().filter(|coin| !of_others(coin)).count() as u64;
-        self.dirty.spent.retain(of_others);
-        let rows = returned.checked_sub(unsaved).expect("every spent coin is counted as returned");
-        self.dirty.pruned.push(Pruned { mint_key: no, rows });
+        let (no, returned, recouped) = (key.no, key.returned, key.recouped);
+        self.spent.retain(|coin| coin.0 != no);
+        self.recouped_blinds.retain(|blind| blind.0 != no);
+        self.recouped_coins.retain(|coin| coin.0 != no);
+        let unsaved = remove_where(&mut self.dirty.spent, |coin| coin.0 == no);
+        let spent_rows = returned.checked_sub(unsaved).expect("every spent coin is counted as returned");
+        let unsaved = remove_where(&mut self.dirty.recouped, |recouped| recouped.mint_key == no);
+        let recouped_rows = recouped.checked_sub(unsaved).expect("every recouped coin is counted");
+        self.dirty.pruned.push(Pruned { mint_key: no, spent_rows, recouped_rows });
     }
 
     pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
         let key = self.touch_mint_key(id);
-        assert!(!key.pruned, "a pruned key signs nothing");
+        assert!(!key.pruned && !key.retired, "a pruned or retired key signs nothing");
         key.issued += signatures;
     }
 
@@ -244,6 +278,18 @@ impl View {
         let coin = (key.no, payload_hash);
         assert!(self.spent.insert(coin), "double spend was ruled out");
         self.dirty.spent.push(coin);
+    }
+
+    pub(crate) fn recoup(&mut self, revoked: &RevokedBlind) {
+        let &RevokedBlind { mint_key, blind, payload_hash } = revoked;
+        let key = self.touch_mint_key(mint_key);
+        assert!(key.stopped.is_some() && !key.pruned, "coins of a stopped key are recouped while it remembers them");
+        key.recouped += 1;
+        assert!(key.recouped <= key.issued, "no more is recouped than was signed");
+        let recouped = Recouped { mint_key: key.no, blind, payload_hash };
+        assert!(!self.is_recouped(recouped.mint_key, revoked), "a blind and a coin are recouped once");
+        self.load_recouped(recouped);
+        self.dirty.recouped.push(recouped);
     }
 
     pub(crate) fn set_signing_paused(&mut self, paused: bool) {
@@ -264,4 +310,11 @@ impl View {
         self.dirty.mint_keys.insert(id);
         self.mint_keys.get_mut(&id).expect("the caller has read this mint key")
     }
+}
+
+/// Says how many there were.
+fn remove_where<T>(items: &mut Vec<T>, is_gone: impl Fn(&T) -> bool) -> u64 {
+    let before = items.len();
+    items.retain(|item| !is_gone(item));
+    (before - items.len()) as u64
 }

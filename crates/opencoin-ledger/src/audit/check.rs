@@ -1,6 +1,6 @@
 //! The invariants of the books, judged from facts.
 
-use super::AuditFacts;
+use super::{AuditFacts, MintKeyFacts};
 
 /// How many offenders a broken check names.
 const OFFENDERS_NAMED_MAX: usize = 5;
@@ -55,12 +55,24 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             let differs = !key.pruned && key.returned != key.spent;
             differs.then(|| format!("{:?}: {}, spent {}", key.id, key.returned, key.spent))
         }),
-        for_all("no coin of a pruned mint key is recorded as spent", keys, |key| {
-            (key.pruned && key.spent != 0).then(|| format!("{:?}: spent {}", key.id, key.spent))
+        for_all("every coin counted as recouped is recorded as such", keys, |key| {
+            let differs = !key.pruned && key.recouped != key.recouped_rows;
+            differs.then(|| format!("{:?}: {}, recorded {}", key.id, key.recouped, key.recouped_rows))
         }),
-        pruned_keys_are_recorded(facts),
+        for_all("no coin of a pruned mint key is recorded as spent or recouped", keys, |key| {
+            let forgotten = key.spent == 0 && key.recouped_rows == 0;
+            (key.pruned && !forgotten).then(|| format!("{:?}: spent {}, recouped {}", key.id, key.spent, key.recouped_rows))
+        }),
+        for_all("coins of stopped mint keys alone were recouped, and no more than were signed", keys, |key| {
+            let fits = (0..=key.issued).contains(&key.recouped) && (key.stopped || key.recouped == 0);
+            (!fits).then(|| format!("{:?}: {} of {}, stopped: {}", key.id, key.recouped, key.issued, key.stopped))
+        }),
+        keys_are_recorded("every retired mint key was retired in the journal", facts, |key| key.retired, facts.retirements),
+        // A key that only looks pruned could hide coins that were taken out of the table.
+        keys_are_recorded("every pruned mint key was pruned in the journal", facts, |key| key.pruned, facts.prunes),
         money_is_conserved(facts),
         coins_outstanding_agree(facts),
+        recouped_agree(facts),
     ];
     AuditReport { checks }
 }
@@ -78,23 +90,18 @@ fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<St
     Check { name, holds: false, detail }
 }
 
-/// A key that only looks pruned could hide coins that were taken out of the table.
-fn pruned_keys_are_recorded(facts: &AuditFacts) -> Check {
-    let (keys, journal) = (facts.mint_keys.iter().filter(|key| key.pruned).count(), facts.prunes);
-    Check {
-        name: "every pruned mint key was pruned in the journal",
-        holds: keys as u64 == journal,
-        detail: format!("pruned {keys}, journal {journal}"),
-    }
+fn keys_are_recorded(name: &'static str, facts: &AuditFacts, is_marked: fn(&MintKeyFacts) -> bool, journal: u64) -> Check {
+    let keys = facts.mint_keys.iter().filter(|key| is_marked(key)).count();
+    Check { name, holds: keys as u64 == journal, detail: format!("mint keys {keys}, journal {journal}") }
 }
 
 fn money_is_conserved(facts: &AuditFacts) -> Check {
     let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
-    let (coins, paid_in, paid_out) = (facts.coins_outstanding, facts.paid_in, facts.paid_out);
+    let (coins, paid_in, paid_out, recouped) = (facts.coins_outstanding, facts.paid_in, facts.paid_out, facts.recouped);
     Check {
-        name: "accounts and coins outstanding are what was paid in minus what was paid out",
-        holds: accounts + coins == paid_in - paid_out,
-        detail: format!("accounts {accounts}, coins {coins}, paid in {paid_in}, paid out {paid_out}"),
+        name: "accounts and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+        holds: accounts + coins == paid_in - paid_out + recouped,
+        detail: format!("accounts {accounts}, coins {coins}, paid in {paid_in}, paid out {paid_out}, recouped {recouped}"),
     }
 }
 
@@ -107,9 +114,18 @@ fn coins_outstanding_agree(facts: &AuditFacts) -> Check {
     }
 }
 
+fn recouped_agree(facts: &AuditFacts) -> Check {
+    let by_key: i128 = facts.mint_keys.iter().map(|key| key.denomination * key.recouped).sum();
+    Check {
+        name: "what was recouped by mint key is what the journal says",
+        holds: by_key == facts.recouped,
+        detail: format!("by mint key {by_key}, journal {}", facts.recouped),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{AccountFacts, MintKeyFacts};
+    use super::super::AccountFacts;
     use super::*;
     use crate::{AccountId, MintKeyId};
 
@@ -122,13 +138,18 @@ mod tests {
                 denomination: 10,
                 issued: 5,
                 returned: 2,
+                recouped: 1,
                 blinds: 5,
                 spent: 2,
+                recouped_rows: 1,
+                stopped: true,
+                retired: false,
                 pruned: false,
             }],
-            paid_in: 100,
+            paid_in: 90,
             paid_out: 10,
             coins_outstanding: 30,
+            recouped: 10,
             transactions: 9,
             ..AuditFacts::default()
         }
@@ -142,9 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn books_hold_after_a_key_was_pruned() {
+    fn books_hold_after_a_key_was_retired_and_pruned() {
         let mut facts = sound();
+        (facts.mint_keys[0].retired, facts.retirements) = (true, 1);
         (facts.mint_keys[0].pruned, facts.mint_keys[0].spent, facts.prunes) = (true, 0, 1);
+        facts.mint_keys[0].recouped_rows = 0;
         let report = check(&facts);
         assert!(report.holds(), "{report:?}");
     }
@@ -153,19 +176,40 @@ mod tests {
 
     #[test]
     fn every_break_is_found_and_named() {
-        let breaks: [Break; 10] = [
+        let breaks: [Break; 16] = [
             (|facts| facts.strange.push("transaction 4: odd".into()), "every row makes sense"),
             (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
             (|facts| facts.accounts[0].journal = 59, "every balance is what the journal says"),
             (|facts| facts.mint_keys[0].returned = 6, "no mint key has more coins back than it signed"),
             (|facts| facts.mint_keys[0].blinds = 4, "every signature counted was accepted in the journal"),
             (|facts| facts.mint_keys[0].spent = 1, "every coin counted as returned is recorded as spent"),
-            (|facts| (facts.mint_keys[0].pruned, facts.prunes) = (true, 1), "no coin of a pruned mint key is recorded as spent"),
+            (|facts| facts.mint_keys[0].recouped_rows = 2, "every coin counted as recouped is recorded as such"),
+            (
+                |facts| (facts.mint_keys[0].pruned, facts.mint_keys[0].spent, facts.prunes) = (true, 0, 1),
+                "no coin of a pruned mint key is recorded as spent or recouped",
+            ),
+            (
+                |facts| (facts.mint_keys[0].pruned, facts.mint_keys[0].recouped_rows, facts.prunes) = (true, 0, 1),
+                "no coin of a pruned mint key is recorded as spent or recouped",
+            ),
+            (
+                |facts| facts.mint_keys[0].stopped = false,
+                "coins of stopped mint keys alone were recouped, and no more than were signed",
+            ),
+            (
+                |facts| facts.mint_keys[0].recouped = 6,
+                "coins of stopped mint keys alone were recouped, and no more than were signed",
+            ),
+            (|facts| facts.mint_keys[0].retired = true, "every retired mint key was retired in the journal"),
             (
                 |facts| (facts.mint_keys[0].pruned, facts.mint_keys[0].spent) = (true, 0),
                 "every pruned mint key was pruned in the journal",
             ),
-            (|facts| facts.paid_out = 0, "accounts and coins outstanding are what was paid in minus what was paid out"),
+            (
+                |facts| facts.paid_out = 0,
+                "accounts and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+            ),
+            (|facts| facts.recouped = 0, "what was recouped by mint key is what the journal says"),
             (|facts| facts.coins_outstanding = 20, "coins outstanding by mint key are what the journal says"),
         ];
         for (break_it, name) in breaks {

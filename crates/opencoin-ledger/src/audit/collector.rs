@@ -6,7 +6,7 @@ use super::{AccountFacts, AuditFacts, MintKeyFacts, STRANGE_ROWS_DESCRIBED_MAX};
 use crate::journal::Kind;
 use crate::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, count_blinds};
 
-/// Collects facts from rows: first accounts and mint keys, then spent coins and the journal, in any order.
+/// Collects facts from rows: first accounts and mint keys, then spent coins, recouped ones and the journal, in any order.
 #[derive(Default)]
 pub struct Collector {
     facts: AuditFacts,
@@ -30,6 +30,12 @@ pub struct MintKeyRow<'a> {
     pub issued: i64,
     /// Coins that came back.
     pub returned: i64,
+    /// Coins that were recouped.
+    pub recouped: i64,
+    /// Whether it was stopped.
+    pub stopped: bool,
+    /// Whether it was retired.
+    pub retired: bool,
     /// Whether its spent coins were forgotten.
     pub pruned: bool,
 }
@@ -83,8 +89,12 @@ impl Collector {
             denomination: row.denomination.into(),
             issued: row.issued.into(),
             returned: row.returned.into(),
+            recouped: row.recouped.into(),
             blinds: 0,
             spent: 0,
+            recouped_rows: 0,
+            stopped: row.stopped,
+            retired: row.retired,
             pruned: row.pruned,
         });
     }
@@ -94,6 +104,14 @@ impl Collector {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].spent += i128::from(coins),
             None => self.strange(format!("{coins} spent coins: there is no mint key number {mint_key_no}")),
+        }
+    }
+
+    /// Takes the number of recouped coins of one mint key.
+    pub fn recouped(&mut self, mint_key_no: i64, coins: i64) {
+        match self.mint_keys_by_no.get(&mint_key_no) {
+            Some(&index) => self.facts.mint_keys[index].recouped_rows += i128::from(coins),
+            None => self.strange(format!("{coins} recouped coins: there is no mint key number {mint_key_no}")),
         }
     }
 
@@ -122,6 +140,7 @@ impl Collector {
     fn record(&mut self, row: &JournalRow<'_>) -> Result<(), String> {
         let kind = i16::try_from(row.kind).ok().and_then(Kind::from_code);
         let kind = kind.ok_or_else(|| format!("unknown kind {}", row.kind))?;
+        self.facts.retirements += u64::from(kind == Kind::RetireMintKey);
         self.facts.prunes += u64::from(kind == Kind::PruneMintKey);
         let [debit, credit] = [row.debit, row.credit].map(|account| account.map(AccountId::new));
         let amount = i128::from(row.amount);
@@ -148,6 +167,7 @@ impl Collector {
     fn post(&mut self, kind: Kind, account: AccountId, amount: i128) -> Result<(), String> {
         match account {
             AccountId::COINS => self.facts.coins_outstanding += amount,
+            AccountId::RECOUPED => self.facts.recouped -= amount,
             AccountId::OUTSIDE if kind == Kind::Debit => self.facts.paid_out += amount,
             AccountId::OUTSIDE => self.facts.paid_in -= amount,
             holder => {
@@ -181,7 +201,18 @@ mod tests {
         let mut collector = Collector::default();
         collector.account(3, "alice", 0);
         let dates = [10, 20, 30];
-        collector.mint_key(MintKeyRow { no: 1, id: &KEY, denomination: 5, dates, issued: 1, returned: 0, pruned: false });
+        collector.mint_key(MintKeyRow {
+            no: 1,
+            id: &KEY,
+            denomination: 5,
+            dates,
+            issued: 1,
+            returned: 0,
+            recouped: 0,
+            stopped: false,
+            retired: false,
+            pruned: false,
+        });
         collector
     }
 
@@ -198,10 +229,11 @@ mod tests {
         let blind = Blind { reference: "a".into(), mint_key: MintKeyId::new(KEY), blinded: vec![1] };
         let blinds = encode_blinds(&[blind]);
         collector.journal(&JournalRow { blinds: Some(&blinds), ..row(Kind::Mint, 3, 2, 5) });
+        collector.journal(&JournalRow { blinds: Some(&blinds), ..row(Kind::Recoup, 0, 2, 5) });
         let facts = collector.finish();
-        assert_eq!((facts.paid_in, facts.paid_out, facts.coins_outstanding), (100, 30, 5));
-        assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 1));
-        assert_eq!((facts.transactions, facts.strange_rows), (3, 0), "{:?}", facts.strange);
+        assert_eq!((facts.paid_in, facts.paid_out, facts.recouped, facts.coins_outstanding), (100, 30, 5, 10));
+        assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 2));
+        assert_eq!((facts.transactions, facts.strange_rows), (4, 0), "{:?}", facts.strange);
     }
 
     #[test]

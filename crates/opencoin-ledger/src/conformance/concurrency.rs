@@ -55,6 +55,61 @@ pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledg
     assert_eq!(world.facts().await.mint_keys[0].spent, 0);
 }
 
+/// A key is asked to sign through one process while the other retires it: what was accepted is found by who then signs for the last
+/// time, and nothing is accepted after that.
+pub async fn a_key_that_is_retired_while_it_signs_leaves_nothing_unseen(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 100).await;
+    // Processes whose clocks differ.
+    let commands = (0..REQUESTS).map(|index| match index {
+        25 => retire(1),
+        index => mint(alice(), &format!("m{index}"), &[1]),
+    });
+    let outcomes = at_once(ledgers, commands).await;
+    assert_eq!(outcomes[25], new(Effect::MintKeyRetired));
+    let in_time = outcomes.iter().filter(|outcome| **outcome == new(accepted(1))).count();
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == closed).count(), REQUESTS - 1 - in_time);
+    assert_eq!(world.unsigned(1, 7).await.len(), in_time);
+    assert_eq!(world.counters(1).await, (in_time as u64, 0));
+}
+
+/// A blind is recouped once, whoever asks and however often, also where each says that it became another coin.
+pub async fn twenty_recoups_of_one_blind_and_one_wins(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 1000).await;
+    world.one(mint(alice(), "m", &[1; 100])).await.unwrap();
+    world.one(stop(1)).await.unwrap();
+    let recoups = (0..20).map(|index| recoup(&format!("c{index}"), &[(1, 1, index), (1, index + 2, index + 50)], &[2]));
+    let outcomes = at_once(ledgers, recoups).await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == new(accepted(2))).count(), 1);
+    let refused = Err(Refusal::RecoupedBefore { indices: vec![0] });
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == refused).count(), 19);
+    assert_eq!((world.status(1).await.recouped, world.counters(2).await), (2, (1, 0)));
+}
+
+/// Several processes sign for the last time: each transaction is kept by one of them.
+pub async fn signatures_kept_by_several_at_once_are_kept_once(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 100).await;
+    let mints: Vec<_> = (0..10).map(|index| mint(alice(), &format!("m{index}"), &[1, 2])).collect();
+    world.apply(&mints).await;
+    world.one(retire(1)).await.unwrap();
+    let unsigned = Arc::new(world.unsigned(1, 100).await);
+    let spawn = |index: usize| {
+        let (ledger, unsigned) = (Arc::clone(&ledgers[index % 2]), Arc::clone(&unsigned));
+        tokio::spawn(async move {
+            let kept = unsigned.iter().map(|transaction| keep(1, transaction));
+            let mut kept: Vec<_> = kept.collect();
+            kept.rotate_left(index); // in any order
+            ledger.keep_signatures(&kept).await.unwrap().into_iter().filter(|is_kept| *is_kept).count()
+        })
+    };
+    let tasks: Vec<_> = (0..8).map(spawn).collect();
+    let mut kept = 0;
+    for task in tasks {
+        kept += task.await.unwrap();
+    }
+    assert_eq!((kept, world.unsigned(1, 100).await.len()), (10, 0));
+}
+
 /// Money is minted once: the account never goes below zero.
 pub async fn fifty_mints_against_money_for_ten(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;

@@ -12,18 +12,39 @@ use super::Pair;
 use super::world::*;
 use crate::audit::AuditFacts;
 use crate::journal::Kind;
-use crate::{Accepted, Account, Applied, Command, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome};
+use crate::{
+    Accepted, Account, Applied, Command, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome, TransactionNo,
+    UnsignedTransaction,
+};
 
 /// Polls of one batch after which it is dropped: from one to this many, in turn. More than any store needs.
 const POLLS_MAX: usize = 64;
 
-/// A command on books that it changes, and what it changes by the model.
+/// A change of books, and what it changes by the model.
 pub struct FaultCase {
-    command: Command,
-    applied: Applied,
+    change: Change,
     before: Books,
     after: Books,
 }
+
+enum Change {
+    /// Applying it.
+    Command(Box<Command>, Applied),
+    /// Keeping the signatures of [`SIGNER`]. A store finds them under the numbers that it gave.
+    Signatures,
+}
+
+/// What a store answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To a command.
+    Outcome(Outcome),
+    /// To signatures.
+    Kept(Vec<bool>),
+}
+
+/// The key whose signatures are kept.
+const SIGNER: u8 = 1;
 
 /// Everything that can be read of small books.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +57,7 @@ struct Books {
 }
 
 impl FaultCase {
-    /// One case for each command that there is.
+    /// One case for each command that there is, and one for signatures that are kept.
     ///
     /// # Panics
     /// The model does not apply a command.
@@ -51,45 +72,70 @@ impl FaultCase {
             let applied = model.apply(std::slice::from_ref(&command)).await.unwrap().remove(0).unwrap();
             let after = Books::read(&*model).await;
             assert!(!applied.repeated && before != after, "{kind:?} changes the books");
-            cases.push(Self { command, applied, before, after });
+            cases.push(Self { change: Change::Command(Box::new(command), applied), before, after });
         }
+        cases.push(Self::of_signatures().await);
         cases
+    }
+
+    async fn of_signatures() -> Self {
+        let model: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+        prepare(Arc::clone(&model)).await;
+        let before = Books::read(&*model).await;
+        assert_eq!(keep_signatures(&*model).await.unwrap(), [true]);
+        Self { change: Change::Signatures, before, after: Books::read(&*model).await }
     }
 
     /// What to call it.
     #[must_use]
-    pub fn kind(&self) -> Kind {
-        kind_of(&self.command)
+    pub fn name(&self) -> String {
+        match &self.change {
+            Change::Command(command, _) => format!("{:?}", kind_of(command)),
+            Change::Signatures => "keeping signatures".to_owned(),
+        }
     }
 
     /// Brings empty books to where the command begins.
     pub async fn prepare(&self, ledger: Arc<dyn Ledger>) {
         prepare(Arc::clone(&ledger)).await;
-        assert_eq!(Books::read(&*ledger).await, self.before, "{:?}", self.kind());
+        assert_eq!(Books::read(&*ledger).await, self.before, "{}", self.name());
     }
 
-    /// Applies the command, whatever comes of it.
+    /// Makes the change, whatever comes of it.
     ///
     /// # Errors
     /// That of the store.
-    pub async fn apply(&self, ledger: &dyn Ledger) -> Result<Outcome, LedgerError> {
-        ledger.apply(std::slice::from_ref(&self.command)).await.map(|mut outcomes| outcomes.remove(0))
+    pub async fn apply(&self, ledger: &dyn Ledger) -> Result<Answer, LedgerError> {
+        match &self.change {
+            Change::Command(command, _) => {
+                let outcomes = ledger.apply(std::slice::from_ref(&**command)).await;
+                outcomes.map(|mut outcomes| Answer::Outcome(outcomes.remove(0)))
+            }
+            Change::Signatures => keep_signatures(ledger).await.map(Answer::Kept),
+        }
+    }
+
+    /// What the store answers, the first time or again.
+    fn answer(&self, repeated: bool) -> Answer {
+        match &self.change {
+            Change::Command(_, applied) => Answer::Outcome(Ok(Applied { repeated, ..*applied })),
+            Change::Signatures => Answer::Kept(vec![!repeated]),
+        }
     }
 
     /// After a fault that stored nothing: the books are as before, and the command is applied as if for the first time.
     pub async fn assert_not_stored(&self, ledger: &dyn Ledger) {
-        assert_eq!(Books::read(ledger).await, self.before, "{:?}", self.kind());
-        assert_eq!(self.apply(ledger).await, Ok(Ok(self.applied)), "{:?}", self.kind());
+        assert_eq!(Books::read(ledger).await, self.before, "{}", self.name());
+        assert_eq!(self.apply(ledger).await, Ok(self.answer(false)), "{}", self.name());
         self.assert_stored(ledger).await;
     }
 
     /// After a fault that stored everything: the books hold the command once, and asking again has the same effect and
     /// moves nothing.
     pub async fn assert_stored(&self, ledger: &dyn Ledger) {
-        assert_eq!(Books::read(ledger).await, self.after, "{:?}", self.kind());
-        let again = Applied { repeated: true, ..self.applied };
-        assert_eq!(self.apply(ledger).await, Ok(Ok(again)), "{:?}", self.kind());
-        assert_eq!(Books::read(ledger).await, self.after, "{:?}", self.kind());
+        assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
+        assert_eq!(self.apply(ledger).await, Ok(self.answer(true)), "{}", self.name());
+        assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
     }
 }
 
@@ -99,7 +145,7 @@ impl Books {
         for name in ["alice", "bob", "carol"] {
             accounts.push(ledger.account_by_name(&name.parse().unwrap()).await.unwrap());
         }
-        for name in ["minted before", "mint", "renew"] {
+        for name in ["minted before", "recouped before", "mint", "renew", "recoup"] {
             accepted.push(ledger.accepted(&reference(name)).await.unwrap());
         }
         let facts = ledger.audit_facts().await.unwrap();
@@ -111,9 +157,25 @@ impl Books {
 
 async fn prepare(ledger: Arc<dyn Ledger>) {
     let world = super::World::with_paid_in(&[Arc::clone(&ledger), ledger], 1000).await;
-    for command in [mint(alice(), "minted before", &[1, 1, 1, 2, 2]), redeem(alice(), &[(2, 1)])] {
+    for command in [
+        register(3, 3),
+        mint(alice(), "minted before", &[1, 1, 1, 2, 2, 3, 3, 3]),
+        redeem(alice(), &[(2, 1), (3, 1)]),
+        stop(3),
+        recoup("recouped before", &[(3, 2, 2)], &[2, 1]),
+    ] {
         world.one(command).await.unwrap();
     }
+}
+
+/// Those of the transaction that the books are prepared with, whatever is kept there already.
+async fn keep_signatures(ledger: &dyn Ledger) -> Result<Vec<bool>, LedgerError> {
+    let keys = ledger.mint_keys().await?;
+    let other = keys.iter().find(|key| key.id == key_id(2)).unwrap();
+    let page = ledger.unsigned(other, TransactionNo::BEFORE_ALL, 100).await?;
+    let transaction = page.transactions.into_iter().find(|found| found.reference == reference("minted before")).unwrap();
+    let before = stored(&[1, 1, 1, 2, 2, 3, 3, 3]);
+    ledger.keep_signatures(&[keep(SIGNER, &UnsignedTransaction { blinds: before, ..transaction })]).await
 }
 
 /// A command of this kind that the prepared books apply.
@@ -129,7 +191,9 @@ fn example(kind: Kind) -> Command {
         Kind::Mint => mint(alice(), "mint", &[1, 2, 5]),
         Kind::Renew => renew("renew", &[(1, 1), (1, 2)], &[2]),
         Kind::Redeem => redeem(bob(), &[(1, 1), (2, 2)]),
-        Kind::PruneMintKey => prune(2),
+        Kind::PruneMintKey => prune(3),
+        Kind::RetireMintKey => retire(5),
+        Kind::Recoup => recoup("recoup", &[(3, 3, 3)], &[1, 2]),
     }
 }
 
@@ -147,6 +211,8 @@ fn kind_of(command: &Command) -> Kind {
         Command::Renew { .. } => Kind::Renew,
         Command::Redeem { .. } => Kind::Redeem,
         Command::PruneMintKey { .. } => Kind::PruneMintKey,
+        Command::RetireMintKey { .. } => Kind::RetireMintKey,
+        Command::Recoup { .. } => Kind::Recoup,
     }
 }
 

@@ -35,6 +35,17 @@ pub async fn a_stopped_key_neither_signs_nor_takes_coins(ledgers: &Pair) {
     assert_eq!(world.balances().await, [8, 0]);
 }
 
+/// What was accepted is there still, and says which of its keys will not sign.
+pub async fn a_resumed_transaction_names_its_stopped_keys(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    world.one(mint(alice(), "m", &[1, 2, 2, 5])).await.unwrap();
+    world.one(mint(alice(), "n", &[5])).await.unwrap();
+    world.apply(&[stop(2), register(9, 9), stop(9), stop(1)]).await;
+    let stopped = async |text: &str| ledgers[1].accepted(&reference(text)).await.unwrap().unwrap().stopped;
+    assert_eq!(stopped("m").await.into_iter().collect::<Vec<_>>(), [key_id(1), key_id(2)]);
+    assert!(stopped("n").await.is_empty());
+}
+
 /// The window is closed at both ends; coins come back until they expire, also after the window.
 pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
@@ -49,6 +60,48 @@ pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
     assert_eq!(world.one(at(EXPIRY + 1, renew("r", &[(1, 1)], &[1]))).await, expired);
     assert_eq!(world.one(at(EXPIRY, redeem(bob(), &[(1, 1)]))).await, new(moved(1)));
     assert_eq!(world.balances().await, [7, 1]);
+}
+
+/// Not before its window has ended, unless it is stopped; then for good.
+pub async fn a_key_is_retired_once_its_window_has_ended(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    let before = world.facts().await;
+    for time in [SIGN_FROM - 1, NOW.unix_micros(), SIGN_TO] {
+        assert_eq!(world.one(at(time, retire(1))).await, Err(Refusal::SigningWindowOpen { mint_key: key_id(1) }));
+    }
+    assert_eq!(world.one(retire(77)).await, Err(Refusal::UnknownMintKey { mint_key: key_id(77) }));
+    assert_eq!(world.facts().await, before);
+    assert_eq!(world.one(retire(1)).await, new(Effect::MintKeyRetired));
+    assert_eq!(world.one(at(NOW.unix_micros(), retire(1))).await, again(Effect::MintKeyRetired));
+    world.one(stop(2)).await.unwrap();
+    assert_eq!(world.one(at(NOW.unix_micros(), retire(2))).await, new(Effect::MintKeyRetired));
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    assert_eq!(keys.iter().map(|key| key.retired).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(world.facts().await.retirements, 2);
+}
+
+/// Its coins come back as before, through every process, and what was answered before is answered as before.
+pub async fn a_retired_key_signs_nothing_whatever_the_clock_says(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    let done = [mint(alice(), "m", &[1, 1, 1, 2]), renew("r", &[(1, 1)], &[1]), redeem(bob(), &[(1, 2)])];
+    // Both processes have met the key, and so decide without looking it up.
+    assert!(ledgers[1].apply(&done).await.unwrap().iter().all(Result::is_ok));
+    assert!(world.apply(&done).await.iter().all(Result::is_ok));
+    world.one(retire(1)).await.unwrap();
+    let facts = world.facts().await;
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
+    for ledger in ledgers {
+        let refused = [mint(alice(), "n", &[1]), mint(alice(), "n", &[2, 1]), renew("n", &[(1, 3)], &[1])];
+        for command in refused {
+            assert_eq!(ledger.apply(&[command]).await.unwrap(), [closed.clone()]);
+        }
+    }
+    assert_eq!(world.apply(&done).await, [again(accepted(5)), again(accepted(1)), again(moved(1))]);
+    assert_eq!(world.facts().await, facts);
+    let coin = redeem(bob(), &[(1, 3)]);
+    assert_eq!(ledgers[1].apply(&[coin]).await.unwrap(), [new(moved(1))]);
+    assert_eq!(world.one(renew("s", &[(2, 1)], &[2])).await, new(accepted(2)));
+    assert_eq!(world.counters(1).await, (4, 3));
 }
 
 /// Not before, then for good. The rows go, the counters stay, and other keys keep their rows.
@@ -87,7 +140,7 @@ pub async fn a_pruned_key_stays_out_of_use_whatever_the_clock_says(ledgers: &Pai
     let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
     assert_eq!(world.one(mint(alice(), "n", &[1])).await, closed);
     assert_eq!(world.apply(&done).await, [again(accepted(3)), again(accepted(1)), again(moved(1))]);
-    assert_eq!(ledgers[1].accepted(&reference("r")).await.unwrap().unwrap().blinds, blinds(&[1]));
+    assert_eq!(ledgers[1].accepted(&reference("r")).await.unwrap().unwrap().blinds, stored(&[1]));
     assert_eq!(world.facts().await, facts);
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::world::*;
 use crate::audit::check;
-use crate::{AccountId, Command, Ledger, LedgerTime};
+use crate::{AccountId, Command, Ledger, LedgerTime, MintKeyStatus, StoredBlind, TransactionNo, TransactionReference};
 
 /// Batches of commands.
 pub type Sequence = Vec<Vec<Command>>;
@@ -55,11 +55,23 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Ledger>]) {
         assert_eq!(store.audit_facts().await.unwrap(), facts);
         assert_eq!(store.mint_keys().await.unwrap(), model.mint_keys().await.unwrap());
         assert_eq!(store.signing_paused().await.unwrap(), model.signing_paused().await.unwrap());
+        for key in model.mint_keys().await.unwrap() {
+            assert_eq!(unsigned(&**store, &key).await, unsigned(&**model, &key).await);
+        }
         for name in ["t1", "t2", "t3"] {
             let reference = reference(name);
             assert_eq!(store.accepted(&reference).await.unwrap(), model.accepted(&reference).await.unwrap());
         }
     }
+}
+
+/// What waits for a key, without the numbers of the rows: they differ where another process took some, or an attempt was undone.
+async fn unsigned(ledger: &dyn Ledger, key: &MintKeyStatus) -> Vec<(TransactionReference, Vec<StoredBlind>)> {
+    let page = ledger.unsigned(key, TransactionNo::BEFORE_ALL, usize::from(u16::MAX)).await.unwrap();
+    assert_eq!(page.next, None);
+    let mut found: Vec<_> = page.transactions.into_iter().map(|found| (found.reference, found.blinds)).collect();
+    found.sort_unstable_by(|first, second| first.0.cmp(&second.0));
+    found
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -70,7 +82,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (account(), account(), units(), payment())
             .prop_map(|(from, to, units, payment)| transfer(from, to, units, &payment)),
         1 => (key(), 1_u64..4).prop_map(|(key, denomination)| register(key, denomination)),
-        1 => prop_oneof![9 => Just(3), 1 => key()].prop_map(stop),
+        1 => prop_oneof![3 => Just(3), 2 => key()].prop_map(stop),
         1 => any::<bool>().prop_map(|paused| Command::SetSigningPaused { paused, at: NOW }),
         6 => (account(), transaction(), vec(key(), 0..8))
             .prop_map(|(account, reference, keys)| mint(account, &reference, &keys)),
@@ -78,11 +90,23 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(reference, coins, keys)| renew(&reference, &coins, &keys)),
         6 => (transaction(), coin()).prop_map(|(reference, coin)| renew(&reference, &[coin], &[coin.0])),
         6 => (account(), vec(coin(), 0..3)).prop_map(|(account, coins)| redeem(account, &coins)),
+        2 => (transaction(), vec(lost(), 0..3), vec(key(), 0..3))
+            .prop_map(|(reference, lost, keys)| recoup(&reference, &lost, &keys)),
+        // Of the right value.
+        4 => (transaction(), lost(), lost()).prop_map(|(reference, first, second)| match first.0 {
+            1 => recoup(&reference, &[first, (1, second.1, second.2)], &[2]),
+            _ => recoup(&reference, &[first], &[1, 1]),
+        }),
     ];
     let timed = (kinds, time()).prop_map(|(command, time)| at(time.unix_micros(), command));
     // Mostly when it is allowed; commands of earlier times follow, as after a clock was set back.
     let prunes = (key(), prop_oneof![3 => Just(EXPIRY + 1), 1 => time().prop_map(LedgerTime::unix_micros)]);
-    prop_oneof![30 => timed, 1 => prunes.prop_map(|(key, time)| at(time, prune(key)))]
+    let retirements = (key(), prop_oneof![1 => Just(SIGN_TO + 1), 1 => time().prop_map(LedgerTime::unix_micros)]);
+    prop_oneof![
+        60 => timed,
+        2 => prunes.prop_map(|(key, time)| at(time, prune(key))),
+        1 => retirements.prop_map(|(key, time)| at(time, retire(key))),
+    ]
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -111,6 +135,11 @@ fn key() -> impl Strategy<Value = u8> {
 
 fn coin() -> impl Strategy<Value = (u8, u32)> {
     (key(), 0_u32..30)
+}
+
+/// A blind that was recouped perhaps, and the coin that it became perhaps.
+fn lost() -> impl Strategy<Value = (u8, u32, u32)> {
+    (key(), 0_u32..12, prop_oneof![3 => 0_u32..12, 1 => 0_u32..30])
 }
 
 fn time() -> impl Strategy<Value = LedgerTime> {

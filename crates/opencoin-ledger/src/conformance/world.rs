@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::Pair;
 use crate::audit::AuditFacts;
 use crate::{
-    AccountId, Amount, Applied, Blind, CoinIn, Command, Effect, Ledger, LedgerTime, MintKeyId, MintKeyTerms, Outcome,
-    PayloadHash, Reference, TokenHash, TransactionReference,
+    AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, KeptSignatures, Ledger, LedgerTime, MintKeyId,
+    MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, Reference, RevokedBlind, StoredBlind, StoredNumber, TokenHash,
+    TransactionNo, TransactionReference, UnsignedTransaction,
 };
 
 /// When mint keys of a [`World`] begin to sign.
@@ -72,9 +73,33 @@ impl World {
 
     /// Signatures given and coins that came back, of a key.
     pub(crate) async fn counters(&self, key: u8) -> (u64, u64) {
-        let keys = self.ledger.mint_keys().await.unwrap();
-        let key = keys.into_iter().find(|status| status.id == key_id(key)).unwrap();
+        let key = self.status(key).await;
         (key.issued, key.returned)
+    }
+
+    pub(crate) async fn status(&self, key: u8) -> MintKeyStatus {
+        let keys = self.ledger.mint_keys().await.unwrap();
+        keys.into_iter().find(|status| status.id == key_id(key)).unwrap()
+    }
+
+    /// All transactions that wait for a key, read in pages of so many.
+    pub(crate) async fn unsigned(&self, key: u8, page: usize) -> Vec<UnsignedTransaction> {
+        let (status, mut after, mut found) = (self.status(key).await, TransactionNo::BEFORE_ALL, Vec::new());
+        loop {
+            let page = self.ledger.unsigned(&status, after, page).await.unwrap();
+            assert!(page.transactions.iter().all(|transaction| transaction.no > after));
+            found.extend(page.transactions);
+            match page.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        assert!(found.is_sorted_by_key(|transaction| transaction.no));
+        found
+    }
+
+    pub(crate) async fn stored(&self, text: &str) -> Vec<StoredBlind> {
+        self.ledger.accepted(&reference(text)).await.unwrap().unwrap().blinds
     }
 
     pub(crate) async fn facts(&self) -> AuditFacts {
@@ -94,7 +119,7 @@ pub(crate) fn moved(units: u64) -> Effect {
     Effect::Moved(amount(units))
 }
 
-/// Of a mint or renew while signing goes on.
+/// Of a mint, renew or recoup while signing goes on.
 pub(crate) fn accepted(units: u64) -> Effect {
     Effect::Accepted { amount: amount(units), signing_paused: false }
 }
@@ -140,6 +165,11 @@ pub(crate) fn stop(key: u8) -> Command {
     Command::StopMintKey { id: key_id(key), reason: "stolen".parse().unwrap(), at: NOW }
 }
 
+/// At the first moment at which it is allowed.
+pub(crate) fn retire(key: u8) -> Command {
+    Command::RetireMintKey { id: key_id(key), at: LedgerTime::from_unix_micros(SIGN_TO + 1) }
+}
+
 pub(crate) fn prune(key: u8) -> Command {
     Command::PruneMintKey { id: key_id(key), at: LedgerTime::from_unix_micros(EXPIRY + 1) }
 }
@@ -157,6 +187,28 @@ pub(crate) fn blinds(keys: &[u8]) -> Vec<Blind> {
         blinded: vec![key; 64 + index % 7],
     };
     keys.iter().enumerate().map(blind).collect()
+}
+
+/// The same as a transaction keeps them before they are signed.
+pub(crate) fn stored(keys: &[u8]) -> Vec<StoredBlind> {
+    blinds(keys).into_iter().map(StoredBlind::from).collect()
+}
+
+/// With signatures, or what stands for them here, in place of the blinds of one key.
+pub(crate) fn signed(key: u8, before: &[StoredBlind]) -> Vec<StoredBlind> {
+    let sign = |blind: &StoredBlind| match &blind.number {
+        StoredNumber::Blinded(number) if blind.mint_key == key_id(key) => {
+            let signature = number.iter().map(|byte| byte ^ 0xff).collect();
+            StoredBlind { number: StoredNumber::Signature(signature), ..blind.clone() }
+        }
+        _ => blind.clone(),
+    };
+    before.iter().map(sign).collect()
+}
+
+/// What a key's last signing leaves of a transaction.
+pub(crate) fn keep(key: u8, transaction: &UnsignedTransaction) -> KeptSignatures {
+    KeptSignatures::new(transaction.no, &transaction.blinds, &signed(key, &transaction.blinds))
 }
 
 /// Coins as (key, serial).
@@ -181,10 +233,25 @@ pub(crate) fn redeem(account: AccountId, coins_in: &[(u8, u32)]) -> Command {
     Command::Redeem { account, coins: coins(coins_in), at: NOW }
 }
 
+/// Blinds as (key, blind, serial of the coin that it became).
+pub(crate) fn revoked(revoked: &[(u8, u32, u32)]) -> Vec<RevokedBlind> {
+    let revoked_blind = |&(key, blind, serial): &(u8, u32, u32)| {
+        let coin = coins(&[(key, serial)])[0];
+        let blind = BlindDigest::of(coin.mint_key, &blind.to_be_bytes());
+        RevokedBlind { mint_key: coin.mint_key, blind, payload_hash: coin.payload_hash }
+    };
+    revoked.iter().map(revoked_blind).collect()
+}
+
+pub(crate) fn recoup(text: &str, lost: &[(u8, u32, u32)], keys: &[u8]) -> Command {
+    Command::Recoup { transaction_reference: reference(text), revoked: revoked(lost), blinds: blinds(keys), at: NOW }
+}
+
 /// The same command at another time.
 pub(crate) fn at(micros: i64, mut command: Command) -> Command {
     use Command::{
-        Credit, Debit, Mint, OpenAccount, PruneMintKey, Redeem, RegisterMintKey, Renew, SetSigningPaused, StopMintKey, Transfer,
+        Credit, Debit, Mint, OpenAccount, PruneMintKey, Recoup, Redeem, RegisterMintKey, Renew, RetireMintKey, SetSigningPaused,
+        StopMintKey, Transfer,
     };
     match &mut command {
         OpenAccount { at, .. }
@@ -193,11 +260,13 @@ pub(crate) fn at(micros: i64, mut command: Command) -> Command {
         | Transfer { at, .. }
         | RegisterMintKey { at, .. }
         | StopMintKey { at, .. }
+        | RetireMintKey { at, .. }
         | PruneMintKey { at, .. }
         | SetSigningPaused { at, .. }
         | Mint { at, .. }
         | Renew { at, .. }
-        | Redeem { at, .. } => *at = LedgerTime::from_unix_micros(micros),
+        | Redeem { at, .. }
+        | Recoup { at, .. } => *at = LedgerTime::from_unix_micros(micros),
     }
     command
 }

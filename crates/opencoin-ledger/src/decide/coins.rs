@@ -56,9 +56,9 @@ pub(super) fn redeem(view: &mut View, prepared: &Prepared<'_>, account: AccountI
 }
 
 /// How many coins or blinds of each mint key.
-type Counts = BTreeMap<MintKeyId, u64>;
+pub(super) type Counts = BTreeMap<MintKeyId, u64>;
 
-fn count(keys: impl Iterator<Item = MintKeyId>) -> Counts {
+pub(super) fn count(keys: impl Iterator<Item = MintKeyId>) -> Counts {
     keys.fold(Counts::new(), |mut counts, key| {
         *counts.entry(key).or_default() += 1;
         counts
@@ -76,7 +76,7 @@ fn check_coins(coins: &[CoinIn]) -> Result<(), Refusal> {
     }
 }
 
-fn check_blinds(blinds: &[Blind]) -> Result<(), Refusal> {
+pub(super) fn check_blinds(blinds: &[Blind]) -> Result<(), Refusal> {
     if blinds.is_empty() {
         return Err(Refusal::Empty);
     }
@@ -97,11 +97,11 @@ fn check_returning(view: &View, coins: &[CoinIn], at: LedgerTime) -> Result<(), 
 }
 
 /// The keys sign. The first blind that offends decides the answer.
-fn check_signing(view: &View, asked: &Counts, blinds: &[Blind], at: LedgerTime) -> Result<(), Refusal> {
+pub(super) fn check_signing(view: &View, asked: &Counts, blinds: &[Blind], at: LedgerTime) -> Result<(), Refusal> {
     blinds.iter().try_for_each(|blind| {
         let mint_key = blind.mint_key;
         let key = active(view, mint_key)?;
-        if key.pruned || !key.terms.signs_at(at) {
+        if key.pruned || key.retired || !key.terms.signs_at(at) {
             return Err(Refusal::SigningWindowClosed { mint_key });
         }
         let issued = key.issued.checked_add(asked[&mint_key]).filter(|issued| *issued <= i64::MAX as u64);
@@ -136,7 +136,7 @@ fn check_over_redemption(view: &mut View, returned: &Counts, at: LedgerTime) -> 
 }
 
 /// What so many coins are worth, in the denominations of their mint keys.
-fn value(view: &View, counts: &Counts) -> Result<Amount, Refusal> {
+pub(super) fn value(view: &View, counts: &Counts) -> Result<Amount, Refusal> {
     counts.iter().try_fold(Amount::ZERO, |sum, (&mint_key, &count)| {
         let key = view.mint_key(mint_key).ok_or(Refusal::UnknownMintKey { mint_key })?;
         let value = key.terms.denomination().checked_mul(count);
@@ -148,11 +148,11 @@ fn spend(view: &mut View, coins: &[CoinIn]) {
     coins.iter().for_each(|coin| view.spend(coin.mint_key, coin.payload_hash));
 }
 
-fn issue(view: &mut View, asked: &Counts) {
+pub(super) fn issue(view: &mut View, asked: &Counts) {
     asked.iter().for_each(|(&key, &signatures)| view.count_issued(key, signatures));
 }
 
-fn record(
+pub(super) fn record(
     view: &mut View,
     kind: Kind,
     prepared: &Prepared<'_>,

@@ -1,4 +1,4 @@
-//! Mint keys: made known once, stopped once, pruned once.
+//! Mint keys: made known once, stopped once, retired once, pruned once.
 
 use super::{applied, note, repeated};
 use crate::journal::{Kind, ReferenceKey, Scope};
@@ -27,6 +27,21 @@ pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: Ledge
     view.stop_mint_key(id, reason);
     view.write(note(Kind::StopMintKey, ReferenceKey::new(Scope::MintKeyStop, id.as_bytes()), content, at));
     applied(Effect::MintKeyStopped)
+}
+
+/// Ends the signing of a key for good. The mark stays, so that no clock that is set back makes it sign when its private half is gone.
+pub(super) fn retire(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at: LedgerTime) -> Outcome {
+    let key = view.mint_key(id).ok_or(Refusal::UnknownMintKey { mint_key: id })?;
+    if key.retired {
+        return repeated(Effect::MintKeyRetired);
+    }
+    if key.stopped.is_none() && at <= key.terms.sign_not_after() {
+        return Err(Refusal::SigningWindowOpen { mint_key: id });
+    }
+    view.retire_mint_key(id);
+    let reference = ReferenceKey::new(Scope::MintKeyRetire, id.as_bytes());
+    view.write(note(Kind::RetireMintKey, reference, prepared.content, at));
+    applied(Effect::MintKeyRetired)
 }
 
 /// Forgets the spent coins of a key whose coins have expired. The mark stays, so that a clock set back later does not make

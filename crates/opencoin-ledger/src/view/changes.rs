@@ -4,7 +4,7 @@ use std::mem;
 
 use super::{AccountState, MintKeyNo, MintKeyState, Signing, View};
 use crate::journal::Entry;
-use crate::{AccountId, Amount, PayloadHash};
+use crate::{AccountId, Amount, BlindDigest, PayloadHash};
 
 /// The rows to write, each list sorted by key, but for the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
@@ -13,7 +13,9 @@ pub struct Changes {
     pub journal: Vec<Entry>,
     /// Coins to insert.
     pub spent: Vec<(MintKeyNo, PayloadHash)>,
-    /// Mint keys whose spent coins are to be deleted, all of them.
+    /// Recouped blinds to insert.
+    pub recouped: Vec<Recouped>,
+    /// Mint keys whose spent and recouped coins are to be deleted, all of them.
     pub pruned: Vec<Pruned>,
     /// Accounts to insert.
     pub opened: Vec<AccountState>,
@@ -21,20 +23,33 @@ pub struct Changes {
     pub balances: Vec<(AccountId, Amount)>,
     /// Mint keys to insert.
     pub registered: Vec<MintKeyState>,
-    /// Mint keys that were there, with new counters, stopped or pruned.
+    /// Mint keys that were there, with new counters, stopped, retired or pruned.
     pub mint_keys: Vec<MintKeyState>,
     /// The new state of signing, where it changed.
     pub signing: Option<Signing>,
 }
 
-/// The spent coins of a mint key, to delete.
+/// The spent and recouped coins of a mint key, to delete. Where a store finds another number its table is damaged, and it must
+/// not delete what shows that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pruned {
     /// Which key.
     pub mint_key: MintKeyNo,
-    /// How many of its coins are stored. Where a store finds another number its table is damaged, and it must not delete
-    /// what shows that.
-    pub rows: u64,
+    /// How many of its coins are stored as spent.
+    pub spent_rows: u64,
+    /// How many of them are stored as recouped.
+    pub recouped_rows: u64,
+}
+
+/// A row of recouped blinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Recouped {
+    /// The stopped key.
+    pub mint_key: MintKeyNo,
+    /// Which blind.
+    pub blind: BlindDigest,
+    /// The coin that it had become.
+    pub payload_hash: PayloadHash,
 }
 
 impl Changes {
@@ -58,8 +73,11 @@ impl View {
         mint_keys.sort_unstable_by_key(|key| key.no);
         let mut spent = dirty.spent;
         spent.sort_unstable(); // neighbours in the table are written together
+        let mut recouped = dirty.recouped;
+        recouped.sort_unstable();
         let changes = Changes {
             spent,
+            recouped,
             pruned: dirty.pruned,
             opened: dirty.opened.iter().map(|id| self.accounts[id].clone()).collect(),
             balances: old_accounts.map(|id| (*id, self.accounts[id].balance)).collect(),
@@ -68,8 +86,8 @@ impl View {
             signing: dirty.signing.then_some(self.signing),
             journal: dirty.journal,
         };
-        let counted = |key: &MintKeyState| key.returned <= key.issued;
-        assert!(changes.registered.iter().chain(&changes.mint_keys).all(counted), "no coin comes back unsigned");
+        let counted = |key: &MintKeyState| key.returned <= key.issued && key.recouped <= key.issued;
+        assert!(changes.registered.iter().chain(&changes.mint_keys).all(counted), "no coin comes back or is recouped unsigned");
         changes
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::journal::ReferenceKey;
-use crate::{AccountId, AccountName, CoinIn, Command, MintKeyId, Prepared, TokenHash};
+use crate::{AccountId, AccountName, CoinIn, Command, MintKeyId, Prepared, RevokedBlind, TokenHash};
 
 /// The keys of all rows that a batch can read, each set sorted: the order in which a store locks.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Touches {
     pub mint_keys: BTreeSet<MintKeyId>,
     /// Coins that may be spent.
     pub coins: BTreeSet<CoinIn>,
+    /// Blinds that may be recouped, and the coins that they became.
+    pub revoked: BTreeSet<RevokedBlind>,
     /// Records of the journal.
     pub references: BTreeSet<ReferenceKey>,
     /// The state of signing, to read.
@@ -30,7 +32,7 @@ pub struct Touches {
     pub last_mint_key: bool,
     /// Whether all spent coins of a mint key may have to be deleted, which can take long.
     pub prunes: bool,
-    /// Whether the batch moves money and coins, and does nothing else.
+    /// Whether the batch moves money and coins, and does nothing else. A recoup is seldom and not counted as such.
     pub only_moves: bool,
 }
 
@@ -66,7 +68,7 @@ impl Touches {
                 self.mint_keys.insert(*id);
                 self.prunes = true;
             }
-            Command::StopMintKey { id, .. } => {
+            Command::StopMintKey { id, .. } | Command::RetireMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
             }
             Command::SetSigningPaused { .. } => {
@@ -86,6 +88,13 @@ impl Touches {
             Command::Redeem { account, coins, .. } => {
                 self.accounts.insert(*account);
                 self.add_coins(coins);
+            }
+            Command::Recoup { revoked, blinds, .. } => {
+                self.signing = true;
+                let coin = |revoked: &RevokedBlind| CoinIn { mint_key: revoked.mint_key, payload_hash: revoked.payload_hash };
+                self.add_coins(&revoked.iter().map(coin).collect::<Vec<_>>());
+                self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
+                self.revoked.extend(revoked);
             }
         }
     }
@@ -107,7 +116,9 @@ fn moves(command: &Command) -> bool {
         Command::OpenAccount { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
+        | Command::RetireMintKey { .. }
         | Command::PruneMintKey { .. }
-        | Command::SetSigningPaused { .. } => false,
+        | Command::SetSigningPaused { .. }
+        | Command::Recoup { .. } => false,
     }
 }

@@ -1,0 +1,246 @@
+//! The bytes in which a transaction keeps its blinds.
+//!
+//! The version, the number of mint keys and their ids, the number of blinds, then for each blind the index of its key, its
+//! reference and its number, lengths before contents. Integers are big-endian. A mint key is written once, whatever the number
+//! of blinds, because a large request uses few keys. That is version 1, which holds blinded numbers alone and is what a fresh
+//! transaction is written in. In version 2 a byte before each number says whether it is a blinded number (0) or a signature (1), of
+//! which there is at least one. So there is one way to write what was read, and stored bytes can be compared.
+
+use std::collections::HashMap;
+
+use crate::mint_key::MINT_KEY_ID_BYTES;
+use crate::{Blind, MintKeyId, StoredBlind, StoredNumber};
+
+const BLINDED_ALONE: u8 = 1;
+const WITH_SIGNATURES: u8 = 2;
+
+const BLINDED: u8 = 0;
+const SIGNATURE: u8 = 1;
+
+/// Stored blinds that cannot be read: written by a newer version, or damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoredBlindsError {
+    /// Another version of the format.
+    #[error("stored blinds have version {0}, known are {BLINDED_ALONE} and {WITH_SIGNATURES}")]
+    Version(u8),
+    /// The bytes end early, go on too long, or contradict themselves.
+    #[error("stored blinds are damaged")]
+    Damaged,
+}
+
+/// Writes the blinds of a fresh transaction.
+///
+/// # Panics
+/// When a count or length is above 2^32: such a request cannot have been read.
+#[must_use]
+pub fn encode_blinds(blinds: &[Blind]) -> Vec<u8> {
+    let item = |blind: &Blind| (blind.mint_key, BLINDED);
+    encode(BLINDED_ALONE, blinds, item, |blind| (&blind.reference, &blind.blinded))
+}
+
+/// Writes blinds of which some may have been replaced by their signatures: exactly what [`decode_blinds`] read.
+///
+/// # Panics
+/// As [`encode_blinds`].
+#[must_use]
+pub fn encode_stored_blinds(blinds: &[StoredBlind]) -> Vec<u8> {
+    let is_signed = |blind: &StoredBlind| matches!(blind.number, StoredNumber::Signature(_));
+    let version = if blinds.iter().any(is_signed) { WITH_SIGNATURES } else { BLINDED_ALONE };
+    let item = |blind: &StoredBlind| (blind.mint_key, if is_signed(blind) { SIGNATURE } else { BLINDED });
+    encode(version, blinds, item, |blind| match &blind.number {
+        StoredNumber::Blinded(number) | StoredNumber::Signature(number) => (&blind.reference, number),
+    })
+}
+
+/// Reads stored blinds.
+///
+/// # Errors
+/// The bytes are of another version or damaged; every byte must be accounted for.
+pub fn decode_blinds(bytes: &[u8]) -> Result<Vec<StoredBlind>, StoredBlindsError> {
+    let mut blinds = Vec::new();
+    for_each_blind(bytes, |mint_key, reference, is_signed, number| {
+        let number = if is_signed { StoredNumber::Signature(number.to_vec()) } else { StoredNumber::Blinded(number.to_vec()) };
+        blinds.push(StoredBlind { reference: reference.to_owned(), mint_key, number });
+    })?;
+    Ok(blinds)
+}
+
+/// Counts stored blinds by mint key, signed or not, without keeping them: what an audit compares with the counters of the keys.
+///
+/// # Errors
+/// As [`decode_blinds`].
+pub fn count_blinds(bytes: &[u8]) -> Result<Vec<(MintKeyId, u64)>, StoredBlindsError> {
+    let mut counts: Vec<(MintKeyId, u64)> = Vec::new();
+    for_each_blind(bytes, |mint_key, _, _, _| match counts.iter_mut().find(|(key, _)| *key == mint_key) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((mint_key, 1)),
+    })?;
+    Ok(counts)
+}
+
+/// `key_and_tag` and `reference_and_number` take a blind apart.
+fn encode<B>(
+    version: u8,
+    blinds: &[B],
+    key_and_tag: impl Fn(&B) -> (MintKeyId, u8),
+    reference_and_number: impl Fn(&B) -> (&String, &Vec<u8>),
+) -> Vec<u8> {
+    let mut keys: Vec<MintKeyId> = Vec::new();
+    let mut key_indices: HashMap<MintKeyId, usize> = HashMap::new();
+    for (mint_key, _) in blinds.iter().map(&key_and_tag) {
+        key_indices.entry(mint_key).or_insert_with(|| {
+            keys.push(mint_key);
+            keys.len() - 1
+        });
+    }
+    let contents = blinds.iter().map(&reference_and_number).map(|(reference, number)| 13 + reference.len() + number.len());
+    let mut bytes = Vec::with_capacity(9 + keys.len() * MINT_KEY_ID_BYTES + contents.sum::<usize>());
+    bytes.push(version);
+    put_count(&mut bytes, keys.len());
+    keys.iter().for_each(|key| bytes.extend_from_slice(key.as_bytes()));
+    put_count(&mut bytes, blinds.len());
+    for blind in blinds {
+        let ((mint_key, tag), (reference, number)) = (key_and_tag(blind), reference_and_number(blind));
+        put_count(&mut bytes, key_indices[&mint_key]);
+        put_count(&mut bytes, reference.len());
+        bytes.extend_from_slice(reference.as_bytes());
+        if version == WITH_SIGNATURES {
+            bytes.push(tag);
+        }
+        put_count(&mut bytes, number.len());
+        bytes.extend_from_slice(number);
+    }
+    bytes
+}
+
+/// `visit` is given key, reference, whether the number is a signature, and the number.
+fn for_each_blind(mut bytes: &[u8], mut visit: impl FnMut(MintKeyId, &str, bool, &[u8])) -> Result<(), StoredBlindsError> {
+    let rest = &mut bytes;
+    let tagged = match take(rest, 1)? {
+        [BLINDED_ALONE] => false,
+        [WITH_SIGNATURES] => true,
+        [other] => return Err(StoredBlindsError::Version(*other)),
+        _ => return Err(StoredBlindsError::Damaged),
+    };
+    let key_count = take_count(rest)?;
+    let key_bytes = key_count.checked_mul(MINT_KEY_ID_BYTES).ok_or(StoredBlindsError::Damaged)?;
+    let (keys, remainder) = take(rest, key_bytes)?.as_chunks::<MINT_KEY_ID_BYTES>();
+    debug_assert!(remainder.is_empty(), "a whole number of keys was taken");
+    let mut signatures = 0_usize;
+    for _ in 0..take_count(rest)? {
+        let key = keys.get(take_count(rest)?).ok_or(StoredBlindsError::Damaged)?;
+        let reference_bytes = take_count(rest)?;
+        let reference = str::from_utf8(take(rest, reference_bytes)?).map_err(|_| StoredBlindsError::Damaged)?;
+        let is_signed = tagged && take_tag(rest)?;
+        signatures += usize::from(is_signed);
+        let number_bytes = take_count(rest)?;
+        visit(MintKeyId::new(*key), reference, is_signed, take(rest, number_bytes)?);
+    }
+    if rest.is_empty() && tagged == (signatures > 0) { Ok(()) } else { Err(StoredBlindsError::Damaged) }
+}
+
+fn put_count(bytes: &mut Vec<u8>, count: usize) {
+    let count = u32::try_from(count).expect("requests are far shorter than 4 GiB");
+    bytes.extend_from_slice(&count.to_be_bytes());
+}
+
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], StoredBlindsError> {
+    rest.split_off(..count).ok_or(StoredBlindsError::Damaged)
+}
+
+fn take_count(rest: &mut &[u8]) -> Result<usize, StoredBlindsError> {
+    let (count, after) = rest.split_first_chunk::<4>().ok_or(StoredBlindsError::Damaged)?;
+    *rest = after;
+    usize::try_from(u32::from_be_bytes(*count)).map_err(|_| StoredBlindsError::Damaged)
+}
+
+/// Whether a signature follows.
+fn take_tag(rest: &mut &[u8]) -> Result<bool, StoredBlindsError> {
+    match take(rest, 1)? {
+        [BLINDED] => Ok(false),
+        [SIGNATURE] => Ok(true),
+        _ => Err(StoredBlindsError::Damaged),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn blind()(reference in ".{0,12}", key in 0_u8..4, blinded in vec(any::<u8>(), 0..40)) -> Blind {
+            Blind { reference, mint_key: MintKeyId::new([key; MINT_KEY_ID_BYTES]), blinded }
+        }
+    }
+
+    prop_compose! {
+        fn stored()(blind in blind(), is_signed in any::<bool>()) -> StoredBlind {
+            let Blind { reference, mint_key, blinded } = blind;
+            let number = if is_signed { StoredNumber::Signature(blinded) } else { StoredNumber::Blinded(blinded) };
+            StoredBlind { reference, mint_key, number }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn fresh_blinds_are_read_and_written_as_before(blinds in vec(blind(), 0..20)) {
+            let bytes = encode_blinds(&blinds);
+            prop_assert_eq!(bytes[0], 1);
+            let stored: Vec<_> = blinds.into_iter().map(StoredBlind::from).collect();
+            prop_assert_eq!(&decode_blinds(&bytes).unwrap(), &stored);
+            prop_assert_eq!(encode_stored_blinds(&stored), bytes);
+        }
+
+        #[test]
+        fn what_was_written_is_read(blinds in vec(stored(), 0..20)) {
+            let bytes = encode_stored_blinds(&blinds);
+            prop_assert_eq!(&decode_blinds(&bytes).unwrap(), &blinds);
+            for (key, count) in count_blinds(&bytes).unwrap() {
+                prop_assert_eq!(blinds.iter().filter(|blind| blind.mint_key == key).count() as u64, count);
+            }
+        }
+
+        #[test]
+        fn a_cut_or_lengthened_text_is_refused(blinds in vec(stored(), 0..6), cut in any::<prop::sample::Index>()) {
+            let mut bytes = encode_stored_blinds(&blinds);
+            prop_assert!(decode_blinds(&bytes[..cut.index(bytes.len())]).is_err());
+            bytes.push(0);
+            prop_assert_eq!(decode_blinds(&bytes), Err(StoredBlindsError::Damaged));
+        }
+
+        #[test]
+        fn any_bytes_are_read_and_written_or_refused(version in 0_u8..4, bytes in vec(any::<u8>(), 0..200)) {
+            let mut versioned = vec![version];
+            versioned.extend(bytes);
+            if let Ok(blinds) = decode_blinds(&versioned) {
+                prop_assert_eq!(decode_blinds(&encode_stored_blinds(&blinds)), Ok(blinds));
+            }
+        }
+    }
+
+    #[test]
+    fn another_version_is_named() {
+        assert_eq!(decode_blinds(&[9, 0]), Err(StoredBlindsError::Version(9)));
+        assert_eq!(decode_blinds(&[]), Err(StoredBlindsError::Damaged));
+    }
+
+    #[test]
+    fn the_second_version_without_a_signature_or_with_another_tag_is_damaged() {
+        let signed = StoredBlind {
+            reference: "a".into(),
+            mint_key: MintKeyId::new([1; MINT_KEY_ID_BYTES]),
+            number: StoredNumber::Signature(vec![7]),
+        };
+        let bytes = encode_stored_blinds(&[signed]);
+        let tag = bytes.len() - 6;
+        assert_eq!((bytes[0], bytes[tag]), (2, 1));
+        for other in [0, 2] {
+            let mut bytes = bytes.clone();
+            bytes[tag] = other;
+            assert_eq!(decode_blinds(&bytes), Err(StoredBlindsError::Damaged));
+        }
+    }
+}
