@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use opencoin_crypto::{CipherSuite, PrivateKey, blind_in_range};
+use opencoin_crypto::{BlindingSeed, CipherSuite, PrivateKey, blind_in_range};
 use opencoin_schema::{BigInt, Coin, Payload};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -36,7 +36,8 @@ fn coin(key: &PrivateKey) -> Coin {
         protocol_version: "https://opencoin.org/1.0".to_owned(),
         serial: BigInt::from_be_bytes(&[0x42; 16]),
     };
-    let (blinded, unblinder) = suite.blind(public, &payload, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap();
+    let seed = BlindingSeed::generate(&mut ChaCha20Rng::seed_from_u64(SEED));
+    let (blinded, unblinder) = suite.blind(public, &payload, &seed).unwrap();
     let signed = key.raw_sign(&blinded.to_padded_be_bytes(public.modulus_bytes()).unwrap()).unwrap();
     suite.finish(public, &payload, &BigInt::from_be_bytes(&signed), &unblinder).unwrap()
 }

@@ -1,29 +1,30 @@
 //! The wallet's half of a blind signature: blind a payload, unblind what comes back.
 //!
 //! With m the number that the suite signs and r a secret random number, the issuer sees only `m * r^e mod n`, which is as likely
-//! for every m, signs it, and the wallet divides by r. Who loses the [`Unblinder`] loses the coin, so a wallet stores it
-//! before it sends the blinded number; who steals it can link the coin to its minting.
+//! for every m, signs it, and the wallet divides by r. Here r comes from a [`BlindingSeed`], and so does the salt where the
+//! suite has one: `seed.rs` says how, and why a wallet can show with it that a coin came from a blind. Who loses the seed loses
+//! the coin, so a wallet stores it before it sends the blinded number; who steals it can link the coin to its minting.
 //!
-//! The arithmetic here is not constant time. It runs once for each coin, on the wallet's own machine, with
-//! numbers that are never used again.
+//! The arithmetic here is not constant time. It runs once for each coin, on the wallet's own machine, with numbers that are
+//! never used again; and once more on the issuer's when a seed is shown to it, and is no secret any more.
 
 use std::fmt;
 
-use num_bigint_dig::{BigUint, ModInverse, RandBigInt};
+use num_bigint_dig::{BigUint, ModInverse};
 use opencoin_schema::{BigInt, Coin, Payload, text};
-use rsa::rand_core::CryptoRngCore;
 use sha1::Sha1;
 use sha2::{Digest, Sha384};
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::numbers::{to_big_int, to_biguint, to_secret_bytes};
-use crate::suite::{CoinError, MintKeyError, SALT_BYTES};
+use crate::seed::{BlindingSeed, Derivation};
+use crate::suite::{CoinError, MintKeyError};
 use crate::{CipherSuite, PublicKey, blind_in_range, emsa_pss};
 
-/// How many random numbers are tried before a key is given up. With a modulus of two large primes the first one
+/// How many numbers of a seed are tried before a key is given up. With a modulus of two large primes the first one
 /// serves; only one with many small factors can use them all up.
-const DRAWS_MAX: usize = 64;
+const DRAWS_MAX: u8 = 64;
 
 /// Why a payload cannot be blinded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,32 +48,29 @@ pub struct Unblinder(BigUint);
 
 impl CipherSuite {
     /// Blinds `payload` for the mint key `key` (RFC 9474 section 4.2, in the second suite): the number to send, and the
-    /// secret to keep.
+    /// secret to unblind with. The same seed gives the same numbers, so keeping it is enough; use each seed once.
     ///
     /// # Errors
     /// When the key cannot be a mint key of this suite.
-    pub fn blind(
-        self,
-        key: &PublicKey,
-        payload: &Payload,
-        rng: &mut (impl CryptoRngCore + ?Sized),
-    ) -> Result<(BigInt, Unblinder), BlindError> {
+    pub fn blind(self, key: &PublicKey, payload: &Payload, seed: &BlindingSeed) -> Result<(BigInt, Unblinder), BlindError> {
         self.check_mint_key(key)?;
+        let text = text::compact(payload);
+        let derivation = Derivation::new(self, key, &text, seed);
         let message = match self {
-            Self::RsaSha256PssChaum82 => Zeroizing::new(Sha1::digest(text::compact(payload)).to_vec()),
-            Self::RsaSha384PssRfc9474 => {
-                let mut salt = Zeroizing::new([0; SALT_BYTES]);
-                rng.fill_bytes(salt.as_mut());
-                encode_rfc9474(text::compact(payload).as_bytes(), salt.as_ref(), key)
-            }
+            Self::RsaSha256PssChaum82 => Zeroizing::new(Sha1::digest(&text).to_vec()),
+            Self::RsaSha384PssRfc9474 => encode_rfc9474(text.as_bytes(), derivation.salt().as_ref(), key),
         };
         let message = Zeroizing::new(BigUint::from_bytes_be(&message));
         (0..DRAWS_MAX)
-            .find_map(|_| {
-                let r = rng.gen_biguint_range(&BigUint::from(1_u8), key.modulus());
-                blind_number(key, &message, Zeroizing::new(r))
-            })
+            .find_map(|attempt| blind_number(key, &message, derivation.blinding_factor(attempt)))
             .ok_or(BlindError::SmallFactors)
+    }
+
+    /// Whether `blinded` is what [`Self::blind`] makes of this payload with this seed: the proof that the payload's coin
+    /// came from this blind. See [`BlindingSeed`] for what it proves, even against who has the private key.
+    #[must_use]
+    pub fn opens(self, key: &PublicKey, payload: &Payload, seed: &BlindingSeed, blinded: &BigInt) -> bool {
+        self.blind(key, payload, seed).is_ok_and(|(made, _)| made == *blinded)
     }
 
     /// Unblinds `blind_signature` and verifies the coin that results (RFC 9474 section 4.4, in the second suite). A coin that

@@ -20,6 +20,7 @@ mod emsa_pss;
 mod engine;
 mod keys;
 mod numbers;
+mod seed;
 mod suite;
 
 pub use blinding::{BlindError, Unblinder, UnblinderError};
@@ -32,4 +33,5 @@ pub use engine::{
 };
 pub use keys::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PrivateKey, PublicKey};
 pub use rsa::rand_core::CryptoRngCore;
+pub use seed::{BlindingSeed, BlindingSeedError};
 pub use suite::{CipherSuite, CoinError, MINT_KEY_BITS_MIN, MintKeyError, PayloadHash, UnknownCipherSuite, blind_in_range};

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer, Unblinder};
+use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer, Unblinder};
 use opencoin_issuer::http::{ERROR_HEADER, Server, router};
 use opencoin_issuer::{
     Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness, Reason, Refusal,
@@ -192,7 +192,8 @@ impl Fixture {
             serial: BigInt::from_be_bytes(&rand::Rng::r#gen::<[u8; 16]>(&mut self.rng)),
         };
         let key = self.currency.mint_key(&mint_key.id).unwrap().verified.public_key();
-        let (blinded_payload_hash, unblinder) = CipherSuite::default().blind(key, &payload, &mut self.rng).unwrap();
+        let (blinded_payload_hash, unblinder) =
+            CipherSuite::default().blind(key, &payload, &BlindingSeed::generate(&mut self.rng)).unwrap();
         (Blind { blinded_payload_hash, mint_key_id: mint_key.id, reference: "a".to_owned() }, payload, unblinder)
     }
 

@@ -63,3 +63,18 @@ document! {
         subject: String,
     }
 }
+
+document! {
+    /// A coin of a revoked mint key, without its signature, which proves nothing any more: the payload, and the blind of an
+    /// accepted mint, renew or recoup that it was in. Not in the specification; see [`RequestRecoup`](crate::RequestRecoup).
+    RevealedCoin = "revealed coin" {
+        /// The blind's name in its transaction.
+        blind_reference: String,
+        /// The secret from which the payload was blinded: at most 32 bytes. Shown here, it is no secret any more.
+        blinding_seed: BigInt,
+        /// The payload that was blinded.
+        payload: Payload,
+        /// The transaction in which the blind was accepted.
+        transaction_reference: BigInt,
+    }
+}

@@ -16,13 +16,14 @@ pub mod text;
 mod timestamp;
 
 pub use big_int::{BigInt, BigIntError};
-pub use coins::{Blind, BlindSignature, Coin, CoinStack, Payload};
+pub use coins::{Blind, BlindSignature, Coin, CoinStack, Payload, RevealedCoin};
 pub use currency::{Cdd, Cddc, RsaPublicKey, WeightedUrl};
 pub use decode::{DecodeError, Envelope, from_json};
 pub use document::{Document, TypeName};
 pub use message::{
-    AnyDocument, Request, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew,
-    RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem,
+    AnyDocument, Request, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
+    RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
+    ResponseRedeem,
 };
 pub use mint_key::{MintKey, Mkc};
 pub use timestamp::{Timestamp, TimestampError};

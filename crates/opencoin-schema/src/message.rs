@@ -1,10 +1,15 @@
 //! The messages between wallet and issuer.
 //!
+//! All are the specification's, but one: it says nothing of stolen mint keys. [`RequestRecoup`] is ours, and read on a path of
+//! its own (`/v1/recoup`), so that issuers and wallets that know only the specification never meet it.
+//!
 //! A response carries the `message_reference` of its request. A response that reports an error has empty content.
 
 use crate::decode::{DecodeError, Envelope, from_json};
 use crate::document::document;
-use crate::{BigInt, Blind, BlindSignature, Cdd, Cddc, Coin, CoinStack, MintKey, Mkc, Payload, RsaPublicKey, TypeName};
+use crate::{
+    BigInt, Blind, BlindSignature, Cdd, Cddc, Coin, CoinStack, MintKey, Mkc, Payload, RevealedCoin, RsaPublicKey, TypeName,
+};
 
 document! {
     /// `RequestCDDSerial`: which CDD is current?
@@ -162,6 +167,22 @@ document! {
     }
 }
 
+document! {
+    /// Sign blinds, paid for by coins of revoked mint keys, whose origin is shown. Not in the specification.
+    ///
+    /// Answered by a [`ResponseMint`] or [`ResponseDelay`], and resumed, like a [`RequestRenew`].
+    RequestRecoup = "request recoup" {
+        /// What is to be signed, with keys that sign now.
+        blinds: Vec<Blind>,
+        /// What pays for it.
+        coins: Vec<RevealedCoin>,
+        /// The client's own reference.
+        message_reference: i128,
+        /// A random number by which the transaction can be resumed.
+        transaction_reference: BigInt,
+    }
+}
+
 /// An enum over document types, told apart by `type` when reading.
 macro_rules! by_type {
     ($(#[$attribute:meta])* $name:ident { $($variant:ident,)+ }) => {
@@ -208,18 +229,19 @@ macro_rules! by_type {
 }
 
 by_type! {
-    /// Every document and message of the specification.
+    /// Every document and message: the specification's, and those of a recoup.
     AnyDocument {
         Blind, BlindSignature, Cdd, Cddc, Coin, CoinStack, MintKey, Mkc, Payload, RequestCddSerial, RequestCddc, RequestMint,
-        RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay,
-        ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, RsaPublicKey,
+        RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc,
+        ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, RevealedCoin, RsaPublicKey,
     }
 }
 
 by_type! {
     /// Every message that a wallet sends to an issuer.
     Request {
-        RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume,
+        RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
+        RequestResume,
     }
 }
 

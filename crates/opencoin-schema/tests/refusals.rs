@@ -88,3 +88,24 @@ fn the_envelope_is_read_from_what_is_otherwise_wrong() {
     assert!(peek("[]").is_err());
     assert!(peek(r#"{"type": "request mint""#).is_err());
 }
+
+#[test]
+fn a_recoup_is_read_as_strictly_and_names_what_is_wrong() {
+    let payload = r#"{"cdd_location": "", "denomination": 1, "issuer_id": "1", "mint_key_id": "2", "protocol_version": "", "serial": "3", "type": "payload"}"#;
+    let coin = |seed: &str| {
+        format!(
+            r#"{{"blind_reference": "a", "blinding_seed": {seed}, "payload": {payload}, "transaction_reference": "f", "type": "revealed coin"}}"#
+        )
+    };
+    let recoup = |coin: &str| {
+        format!(
+            r#"{{"blinds": [{BLIND}], "coins": [{coin}], "message_reference": 0, "transaction_reference": "e", "type": "request recoup"}}"#
+        )
+    };
+    let json = recoup(&coin("\"5eed\""));
+    assert_eq!(text::compact(&AnyDocument::from_json(json.as_bytes()).unwrap()), json);
+    assert_eq!(error(&recoup(&coin("\"seed\""))), r#"coins[0].blinding_seed: not a hex number: "seed""#);
+    assert!(error(&recoup(&coin("7"))).starts_with("coins[0].blinding_seed: invalid type: integer"));
+    let signed = coin("\"5eed\"").replace("\"payload\":", "\"signature\": \"1\", \"payload\":");
+    assert!(error(&recoup(&signed)).starts_with("coins[0].signature: unknown field"));
+}

@@ -101,6 +101,17 @@ fn blind_signature() -> BoxedStrategy<BlindSignature> {
     (number(), string()).prop_map(|(blind_signature, reference)| BlindSignature { blind_signature, reference }).boxed()
 }
 
+fn revealed_coin() -> BoxedStrategy<RevealedCoin> {
+    (string(), number(), coin(), number())
+        .prop_map(|(blind_reference, blinding_seed, coin, transaction_reference)| RevealedCoin {
+            blind_reference,
+            blinding_seed,
+            payload: coin.payload,
+            transaction_reference,
+        })
+        .boxed()
+}
+
 fn message_reference() -> BoxedStrategy<i128> {
     prop_oneof![any::<i64>().prop_map(i128::from), any::<u64>().prop_map(i128::from)].boxed()
 }
@@ -121,6 +132,7 @@ fn element() -> BoxedStrategy<AnyDocument> {
         (coins(), string()).prop_map(|(coins, subject)| AnyDocument::CoinStack(CoinStack { coins, subject })),
         blind().prop_map(AnyDocument::Blind),
         blind_signature().prop_map(AnyDocument::BlindSignature),
+        revealed_coin().prop_map(AnyDocument::RevealedCoin),
     ]
     .boxed()
 }
@@ -140,6 +152,14 @@ fn request() -> BoxedStrategy<AnyDocument> {
         }),
         (blinds(), coins(), message_reference(), number()).prop_map(
             |(blinds, coins, message_reference, transaction_reference)| AnyDocument::RequestRenew(RequestRenew {
+                blinds,
+                coins,
+                message_reference,
+                transaction_reference
+            })
+        ),
+        (blinds(), prop::collection::vec(revealed_coin(), 0..3), message_reference(), number()).prop_map(
+            |(blinds, coins, message_reference, transaction_reference)| AnyDocument::RequestRecoup(RequestRecoup {
                 blinds,
                 coins,
                 message_reference,

@@ -9,7 +9,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use opencoin_crypto::{CipherSuite, PrivateKey, Unblinder, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate};
+use opencoin_crypto::{
+    BlindingSeed, CipherSuite, PrivateKey, Unblinder, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate,
+};
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Cdd, Coin, CoinStack, Document, MintKey, PROTOCOL_VERSION, Payload, RequestCddSerial,
     RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial,
@@ -21,6 +23,8 @@ use crate::{keys, rng};
 
 /// The file with the secrets that unblind: reference of the blind -> hex number. No document of the specification.
 pub const BLINDING_SECRETS_FILE: &str = "blinding_secrets.json";
+/// The file with the seeds from which payloads were blinded: reference of the blind -> hex number. As little.
+pub const BLINDING_SEEDS_FILE: &str = "blinding_seeds.json";
 
 const ADDITIONAL_INFO: &str = "For documentation only: the private keys of this currency are known to everybody.";
 const LOCATION: &str = "https://opencent.example";
@@ -82,6 +86,7 @@ struct Issuer {
 struct Minted {
     blind: Blind,
     blind_signature: BlindSignature,
+    seed: BlindingSeed,
     unblinder: Unblinder,
     coin: Coin,
 }
@@ -118,10 +123,9 @@ impl Issuer {
             serial: self.number(&format!("serial {reference}")),
         };
         let key = mkc.public_key();
-        let (blinded_payload_hash, unblinder) = self
-            .suite
-            .blind(key, &payload, &mut rng::labelled(&format!("{} blind {reference}", folder(self.suite))))
-            .expect("the key was made for the suite");
+        let seed = BlindingSeed::generate(&mut rng::labelled(&format!("{} blind {reference}", folder(self.suite))));
+        let blind = self.suite.blind(key, &payload, &seed);
+        let (blinded_payload_hash, unblinder) = blind.expect("the key was made for the suite");
         let blinded = blinded_payload_hash.to_padded_be_bytes(key.modulus_bytes()).expect("less than the modulus");
         let signature = BigInt::from_be_bytes(&private_key.raw_sign(&blinded).expect("blinds are in range"));
         let coin = self.suite.finish(key, &payload, &signature, &unblinder).expect("the signature is the key's");
@@ -129,6 +133,7 @@ impl Issuer {
         Minted {
             blind: Blind { blinded_payload_hash, mint_key_id, reference: reference.clone() },
             blind_signature: BlindSignature { blind_signature: signature, reference },
+            seed,
             unblinder,
             coin,
         }
@@ -168,9 +173,14 @@ impl Files {
     }
 
     fn add_secrets<'minted>(&mut self, minted: impl Iterator<Item = &'minted Minted>) {
-        let secret = |minted: &Minted| (minted.blind.reference.clone(), minted.unblinder.to_secret_hex().to_string());
-        let secrets: BTreeMap<String, String> = minted.map(secret).collect();
+        let (mut secrets, mut seeds) = (BTreeMap::new(), BTreeMap::new());
+        for minted in minted {
+            let reference = &minted.blind.reference;
+            secrets.insert(reference, minted.unblinder.to_secret_hex().to_string());
+            seeds.insert(reference, minted.seed.to_secret_hex().to_string());
+        }
         self.0.insert(BLINDING_SECRETS_FILE.to_owned(), text::pretty(&secrets));
+        self.0.insert(BLINDING_SEEDS_FILE.to_owned(), text::pretty(&seeds));
     }
 
     /// A wallet gets to know the currency.

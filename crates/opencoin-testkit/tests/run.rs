@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use opencoin_crypto::{
-    CipherSuite, MINT_KEY_BITS_MIN, Unblinder, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
+    BlindingSeed, CipherSuite, MINT_KEY_BITS_MIN, Unblinder, VerifiedCddc, VerifiedMintKey, verify_cddc,
+    verify_mint_key_certificate,
 };
 use opencoin_schema::{
     AnyDocument, BigInt, Blind, BlindSignature, Coin, CoinStack, Document, Payload, RequestMint, RequestRedeem, RequestRenew,
@@ -21,6 +22,7 @@ const DENOMINATIONS: [u64; 3] = [1, 2, 5];
 const MINTED: [&str; 3] = ["a0", "a1", "a2"];
 const RENEWED: [&str; 4] = ["b0", "b1", "b2", "b3"];
 const SECRETS: &str = "blinding_secrets";
+const SEEDS: &str = "blinding_seeds";
 
 struct Run {
     folder: PathBuf,
@@ -63,9 +65,9 @@ fn every_document_is_in_its_pretty_text() {
     for run in Run::each() {
         let names = fs::read_dir(&run.folder).unwrap().map(|entry| entry.unwrap().path());
         let names: Vec<_> = names.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-        // The specification's own run without its secret keys, and the blinding secrets.
-        assert_eq!(names.len(), 53);
-        for name in names.iter().filter(|name| *name != SECRETS) {
+        // The specification's own run without its secret keys; the blinding secrets and seeds.
+        assert_eq!(names.len(), 54);
+        for name in names.iter().filter(|name| ![SECRETS, SEEDS].contains(&name.as_str())) {
             let json = run.json(name);
             let document = AnyDocument::from_json(&json).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(text::pretty(&document).as_bytes(), json, "{name}");
@@ -129,6 +131,25 @@ fn blinding_secrets_turn_blind_signatures_into_coins() {
             assert!(finish(&blind.blinded_payload_hash, secret).is_err(), "the blind itself is no signature");
             let other = secrets.iter().find(|(other, _)| *other != reference).unwrap().1;
             assert!(finish(&signed.blind_signature, other).is_err(), "another coin's secret");
+        }
+    }
+}
+
+#[test]
+fn seeds_open_blinds_to_their_payloads() {
+    for run in Run::each() {
+        let seeds: BTreeMap<String, String> = from_json(&run.json(SEEDS)).unwrap();
+        assert!(seeds.keys().eq(MINTED.iter().chain(&RENEWED)), "one seed for every coin");
+        let mint_keys = run.mint_keys();
+        for (reference, seed) in &seeds {
+            let blind: Blind = run.document(&format!("blind_{reference}"));
+            let key = mint_keys.iter().find(|key| *key.public_key().id() == blind.mint_key_id).unwrap().public_key();
+            let seed = BlindingSeed::from_secret_hex(seed).unwrap();
+            for other in MINTED.iter().chain(&RENEWED) {
+                let payload: Payload = run.document(&format!("payload_{other}"));
+                let opens = run.suite.opens(key, &payload, &seed, &blind.blinded_payload_hash);
+                assert_eq!(opens, other == reference, "blind {reference}, payload {other}");
+            }
         }
     }
 }

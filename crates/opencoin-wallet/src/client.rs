@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opencoin_schema::{
-    BlindSignature, Cddc, Document, Mkc, RequestCddc, RequestMintKeyCertificates, ResponseCddc, ResponseDelay, ResponseMint,
-    ResponseMintKeyCertificates, ResponseRedeem, TypeName, WeightedUrl, from_json, text,
+    BlindSignature, Cddc, Document, Mkc, RequestCddSerial, RequestCddc, RequestMintKeyCertificates, ResponseCddSerial,
+    ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, TypeName, WeightedUrl, from_json,
+    text,
 };
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::event::RevokedKey;
 use crate::secret::Secret;
 
 const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
@@ -17,9 +19,13 @@ const ANSWER_DURATION_MAX: Duration = Duration::from_secs(60);
 /// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const ERROR_HEADER: &str = "opencoin-error";
+const OK: u16 = 200;
 const ACCEPTED: u16 = 202;
-/// The fixed words that say that nothing was done (all but `unavailable`).
-const REFUSALS: [&str; 9] = [
+const NOT_FOUND: u16 = 404;
+/// The fixed word of what was accepted and will not be signed, because mint keys were revoked since.
+const RECOUP: &str = "recoup";
+/// The fixed words that say that nothing was done (all but `unavailable` and `recoup`).
+const REFUSALS: [&str; 10] = [
     "malformed",
     "unauthorized",
     "insufficient-funds",
@@ -27,6 +33,7 @@ const REFUSALS: [&str; 9] = [
     "double-spend",
     "reference-conflict",
     "key-expired",
+    "key-revoked",
     "too-large",
     "invalid",
 ];
@@ -60,6 +67,12 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// When no answer came.
     async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer>;
+
+    /// Gets `url`.
+    ///
+    /// # Errors
+    /// When no answer came.
+    async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer>;
 }
 
 /// HTTP with TLS where the URL says so.
@@ -87,11 +100,21 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer> {
-        let no_answer = |reason: String| NoAnswer { url: url.to_owned(), reason };
         let mut request = self.client.post(url).header("content-type", "application/json").body(body.to_owned());
         if let Some(token) = token {
             request = request.bearer_auth(token.expose());
         }
+        self.send(url, request).await
+    }
+
+    async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer> {
+        self.send(url, self.client.get(url)).await
+    }
+}
+
+impl HttpTransport {
+    async fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<HttpAnswer, NoAnswer> {
+        let no_answer = |reason: String| NoAnswer { url: url.to_owned(), reason };
         let mut response = request.send().await.map_err(|error| no_answer(reason(&error)))?;
         let error_word = response.headers().get(ERROR_HEADER).and_then(|word| word.to_str().ok()).map(str::to_owned);
         let status = response.status().as_u16();
@@ -129,12 +152,17 @@ pub enum ExchangeError {
     /// Accepted; the signatures come later.
     #[error("the issuer has accepted the request and will sign later; finish it with `resume`")]
     Delayed,
+    /// Accepted; mint keys were revoked since, and what they were to sign is honoured by a recoup.
+    #[error(
+        "the issuer has accepted the request and has revoked mint keys since; `opencoin wallet recoup` makes fresh coins of it"
+    )]
+    Recoup,
     /// No answer, or one that says nothing about what was done. The same request must be sent again.
     #[error("{0}; nothing is lost, finish it with `resume`")]
     Unknown(String),
 }
 
-/// The URL of a path of one of the services; the lower weight first, the next one when there is no connection.
+/// Posts to a path of one of the services; the lower weight first, the next one when there is no connection.
 pub(crate) async fn post(
     transport: &dyn Transport,
     services: &[WeightedUrl],
@@ -142,11 +170,9 @@ pub(crate) async fn post(
     token: Option<&Secret>,
     body: &str,
 ) -> Result<HttpAnswer, ExchangeError> {
-    let mut services: Vec<&WeightedUrl> = services.iter().collect();
-    services.sort_by_key(|service| service.0);
     let mut last = "the currency names no service for this".to_owned();
-    for WeightedUrl(_, base) in services {
-        match transport.post(&format!("{}{path}", base.trim_end_matches('/')), token, body).await {
+    for url in urls(services, path) {
+        match transport.post(&url, token, body).await {
             Ok(answer) => return Ok(answer),
             Err(error) => last = error.to_string(),
         }
@@ -154,12 +180,54 @@ pub(crate) async fn post(
     Err(ExchangeError::Unknown(last))
 }
 
-/// The CDDC that an issuer calls current.
-pub(crate) async fn fetch_cddc(transport: &dyn Transport, services: &[WeightedUrl]) -> Result<Cddc, ExchangeError> {
-    let request = RequestCddc { cdd_serial: 0, message_reference: 0 };
+fn urls(services: &[WeightedUrl], path: &str) -> impl Iterator<Item = String> {
+    let mut services: Vec<&WeightedUrl> = services.iter().collect();
+    services.sort_by_key(|service| service.0);
+    services.into_iter().map(move |WeightedUrl(_, base)| format!("{}{path}", base.trim_end_matches('/')))
+}
+
+/// The serial of the CDD that an issuer calls current.
+pub(crate) async fn fetch_cdd_serial(transport: &dyn Transport, services: &[WeightedUrl]) -> Result<u64, ExchangeError> {
+    let request = RequestCddSerial { message_reference: 0 };
+    let answer = post(transport, services, "/cddc/serial", None, &text::compact(&request)).await?;
+    Ok(document::<ResponseCddSerial>(&answer)?.cdd_serial)
+}
+
+/// The CDDC of a serial; 0 asks for the one that the issuer calls current.
+pub(crate) async fn fetch_cddc(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+    cdd_serial: u64,
+) -> Result<Cddc, ExchangeError> {
+    let request = RequestCddc { cdd_serial, message_reference: 0 };
     let answer = post(transport, services, "/cddc", None, &text::compact(&request)).await?;
-    let response: ResponseCddc = document(&answer)?;
-    response.cddc.ok_or_else(|| ExchangeError::Unknown("the issuer has answered without a CDDC".to_owned()))
+    let cddc = document::<ResponseCddc>(&answer)?.cddc.filter(|cddc| [0, cddc.cdd.cdd_serial].contains(&cdd_serial));
+    cddc.ok_or_else(|| ExchangeError::Unknown("the issuer has answered without the CDDC".to_owned()))
+}
+
+/// The mint keys that an issuer has revoked. One that does not know the question has revoked none.
+pub(crate) async fn fetch_revocations(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+) -> Result<Vec<RevokedKey>, ExchangeError> {
+    #[derive(Deserialize)]
+    struct Revocations {
+        mint_keys: Vec<RevokedKey>,
+    }
+    let mut last = "the currency names no service for this".to_owned();
+    for url in urls(services, "/v1/revocations") {
+        match transport.get(&url).await {
+            Ok(answer) if answer.status == NOT_FOUND => return Ok(Vec::new()),
+            Ok(answer) if answer.status == OK => {
+                let read = serde_json::from_slice::<Revocations>(&answer.body);
+                let wrong = |error| ExchangeError::Unknown(format!("not a list of revoked mint keys: {error}"));
+                return read.map(|revocations| revocations.mint_keys).map_err(wrong);
+            }
+            Ok(answer) => last = format!("no revocations from {url}: HTTP status {}", answer.status),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(ExchangeError::Unknown(last))
 }
 
 /// Mint key certificates; those with these ids, or all current ones.
@@ -193,7 +261,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
         status_description: Option<String>,
         detail: Option<String>,
     }
-    if answer.status == 200 {
+    if answer.status == OK {
         return from_json(&answer.body)
             .map_err(|error| ExchangeError::Unknown(format!("not a {:?}: {error}", <D as TypeName>::TYPE)));
     }
@@ -201,6 +269,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
     let said = status.and_then(|status| status.status_description.or(status.detail));
     let description = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
     match &answer.error_word {
+        Some(word) if word == RECOUP => Err(ExchangeError::Recoup),
         Some(word) if REFUSALS.contains(&word.as_str()) && (400..500).contains(&answer.status) => {
             Err(ExchangeError::Refused { word: word.clone(), description })
         }

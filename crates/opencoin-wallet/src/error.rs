@@ -79,6 +79,16 @@ pub enum WalletError {
     /// A coin that is not taken any more.
     #[error("coins[{0}] has expired; the stack was refused and nothing was done")]
     ExpiredCoin(usize),
+    /// A coin whose mint key was revoked.
+    #[error(
+        "the mint key of coins[{index}] was revoked ({reason}); the stack was refused and nothing was done. Whoever made these coins gets fresh ones for them with `opencoin wallet recoup --sent`"
+    )]
+    RevokedCoin {
+        /// Which coin.
+        index: usize,
+        /// The issuer's words.
+        reason: String,
+    },
     /// The same coin twice.
     #[error("coins[{0}] is in the stack twice")]
     RepeatedCoin(usize),

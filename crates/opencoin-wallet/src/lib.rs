@@ -5,7 +5,9 @@
 
 mod amount;
 mod client;
+mod currency;
 mod error;
+mod event;
 mod journal;
 mod secret;
 mod state;
@@ -18,4 +20,4 @@ pub use error::WalletError;
 pub use journal::JournalError;
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
-pub use wallet::{Balance, Clock, Done, HistoryEntry, ITEMS_MAX, Progress, Randomness, Wallet};
+pub use wallet::{Balance, Clock, Done, HistoryEntry, ITEMS_MAX, Progress, Randomness, Recouped, Wallet};

@@ -1,160 +1,20 @@
 //! What the wallet knows: the sum of its journal's events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use chrono::{DateTime, Utc};
-use opencoin_crypto::{CertificateError, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
-use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
-use serde::{Deserialize, Serialize};
+use opencoin_crypto::{CertificateError, verify_cddc};
+use opencoin_schema::{BigInt, Cddc, Coin, Mkc};
 
+use crate::currency::{Currency, Held, Origin, Place};
+use crate::event::{Blinded, CoinId, Event, Given, Operation, OperationId, RevokedKey, Send};
 use crate::secret::Secret;
-use crate::tokenizing::{Counts, count};
-
-/// The number of an operation in its wallet.
-pub(crate) type OperationId = u64;
-
-/// What tells a coin from every other: its payload hash. The serial alone does not, since whoever makes a coin chooses it.
-pub(crate) type CoinId = BigInt;
-
-/// Everything that can happen to a wallet.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum Event {
-    /// A currency's documents were seen and verified.
-    Documents { url: String, cddc: Box<Cddc>, mkcs: Vec<Mkc> },
-    /// Requests are about to be sent: all that it takes to do what was asked.
-    Begun { operations: Vec<Operation> },
-    /// The answer came: these are its coins, those that were given are gone.
-    Finished { operation: OperationId, coins: Vec<Coin>, at: DateTime<Utc> },
-    /// The issuer refused: nothing was done. Of the coins that were to be given, those at `spent` are gone.
-    Refused { operation: OperationId, description: String, spent: Vec<usize>, at: DateTime<Utc> },
-    /// Coins are about to leave in a coin stack.
-    Sent { send: Box<Send> },
-    /// Somebody else has taken the coins of a send.
-    Taken { send: OperationId, at: DateTime<Utc> },
-}
-
-/// A request and everything that is needed to finish it after a crash.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Operation {
-    pub(crate) id: OperationId,
-    pub(crate) currency: BigInt,
-    pub(crate) kind: Kind,
-    pub(crate) amount: u64,
-    /// The exact text of the request.
-    pub(crate) request: Secret,
-    /// The account's token, where the request needs one.
-    pub(crate) token: Option<Secret>,
-    /// The transaction reference of a mint or renew.
-    pub(crate) reference: Option<BigInt>,
-    /// What its signatures will be made into coins with.
-    pub(crate) blinded: Vec<Blinded>,
-    /// The coins that it gives, in the order of the request.
-    pub(crate) gives: Vec<Given>,
-    pub(crate) at: DateTime<Utc>,
-}
-
-/// Why a request is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Kind {
-    Mint,
-    /// Coins of somebody else become the wallet's own.
-    Receive {
-        subject: String,
-    },
-    /// Own coins become others of the same value, so that every amount can be paid.
-    Change,
-    /// The coins of a send come back.
-    Reclaim {
-        send: OperationId,
-    },
-    Redeem,
-}
-
-/// The secrets of a blind.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Blinded {
-    pub(crate) reference: String,
-    pub(crate) payload: Payload,
-    pub(crate) unblinder: Secret,
-}
-
-/// A coin that an operation gives.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Given {
-    pub(crate) coin: CoinId,
-    /// From the wallet's own, rather than from a stack or a send.
-    pub(crate) is_own: bool,
-}
-
-/// Coins that were handed over.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Send {
-    pub(crate) id: OperationId,
-    pub(crate) currency: BigInt,
-    pub(crate) amount: u64,
-    pub(crate) subject: String,
-    pub(crate) coins: Vec<CoinId>,
-    pub(crate) at: DateTime<Utc>,
-}
-
-/// Where a coin is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Can be paid with.
-    Here,
-    /// Given by a request that is not finished.
-    Given,
-    /// In a coin stack that somebody may have taken.
-    Sent,
-}
-
-/// A coin of the wallet.
-#[derive(Debug, Clone)]
-pub(crate) struct Held {
-    pub(crate) coin: Coin,
-    pub(crate) value: u64,
-    /// The issuer takes it until then.
-    pub(crate) expiry: DateTime<Utc>,
-    pub(crate) place: Place,
-}
-
-impl Held {
-    /// Whether it can be paid with.
-    pub(crate) fn is_here(&self, now: DateTime<Utc>) -> bool {
-        self.place == Place::Here && now <= self.expiry
-    }
-}
-
-/// A currency whose documents were verified.
-#[derive(Debug)]
-pub(crate) struct Currency {
-    pub(crate) url: String,
-    pub(crate) cddc: VerifiedCddc,
-    pub(crate) mint_keys: BTreeMap<BigInt, VerifiedMintKey>,
-    pub(crate) coins: BTreeMap<CoinId, Held>,
-}
-
-impl Currency {
-    /// The wallet's own coins that can be paid with, by value.
-    pub(crate) fn here(&self, now: DateTime<Utc>) -> Counts {
-        count(self.coins.values().filter(|held| held.is_here(now)).map(|held| held.value))
-    }
-
-    pub(crate) fn coin_id(&self, payload: &Payload) -> CoinId {
-        BigInt::from_be_bytes(self.cddc.cipher_suite().payload_hash(payload).as_bytes())
-    }
-
-    pub(crate) fn value_at(&self, place: Place) -> u64 {
-        self.coins.values().filter(|held| held.place == place).map(|held| held.value).sum()
-    }
-}
 
 /// What came of something in the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Pending,
+    /// The issuer has accepted it, and a recoup honours the blinds that are left: their mint keys were revoked.
+    AwaitsRecoup,
     Done,
     Refused,
     Reclaimed,
@@ -186,31 +46,36 @@ impl State {
     /// Takes an event in. Events come from the journal, or were checked before they went there.
     pub(crate) fn apply(&mut self, event: Event) -> Result<(), String> {
         match event {
-            Event::Documents { url, cddc, mkcs } => self.documents(url, &cddc, &mkcs).map_err(|error| error.to_string()),
+            Event::Documents { url, cddc, mkcs, older, current } => {
+                self.documents(url, &cddc, &older, &mkcs, current).map_err(|error| error.to_string())
+            }
+            Event::Revocations { currency, mint_keys, .. } => self.revocations(&currency, mint_keys),
             Event::Begun { operations } => operations.into_iter().try_for_each(|operation| self.begin(operation)),
-            Event::Finished { operation, coins, .. } => self.finish(operation, coins),
+            Event::Finished { operation, coins, .. } => self.finish(operation, coins, Fate::Done),
+            Event::Unsigned { operation, coins, .. } => self.finish(operation, coins, Fate::AwaitsRecoup),
             Event::Refused { operation, description, spent, .. } => self.refuse(operation, description, &spent),
             Event::Sent { send } => self.send(*send),
             Event::Taken { send, .. } => self.taken(send),
         }
     }
 
-    fn documents(&mut self, url: String, cddc: &Cddc, mkcs: &[Mkc]) -> Result<(), CertificateError> {
+    fn documents(
+        &mut self,
+        url: String,
+        cddc: &Cddc,
+        older: &[Cddc],
+        mkcs: &[Mkc],
+        current: Option<BTreeSet<BigInt>>,
+    ) -> Result<(), CertificateError> {
         let cddc = verify_cddc(cddc)?;
         let id = cddc.master_key().id().clone();
-        let mut verified = Vec::new();
-        for mkc in mkcs {
-            verified.push(verify_mint_key_certificate(mkc, &cddc)?);
-        }
-        let currency = self.currencies.entry(id).or_insert_with(|| Currency {
-            url: url.clone(),
-            cddc: cddc.clone(),
-            mint_keys: BTreeMap::new(),
-            coins: BTreeMap::new(),
-        });
+        let currency = self.currencies.entry(id).or_insert_with(|| Currency::new(url.clone(), cddc.clone()));
         currency.url = url;
-        currency.cddc = cddc;
-        currency.mint_keys.extend(verified.into_iter().map(|key| (key.public_key().id().clone(), key)));
+        currency.learn(cddc, older, mkcs, current)
+    }
+
+    fn revocations(&mut self, currency: &BigInt, mint_keys: Vec<RevokedKey>) -> Result<(), String> {
+        self.currency_mut(currency)?.revoked = mint_keys.into_iter().map(|key| (key.id, key.reason)).collect();
         Ok(())
     }
 
@@ -230,49 +95,91 @@ impl State {
     }
 
     /// Marks an operation as ended and gives what is needed to settle it. Its secrets are not needed any more.
-    fn end(&mut self, id: OperationId, fate: Fate, note: String) -> Result<(BigInt, Vec<Given>), String> {
+    fn end(&mut self, id: OperationId, fate: Fate, note: String) -> Result<Ended, String> {
         let past = self.operations.get_mut(&id).ok_or_else(|| format!("operation {id} is unknown"))?;
         past.fate = fate;
         past.note = note;
         past.what.request = Secret::new("");
         past.what.token = None;
-        past.what.blinded.clear();
-        Ok((past.what.currency.clone(), past.what.gives.clone()))
+        Ok(Ended {
+            currency: past.what.currency.clone(),
+            gives: past.what.gives.clone(),
+            reference: past.what.reference.clone(),
+            blinded: std::mem::take(&mut past.what.blinded),
+        })
     }
 
-    fn finish(&mut self, id: OperationId, coins: Vec<Coin>) -> Result<(), String> {
-        let (currency_id, gives) = self.end(id, Fate::Done, String::new())?;
+    /// The coins that are given are gone, and these are there. Blinds without a coin stay with an operation that awaits a recoup.
+    fn finish(&mut self, id: OperationId, coins: Vec<Coin>, fate: Fate) -> Result<(), String> {
+        let Ended { currency: currency_id, gives, reference, blinded } = self.end(id, fate, String::new())?;
         let currency = self.currencies.get_mut(&currency_id).ok_or("the currency of an operation is unknown")?;
         gives.iter().for_each(|given| drop(currency.coins.remove(&given.coin)));
+        let mut unsigned = Vec::new();
+        let mut blinded = blinded.into_iter();
         for coin in coins {
+            // Coins are in the order of their blinds.
+            let mut origin = None;
+            for blinded in blinded.by_ref() {
+                if blinded.payload == coin.payload {
+                    origin = Origin::new(reference.as_ref(), &blinded);
+                    break;
+                }
+                unsigned.push(blinded);
+            }
             let key = currency.mint_keys.get(&coin.payload.mint_key_id).ok_or("the mint key of a coin is unknown")?;
             let (value, expiry) = (key.mint_key().denomination, key.mint_key().coins_expiry_date.to_utc());
-            currency.coins.insert(currency.coin_id(&coin.payload), Held { coin, value, expiry, place: Place::Here });
+            currency.coins.insert(currency.coin_id(&coin.payload), Held { coin, value, expiry, place: Place::Here, origin });
         }
-        // A send of which this has taken coins back is over when none of its coins is out any more.
-        let given: BTreeSet<&CoinId> = gives.iter().map(|given| &given.coin).collect();
+        unsigned.extend(blinded);
+        if let Some(past) = self.operations.get_mut(&id).filter(|past| past.fate == Fate::AwaitsRecoup) {
+            past.what.blinded = unsigned;
+        }
+        let given: HashSet<&CoinId> = gives.iter().map(|given| &given.coin).collect();
+        self.forget_blinds(&currency_id, &given, Fate::Done, "");
+        self.end_sends(&currency_id, &given);
+        Ok(())
+    }
+
+    /// A send of which coins have come back is over when none of its coins is out any more.
+    fn end_sends(&mut self, currency_id: &BigInt, given: &HashSet<&CoinId>) {
+        let Some(currency) = self.currencies.get(currency_id) else { return };
         let came_back = |send: &Send| send.coins.iter().any(|coin| given.contains(coin));
         let is_out = |send: &Send| send.coins.iter().any(|coin| currency.coins.contains_key(coin));
-        for past in self.sends.values_mut().filter(|past| past.fate == Fate::Pending && past.what.currency == currency_id) {
+        for past in self.sends.values_mut().filter(|past| past.fate == Fate::Pending && past.what.currency == *currency_id) {
             if came_back(&past.what) && !is_out(&past.what) {
                 past.fate = Fate::Reclaimed;
             }
         }
-        Ok(())
+    }
+
+    /// Drops blinds that waited for a recoup; an operation with none left has this fate.
+    fn forget_blinds(&mut self, currency_id: &BigInt, gone: &HashSet<&CoinId>, fate: Fate, note: &str) {
+        let Some(currency) = self.currencies.get(currency_id) else { return };
+        let waits = |past: &&mut Past<Operation>| past.fate == Fate::AwaitsRecoup && past.what.currency == *currency_id;
+        for past in self.operations.values_mut().filter(waits) {
+            past.what.blinded.retain(|blinded| !gone.contains(&currency.coin_id(&blinded.payload)));
+            if past.what.blinded.is_empty() {
+                past.fate = fate;
+                past.note = note.to_owned();
+            }
+        }
     }
 
     fn refuse(&mut self, id: OperationId, description: String, spent: &[usize]) -> Result<(), String> {
-        let (currency, gives) = self.end(id, Fate::Refused, description)?;
-        let currency = self.currency_mut(&currency)?;
+        let Ended { currency: currency_id, gives, .. } = self.end(id, Fate::Refused, description.clone())?;
+        let currency = self.currency_mut(&currency_id)?;
+        let mut gone = HashSet::new();
         for (index, given) in gives.iter().enumerate() {
             if spent.contains(&index) {
                 currency.coins.remove(&given.coin);
+                gone.insert(&given.coin);
             } else if let Some(held) = currency.coins.get_mut(&given.coin)
                 && given.is_own
             {
                 held.place = Place::Here;
             }
         }
+        self.forget_blinds(&currency_id, &gone, Fate::Refused, &description);
         Ok(())
     }
 
@@ -294,4 +201,12 @@ impl State {
         coins.iter().for_each(|coin| drop(currency.coins.remove(coin)));
         Ok(())
     }
+}
+
+/// What is left of an operation when it has ended.
+struct Ended {
+    currency: BigInt,
+    gives: Vec<Given>,
+    reference: Option<BigInt>,
+    blinded: Vec<Blinded>,
 }

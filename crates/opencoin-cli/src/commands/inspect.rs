@@ -86,6 +86,10 @@ fn summary(document: &AnyDocument) -> Vec<String> {
             lines.push(format!("reference: {:?}", blind.reference));
             lines.push(format!("mint key: {}", blind.mint_key_id));
         }
+        AnyDocument::RevealedCoin(coin) => {
+            lines.push(format!("came from blind {:?} of transaction {}", coin.blind_reference, coin.transaction_reference));
+            lines.push(format!("mint key: {}", coin.payload.mint_key_id));
+        }
         AnyDocument::BlindSignature(signature) => lines.push(format!("reference: {:?}", signature.reference)),
         AnyDocument::RequestCddSerial(_) => {}
         AnyDocument::RequestCddc(request) => lines.push(format!("cdd serial: {}", request.cdd_serial)),
@@ -97,6 +101,10 @@ fn summary(document: &AnyDocument) -> Vec<String> {
         AnyDocument::RequestRenew(request) => {
             lines.push(format!("blinds: {}", request.blinds.len()));
             lines.extend(coins_lines(&request.coins));
+        }
+        AnyDocument::RequestRecoup(request) => {
+            lines.push(format!("blinds: {}", request.blinds.len()));
+            lines.push(format!("coins of revoked mint keys: {}", request.coins.len()));
         }
         AnyDocument::RequestResume(_) => {}
         AnyDocument::RequestRedeem(request) => lines.extend(coins_lines(&request.coins)),

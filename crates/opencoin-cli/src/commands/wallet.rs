@@ -77,7 +77,7 @@ enum Command {
     },
     /// Show what the wallet holds.
     Balance {
-        /// Write {"balance": ..., "currency": ..., "expired": ..., "id": ..., "pending": ..., "sent": ...}, or a list of these for several currencies.
+        /// Write {"balance": ..., "currency": ..., "expired": ..., "id": ..., "pending": ..., "revoked": ..., "sent": ...}, or a list of these for several currencies.
         #[arg(long)]
         json: bool,
     },
@@ -89,6 +89,14 @@ enum Command {
     Reclaim {
         /// The number of a send, from `history`. Default: all.
         id: Option<u64>,
+    },
+    /// Make fresh coins of those whose mint keys the issuer has revoked, because they were stolen. This shows the issuer where
+    /// those coins were minted or renewed: which account paid for them, if it was a mint.
+    Recoup {
+        /// Also coins that were sent and not taken back. Where their receiver has spent them already, nothing comes back, and
+        /// the issuer learns that it was you who sent them.
+        #[arg(long)]
+        sent: bool,
     },
 }
 
@@ -135,6 +143,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             let amount = wallet.reclaim(id).await?;
             output::line(&format!("took back {}", in_currency(&wallet, amount, currency)))?;
         }
+        Command::Recoup { sent } => recoup(&mut wallet, currency, sent).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -159,6 +168,23 @@ async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, token: &
     }
     minted?;
     output::line(&format!("minted {}", in_currency(wallet, amount, currency)))
+}
+
+async fn recoup(wallet: &mut Wallet, currency: Option<&str>, sent: bool) -> Result<()> {
+    let done = wallet.recoup(currency, sent).await?;
+    let show = |amount| in_currency(wallet, amount, currency);
+    output::line(&format!("recouped {}", show(done.value.value)))?;
+    if done.value.sent > 0 {
+        output::line(&format!("  left alone: {} that were sent; see `opencoin wallet recoup --help`", show(done.value.sent)))?;
+    }
+    if done.value.unprovable > 0 {
+        let amount = show(done.value.unprovable);
+        output::line(&format!(
+            "  not possible for {amount}: an older version of the wallet kept no proof of where they come from"
+        ))?;
+    }
+    warn(&done);
+    Ok(())
 }
 
 async fn send(wallet: &mut Wallet, currency: Option<&str>, amount: u64, subject: &str, out: Option<&Path>) -> Result<()> {
@@ -205,6 +231,7 @@ fn show_balances(balances: &[Balance], json: bool) -> Result<()> {
                 "expired": balance.expired,
                 "id": balance.currency,
                 "pending": balance.pending,
+                "revoked": balance.revoked,
                 "sent": balance.sent,
             })
         });
@@ -216,8 +243,14 @@ fn show_balances(balances: &[Balance], json: bool) -> Result<()> {
     for balance in balances {
         let show = |amount| AmountDisplay::new(amount, balance.divisor, &balance.name).to_string();
         output::line(&show(balance.balance))?;
-        if balance.pending > 0 {
-            output::line(&format!("  not finished: {}; `opencoin wallet resume`", show(balance.pending)))?;
+        let resumable = balance.pending - balance.awaits_recoup;
+        if resumable > 0 {
+            output::line(&format!("  not finished: {}; `opencoin wallet resume`", show(resumable)))?;
+        }
+        let recoupable = balance.revoked + balance.awaits_recoup;
+        if recoupable > 0 {
+            let amount = show(recoupable);
+            output::line(&format!("  revoked: {amount}; `opencoin wallet recoup` makes fresh coins of them"))?;
         }
         if balance.expired > 0 {
             output::line(&format!("  expired: {}; no issuer takes these any more", show(balance.expired)))?;

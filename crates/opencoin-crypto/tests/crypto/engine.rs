@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, LocalSigner, LocalSignerOptions, PrivateKey, SignError, Signer};
 use opencoin_schema::BigInt;
 
-use crate::support::{MINT_KEY, SMALL_KEY, number, payload, rng};
+use crate::support::{MINT_KEY, SMALL_KEY, blinding_seed, number, payload};
 
 fn signer(blinds_queued_max: usize) -> Arc<dyn Signer> {
     let copy = |key: &PrivateKey| PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap();
@@ -39,13 +39,12 @@ async fn keys_are_added_and_dropped_while_it_signs() {
 async fn a_request_with_blinds_for_several_keys_is_answered_in_its_order() {
     let signer = signer(100);
     let suite = CipherSuite::RsaSha256PssChaum82;
-    let mut rng = rng(1);
     let mut blinds = Vec::new();
     let mut expected = Vec::new();
     for index in 0..30_u8 {
         let key = if index % 3 == 0 { &*MINT_KEY } else { &*SMALL_KEY };
         let payload = payload(&[index]);
-        let (blinded, unblinder) = suite.blind(key.public_key(), &payload, &mut rng).unwrap();
+        let (blinded, unblinder) = suite.blind(key.public_key(), &payload, &blinding_seed(index.into())).unwrap();
         blinds.push(blind(key, blinded));
         expected.push((key, payload, unblinder));
     }

@@ -10,7 +10,7 @@ use num_bigint_dig::BigUint;
 use opencoin_crypto::{CipherSuite, CoinError};
 use opencoin_schema::{BigInt, Coin, PROTOCOL_VERSION, Payload};
 
-use crate::support::{MINT_KEY, number, payload, rng, sign_blind};
+use crate::support::{MINT_KEY, blinding_seed, number, payload, sign_blind};
 
 /// The forger bought the signature of every prime below this.
 const PRIMES_BELOW: u32 = 1 << 20;
@@ -48,7 +48,7 @@ fn in_the_second_suite_there_is_nothing_to_multiply() {
     let key = MINT_KEY.public_key();
     let coins = [b"1", b"2"].map(|serial| {
         let payload = payload(serial);
-        let (blinded, unblinder) = suite.blind(key, &payload, &mut rng(1)).unwrap();
+        let (blinded, unblinder) = suite.blind(key, &payload, &blinding_seed(1)).unwrap();
         suite.finish(key, &payload, &sign_blind(&MINT_KEY, &blinded), &unblinder).unwrap()
     });
 

@@ -11,7 +11,7 @@ use opencoin_schema::{BigInt, Coin, text};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::RngCore;
 
-use crate::support::{MINT_KEY, payload, rng, sign_blind};
+use crate::support::{MINT_KEY, blinding_seed, payload, rng, sign_blind};
 
 const SUITE: CipherSuite = CipherSuite::RsaSha384PssRfc9474;
 
@@ -62,7 +62,7 @@ fn they_blind_we_sign_they_verify() {
 fn we_blind_they_sign_we_finish() {
     let theirs = their_key();
     let payload = payload(b"our wallet");
-    let (blinded, unblinder) = SUITE.blind(MINT_KEY.public_key(), &payload, &mut rng(1)).unwrap();
+    let (blinded, unblinder) = SUITE.blind(MINT_KEY.public_key(), &payload, &blinding_seed(1)).unwrap();
 
     let blinded = blinded.to_padded_be_bytes(256).unwrap();
     let blind_signature = theirs.sk.blind_sign_with_rng(&mut TheirRng(rng(2)), blinded).unwrap();

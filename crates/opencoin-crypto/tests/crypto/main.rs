@@ -9,5 +9,6 @@ mod engine;
 mod forgery;
 mod interoperability;
 mod keys;
+mod openings;
 mod reference_run;
 mod support;

@@ -13,7 +13,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use serde::Deserialize;
 
-use crate::support::{rng, sign_blind};
+use crate::support::{blinding_seed, rng, sign_blind};
 
 const SUITE: CipherSuite = CipherSuite::RsaSha256PssChaum82;
 
@@ -116,7 +116,7 @@ fn our_wallet_and_our_certificates_work_with_its_keys() {
 
     let key = run.private_key("mintkey_1_secret");
     let payload = run.document::<Coin>("coin_a0").payload;
-    let (blinded, unblinder) = SUITE.blind(key.public_key(), &payload, &mut rng(1)).unwrap();
+    let (blinded, unblinder) = SUITE.blind(key.public_key(), &payload, &blinding_seed(1)).unwrap();
     let coin = SUITE.finish(key.public_key(), &payload, &sign_blind(&key, &blinded), &unblinder).unwrap();
     assert_eq!(coin, run.document("coin_a0"), "a payload has one signature, however it was blinded");
 }

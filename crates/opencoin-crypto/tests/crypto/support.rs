@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use opencoin_crypto::{CipherSuite, PrivateKey};
+use opencoin_crypto::{BlindingSeed, CipherSuite, PrivateKey};
 use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Payload, WeightedUrl};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -16,6 +16,10 @@ pub(crate) static SMALL_KEY: LazyLock<PrivateKey> = LazyLock::new(|| key(512, 4)
 
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
+}
+
+pub(crate) fn blinding_seed(number: u64) -> BlindingSeed {
+    BlindingSeed::generate(&mut rng(number))
 }
 
 pub(crate) fn key(bits: usize, seed: u64) -> PrivateKey {

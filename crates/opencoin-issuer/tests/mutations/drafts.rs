@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use opencoin_crypto::{CipherSuite, Unblinder};
+use opencoin_crypto::{BlindingSeed, CipherSuite, Unblinder};
 use opencoin_issuer::{CertifiedMintKey, Currency};
 use opencoin_schema::{
     BigInt, Blind, Coin, PROTOCOL_VERSION, Payload, Request, RequestCddSerial, RequestCddc, RequestMint,
@@ -189,7 +189,8 @@ fn cast(key: &CertifiedMintKey, rng: &mut StdRng) -> (Blind, Cast) {
         protocol_version: PROTOCOL_VERSION.to_owned(),
         serial: random_number(rng),
     };
-    let (blinded_payload_hash, unblinder) = CipherSuite::default().blind(key.verified.public_key(), &payload, rng).unwrap();
+    let seed = BlindingSeed::generate(rng);
+    let (blinded_payload_hash, unblinder) = CipherSuite::default().blind(key.verified.public_key(), &payload, &seed).unwrap();
     let blind = Blind { blinded_payload_hash, mint_key_id: mint_key.id.clone(), reference: String::new() };
     (blind, Cast { payload, unblinder })
 }

@@ -1,14 +1,13 @@
 //! New payloads, blinded for the keys that sign now.
 
-use chrono::{DateTime, Utc};
-use opencoin_crypto::VerifiedMintKey;
+use opencoin_crypto::BlindingSeed;
 use opencoin_schema::{BigInt, Blind, PROTOCOL_VERSION, Payload};
 use rand::RngCore;
 
 use super::Wallet;
 use crate::error::WalletError;
+use crate::event::{Blinded, BlindingSecret};
 use crate::secret::Secret;
-use crate::state::{Blinded, Currency};
 use crate::tokenizing::Counts;
 
 /// Randomness of serials and transaction references.
@@ -24,17 +23,27 @@ impl Wallet {
     ) -> Result<Vec<(Blinded, Blind)>, WalletError> {
         let lacks_keys = |wallet: &Self| -> Result<bool, WalletError> {
             let currency = wallet.currency(id)?;
-            Ok(wanted.keys().any(|value| signing_key(currency, *value, (wallet.clock)()).is_none()))
+            Ok(wanted.keys().any(|value| currency.signing_key(*value, (wallet.clock)()).is_none()))
         };
         if lacks_keys(self)? {
             self.refresh(id).await?;
         }
+        self.blind_now(id, wanted, made)
+    }
+
+    /// As [`Self::blind`], with the keys that are known.
+    pub(super) fn blind_now(
+        &mut self,
+        id: &BigInt,
+        wanted: &Counts,
+        made: &mut dyn FnMut(usize),
+    ) -> Result<Vec<(Blinded, Blind)>, WalletError> {
         let now = (self.clock)();
         let currency = self.state.currencies.get(id).ok_or(WalletError::NoCurrency)?;
         let suite = currency.cddc.cipher_suite();
         let mut all = Vec::new();
         for value in wanted.iter().flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize)) {
-            let key = signing_key(currency, value, now).ok_or(WalletError::NoMintKey(value))?;
+            let key = currency.signing_key(value, now).ok_or(WalletError::NoMintKey(value))?;
             let payload = Payload {
                 cdd_location: currency.cddc.cdd().cdd_location.clone(),
                 denomination: value,
@@ -43,14 +52,14 @@ impl Wallet {
                 protocol_version: PROTOCOL_VERSION.to_owned(),
                 serial: random_number(&mut self.rng),
             };
-            let (blinded_payload_hash, unblinder) = suite
-                .blind(key.public_key(), &payload, &mut self.rng)
-                .map_err(|error| WalletError::Blinding(error.to_string()))?;
+            let seed = BlindingSeed::generate(&mut self.rng);
+            let (blinded_payload_hash, _) =
+                suite.blind(key.public_key(), &payload, &seed).map_err(|error| WalletError::Blinding(error.to_string()))?;
             let reference = all.len().to_string();
             let mint_key_id = payload.mint_key_id.clone();
             let blind = Blind { blinded_payload_hash, mint_key_id, reference: reference.clone() };
-            let unblinder = Secret::new(unblinder.to_secret_hex().as_str());
-            all.push((Blinded { reference, payload, unblinder }, blind));
+            let secret = BlindingSecret::Seed(Secret::new(seed.to_secret_hex().as_str()));
+            all.push((Blinded { reference, payload, secret }, blind));
             made(all.len());
         }
         Ok(all)
@@ -66,15 +75,4 @@ pub(super) fn random_number(rng: &mut dyn RngCore) -> BigInt {
     let mut bytes = [0; RANDOM_BYTES];
     rng.fill_bytes(&mut bytes);
     BigInt::from_be_bytes(&bytes)
-}
-
-/// The newest key of this denomination that signs now.
-pub(super) fn signing_key(currency: &Currency, value: u64, now: DateTime<Utc>) -> Option<&VerifiedMintKey> {
-    let signs = |key: &&VerifiedMintKey| {
-        let mint_key = key.mint_key();
-        mint_key.denomination == value
-            && (mint_key.sign_coins_not_before.to_utc()..=mint_key.sign_coins_not_after.to_utc()).contains(&now)
-    };
-    let keys = currency.mint_keys.values().filter(signs);
-    keys.max_by_key(|key| key.mint_key().sign_coins_not_before.unix_us())
 }

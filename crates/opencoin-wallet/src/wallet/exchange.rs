@@ -6,9 +6,11 @@ use super::blinding::{blinds, random_number};
 use super::holdings::Lasting;
 use super::{DOUBLE_SPEND, ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
+use crate::currency::Held;
 use crate::error::WalletError;
+use crate::event::{Event, Given, Kind, Operation, OperationId, Send};
 use crate::secret::Secret;
-use crate::state::{Event, Fate, Given, Held, Kind, Operation, OperationId, Past, Send};
+use crate::state::{Fate, Past};
 use crate::tokenizing::{Counts, complete_set, count, exchange, is_complete, number, select, total};
 
 impl Wallet {
@@ -28,6 +30,7 @@ impl Wallet {
         kind: Kind,
         foreign: Vec<(Coin, u64)>,
     ) -> Result<Option<OperationId>, WalletError> {
+        self.freshen(id).await?;
         let value: u64 = foreign.iter().map(|(_, value)| value).sum();
         let stale = self.stale(id)?;
         let (get, give) = self.choose_renew(id, &foreign, &stale)?;
@@ -71,7 +74,7 @@ impl Wallet {
         foreign: &[(Coin, u64)],
         stale: &[Held],
     ) -> Result<(Counts, Counts), WalletError> {
-        let denominations = &self.currency(id)?.cddc.cdd().denominations;
+        let denominations = &self.currency(id)?.denominations((self.clock)());
         let given: Vec<u64> = foreign.iter().map(|(_, value)| *value).chain(stale.iter().map(|held| held.value)).collect();
         let value = given.iter().sum();
         let fits =
@@ -83,7 +86,7 @@ impl Wallet {
         }
         match complete_set(value, denominations) {
             Ok(get) if fits(&get, &Counts::new()) => Ok((get, Counts::new())),
-            // Coins like those that are given are always possible.
+            // Coins like those that are given are possible, unless their denomination was dropped.
             Ok(_) | Err(_) => Ok((count(given), Counts::new())),
         }
     }
@@ -96,7 +99,8 @@ impl Wallet {
 
     /// Exchanges own coins so that every amount can be paid again, and coins that expire soon; nothing if all is well.
     pub(super) async fn change(&mut self, id: &BigInt) -> Result<(), WalletError> {
-        let denominations = &self.currency(id)?.cddc.cdd().denominations;
+        self.freshen(id).await?;
+        let denominations = &self.currency(id)?.denominations((self.clock)());
         let is_well = is_complete(&self.fresh(id)?, denominations) && self.stale(id)?.is_empty();
         if is_well { Ok(()) } else { self.renew(id, Kind::Change, Vec::new()).await }
     }
@@ -106,11 +110,14 @@ impl Wallet {
         if self.is_being_reclaimed(send.id) {
             return Ok(());
         }
+        self.freshen(&send.currency).await?;
         // Each round leaves fewer coins: they come back, or whoever received the stack has spent them.
         loop {
             let (currency, now) = (self.currency(&send.currency)?, (self.clock)());
             let left: Vec<&Held> = send.coins.iter().filter_map(|coin| currency.coins.get(coin)).collect();
-            let out = left.iter().filter(|held| now <= held.expiry).take(RECEIVE_COINS_MAX);
+            // Those of revoked keys are left to a recoup, which reveals more and so has to be asked for.
+            let is_taken = |held: &&&Held| now <= held.expiry && !currency.is_revoked(&held.coin.payload);
+            let out = left.iter().filter(is_taken).take(RECEIVE_COINS_MAX);
             let out: Vec<(Coin, u64)> = out.map(|held| (held.coin.clone(), held.value)).collect();
             let is_over = left.is_empty();
             if out.is_empty() {

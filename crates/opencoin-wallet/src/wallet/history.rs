@@ -5,7 +5,9 @@ use opencoin_schema::BigInt;
 
 use super::Wallet;
 use crate::amount::AmountDisplay;
-use crate::state::{Currency, Fate, Given, Kind, Place};
+use crate::currency::{Currency, Held, Place};
+use crate::event::{Given, Kind, Operation};
+use crate::state::{Fate, Past};
 use crate::tokenizing::total;
 
 /// What the wallet holds of a currency.
@@ -23,6 +25,10 @@ pub struct Balance {
     pub pending: u64,
     /// What was sent and not yet taken back; the receivers may have taken it.
     pub sent: u64,
+    /// What is held of revoked mint keys, and can be made into fresh coins by a recoup.
+    pub revoked: u64,
+    /// The part of `pending` that waits for a recoup.
+    pub awaits_recoup: u64,
     /// What was held beyond the time at which the issuer takes it.
     pub expired: u64,
 }
@@ -34,13 +40,13 @@ pub struct HistoryEntry {
     pub id: u64,
     /// When it was begun.
     pub at: DateTime<Utc>,
-    /// `mint`, `receive`, `change`, `reclaim`, `redeem` or `send`.
+    /// `mint`, `receive`, `change`, `reclaim`, `redeem`, `recoup` or `send`.
     pub kind: &'static str,
     /// How much.
     pub amount: AmountDisplay,
     /// The subject of the coin stack, if there was one.
     pub subject: String,
-    /// `done`, `pending`, `refused: ...`, and for a send: `sent`, `taken`, `reclaimed`.
+    /// `done`, `pending`, `pending: recoup`, `refused: ...`, and for a send: `sent`, `taken`, `reclaimed`.
     pub state: String,
 }
 
@@ -61,9 +67,11 @@ impl Wallet {
                 Kind::Change => ("change", ""),
                 Kind::Reclaim { .. } => ("reclaim", ""),
                 Kind::Redeem => ("redeem", ""),
+                Kind::Recoup => ("recoup", ""),
             };
             let state = match past.fate {
                 Fate::Pending => "pending".to_owned(),
+                Fate::AwaitsRecoup => "pending: recoup".to_owned(),
                 Fate::Done | Fate::Reclaimed => "done".to_owned(),
                 Fate::Refused => format!("refused: {}", past.note),
             };
@@ -72,7 +80,7 @@ impl Wallet {
         });
         let sends = self.state.sends.values().map(|past| {
             let state = match past.fate {
-                Fate::Pending => "sent",
+                Fate::Pending | Fate::AwaitsRecoup => "sent",
                 Fate::Done | Fate::Refused => "taken",
                 Fate::Reclaimed => "reclaimed",
             };
@@ -104,6 +112,10 @@ impl Wallet {
     pub(super) fn balance(&self, id: &BigInt, currency: &Currency) -> Balance {
         let (cdd, now) = (currency.cddc.cdd(), (self.clock)());
         let (here, balance) = (currency.value_at(Place::Here), total(&currency.here(now)));
+        let is_recoupable =
+            |held: &&Held| held.place == Place::Here && now <= held.expiry && currency.is_revoked(&held.coin.payload);
+        let revoked = currency.coins.values().filter(is_recoupable).map(|held| held.value).sum();
+        let awaits_recoup = self.awaits_recoup(id, currency);
         let pending = self.state.operations.values().filter(|past| past.fate == Fate::Pending && past.what.currency == *id);
         let sent =
             |given: &Given| currency.coins.get(&given.coin).filter(|held| held.place == Place::Sent).map_or(0, |held| held.value);
@@ -111,16 +123,28 @@ impl Wallet {
             Kind::Mint => past.what.amount,
             // Coins of its own that come back so still count as sent.
             Kind::Receive { .. } => past.what.amount - past.what.gives.iter().map(sent).sum::<u64>(),
-            Kind::Change | Kind::Reclaim { .. } | Kind::Redeem => 0,
+            Kind::Change | Kind::Reclaim { .. } | Kind::Redeem | Kind::Recoup => 0,
         });
         Balance {
             currency: id.to_string(),
             name: cdd.currency_name.clone(),
             divisor: cdd.currency_divisor,
             balance,
-            pending: currency.value_at(Place::Given) + brings.sum::<u64>(),
+            pending: currency.value_at(Place::Given) + brings.sum::<u64>() + awaits_recoup,
             sent: currency.value_at(Place::Sent),
-            expired: here - balance,
+            revoked,
+            awaits_recoup,
+            expired: here - balance - revoked,
         }
+    }
+
+    /// What accepted blinds of revoked keys are worth, as long as their coins would be taken.
+    fn awaits_recoup(&self, id: &BigInt, currency: &Currency) -> u64 {
+        let now = (self.clock)();
+        let waits = |past: &&Past<Operation>| past.fate == Fate::AwaitsRecoup && past.what.currency == *id;
+        let waiting = self.state.operations.values().filter(waits).flat_map(|past| &past.what.blinded);
+        let keys = waiting.filter_map(|blinded| currency.mint_keys.get(&blinded.payload.mint_key_id));
+        let alive = keys.filter(|key| now <= key.mint_key().coins_expiry_date.to_utc());
+        alive.map(|key| key.mint_key().denomination).sum()
     }
 }

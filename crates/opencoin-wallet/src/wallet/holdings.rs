@@ -5,9 +5,8 @@ use opencoin_crypto::VerifiedMintKey;
 use opencoin_schema::{BigInt, Coin};
 
 use super::Wallet;
-use super::blinding::signing_key;
+use crate::currency::{Currency, Held};
 use crate::error::WalletError;
-use crate::state::{Currency, Held};
 use crate::tokenizing::{Counts, count, number};
 
 /// Coins that expire within this time are exchanged for new ones.
@@ -29,14 +28,14 @@ impl Wallet {
     /// Own coins by value, without those that expire soon.
     pub(super) fn fresh(&self, id: &BigInt) -> Result<Counts, WalletError> {
         let (currency, now) = (self.currency(id)?, (self.clock)());
-        let here = currency.coins.values().filter(|held| held.is_here(now) && !is_stale(currency, held, now));
+        let here = currency.coins.values().filter(|held| currency.is_here(held, now) && !is_stale(currency, held, now));
         Ok(count(here.map(|held| held.value)))
     }
 
     /// Own coins that expire soon, as many as one renew takes.
     pub(super) fn stale(&self, id: &BigInt) -> Result<Vec<Held>, WalletError> {
         let (currency, now) = (self.currency(id)?, (self.clock)());
-        let here = currency.coins.values().filter(|held| held.is_here(now) && is_stale(currency, held, now));
+        let here = currency.coins.values().filter(|held| currency.is_here(held, now) && is_stale(currency, held, now));
         Ok(here.take(STALE_COINS_MAX).cloned().collect())
     }
 
@@ -45,7 +44,7 @@ impl Wallet {
         let (currency, now) = (self.currency(id)?, (self.clock)());
         let mut coins = Vec::new();
         for (&value, &wanted) in counts {
-            let is_wanted = |held: &&Held| held.is_here(now) && held.value == value;
+            let is_wanted = |held: &&Held| currency.is_here(held, now) && held.value == value;
             let mut here: Vec<&Held> = currency.coins.values().filter(is_wanted).collect();
             match lasting {
                 // Those that expire soon are renewed in any case.
@@ -63,5 +62,5 @@ impl Wallet {
 fn is_stale(currency: &Currency, held: &Held, now: DateTime<Utc>) -> bool {
     let lasts_longer = |key: &VerifiedMintKey| key.mint_key().coins_expiry_date.to_utc() > held.expiry;
     // Without a key that signs now the next ones are fetched when they are needed.
-    held.expiry - now <= EXPIRY_MARGIN && signing_key(currency, held.value, now).is_none_or(lasts_longer)
+    held.expiry - now <= EXPIRY_MARGIN && currency.signing_key(held.value, now).is_none_or(lasts_longer)
 }

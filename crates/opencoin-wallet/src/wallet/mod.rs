@@ -1,4 +1,4 @@
-//! The wallet itself: mint, send, receive, redeem, reclaim, resume.
+//! The wallet itself: mint, send, receive, redeem, reclaim, recoup, resume.
 //!
 //! A money operation is *begun* (its secrets and exact request are in the journal), then *run* (the request is sent, as often
 //! as it takes), then *settled* (coins or a refusal go to the journal). A crash after the first step leaves a pending
@@ -10,23 +10,28 @@ mod exchange;
 mod history;
 mod holdings;
 mod operations;
+mod recoup;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, WeightedUrl, text};
+use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
 
-use crate::client::{self, ExchangeError, Transport};
+use crate::client::{ExchangeError, Transport};
+use crate::currency::Place;
 use crate::error::WalletError;
+use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
 use crate::journal::Journal;
 use crate::secret::Secret;
-use crate::state::{CoinId, Event, Fate, Given, Kind, Operation, OperationId, Past, Place, Send, State};
+use crate::state::{Fate, Past, State};
 use crate::tokenizing::{Counts, complete_set, count, exchange, number, total};
 use blinding::{blinds, random_number};
 
 pub use history::{Balance, HistoryEntry};
+pub use recoup::Recouped;
 
 /// The most blinds, and the most coins, of one request (the issuer's limit).
 pub const ITEMS_MAX: usize = 1000;
@@ -53,6 +58,8 @@ pub type Progress<'hear> = &'hear mut dyn FnMut(usize, usize);
 pub struct Wallet {
     journal: Journal,
     state: State,
+    /// When each currency's documents were last asked for, by this process.
+    documents_at: BTreeMap<BigInt, DateTime<Utc>>,
     transport: Arc<dyn Transport>,
     clock: Clock,
     rng: Box<dyn Randomness>,
@@ -83,7 +90,7 @@ impl Wallet {
         for event in events {
             state.apply(event).map_err(WalletError::Inconsistent)?;
         }
-        Ok(Self { journal, state, transport, clock, rng })
+        Ok(Self { journal, state, documents_at: BTreeMap::new(), transport, clock, rng })
     }
 
     /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is trusted from then on.
@@ -91,11 +98,7 @@ impl Wallet {
     /// # Errors
     /// When the issuer does not answer or its documents do not verify.
     pub async fn add(&mut self, url: &str) -> Result<Balance, WalletError> {
-        let services = [WeightedUrl(0, url.to_owned())];
-        let cddc = client::fetch_cddc(self.transport.as_ref(), &services).await?;
-        let mkcs = client::fetch_mkcs(self.transport.as_ref(), &services, Vec::new()).await?;
-        let id = opencoin_crypto::verify_cddc(&cddc)?.master_key().id().clone();
-        self.documents(url.to_owned(), cddc, mkcs)?;
+        let id = self.fetch_currency(url).await?;
         Ok(self.balance(&id, self.currency(&id)?))
     }
 
@@ -111,8 +114,9 @@ impl Wallet {
         progress: Progress<'_>,
     ) -> Result<(), WalletError> {
         let id = self.choose(currency)?;
+        self.freshen(&id).await?;
         let currency = self.currency(&id)?;
-        let denominations = currency.cddc.cdd().denominations.clone();
+        let denominations = currency.denominations((self.clock)());
         let have = currency.here((self.clock)());
         total(&have).checked_add(amount).ok_or(WalletError::Overflow)?;
         let wanted = match exchange(&have, amount, &denominations) {
@@ -178,6 +182,8 @@ impl Wallet {
         let id = self.issuer_of(stack)?;
         self.learn_mint_keys(&id, stack).await?;
         let values = self.verify(&id, stack)?;
+        self.freshen(&id).await?;
+        self.check_not_revoked(&id, stack)?;
         let mut open: Vec<(Coin, u64)> = stack.coins.iter().cloned().zip(values).collect();
         let (currency, received) = (self.currency(&id)?, self.received());
         let is_own =

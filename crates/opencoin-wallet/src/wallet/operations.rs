@@ -1,16 +1,19 @@
 //! A money operation, step by step: begun (its secrets and exact request are in the journal), run (the request is sent, as often
 //! as it takes), settled (coins or a refusal go to the journal).
 
-use opencoin_crypto::Unblinder;
-use opencoin_schema::{BlindSignature, Coin, RequestResume, text};
+use opencoin_crypto::{BlindingSeed, CipherSuite, PublicKey, Unblinder};
+use opencoin_schema::{BigInt, BlindSignature, Coin, RequestResume, text};
 
 use super::{DOUBLE_SPEND, Wallet};
 use crate::client::{self, ExchangeError};
+use crate::currency::Currency;
 use crate::error::WalletError;
-use crate::state::{Blinded, Event, Given, Kind, Operation, OperationId};
+use crate::event::{Blinded, BlindingSecret, Event, Given, Kind, Operation, OperationId};
 
 /// The issuer knows nothing of a transaction reference.
 const NOT_FOUND: &str = "not-found";
+/// A mint key of the request was revoked, and nothing was done.
+const KEY_REVOKED: &str = "key-revoked";
 
 impl Wallet {
     /// Puts all requests into the journal, so that none can be forgotten, and then sends them.
@@ -22,12 +25,12 @@ impl Wallet {
 
     /// Sends requests that belong together, one after another.
     pub(super) async fn run_all(&mut self, ids: Vec<OperationId>) -> Result<(), WalletError> {
-        let mut delayed = None;
+        let mut accepted = None;
         let mut ids = ids.into_iter();
         while let Some(id) = ids.next() {
             match self.run(id).await {
                 Ok(()) => {}
-                Err(error @ WalletError::Exchange(ExchangeError::Delayed)) => delayed = Some(error),
+                Err(error @ WalletError::Exchange(ExchangeError::Delayed | ExchangeError::Recoup)) => accepted = Some(error),
                 Err(error) => {
                     if matches!(error, WalletError::Exchange(ExchangeError::Refused { .. })) {
                         let description = "not sent, because another part of it was refused".to_owned();
@@ -40,7 +43,7 @@ impl Wallet {
                 }
             }
         }
-        delayed.map_or(Ok(()), Err)
+        accepted.map_or(Ok(()), Err)
     }
 
     /// Sends the exact request and settles the operation with its answer.
@@ -51,6 +54,7 @@ impl Wallet {
             Kind::Mint => (&cdd.mint_service, "/mint"),
             Kind::Redeem => (&cdd.redeem_service, "/redeem"),
             Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } => (&cdd.renew_service, "/renew"),
+            Kind::Recoup => (&cdd.renew_service, "/v1/recoup"),
         };
         let (token, request) = (operation.token.as_ref(), operation.request.expose());
         let answer = client::post(self.transport.as_ref(), services, path, token, request).await;
@@ -58,34 +62,81 @@ impl Wallet {
             Kind::Redeem => client::redeemed(&answer).map(|()| Vec::new()),
             _ => client::signatures(&answer),
         });
-        self.settle(id, answer)
-    }
-
-    /// Asks for the signatures of what was accepted; if nothing was, sends the request itself again.
-    pub(super) async fn resume_operation(&mut self, id: OperationId) -> Result<(), WalletError> {
-        let operation = &self.state.operations[&id].what;
-        let Some(reference) = &operation.reference else { return self.run(id).await };
-        let cdd = self.currency(&operation.currency)?.cddc.cdd();
-        let services = if operation.kind == Kind::Mint { &cdd.mint_service } else { &cdd.renew_service };
-        let request = RequestResume { message_reference: 0, transaction_reference: reference.clone() };
-        let answer = client::post(self.transport.as_ref(), services, "/resume", None, &text::compact(&request)).await;
-        match answer.and_then(|answer| client::signatures(&answer)) {
-            Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run(id).await,
-            // That the question is refused says nothing about what was accepted before.
-            Err(ExchangeError::Refused { description, .. }) => Err(ExchangeError::Unknown(description).into()),
+        let currency = operation.currency.clone();
+        match answer {
+            Err(ExchangeError::Recoup) => {
+                let answer = self.ask_resume(id).await;
+                self.settle_accepted(id, answer).await
+            }
+            Err(ExchangeError::Refused { word, description }) if word == KEY_REVOKED => {
+                let settled = self.settle(id, Err(ExchangeError::Refused { word, description }));
+                self.advise(&currency, settled).await
+            }
             answer => self.settle(id, answer),
         }
     }
 
-    pub(super) fn settle(
+    /// Asks for the signatures of what was accepted; if nothing was, sends the request itself again.
+    pub(super) async fn resume_operation(&mut self, id: OperationId) -> Result<(), WalletError> {
+        if self.state.operations[&id].what.reference.is_none() {
+            return self.run(id).await;
+        }
+        match self.ask_resume(id).await {
+            Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run(id).await,
+            answer => self.settle_accepted(id, answer).await,
+        }
+    }
+
+    async fn ask_resume(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
+        let operation = &self.state.operations[&id].what;
+        let unknown = |what: &str| ExchangeError::Unknown(what.to_owned());
+        let reference = operation.reference.clone().ok_or_else(|| unknown("a request without a reference is not resumed"))?;
+        let currency = self.state.currencies.get(&operation.currency);
+        let cdd = currency.ok_or_else(|| unknown("the currency is unknown"))?.cddc.cdd();
+        let services = if operation.kind == Kind::Mint { &cdd.mint_service } else { &cdd.renew_service };
+        let request = RequestResume { message_reference: 0, transaction_reference: reference };
+        let answer = client::post(self.transport.as_ref(), services, "/resume", None, &text::compact(&request)).await;
+        answer.and_then(|answer| client::signatures(&answer))
+    }
+
+    /// Settles an operation that the issuer has accepted, with its answer to a resume: all signatures, or those of mint keys
+    /// that were not revoked.
+    async fn settle_accepted(
         &mut self,
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
     ) -> Result<(), WalletError> {
+        let operation = &self.state.operations[&id].what;
+        let signatures = match answer {
+            Ok(signatures) if signatures.len() == operation.blinded.len() => return self.settle(id, Ok(signatures)),
+            Ok(signatures) => signatures,
+            Err(ExchangeError::Recoup) => Vec::new(),
+            // That the question is refused says nothing about what was accepted before.
+            Err(ExchangeError::Refused { description, .. }) => return Err(ExchangeError::Unknown(description).into()),
+            Err(unfinished) => return Err(unfinished.into()),
+        };
+        // Only what the issuer calls revoked, in its own list, may be left out.
+        let currency = operation.currency.clone();
+        self.refresh(&currency).await?;
+        let operation = &self.state.operations[&id].what;
+        let currency = self.currency(&currency)?;
+        let is_signed = |blinded: &&Blinded| signatures.iter().any(|signature| signature.reference == blinded.reference);
+        let (signed, unsigned): (Vec<&Blinded>, Vec<&Blinded>) = operation.blinded.iter().partition(is_signed);
+        if unsigned.is_empty() || unsigned.iter().any(|blinded| !currency.is_revoked(&blinded.payload)) {
+            return Err(WalletError::WrongSignature);
+        }
+        let coins = unblind(currency, &signed, &signatures)?;
+        self.record(Event::Unsigned { operation: id, coins, at: (self.clock)() })?;
+        Err(ExchangeError::Recoup.into())
+    }
+
+    fn settle(&mut self, id: OperationId, answer: Result<Vec<BlindSignature>, ExchangeError>) -> Result<(), WalletError> {
         let at = (self.clock)();
         match answer {
             Ok(signatures) => {
-                let coins = self.unblind(&self.state.operations[&id].what, &signatures)?;
+                let operation = &self.state.operations[&id].what;
+                let blinded: Vec<&Blinded> = operation.blinded.iter().collect();
+                let coins = unblind(self.currency(&operation.currency)?, &blinded, &signatures)?;
                 self.record(Event::Finished { operation: id, coins, at })
             }
             Err(ExchangeError::Refused { word, description }) => {
@@ -94,27 +145,54 @@ impl Wallet {
                 self.record(Event::Refused { operation: id, description: description.clone(), spent, at })?;
                 Err(ExchangeError::Refused { word, description }.into())
             }
-            Err(unfinished @ (ExchangeError::Delayed | ExchangeError::Unknown(_))) => Err(unfinished.into()),
+            Err(unfinished @ (ExchangeError::Delayed | ExchangeError::Recoup | ExchangeError::Unknown(_))) => {
+                Err(unfinished.into())
+            }
         }
     }
 
-    /// Makes and verifies the coins of an operation, in the order of its blinds.
-    pub(super) fn unblind(&self, operation: &Operation, signatures: &[BlindSignature]) -> Result<Vec<Coin>, WalletError> {
-        let currency = self.currency(&operation.currency)?;
-        let finish = |blinded: &Blinded| {
-            let signature = signatures.iter().find(|signature| signature.reference == blinded.reference);
-            let signature = &signature.ok_or(WalletError::WrongSignature)?.blind_signature;
-            let key = &currency.mint_keys[&blinded.payload.mint_key_id];
-            let unblinder = Unblinder::from_secret_hex(blinded.unblinder.expose())
-                .map_err(|error| WalletError::Blinding(error.to_string()))?;
-            let suite = currency.cddc.cipher_suite();
-            suite.finish(key.public_key(), &blinded.payload, signature, &unblinder).map_err(|_| WalletError::WrongSignature)
+    /// After a refusal because of a revoked key: learns which keys are revoked, and says what to do.
+    async fn advise(&mut self, currency: &BigInt, refused: Result<(), WalletError>) -> Result<(), WalletError> {
+        let Err(WalletError::Exchange(ExchangeError::Refused { word, description })) = refused else { return refused };
+        match self.refresh(currency).await {
+            Ok(()) | Err(WalletError::Exchange(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let holds_revoked = self.balance(currency, self.currency(currency)?).revoked > 0;
+        let advice = if holds_revoked {
+            "nothing was done; make fresh coins of those that were revoked with `opencoin wallet recoup`, then do this again"
+        } else {
+            "nothing was done; the wallet has asked for the keys that are good, so do this again"
         };
-        operation.blinded.iter().map(finish).collect()
+        Err(ExchangeError::Refused { word, description: format!("{description}; {advice}") }.into())
     }
 
     pub(super) fn reclaims(&self, id: OperationId) -> bool {
         matches!(self.state.operations[&id].what.kind, Kind::Reclaim { .. })
+    }
+}
+
+/// Makes and verifies the coins of blinds, in their order.
+fn unblind(currency: &Currency, blinded: &[&Blinded], signatures: &[BlindSignature]) -> Result<Vec<Coin>, WalletError> {
+    let suite = currency.cddc.cipher_suite();
+    let finish = |blinded: &&Blinded| {
+        let signature = signatures.iter().find(|signature| signature.reference == blinded.reference);
+        let signature = &signature.ok_or(WalletError::WrongSignature)?.blind_signature;
+        let key = currency.mint_keys[&blinded.payload.mint_key_id].public_key();
+        let unblinder = unblinder(suite, key, blinded)?;
+        suite.finish(key, &blinded.payload, signature, &unblinder).map_err(|_| WalletError::WrongSignature)
+    };
+    blinded.iter().map(finish).collect()
+}
+
+fn unblinder(suite: CipherSuite, key: &PublicKey, blinded: &Blinded) -> Result<Unblinder, WalletError> {
+    let failed = |error: &dyn std::error::Error| WalletError::Blinding(error.to_string());
+    match &blinded.secret {
+        BlindingSecret::Seed(seed) => {
+            let seed = BlindingSeed::from_secret_hex(seed.expose()).map_err(|error| failed(&error))?;
+            suite.blind(key, &blinded.payload, &seed).map(|(_, unblinder)| unblinder).map_err(|error| failed(&error))
+        }
+        BlindingSecret::Unblinder(unblinder) => Unblinder::from_secret_hex(unblinder.expose()).map_err(|error| failed(&error)),
     }
 }
 
@@ -132,8 +210,6 @@ fn spent_coins(description: &str, gives: &[Given]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use opencoin_schema::BigInt;
-
     use super::*;
 
     #[test]

@@ -4,10 +4,10 @@
 
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::CoinStack;
-use opencoin_wallet::{Wallet, WalletError};
+use opencoin_wallet::{ExchangeError, Wallet, WalletError};
 
 use crate::fake_issuer::Books;
-use crate::world::{TOKEN, World, balance, mint, token};
+use crate::world::{Fault, TOKEN, World, balance, mint, token};
 
 const FUNDS: u64 = 200;
 const NAME: &str = "wallet";
@@ -63,8 +63,10 @@ async fn survive(world: &World, wrecks: Vec<Wreck>, check: impl AsyncFn(&mut Wal
         world.network.heal();
         let mut wallet = world.open(&name);
         let resumed = wallet.resume().await.unwrap();
-        assert!(resumed.warning.is_none(), "{}: {:?}", wreck.moment, resumed.warning);
-        assert_eq!(balance(&wallet).pending, 0, "{}", wreck.moment);
+        let is_well = matches!(resumed.warning, None | Some(WalletError::Exchange(ExchangeError::Recoup)));
+        assert!(is_well, "{}: {:?}", wreck.moment, resumed.warning);
+        let balance = balance(&wallet);
+        assert_eq!(balance.pending, balance.awaits_recoup, "{}", wreck.moment);
         check(&mut wallet, &wreck.moment).await;
     }
 }
@@ -162,4 +164,31 @@ async fn receive_survives() {
         assert_eq!(world.issuer.account(TOKEN), FUNDS - 50 + 33, "{moment}");
     })
     .await;
+}
+
+/// Own coins, coins that were sent, and blinds that were never signed: all of it comes back, once.
+#[tokio::test]
+async fn recoup_survives() {
+    for suite in CipherSuite::ALL {
+        let world = World::new(suite, FUNDS);
+        let mut wallet = world.wallet_with(NAME, 24).await;
+        wallet.send(None, 6, "to nobody").await.unwrap();
+        world.network.fail_all(Fault::Delay);
+        mint(&mut wallet, 13).await.unwrap_err();
+        drop(wallet);
+        world.network.heal();
+        [1, 2, 10].iter().for_each(|denomination| world.issuer.revoke(*denomination, 0));
+        world.network.set_day(115); // the next keys sign
+        let act = async |wallet: &mut Wallet| {
+            let resumed = wallet.resume().await?;
+            assert!(matches!(resumed.warning, Some(WalletError::Exchange(ExchangeError::Recoup))));
+            wallet.recoup(None, true).await.map(drop)
+        };
+        let wrecks = wrecks(&world, act).await;
+        survive(&world, wrecks, async |wallet, moment| {
+            wallet.recoup(None, true).await.unwrap();
+            all_comes_back(&world, wallet, moment).await;
+        })
+        .await;
+    }
 }

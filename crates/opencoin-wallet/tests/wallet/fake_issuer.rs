@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_crypto::{CipherSuite, PrivateKey, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate};
+use opencoin_crypto::{
+    BlindingSeed, CipherSuite, PrivateKey, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate,
+};
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, PROTOCOL_VERSION, Payload, Request, RequestMintKeyCertificates,
-    ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, Timestamp, WeightedUrl, text,
+    RequestRecoup, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem,
+    RevealedCoin, Timestamp, WeightedUrl, text,
 };
 use opencoin_testkit::keys::private_key;
 use opencoin_wallet::{HttpAnswer, Secret};
@@ -23,6 +26,8 @@ pub(crate) const COINS_DAYS: i64 = 200;
 /// How many generations of mint keys there are.
 const GENERATIONS: i64 = 2;
 const ITEMS_MAX: usize = 1000;
+/// How many transactions a recoup may name.
+const TRANSACTIONS_MAX: usize = 100;
 
 /// What an issuer must not forget.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,11 +38,19 @@ pub(crate) struct Books {
     /// Transaction reference -> the whole request, and its blinds.
     accepted: BTreeMap<BigInt, (String, Vec<Blind>)>,
     redeemed: BTreeSet<(String, String)>,
+    /// Revoked mint keys.
+    stopped: BTreeSet<BigInt>,
+    /// Blinds and payload hashes.
+    recouped: BTreeSet<Vec<u8>>,
 }
 
 /// An issuer of one currency.
 pub(crate) struct FakeIssuer {
+    /// The first.
     pub(crate) cddc: VerifiedCddc,
+    /// Those that followed, and the newest last.
+    later_cddcs: Mutex<Vec<VerifiedCddc>>,
+    master_key: Arc<PrivateKey>,
     mint_keys: Vec<(VerifiedMintKey, Arc<PrivateKey>)>,
     pub(crate) books: Mutex<Books>,
 }
@@ -74,7 +87,37 @@ impl FakeIssuer {
                 mint_keys.push((sign_mint_key_certificate(mint_key, &cddc, &master_key, rng).unwrap(), key));
             }
         }
-        Self { cddc, mint_keys, books: Mutex::default() }
+        Self { cddc, later_cddcs: Mutex::default(), master_key, mint_keys, books: Mutex::default() }
+    }
+
+    /// Publishes a new CDD with another URL and other denominations. Mint keys stay as they are certified.
+    pub(crate) fn publish(&self, serial: u64, url: &str, denominations: &[u64]) {
+        let first = self.cddc.cdd();
+        let suite = self.cddc.cipher_suite();
+        let mut cdd = cdd(&first.currency_name, url, suite, denominations, &self.master_key);
+        cdd.cdd_serial = serial;
+        let cddc = sign_cddc(cdd, &self.master_key, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+        self.later_cddcs.lock().unwrap().push(cddc);
+    }
+
+    /// From now on no coin of the mint key of this denomination and generation is taken, and it signs nothing.
+    pub(crate) fn revoke(&self, denomination: u64, generation: i64) {
+        let begin = begin() + TimeDelta::days(generation * SIGNING_DAYS);
+        let is_it = |key: &MintKey| key.denomination == denomination && key.sign_coins_not_before.to_utc() == begin;
+        let keys = self.mint_keys.iter().map(|(key, _)| key.mint_key()).filter(|key| is_it(key));
+        self.books.lock().unwrap().stopped.extend(keys.map(|key| key.id.clone()));
+    }
+
+    fn current_cddc(&self) -> VerifiedCddc {
+        self.later_cddcs.lock().unwrap().last().unwrap_or(&self.cddc).clone()
+    }
+
+    /// Answers a GET.
+    pub(crate) fn get(&self, url: &str) -> HttpAnswer {
+        assert!(url.ends_with("/v1/revocations"), "the wallet gets nothing else");
+        let key = |id: &BigInt| format!(r#"{{"id": "{id}", "reason": "stolen"}}"#);
+        let keys: Vec<String> = self.books.lock().unwrap().stopped.iter().map(key).collect();
+        http(200, None, format!(r#"{{"mint_keys": [{}]}}"#, keys.join(", ")))
     }
 
     pub(crate) fn credit(&self, token: &str, amount: u64) {
@@ -88,7 +131,9 @@ impl FakeIssuer {
     /// Carries out one request.
     pub(crate) fn answer(&self, token: Option<&Secret>, body: &str, now: DateTime<Utc>, signing: Signing) -> HttpAnswer {
         let (message_reference, status_code, status_description) = (0, 200, "ok".to_owned());
-        let signed = |result: Result<Vec<Blind>, Refusal>| match result {
+        let signed = |result: Result<Vec<Blind>, Refusal>, is_resume: bool| match result
+            .and_then(|blinds| self.not_stopped(blinds, is_resume))
+        {
             Ok(_) if signing == Signing::Later => http(
                 202,
                 None,
@@ -112,8 +157,11 @@ impl FakeIssuer {
         };
         match Request::from_json(body.as_bytes()).expect("the wallet sends what the specification knows") {
             Request::RequestCddc(request) => {
-                assert_eq!(request.cdd_serial, 0);
-                let cddc = Some(self.cddc.cddc().clone());
+                let later = self.later_cddcs.lock().unwrap();
+                let wanted = |cddc: &&VerifiedCddc| [0, cddc.cdd().cdd_serial].contains(&request.cdd_serial);
+                // The first mint keys are all certified under serial 1, whatever the first CDD's is.
+                let cddc = later.iter().rev().chain([&self.cddc]).find(wanted).unwrap_or(&self.cddc).cddc().clone();
+                let cddc = Some(cddc);
                 http(200, None, text::compact(&ResponseCddc { cddc, message_reference, status_code, status_description }))
             }
             Request::RequestMintKeyCertificates(request) => {
@@ -121,13 +169,15 @@ impl FakeIssuer {
                 let response = ResponseMintKeyCertificates { keys, message_reference, status_code, status_description };
                 http(200, None, text::compact(&response))
             }
-            Request::RequestMint(request) => signed(self.mint(token, body, request.transaction_reference, request.blinds, now)),
+            Request::RequestMint(request) => {
+                signed(self.mint(token, body, request.transaction_reference, request.blinds, now), false)
+            }
             Request::RequestRenew(request) => {
-                signed(self.renew(body, request.transaction_reference, &request.coins, request.blinds, now))
+                signed(self.renew(body, request.transaction_reference, &request.coins, request.blinds, now), false)
             }
             Request::RequestResume(request) => {
                 let accepted = self.books.lock().unwrap().accepted.get(&request.transaction_reference).cloned();
-                signed(accepted.map(|(_, blinds)| blinds).ok_or((404, "not-found", "no such reference".to_owned())))
+                signed(accepted.map(|(_, blinds)| blinds).ok_or((404, "not-found", "no such reference".to_owned())), true)
             }
             Request::RequestRedeem(request) => match self.redeem(token, &request.coins, now) {
                 Ok(()) => http(200, None, text::compact(&ResponseRedeem { message_reference, status_code, status_description })),
@@ -137,7 +187,12 @@ impl FakeIssuer {
                     http(status_code, Some(word), text::compact(&response))
                 }
             },
-            Request::RequestCddSerial(_) => panic!("the wallet does not ask for the serial alone"),
+            Request::RequestRecoup(request) => signed(self.recoup(body, request, now), false),
+            Request::RequestCddSerial(_) => {
+                let cdd_serial = self.current_cddc().cdd().cdd_serial;
+                let response = ResponseCddSerial { cdd_serial, message_reference, status_code, status_description };
+                http(200, None, text::compact(&response))
+            }
         }
     }
 
@@ -146,6 +201,9 @@ impl FakeIssuer {
         let is_asked = |key: &&VerifiedMintKey| {
             let mint_key = key.mint_key();
             let is_current = mint_key.sign_coins_not_before.to_utc() <= now && now <= mint_key.sign_coins_not_after.to_utc();
+            let is_current = is_current
+                && self.current_cddc().cdd().denominations.contains(&mint_key.denomination)
+                && !self.books.lock().unwrap().stopped.contains(&mint_key.id);
             is_current && is_all || request.mint_key_ids.contains(&mint_key.id)
         };
         self.mint_keys.iter().map(|(key, _)| key).filter(is_asked).map(|key| key.mkc().clone()).collect()
@@ -165,7 +223,7 @@ impl FakeIssuer {
         if let Some(answer) = repeated(books, &reference, body) {
             return answer;
         }
-        let worth = self.worth(&blinds, now)?;
+        let worth = self.worth(books, &blinds, now)?;
         let left = balance.checked_sub(worth).ok_or((402, "insufficient-funds", format!("{balance} of {worth}")))?;
         books.accounts.insert(token.to_owned(), left);
         books.accepted.insert(reference, (body.to_owned(), blinds.clone()));
@@ -185,12 +243,78 @@ impl FakeIssuer {
             return answer;
         }
         let (value, hashes) = self.unspent(books, coins, now)?;
-        if self.worth(&blinds, now)? != value {
+        if self.worth(books, &blinds, now)? != value {
             return Err((422, "invalid", "value in and out differ".to_owned()));
         }
         books.spent.extend(hashes);
         books.accepted.insert(reference, (body.to_owned(), blinds.clone()));
         Ok(blinds)
+    }
+
+    fn recoup(&self, body: &str, request: RequestRecoup, now: DateTime<Utc>) -> Result<Vec<Blind>, Refusal> {
+        let books = &mut *self.books.lock().unwrap();
+        if let Some(answer) = repeated(books, &request.transaction_reference, body) {
+            return answer;
+        }
+        check_count(request.coins.len())?;
+        let transactions: BTreeSet<&BigInt> = request.coins.iter().map(|coin| &coin.transaction_reference).collect();
+        assert!(transactions.len() <= TRANSACTIONS_MAX, "{} transactions are too many", transactions.len());
+        let (mut value, mut keys, mut spent, mut recouped) = (0, Vec::new(), Vec::new(), Vec::new());
+        for (index, coin) in request.coins.iter().enumerate() {
+            let invalid = |what: &str| (422, "invalid", format!("coins[{index}]: {what}"));
+            let (key, blind) = self.opened(books, coin).ok_or_else(|| invalid("not a blind that was accepted"))?;
+            if now > key.coins_expiry_date.to_utc() || !books.stopped.contains(&key.id) {
+                return Err(invalid("expired, or not revoked"));
+            }
+            value += key.denomination;
+            let hash = self.cddc.cipher_suite().payload_hash(&coin.payload).as_bytes().to_vec();
+            if books.spent.contains(&hash) {
+                spent.push(index);
+            }
+            if [&blind, &hash].iter().any(|key| books.recouped.contains(*key)) {
+                recouped.push(index);
+            }
+            keys.extend([blind, hash]);
+        }
+        if !spent.is_empty() {
+            return Err((409, "double-spend", format!("coins were spent before: {spent:?}")));
+        }
+        if !recouped.is_empty() {
+            return Err((409, "double-spend", format!("coins were recouped before: {recouped:?}")));
+        }
+        if self.worth(books, &request.blinds, now)? != value {
+            return Err((422, "invalid", "value in and out differ".to_owned()));
+        }
+        let count = keys.len();
+        let before = books.recouped.len();
+        books.recouped.extend(keys);
+        assert_eq!(books.recouped.len(), before + count, "the wallet names each coin once");
+        books.accepted.insert(request.transaction_reference, (body.to_owned(), request.blinds.clone()));
+        Ok(request.blinds)
+    }
+
+    /// The key and the blind that a coin of a recoup came from, if its seed proves it.
+    fn opened(&self, books: &Books, coin: &RevealedCoin) -> Option<(&MintKey, Vec<u8>)> {
+        let (_, blinds) = books.accepted.get(&coin.transaction_reference)?;
+        let blind = blinds.iter().find(|blind| blind.reference == coin.blind_reference)?;
+        let key = &self.key(&blind.mint_key_id).ok()?.0;
+        let seed = BlindingSeed::from_revealed(&coin.blinding_seed).ok()?;
+        let suite = self.cddc.cipher_suite();
+        let is_own = coin.payload.mint_key_id == blind.mint_key_id
+            && suite.opens(key.public_key(), &coin.payload, &seed, &blind.blinded_payload_hash);
+        is_own.then(|| (key.mint_key(), blind.blinded_payload_hash.as_be_bytes().to_vec()))
+    }
+
+    /// What may be signed of accepted blinds; a resume gets what there is, all others all or nothing.
+    fn not_stopped(&self, blinds: Vec<Blind>, is_resume: bool) -> Result<Vec<Blind>, Refusal> {
+        let books = self.books.lock().unwrap();
+        let (stopped, good): (Vec<Blind>, Vec<Blind>) =
+            blinds.into_iter().partition(|blind| books.stopped.contains(&blind.mint_key_id));
+        if stopped.is_empty() || is_resume && !good.is_empty() {
+            Ok(good)
+        } else {
+            Err((410, "recoup", "accepted, and a mint key of it was revoked since".to_owned()))
+        }
     }
 
     fn redeem(&self, token: Option<&Secret>, coins: &[Coin], now: DateTime<Utc>) -> Result<(), Refusal> {
@@ -219,6 +343,9 @@ impl FakeIssuer {
             if hashes.contains(&hash) {
                 return Err((422, "invalid", "the same coin twice".to_owned()));
             }
+            if books.stopped.contains(&coin.payload.mint_key_id) {
+                return Err((410, "key-revoked", "a coin of a stopped key".to_owned()));
+            }
             if now > key.mint_key().coins_expiry_date.to_utc() {
                 return Err((410, "key-expired", "coins past their expiry".to_owned()));
             }
@@ -233,13 +360,16 @@ impl FakeIssuer {
         }
     }
 
-    fn worth(&self, blinds: &[Blind], now: DateTime<Utc>) -> Result<u64, Refusal> {
+    fn worth(&self, books: &Books, blinds: &[Blind], now: DateTime<Utc>) -> Result<u64, Refusal> {
         check_count(blinds.len())?;
         let mut references = BTreeSet::new();
         let mut worth = 0;
         for blind in blinds {
             assert!(references.insert(&blind.reference), "the same blind reference twice");
             let key = self.key(&blind.mint_key_id)?.0.mint_key();
+            if books.stopped.contains(&blind.mint_key_id) {
+                return Err((410, "key-revoked", "a stopped key signs nothing".to_owned()));
+            }
             if now < key.sign_coins_not_before.to_utc() || now > key.sign_coins_not_after.to_utc() {
                 return Err((410, "key-expired", "outside the signing window".to_owned()));
             }
@@ -257,8 +387,8 @@ impl FakeIssuer {
     pub(crate) fn mint_for_anybody(&self, payload: &Payload, token: &str) -> Coin {
         let (key, _) = self.key(&payload.mint_key_id).expect("one of its keys");
         let suite = self.cddc.cipher_suite();
-        let (blinded_payload_hash, unblinder) =
-            suite.blind(key.public_key(), payload, &mut ChaCha20Rng::seed_from_u64(2)).unwrap();
+        let seed = BlindingSeed::generate(&mut ChaCha20Rng::seed_from_u64(2));
+        let (blinded_payload_hash, unblinder) = suite.blind(key.public_key(), payload, &seed).unwrap();
         let mint_key_id = payload.mint_key_id.clone();
         let signed = self.sign(&Blind { blinded_payload_hash, mint_key_id, reference: "0".to_owned() });
         *self.books.lock().unwrap().accounts.get_mut(token).unwrap() -= key.mint_key().denomination;

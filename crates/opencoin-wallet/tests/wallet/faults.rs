@@ -2,7 +2,7 @@
 //! wallet makes of it may be an error, but after a healthy `resume` the money adds up, in coins that the issuer takes.
 
 use opencoin_crypto::CipherSuite;
-use opencoin_wallet::{Wallet, WalletError};
+use opencoin_wallet::{ExchangeError, Wallet, WalletError};
 
 use crate::world::{Fault, TOKEN, World, balance, mint, token};
 
@@ -28,8 +28,10 @@ async fn fail_everywhere(prepare: impl AsyncFn(&mut Wallet, &World), act: impl A
             world.network.heal();
             let mut wallet = world.open("wallet");
             let resumed = wallet.resume().await.unwrap();
-            assert!(resumed.warning.is_none(), "{moment}: {:?}", resumed.warning);
+            let is_well = matches!(resumed.warning, None | Some(WalletError::Exchange(ExchangeError::Recoup)));
+            assert!(is_well, "{moment}: {:?}", resumed.warning);
             wallet.reclaim(None).await.unwrap();
+            wallet.recoup(None, true).await.unwrap();
             let left = balance(&wallet);
             assert_eq!((left.pending, left.sent), (0, 0), "{moment}");
             if left.balance > 0 {
@@ -96,6 +98,38 @@ async fn resume_loses_nothing() {
                     assert_eq!(balance(wallet).balance, MINTED + 16);
                     Ok(())
                 }
+            }
+        };
+        fail_everywhere(prepare, act).await;
+    }
+}
+
+#[tokio::test]
+async fn recoup_loses_nothing() {
+    for sent in [false, true] {
+        let prepare = async |wallet: &mut Wallet, world: &World| {
+            wallet.send(None, 6, "").await.unwrap();
+            world.issuer.revoke(2, 0);
+            world.issuer.revoke(10, 0);
+        };
+        fail_everywhere(prepare, async |wallet| wallet.recoup(None, sent).await.map(drop)).await;
+    }
+}
+
+#[tokio::test]
+async fn resuming_what_was_accepted_before_a_revocation_loses_nothing() {
+    for revoked in [&[10][..], &[1, 2, 5, 10]] {
+        let prepare = async |wallet: &mut Wallet, world: &World| {
+            world.network.fail_all(Fault::Delay);
+            mint(wallet, 16).await.unwrap_err();
+            revoked.iter().for_each(|denomination| world.issuer.revoke(*denomination, 0));
+            world.network.set_day(115);
+        };
+        let act = async |wallet: &mut Wallet| {
+            let done = wallet.resume().await?;
+            match done.warning {
+                None | Some(WalletError::Exchange(ExchangeError::Recoup)) => wallet.recoup(None, false).await.map(drop),
+                Some(error) => Err(error),
             }
         };
         fail_everywhere(prepare, act).await;

@@ -7,6 +7,8 @@
 
 mod behaviour;
 mod crash;
+mod documents;
 mod fake_issuer;
 mod faults;
+mod recoup;
 mod world;

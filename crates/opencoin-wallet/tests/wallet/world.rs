@@ -108,6 +108,19 @@ impl Transport for Network {
             Some(Fault::RequestLost | Fault::Unavailable | Fault::Refused | Fault::Delay) | None => Ok(answer),
         }
     }
+
+    async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer> {
+        let no_answer = || NoAnswer { url: url.to_owned(), reason: "the test says so".to_owned() };
+        let number = self.note_step(url, "");
+        match self.faults.lock().unwrap().get(&number).copied() {
+            Some(Fault::RequestLost | Fault::AnswerLost) => Err(no_answer()),
+            Some(Fault::Unavailable | Fault::BadGateway) => Ok(http(503, None, "<html>away</html>".to_owned())),
+            Some(Fault::Nonsense) => Ok(http(200, None, "nonsense".to_owned())),
+            Some(Fault::Refused | Fault::Delay | Fault::WrongSignature | Fault::MissingSignature) | None => {
+                Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url))
+            }
+        }
+    }
 }
 
 impl Network {
@@ -194,6 +207,11 @@ impl World {
         network.set_day(1);
         network.connect(URL, Arc::clone(&issuer));
         Self { network: Arc::new(network), issuer, disk: tempfile::tempdir().unwrap() }
+    }
+
+    /// Revokes the keys that sign first.
+    pub(crate) fn revoke_all(&self) {
+        DENOMINATIONS.iter().for_each(|denomination| self.issuer.revoke(*denomination, 0));
     }
 
     pub(crate) fn folder(&self, name: &str) -> PathBuf {

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use anyhow::{Context, Result};
+use opencoin_crypto::BlindingSeed;
 use opencoin_schema::{BigInt, Blind, Coin, Payload, RequestMint, RequestRedeem, RequestRenew, text};
 use rand::rngs::OsRng;
 
@@ -106,7 +107,7 @@ pub(super) fn coin(currency: &Currency, key: &SigningKey) -> Result<Coin> {
         protocol_version: cdd.protocol_version.clone(),
         serial: BigInt::from_be_bytes(&random_bytes(REFERENCE_BYTES)),
     };
-    let (blinded, unblinder) = suite.blind(public, &payload, &mut OsRng)?;
+    let (blinded, unblinder) = suite.blind(public, &payload, &BlindingSeed::generate(&mut OsRng))?;
     let blinded = blinded.to_padded_be_bytes(public.modulus_bytes()).context("a blind is less than the modulus")?;
     let signature = BigInt::from_be_bytes(&key.private.raw_sign(&blinded)?);
     Ok(suite.finish(public, &payload, &signature, &unblinder)?)

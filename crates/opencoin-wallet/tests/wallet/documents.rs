@@ -1,0 +1,109 @@
+//! Documents change while a wallet lives: it follows its issuer, and nobody else.
+
+use std::sync::Arc;
+
+use opencoin_crypto::CipherSuite;
+use opencoin_wallet::WalletError;
+
+use crate::fake_issuer::FakeIssuer;
+use crate::world::{DENOMINATIONS, Fault, TOKEN, URL, World, balance, mint, token};
+
+const NEW_URL: &str = "http://new.test";
+
+fn world() -> World {
+    World::new(CipherSuite::default(), 1_000)
+}
+
+#[tokio::test]
+async fn the_wallet_asks_before_it_blinds_and_not_again_within_a_minute() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 0).await;
+    let asked = |world: &World| {
+        let steps = world.network.take_steps();
+        steps.iter().map(|step| step.url.strip_prefix(URL).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    world.network.heal();
+    mint(&mut wallet, 1).await.unwrap();
+    assert_eq!(asked(&world), ["/mint"], "it was added a moment ago");
+    world.network.set_day(2);
+    mint(&mut wallet, 1).await.unwrap();
+    mint(&mut wallet, 1).await.unwrap();
+    assert_eq!(asked(&world), ["/cddc/serial", "/mkcs", "/v1/revocations", "/mint", "/mint"]);
+    let length = world.journal("wallet").len();
+    world.network.set_day(3);
+    wallet.add(URL).await.unwrap();
+    assert_eq!(world.journal("wallet").len(), length, "no news, no line");
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_answer_these_questions_is_no_reason_to_fail() {
+    for number in 0..3 {
+        for fault in [Fault::RequestLost, Fault::Unavailable, Fault::Refused, Fault::Nonsense, Fault::BadGateway] {
+            let world = world();
+            let mut wallet = world.wallet_with("wallet", 0).await;
+            world.network.set_day(2);
+            world.network.fail(number, fault);
+            mint(&mut wallet, 5).await.unwrap();
+            assert_eq!(balance(&wallet).balance, 5);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 57).await;
+    world.network.connect(NEW_URL, Arc::clone(&world.issuer));
+    world.issuer.publish(2, NEW_URL, &[1, 2, 5]);
+    world.network.set_day(2);
+    world.network.heal();
+    mint(&mut wallet, 30).await.unwrap();
+    let steps = world.network.take_steps();
+    let minted: Vec<_> = steps.iter().filter(|step| step.url.ends_with("/mint")).collect();
+    assert!(minted.iter().all(|step| step.url.starts_with(NEW_URL)), "the new CDD says where");
+    assert!(minted.iter().all(|step| !step.body.contains("\"denomination\": 10")));
+    let stack = wallet.send(None, 50, "with tens, that are still good").await.unwrap().value;
+    assert!(stack.coins.iter().any(|coin| coin.payload.denomination == 10));
+
+    // Somebody who never saw the first CDD verifies the tens under it all the same.
+    let mut other = world.open("other");
+    other.add(NEW_URL).await.unwrap();
+    assert_eq!(other.receive(&stack).await.unwrap(), 50);
+    drop(other);
+    let mut other = world.open("other");
+    other.redeem(None, 50, &token()).await.unwrap();
+    wallet.redeem(None, 37, &token()).await.unwrap();
+    assert_eq!(world.issuer.account(TOKEN), 1_000);
+}
+
+#[tokio::test]
+async fn a_higher_serial_of_another_master_key_gets_nothing() {
+    for serial in [1, 2] {
+        let world = world();
+        let mut wallet = world.wallet_with("wallet", 7).await;
+        let impostor = Arc::new(FakeIssuer::with_cdd_serial(serial, "Impostor", URL, CipherSuite::default(), &DENOMINATIONS));
+        impostor.credit(TOKEN, 1_000);
+        world.network.connect(URL, impostor);
+        world.network.set_day(2);
+        world.network.heal();
+        for _ in 0..2 {
+            let error = mint(&mut wallet, 5).await.unwrap_err();
+            assert!(matches!(error, WalletError::MasterKeyChanged(_)), "{error}");
+        }
+        assert!(world.network.take_steps().iter().all(|step| !step.url.ends_with("/mint")));
+        assert_eq!(balance(&wallet).balance, 7);
+    }
+}
+
+#[tokio::test]
+async fn keys_that_the_issuer_does_not_call_current_are_not_blinded_for() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 0).await;
+    world.issuer.revoke(10, 0);
+    world.network.set_day(2);
+    // The revocations are not answered; that the key is not among the current ones says enough.
+    world.network.fail(2, Fault::RequestLost);
+    mint(&mut wallet, 40).await.unwrap();
+    let stack = wallet.send(None, 40, "").await.unwrap().value;
+    assert!(stack.coins.iter().all(|coin| coin.payload.denomination != 10));
+}
