@@ -12,8 +12,10 @@ mod round_robin;
 pub mod thief;
 pub mod torture;
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use opencoin_testkit::postgres::TestDatabase;
@@ -21,7 +23,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub use process::{Log, Process};
-pub use program::{MASTER_PASSPHRASE, Output, PASSPHRASE, command, opencoin};
+pub use program::{MASTER_PASSPHRASE, Output, PASSPHRASE, command, opencoin, run};
 pub use round_robin::RoundRobin;
 
 /// The suite of the specification's own run.
@@ -35,6 +37,8 @@ const PORTS: u32 = 15_000;
 const PORT_STEP: u32 = 97;
 /// What a server says when it can be reached.
 const SERVER_LINE: &str = "serving ";
+/// What a signer says when it can be reached.
+const SIGNER_LINE: &str = "signing for ";
 
 /// Where the books of a test are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub struct Currency {
     server: Option<Process>,
     log: Log,
     database: Option<TestDatabase>,
+    /// What its programs need in their environment besides: the place of a token, its PIN.
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Currency {
@@ -76,8 +82,14 @@ impl Currency {
     /// The same with further options of `issuer init`, and without a server.
     #[must_use]
     pub fn make(suite: &str, database_url: &str, options: &[&str]) -> Self {
+        Self::make_in(Vec::new(), suite, database_url, options)
+    }
+
+    /// The same with all programs in this environment.
+    #[must_use]
+    pub fn make_in(environment: Vec<(&'static str, OsString)>, suite: &str, database_url: &str, options: &[&str]) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let currency = Self { folder, port, server: None, log: Log::default(), database: None };
+        let currency = Self { folder, port, server: None, log: Log::default(), database: None, environment };
         let base = currency.url("");
         let init = [
             "init",
@@ -133,7 +145,7 @@ impl Currency {
         let mut all = vec!["issuer"];
         all.extend(arguments);
         all.extend(["--dir", dir.to_str().unwrap()]);
-        opencoin(&all)
+        run(&mut self.command(), &all)
     }
 
     /// Opens an account, credits it, and gives its token.
@@ -166,9 +178,27 @@ impl Currency {
     /// Starts one more server of this currency.
     #[must_use]
     pub fn serve_on(&self, port: u16) -> Process {
-        let (dir, listen) = (self.dir(), format!("127.0.0.1:{port}"));
-        let arguments = ["issuer", "serve", "--listen", &listen, "--dir", dir.to_str().unwrap()];
-        Process::start(&arguments, SERVER_LINE, &self.log)
+        self.process(&["issuer", "serve", "--listen", &format!("127.0.0.1:{port}")], SERVER_LINE)
+    }
+
+    /// Starts the process that signs for the servers of this currency.
+    #[must_use]
+    pub fn signer(&self) -> Process {
+        self.process(&["signer"], SIGNER_LINE)
+    }
+
+    /// The binary in this currency's environment.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = command();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn process(&self, arguments: &[&str], ready: &str) -> Process {
+        let mut command = self.command();
+        command.args(arguments).arg("--dir").arg(self.dir()).env("OPENCOIN_LOG", "warn");
+        Process::start(&mut command, ready, &self.log)
     }
 
     /// The server's process id.

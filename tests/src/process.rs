@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::program;
-
 /// How long it may take to begin or to stop.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -39,15 +37,9 @@ impl Log {
 }
 
 impl Process {
-    /// Starts `opencoin ARGUMENTS` and waits until it says something that begins with `ready`.
+    /// Starts a command and waits until it says something that begins with `ready`.
     #[must_use]
-    pub fn start(arguments: &[&str], ready: &str, log: &Log) -> Self {
-        Self::start_with(program::command().args(arguments).env("OPENCOIN_LOG", "warn"), ready, log)
-    }
-
-    /// As [`Self::start`], of a command with an environment of its own.
-    #[must_use]
-    pub fn start_with(command: &mut Command, ready: &str, log: &Log) -> Self {
+    pub fn start(command: &mut Command, ready: &str, log: &Log) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (errors, log) = (child.stderr.take().unwrap(), log.clone());
         thread::spawn(move || log.keep(errors));

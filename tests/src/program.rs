@@ -28,7 +28,15 @@ pub struct Output {
 /// # Panics
 /// When the binary has not been built.
 pub fn opencoin(arguments: &[&str]) -> Output {
-    let output = command().args(arguments).stdin(Stdio::null()).output().unwrap();
+    run(&mut command(), arguments)
+}
+
+/// The same with an environment of its own.
+///
+/// # Panics
+/// When the binary has not been built.
+pub fn run(command: &mut Command, arguments: &[&str]) -> Output {
+    let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
     Output {
         arguments: arguments.join(" "),
         code: output.status.code(),

@@ -60,7 +60,7 @@ fn passphrases_and_private_keys_stay_where_they_belong() {
     let listen = format!("127.0.0.1:{}", currency.port());
     let mut serve = command();
     serve.args(["issuer", "serve", "--listen", &listen, "--dir"]).arg(&dir).env("OPENCOIN_LOG", "trace");
-    let server = Process::start_with(&mut serve, "serving ", &log);
+    let server = Process::start(&mut serve, "serving ", &log);
 
     let mut said: Vec<Output> = Vec::new();
     let mut issuer = |arguments: &[&str]| said.push(currency.issuer(arguments));

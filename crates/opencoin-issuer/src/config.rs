@@ -1,5 +1,6 @@
 //! `issuer.toml`: where the books and the private mint keys are, where to listen, how keys rotate.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ pub enum KeyConfig {
         module: PathBuf,
         /// The token's label.
         label: String,
+        /// How many operations the token is asked to do at a time; by default one for each core of this machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sessions: Option<NonZeroUsize>,
     },
 }
 
@@ -116,7 +120,8 @@ mod tests {
     fn what_is_written_is_read() {
         let mut config = Config::new("sqlite:ledger.sqlite", "127.0.0.1:8080");
         assert_eq!(read(&toml::to_string(&config).unwrap()), Ok(config.clone()));
-        config.keys = KeyConfig::Token { module: "/usr/lib/p11.so".into(), label: "mint".to_owned() };
+        config.keys =
+            KeyConfig::Token { module: "/usr/lib/p11.so".into(), label: "mint".to_owned(), sessions: NonZeroUsize::new(4) };
         config.signer = Some(SignerConfig::Socket { path: "signer.sock".into() });
         assert_eq!(read(&toml::to_string(&config).unwrap()), Ok(config));
     }

@@ -23,6 +23,12 @@ impl Passphrase {
         if trimmed.is_empty() { Err(EmptyPassphrase) } else { Ok(Self(Zeroizing::new(trimmed.to_owned()))) }
     }
 
+    /// The text, for those that want it so.
+    #[must_use]
+    pub fn text(&self) -> &Zeroizing<String> {
+        &self.0
+    }
+
     /// The bytes.
     #[must_use]
     pub fn expose(&self) -> &[u8] {

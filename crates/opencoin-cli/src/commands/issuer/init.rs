@@ -139,7 +139,7 @@ fn config(arguments: &Arguments) -> Config {
     let RotationArgs { signing_window, overlap, lead, coin_lifetime, resume_window } = arguments.rotation;
     let key_bits = arguments.key_bits;
     let keys = match (&arguments.pkcs11_module, &arguments.token_label, &arguments.key_folder) {
-        (Some(module), Some(label), _) => KeyConfig::Token { module: module.clone(), label: label.clone() },
+        (Some(module), Some(label), _) => KeyConfig::Token { module: module.clone(), label: label.clone(), sessions: None },
         (_, _, Some(folder)) => KeyConfig::Files { folder: folder.clone() },
         (_, _, None) => KeyConfig::default(),
     };

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use opencoin_crypto::{KeyStore, KeyStoreError};
 use opencoin_issuer::{Config, Directory, KeyConfig, KeyFiles, Passphrase};
+use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use rand::rngs::OsRng;
 
 use crate::secret_args::KeySecretArgs;
@@ -39,7 +40,12 @@ impl KeySecret {
     pub(crate) fn open(&self, directory: &Directory, config: &Config) -> Result<Box<dyn KeyStore>, KeyStoreError> {
         match &config.keys {
             keys @ KeyConfig::Files { .. } => Ok(Box::new(KeyFiles::open(directory, keys, self.0.clone(), Box::new(OsRng))?)),
-            KeyConfig::Token { .. } => Err(KeyStoreError::Unusable("tokens are not there yet".to_owned())),
+            KeyConfig::Token { module, label, sessions } => {
+                let pin = self.0.as_ref().expect("a token is never opened without its PIN");
+                let mut options = TokenOptions::new(module.clone(), label.clone(), Pin::new(pin.text()));
+                options.sessions = sessions.unwrap_or(options.sessions);
+                Ok(Box::new(TokenKeyStore::open(options)?))
+            }
         }
     }
 }
