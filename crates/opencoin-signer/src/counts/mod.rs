@@ -98,7 +98,11 @@ impl SignedCounts {
         let database = Database::open(path, mode).await?;
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(committer::run(Arc::clone(&ledger), database.clone(), entries));
-        Ok(Self { ledger, database, queue })
+        let counts = Self { ledger, database, queue };
+        for KeyCount { id, signed, .. } in counts.counts().await?.into_iter().filter(|count| count.is_alarmed) {
+            tracing::error!(mint_key = %id, signed, "ALARM: a mint key's counts disagreed before, and no operator has accepted the books");
+        }
+        Ok(counts)
     }
 
     /// All keys that anything was signed with.
