@@ -215,8 +215,12 @@ mod tests {
 
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
-            (any(), any(), reference()).prop_map(|(number, blinds, reference)| Request::Sign { number, blinds, reference }),
-            any().prop_map(|number| Request::Cancel { number }),
+            (any::<u64>(), any::<u32>(), reference()).prop_map(|(number, blinds, reference)| Request::Sign {
+                number,
+                blinds,
+                reference
+            }),
+            any::<u64>().prop_map(|number| Request::Cancel { number }),
             Just(Request::Ping),
         ]
     }
@@ -232,7 +236,7 @@ mod tests {
             "[a-zäöü ]{0,40}".prop_map(|reason| Err(SignError::NotAccepted(reason))),
             Just(Err(SignError::Failed)),
         ];
-        prop_oneof![(any(), result).prop_map(|(number, result)| Answer::Sign { number, result }), Just(Answer::Pong)]
+        prop_oneof![(any::<u64>(), result).prop_map(|(number, result)| Answer::Sign { number, result }), Just(Answer::Pong)]
     }
 
     proptest! {

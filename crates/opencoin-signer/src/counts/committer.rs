@@ -32,6 +32,9 @@ pub(super) async fn run(ledger: Arc<dyn Ledger>, database: Database, mut entries
     while entries.recv_many(&mut batch, QUEUE_MAX).await > 0 {
         // Nothing is signed for one that hung up.
         batch.retain(|entry| !entry.answer.is_closed());
+        if batch.is_empty() {
+            continue;
+        }
         let verdicts = match commit(ledger.as_ref(), &database, &batch).await {
             Ok((verdicts, alarms)) => {
                 report(&alarms);

@@ -159,3 +159,104 @@ impl Changes {
         self.keys.is_empty() && self.transactions.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opencoin_ledger::{Amount, LedgerTime, MintKeyTerms};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(key: u8) -> MintKeyId {
+        MintKeyId::new([key; 20])
+    }
+
+    fn row(key: u8, signed: u64, is_alarmed: bool) -> KeyRow {
+        KeyRow { no: key.into(), id: id(key), signed, is_alarmed, is_forgotten: false }
+    }
+
+    fn books(key: u8, issued: u64) -> MintKeyStatus {
+        let terms = MintKeyTerms::new(Amount::new(1).unwrap(), time(1), time(2), time(3)).unwrap();
+        MintKeyStatus { id: id(key), terms, issued, returned: 0, stopped: None, pruned: false }
+    }
+
+    fn time(micros: i64) -> LedgerTime {
+        LedgerTime::from_unix_micros(micros)
+    }
+
+    fn part(key: u8, transaction: u8, blinds: u64) -> KeyPart {
+        KeyPart { key: id(key), hash: [transaction; 16], blinds }
+    }
+
+    fn disagrees(verdict: &Result<(), SignError>) -> bool {
+        matches!(verdict, Err(SignError::NotAccepted(_)))
+    }
+
+    #[test]
+    fn the_books_may_have_counted_more_and_never_less() {
+        let mut state = State::new(vec![row(1, 10, false)], vec![books(1, 15)]);
+        assert_eq!(state.decide(&[part(1, 1, 5)]), Ok(()));
+        assert_eq!(state.decide(&[part(1, 1, 5)]), Ok(()), "it is counted already");
+        assert!(disagrees(&state.decide(&[part(1, 2, 1)])));
+        let (changes, alarms) = state.finish();
+        assert_eq!(changes.keys, [row(1, 15, true)]);
+        assert_eq!(changes.transactions.len(), 2);
+        assert_eq!(alarms[&id(1)], Alarm { signed: 16, issued: 15, refused: 1, is_new: true });
+    }
+
+    #[test]
+    fn a_request_is_counted_as_a_whole_or_not() {
+        let mut state = State::new(vec![row(1, 0, false), row(2, 0, false)], vec![books(1, 5), books(2, 0)]);
+        assert!(disagrees(&state.decide(&[part(1, 1, 5), part(2, 1, 1)])));
+        let (changes, alarms) = state.finish();
+        assert_eq!(changes.keys, [row(2, 0, true)], "the other key has signed nothing, and is above suspicion");
+        assert_eq!(changes.transactions, [(2, [1; 16], false)]);
+        assert_eq!(alarms.len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_the_books_do_not_know_has_signed_nothing() {
+        let mut state = State::new(vec![row(1, 0, false)], Vec::new());
+        assert!(disagrees(&state.decide(&[part(1, 1, 1)])));
+    }
+
+    #[test]
+    fn what_was_counted_changes_nothing() {
+        let mut state = State::new(vec![row(1, 5, false)], vec![books(1, 5)]);
+        state.load_transaction(id(1), [1; 16], true);
+        assert_eq!(state.decide(&[part(1, 1, 5)]), Ok(()));
+        assert!(state.finish().0.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_is_granted_than_the_books_have_counted(
+            requests in vec((0_u8..3, 0_u8..6, 1_u64..4), 0..40),
+            issued in 0_u64..20,
+        ) {
+            let mut state = State::new((0..3).map(|key| row(key, 0, false)).collect(), (0..3).map(|key| books(key, issued)).collect());
+            let mut granted = HashMap::new();
+            let mut refused = HashSet::new();
+            for (key, transaction, blinds) in requests {
+                // One transaction has one number of blinds.
+                let blinds = granted.get(&(key, transaction)).copied().unwrap_or(blinds);
+                match state.decide(&[part(key, transaction, blinds)]) {
+                    Ok(()) => {
+                        prop_assert!(!refused.contains(&key), "a key that was refused once stays refused");
+                        granted.insert((key, transaction), blinds);
+                    }
+                    Err(_) => {
+                        refused.insert(key);
+                    }
+                }
+            }
+            for key in 0..3 {
+                let sum: u64 = granted.iter().filter(|((of, _), _)| *of == key).map(|(_, blinds)| blinds).sum();
+                prop_assert!(sum <= issued);
+                prop_assert_eq!(state.keys[&id(key)].signed, sum);
+                prop_assert_eq!(state.keys[&id(key)].is_alarmed, refused.contains(&key));
+            }
+        }
+    }
+}

@@ -17,6 +17,7 @@ mod transaction;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use opencoin_crypto::SignError;
 use opencoin_ledger::{Ledger, LedgerError, MintKeyId};
@@ -24,12 +25,15 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::seldom::Seldom;
 use committer::Entry;
 use database::{Database, KeyRow, Writing};
 pub(crate) use transaction::{KeyPart, key_parts};
 
 /// How many requests may wait for a batch; more wait to be let in.
 const QUEUE_MAX: usize = 1024;
+
+static ENDED: Seldom = Seldom::new();
 
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +102,11 @@ impl SignedCounts {
         let database = Database::open(path, mode).await?;
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(committer::run(Arc::clone(&ledger), database.clone(), entries));
-        Ok(Self { ledger, database, queue })
+        let counts = Self { ledger, database, queue };
+        for KeyCount { id, signed, .. } in counts.counts().await?.into_iter().filter(|count| count.is_alarmed) {
+            tracing::error!(mint_key = %id, signed, "ALARM: a mint key's counts disagreed before, and no operator has accepted the books");
+        }
+        Ok(counts)
     }
 
     /// All keys that anything was signed with.
@@ -157,8 +165,15 @@ impl SignedCounts {
     /// [`SignError::Unavailable`] when file or books cannot be used.
     pub(crate) async fn record(&self, request: Vec<KeyPart>) -> Result<(), SignError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Entry { request, answer }).await.map_err(|_| SignError::Unavailable)?;
-        answered.await.unwrap_or(Err(SignError::Unavailable))
+        // It ends with this, or in a panic.
+        let ended = |()| {
+            if let Some(requests) = ENDED.count(Instant::now()) {
+                tracing::error!(requests, "nothing is signed any more: counting has ended in a panic; restart the signer");
+            }
+            SignError::Unavailable
+        };
+        self.queue.send(Entry { request, answer }).await.map_err(|_| ended(()))?;
+        answered.await.unwrap_or_else(|_| Err(ended(())))
     }
 }
 

@@ -230,12 +230,12 @@ struct Closing<'link>(&'link Link);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
+        // First, so that whoever is told does not take it for up.
+        self.0.is_up.send_replace(false);
         let mut state = self.0.state();
         state.outgoing = None;
         // Their senders are dropped, which they see.
         state.pending.clear();
-        drop(state);
-        self.0.is_up.send_replace(false);
     }
 }
 

@@ -64,9 +64,12 @@ pub(super) async fn serve(
     server: Arc<SignerServer>,
     incoming: Incoming,
     stranger: OwnedSemaphorePermit,
-    stopping: watch::Receiver<bool>,
+    mut stopping: watch::Receiver<bool>,
 ) -> Result<(), ConnectionError> {
-    let stream = timeout(GREETING_DURATION_MAX, greet(incoming)).await.map_err(|_| ConnectionError::Silent)??;
+    let stream = tokio::select! {
+        greeted = timeout(GREETING_DURATION_MAX, greet(incoming)) => greeted.map_err(|_| ConnectionError::Silent)??,
+        () = told_to_stop(&mut stopping) => return Ok(()),
+    };
     let _place = Arc::clone(&server.places).try_acquire_owned().map_err(|_| ConnectionError::TooMany)?;
     drop(stranger);
     let (reader, writer) = tokio::io::split(stream);
