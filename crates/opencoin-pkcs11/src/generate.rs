@@ -184,7 +184,86 @@ fn destroy(session: &OpenSession, pair: Pair) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use cryptoki::object::ObjectClass;
+    use opencoin_testkit::softhsm::{LABEL, PIN, TestToken, in_own_process};
+
     use super::*;
+    use crate::{Pin, TokenOptions};
+
+    const BITS: usize = 1024;
+
+    fn session(token: &TestToken) -> (Token, OpenSession) {
+        let pin = Pin::new(&PIN.to_owned().into());
+        let token = Token::open(TokenOptions::new(token.module(), LABEL.to_owned(), pin)).unwrap();
+        let session = token.session(Access::Write).unwrap().session;
+        (token, session)
+    }
+
+    /// A pair as a token makes it that is set up to make others than it is asked for.
+    fn pair_with(session: &Session, public_exponent: &[u8], private: &[Attribute]) -> Pair {
+        let public = [Attribute::ModulusBits(BITS.try_into().unwrap()), Attribute::PublicExponent(public_exponent.to_vec())];
+        let public = [&[Attribute::Token(true)], &public[..]].concat();
+        let private = [&[Attribute::Sign(true)], private].concat();
+        let (public, private) = session.generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private).unwrap();
+        Pair { public, private }
+    }
+
+    #[test]
+    fn a_key_that_is_not_as_it_must_be_is_found_out_and_destroyed() {
+        use Attribute::{Extractable, Private, Sensitive, Token};
+        in_own_process(|token| {
+            let (_token, session) = session(token);
+            let usual = [1, 0, 1];
+            let cases: [(&[u8], &[Attribute], usize, &str); 6] = [
+                (&usual, &[Token(false), Private(true), Sensitive(true), Extractable(false)], BITS, "that it does not keep"),
+                (
+                    &usual,
+                    &[Token(true), Private(true), Sensitive(false), Extractable(false)],
+                    BITS,
+                    "whose private half can be read",
+                ),
+                (
+                    &usual,
+                    &[Token(true), Private(true), Sensitive(true), Extractable(true)],
+                    BITS,
+                    "whose private half can be taken out",
+                ),
+                (
+                    &usual,
+                    &[Token(true), Private(false), Sensitive(true), Extractable(false)],
+                    BITS,
+                    "that can be used without the PIN",
+                ),
+                (
+                    &usual,
+                    &[Token(true), Private(true), Sensitive(true), Extractable(false)],
+                    1026,
+                    "of 1024 bits where 1026 were asked for",
+                ),
+                (&[17], &[Token(true), Private(true), Sensitive(true), Extractable(false)], BITS, "with the public exponent 17"),
+            ];
+            for (exponent, attributes, bits, expected) in cases {
+                let pair = session.call(|session| Ok::<_, Error>(pair_with(session, exponent, attributes))).unwrap();
+                let Err(Rejection::Unfit(reason)) = session.call(|session| examine(session, pair, bits)) else {
+                    panic!("it was taken: {expected}");
+                };
+                assert_eq!(reason, expected);
+                destroy(&session, pair).unwrap();
+            }
+            let left = session.call(|session| session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])).unwrap();
+            assert_eq!(left, []);
+        });
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_destroyed_is_said_to_be_there() {
+        in_own_process(|token| {
+            let (_token, session) = session(token);
+            let pair = session.call(|session| make_pair(session, BITS)).unwrap();
+            destroy(&session, pair).unwrap();
+            assert_eq!(destroy(&session, pair), Err("CKR_OBJECT_HANDLE_INVALID".to_owned()));
+        });
+    }
 
     #[test]
     fn a_size_that_the_token_does_not_make_is_refused_with_those_that_it_makes() {

@@ -98,3 +98,27 @@ fn exponent_of_public_half(session: &Session, modulus: &[u8]) -> Result<Option<V
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opencoin_testkit::keys::private_key;
+
+    use super::*;
+
+    #[test]
+    fn only_the_keys_own_signature_of_the_number_is_one() {
+        let key = private_key("signs");
+        let input = vec![0x5a; key.public_key().modulus_bytes()];
+        let signature = key.raw_sign(&input).unwrap();
+        let checked = check_signature(key.public_key(), &input, &signature);
+        assert_eq!(checked, Some(BigInt::from_be_bytes(&signature)));
+
+        let mut faulty = signature.clone();
+        faulty[100] ^= 1;
+        let too_long = [&[1], &signature[..]].concat();
+        let of_another = private_key("signs as well").raw_sign(&input).unwrap();
+        for wrong in [&faulty, &too_long, &of_another, &input, &Vec::new()] {
+            assert_eq!(check_signature(key.public_key(), &input, wrong), None);
+        }
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! Its one dangerous call is to initialise it anew, which some modules need to see a token that was away: it must not run
 //! beside any other call, and it invalidates every session. Numbers of sessions begin again then, so a session from before
-//! must not even be closed. Hence the lock around all calls, and the count of initialisations in every session.
+//! must not even be closed. Hence the lock around all calls, and the count of initialisations in every session. Who uses several
+//! tokens of one module in one process finds that all of them are connected anew when one is away.
 
 use std::collections::BTreeMap;
 use std::io;

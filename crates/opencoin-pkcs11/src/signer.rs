@@ -145,7 +145,9 @@ impl Thread {
             Some(opened) => opened,
             None => {
                 let token_session = self.token.session(Access::Read).map_err(|error| {
-                    tracing::debug!(%error, "no session to sign with");
+                    if let TokenError::Call { .. } = error {
+                        tracing::warn!(%error, "no session to sign with");
+                    }
                     SignError::Unavailable
                 })?;
                 Opened { token_session, refreshes, private_halves: HashMap::new() }

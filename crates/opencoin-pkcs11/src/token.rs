@@ -191,6 +191,7 @@ impl Token {
         let (slot, info) = self.module.call(tokens)?.pick(label)?;
         check_pin_state(&info, label)?;
         let keeper = self.module.open_session(slot, Access::Read)?;
+        // Where this process is logged in already, the PIN is not even looked at.
         match keeper.call(|session| session.login(UserType::User, Some(self.options.pin.expose()))) {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(Connection { slot, keeper }),
             Err(Error::Pkcs11(error, function)) => Err(PinRefusal::of(error).map_or_else(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::object::{Attribute, AttributeInfo, AttributeType, ObjectClass};
-use opencoin_crypto::{KeyError, KeyStore, KeyStoreError, Signer};
+use opencoin_crypto::{KeyError, KeyStore, KeyStoreError};
 use opencoin_schema::BigInt;
 use opencoin_testkit::softhsm::in_own_process;
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use cryptoki::context::Pkcs11;
+use cryptoki::types::AuthPin;
 use opencoin_pkcs11::{PinRefusal, TokenError, TokenKeyStore, TokenOptions};
 use opencoin_testkit::softhsm::{LABEL, in_own_process};
 
@@ -59,6 +61,19 @@ fn a_label_that_two_tokens_have_is_refused() {
         token.add(LABEL);
         let error = error(options(token));
         assert_eq!(error, TokenError::SeveralTokens { label: LABEL.to_owned(), count: 2 });
+    });
+}
+
+#[test]
+fn a_token_whose_user_has_no_pin_is_named() {
+    in_own_process(|token| {
+        drop(open(token));
+        let pkcs11 = Pkcs11::new(token.module()).unwrap();
+        let slots = pkcs11.get_slots_with_token().unwrap();
+        let blank = slots.into_iter().find(|slot| !pkcs11.get_token_info(*slot).unwrap().token_initialized()).unwrap();
+        pkcs11.init_token(blank, &AuthPin::new("officer".into()), "half done").unwrap();
+        let error = error(TokenOptions { token_label: "half done".to_owned(), ..options(token) });
+        assert_eq!(error, TokenError::PinMissing("half done".to_owned()));
     });
 }
 

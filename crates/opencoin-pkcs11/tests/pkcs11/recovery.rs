@@ -152,9 +152,8 @@ fn attempts_to_reach_a_token_keep_their_distance() {
                 "the last attempt was less than an hour ago"
             );
         }
-        let session = Other::new(token).session();
-        login(&session, PIN);
-        session.logout().unwrap();
+        // This fails where somebody is logged in.
+        login(&Other::new(token).session(), PIN);
     });
 }
 

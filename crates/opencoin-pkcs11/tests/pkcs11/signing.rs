@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use opencoin_crypto::{CipherSuite, KeyStore, SignError, Signer};
+use opencoin_crypto::{CipherSuite, KeyStore, SignError};
 use opencoin_pkcs11::{TokenKeyStore, TokenOptions};
 use opencoin_schema::BigInt;
 use opencoin_testkit::softhsm::in_own_process;
