@@ -8,6 +8,7 @@
 mod accounts;
 mod coins;
 mod concurrency;
+mod earlier;
 mod faults;
 mod kept;
 mod mint_keys;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub use accounts::*;
 pub use coins::*;
 pub use concurrency::*;
+pub use earlier::{SECOND_VERSION_BLINDS, books_of_the_second_version_go_on};
 pub use faults::{Dropped, FaultCase, batches_are_dropped_anywhere};
 pub use kept::*;
 pub use mint_keys::*;

@@ -6,7 +6,7 @@ use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::fault::ledger_error;
-use crate::read::{MINT_KEY_COLUMNS, MintKeyColumns};
+use crate::read::{MINT_KEY_COLUMNS, mint_key};
 
 pub(crate) async fn facts(pool: &SqlitePool) -> Result<AuditFacts, LedgerError> {
     collect(pool).await.map_err(|error| ledger_error(&error))
@@ -18,6 +18,7 @@ async fn collect(pool: &SqlitePool) -> Result<AuditFacts, sqlx::Error> {
     accounts(&mut snapshot, &mut collector).await?;
     mint_keys(&mut snapshot, &mut collector).await?;
     spent(&mut snapshot, &mut collector).await?;
+    recouped(&mut snapshot, &mut collector).await?;
     journal(&mut snapshot, &mut collector).await?;
     snapshot.rollback().await?;
     Ok(collector.finish())
@@ -37,9 +38,19 @@ async fn mint_keys(connection: &mut SqliteConnection, collector: &mut Collector)
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let mut rows = sqlx::query_as(&sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let (no, id, denomination, not_before, not_after, expiry, issued, returned, _, pruned): MintKeyColumns = row;
-        let dates = [not_before, not_after, expiry];
-        collector.mint_key(MintKeyRow { no: no.into(), id: &id, denomination, dates, issued, returned, pruned });
+        let row = mint_key(row);
+        collector.mint_key(MintKeyRow {
+            no: row.no.into(),
+            id: &row.id,
+            denomination: row.denomination,
+            dates: row.dates,
+            issued: row.issued,
+            returned: row.returned,
+            recouped: row.recouped,
+            stopped: row.stopped_reason.is_some(),
+            retired: row.retired,
+            pruned: row.pruned,
+        });
     }
     Ok(())
 }
@@ -50,6 +61,16 @@ async fn spent(connection: &mut SqliteConnection, collector: &mut Collector) -> 
     while let Some((no, coins)) = rows.try_next().await? {
         let no: i32 = no;
         collector.spent(no.into(), coins);
+    }
+    Ok(())
+}
+
+async fn recouped(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+    let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM recouped GROUP BY mint_key_no");
+    let mut rows = query.fetch(connection);
+    while let Some((no, coins)) = rows.try_next().await? {
+        let no: i32 = no;
+        collector.recouped(no.into(), coins);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod audit;
 mod bench;
 mod bulk;
 mod fault;
+mod kept;
 mod load;
 mod open;
 mod post;
@@ -22,8 +23,9 @@ mod save;
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KnownMintKeys, Ledger, LedgerError,
-    MintKeyStatus, Outcome, Postings, Prepared, TokenHash, Touches, TransactionReference, assume, decide,
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
+    LedgerError, MintKeyStatus, Outcome, Postings, Prepared, TokenHash, Touches, TransactionNo, TransactionReference,
+    UnsignedPage, assume, decide,
 };
 use sqlx::SqlitePool;
 
@@ -60,6 +62,27 @@ impl Ledger for SqliteLedger {
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
         read::accepted(&self.readers, reference).await
+    }
+
+    async fn unsigned(
+        &self,
+        key: &MintKeyStatus,
+        after: TransactionNo,
+        transactions_max: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        kept::unsigned(&self.readers, key, after, transactions_max).await
+    }
+
+    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        KeptSignatures::check_batch(kept)?;
+        for _ in 0..APPLY_ATTEMPTS_MAX {
+            match kept::keep(&self.writer, kept).await {
+                Ok(answers) => return Ok(answers),
+                Err(Fault::Busy) => {} // it has waited for the lock already
+                Err(Fault::Failed(error)) => return Err(error),
+            }
+        }
+        Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

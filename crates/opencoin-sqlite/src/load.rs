@@ -2,7 +2,7 @@
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
-use opencoin_ledger::{AccountId, Touches, View, stored};
+use opencoin_ledger::{AccountId, RevokedBlind, Touches, View, stored};
 use sqlx::SqliteConnection;
 
 use crate::bulk::{pieces, placeholders};
@@ -21,6 +21,7 @@ pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -
     }
     load_records(connection, touches, &mut view).await?;
     load_spent(connection, touches, &mut view).await?;
+    load_recouped(connection, touches, &mut view).await?;
     Ok(view)
 }
 
@@ -109,6 +110,21 @@ async fn load_spent(connection: &mut SqliteConnection, touches: &Touches, view: 
         for (no, hash) in rows {
             let (no, hash) = stored::spent(no, &hash)?;
             view.load_spent(no, hash);
+        }
+    }
+    Ok(())
+}
+
+/// One by one: a recoup is seldom.
+async fn load_recouped(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let sql = "SELECT mint_key_no, blind_digest, payload_hash FROM recouped WHERE mint_key_no = ?1 AND blind_digest = ?2
+        UNION SELECT mint_key_no, blind_digest, payload_hash FROM recouped WHERE mint_key_no = ?1 AND payload_hash = ?3";
+    for RevokedBlind { mint_key, blind, payload_hash } in &touches.revoked {
+        let Some(no) = view.mint_key(*mint_key).map(|key| key.no) else { continue };
+        let query = sqlx::query_as(sql).bind(no.get()).bind(&blind.as_bytes()[..]).bind(payload_hash.as_bytes());
+        let rows: Vec<(i32, Vec<u8>, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
+        for (no, digest, hash) in rows {
+            view.load_recouped(stored::recouped(no, digest, &hash)?);
         }
     }
     Ok(())

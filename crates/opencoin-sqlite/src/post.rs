@@ -47,6 +47,7 @@ async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings
             UPDATE mint_keys SET issued = mint_keys.issued + posting.issued, returned = mint_keys.returned + posting.returned
             FROM posting
             WHERE mint_keys.no = posting.no AND mint_keys.id = posting.id AND stopped_reason IS NULL AND NOT pruned
+                AND (posting.issued = 0 OR NOT retired)
                 AND posting.returned <= mint_keys.issued - mint_keys.returned AND mint_keys.issued <= ? - posting.issued",
             placeholders(padded.len(), 4)
         );

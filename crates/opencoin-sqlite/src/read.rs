@@ -11,17 +11,17 @@ use crate::fault::ledger_error;
 pub(crate) const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
 pub(crate) type AccountColumns = (i64, String, Vec<u8>, i64);
 
-pub(crate) const MINT_KEY_COLUMNS: &str =
-    "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason, pruned";
-pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, Option<String>, bool);
+pub(crate) const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason, retired, pruned";
+pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, i64, Option<String>, bool, bool);
 
 pub(crate) fn account((id, name, token_hash, balance): AccountColumns) -> StoredAccount {
     StoredAccount { id, name, token_hash, balance }
 }
 
 pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
-    let (no, id, denomination, not_before, not_after, expiry, issued, returned, stopped_reason, pruned) = row;
-    StoredMintKey { no, id, denomination, dates: [not_before, not_after, expiry], issued, returned, stopped_reason, pruned }
+    let (no, id, denomination, not_before, not_after, expiry, issued, returned, recouped, stopped_reason, retired, pruned) = row;
+    let dates = [not_before, not_after, expiry];
+    StoredMintKey { no, id, denomination, dates, issued, returned, recouped, stopped_reason, retired, pruned }
 }
 
 pub(crate) async fn accepted(pool: &SqlitePool, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
@@ -30,8 +30,13 @@ pub(crate) async fn accepted(pool: &SqlitePool, reference: &TransactionReference
     let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1)
         FROM transactions WHERE reference = ?";
     let query = sqlx::query_as(sql).bind(key.as_bytes()).fetch_optional(pool).await;
-    let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
-    row.map(|(id, kind, at, blinds, paused)| stored::accepted(id, kind, at, blinds.as_deref(), paused)).transpose()
+    let Some((id, kind, at, blinds, paused)): Option<Columns> = query.map_err(|error| ledger_error(&error))? else {
+        return Ok(None);
+    };
+    // After it: a key that is stopped between the two is one that was stopped since.
+    let query = sqlx::query_scalar("SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL").fetch_all(pool).await;
+    let stopped: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
+    stored::accepted(id, kind, at, blinds.as_deref(), paused, &stopped).map(Some)
 }
 
 pub(crate) async fn account_by_token(pool: &SqlitePool, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

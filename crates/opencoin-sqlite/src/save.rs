@@ -2,7 +2,7 @@
 //! there at all is an error and not a race.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Signing};
+use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
 use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, stored};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
@@ -11,7 +11,7 @@ use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
 
 pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, pruned, opened, balances, registered, mint_keys, signing } = changes;
+    let Changes { journal, spent, recouped, pruned, opened, balances, registered, mint_keys, signing } = changes;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
     if !insert_transactions(connection, &journal).await? {
@@ -19,7 +19,8 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         return Err(LedgerError::corrupt("table transactions", reason).into());
     }
     insert_spent(connection, &spent).await?;
-    delete_spent(connection, &pruned).await?;
+    insert_recouped(connection, &recouped).await?;
+    delete_pruned(connection, &pruned).await?;
     update_accounts(connection, &balances).await?;
     update_mint_keys(connection, &mint_keys).await?;
     if let Some(signing) = signing {
@@ -42,8 +43,9 @@ async fn insert_accounts(connection: &mut SqliteConnection, accounts: &[AccountS
 
 async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "INSERT INTO mint_keys
-            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason, pruned)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason,
+            retired, pruned)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     for key in keys {
         let query = sqlx::query(sql)
             .bind(key.no.get())
@@ -54,7 +56,9 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
             .bind(key.terms.coins_expiry().unix_micros())
             .bind(counter(key.issued)?)
             .bind(counter(key.returned)?)
+            .bind(counter(key.recouped)?)
             .bind(key.stopped.as_ref().map(|reason| reason.as_str()))
+            .bind(key.retired)
             .bind(key.pruned);
         query.execute(&mut *connection).await?;
     }
@@ -98,12 +102,25 @@ async fn insert_spent(connection: &mut SqliteConnection, coins: &[(MintKeyNo, Pa
     Ok(())
 }
 
+async fn insert_recouped(connection: &mut SqliteConnection, rows: &[Recouped]) -> Result<(), Fault> {
+    for row in rows {
+        let query = sqlx::query("INSERT INTO recouped (mint_key_no, blind_digest, payload_hash) VALUES (?, ?, ?)")
+            .bind(row.mint_key.get())
+            .bind(&row.blind.as_bytes()[..])
+            .bind(row.payload_hash.as_bytes());
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 /// The rows lie side by side, but SQLite has one write lock: batches wait until they are gone, about a second for a
 /// million. The file does not shrink; new rows fill the room.
-async fn delete_spent(connection: &mut SqliteConnection, pruned: &[Pruned]) -> Result<(), Fault> {
+async fn delete_pruned(connection: &mut SqliteConnection, pruned: &[Pruned]) -> Result<(), Fault> {
     for key in pruned {
         let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = ?").bind(key.mint_key.get());
-        stored::deleted(key, query.execute(&mut *connection).await?.rows_affected())?;
+        stored::deleted_spent(key, query.execute(&mut *connection).await?.rows_affected())?;
+        let query = sqlx::query("DELETE FROM recouped WHERE mint_key_no = ?").bind(key.mint_key.get());
+        stored::deleted_recouped(key, query.execute(&mut *connection).await?.rows_affected())?;
     }
     Ok(())
 }
@@ -123,10 +140,13 @@ async fn update_accounts(connection: &mut SqliteConnection, balances: &[(Account
 
 async fn update_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     for key in keys {
-        let query = sqlx::query("UPDATE mint_keys SET issued = ?, returned = ?, stopped_reason = ?, pruned = ? WHERE no = ?")
+        let sql = "UPDATE mint_keys SET issued = ?, returned = ?, recouped = ?, stopped_reason = ?, retired = ?, pruned = ? WHERE no = ?";
+        let query = sqlx::query(sql)
             .bind(counter(key.issued)?)
             .bind(counter(key.returned)?)
+            .bind(counter(key.recouped)?)
             .bind(key.stopped.as_ref().map(|reason| reason.as_str()))
+            .bind(key.retired)
             .bind(key.pruned)
             .bind(key.no.get());
         all_or_vanished(&query.execute(&mut *connection).await?, 1, "mint_keys")?;

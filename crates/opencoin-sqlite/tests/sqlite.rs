@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::conformance::{Pair, World, alice, assert_agreement, sequence};
+use opencoin_ledger::conformance::{
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
+};
 use opencoin_ledger::{Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
 use opencoin_sqlite::{Mode, SqliteLedger};
 use proptest::prelude::*;
@@ -98,7 +100,13 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
         "UPDATE transactions SET blinds = x'01' WHERE kind = 2",
         "UPDATE transactions SET reference = (SELECT min(reference) FROM transactions)",
-        "UPDATE transactions SET kind = 12 WHERE kind = 1",
+        "UPDATE transactions SET kind = 0 WHERE kind = 1",
+        "UPDATE transactions SET kind = 13 WHERE kind = 2",
+        "UPDATE mint_keys SET recouped = issued + 1",
+        "UPDATE mint_keys SET retired = 2",
+        "INSERT INTO recouped VALUES (1, zeroblob(32), x'07'), (1, zeroblob(32), x'08')",
+        "INSERT INTO recouped VALUES (1, zeroblob(32), x'07'), (1, randomblob(32), x'07')",
+        "INSERT INTO recouped VALUES (1, zeroblob(31), x'07')",
         "UPDATE mint_keys SET pruned = 2",
         "UPDATE signing SET id = 2",
     ];
@@ -117,7 +125,10 @@ async fn an_audit_finds_what_somebody_changed_in_the_file() {
     let broken: Vec<_> = report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
     assert_eq!(
         broken,
-        ["every balance is what the journal says", "accounts and coins outstanding are what was paid in minus what was paid out"]
+        [
+            "every balance is what the journal says",
+            "accounts and coins outstanding are what was paid in minus what was paid out plus what was recouped"
+        ]
     );
 }
 
@@ -136,21 +147,51 @@ async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_t
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 }
 
+/// Books as an earlier version of the program has left them.
+async fn books_of_version(version: usize, folder: &TempDir, rows: &str) {
+    let mut connection = SqliteConnectOptions::new().filename(address(folder)).create_if_missing(true).connect().await.unwrap();
+    let mut earlier = sqlx::migrate!("../../migrations/sqlite");
+    earlier.migrations.to_mut().truncate(version);
+    earlier.run_direct(&mut connection).await.unwrap();
+    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn books_of_the_second_version_keep_their_meaning() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = SECOND_VERSION_BLINDS;
+    let rows = format!(
+        "INSERT INTO accounts VALUES (3, 'alice', zeroblob(32), 90);
+        INSERT INTO mint_keys VALUES
+            (1, x'0101010101010101010101010101010101010101', 5, 100, 200, 300, 1, 1, NULL, 1),
+            (2, x'0202020202020202020202020202020202020202', 5, 100, 200, 400, 3, 1, NULL, 0);
+        INSERT INTO spent VALUES (2, x'07');
+        INSERT INTO transactions VALUES
+            (7, 1, x'0401', zeroblob(32), NULL, NULL, 0, 150, NULL),
+            (8, 2, x'0301', zeroblob(32), 1, 3, 100, 150, NULL),
+            (9, 8, x'010a', zeroblob(32), 3, 2, 10, 100, x'{first}'),
+            (12, 8, x'010b', zeroblob(32), 3, 2, 10, 200, x'{second}'),
+            (13, 10, x'02aa', zeroblob(32), 2, 3, 5, 150, NULL),
+            (14, 10, x'02ab', zeroblob(32), 2, 3, 5, 150, NULL),
+            (15, 11, x'0801', zeroblob(32), NULL, NULL, 0, 301, NULL)"
+    );
+    books_of_version(2, &folder, &rows).await;
+
+    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    books_of_the_second_version_go_on(&ledger).await;
+}
+
 #[tokio::test]
 async fn books_of_the_first_version_keep_their_meaning() {
     let folder = tempfile::tempdir().unwrap();
-    let mut connection = SqliteConnectOptions::new().filename(address(&folder)).create_if_missing(true).connect().await.unwrap();
-    let mut first = sqlx::migrate!("../../migrations/sqlite");
-    first.migrations.to_mut().truncate(1);
-    first.run_direct(&mut connection).await.unwrap();
     let rows = "INSERT INTO accounts VALUES (3, 'alice', zeroblob(32), 100);
         INSERT INTO mint_keys VALUES (1, zeroblob(20), 5, 100, 200, 300, 0, 0, NULL);
         INSERT INTO transactions VALUES
             (7, 1, x'0401', zeroblob(32), NULL, NULL, 0, 150, NULL),
             (8, 2, x'0301', zeroblob(32), 1, 3, 100, 150, NULL),
             (9, 5, x'0501', zeroblob(32), NULL, NULL, 0, 150, NULL)";
-    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
-    connection.close().await.unwrap();
+    books_of_version(1, &folder, rows).await;
 
     let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
     let facts = ledger.audit_facts().await.unwrap();
