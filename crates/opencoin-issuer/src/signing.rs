@@ -48,18 +48,13 @@ pub(crate) async fn sign_again(
         let description = "accepted, and a mint key of it was revoked since: its blinds are honoured by a recoup";
         return Err(Refusal::new(Reason::Recoup, description));
     }
-    let to_sign = accepted.to_sign();
-    let mut signed = if to_sign.is_empty() {
-        Vec::new()
-    } else if accepted.signing_paused {
-        return Ok(Signed::Later);
-    } else {
-        match sign_accepted(signer, reference, to_sign).await {
-            Signed::Now(signatures) => signatures,
-            Signed::Later => return Ok(Signed::Later),
-        }
-    }
-    .into_iter();
+    let signed = match accepted.to_sign() {
+        nothing if nothing.is_empty() => Signed::Now(Vec::new()),
+        _ if accepted.signing_paused => Signed::Later,
+        to_sign => sign_accepted(signer, reference, to_sign).await,
+    };
+    let Signed::Now(signed) = signed else { return Ok(Signed::Later) };
+    let mut signed = signed.into_iter();
     let answer = accepted.blinds.iter().filter(|blind| is_good(&blind.mint_key)).map(|blind| match &blind.number {
         StoredNumber::Signature(signature) => {
             BlindSignature { blind_signature: BigInt::from_be_bytes(signature), reference: blind.reference.clone() }

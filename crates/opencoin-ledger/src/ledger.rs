@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::audit::AuditFacts;
 use crate::{
-    Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind, StoredNumber, TokenHash,
-    TransactionNo, TransactionReference, UnsignedPage,
+    Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
+    StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 
 /// The most commands that one [`Ledger::apply`] takes, and the most transactions of one [`Ledger::keep_signatures`].

@@ -179,7 +179,9 @@ async fn recoup(wallet: &mut Wallet, currency: Option<&str>, sent: bool) -> Resu
     }
     if done.value.unprovable > 0 {
         let amount = show(done.value.unprovable);
-        output::line(&format!("  not possible for {amount}: an older version of the wallet kept no proof of where they come from"))?;
+        output::line(&format!(
+            "  not possible for {amount}: an older version of the wallet kept no proof of where they come from"
+        ))?;
     }
     warn(&done);
     Ok(())
