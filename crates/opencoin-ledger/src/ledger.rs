@@ -62,7 +62,8 @@ pub trait Ledger: Send + Sync {
     /// The ledger does no cryptography: the caller has verified every signature.
     ///
     /// # Errors
-    /// After [`LedgerError::Unavailable`] some, all or none were kept; after any other error as well. What was kept stays.
+    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: all of it may have been kept. After any other
+    /// error nothing was.
     /// More than [`BATCH_COMMANDS_MAX`] transactions are too many for one call.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::fault::ledger_error;
-use crate::read::{MINT_KEY_COLUMNS, MintKeyColumns};
+use crate::read::{MINT_KEY_COLUMNS, mint_key};
 
 pub(crate) async fn facts(pool: &PgPool) -> Result<AuditFacts, LedgerError> {
     collect(pool).await.map_err(|error| ledger_error(&error))
@@ -20,6 +20,7 @@ async fn collect(pool: &PgPool) -> Result<AuditFacts, sqlx::Error> {
     accounts(&mut snapshot, &mut collector).await?;
     mint_keys(&mut snapshot, &mut collector).await?;
     spent(&mut snapshot, &mut collector).await?;
+    recouped(&mut snapshot, &mut collector).await?;
     journal(&mut snapshot, &mut collector).await?;
     snapshot.rollback().await?;
     connection.close().await?;
@@ -40,9 +41,19 @@ async fn mint_keys(connection: &mut PgConnection, collector: &mut Collector) -> 
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let mut rows = sqlx::query_as(&sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let (no, id, denomination, not_before, not_after, expiry, issued, returned, _, pruned): MintKeyColumns = row;
-        let dates = [not_before, not_after, expiry];
-        collector.mint_key(MintKeyRow { no: no.into(), id: &id, denomination, dates, issued, returned, pruned });
+        let row = mint_key(row);
+        collector.mint_key(MintKeyRow {
+            no: row.no.into(),
+            id: &row.id,
+            denomination: row.denomination,
+            dates: row.dates,
+            issued: row.issued,
+            returned: row.returned,
+            recouped: row.recouped,
+            stopped: row.stopped_reason.is_some(),
+            retired: row.retired,
+            pruned: row.pruned,
+        });
     }
     Ok(())
 }
@@ -53,6 +64,16 @@ async fn spent(connection: &mut PgConnection, collector: &mut Collector) -> Resu
     while let Some((no, coins)) = rows.try_next().await? {
         let no: i32 = no;
         collector.spent(no.into(), coins);
+    }
+    Ok(())
+}
+
+async fn recouped(connection: &mut PgConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+    let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM recouped GROUP BY mint_key_no");
+    let mut rows = query.fetch(connection);
+    while let Some((no, coins)) = rows.try_next().await? {
+        let no: i32 = no;
+        collector.recouped(no.into(), coins);
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod audit;
 mod bench;
 mod connect;
 mod fault;
+mod kept;
 mod load;
 mod post;
 mod read;
@@ -28,8 +29,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KnownMintKeys, Ledger, LedgerError,
-    MintKeyStatus, Outcome, Prepared, TokenHash, Touches, TransactionReference, assume, decide,
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
+    LedgerError, MintKeyStatus, Outcome, Prepared, TokenHash, Touches, TransactionNo, TransactionReference, UnsignedPage, assume,
+    decide,
 };
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -65,21 +67,25 @@ impl Ledger for PostgresLedger {
         if let Some(outcomes) = self.post_assumed(&prepared, &touches).await? {
             return Ok(outcomes);
         }
-        for attempt in 0..APPLY_ATTEMPTS_MAX {
-            if attempt > 0 {
-                tokio::time::sleep(Duration::from_millis(FIRST_PAUSE_MILLIS << attempt)).await;
-            }
-            match in_time(seconds_max, self.attempt(&prepared, &touches)).await {
-                Ok(outcomes) => return Ok(outcomes),
-                Err(Fault::LostRace) => tracing::debug!(attempt, "another process was faster, the batch is decided again"),
-                Err(Fault::Failed(error)) => return Err(error),
-            }
-        }
-        Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
+        until_won(|| in_time(seconds_max, self.attempt(&prepared, &touches))).await
     }
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
         read::accepted(&self.pool, reference).await
+    }
+
+    async fn unsigned(
+        &self,
+        key: &MintKeyStatus,
+        after: TransactionNo,
+        transactions_max: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        kept::unsigned(&self.pool, key, after, transactions_max).await
+    }
+
+    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        KeptSignatures::check_batch(kept)?;
+        until_won(|| in_time(ATTEMPT_SECONDS_MAX, self.attempt_to_keep(kept))).await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
@@ -140,6 +146,15 @@ impl PostgresLedger {
         outcomes
     }
 
+    async fn attempt_to_keep(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, Fault> {
+        let mut writing = self.writer.begin().await?;
+        let answers = kept::keep(&mut writing, kept).await;
+        if matches!(answers, Ok(_) | Err(Fault::LostRace)) {
+            writing.done();
+        }
+        answers
+    }
+
     async fn decide_and_save(
         &self,
         connection: &mut PgConnection,
@@ -164,6 +179,21 @@ impl PostgresLedger {
         }
         Ok(outcomes)
     }
+}
+
+/// Tries again where another process was faster.
+async fn until_won<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn() -> F) -> Result<T, LedgerError> {
+    for number in 0..APPLY_ATTEMPTS_MAX {
+        if number > 0 {
+            tokio::time::sleep(Duration::from_millis(FIRST_PAUSE_MILLIS << number)).await;
+        }
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(Fault::LostRace) => tracing::debug!(attempt = number, "another process was faster, it is tried again"),
+            Err(Fault::Failed(error)) => return Err(error),
+        }
+    }
+    Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
 }
 
 /// A database that does not answer counts as unavailable after a while.

@@ -5,7 +5,7 @@
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
-use opencoin_ledger::{AccountId, LedgerError, Touches, View, stored};
+use opencoin_ledger::{AccountId, LedgerError, RevokedBlind, Touches, View, stored};
 use sqlx::PgConnection;
 
 use crate::fault::Fault;
@@ -33,6 +33,9 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     }
     if !touches.coins.is_empty() {
         load_spent(connection, touches, &mut view).await?;
+    }
+    if !touches.revoked.is_empty() {
+        load_recouped(connection, touches, &mut view).await?;
     }
     Ok(view)
 }
@@ -112,5 +115,27 @@ async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut
     let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(sql).bind(keys).bind(hashes).fetch_all(connection).await?;
     let spent: Result<Vec<_>, LedgerError> = rows.iter().map(|(no, hash)| stored::spent(*no, hash)).collect();
     spent?.into_iter().for_each(|(no, hash)| view.load_spent(no, hash));
+    Ok(())
+}
+
+async fn load_recouped(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let known = touches.revoked.iter().filter_map(|revoked| Some((view.mint_key(revoked.mint_key)?.no.get(), revoked)));
+    let (keys, revoked): (Vec<i32>, Vec<&RevokedBlind>) = known.unzip();
+    let blinds: Vec<&[u8]> = revoked.iter().map(|revoked| &revoked.blind.as_bytes()[..]).collect();
+    let hashes: Vec<&[u8]> = revoked.iter().map(|revoked| revoked.payload_hash.as_bytes()).collect();
+    // Look-ups for each: by the blind in one index, by the coin in the other.
+    let sql = "SELECT found.mint_key_no, found.blind_digest, found.payload_hash
+        FROM unnest($1::int4[], $2::bytea[], $3::bytea[]) AS revoked (mint_key_no, blind_digest, payload_hash)
+        CROSS JOIN LATERAL (
+            SELECT * FROM recouped
+            WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.blind_digest = revoked.blind_digest
+            UNION SELECT * FROM recouped
+            WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.payload_hash = revoked.payload_hash
+        ) AS found";
+    let query = sqlx::query_as(sql).bind(keys).bind(blinds).bind(hashes);
+    let rows: Vec<(i32, Vec<u8>, Vec<u8>)> = query.fetch_all(connection).await?;
+    for (no, digest, hash) in rows {
+        view.load_recouped(stored::recouped(no, digest, &hash)?);
+    }
     Ok(())
 }

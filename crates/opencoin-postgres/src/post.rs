@@ -24,6 +24,7 @@ const POST: &str = "
         FROM unnest($5::int4[], $6::bytea[], $7::int8[], $8::int8[]) AS posting (no, id, issued, returned)
         WHERE mint_keys.no = posting.no AND mint_keys.id = posting.id
             AND mint_keys.stopped_reason IS NULL AND NOT mint_keys.pruned
+            AND (posting.issued = 0 OR NOT mint_keys.retired)
             AND posting.returned <= mint_keys.issued - mint_keys.returned AND mint_keys.issued <= $4 - posting.issued
         RETURNING 1
     ), record AS (

@@ -11,27 +11,29 @@ use crate::fault::ledger_error;
 pub(crate) const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
 pub(crate) type AccountColumns = (i64, String, Vec<u8>, i64);
 
-pub(crate) const MINT_KEY_COLUMNS: &str =
-    "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason, pruned";
-pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, Option<String>, bool);
+pub(crate) const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason, retired, pruned";
+pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, i64, Option<String>, bool, bool);
 
 pub(crate) fn account((id, name, token_hash, balance): AccountColumns) -> StoredAccount {
     StoredAccount { id, name, token_hash, balance }
 }
 
 pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
-    let (no, id, denomination, not_before, not_after, expiry, issued, returned, stopped_reason, pruned) = row;
-    StoredMintKey { no, id, denomination, dates: [not_before, not_after, expiry], issued, returned, stopped_reason, pruned }
+    let (no, id, denomination, not_before, not_after, expiry, issued, returned, recouped, stopped_reason, retired, pruned) = row;
+    let dates = [not_before, not_after, expiry];
+    StoredMintKey { no, id, denomination, dates, issued, returned, recouped, stopped_reason, retired, pruned }
 }
 
 pub(crate) async fn accepted(pool: &PgPool, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-    type Columns = (i64, i16, i64, Option<Vec<u8>>, bool);
+    type Columns = (i64, i16, i64, Option<Vec<u8>>, bool, Vec<Vec<u8>>);
     let key = ReferenceKey::of_transaction(reference);
-    let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1)
+    let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1),
+            ARRAY(SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL)
         FROM transactions WHERE reference = $1";
     let query = sqlx::query_as(sql).bind(key.as_bytes()).fetch_optional(pool).await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
-    row.map(|(id, kind, at, blinds, paused)| stored::accepted(id, kind, at, blinds.as_deref(), paused)).transpose()
+    row.map(|(id, kind, at, blinds, paused, stopped)| stored::accepted(id, kind, at, blinds.as_deref(), paused, &stopped))
+        .transpose()
 }
 
 pub(crate) async fn account_by_token(pool: &PgPool, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

@@ -1,7 +1,7 @@
 //! Writing what a batch changed: one statement for each table, rows as arrays.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Signing};
+use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
 use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, stored};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
@@ -12,21 +12,24 @@ use crate::fault::Fault;
 pub(crate) const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
 pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, pruned, opened, balances, registered, mint_keys, signing } = changes;
+    let Changes { journal, spent, recouped, pruned, opened, balances, registered, mint_keys, signing } = changes;
     if !opened.is_empty() {
         insert_accounts(connection, &opened).await?;
     }
     if !registered.is_empty() {
         insert_mint_keys(connection, &registered).await?;
     }
-    for entries in statements(&journal) {
+    for entries in statements(&journal, |entry| entry.blinds.as_ref().map_or(0, Vec::len)) {
         insert_transactions(connection, entries).await?;
     }
     if !spent.is_empty() {
         insert_spent(connection, &spent).await?;
     }
+    if !recouped.is_empty() {
+        insert_recouped(connection, &recouped).await?;
+    }
     for key in &pruned {
-        delete_spent(connection, key).await?;
+        delete_pruned(connection, key).await?;
     }
     if !balances.is_empty() {
         update_accounts(connection, &balances).await?;
@@ -54,9 +57,10 @@ async fn insert_accounts(connection: &mut PgConnection, accounts: &[AccountState
 
 async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "INSERT INTO mint_keys
-            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, stopped_reason, pruned)
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason,
+            retired, pruned)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
-            $9::text[], $10::bool[])";
+            $9::int8[], $10::text[], $11::bool[], $12::bool[])";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
         .bind(column(keys, |key| &key.id.as_bytes()[..]))
@@ -66,7 +70,9 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
         .bind(column(keys, |key| key.terms.coins_expiry().unix_micros()))
         .bind(counters(keys, |key| key.issued)?)
         .bind(counters(keys, |key| key.returned)?)
+        .bind(counters(keys, |key| key.recouped)?)
         .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())))
+        .bind(column(keys, |key| key.retired))
         .bind(column(keys, |key| key.pruned));
     query.execute(connection).await?;
     Ok(())
@@ -99,12 +105,26 @@ async fn insert_spent(connection: &mut PgConnection, coins: &[(MintKeyNo, Payloa
     all_or_lost(&query.execute(connection).await?, coins.len())
 }
 
-/// One statement for all rows of a key: about a second for a million of them, each in the write-ahead log, and their room
+/// Whoever names the key has locked it, so a row that is there already is as strange as one that is not found.
+async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Result<(), Fault> {
+    let sql = "INSERT INTO recouped (mint_key_no, blind_digest, payload_hash)
+        SELECT * FROM unnest($1::int4[], $2::bytea[], $3::bytea[])";
+    let query = sqlx::query(sql)
+        .bind(column(rows, |row| row.mint_key.get()))
+        .bind(column(rows, |row| &row.blind.as_bytes()[..]))
+        .bind(column(rows, |row| row.payload_hash.as_bytes()));
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// One statement for all spent coins of a key: about a second for a million of them, each in the write-ahead log, and their room
 /// is free again only after a vacuum. Until the commit it holds the row of this one mint key: batches of other keys go on,
 /// one that names this key, say for an expired coin, waits as for any lock and is tried again.
-async fn delete_spent(connection: &mut PgConnection, key: &Pruned) -> Result<(), Fault> {
+async fn delete_pruned(connection: &mut PgConnection, key: &Pruned) -> Result<(), Fault> {
     let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = $1").bind(key.mint_key.get());
-    Ok(stored::deleted(key, query.execute(connection).await?.rows_affected())?)
+    stored::deleted_spent(key, query.execute(&mut *connection).await?.rows_affected())?;
+    let query = sqlx::query("DELETE FROM recouped WHERE mint_key_no = $1").bind(key.mint_key.get());
+    Ok(stored::deleted_recouped(key, query.execute(connection).await?.rows_affected())?)
 }
 
 async fn update_accounts(connection: &mut PgConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
@@ -116,16 +136,18 @@ async fn update_accounts(connection: &mut PgConnection, balances: &[(AccountId, 
 }
 
 async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
-    let sql = "UPDATE mint_keys SET issued = new.issued, returned = new.returned, stopped_reason = new.stopped_reason,
-            pruned = new.pruned
-        FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::text[], $5::bool[])
-            AS new (no, issued, returned, stopped_reason, pruned)
+    let sql = "UPDATE mint_keys SET issued = new.issued, returned = new.returned, recouped = new.recouped,
+            stopped_reason = new.stopped_reason, retired = new.retired, pruned = new.pruned
+        FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::int8[], $5::text[], $6::bool[], $7::bool[])
+            AS new (no, issued, returned, recouped, stopped_reason, retired, pruned)
         WHERE mint_keys.no = new.no";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
         .bind(counters(keys, |key| key.issued)?)
         .bind(counters(keys, |key| key.returned)?)
+        .bind(counters(keys, |key| key.recouped)?)
         .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())))
+        .bind(column(keys, |key| key.retired))
         .bind(column(keys, |key| key.pruned));
     all_or_vanished(&query.execute(connection).await?, keys.len(), "mint_keys")
 }
@@ -136,17 +158,17 @@ async fn update_signing(connection: &mut PgConnection, signing: Signing) -> Resu
     all_or_vanished(&query.execute(connection).await?, 1, "signing")
 }
 
-/// Cuts the journal where an insert would carry too many bytes.
-fn statements(mut journal: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+/// Cuts rows where a statement would carry too many bytes of blinds.
+pub(crate) fn statements<T>(mut rows: &[T], blinds_bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let mut bytes = 0_usize;
-        let mut fits = |entry: &&Entry| {
-            bytes += entry.blinds.as_ref().map_or(0, Vec::len);
+        let mut fits = |row: &T| {
+            bytes += blinds_bytes(row);
             bytes <= BLINDS_BYTES_PER_STATEMENT_MAX
         };
-        let count = journal.iter().take_while(|entry| fits(entry)).count().max(1).min(journal.len());
-        let (now, later) = journal.split_at(count);
-        journal = later;
+        let count = rows.iter().take_while(|row| fits(row)).count().max(1).min(rows.len());
+        let (now, later) = rows.split_at(count);
+        rows = later;
         (!now.is_empty()).then_some(now)
     })
 }

@@ -22,10 +22,10 @@ async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Ledg
         case.prepare(Arc::new(ledger.clone())).await;
         proxy.strike_once(fault);
         let answer = case.apply(&ledger).await;
-        assert!(matches!(answer, Err(LedgerError::Unavailable(_))), "{:?}: {answer:?}", case.kind());
+        assert!(matches!(answer, Err(LedgerError::Unavailable(_))), "{}: {answer:?}", case.name());
         let counts = proxy.counts();
         let (before, after) = if fault == Fault::BeforeCommit { (1, 0) } else { (0, 1) };
-        assert_eq!((counts.before_commit, counts.after_commit), (before, after), "{:?}", case.kind());
+        assert_eq!((counts.before_commit, counts.after_commit), (before, after), "{}", case.name());
         check(&case, &ledger).await;
         ledger.close().await;
     }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_ledger::conformance::{Pair, World, alice, assert_agreement, sequence};
+use opencoin_ledger::conformance::{
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
+};
 use opencoin_ledger::{APPLY_ATTEMPTS_MAX, Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -91,7 +93,12 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
         "UPDATE transactions SET blinds = '\\x01' WHERE kind = 2",
         "UPDATE transactions SET reference = (SELECT reference FROM transactions ORDER BY id LIMIT 1)",
-        "UPDATE transactions SET kind = 12 WHERE kind = 1",
+        "UPDATE transactions SET kind = 0 WHERE kind = 1",
+        "UPDATE transactions SET kind = 13 WHERE kind = 2",
+        "UPDATE mint_keys SET recouped = issued + 1",
+        "INSERT INTO recouped VALUES (1, sha256('a'), '\\x07'), (1, sha256('a'), '\\x08')",
+        "INSERT INTO recouped VALUES (1, sha256('a'), '\\x07'), (1, sha256('b'), '\\x07')",
+        "INSERT INTO recouped VALUES (1, '\\x07', '\\x07')",
         "UPDATE signing SET id = 2",
     ];
     for statement in statements {
@@ -125,21 +132,50 @@ async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_t
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 }
 
-#[tokio::test]
-async fn books_of_the_first_version_keep_their_meaning() {
+/// Books as an earlier version of the program has left them.
+async fn books_of_version(version: usize, rows: &str) -> TestDatabase {
     let database = TestDatabase::create();
     let mut connection = PgConnection::connect(&database.url()).await.unwrap();
-    let mut first = sqlx::migrate!("../../migrations/postgres");
-    first.migrations.to_mut().truncate(1);
-    first.run_direct(&mut connection).await.unwrap();
+    let mut earlier = sqlx::migrate!("../../migrations/postgres");
+    earlier.migrations.to_mut().truncate(version);
+    earlier.run_direct(&mut connection).await.unwrap();
+    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
+    connection.close().await.unwrap();
+    database
+}
+
+#[tokio::test]
+async fn books_of_the_second_version_keep_their_meaning() {
+    let [first, second] = SECOND_VERSION_BLINDS;
+    let rows = format!(
+        "INSERT INTO accounts VALUES (3, 'alice', sha256('alice'), 90);
+        INSERT INTO mint_keys VALUES
+            (1, decode(repeat('01', 20), 'hex'), 5, 100, 200, 300, 1, 1, NULL, true),
+            (2, decode(repeat('02', 20), 'hex'), 5, 100, 200, 400, 3, 1, NULL, false);
+        INSERT INTO spent VALUES (2, '\\x07');
+        INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds) VALUES
+            (1, '\\x0401', sha256('1'), NULL, NULL, 0, 150, NULL),
+            (2, '\\x0301', sha256('2'), 1, 3, 100, 150, NULL),
+            (8, '\\x010a', sha256('3'), 3, 2, 10, 100, '\\x{first}'),
+            (8, '\\x010b', sha256('4'), 3, 2, 10, 200, '\\x{second}'),
+            (10, '\\x02aa', sha256('5'), 2, 3, 5, 150, NULL),
+            (10, '\\x02ab', sha256('6'), 2, 3, 5, 150, NULL),
+            (11, '\\x0801', sha256('7'), NULL, NULL, 0, 301, NULL)"
+    );
+    let database = books_of_version(2, &rows).await;
+    let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+    books_of_the_second_version_go_on(&ledger).await;
+}
+
+#[tokio::test]
+async fn books_of_the_first_version_keep_their_meaning() {
     let rows = "INSERT INTO accounts VALUES (3, 'alice', decode(repeat('00', 32), 'hex'), 100);
         INSERT INTO mint_keys VALUES (1, decode(repeat('00', 20), 'hex'), 5, 100, 200, 300, 0, 0, NULL);
         INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at) VALUES
             (1, '\\x0401', decode(repeat('00', 32), 'hex'), NULL, NULL, 0, 150),
             (2, '\\x0301', decode(repeat('00', 32), 'hex'), 1, 3, 100, 150),
             (5, '\\x0501', decode(repeat('00', 32), 'hex'), NULL, NULL, 0, 150)";
-    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
-    connection.close().await.unwrap();
+    let database = books_of_version(1, rows).await;
 
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let facts = ledger.audit_facts().await.unwrap();
