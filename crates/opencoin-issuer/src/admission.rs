@@ -122,11 +122,11 @@ fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, 
     Ok(CoinIn { mint_key: key.ledger_id, payload_hash })
 }
 
-fn check_count(field: &'static str, count: usize) -> Result<(), Inadmissible> {
+pub(crate) fn check_count(field: &'static str, count: usize) -> Result<(), Inadmissible> {
     if count > ITEMS_MAX { Err(Inadmissible::TooMany { field, count }) } else { Ok(()) }
 }
 
-fn known_key<'currency>(
+pub(crate) fn known_key<'currency>(
     currency: &'currency Currency,
     id: &BigInt,
     path: impl FnOnce() -> String,

@@ -170,6 +170,7 @@ fn item_count(command: &Command) -> usize {
     let items = match command {
         Command::Mint { blinds, .. } => blinds.len(),
         Command::Renew { coins, blinds, .. } => coins.len() + blinds.len(),
+        Command::Recoup { revoked, blinds, .. } => revoked.len() + blinds.len(),
         Command::Redeem { coins, .. } => coins.len(),
         Command::OpenAccount { .. }
         | Command::Credit { .. }
@@ -177,6 +178,7 @@ fn item_count(command: &Command) -> usize {
         | Command::Transfer { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
+        | Command::RetireMintKey { .. }
         | Command::PruneMintKey { .. }
         | Command::SetSigningPaused { .. } => 1,
     };

@@ -9,9 +9,11 @@ use std::time::Instant;
 
 use opencoin_crypto::Signer;
 use opencoin_ledger::{
-    AccountId, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference,
+    AccountId, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference,
 };
-use opencoin_schema::{BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume};
+use opencoin_schema::{
+    BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew, RequestResume,
+};
 
 use crate::accounts::{Holders, Token};
 use crate::admission::{self, Inadmissible};
@@ -20,9 +22,10 @@ use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
 use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
+use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal};
 use crate::seldom::Seldom;
-use crate::signing::{Signed, sign_accepted};
+use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
 
 static LEDGER_FAILURES: Seldom = Seldom::new();
 
@@ -134,8 +137,8 @@ impl Issuer {
         let blinds = self.admit_blinds(request.blinds).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        let effect = self.apply(Command::Mint { account, transaction_reference, blinds, at }).await?;
-        Ok(self.sign(&reference, to_sign, signing_paused(effect)).await)
+        let applied = self.apply(Command::Mint { account, transaction_reference, blinds, at }).await?;
+        self.sign(&reference, to_sign, applied).await
     }
 
     /// `RequestRenew`: blinds paid for by coins.
@@ -148,8 +151,30 @@ impl Issuer {
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        let effect = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
-        Ok(self.sign(&reference, to_sign, signing_paused(effect)).await)
+        let applied = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
+        self.sign(&reference, to_sign, applied).await
+    }
+
+    /// `RequestRecoup`: blinds paid for by coins of revoked mint keys, whose origin is shown.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub async fn recoup(&self, request: RequestRecoup) -> Result<Signed, Refusal> {
+        let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
+        let blinds = self.admit_blinds(request.blinds).await?;
+        let revoked = recoup::revoked_blinds(&self.documents.currency(), self.ledger.as_ref(), &request.coins).await?;
+        let at = ledger_time(self.clock.now());
+        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
+        let applied = self.apply(Command::Recoup { transaction_reference, revoked, blinds, at }).await?;
+        self.sign(&reference, to_sign, applied).await
+    }
+
+    /// The mint keys of which no coin is taken any more.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn revoked_mint_keys(&self) -> Result<Vec<RevokedMintKey>, Refusal> {
+        Ok(recoup::revoked_mint_keys(self.ledger.mint_keys().await.map_err(unavailable)?))
     }
 
     /// `RequestResume`: the signatures of what was accepted before.
@@ -158,9 +183,7 @@ impl Issuer {
     /// When nothing was accepted under this reference.
     pub async fn resume(&self, request: &RequestResume) -> Result<Signed, Refusal> {
         let reference = admission::transaction_reference(&request.transaction_reference)?;
-        let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
-        let accepted = self.ledger.accepted(&reference).await.map_err(unavailable)?.ok_or_else(unknown)?;
-        Ok(self.sign(&reference, accepted.blinds, accepted.signing_paused).await)
+        self.sign_again(&reference, Wanted::Some).await
     }
 
     /// `RequestRedeem`: coins become money of the token's account.
@@ -171,7 +194,7 @@ impl Issuer {
         let account = self.authenticate(token).await?;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
-        self.apply(Command::Redeem { account, coins, at }).await.map(|_effect| ())
+        self.apply(Command::Redeem { account, coins, at }).await.map(|_applied| ())
     }
 
     /// Whether the issuer can do its work.
@@ -219,24 +242,35 @@ impl Issuer {
         self.holders.account(self.ledger.as_ref(), token).await.map_err(unavailable)?.ok_or_else(unknown)
     }
 
-    async fn apply(&self, command: Command) -> Result<Effect, Refusal> {
+    async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
         match self.committer.apply(command).await {
-            Ok(Ok(applied)) => Ok(applied.effect),
+            Ok(Ok(applied)) => Ok(applied),
             Ok(Err(refusal)) => Err(refusal.into()),
             Err(Unconfirmed) => Err(Refusal::unavailable()),
         }
     }
 
-    /// Signs accepted blinds, unless an operator has paused signing.
-    async fn sign(&self, reference: &TransactionReference, accepted: Vec<Blind>, is_paused: bool) -> Signed {
-        if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), reference, accepted).await }
+    /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were accepted before, the books
+    /// may keep signatures, and keys may have been stopped since.
+    async fn sign(&self, reference: &TransactionReference, accepted: Vec<Blind>, applied: Applied) -> Result<Signed, Refusal> {
+        if applied.repeated {
+            return self.sign_again(reference, Wanted::All).await;
+        }
+        let is_paused = signing_paused(applied.effect);
+        Ok(if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), reference, accepted).await })
+    }
+
+    async fn sign_again(&self, reference: &TransactionReference, wanted: Wanted) -> Result<Signed, Refusal> {
+        let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
+        let accepted = self.ledger.accepted(reference).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        sign_again(self.signer.as_ref(), reference, accepted, wanted).await
     }
 }
 
 fn signing_paused(effect: Effect) -> bool {
     match effect {
         Effect::Accepted { signing_paused, .. } => signing_paused,
-        other => unreachable!("a mint or renew is accepted or refused, not {other:?}"),
+        other => unreachable!("a mint, renew or recoup is accepted or refused, not {other:?}"),
     }
 }
 
@@ -282,7 +316,7 @@ pub async fn register_mint_keys(currency: &Currency, ledger: &dyn Ledger, clock:
 }
 
 /// The client learns that it should ask again, the log learns why.
-fn unavailable(error: LedgerError) -> Refusal {
+pub(crate) fn unavailable(error: LedgerError) -> Refusal {
     if let Some(requests) = LEDGER_FAILURES.count(Instant::now()) {
         tracing::error!(%error, requests, "the ledger failed");
     }

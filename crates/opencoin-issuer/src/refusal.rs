@@ -19,8 +19,12 @@ pub enum Reason {
     DoubleSpend,
     /// The transaction reference was used for other content.
     ReferenceConflict,
-    /// A mint key outside its signing window, coins past their expiry, or a stopped key.
+    /// A mint key outside its signing window, or coins past their expiry.
     KeyExpired,
+    /// A mint key was revoked: it signs nothing, and none of its coins are taken.
+    KeyRevoked,
+    /// The request *was accepted*, and a mint key of it was revoked since: what it was to sign is honoured by a recoup.
+    Recoup,
     /// Too many blinds or coins, or too long a body.
     TooLarge,
     /// Well formed, but it cannot be right: signatures, mint keys, values.
@@ -42,6 +46,8 @@ impl Reason {
             Self::DoubleSpend => "double-spend",
             Self::ReferenceConflict => "reference-conflict",
             Self::KeyExpired => "key-expired",
+            Self::KeyRevoked => "key-revoked",
+            Self::Recoup => "recoup",
             Self::TooLarge => "too-large",
             Self::Invalid => "invalid",
             Self::Unavailable => "unavailable",
@@ -50,7 +56,7 @@ impl Reason {
 }
 
 /// A request that was refused. Nothing has changed because of it, unless the reason is [`Reason::Unavailable`], where it is
-/// not known and the same request must be sent again.
+/// not known and the same request must be sent again, or [`Reason::Recoup`], where it was carried out before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The fixed word.
@@ -86,16 +92,18 @@ impl From<LedgerRefusal> for Refusal {
         let reason = match refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
             LedgerRefusal::InsufficientFunds { .. } => Reason::InsufficientFunds,
-            LedgerRefusal::DoubleSpend { .. } => Reason::DoubleSpend,
+            LedgerRefusal::DoubleSpend { .. } | LedgerRefusal::RecoupedBefore { .. } => Reason::DoubleSpend,
             LedgerRefusal::ReferenceConflict | LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => {
                 Reason::ReferenceConflict
             }
-            LedgerRefusal::SigningWindowClosed { .. }
-            | LedgerRefusal::CoinsExpired { .. }
-            | LedgerRefusal::MintKeyStopped { .. }
-            | LedgerRefusal::OverRedemption { .. } => Reason::KeyExpired,
+            LedgerRefusal::SigningWindowClosed { .. } | LedgerRefusal::CoinsExpired { .. } => Reason::KeyExpired,
+            LedgerRefusal::MintKeyStopped { .. } | LedgerRefusal::OverRedemption { .. } => Reason::KeyRevoked,
             LedgerRefusal::UnknownMintKey { .. }
+            | LedgerRefusal::SigningWindowOpen { .. }
             | LedgerRefusal::CoinsNotExpired { .. }
+            | LedgerRefusal::MintKeyNotStopped { .. }
+            | LedgerRefusal::OverRecoup { .. }
+            | LedgerRefusal::RepeatedRevokedBlind { .. }
             | LedgerRefusal::SameAccount
             | LedgerRefusal::RepeatedCoin { .. }
             | LedgerRefusal::RepeatedBlindReference { .. }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::audit::AuditFacts;
 use crate::{
-    Account, AccountName, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind, TokenHash,
-    TransactionNo, TransactionReference, UnsignedPage,
+    Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
+    StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 
 /// The most commands that one [`Ledger::apply`] takes, and the most transactions of one [`Ledger::keep_signatures`].
@@ -121,6 +121,22 @@ pub struct Accepted {
     pub at: LedgerTime,
     /// Whether an operator has paused signing.
     pub signing_paused: bool,
+}
+
+impl Accepted {
+    /// What is still to be signed, in the order of the request: blinds of keys that were not stopped, without those whose
+    /// signatures are kept.
+    #[must_use]
+    pub fn to_sign(&self) -> Vec<Blind> {
+        let open = self.blinds.iter().filter(|blind| !self.stopped.contains(&blind.mint_key));
+        open.filter_map(|blind| match &blind.number {
+            StoredNumber::Blinded(number) => {
+                Some(Blind { reference: blind.reference.clone(), mint_key: blind.mint_key, blinded: number.clone() })
+            }
+            StoredNumber::Signature(_) => None,
+        })
+        .collect()
+    }
 }
 
 /// How signatures were paid for.

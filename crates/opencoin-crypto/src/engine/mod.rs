@@ -25,7 +25,8 @@ pub use pool::{Pool, Worker};
 pub struct AcceptedBlinds {
     /// The reference as the books know it: an engine with books at hand looks there for what it signs.
     pub transaction_reference: Vec<u8>,
-    /// What was accepted, in the order of the request.
+    /// What was accepted and is still to be signed, in the order of the request: without blinds whose signatures the books
+    /// keep, or whose mint keys were stopped since.
     pub blinds: Vec<BlindToSign>,
 }
 

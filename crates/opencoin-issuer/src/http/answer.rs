@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use opencoin_schema::{
-    BlindSignature, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew,
-    RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem,
-    TypeName, text,
+    BlindSignature, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
+    RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
+    ResponseRedeem, TypeName, text,
 };
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ pub fn status(reason: Reason) -> StatusCode {
         Reason::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
         Reason::NotFound => StatusCode::NOT_FOUND,
         Reason::DoubleSpend | Reason::ReferenceConflict => StatusCode::CONFLICT,
-        Reason::KeyExpired => StatusCode::GONE,
+        Reason::KeyExpired | Reason::KeyRevoked | Reason::Recoup => StatusCode::GONE,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -146,7 +146,7 @@ pub(super) fn refusal(request_type: Option<&str>, message_reference: i128, refus
             status,
             &ResponseMintKeyCertificates { keys: Vec::new(), message_reference, status_code, status_description },
         ),
-        Some(RequestMint::TYPE | RequestRenew::TYPE | RequestResume::TYPE) => {
+        Some(RequestMint::TYPE | RequestRenew::TYPE | RequestRecoup::TYPE | RequestResume::TYPE) => {
             document(status, &ResponseMint { blind_signatures: Vec::new(), message_reference, status_code, status_description })
         }
         Some(RequestRedeem::TYPE) => document(status, &ResponseRedeem { message_reference, status_code, status_description }),
@@ -190,6 +190,8 @@ fn with_refusal_headers(mut response: Response<Body>, reason: Reason) -> Respons
         | Reason::DoubleSpend
         | Reason::ReferenceConflict
         | Reason::KeyExpired
+        | Reason::KeyRevoked
+        | Reason::Recoup
         | Reason::TooLarge
         | Reason::Invalid => {}
     }

@@ -60,7 +60,8 @@ fn not_found(description: &str) -> Response<Body> {
     answer::problem(&Refusal::new(Reason::NotFound, description))
 }
 
-fn pretty<D: Serialize>(document: &D, headers: &HeaderMap) -> Response<Body> {
+/// A document in its pretty text, or that it is the one that the client has.
+pub(super) fn pretty<D: Serialize>(document: &D, headers: &HeaderMap) -> Response<Body> {
     let body = text::pretty(document);
     let etag = format!("\"{}\"", const_hex::encode(&Sha256::digest(&body)[..ETAG_BYTES]));
     let unchanged = headers

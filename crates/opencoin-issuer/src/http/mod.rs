@@ -9,6 +9,7 @@ mod connections;
 mod documents;
 mod requests;
 mod server;
+mod v1;
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use axum::http::HeaderMap;
 use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 use opencoin_schema::{
-    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume, TypeName,
+    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
+    RequestResume, TypeName,
 };
 
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
@@ -45,6 +47,8 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/renew", message(Expected::Only(RequestRenew::TYPE)))
         .route("/resume", message(Expected::Only(RequestResume::TYPE)))
         .route("/redeem", message(Expected::Only(RequestRedeem::TYPE)))
+        .route("/v1/recoup", message(Expected::Only(RequestRecoup::TYPE)))
+        .route("/v1/revocations", get(v1::revocations))
         .route("/health/live", get(server::live))
         .route("/health/ready", get(server::ready))
         .fallback(server::unknown_path)

@@ -22,7 +22,7 @@ const BEARER: &str = "Bearer ";
 pub(super) enum Expected {
     /// One type of request.
     Only(&'static str),
-    /// Any request, told apart by its `type`.
+    /// Any request of the specification, told apart by its `type`.
     Any,
 }
 
@@ -80,7 +80,13 @@ fn unreadable(error: BodyError) -> Response<Body> {
 fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {
     match expected {
         Expected::Only(type_name) => Request::from_json_of_type(type_name, body),
-        Expected::Any => Request::from_json(body),
+        Expected::Any => match Request::from_json(body)? {
+            Request::RequestRecoup(_) => Err(DecodeError {
+                path: "type".to_owned(),
+                reason: "a \"request recoup\" is not the specification's; it is taken on /v1/recoup alone".to_owned(),
+            }),
+            request => Ok(request),
+        },
     }
 }
 
@@ -131,6 +137,10 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
         Request::RequestRenew(request) => {
             let reference = request.message_reference;
             (reference, issuer.renew(request).await.map(|signed| answer::signed(reference, signed)))
+        }
+        Request::RequestRecoup(request) => {
+            let reference = request.message_reference;
+            (reference, issuer.recoup(request).await.map(|signed| answer::signed(reference, signed)))
         }
         Request::RequestResume(request) => {
             let reference = request.message_reference;

@@ -129,6 +129,7 @@ pub(crate) fn message_reference(request: &Request) -> i128 {
         Request::RequestMintKeyCertificates(request) => request.message_reference,
         Request::RequestMint(request) => request.message_reference,
         Request::RequestRenew(request) => request.message_reference,
+        Request::RequestRecoup(request) => request.message_reference,
         Request::RequestResume(request) => request.message_reference,
         Request::RequestRedeem(request) => request.message_reference,
     }

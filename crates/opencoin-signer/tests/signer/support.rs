@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, SignError, Signer};
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Amount, Blind, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger,
-    MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash, TransactionReference,
+    Accepted, Account, AccountId, AccountName, Amount, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError, LedgerTime,
+    MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash, TransactionNo, TransactionReference,
+    UnsignedPage,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
@@ -304,6 +305,19 @@ impl Ledger for TwoBooks {
         self.transactions.accepted(reference).await
     }
 
+    async fn unsigned(
+        &self,
+        key: &MintKeyStatus,
+        after: TransactionNo,
+        transactions_max: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        self.transactions.unsigned(key, after, transactions_max).await
+    }
+
+    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        self.transactions.keep_signatures(kept).await
+    }
+
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.transactions.account_by_token(token_hash).await
     }
@@ -336,6 +350,14 @@ impl Ledger for Away {
     }
 
     async fn accepted(&self, _: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+        Err(away())
+    }
+
+    async fn unsigned(&self, _: &MintKeyStatus, _: TransactionNo, _: usize) -> Result<UnsignedPage, LedgerError> {
+        Err(away())
+    }
+
+    async fn keep_signatures(&self, _: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         Err(away())
     }
 

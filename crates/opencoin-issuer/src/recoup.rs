@@ -1,0 +1,146 @@
+//! Recoup: who has an honest coin of a revoked mint key shows where it came from.
+//!
+//! A thief with a stolen mint key can make coins, but no blinds that the issuer has accepted. A holder names the transaction in
+//! which his blind was accepted and shows the payload and the seed from which it was blinded; that opens the blind to this
+//! payload and no other, also for who has the private key (see [`opencoin_crypto::BlindingSeed`]). Here that is verified. The
+//! books decide the rest: that the key was stopped, that neither coin nor blind was honoured before, that the values are equal.
+//!
+//! Verifying costs some RSA public operations and a modular inversion a coin, so nothing is verified for keys that
+//! were not stopped, and other requests have their turn after each coin.
+
+use std::collections::BTreeMap;
+
+use opencoin_crypto::{BlindingSeed, PublicKey};
+use opencoin_ledger::{Accepted, BlindDigest, Ledger, LedgerError, MintKeyStatus, PayloadHash, RevokedBlind, StoredNumber};
+use opencoin_schema::{BigInt, RevealedCoin};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::admission::{self, Inadmissible};
+use crate::currency::Currency;
+use crate::issuer::unavailable;
+use crate::refusal::{Reason, Refusal};
+
+/// The most transactions that one recoup names: each is read from the books, with all of its blinds.
+pub const RECOUP_TRANSACTIONS_MAX: usize = 100;
+
+/// A mint key of which no coin is taken any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RevokedMintKey {
+    /// Its id.
+    pub id: BigInt,
+    /// The operator's words, or that more coins came back than were signed.
+    pub reason: String,
+}
+
+/// Why a coin does not prove that it came from an accepted blind.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+enum Unproven {
+    #[error("coins name {0} transactions, more than {RECOUP_TRANSACTIONS_MAX}; make several requests of it")]
+    TooManyTransactions(usize),
+    #[error("coins[{0}].transaction_reference: nothing was accepted under it")]
+    UnknownTransaction(usize),
+    #[error("coins[{0}].blind_reference: the transaction has no such blind")]
+    UnknownBlind(usize),
+    #[error("coins[{0}].payload.mint_key_id: not the mint key of the blind")]
+    OtherMintKey(usize),
+    #[error("coins[{0}].payload.mint_key_id: this mint key was not revoked")]
+    NotRevoked(usize),
+    #[error("coins[{0}].blinding_seed: more than 32 bytes")]
+    LongSeed(usize),
+    #[error("coins[{0}].blinding_seed: does not open the blind to this payload")]
+    BadSeed(usize),
+}
+
+impl From<Unproven> for Refusal {
+    fn from(unproven: Unproven) -> Self {
+        let reason = match unproven {
+            Unproven::TooManyTransactions(_) => Reason::TooLarge,
+            Unproven::UnknownTransaction(_)
+            | Unproven::UnknownBlind(_)
+            | Unproven::OtherMintKey(_)
+            | Unproven::NotRevoked(_)
+            | Unproven::LongSeed(_)
+            | Unproven::BadSeed(_) => Reason::Invalid,
+        };
+        Self::new(reason, unproven.to_string())
+    }
+}
+
+/// Verifies that each coin came from an accepted blind, and gives coins and blinds the ledger's form.
+pub(crate) async fn revoked_blinds(
+    currency: &Currency,
+    ledger: &dyn Ledger,
+    coins: &[RevealedCoin],
+) -> Result<Vec<RevokedBlind>, Refusal> {
+    admission::check_count("coins", coins.len())?;
+    let mut by_transaction: BTreeMap<&BigInt, Vec<usize>> = BTreeMap::new();
+    for (index, coin) in coins.iter().enumerate() {
+        by_transaction.entry(&coin.transaction_reference).or_default().push(index);
+    }
+    if by_transaction.len() > RECOUP_TRANSACTIONS_MAX {
+        return Err(Unproven::TooManyTransactions(by_transaction.len()).into());
+    }
+    let mut proven: Vec<Option<RevokedBlind>> = vec![None; coins.len()];
+    // One transaction at a time is in memory: each may hold as many blinds as a request.
+    for (reference, indices) in by_transaction {
+        let unknown = Unproven::UnknownTransaction(indices[0]);
+        let reference = admission::transaction_reference(reference).map_err(|_| unknown.clone())?;
+        let accepted = ledger.accepted(&reference).await.map_err(unavailable)?.ok_or(unknown)?;
+        for index in indices {
+            proven[index] = Some(prove(currency, &accepted, index, &coins[index])?);
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(proven.into_iter().map(|proven| proven.expect("every coin names a transaction")).collect())
+}
+
+/// Verifies that a coin came from a blind of this transaction.
+fn prove(currency: &Currency, accepted: &Accepted, index: usize, coin: &RevealedCoin) -> Result<RevokedBlind, Refusal> {
+    let payload = &coin.payload;
+    if payload.issuer_id != *currency.issuer_id() {
+        return Err(Inadmissible::WrongIssuer { index }.into());
+    }
+    let key = admission::known_key(currency, &payload.mint_key_id, || format!("coins[{index}].payload.mint_key_id"))?;
+    let blind = accepted.blinds.iter().find(|blind| blind.reference == coin.blind_reference);
+    let blind = blind.ok_or(Unproven::UnknownBlind(index))?;
+    if blind.mint_key != key.ledger_id {
+        return Err(Unproven::OtherMintKey(index).into());
+    }
+    if !accepted.stopped.contains(&blind.mint_key) {
+        return Err(Unproven::NotRevoked(index).into());
+    }
+    let seed = BlindingSeed::from_revealed(&coin.blinding_seed).map_err(|_| Unproven::LongSeed(index))?;
+    let (suite, public_key) = (currency.cipher_suite(), key.verified.public_key());
+    let blinded = blinded_number(public_key, &blind.number)?;
+    if !suite.opens(public_key, payload, &seed, &blinded) {
+        return Err(Unproven::BadSeed(index).into());
+    }
+    let hash = suite.payload_hash(payload);
+    Ok(RevokedBlind {
+        mint_key: blind.mint_key,
+        blind: BlindDigest::of(blind.mint_key, blinded.as_be_bytes()),
+        payload_hash: PayloadHash::new(hash.as_bytes()).expect("the hash of every suite fits the ledger's width"),
+    })
+}
+
+/// The number that was to be signed; where its signature is kept instead, that to the public exponent.
+fn blinded_number(key: &PublicKey, stored: &StoredNumber) -> Result<BigInt, Refusal> {
+    let signature = match stored {
+        StoredNumber::Blinded(number) => return Ok(BigInt::from_be_bytes(number)),
+        StoredNumber::Signature(signature) => BigInt::from_be_bytes(signature),
+    };
+    let signature = signature.to_padded_be_bytes(key.modulus_bytes());
+    let number = signature.and_then(|signature| key.raw_public(&signature).ok());
+    let corrupt = || unavailable(LedgerError::corrupt("kept signature", "not a number of its mint key"));
+    number.map(|number| BigInt::from_be_bytes(&number)).ok_or_else(corrupt)
+}
+
+/// Which of the ledger's keys are revoked. Those whose coins have expired and are forgotten concern nobody.
+pub(crate) fn revoked_mint_keys(all: Vec<MintKeyStatus>) -> Vec<RevokedMintKey> {
+    let revoked = all.into_iter().filter(|status| !status.pruned).filter_map(|status| {
+        let reason = status.stopped?.to_string();
+        Some(RevokedMintKey { id: BigInt::from_be_bytes(status.id.as_bytes()), reason })
+    });
+    revoked.collect()
+}
