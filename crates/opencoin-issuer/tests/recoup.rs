@@ -8,11 +8,11 @@ use std::sync::{Arc, OnceLock};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, Utc};
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, LocalSigner, LocalSignerOptions, Signer};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_issuer::http::{Server, router};
 use opencoin_issuer::{
-    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Reason, Refusal, Signed, StoreMode, Token,
-    create, open_ledger,
+    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness, Reason, Refusal,
+    Signed, StoreMode, Token, create_with_key_files, open_ledger,
 };
 use opencoin_ledger::{
     Amount, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, Reference, StopReason, StoredBlind, StoredNumber,
@@ -39,9 +39,9 @@ impl Clock for Noon {
 }
 
 /// Keys take a while to make, so all tests share one currency's folder.
-fn directory() -> &'static Directory {
-    static FOLDER: OnceLock<(TempDir, Directory)> = OnceLock::new();
-    let (_, directory) = FOLDER.get_or_init(|| {
+fn made() -> &'static (TempDir, Directory, Arc<dyn Signer>) {
+    static FOLDER: OnceLock<(TempDir, Directory, Arc<dyn Signer>)> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let directory = Directory::new(folder.path().join("currency"));
         let new = NewCurrency {
@@ -50,13 +50,18 @@ fn directory() -> &'static Directory {
             denominations: vec![1, 5],
             url: "http://127.0.0.1:8080".to_owned(),
             cipher_suite: SUITE,
-            key_bits: 2048,
-            config: Config { database: "sqlite:ledger.sqlite".to_owned(), listen: "127.0.0.1:0".to_owned() },
+            config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
         };
-        create(&new, &directory, &Noon, &mut StdRng::seed_from_u64(SEED), &mut |_, _| {}).unwrap();
-        (folder, directory)
-    });
-    directory
+        let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
+        let mut rng = StdRng::seed_from_u64(SEED);
+        let store_rng = || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>;
+        let made = create_with_key_files(&new, &directory, &passphrase, &Noon, &mut rng, store_rng, &mut |_, _| {});
+        (folder, directory, made.unwrap().1.signer().unwrap())
+    })
+}
+
+fn directory() -> &'static Directory {
+    &made().1
 }
 
 /// A blind and what its wallet knows of it.
@@ -81,7 +86,7 @@ impl Secret {
 
 struct Fixture {
     ledger: Arc<dyn Ledger>,
-    signer: Arc<LocalSigner>,
+    signer: Arc<dyn Signer>,
     operator: Operator,
     issuer: Issuer,
     server: Arc<Server>,
@@ -96,8 +101,7 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open_ledger("sqlite:books", folder.path(), StoreMode::Create).await.unwrap();
         let currency = directory().currency().unwrap();
-        let keys = directory().mint_keys(&currency, Noon.now()).unwrap();
-        let signer = Arc::new(LocalSigner::start(keys, LocalSignerOptions::default()).unwrap());
+        let signer = Arc::clone(&made().2);
         let open = || async {
             let (currency, ledger, signer) = (directory().currency().unwrap(), Arc::clone(&ledger), Arc::clone(&signer));
             Issuer::open(currency, ledger, signer, Arc::new(Noon), IssuerOptions::default()).await.unwrap()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_crypto::Signer;
-use opencoin_issuer::{Config, Currency, Directory, PublicKeys, SignerConfig, StoreMode, open_ledger};
+use opencoin_issuer::{Currency, Directory, PublicKeys, SignerConfig, StoreMode, open_ledger};
 use opencoin_ledger::{Ledger, MintKeyStatus};
 use opencoin_signer::{
     ClientTls, CountsMode, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, ServerTls, SignedCounts,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use opencoin_crypto::{CipherSuite, KeyStore, SignError};
+use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, SignError};
 use opencoin_pkcs11::{TokenKeyStore, TokenOptions};
 use opencoin_schema::BigInt;
 use opencoin_testkit::softhsm::in_own_process;
@@ -27,7 +27,7 @@ fn signatures_unblind_to_coins_in_both_suites() {
             for serial in 0..12 {
                 let key = &keys[usize::from(serial % 2)];
                 let payload = payload(key, serial);
-                let (blinded, unblinder) = suite.blind(key, &payload, &mut rng).unwrap();
+                let (blinded, unblinder) = suite.blind(key, &payload, &BlindingSeed::generate(&mut rng)).unwrap();
                 request.push(blind(key, blinded));
                 coins.push((key, payload, unblinder));
             }

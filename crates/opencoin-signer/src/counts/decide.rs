@@ -178,7 +178,7 @@ mod tests {
 
     fn books(key: u8, issued: u64) -> MintKeyStatus {
         let terms = MintKeyTerms::new(Amount::new(1).unwrap(), time(1), time(2), time(3)).unwrap();
-        MintKeyStatus { id: id(key), terms, issued, returned: 0, stopped: None, pruned: false }
+        MintKeyStatus { id: id(key), terms, issued, returned: 0, recouped: 0, stopped: None, retired: false, pruned: false }
     }
 
     fn time(micros: i64) -> LedgerTime {

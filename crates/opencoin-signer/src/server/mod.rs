@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use opencoin_crypto::{LocalSignerOptions, Signer};
 use opencoin_ledger::Ledger;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::PublicKeys;
@@ -58,6 +58,8 @@ pub struct SignerServer {
     room: Arc<Semaphore>,
     reads: Semaphore,
     places: Arc<Semaphore>,
+    /// When the engine was last asked to take up new keys.
+    refreshed: Mutex<Option<Instant>>,
 }
 
 impl SignerServer {
@@ -82,6 +84,7 @@ impl SignerServer {
             room: Arc::new(Semaphore::new(options.blinds_in_hand_max)),
             reads: Semaphore::new(READS_MAX),
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            refreshed: Mutex::default(),
         })
     }
 

@@ -1,8 +1,9 @@
 //! What is done for one request.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use opencoin_crypto::{BlindToSign, SignError, blind_in_range};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, SignError, blind_in_range};
 use opencoin_ledger::{Accepted, LedgerError, StoredBlind, StoredNumber, TransactionReference};
 use opencoin_schema::BigInt;
 
@@ -12,6 +13,9 @@ use crate::seldom::Seldom;
 
 /// How long the books may take to tell what was accepted.
 const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
+
+/// How long to wait before the engine is asked for new keys again.
+const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
 static BOOKS_AWAY: Seldom = Seldom::new();
 
@@ -27,8 +31,27 @@ impl SignerServer {
         self.check(&to_sign)?;
         let parts = key_parts(reference, &to_sign).map_err(|error| SignError::NotAccepted(error.to_string()))?;
         self.counts.record(parts).await?;
-        let transaction_reference = reference.as_bytes().to_vec();
-        self.engine.sign(opencoin_crypto::AcceptedBlinds { transaction_reference, blinds: to_sign }).await
+        let accepted = AcceptedBlinds { transaction_reference: reference.as_bytes().to_vec(), blinds: to_sign };
+        match self.engine.sign(accepted.clone()).await {
+            // A key that was made a moment ago, by another process.
+            Err(SignError::UnknownKey(id)) if self.refreshed().await => {
+                tracing::info!(mint_key = %id, "a new mint key is taken up");
+                self.engine.sign(accepted).await
+            }
+            signed => signed,
+        }
+    }
+
+    /// Lets the engine take up new keys, one request at a time and at most ten times a second; whether it could.
+    async fn refreshed(&self) -> bool {
+        let mut refreshed = self.refreshed.lock().await;
+        if refreshed.is_some_and(|at| at.elapsed() < REFRESH_PAUSE) {
+            return true; // a moment ago, for somebody who waited with us
+        }
+        let engine = Arc::clone(&self.engine);
+        let result = tokio::task::spawn_blocking(move || engine.refresh()).await;
+        *refreshed = Some(Instant::now());
+        matches!(result, Ok(Ok(())))
     }
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Accepted, SignError> {
