@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use opencoin_crypto::Signer;
-use opencoin_ledger::{AccountId, BATCH_COMMANDS_MAX, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference};
+use opencoin_ledger::{
+    AccountId, BATCH_COMMANDS_MAX, Blind, Command, Effect, Ledger, LedgerError, Outcome, StoredBlind, TransactionReference,
+};
 use opencoin_schema::{BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume};
 
 use crate::accounts::{Holders, Token};
@@ -112,7 +114,7 @@ impl Issuer {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = admission::blinds(&self.currency, request.blinds)?;
         let at = ledger_time(self.clock.now());
-        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
+        let (reference, to_sign) = (transaction_reference.clone(), stored(&blinds));
         let effect = self.apply(Command::Mint { account, transaction_reference, blinds, at }).await?;
         Ok(self.sign(&reference, to_sign, signing_paused(effect)).await)
     }
@@ -126,7 +128,7 @@ impl Issuer {
         let blinds = admission::blinds(&self.currency, request.blinds)?;
         let coins = admission::coins(&self.currency, request.coins).await?;
         let at = ledger_time(self.clock.now());
-        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
+        let (reference, to_sign) = (transaction_reference.clone(), stored(&blinds));
         let effect = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
         Ok(self.sign(&reference, to_sign, signing_paused(effect)).await)
     }
@@ -182,9 +184,14 @@ impl Issuer {
     }
 
     /// Signs accepted blinds, unless an operator has paused signing.
-    async fn sign(&self, reference: &TransactionReference, accepted: Vec<opencoin_ledger::Blind>, is_paused: bool) -> Signed {
+    async fn sign(&self, reference: &TransactionReference, accepted: Vec<StoredBlind>, is_paused: bool) -> Signed {
         if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), reference, accepted).await }
     }
+}
+
+/// Blinds as the ledger keeps them once they are accepted.
+fn stored(blinds: &[Blind]) -> Vec<StoredBlind> {
+    blinds.iter().cloned().map(StoredBlind::from).collect()
 }
 
 fn signing_paused(effect: Effect) -> bool {

@@ -86,7 +86,7 @@ impl From<LedgerRefusal> for Refusal {
         let reason = match refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
             LedgerRefusal::InsufficientFunds { .. } => Reason::InsufficientFunds,
-            LedgerRefusal::DoubleSpend { .. } => Reason::DoubleSpend,
+            LedgerRefusal::DoubleSpend { .. } | LedgerRefusal::RecoupedBefore { .. } => Reason::DoubleSpend,
             LedgerRefusal::ReferenceConflict | LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => {
                 Reason::ReferenceConflict
             }
@@ -96,6 +96,10 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::OverRedemption { .. } => Reason::KeyExpired,
             LedgerRefusal::UnknownMintKey { .. }
             | LedgerRefusal::CoinsNotExpired { .. }
+            | LedgerRefusal::SigningWindowOpen { .. }
+            | LedgerRefusal::MintKeyNotStopped { .. }
+            | LedgerRefusal::RepeatedRevokedBlind { .. }
+            | LedgerRefusal::OverRecoup { .. }
             | LedgerRefusal::SameAccount
             | LedgerRefusal::RepeatedCoin { .. }
             | LedgerRefusal::RepeatedBlindReference { .. }
