@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use opencoin_e2e::{Currency, RFC9474, Wallet, opencoin};
 use opencoin_testkit::postgres::TestDatabase;
@@ -70,7 +72,11 @@ fn keys_in_a_token_behind_a_signer_for_years() {
     signer.kill();
     let _ = alice.run_unchecked(&["mint", "50", "--token", &token]).refused(1, "will sign later");
     let signer = offline.currency.signer();
-    alice.run(&["resume"]);
+    let begun = Instant::now();
+    while alice.run_unchecked(&["resume"]).code != Some(0) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the server does not find its signer again");
+        thread::sleep(Duration::from_millis(100));
+    }
     assert_eq!(alice.balance(), 127);
 
     // The next generation, by a journey to the vault; both sign from the moment that it is there.

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, PublicKey, SignError, Signer};
 use opencoin_ledger::{
     Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Refusal, StoredBlind, StoredNumber, TransactionNo,
@@ -88,7 +89,7 @@ pub struct CddChange {
     /// The values of coins. Mint keys are made for new ones; coins of dropped ones are taken back as long as they live.
     pub denominations: Option<Vec<u64>>,
     /// How long it holds from now on.
-    pub expiry: Option<chrono::DateTime<chrono::Utc>>,
+    pub expiry: Option<DateTime<Utc>>,
     /// Free text.
     pub additional_info: Option<String>,
 }
@@ -191,9 +192,14 @@ impl Keeper {
     /// # Errors
     /// When folder, store or books cannot be read.
     pub async fn plan(&self) -> Result<Vec<Step>, KeeperError> {
+        self.plan_at(self.clock.now()).await
+    }
+
+    /// The plan, and what of it is due, must be of one moment: what is needed at once is due from then on.
+    async fn plan_at(&self, now: DateTime<Utc>) -> Result<Vec<Step>, KeeperError> {
         let currency = self.directory.currency()?;
         let statuses = self.ledger.mint_keys().await?;
-        Ok(plan(&currency, &statuses, &self.store.ids()?, &self.config.rotation, self.clock.now()))
+        Ok(plan(&currency, &statuses, &self.store.ids()?, &self.config.rotation, now))
     }
 
     /// Makes the keys that are due. With `at_once`, one for every denomination, to sign from now on. Without a vault the
@@ -222,7 +228,7 @@ impl Keeper {
                 Due::MakeKey { denomination, window } if step.at <= now => Some((denomination, window)),
                 Due::MakeKey { .. } | Due::DestroyKey { .. } | Due::Prune { .. } | Due::ChangeCdd => None,
             };
-            self.plan().await?.into_iter().filter_map(due).collect()
+            self.plan_at(now).await?.into_iter().filter_map(due).collect()
         };
         if wanted.is_empty() {
             return Ok(Change::Nothing);
@@ -307,7 +313,7 @@ impl Keeper {
         let _lock = self.directory.lock()?;
         let (currency, now) = (self.directory.currency()?, self.clock.now());
         register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
-        let due: Vec<BigInt> = (self.plan().await?.into_iter())
+        let due: Vec<BigInt> = (self.plan_at(now).await?.into_iter())
             .filter(|step| step.at <= now)
             .filter_map(|step| if let Due::DestroyKey { id, .. } = step.what { Some(id) } else { None })
             .collect();
