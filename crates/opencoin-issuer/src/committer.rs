@@ -165,13 +165,13 @@ impl Batch {
     }
 }
 
-/// Coins and blinds; 1 where there are none.
+/// Coins and blinds, revoked ones included; 1 where there are none.
 fn item_count(command: &Command) -> usize {
     let items = match command {
         Command::Mint { blinds, .. } => blinds.len(),
         Command::Renew { coins, blinds, .. } => coins.len() + blinds.len(),
-        Command::Recoup { revoked, blinds, .. } => revoked.len() + blinds.len(),
         Command::Redeem { coins, .. } => coins.len(),
+        Command::Recoup { revoked, blinds, .. } => revoked.len() + blinds.len(),
         Command::OpenAccount { .. }
         | Command::Credit { .. }
         | Command::Debit { .. }

@@ -17,8 +17,8 @@ use opencoin_issuer::{
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, Amount, Command, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Reference,
-    TokenHash, TransactionReference,
+    Accepted, Account, AccountName, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome,
+    Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestRenew, RequestResume, text,
@@ -90,6 +90,19 @@ impl Ledger for Faulty {
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
         away(&self.fails_before)?;
         self.ledger.accepted(reference).await
+    }
+
+    async fn unsigned(
+        &self,
+        key: &MintKeyStatus,
+        after: TransactionNo,
+        transactions_max: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        self.ledger.unsigned(key, after, transactions_max).await
+    }
+
+    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        self.ledger.keep_signatures(kept).await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

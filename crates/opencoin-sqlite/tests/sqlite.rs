@@ -145,6 +145,12 @@ async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_t
     let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
     assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"), "{error}");
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
+
+    tamper(&folder, "DELETE FROM spent; INSERT INTO recouped VALUES (1, zeroblob(32), x'07')").await.unwrap();
+    let before = ledgers[0].audit_facts().await.unwrap();
+    let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table recouped of mint key number 1"), "{error}");
+    assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 }
 
 /// Books as an earlier version of the program has left them.

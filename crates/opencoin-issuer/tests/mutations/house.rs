@@ -12,8 +12,8 @@ use opencoin_issuer::http::{Server, router};
 use opencoin_issuer::{Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, create};
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Amount, Command, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome,
-    Reference, TokenHash, TransactionReference,
+    Accepted, Account, AccountId, AccountName, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus,
+    Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use rand::rngs::StdRng;
 
@@ -69,6 +69,19 @@ impl Ledger for WatchedLedger {
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
         self.ledger.accepted(reference).await
+    }
+
+    async fn unsigned(
+        &self,
+        key: &MintKeyStatus,
+        after: TransactionNo,
+        transactions_max: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        self.ledger.unsigned(key, after, transactions_max).await
+    }
+
+    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        self.ledger.keep_signatures(kept).await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

@@ -22,7 +22,8 @@ const BATCH_MAX: usize = 12;
 /// something to act on.
 pub fn sequence() -> impl Strategy<Value = Sequence> {
     (vec(command(), 1..COMMANDS_MAX), vec(1..=BATCH_MAX, COMMANDS_MAX)).prop_map(|(random, sizes)| {
-        let mut commands = vec![open("alice", 1), open("bob", 2), register(1, 1), register(2, 2), credit(alice(), 40, "0")];
+        let mut commands = vec![open("alice", 1), open("bob", 2), register(1, 1), register(2, 2), register(4, 2)];
+        commands.extend([credit(alice(), 80, "0"), mint(alice(), "0", &[1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4])]);
         commands.extend(random);
         let mut rest = commands.into_iter().peekable();
         let mut sizes = sizes.into_iter();
@@ -82,7 +83,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (account(), account(), units(), payment())
             .prop_map(|(from, to, units, payment)| transfer(from, to, units, &payment)),
         1 => (key(), 1_u64..4).prop_map(|(key, denomination)| register(key, denomination)),
-        1 => prop_oneof![3 => Just(3), 2 => key()].prop_map(stop),
+        2 => prop_oneof![3 => Just(3), 6 => Just(4), 1 => key()].prop_map(stop),
         1 => any::<bool>().prop_map(|paused| Command::SetSigningPaused { paused, at: NOW }),
         6 => (account(), transaction(), vec(key(), 0..8))
             .prop_map(|(account, reference, keys)| mint(account, &reference, &keys)),
@@ -93,8 +94,9 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (transaction(), vec(lost(), 0..3), vec(key(), 0..3))
             .prop_map(|(reference, lost, keys)| recoup(&reference, &lost, &keys)),
         // Of the right value.
-        4 => (transaction(), lost(), lost()).prop_map(|(reference, first, second)| match first.0 {
+        6 => (transaction(), lost(), lost()).prop_map(|(reference, first, second)| match first.0 {
             1 => recoup(&reference, &[first, (1, second.1, second.2)], &[2]),
+            2 => recoup(&reference, &[first], &[4]),
             _ => recoup(&reference, &[first], &[1, 1]),
         }),
     ];
@@ -104,7 +106,7 @@ fn command() -> impl Strategy<Value = Command> {
     let retirements = (key(), prop_oneof![1 => Just(SIGN_TO + 1), 1 => time().prop_map(LedgerTime::unix_micros)]);
     prop_oneof![
         60 => timed,
-        2 => prunes.prop_map(|(key, time)| at(time, prune(key))),
+        1 => prunes.prop_map(|(key, time)| at(time, prune(key))),
         1 => retirements.prop_map(|(key, time)| at(time, retire(key))),
     ]
 }
@@ -130,7 +132,7 @@ fn transaction() -> impl Strategy<Value = String> {
 }
 
 fn key() -> impl Strategy<Value = u8> {
-    prop_oneof![9 => Just(1), 6 => Just(2), 1 => Just(3)]
+    prop_oneof![9 => Just(1), 6 => Just(2), 1 => Just(3), 2 => Just(4)]
 }
 
 fn coin() -> impl Strategy<Value = (u8, u32)> {
@@ -139,7 +141,7 @@ fn coin() -> impl Strategy<Value = (u8, u32)> {
 
 /// A blind that was recouped perhaps, and the coin that it became perhaps.
 fn lost() -> impl Strategy<Value = (u8, u32, u32)> {
-    (key(), 0_u32..12, prop_oneof![3 => 0_u32..12, 1 => 0_u32..30])
+    (prop_oneof![3 => Just(4), 1 => key()], 0_u32..12, prop_oneof![3 => 0_u32..12, 1 => 0_u32..30])
 }
 
 fn time() -> impl Strategy<Value = LedgerTime> {
