@@ -63,6 +63,16 @@ fn verify_coin(bencher: Bencher<'_, '_>, bits: usize) {
     bencher.bench(|| CipherSuite::default().verify_coin(key.public_key(), black_box(&coin)).unwrap());
 }
 
+/// What a wallet pays to blind a coin, and an issuer to verify a seed that is shown to it.
+#[divan::bench(args = BITS)]
+fn opens(bencher: Bencher<'_, '_>, bits: usize) {
+    let key = key(bits);
+    let (public, payload) = (key.public_key(), coin(&key).payload);
+    let seed = BlindingSeed::generate(&mut ChaCha20Rng::seed_from_u64(SEED));
+    let (blinded, _) = CipherSuite::default().blind(public, &payload, &seed).unwrap();
+    bencher.bench(|| CipherSuite::default().opens(public, black_box(&payload), &seed, &blinded));
+}
+
 #[divan::bench]
 fn payload_hash(bencher: Bencher<'_, '_>) {
     let coin = coin(&key(2048));

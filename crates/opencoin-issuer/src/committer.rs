@@ -170,7 +170,6 @@ fn item_count(command: &Command) -> usize {
     let items = match command {
         Command::Mint { blinds, .. } => blinds.len(),
         Command::Renew { coins, blinds, .. } => coins.len() + blinds.len(),
-        Command::Recoup { revoked, blinds, .. } => revoked.len() + blinds.len(),
         Command::Redeem { coins, .. } => coins.len(),
         Command::Recoup { revoked, blinds, .. } => revoked.len() + blinds.len(),
         Command::OpenAccount { .. }

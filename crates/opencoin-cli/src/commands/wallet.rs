@@ -161,7 +161,8 @@ async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, token: &
     let before = held(wallet);
     let minted = wallet.mint(currency, amount, &token, &mut progress).await;
     drop(bar);
-    let part = held(wallet) - before;
+    // Less than before where it has learned meanwhile that coins were revoked.
+    let part = held(wallet).saturating_sub(before);
     if minted.is_err() && part > 0 {
         // A large mint is several requests.
         output::complain(&format!("note: {} of it were minted", in_currency(wallet, part, currency)));
