@@ -5,80 +5,19 @@
 //! that was not loaded would look as if it did not exist; hence loading is by `Touches` alone.
 
 mod changes;
+mod state;
 mod touches;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub use changes::{Changes, Pruned, Recouped};
+pub use state::{AccountState, MintKeyNo, MintKeyState, Signing};
 pub use touches::Touches;
 
 use crate::journal::{Entry, Recorded, ReferenceKey};
 use crate::{
     AccountId, AccountName, Amount, BlindDigest, MintKeyId, MintKeyTerms, PayloadHash, RevokedBlind, StopReason, TokenHash,
 };
-
-/// The short number of a mint key in the rows of spent coins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct MintKeyNo(i32);
-
-impl MintKeyNo {
-    /// The key with this number.
-    #[must_use]
-    pub const fn new(number: i32) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> i32 {
-        self.0
-    }
-}
-
-/// A holder's account in the view.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountState {
-    /// Its number.
-    pub id: AccountId,
-    /// Its name.
-    pub name: AccountName,
-    /// The hash of its token.
-    pub token_hash: TokenHash,
-    /// What it holds.
-    pub balance: Amount,
-}
-
-/// A mint key in the view.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MintKeyState {
-    /// Its short number.
-    pub no: MintKeyNo,
-    /// Its id.
-    pub id: MintKeyId,
-    /// Its terms.
-    pub terms: MintKeyTerms,
-    /// Signatures given.
-    pub issued: u64,
-    /// Coins that came back.
-    pub returned: u64,
-    /// Coins that were recouped after it was stopped.
-    pub recouped: u64,
-    /// Why it was stopped, if it was.
-    pub stopped: Option<StopReason>,
-    /// Whether it signs nothing any more.
-    pub retired: bool,
-    /// Whether its spent coins were forgotten.
-    pub pruned: bool,
-}
-
-/// Whether signing pauses, and how often that changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Signing {
-    /// Whether it pauses.
-    pub paused: bool,
-    /// How often that changed: the reference of the next record about it.
-    pub changes: u64,
-}
 
 /// A slice of the books, or all of them.
 #[derive(Debug, Default)]
@@ -228,7 +167,7 @@ impl View {
     }
 
     pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
-        let no = MintKeyNo(self.last_mint_key.unwrap_or_default().0 + 1);
+        let no = MintKeyNo::new(self.last_mint_key.unwrap_or_default().get() + 1);
         let (issued, returned, recouped) = (0, 0, 0);
         let key = MintKeyState { no, id, terms, issued, returned, recouped, stopped: None, retired: false, pruned: false };
         assert!(!self.mint_keys.contains_key(&id), "a mint key is registered once");
