@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{
-    BlindingSeed, CipherSuite, PrivateKey, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate,
+    BlindingSeed, CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate,
 };
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, PROTOCOL_VERSION, Payload, Request, RequestMintKeyCertificates,
@@ -106,6 +106,10 @@ impl FakeIssuer {
         let is_it = |key: &MintKey| key.denomination == denomination && key.sign_coins_not_before.to_utc() == begin;
         let keys = self.mint_keys.iter().map(|(key, _)| key.mint_key()).filter(|key| is_it(key));
         self.books.lock().unwrap().stopped.extend(keys.map(|key| key.id.clone()));
+    }
+
+    pub(crate) fn public_key(&self, id: &BigInt) -> PublicKey {
+        self.key(id).expect("one of its keys").0.public_key().clone()
     }
 
     fn current_cddc(&self) -> VerifiedCddc {

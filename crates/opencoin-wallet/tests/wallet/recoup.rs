@@ -1,7 +1,7 @@
 //! Revoked mint keys: their coins are kept back, and become fresh ones when the owner says so.
 
-use opencoin_crypto::CipherSuite;
-use opencoin_schema::{CoinStack, RequestRecoup, from_json};
+use opencoin_crypto::{BlindingSeed, CipherSuite};
+use opencoin_schema::{CoinStack, Payload, RequestRecoup, from_json};
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};
 
 use crate::world::{Fault, TOKEN, URL, World, balance, mint, token};
@@ -224,6 +224,40 @@ async fn coins_of_an_older_journal_have_no_proof_and_are_named() {
     let recouped = wallet.recoup(None, true).await.unwrap().value;
     assert_eq!((recouped.value, recouped.unprovable), (0, 20));
     assert_eq!((balance(&wallet).balance, balance(&wallet).revoked), (0, 20));
+}
+
+/// Older versions kept what unblinds, and not the seed: what they had begun is finished all the same.
+#[tokio::test]
+async fn a_request_of_an_older_journal_is_finished() {
+    for suite in CipherSuite::ALL {
+        let world = World::new(suite, FUNDS);
+        let mut wallet = world.wallet_with("wallet", 0).await;
+        world.network.fail_all(Fault::Delay);
+        mint(&mut wallet, 8).await.unwrap_err();
+        world.network.heal();
+        let journal = String::from_utf8(world.journal("wallet")).unwrap();
+        let older: Vec<String> = journal.lines().map(|line| with_unblinders(&world, line)).collect();
+        assert!(!older.concat().contains(r#""seed""#));
+        world.put_journal("older", format!("{}\n", older.join("\n")).as_bytes());
+        let mut wallet = world.open("older");
+        assert!(wallet.resume().await.unwrap().warning.is_none());
+        all_is_good(&world, &mut wallet).await;
+    }
+}
+
+fn with_unblinders(world: &World, line: &str) -> String {
+    let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+    for operation in event["operations"].as_array_mut().into_iter().flatten() {
+        for blinded in operation["blinded"].as_array_mut().unwrap() {
+            let payload: Payload = from_json(blinded["payload"].to_string().as_bytes()).unwrap();
+            let seed = blinded.as_object_mut().unwrap().remove("seed").unwrap();
+            let seed = BlindingSeed::from_secret_hex(seed.as_str().unwrap()).unwrap();
+            let key = world.issuer.public_key(&payload.mint_key_id);
+            let (_, unblinder) = world.issuer.cddc.cipher_suite().blind(&key, &payload, &seed).unwrap();
+            blinded["unblinder"] = unblinder.to_secret_hex().as_str().into();
+        }
+    }
+    event.to_string()
 }
 
 #[tokio::test]
