@@ -53,6 +53,14 @@ pub(crate) const SOFTHSM: Package = Package {
     },
 };
 
+/// Opens and makes files that this project makes and reads, so that the tests see that others can.
+pub(crate) const OPENSSL: Package = Package {
+    name: "OpenSSL",
+    apt_name: "openssl",
+    is_there: || is_in_path("openssl"),
+    by_hand: || "install OpenSSL so that openssl is in PATH".to_owned(),
+};
+
 /// Installs those that are missing.
 pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()> {
     let missing: Vec<_> = packages.iter().filter(|package| !(package.is_there)()).collect();

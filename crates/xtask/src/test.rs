@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use opencoin_testkit::postgres::{EphemeralPostgres, SERVER_VARIABLE};
 use tokio::process::Command;
 
-use crate::apt::{self, POSTGRES, Package, SOFTHSM};
+use crate::apt::{self, OPENSSL, POSTGRES, Package, SOFTHSM};
 use crate::steps::Steps;
 
 /// How much of PostgreSQL's log is shown when the tests fail.
@@ -29,8 +29,8 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
     let server = Server::of_environment();
     // First of all, rather than failing after minutes of compiling.
     let needed: &[Package] = match server {
-        Server::Given => &[SOFTHSM],
-        Server::Ours => &[POSTGRES, SOFTHSM],
+        Server::Given => &[SOFTHSM, OPENSSL],
+        Server::Ours => &[POSTGRES, SOFTHSM, OPENSSL],
     };
     apt::ensure(&mut steps, needed).await?;
     let cargo = |arguments: &[&str]| cargo(workspace, arguments);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, SignError, blind_in_range};
-use opencoin_ledger::{Accepted, LedgerError, StoredBlind, StoredNumber, TransactionReference};
+use opencoin_ledger::{Accepted, Blind, LedgerError, TransactionReference};
 use opencoin_schema::BigInt;
 
 use super::SignerServer;
@@ -24,7 +24,7 @@ impl SignerServer {
     /// signed yet.
     pub(super) async fn sign(&self, reference: &TransactionReference, blinds: u32) -> Result<Vec<BigInt>, SignError> {
         let accepted = self.accepted(reference).await?;
-        let to_sign = to_sign(accepted)?;
+        let to_sign = to_sign(&accepted)?;
         if to_sign.len() != blinds as usize {
             return Err(SignError::NotAccepted("the books hold another number of blinds".to_owned()));
         }
@@ -99,16 +99,11 @@ impl SignerServer {
 }
 
 /// What the books want signed now, in its order: not what they hold the signature of, and nothing of a key that was stopped.
-fn to_sign(accepted: Accepted) -> Result<Vec<BlindToSign>, SignError> {
+fn to_sign(accepted: &Accepted) -> Result<Vec<BlindToSign>, SignError> {
     if accepted.signing_paused {
         return Err(SignError::Unavailable);
     }
     let number = BigInt::from_be_bytes;
-    let unsigned = |blind: &StoredBlind| match &blind.number {
-        StoredNumber::Blinded(blinded) if !accepted.stopped.contains(&blind.mint_key) => {
-            Some(BlindToSign { mint_key_id: number(blind.mint_key.as_bytes()), blinded: number(blinded) })
-        }
-        StoredNumber::Blinded(_) | StoredNumber::Signature(_) => None,
-    };
-    Ok(accepted.blinds.iter().filter_map(unsigned).collect())
+    let blind = |blind: &Blind| BlindToSign { mint_key_id: number(blind.mint_key.as_bytes()), blinded: number(&blind.blinded) };
+    Ok(accepted.to_sign().iter().map(blind).collect())
 }
