@@ -26,7 +26,9 @@ impl SignerServer {
         let accepted = self.accepted(reference).await?;
         let to_sign = to_sign(&accepted)?;
         if to_sign.len() != blinds as usize {
-            return Err(SignError::NotAccepted("the books hold another number of blinds".to_owned()));
+            let is_stopped = !accepted.stopped.is_empty();
+            let reason = if is_stopped { "a mint key of it was stopped" } else { "the books hold another number of blinds" };
+            return Err(SignError::NotAccepted(reason.to_owned()));
         }
         self.check(&to_sign)?;
         let parts = key_parts(reference, &to_sign).map_err(|error| SignError::NotAccepted(error.to_string()))?;
