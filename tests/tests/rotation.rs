@@ -2,14 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencoin_e2e::{Currency, RFC9474, RoundRobin, Wallet, free_port};
+use opencoin_e2e::{Currency, Database, RFC9474, RoundRobin, Wallet, free_port};
 use opencoin_testkit::postgres::TestDatabase;
 use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
 
 /// Each generation signs for sixteen seconds, and after eight the next one begins.
 const POLICY: [&str; 10] =
@@ -20,6 +22,10 @@ const WALLETS: u64 = 2;
 const PAID_IN: u64 = 1_000_000;
 const MINTED: u64 = 17;
 const SENT: u64 = 9;
+/// How long a server may take to publish new keys; it looks every second.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What the books call a renew.
+const KIND_RENEW: i64 = 9;
 
 #[test]
 fn keys_rotate_under_load_and_no_request_fails() {
@@ -88,4 +94,65 @@ fn work(currency: &Currency, number: usize, [alice_token, bob_token]: &[String; 
     assert_eq!(alice.balance(), rounds * (MINTED - SENT));
     assert_eq!(bob.balance(), 0);
     rounds
+}
+
+#[test]
+fn coins_of_three_generations_are_renewed_in_one_request() {
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let token = currency.account("alice", 100);
+    let wallet = |name: &str| {
+        let wallet = Wallet::new(&currency.scratch(name));
+        wallet.run(&["add", &currency.url("")]);
+        wallet
+    };
+    let (alice, bob) = (wallet("alice"), wallet("bob"));
+    let mut current = published(&currency);
+    alice.run(&["mint", "10", "--token", &token]);
+    for _ in 0..2 {
+        currency.issuer(&["keys", "rotate", "--now"]);
+        let begun = Instant::now();
+        while !published(&currency).is_disjoint(&current) {
+            assert!(begun.elapsed() < PATIENCE, "the new keys are not published");
+            thread::sleep(Duration::from_millis(50));
+        }
+        current = published(&currency);
+        alice.run(&["mint", "10", "--token", &token]);
+    }
+
+    let stack = currency.scratch("stack");
+    alice.run(&["send", "30", "--out", stack.to_str().unwrap()]);
+    let keys = currency.issuer(&["keys", "list", "--json"]).json();
+    let window_of = |coin: &Value| {
+        let key = keys.as_array().unwrap().iter().find(|key| key["id"] == coin["payload"]["mint_key_id"]).unwrap();
+        key["sign_coins_not_before"].as_str().unwrap().to_owned()
+    };
+    let sent: Value = serde_json::from_slice(&fs::read(&stack).unwrap()).unwrap();
+    let generations: BTreeSet<String> = sent["coins"].as_array().unwrap().iter().map(window_of).collect();
+    assert_eq!(generations.len(), 3, "{sent:#}");
+
+    let before = renews(&currency);
+    bob.run(&["receive", stack.to_str().unwrap()]);
+    assert_eq!(renews(&currency), before + 1);
+    assert_eq!((alice.balance(), bob.balance()), (0, 30));
+    bob.run(&["redeem", "30", "--token", &token]);
+    assert_eq!(currency.balance("alice"), 100);
+    currency.audit();
+    currency.stop();
+}
+
+/// The ids of the keys that sign new coins.
+fn published(currency: &Currency) -> BTreeSet<String> {
+    let text = reqwest::blocking::get(currency.url("/mkcs")).unwrap().text().unwrap();
+    let keys: Value = serde_json::from_str(&text).unwrap();
+    keys.as_array().unwrap().iter().map(|mkc| mkc["mint_key"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// How many renews the books have.
+fn renews(currency: &Currency) -> i64 {
+    let books = format!("sqlite:{}", currency.dir().join("ledger.sqlite").display());
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let mut connection = SqliteConnection::connect(&books).await.unwrap();
+        let count = sqlx::query_scalar("SELECT count(*) FROM transactions WHERE kind = ?").bind(KIND_RENEW);
+        count.fetch_one(&mut connection).await.unwrap()
+    })
 }
