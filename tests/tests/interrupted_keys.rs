@@ -77,7 +77,8 @@ fn an_import_that_is_killed_is_finished_by_the_next_one() {
     let (dir, vault) = (currency.dir(), currency.scratch("vault"));
     let (dir, vault) = (dir.to_str().unwrap(), vault.to_str().unwrap());
     let _ = opencoin(&["issuer", "serve", "--dir", dir]).refused(1, "has no certificates yet");
-    let _ = opencoin(&["master", "create", "--dir", vault, "--key-bits", "3072"]).success();
+    let made = opencoin(&["master", "create", "--dir", vault, "--key-bits", "3072"]).success();
+    let id = made.stdout.split_once("will be ").unwrap().1.lines().next().unwrap();
     let pending = format!("{dir}/pending.json");
     let sign = |name: &str| {
         let out = currency.scratch(name).to_str().unwrap().to_owned();
@@ -86,7 +87,9 @@ fn an_import_that_is_killed_is_finished_by_the_next_one() {
     };
     let first = sign("first.json");
     let takes = timed(|| opencoin(&["master", "sign", &pending, "--dir", vault, "--show"]));
-    let import = ["issuer", "import", &first, "--dir", dir];
+    let _ = opencoin(&["issuer", "import", &first, "--dir", dir]).refused(1, "--id");
+    let _ = opencoin(&["issuer", "import", &first, "--id", "abc", "--dir", dir]).refused(1, "not of abc");
+    let import = ["issuer", "import", &first, "--id", id, "--dir", dir];
     kill_at_many_moments(&import, takes * 4, 20, || {});
     let _ = opencoin(&import).success();
     let known: BTreeSet<String> = demand_sound(&currency).iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect();

@@ -16,14 +16,16 @@ use serde_json::Value;
 struct Offline {
     currency: Currency,
     vault: String,
+    id: String,
     signed: u32,
 }
 
 impl Offline {
     fn new(currency: Currency) -> Self {
         let vault = currency.scratch("vault").to_str().unwrap().to_owned();
-        let _ = opencoin(&["master", "create", "--dir", &vault, "--key-bits", "3072"]).success();
-        Self { currency, vault, signed: 0 }
+        let made = opencoin(&["master", "create", "--dir", &vault, "--key-bits", "3072"]).success();
+        let id = made.stdout.split_once("will be ").unwrap().1.lines().next().unwrap().to_owned();
+        Self { currency, vault, id, signed: 0 }
     }
 
     /// Carries the request that waits to the vault and its certificates back; gives what was shown before it was signed.
@@ -34,7 +36,7 @@ impl Offline {
         let out = self.currency.scratch(&format!("certificates{}.json", self.signed));
         let (request, out) = (request.to_str().unwrap(), out.to_str().unwrap());
         let shown = opencoin(&["master", "sign", request, "--dir", &self.vault, "--yes", "--out", out]).success();
-        self.currency.issuer(&["import", out]);
+        self.currency.issuer(&["import", out, "--id", &self.id]);
         shown.stdout
     }
 }

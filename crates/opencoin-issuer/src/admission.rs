@@ -83,22 +83,22 @@ pub(crate) fn transaction_reference(reference: &BigInt) -> Result<TransactionRef
 }
 
 /// Checks blinds and gives them the ledger's form.
-pub(crate) fn blinds(currency: &Currency, blinds: &[opencoin_schema::Blind]) -> Result<Vec<Blind>, Inadmissible> {
+pub(crate) fn blinds(currency: &Currency, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Inadmissible> {
     check_count("blinds", blinds.len())?;
-    let admit = |(index, blind): (usize, &opencoin_schema::Blind)| {
+    let admit = |(index, blind): (usize, opencoin_schema::Blind)| {
         let key = known_key(currency, &blind.mint_key_id, || format!("blinds[{index}].mint_key_id"))?;
         if !blind_in_range(key.verified.public_key(), &blind.blinded_payload_hash) {
             return Err(Inadmissible::BlindOutOfRange { index });
         }
         let blinded = blind.blinded_payload_hash.as_be_bytes().to_vec();
-        Ok(Blind { reference: blind.reference.clone(), mint_key: key.ledger_id, blinded })
+        Ok(Blind { reference: blind.reference, mint_key: key.ledger_id, blinded })
     };
-    blinds.iter().enumerate().map(admit).collect()
+    blinds.into_iter().enumerate().map(admit).collect()
 }
 
 /// Verifies coins and gives them the ledger's form. One RSA public operation a coin, and after a few of them other requests
 /// have their turn: cheaper than another thread, and a large request does not hold up a small one.
-pub(crate) async fn coins(currency: &Currency, coins: &[Coin]) -> Result<Vec<CoinIn>, Inadmissible> {
+pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
     let mut admitted = Vec::with_capacity(coins.len());
     for (index, coin) in coins.iter().enumerate() {

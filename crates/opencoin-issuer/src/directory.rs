@@ -35,6 +35,7 @@ const MKC_FOLDER: &str = "mkcs";
 const MASTER_FOLDER: &str = "master";
 const PENDING_FILE: &str = "pending.json";
 const LOCK_FILE: &str = "lock";
+const DOCUMENT_SUFFIX: &str = ".json";
 
 /// The folder of a currency.
 #[derive(Debug, Clone)]
@@ -143,6 +144,8 @@ impl Directory {
         let parent = self.root.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
         if unfinished.exists() {
+            // What somebody else is making at this moment stays.
+            drop(Self { root: unfinished.clone() }.lock()?);
             fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
         }
         for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
@@ -209,7 +212,7 @@ impl Directory {
     pub(crate) fn certificate_files(&self) -> Result<BTreeSet<PathBuf>, DirectoryError> {
         let mut files = BTreeSet::new();
         for folder in [CDDC_FOLDER, MKC_FOLDER] {
-            files.extend(private_files::list(&self.root.join(folder))?);
+            files.extend(private_files::list(&self.root.join(folder), DOCUMENT_SUFFIX)?);
         }
         Ok(files)
     }
@@ -293,7 +296,7 @@ impl Directory {
 }
 
 fn read_documents<D: DeserializeOwned>(folder: &Path) -> Result<Vec<D>, DirectoryError> {
-    private_files::list(folder)?.into_iter().map(read_document).collect()
+    private_files::list(folder, DOCUMENT_SUFFIX)?.into_iter().map(read_document).collect()
 }
 
 /// Reads one JSON document.

@@ -85,18 +85,28 @@ impl Documents {
         self.published.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks for new certificates, unless that was done a moment ago. Says whether others are in force now.
-    pub(crate) async fn look_again(&self, ledger: &dyn Ledger, signer: &Arc<dyn Signer>, clock: &dyn Clock) -> bool {
-        let Some(folder) = &self.folder else { return false };
-        let before = self.currency();
+    /// What is in force, after another look where `is_enough` says that something is missing: another process may have published
+    /// it a moment ago. However many ask at a time, few looks answer them all.
+    pub(crate) async fn with(
+        &self,
+        is_enough: impl Fn(&Currency) -> bool,
+        ledger: &dyn Ledger,
+        signer: &Arc<dyn Signer>,
+        clock: &dyn Clock,
+    ) -> Arc<Currency> {
+        let currency = self.currency();
+        let Some(folder) = self.folder.as_ref().filter(|_| !is_enough(&currency)) else { return currency };
+        let asked = Instant::now();
         let _turn = folder.turn.lock().await;
-        if !Arc::ptr_eq(&before, &self.currency()) {
-            return true; // somebody else has just taken them up
+        let looked = folder.seen().looked;
+        if looked.is_none_or(|looked| looked < asked) {
+            if let Some(looked) = looked {
+                tokio::time::sleep(LOOK_PAUSE.saturating_sub(looked.elapsed())).await;
+            }
+            folder.seen().looked = Some(Instant::now());
+            self.take_up(folder, ledger, signer, clock).await;
         }
-        if !folder.may_look(Instant::now()) {
-            return false;
-        }
-        self.take_up(folder, ledger, signer, clock).await
+        self.currency()
     }
 
     /// Looks for new certificates and newly stopped keys.
@@ -163,15 +173,6 @@ impl Documents {
 impl Folder {
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn may_look(&self, now: Instant) -> bool {
-        let mut seen = self.seen();
-        let may = seen.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_PAUSE);
-        if may {
-            seen.looked = Some(now);
-        }
-        may
     }
 }
 

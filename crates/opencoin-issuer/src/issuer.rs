@@ -16,7 +16,7 @@ use opencoin_schema::{
 };
 
 use crate::accounts::{Holders, Token};
-use crate::admission::{self, Inadmissible};
+use crate::admission;
 use crate::clock::Clock;
 use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
@@ -95,16 +95,16 @@ impl Issuer {
     ///
     /// # Errors
     /// When there is no such CDDC.
-    pub fn cddc(&self, serial: u64) -> Result<Cddc, Refusal> {
+    pub async fn cddc(&self, serial: u64) -> Result<Cddc, Refusal> {
         let unknown = || Refusal::new(Reason::NotFound, format!("there is no CDD with serial {serial}"));
-        self.documents.currency().cddc(serial).cloned().ok_or_else(unknown)
+        let currency = self.currency_with(|currency| currency.cddc(serial).is_some()).await;
+        currency.cddc(serial).cloned().ok_or_else(unknown)
     }
 
     /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all current keys.
-    #[must_use]
-    pub fn mint_key_certificates(&self, request: &RequestMintKeyCertificates) -> Vec<Mkc> {
+    pub async fn mint_key_certificates(&self, request: &RequestMintKeyCertificates) -> Vec<Mkc> {
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
-        let currency = self.documents.currency();
+        let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
         let current = currency.current_mint_keys(self.clock.now(), &self.documents.stopped());
         let is_current = |id: &BigInt| {
             current.iter().any(|key| {
@@ -122,9 +122,8 @@ impl Issuer {
     }
 
     /// The certificate of one mint key.
-    #[must_use]
-    pub fn mint_key_certificate(&self, id: &BigInt) -> Option<Mkc> {
-        self.documents.currency().mint_key(id).map(|key| key.verified.mkc().clone())
+    pub async fn mint_key_certificate(&self, id: &BigInt) -> Option<Mkc> {
+        self.currency_with_keys([id].into_iter()).await.mint_key(id).map(|key| key.verified.mkc().clone())
     }
 
     /// `RequestMint`: blinds paid for by the account of the token.
@@ -162,7 +161,8 @@ impl Issuer {
     pub async fn recoup(&self, request: RequestRecoup) -> Result<Signed, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(request.blinds).await?;
-        let revoked = recoup::revoked_blinds(&self.documents.currency(), self.ledger.as_ref(), &request.coins).await?;
+        let currency = self.currency_with_keys(request.coins.iter().map(|coin| &coin.payload.mint_key_id)).await;
+        let revoked = recoup::revoked_blinds(&currency, self.ledger.as_ref(), &request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         let applied = self.apply(Command::Recoup { transaction_reference, revoked, blinds, at }).await?;
@@ -211,28 +211,23 @@ impl Issuer {
     }
 
     async fn admit_blinds(&self, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Refusal> {
-        let admitted = admission::blinds(&self.documents.currency(), &blinds);
-        match admitted {
-            Err(Inadmissible::UnknownMintKey { .. }) if self.look_again().await => {
-                Ok(admission::blinds(&self.documents.currency(), &blinds)?)
-            }
-            admitted => Ok(admitted?),
-        }
+        let currency = self.currency_with_keys(blinds.iter().map(|blind| &blind.mint_key_id)).await;
+        Ok(admission::blinds(&currency, blinds)?)
     }
 
     async fn admit_coins(&self, coins: Vec<opencoin_schema::Coin>) -> Result<Vec<CoinIn>, Refusal> {
-        let admitted = admission::coins(&self.documents.currency(), &coins).await;
-        match admitted {
-            Err(Inadmissible::UnknownMintKey { .. }) if self.look_again().await => {
-                Ok(admission::coins(&self.documents.currency(), &coins).await?)
-            }
-            admitted => Ok(admitted?),
-        }
+        let currency = self.currency_with_keys(coins.iter().map(|coin| &coin.payload.mint_key_id)).await;
+        Ok(admission::coins(&currency, coins).await?)
     }
 
-    /// Another process may have published a mint key that this one has not seen yet.
-    async fn look_again(&self) -> bool {
-        self.documents.look_again(self.ledger.as_ref(), &self.signer, self.clock.as_ref()).await
+    /// The currency, with these mint keys if they are published at all.
+    async fn currency_with_keys<'ids>(&self, ids: impl Iterator<Item = &'ids BigInt> + Clone) -> Arc<Currency> {
+        self.currency_with(|currency| ids.clone().all(|id| currency.mint_key(id).is_some())).await
+    }
+
+    /// The currency, after another look at its folder where something is missing.
+    async fn currency_with(&self, is_enough: impl Fn(&Currency) -> bool) -> Arc<Currency> {
+        self.documents.with(is_enough, self.ledger.as_ref(), &self.signer, self.clock.as_ref()).await
     }
 
     async fn authenticate(&self, token: Option<&Token>) -> Result<AccountId, Refusal> {
@@ -295,8 +290,14 @@ pub enum OpenError {
 pub async fn register_mint_keys(currency: &Currency, ledger: &dyn Ledger, clock: &dyn Clock) -> Result<(), OpenError> {
     let known = ledger.mint_keys().await?;
     let has_certificate = |id| currency.mint_keys().any(|key| key.ledger_id == id);
-    if let Some(other) = known.iter().find(|key| !has_certificate(key.id)) {
-        return Err(OpenError::OtherCurrency(other.id));
+    let strangers: Vec<_> = known.iter().filter(|key| !has_certificate(key.id)).collect();
+    match strangers.first() {
+        Some(other) if strangers.len() == known.len() => return Err(OpenError::OtherCurrency(other.id)),
+        // Another machine has newer certificates; they will be copied here.
+        Some(other) => {
+            tracing::warn!(mint_key = %other.id, others = strangers.len() - 1, "the books know mint keys without a certificate here")
+        }
+        None => {}
     }
     let at = ledger_time(clock.now());
     let register = |key: &crate::currency::CertifiedMintKey| {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, PublicKey, SignError, Signer};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, SignError, Signer};
 use opencoin_ledger::{
     Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Refusal, StoredBlind, StoredNumber, TransactionNo,
     UnsignedTransaction,
@@ -21,7 +21,7 @@ use opencoin_schema::{BigInt, Timestamp};
 use thiserror::Error;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SignerConfig};
 use crate::create::{CreateError, check_denominations, check_url, set_url};
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
 use crate::directory::{CertificateLock, Directory, DirectoryError};
@@ -132,6 +132,9 @@ pub enum KeeperError {
     /// A request waits for the master key.
     #[error("{0} waits for the master key: sign it and import the certificates first, or remove the file to give it up")]
     Waits(std::path::PathBuf),
+    /// The private mint keys are on the signer's machine.
+    #[error("the private mint keys are not here but on the signer's machine: make new ones there")]
+    KeysElsewhere,
     /// The next CDD would be like the last one.
     #[error("nothing would change; say what with --url, --denominations, --expiry or --info")]
     NoChange,
@@ -187,6 +190,31 @@ impl Keeper {
         Ok(entries)
     }
 
+    /// Private halves without a certificate, of which none is asked for either: an interrupted command, or a request that was given
+    /// up, has left them.
+    ///
+    /// # Errors
+    /// When folder or store cannot be read.
+    pub fn uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
+        let (currency, pending) = (self.directory.currency()?, self.directory.pending()?);
+        let is_asked_for = |id: &BigInt| pending.iter().flat_map(|request| &request.mint_keys).any(|draft| draft.id() == *id);
+        let is_of_use = |id: &BigInt| currency.mint_key(id).is_some() || is_asked_for(id);
+        Ok(self.store.ids()?.into_iter().filter(|id| !is_of_use(id)).collect())
+    }
+
+    /// Destroys [`Self::uncertified`] private halves; gives their ids.
+    ///
+    /// # Errors
+    /// Those that were destroyed stay so.
+    pub fn destroy_uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
+        let _lock = self.directory.lock()?;
+        let ids = self.uncertified()?;
+        for id in &ids {
+            self.store.destroy(id)?;
+        }
+        Ok(ids)
+    }
+
     /// What is to be done and when, by the policy in the settings.
     ///
     /// # Errors
@@ -216,7 +244,14 @@ impl Keeper {
     ) -> Result<Change, KeeperError> {
         let lock = self.directory.lock()?;
         if let Some(request) = self.directory.pending()? {
-            return self.finish(request, vault, rng, &lock).await;
+            // What is wanted at once is not in a request that was made before.
+            if at_once && vault.is_none() {
+                return Err(KeeperError::Waits(self.directory.pending_file()));
+            }
+            let finished = self.finish(request, vault, rng, &lock).await?;
+            if !at_once {
+                return Ok(finished);
+            }
         }
         let now = self.clock.now();
         let currency = self.directory.currency()?;
@@ -279,8 +314,10 @@ impl Keeper {
         }
         next.cdd_serial += 1;
         next.cdd_signing_date = Timestamp::from_utc(now - CLOCK_SKEW);
+        let statuses = self.ledger.mint_keys().await?;
+        let stopped: BTreeSet<MintKeyId> = statuses.iter().filter(|key| key.stopped.is_some()).map(|key| key.id).collect();
         let signs = |denomination: &u64| {
-            let keys = currency.current_mint_keys(now, &BTreeSet::new());
+            let keys = currency.current_mint_keys(now, &stopped);
             keys.iter().any(|key| key.verified.mint_key().denomination == *denomination)
         };
         let window = self.config.rotation.window_now(now);
@@ -292,16 +329,6 @@ impl Keeper {
             .collect();
         let request = self.propose(&currency, Some(next), &wanted, progress, &lock)?;
         self.finish(request, vault, rng, &lock).await
-    }
-
-    /// Takes certificates in that a master key elsewhere has signed. `false` when they were taken in before.
-    ///
-    /// # Errors
-    /// When they are not what was asked for.
-    pub async fn import(&self, answer: &SignedCertificates) -> Result<bool, KeeperError> {
-        let imported = self.directory.import(answer, &self.directory.lock()?)?;
-        register_mint_keys(&self.directory.currency()?, self.ledger.as_ref(), self.clock.as_ref()).await?;
-        Ok(imported)
     }
 
     /// Destroys the private halves that are due: of keys past their resume window and of revoked ones. `progress` hears how
@@ -364,6 +391,10 @@ impl Keeper {
         progress: &mut dyn FnMut(usize, usize),
         lock: &CertificateLock,
     ) -> Result<SigningRequest, KeeperError> {
+        let is_elsewhere = matches!(self.config.signer, Some(SignerConfig::Tls { .. })) && self.store.ids()?.is_empty();
+        if is_elsewhere && currency.mint_keys().next().is_some() {
+            return Err(KeeperError::KeysElsewhere);
+        }
         let serial = cdd.as_ref().map_or(currency.current().cdd().cdd_serial, |cdd| cdd.cdd_serial);
         let mut mint_keys = Vec::new();
         for (made, (denomination, window)) in wanted.iter().enumerate() {
@@ -409,7 +440,8 @@ async fn sign(
     let blinds = numbers.iter().map(|blinded| BlindToSign { mint_key_id: id.clone(), blinded: blinded.clone() }).collect();
     let transaction_reference = transaction.reference.as_bytes().to_vec();
     let signatures = engine.sign(AcceptedBlinds { transaction_reference, blinds }).await.map_err(failed)?;
-    if !numbers.iter().zip(&signatures).all(|(blinded, signature)| is_signature(public_key, blinded, signature)) {
+    if !numbers.iter().zip(&signatures).all(|(blinded, signature)| public_key.signed_number(signature).as_ref() == Some(blinded))
+    {
         return Err(failed(SignError::Failed));
     }
     let mut signatures = signatures.into_iter();
@@ -419,11 +451,4 @@ async fn sign(
         blind.number = StoredNumber::Signature(signature.as_be_bytes().to_vec());
     }
     Ok(KeptSignatures::new(transaction.no, &transaction.blinds, &after))
-}
-
-/// Whether `signature` is the key's signature of the blinded number.
-fn is_signature(key: &PublicKey, blinded: &BigInt, signature: &BigInt) -> bool {
-    let signature = signature.to_padded_be_bytes(key.modulus_bytes());
-    let number = signature.and_then(|signature| key.raw_public(&signature).ok());
-    number.is_some_and(|number| BigInt::from_be_bytes(&number) == *blinded)
 }

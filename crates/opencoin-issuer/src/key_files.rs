@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use async_trait::async_trait;
@@ -101,14 +101,13 @@ impl KeyFiles {
     }
 
     /// Reads keys on all cores: most of the time goes into deriving each file's key from the passphrase.
-    fn read_all(&self, ids: &[BigInt]) -> Result<Vec<PrivateKey>, KeyStoreError> {
+    fn read_all(&self, ids: &[BigInt]) -> Vec<Result<PrivateKey, KeyStoreError>> {
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let chunk = ids.len().div_ceil(threads).max(1);
         thread::scope(|scope| {
-            let read = |ids: &[BigInt]| ids.iter().map(|id| self.read(id)).collect::<Result<Vec<_>, _>>();
+            let read = |ids: &[BigInt]| ids.iter().map(|id| self.read(id)).collect::<Vec<_>>();
             let tasks: Vec<_> = ids.chunks(chunk).map(|ids| scope.spawn(move || read(ids))).collect();
-            let keys = tasks.into_iter().map(|task| task.join().expect("reading a key does not panic"));
-            Ok(keys.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            tasks.into_iter().flat_map(|task| task.join().expect("reading a key does not panic")).collect()
         })
     }
 }
@@ -116,7 +115,7 @@ impl KeyFiles {
 impl KeyStore for KeyFiles {
     fn ids(&self) -> Result<BTreeSet<BigInt>, KeyStoreError> {
         check_exposure(&self.0.folder)?;
-        Ok(private_files::list(&self.0.folder).map_err(unusable)?.iter().filter_map(|path| id_of(path)).collect())
+        Ok(private_files::list(&self.0.folder, SUFFIX).map_err(unusable)?.iter().filter_map(|path| id_of(path)).collect())
     }
 
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
@@ -135,14 +134,16 @@ impl KeyStore for KeyFiles {
     fn signer(&self) -> Result<Arc<dyn Signer>, KeyStoreError> {
         let no_threads = |error| KeyStoreError::Unusable(format!("signing cannot begin: {error}"));
         let local = LocalSigner::start([], self.0.options).map_err(no_threads)?;
-        let signer = FileSigner { files: self.clone(), local, loaded: Mutex::default() };
-        signer.refresh()?;
-        Ok(Arc::new(signer))
+        let loaded = Loaded { files: self.clone(), local, loaded: Mutex::default() };
+        loaded.refresh()?;
+        Ok(Arc::new(FileSigner(Arc::new(loaded))))
     }
 }
 
 /// Signs with the keys of a folder.
-struct FileSigner {
+struct FileSigner(Arc<Loaded>);
+
+struct Loaded {
     files: KeyFiles,
     local: LocalSigner,
     loaded: Mutex<BTreeSet<BigInt>>,
@@ -151,23 +152,42 @@ struct FileSigner {
 #[async_trait]
 impl Signer for FileSigner {
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
-        match self.local.sign(accepted.clone()).await {
+        match self.0.local.sign(accepted.clone()).await {
             // Made a moment ago, by another process.
-            Err(SignError::UnknownKey(id)) if self.files.path(&id).is_file() => {
-                let refreshed = self.refresh();
-                if refreshed.is_ok() { self.local.sign(accepted).await } else { Err(SignError::UnknownKey(id)) }
+            Err(SignError::UnknownKey(id)) if self.0.files.path(&id).is_file() => {
+                let loaded = Arc::clone(&self.0);
+                let refreshed = tokio::task::spawn_blocking(move || loaded.refresh()).await;
+                if let Ok(Err(error)) = refreshed {
+                    tracing::error!(%error, "a private mint key cannot be read");
+                }
+                self.0.local.sign(accepted).await
             }
             signed => signed,
         }
     }
 
     fn refresh(&self) -> Result<(), KeyStoreError> {
-        let mut loaded: MutexGuard<'_, BTreeSet<BigInt>> = self.loaded.lock().expect("nothing panics while it is held");
+        self.0.refresh()
+    }
+}
+
+impl Loaded {
+    /// What is gone is dropped in any case, and one file that cannot be read does not keep the others out.
+    fn refresh(&self) -> Result<(), KeyStoreError> {
+        let mut loaded = self.loaded.lock().expect("nothing panics while it is held");
         let there = self.files.ids()?;
         let new: Vec<BigInt> = there.difference(&loaded).cloned().collect();
-        self.local.change_keys(self.files.read_all(&new)?, |id| there.contains(id));
-        *loaded = there;
-        Ok(())
+        let (mut keys, mut failed) = (Vec::new(), None);
+        for key in self.files.read_all(&new) {
+            match key {
+                Ok(key) => keys.push(key),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        loaded.retain(|id| there.contains(id));
+        loaded.extend(keys.iter().map(|key| key.public_key().id().clone()));
+        self.local.change_keys(keys, |id| there.contains(id));
+        failed.map_or(Ok(()), Err)
     }
 }
 
@@ -194,9 +214,9 @@ pub fn change_passphrase(
     rng: &mut dyn Randomness,
 ) -> Result<usize, KeyStoreError> {
     check_exposure(folder)?;
-    let paths = private_files::list(folder).map_err(unusable)?;
+    let paths = private_files::list(folder, SUFFIX).map_err(unusable)?;
     let mut changed = 0;
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "pem")) {
+    for path in &paths {
         if read_key(path, new).is_ok() {
             continue;
         }

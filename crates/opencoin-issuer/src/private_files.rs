@@ -88,12 +88,14 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(FileError::of(path))
 }
 
-/// The whole files of a folder in the order of their names.
-pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+/// The files of a folder with names that end so, in their order. Hidden ones, and with them what programs that copy files have not
+/// finished, are left out.
+pub(crate) fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
     let entries = fs::read_dir(folder).map_err(FileError::of(folder))?;
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut paths = paths.map_err(FileError::of(folder))?;
-    paths.retain(|path| !path.to_string_lossy().ends_with(UNFINISHED));
+    let is_meant = |name: &str| name.ends_with(suffix) && !name.starts_with('.');
+    paths.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_meant));
     paths.sort();
     Ok(paths)
 }

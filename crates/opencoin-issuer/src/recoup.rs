@@ -130,10 +130,8 @@ fn blinded_number(key: &PublicKey, stored: &StoredNumber) -> Result<BigInt, Refu
         StoredNumber::Blinded(number) => return Ok(BigInt::from_be_bytes(number)),
         StoredNumber::Signature(signature) => BigInt::from_be_bytes(signature),
     };
-    let signature = signature.to_padded_be_bytes(key.modulus_bytes());
-    let number = signature.and_then(|signature| key.raw_public(&signature).ok());
     let corrupt = || unavailable(LedgerError::corrupt("kept signature", "not a number of its mint key"));
-    number.map(|number| BigInt::from_be_bytes(&number)).ok_or_else(corrupt)
+    key.signed_number(&signature).ok_or_else(corrupt)
 }
 
 /// Which of the ledger's keys are revoked. Those whose coins have expired and are forgotten concern nobody.

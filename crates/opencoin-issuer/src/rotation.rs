@@ -277,14 +277,19 @@ pub(crate) fn plan(
     let mut steps: Vec<Step> = Vec::new();
     for &denomination in &currency.current().cdd().denominations {
         let of_denomination = currency.mint_keys().filter(|key| key.verified.mint_key().denomination == denomination);
-        let goes_on = of_denomination.filter(|key| matches!(state(key, status(key), now), KeyState::Future | KeyState::Signing));
-        let last_end = goes_on.map(|key| key.verified.mint_key().sign_coins_not_after.to_utc()).max();
+        let states: Vec<(KeyState, DateTime<Utc>)> = of_denomination
+            .map(|key| (state(key, status(key), now), key.verified.mint_key().sign_coins_not_after.to_utc()))
+            .collect();
+        let signs_now = states.iter().any(|(state, _)| *state == KeyState::Signing);
+        let goes_on = states.iter().filter(|(state, _)| matches!(state, KeyState::Future | KeyState::Signing));
+        let last_end = goes_on.map(|(_, end)| *end).max().filter(|_| signs_now);
         steps.push(match last_end {
             Some(end) => {
                 let begins = end - policy.overlap.get();
                 let window = if begins <= now { policy.window_now(now) } else { policy.window_from(begins) };
                 Step { at: begins - policy.lead.get(), what: Due::MakeKey { denomination, window } }
             }
+            // Also where the next one is there already and only its time has not come.
             None => Step { at: now, what: Due::MakeKey { denomination, window: policy.window_now(now) } },
         });
     }

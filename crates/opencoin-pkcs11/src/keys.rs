@@ -65,8 +65,7 @@ pub(crate) fn sign(session: &Session, private: ObjectHandle, input: &[u8]) -> Re
 /// The signature as a number, if it is the key's signature of `input`.
 pub(crate) fn check_signature(key: &PublicKey, input: &[u8], signature: &[u8]) -> Option<BigInt> {
     let signature = BigInt::from_be_bytes(signature);
-    let padded = signature.to_padded_be_bytes(key.modulus_bytes())?;
-    (key.raw_public(&padded).ok()? == input).then_some(signature)
+    (key.signed_number(&signature)? == BigInt::from_be_bytes(input)).then_some(signature)
 }
 
 fn halves(session: &Session, template: &[Attribute]) -> Result<Vec<Half>> {

@@ -99,11 +99,11 @@ fn read_request(path: &Path) -> Result<SigningRequest> {
     from_json(&json).with_context(|| format!("{} is no signing request", path.display()))
 }
 
-fn is_confirmed() -> Result<bool> {
+pub(crate) fn is_confirmed() -> Result<bool> {
     if !io::stdin().is_terminal() {
         bail!("nobody is there to confirm it; read it with --show, then sign it with --yes");
     }
-    output::line("Type yes to sign this:")?;
+    output::line("Type yes to go on:")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")

@@ -10,6 +10,7 @@ use clap::Args;
 use opencoin_crypto::Signer;
 use opencoin_issuer::{Currency, Directory, PublicKeys, SignerConfig, StoreMode, open_ledger};
 use opencoin_ledger::{Ledger, MintKeyStatus};
+use opencoin_schema::BigInt;
 use opencoin_signer::{
     ClientTls, CountsMode, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, ServerTls, SignedCounts,
     SignerServer, SignerServerOptions, TlsFiles,
@@ -59,10 +60,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Some(address) = &config.signer else {
         bail!("issuer.toml has no [signer], so nobody would ask this one; docs/OPERATING.md says how to set it up");
     };
-    let engine: Arc<dyn Signer> = key_store::open(&directory, &config, &arguments.secrets)?.signer()?;
-    for retired in ledger.mint_keys().await?.iter().filter(|key| key.retired) {
-        counts.forget(retired.id).await?;
+    let store = key_store::open(&directory, &config, &arguments.secrets)?;
+    let there = store.ids()?;
+    let is_there = |key: &MintKeyStatus| there.contains(&BigInt::from_be_bytes(key.id.as_bytes()));
+    for destroyed in ledger.mint_keys().await?.iter().filter(|key| key.retired && !is_there(key)) {
+        counts.forget(destroyed.id).await?;
     }
+    let engine: Arc<dyn Signer> = store.signer()?;
     let listener = listen(&directory, address).await?;
     let stopped = service::stop_signal()?;
     let name = &currency.current().cdd().currency_name;

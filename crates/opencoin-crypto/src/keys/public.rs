@@ -111,6 +111,14 @@ impl PublicKey {
         Ok(self.0.handle.public_operation(input)?)
     }
 
+    /// The number of which `signature` is this key's: `signature ^ e mod n`. What an engine that is not trusted to calculate well
+    /// has signed is checked with it before it is given out. `None` for what is no signature of any number.
+    #[must_use]
+    pub fn signed_number(&self, signature: &BigInt) -> Option<BigInt> {
+        let signature = signature.to_padded_be_bytes(self.modulus_bytes())?;
+        self.raw_public(&signature).ok().map(|number| BigInt::from_be_bytes(&number))
+    }
+
     pub(crate) fn modulus(&self) -> &BigUint {
         &self.0.modulus
     }

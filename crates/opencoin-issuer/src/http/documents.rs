@@ -19,7 +19,7 @@ use crate::refusal::{Reason, Refusal};
 const ETAG_BYTES: usize = 16;
 
 pub(super) async fn current_cddc(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response<Body> {
-    cddc_with_serial(&server, 0, &headers)
+    cddc_with_serial(&server, 0, &headers).await
 }
 
 pub(super) async fn cddc(
@@ -28,13 +28,13 @@ pub(super) async fn cddc(
     headers: HeaderMap,
 ) -> Response<Body> {
     match serial.ok().and_then(|Path(serial)| serial.parse().ok()) {
-        Some(serial) => cddc_with_serial(&server, serial, &headers),
+        Some(serial) => cddc_with_serial(&server, serial, &headers).await,
         None => not_found("a CDD serial is a whole number"),
     }
 }
 
-fn cddc_with_serial(server: &Server, serial: u64, headers: &HeaderMap) -> Response<Body> {
-    match server.issuer().cddc(serial) {
+async fn cddc_with_serial(server: &Server, serial: u64, headers: &HeaderMap) -> Response<Body> {
+    match server.issuer().cddc(serial).await {
         Ok(cddc) => pretty(&cddc, headers),
         Err(refusal) => answer::problem(&refusal),
     }
@@ -42,7 +42,7 @@ fn cddc_with_serial(server: &Server, serial: u64, headers: &HeaderMap) -> Respon
 
 pub(super) async fn current_mint_key_certificates(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response<Body> {
     let all = RequestMintKeyCertificates { denominations: Vec::new(), message_reference: 0, mint_key_ids: Vec::new() };
-    pretty(&server.issuer().mint_key_certificates(&all), &headers)
+    pretty(&server.issuer().mint_key_certificates(&all).await, &headers)
 }
 
 pub(super) async fn mint_key_certificate(
@@ -50,7 +50,12 @@ pub(super) async fn mint_key_certificate(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    match id.ok().and_then(|Path(id)| id.parse::<BigInt>().ok()).and_then(|id| server.issuer().mint_key_certificate(&id)) {
+    let id = id.ok().and_then(|Path(id)| id.parse::<BigInt>().ok());
+    let certificate = match &id {
+        Some(id) => server.issuer().mint_key_certificate(id).await,
+        None => None,
+    };
+    match certificate {
         Some(certificate) => pretty(&certificate, &headers),
         None => not_found("this issuer has no mint key with this id"),
     }

@@ -124,11 +124,11 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
         }
         Request::RequestCddc(request) => {
             let reference = request.message_reference;
-            (reference, issuer.cddc(request.cdd_serial).map(|cddc| answer::cddc(reference, cddc)))
+            (reference, issuer.cddc(request.cdd_serial).await.map(|cddc| answer::cddc(reference, cddc)))
         }
         Request::RequestMintKeyCertificates(request) => {
             let reference = request.message_reference;
-            (reference, Ok(answer::mint_key_certificates(reference, issuer.mint_key_certificates(&request))))
+            (reference, Ok(answer::mint_key_certificates(reference, issuer.mint_key_certificates(&request).await)))
         }
         Request::RequestMint(request) => {
             let reference = request.message_reference;

@@ -162,16 +162,10 @@ async fn check(keys: &[PublicKey], blinds: &[BlindToSign], signatures: &[BigInt]
         if index > 0 && index % SIGNATURES_PER_TURN == 0 {
             tokio::task::yield_now().await;
         }
-        if !is_signature(key, &blind.blinded, signature) {
+        if key.signed_number(signature).as_ref() != Some(&blind.blinded) {
             tracing::error!(mint_key = %blind.mint_key_id, "the signer gave a wrong signature, or the books hold another blind");
             return Err(SignError::Failed);
         }
     }
     Ok(())
-}
-
-/// Whether `signature ^ e == blinded`.
-fn is_signature(key: &PublicKey, blinded: &BigInt, signature: &BigInt) -> bool {
-    let Some(signature) = signature.to_padded_be_bytes(key.modulus_bytes()) else { return false };
-    key.raw_public(&signature).is_ok_and(|number| BigInt::from_be_bytes(&number) == *blinded)
 }

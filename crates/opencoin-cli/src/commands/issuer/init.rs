@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = LISTEN_DEFAULT)]
     listen: String,
     /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE`, an empty database.
-    #[arg(long, default_value = DATABASE_DEFAULT)]
+    #[arg(long, default_value = DATABASE_DEFAULT, env = "OPENCOIN_DATABASE", hide_env_values = true)]
     database: String,
     /// How coins are signed: RSA-SHA384-PSS-RFC9474, or RSA-SHA256-PSS-CHAUM82 for wallets that know only that.
     #[arg(long, default_value_t)]

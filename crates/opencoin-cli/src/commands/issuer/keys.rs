@@ -1,11 +1,12 @@
 //! `opencoin issuer keys`, `issuer import` and `issuer cdd`: the keys and certificates of a currency, over the years.
 
 use std::fs;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use opencoin_issuer::{
@@ -13,13 +14,14 @@ use opencoin_issuer::{
     SignedCertificates, Step, StoreMode, SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::StopReason;
-use opencoin_schema::from_json;
+use opencoin_schema::{BigInt, from_json};
 use opencoin_wallet::AmountDisplay;
 use rand::rngs::OsRng;
 use serde_json::json;
 
 use super::DirArgs;
 use super::key_store::KeySecret;
+use crate::commands::master;
 use crate::progress::Progress;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
 use crate::{output, secret_args};
@@ -77,7 +79,7 @@ pub(crate) struct RotateArguments {
 pub(crate) struct RevokeArguments {
     /// The key's id, or its beginning.
     id: String,
-    /// Why, for the books and for holders of its coins.
+    /// Why: for the books, and for everybody to read (`/v1/revocations`).
     #[arg(long)]
     reason: StopReason,
     #[command(flatten)]
@@ -88,6 +90,9 @@ pub(crate) struct RevokeArguments {
 pub(crate) struct DestroyArguments {
     #[command(flatten)]
     dir: DirArgs,
+    /// Instead, destroy private halves that have no certificate and wait for none.
+    #[arg(long)]
+    uncertified: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
 }
@@ -110,6 +115,9 @@ pub(crate) struct PassphraseArguments {
 pub(crate) struct ImportArguments {
     /// What `opencoin master sign` wrote.
     certificates: PathBuf,
+    /// The id of the currency as `opencoin master create` has shown it: the first import takes in no other. Without it you are asked.
+    #[arg(long)]
+    id: Option<BigInt>,
     #[command(flatten)]
     dir: DirArgs,
 }
@@ -255,6 +263,9 @@ async fn list(arguments: LookArguments) -> Result<ExitCode> {
             output::line(&format!("  REVOKED: {}", reason.as_str()))?;
         }
     }
+    for id in open.keeper.uncertified()? {
+        output::line(&format!("{id}  no certificate, and none is asked for (`keys destroy --uncertified`)"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -349,6 +360,9 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
     let directory = Directory::new(arguments.dir.dir);
     let config = directory.config()?;
     let is_first = directory.currency().is_err();
+    if is_first && let Some(cddc) = &answer.cddc {
+        confirm_master_key(&cddc.cdd.id, arguments.id.as_ref())?;
+    }
     let imported = directory.import(&answer, &directory.lock()?)?;
     let currency = directory.currency()?;
     // The books of a new currency are made with its first certificates, unless an import was interrupted between the two.
@@ -363,13 +377,31 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
             currency.mint_keys().count()
         ))?;
         if is_first {
-            output::line(&format!("its id, which the master key's machine has shown as well, is {}", cdd.id))?;
+            output::line(&format!("its id is {}", cdd.id))?;
             output::line(&format!("next: opencoin issuer serve --dir {}", directory.root().display()))?;
         }
     } else {
         output::line("these were imported before: nothing changed")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first certificates decide whose currency it is for good, so somebody must say that they are the right master key's.
+fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
+    match expected {
+        Some(expected) if expected == id => Ok(()),
+        Some(expected) => bail!("nothing was imported: the certificates are of the currency {id}, not of {expected}"),
+        None if !io::stdin().is_terminal() => {
+            bail!(
+                "nothing was imported: name the id that `opencoin master create` has shown with --id; these certificates say {id}"
+            )
+        }
+        None => {
+            output::line(&format!("These certificates are of the currency {id}. Has `opencoin master create` shown this id?"))?;
+            ensure!(master::is_confirmed()?, "nothing was imported");
+            Ok(())
+        }
+    }
 }
 
 async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
@@ -405,6 +437,12 @@ async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
 
 async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
     let open = Open::new(arguments.dir, |config| KeySecret::read(config, &arguments.secrets)).await?;
+    if arguments.uncertified {
+        let ids = open.keeper.destroy_uncertified()?;
+        ids.iter().try_for_each(|id| output::line(&format!("destroyed {id}, which had no certificate")))?;
+        output::line(&format!("{} private halves without a certificate are gone", ids.len()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut all = Vec::new();
     let result = open.keeper.destroy(&mut |key| all.push(key)).await;
     for key in &all {
@@ -426,6 +464,7 @@ fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
     } else {
         key_folder(&directory, &directory.config()?)?
     };
+    let _lock = directory.lock()?;
     let old = arguments.secrets.passphrase()?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
     let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;

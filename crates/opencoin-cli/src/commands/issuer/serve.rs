@@ -10,7 +10,7 @@ use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve};
 use opencoin_issuer::{
     CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
 };
-use opencoin_ledger::BATCH_COMMANDS_MAX;
+use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// The most requests that share one transaction of the database; 1 shows what sharing is worth.
     #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS_MAX as u64, value_parser = value_parser!(u64).range(1..=BATCH_COMMANDS_MAX as u64))]
     batch_commands_max: u64,
+    /// Start although private halves of mint keys are lost; what is accepted for them is not signed.
+    #[arg(long)]
+    allow_missing_keys: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
 }
@@ -39,14 +42,15 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     service::start_log();
     raise_open_files();
-    let directory = Directory::new(arguments.dir.dir);
+    let directory = Directory::new(&arguments.dir.dir);
     let config = directory.config()?;
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
-    let signer = engine(&directory, &config, &currency, &arguments.secrets)?;
     let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")?;
+    let statuses = ledger.mint_keys().await?;
+    let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
     let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
     // Before anybody is told where to come: a signal from now on is a request to stop.
@@ -61,19 +65,35 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// What signs. Where this process does it itself, every key that signs now or later must be there.
-fn engine(directory: &Directory, config: &Config, currency: &Currency, secrets: &KeySecretArgs) -> Result<Arc<dyn Signer>> {
+fn engine(
+    directory: &Directory,
+    config: &Config,
+    currency: &Currency,
+    statuses: &[MintKeyStatus],
+    arguments: &Arguments,
+) -> Result<Arc<dyn Signer>> {
     if let Some(address) = &config.signer {
+        if arguments.secrets.is_given() {
+            tracing::warn!("this process is given a passphrase or PIN and does not need it: the signer has the keys");
+        }
         return Ok(Arc::new(signer::remote(directory, address, currency)?));
     }
-    let store = key_store::open(directory, config, secrets)?;
+    let store = key_store::open(directory, config, &arguments.secrets)?;
     let (there, now) = (store.ids()?, SystemClock.now());
-    let is_needed = |key: &&CertifiedMintKey| now <= key.verified.mint_key().sign_coins_not_after.to_utc();
+    // Of a stopped or retired key nothing is signed any more, and its private half may have been destroyed.
+    let is_over = |key: &CertifiedMintKey| {
+        let mut statuses = statuses.iter().filter(|status| status.id == key.ledger_id);
+        statuses.any(|status| status.stopped.is_some() || status.retired)
+    };
+    let is_needed = |key: &&CertifiedMintKey| now <= key.verified.mint_key().sign_coins_not_after.to_utc() && !is_over(key);
     let mut ids = currency.mint_keys().filter(is_needed).map(|key| &key.verified.mint_key().id);
-    if let Some(missing) = ids.find(|id| !there.contains(id)) {
-        bail!(
+    match ids.find(|id| !there.contains(id)) {
+        Some(missing) if !arguments.allow_missing_keys => bail!(
             "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
-             from your backup"
-        );
+             from your backup (or, if it is lost for good, see \"When a passphrase is lost\" in docs/OPERATING.md)"
+        ),
+        Some(missing) => tracing::warn!(%missing, "private mint keys are missing: what is accepted for them is not signed"),
+        None => {}
     }
     Ok(store.signer()?)
 }
