@@ -8,21 +8,22 @@
 //! A master key signs for one currency. What it has signed is kept beside it, so that the next request can be compared with what
 //! this machine itself knows, and not with what the request says of the past.
 
+mod describe;
+
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use opencoin_crypto::{
     CertificateError, KeyError, KeyStoreError, PrivateKey, PublicKey, VerifiedCddc, sign_cddc, sign_mint_key_certificate,
     verify_cddc,
 };
-use opencoin_schema::{Cddc, DecodeError, MintKey, WeightedUrl, from_json, text};
+use opencoin_schema::{Cddc, DecodeError, MintKey, from_json, text};
 use thiserror::Error;
 
 use crate::key_files::{Randomness, read_key};
 use crate::passphrase::Passphrase;
 use crate::private_files::{self, FileError};
-use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest, fingerprint};
+use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 
 const MASTER_KEY_FILE: &str = "master.pem";
 const LOG_FOLDER: &str = "signed";
@@ -161,45 +162,6 @@ impl Vault {
         }
     }
 
-    /// What is about to be signed, in plain words, one line each; lines that begin with `WARNING` ask for a second look. Nothing that
-    /// the request says can move a cursor or make a line of its own.
-    ///
-    /// # Errors
-    /// When what was signed before cannot be read.
-    pub fn describe(&self, request: &SigningRequest, now: DateTime<Utc>) -> Result<Vec<String>, VaultError> {
-        let past = self.past()?;
-        let mut lines = Vec::new();
-        match last_cdd(&past) {
-            Some(cdd) => {
-                let name = plain(&cdd.currency_name);
-                lines.push(format!("Currency {name}, for which this machine has signed {} times.", past.len()));
-            }
-            None => lines.push("The first documents that this machine signs with this key.".to_owned()),
-        }
-        match (&request.cdd, &request.current) {
-            (Some(cdd), current) => {
-                let before = current.as_ref().map(|cddc| CddDraft::of(&cddc.cdd)).or_else(|| last_cdd(&past));
-                lines.extend(describe_cdd(cdd, before.as_ref()));
-            }
-            (None, Some(current)) => {
-                lines.push(format!("The description of the currency (CDD), serial {}, stays as it is.", current.cdd.cdd_serial));
-            }
-            (None, None) => {}
-        }
-        if request.mint_keys.is_empty() {
-            lines.push("No mint keys.".to_owned());
-        }
-        for draft in &request.mint_keys {
-            lines.extend(describe_mint_key(draft, &past, now));
-        }
-        lines.extend(disagreements(request, &past).into_iter().map(|warning| format!("WARNING: {warning}")));
-        if let Err(error) = check(request, &past) {
-            lines.push(format!("WARNING: it cannot be signed: {error}"));
-        }
-        lines.push(format!("Fingerprint of the request: {}", request.fingerprint()));
-        Ok(lines)
-    }
-
     fn past(&self) -> Result<Vec<SignedCertificates>, VaultError> {
         let folder = self.folder.join(LOG_FOLDER);
         if !folder.is_dir() {
@@ -253,34 +215,6 @@ fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), Va
     Ok(())
 }
 
-/// What the record of this machine says otherwise than the request.
-fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let Some(last) = last_cdd(past) else {
-        if request.current.is_some() {
-            warnings
-                .push("this machine has no record of what was signed before; is this the newest copy of the vault?".to_owned());
-        }
-        return warnings;
-    };
-    let current = request.current.as_ref().map_or(0, |cddc| cddc.cdd.cdd_serial);
-    if current > last.cdd_serial {
-        warnings.push(format!(
-            "the description in force has serial {current}, and this machine knows {} as the last; is this the newest copy of the vault?",
-            last.cdd_serial
-        ));
-    }
-    let is_repeated = request.cdd.as_ref().is_some_and(|next| cdds(past).any(|signed| signed == *next));
-    if current < last.cdd_serial && !is_repeated {
-        warnings.push(format!(
-            "this machine has signed a description with serial {}, and the request says that {current} is in force. Sign this only if that \
-             one was given up and never published",
-            last.cdd_serial
-        ));
-    }
-    warnings
-}
-
 fn cdds(past: &[SignedCertificates]) -> impl Iterator<Item = CddDraft> {
     past.iter().filter_map(|signed| signed.cddc.as_ref()).map(|cddc: &Cddc| CddDraft::of(&cddc.cdd))
 }
@@ -290,74 +224,126 @@ fn last_cdd(past: &[SignedCertificates]) -> Option<CddDraft> {
     cdds(past).max_by_key(|cdd| cdd.cdd_serial)
 }
 
-/// A text of the request without anything that could deceive whoever reads it.
-fn plain(text: &str) -> String {
-    let deceives = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if deceives(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
-}
-
 fn signed_mint_keys(past: &[SignedCertificates]) -> impl Iterator<Item = &MintKey> {
     past.iter().flat_map(|signed| &signed.mkcs).map(|mkc| &mkc.mint_key)
 }
 
-fn describe_cdd(next: &CddDraft, last: Option<&CddDraft>) -> Vec<String> {
-    let mut lines = vec!["A description of the currency (CDD):".to_owned()];
-    let before = last.map(rows);
-    for (index, (name, value)) in rows(next).into_iter().enumerate() {
-        let was = before.as_ref().map(|before| &before[index].1).filter(|was| **was != value);
-        let change = was.map_or_else(String::new, |was| format!("   (CHANGED, was {was})"));
-        lines.push(plain(&format!("  {name}: {value}{change}")));
-    }
-    lines
-}
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
 
-/// Everything that a CDD says, by name.
-fn rows(cdd: &CddDraft) -> Vec<(&'static str, String)> {
-    let urls = |services: &[WeightedUrl]| services.iter().map(|service| service.1.as_str()).collect::<Vec<_>>().join(", ");
-    vec![
-        ("name", cdd.currency_name.clone()),
-        ("serial", cdd.cdd_serial.to_string()),
-        ("divisor", cdd.currency_divisor.to_string()),
-        ("denominations", format!("{:?}", cdd.denominations)),
-        ("cipher suite", cdd.issuer_cipher_suite.clone()),
-        ("signing date", date(cdd.cdd_signing_date.to_utc())),
-        ("valid until", date(cdd.cdd_expiry_date.to_utc())),
-        ("location", cdd.cdd_location.clone()),
-        ("info service", urls(&cdd.info_service)),
-        ("mint service", urls(&cdd.mint_service)),
-        ("renew service", urls(&cdd.renew_service)),
-        ("redeem service", urls(&cdd.redeem_service)),
-        ("additional info", cdd.additional_info.clone()),
-        ("protocol version", cdd.protocol_version.clone()),
-    ]
-}
+    use chrono::{DateTime, Utc};
+    use opencoin_schema::{PROTOCOL_VERSION, Timestamp};
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+    use tempfile::TempDir;
+    use zeroize::Zeroizing;
 
-fn describe_mint_key(draft: &MintKeyDraft, past: &[SignedCertificates], now: DateTime<Utc>) -> Vec<String> {
-    let [begins, ends, expires] =
-        [draft.sign_coins_not_before, draft.sign_coins_not_after, draft.coins_expiry_date].map(|moment| moment.to_utc());
-    let bits = draft.public_mint_key.modulus.bits();
-    let mut lines = vec![
-        format!("Mint key for coins of {}, {bits} bits, id {}:", draft.denomination, draft.id()),
-        format!("  signs from {} to {}, coins are taken until {}", date(begins), date(ends), date(expires)),
-        format!("  fingerprint {}", fingerprint(&text::compact(&draft.public_mint_key))),
-    ];
-    let same_denomination = signed_mint_keys(past).filter(|mint_key| mint_key.denomination == draft.denomination);
-    match same_denomination.map(|mint_key| mint_key.sign_coins_not_after.to_utc()).max() {
-        Some(end) => lines.push(format!("  the last one of this denomination signs until {}", date(end))),
-        None => lines.push("  the first one of this denomination".to_owned()),
-    }
-    if ends < now {
-        lines.push("WARNING: its time is over already; is the clock of this machine right?".to_owned());
-    }
-    if signed_mint_keys(past).any(|mint_key| mint_key.id == draft.id()) {
-        lines.push("  signed before, with the same terms".to_owned());
-    }
-    lines
-}
+    use super::*;
 
-fn date(moment: DateTime<Utc>) -> String {
-    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+    fn passphrase() -> Passphrase {
+        Passphrase::new(Zeroizing::new("p".to_owned())).unwrap()
+    }
+
+    fn now() -> DateTime<Utc> {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    /// A vault with a key. Keys of that size take long to make, so there is one for all tests, copied.
+    fn vault() -> (TempDir, Vault) {
+        static KEY: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+            let key = PrivateKey::generate(2048, &mut StdRng::seed_from_u64(5)).unwrap();
+            key.to_encrypted_pkcs8_pem(passphrase().expose(), &mut StdRng::seed_from_u64(6)).to_string()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let vault = Vault::new(folder.path());
+        private_files::write(&vault.key_file(), KEY.as_bytes()).unwrap();
+        (folder, vault)
+    }
+
+    fn draft(serial: u64, info: &str) -> CddDraft {
+        let end = Timestamp::from_utc("2030-01-01T00:00:00Z".parse().unwrap());
+        CddDraft {
+            additional_info: info.to_owned(),
+            cdd_expiry_date: end,
+            cdd_location: String::new(),
+            cdd_serial: serial,
+            cdd_signing_date: end,
+            currency_divisor: 100,
+            currency_name: "OpenCent".to_owned(),
+            denominations: vec![1],
+            info_service: Vec::new(),
+            issuer_cipher_suite: "RSA-SHA384-PSS-RFC9474".to_owned(),
+            mint_service: Vec::new(),
+            protocol_version: PROTOCOL_VERSION.to_owned(),
+            redeem_service: Vec::new(),
+            renew_service: Vec::new(),
+        }
+    }
+
+    fn sign(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Result<Cddc, VaultError> {
+        let request = SigningRequest::new(current.cloned(), Some(cdd), Vec::new());
+        Ok(vault.sign(&request, &passphrase(), &mut StdRng::seed_from_u64(7))?.cddc.unwrap())
+    }
+
+    fn warnings(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Vec<String> {
+        let lines = vault.describe(&SigningRequest::new(current.cloned(), Some(cdd), Vec::new()), now()).unwrap();
+        lines.into_iter().filter(|line| line.starts_with("WARNING")).collect()
+    }
+
+    #[test]
+    fn serials_go_up_by_one_from_the_description_in_force() {
+        let (_folder, vault) = vault();
+        assert!(sign(&vault, None, draft(2, "")).is_err(), "the first is 1");
+        let first = sign(&vault, None, draft(1, "")).unwrap();
+        assert!(sign(&vault, None, draft(1, "")).is_ok(), "the same again");
+        assert!(sign(&vault, None, draft(1, "another currency")).is_err());
+        assert!(sign(&vault, Some(&first), draft(3, "")).is_err());
+        let mut renamed = draft(2, "");
+        renamed.currency_name = "OpenEuro".to_owned();
+        assert!(sign(&vault, Some(&first), renamed).is_err());
+        assert_eq!(warnings(&vault, Some(&first), draft(2, "b")), Vec::<String>::new());
+        assert!(sign(&vault, Some(&first), draft(2, "b")).is_ok());
+    }
+
+    #[test]
+    fn a_description_that_was_given_up_is_replaced_with_a_warning() {
+        let (_folder, vault) = vault();
+        let first = sign(&vault, None, draft(1, "")).unwrap();
+        let _given_up = sign(&vault, Some(&first), draft(2, "wrong")).unwrap();
+        let said = warnings(&vault, Some(&first), draft(2, "right"));
+        assert!(said.len() == 1 && said[0].contains("never published"), "{said:?}");
+        assert!(sign(&vault, Some(&first), draft(2, "right")).is_ok());
+    }
+
+    #[test]
+    fn an_older_copy_of_the_vault_signs_with_a_warning() {
+        let (_folder, older) = vault();
+        let (_other, newer) = vault();
+        let first = sign(&older, None, draft(1, "")).unwrap();
+        let second = sign(&newer, Some(&first), draft(2, "")).unwrap();
+        let said = warnings(&older, Some(&second), draft(3, ""));
+        assert!(said.len() == 1 && said[0].contains("newest copy"), "{said:?}");
+        assert!(sign(&older, Some(&second), draft(3, "")).is_ok());
+    }
+
+    #[test]
+    fn nothing_in_a_request_makes_a_line_or_moves_a_cursor() {
+        let (_folder, vault) = vault();
+        let deceit = "fine\nNo mint keys.\nFingerprint of the request: 00000000\u{1b}[2K\u{202e}";
+        let lines = vault.describe(&SigningRequest::new(None, Some(draft(1, deceit)), Vec::new()), now()).unwrap();
+        assert!(lines.iter().all(|line| !line.contains(['\n', '\u{1b}', '\u{202e}'])), "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("Fingerprint")).count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_open_to_others_and_a_second_key_are_refused() {
+        let (folder, vault) = vault();
+        let again = vault.create(3072, &passphrase(), &mut StdRng::seed_from_u64(1));
+        assert!(matches!(again, Err(VaultError::Occupied(_))), "{again:?}");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let refused = sign(&vault, None, draft(1, "")).unwrap_err().to_string();
+        assert!(refused.contains("chmod 700"), "{refused}");
+    }
 }

@@ -1,0 +1,144 @@
+//! A signing request in plain words, for whoever is about to sign it.
+
+use chrono::{DateTime, Utc};
+use opencoin_schema::{WeightedUrl, text};
+
+use super::{Vault, VaultError, cdds, check, last_cdd, signed_mint_keys};
+use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest, fingerprint};
+
+impl Vault {
+    /// What is about to be signed, in plain words, one line each; lines that begin with `WARNING` ask for a second look. Nothing that
+    /// the request says can move a cursor or make a line of its own.
+    ///
+    /// # Errors
+    /// When what was signed before cannot be read.
+    pub fn describe(&self, request: &SigningRequest, now: DateTime<Utc>) -> Result<Vec<String>, VaultError> {
+        let past = self.past()?;
+        let mut lines = Vec::new();
+        match last_cdd(&past) {
+            Some(cdd) => {
+                let name = plain(&cdd.currency_name);
+                lines.push(format!("Currency {name}, for which this machine has signed {} times.", past.len()));
+            }
+            None => lines.push("The first documents that this machine signs with this key.".to_owned()),
+        }
+        match (&request.cdd, &request.current) {
+            (Some(cdd), current) => {
+                let before = current.as_ref().map(|cddc| CddDraft::of(&cddc.cdd)).or_else(|| last_cdd(&past));
+                lines.extend(describe_cdd(cdd, before.as_ref()));
+            }
+            (None, Some(current)) => {
+                lines.push(format!("The description of the currency (CDD), serial {}, stays as it is.", current.cdd.cdd_serial));
+            }
+            (None, None) => {}
+        }
+        if request.mint_keys.is_empty() {
+            lines.push("No mint keys.".to_owned());
+        }
+        for draft in &request.mint_keys {
+            lines.extend(describe_mint_key(draft, &past, now));
+        }
+        lines.extend(disagreements(request, &past).into_iter().map(|warning| format!("WARNING: {warning}")));
+        if let Err(error) = check(request, &past) {
+            lines.push(format!("WARNING: it cannot be signed: {error}"));
+        }
+        lines.push(format!("Fingerprint of the request: {}", request.fingerprint()));
+        Ok(lines)
+    }
+}
+
+/// What the record of this machine says otherwise than the request.
+fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let Some(last) = last_cdd(past) else {
+        if request.current.is_some() {
+            warnings
+                .push("this machine has no record of what was signed before; is this the newest copy of the vault?".to_owned());
+        }
+        return warnings;
+    };
+    let current = request.current.as_ref().map_or(0, |cddc| cddc.cdd.cdd_serial);
+    if current > last.cdd_serial {
+        warnings.push(format!(
+            "the description in force has serial {current}, and this machine knows {} as the last; is this the newest copy of the vault?",
+            last.cdd_serial
+        ));
+    }
+    let is_repeated = request.cdd.as_ref().is_some_and(|next| cdds(past).any(|signed| signed == *next));
+    if current < last.cdd_serial && !is_repeated {
+        warnings.push(format!(
+            "this machine has signed a description with serial {}, and the request says that {current} is in force. Sign this only if that \
+             one was given up and never published",
+            last.cdd_serial
+        ));
+    }
+    warnings
+}
+
+/// A text of the request without anything that could deceive whoever reads it.
+fn plain(text: &str) -> String {
+    let deceives = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if deceives(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+fn describe_cdd(next: &CddDraft, last: Option<&CddDraft>) -> Vec<String> {
+    let mut lines = vec!["A description of the currency (CDD):".to_owned()];
+    let before = last.map(rows);
+    for (index, (name, value)) in rows(next).into_iter().enumerate() {
+        let was = before.as_ref().map(|before| &before[index].1).filter(|was| **was != value);
+        let change = was.map_or_else(String::new, |was| format!("   (CHANGED, was {was})"));
+        lines.push(plain(&format!("  {name}: {value}{change}")));
+    }
+    lines
+}
+
+/// Everything that a CDD says, by name.
+fn rows(cdd: &CddDraft) -> Vec<(&'static str, String)> {
+    let urls = |services: &[WeightedUrl]| services.iter().map(|service| service.1.as_str()).collect::<Vec<_>>().join(", ");
+    vec![
+        ("name", cdd.currency_name.clone()),
+        ("serial", cdd.cdd_serial.to_string()),
+        ("divisor", cdd.currency_divisor.to_string()),
+        ("denominations", format!("{:?}", cdd.denominations)),
+        ("cipher suite", cdd.issuer_cipher_suite.clone()),
+        ("signing date", date(cdd.cdd_signing_date.to_utc())),
+        ("valid until", date(cdd.cdd_expiry_date.to_utc())),
+        ("location", cdd.cdd_location.clone()),
+        ("info service", urls(&cdd.info_service)),
+        ("mint service", urls(&cdd.mint_service)),
+        ("renew service", urls(&cdd.renew_service)),
+        ("redeem service", urls(&cdd.redeem_service)),
+        ("additional info", cdd.additional_info.clone()),
+        ("protocol version", cdd.protocol_version.clone()),
+    ]
+}
+
+fn describe_mint_key(draft: &MintKeyDraft, past: &[SignedCertificates], now: DateTime<Utc>) -> Vec<String> {
+    let [begins, ends, expires] =
+        [draft.sign_coins_not_before, draft.sign_coins_not_after, draft.coins_expiry_date].map(|moment| moment.to_utc());
+    let bits = draft.public_mint_key.modulus.bits();
+    let mut lines = vec![
+        format!("Mint key for coins of {}, {bits} bits, id {}:", draft.denomination, draft.id()),
+        format!("  signs from {} to {}, coins are taken until {}", date(begins), date(ends), date(expires)),
+        format!("  fingerprint {}", fingerprint(&text::compact(&draft.public_mint_key))),
+    ];
+    let same_denomination = signed_mint_keys(past).filter(|mint_key| mint_key.denomination == draft.denomination);
+    match same_denomination.map(|mint_key| mint_key.sign_coins_not_after.to_utc()).max() {
+        Some(end) => lines.push(format!("  the last one of this denomination signs until {}", date(end))),
+        None => lines.push("  the first one of this denomination".to_owned()),
+    }
+    if ends < now {
+        lines.push("WARNING: its time is over already; is the clock of this machine right?".to_owned());
+    }
+    if signed_mint_keys(past).any(|mint_key| mint_key.id == draft.id()) {
+        lines.push("  signed before, with the same terms".to_owned());
+    }
+    lines
+}
+
+fn date(moment: DateTime<Utc>) -> String {
+    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
