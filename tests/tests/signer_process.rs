@@ -218,7 +218,11 @@ fn books_that_were_set_back_are_signed_for_when_an_operator_has_said_so() {
     currency.serve();
     let _ = bob.run_unchecked(&["mint", "18", "--token", &token]).refused(1, "will sign later");
     let alarm = "ALARM: the books have counted fewer blinds of a mint key than were signed with it";
-    wait_for(|| currency.log(), alarm);
+    let is_said = || {
+        let _ = bob.run_unchecked(&["resume"]).refused(1, "will sign later");
+        currency.log()
+    };
+    wait_for(is_said, alarm);
     signer.stop();
     // Starting it again does not make it forget.
     let signer = currency.signer();

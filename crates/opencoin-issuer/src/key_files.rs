@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -39,6 +40,8 @@ struct Inner {
     folder: PathBuf,
     /// Without it, keys are listed and destroyed and no more.
     passphrase: Option<Passphrase>,
+    /// Whether the passphrase is known to be that of the keys that are there.
+    is_checked: AtomicBool,
     rng: Mutex<Box<dyn Randomness>>,
     options: LocalSignerOptions,
 }
@@ -47,7 +50,8 @@ impl KeyFiles {
     /// The keys in this folder, opened with this passphrase; without one they can be listed and destroyed.
     #[must_use]
     pub fn new(folder: PathBuf, passphrase: Option<Passphrase>, rng: Box<dyn Randomness>) -> Self {
-        Self(Arc::new(Inner { folder, passphrase, rng: Mutex::new(rng), options: LocalSignerOptions::default() }))
+        let (is_checked, rng, options) = (AtomicBool::new(false), Mutex::new(rng), LocalSignerOptions::default());
+        Self(Arc::new(Inner { folder, passphrase, is_checked, rng, options }))
     }
 
     /// The keys of a currency whose settings keep them in files; makes their folder if it is not there.
@@ -83,9 +87,9 @@ impl KeyFiles {
     /// Keeps a key that was made elsewhere.
     ///
     /// # Errors
-    /// The folder is open to others, or cannot be written.
+    /// The folder is open to others, or cannot be written; or the passphrase is not that of the keys that are there.
     pub fn add(&self, key: &PrivateKey) -> Result<(), KeyStoreError> {
-        check_exposure(&self.0.folder)?;
+        self.check_passphrase()?;
         let mut rng = self.0.rng.lock().expect("a generator that panicked makes no more keys");
         let pem = key.to_encrypted_pkcs8_pem(self.passphrase()?.expose(), &mut **rng);
         private_files::write(&self.path(key.public_key().id()), pem.as_bytes()).map_err(unusable)
@@ -94,6 +98,27 @@ impl KeyFiles {
     fn passphrase(&self) -> Result<&Passphrase, KeyStoreError> {
         let missing = || KeyStoreError::Unusable("the private keys were opened without their passphrase".to_owned());
         self.0.passphrase.as_ref().ok_or_else(missing)
+    }
+
+    /// A key under another passphrase than those beside it, by a slip of the finger, would be found out when it is to sign, weeks
+    /// later; and nothing would open it. One that opens is enough: a change of the passphrase may have been interrupted.
+    fn check_passphrase(&self) -> Result<(), KeyStoreError> {
+        if self.0.is_checked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut refusal = None;
+        for id in self.ids()? {
+            match self.read(&id) {
+                Ok(_) => {
+                    refusal = None;
+                    break;
+                }
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        refusal.map_or(Ok(()), Err)?;
+        self.0.is_checked.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn path(&self, id: &BigInt) -> PathBuf {
@@ -119,6 +144,7 @@ impl KeyStore for KeyFiles {
     }
 
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
+        self.check_passphrase()?; // before the work of making a key
         let key = {
             let mut rng = self.0.rng.lock().expect("a generator that panicked makes no more keys");
             PrivateKey::generate(bits, &mut **rng)?
@@ -296,6 +322,19 @@ mod tests {
         assert!(said("right").contains("damaged"), "{}", said("right"));
     }
 
+    #[test]
+    fn no_key_is_made_under_another_passphrase_than_those_beside_it() {
+        let folder = folder();
+        let first = files_by(1, folder.path(), "right").generate(1024).unwrap();
+        let refused = files_by(2, folder.path(), "wrong").generate(1024).unwrap_err().to_string();
+        assert!(refused.contains("passphrase"), "{refused}");
+        // A file that nothing opens does not keep the others from having a successor.
+        fs::copy(folder.path().join(format!("mint-{}.pem", first.id())), folder.path().join("mint-1.pem")).unwrap();
+        let second = files_by(3, folder.path(), "right").generate(1024).unwrap();
+        assert_eq!(files(folder.path(), "right").ids().unwrap().len(), 3);
+        assert!([first, second].iter().all(|key| files(folder.path(), "right").read(key.id()).is_ok()));
+    }
+
     #[tokio::test]
     async fn the_engine_takes_keys_up_and_drops_them() {
         let folder = folder();
@@ -312,10 +351,12 @@ mod tests {
 
     #[test]
     fn a_passphrase_is_changed_even_when_that_was_interrupted() {
-        let folder = folder();
+        let (folder, other) = (folder(), self::folder());
         let first = files_by(1, folder.path(), "old").generate(1024).unwrap();
         // As an interrupted change leaves it: one is done.
-        let second = files_by(2, folder.path(), "new").generate(1024).unwrap();
+        let second = files_by(2, other.path(), "new").generate(1024).unwrap();
+        let name = format!("mint-{}.pem", second.id());
+        fs::rename(other.path().join(&name), folder.path().join(&name)).unwrap();
         let changed = change_passphrase(folder.path(), &passphrase("old"), &passphrase("new"), &mut StdRng::seed_from_u64(8));
         assert_eq!(changed.unwrap(), 1);
         assert!([first, second].iter().all(|key| files(folder.path(), "new").read(key.id()).is_ok()));

@@ -106,7 +106,10 @@ pub(crate) struct PassphraseArguments {
     master: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
-    /// A file that holds the new passphrase. Without it: a prompt.
+    #[command(flatten)]
+    master_secret: MasterSecretArgs,
+    /// A file that holds the new passphrase. Without it: `OPENCOIN_NEW_PASSPHRASE`, a systemd credential
+    /// `opencoin-new-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE")]
     new_passphrase_file: Option<PathBuf>,
 }
@@ -407,18 +410,8 @@ fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
 async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
     let directory = Directory::new(arguments.dir.dir);
     let currency = directory.currency()?;
-    let (id, denomination) = {
-        let wanted = arguments.id.to_ascii_lowercase();
-        let is_meant = |id: &String| *id == wanted || (wanted.len() >= ID_CHARS_MIN && id.starts_with(&wanted));
-        let mut meant = currency.mint_keys().filter(|key| is_meant(&key.verified.mint_key().id.to_string()));
-        match (meant.next(), meant.next()) {
-            (Some(key), None) => (key.ledger_id, key.verified.mint_key().denomination),
-            (Some(_), Some(_)) => bail!("several mint keys begin with {wanted}; give more of the id"),
-            (None, _) => bail!(
-                "no mint key has the id {wanted}; `opencoin issuer keys list` shows them ({ID_CHARS_MIN} characters will do)"
-            ),
-        }
-    };
+    let key = key_meant(&arguments.id, currency.mint_keys(), |key| key.verified.mint_key().id.to_string())?;
+    let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
     let operator = Operator::new(super::ledger(&directory).await?, Arc::new(SystemClock));
     let changed = operator.revoke(id, arguments.reason).await?;
     let cdd = currency.current().cdd();
@@ -433,6 +426,23 @@ async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
     output::line("holders get fresh coins with `opencoin wallet recoup`; they need a key of this denomination that signs:")?;
     output::line("next: opencoin issuer keys rotate, then opencoin issuer keys destroy")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The one key with this id, or with an id that begins like this.
+fn key_meant<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> String) -> Result<K> {
+    let wanted = wanted.to_ascii_lowercase();
+    let is_meant = |key: &K| {
+        let id = id(key);
+        id == wanted || (wanted.len() >= ID_CHARS_MIN && id.starts_with(&wanted))
+    };
+    let mut meant = keys.filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(key), None) => Ok(key),
+        (Some(_), Some(_)) => bail!("several mint keys begin with {wanted}; give more of the id"),
+        (None, _) => {
+            bail!("no mint key has the id {wanted}; `opencoin issuer keys list` shows them ({ID_CHARS_MIN} characters will do)")
+        }
+    }
 }
 
 async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
@@ -459,13 +469,15 @@ async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
 
 fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
     let directory = Directory::new(&arguments.dir.dir);
-    let folder = if arguments.master {
-        directory.vault().key_file().parent().context("a file has a folder")?.to_owned()
+    let (folder, old) = if arguments.master {
+        let key_file = directory.vault().key_file();
+        ensure!(key_file.is_file(), "{} is not there, so its passphrase cannot be changed here", key_file.display());
+        let folder = key_file.parent().context("a file has a folder")?.to_owned();
+        (folder, arguments.master_secret.passphrase(Some(&arguments.secrets))?)
     } else {
-        key_folder(&directory, &directory.config()?)?
+        (key_folder(&directory, &directory.config()?)?, arguments.secrets.passphrase()?)
     };
     let _lock = directory.lock()?;
-    let old = arguments.secrets.passphrase()?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
     let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
     output::line(&format!("{changed} private keys have the new passphrase; restart what has the old one"))?;
@@ -481,4 +493,23 @@ fn key_folder(directory: &Directory, config: &Config) -> Result<PathBuf> {
 
 fn date(moment: DateTime<Utc>) -> String {
     moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_named_by_its_id_or_by_enough_of_its_beginning() {
+        let ids = ["abcdef01", "abcdef02", "1234567"];
+        let meant = |wanted| key_meant(wanted, ids.into_iter(), |id| (*id).to_owned()).map_err(|error| error.to_string());
+        assert_eq!(meant("abcdef02"), Ok("abcdef02"));
+        assert_eq!(meant("ABCDEF01"), Ok("abcdef01"));
+        assert_eq!(meant("123456"), Ok("1234567"));
+        assert_eq!(meant("abcdef"), Err("several mint keys begin with abcdef; give more of the id".to_owned()));
+        for unknown in ["", "a", "abcde", "bcdef0", "abcdef03", "abcdef011"] {
+            let refused = meant(unknown).unwrap_err();
+            assert!(refused.starts_with(&format!("no mint key has the id {unknown};")), "{refused}");
+        }
+    }
 }
