@@ -148,7 +148,7 @@ fn mistakes_are_answered_with_what_to_do() {
     let _ = init(&["--cipher-suite", "ROT13"]).refused(2, "RSA-SHA384-PSS-RFC9474");
     let _ = init(&["--denominations", "1,1"]).refused(1, "denominations");
     let _ = init(&["--denominations", "0"]).refused(1, "denominations");
-    let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits");
+    let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits must be 2048");
     let _ = init(&["--url", "example.org"]).refused(1, "url");
     let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
     assert!(!folder.path().join("nowhere").exists(), "a refused init leaves nothing behind");
@@ -185,8 +185,8 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     let (key, certificate) = (missing("keys", "mint-"), missing("mkcs", ""));
     let hidden = currency.scratch("hidden");
     fs::rename(&key, &hidden).unwrap();
-    let _ =
-        currency.issuer_unchecked(&["serve"]).refused(1, key.file_stem().unwrap().to_str().unwrap().trim_start_matches("mint-"));
+    let id = key.file_stem().unwrap().to_str().unwrap().trim_start_matches("mint-");
+    let _ = currency.issuer_unchecked(&["serve"]).refused(1, &format!("the private half of mint key {id} is missing"));
     fs::rename(&hidden, &key).unwrap();
     fs::rename(&certificate, &hidden).unwrap();
     let _ = currency.issuer_unchecked(&["audit"]).refused(1, "certificates verify");
