@@ -35,6 +35,13 @@ pub(crate) struct KeySecretArgs {
     /// `opencoin-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PASSPHRASE_FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pin: PinArgs,
+}
+
+/// The PIN of a token.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PinArgs {
     /// A file that holds the PIN of the token, for keys in a token. Without it: `OPENCOIN_PIN`, a systemd credential
     /// `opencoin-pin`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PIN_FILE")]
@@ -79,6 +86,13 @@ impl KeySecretArgs {
 
     /// The PIN of the token.
     pub(crate) fn pin(&self) -> Result<Passphrase> {
+        self.pin.read()
+    }
+}
+
+impl PinArgs {
+    /// The PIN.
+    pub(crate) fn read(&self) -> Result<Passphrase> {
         let source = Source {
             name: "PIN",
             file: self.pin_file.as_deref(),

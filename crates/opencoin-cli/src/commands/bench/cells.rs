@@ -5,12 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::books::Books;
-use super::currency::{Currency, SigningKey};
-use super::issuer_process::IssuerProcess;
+use super::child_process::{IssuerProcess, SignerProcess};
+use super::currency::Currency;
+use super::engine_rate::EngineRate;
 use super::load;
 use super::load::Request;
 use super::material;
-use super::measurement::{Measurement, Used};
+use super::measurement::{CpuTimes, Measurement, Used};
+use super::mint_keys::SigningKey;
 use super::plan::{Cell, Operation};
 use super::processes;
 use super::raw::RawRsa;
@@ -32,8 +34,10 @@ pub(super) struct Bench<'run> {
     pub(super) currency: &'run Currency,
     pub(super) books: &'run Books,
     pub(super) issuer: &'run IssuerProcess,
+    pub(super) signer: Option<&'run SignerProcess>,
     pub(super) key: &'run SigningKey,
     pub(super) raw: RawRsa,
+    pub(super) engine: EngineRate,
     /// How long a cell lasts.
     pub(super) duration: Duration,
 }
@@ -65,18 +69,26 @@ impl Bench<'_> {
         let count = planned.min(coins_max / coins).max(clients * REQUESTS_PER_CLIENT_MIN);
         let requests = self.requests(operation, coins, count).await?;
 
-        let (issuer, database) = (self.issuer_cpu_time()?, self.books.cpu_time()?);
+        let begun = self.cpu_times()?;
         let answers = drive(requests, self.duration).await?;
         let used = Used {
-            issuer: self.issuer_cpu_time()? - issuer,
-            database: self.books.cpu_time()?.zip(database).map(|(end, begin)| end.saturating_sub(begin)),
+            cpu: self.cpu_times()?.since(begun),
             issuer_memory_mib: processes::memory(self.issuer.id())?.resident_mib,
+            signer_memory_mib: self
+                .signer
+                .map(|signer| processes::memory(signer.id()))
+                .transpose()?
+                .map(|memory| memory.resident_mib),
         };
         ensure!(!answers.latencies.is_empty(), "no request was answered with status 200, but {:?}", answers.refused);
-        Ok(Measurement::new(cell, answers, used, &self.raw))
+        Ok(Measurement::new(cell, answers, used, &self.raw, &self.engine))
     }
 
-    fn issuer_cpu_time(&self) -> Result<Duration> {
-        processes::cpu_time(self.issuer.id())
+    fn cpu_times(&self) -> Result<CpuTimes> {
+        Ok(CpuTimes {
+            issuer: processes::cpu_time(self.issuer.id())?,
+            signer: self.signer.map(|signer| processes::cpu_time(signer.id())).transpose()?,
+            database: self.books.cpu_time()?,
+        })
     }
 }

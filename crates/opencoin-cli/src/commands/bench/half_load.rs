@@ -16,7 +16,7 @@ use crate::output;
 const CLIENTS: usize = 64;
 /// A 99th percentile needs many requests, so this lasts longer than a cell.
 const DURATION_FACTOR: u32 = 2;
-/// More large requests than the issuer can answer meanwhile, by what RSA alone would allow.
+/// More large requests than the issuer can answer meanwhile, by what RSA or the engine alone would allow.
 const LARGE_MARGIN: f64 = 1.25;
 
 /// Small mints at half the best rate.
@@ -52,7 +52,8 @@ pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
     let arrivals = || open_loop::arrivals(count, requests_per_second);
     let alone = open_loop::drive(address, small().await?, arrivals()).await?;
 
-    let coins = bench.raw.private.all_cores_per_second * duration.as_secs_f64() * LARGE_MARGIN;
+    let signatures_per_second = bench.raw.private.all_cores_per_second.max(bench.engine.signatures_per_second);
+    let coins = signatures_per_second * duration.as_secs_f64() * LARGE_MARGIN;
     let large = bench.requests(Operation::Mint, ITEMS_MAX, 1 + (coins / ITEMS_MAX as f64).ceil() as usize).await?;
     let small = open_loop::drive(address, small().await?, arrivals());
     let (small, large) = tokio::try_join!(small, load::drive(address, 1, large, duration))?;

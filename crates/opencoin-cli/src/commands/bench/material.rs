@@ -8,12 +8,14 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use anyhow::{Context, Result};
-use opencoin_crypto::BlindingSeed;
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed};
 use opencoin_schema::{BigInt, Blind, Coin, Payload, RequestMint, RequestRedeem, RequestRenew, text};
 use rand::rngs::OsRng;
+use tokio::runtime::Handle;
 
-use super::currency::{Currency, SigningKey, random_bytes};
+use super::currency::{Currency, random_bytes};
 use super::load::Request;
+use super::mint_keys::SigningKey;
 use super::plan::Operation;
 
 /// The most coins that are made for one measurement.
@@ -32,7 +34,7 @@ pub(super) async fn prepare(
     if operation.spends() {
         currency.record_minted(key, coins * requests).await?;
     }
-    let maker = Maker { currency, key, operation, coins };
+    let maker = Maker { currency, key, operation, coins, runtime: Handle::current() };
     tokio::task::block_in_place(|| maker.on_all_cores(requests))
 }
 
@@ -41,6 +43,7 @@ struct Maker<'run> {
     key: &'run SigningKey,
     operation: Operation,
     coins: usize,
+    runtime: Handle,
 }
 
 impl Maker<'_> {
@@ -83,7 +86,7 @@ impl Maker<'_> {
     }
 
     fn blind(&self, index: usize) -> Blind {
-        let public = self.key.private.public_key();
+        let public = &self.key.public;
         let mut number = random_bytes(public.modulus_bytes());
         // Less than the modulus, whose first bit is set, and as long.
         number[0] = number[0] & 0x3f | 0x40;
@@ -91,24 +94,32 @@ impl Maker<'_> {
         Blind { blinded_payload_hash, mint_key_id: public.id().clone(), reference: format!("blind {index}") }
     }
 
+    /// Coins that the mint key signed.
     fn coins(&self) -> Result<Vec<Coin>> {
-        (0..self.coins).map(|_| coin(self.currency, self.key)).collect()
+        let (suite, public) = (self.currency.cipher_suite(), &self.key.public);
+        let mut payloads = Vec::with_capacity(self.coins);
+        let mut blinds = Vec::with_capacity(self.coins);
+        for _ in 0..self.coins {
+            let payload = self.payload();
+            let (blinded, unblinder) = suite.blind(public, &payload, &BlindingSeed::generate(&mut OsRng))?;
+            blinds.push(BlindToSign { mint_key_id: public.id().clone(), blinded });
+            payloads.push((payload, unblinder));
+        }
+        let accepted = AcceptedBlinds { transaction_reference: random_bytes(REFERENCE_BYTES), blinds };
+        let signatures = self.runtime.block_on(self.currency.signer().sign(accepted)).context("coins cannot be made")?;
+        let finish = |((payload, unblinder), signature)| Ok(suite.finish(public, &payload, &signature, &unblinder)?);
+        payloads.into_iter().zip(signatures).map(finish).collect()
     }
-}
 
-/// A coin that the mint key signed.
-pub(super) fn coin(currency: &Currency, key: &SigningKey) -> Result<Coin> {
-    let (cdd, suite, public) = (currency.cdd(), currency.cipher_suite(), key.private.public_key());
-    let payload = Payload {
-        cdd_location: cdd.cdd_location.clone(),
-        denomination: key.denomination,
-        issuer_id: cdd.id.clone(),
-        mint_key_id: public.id().clone(),
-        protocol_version: cdd.protocol_version.clone(),
-        serial: BigInt::from_be_bytes(&random_bytes(REFERENCE_BYTES)),
-    };
-    let (blinded, unblinder) = suite.blind(public, &payload, &BlindingSeed::generate(&mut OsRng))?;
-    let blinded = blinded.to_padded_be_bytes(public.modulus_bytes()).context("a blind is less than the modulus")?;
-    let signature = BigInt::from_be_bytes(&key.private.raw_sign(&blinded)?);
-    Ok(suite.finish(public, &payload, &signature, &unblinder)?)
+    fn payload(&self) -> Payload {
+        let cdd = self.currency.cdd();
+        Payload {
+            cdd_location: cdd.cdd_location.clone(),
+            denomination: self.key.denomination,
+            issuer_id: cdd.id.clone(),
+            mint_key_id: self.key.public.id().clone(),
+            protocol_version: cdd.protocol_version.clone(),
+            serial: BigInt::from_be_bytes(&random_bytes(REFERENCE_BYTES)),
+        }
+    }
 }

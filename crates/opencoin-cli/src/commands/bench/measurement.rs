@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::books::Database;
+use super::engine_rate::EngineRate;
 use super::load::Answers;
 use super::plan::Cell;
 use super::raw::RawRsa;
@@ -21,43 +22,76 @@ pub(super) struct Measurement {
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
     pub(super) issuer_cpu_us_per_coin: f64,
+    /// `None` without a signer process.
+    pub(super) signer_cpu_us_per_coin: Option<f64>,
     /// Of the database's own processes; `None` when they cannot be read.
     pub(super) database_cpu_us_per_coin: Option<f64>,
     /// CPU time of a coin in units of what RSA alone costs: see `Operation::rsa_us`.
     pub(super) ratio: Option<f64>,
+    /// Coins a second in units of what the engine signs alone; `None` when nothing is signed.
+    pub(super) of_engine: Option<f64>,
     pub(super) issuer_memory_mib: f64,
+    /// `None` without a signer process.
+    pub(super) signer_memory_mib: Option<f64>,
     /// Answers with another status than 200, by status.
     pub(super) refused: BTreeMap<u16, usize>,
+}
+
+/// CPU time of the processes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CpuTimes {
+    pub(super) issuer: Duration,
+    /// `None` when there is none.
+    pub(super) signer: Option<Duration>,
+    /// `None` when it cannot be read.
+    pub(super) database: Option<Duration>,
 }
 
 /// What the processes used while a cell was measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Used {
-    pub(super) issuer: Duration,
-    /// `None` when it cannot be read.
-    pub(super) database: Option<Duration>,
+    pub(super) cpu: CpuTimes,
     pub(super) issuer_memory_mib: f64,
+    pub(super) signer_memory_mib: Option<f64>,
+}
+
+impl CpuTimes {
+    /// What was used since `earlier`.
+    pub(super) fn since(self, earlier: Self) -> Self {
+        let since = |now: Option<Duration>, then: Option<Duration>| now.zip(then).map(|(now, then)| now.saturating_sub(then));
+        Self {
+            issuer: self.issuer.saturating_sub(earlier.issuer),
+            signer: since(self.signer, earlier.signer),
+            database: since(self.database, earlier.database),
+        }
+    }
 }
 
 impl Measurement {
     /// Puts together what is known of one cell. `answers` must hold at least one with status 200.
-    pub(super) fn new(cell: Cell, answers: Answers, used: Used, raw: &RawRsa) -> Self {
+    pub(super) fn new(cell: Cell, answers: Answers, used: Used, raw: &RawRsa, engine: &EngineRate) -> Self {
         let requests = answers.latencies.len();
         let coins = (requests * cell.coins) as f64;
         let seconds = answers.elapsed.as_secs_f64();
         let us_per_coin = |time: Duration| time.as_secs_f64() * 1e6 / coins;
-        let (issuer, database) = (us_per_coin(used.issuer), used.database.map(us_per_coin));
+        let CpuTimes { issuer, signer, database } = used.cpu;
+        let (issuer, signer, database) = (us_per_coin(issuer), signer.map(us_per_coin), database.map(us_per_coin));
+        let rsa_us = cell.operation.rsa_us(raw, engine);
+        let coins_per_second = coins / seconds;
         Self {
             cell,
             seconds,
             requests_per_second: requests as f64 / seconds,
-            coins_per_second: coins / seconds,
+            coins_per_second,
             p50_ms: percentile_ms(&answers.latencies, 50),
             p99_ms: percentile_ms(&answers.latencies, 99),
             issuer_cpu_us_per_coin: issuer,
+            signer_cpu_us_per_coin: signer,
             database_cpu_us_per_coin: database,
-            ratio: database.map(|database| (issuer + database) / cell.operation.rsa_us(raw)),
+            ratio: database.map(|database| (issuer + signer.unwrap_or(0.0) + database) / rsa_us),
+            of_engine: cell.operation.signs().then(|| coins_per_second / engine.signatures_per_second),
             issuer_memory_mib: used.issuer_memory_mib,
+            signer_memory_mib: used.signer_memory_mib,
             refused: answers.refused,
         }
     }
@@ -69,15 +103,18 @@ impl Measurement {
             (Database::Sqlite, _) => "-".to_owned(),
             (Database::Postgres | Database::PostgresElsewhere, us) => number_or_unknown(us, 1),
         };
+        let or_dash = |number: Option<f64>, decimals| number.map_or("-".to_owned(), |number| format!("{number:.decimals$}"));
         format!(
-            "{:<8}{key_bits:>5}{coins:>7}{clients:>9}{:>10.0}{:>10.0}{:>9.2}{:>9.2}{:>11.1}{database:>8}{:>7}{:>6.0}{:>9}",
+            "{:<8}{key_bits:>5}{coins:>7}{clients:>9}{:>10.0}{:>10.0}{:>9.2}{:>9.2}{:>11.1}{:>11}{database:>8}{:>7}{:>11}{:>6.0}{:>9}",
             operation.to_string(),
             self.requests_per_second,
             self.coins_per_second,
             self.p50_ms,
             self.p99_ms,
             self.issuer_cpu_us_per_coin,
+            or_dash(self.signer_cpu_us_per_coin, 1),
             number_or_unknown(self.ratio, 2),
+            or_dash(self.of_engine, 2),
             self.issuer_memory_mib,
             self.refused.values().sum::<usize>(),
         )

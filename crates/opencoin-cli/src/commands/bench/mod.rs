@@ -1,6 +1,6 @@
 //! `opencoin bench`: how fast an issuer is on this machine, and how near to what RSA alone costs.
 //!
-//! The issuer is a process of its own, on a throw-away currency and database. Requests are made beforehand, so that while a
+//! The issuer is a process of its own (and the signer, where there is one), on a throw-away currency and database. Requests are made beforehand, so that while a
 //! cell of the table is measured the load generator only sends and reads. It still takes CPU from issuer and database on a small
 //! machine: the figures that count are CPU time a coin in units of raw RSA operations measured in the same run.
 //!
@@ -8,13 +8,16 @@
 
 mod books;
 mod cells;
+mod child_process;
 mod currency;
+mod engine;
+mod engine_rate;
 mod full_table;
 mod half_load;
-mod issuer_process;
 mod load;
 mod material;
 mod measurement;
+mod mint_keys;
 mod one_by_one;
 mod open_loop;
 mod plan;
@@ -38,8 +41,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::output;
 use books::Books;
 use cells::Bench;
+use child_process::{IssuerProcess, SignerProcess};
 use currency::Currency;
-use issuer_process::IssuerProcess;
+use engine::Engine;
 pub(crate) use plan::Arguments;
 use plan::{Part, Plan};
 use report::Report;
@@ -70,45 +74,64 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
-    let currency = Currency::create(folder, plan.database.as_deref(), &plan.key_bits).await?;
+    let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits).await?;
     let books = Books::open(plan.database.as_deref(), currency.directory()).await?;
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
         cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        engine: plan.engine.engine,
         database: books.database(),
         ledger_coins_per_second: currency.ledger_coins_per_second().await?,
         bare_inserts: books.bare_inserts(plan.cell_duration).await?,
         raw_rsa: Vec::new(),
+        engine_rates: Vec::new(),
         cells: Vec::new(),
         half_load: None,
         one_by_one: None,
         full_table: None,
         issuer_memory_peak_mib: 0.0,
+        signer_memory_peak_mib: None,
         broken_invariants: Vec::new(),
         targets: Vec::new(),
     };
     output::line(&report.heading())?;
+    processes_and_parts(plan, folder, &currency, &books, &mut report).await?;
+    currency.destroy_keys()?;
+    report.targets = targets::of(&report);
+    Ok(report)
+}
 
-    let issuer = IssuerProcess::start(currency.directory(), folder, &[])?;
+/// Everything for which an issuer runs.
+async fn processes_and_parts(plan: &Plan, folder: &Path, currency: &Currency, books: &Books, report: &mut Report) -> Result<()> {
+    let signer = match plan.engine.engine {
+        Engine::Signer => Some(SignerProcess::start(currency, folder)?),
+        Engine::Memory | Engine::Token => None,
+    };
+    let issuer = IssuerProcess::start(currency, folder, &[])?;
     let raw_duration = plan.cell_duration.min(RAW_DURATION_MAX);
-    let bench = |key, raw| Bench { currency: &currency, books: &books, issuer: &issuer, key, raw, duration: plan.cell_duration };
+    let duration = plan.cell_duration;
+    let bench =
+        |key, raw, engine| Bench { currency, books, issuer: &issuer, signer: signer.as_ref(), key, raw, engine, duration };
     for (index, key) in currency.keys().iter().enumerate() {
-        let raw = tokio::task::block_in_place(|| raw::measure(&key.private, raw_duration))?;
-        output::line(&Report::raw_heading(&raw))?;
+        let raw = tokio::task::block_in_place(|| raw::measure(key.public.modulus_bits(), raw_duration))?;
+        let engine = engine_rate::measure(currency, key, signer.as_ref(), duration).await?;
+        output::line(&Report::raw_heading(&raw, &engine))?;
         if plan.has(Part::Table) {
             for (operation, coins, clients) in plan.cells(index) {
-                report.cells.push(bench(key, raw).row(operation, coins, clients).await?);
+                report.cells.push(bench(key, raw, engine).row(operation, coins, clients).await?);
             }
         }
         report.raw_rsa.push(raw);
+        report.engine_rates.push(engine);
     }
-    let first = currency.keys().first().zip(report.raw_rsa.first());
-    let (key, raw) = first.context("a currency has a mint key")?;
-    parts(plan, &bench(key, *raw), folder, &mut report).await?;
+    let first = currency.keys().first().zip(report.raw_rsa.first().zip(report.engine_rates.first()));
+    let (key, (raw, engine)) = first.context("a currency has a mint key")?;
+    parts(plan, &bench(key, *raw, *engine), folder, report).await?;
     report.issuer_memory_peak_mib = processes::memory(issuer.id())?.peak_mib;
+    report.signer_memory_peak_mib =
+        signer.as_ref().map(|signer| processes::memory(signer.id())).transpose()?.map(|memory| memory.peak_mib);
     issuer.stop()?;
-    report.targets = targets::of(&report);
-    Ok(report)
+    signer.map_or(Ok(()), SignerProcess::stop)
 }
 
 /// Everything beside the table, with the first key. The last of it is what breaks the books, so the audit comes before.

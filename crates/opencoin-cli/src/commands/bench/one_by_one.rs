@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::cells::Bench;
-use super::issuer_process::IssuerProcess;
+use super::child_process::IssuerProcess;
 use super::measurement::Measurement;
 use super::plan::Operation;
 use crate::output;
@@ -24,7 +24,7 @@ pub(super) struct OneByOne {
 pub(super) async fn measure(bench: &Bench<'_>, folder: &Path) -> Result<OneByOne> {
     output::line("in batches, then one request a transaction:")?;
     let in_batches = bench.row(Operation::Redeem, 1, CLIENTS).await?;
-    let issuer = IssuerProcess::start(bench.currency.directory(), folder, &["--batch-commands-max", "1"])?;
+    let issuer = IssuerProcess::start(bench.currency, folder, &["--batch-commands-max", "1"])?;
     let one_by_one = Bench { issuer: &issuer, ..*bench }.row(Operation::Redeem, 1, CLIENTS).await?;
     issuer.stop()?;
     Ok(OneByOne { in_batches, one_by_one })

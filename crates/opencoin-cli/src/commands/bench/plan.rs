@@ -9,6 +9,8 @@ use clap::{Args, ValueEnum};
 use opencoin_issuer::admission::ITEMS_MAX;
 use serde::Serialize;
 
+use super::engine::{Engine, EngineArguments, EngineSettings};
+use super::engine_rate::EngineRate;
 use super::raw::RawRsa;
 
 const SECONDS_PER_CELL_DEFAULT: f64 = 2.0;
@@ -24,6 +26,8 @@ pub(crate) struct Arguments {
     /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless given.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
+    #[command(flatten)]
+    engine: EngineArguments,
     /// A small table in about 20 seconds: does it work, rather than how fast is it.
     #[arg(long)]
     quick: bool,
@@ -88,6 +92,7 @@ pub(super) struct Cell {
 /// What to measure, with nothing left to be decided.
 pub(super) struct Plan {
     pub(super) database: Option<String>,
+    pub(super) engine: EngineSettings,
     pub(super) cell_duration: Duration,
     pub(super) key_bits: Vec<usize>,
     pub(super) spent_rows: Option<u64>,
@@ -109,6 +114,7 @@ impl Plan {
         };
         let plan = Self {
             database: arguments.database,
+            engine: EngineSettings::new(arguments.engine)?,
             cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),
             key_bits: or(arguments.key_bits, &[2048], &[2048, 3072]),
             spent_rows: arguments.spent_rows,
@@ -174,19 +180,34 @@ impl Operation {
     }
 
     /// The CPU time in microseconds that RSA alone needs for a coin: what ratios are relative to.
-    pub(super) fn rsa_us(self, raw: &RawRsa) -> f64 {
+    pub(super) fn rsa_us(self, raw: &RawRsa, engine: &EngineRate) -> f64 {
+        let private = match engine.engine {
+            // AWS-LC's is not what a token does.
+            Engine::Token => engine.cpu_us_per_signature,
+            Engine::Memory | Engine::Signer => raw.private.cpu_us,
+        };
         match self {
-            Self::Mint => raw.private.cpu_us,
-            Self::Renew => raw.private.cpu_us + raw.public.cpu_us,
+            Self::Mint => private,
+            Self::Renew => private + raw.public.cpu_us,
             Self::Redeem => raw.public.cpu_us,
         }
     }
 
-    pub(super) fn rsa_text(self) -> &'static str {
+    pub(super) fn rsa_text(self, engine: Engine) -> &'static str {
+        match (self, engine) {
+            (Self::Mint, Engine::Memory | Engine::Signer) => "one private operation",
+            (Self::Renew, Engine::Memory | Engine::Signer) => "one private and one public",
+            (Self::Mint, Engine::Token) => "one signature of the token",
+            (Self::Renew, Engine::Token) => "one signature of the token and one public operation",
+            (Self::Redeem, _) => "one public",
+        }
+    }
+
+    /// Whether coins are signed.
+    pub(super) fn signs(self) -> bool {
         match self {
-            Self::Mint => "one private operation",
-            Self::Renew => "one private and one public",
-            Self::Redeem => "one public",
+            Self::Mint | Self::Renew => true,
+            Self::Redeem => false,
         }
     }
 }

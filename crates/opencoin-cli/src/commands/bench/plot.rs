@@ -39,8 +39,8 @@ pub(super) fn svg(report: &Report) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
          font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"12\" y=\"20\" font-size=\"14\">opencoin {}: coins a second by clients, {} cores</text>\n{panels}</svg>\n",
-        report.version, report.cores
+         <text x=\"12\" y=\"20\" font-size=\"14\">opencoin {}: coins a second by clients, engine {}, {} cores</text>\n{panels}</svg>\n",
+        report.version, report.engine, report.cores
     )
 }
 

@@ -16,7 +16,7 @@ use super::currency::random_bytes;
 /// Operations between two looks at the clock.
 const OPERATIONS_AT_ONCE: usize = 16;
 
-/// Costs and rates of the raw operations of one key.
+/// Costs and rates of the raw operations of keys of one size.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct RawRsa {
     pub(super) key_bits: usize,
@@ -39,8 +39,9 @@ pub(super) struct Rates {
     pub(super) all_cores_per_second: f64,
 }
 
-/// Measures each operation with `key`, twice for about `duration`.
-pub(super) fn measure(key: &PrivateKey, duration: Duration) -> Result<RawRsa> {
+/// Measures each operation with a key of this size that is made for it, twice for about `duration`.
+pub(super) fn measure(key_bits: usize, duration: Duration) -> Result<RawRsa> {
+    let key = PrivateKey::generate(key_bits, &mut OsRng)?;
     let public = key.public_key();
     let mut input = random_bytes(public.modulus_bytes());
     input[0] &= 0x3f; // less than the modulus, whose first bit is set
@@ -50,7 +51,7 @@ pub(super) fn measure(key: &PrivateKey, duration: Duration) -> Result<RawRsa> {
     let verify = || black_box(public.verify_certificate("", black_box(&signature))).is_ok();
     ensure!(sign() && raise() && verify(), "the raw operations work");
     Ok(RawRsa {
-        key_bits: public.modulus_bits(),
+        key_bits,
         private: rates(&sign, duration),
         public: rates(&raise, duration),
         verification: rates(&verify, duration),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::books::{BareInserts, Database};
+use super::engine::Engine;
+use super::engine_rate::EngineRate;
 use super::full_table::FullTable;
 use super::half_load::HalfLoad;
 use super::measurement::{Measurement, number_or_unknown};
@@ -18,16 +20,21 @@ use super::targets::Target;
 pub(super) struct Report {
     pub(super) version: &'static str,
     pub(super) cores: usize,
+    pub(super) engine: Engine,
     pub(super) database: Database,
     /// Coins that the ledger alone takes back in a second.
     pub(super) ledger_coins_per_second: f64,
     pub(super) bare_inserts: BareInserts,
     pub(super) raw_rsa: Vec<RawRsa>,
+    /// With each size of key, as `raw_rsa`.
+    pub(super) engine_rates: Vec<EngineRate>,
     pub(super) cells: Vec<Measurement>,
     pub(super) half_load: Option<HalfLoad>,
     pub(super) one_by_one: Option<OneByOne>,
     pub(super) full_table: Option<FullTable>,
     pub(super) issuer_memory_peak_mib: f64,
+    /// `None` without a signer process.
+    pub(super) signer_memory_peak_mib: Option<f64>,
     /// Of the audit, before the table of spent coins is filled.
     pub(super) broken_invariants: Vec<String>,
     pub(super) targets: Vec<Target>,
@@ -42,37 +49,40 @@ impl Report {
             Database::PostgresElsewhere => "PostgreSQL whose processes cannot be read (n/a)",
         };
         format!(
-            "{} cores, shared by issuer, database and load; books in {books}\n\
+            "{} cores, shared by issuer, database and load; books in {books}; engine {}: {}\n\
              ledger alone, no HTTP and no RSA: {:.0} coins/s\n\
              database alone, bare inserts of 64 rows a commit: {:.0} rows/s, {} us of CPU a row",
             self.cores,
+            self.engine,
+            self.engine.text(),
             self.ledger_coins_per_second,
             self.bare_inserts.rows_per_second,
             number_or_unknown(self.bare_inserts.cpu_us_per_row, 1),
         )
     }
 
-    /// Costs of RSA with one key, before its rows.
-    pub(super) fn raw_heading(raw: &RawRsa) -> String {
+    /// Costs of RSA and of the engine with one key, before its rows.
+    pub(super) fn raw_heading(raw: &RawRsa, engine: &EngineRate) -> String {
         let line = |name, rates: Rates| {
             format!(
                 "RSA {} {name}: {:.1} us of CPU; {:.0}/s on one core, {:.0}/s on all",
                 raw.key_bits, rates.cpu_us, rates.one_core_per_second, rates.all_cores_per_second
             )
         };
-        let columns =
-            "          key  coins  clients     req/s   coins/s   p50 ms   p99 ms  issuer us   db us  ratio   MiB  refused";
+        let columns = "          key  coins  clients     req/s   coins/s   p50 ms   p99 ms  issuer us  signer us   db us  ratio  of engine   MiB  refused";
         let [private, public] = [line("private", raw.private), line("public", raw.public)];
-        format!("\n{private}\n{public}\n{}\n{columns}", line("verification", raw.verification))
+        format!("\n{private}\n{public}\n{}\n{}\n{columns}", line("verification", raw.verification), engine.text())
     }
 
     /// What comes after the rows.
     pub(super) fn conclusion(&self) -> String {
-        let ratios = Operation::ALL.map(|operation| format!("{operation} {}", operation.rsa_text())).join(", ");
+        let ratios = Operation::ALL.map(|operation| format!("{operation} {}", operation.rsa_text(self.engine))).join(", ");
         let mut lines = vec![
-            format!("\nissuer us, db us: CPU time of a coin; ratio: their sum / RSA alone ({ratios})"),
+            format!("\nissuer us, signer us, db us: CPU time of a coin; ratio: their sum / RSA alone ({ratios})"),
+            "of engine: coins/s / signatures/s of the engine alone".to_owned(),
             format!("issuer memory: at most {:.0} MiB", self.issuer_memory_peak_mib),
         ];
+        lines.extend(self.signer_memory_peak_mib.map(|peak| format!("signer memory: at most {peak:.0} MiB")));
         let mut refused: BTreeMap<u16, usize> = BTreeMap::new();
         for (status, count) in self.measurements().flat_map(|cell| &cell.refused) {
             *refused.entry(*status).or_default() += count;
