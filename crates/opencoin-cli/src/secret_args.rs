@@ -71,7 +71,7 @@ impl KeySecretArgs {
     /// Whether a secret was put into this process's hands.
     pub(crate) fn is_given(&self) -> bool {
         let variables = ["OPENCOIN_PASSPHRASE", "OPENCOIN_PIN"];
-        self.passphrase_file.is_some() || self.pin_file.is_some() || variables.iter().any(|name| env::var_os(name).is_some())
+        self.passphrase_file.is_some() || self.pin.pin_file.is_some() || variables.iter().any(|name| env::var_os(name).is_some())
     }
 
     /// The passphrase of keys that are there.
