@@ -1,12 +1,14 @@
-//! The benchmark runs, on both databases, and says what it should. How fast it is depends on the machine and is no test.
+//! The benchmark runs, on both databases and with every engine, and says what it should. How fast it is depends on the machine and
+//! is no test.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use opencoin_e2e::opencoin;
+use opencoin_e2e::{Output, command, opencoin, run};
 use opencoin_testkit::postgres::TestDatabase;
+use opencoin_testkit::softhsm::{LABEL, PIN, TestToken};
 use serde_json::Value;
 
 /// Operations, coins a request, clients: the quick table has a row for each combination.
@@ -14,6 +16,8 @@ const OPERATIONS: [&str; 3] = ["mint", "renew", "redeem"];
 const COINS: [u64; 2] = [1, 64];
 const CLIENTS: [u64; 2] = [1, 8];
 const SPENT_ROWS: &str = "20000";
+/// A row for each operation.
+const SMALL: [&str; 6] = ["--parts", "table", "--coins", "64", "--clients", "8"];
 
 #[test]
 fn the_quick_run_measures_everything_and_the_books_balance() {
@@ -24,6 +28,7 @@ fn the_quick_run_measures_everything_and_the_books_balance() {
     let report = read(&json);
     check_table(&table, &report);
     check_parts(&report);
+    check_engine(&report, &table, &svg, "memory");
     assert!(table.contains("refused: nothing") && table.contains("audit: every invariant holds"), "{table}");
 
     let not_measured: Vec<_> = targets(&report).filter(|(_, met)| met.is_null()).map(|(what, _)| what).collect();
@@ -55,6 +60,63 @@ fn postgres_is_measured_once_and_not_over_the_books_of_another_currency() {
     let (_, met) = targets(&report).find(|(what, _)| *what == many_clients).unwrap();
     assert!(met.is_boolean(), "{report:#}");
     let _ = opencoin(&arguments).refused(1, "the database holds the books of a currency");
+}
+
+#[test]
+fn a_signer_process_is_measured_beside_the_issuer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));
+    let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
+    let table = opencoin(&[&["bench", "--quick", "--engine", "signer"], &SMALL[..], &files[..]].concat()).success().stdout;
+    let report = read(&json);
+    check_engine(&report, &table, &svg, "signer");
+    for cell in report["cells"].as_array().unwrap() {
+        check_figures(cell);
+        assert!(figure(cell, "signer_cpu_us_per_coin") > 0.0 || cell["operation"] == "redeem", "{cell:#}");
+        assert!(figure(cell, "signer_memory_mib") > 0.0, "{cell:#}");
+    }
+    assert!(figure(&report, "signer_memory_peak_mib") > 0.0 && table.contains("signer memory: at most"), "{table}");
+    assert!(table.contains("audit: every invariant holds"), "{table}");
+}
+
+#[test]
+fn a_token_is_measured_and_left_without_keys() {
+    let token = TestToken::create();
+    let objects = || objects(token.tokens_folder());
+    let before = objects();
+    let folder = tempfile::tempdir().unwrap();
+    let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));
+    let module = token.module();
+    let module = module.to_str().unwrap();
+    let bench = |pin: &str, label: &str, options: &[&str]| {
+        let (variable, configuration) = token.environment();
+        let token = ["bench", "--quick", "--engine", "token", "--pkcs11-module", module, "--token-label", label];
+        run(command().env(variable, configuration).env("OPENCOIN_PIN", pin), &[&token, &SMALL[..], options].concat())
+    };
+
+    let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
+    let table = bench(PIN, LABEL, &files).success().stdout;
+    let report = read(&json);
+    check_engine(&report, &table, &svg, "token");
+    report["cells"].as_array().unwrap().iter().for_each(check_figures);
+    assert!(table.contains("mint one signature of the token") && table.contains("audit: every invariant holds"), "{table}");
+    assert_eq!(objects(), before, "the keys of the run are destroyed");
+
+    let _ = bench(PIN, LABEL, &["--key-bits", "2048,100"]).refused(1, "a mint key of 100 bits");
+    assert_eq!(objects(), before, "also when the run fails");
+    let _ = bench("0000", LABEL, &[]).refused(1, "refuses the PIN");
+    let _ = bench(PIN, "another", &[]).refused(1, "there is no token \"another\"");
+}
+
+#[test]
+fn what_is_said_of_an_engine_must_fit_it() {
+    let bench =
+        |options: &[&str]| -> Output { run(command().env("OPENCOIN_PIN", PIN), &[&["bench", "--quick"], options].concat()) };
+    let token = ["--pkcs11-module", "/nowhere/module.so", "--token-label", "bench"];
+    let _ = bench(&[&["--engine", "token"], &token[..]].concat()).refused(1, "there is no PKCS#11 module /nowhere/module.so");
+    let _ = bench(&["--engine", "token"]).refused(2, "--pkcs11-module");
+    let _ = bench(&token).refused(1, "--engine token");
+    let _ = bench(&["--engine", "cloud"]).refused(2, "possible values: memory, signer, token");
 }
 
 #[test]
@@ -104,6 +166,42 @@ fn check_parts(report: &Value) {
     check_figures(&report["one_by_one"]["in_batches"]);
     check_figures(&report["one_by_one"]["one_by_one"]);
     full_table(report).for_each(check_figures);
+}
+
+/// Table, figures and plot name the engine and say what it does by itself.
+fn check_engine(report: &Value, table: &str, svg: &Path, engine: &str) {
+    let named = format!("engine {engine}");
+    assert_eq!(report["engine"], engine, "{report:#}");
+    let lines = table.lines().filter(|line| line.contains(&named)).count();
+    assert_eq!(lines, 2, "what signs, and how fast it is alone:\n{table}");
+    let plot = fs::read_to_string(svg).unwrap();
+    assert!(plot.contains(&named), "{plot}");
+    let [alone] = report["engine_rates"].as_array().unwrap().as_slice() else { panic!("one size of keys: {report:#}") };
+    assert!(figure(alone, "signatures_per_second") > 0.0 && figure(alone, "cpu_us_per_signature") > 0.0, "{alone:#}");
+    for cell in report["cells"].as_array().unwrap() {
+        let share = figure(cell, "coins_per_second") / figure(alone, "signatures_per_second");
+        let signs = cell["operation"] != "redeem";
+        let of_engine = cell["of_engine"].as_f64();
+        assert!(if signs { (of_engine.unwrap() - share).abs() < 1e-6 } else { of_engine.is_none() }, "{cell:#}");
+        assert_eq!(cell["signer_memory_mib"].is_number(), engine == "signer", "{cell:#}");
+    }
+}
+
+/// The files in which a token keeps what it holds.
+fn objects(folder: PathBuf) -> Vec<PathBuf> {
+    let (mut folders, mut found) = (vec![folder], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "object") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// The rows before and after the table of spent coins was filled, in pairs of the same load.

@@ -1,5 +1,5 @@
-//! The issuer's targets, each with what this run says of it. They are set for two cores and books in PostgreSQL; elsewhere
-//! they are something to compare with. A missed target is no failure of the run.
+//! The issuer's targets, each with what this run says of it. They are set for two cores, books in PostgreSQL and keys in memory;
+//! elsewhere they are something to compare with. A missed target is no failure of the run.
 
 use serde::Serialize;
 
