@@ -5,6 +5,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use opencoin_e2e::foreign_wallet::ForeignWallet;
 use opencoin_e2e::thief::Thief;
@@ -12,6 +14,8 @@ use opencoin_e2e::{Currency, Process, RFC9474, Wallet, free_port};
 use opencoin_testkit::postgres::TestDatabase;
 use serde_json::{Value, json};
 
+/// How long a server may take to publish a new key; it looks every second.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The denomination whose key is stolen.
 const STOLEN: u64 = 5;
 
@@ -110,6 +114,14 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
     carol.run(&["resume"]);
     assert_eq!(carol.balance(), 30);
 
+    let replacement = key_of(&currency, STOLEN, "signing")["id"].as_str().unwrap().to_owned();
+    let published = || reqwest::blocking::get(currency.url("/mkcs")).unwrap().text().unwrap();
+    let begun = Instant::now();
+    while !published().contains(&replacement) {
+        assert!(begun.elapsed() < PATIENCE, "the new key is not published");
+        thread::sleep(Duration::from_millis(50));
+    }
+
     // The thief recoups nothing: not what he forged, not what he had and spent, whatever he claims of them.
     let new = ForeignWallet::new(&currency.url(""));
     let forged = thief.forge()["payload"].clone();
@@ -153,7 +165,7 @@ fn a_key_is_revoked_during_load_and_nobody_loses_anything() {
     let names = ["dora", "emil", "finn"];
     let tokens = names.map(|name| currency.account(name, 10_000));
     let wallets = names.map(|name| Wallet::new(&currency.scratch(name)));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for (wallet, token) in wallets.iter().zip(&tokens) {
             scope.spawn(|| {
                 wallet.run(&["add", &currency.url("")]);
@@ -170,7 +182,7 @@ fn a_key_is_revoked_during_load_and_nobody_loses_anything() {
                 }
             });
         }
-        std::thread::sleep(std::time::Duration::from_millis(900));
+        thread::sleep(Duration::from_millis(900));
         let id = key_of(&currency, STOLEN, "signing")["id"].as_str().unwrap().to_owned();
         currency.issuer(&["keys", "revoke", &id, "--reason", "left in a train"]);
         currency.issuer(&["keys", "rotate"]);
