@@ -142,13 +142,16 @@ fn a_passphrase_is_changed_for_good_also_when_that_was_interrupted() {
 
     // The master key has a passphrase of its own, and a change of its own.
     let own = [("OPENCOIN_PASSPHRASE", "a new passphrase"), ("OPENCOIN_MASTER_PASSPHRASE", MASTER_PASSPHRASE)];
-    let said = change(&own, &["--master", "--new-passphrase-file", &new]).success().stdout;
-    assert!(said.contains("1 private keys have the new passphrase"), "{said}");
+    let folder = master.to_str().unwrap().to_owned();
+    let master_passphrase = ["master", "passphrase", "--new-passphrase-file", &new, "--dir", &folder];
+    let change_master = || run(bare().envs(own.iter().copied()), &master_passphrase);
+    let said = change_master().success().stdout;
+    assert!(said.contains("has the new passphrase"), "{said}");
     let _ = issuer_with(&own, &currency, &["keys", "rotate", "--now"]).refused(1, "not this key's");
     // Without a word about the master key, it is tried with that of the mint keys.
     let _ = issuer_with(&new_variable, &currency, &["keys", "rotate"]).success();
     fs::remove_dir_all(master).unwrap();
-    let _ = change(&own, &["--master", "--new-passphrase-file", &new]).refused(1, "master.pem is not there");
+    let _ = change_master().refused(1, "master.pem is not there");
 }
 
 #[test]

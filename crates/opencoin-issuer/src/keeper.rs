@@ -113,7 +113,9 @@ pub enum KeeperError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A request waits for the master key.
-    #[error("{0} waits for the master key: sign it and import the certificates first, or remove the file to give it up")]
+    #[error(
+        "{0} waits for the master key: sign it and import the certificates first (`opencoin issuer keys rotate` does where the master key is on this machine), or remove the file to give it up"
+    )]
     Waits(std::path::PathBuf),
     /// The private mint keys are on the signer's machine.
     #[error("the private mint keys are not here but on the signer's machine: make new ones there")]

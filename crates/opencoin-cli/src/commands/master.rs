@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use opencoin_issuer::{Clock, SigningRequest, SystemClock, Vault};
+use opencoin_issuer::{Clock, SigningRequest, SystemClock, Vault, change_passphrase};
 use opencoin_schema::{from_json, text};
 use rand::rngs::OsRng;
 
-use crate::output;
 use crate::secret_args::MasterSecretArgs;
+use crate::{output, secret_args};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -20,6 +20,21 @@ pub(crate) enum Command {
     Create(CreateArguments),
     /// Show in plain words what a signing request asks for, and sign it.
     Sign(SignArguments),
+    /// Encrypt the master key with another passphrase.
+    Passphrase(PassphraseArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PassphraseArguments {
+    /// The folder of the master key; `master` in that of a currency whose master key is on this machine.
+    #[arg(long, value_name = "D")]
+    dir: PathBuf,
+    #[command(flatten)]
+    secret: MasterSecretArgs,
+    /// A file that holds the new passphrase. Without it: `OPENCOIN_NEW_PASSPHRASE`, a systemd credential
+    /// `opencoin-new-passphrase`, or a prompt.
+    #[arg(long, value_name = "FILE")]
+    new_passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +73,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Create(arguments) => create(&arguments),
         Command::Sign(arguments) => sign(&arguments),
+        Command::Passphrase(arguments) => passphrase(&arguments),
     }
 }
 
@@ -91,6 +107,16 @@ fn sign(arguments: &SignArguments) -> Result<ExitCode> {
     let written = fs::write(&arguments.out, text::compact(&answer));
     written.with_context(|| format!("cannot write {}; the same request can be signed again", arguments.out.display()))?;
     output::line(&format!("signed; take {} to the issuer: opencoin issuer import FILE --dir ...", arguments.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
+    let key_file = Vault::new(&arguments.dir).key_file();
+    ensure!(key_file.is_file(), "{} is not there, so its passphrase cannot be changed here", key_file.display());
+    let old = arguments.secret.passphrase(None)?;
+    let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
+    let changed = change_passphrase(&arguments.dir, &old, &new, &mut OsRng)?;
+    output::line(if changed > 0 { "the master key has the new passphrase" } else { "it has had this passphrase before" })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,7 +41,7 @@ pub(crate) enum KeysCommand {
     Revoke(RevokeArguments),
     /// Destroy the private halves of keys past their resume window, and of revoked ones. It cannot be undone.
     Destroy(DestroyArguments),
-    /// Encrypt all private keys of the folder with another passphrase.
+    /// Encrypt all private mint keys with another passphrase; `opencoin master passphrase` is for the master key.
     Passphrase(PassphraseArguments),
 }
 
@@ -101,13 +101,8 @@ pub(crate) struct DestroyArguments {
 pub(crate) struct PassphraseArguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// The master key's passphrase instead of that of the mint keys.
-    #[arg(long)]
-    master: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
-    #[command(flatten)]
-    master_secret: MasterSecretArgs,
     /// A file that holds the new passphrase. Without it: `OPENCOIN_NEW_PASSPHRASE`, a systemd credential
     /// `opencoin-new-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE")]
@@ -469,14 +464,7 @@ async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
 
 fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
     let directory = Directory::new(&arguments.dir.dir);
-    let (folder, old) = if arguments.master {
-        let key_file = directory.vault().key_file();
-        ensure!(key_file.is_file(), "{} is not there, so its passphrase cannot be changed here", key_file.display());
-        let folder = key_file.parent().context("a file has a folder")?.to_owned();
-        (folder, arguments.master_secret.passphrase(Some(&arguments.secrets))?)
-    } else {
-        (key_folder(&directory, &directory.config()?)?, arguments.secrets.passphrase()?)
-    };
+    let (folder, old) = (key_folder(&directory, &directory.config()?)?, arguments.secrets.passphrase()?);
     let _lock = directory.lock()?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
     let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
