@@ -108,6 +108,8 @@ fn keys_in_a_token_behind_a_signer_for_years() {
 
     // Whoever has the server's folder has no key, and the wrong PIN is said before anything starts.
     let _ = offline.currency.issuer_unchecked(&["keys", "list", "--pin-file", "/nowhere"]).refused(1, "PIN");
+    let command_line = fs::read(format!("/proc/{}/cmdline", signer.id())).unwrap();
+    assert!(!String::from_utf8_lossy(&command_line).contains(PIN) && !offline.currency.log().contains(PIN));
     signer.stop();
     offline.currency.stop();
     offline.currency.audit();
