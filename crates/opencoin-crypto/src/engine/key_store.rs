@@ -42,7 +42,7 @@ pub enum KeyStoreError {
     /// It will not work until somebody does something; the text says what.
     #[error("{0}")]
     Unusable(String),
-    /// It does not answer, for now.
+    /// It does not answer at present.
     #[error("{0}")]
     Away(String),
     /// Such a key cannot be made.

@@ -57,7 +57,7 @@ fn a_token_that_was_taken_out_signs_again_once_it_is_back() {
         for _ in 0..3 {
             let away = Away::take(token);
             for _ in 0..10 {
-                // The second key was never used, so its object is looked for now.
+                // The second key was never used, so its object is looked for only here.
                 for key in &keys {
                     assert_eq!(wait(signer.sign(blinds(key, 6))), Err(SignError::Unavailable));
                 }
