@@ -176,14 +176,16 @@ impl Keeper {
     }
 
     /// Private halves without a certificate, of which none is asked for either: an interrupted command, or a request that was given
-    /// up, has left them.
+    /// up, has left them. Keys that the books know are certified, though the certificate may not have been copied here yet.
     ///
     /// # Errors
-    /// When folder or store cannot be read.
-    pub fn uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
+    /// When folder, store or books cannot be read.
+    pub async fn uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
         let (currency, pending) = (self.directory.currency()?, self.directory.pending()?);
+        let known = self.ledger.mint_keys().await?;
+        let is_known = |id: &BigInt| known.iter().any(|status| BigInt::from_be_bytes(status.id.as_bytes()) == *id);
         let is_asked_for = |id: &BigInt| pending.iter().flat_map(|request| &request.mint_keys).any(|draft| draft.id() == *id);
-        let is_of_use = |id: &BigInt| currency.mint_key(id).is_some() || is_asked_for(id);
+        let is_of_use = |id: &BigInt| currency.mint_key(id).is_some() || is_asked_for(id) || is_known(id);
         Ok(self.store.ids()?.into_iter().filter(|id| !is_of_use(id)).collect())
     }
 

@@ -32,9 +32,9 @@ impl Keeper {
     ///
     /// # Errors
     /// Those that were destroyed stay so.
-    pub fn destroy_uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
+    pub async fn destroy_uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
         let _lock = self.directory.lock()?;
-        let ids = self.uncertified()?;
+        let ids = self.uncertified().await?;
         for id in &ids {
             self.store.destroy(id)?;
         }

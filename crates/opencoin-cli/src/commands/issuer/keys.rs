@@ -261,7 +261,7 @@ async fn list(arguments: LookArguments) -> Result<ExitCode> {
             output::line(&format!("  REVOKED: {}", reason.as_str()))?;
         }
     }
-    for id in open.keeper.uncertified()? {
+    for id in open.keeper.uncertified().await? {
         output::line(&format!("{id}  no certificate, and none is asked for (`keys destroy --uncertified`)"))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -443,7 +443,7 @@ fn key_meant<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> 
 async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
     let open = Open::new(arguments.dir, |config| KeySecret::read(config, &arguments.secrets)).await?;
     if arguments.uncertified {
-        let ids = open.keeper.destroy_uncertified()?;
+        let ids = open.keeper.destroy_uncertified().await?;
         ids.iter().try_for_each(|id| output::line(&format!("destroyed {id}, which had no certificate")))?;
         output::line(&format!("{} private halves without a certificate are gone", ids.len()))?;
         return Ok(ExitCode::SUCCESS);
