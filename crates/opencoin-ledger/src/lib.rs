@@ -9,6 +9,7 @@
 //! after a command is accepted. Wrong input is a [`Refusal`], a store that fails is a [`LedgerError`].
 
 mod account;
+mod accounts;
 mod amount;
 mod assume;
 pub mod audit;
@@ -34,6 +35,12 @@ mod transaction_reference;
 pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
+pub use accounts::{
+    AccountEntry, Accounts, Bearer, BearerMeans, EntryPage, FailedLogins, IdempotencyKey, IdempotencyKeyError, NewService,
+    NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX,
+    Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
+    WaitingMint,
+};
 pub use amount::{Amount, AmountError};
 pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};
 pub use blind::{Blind, StoredBlind, StoredNumber};

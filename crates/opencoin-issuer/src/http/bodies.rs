@@ -21,6 +21,9 @@ pub const BODY_SECONDS_MAX: u64 = 10;
 /// longest requests. On the way from text to signatures a request takes up to three times its bytes, so with this the issuer
 /// stays near 100 MiB.
 pub const BODIES_BYTES_IN_FLIGHT_MAX: usize = 26 * 1024 * 1024;
+/// How far beyond the limit a body is read, and thrown away, so that a client that is not far off sees the answer instead of a
+/// broken pipe. Of a longer one the connection breaks.
+const BODY_BYTES_DISCARDED_MAX: usize = BODY_BYTES_MAX;
 /// A body's buffer grows by this part of itself: a vector of its own accord doubles, and would hold twice what is counted.
 const BUFFER_GROWTH_DIVISOR: usize = 4;
 
@@ -56,7 +59,7 @@ impl Budget {
 
     /// Reads a whole body.
     pub(super) async fn read(&self, body: Body) -> Result<Counted, BodyError> {
-        if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        if body.size_hint().lower() > (BODY_BYTES_MAX + BODY_BYTES_DISCARDED_MAX) as u64 {
             return Err(BodyError::TooLarge);
         }
         let arrives = self.read_in_any_time(body);
@@ -71,12 +74,12 @@ impl Budget {
             let frame = frame.map_err(|_| BodyError::Broken)?;
             let Some(data) = frame.data_ref() else { continue };
             length += data.len();
-            if length > BODY_BYTES_MAX {
+            if length > BODY_BYTES_MAX + BODY_BYTES_DISCARDED_MAX {
                 return Err(BodyError::TooLarge);
             }
-            counted = counted.and_then(|counted| counted.with(data));
+            counted = counted.filter(|_| length <= BODY_BYTES_MAX).and_then(|counted| counted.with(data));
         }
-        counted.ok_or(BodyError::Overloaded)
+        if length > BODY_BYTES_MAX { Err(BodyError::TooLarge) } else { counted.ok_or(BodyError::Overloaded) }
     }
 }
 

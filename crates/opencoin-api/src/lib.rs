@@ -1,0 +1,60 @@
+//! What goes over the wire for accounts: JSON under `/v1` for holders and services, under `/v1/admin` for the operator.
+//!
+//! The OpenCoin specification leaves accounts to the issuer, so these are this issuer's own. The types are shared by the server and
+//! by its clients. Amounts are whole numbers in the smallest unit of the currency, times are RFC 3339 in UTC. Unknown
+//! fields of a request are refused; a client must ignore fields of an answer that it does not know.
+
+mod account;
+mod admin;
+mod entry;
+mod payout;
+mod service;
+mod session;
+
+pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Directory, DirectoryEntry};
+pub use admin::{AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword};
+pub use entry::{Entries, Entry, EntryKind, Transfer};
+pub use payout::{FailPayout, PayPayout, Payout, PayoutState, Payouts, RequestPayout};
+pub use service::{
+    DeclareService, DeclaredService, RotatedService, Scope, ServiceLogin, ServiceSession, ServiceState, ServiceStatus, Services,
+};
+pub use session::{Login, Session};
+
+/// The request header that makes a transfer or payout happen once: 1 to 64 visible ASCII characters that the client makes up,
+/// unique within its account (the header of draft-ietf-httpapi-idempotency-key-header).
+pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
+/// The most characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
+/// Entries, accounts or payouts of a page, unless `limit` asks for fewer or more.
+pub const PAGE_LENGTH_DEFAULT: u32 = 50;
+/// The most entries, accounts or payouts of a page.
+pub const PAGE_LENGTH_MAX: u32 = 500;
+/// The fewest characters of a password.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// The most bytes of a password.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// A secret as it goes over the wire: a password, a token, a service's key. Never printed.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret in this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(..)")
+    }
+}

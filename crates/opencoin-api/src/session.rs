@@ -1,0 +1,27 @@
+//! Logging in with a password.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// `POST /v1/sessions`: a password becomes a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The name of the account.
+    pub name: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// The answer to [`Login`]. `DELETE /v1/sessions` with the token ends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Session {
+    /// To be sent as `Authorization: Bearer TOKEN`.
+    pub token: Secret,
+    /// When it ends by itself.
+    pub expires_at: DateTime<Utc>,
+}

@@ -1,0 +1,449 @@
+//! What a store knows of accounts beside their money: who may act for them, what happened on them, what waits.
+//!
+//! Nothing here moves money: that is what commands are for ([`Command`](crate::Command)). Secrets come in as hashes.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{
+    Account, AccountId, AccountName, Amount, Blind, LedgerError, LedgerTime, Reference, TokenHash, TransactionNo,
+    TransactionReference,
+};
+
+/// The most mints of one account that wait for money.
+pub const WAITING_MINTS_PER_ACCOUNT_MAX: usize = 16;
+/// The most services of one account.
+pub const SERVICES_PER_ACCOUNT_MAX: usize = 100;
+/// The most open sessions of one account or service; one more ends the oldest.
+pub const SESSIONS_MAX: usize = 100;
+
+/// The store of accounts. Every method is one transaction, all or nothing; any number of processes may use one store.
+///
+/// Every method fails with a [`LedgerError`] when the store cannot be read or written.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Who may act with this token now: the account's own, or that of a session that has not ended.
+    async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError>;
+
+    /// The account of this name with what its holder has chosen.
+    async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError>;
+
+    /// The account with this number with what its holder has chosen.
+    async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError>;
+
+    /// Accounts in the order of their names, beginning after a name.
+    async fn profiles(&self, filter: ProfileFilter, after: Option<&AccountName>, limit: u32)
+    -> Result<Vec<Profile>, LedgerError>;
+
+    /// Chooses whether the account stands in the directory.
+    async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
+
+    /// Sets the password and ends every session of the account (not those of its services) but the one with this token.
+    async fn set_password(
+        &self,
+        account: AccountId,
+        password: &PasswordHash,
+        except: Option<&TokenHash>,
+    ) -> Result<(), LedgerError>;
+
+    /// How often a password was guessed wrongly for this name since it was last right, whether or not there is such an account.
+    async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError>;
+
+    /// Counts a wrong guess, *before* the password is looked at, so that guesses at the same time count, too. Returns what was
+    /// counted, this one included.
+    async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError>;
+
+    /// Forgets the wrong guesses for this name.
+    async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError>;
+
+    /// Opens a session. Sessions that have expired go; one more than [`SESSIONS_MAX`] ends the oldest. `false`, and nothing is
+    /// opened, when the service (or its key) has gone meanwhile.
+    async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError>;
+
+    /// Ends a session; whether there was one.
+    async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError>;
+
+    /// Declares a service.
+    async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError>;
+
+    /// A service by its id; the caller checks whose it is.
+    async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError>;
+
+    /// The services of an account, by name.
+    async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError>;
+
+    /// Gives a service of this account another key and ends its sessions; `false` when the account has no such service.
+    async fn rotate_service(
+        &self,
+        account: AccountId,
+        id: &ServiceId,
+        key: &TokenHash,
+        now: LedgerTime,
+    ) -> Result<bool, LedgerError>;
+
+    /// Removes a service of this account and its sessions; `false` when the account has no such service.
+    async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError>;
+
+    /// Notes that a service was heard of.
+    async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError>;
+
+    /// Entries of an account: what moved its money, in the order in which its balance changed.
+    async fn entries(&self, account: AccountId, page: EntryPage, limit: u32) -> Result<Vec<AccountEntry>, LedgerError>;
+
+    /// The entry that a holder's transfer or payout made.
+    async fn entry_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<AccountEntry>, LedgerError>;
+
+    /// Payouts with numbers above `after`, ascending. None ever appears below one that was seen.
+    async fn payouts(&self, filter: PayoutFilter, after: PayoutNo, limit: u32) -> Result<Vec<Payout>, LedgerError>;
+
+    /// A payout by its number.
+    async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError>;
+
+    /// The payout that a holder asked for under this key.
+    async fn payout_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<Payout>, LedgerError>;
+
+    /// Keeps a mint until its account has enough. Again with the same content: it waits until the later of both times. One of the
+    /// reference that has expired gives way.
+    async fn wait(&self, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, LedgerError>;
+
+    /// The mint that waits, or has waited in vain, under this reference.
+    async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError>;
+
+    /// Waiting mints, oldest first, that have not expired and whose account now holds at least their amount.
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError>;
+
+    /// Forgets a waiting mint: it was accepted, or can never be.
+    async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError>;
+
+    /// Deletes what is over: sessions and failed logins, and waiting mints that expired before `waited_before`.
+    async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError>;
+}
+
+/// Who acts with a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// For which account.
+    pub account: AccountId,
+    /// With what.
+    pub means: BearerMeans,
+}
+
+/// With what somebody acts for an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BearerMeans {
+    /// The account's own token.
+    AccountToken,
+    /// A session that a password opened.
+    PasswordSession,
+    /// A session of a service.
+    ServiceSession {
+        /// Which.
+        service: ServiceId,
+        /// What it may do.
+        scopes: BTreeSet<Scope>,
+        /// When it was last heard of.
+        last_seen: Option<LedgerTime>,
+    },
+}
+
+/// What a service may do. The numbers are stored, as bits of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i16)]
+pub enum Scope {
+    /// Mint.
+    Mint = 1,
+    /// Redeem.
+    Redeem = 2,
+    /// Read the account.
+    Read = 4,
+}
+
+/// An account with what its holder has chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Number, name and balance.
+    pub account: Account,
+    /// Its password, if it has one.
+    pub password: Option<PasswordHash>,
+    /// Whether it stands in the directory.
+    pub listed: bool,
+}
+
+/// Which accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileFilter {
+    /// All.
+    All,
+    /// Those that chose to be listed.
+    Listed,
+}
+
+/// A password's hash with its salt and parameters, as a PHC string. The ledger does not look into it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The hash in this PHC string.
+    pub fn new(phc: impl Into<String>) -> Self {
+        Self(phc.into())
+    }
+
+    /// The PHC string.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// Wrong guesses at a password since it was last right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FailedLogins {
+    /// How many.
+    pub count: u32,
+    /// The last one.
+    pub last: Option<LedgerTime>,
+}
+
+/// A session to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    /// For which account.
+    pub account: AccountId,
+    /// The service that logged in, and the key with which it did; `None` for a password.
+    pub service: Option<(ServiceId, TokenHash)>,
+    /// The hash of its token.
+    pub token: TokenHash,
+    /// When it was opened.
+    pub at: LedgerTime,
+    /// When it ends by itself: at this time it is over.
+    pub expires: LedgerTime,
+}
+
+/// The id of a service: 32 hexadecimal digits, made at random.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId(String);
+
+/// The text is not the id of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a service has 32 digits of 0-9 and a-f")]
+pub struct ServiceIdError;
+
+impl ServiceId {
+    /// The id with this text.
+    ///
+    /// # Errors
+    /// It is not one.
+    pub fn new(text: impl Into<String>) -> Result<Self, ServiceIdError> {
+        let text = text.into();
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() == 32 && text.bytes().all(is_digit) { Ok(Self(text)) } else { Err(ServiceIdError) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A service to declare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewService {
+    /// Its id.
+    pub id: ServiceId,
+    /// Whose.
+    pub account: AccountId,
+    /// Unique within the account; the characters of an account name.
+    pub name: AccountName,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+    /// The hash of its key.
+    pub key: TokenHash,
+    /// When.
+    pub at: LedgerTime,
+}
+
+/// Why a service is not declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceRefusal {
+    /// The account has one of this name.
+    #[error("the account has a service of this name already")]
+    Exists,
+    /// The account has as many as it may.
+    #[error("an account has at most {SERVICES_PER_ACCOUNT_MAX} services")]
+    TooMany,
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its id.
+    pub id: ServiceId,
+    /// Whose.
+    pub account: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+    /// The hash of its key.
+    pub key: TokenHash,
+    /// When the key was made.
+    pub key_at: LedgerTime,
+    /// When it was last heard of.
+    pub last_seen: Option<LedgerTime>,
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryPage {
+    /// The newest first, beginning below a number.
+    Before(Option<TransactionNo>),
+    /// The oldest first, beginning above a number.
+    After(TransactionNo),
+}
+
+/// One entry of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountEntry {
+    /// The transaction. Among those of one account the numbers ascend in the order in which its balance changed: they are given
+    /// while the account's row is locked.
+    pub no: TransactionNo,
+    /// The issuer's time.
+    pub at: LedgerTime,
+    /// Of what kind of command.
+    pub kind: crate::journal::Kind,
+    /// How much.
+    pub amount: Amount,
+    /// Whether the account got it; otherwise it paid.
+    pub received: bool,
+    /// The other account of a transfer.
+    pub counterparty: Option<AccountName>,
+    /// The label of a transfer, or the operator's reference of a credit or debit.
+    pub label: Option<String>,
+}
+
+/// What a holder's client made up to name a transfer or payout: 1 to 64 visible ASCII characters, unique within the account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey(String);
+
+/// The text is not an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an idempotency key has 1 to {} visible ASCII characters", IdempotencyKey::CHARS_MAX)]
+pub struct IdempotencyKeyError;
+
+impl IdempotencyKey {
+    /// The most characters.
+    pub const CHARS_MAX: usize = 64;
+
+    /// The key with this text.
+    ///
+    /// # Errors
+    /// It is not one.
+    pub fn new(text: impl Into<String>) -> Result<Self, IdempotencyKeyError> {
+        let text = text.into();
+        let fits = (1..=Self::CHARS_MAX).contains(&text.len());
+        if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(Self(text)) } else { Err(IdempotencyKeyError) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The number of a payout: ascending without a gap, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PayoutNo(i64);
+
+impl PayoutNo {
+    /// Below the number of every payout: where reading begins.
+    pub const BEFORE_ALL: Self = Self(0);
+
+    /// The payout with this number.
+    #[must_use]
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// Which payouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayoutFilter {
+    /// All.
+    All,
+    /// Those of one account.
+    Of(AccountId),
+    /// Those that wait for the operator.
+    Requested,
+}
+
+/// Money on its way out, or that has gone, or came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payout {
+    /// Its number.
+    pub no: PayoutNo,
+    /// Who pays.
+    pub account: AccountId,
+    /// The name of the account.
+    pub name: AccountName,
+    /// How much.
+    pub amount: Amount,
+    /// Where to.
+    pub destination: Reference,
+    /// When it was asked for.
+    pub requested: LedgerTime,
+    /// What came of it, and when.
+    pub settled: Option<(Settlement, LedgerTime)>,
+}
+
+/// What came of a payout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The bank has paid; its reference.
+    Paid(Reference),
+    /// It could not be paid; why.
+    Failed(Reference),
+}
+
+/// A mint that was asked for without enough money. Nothing is taken while it waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingMint {
+    /// Who is to pay.
+    pub account: AccountId,
+    /// The wallet's reference.
+    pub transaction_reference: TransactionReference,
+    /// What to sign.
+    pub blinds: Vec<Blind>,
+    /// What the account must hold.
+    pub amount: Amount,
+    /// When it was asked for.
+    pub asked: LedgerTime,
+    /// Until when it waits: at this time it is over.
+    pub expires: LedgerTime,
+}
+
+/// Why a mint does not wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WaitRefusal {
+    /// Something else waits under its reference.
+    #[error("the reference was used before, with other content")]
+    ReferenceConflict,
+    /// The account has as many that wait as it may.
+    #[error("an account has at most {WAITING_MINTS_PER_ACCOUNT_MAX} mints that wait for money")]
+    TooMany,
+}
