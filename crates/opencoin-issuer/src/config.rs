@@ -1,11 +1,15 @@
 //! `issuer.toml`: where the books and the private mint keys are, where to listen, how keys rotate.
 
+mod sections;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::rotation::RotationPolicy;
+
+pub use sections::{AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort};
 
 /// Where an issuer listens unless told otherwise: this machine only. A proxy in front speaks TLS.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -32,6 +36,27 @@ pub struct Config {
     /// When keys are made, and how long they last.
     #[serde(default)]
     pub rotation: RotationPolicy,
+    /// Listen on other addresses than loopback without TLS: something in front speaks it.
+    #[serde(default)]
+    pub insecure_http: bool,
+    /// TLS spoken by the server itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// Proxies in front.
+    #[serde(default)]
+    pub proxy: ProxyConfig,
+    /// What clients may take.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// The operator's listener.
+    #[serde(default)]
+    pub admin: AdminConfig,
+    /// How holders use their accounts.
+    #[serde(default)]
+    pub accounts: AccountsConfig,
+    /// What the server says on stderr.
+    #[serde(default)]
+    pub log: LogConfig,
 }
 
 /// Where the private mint keys are.
@@ -96,6 +121,13 @@ impl Config {
             keys: KeyConfig::default(),
             signer: None,
             rotation: RotationPolicy::default(),
+            insecure_http: false,
+            tls: None,
+            proxy: ProxyConfig::default(),
+            limits: LimitsConfig::default(),
+            admin: AdminConfig::default(),
+            accounts: AccountsConfig::default(),
+            log: LogConfig::default(),
         }
     }
 }

@@ -31,7 +31,10 @@ mod vault;
 
 pub use accounts::Token;
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, SignerConfig};
+pub use config::{
+    AccountsConfig, AdminConfig, Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, LimitsConfig, LogConfig, LogFormat,
+    ProxyConfig, SignerConfig, TlsConfig, WhenShort,
+};
 pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError};
 pub use directory::{CertificateLock, Directory, DirectoryError};
