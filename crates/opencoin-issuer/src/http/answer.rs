@@ -93,19 +93,19 @@ pub(super) fn mint_key_certificates(message_reference: i128, keys: Vec<opencoin_
 pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> {
     match signed {
         Signed::Now(blind_signatures) => mint(message_reference, blind_signatures),
-        Signed::Later => {
-            let mut response = document(
-                StatusCode::ACCEPTED,
-                &ResponseDelay {
-                    message_reference,
-                    status_code: DELAY_STATUS_CODE,
-                    status_description: "accepted; ask for the signatures with a request resume".to_owned(),
-                },
-            );
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
-            response
+        Signed::Later => delay(message_reference, "accepted; ask for the signatures with a request resume"),
+        Signed::WhenPaid => {
+            delay(message_reference, "waiting for money on the account; nothing was taken yet; ask again with a request resume")
         }
     }
+}
+
+fn delay(message_reference: i128, status_description: &str) -> Response<Body> {
+    let status_description = status_description.to_owned();
+    let delay = ResponseDelay { message_reference, status_code: DELAY_STATUS_CODE, status_description };
+    let mut response = document(StatusCode::ACCEPTED, &delay);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
+    response
 }
 
 fn mint(message_reference: i128, blind_signatures: Vec<BlindSignature>) -> Response<Body> {
