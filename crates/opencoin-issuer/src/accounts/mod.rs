@@ -25,7 +25,8 @@ use crate::issuer::unavailable;
 use crate::refusal::{Reason, Refusal};
 
 pub(crate) use caller::{Caller, Right};
-pub(crate) use entries::Page;
+pub(crate) use entries::{Page, page_length};
+pub(crate) use money::{positive, text};
 pub use password::{NewPassword, NewPasswordError};
 pub(crate) use password::{Passwords, SALT_BYTES};
 pub(crate) use random::Random;

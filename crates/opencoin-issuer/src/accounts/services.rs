@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use opencoin_ledger::{AccountId, AccountName, LedgerTime, NewService, NewSession, Scope, Service, ServiceId, ServiceRefusal};
+use opencoin_ledger::{AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId, ServiceRefusal};
 
 use super::{Desk, Token, TokenKind};
 use crate::currency::ledger_time;
@@ -114,7 +114,7 @@ impl Desk {
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
         let expires = now + self.config.service_session_lifetime.get();
         let (at, ends) = (ledger_time(now), ledger_time(expires));
-        let session = NewSession { account, service: Some((id.clone(), hash)), token: token.hash(), at, expires: ends };
+        let session = NewSession { account, login: Login::Service(id.clone(), hash), token: token.hash(), at, expires: ends };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong()); // it was given another key, or removed, this moment
         }

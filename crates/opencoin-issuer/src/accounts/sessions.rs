@@ -1,7 +1,7 @@
 //! Logging in with a password, logging out, another password.
 
 use chrono::{DateTime, Utc};
-use opencoin_ledger::{AccountName, BearerMeans, NewSession};
+use opencoin_ledger::{AccountName, BearerMeans, Login, NewSession};
 
 use super::throttle::wrong_password;
 use super::{Caller, Desk, NewPassword, Token, TokenKind};
@@ -28,15 +28,17 @@ impl Desk {
             return Err(wrong_password());
         };
         let profile = self.accounts.profile(&name).await.map_err(unavailable)?;
-        let hash = profile.as_ref().and_then(|profile| profile.password.as_ref());
-        self.check_password(&name, password, hash).await?;
-        let account = profile.ok_or_else(wrong_password)?.account.id;
+        let (account, hash) = profile.map(|profile| (profile.account.id, profile.password)).unzip();
+        let hash = hash.flatten();
+        self.check_password(&name, password, hash.as_ref()).await?;
+        let (account, hash) = account.zip(hash).expect("only a password that is somebody's is right");
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
         let expires = now + self.config.session_lifetime.get();
         let (at, ends) = (ledger_time(now), ledger_time(expires));
-        let session = NewSession { account, service: None, token: token.hash(), at, expires: ends };
-        let is_open = self.accounts.open_session(&session).await.map_err(unavailable)?;
-        assert!(is_open, "only that of a service can be refused");
+        let session = NewSession { account, login: Login::Password(hash), token: token.hash(), at, expires: ends };
+        if !self.accounts.open_session(&session).await.map_err(unavailable)? {
+            return Err(wrong_password()); // it was changed this moment
+        }
         Ok(OpenedSession { token, expires })
     }
 
