@@ -13,7 +13,7 @@ mod token_args;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Blind-signed electronic cash: run a currency, use a wallet, audit both.
 #[derive(Debug, Parser)]
@@ -43,13 +43,17 @@ enum Command {
     Demo(commands::demo::Arguments),
     /// How fast an issuer is on this machine, and how near to what RSA alone costs.
     Bench(commands::bench::Arguments),
+    /// Print the completions of these commands for a shell.
+    Completions(commands::manual::CompletionsArguments),
+    /// Write the manual pages: one for each command.
+    Man(commands::manual::ManArguments),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let only_shows = match &arguments.command {
-        Command::Inspect(_) | Command::Verify(_) => true,
+        Command::Inspect(_) | Command::Verify(_) | Command::Completions(_) | Command::Man(_) => true,
         Command::Issuer(command) => command.only_shows(),
         Command::Signer(_) | Command::Master(_) | Command::Wallet(_) | Command::Demo(_) | Command::Bench(_) => false,
     };
@@ -62,6 +66,10 @@ async fn main() -> ExitCode {
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments).await,
         Command::Bench(arguments) => commands::bench::run(arguments).await,
+        Command::Completions(arguments) => {
+            commands::manual::completions(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Man(arguments) => commands::manual::man(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,
