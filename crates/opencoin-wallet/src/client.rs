@@ -1,7 +1,5 @@
 //! Talking to an issuer over HTTP, and what its answers mean.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use opencoin_schema::{
     BlindSignature, Cddc, Document, Mkc, RequestCddSerial, RequestCddc, RequestMintKeyCertificates, ResponseCddSerial,
@@ -12,13 +10,13 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::event::RevokedKey;
+use crate::network::{self, ANSWER_DURATION_MAX, Authorities, reason};
 use crate::secret::Secret;
 
-const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
-const ANSWER_DURATION_MAX: Duration = Duration::from_secs(60);
 /// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
-const ERROR_HEADER: &str = "opencoin-error";
+/// Carries the fixed word of a refusal.
+pub(crate) const ERROR_HEADER: &str = "opencoin-error";
 const OK: u16 = 200;
 const ACCEPTED: u16 = 202;
 const NOT_FOUND: u16 = 404;
@@ -82,18 +80,21 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A client that follows no redirects: a token goes to nobody else.
+    /// A client that trusts the system's certificate authorities.
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
     pub fn new() -> Result<Self, NoAnswer> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_DURATION_MAX)
-            .timeout(ANSWER_DURATION_MAX)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| NoAnswer { url: "the network".to_owned(), reason: reason(&error) })?;
-        Ok(Self { client })
+        Self::trusting(&Authorities::default())
+    }
+
+    /// A client that trusts these authorities as well.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn trusting(authorities: &Authorities) -> Result<Self, NoAnswer> {
+        let no_network = |error| NoAnswer { url: "the network".to_owned(), reason: reason(&error) };
+        Ok(Self { client: network::client(authorities).map_err(no_network)? })
     }
 }
 
@@ -115,7 +116,7 @@ impl Transport for HttpTransport {
 impl HttpTransport {
     async fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<HttpAnswer, NoAnswer> {
         let no_answer = |reason: String| NoAnswer { url: url.to_owned(), reason };
-        let mut response = request.send().await.map_err(|error| no_answer(reason(&error)))?;
+        let mut response = request.timeout(ANSWER_DURATION_MAX).send().await.map_err(|error| no_answer(reason(&error)))?;
         let error_word = response.headers().get(ERROR_HEADER).and_then(|word| word.to_str().ok()).map(str::to_owned);
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -127,15 +128,6 @@ impl HttpTransport {
         }
         Ok(HttpAnswer { status, error_word, body })
     }
-}
-
-/// The cause at the bottom: "connection refused" helps, "error sending request" does not.
-fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 /// Why a message was not answered with what was asked for.
