@@ -4,6 +4,7 @@
 
 mod amount_args;
 mod commands;
+mod network_args;
 mod output;
 mod progress;
 mod secret_args;
@@ -35,6 +36,10 @@ enum Command {
     Master(commands::master::Command),
     /// Hold coins: mint, send, receive, redeem.
     Wallet(commands::wallet::Arguments),
+    /// Use an account at an issuer: log in, pay, watch.
+    Account(commands::account::Arguments),
+    /// Let programs act for your account: each with a key and scopes of its own.
+    Service(commands::account::service::Arguments),
     /// Show a document or message, or its exact bytes.
     Inspect(commands::inspect::Arguments),
     /// Check certificates, mint keys, coins and coin stacks against a currency's CDDC.
@@ -55,6 +60,8 @@ async fn main() -> ExitCode {
     let only_shows = match &arguments.command {
         Command::Inspect(_) | Command::Verify(_) | Command::Completions(_) | Command::Man(_) => true,
         Command::Issuer(command) => command.only_shows(),
+        Command::Account(arguments) => arguments.only_shows(),
+        Command::Service(arguments) => arguments.only_shows(),
         Command::Signer(_) | Command::Master(_) | Command::Wallet(_) | Command::Demo(_) | Command::Bench(_) => false,
     };
     let result = match arguments.command {
@@ -62,6 +69,8 @@ async fn main() -> ExitCode {
         Command::Signer(arguments) => commands::signer::run(arguments).await,
         Command::Master(command) => commands::master::run(command),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
+        Command::Account(arguments) => commands::account::run(arguments).await,
+        Command::Service(arguments) => commands::account::service::run(arguments).await,
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments).await,

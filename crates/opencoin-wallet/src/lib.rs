@@ -5,6 +5,7 @@
 
 pub mod account;
 mod amount;
+mod bearer;
 mod client;
 mod currency;
 mod error;
@@ -18,6 +19,7 @@ mod tokenizing;
 mod wallet;
 
 pub use amount::AmountDisplay;
+pub use bearer::Bearer;
 pub use client::{ExchangeError, HttpAnswer, HttpTransport, NoAnswer, Transport};
 pub use error::WalletError;
 pub use journal::JournalError;

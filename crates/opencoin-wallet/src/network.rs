@@ -7,6 +7,8 @@ use thiserror::Error;
 const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may take to arrive.
 pub(crate) const ANSWER_DURATION_MAX: Duration = Duration::from_secs(60);
+/// The longest wait that an issuer may ask for; beyond it a person is told.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Certificate authorities that are trusted besides those of the system: a test currency has its own.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +43,12 @@ pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwe
         .redirect(reqwest::redirect::Policy::none())
         .tls_certs_merge(authorities.0.iter().cloned())
         .build()
+}
+
+/// How long the issuer asks to wait (`Retry-After` in seconds).
+pub(crate) fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let seconds = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
 }
 
 /// The cause at the bottom: "connection refused" helps, "error sending request" does not.

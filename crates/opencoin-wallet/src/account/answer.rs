@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::AccountError;
 use crate::client::ERROR_HEADER;
-use crate::network::reason;
+use crate::network::{self, reason};
 
 /// A page of 500 entries has less than 200 kB.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -48,8 +48,7 @@ impl Answered {
     pub(super) async fn read_all(mut self) -> Result<Answer, AccountError> {
         let headers = self.response.headers();
         let word = headers.get(ERROR_HEADER).and_then(|word| word.to_str().ok()).unwrap_or_default().to_owned();
-        let seconds = headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-        let (status, retry_after) = (self.response.status(), seconds.map(Duration::from_secs));
+        let (status, retry_after) = (self.response.status(), network::retry_after(&self.response));
         let mut body = Vec::new();
         while let Some(chunk) = self.response.chunk().await.map_err(|error| no_answer(&self.url, &reason(&error)))? {
             body.extend_from_slice(&chunk);

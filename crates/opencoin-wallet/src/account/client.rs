@@ -18,15 +18,13 @@ use serde::de::DeserializeOwned;
 use super::answer::{Answer, Answered};
 use super::error::AccountError;
 use super::stored_session::without_slash;
-use crate::network::{self, ANSWER_DURATION_MAX, Authorities, reason};
+use crate::network::{self, ANSWER_DURATION_MAX, Authorities, WAIT_MAX, reason};
 use crate::secret::Secret;
 
 /// How often a request is sent when no answer comes.
 const ATTEMPTS_MAX: u32 = 5;
 /// The pause after the first attempt; each further one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
-/// The longest wait that an issuer may ask for.
-const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Whether a request may be sent again when it is not known what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
