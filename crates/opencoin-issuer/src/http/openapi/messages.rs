@@ -192,10 +192,7 @@ fn documents() -> Vec<(&'static str, Value)> {
         ("/cddc/{serial}", get("/cddc/{serial}", "The CDDC with this serial.", one("Cddc"), serial, &[304, 404])),
         ("/mkcs", get("/mkcs", "The certificates of all current mint keys.", list("Mkc"), json!([]), &[304])),
         ("/mkcs/{id}", get("/mkcs/{id}", "The certificate of this mint key.", one("Mkc"), id, &[304, 404])),
-        (
-            "/v1/revocations",
-            get("/v1/revocations", "The revoked mint keys.", one("Revocations"), json!([]), &[304, 503]),
-        ),
+        ("/v1/revocations", get("/v1/revocations", "The revoked mint keys.", one("Revocations"), json!([]), &[304, 503])),
         ("/v1/openapi.json", get("/v1/openapi.json", "This description.", json!({ "type": "object" }), json!([]), &[])),
         ("/health/live", health("/health/live", "Whether the process runs.", &[])),
         ("/health/ready", health("/health/ready", "Whether the database answers.", &[503])),

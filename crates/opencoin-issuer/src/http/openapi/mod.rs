@@ -61,9 +61,15 @@ struct Accounts;
 
 #[derive(OpenApi)]
 #[openapi(paths(
-    admin::accounts::create, admin::accounts::list, admin::accounts::show, admin::accounts::set_password,
-    admin::accounts::credit, admin::accounts::debit,
-    admin::payouts::list, admin::payouts::paid, admin::payouts::failed,
+    admin::accounts::create,
+    admin::accounts::list,
+    admin::accounts::show,
+    admin::accounts::set_password,
+    admin::accounts::credit,
+    admin::accounts::debit,
+    admin::payouts::list,
+    admin::payouts::paid,
+    admin::payouts::failed,
 ))]
 struct Admin;
 
