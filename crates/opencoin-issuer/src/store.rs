@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use opencoin_ledger::audit::AuditSource;
 use opencoin_ledger::{Ledger, LedgerError};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::SqliteLedger;
@@ -29,14 +30,11 @@ pub enum StoreMode {
 /// # Errors
 /// When the address is of neither kind, or the database cannot be used.
 pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
-    if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
-        let path = root.join(path.strip_prefix("//").unwrap_or(path));
-        let mode = match mode {
-            StoreMode::Create => opencoin_sqlite::Mode::Create,
-            StoreMode::Existing | StoreMode::Reading => opencoin_sqlite::Mode::Existing,
-        };
-        let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
-        return Ok(Arc::new(SqliteLedger::open(path, mode).await?));
+    if let Some(path) = sqlite_path(database, root)? {
+        return Ok(Arc::new(match mode {
+            StoreMode::Create => SqliteLedger::open(&path, opencoin_sqlite::Mode::Create).await?,
+            StoreMode::Existing | StoreMode::Reading => SqliteLedger::open(&path, opencoin_sqlite::Mode::Existing).await?,
+        }));
     }
     if is_shared(database) {
         return Ok(Arc::new(match mode {
@@ -45,6 +43,27 @@ pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result
         }));
     }
     Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
+}
+
+/// Opens the books for an audit, to be read and no more: the same addresses, or that of a standby.
+///
+/// # Errors
+/// As [`open_ledger`]; also when the tables are not up to date.
+pub async fn open_audit_source(database: &str, root: &Path) -> Result<Arc<dyn AuditSource>, LedgerError> {
+    if let Some(path) = sqlite_path(database, root)? {
+        return Ok(Arc::new(SqliteLedger::open_to_read(&path).await?));
+    }
+    if is_shared(database) {
+        return Ok(Arc::new(PostgresLedger::connect_to_read(database).await?));
+    }
+    Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
+}
+
+/// Where the file is, if the address is that of one.
+fn sqlite_path(database: &str, root: &Path) -> Result<Option<String>, LedgerError> {
+    let Some(path) = database.strip_prefix(SQLITE_SCHEME) else { return Ok(None) };
+    let path = root.join(path.strip_prefix("//").unwrap_or(path)).into_os_string();
+    path.into_string().map(Some).map_err(|_| LedgerError::Address("a path must be valid UTF-8".to_owned()))
 }
 
 /// Whether an address is of either kind.

@@ -180,6 +180,9 @@ impl Books {
                 debit: entry.debit.map(|account| account.get()),
                 credit: entry.credit.map(|account| account.get()),
                 amount: entry.amount.as_i64(),
+                at: entry.at.unix_micros(),
+                reference: entry.reference.as_bytes(),
+                content: entry.content.as_bytes(),
                 blinds: entry.blinds.as_deref(),
             });
         }
