@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, compiled for test programs alone")]
 
 mod accounts;
+mod audit;
 mod coins;
 mod concurrency;
 mod earlier;
@@ -19,6 +20,10 @@ mod world;
 use std::sync::Arc;
 
 pub use accounts::*;
+pub use audit::{
+    TAMPERINGS, Tampering, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
+    credit_at, tampering_is_found,
+};
 pub use coins::*;
 pub use concurrency::*;
 pub use earlier::{SECOND_VERSION_BLINDS, books_of_the_second_version_go_on};

@@ -1,5 +1,6 @@
 //! `opencoin issuer`: create and run a currency.
 
+mod audit;
 mod books;
 mod init;
 pub(crate) mod key_store;
@@ -38,8 +39,8 @@ pub(crate) enum Command {
     Signing(books::SigningCommand),
     /// Drop the spent coins of mint keys whose coins have expired. It cannot be undone.
     Prune(prune::Arguments),
-    /// Compute every invariant of the books again; exit 1 if one is broken.
-    Audit(books::AuditArguments),
+    /// Compute every invariant of the books again; exit 1 if one is broken, 3 if they cannot be read.
+    Audit(Box<audit::Arguments>),
 }
 
 impl Command {
@@ -67,7 +68,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Account(command) => books::account(command).await,
         Command::Signing(command) => books::signing(command).await,
         Command::Prune(arguments) => prune::run(arguments).await,
-        Command::Audit(arguments) => books::audit(arguments).await,
+        Command::Audit(arguments) => Ok(audit::run(*arguments).await),
     }
 }
 
