@@ -134,10 +134,7 @@ impl AdminTokens {
     }
 
     /// Two that change the tokens at one time take turns.
-    fn change(
-        &self,
-        change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), AdminTokensError>,
-    ) -> Result<(), AdminTokensError> {
+    fn change(&self, change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), AdminTokensError>) -> Result<(), AdminTokensError> {
         let lock: File = private_files::open_lock(&self.lock).map_err(FileError::of(&self.lock))?;
         lock.lock().map_err(FileError::of(&self.lock))?;
         let mut tokens = self.list()?;

@@ -1,8 +1,6 @@
 //! Transfers and payouts: what a holder does with the money, once for each idempotency key.
 
-use opencoin_ledger::{
-    AccountEntry, AccountId, Amount, Command, IdempotencyKey, Payout, PayoutFilter, PayoutNo, Reference,
-};
+use opencoin_ledger::{AccountEntry, AccountId, Amount, Command, IdempotencyKey, Payout, PayoutFilter, PayoutNo, Reference};
 
 use super::entries::page_length;
 use super::{Desk, account_name};

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use opencoin_ledger::{AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId, ServiceRefusal};
+use opencoin_ledger::{
+    AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId, ServiceRefusal,
+};
 
 use super::{Desk, Token, TokenKind};
 use crate::currency::ledger_time;

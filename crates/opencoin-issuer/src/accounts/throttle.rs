@@ -78,7 +78,10 @@ mod tests {
         let at = |seconds: i64| LedgerTime::from_unix_micros(seconds * 1_000_000);
         let failed = |count| FailedLogins { count, last: Some(at(1_000_000)) };
         let left = |count, seconds| check_wait(failed(count), at(seconds)).err().and_then(|refusal| refusal.retry_after_s);
-        assert_eq!([left(4, 1_000_000), left(10, 1_000_000), left(10, 1_000_031), left(10, 1_000_032)], [None, Some(32), Some(1), None]);
+        assert_eq!(
+            [left(4, 1_000_000), left(10, 1_000_000), left(10, 1_000_031), left(10, 1_000_032)],
+            [None, Some(32), Some(1), None]
+        );
         assert_eq!([left(10, 0), left(99, 1_000_000), left(99, 0)], [Some(32), Some(900), Some(900)]);
         assert_eq!(check_wait(FailedLogins::default(), at(0)), Ok(()));
     }

@@ -60,7 +60,9 @@ impl Desk {
         match self.accounts.wait(&mint, asked).await.map_err(unavailable)? {
             Ok(()) => Ok(()),
             Err(refusal @ WaitRefusal::ReferenceConflict) => Err(Refusal::new(Reason::ReferenceConflict, refusal.to_string())),
-            Err(refusal @ WaitRefusal::TooMany) => Err(Refusal::new(Reason::InsufficientFunds, format!("{short}, and {refusal}"))),
+            Err(refusal @ WaitRefusal::TooMany) => {
+                Err(Refusal::new(Reason::InsufficientFunds, format!("{short}, and {refusal}")))
+            }
         }
     }
 
@@ -153,6 +155,7 @@ impl Hopeless {
 
 fn waited_in_vain(expired: LedgerTime) -> Refusal {
     let expired = DateTime::from_timestamp_micros(expired.unix_micros()).unwrap_or_default();
-    let description = format!("the account had too little money until {}; nothing was taken", expired.format("%Y-%m-%dT%H:%M:%SZ"));
+    let description =
+        format!("the account had too little money until {}; nothing was taken", expired.format("%Y-%m-%dT%H:%M:%SZ"));
     Refusal::new(Reason::InsufficientFunds, description)
 }

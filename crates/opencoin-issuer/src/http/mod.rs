@@ -33,8 +33,8 @@ pub use admin::router as admin_router;
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
 pub use bodies::{BODIES_BYTES_IN_FLIGHT_MAX, BODY_SECONDS_MAX};
 pub use client_stream::ANSWER_SECONDS_MAX;
-pub use openapi::{Audience, document as openapi_document};
 pub use connections::{CONNECTIONS_MAX, HEAD_SECONDS_MAX};
+pub use openapi::{Audience, document as openapi_document};
 use requests::Expected;
 pub use server::{Server, serve};
 

@@ -2,9 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{
-    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
-};
+use opencoin_api::{AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 
 use super::{Admin, Operator};
@@ -23,11 +21,7 @@ use crate::refusal::{Reason, Refusal};
     responses((status = 201, description = "It is open.", body = CreatedAccount),
         Malformed, Unauthorized, Forbidden, Exists, TooLarge, Invalid, Unavailable)
 )]
-pub(in crate::http) async fn create(
-    State(admin): State<Admin>,
-    _: Operator,
-    Json(account): Json<CreateAccount>,
-) -> Answer {
+pub(in crate::http) async fn create(State(admin): State<Admin>, _: Operator, Json(account): Json<CreateAccount>) -> Answer {
     let invalid = |error| Refusal::new(Reason::Invalid, format!("name: {error}"));
     let name: AccountName = account.name.parse().map_err(invalid)?;
     let password = account.password.map(|password| new_password("password", password.expose())).transpose()?;

@@ -11,9 +11,7 @@ use super::{Admin, Operator};
 use crate::accounts::{page_length, text};
 use crate::http::accounts::convert;
 use crate::http::json::{Answer, Json, Name, Parameters, document};
-use crate::http::openapi::{
-    Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable,
-};
+use crate::http::openapi::{Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable};
 use crate::refusal::{Reason, Refusal};
 
 /// Which payouts.
