@@ -4,6 +4,7 @@
 
 mod amount_args;
 mod commands;
+mod network_args;
 mod output;
 mod progress;
 mod secret_args;
@@ -13,7 +14,7 @@ mod token_args;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Blind-signed electronic cash: run a currency, use a wallet, audit both.
 #[derive(Debug, Parser)]
@@ -35,6 +36,10 @@ enum Command {
     Master(commands::master::Command),
     /// Hold coins: mint, send, receive, redeem.
     Wallet(commands::wallet::Arguments),
+    /// Use an account at an issuer: log in, pay, watch.
+    Account(commands::account::Arguments),
+    /// Let programs act for your account: each with a key and scopes of its own.
+    Service(commands::account::service::Arguments),
     /// Show a document or message, or its exact bytes.
     Inspect(commands::inspect::Arguments),
     /// Check certificates, mint keys, coins and coin stacks against a currency's CDDC.
@@ -43,14 +48,20 @@ enum Command {
     Demo(commands::demo::Arguments),
     /// How fast an issuer is on this machine, and how near to what RSA alone costs.
     Bench(commands::bench::Arguments),
+    /// Print the completions of these commands for a shell.
+    Completions(commands::manual::CompletionsArguments),
+    /// Write the manual pages: one for each command.
+    Man(commands::manual::ManArguments),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let only_shows = match &arguments.command {
-        Command::Inspect(_) | Command::Verify(_) => true,
+        Command::Inspect(_) | Command::Verify(_) | Command::Completions(_) | Command::Man(_) => true,
         Command::Issuer(command) => command.only_shows(),
+        Command::Account(arguments) => arguments.only_shows(),
+        Command::Service(arguments) => arguments.only_shows(),
         Command::Signer(_) | Command::Master(_) | Command::Wallet(_) | Command::Demo(_) | Command::Bench(_) => false,
     };
     let result = match arguments.command {
@@ -58,10 +69,16 @@ async fn main() -> ExitCode {
         Command::Signer(arguments) => commands::signer::run(arguments).await,
         Command::Master(command) => commands::master::run(command),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
+        Command::Account(arguments) => commands::account::run(arguments).await,
+        Command::Service(arguments) => commands::account::service::run(arguments).await,
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments).await,
         Command::Bench(arguments) => commands::bench::run(arguments).await,
+        Command::Completions(arguments) => {
+            commands::manual::completions(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Man(arguments) => commands::manual::man(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

@@ -1,4 +1,4 @@
-//! Passphrases and PINs: from a file, the environment, a systemd credential, or a prompt. Never from the command line, which
+//! Passphrases, PINs, passwords and keys of services: from a file, the environment, a systemd credential, or a prompt. Never from the command line, which
 //! everybody on the machine can read.
 
 use std::env;
@@ -55,6 +55,24 @@ pub(crate) struct MasterSecretArgs {
     /// the private mint keys, else a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_MASTER_PASSPHRASE_FILE")]
     master_passphrase_file: Option<PathBuf>,
+}
+
+/// The password of an account.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PasswordArgs {
+    /// A file that holds the account's password. Without it: `OPENCOIN_PASSWORD`, a systemd credential `opencoin-password`, or a
+    /// prompt.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_PASSWORD_FILE")]
+    password_file: Option<PathBuf>,
+}
+
+/// The password that an account is to have.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NewPasswordArgs {
+    /// A file that holds the new password. Without it: `OPENCOIN_NEW_PASSWORD`, a systemd credential `opencoin-new-password`, or a
+    /// prompt.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_NEW_PASSWORD_FILE")]
+    new_password_file: Option<PathBuf>,
 }
 
 impl KeySecretArgs {
@@ -137,6 +155,46 @@ impl MasterSecretArgs {
         }
         keys.map_or(Ok(None), |keys| keys.passphrase_source().given())
     }
+}
+
+impl PasswordArgs {
+    /// The password.
+    pub(crate) fn read(&self) -> Result<Passphrase> {
+        let source = Source {
+            name: "password of the account",
+            file: self.password_file.as_deref(),
+            variable: "OPENCOIN_PASSWORD",
+            flag: "--password-file",
+            credential: "opencoin-password",
+        };
+        source.read("password of the account")
+    }
+}
+
+impl NewPasswordArgs {
+    /// The new password: asked for twice where it is typed.
+    pub(crate) fn read(&self) -> Result<Passphrase> {
+        let source = Source {
+            name: "new password",
+            file: self.new_password_file.as_deref(),
+            variable: "OPENCOIN_NEW_PASSWORD",
+            flag: "--new-password-file",
+            credential: "opencoin-new-password",
+        };
+        source.read_new("new password")
+    }
+}
+
+/// The key of a service.
+pub(crate) fn service_key(file: Option<&Path>) -> Result<Passphrase> {
+    let source = Source {
+        name: "key of the service",
+        file,
+        variable: "OPENCOIN_SERVICE_KEY",
+        flag: "--key-file",
+        credential: "opencoin-service-key",
+    };
+    source.read("key of the service")
 }
 
 /// A passphrase that is to replace another: from this file, or typed twice.

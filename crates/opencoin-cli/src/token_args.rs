@@ -1,15 +1,22 @@
 //! An account token from the command line, the environment or a file: whoever shares the machine can read a command line.
 
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use opencoin_wallet::Secret;
+
+/// The variable that holds a token.
+const VARIABLE: &str = "OPENCOIN_TOKEN";
+/// Where a token can come from, for people.
+pub(crate) const SOURCES: &str = "the account's own token: --token-file FILE, or OPENCOIN_TOKEN in the environment";
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
-    /// The account's token; safer from the environment or a file.
-    #[arg(long, env = "OPENCOIN_TOKEN", hide_env_values = true)]
+    /// The account's token, in place of the session of `opencoin account login`; safer from the environment or a file.
+    #[arg(long, env = VARIABLE, hide_env_values = true)]
     token: Option<String>,
     /// A file that holds the account's token.
     #[arg(long, value_name = "FILE")]
@@ -17,22 +24,25 @@ pub(crate) struct TokenArgs {
 }
 
 impl TokenArgs {
-    /// The token; an error says where it can come from.
-    pub(crate) fn read(&self) -> Result<String> {
-        let text = match (&self.token, &self.token_file) {
-            (_, Some(path)) => {
-                fs::read_to_string(path).with_context(|| format!("cannot read the token file {}", path.display()))?
-            }
-            (Some(token), None) => token.clone(),
-            (None, None) => bail!(
-                "this needs the token of an account: --token-file FILE, OPENCOIN_TOKEN in the environment, or --token T\n\
-                 (the operator makes one with `opencoin issuer account create NAME --dir D`)"
-            ),
-        };
-        let token = text.trim();
-        if token.is_empty() {
-            bail!("the account token is empty");
-        }
-        Ok(token.to_owned())
+    /// The token, where one was given.
+    pub(crate) fn given(&self) -> Result<Option<Secret>> {
+        given(self.token.as_deref(), self.token_file.as_deref())
     }
+}
+
+/// The token of a file, of a command line, or of the environment.
+pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>> {
+    let text = match (token, file) {
+        (_, Some(path)) => fs::read_to_string(path).with_context(|| format!("cannot read the token file {}", path.display()))?,
+        (Some(token), None) => token.to_owned(),
+        (None, None) => match env::var_os(VARIABLE) {
+            Some(text) => text.into_string().ok().with_context(|| format!("{VARIABLE} is not valid UTF-8"))?,
+            None => return Ok(None),
+        },
+    };
+    let token = text.trim();
+    if token.is_empty() {
+        bail!("the account token is empty");
+    }
+    Ok(Some(Secret::new(token)))
 }

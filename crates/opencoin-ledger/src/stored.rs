@@ -5,8 +5,8 @@
 mod holders;
 
 pub use holders::{
-    StoredBearer, StoredEntry, StoredPayout, StoredService, StoredSettlement, StoredWaiting, failed_logins, failed_logins_over,
-    login_key, missing_account, profile, wait,
+    StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, failed_logins, failed_logins_over, login_key,
+    missing_account, payout, profile, wait,
 };
 
 use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};

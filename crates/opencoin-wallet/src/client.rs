@@ -12,22 +12,27 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::event::RevokedKey;
+use crate::network::{self, ANSWER_DURATION_MAX, Authorities, WAIT_MAX, reason};
 use crate::secret::Secret;
 
-const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
-const ANSWER_DURATION_MAX: Duration = Duration::from_secs(60);
 /// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
-const ERROR_HEADER: &str = "opencoin-error";
+/// Carries the fixed word of a refusal.
+pub(crate) const ERROR_HEADER: &str = "opencoin-error";
 const OK: u16 = 200;
 const ACCEPTED: u16 = 202;
 const NOT_FOUND: u16 = 404;
+const TOO_MANY_REQUESTS: u16 = 429;
+/// How often a request is sent when the issuer asks to come back later.
+const ATTEMPTS_MAX: u32 = 4;
 /// The fixed word of what was accepted and will not be signed, because mint keys were revoked since.
 const RECOUP: &str = "recoup";
 /// The fixed words that say that nothing was done (all but `unavailable` and `recoup`).
-const REFUSALS: [&str; 10] = [
+const REFUSALS: [&str; 12] = [
     "malformed",
     "unauthorized",
+    "forbidden",
+    "too-many-requests",
     "insufficient-funds",
     "not-found",
     "double-spend",
@@ -37,6 +42,8 @@ const REFUSALS: [&str; 10] = [
     "too-large",
     "invalid",
 ];
+/// Those that are about who asks, and how often: they say nothing about what was done at an earlier attempt.
+pub(crate) const ABOUT_THE_ASKER: [&str; 3] = ["unauthorized", "forbidden", "too-many-requests"];
 
 /// What came back over HTTP.
 #[derive(Debug, Clone)]
@@ -82,42 +89,57 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A client that follows no redirects: a token goes to nobody else.
+    /// A client that trusts the system's certificate authorities.
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
     pub fn new() -> Result<Self, NoAnswer> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_DURATION_MAX)
-            .timeout(ANSWER_DURATION_MAX)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| NoAnswer { url: "the network".to_owned(), reason: reason(&error) })?;
-        Ok(Self { client })
+        Self::trusting(&Authorities::default())
+    }
+
+    /// A client that trusts these authorities as well.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn trusting(authorities: &Authorities) -> Result<Self, NoAnswer> {
+        let no_network = |error| NoAnswer { url: "the network".to_owned(), reason: reason(&error) };
+        Ok(Self { client: network::client(authorities).map_err(no_network)? })
     }
 }
 
 #[async_trait]
 impl Transport for HttpTransport {
     async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer> {
-        let mut request = self.client.post(url).header("content-type", "application/json").body(body.to_owned());
-        if let Some(token) = token {
-            request = request.bearer_auth(token.expose());
-        }
+        let request = || {
+            let request = self.client.post(url).header("content-type", "application/json").body(body.to_owned());
+            token.iter().fold(request, |request, token| request.bearer_auth(token.expose()))
+        };
         self.send(url, request).await
     }
 
     async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer> {
-        self.send(url, self.client.get(url)).await
+        self.send(url, || self.client.get(url)).await
     }
 }
 
 impl HttpTransport {
-    async fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<HttpAnswer, NoAnswer> {
+    /// Sends a request, and again when the issuer asks to come back a little later: it has done nothing then.
+    async fn send(&self, url: &str, request: impl Fn() -> reqwest::RequestBuilder) -> Result<HttpAnswer, NoAnswer> {
+        for _ in 1..ATTEMPTS_MAX {
+            let (answer, retry_after) = self.send_once(url, request()).await?;
+            match retry_after {
+                Some(wait) if answer.status == TOO_MANY_REQUESTS && wait <= WAIT_MAX => tokio::time::sleep(wait).await,
+                Some(_) | None => return Ok(answer),
+            }
+        }
+        self.send_once(url, request()).await.map(|(answer, _)| answer)
+    }
+
+    async fn send_once(&self, url: &str, request: reqwest::RequestBuilder) -> Result<(HttpAnswer, Option<Duration>), NoAnswer> {
         let no_answer = |reason: String| NoAnswer { url: url.to_owned(), reason };
-        let mut response = request.send().await.map_err(|error| no_answer(reason(&error)))?;
+        let mut response = request.timeout(ANSWER_DURATION_MAX).send().await.map_err(|error| no_answer(reason(&error)))?;
         let error_word = response.headers().get(ERROR_HEADER).and_then(|word| word.to_str().ok()).map(str::to_owned);
-        let status = response.status().as_u16();
+        let (status, retry_after) = (response.status().as_u16(), network::retry_after(&response));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(reason(&error)))? {
             body.extend_from_slice(&chunk);
@@ -125,17 +147,8 @@ impl HttpTransport {
                 return Err(no_answer(format!("the answer has more than {ANSWER_BYTES_MAX} bytes")));
             }
         }
-        Ok(HttpAnswer { status, error_word, body })
+        Ok((HttpAnswer { status, error_word, body }, retry_after))
     }
-}
-
-/// The cause at the bottom: "connection refused" helps, "error sending request" does not.
-fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 /// Why a message was not answered with what was asked for.
@@ -150,7 +163,9 @@ pub enum ExchangeError {
         description: String,
     },
     /// Accepted; the signatures come later.
-    #[error("the issuer has accepted the request and will sign later; finish it with `resume`")]
+    #[error(
+        "the issuer has taken the request and will sign later, or as soon as the account has enough; finish it with `resume`"
+    )]
     Delayed,
     /// Accepted; mint keys were revoked since, and what they were to sign is honoured by a recoup.
     #[error(
@@ -170,14 +185,22 @@ pub(crate) async fn post(
     token: Option<&Secret>,
     body: &str,
 ) -> Result<HttpAnswer, ExchangeError> {
-    let mut last = "the currency names no service for this".to_owned();
+    let mut unanswered = None;
     for url in urls(services, path) {
-        match transport.post(&url, token, body).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => last = error.to_string(),
+        match (transport.post(&url, token, body).await, &unanswered) {
+            // Another service may have carried it out without a word.
+            (Ok(answer), Some(earlier)) if is_about_the_asker(&answer) => {
+                return Err(ExchangeError::Unknown(format!("{earlier}, and HTTP status {} from another service", answer.status)));
+            }
+            (Ok(answer), _) => return Ok(answer),
+            (Err(error), _) => unanswered = Some(error.to_string()),
         }
     }
-    Err(ExchangeError::Unknown(last))
+    Err(ExchangeError::Unknown(unanswered.unwrap_or_else(|| "the currency names no service for this".to_owned())))
+}
+
+fn is_about_the_asker(answer: &HttpAnswer) -> bool {
+    answer.error_word.as_ref().is_some_and(|word| ABOUT_THE_ASKER.contains(&word.as_str()))
 }
 
 fn urls(services: &[WeightedUrl], path: &str) -> impl Iterator<Item = String> {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
 use serde::{Deserialize, Serialize};
 
+use crate::account::Holder;
 use crate::secret::Secret;
 
 /// The number of an operation in its wallet.
@@ -69,6 +70,9 @@ pub(crate) struct Operation {
     pub(crate) request: Secret,
     /// The account's token, where the request needs one.
     pub(crate) token: Option<Secret>,
+    /// Whose session the token is of: another token of theirs does as well, when it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) holder: Option<Holder>,
     /// The transaction reference of a mint, renew or recoup.
     pub(crate) reference: Option<BigInt>,
     /// What its signatures will be made into coins with.

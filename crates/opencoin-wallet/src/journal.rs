@@ -3,9 +3,9 @@
 //! An event is on the disk before anything is done that relies on it. A crash while writing leaves a last line without its
 //! end, which is cut off when the wallet is opened again; any other damage is an error that names the line.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,10 +13,9 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::private_file;
+
 const JOURNAL_FILE: &str = "journal.jsonl";
-/// A journal holds coins: whoever reads it can spend them.
-const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
 
 /// Why the wallet's memory cannot be used.
 #[derive(Debug, Error)]
@@ -55,21 +54,23 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens the journal in this folder, making both if need be, and reads all events.
     pub(crate) fn open<E: DeserializeOwned>(folder: &Path) -> Result<(Self, Vec<E>), JournalError> {
-        if !folder.exists() {
-            DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(io_error(folder))?;
-            sync_folder(folder.parent())?;
-        }
+        private_file::make_folder(folder).map_err(io_error(folder))?;
         let path = folder.join(JOURNAL_FILE);
         let is_new = !path.exists();
-        let file =
-            OpenOptions::new().read(true).append(true).create(true).mode(FILE_MODE).open(&path).map_err(io_error(&path))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(private_file::FILE_MODE)
+            .open(&path)
+            .map_err(io_error(&path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
         }
         if is_new {
-            sync_folder(Some(folder))?;
+            private_file::sync_folder(Some(folder)).map_err(io_error(folder))?;
         }
         let bytes = fs::read(&path).map_err(io_error(&path))?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -100,11 +101,6 @@ impl Journal {
         self.is_broken = written.is_err();
         written.map_err(io_error(&self.path))
     }
-}
-
-fn sync_folder(folder: Option<&Path>) -> Result<(), JournalError> {
-    let folder = folder.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|file| file.sync_all()).map_err(io_error(folder))
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> JournalError {

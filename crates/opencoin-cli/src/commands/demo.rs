@@ -15,7 +15,7 @@ use opencoin_issuer::{
 };
 use opencoin_ledger::{AccountName, Amount, Ledger, Reference};
 use opencoin_schema::text;
-use opencoin_wallet::{AmountDisplay, ExchangeError, Secret, Wallet, WalletError};
+use opencoin_wallet::{AmountDisplay, Authorities, ExchangeError, Secret, Wallet, WalletError};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use tempfile::TempDir;
@@ -74,7 +74,7 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     operator.credit(&alice_name, Amount::new(PAID_IN)?, Reference::new("statement 1, line 1")?).await?;
     step("operator", &format!("opens accounts; Alice pays in {}", show(PAID_IN)))?;
 
-    let mut alice = wallet::open(&folder.join("alice"))?;
+    let mut alice = wallet::open(&folder.join("alice"), &Authorities::default())?;
     alice.add(&url).await?;
     alice.mint(None, MINTED, &alice_token, &mut |_, _| {}).await?;
     ensure!(held(&alice) == MINTED, "Alice should hold {MINTED}");
@@ -83,7 +83,7 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     let stack_file = hand_over(folder, &mut alice).await?;
     step("Alice", &format!("hands a coin stack of {} to Bob: {:?}", show(HANDED_OVER), "a little gift"))?;
 
-    let mut bob = wallet::open(&folder.join("bob"))?;
+    let mut bob = wallet::open(&folder.join("bob"), &Authorities::default())?;
     bob.add(&url).await?;
     receive_with_delay(&operator, &mut bob, &stack_file).await?;
 
@@ -166,7 +166,7 @@ async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &
 
 /// Alice has kept a copy of the stack. A second wallet of hers tries to spend it.
 async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
-    let mut second = wallet::open(&folder.join("alice-again"))?;
+    let mut second = wallet::open(&folder.join("alice-again"), &Authorities::default())?;
     second.add(url).await?;
     match second.receive(&wallet::read_stack(stack_file)?).await {
         Err(WalletError::Exchange(ExchangeError::Refused { word, .. })) if word == "double-spend" => {}

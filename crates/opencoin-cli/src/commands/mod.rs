@@ -1,9 +1,11 @@
 //! One module a command.
 
+pub(crate) mod account;
 pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod issuer;
+pub(crate) mod manual;
 pub(crate) mod master;
 pub(crate) mod signer;
 pub(crate) mod verify;

@@ -11,10 +11,13 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use opencoin_issuer::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
-use opencoin_wallet::{AmountDisplay, Balance, Done, HttpTransport, Secret, Wallet, WalletError};
+use opencoin_wallet::account::StoredSession;
+use opencoin_wallet::{AmountDisplay, Authorities, Balance, Bearer, Done, HttpTransport, Wallet, WalletError};
 use rand::rngs::OsRng;
 
+use super::account::connection;
 use super::inspect::read_document;
+use crate::network_args::NetworkArgs;
 use crate::progress::Progress;
 use crate::token_args::TokenArgs;
 use crate::{amount_args, output};
@@ -32,6 +35,8 @@ pub(crate) struct Arguments {
     /// Which currency, by name or id; needed when the wallet holds several.
     #[arg(long, global = true)]
     currency: Option<String>,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,7 +107,7 @@ enum Command {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let dir = arguments.dir.context("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment")?;
-    let mut wallet = open(&dir)?;
+    let mut wallet = open(&dir, &arguments.network.authorities()?)?;
     let currency = arguments.currency.as_deref();
     match arguments.command {
         Command::Add { url } => {
@@ -110,7 +115,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             output::line(&format!("added {}, id {}", added.name, added.currency))?;
             output::line("compare the id with what the operator publishes elsewhere")?;
         }
-        Command::Mint { amount, token } => mint(&mut wallet, currency, amount, &token).await?,
+        Command::Mint { amount, token } => {
+            let bearer = bearer(&wallet, &dir, currency, &token)?;
+            mint(&mut wallet, currency, amount, bearer).await?;
+        }
         Command::Send { amount, subject, out } => send(&mut wallet, currency, amount, &subject, out.as_deref()).await?,
         Command::Receive { file } => {
             let stack = read_stack(&file)?;
@@ -119,8 +127,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             output::line(&format!("received {shown}: {:?}", stack.subject))?;
         }
         Command::Redeem { amount, token } => {
-            let token = Secret::new(token.read()?);
-            let done = wallet.redeem(currency, amount, &token).await?;
+            let bearer = bearer(&wallet, &dir, currency, &token)?;
+            let done = wallet.redeem(currency, amount, bearer).await?;
             output::line(&format!("redeemed {}", in_currency(&wallet, amount, currency)))?;
             warn(&done);
         }
@@ -133,6 +141,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             }
         }
         Command::Resume => {
+            if let Some(session) = StoredSession::read(&dir)? {
+                wallet.use_session(session);
+            }
             let done = wallet.resume().await?;
             output::line(&format!("finished {} requests", done.value))?;
             if let Some(error) = done.warning {
@@ -149,17 +160,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// Opens the wallet in this folder, over HTTP.
-pub(crate) fn open(dir: &Path) -> Result<Wallet> {
-    let transport = Arc::new(HttpTransport::new()?);
+pub(crate) fn open(dir: &Path, authorities: &Authorities) -> Result<Wallet> {
+    let transport = Arc::new(HttpTransport::trusting(authorities)?);
     Ok(Wallet::open(dir, transport, Arc::new(|| SystemClock.now()), Box::new(OsRng))?)
 }
 
-async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, token: &TokenArgs) -> Result<()> {
-    let token = Secret::new(token.read()?);
+/// Whose account pays or is paid: that of the token that was given, or of the session in the wallet's folder.
+fn bearer(wallet: &Wallet, dir: &Path, currency: Option<&str>, token: &TokenArgs) -> Result<Bearer> {
+    match token.given()? {
+        Some(token) => Ok(Bearer::from(&token)),
+        None => Ok(Bearer::from(&connection::session_for_wallet(dir, wallet.currency_url(currency)?)?)),
+    }
+}
+
+async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, bearer: Bearer) -> Result<()> {
     let bar = (amount >= PROGRESS_AMOUNT_MIN).then(|| Progress::new("blinding coins"));
     let mut progress = |done, total| bar.iter().for_each(|bar| bar.set(done, total));
     let before = held(wallet);
-    let minted = wallet.mint(currency, amount, &token, &mut progress).await;
+    let minted = wallet.mint(currency, amount, bearer, &mut progress).await;
     drop(bar);
     // Less than before where it has learned meanwhile that coins were revoked.
     let part = held(wallet).saturating_sub(before);

@@ -95,9 +95,8 @@ impl Books {
     }
 
     fn payout(&self, payout: &PayoutState) -> Payout {
-        let PayoutState { no, account, amount, destination, request: _, requested, settled } = payout.clone();
-        let name = self.view.account(account).expect("a payout is one of an account").name.clone();
-        Payout { no, account, name, amount, destination, requested, settled }
+        let account = self.view.account(payout.account).expect("a payout is one of an account");
+        payout.clone().named(account.name.clone())
     }
 }
 

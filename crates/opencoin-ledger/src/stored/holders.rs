@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::accounts::FAILED_LOGINS_KEPT_HOURS;
 use crate::journal::{Kind, ReferenceKey};
-use crate::view::AccountState;
+use crate::view::{AccountState, PayoutState};
 use crate::{
     Account, AccountEntry, AccountId, AccountName, Amount, Bearer, BearerMeans, Blind, FailedLogins, LedgerError, LedgerTime,
     PasswordHash, Payout, PayoutNo, Profile, Reference, Scope, Service, ServiceId, Settlement, StoredBlind, StoredNumber,
@@ -136,43 +136,57 @@ pub struct StoredPayout {
     pub amount: i64,
     /// `destination`
     pub destination: String,
+    /// `reference`
+    pub reference: Vec<u8>,
     /// `requested_at`
     pub requested_at: i64,
-    /// The rest of it.
-    pub settled: StoredSettlement,
+    /// `paid`, `settlement` and `settled_at`: all of them or none.
+    pub settled: (Option<bool>, Option<String>, Option<i64>),
 }
 
-/// `paid`, `settlement` and `settled_at` of a row of `payouts`: all of them or none.
-pub type StoredSettlement = (Option<bool>, Option<String>, Option<i64>);
+impl TryFrom<StoredPayout> for PayoutState {
+    type Error = LedgerError;
 
-impl StoredPayout {
-    /// With the name of its account.
-    ///
-    /// # Errors
-    /// A column makes no sense.
-    pub fn named(self, name: &str) -> Result<Payout, LedgerError> {
-        let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("payout {}", self.no), reason.to_string());
-        let name = name.parse().map_err(|error| corrupt(&error))?;
-        let text = |text: &str| Reference::new(text).map_err(|error| corrupt(&error));
-        let settled = match &self.settled {
+    fn try_from(row: StoredPayout) -> Result<Self, LedgerError> {
+        let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("payout {}", row.no), reason.to_string());
+        let text = |text: String| Reference::new(text).map_err(|error| corrupt(&error));
+        let settled = match row.settled {
             (None, None, None) => None,
             (Some(paid), Some(settlement), Some(at)) => {
                 let settlement = text(settlement)?;
-                let settlement = if *paid { Settlement::Paid(settlement) } else { Settlement::Failed(settlement) };
-                Some((settlement, LedgerTime::from_unix_micros(*at)))
+                let settlement = if paid { Settlement::Paid(settlement) } else { Settlement::Failed(settlement) };
+                Some((settlement, LedgerTime::from_unix_micros(at)))
             }
             _ => return Err(corrupt(&"it is settled in part")),
         };
-        Ok(Payout {
-            no: PayoutNo::new(self.no),
-            account: AccountId::new(self.account),
-            name,
-            amount: Amount::try_from(self.amount).map_err(|error| corrupt(&error))?,
-            destination: text(&self.destination)?,
-            requested: LedgerTime::from_unix_micros(self.requested_at),
+        Ok(Self {
+            no: PayoutNo::new(row.no),
+            account: AccountId::new(row.account),
+            amount: Amount::try_from(row.amount).map_err(|error| corrupt(&error))?,
+            destination: text(row.destination)?,
+            request: ReferenceKey::from_bytes(row.reference),
+            requested: LedgerTime::from_unix_micros(row.requested_at),
             settled,
         })
     }
+}
+
+impl PayoutState {
+    /// With the name of its account.
+    #[must_use]
+    pub fn named(self, name: AccountName) -> Payout {
+        let Self { no, account, amount, destination, request: _, requested, settled } = self;
+        Payout { no, account, name, amount, destination, requested, settled }
+    }
+}
+
+/// A row of `payouts` with `name` of its row of `accounts`.
+///
+/// # Errors
+/// A column makes no sense.
+pub fn payout(row: StoredPayout, name: &str) -> Result<Payout, LedgerError> {
+    let name = name.parse().map_err(|error| LedgerError::corrupt(format!("account {}", row.account), error))?;
+    Ok(PayoutState::try_from(row)?.named(name))
 }
 
 /// A row of `waiting_mints`.
@@ -271,16 +285,14 @@ mod tests {
 
     #[test]
     fn a_row_that_makes_no_sense_is_named() {
-        let payout =
-            |amount, settled| StoredPayout { no: 7, account: 3, amount, destination: "x".into(), requested_at: 0, settled };
-        assert!(payout(5, (None, None, None)).named("alice").is_ok());
-        assert!(payout(5, (Some(true), Some("y".into()), Some(1))).named("alice").is_ok());
-        for (row, name) in [
-            (payout(-1, (None, None, None)), "alice"),
-            (payout(5, (Some(true), None, Some(1))), "alice"),
-            (payout(5, (None, None, None)), "Not A Name"),
-        ] {
-            assert!(matches!(row.named(name), Err(LedgerError::Corrupt { row, .. }) if row == "payout 7"));
+        let payout = |amount, settled| {
+            let (destination, reference) = ("x".into(), vec![10]);
+            StoredPayout { no: 7, account: 3, amount, destination, reference, requested_at: 0, settled }
+        };
+        assert!(PayoutState::try_from(payout(5, (None, None, None))).is_ok());
+        assert!(PayoutState::try_from(payout(5, (Some(true), Some("y".into()), Some(1)))).is_ok());
+        for row in [payout(-1, (None, None, None)), payout(5, (Some(true), None, Some(1)))] {
+            assert!(matches!(PayoutState::try_from(row), Err(LedgerError::Corrupt { row, .. }) if row == "payout 7"));
         }
         let bearer =
             |scopes| StoredBearer { account: 3, is_session: true, service: Some("0".repeat(32)), scopes, last_seen: None };

@@ -57,6 +57,7 @@ impl Wallet {
             kind,
             request: Secret::new(text::compact(&request)),
             token: None,
+            holder: None,
             reference: Some(reference),
             blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
             gives: gives.iter().map(given).collect(),

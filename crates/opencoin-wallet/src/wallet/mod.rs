@@ -20,6 +20,8 @@ use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
 
+use crate::account::StoredSession;
+use crate::bearer::Bearer;
 use crate::client::{ExchangeError, Transport};
 use crate::currency::Place;
 use crate::error::WalletError;
@@ -63,6 +65,8 @@ pub struct Wallet {
     transport: Arc<dyn Transport>,
     clock: Clock,
     rng: Box<dyn Randomness>,
+    /// In place of the tokens that pending requests were begun with.
+    session: Option<StoredSession>,
 }
 
 /// Something that worked, with something afterwards that did not and can wait.
@@ -90,7 +94,7 @@ impl Wallet {
         for event in events {
             state.apply(event).map_err(WalletError::Inconsistent)?;
         }
-        Ok(Self { journal, state, documents_at: BTreeMap::new(), transport, clock, rng })
+        Ok(Self { journal, state, documents_at: BTreeMap::new(), transport, clock, rng, session: None })
     }
 
     /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is trusted from then on.
@@ -102,7 +106,20 @@ impl Wallet {
         Ok(self.balance(&id, self.currency(&id)?))
     }
 
-    /// Mints coins worth `amount`, paid for by the account of the token.
+    /// Where the issuer of a currency is, as the user named it.
+    ///
+    /// # Errors
+    /// When the wallet holds no such currency, or several.
+    pub fn currency_url(&self, currency: Option<&str>) -> Result<&str, WalletError> {
+        Ok(&self.currency(&self.choose(currency)?)?.url)
+    }
+
+    /// Requests that were begun in an earlier session of the same holder with the same issuer are finished in this one.
+    pub fn use_session(&mut self, session: StoredSession) {
+        self.session = Some(session);
+    }
+
+    /// Mints coins worth `amount`, paid for by the account of the bearer.
     ///
     /// # Errors
     /// When the amount cannot be made of coins, or the issuer refuses, delays or does not answer.
@@ -110,10 +127,10 @@ impl Wallet {
         &mut self,
         currency: Option<&str>,
         amount: u64,
-        token: &Secret,
+        bearer: impl Into<Bearer>,
         progress: Progress<'_>,
     ) -> Result<(), WalletError> {
-        let id = self.choose(currency)?;
+        let (id, bearer) = (self.choose(currency)?, bearer.into());
         self.freshen(&id).await?;
         let currency = self.currency(&id)?;
         let denominations = currency.denominations((self.clock)());
@@ -140,7 +157,8 @@ impl Wallet {
                 kind: Kind::Mint,
                 amount: total(&part),
                 request: Secret::new(text::compact(&request)),
-                token: Some(token.clone()),
+                token: Some(bearer.token.clone()),
+                holder: bearer.holder.clone(),
                 reference: Some(reference),
                 blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
                 gives: Vec::new(),
@@ -207,12 +225,17 @@ impl Wallet {
         Ok(amount)
     }
 
-    /// Turns coins worth `amount` into money of the token's account.
+    /// Turns coins worth `amount` into money of the bearer's account.
     ///
     /// # Errors
     /// When there is not enough, or the issuer refuses or does not answer.
-    pub async fn redeem(&mut self, currency: Option<&str>, amount: u64, token: &Secret) -> Result<Done<()>, WalletError> {
-        let id = self.choose(currency)?;
+    pub async fn redeem(
+        &mut self,
+        currency: Option<&str>,
+        amount: u64,
+        bearer: impl Into<Bearer>,
+    ) -> Result<Done<()>, WalletError> {
+        let (id, bearer) = (self.choose(currency)?, bearer.into());
         let coins = self.pick(&id, amount).await?;
         let currency = self.currency(&id)?;
         let mut operations = Vec::new();
@@ -225,7 +248,8 @@ impl Wallet {
                 kind: Kind::Redeem,
                 amount: ids.iter().map(|coin| currency.coins[coin].value).sum(),
                 request: Secret::new(text::compact(&request)),
-                token: Some(token.clone()),
+                token: Some(bearer.token.clone()),
+                holder: bearer.holder.clone(),
                 reference: None,
                 blinded: Vec::new(),
                 gives: ids.into_iter().map(|coin| Given { coin, is_own: true }).collect(),

@@ -5,13 +5,19 @@ use opencoin_crypto::{BlindingSeed, CipherSuite, PublicKey, Unblinder};
 use opencoin_schema::{BigInt, BlindSignature, Coin, RequestResume, text};
 
 use super::{DOUBLE_SPEND, Wallet};
-use crate::client::{self, ExchangeError};
+use crate::account::StoredSession;
+use crate::client::{self, ABOUT_THE_ASKER, ExchangeError};
 use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret, Event, Given, Kind, Operation, OperationId};
+use crate::secret::Secret;
 
 /// The issuer knows nothing of a transaction reference.
 const NOT_FOUND: &str = "not-found";
+/// The answer to a resume of a mint that was kept until its account has enough, and has not been carried out in time.
+const INSUFFICIENT_FUNDS: &str = "insufficient-funds";
+/// The same, because its mint keys have stopped to sign meanwhile.
+const KEY_EXPIRED: &str = "key-expired";
 /// A mint key of the request was revoked, and nothing was done.
 const KEY_REVOKED: &str = "key-revoked";
 
@@ -48,21 +54,35 @@ impl Wallet {
 
     /// Sends the exact request and settles the operation with its answer.
     pub(super) async fn run(&mut self, id: OperationId) -> Result<(), WalletError> {
+        let answer = self.ask(id).await;
+        self.take_answer(id, answer).await
+    }
+
+    async fn ask(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
         let operation = &self.state.operations[&id].what;
-        let cdd = self.currency(&operation.currency)?.cddc.cdd();
+        let unknown = || ExchangeError::Unknown("the currency is unknown".to_owned());
+        let cdd = self.state.currencies.get(&operation.currency).ok_or_else(unknown)?.cddc.cdd();
         let (services, path) = match operation.kind {
             Kind::Mint => (&cdd.mint_service, "/mint"),
             Kind::Redeem => (&cdd.redeem_service, "/redeem"),
             Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } => (&cdd.renew_service, "/renew"),
             Kind::Recoup => (&cdd.renew_service, "/v1/recoup"),
         };
-        let (token, request) = (operation.token.as_ref(), operation.request.expose());
-        let answer = client::post(self.transport.as_ref(), services, path, token, request).await;
-        let answer = answer.and_then(|answer| match operation.kind {
+        let (token, request) = (self.token(operation), operation.request.expose());
+        let answer = client::post(self.transport.as_ref(), services, path, token, request).await?;
+        match operation.kind {
             Kind::Redeem => client::redeemed(&answer).map(|()| Vec::new()),
-            _ => client::signatures(&answer),
-        });
-        let currency = operation.currency.clone();
+            Kind::Mint | Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } | Kind::Recoup => client::signatures(&answer),
+        }
+    }
+
+    /// Settles an operation with the answer to its request.
+    async fn take_answer(
+        &mut self,
+        id: OperationId,
+        answer: Result<Vec<BlindSignature>, ExchangeError>,
+    ) -> Result<(), WalletError> {
+        let currency = self.state.operations[&id].what.currency.clone();
         match answer {
             Err(ExchangeError::Recoup) => {
                 let answer = self.ask_resume(id).await;
@@ -79,12 +99,35 @@ impl Wallet {
     /// Asks for the signatures of what was accepted; if nothing was, sends the request itself again.
     pub(super) async fn resume_operation(&mut self, id: OperationId) -> Result<(), WalletError> {
         if self.state.operations[&id].what.reference.is_none() {
-            return self.run(id).await;
+            return self.run_again(id).await;
         }
         match self.ask_resume(id).await {
             Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run(id).await,
+            // It was kept until the account has enough; that is over, and nothing was taken.
+            Err(ended @ ExchangeError::Refused { .. }) if has_waited_in_vain(&ended) => self.settle(id, Err(ended)),
             answer => self.settle_accepted(id, answer).await,
         }
+    }
+
+    /// Sends the exact request of an operation that cannot be asked about once more: it may have been carried out the first time.
+    async fn run_again(&mut self, id: OperationId) -> Result<(), WalletError> {
+        let answer = self.ask(id).await;
+        match answer {
+            // That the token has ended, say, says nothing about what was done while it was good.
+            Err(ExchangeError::Refused { word, description }) if ABOUT_THE_ASKER.contains(&word.as_str()) => {
+                Err(ExchangeError::Unknown(description).into())
+            }
+            answer => self.take_answer(id, answer).await,
+        }
+    }
+
+    /// The token that an operation was begun with, or that of its holder's present session.
+    fn token<'this>(&'this self, operation: &'this Operation) -> Option<&'this Secret> {
+        let url = self.state.currencies.get(&operation.currency).map(|currency| currency.url.as_str());
+        let is_theirs = |session: &&StoredSession| {
+            operation.holder.as_ref() == Some(&session.holder) && url.is_some_and(|url| session.is_with(url))
+        };
+        self.session.as_ref().filter(is_theirs).map(|session| &session.token).or(operation.token.as_ref())
     }
 
     async fn ask_resume(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
@@ -170,6 +213,11 @@ impl Wallet {
     pub(super) fn reclaims(&self, id: OperationId) -> bool {
         matches!(self.state.operations[&id].what.kind, Kind::Reclaim { .. })
     }
+}
+
+/// Whether a mint that was kept for want of money has not been carried out in its time, and never will be.
+fn has_waited_in_vain(refused: &ExchangeError) -> bool {
+    matches!(refused, ExchangeError::Refused { word, .. } if [INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED].contains(&word.as_str()))
 }
 
 /// Makes and verifies the coins of blinds, in their order.

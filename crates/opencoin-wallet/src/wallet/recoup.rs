@@ -143,6 +143,7 @@ impl Wallet {
                 amount,
                 request: Secret::new(text::compact(&request)),
                 token: None,
+                holder: None,
                 reference: Some(reference),
                 blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
                 gives: gives.collect(),

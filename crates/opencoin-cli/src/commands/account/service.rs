@@ -1,0 +1,202 @@
+//! `opencoin service`: programs that act for an account, each with a key and scopes of its own.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use opencoin_api::{DeclareService, Scope, Secret, ServiceLogin, ServiceState, ServiceStatus};
+use opencoin_wallet::account::{AccountError, Holder, StoredSession};
+
+use super::connection::{HolderArgs, secret};
+use super::view::{JsonArgs, printable, time};
+use crate::output;
+use crate::secret_args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    holder: HolderArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Declare a service and show its key, once.
+    Declare {
+        /// Its name, unique within the account: 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.
+        name: String,
+        /// What it may do; may be given several times.
+        #[arg(long, value_enum, required = true)]
+        scope: Vec<ScopeArg>,
+        /// Write {"id": ..., "key": ..., "name": ..., "scopes": [...]}.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the services of the account, what they may do and when they were last heard of.
+    #[command(alias = "status")]
+    List(JsonArgs),
+    /// Give a service another key and show it, once. The old key and its sessions end at once.
+    Rotate {
+        /// The id of the service, as `list` shows it.
+        id: String,
+        /// Write {"id": ..., "key": ...}.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a service: its key and its sessions end at once.
+    Remove {
+        /// The id of the service, as `list` shows it.
+        id: String,
+    },
+    /// Log in as a service, with its key, and print the token or keep it for `opencoin wallet`.
+    Login {
+        /// The id of the service.
+        id: String,
+        /// A file that holds the service's key. Without it: `OPENCOIN_SERVICE_KEY`, a systemd credential `opencoin-service-key`, or
+        /// a prompt.
+        #[arg(long, value_name = "FILE", env = "OPENCOIN_SERVICE_KEY_FILE")]
+        key_file: Option<PathBuf>,
+        /// Keep the session in the wallet's folder, in place of the one there, and do not print the token.
+        #[arg(long)]
+        store: bool,
+        /// Write {"expires_at": ..., "scopes": [...], "token": ...}; without the token where it is kept.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScopeArg {
+    /// Make coins of the account's money.
+    Mint,
+    /// Make coins the account's money.
+    Redeem,
+    /// Read balance, entries and payouts.
+    Read,
+}
+
+impl From<ScopeArg> for Scope {
+    fn from(scope: ScopeArg) -> Self {
+        match scope {
+            ScopeArg::Mint => Self::Mint,
+            ScopeArg::Redeem => Self::Redeem,
+            ScopeArg::Read => Self::Read,
+        }
+    }
+}
+
+impl Arguments {
+    /// Whether a reader that stops early misses nothing.
+    pub(crate) fn only_shows(&self) -> bool {
+        matches!(self.command, Command::List(_))
+    }
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let holder = arguments.holder;
+    match arguments.command {
+        Command::Declare { name, scope, json } => declare(&holder, name, scope, json).await?,
+        Command::List(json) => list(&holder, &json).await?,
+        Command::Rotate { id, json } => rotate(&holder, &id, json).await?,
+        Command::Remove { id } => remove(&holder, &id).await?,
+        Command::Login { id, key_file, store, json } => log_in(&holder, id, key_file, store, json).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn declare(holder: &HolderArgs, name: String, scopes: Vec<ScopeArg>, json: bool) -> Result<()> {
+    let connection = holder.connect()?;
+    let mut scopes: Vec<Scope> = scopes.into_iter().map(Scope::from).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let declared = connection.client.declare_service(&DeclareService { name, scopes }).await;
+    let is_open = matches!(declared, Err(AccountError::Open(_)));
+    let declared = connection.explain(declared);
+    let declared = if is_open {
+        declared.context("whether it was declared is not known: if `opencoin service list` shows it, `rotate` gives it a key")?
+    } else {
+        declared?
+    };
+    if json {
+        return output::json(&declared);
+    }
+    output::line(&format!("service: {}", declared.id))?;
+    output::line(&format!("key: {}", declared.key.expose()))?;
+    output::line("this is the only time that the key is shown")
+}
+
+async fn list(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+    let connection = holder.connect()?;
+    let services = connection.explain(connection.client.services().await)?;
+    if arguments.json {
+        return output::json(&services);
+    }
+    services.services.iter().try_for_each(|service| output::line(&shown(service)))
+}
+
+async fn rotate(holder: &HolderArgs, id: &str, json: bool) -> Result<()> {
+    let connection = holder.connect()?;
+    let rotated = connection.explain(connection.client.rotate_service(&named(id)?).await)?;
+    if json {
+        return output::json(&rotated);
+    }
+    output::line(&format!("key: {}", rotated.key.expose()))?;
+    output::line("this is the only time that the key is shown; the old key has ended")
+}
+
+async fn remove(holder: &HolderArgs, id: &str) -> Result<()> {
+    let connection = holder.connect()?;
+    connection.explain(connection.client.remove_service(&named(id)?).await)?;
+    output::line("the service is removed")
+}
+
+async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, store: bool, json: bool) -> Result<()> {
+    let url = holder.url()?;
+    let client = holder.stranger(&url)?;
+    let key = Secret::new(secret_args::service_key(key_file.as_deref())?.text().as_str());
+    let session = client.log_in_service(&ServiceLogin { id: named(&id)?, key }).await?;
+    let until = session.expires_at.format("%Y-%m-%d %H:%M:%S UTC");
+    if store {
+        let (token, expires_at) = (secret(&session.token), session.expires_at);
+        StoredSession { url: url.clone(), holder: Holder::Service(id), token, expires_at }.write(holder.dir()?)?;
+        if json {
+            return output::json(&serde_json::json!({ "expires_at": expires_at, "scopes": session.scopes }));
+        }
+        return output::line(&format!("logged in as a service at {url} until {until}, with {}", scopes(&session.scopes)));
+    }
+    if json {
+        return output::json(&session);
+    }
+    output::line(&format!("token: {}", session.token.expose()))?;
+    output::line(&format!("it ends {until}, and may {}", scopes(&session.scopes)))
+}
+
+/// An id that is one segment of a path.
+fn named(id: &str) -> Result<String> {
+    if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        bail!("{id:?} is not the id of a service; `opencoin service list` shows them");
+    }
+    Ok(id.to_owned())
+}
+
+fn shown(service: &ServiceStatus) -> String {
+    let state = match service.state {
+        ServiceState::New => "new",
+        ServiceState::Live => "live",
+        ServiceState::Silent => "silent",
+    };
+    let seen = service.last_seen_at.map(|at| format!(", last seen {}", time(at))).unwrap_or_default();
+    let (id, name, scopes) = (printable(&service.id), printable(&service.name), scopes(&service.scopes));
+    format!("{id}  {name}  may {scopes}; {state}{seen}; key of {}", time(service.key_created_at))
+}
+
+fn scopes(scopes: &[Scope]) -> String {
+    let name = |scope: &Scope| match scope {
+        Scope::Mint => "mint",
+        Scope::Redeem => "redeem",
+        Scope::Read => "read",
+    };
+    scopes.iter().map(name).collect::<Vec<_>>().join(", ")
+}

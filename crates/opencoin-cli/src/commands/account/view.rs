@@ -1,0 +1,196 @@
+//! What an account holds and what has happened on it.
+
+use anyhow::{Result, anyhow};
+use chrono::{DateTime, Utc};
+use clap::{Args, ValueEnum};
+use opencoin_api::{ChangeAccount, Entry, EntryKind, PAGE_LENGTH_MAX};
+use opencoin_wallet::account::{Outbox, Page, Payment, Unanswered, Watch};
+
+use super::connection::{Connection, HolderArgs};
+use crate::{output, service};
+
+#[derive(Debug, Args)]
+pub(crate) struct JsonArgs {
+    /// Write JSON, as the issuer's API describes it.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArguments {
+    /// How many entries, at most 500.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_LENGTH_MAX)))]
+    limit: u32,
+    /// Only entries before the one with this id.
+    #[arg(long, value_name = "C")]
+    before: Option<u64>,
+    /// All entries, down to the first.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// Write {"entries": [...], "before": C}; without `before` where there are no older ones.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArguments {
+    /// Begin after the entry with this id; 0 is before the first. Default: what comes from now on.
+    #[arg(long, value_name = "C")]
+    after: Option<u64>,
+    /// Write each entry as a line of JSON. Its `id` is what `--after` goes on from.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListMeArguments {
+    /// Whether others find it.
+    choice: Choice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    On,
+    Off,
+}
+
+pub(super) async fn show(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+    let connection = holder.connect()?;
+    let summary = connection.explain(connection.client.summary().await)?;
+    if arguments.json {
+        return output::json(&summary);
+    }
+    let listed = if summary.listed { "listed in the directory" } else { "not listed" };
+    output::line(&format!("{} at {}, {listed}", summary.name, connection.url))?;
+    output::line(&format!("balance {}", summary.balance))?;
+    summary.entries.iter().try_for_each(|entry| output::line(&shown(entry)))?;
+    if let Ok(dir) = holder.dir() {
+        Outbox::unanswered(dir)?.iter().try_for_each(|payment| output::line(&reminder(payment)))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn balance(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+    let connection = holder.connect()?;
+    let balance = connection.explain(connection.client.balance().await)?;
+    if arguments.json { output::json(&balance) } else { output::line(&balance.balance.to_string()) }
+}
+
+pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -> Result<()> {
+    let connection = holder.connect()?;
+    let limit = if arguments.all { PAGE_LENGTH_MAX } else { arguments.limit };
+    let (mut before, mut collected) = (arguments.before, Vec::new());
+    loop {
+        let page = before.map_or(Page::Newest, Page::Before);
+        let page = connection.explain(connection.client.entries(page, limit).await)?;
+        if arguments.json {
+            collected.extend(page.entries);
+        } else {
+            page.entries.iter().try_for_each(|entry| output::line(&shown(entry)))?;
+        }
+        if page.before.is_some() && page.before == before {
+            return Err(anyhow!("the issuer's pages do not come to an end"));
+        }
+        before = page.before;
+        if before.is_none() || !arguments.all {
+            break;
+        }
+    }
+    match (arguments.json, before) {
+        (true, None) => output::json(&serde_json::json!({ "entries": collected })),
+        (true, Some(before)) => output::json(&serde_json::json!({ "entries": collected, "before": before })),
+        (false, Some(before)) => {
+            output::complain(&format!("older ones: --before {before}"));
+            Ok(())
+        }
+        (false, None) => Ok(()),
+    }
+}
+
+pub(super) async fn watch(holder: &HolderArgs, arguments: &WatchArguments) -> Result<()> {
+    let connection = holder.connect()?;
+    let stopped = service::stop_signal()?;
+    tokio::pin!(stopped);
+    let after = tokio::select! {
+        after = first_cursor(&connection, arguments.after) => after?,
+        () = &mut stopped => return Ok(()),
+    };
+    let mut watch = Watch::new(connection.client.clone(), after);
+    loop {
+        let entry = tokio::select! {
+            entry = watch.next() => connection.explain(entry)?,
+            () = &mut stopped => return Ok(()),
+        };
+        if arguments.json { output::json(&entry)? } else { output::line(&shown(&entry))? }
+    }
+}
+
+/// What was asked for, or the newest entry.
+async fn first_cursor(connection: &Connection, after: Option<u64>) -> Result<u64> {
+    if let Some(after) = after {
+        return Ok(after);
+    }
+    let newest = connection.explain(connection.client.entries(Page::Newest, 1).await)?;
+    Ok(newest.entries.first().map_or(0, |entry| entry.id))
+}
+
+pub(super) async fn directory(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+    let connection = holder.connect()?;
+    let (mut after, mut names): (Option<String>, Vec<String>) = (None, Vec::new());
+    loop {
+        let page = connection.explain(connection.client.directory(after.as_deref(), PAGE_LENGTH_MAX).await)?;
+        let last = page.accounts.last().map(|account| account.name.clone());
+        for account in page.accounts {
+            if arguments.json { names.push(account.name) } else { output::line(&printable(&account.name))? }
+        }
+        // Names ascend; whoever sends the same ones again would never come to an end.
+        after = page.after.filter(|name| last.is_some() && after.as_ref().is_none_or(|before| before < name));
+        if after.is_none() {
+            break;
+        }
+    }
+    if arguments.json { output::json(&serde_json::json!({ "accounts": names })) } else { Ok(()) }
+}
+
+pub(super) async fn list_me(holder: &HolderArgs, arguments: &ListMeArguments) -> Result<()> {
+    let connection = holder.connect()?;
+    let listed = arguments.choice == Choice::On;
+    connection.explain(connection.client.change(&ChangeAccount { listed }).await)?;
+    output::line(if listed { "the account stands in the directory" } else { "the account does not stand in the directory" })
+}
+
+/// An entry as a line.
+pub(super) fn shown(entry: &Entry) -> String {
+    let kind = match entry.kind {
+        EntryKind::Credit => "credit",
+        EntryKind::Debit => "debit",
+        EntryKind::Transfer if entry.amount < 0 => "paid to",
+        EntryKind::Transfer => "paid by",
+        EntryKind::Mint => "mint",
+        EntryKind::Redeem => "redeem",
+        EntryKind::Payout => "payout",
+        EntryKind::PayoutFailed => "payout failed",
+    };
+    let who = entry.counterparty.as_ref().map(|name| format!(" {}", printable(name))).unwrap_or_default();
+    let label = if entry.label.is_empty() { String::new() } else { format!("  {}", printable(&entry.label)) };
+    format!("{:>6}  {}  {:>+12}  {kind}{who}{label}", entry.id, time(entry.at), entry.amount)
+}
+
+/// A time, for people.
+pub(super) fn time(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// What others have written, without what could move the cursor of a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+fn reminder(unanswered: &Unanswered) -> String {
+    let what = match &unanswered.payment {
+        Payment::Transfer(transfer) => format!("payment of {} to {}", transfer.amount, transfer.to),
+        Payment::Payout(payout) => format!("payout of {} to {}", payout.amount, payout.destination),
+    };
+    let begun = time(unanswered.begun_at);
+    format!("no answer was seen to a {what}, begun {begun}; the same command again finishes it and does not pay twice")
+}

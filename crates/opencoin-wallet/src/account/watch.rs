@@ -1,0 +1,104 @@
+//! Following an account: every entry once, in order, across connections that break and servers that restart.
+//!
+//! The id of the last entry is the cursor. A connection that ends, for whatever reason, is followed by another one that begins after
+//! it, so there is no gap; an entry at or below it is not shown again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use opencoin_api::Entry;
+use reqwest::Response;
+use tokio::time::{sleep, timeout};
+
+use super::client::AccountClient;
+use super::error::AccountError;
+use super::event_stream::EventParser;
+
+/// The pause before connecting again, unless the server asks for another one.
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// Each pause without any sign of life in between is twice as long as the one before, up to this.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// A connection on which nothing arrives for so long, not even a comment, is dead.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// The type of an event that carries an entry.
+const ENTRY_EVENTS: [&str; 2] = ["message", "entry"];
+
+/// The entries of an account from some point on.
+pub struct Watch {
+    client: AccountClient,
+    cursor: u64,
+    ready: VecDeque<Entry>,
+    connection: Option<(Response, EventParser)>,
+    pause: Duration,
+    retry: Duration,
+}
+
+impl Watch {
+    /// Follows the account of this client's token, beginning after the entry with this id.
+    #[must_use]
+    pub fn new(client: AccountClient, after: u64) -> Self {
+        let (ready, connection) = (VecDeque::new(), None);
+        Self { client, cursor: after, ready, connection, pause: PAUSE_FIRST, retry: PAUSE_FIRST }
+    }
+
+    /// The next entry, as soon as there is one.
+    ///
+    /// # Errors
+    /// The issuer refuses for good: the session has ended, for example. A server that is away is waited for.
+    pub async fn next(&mut self) -> Result<Entry, AccountError> {
+        loop {
+            while let Some(entry) = self.ready.pop_front() {
+                if entry.id > self.cursor {
+                    self.cursor = entry.id;
+                    return Ok(entry);
+                }
+            }
+            match &mut self.connection {
+                None => self.connect().await?,
+                Some((response, parser)) => match timeout(SILENCE_MAX, response.chunk()).await {
+                    Ok(Ok(Some(bytes))) => {
+                        let Ok(events) = parser.push(&bytes) else {
+                            return Err(AccountError::Open("the issuer sends an event without an end".to_owned()));
+                        };
+                        self.retry = parser.retry.unwrap_or(self.retry).clamp(PAUSE_FIRST, PAUSE_MAX);
+                        self.pause = self.retry;
+                        for event in events.iter().filter(|event| ENTRY_EVENTS.contains(&event.kind.as_str())) {
+                            let entry = serde_json::from_str(&event.data);
+                            self.ready.push_back(entry.map_err(|_| AccountError::Open("an event is not an entry".to_owned()))?);
+                        }
+                    }
+                    Ok(Ok(None) | Err(_)) | Err(_) => {
+                        self.connection = None;
+                        self.wait(None).await;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), AccountError> {
+        let answered = match self.client.open_stream(self.cursor).await {
+            Ok(answered) if answered.is_event_stream() => {
+                self.connection = Some((answered.response, EventParser::default()));
+                return Ok(());
+            }
+            Ok(answered) => answered.read_all().await,
+            Err(error) => Err(error),
+        };
+        match answered {
+            Ok(answer) if answer.is_too_many_requests() || answer.says_nothing() => self.wait(answer.retry_after()).await,
+            Ok(answer) => {
+                answer.result()?;
+                return Err(AccountError::Open("the issuer has answered with something else than events".to_owned()));
+            }
+            Err(AccountError::Open(_)) => self.wait(None).await,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self, asked: Option<Duration>) {
+        sleep(asked.unwrap_or(self.pause).clamp(self.pause, PAUSE_MAX)).await;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+}

@@ -1,0 +1,74 @@
+//! What the program says of itself: completions that shells take, a manual page for every command.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use opencoin_e2e::opencoin;
+
+/// The commands below this one, as its help lists them.
+fn commands_below(command: &[&str]) -> Vec<String> {
+    let help = opencoin(&[command, &["--help"]].concat()).success().stdout;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // Names stand two columns in; what is further in continues a description.
+    let named = listed.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    named.filter_map(|line| line.split(' ').next()).filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+fn pages_needed(command: &[&str], pages: &mut BTreeSet<String>) {
+    pages.insert(format!("{}.1", [&["opencoin"], command].concat().join("-")));
+    for below in commands_below(command) {
+        pages_needed(&[command, &[below.as_str()]].concat(), pages);
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+/// What `man` makes of a page; it must have nothing to say about it.
+fn rendered(page: &Path) -> String {
+    let output = Command::new("man").args(["--warnings", "-l"]).arg(page).env("MANWIDTH", "100").output().unwrap();
+    let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.is_empty(), "{}: {said}", page.display());
+    text.into_owned()
+}
+
+#[test]
+fn every_command_has_its_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("share").join("man1");
+    let named = opencoin(&["man", "--dir", dir.to_str().unwrap()]).success().stdout;
+    let written: BTreeSet<String> =
+        std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut needed = BTreeSet::new();
+    pages_needed(&[], &mut needed);
+    assert!(needed.contains("opencoin-wallet-mint.1"), "{needed:?}");
+    assert_eq!(written, needed);
+    assert_eq!(named.lines().count(), needed.len());
+    if is_installed("man") && is_installed("groff") {
+        let page = rendered(&dir.join("opencoin-wallet-mint.1"));
+        for text in ["opencoin wallet mint", "--token-file", "OPENCOIN_TOKEN"] {
+            let words: Vec<&str> = page.split_whitespace().collect();
+            assert!(words.join(" ").contains(text), "{text} in {page}");
+        }
+        rendered(&dir.join("opencoin.1"));
+    }
+    let own = opencoin(&["man"]).success().stdout;
+    assert_eq!(own, std::fs::read_to_string(dir.join("opencoin.1")).unwrap());
+}
+
+#[test]
+fn shells_take_the_completions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = opencoin(&["completions", shell]).success().stdout;
+        assert!(script.contains("recoup") && script.contains("opencoin"), "{shell}");
+        if ["bash", "zsh", "fish"].contains(&shell) && is_installed(shell) {
+            let mut child = Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success(), "{shell} does not take it");
+        }
+    }
+    let _ = opencoin(&["completions", "tcsh"]).refused(2, "bash");
+}
