@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use super::{DirArgs, key_store};
 use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
+use crate::settings_args::SettingsArgs;
 use crate::{output, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
@@ -26,9 +27,6 @@ const OPEN_FILES_BESIDE_CONNECTIONS: usize = 128;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Address and port; port 0 takes a free one. Default: `listen` in issuer.toml.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<String>,
     /// The most requests that share one transaction of the database; 1 shows what sharing is worth.
     #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS_MAX as u64, value_parser = value_parser!(u64).range(1..=BATCH_COMMANDS_MAX as u64))]
     batch_commands_max: u64,
@@ -37,12 +35,14 @@ pub(crate) struct Arguments {
     allow_missing_keys: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     service::start_log();
     raise_open_files();
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory_with(&arguments.settings)?;
     let config = directory.config()?;
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
@@ -55,8 +55,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
-    let listen = arguments.listen.unwrap_or(config.listen);
-    let listener = TcpListener::bind(&listen)
+    let listen = &config.listen;
+    let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another with --listen ADDRESS:PORT"))?;
     output::line(&format!("serving {name} on http://{}", listener.local_addr()?))?;
