@@ -1,18 +1,18 @@
 //! `opencoin issuer serve`.
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve};
+use opencoin_issuer::http::{Listener, Server, ServerOptions, serve};
 use opencoin_issuer::{
     CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
 };
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
 
 use super::{DirArgs, key_store};
 use crate::commands::signer;
@@ -21,7 +21,7 @@ use crate::settings_args::SettingsArgs;
 use crate::{output, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
-const OPEN_FILES_BESIDE_CONNECTIONS: usize = 128;
+const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -41,9 +41,9 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     service::start_log();
-    raise_open_files();
     let directory = arguments.dir.directory_with(&arguments.settings)?;
     let config = directory.config()?;
+    raise_open_files(config.limits.connections_max);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
     let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
@@ -52,15 +52,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let statuses = ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
-    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
+    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory.clone());
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
-    let listen = &config.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; choose another with --listen ADDRESS:PORT"))?;
-    output::line(&format!("serving {name} on http://{}", listener.local_addr()?))?;
-    serve(listener, Server::new(issuer), stopped).await;
+    let listener = Listener::bind(&config, directory.root()).await?;
+    output::line(&format!("serving {name} on {}", listener.url()?))?;
+    let options = ServerOptions { limits: config.limits, proxy: config.proxy };
+    serve(listener, Server::with_options(issuer, options), stopped).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -99,12 +97,12 @@ fn engine(
 }
 
 /// Takes all the open files that the system lets this process have, and says so when that is too few.
-fn raise_open_files() {
+fn raise_open_files(connections_max: NonZeroU32) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
-    let wanted = (CONNECTIONS_MAX + OPEN_FILES_BESIDE_CONNECTIONS) as u64;
+    let wanted = u64::from(connections_max.get()) + OPEN_FILES_BESIDE_CONNECTIONS;
     if let Some(open_files) = getrlimit(Resource::Nofile).current.filter(|open_files| *open_files < wanted) {
         tracing::warn!(open_files, wanted, "too few open files for all connections; raise LimitNOFILE or `ulimit -n`");
     }
