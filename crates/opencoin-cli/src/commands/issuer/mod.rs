@@ -1,6 +1,7 @@
 //! `opencoin issuer`: create and run a currency.
 
 mod books;
+mod check;
 mod config;
 mod init;
 pub(crate) mod key_store;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Init(Box<init::Arguments>),
     /// Serve a currency over HTTP until SIGTERM or Ctrl-C.
     Serve(Box<serve::Arguments>),
+    /// Try everything that a server needs, without serving; exit 1 if something fails.
+    Check(Box<check::Arguments>),
     /// Show the settings in force, and where each came from.
     Config(Box<config::Arguments>),
     /// Mint keys: plan, list, rotate, revoke, destroy.
@@ -82,6 +85,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Init(arguments) => init::run(*arguments).await,
         Command::Serve(arguments) => serve::run(*arguments).await,
+        Command::Check(arguments) => check::run(&arguments).await,
         Command::Config(arguments) => config::run(&arguments),
         Command::Keys(command) => keys::run(command).await,
         Command::Cdd(command) => keys::cdd(command).await,

@@ -8,9 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
 use opencoin_issuer::http::{Listener, Server, ServerOptions, serve};
-use opencoin_issuer::{
-    CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
-};
+use opencoin_issuer::{Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -77,14 +75,8 @@ fn engine(
         return Ok(Arc::new(signer::remote(directory, address, currency)?));
     }
     let store = key_store::open(directory, config, &arguments.secrets)?;
-    let (there, now) = (store.ids()?, SystemClock.now());
-    // Of a stopped or retired key nothing is signed any more, and its private half may have been destroyed.
-    let is_over = |key: &CertifiedMintKey| {
-        let mut statuses = statuses.iter().filter(|status| status.id == key.ledger_id);
-        statuses.any(|status| status.stopped.is_some() || status.retired)
-    };
-    let is_needed = |key: &&CertifiedMintKey| now <= key.verified.mint_key().sign_coins_not_after.to_utc() && !is_over(key);
-    let mut ids = currency.mint_keys().filter(is_needed).map(|key| &key.verified.mint_key().id);
+    let there = store.ids()?;
+    let mut ids = currency.mint_keys().filter(|key| key_store::is_needed(key, statuses)).map(|key| &key.verified.mint_key().id);
     match ids.find(|id| !there.contains(id)) {
         Some(missing) if !arguments.allow_missing_keys => bail!(
             "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
