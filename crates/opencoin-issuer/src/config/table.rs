@@ -174,6 +174,24 @@ mod tests {
         assert_eq!(listed.len(), SETTINGS.len(), "none is listed twice");
     }
 
+    /// The table of settings as `docs/OPERATING.md` has it.
+    fn documentation() -> String {
+        let defaults = super::super::values(&Config::new("sqlite:ledger.sqlite", "127.0.0.1:8080"));
+        let row = |setting: &Setting| {
+            let Setting { path, help, is_decision, .. } = setting;
+            let default = defaults.get(*path).map(|value| format!("`{}`", value.to_string().trim_matches('"')));
+            format!("| `{path}` | {} | {help}{} |\n", default.unwrap_or_default(), if *is_decision { " **decide**" } else { "" })
+        };
+        let head = "| setting | default | what |\n| --- | --- | --- |\n".to_owned();
+        SETTINGS.iter().map(row).fold(head, |table, row| table + &row)
+    }
+
+    #[test]
+    fn the_documentation_has_this_table() {
+        let operating = include_str!("../../../../docs/OPERATING.md");
+        assert!(operating.contains(&documentation()), "put this into docs/OPERATING.md, \"Settings\":\n\n{}", documentation());
+    }
+
     #[test]
     fn no_two_settings_share_a_variable_or_a_flag() {
         let variables: BTreeSet<String> =

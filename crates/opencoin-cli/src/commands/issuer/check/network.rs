@@ -48,7 +48,7 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
         return report.warn("tls", format!("{path}: it does not say when it ends"));
     };
     let now = SystemTime::from(SystemClock.now());
-    let end = chrono::DateTime::<chrono::Utc>::from(validity.not_after);
+    let end = chrono::DateTime::<chrono::Utc>::from(validity.not_after).format("%F %T UTC");
     if validity.not_before > now {
         return report.failed("tls", format!("{path} is not valid yet: set the clock right, or use another"));
     }

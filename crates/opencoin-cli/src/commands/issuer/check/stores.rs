@@ -17,6 +17,7 @@ use crate::commands::signer;
 const SIGNER_DURATION_MAX: Duration = Duration::from_secs(5);
 /// How far the clock of the database's machine may be from this one's.
 const CLOCK_DIFFERENCE_MAX_S: i64 = 5;
+const TIME_FORMAT: &str = "%F %T UTC";
 
 pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<Arc<dyn Ledger>> {
     let opened = open_ledger(&subject.config.database, subject.directory.root(), StoreMode::Reading).await;
@@ -81,7 +82,10 @@ pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Led
     let uncovered: Vec<String> = all.difference(&denominations).map(u64::to_string).collect();
     let end = current.iter().map(|key| key.verified.mint_key().sign_coins_not_after.to_utc()).min();
     match end.filter(|_| uncovered.is_empty()) {
-        Some(end) => report.ok("signing windows", format!("every denomination has a key that signs, until {end} at least")),
+        Some(end) => report.ok(
+            "signing windows",
+            format!("every denomination has a key that signs, until {} at least", end.format(TIME_FORMAT)),
+        ),
         None => report.failed(
             "signing windows",
             format!("no key signs now for {}: run `opencoin issuer keys rotate`, or set the clock right", uncovered.join(", ")),
@@ -92,6 +96,7 @@ pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Led
 /// Whether this machine's clock is plausible.
 pub(super) async fn clock(currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
     let now = SystemClock.now();
+    let shown = now.format(TIME_FORMAT);
     let moments = match ledger {
         Some(ledger) => ledger.moments().await.unwrap_or_default(),
         None => opencoin_ledger::Moments::default(),
@@ -103,18 +108,20 @@ pub(super) async fn clock(currency: Option<&Currency>, ledger: Option<&dyn Ledge
         ),
         ("the last entry of the books was made", moments.last_applied.and_then(moment)),
     ];
-    let later = known.into_iter().find_map(|(what, at)| at.filter(|at| *at > now).map(|at| format!("{what} at {at}")));
+    let later = known
+        .into_iter()
+        .find_map(|(what, at)| at.filter(|at| *at > now).map(|at| format!("{what} at {}", at.format(TIME_FORMAT))));
     if let Some(later) = later {
-        return report.failed("clock", format!("it is {now} here, and {later}: set the clock right before anything else"));
+        return report.failed("clock", format!("it is {shown} here, and {later}: set the clock right before anything else"));
     }
     let Some(database_now) = moments.database_now.and_then(moment) else {
-        return report.ok("clock", format!("it is {now}, after all that was signed and booked"));
+        return report.ok("clock", format!("it is {shown}, after all that was signed and booked"));
     };
     let difference_s = (database_now - now).num_seconds();
     if difference_s.abs() > CLOCK_DIFFERENCE_MAX_S {
         report.warn("clock", format!("the database's clock differs by {difference_s} s: set both by NTP"));
     } else {
-        report.ok("clock", format!("it is {now}, after all that was signed and booked, and the database agrees"));
+        report.ok("clock", format!("it is {shown}, after all that was signed and booked, and the database agrees"));
     }
 }
 
