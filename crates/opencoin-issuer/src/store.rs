@@ -48,7 +48,8 @@ pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<
         let path = root.join(path.strip_prefix("//").unwrap_or(path));
         let mode = match mode {
             StoreMode::Create => opencoin_sqlite::Mode::Create,
-            StoreMode::Existing | StoreMode::Reading => opencoin_sqlite::Mode::Existing,
+            StoreMode::Existing => opencoin_sqlite::Mode::Existing,
+            StoreMode::Reading => opencoin_sqlite::Mode::Reading,
         };
         let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
         return Ok(Arc::new(SqliteLedger::open(path, mode).await?).into());

@@ -15,8 +15,8 @@ use opencoin_issuer::{
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus,
-    Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger,
+    MintKeyStatus, Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};

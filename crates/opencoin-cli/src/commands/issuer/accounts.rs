@@ -120,7 +120,8 @@ async fn debit(arguments: PaymentArguments) -> Result<()> {
 
 /// What happened, and between which words the amount stands.
 fn done(applied: Applied, what: &str, preposition: &str) -> [String; 2] {
-    let beginning = if applied.repeated { format!("was {what} before with this reference: nothing changed;") } else { what.to_owned() };
+    let beginning =
+        if applied.repeated { format!("was {what} before with this reference: nothing changed;") } else { what.to_owned() };
     [beginning, preposition.to_owned()]
 }
 
@@ -166,7 +167,7 @@ async fn list(dir: DirArgs, json: bool) -> Result<()> {
 }
 
 pub(super) async fn open(dir: DirArgs) -> Result<(Cashier, Directory)> {
-    let directory = Directory::new(dir.dir);
+    let directory = dir.directory()?;
     let books = super::books(&directory).await?;
     Ok((Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng)), directory))
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use opencoin_issuer::{AdminTokens, Clock, Directory, SystemClock};
+use opencoin_issuer::{AdminTokens, Clock, SystemClock};
 use opencoin_ledger::AccountName;
 use rand::rngs::OsRng;
 
@@ -72,7 +72,7 @@ pub(crate) fn run(command: AdminTokenCommand) -> Result<ExitCode> {
 
 /// Those of a folder that holds a currency.
 fn tokens(dir: DirArgs) -> Result<AdminTokens> {
-    let directory = Directory::new(dir.dir);
+    let directory = dir.directory()?;
     directory.config()?;
     Ok(AdminTokens::in_folder(directory.root()))
 }
