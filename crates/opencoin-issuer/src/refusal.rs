@@ -33,7 +33,7 @@ pub enum Reason {
     TooLarge,
     /// Well formed, but it cannot be right: signatures, mint keys, values.
     Invalid,
-    /// Too much of one client, or too many guesses at a password: again after a while.
+    /// More than the limits of one address allow, or too many guesses at a password: again after a while.
     TooManyRequests,
     /// Not now: the server is shutting down, or its database is away. Nothing is known to have been done; the same request
     /// may be sent again.

@@ -48,7 +48,8 @@ pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<
     if let Some(path) = sqlite_path(database, root)? {
         let mode = match mode {
             StoreMode::Create => opencoin_sqlite::Mode::Create,
-            StoreMode::Existing | StoreMode::Reading => opencoin_sqlite::Mode::Existing,
+            StoreMode::Existing => opencoin_sqlite::Mode::Existing,
+            StoreMode::Reading => opencoin_sqlite::Mode::Reading,
         };
         return Ok(Arc::new(SqliteLedger::open(&path, mode).await?).into());
     }

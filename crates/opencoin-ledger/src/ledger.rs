@@ -101,11 +101,28 @@ pub trait Ledger: Send + Sync {
     /// The store cannot be read. A row that makes no sense is a fact and not an error.
     async fn audit_facts(&self) -> Result<AuditFacts, LedgerError>;
 
+    /// Moments that the clock of a process can be compared with.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn moments(&self) -> Result<Moments, LedgerError> {
+        Ok(Moments::default())
+    }
+
     /// Whether the store answers, for a health check.
     ///
     /// # Errors
     /// It does not.
     async fn ready(&self) -> Result<(), LedgerError>;
+}
+
+/// What a store knows of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moments {
+    /// When the last command of the journal was applied, by the clock of the process that applied it.
+    pub last_applied: Option<LedgerTime>,
+    /// What time it is by the clock of the database's machine, where that has one of its own.
+    pub database_now: Option<LedgerTime>,
 }
 
 /// A mint, renew or recoup that was accepted.

@@ -49,7 +49,7 @@ pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
 pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};
-pub use ledger::{APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError};
+pub use ledger::{APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments};
 pub use memory::MemoryLedger;
 pub use mint_key::{MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError};
 pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};

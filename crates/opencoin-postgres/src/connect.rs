@@ -153,6 +153,8 @@ mod tests {
         let place = rest.split_once('@').map_or(rest, |(_, place)| place);
         let reader = PostgresLedger::connect_to_read(&format!("{scheme}://{role}@{place}")).await.unwrap();
         assert_eq!(reader.mint_keys().await, Ok(vec![]));
+        let moments = reader.moments().await.unwrap();
+        assert!(moments.last_applied.is_none() && moments.database_now.is_some());
         let at = opencoin_ledger::LedgerTime::from_unix_micros(0);
         assert!(reader.apply(&[Command::SetSigningPaused { paused: true, at }]).await.is_err());
         database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));

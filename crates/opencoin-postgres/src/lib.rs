@@ -31,8 +31,8 @@ use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Outcome, Prepared, TokenHash, Touches, TransactionNo, TransactionReference, UnsignedPage, assume,
-    decide,
+    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches, TransactionNo, TransactionReference,
+    UnsignedPage, assume, decide,
 };
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -101,6 +101,10 @@ impl Ledger for PostgresLedger {
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
         read::mint_keys(&self.pool).await
+    }
+
+    async fn moments(&self) -> Result<Moments, LedgerError> {
+        read::moments(&self.pool).await
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {

@@ -3,7 +3,9 @@
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey, StoredPayout};
 use opencoin_ledger::view::{AccountState, MintKeyState};
-use opencoin_ledger::{Accepted, Account, AccountName, LedgerError, MintKeyStatus, TokenHash, TransactionReference};
+use opencoin_ledger::{
+    Accepted, Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash, TransactionReference,
+};
 use sqlx::PgPool;
 
 use crate::fault::ledger_error;
@@ -58,6 +60,14 @@ pub(crate) async fn mint_keys(pool: &PgPool) -> Result<Vec<MintKeyStatus>, Ledge
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(|row| MintKeyState::try_from(mint_key(row)).map(MintKeyStatus::from)).collect()
+}
+
+pub(crate) async fn moments(pool: &PgPool) -> Result<Moments, LedgerError> {
+    let sql = "SELECT (SELECT applied_at FROM transactions ORDER BY id DESC LIMIT 1),
+            (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::int8";
+    let (last, now): (Option<i64>, i64) = sqlx::query_as(sql).fetch_one(pool).await.map_err(|error| ledger_error(&error))?;
+    let time = LedgerTime::from_unix_micros;
+    Ok(Moments { last_applied: last.map(time), database_now: Some(time(now)) })
 }
 
 pub(crate) async fn signing_paused(pool: &PgPool) -> Result<bool, LedgerError> {

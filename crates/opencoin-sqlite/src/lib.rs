@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Outcome, Postings, Prepared, TokenHash, Touches, TransactionNo, TransactionReference,
+    LedgerError, MintKeyStatus, Moments, Outcome, Postings, Prepared, TokenHash, Touches, TransactionNo, TransactionReference,
     UnsignedPage, assume, decide,
 };
 use sqlx::SqlitePool;
@@ -82,6 +82,10 @@ impl Ledger for SqliteLedger {
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
         read::mint_keys(&self.readers).await
+    }
+
+    async fn moments(&self) -> Result<Moments, LedgerError> {
+        read::moments(&self.readers).await
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {

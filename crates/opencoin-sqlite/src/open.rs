@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use opencoin_ledger::{KnownMintKeys, LedgerError};
-use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlitePool};
 
 use crate::SqliteLedger;
 use crate::fault::ledger_error;
@@ -44,13 +44,16 @@ pub enum Mode {
     Create,
     /// Refuse: a mistyped path must not become an empty ledger.
     Existing,
+    /// Refuse, and change nothing of what is there, the tables of an older version neither.
+    Reading,
 }
 
 impl SqliteLedger {
     /// Opens the file at `address`, a path or `sqlite:` and a path, and brings its tables up to date.
     ///
     /// # Errors
-    /// There is no file and `mode` says not to make one, it is no SQLite database, or a newer version wrote its tables.
+    /// There is no file and `mode` says not to make one, it is no SQLite database, or a newer version wrote its tables. To read, also
+    /// when an older one did.
     pub async fn open(address: &str, mode: Mode) -> Result<Self, LedgerError> {
         let path = path(address)?;
         if mode == Mode::Create {
@@ -67,8 +70,12 @@ impl SqliteLedger {
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
             .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string());
         let writer_options = options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
+        let writer_options = if mode == Mode::Reading { writer_options.pragma("query_only", "ON") } else { writer_options };
         let writer = pool().max_connections(1).connect_with(writer_options).await.map_err(|error| ledger_error(&error))?;
-        MIGRATIONS.run(&writer).await.map_err(migration_error)?;
+        match mode {
+            Mode::Create | Mode::Existing => MIGRATIONS.run(&writer).await.map_err(migration_error)?,
+            Mode::Reading => check_version(&writer).await?,
+        }
         let readers = pool().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
         Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default() })
     }
@@ -151,6 +158,20 @@ fn create(path: &Path) -> Result<(), LedgerError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let error = |error| LedgerError::Address(format!("cannot make the database at {}: {error}", path.display()));
     options.open(path).map(|_| ()).map_err(error)
+}
+
+async fn check_version(pool: &SqlitePool) -> Result<(), LedgerError> {
+    let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(pool).await;
+    let version: Option<i64> = query.map_err(|error| ledger_error(&error))?;
+    let (version, known) = (version.unwrap_or(0), MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0));
+    match version.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(LedgerError::SchemaUnknown(version)),
+        Ordering::Less => {
+            let reason = format!("they have version {version}, and this program reads {known}: start an issuer first");
+            Err(LedgerError::Migration(reason))
+        }
+    }
 }
 
 fn migration_error(error: MigrateError) -> LedgerError {

@@ -3,7 +3,9 @@
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey, StoredPayout};
 use opencoin_ledger::view::{AccountState, MintKeyState};
-use opencoin_ledger::{Accepted, Account, AccountName, LedgerError, MintKeyStatus, TokenHash, TransactionReference};
+use opencoin_ledger::{
+    Accepted, Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash, TransactionReference,
+};
 use sqlx::SqlitePool;
 
 use crate::fault::ledger_error;
@@ -61,6 +63,13 @@ pub(crate) async fn mint_keys(pool: &SqlitePool) -> Result<Vec<MintKeyStatus>, L
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(|row| MintKeyState::try_from(mint_key(row)).map(MintKeyStatus::from)).collect()
+}
+
+/// The database has no clock but this machine's.
+pub(crate) async fn moments(pool: &SqlitePool) -> Result<Moments, LedgerError> {
+    let query = sqlx::query_scalar("SELECT applied_at FROM transactions ORDER BY id DESC LIMIT 1").fetch_optional(pool).await;
+    let last: Option<i64> = query.map_err(|error| ledger_error(&error))?;
+    Ok(Moments { last_applied: last.map(LedgerTime::from_unix_micros), database_now: None })
 }
 
 pub(crate) async fn signing_paused(pool: &SqlitePool) -> Result<bool, LedgerError> {

@@ -228,6 +228,23 @@ async fn a_missing_file_is_not_made_by_accident() {
     assert_eq!(error, LedgerError::Address(format!("there is no database at {}", address(&folder))));
 }
 
+#[tokio::test]
+async fn who_reads_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    books_of_version(1, &folder, "").await;
+    let older = SqliteLedger::open(&address(&folder), Mode::Reading).await.unwrap_err();
+    assert!(matches!(older, LedgerError::Migration(_)), "{older:?}");
+    let writer = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let reader = SqliteLedger::open(&address(&folder), Mode::Reading).await.unwrap();
+    assert_eq!(reader.moments().await, Ok(Moments::default()));
+    let at = LedgerTime::from_unix_micros(17);
+    let pause = [Command::SetSigningPaused { paused: true, at }];
+    assert!(reader.apply(&pause).await.is_err());
+    assert_eq!(reader.signing_paused().await, Ok(false));
+    writer.apply(&pause).await.unwrap().remove(0).unwrap();
+    assert_eq!(reader.moments().await, Ok(Moments { last_applied: Some(at), database_now: None }));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_is_for_its_owner_alone() {

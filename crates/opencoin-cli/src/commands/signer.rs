@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     service::start_log();
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let (config, currency) = (directory.config()?, directory.currency()?);
     let database = arguments.database.as_deref().unwrap_or(&config.database);
     let ledger = open_ledger(database, directory.root(), StoreMode::Reading).await.context("cannot open the books")?;

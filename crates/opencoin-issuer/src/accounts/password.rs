@@ -19,7 +19,7 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// The bytes of a salt.
-pub(crate) const SALT_BYTES: usize = 16;
+pub(super) const SALT_BYTES: usize = 16;
 /// How many passwords are hashed at one time.
 const HASHED_AT_A_TIME_MAX: usize = 2;
 /// How many logins may wait for their turn: some seconds. More are turned away at once.

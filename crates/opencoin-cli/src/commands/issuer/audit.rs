@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use opencoin_issuer::{Clock, Currency, Directory, DirectoryError, SystemClock, open_audit_source};
+use opencoin_issuer::{Clock, Currency, DirectoryError, SystemClock, open_audit_source};
 use opencoin_ledger::audit::{AuditSource, Audited, Auditor, Extent, Sample, decode_state, encode_state};
 
 use self::report::Report;
@@ -133,7 +133,7 @@ struct Books {
 
 impl Books {
     async fn open(arguments: &Arguments) -> Result<Self> {
-        let directory = Directory::new(&arguments.dir.dir);
+        let directory = arguments.dir.directory()?;
         let database = match &arguments.database {
             Some(database) => database.clone(),
             None => directory.config()?.database,

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use opencoin_crypto::{KeyStore, KeyStoreError};
-use opencoin_issuer::{Config, Directory, KeyConfig, KeyFiles, Passphrase};
+use opencoin_issuer::{CertifiedMintKey, Clock, Config, Directory, KeyConfig, KeyFiles, Passphrase, SystemClock};
+use opencoin_ledger::MintKeyStatus;
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use rand::rngs::OsRng;
 
@@ -53,4 +54,11 @@ impl KeySecret {
 /// Opens the store of keys that are there.
 pub(crate) fn open(directory: &Directory, config: &Config, secrets: &KeySecretArgs) -> Result<Box<dyn KeyStore>> {
     Ok(KeySecret::read(config, secrets)?.open(directory, config)?)
+}
+
+/// Whether a key signs now or later.
+pub(crate) fn is_needed(key: &CertifiedMintKey, statuses: &[MintKeyStatus]) -> bool {
+    // Of a stopped or retired key nothing is signed any more, and its private half may have been destroyed.
+    let is_over = statuses.iter().any(|status| status.id == key.ledger_id && (status.stopped.is_some() || status.retired));
+    SystemClock.now() <= key.verified.mint_key().sign_coins_not_after.to_utc() && !is_over
 }

@@ -1,10 +1,15 @@
 //! `opencoin issuer`: create and run a currency.
 
+mod accounts;
+mod admin_token;
 mod audit;
 mod books;
+mod check;
+mod config;
 mod init;
 pub(crate) mod key_store;
 mod keys;
+mod payouts;
 mod prune;
 mod serve;
 
@@ -14,15 +19,23 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use opencoin_issuer::{Config, Directory, StoreMode, open_ledger};
+use opencoin_issuer::http::{Audience, openapi_document};
+use opencoin_issuer::{Books, Config, Directory, StoreMode, open_ledger};
 use opencoin_ledger::Ledger;
+
+use crate::output;
+use crate::settings_args::{self, SettingsArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a currency: keys, certificates, settings, books.
     Init(Box<init::Arguments>),
     /// Serve a currency over HTTP until SIGTERM or Ctrl-C.
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
+    /// Try everything that a server needs, without serving; exit 1 if something fails.
+    Check(Box<check::Arguments>),
+    /// Show the settings in force, and where each came from.
+    Config(Box<config::Arguments>),
     /// Mint keys: plan, list, rotate, revoke, destroy.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -31,9 +44,17 @@ pub(crate) enum Command {
     Cdd(keys::CddCommand),
     /// Take in what a master key on another machine has signed.
     Import(keys::ImportArguments),
-    /// Accounts: create, credit, show.
+    /// Accounts: create, credit, debit, show, list, set passwords.
     #[command(subcommand)]
-    Account(books::AccountCommand),
+    Account(accounts::AccountCommand),
+    /// Payouts that holders have asked for: list them, say what came of them.
+    #[command(subcommand)]
+    Payouts(payouts::PayoutsCommand),
+    /// Tokens with which operators use the server's `/v1/admin`.
+    #[command(subcommand)]
+    AdminToken(admin_token::AdminTokenCommand),
+    /// Print the OpenAPI description of everything that the server answers.
+    Openapi,
     /// Pause signing or take it up again; requests are accepted all the while.
     #[command(subcommand)]
     Signing(books::SigningCommand),
@@ -46,7 +67,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it does nothing but show what is there.
     pub(crate) fn only_shows(&self) -> bool {
-        matches!(self, Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_)))
+        matches!(self, Self::Config(_) | Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_)))
     }
 }
 
@@ -56,16 +77,40 @@ pub(crate) struct DirArgs {
     /// The folder of the currency.
     #[arg(long, value_name = "D", env = "OPENCOIN_ISSUER_DIR")]
     pub(crate) dir: PathBuf,
+    /// The file of the settings, where it is not issuer.toml in that folder.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_ISSUER_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl DirArgs {
+    /// The folder, with the settings that the file and the environment give it.
+    pub(crate) fn directory(&self) -> Result<Directory> {
+        self.directory_with(&SettingsArgs::default())
+    }
+
+    /// The folder, with the settings that the file, the environment and the command line give it.
+    pub(crate) fn directory_with(&self, settings: &SettingsArgs) -> Result<Directory> {
+        let overrides = settings_args::of_environment()?.with_flags(settings.given());
+        Ok(Directory::new(&self.dir).with_settings(self.config.clone(), overrides))
+    }
 }
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Init(arguments) => init::run(*arguments).await,
-        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Serve(arguments) => serve::run(*arguments).await,
+        Command::Check(arguments) => check::run(&arguments).await,
+        Command::Config(arguments) => config::run(&arguments),
         Command::Keys(command) => keys::run(command).await,
         Command::Cdd(command) => keys::cdd(command).await,
         Command::Import(arguments) => keys::import(arguments).await,
-        Command::Account(command) => books::account(command).await,
+        Command::Account(command) => accounts::run(command).await,
+        Command::Payouts(command) => payouts::run(command).await,
+        Command::AdminToken(command) => admin_token::run(command),
+        Command::Openapi => {
+            output::exact(&openapi_document(Audience::Operator))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Signing(command) => books::signing(command).await,
         Command::Prune(arguments) => prune::run(arguments).await,
         Command::Audit(arguments) => Ok(audit::run(*arguments).await),
@@ -73,8 +118,15 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
 }
 
 /// The books of the currency in this folder.
+async fn books(directory: &Directory) -> Result<Books> {
+    opencoin_issuer::open_books(&directory.config()?.database, directory.root(), StoreMode::Existing)
+        .await
+        .context("cannot open the books; `database` in issuer.toml says where they are")
+}
+
+/// The books of the currency in this folder, for who cares for money alone.
 async fn ledger(directory: &Directory) -> Result<Arc<dyn Ledger>> {
-    open_books(directory, &directory.config()?, StoreMode::Existing).await
+    Ok(books(directory).await?.ledger)
 }
 
 async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Arc<dyn Ledger>> {

@@ -1,34 +1,31 @@
 //! `opencoin issuer serve`.
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve};
-use opencoin_issuer::{
-    CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
-};
+use opencoin_issuer::http::{Listener, Server, ServerOptions, serve};
+use opencoin_issuer::{Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_books};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
+use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
 
 use super::{DirArgs, key_store};
 use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
+use crate::settings_args::SettingsArgs;
 use crate::{output, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
-const OPEN_FILES_BESIDE_CONNECTIONS: usize = 128;
+const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Address and port; port 0 takes a free one. Default: `listen` in issuer.toml.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<String>,
     /// The most requests that share one transaction of the database; 1 shows what sharing is worth.
     #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS_MAX as u64, value_parser = value_parser!(u64).range(1..=BATCH_COMMANDS_MAX as u64))]
     batch_commands_max: u64,
@@ -37,30 +34,31 @@ pub(crate) struct Arguments {
     allow_missing_keys: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     service::start_log();
-    raise_open_files();
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory_with(&arguments.settings)?;
     let config = directory.config()?;
+    raise_open_files(config.limits.connections_max);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
-    let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
+    let books = open_books(&config.database, directory.root(), StoreMode::Create)
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")?;
-    let statuses = ledger.mint_keys().await?;
+    let statuses = books.ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
-    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
+    let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), options).await?.in_folder(directory.clone());
+    let issuer = issuer.with_accounts(config.accounts.clone(), Box::new(OsRng));
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
-    let listen = arguments.listen.unwrap_or(config.listen);
-    let listener = TcpListener::bind(&listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; choose another with --listen ADDRESS:PORT"))?;
-    output::line(&format!("serving {name} on http://{}", listener.local_addr()?))?;
-    serve(listener, Server::new(issuer), stopped).await;
+    let listener = Listener::bind(&config, directory.root()).await?;
+    output::line(&format!("serving {name} on {}", listener.url()?))?;
+    let options = ServerOptions { limits: config.limits, proxy: config.proxy };
+    serve(listener, Server::with_options(issuer, options), stopped).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,14 +77,8 @@ fn engine(
         return Ok(Arc::new(signer::remote(directory, address, currency)?));
     }
     let store = key_store::open(directory, config, &arguments.secrets)?;
-    let (there, now) = (store.ids()?, SystemClock.now());
-    // Of a stopped or retired key nothing is signed any more, and its private half may have been destroyed.
-    let is_over = |key: &CertifiedMintKey| {
-        let mut statuses = statuses.iter().filter(|status| status.id == key.ledger_id);
-        statuses.any(|status| status.stopped.is_some() || status.retired)
-    };
-    let is_needed = |key: &&CertifiedMintKey| now <= key.verified.mint_key().sign_coins_not_after.to_utc() && !is_over(key);
-    let mut ids = currency.mint_keys().filter(is_needed).map(|key| &key.verified.mint_key().id);
+    let there = store.ids()?;
+    let mut ids = currency.mint_keys().filter(|key| key_store::is_needed(key, statuses)).map(|key| &key.verified.mint_key().id);
     match ids.find(|id| !there.contains(id)) {
         Some(missing) if !arguments.allow_missing_keys => bail!(
             "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
@@ -99,12 +91,12 @@ fn engine(
 }
 
 /// Takes all the open files that the system lets this process have, and says so when that is too few.
-fn raise_open_files() {
+fn raise_open_files(connections_max: NonZeroU32) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
-    let wanted = (CONNECTIONS_MAX + OPEN_FILES_BESIDE_CONNECTIONS) as u64;
+    let wanted = u64::from(connections_max.get()) + OPEN_FILES_BESIDE_CONNECTIONS;
     if let Some(open_files) = getrlimit(Resource::Nofile).current.filter(|open_files| *open_files < wanted) {
         tracing::warn!(open_files, wanted, "too few open files for all connections; raise LimitNOFILE or `ulimit -n`");
     }

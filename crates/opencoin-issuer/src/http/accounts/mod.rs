@@ -11,15 +11,17 @@ pub(super) mod transfers;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::Body;
+use axum::http::Response;
 use axum::routing::{delete, get, post, put};
+use axum::{Router, middleware};
 
+use super::address_limits::Authenticated;
 use super::server::Server;
 
 /// The paths of holders and services.
 pub(super) fn router() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/v1/sessions", post(sessions::open).delete(sessions::close))
+    let with_token = Router::new()
         .route("/v1/account", get(account::show).patch(account::change))
         .route("/v1/account/balance", get(account::balance))
         .route("/v1/account/password", put(sessions::change_password))
@@ -29,7 +31,19 @@ pub(super) fn router() -> Router<Arc<Server>> {
         .route("/v1/payouts", post(payouts::request).get(payouts::list))
         .route("/v1/payouts/{id}", get(payouts::show))
         .route("/v1/services", post(services::declare).get(services::list))
-        .route("/v1/services/session", post(services::open_session))
         .route("/v1/services/{id}", delete(services::remove))
         .route("/v1/services/{id}/rotate", post(services::rotate))
+        .layer(middleware::map_response(authenticated));
+    Router::new()
+        .route("/v1/sessions", post(sessions::open).delete(sessions::close))
+        .route("/v1/services/session", post(services::open_session))
+        .merge(with_token)
+}
+
+/// What was done was done for somebody whose token is good.
+async fn authenticated(mut response: Response<Body>) -> Response<Body> {
+    if response.status().is_success() {
+        response.extensions_mut().insert(Authenticated);
+    }
+    response
 }

@@ -146,7 +146,6 @@ fn operation(message: &Message) -> Value {
     json!({
         "tags": ["messages"],
         "summary": message.summary,
-        "operationId": operation_id("post", message.path),
         "requestBody": { "required": true, "content": { MEDIA_TYPE: { "schema": one_of(message.request) } } },
         "responses": responses,
         "security": security,
@@ -188,26 +187,26 @@ fn documents() -> Vec<(&'static str, Value)> {
     let list = |name: &str| json!({ "type": "array", "items": { "$ref": format!("#/components/schemas/{name}") } });
     let one = |name: &str| one_of(&[name]);
     vec![
-        ("/cddc", get("/cddc", "The current CDDC, in the text that is signed.", one("Cddc"), json!([]), &[304])),
-        ("/cddc/{serial}", get("/cddc/{serial}", "The CDDC with this serial.", one("Cddc"), serial, &[304, 404])),
-        ("/mkcs", get("/mkcs", "The certificates of all current mint keys.", list("Mkc"), json!([]), &[304])),
-        ("/mkcs/{id}", get("/mkcs/{id}", "The certificate of this mint key.", one("Mkc"), id, &[304, 404])),
-        ("/v1/revocations", get("/v1/revocations", "The revoked mint keys.", one("Revocations"), json!([]), &[304, 503])),
-        ("/v1/openapi.json", get("/v1/openapi.json", "This description.", json!({ "type": "object" }), json!([]), &[])),
-        ("/health/live", health("/health/live", "Whether the process runs.", &[])),
-        ("/health/ready", health("/health/ready", "Whether the database answers.", &[503])),
+        ("/cddc", get("The current CDDC, in the text that is signed.", one("Cddc"), json!([]), &[304])),
+        ("/cddc/{serial}", get("The CDDC with this serial.", one("Cddc"), serial, &[304, 404])),
+        ("/mkcs", get("The certificates of all current mint keys.", list("Mkc"), json!([]), &[304])),
+        ("/mkcs/{id}", get("The certificate of this mint key.", one("Mkc"), id, &[304, 404])),
+        ("/v1/revocations", get("The revoked mint keys.", one("Revocations"), json!([]), &[304, 503])),
+        ("/v1/openapi.json", get("This description.", json!({ "type": "object" }), json!([]), &[])),
+        ("/health/live", health("Whether the process runs.", &[])),
+        ("/health/ready", health("Whether the database answers.", &[503])),
     ]
 }
 
-fn get(path: &str, summary: &str, schema: Value, parameters: Value, statuses: &[u16]) -> Value {
-    fetch(path, summary, json!({ MEDIA_TYPE: { "schema": schema } }), parameters, statuses)
+fn get(summary: &str, schema: Value, parameters: Value, statuses: &[u16]) -> Value {
+    fetch(summary, json!({ MEDIA_TYPE: { "schema": schema } }), parameters, statuses)
 }
 
-fn health(path: &str, summary: &str, statuses: &[u16]) -> Value {
-    fetch(path, summary, json!({ "text/plain": { "schema": { "type": "string" } } }), json!([]), statuses)
+fn health(summary: &str, statuses: &[u16]) -> Value {
+    fetch(summary, json!({ "text/plain": { "schema": { "type": "string" } } }), json!([]), statuses)
 }
 
-fn fetch(path: &str, summary: &str, content: Value, parameters: Value, statuses: &[u16]) -> Value {
+fn fetch(summary: &str, content: Value, parameters: Value, statuses: &[u16]) -> Value {
     let mut responses = Map::new();
     responses.insert("200".to_owned(), json!({ "description": "It is here.", "content": content }));
     for status in statuses.iter().chain(&[429]) {
@@ -223,16 +222,8 @@ fn fetch(path: &str, summary: &str, content: Value, parameters: Value, statuses:
     json!({
         "tags": ["documents"],
         "summary": summary,
-        "operationId": operation_id("get", path),
         "parameters": parameters,
         "responses": responses,
         "security": [{}],
     })
-}
-
-fn operation_id(method: &str, path: &str) -> String {
-    let words = path.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let mut id = method.to_owned();
-    words.for_each(|word| id.extend(["_", word]));
-    id
 }

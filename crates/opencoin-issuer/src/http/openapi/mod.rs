@@ -91,9 +91,34 @@ pub fn document(audience: Audience) -> String {
     if audience == Audience::Operator {
         document.merge(Admin::openapi());
     }
+    name_operations(&mut document);
     let mut json = document.to_pretty_json().expect("a description is JSON");
     json.push('\n');
     json
+}
+
+/// Handlers of different paths may have the same name, operations may not.
+fn name_operations(document: &mut Document) {
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
+}
+
+/// `post_v1_services_id_rotate`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.fold(method.to_owned(), |id, word| format!("{id}_{word}"))
 }
 
 /// `GET /v1/openapi.json` of the public listener.

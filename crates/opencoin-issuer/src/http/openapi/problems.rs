@@ -48,7 +48,7 @@ problem!(TooManyRequests, TooManyRequests, "Too many of these from one client, o
 problem!(Unavailable, Unavailable, "Not now: overloaded, shutting down, or the database is away. Send the same request again.");
 
 pub(super) fn response(reason: Reason, description: &str) -> (String, RefOr<Response>) {
-    let text = || HeaderBuilder::new().schema(schema::ObjectBuilder::new().schema_type(schema::Type::String).build());
+    let text = || HeaderBuilder::new().schema(Some(schema::ObjectBuilder::new().schema_type(schema::Type::String)));
     let word = text().description(Some(format!("`{}`", reason.word()))).build();
     let schema = Ref::from_schema_name("Problem");
     let mut response = ResponseBuilder::new()

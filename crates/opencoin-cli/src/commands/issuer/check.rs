@@ -1,0 +1,147 @@
+//! `opencoin issuer check`: tries everything that a server needs, without serving and without changing anything.
+//!
+//! One line for each thing: `ok`, `warn` or `FAILED`, the last two with what to do. What another thing is missing for is left out, so that
+//! one mistake is one line.
+
+mod network;
+mod stores;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use opencoin_issuer::{Config, Currency, Directory, KeyConfig, exposure, hide_passwords};
+use serde::Serialize;
+
+use super::DirArgs;
+use crate::output;
+use crate::secret_args::KeySecretArgs;
+use crate::settings_args::SettingsArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    dir: DirArgs,
+    /// Write {"passed": ..., "checks": [{"check": ..., "result": "ok"|"warn"|"failed", "detail": ...}]}.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    secrets: KeySecretArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Report(Vec<Finding>);
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    result: Outcome,
+    detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Ok,
+    Warn,
+    Failed,
+}
+
+/// What all checks look at.
+struct Subject<'arguments> {
+    directory: &'arguments Directory,
+    config: &'arguments Config,
+    secrets: &'arguments KeySecretArgs,
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut report = Report::default();
+    match arguments.dir.directory_with(&arguments.settings).and_then(|directory| Ok((directory.settings()?, directory))) {
+        Ok((settings, directory)) => {
+            report.ok("settings", format!("{} and what is laid over it make sense", settings.file().display()));
+            let subject = Subject { directory: &directory, config: &settings.config, secrets: &arguments.secrets };
+            folder(&subject, &mut report);
+            let currency = certificates(&subject, &mut report);
+            let ledger = stores::books(&subject, &mut report).await;
+            stores::keys(&subject, currency.as_ref(), ledger.as_deref(), &mut report).await;
+            stores::windows(currency.as_ref(), ledger.as_deref(), &mut report).await;
+            stores::clock(currency.as_ref(), ledger.as_deref(), &mut report).await;
+            network::listeners(&subject, &mut report).await;
+            network::tls(&subject, currency.as_ref(), &mut report);
+        }
+        Err(error) => report.failed("settings", format!("{error:#}")),
+    }
+    report.show(arguments.json)
+}
+
+/// Nobody else may read what the folder holds.
+fn folder(subject: &Subject<'_>, report: &mut Report) {
+    let root = subject.directory.root();
+    let mut paths = vec![root.to_owned()];
+    if let KeyConfig::Files { folder } = &subject.config.keys {
+        paths.extend(Some(root.join(folder)).filter(|folder| folder.is_dir()));
+    }
+    let mut open = Vec::new();
+    for path in &paths {
+        match exposure(path) {
+            Ok(exposure) => open.extend(exposure),
+            Err(error) => return report.failed("folder", error.to_string()),
+        }
+    }
+    match open.is_empty() {
+        true => report.ok("folder", format!("{} is its owner's alone", root.display())),
+        false => report.warn("folder", open.join("; ")),
+    }
+}
+
+fn certificates(subject: &Subject<'_>, report: &mut Report) -> Option<Currency> {
+    match subject.directory.currency() {
+        Ok(currency) => {
+            let (cdd, count) = (currency.current().cdd(), currency.mint_keys().count());
+            report.ok("certificates", format!("{}, CDD {} and {count} mint keys verify", cdd.currency_name, cdd.cdd_serial));
+            Some(currency)
+        }
+        Err(error) => {
+            report.failed("certificates", error.to_string());
+            None
+        }
+    }
+}
+
+impl Report {
+    fn ok(&mut self, check: &'static str, detail: impl Into<String>) {
+        self.add(check, Outcome::Ok, detail.into());
+    }
+
+    fn warn(&mut self, check: &'static str, detail: impl Into<String>) {
+        self.add(check, Outcome::Warn, detail.into());
+    }
+
+    fn failed(&mut self, check: &'static str, detail: impl Into<String>) {
+        self.add(check, Outcome::Failed, detail.into());
+    }
+
+    fn add(&mut self, check: &'static str, result: Outcome, detail: String) {
+        self.0.push(Finding { check, result, detail: hide_passwords(&detail) });
+    }
+
+    fn show(&self, as_json: bool) -> Result<ExitCode> {
+        let passed = self.0.iter().all(|finding| finding.result != Outcome::Failed);
+        if as_json {
+            output::json(&serde_json::json!({ "passed": passed, "checks": self.0 }))?;
+        } else {
+            for Finding { check, result, detail } in &self.0 {
+                let word = match result {
+                    Outcome::Ok => "ok",
+                    Outcome::Warn => "warn",
+                    Outcome::Failed => "FAILED",
+                };
+                output::line(&format!("{word:6}  {check}: {detail}"))?;
+            }
+        }
+        Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

@@ -1,0 +1,95 @@
+//! Ports and certificates.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use opencoin_issuer::http::{ListenError, Listener};
+use opencoin_issuer::{Clock, Config, Currency, SystemClock};
+use opencoin_tls::KeyReaders;
+
+use super::{Report, Subject};
+
+/// A certificate that ends sooner is worth a warning: renewals that work come before that.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// Whether the ports are free. They are given back at once.
+pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
+    listener("listen", subject.config, subject, report).await;
+    if let Some(listen) = &subject.config.admin.listen {
+        let admin = Config { listen: listen.clone(), tls: None, ..subject.config.clone() };
+        listener("admin.listen", &admin, subject, report).await;
+    }
+}
+
+async fn listener(check: &'static str, config: &Config, subject: &Subject<'_>, report: &mut Report) {
+    match Listener::bind(config, subject.directory.root()).await {
+        Ok(_) => report.ok(check, format!("{} is free", config.listen)),
+        Err(ListenError::System { address, reason }) if reason.kind() == io::ErrorKind::AddrInUse => {
+            report.warn(check, format!("something listens on {address}: this server if it runs, else choose another port"));
+        }
+        // Said by the check of TLS.
+        Err(ListenError::Tls(_)) => {}
+        Err(error @ (ListenError::Insecure { .. } | ListenError::System { .. })) => report.failed(check, error.to_string()),
+    }
+}
+
+/// Whether the files of TLS belong together, are valid now and for a while, and for the name that wallets call.
+pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &mut Report) {
+    let Some(files) = &subject.config.tls else { return };
+    let root = subject.directory.root();
+    let (certificate, key) = (root.join(&files.certificate), root.join(&files.key));
+    let loaded = match opencoin_tls::certified_key(&certificate, &key, KeyReaders::OwnerAndGroup) {
+        Ok(loaded) => loaded,
+        Err(error) => return report.failed("tls", error.to_string()),
+    };
+    let first = loaded.end_entity_cert().expect("a certified key has a certificate");
+    let path = certificate.display();
+    let Some(validity) = opencoin_tls::validity(first) else {
+        return report.warn("tls", format!("{path}: it does not say when it ends"));
+    };
+    let now = SystemTime::from(SystemClock.now());
+    let end = chrono::DateTime::<chrono::Utc>::from(validity.not_after).format("%F %T UTC");
+    if validity.not_before > now {
+        return report.failed("tls", format!("{path} is not valid yet: set the clock right, or use another"));
+    }
+    if validity.not_after < now {
+        return report.failed("tls", format!("{path} ended on {end}: renew it"));
+    }
+    let services = currency.map(|currency| currency.current().cdd().mint_service.as_slice()).unwrap_or_default();
+    let hosts = services.iter().filter_map(|service| host(&service.1));
+    let strange: Vec<&str> = hosts.filter(|host| !opencoin_tls::is_for_host(first, host)).collect();
+    if !strange.is_empty() {
+        report.warn("tls", format!("{path} is not for {}, which wallets call: use one that is", strange.join(", ")));
+    } else if validity.not_after < now + EXPIRY_MARGIN {
+        report.warn("tls", format!("{path} ends on {end}: renew it; a running server takes the new one up by itself"));
+    } else {
+        report.ok("tls", format!("{path} and its key belong together and are valid until {end}"));
+    }
+}
+
+/// The host in a URL.
+fn host(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split(['/', '?']).next()?;
+    match authority.strip_prefix('[') {
+        Some(address) => address.split_once(']').map(|(address, _)| address),
+        None => authority.split(':').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn hosts_of_urls() {
+        for (url, name) in [
+            ("https://opencoin.example", Some("opencoin.example")),
+            ("http://127.0.0.1:8080/path", Some("127.0.0.1")),
+            ("https://[2001:db8::1]:8443", Some("2001:db8::1")),
+            ("opencoin.example", None),
+        ] {
+            assert_eq!(host(url), name);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Books, private keys, signer, and the clock that all of them go by.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use opencoin_crypto::KeyStore;
+use opencoin_issuer::{Clock, Currency, StoreMode, SystemClock, open_ledger};
+use opencoin_ledger::{Ledger, LedgerTime, MintKeyId, MintKeyStatus};
+
+use super::{Report, Subject};
+use crate::commands::issuer::key_store;
+use crate::commands::signer;
+
+/// How long a signer may take to answer.
+const SIGNER_DURATION_MAX: Duration = Duration::from_secs(5);
+/// How far the clock of the database's machine may be from this one's.
+const CLOCK_DIFFERENCE_MAX_S: i64 = 5;
+const TIME_FORMAT: &str = "%F %T UTC";
+
+pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<Arc<dyn Ledger>> {
+    let opened = open_ledger(&subject.config.database, subject.directory.root(), StoreMode::Reading).await;
+    let counted = match &opened {
+        Ok(ledger) => ledger.mint_keys().await.map(|keys| keys.len()),
+        Err(error) => Err(error.clone()),
+    };
+    match counted {
+        Ok(keys) => report.ok("books", format!("they can be read, have the right tables and know {keys} mint keys")),
+        Err(error) => report.failed("books", format!("{error}; `database` in the settings says where they are")),
+    }
+    opened.ok()
+}
+
+/// The private mint keys, or the process that has them.
+pub(super) async fn keys(subject: &Subject<'_>, currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
+    let Some(currency) = currency else { return };
+    if let Some(address) = &subject.config.signer {
+        let remote = match signer::remote(subject.directory, address, currency) {
+            Ok(remote) => remote,
+            Err(error) => return report.failed("signer", format!("{error:#}")),
+        };
+        return match tokio::time::timeout(SIGNER_DURATION_MAX, remote.connected()).await {
+            Ok(()) => report.ok("signer", "it answers"),
+            Err(_) => report.failed("signer", "it does not answer: start `opencoin signer`; the log of both sides says more"),
+        };
+    }
+    let store = match key_store::open(subject.directory, subject.config, subject.secrets) {
+        Ok(store) => store,
+        Err(error) => return report.failed("keys", format!("{error:#}")),
+    };
+    let statuses = match ledger {
+        Some(ledger) => ledger.mint_keys().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    match opened(store.as_ref(), currency, &statuses) {
+        Ok(count) => report.ok("keys", format!("{count} private mint keys are there and open")),
+        Err(error) => report.failed("keys", error),
+    }
+}
+
+/// How many private keys are there, where all that are needed are, and can be opened.
+fn opened(store: &dyn KeyStore, currency: &Currency, statuses: &[MintKeyStatus]) -> Result<usize, String> {
+    let there = store.ids().map_err(|error| error.to_string())?;
+    let missing = currency.mint_keys().filter(|key| key_store::is_needed(key, statuses)).map(|key| &key.verified.mint_key().id);
+    if let Some(missing) = missing.into_iter().find(|id| !there.contains(id)) {
+        return Err(format!("the private half of mint key {missing} is missing: put it back from your backup"));
+    }
+    store.signer().map_err(|error| error.to_string())?;
+    Ok(there.len())
+}
+
+/// Whether every denomination has a key that signs now.
+pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
+    let (Some(currency), Some(ledger)) = (currency, ledger) else { return };
+    let Ok(statuses) = ledger.mint_keys().await else { return };
+    let stopped: BTreeSet<MintKeyId> =
+        statuses.iter().filter(|status| status.stopped.is_some() || status.retired).map(|status| status.id).collect();
+    let current = currency.current_mint_keys(SystemClock.now(), &stopped);
+    let denominations: BTreeSet<u64> = current.iter().map(|key| key.verified.mint_key().denomination).collect();
+    let all: BTreeSet<u64> = currency.current().cdd().denominations.iter().copied().collect();
+    let uncovered: Vec<String> = all.difference(&denominations).map(u64::to_string).collect();
+    let end = current.iter().map(|key| key.verified.mint_key().sign_coins_not_after.to_utc()).min();
+    match end.filter(|_| uncovered.is_empty()) {
+        Some(end) => report.ok(
+            "signing windows",
+            format!("every denomination has a key that signs, until {} at least", end.format(TIME_FORMAT)),
+        ),
+        None => report.failed(
+            "signing windows",
+            format!("no key signs now for {}: run `opencoin issuer keys rotate`, or set the clock right", uncovered.join(", ")),
+        ),
+    }
+}
+
+/// Whether this machine's clock is plausible.
+pub(super) async fn clock(currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
+    let now = SystemClock.now();
+    let shown = now.format(TIME_FORMAT);
+    let moments = match ledger {
+        Some(ledger) => ledger.moments().await.unwrap_or_default(),
+        None => opencoin_ledger::Moments::default(),
+    };
+    let known = [
+        (
+            "the description of the currency was signed",
+            currency.map(|currency| currency.current().cdd().cdd_signing_date.to_utc()),
+        ),
+        ("the last entry of the books was made", moments.last_applied.and_then(moment)),
+    ];
+    let later = known
+        .into_iter()
+        .find_map(|(what, at)| at.filter(|at| *at > now).map(|at| format!("{what} at {}", at.format(TIME_FORMAT))));
+    if let Some(later) = later {
+        return report.failed("clock", format!("it is {shown} here, and {later}: set the clock right before anything else"));
+    }
+    let Some(database_now) = moments.database_now.and_then(moment) else {
+        return report.ok("clock", format!("it is {shown}, after all that was signed and booked"));
+    };
+    let difference_s = (database_now - now).num_seconds();
+    if difference_s.abs() > CLOCK_DIFFERENCE_MAX_S {
+        report.warn("clock", format!("the database's clock differs by {difference_s} s: set both by NTP"));
+    } else {
+        report.ok("clock", format!("it is {shown}, after all that was signed and booked, and the database agrees"));
+    }
+}
+
+fn moment(time: LedgerTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(time.unix_micros())
+}
