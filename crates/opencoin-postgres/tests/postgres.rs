@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::conformance::{
-    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, bob, books_of_the_second_version_go_on, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
-    PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, Ledger, LedgerError, LedgerTime, MemoryLedger,
+    MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -65,7 +65,15 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
     let statements = || server.log().unwrap().lines().filter(|line| line.contains("LOG:  execute")).count();
     ledger.apply(&[debit(101)]).await.unwrap()[0].as_ref().unwrap_err();
     let before = statements();
-    let outcomes = ledger.apply(&[debit(30), debit(40)]).await.unwrap();
+    let transfer = Command::Transfer {
+        from: alice(),
+        to: bob(),
+        amount: 5_u64.try_into().unwrap(),
+        key: IdempotencyKey::new("k").unwrap(),
+        label: Some("rent".parse().unwrap()),
+        at: LedgerTime::from_unix_micros(150),
+    };
+    let outcomes = ledger.apply(&[debit(30), debit(40), transfer]).await.unwrap();
     assert!(outcomes.iter().all(Result::is_ok));
     assert_eq!(statements(), before + 1, "{}", server.log().unwrap());
 
