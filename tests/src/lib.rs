@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
+mod cutting_proxy;
 pub mod failover;
 pub mod foreign_wallet;
 mod process;
@@ -22,6 +23,7 @@ use opencoin_testkit::postgres::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use cutting_proxy::{Answers, CuttingProxy};
 pub use process::{Log, Process};
 pub use program::{MASTER_PASSPHRASE, Output, PASSPHRASE, command, opencoin, run};
 pub use round_robin::RoundRobin;

@@ -11,6 +11,17 @@ pub const PASSPHRASE: &str = "correct-horse-battery-staple";
 /// What the master keys are encrypted with.
 pub const MASTER_PASSPHRASE: &str = "Tr0ub4dor-and-three";
 
+/// What the environment of a test run must not say.
+const FOREIGN_VARIABLES: [&str; 7] = [
+    "OPENCOIN_TOKEN",
+    "OPENCOIN_PASSWORD",
+    "OPENCOIN_NEW_PASSWORD",
+    "OPENCOIN_SERVICE_KEY",
+    "OPENCOIN_URL",
+    "OPENCOIN_CA_FILE",
+    "OPENCOIN_WALLET_DIR",
+];
+
 /// What a run of the binary left behind.
 #[derive(Debug)]
 pub struct Output {
@@ -73,7 +84,10 @@ impl Output {
 #[must_use]
 pub fn command() -> Command {
     let mut command = Command::new(path());
-    command.env_remove("OPENCOIN_TOKEN").env("OPENCOIN_PASSPHRASE", PASSPHRASE);
+    for name in FOREIGN_VARIABLES {
+        command.env_remove(name);
+    }
+    command.env("OPENCOIN_PASSPHRASE", PASSPHRASE);
     command.env("OPENCOIN_MASTER_PASSPHRASE", MASTER_PASSPHRASE);
     command
 }

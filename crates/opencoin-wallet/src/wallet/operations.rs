@@ -217,7 +217,7 @@ impl Wallet {
 
 /// Whether a mint that was kept for want of money has not been carried out in its time, and never will be.
 fn has_waited_in_vain(refused: &ExchangeError) -> bool {
-    matches!(refused, ExchangeError::Refused { word, .. } if [INSUFFICIENT_FUNDS, KEY_EXPIRED].contains(&word.as_str()))
+    matches!(refused, ExchangeError::Refused { word, .. } if [INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED].contains(&word.as_str()))
 }
 
 /// Makes and verifies the coins of blinds, in their order.

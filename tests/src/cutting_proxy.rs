@@ -1,0 +1,115 @@
+//! A way to a server that loses answers when it is told to: the server has done its work, and the client hears nothing.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+/// What becomes of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// They arrive.
+    Pass,
+    /// The connection ends in their place.
+    Cut,
+    /// They are kept back until something else is said.
+    Hold,
+}
+
+/// A proxy in threads of this process; its port stays open until the process ends.
+#[derive(Debug)]
+pub struct CuttingProxy {
+    port: u16,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Debug)]
+struct State {
+    answers: Answers,
+    /// How many were cut or held.
+    lost: usize,
+}
+
+impl CuttingProxy {
+    /// Forwards to a server on this port.
+    ///
+    /// # Panics
+    /// When there is no port to listen on.
+    #[must_use]
+    pub fn start(server_port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new((Mutex::new(State { answers: Answers::Pass, lost: 0 }), Condvar::new()));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || carry(&client, server_port, &shared));
+            }
+        });
+        Self { port, state }
+    }
+
+    /// Where clients find it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Says what becomes of answers from now on.
+    ///
+    /// # Panics
+    /// When one of its threads has panicked.
+    pub fn set(&self, answers: Answers) {
+        self.state.0.lock().unwrap().answers = answers;
+        self.state.1.notify_all();
+    }
+
+    /// Waits until so many answers were lost in all.
+    ///
+    /// # Panics
+    /// When one of its threads has panicked.
+    pub fn wait_for_lost(&self, count: usize) {
+        let state = self.state.0.lock().unwrap();
+        drop(self.state.1.wait_while(state, |state| state.lost < count).unwrap());
+    }
+
+    /// How many answers were lost.
+    ///
+    /// # Panics
+    /// When one of its threads has panicked.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.state.0.lock().unwrap().lost
+    }
+}
+
+fn carry(client: &TcpStream, server_port: u16, state: &(Mutex<State>, Condvar)) -> Option<()> {
+    let server = TcpStream::connect(("127.0.0.1", server_port)).ok()?;
+    let (mut from_client, mut to_server) = (client.try_clone().ok()?, server.try_clone().ok()?);
+    thread::spawn(move || {
+        let _ = io::copy(&mut from_client, &mut to_server);
+        let _ = to_server.shutdown(Shutdown::Write);
+    });
+    let (mut from_server, mut to_client) = (&server, client);
+    let mut bytes = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from_server.read(&mut bytes) {
+        if !may_pass(state) || to_client.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = client.shutdown(Shutdown::Both);
+    let _ = server.shutdown(Shutdown::Both);
+    Some(())
+}
+
+fn may_pass((state, changed): &(Mutex<State>, Condvar)) -> bool {
+    let mut now = state.lock().unwrap();
+    if now.answers == Answers::Pass {
+        return true;
+    }
+    now.lost += 1;
+    changed.notify_all();
+    drop(changed.wait_while(now, |now| now.answers == Answers::Hold).unwrap());
+    false
+}
