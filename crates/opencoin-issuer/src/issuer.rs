@@ -9,23 +9,31 @@ use std::time::Instant;
 
 use opencoin_crypto::Signer;
 use opencoin_ledger::{
-    AccountId, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference,
+    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference,
 };
 use opencoin_schema::{
     BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew, RequestResume,
 };
+use rand::rngs::OsRng;
 
-use crate::accounts::{Holders, Token};
+use crate::accounts::{Desk, Random, Resumed, Right, Token};
 use crate::admission;
+use crate::cashier::Cashier;
 use crate::clock::Clock;
 use crate::committer::{Committer, Unconfirmed};
+use crate::config::AccountsConfig;
 use crate::currency::{Currency, ledger_time};
 use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
+use crate::key_files::Randomness;
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal};
 use crate::seldom::Seldom;
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
+use crate::store::Books;
+
+/// After how many turns of the background work what is over is deleted: ten minutes.
+const TURNS_PER_TIDY: u64 = 600;
 
 static LEDGER_FAILURES: Seldom = Seldom::new();
 
@@ -45,29 +53,38 @@ impl Default for IssuerOptions {
 /// An issuer of one currency.
 pub struct Issuer {
     documents: Documents,
-    ledger: Arc<dyn Ledger>,
-    holders: Holders,
-    committer: Committer,
+    books: Books,
+    desk: Desk,
+    committer: Arc<Committer>,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
 }
 
 impl Issuer {
-    /// Puts an issuer together and makes its mint keys known to the ledger.
+    /// Puts an issuer together and makes its mint keys known to the ledger. Accounts are as usual; see [`Self::with_accounts`].
     ///
     /// # Errors
     /// When the ledger fails, or belongs to another currency.
     pub async fn open(
         currency: Currency,
-        ledger: Arc<dyn Ledger>,
+        books: impl Into<Books>,
         signer: Arc<dyn Signer>,
         clock: Arc<dyn Clock>,
         options: IssuerOptions,
     ) -> Result<Self, OpenError> {
-        register_mint_keys(&currency, ledger.as_ref(), clock.as_ref()).await?;
-        let documents = Documents::new(currency, &ledger.mint_keys().await?);
-        let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max);
-        Ok(Self { documents, ledger, holders: Holders::default(), committer, signer, clock })
+        let books = books.into();
+        register_mint_keys(&currency, books.ledger.as_ref(), clock.as_ref()).await?;
+        let documents = Documents::new(currency, &books.ledger.mint_keys().await?);
+        let committer = Arc::new(Committer::start(Arc::clone(&books.ledger), options.batch_commands_max));
+        let desk = desk(&books, &committer, &clock, AccountsConfig::default(), Box::new(OsRng));
+        Ok(Self { documents, books, desk, committer, signer, clock })
+    }
+
+    /// Lets holders use their accounts in this way. Tokens and salts come from `rng`; without this call the operating system's.
+    #[must_use]
+    pub fn with_accounts(mut self, config: AccountsConfig, rng: Box<dyn Randomness>) -> Self {
+        self.desk = desk(&self.books, &self.committer, &self.clock, config, rng);
+        self
     }
 
     /// Lets the issuer take up certificates that appear in this folder; see [`Self::follow`].
@@ -77,12 +94,26 @@ impl Issuer {
         self
     }
 
-    /// Follows new certificates and stopped mint keys until it is dropped.
+    /// Follows new certificates and stopped mint keys, and carries out mints that wait for money, until it is dropped.
     pub async fn follow(&self) {
-        loop {
-            self.documents.follow(self.ledger.as_ref(), &self.signer, self.clock.as_ref()).await;
+        for turn in 1_u64.. {
+            self.documents.follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref()).await;
+            self.desk.carry_out_payable().await;
+            if turn % TURNS_PER_TIDY == 0 {
+                self.desk.tidy().await;
+            }
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
+    }
+
+    /// What an operator does to accounts, at the books of this issuer.
+    pub(crate) fn cashier(&self) -> Cashier {
+        Cashier::sharing(self.books.clone(), Arc::clone(&self.clock), self.desk.random(), self.desk.passwords())
+    }
+
+    /// Where holders are served.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// `RequestCDDSerial`.
@@ -131,13 +162,18 @@ impl Issuer {
     /// # Errors
     /// When the request is refused.
     pub async fn mint(&self, token: Option<&Token>, request: RequestMint) -> Result<Signed, Refusal> {
-        let account = self.authenticate(token).await?;
+        let account = self.desk.caller(token, Right::Mint).await?.account;
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(request.blinds).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        let applied = self.apply(Command::Mint { account, transaction_reference, blinds, at }).await?;
-        self.sign(&reference, to_sign, applied).await
+        match self.outcome(Command::Mint { account, transaction_reference, blinds, at }).await? {
+            Ok(applied) => {
+                self.desk.stop_waiting(&reference).await?;
+                self.sign(&reference, to_sign, applied).await
+            }
+            Err(refusal) => self.desk.wait(account, reference, to_sign, refusal).await.map(|()| Signed::WhenPaid),
+        }
     }
 
     /// `RequestRenew`: blinds paid for by coins.
@@ -162,7 +198,7 @@ impl Issuer {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(request.blinds).await?;
         let currency = self.currency_with_keys(request.coins.iter().map(|coin| &coin.payload.mint_key_id)).await;
-        let revoked = recoup::revoked_blinds(&currency, self.ledger.as_ref(), &request.coins).await?;
+        let revoked = recoup::revoked_blinds(&currency, self.books.ledger.as_ref(), &request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         let applied = self.apply(Command::Recoup { transaction_reference, revoked, blinds, at }).await?;
@@ -174,7 +210,7 @@ impl Issuer {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn revoked_mint_keys(&self) -> Result<Vec<RevokedMintKey>, Refusal> {
-        Ok(recoup::revoked_mint_keys(self.ledger.mint_keys().await.map_err(unavailable)?))
+        Ok(recoup::revoked_mint_keys(self.books.ledger.mint_keys().await.map_err(unavailable)?))
     }
 
     /// `RequestResume`: the signatures of what was accepted before.
@@ -182,8 +218,19 @@ impl Issuer {
     /// # Errors
     /// When nothing was accepted under this reference.
     pub async fn resume(&self, request: &RequestResume) -> Result<Signed, Refusal> {
+        let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
         let reference = admission::transaction_reference(&request.transaction_reference)?;
-        self.sign_again(&reference, Wanted::Some).await
+        if let Some(accepted) = self.accepted(&reference).await? {
+            return sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await;
+        }
+        match self.desk.resume(&reference).await? {
+            Some(Resumed::Waits) => Ok(Signed::WhenPaid),
+            // It was accepted by now, or by the background work between the two looks.
+            Some(Resumed::Accepted) | None => {
+                let accepted = self.accepted(&reference).await?.ok_or_else(unknown)?;
+                sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await
+            }
+        }
     }
 
     /// `RequestRedeem`: coins become money of the token's account.
@@ -191,7 +238,7 @@ impl Issuer {
     /// # Errors
     /// When the request is refused.
     pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
-        let account = self.authenticate(token).await?;
+        let account = self.desk.caller(token, Right::Redeem).await?.account;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         self.apply(Command::Redeem { account, coins, at }).await.map(|_applied| ())
@@ -202,7 +249,7 @@ impl Issuer {
     /// # Errors
     /// When its database does not answer.
     pub async fn ready(&self) -> Result<(), Refusal> {
-        self.ledger.ready().await.map_err(unavailable)
+        self.books.ledger.ready().await.map_err(unavailable)
     }
 
     /// Finishes what was accepted; nothing is accepted any more.
@@ -227,39 +274,42 @@ impl Issuer {
 
     /// The currency, after another look at its folder where something is missing.
     async fn currency_with(&self, is_enough: impl Fn(&Currency) -> bool) -> Arc<Currency> {
-        self.documents.with(is_enough, self.ledger.as_ref(), &self.signer, self.clock.as_ref()).await
-    }
-
-    async fn authenticate(&self, token: Option<&Token>) -> Result<AccountId, Refusal> {
-        let missing = || Refusal::new(Reason::Unauthorized, "send the account's token as Authorization: Bearer TOKEN");
-        let unknown = || Refusal::new(Reason::Unauthorized, "no account has this token");
-        let token = token.ok_or_else(missing)?;
-        self.holders.account(self.ledger.as_ref(), token).await.map_err(unavailable)?.ok_or_else(unknown)
+        self.documents.with(is_enough, self.books.ledger.as_ref(), &self.signer, self.clock.as_ref()).await
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
-        match self.committer.apply(command).await {
-            Ok(Ok(applied)) => Ok(applied),
-            Ok(Err(refusal)) => Err(refusal.into()),
-            Err(Unconfirmed) => Err(Refusal::unavailable()),
-        }
+        Ok(self.outcome(command).await??)
+    }
+
+    async fn outcome(&self, command: Command) -> Result<Outcome, Refusal> {
+        self.committer.apply(command).await.map_err(|Unconfirmed| Refusal::unavailable())
     }
 
     /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were accepted before, the books
     /// may keep signatures, and keys may have been stopped since.
     async fn sign(&self, reference: &TransactionReference, accepted: Vec<Blind>, applied: Applied) -> Result<Signed, Refusal> {
         if applied.repeated {
-            return self.sign_again(reference, Wanted::All).await;
+            let accepted = self.accepted(reference).await?.ok_or_else(Refusal::unavailable)?;
+            return sign_again(self.signer.as_ref(), reference, accepted, Wanted::All).await;
         }
         let is_paused = signing_paused(applied.effect);
         Ok(if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), reference, accepted).await })
     }
 
-    async fn sign_again(&self, reference: &TransactionReference, wanted: Wanted) -> Result<Signed, Refusal> {
-        let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
-        let accepted = self.ledger.accepted(reference).await.map_err(unavailable)?.ok_or_else(unknown)?;
-        sign_again(self.signer.as_ref(), reference, accepted, wanted).await
+    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, Refusal> {
+        self.books.ledger.accepted(reference).await.map_err(unavailable)
     }
+}
+
+fn desk(
+    books: &Books,
+    committer: &Arc<Committer>,
+    clock: &Arc<dyn Clock>,
+    config: AccountsConfig,
+    rng: Box<dyn Randomness>,
+) -> Desk {
+    let random = Arc::new(Random::new(rng));
+    Desk::new(Arc::clone(&books.accounts), Arc::clone(committer), Arc::clone(clock), config, random)
 }
 
 fn signing_paused(effect: Effect) -> bool {

@@ -4,7 +4,9 @@
 //! takes it to the ledger in a batch with others, and a [`Signer`](opencoin_crypto::Signer) signs what was accepted.
 
 mod accounts;
+mod admin_tokens;
 pub mod admission;
+mod cashier;
 mod clock;
 mod committer;
 mod config;
@@ -29,7 +31,9 @@ mod signing_request;
 mod store;
 mod vault;
 
-pub use accounts::Token;
+pub use accounts::{NewPassword, NewPasswordError, Token};
+pub use admin_tokens::{AdminToken, AdminTokens, AdminTokensError};
+pub use cashier::{Cashier, CashierError};
 pub use clock::{Clock, SystemClock};
 pub use config::{
     AccountsConfig, AdminConfig, Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, LimitsConfig, LogConfig, LogFormat,
@@ -50,5 +54,5 @@ pub use refusal::{Reason, Refusal};
 pub use rotation::{Due, KeyState, RotationPolicy, Span, Step, Window};
 pub use signing::Signed;
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
-pub use store::{StoreMode, is_shared, open_ledger};
+pub use store::{Books, StoreMode, is_shared, open_books, open_ledger};
 pub use vault::{Vault, VaultError};

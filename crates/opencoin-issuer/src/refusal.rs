@@ -11,6 +11,8 @@ pub enum Reason {
     Malformed,
     /// No token, or an unknown one.
     Unauthorized,
+    /// The token is known and does not reach that far: a service outside its scopes, a holder at the operator's door.
+    Forbidden,
     /// The account has too little.
     InsufficientFunds,
     /// Unknown CDD serial, unknown transaction reference, unknown path.
@@ -19,6 +21,8 @@ pub enum Reason {
     DoubleSpend,
     /// The transaction reference was used for other content.
     ReferenceConflict,
+    /// The name is taken.
+    Exists,
     /// A mint key outside its signing window, or coins past their expiry.
     KeyExpired,
     /// A mint key was revoked: it signs nothing, and none of its coins are taken.
@@ -29,6 +33,8 @@ pub enum Reason {
     TooLarge,
     /// Well formed, but it cannot be right: signatures, mint keys, values.
     Invalid,
+    /// Too much of one client, or too many guesses at a password: again after a while.
+    TooManyRequests,
     /// Not now: the server is shutting down, or its database is away. Nothing is known to have been done; the same request
     /// may be sent again.
     Unavailable,
@@ -41,15 +47,18 @@ impl Reason {
         match self {
             Self::Malformed => "malformed",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::InsufficientFunds => "insufficient-funds",
             Self::NotFound => "not-found",
             Self::DoubleSpend => "double-spend",
             Self::ReferenceConflict => "reference-conflict",
+            Self::Exists => "exists",
             Self::KeyExpired => "key-expired",
             Self::KeyRevoked => "key-revoked",
             Self::Recoup => "recoup",
             Self::TooLarge => "too-large",
             Self::Invalid => "invalid",
+            Self::TooManyRequests => "too-many-requests",
             Self::Unavailable => "unavailable",
         }
     }
@@ -63,12 +72,20 @@ pub struct Refusal {
     pub reason: Reason,
     /// What is wrong, for the client. Never a secret, never what the server knows about itself.
     pub description: String,
+    /// After how many seconds the client may ask again, where that is not the usual time.
+    pub retry_after_s: Option<u32>,
 }
 
 impl Refusal {
     /// A refusal with a description for the client.
     pub fn new(reason: Reason, description: impl Into<String>) -> Self {
-        Self { reason, description: description.into() }
+        Self { reason, description: description.into(), retry_after_s: None }
+    }
+
+    /// A refusal that holds for so many seconds, at least one.
+    pub fn too_many_requests(retry_after_s: u32, description: impl Into<String>) -> Self {
+        let retry_after_s = Some(retry_after_s.max(1));
+        Self { reason: Reason::TooManyRequests, description: description.into(), retry_after_s }
     }
 
     /// The fixed text for anything that is the server's own trouble.
@@ -91,11 +108,11 @@ impl From<LedgerRefusal> for Refusal {
     fn from(refusal: LedgerRefusal) -> Self {
         let reason = match refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
+            LedgerRefusal::UnknownPayout => Reason::NotFound,
             LedgerRefusal::InsufficientFunds { .. } => Reason::InsufficientFunds,
             LedgerRefusal::DoubleSpend { .. } | LedgerRefusal::RecoupedBefore { .. } => Reason::DoubleSpend,
-            LedgerRefusal::ReferenceConflict | LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => {
-                Reason::ReferenceConflict
-            }
+            LedgerRefusal::ReferenceConflict => Reason::ReferenceConflict,
+            LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => Reason::Exists,
             LedgerRefusal::SigningWindowClosed { .. } | LedgerRefusal::CoinsExpired { .. } => Reason::KeyExpired,
             LedgerRefusal::MintKeyStopped { .. } | LedgerRefusal::OverRedemption { .. } => Reason::KeyRevoked,
             LedgerRefusal::UnknownMintKey { .. }

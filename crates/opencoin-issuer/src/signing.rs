@@ -21,6 +21,8 @@ pub enum Signed {
     Now(Vec<BlindSignature>),
     /// Signing is paused, away or overloaded; nothing is lost, `request resume` asks again.
     Later,
+    /// Nothing was accepted yet: the account has too little money, and the mint waits for it. `request resume` asks again.
+    WhenPaid,
 }
 
 /// How much of what was accepted an answer must hold.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use opencoin_ledger::{Ledger, LedgerError};
+use opencoin_ledger::{Accounts, Ledger, LedgerError};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::SqliteLedger;
 
@@ -24,11 +24,26 @@ pub enum StoreMode {
     Reading,
 }
 
+/// One store, as what it is for money and as what it is for accounts.
+#[derive(Clone)]
+pub struct Books {
+    /// Money.
+    pub ledger: Arc<dyn Ledger>,
+    /// Who may act, and what waits.
+    pub accounts: Arc<dyn Accounts>,
+}
+
+impl<S: Ledger + Accounts + 'static> From<Arc<S>> for Books {
+    fn from(store: Arc<S>) -> Self {
+        Self { ledger: Arc::clone(&store) as Arc<dyn Ledger>, accounts: store }
+    }
+}
+
 /// Opens the books at `sqlite:PATH` (relative to `root`) or `postgres://...`.
 ///
 /// # Errors
 /// When the address is of neither kind, or the database cannot be used.
-pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
+pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<Books, LedgerError> {
     if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
         let path = root.join(path.strip_prefix("//").unwrap_or(path));
         let mode = match mode {
@@ -36,15 +51,23 @@ pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result
             StoreMode::Existing | StoreMode::Reading => opencoin_sqlite::Mode::Existing,
         };
         let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
-        return Ok(Arc::new(SqliteLedger::open(path, mode).await?));
+        return Ok(Arc::new(SqliteLedger::open(path, mode).await?).into());
     }
     if is_shared(database) {
-        return Ok(Arc::new(match mode {
-            StoreMode::Create | StoreMode::Existing => PostgresLedger::connect(database).await?,
-            StoreMode::Reading => PostgresLedger::connect_to_read(database).await?,
-        }));
+        return Ok(match mode {
+            StoreMode::Create | StoreMode::Existing => Arc::new(PostgresLedger::connect(database).await?).into(),
+            StoreMode::Reading => Arc::new(PostgresLedger::connect_to_read(database).await?).into(),
+        });
     }
     Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
+}
+
+/// As [`open_books`], for who cares for money alone.
+///
+/// # Errors
+/// As [`open_books`].
+pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
+    Ok(open_books(database, root, mode).await?.ledger)
 }
 
 /// Whether an address is of either kind.

@@ -29,10 +29,10 @@ pub use random::{Sequence, assert_agreement, sequence};
 pub use recoup::*;
 pub use world::{World, alice, bob};
 
-use crate::Ledger;
+use crate::Store;
 
 /// Two ledgers on one database, as two processes have them.
-pub type Pair = [Arc<dyn Ledger>; 2];
+pub type Pair = [Arc<dyn Store>; 2];
 
 /// Makes a test of each rule, for the store that `$open` opens: `async fn() -> (Pair, impl Sized)`, the second part being
 /// what must live as long as the test.
@@ -43,7 +43,7 @@ macro_rules! conformance_tests {
             an_account_is_opened_once
             accounts_are_found_by_name_and_token
             a_payment_counts_once
-            payment_references_are_shared_by_all_payments
+            payment_references_are_shared_by_credits_and_debits
             money_is_not_made_from_nothing
             a_transfer_moves_money_once
             balances_do_not_overflow

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use opencoin_ledger::LedgerError;
-use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
+use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow, PayoutRow};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::fault::ledger_error;
@@ -17,6 +17,7 @@ async fn collect(pool: &SqlitePool) -> Result<AuditFacts, sqlx::Error> {
     let mut collector = Collector::default();
     accounts(&mut snapshot, &mut collector).await?;
     mint_keys(&mut snapshot, &mut collector).await?;
+    payouts(&mut snapshot, &mut collector).await?;
     spent(&mut snapshot, &mut collector).await?;
     recouped(&mut snapshot, &mut collector).await?;
     journal(&mut snapshot, &mut collector).await?;
@@ -55,6 +56,17 @@ async fn mint_keys(connection: &mut SqliteConnection, collector: &mut Collector)
     Ok(())
 }
 
+async fn payouts(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+    type Columns = (i64, i64, i64, Vec<u8>, Option<bool>);
+    let query = sqlx::query_as("SELECT no, account, amount, reference, paid FROM payouts ORDER BY no");
+    let mut rows = query.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (no, account, amount, reference, paid): Columns = row;
+        collector.payout(PayoutRow { no, account, amount, reference: &reference, paid });
+    }
+    Ok(())
+}
+
 async fn spent(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
     let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM spent GROUP BY mint_key_no");
     let mut rows = query.fetch(connection);
@@ -76,12 +88,14 @@ async fn recouped(connection: &mut SqliteConnection, collector: &mut Collector) 
 }
 
 async fn journal(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
-    type Columns = (i64, i16, Option<i64>, Option<i64>, i64, Option<Vec<u8>>);
-    let query = sqlx::query_as("SELECT id, kind, debit_account, credit_account, amount, blinds FROM transactions");
-    let mut rows = query.fetch(connection);
+    type Columns = (i64, i16, Option<Vec<u8>>, Option<i64>, Option<i64>, i64, Option<Vec<u8>>);
+    let sql = "SELECT id, kind, CASE WHEN kind IN (14, 15, 16) THEN reference END, debit_account, credit_account, amount, blinds
+        FROM transactions";
+    let mut rows = sqlx::query_as(sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let (id, kind, debit, credit, amount, blinds): Columns = row;
-        collector.journal(&JournalRow { id, kind: kind.into(), debit, credit, amount, blinds: blinds.as_deref() });
+        let (id, kind, reference, debit, credit, amount, blinds): Columns = row;
+        let (kind, reference) = (kind.into(), reference.as_deref());
+        collector.journal(&JournalRow { id, kind, reference, debit, credit, amount, blinds: blinds.as_deref() });
     }
     Ok(())
 }

@@ -30,12 +30,14 @@ pub fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,
         Reason::Unauthorized => StatusCode::UNAUTHORIZED,
+        Reason::Forbidden => StatusCode::FORBIDDEN,
         Reason::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
         Reason::NotFound => StatusCode::NOT_FOUND,
-        Reason::DoubleSpend | Reason::ReferenceConflict => StatusCode::CONFLICT,
+        Reason::DoubleSpend | Reason::ReferenceConflict | Reason::Exists => StatusCode::CONFLICT,
         Reason::KeyExpired | Reason::KeyRevoked | Reason::Recoup => StatusCode::GONE,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Reason::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -91,19 +93,19 @@ pub(super) fn mint_key_certificates(message_reference: i128, keys: Vec<opencoin_
 pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> {
     match signed {
         Signed::Now(blind_signatures) => mint(message_reference, blind_signatures),
-        Signed::Later => {
-            let mut response = document(
-                StatusCode::ACCEPTED,
-                &ResponseDelay {
-                    message_reference,
-                    status_code: DELAY_STATUS_CODE,
-                    status_description: "accepted; ask for the signatures with a request resume".to_owned(),
-                },
-            );
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
-            response
+        Signed::Later => delay(message_reference, "accepted; ask for the signatures with a request resume"),
+        Signed::WhenPaid => {
+            delay(message_reference, "waiting for money on the account; nothing was taken yet; ask again with a request resume")
         }
     }
+}
+
+fn delay(message_reference: i128, status_description: &str) -> Response<Body> {
+    let status_description = status_description.to_owned();
+    let delay = ResponseDelay { message_reference, status_code: DELAY_STATUS_CODE, status_description };
+    let mut response = document(StatusCode::ACCEPTED, &delay);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
+    response
 }
 
 fn mint(message_reference: i128, blind_signatures: Vec<BlindSignature>) -> Response<Body> {
@@ -152,7 +154,7 @@ pub(super) fn refusal(request_type: Option<&str>, message_reference: i128, refus
         Some(RequestRedeem::TYPE) => document(status, &ResponseRedeem { message_reference, status_code, status_description }),
         Some(_) | None => return problem(refusal),
     };
-    with_refusal_headers(response, refusal.reason)
+    with_refusal_headers(response, refusal)
 }
 
 /// The problem document (RFC 9457) for what cannot be read as any request.
@@ -171,24 +173,26 @@ pub(super) fn problem_with_status(status: StatusCode, refusal: &Refusal) -> Resp
     let problem = Problem { detail: &refusal.description, status: status.as_u16(), title: refusal.reason.word() };
     let mut response = document(status, &problem);
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
-    with_refusal_headers(response, refusal.reason)
+    with_refusal_headers(response, refusal)
 }
 
-fn with_refusal_headers(mut response: Response<Body>, reason: Reason) -> Response<Body> {
+fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Response<Body> {
     let headers = response.headers_mut();
-    headers.insert(ERROR_HEADER, HeaderValue::from_static(reason.word()));
-    match reason {
-        Reason::Unavailable => {
-            headers.insert(RETRY_AFTER, RETRY_AFTER_S.into());
+    headers.insert(ERROR_HEADER, HeaderValue::from_static(refusal.reason.word()));
+    match refusal.reason {
+        Reason::Unavailable | Reason::TooManyRequests => {
+            headers.insert(RETRY_AFTER, refusal.retry_after_s.unwrap_or(RETRY_AFTER_S.into()).into());
         }
         Reason::Unauthorized => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Reason::Malformed
+        | Reason::Forbidden
         | Reason::InsufficientFunds
         | Reason::NotFound
         | Reason::DoubleSpend
         | Reason::ReferenceConflict
+        | Reason::Exists
         | Reason::KeyExpired
         | Reason::KeyRevoked
         | Reason::Recoup

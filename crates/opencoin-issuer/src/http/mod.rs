@@ -2,11 +2,16 @@
 //!
 //! Handlers read, make one call of [`crate::issuer::Issuer`], and write. Requests are told apart by path or, on `/`, by `type`.
 
+mod accounts;
+mod admin;
 mod answer;
 mod bodies;
+mod callers;
 mod client_stream;
 mod connections;
 mod documents;
+mod json;
+mod openapi;
 mod requests;
 mod server;
 mod v1;
@@ -24,10 +29,12 @@ use opencoin_schema::{
     RequestResume, TypeName,
 };
 
+pub use admin::router as admin_router;
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
 pub use bodies::{BODIES_BYTES_IN_FLIGHT_MAX, BODY_SECONDS_MAX};
 pub use client_stream::ANSWER_SECONDS_MAX;
 pub use connections::{CONNECTIONS_MAX, HEAD_SECONDS_MAX};
+pub use openapi::{Audience, document as openapi_document};
 use requests::Expected;
 pub use server::{Server, serve};
 
@@ -49,6 +56,8 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/redeem", message(Expected::Only(RequestRedeem::TYPE)))
         .route("/v1/recoup", message(Expected::Only(RequestRecoup::TYPE)))
         .route("/v1/revocations", get(v1::revocations))
+        .route("/v1/openapi.json", get(openapi::public))
+        .merge(accounts::router())
         .route("/health/live", get(server::live))
         .route("/health/ready", get(server::ready))
         .fallback(server::unknown_path)

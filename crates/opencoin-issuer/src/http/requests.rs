@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Response, StatusCode};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
 use super::answer;
 use super::bodies::{BODY_SECONDS_MAX, BodyError, Counted};
+use super::callers::bearer_token;
 use super::server::Server;
 use crate::accounts::Token;
 use crate::issuer::Issuer;
 use crate::refusal::{Reason, Refusal};
-
-const BEARER: &str = "Bearer ";
 
 /// What a path takes.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +31,9 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let Counted { bytes, share } = tokio::select! {
-        read = server.bodies().read(body) => match read {
-            Ok(counted) => counted,
-            Err(error) => return unreadable(error),
-        },
-        // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
-        () = server.shutting_down() => return answer::problem(&shutting_down()),
+    let Counted { bytes, share } = match arrived(&server, body).await {
+        Ok(counted) => counted,
+        Err(response) => return response,
     };
     let request = match read(expected, &bytes) {
         Ok(request) => request,
@@ -54,7 +48,16 @@ pub(super) async fn post(
     share.until_written(response).await.unwrap_or_else(|| unreadable(BodyError::Overloaded))
 }
 
-fn shutting_down() -> Refusal {
+/// A whole body, or the answer to one that cannot be had.
+pub(super) async fn arrived(server: &Server, body: Body) -> Result<Counted, Response<Body>> {
+    tokio::select! {
+        read = server.bodies().read(body) => read.map_err(unreadable),
+        // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
+        () = server.shutting_down() => Err(answer::problem(&shutting_down())),
+    }
+}
+
+pub(super) fn shutting_down() -> Refusal {
     Refusal::new(Reason::Unavailable, "the issuer is shutting down; send the same request again later")
 }
 
@@ -107,12 +110,6 @@ fn malformed(expected: Expected, body: &[u8], error: DecodeError) -> Refusal {
 fn refuse(body: &[u8], refusal: &Refusal) -> Response<Body> {
     let envelope = Envelope::peek(body).unwrap_or_default();
     answer::refusal(envelope.type_name.as_deref(), envelope.message_reference.unwrap_or(0), refusal)
-}
-
-fn bearer_token(headers: &HeaderMap) -> Option<Token> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_at_checked(BEARER.len())?;
-    scheme.eq_ignore_ascii_case(BEARER).then(|| Token::from_text(token.trim()))
 }
 
 async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Response<Body> {

@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 
+use super::accounts::stream::Streams;
 use super::bodies::Budget;
 use super::{answer, connections};
 use crate::issuer::Issuer;
@@ -27,13 +28,15 @@ pub struct Server {
     issuer: Issuer,
     is_shutting_down: channel::Sender<bool>,
     bodies: Budget,
+    streams: Streams,
 }
 
 impl Server {
     /// A server for this issuer.
     #[must_use]
     pub fn new(issuer: Issuer) -> Arc<Self> {
-        Arc::new(Self { issuer, is_shutting_down: channel::Sender::new(false), bodies: Budget::new() })
+        let is_shutting_down = channel::Sender::new(false);
+        Arc::new(Self { issuer, is_shutting_down, bodies: Budget::new(), streams: Streams::default() })
     }
 
     pub(super) fn issuer(&self) -> &Issuer {
@@ -48,6 +51,10 @@ impl Server {
     pub(super) async fn shutting_down(&self) {
         // The sender lives as long as `self`.
         let _ = self.is_shutting_down.subscribe().wait_for(|is_shutting_down| *is_shutting_down).await;
+    }
+
+    pub(super) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     pub(super) fn bodies(&self) -> &Budget {

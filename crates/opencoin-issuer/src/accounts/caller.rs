@@ -1,0 +1,118 @@
+//! Who acts, and whether he may.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use opencoin_ledger::{AccountId, Bearer, BearerMeans, LedgerTime, Scope, ServiceId, TokenHash};
+
+use super::{Desk, Token};
+use crate::issuer::unavailable;
+use crate::refusal::{Reason, Refusal};
+
+/// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
+const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
+/// A service that is heard of again within this time is not noted again.
+const SEEN_AGAIN_MICROS: i64 = 60_000_000;
+
+/// Somebody with a token that is good.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// For which account he acts.
+    pub(crate) account: AccountId,
+    /// The hash of his token.
+    pub(crate) token: TokenHash,
+    /// With what he acts.
+    pub(crate) means: BearerMeans,
+}
+
+/// What somebody wants to do for an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// Make coins of its money.
+    Mint,
+    /// Make coins its money.
+    Redeem,
+    /// Read it.
+    Read,
+    /// All the rest: pay, be paid out, choose, manage services. The holder's own.
+    Own,
+    /// End the session that asks.
+    Leave,
+}
+
+impl Caller {
+    fn check(self, right: Right) -> Result<Self, Refusal> {
+        let may = match &self.means {
+            BearerMeans::AccountToken | BearerMeans::PasswordSession => true,
+            BearerMeans::ServiceSession { scopes, .. } => match right {
+                Right::Mint => scopes.contains(&Scope::Mint),
+                Right::Redeem => scopes.contains(&Scope::Redeem),
+                Right::Read => scopes.contains(&Scope::Read),
+                Right::Own => false,
+                Right::Leave => true,
+            },
+        };
+        if may { Ok(self) } else { Err(Refusal::new(Reason::Forbidden, "this is outside the scopes of the service")) }
+    }
+}
+
+/// Whose token is whose. An account keeps its token for good, so the ledger is asked once. Sessions end at once in every process,
+/// so they are looked up each time.
+#[derive(Debug, Default)]
+pub(super) struct Holders(Mutex<HashMap<TokenHash, AccountId>>);
+
+impl Holders {
+    fn find(&self, token: &TokenHash) -> Option<AccountId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).copied()
+    }
+
+    fn remember(&self, token: TokenHash, account: AccountId) {
+        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if accounts.len() >= ACCOUNTS_REMEMBERED_MAX {
+            accounts.clear();
+        }
+        accounts.insert(token, account);
+    }
+}
+
+impl Desk {
+    /// Who acts with this token, if he may do that.
+    ///
+    /// # Errors
+    /// Without a token that is good now, or when a service may not do it.
+    pub(crate) async fn caller(&self, token: Option<&Token>, right: Right) -> Result<Caller, Refusal> {
+        let missing = || Refusal::new(Reason::Unauthorized, "send a token as Authorization: Bearer TOKEN");
+        let unknown = || Refusal::new(Reason::Unauthorized, "nobody has this token, or its session has ended");
+        let token = token.ok_or_else(missing)?.hash();
+        if let Some(account) = self.holders.find(&token) {
+            return Ok(Caller { account, token, means: BearerMeans::AccountToken });
+        }
+        let now = self.now();
+        let Bearer { account, means } = self.accounts.bearer(&token, now).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        match &means {
+            BearerMeans::AccountToken => self.holders.remember(token, account),
+            BearerMeans::PasswordSession => {}
+            BearerMeans::ServiceSession { service, last_seen, .. } => self.saw(service, *last_seen, now).await?,
+        }
+        Caller { account, token, means }.check(right)
+    }
+
+    /// Whether a token that was good is so still. The account's own always is.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) async fn is_still_good(&self, caller: &Caller) -> Result<bool, Refusal> {
+        if caller.means == BearerMeans::AccountToken {
+            return Ok(true);
+        }
+        Ok(self.accounts.bearer(&caller.token, self.now()).await.map_err(unavailable)?.is_some())
+    }
+
+    async fn saw(&self, service: &ServiceId, last_seen: Option<LedgerTime>, now: LedgerTime) -> Result<(), Refusal> {
+        let is_recent = |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
+        if last_seen.is_some_and(is_recent) {
+            return Ok(());
+        }
+        self.accounts.saw_service(service, now).await.map_err(unavailable)
+    }
+}

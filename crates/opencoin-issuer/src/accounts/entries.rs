@@ -1,0 +1,60 @@
+//! Pages of what happened on an account, and of the directory.
+
+use opencoin_api::{PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX};
+use opencoin_ledger::{AccountEntry, AccountId, AccountName, EntryPage, Profile, ProfileFilter};
+
+use super::Desk;
+use crate::issuer::unavailable;
+use crate::refusal::{Reason, Refusal};
+
+/// One page of a list.
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    /// Whether it is as long as was asked for, so that more may follow.
+    pub(crate) is_full: bool,
+}
+
+impl<T> Page<T> {
+    pub(crate) fn new(items: Vec<T>, limit: u32) -> Self {
+        let is_full = items.len() >= limit as usize;
+        Self { items, is_full }
+    }
+}
+
+/// How long a page is, from what was asked for.
+///
+/// # Errors
+/// When it is 0 or above [`PAGE_LENGTH_MAX`].
+pub(crate) fn page_length(asked: Option<u32>) -> Result<u32, Refusal> {
+    let length = asked.unwrap_or(PAGE_LENGTH_DEFAULT);
+    if (1..=PAGE_LENGTH_MAX).contains(&length) {
+        return Ok(length);
+    }
+    Err(Refusal::new(Reason::Invalid, format!("limit: a page has 1 to {PAGE_LENGTH_MAX} items")))
+}
+
+impl Desk {
+    /// Entries of an account.
+    ///
+    /// # Errors
+    /// When the page is too long or the ledger cannot be read.
+    pub(crate) async fn entries(
+        &self,
+        account: AccountId,
+        page: EntryPage,
+        limit: Option<u32>,
+    ) -> Result<Page<AccountEntry>, Refusal> {
+        let limit = page_length(limit)?;
+        Ok(Page::new(self.accounts.entries(account, page, limit).await.map_err(unavailable)?, limit))
+    }
+
+    /// Accounts that chose to be listed, by name.
+    ///
+    /// # Errors
+    /// When the page is too long or the ledger cannot be read.
+    pub(crate) async fn directory(&self, after: Option<&AccountName>, limit: Option<u32>) -> Result<Page<Profile>, Refusal> {
+        let limit = page_length(limit)?;
+        let listed = self.accounts.profiles(ProfileFilter::Listed, after, limit).await.map_err(unavailable)?;
+        Ok(Page::new(listed, limit))
+    }
+}

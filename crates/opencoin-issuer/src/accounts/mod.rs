@@ -1,0 +1,99 @@
+//! Accounts as their holders use them: who may act, sessions, services, transfers, payouts, entries.
+//!
+//! Money moves by commands alone, through the committer like a mint. All the rest is read from and kept in the store of accounts.
+
+mod caller;
+mod entries;
+mod money;
+mod password;
+mod random;
+mod services;
+mod sessions;
+mod throttle;
+mod token;
+mod waiting;
+
+use std::sync::Arc;
+
+use opencoin_ledger::{AccountId, AccountName, Accounts, Applied, Command, LedgerTime, Profile};
+
+use crate::clock::Clock;
+use crate::committer::Committer;
+use crate::config::AccountsConfig;
+use crate::currency::ledger_time;
+use crate::issuer::unavailable;
+use crate::refusal::{Reason, Refusal};
+
+pub(crate) use caller::{Caller, Right};
+pub(crate) use entries::{Page, page_length};
+pub(crate) use money::{positive, text};
+pub(crate) use password::Passwords;
+pub use password::{NewPassword, NewPasswordError};
+pub(crate) use random::Random;
+pub(crate) use services::{ServiceAge, ServiceStatus};
+pub use token::Token;
+pub(crate) use token::TokenKind;
+pub(crate) use waiting::Resumed;
+
+/// Where holders and their services are served.
+pub(crate) struct Desk {
+    accounts: Arc<dyn Accounts>,
+    committer: Arc<Committer>,
+    clock: Arc<dyn Clock>,
+    config: AccountsConfig,
+    random: Arc<Random>,
+    passwords: Arc<Passwords>,
+    holders: caller::Holders,
+    hopeless: waiting::Hopeless,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        accounts: Arc<dyn Accounts>,
+        committer: Arc<Committer>,
+        clock: Arc<dyn Clock>,
+        config: AccountsConfig,
+        random: Arc<Random>,
+    ) -> Self {
+        let (passwords, holders, hopeless) = Default::default();
+        Self { accounts, committer, clock, config, random, passwords, holders, hopeless }
+    }
+
+    pub(crate) fn passwords(&self) -> Arc<Passwords> {
+        Arc::clone(&self.passwords)
+    }
+
+    pub(crate) fn random(&self) -> Arc<Random> {
+        Arc::clone(&self.random)
+    }
+
+    /// The caller's account with what he has chosen.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) async fn profile(&self, account: AccountId) -> Result<Profile, Refusal> {
+        let profile = self.accounts.profile_by_id(account).await.map_err(unavailable)?;
+        Ok(profile.expect("accounts are never removed, and this one was found by its token"))
+    }
+
+    /// Chooses whether the account stands in the directory.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub(crate) async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), Refusal> {
+        self.accounts.set_listed(account, listed).await.map_err(unavailable)
+    }
+
+    fn now(&self) -> LedgerTime {
+        ledger_time(self.clock.now())
+    }
+
+    async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
+        Ok(self.committer.apply(command).await.map_err(|_| Refusal::unavailable())??)
+    }
+}
+
+/// The name of an account that must exist.
+pub(crate) fn account_name(text: &str) -> Result<AccountName, Refusal> {
+    text.parse().map_err(|_| Refusal::new(Reason::NotFound, "there is no account of this name"))
+}

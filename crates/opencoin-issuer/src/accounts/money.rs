@@ -1,0 +1,79 @@
+//! Transfers and payouts: what a holder does with the money, once for each idempotency key.
+
+use opencoin_ledger::{AccountEntry, AccountId, Amount, Command, IdempotencyKey, Payout, PayoutFilter, PayoutNo, Reference};
+
+use super::entries::page_length;
+use super::{Desk, account_name};
+use crate::issuer::unavailable;
+use crate::refusal::{Reason, Refusal};
+
+impl Desk {
+    /// Pays another account. The answer is the payer's entry, and whether it was made before.
+    ///
+    /// # Errors
+    /// When there is no such account, too little money, or the key was used for something else.
+    pub(crate) async fn transfer(
+        &self,
+        from: AccountId,
+        key: IdempotencyKey,
+        to: &str,
+        amount: u64,
+        label: &str,
+    ) -> Result<(AccountEntry, bool), Refusal> {
+        let amount = positive(amount)?;
+        let label = if label.is_empty() { None } else { Some(text("label", label)?) };
+        let to = self.accounts.profile(&account_name(to)?).await.map_err(unavailable)?;
+        let to = to.ok_or_else(|| Refusal::new(Reason::NotFound, "there is no account of this name"))?.account.id;
+        let command = Command::Transfer { from, to, amount, key: key.clone(), label, at: self.now() };
+        let repeated = self.apply(command).await?.repeated;
+        let entry = self.accounts.entry_of(from, &key).await.map_err(unavailable)?;
+        Ok((entry.expect("it was applied a moment ago"), repeated))
+    }
+
+    /// Asks for money to be paid out: it leaves the account at once. Says whether it was asked for before.
+    ///
+    /// # Errors
+    /// When there is too little money, or the key was used for something else.
+    pub(crate) async fn request_payout(
+        &self,
+        account: AccountId,
+        key: IdempotencyKey,
+        amount: u64,
+        destination: &str,
+    ) -> Result<(Payout, bool), Refusal> {
+        let (amount, destination) = (positive(amount)?, text("destination", destination)?);
+        let command = Command::RequestPayout { account, amount, destination, key: key.clone(), at: self.now() };
+        let repeated = self.apply(command).await?.repeated;
+        let payout = self.accounts.payout_of(account, &key).await.map_err(unavailable)?;
+        Ok((payout.expect("it was applied a moment ago"), repeated))
+    }
+
+    /// The account's payouts, ascending.
+    ///
+    /// # Errors
+    /// When the page is too long or the ledger cannot be read.
+    pub(crate) async fn payouts(&self, account: AccountId, after: PayoutNo, limit: Option<u32>) -> Result<Vec<Payout>, Refusal> {
+        let limit = page_length(limit)?;
+        self.accounts.payouts(PayoutFilter::Of(account), after, limit).await.map_err(unavailable)
+    }
+
+    /// One payout of the account.
+    ///
+    /// # Errors
+    /// When it has none with this number.
+    pub(crate) async fn payout(&self, account: AccountId, no: PayoutNo) -> Result<Payout, Refusal> {
+        let payout = self.accounts.payout(no).await.map_err(unavailable)?.filter(|payout| payout.account == account);
+        payout.ok_or_else(|| Refusal::new(Reason::NotFound, "the account has no such payout"))
+    }
+}
+
+/// An amount that can be paid.
+pub(crate) fn positive(units: u64) -> Result<Amount, Refusal> {
+    let amount = Amount::new(units).ok().filter(|amount| !amount.is_zero());
+    amount.ok_or_else(|| Refusal::new(Reason::Invalid, "amount: a whole number, at least 1 and below 2^63"))
+}
+
+/// Text that the books can hold.
+pub(crate) fn text(field: &str, text: &str) -> Result<Reference, Refusal> {
+    Reference::new(text).map_err(|error| Refusal::new(Reason::Invalid, format!("{field}: {error}")))
+}

@@ -1,0 +1,27 @@
+//! The randomness of tokens, salts and ids, shared by requests.
+
+use std::sync::{Mutex, PoisonError};
+
+use rand::RngCore;
+
+use super::token::{Token, TokenKind};
+use crate::key_files::Randomness;
+
+/// A generator that requests take turns at.
+pub(crate) struct Random(Mutex<Box<dyn Randomness>>);
+
+impl Random {
+    pub(crate) fn new(rng: Box<dyn Randomness>) -> Self {
+        Self(Mutex::new(rng))
+    }
+
+    pub(crate) fn bytes<const COUNT: usize>(&self) -> [u8; COUNT] {
+        let mut bytes = [0; COUNT];
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn token(&self, kind: TokenKind) -> Token {
+        Token::generate_kind(kind, &mut **self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

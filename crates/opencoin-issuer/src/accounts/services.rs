@@ -1,0 +1,138 @@
+//! Services: programs that act for an account, each with a key and scopes of its own.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use opencoin_ledger::{
+    AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId, ServiceRefusal,
+};
+
+use super::{Desk, Token, TokenKind};
+use crate::currency::ledger_time;
+use crate::issuer::unavailable;
+use crate::refusal::{Reason, Refusal};
+
+/// The random bytes of a service's id.
+const ID_BYTES: usize = 16;
+/// A service that was heard of within this time is live.
+const LIVE_MICROS: i64 = 5 * 60 * 1_000_000;
+
+/// A session of a service.
+pub(crate) struct OpenedServiceSession {
+    /// Its token, stored nowhere.
+    pub(crate) token: Token,
+    /// When it ends by itself.
+    pub(crate) expires: DateTime<Utc>,
+    /// What it may do.
+    pub(crate) scopes: BTreeSet<Scope>,
+}
+
+/// A service and whether it was heard of lately.
+pub(crate) struct ServiceStatus {
+    pub(crate) service: Service,
+    pub(crate) age: ServiceAge,
+}
+
+/// Whether a service was heard of lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServiceAge {
+    /// Never.
+    New,
+    /// Within the last five minutes.
+    Live,
+    /// Not since.
+    Silent,
+}
+
+impl Desk {
+    /// Declares a service; its key is stored nowhere.
+    ///
+    /// # Errors
+    /// When name or scopes cannot be, the name is taken, or the account has too many.
+    pub(crate) async fn declare_service(
+        &self,
+        account: AccountId,
+        name: &str,
+        scopes: BTreeSet<Scope>,
+    ) -> Result<(ServiceId, AccountName, Token), Refusal> {
+        let invalid = |text: String| Refusal::new(Reason::Invalid, text);
+        let name: AccountName = name.parse().map_err(|error| invalid(format!("name: {error}")))?;
+        if scopes.is_empty() {
+            return Err(invalid("scopes: a service needs at least one".to_owned()));
+        }
+        let id = ServiceId::new(const_hex::encode(self.random.bytes::<ID_BYTES>())).expect("16 bytes are 32 digits");
+        let key = self.random.token(TokenKind::ServiceKey);
+        let service = NewService { id: id.clone(), account, name: name.clone(), scopes, key: key.hash(), at: self.now() };
+        match self.accounts.declare_service(&service).await.map_err(unavailable)? {
+            Ok(()) => Ok((id, name, key)),
+            Err(refusal @ ServiceRefusal::Exists) => Err(Refusal::new(Reason::Exists, refusal.to_string())),
+            Err(refusal @ ServiceRefusal::TooMany) => Err(invalid(refusal.to_string())),
+        }
+    }
+
+    /// Gives a service another key: the old one and its sessions end at once.
+    ///
+    /// # Errors
+    /// When the account has no such service.
+    pub(crate) async fn rotate_service(&self, account: AccountId, id: &str) -> Result<Token, Refusal> {
+        let id = ServiceId::new(id).map_err(|_| unknown_service())?;
+        let key = self.random.token(TokenKind::ServiceKey);
+        let was_there = self.accounts.rotate_service(account, &id, &key.hash(), self.now()).await.map_err(unavailable)?;
+        if was_there { Ok(key) } else { Err(unknown_service()) }
+    }
+
+    /// Removes a service and ends its sessions.
+    ///
+    /// # Errors
+    /// When the account has no such service.
+    pub(crate) async fn remove_service(&self, account: AccountId, id: &str) -> Result<(), Refusal> {
+        let id = ServiceId::new(id).map_err(|_| unknown_service())?;
+        let was_there = self.accounts.remove_service(account, &id).await.map_err(unavailable)?;
+        if was_there { Ok(()) } else { Err(unknown_service()) }
+    }
+
+    /// The account's services, by name.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) async fn services(&self, account: AccountId) -> Result<Vec<ServiceStatus>, Refusal> {
+        let now = self.now();
+        let services = self.accounts.services(account).await.map_err(unavailable)?;
+        let status = |service: Service| ServiceStatus { age: age(service.last_seen, now), service };
+        Ok(services.into_iter().map(status).collect())
+    }
+
+    /// Opens a session with the key of a service.
+    ///
+    /// # Errors
+    /// When there is no such service, or the key is another's or an old one.
+    pub(crate) async fn service_log_in(&self, id: &str, key: &Token) -> Result<OpenedServiceSession, Refusal> {
+        let wrong = || Refusal::new(Reason::Unauthorized, "no service has this id and this key");
+        let id = ServiceId::new(id).map_err(|_| wrong())?;
+        // Hashes of random keys: how much of two of them is equal tells nothing about a key.
+        let hash = key.hash();
+        let service = self.accounts.service(&id).await.map_err(unavailable)?.filter(|service| service.key == hash);
+        let Service { account, scopes, .. } = service.ok_or_else(wrong)?;
+        let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
+        let expires = now + self.config.service_session_lifetime.get();
+        let (at, ends) = (ledger_time(now), ledger_time(expires));
+        let session = NewSession { account, login: Login::Service(id.clone(), hash), token: token.hash(), at, expires: ends };
+        if !self.accounts.open_session(&session).await.map_err(unavailable)? {
+            return Err(wrong()); // it was given another key, or removed, this moment
+        }
+        self.accounts.saw_service(&id, at).await.map_err(unavailable)?;
+        Ok(OpenedServiceSession { token, expires, scopes })
+    }
+}
+
+fn unknown_service() -> Refusal {
+    Refusal::new(Reason::NotFound, "the account has no such service")
+}
+
+fn age(last_seen: Option<LedgerTime>, now: LedgerTime) -> ServiceAge {
+    match last_seen {
+        None => ServiceAge::New,
+        Some(seen) if now.unix_micros().saturating_sub(seen.unix_micros()) <= LIVE_MICROS => ServiceAge::Live,
+        Some(_) => ServiceAge::Silent,
+    }
+}

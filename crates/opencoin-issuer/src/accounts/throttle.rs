@@ -1,0 +1,88 @@
+//! Guessing passwords is slowed down, name by name.
+//!
+//! A guess is counted before the password is looked at, and only the guess that was counted next after what was read may go on, so
+//! guesses at the same time, in any number of processes, gain nothing. Names that do not exist are counted like the others.
+
+use opencoin_ledger::{AccountName, FailedLogins, LedgerTime, PasswordHash};
+
+use super::Desk;
+use crate::issuer::unavailable;
+use crate::refusal::{Reason, Refusal};
+
+/// Wrong guesses that cost no wait.
+const FREE_GUESSES: u32 = 5;
+/// The first wait; each wrong guess doubles it.
+const FIRST_WAIT_S: u32 = 1;
+/// The longest wait.
+const WAIT_S_MAX: u32 = 15 * 60;
+
+impl Desk {
+    /// Looks at a password for this name.
+    ///
+    /// # Errors
+    /// When it is wrong, or it is too early for another guess.
+    pub(super) async fn check_password(
+        &self,
+        name: &AccountName,
+        password: &str,
+        hash: Option<&PasswordHash>,
+    ) -> Result<(), Refusal> {
+        let now = self.now();
+        let before = self.accounts.failed_logins(name).await.map_err(unavailable)?;
+        check_wait(before, now)?;
+        let counted = self.accounts.count_login(name, now).await.map_err(unavailable)?;
+        if counted.count > before.count.saturating_add(1) && counted.count > FREE_GUESSES {
+            check_wait(counted, now)?;
+        }
+        if !self.passwords.verify(password, hash).await? {
+            return Err(wrong_password());
+        }
+        self.accounts.clear_failed_logins(name).await.map_err(unavailable)
+    }
+}
+
+pub(super) fn wrong_password() -> Refusal {
+    Refusal::new(Reason::Unauthorized, "the name or the password is wrong")
+}
+
+fn check_wait(failed: FailedLogins, now: LedgerTime) -> Result<(), Refusal> {
+    let Some(last) = failed.last else { return Ok(()) };
+    let wait_micros = i64::from(wait_s(failed.count)) * 1_000_000;
+    let left_micros = last.unix_micros().saturating_add(wait_micros).saturating_sub(now.unix_micros());
+    // A clock that was set back must not lock a name up for longer than the longest wait.
+    let left_s = u32::try_from(left_micros.clamp(0, wait_micros) as u64).map_or(WAIT_S_MAX, |micros| micros.div_ceil(1_000_000));
+    if left_s == 0 {
+        return Ok(());
+    }
+    Err(Refusal::too_many_requests(left_s, "too many wrong passwords for this name; wait before the next one"))
+}
+
+/// How long to wait after so many wrong guesses.
+fn wait_s(wrong_guesses: u32) -> u32 {
+    let Some(doublings) = wrong_guesses.checked_sub(FREE_GUESSES) else { return 0 };
+    1_u32.checked_shl(doublings).map_or(WAIT_S_MAX, |factor| factor.saturating_mul(FIRST_WAIT_S)).min(WAIT_S_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_quarter_of_an_hour() {
+        let waits = [0, 4, 5, 6, 10, 14, 15, 40, u32::MAX].map(wait_s);
+        assert_eq!(waits, [0, 0, 1, 2, 32, 512, 900, 900, 900]);
+    }
+
+    #[test]
+    fn a_wait_ends_to_the_second_whatever_the_clock_does() {
+        let at = |seconds: i64| LedgerTime::from_unix_micros(seconds * 1_000_000);
+        let failed = |count| FailedLogins { count, last: Some(at(1_000_000)) };
+        let left = |count, seconds| check_wait(failed(count), at(seconds)).err().and_then(|refusal| refusal.retry_after_s);
+        assert_eq!(
+            [left(4, 1_000_000), left(10, 1_000_000), left(10, 1_000_031), left(10, 1_000_032)],
+            [None, Some(32), Some(1), None]
+        );
+        assert_eq!([left(10, 0), left(99, 1_000_000), left(99, 0)], [Some(32), Some(900), Some(900)]);
+        assert_eq!(check_wait(FailedLogins::default(), at(0)), Ok(()));
+    }
+}

@@ -1,0 +1,187 @@
+//! The operator's tokens for `/v1/admin`: a file in the folder of the currency, with names and hashes.
+//!
+//! It is read again for every request, which are few, so that a token that was removed ends at once. A file that cannot be read lets
+//! nobody in.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use opencoin_ledger::AccountName;
+use rand::{CryptoRng, RngCore};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::accounts::{Token, TokenKind};
+use crate::private_files::{self, FileError};
+
+const FILE: &str = "admin-tokens.json";
+const LOCK_FILE: &str = ".admin-tokens.lock";
+
+/// The operator's tokens of one currency.
+#[derive(Debug, Clone)]
+pub struct AdminTokens {
+    file: PathBuf,
+    lock: PathBuf,
+}
+
+/// One of them, without the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminToken {
+    /// Whose it is, or what for: the characters of an account name.
+    pub name: String,
+    /// The SHA-256 of the token, in hex.
+    pub sha256: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Why the tokens cannot be read or changed.
+#[derive(Debug, Error)]
+pub enum AdminTokensError {
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file was not written by this program.
+    #[error("{path}: {error}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+    /// The name is taken.
+    #[error("there is an admin token {0} already; remove it first, or choose another name")]
+    Exists(AccountName),
+    /// No token has this name.
+    #[error("there is no admin token {0}")]
+    Unknown(AccountName),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    tokens: Vec<AdminToken>,
+}
+
+impl AdminTokens {
+    /// The tokens of the currency in this folder. None are there until one is made.
+    #[must_use]
+    pub fn in_folder(root: &Path) -> Self {
+        Self { file: root.join(FILE), lock: root.join(LOCK_FILE) }
+    }
+
+    /// Makes a token, which is stored nowhere.
+    ///
+    /// # Errors
+    /// When the name is taken or the file cannot be changed.
+    pub fn create(
+        &self,
+        name: &AccountName,
+        now: DateTime<Utc>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Token, AdminTokensError> {
+        let token = Token::generate_kind(TokenKind::Admin, rng);
+        let sha256 = const_hex::encode(token.hash().as_bytes());
+        self.change(|tokens| {
+            if tokens.iter().any(|token| token.name == name.as_str()) {
+                return Err(AdminTokensError::Exists(name.clone()));
+            }
+            tokens.push(AdminToken { name: name.as_str().to_owned(), sha256, created_at: now });
+            Ok(())
+        })?;
+        Ok(token)
+    }
+
+    /// Removes a token: it ends at once.
+    ///
+    /// # Errors
+    /// When there is none of this name or the file cannot be changed.
+    pub fn remove(&self, name: &AccountName) -> Result<(), AdminTokensError> {
+        self.change(|tokens| {
+            let before = tokens.len();
+            tokens.retain(|token| token.name != name.as_str());
+            if tokens.len() < before { Ok(()) } else { Err(AdminTokensError::Unknown(name.clone())) }
+        })
+    }
+
+    /// All tokens, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn list(&self) -> Result<Vec<AdminToken>, AdminTokensError> {
+        match fs::read(&self.file) {
+            Ok(bytes) => self.parse(&bytes).map(|content| content.tokens),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(FileError::of(&self.file)(error).into()),
+        }
+    }
+
+    /// The name of this token, if it is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
+        // Hashes of random tokens: how much of two of them is equal tells nothing about a token.
+        let sha256 = const_hex::encode(token.hash().as_bytes());
+        Ok(self.list()?.into_iter().find(|known| known.sha256 == sha256).map(|known| known.name))
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Content, AdminTokensError> {
+        serde_json::from_slice(bytes).map_err(|error| AdminTokensError::Content { path: self.file.clone(), error })
+    }
+
+    /// Two that change the tokens at one time take turns.
+    fn change(&self, change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), AdminTokensError>) -> Result<(), AdminTokensError> {
+        let lock: File = private_files::open_lock(&self.lock).map_err(FileError::of(&self.lock))?;
+        lock.lock().map_err(FileError::of(&self.lock))?;
+        let mut tokens = self.list()?;
+        change(&mut tokens)?;
+        let mut json = serde_json::to_vec_pretty(&Content { tokens }).expect("names and hashes are JSON");
+        json.push(b'\n');
+        Ok(private_files::write(&self.file, &json)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_found_by_their_hash_until_they_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = AdminTokens::in_folder(folder.path());
+        let mut rng = StdRng::seed_from_u64(7);
+        let [desk, script] = ["desk", "script"].map(|name| name.parse::<AccountName>().unwrap());
+        assert_eq!(tokens.list().unwrap(), []);
+        let token = tokens.create(&desk, DateTime::UNIX_EPOCH, &mut rng).unwrap();
+        let other = tokens.create(&script, DateTime::UNIX_EPOCH, &mut rng).unwrap();
+        assert!(token.expose().starts_with("oca_"));
+        assert_eq!(tokens.name_of(&token).unwrap().as_deref(), Some("desk"));
+        assert!(matches!(tokens.create(&desk, DateTime::UNIX_EPOCH, &mut rng), Err(AdminTokensError::Exists(_))));
+
+        let text = fs::read_to_string(&tokens.file).unwrap();
+        assert!(!text.contains(token.expose()) && text.contains("desk"), "{text}");
+        assert_eq!(fs::metadata(&tokens.file).unwrap().permissions().mode() & 0o777, 0o600);
+
+        tokens.remove(&desk).unwrap();
+        assert_eq!(tokens.name_of(&token).unwrap(), None);
+        assert_eq!(tokens.name_of(&other).unwrap().as_deref(), Some("script"));
+        assert!(matches!(tokens.remove(&desk), Err(AdminTokensError::Unknown(_))));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_lets_nobody_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = AdminTokens::in_folder(folder.path());
+        fs::write(&tokens.file, "{").unwrap();
+        assert!(matches!(tokens.name_of(&Token::from_text("")), Err(AdminTokensError::Content { .. })));
+    }
+}

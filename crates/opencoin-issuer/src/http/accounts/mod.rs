@@ -1,0 +1,35 @@
+//! `/v1` for holders and their services: what they may ask, and how it is answered.
+
+pub(super) mod account;
+pub(super) mod convert;
+pub(super) mod entries;
+pub(super) mod payouts;
+pub(super) mod services;
+pub(super) mod sessions;
+pub(super) mod stream;
+pub(super) mod transfers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+
+use super::server::Server;
+
+/// The paths of holders and services.
+pub(super) fn router() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/v1/sessions", post(sessions::open).delete(sessions::close))
+        .route("/v1/account", get(account::show).patch(account::change))
+        .route("/v1/account/balance", get(account::balance))
+        .route("/v1/account/password", put(sessions::change_password))
+        .route("/v1/account/entries", get(entries::list))
+        .route("/v1/directory", get(account::directory))
+        .route("/v1/transfers", post(transfers::pay))
+        .route("/v1/payouts", post(payouts::request).get(payouts::list))
+        .route("/v1/payouts/{id}", get(payouts::show))
+        .route("/v1/services", post(services::declare).get(services::list))
+        .route("/v1/services/session", post(services::open_session))
+        .route("/v1/services/{id}", delete(services::remove))
+        .route("/v1/services/{id}/rotate", post(services::rotate))
+}

@@ -1,0 +1,50 @@
+//! Logging in and out, and another password.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use opencoin_api::{ChangePassword, Login, Secret, Session};
+
+use super::convert::secret;
+use crate::http::callers::{Holder, Leaver};
+use crate::http::json::{Answer, Json, document, nothing};
+use crate::http::openapi::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
+use crate::http::server::Server;
+
+/// Log in with a password. After five wrong ones for a name each further one has to wait, whether or not there is such an account.
+#[utoipa::path(
+    post, path = "/v1/sessions", tag = "sessions", request_body = Login, security(()),
+    responses((status = 201, description = "A session was opened.", body = Session),
+        Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
+)]
+pub(in crate::http) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Login>) -> Answer {
+    let opened = server.issuer().desk().log_in(&login.name, login.password.expose()).await?;
+    document(StatusCode::CREATED, &Session { token: secret(&opened.token), expires_at: opened.expires })
+}
+
+/// End the session that asks, at once.
+#[utoipa::path(
+    delete, path = "/v1/sessions", tag = "sessions",
+    responses((status = 204, description = "The session has ended."), Unauthorized, Invalid, Unavailable)
+)]
+pub(in crate::http) async fn close(State(server): State<Arc<Server>>, Leaver(caller): Leaver) -> Answer {
+    server.issuer().desk().log_out(&caller).await?;
+    nothing()
+}
+
+/// Set another password. Every other session that a password has opened ends.
+#[utoipa::path(
+    put, path = "/v1/account/password", tag = "account", request_body = ChangePassword,
+    responses((status = 204, description = "The password is another."),
+        Malformed, Unauthorized, Forbidden, TooLarge, Invalid, TooManyRequests, Unavailable)
+)]
+pub(in crate::http) async fn change_password(
+    State(server): State<Arc<Server>>,
+    Holder(caller): Holder,
+    Json(change): Json<ChangePassword>,
+) -> Answer {
+    let current = change.current.as_ref().map(Secret::expose);
+    server.issuer().desk().change_password(&caller, current, change.new.expose()).await?;
+    nothing()
+}

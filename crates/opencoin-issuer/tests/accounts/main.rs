@@ -1,0 +1,13 @@
+//! The accounts' API over its real routers, with a clock that the tests set.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod admin;
+mod described;
+mod entries;
+mod money;
+mod services;
+mod sessions;
+mod streams;
+mod waiting;
+mod world;
