@@ -13,12 +13,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer, Unblinder};
 use opencoin_issuer::http::{ERROR_HEADER, Server, router};
 use opencoin_issuer::{
-    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness, Reason, Refusal,
+    Books, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness, Reason, Refusal,
     Signed, Token, create_with_key_files,
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome,
+    Accepted, Account, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome,
     Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
@@ -66,7 +66,7 @@ impl Signer for Switch {
 /// A ledger that can be away: before it applies, or after, when only the answer is lost.
 #[derive(Default)]
 struct Faulty {
-    ledger: MemoryLedger,
+    ledger: Arc<MemoryLedger>,
     fails_before: AtomicBool,
     fails_after: AtomicBool,
     /// A mint with this many blinds would break an invariant.
@@ -175,9 +175,11 @@ impl Fixture {
         let signer = Arc::new(Switch { signer: Arc::clone(&made().2), is_away: AtomicBool::new(false) });
         let ledger = Arc::new(Faulty::default());
         let open = || {
-            let (ledger, signer, clock) = (Arc::clone(&ledger), Arc::clone(&signer), Arc::clone(&clock));
+            let accounts = Arc::clone(&ledger.ledger) as Arc<dyn Accounts>;
+            let books = Books { ledger: Arc::clone(&ledger) as Arc<dyn Ledger>, accounts };
+            let (signer, clock) = (Arc::clone(&signer), Arc::clone(&clock));
             async {
-                Issuer::open(directory().currency().unwrap(), ledger, signer, clock, IssuerOptions::default()).await.unwrap()
+                Issuer::open(directory().currency().unwrap(), books, signer, clock, IssuerOptions::default()).await.unwrap()
             }
         };
         let (issuer, server) = (open().await, Server::new(open().await));

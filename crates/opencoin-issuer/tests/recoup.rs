@@ -12,7 +12,7 @@ use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, Ke
 use opencoin_issuer::http::{Server, router};
 use opencoin_issuer::{
     Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness, Reason, Refusal,
-    Signed, StoreMode, Token, create_with_key_files, open_ledger,
+    Signed, StoreMode, Token, create_with_key_files, open_books,
 };
 use opencoin_ledger::{
     Amount, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, Reference, StopReason, StoredBlind, StoredNumber,
@@ -99,12 +99,13 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = open_ledger("sqlite:books", folder.path(), StoreMode::Create).await.unwrap();
+        let books = open_books("sqlite:books", folder.path(), StoreMode::Create).await.unwrap();
+        let ledger = Arc::clone(&books.ledger);
         let currency = directory().currency().unwrap();
         let signer = Arc::clone(&made().2);
         let open = || async {
-            let (currency, ledger, signer) = (directory().currency().unwrap(), Arc::clone(&ledger), Arc::clone(&signer));
-            Issuer::open(currency, ledger, signer, Arc::new(Noon), IssuerOptions::default()).await.unwrap()
+            let (currency, books, signer) = (directory().currency().unwrap(), books.clone(), Arc::clone(&signer));
+            Issuer::open(currency, books, signer, Arc::new(Noon), IssuerOptions::default()).await.unwrap()
         };
         let (issuer, server) = (open().await, Server::new(open().await));
         let mut rng = StdRng::seed_from_u64(SEED);

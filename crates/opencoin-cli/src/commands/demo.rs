@@ -10,10 +10,10 @@ use clap::Args;
 use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_issuer::http::{Server, serve};
 use opencoin_issuer::{
-    Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency, Operator, Passphrase, StoreMode,
-    SystemClock, create_with_key_files, open_ledger,
+    Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency, Operator, Passphrase, StoreMode,
+    SystemClock, create_with_key_files, open_books,
 };
-use opencoin_ledger::{AccountName, Amount, Ledger, Reference};
+use opencoin_ledger::{AccountName, Amount, Reference};
 use opencoin_schema::text;
 use opencoin_wallet::{AmountDisplay, Authorities, ExchangeError, Secret, Wallet, WalletError};
 use rand::RngCore;
@@ -63,11 +63,11 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     let directory = Directory::new(folder.join("currency"));
     let (currency, keys) = make_currency(&directory, &url, suite)?;
-    let ledger = open_ledger(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?;
-    let issuer = start_issuer(&directory, &keys, Arc::clone(&ledger), listener).await?;
+    let books = open_books(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?;
+    let issuer = start_issuer(&directory, &keys, books.clone(), listener).await?;
     step("issuer", &format!("serves {url}, books in SQLite"))?;
 
-    let operator = Operator::new(ledger, Arc::new(SystemClock));
+    let operator = Operator::new(books.ledger, Arc::new(SystemClock));
     let (alice_name, bob_name): (AccountName, AccountName) = ("alice".parse()?, "bob".parse()?);
     let alice_token = Secret::new(operator.create_account(&alice_name, &mut OsRng).await?.expose());
     let bob_token = Secret::new(operator.create_account(&bob_name, &mut OsRng).await?.expose());
@@ -124,11 +124,11 @@ struct RunningIssuer {
 async fn start_issuer(
     directory: &Directory,
     keys: &KeyFiles,
-    ledger: Arc<dyn Ledger>,
+    books: Books,
     listener: TcpListener,
 ) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
-    let issuer = Issuer::open(currency, ledger, keys.signer()?, Arc::new(SystemClock), IssuerOptions::default()).await?;
+    let issuer = Issuer::open(currency, books, keys.signer()?, Arc::new(SystemClock), IssuerOptions::default()).await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
     let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));

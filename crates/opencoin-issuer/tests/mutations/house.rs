@@ -10,12 +10,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer};
 use opencoin_issuer::http::{Server, router};
 use opencoin_issuer::{
-    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness,
+    Books, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness,
     create_with_key_files,
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus,
+    Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus,
     Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use rand::rngs::StdRng;
@@ -59,7 +59,7 @@ impl Signer for SignerWithHolidays {
 
 #[derive(Default)]
 struct WatchedLedger {
-    ledger: MemoryLedger,
+    ledger: Arc<MemoryLedger>,
     seen: Mutex<Vec<(Command, Outcome)>>,
 }
 
@@ -151,7 +151,9 @@ impl House {
         let currency = || directory.currency().unwrap();
         let signer = Arc::new(SignerWithHolidays { signer: keys.signer().unwrap(), is_away: AtomicBool::new(false) });
         let ledger = Arc::new(WatchedLedger::default());
-        let (books, engine, time) = (Arc::clone(&ledger), Arc::clone(&signer), Arc::clone(&clock));
+        let accounts = Arc::clone(&ledger.ledger) as Arc<dyn Accounts>;
+        let books = Books { ledger: Arc::clone(&ledger) as Arc<dyn Ledger>, accounts };
+        let (engine, time) = (Arc::clone(&signer), Arc::clone(&clock));
         let issuer = Issuer::open(currency(), books, engine, time, IssuerOptions::default()).await.unwrap();
 
         let operator = Operator::new(Arc::clone(&ledger) as Arc<dyn Ledger>, Arc::clone(&clock) as Arc<dyn Clock>);

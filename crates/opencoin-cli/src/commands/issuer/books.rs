@@ -1,55 +1,16 @@
-//! What an operator does to the books: `issuer account`, `issuer signing`, `issuer audit`.
+//! What an operator does to the books as a whole: `issuer signing`, `issuer audit`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use opencoin_issuer::{Directory, Operator, SystemClock};
-use opencoin_ledger::{AccountName, Amount, Ledger, MintKeyStatus, Reference};
-use opencoin_wallet::AmountDisplay;
-use rand::rngs::OsRng;
+use opencoin_ledger::{Ledger, MintKeyStatus};
 use serde::Serialize;
 
 use super::DirArgs;
-use crate::{amount_args, output};
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Open an account and show its token, once.
-    Create {
-        /// The name of the account.
-        name: AccountName,
-        #[command(flatten)]
-        dir: DirArgs,
-        /// Write {"account": ..., "token": ...}.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Credit a payment that came in. The same reference credits once.
-    Credit {
-        /// The name of the account.
-        name: AccountName,
-        /// How much, in the smallest unit.
-        #[arg(value_parser = amount_args::parse)]
-        amount: u64,
-        /// What the payment is known by, for example a line of a bank statement.
-        #[arg(long)]
-        reference: Reference,
-        #[command(flatten)]
-        dir: DirArgs,
-    },
-    /// Show an account's balance.
-    Show {
-        /// The name of the account.
-        name: AccountName,
-        #[command(flatten)]
-        dir: DirArgs,
-        /// Write {"account": ..., "balance": ...}.
-        #[arg(long)]
-        json: bool,
-    },
-}
+use crate::output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SigningCommand {
@@ -66,40 +27,6 @@ pub(crate) struct AuditArguments {
     /// Write the whole report as JSON.
     #[arg(long)]
     json: bool,
-}
-
-pub(crate) async fn account(command: AccountCommand) -> Result<ExitCode> {
-    match command {
-        AccountCommand::Create { name, dir, json } => {
-            let (operator, _) = open(dir).await?;
-            let token = operator.create_account(&name, &mut OsRng).await?;
-            if json {
-                output::json(&serde_json::json!({ "account": name.as_str(), "token": token.expose() }))?;
-            } else {
-                output::line(&format!("account: {name}"))?;
-                output::line(&format!("token: {}", token.expose()))?;
-                output::line("this is the only time that the token is shown")?;
-            }
-        }
-        AccountCommand::Credit { name, amount, reference, dir } => {
-            let (operator, directory) = open(dir).await?;
-            let applied = operator.credit(&name, Amount::new(amount)?, reference).await?;
-            let shown = display(&directory, amount)?;
-            let balance = display(&directory, operator.account(&name).await?.balance.units())?;
-            let done = if applied.repeated { "was credited before with this reference: nothing changed;" } else { "credited" };
-            output::line(&format!("{done} {shown} to {name}; balance {balance}"))?;
-        }
-        AccountCommand::Show { name, dir, json } => {
-            let (operator, directory) = open(dir).await?;
-            let balance = operator.account(&name).await?.balance.units();
-            if json {
-                output::json(&serde_json::json!({ "account": name.as_str(), "balance": balance }))?;
-            } else {
-                output::line(&format!("{name}: {}", display(&directory, balance)?))?;
-            }
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn signing(command: SigningCommand) -> Result<ExitCode> {
@@ -165,10 +92,4 @@ pub(super) async fn open(dir: DirArgs) -> Result<(Operator, Directory)> {
     let directory = Directory::new(dir.dir);
     let ledger = super::ledger(&directory).await?;
     Ok((Operator::new(ledger, Arc::new(SystemClock)), directory))
-}
-
-fn display(directory: &Directory, amount: u64) -> Result<String> {
-    let currency = directory.currency().context("the certificates do not verify")?;
-    let cdd = currency.current().cdd();
-    Ok(AmountDisplay::new(amount, cdd.currency_divisor, &cdd.currency_name).to_string())
 }

@@ -1,9 +1,12 @@
 //! `opencoin issuer`: create and run a currency.
 
+mod accounts;
+mod admin_token;
 mod books;
 mod init;
 pub(crate) mod key_store;
 mod keys;
+mod payouts;
 mod prune;
 mod serve;
 
@@ -13,8 +16,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use opencoin_issuer::{Config, Directory, StoreMode, open_ledger};
+use opencoin_issuer::http::{Audience, openapi_document};
+use opencoin_issuer::{Books, Config, Directory, StoreMode, open_ledger};
 use opencoin_ledger::Ledger;
+
+use crate::output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -30,9 +36,17 @@ pub(crate) enum Command {
     Cdd(keys::CddCommand),
     /// Take in what a master key on another machine has signed.
     Import(keys::ImportArguments),
-    /// Accounts: create, credit, show.
+    /// Accounts: create, credit, debit, show, list, set passwords.
     #[command(subcommand)]
-    Account(books::AccountCommand),
+    Account(accounts::AccountCommand),
+    /// Payouts that holders have asked for: list them, say what came of them.
+    #[command(subcommand)]
+    Payouts(payouts::PayoutsCommand),
+    /// Tokens with which operators use the server's `/v1/admin`.
+    #[command(subcommand)]
+    AdminToken(admin_token::AdminTokenCommand),
+    /// Print the OpenAPI description of everything that the server answers.
+    Openapi,
     /// Pause signing or take it up again; requests are accepted all the while.
     #[command(subcommand)]
     Signing(books::SigningCommand),
@@ -64,7 +78,13 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Keys(command) => keys::run(command).await,
         Command::Cdd(command) => keys::cdd(command).await,
         Command::Import(arguments) => keys::import(arguments).await,
-        Command::Account(command) => books::account(command).await,
+        Command::Account(command) => accounts::run(command).await,
+        Command::Payouts(command) => payouts::run(command).await,
+        Command::AdminToken(command) => admin_token::run(command),
+        Command::Openapi => {
+            output::text(&openapi_document(Audience::Operator))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Signing(command) => books::signing(command).await,
         Command::Prune(arguments) => prune::run(arguments).await,
         Command::Audit(arguments) => books::audit(arguments).await,
@@ -72,8 +92,15 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
 }
 
 /// The books of the currency in this folder.
+async fn books(directory: &Directory) -> Result<Books> {
+    opencoin_issuer::open_books(&directory.config()?.database, directory.root(), StoreMode::Existing)
+        .await
+        .context("cannot open the books; `database` in issuer.toml says where they are")
+}
+
+/// The books of the currency in this folder, for who cares for money alone.
 async fn ledger(directory: &Directory) -> Result<Arc<dyn Ledger>> {
-    open_books(directory, &directory.config()?, StoreMode::Existing).await
+    Ok(books(directory).await?.ledger)
 }
 
 async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Arc<dyn Ledger>> {

@@ -8,9 +8,10 @@ use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
 use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve};
 use opencoin_issuer::{
-    CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
+    CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_books,
 };
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
+use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
@@ -46,13 +47,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let config = directory.config()?;
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
-    let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
+    let books = open_books(&config.database, directory.root(), StoreMode::Create)
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")?;
-    let statuses = ledger.mint_keys().await?;
+    let statuses = books.ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
-    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
+    let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
+    let issuer = issuer.with_accounts(config.accounts.clone(), Box::new(OsRng));
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
     let listen = arguments.listen.unwrap_or(config.listen);

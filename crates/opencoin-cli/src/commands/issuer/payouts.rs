@@ -1,0 +1,118 @@
+//! `opencoin issuer payouts`: money on its way out, at the books themselves.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use opencoin_ledger::{Payout, PayoutFilter, PayoutNo, Reference, Settlement};
+
+use super::{DirArgs, accounts};
+use crate::output;
+
+/// Payouts that are read at one time.
+const PAGE: u32 = 500;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PayoutsCommand {
+    /// Show the payouts that wait for you, oldest first.
+    List {
+        #[command(flatten)]
+        dir: DirArgs,
+        /// Those that were settled, too.
+        #[arg(long)]
+        all: bool,
+        /// Begin after this number.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        after: u32,
+        /// Write [{"id": ..., "account": ..., "amount": ..., "destination": ..., "state": ..., "note": ...}, ...].
+        #[arg(long)]
+        json: bool,
+    },
+    /// The bank has paid. The same again changes nothing.
+    Paid(PaidArguments),
+    /// It could not be paid: the money goes back to the account. The same again changes nothing.
+    Failed(FailedArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PaidArguments {
+    /// The number of the payout.
+    id: u32,
+    /// The bank's reference of the payment; the holder reads it.
+    #[arg(long)]
+    reference: Reference,
+    #[command(flatten)]
+    dir: DirArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FailedArguments {
+    /// The number of the payout.
+    id: u32,
+    /// Why; the holder reads it.
+    #[arg(long)]
+    reason: Reference,
+    #[command(flatten)]
+    dir: DirArgs,
+}
+
+pub(crate) async fn run(command: PayoutsCommand) -> Result<ExitCode> {
+    match command {
+        PayoutsCommand::List { dir, all, after, json } => {
+            let filter = if all { PayoutFilter::All } else { PayoutFilter::Requested };
+            list(dir, filter, PayoutNo::new(after.into()), json).await?;
+        }
+        PayoutsCommand::Paid(PaidArguments { id, reference, dir }) => settle(dir, id, Settlement::Paid(reference)).await?,
+        PayoutsCommand::Failed(FailedArguments { id, reason, dir }) => settle(dir, id, Settlement::Failed(reason)).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, json: bool) -> Result<()> {
+    let (cashier, directory) = accounts::open(dir).await?;
+    let mut payouts = Vec::new();
+    loop {
+        let page = cashier.payouts(filter, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.no;
+        payouts.extend(page);
+    }
+    if json {
+        return output::json(&payouts.iter().map(as_json).collect::<Vec<_>>());
+    }
+    for payout in &payouts {
+        let amount = accounts::display(&directory, payout.amount.units())?;
+        let (state, note) = state(payout);
+        let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+        output::line(&format!("{}: {amount} from {} to {}: {state}{note}", payout.no.get(), payout.name, payout.destination))?;
+    }
+    Ok(())
+}
+
+async fn settle(dir: DirArgs, id: u32, settlement: Settlement) -> Result<()> {
+    let (cashier, directory) = accounts::open(dir).await?;
+    let payout = cashier.settle(PayoutNo::new(id.into()), settlement).await.with_context(|| format!("payout {id}"))?;
+    let amount = accounts::display(&directory, payout.amount.units())?;
+    let what = if state(&payout).0 == "paid" { "is paid" } else { "has failed; the money is back on the account" };
+    output::line(&format!("payout {id} of {amount} from {} {what}", payout.name))
+}
+
+fn state(payout: &Payout) -> (&'static str, Option<&Reference>) {
+    match &payout.settled {
+        None => ("requested", None),
+        Some((Settlement::Paid(reference), _)) => ("paid", Some(reference)),
+        Some((Settlement::Failed(reason), _)) => ("failed", Some(reason)),
+    }
+}
+
+fn as_json(payout: &Payout) -> serde_json::Value {
+    let (state, note) = state(payout);
+    serde_json::json!({
+        "id": payout.no.get(),
+        "account": payout.name.as_str(),
+        "amount": payout.amount.units(),
+        "destination": payout.destination.as_str(),
+        "state": state,
+        "note": note.map(Reference::as_str),
+    })
+}
