@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opencoin_ledger::conformance::{
     Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
 };
-use opencoin_ledger::{Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
+use opencoin_ledger::{Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, Moments};
 use opencoin_sqlite::{Mode, SqliteLedger};
 use proptest::prelude::*;
 use sqlx::sqlite::SqliteConnectOptions;
