@@ -176,6 +176,8 @@ fn item_count(command: &Command) -> usize {
         | Command::Credit { .. }
         | Command::Debit { .. }
         | Command::Transfer { .. }
+        | Command::RequestPayout { .. }
+        | Command::SettlePayout { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
         | Command::RetireMintKey { .. }

@@ -62,7 +62,7 @@ impl Operator {
     pub async fn create_account(&self, name: &AccountName, rng: &mut (impl RngCore + CryptoRng)) -> Result<Token, OperatorError> {
         let token = Token::generate(rng);
         let at = ledger_time(self.clock.now());
-        self.apply(Command::OpenAccount { name: name.clone(), token_hash: token.hash(), at }).await?;
+        self.apply(Command::OpenAccount { name: name.clone(), token_hash: token.hash(), password: None, at }).await?;
         Ok(token)
     }
 

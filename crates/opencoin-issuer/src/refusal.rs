@@ -91,6 +91,7 @@ impl From<LedgerRefusal> for Refusal {
     fn from(refusal: LedgerRefusal) -> Self {
         let reason = match refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
+            LedgerRefusal::UnknownPayout => Reason::NotFound,
             LedgerRefusal::InsufficientFunds { .. } => Reason::InsufficientFunds,
             LedgerRefusal::DoubleSpend { .. } | LedgerRefusal::RecoupedBefore { .. } => Reason::DoubleSpend,
             LedgerRefusal::ReferenceConflict | LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => {

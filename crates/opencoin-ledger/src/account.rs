@@ -13,6 +13,9 @@ pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 pub struct AccountId(i64);
 
 impl AccountId {
+    /// Money on its way out: holders have asked for it to be paid out, and the operator has not said yet what came of it. Derived
+    /// as well.
+    pub const PAYOUTS: Self = Self(-1);
     /// What the issuer pays out of its own pocket for honest coins of a stopped mint key. Derived as well.
     pub const RECOUPED: Self = Self(0);
     /// The world outside: what was paid in comes from here, what is paid out goes here. Its balance is derived from the

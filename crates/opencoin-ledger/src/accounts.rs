@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, AccountName, Amount, Blind, LedgerError, LedgerTime, Reference, TokenHash, TransactionNo,
+    Account, AccountId, AccountName, Amount, Blind, Ledger, LedgerError, LedgerTime, Reference, TokenHash, TransactionNo,
     TransactionReference,
 };
 
@@ -18,6 +18,13 @@ pub const WAITING_MINTS_PER_ACCOUNT_MAX: usize = 16;
 pub const SERVICES_PER_ACCOUNT_MAX: usize = 100;
 /// The most open sessions of one account or service; one more ends the oldest.
 pub const SESSIONS_MAX: usize = 100;
+/// How long wrong guesses at a password are remembered after the last one.
+pub const FAILED_LOGINS_KEPT_HOURS: i64 = 24;
+
+/// A whole store: the books and the accounts of one database.
+pub trait Store: Ledger + Accounts {}
+
+impl<T: Ledger + Accounts> Store for T {}
 
 /// The store of accounts. Every method is one transaction, all or nothing; any number of processes may use one store.
 ///
@@ -58,11 +65,11 @@ pub trait Accounts: Send + Sync {
     /// Forgets the wrong guesses for this name.
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError>;
 
-    /// Opens a session. Sessions that have expired go; one more than [`SESSIONS_MAX`] ends the oldest. `false`, and nothing is
-    /// opened, when the service (or its key) has gone meanwhile.
+    /// Opens a session. Those of the same account or service that have expired go; one more than [`SESSIONS_MAX`] ends the oldest.
+    /// `false`, and nothing is opened, when what it was opened with counts no more.
     async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError>;
 
-    /// Ends a session; whether there was one.
+    /// Ends a session; whether there was one, be it expired.
     async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError>;
 
     /// Declares a service.
@@ -117,7 +124,8 @@ pub trait Accounts: Send + Sync {
     /// Forgets a waiting mint: it was accepted, or can never be.
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError>;
 
-    /// Deletes what is over: sessions and failed logins, and waiting mints that expired before `waited_before`.
+    /// Deletes what is over: sessions that have expired, wrong guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old, and
+    /// waiting mints that expired before `waited_before`.
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError>;
 }
 
@@ -158,6 +166,24 @@ pub enum Scope {
     Redeem = 2,
     /// Read the account.
     Read = 4,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::Mint, Self::Redeem, Self::Read];
+
+    /// The stored number of a set.
+    #[must_use]
+    pub fn bits(scopes: &BTreeSet<Self>) -> i16 {
+        scopes.iter().fold(0, |bits, scope| bits | *scope as i16)
+    }
+
+    /// The set with this stored number; `None` where a bit stands for nothing.
+    #[must_use]
+    pub fn from_bits(bits: i16) -> Option<BTreeSet<Self>> {
+        let scopes: BTreeSet<Self> = Self::ALL.into_iter().filter(|scope| bits & *scope as i16 != 0).collect();
+        (Self::bits(&scopes) == bits).then_some(scopes)
+    }
 }
 
 /// An account with what its holder has chosen.
@@ -217,14 +243,23 @@ pub struct FailedLogins {
 pub struct NewSession {
     /// For which account.
     pub account: AccountId,
-    /// The service that logged in, and the key with which it did; `None` for a password.
-    pub service: Option<(ServiceId, TokenHash)>,
+    /// With what somebody logged in.
+    pub login: Login,
     /// The hash of its token.
     pub token: TokenHash,
     /// When it was opened.
     pub at: LedgerTime,
     /// When it ends by itself: at this time it is over.
     pub expires: LedgerTime,
+}
+
+/// With what somebody logged in. Looking at a password takes a while; what was changed in that while opens no session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// A password, and its hash that was looked at.
+    Password(PasswordHash),
+    /// A service and its key.
+    Service(ServiceId, TokenHash),
 }
 
 /// The id of a service: 32 hexadecimal digits, made at random.

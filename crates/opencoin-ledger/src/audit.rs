@@ -1,7 +1,7 @@
 //! Whether the books hold: facts read from a store in one snapshot, and the invariants they must satisfy.
 //!
 //! A store feeds its rows to a [`Pass`] one by one, which hands them to a [`Collector`], so that an audit needs memory for
-//! accounts and keys only, not for the journal. Rows are fed as they are stored: what cannot be believed is itself a fact. Then
+//! accounts, keys and payouts only, not for the journal. Rows are fed as they are stored: what cannot be believed is itself a fact. Then
 //! [`check`] judges.
 //!
 //! An [`Auditor`] goes on from pass to pass: after one that reads everything, the next ones read what is new in the journal.
@@ -18,13 +18,13 @@ mod sums;
 pub use auditor::{Audited, Auditor, Extent};
 pub use chain::Chain;
 pub use check::{AuditReport, Check, check};
-pub use collector::{Collector, JournalRow, MintKeyRow};
+pub use collector::{Collector, JournalRow, MintKeyRow, PayoutRow};
 pub use pass::{CoinsToCount, Pass, SETTLE_SECONDS, Sample, Settled};
 pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted};
 pub use state::{StateError, decode_state, encode_state};
 pub use sums::Sums;
 
-use crate::{AccountId, MintKeyId, MintKeyTerms};
+use crate::{AccountId, MintKeyId, MintKeyTerms, PayoutNo};
 
 /// How many rows that make no sense are described; all are counted.
 pub const STRANGE_ROWS_DESCRIBED_MAX: usize = 20;
@@ -36,10 +36,14 @@ pub struct AuditFacts {
     pub accounts: Vec<AccountFacts>,
     /// Every mint key, in order of registration.
     pub mint_keys: Vec<MintKeyFacts>,
+    /// Every payout, by number.
+    pub payouts: Vec<PayoutFacts>,
     /// The sum of all payments in, by the journal.
     pub paid_in: i128,
-    /// The sum of all payments out, by the journal.
+    /// The sum of all payments out and of payouts that were paid, by the journal.
     pub paid_out: i128,
+    /// Asked for as payouts and not settled, by the journal.
+    pub on_its_way: i128,
     /// Minted and recouped less redeemed, by the journal.
     pub coins_outstanding: i128,
     /// Recouped at the issuer's expense, by the journal.
@@ -98,4 +102,19 @@ pub struct MintKeyFacts {
     pub retired: bool,
     /// Whether its spent coins were forgotten.
     pub pruned: bool,
+}
+
+/// What the books hold about a payout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayoutFacts {
+    /// Its number.
+    pub no: PayoutNo,
+    /// How much.
+    pub amount: i128,
+    /// Whether it was paid, by its row; `None` where it was not settled.
+    pub paid: Option<bool>,
+    /// Requests that fit it, in the journal.
+    pub requests: u64,
+    /// Settlements that fit it, in the journal.
+    pub settlements: u64,
 }

@@ -4,20 +4,22 @@
 //! sent again when its answer was lost: the second time it is answered as `repeated` and moves nothing.
 
 use crate::{
-    AccountId, AccountName, Amount, Blind, CoinIn, LedgerTime, MintKeyId, MintKeyTerms, Reference, Refusal, RevokedBlind,
-    StopReason, TokenHash, TransactionReference,
+    AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash, PayoutNo,
+    Reference, Refusal, RevokedBlind, Settlement, StopReason, TokenHash, TransactionReference,
 };
 
 /// One request to change the books. `at` is the issuer's time; it is recorded and not part of what makes two commands
 /// the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Opens an account with a balance of zero. Again with the same name and token: repeated.
+    /// Opens an account with a balance of zero. Again with the same name and token: repeated, and the password stays as it is.
     OpenAccount {
         /// Its name, unique.
         name: AccountName,
         /// The hash of its token, unique.
         token_hash: TokenHash,
+        /// The password that the account begins with, if any.
+        password: Option<PasswordHash>,
         /// When.
         at: LedgerTime,
     },
@@ -27,7 +29,7 @@ pub enum Command {
         account: AccountId,
         /// How much; not zero.
         amount: Amount,
-        /// One reference moves money once; credits, debits and transfers share the references.
+        /// One reference moves money once; credits and debits share the references.
         reference: Reference,
         /// When.
         at: LedgerTime,
@@ -43,7 +45,7 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
-    /// Money moves between two accounts.
+    /// A holder pays another.
     Transfer {
         /// Who pays.
         from: AccountId,
@@ -51,8 +53,32 @@ pub enum Command {
         to: AccountId,
         /// How much; not zero.
         amount: Amount,
-        /// As in [`Command::Credit`].
-        reference: Reference,
+        /// One key of the account that pays moves money once; its transfers and payouts share the keys.
+        key: IdempotencyKey,
+        /// What it is for, for both to read.
+        label: Option<Reference>,
+        /// When.
+        at: LedgerTime,
+    },
+    /// A holder asks to be paid out: the money leaves the account, and waits for the operator with a number of its own.
+    RequestPayout {
+        /// Who is paid out.
+        account: AccountId,
+        /// How much; not zero.
+        amount: Amount,
+        /// Where to, as the operator agreed with the holders (the number of a bank account, say).
+        destination: Reference,
+        /// As in [`Command::Transfer`].
+        key: IdempotencyKey,
+        /// When.
+        at: LedgerTime,
+    },
+    /// The operator says what came of a payout, once: it was paid, or the money goes back to the holder. The same again: repeated.
+    SettlePayout {
+        /// Which.
+        payout: PayoutNo,
+        /// What came of it.
+        settlement: Settlement,
         /// When.
         at: LedgerTime,
     },
@@ -159,7 +185,7 @@ pub struct Applied {
 pub enum Effect {
     /// [`Command::OpenAccount`]: the account has this number.
     AccountOpened(AccountId),
-    /// A payment, transfer or redeem: this much moved.
+    /// A payment, transfer, payout or redeem: this much moved.
     Moved(Amount),
     /// A mint, renew or recoup: this much became coins. What was accepted is signed now, unless signing pauses.
     Accepted {

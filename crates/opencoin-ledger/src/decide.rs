@@ -7,6 +7,7 @@
 mod accounts;
 mod coins;
 mod mint_keys;
+mod payouts;
 mod recoup;
 
 use crate::journal::{ContentDigest, Entry, Kind, ReferenceKey, Scope};
@@ -24,10 +25,18 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
         return outcome;
     }
     match prepared.command {
-        Command::OpenAccount { name, token_hash, at } => accounts::open(view, prepared, name, *token_hash, *at),
+        Command::OpenAccount { name, token_hash, password, at } => {
+            accounts::open(view, prepared, name, *token_hash, password.clone(), *at)
+        }
         Command::Credit { account, amount, at, .. } => accounts::credit(view, prepared, *account, *amount, *at),
         Command::Debit { account, amount, at, .. } => accounts::debit(view, prepared, *account, *amount, *at),
-        Command::Transfer { from, to, amount, at, .. } => accounts::transfer(view, prepared, *from, *to, *amount, *at),
+        Command::Transfer { from, to, amount, label, at, .. } => {
+            accounts::transfer(view, prepared, [*from, *to], *amount, label.clone(), *at)
+        }
+        Command::RequestPayout { account, amount, destination, at, .. } => {
+            payouts::request(view, prepared, *account, *amount, destination.clone(), *at)
+        }
+        Command::SettlePayout { payout, settlement, at } => payouts::settle(view, prepared, *payout, settlement.clone(), *at),
         Command::RegisterMintKey { id, terms, at } => mint_keys::register(view, prepared, *id, *terms, *at),
         Command::StopMintKey { id, reason, at } => mint_keys::stop(view, *id, reason.clone(), *at),
         Command::RetireMintKey { id, at } => mint_keys::retire(view, prepared, *id, *at),
@@ -66,9 +75,12 @@ fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
         Command::Mint { .. } | Command::Renew { .. } | Command::Recoup { .. } => {
             Effect::Accepted { amount, signing_paused: view.signing().paused }
         }
-        Command::Credit { .. } | Command::Debit { .. } | Command::Transfer { .. } | Command::Redeem { .. } => {
-            Effect::Moved(amount)
-        }
+        Command::Credit { .. }
+        | Command::Debit { .. }
+        | Command::Transfer { .. }
+        | Command::RequestPayout { .. }
+        | Command::SettlePayout { .. }
+        | Command::Redeem { .. } => Effect::Moved(amount),
         Command::OpenAccount { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
@@ -88,7 +100,7 @@ fn repeated(effect: Effect) -> Outcome {
 
 /// The record of a command that moves no money.
 fn note(kind: Kind, reference: ReferenceKey, content: ContentDigest, at: LedgerTime) -> Entry {
-    Entry { kind, reference, content, debit: None, credit: None, amount: Amount::ZERO, at, blinds: None }
+    Entry { kind, reference, content, debit: None, credit: None, amount: Amount::ZERO, at, blinds: None, label: None }
 }
 
 /// The key of a command that moves money.

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::journal::{ContentDigest, Kind, ReferenceKey, Scope};
-use crate::{AccountId, Blind, CoinIn, Command, Reference, RevokedBlind};
+use crate::{AccountId, Blind, CoinIn, Command, Reference, RevokedBlind, Settlement};
 
 /// A command with its identity, computed once for loading, deciding and saving.
 #[derive(Debug)]
@@ -29,9 +29,11 @@ impl<'a> Prepared<'a> {
             | Command::RetireMintKey { .. }
             | Command::PruneMintKey { .. }
             | Command::SetSigningPaused { .. } => None,
-            Command::Credit { reference, .. } | Command::Debit { reference, .. } | Command::Transfer { reference, .. } => {
-                Some(payment_key(reference))
+            Command::Credit { reference, .. } | Command::Debit { reference, .. } => Some(payment_key(reference)),
+            Command::Transfer { from: account, key, .. } | Command::RequestPayout { account, key, .. } => {
+                Some(ReferenceKey::of_holder(*account, key))
             }
+            Command::SettlePayout { payout, .. } => Some(ReferenceKey::of_settlement(*payout)),
             Command::Mint { transaction_reference, .. }
             | Command::Renew { transaction_reference, .. }
             | Command::Recoup { transaction_reference, .. } => Some(ReferenceKey::of_transaction(transaction_reference)),
@@ -53,13 +55,24 @@ fn payment_key(reference: &Reference) -> ReferenceKey {
 
 fn content(command: &Command) -> ContentDigest {
     match command {
+        // A password is not part of it: it changes, and the account stays the same.
         Command::OpenAccount { name, token_hash, .. } => {
             Encoder::new(Kind::OpenAccount).bytes(name.as_str().as_bytes()).bytes(token_hash.as_bytes())
         }
         Command::Credit { account, amount, .. } => Encoder::new(Kind::Credit).number(account.get()).number(amount.as_i64()),
         Command::Debit { account, amount, .. } => Encoder::new(Kind::Debit).number(account.get()).number(amount.as_i64()),
-        Command::Transfer { from, to, amount, .. } => {
-            Encoder::new(Kind::Transfer).number(from.get()).number(to.get()).number(amount.as_i64())
+        Command::Transfer { from, to, amount, label, .. } => {
+            Encoder::new(Kind::Transfer).number(from.get()).number(to.get()).number(amount.as_i64()).text_or_none(label.as_ref())
+        }
+        Command::RequestPayout { account, amount, destination, .. } => {
+            Encoder::new(Kind::RequestPayout).number(account.get()).number(amount.as_i64()).bytes(destination.as_str().as_bytes())
+        }
+        Command::SettlePayout { payout, settlement, .. } => {
+            let (kind, text) = match settlement {
+                Settlement::Paid(reference) => (Kind::PayPayout, reference),
+                Settlement::Failed(reason) => (Kind::ReturnPayout, reason),
+            };
+            Encoder::new(kind).number(payout.get()).bytes(text.as_str().as_bytes())
         }
         Command::RegisterMintKey { id, terms, .. } => Encoder::new(Kind::RegisterMintKey)
             .bytes(id.as_bytes())
@@ -105,6 +118,10 @@ impl Encoder {
     fn number(mut self, number: i64) -> Self {
         self.0.update(number.to_be_bytes());
         self
+    }
+
+    fn text_or_none(self, text: Option<&Reference>) -> Self {
+        text.into_iter().fold(self.count(usize::from(text.is_some())), |encoder, text| encoder.bytes(text.as_str().as_bytes()))
     }
 
     fn count(mut self, count: usize) -> Self {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::{AccountId, Amount, LedgerTime, TransactionReference};
+use crate::{AccountId, Amount, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
 
 /// Bytes of a content digest: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
@@ -41,11 +41,17 @@ pub enum Kind {
     RetireMintKey = 12,
     /// Honest coins of stopped mint keys became other coins.
     Recoup = 13,
+    /// A holder asked for a payout.
+    RequestPayout = 14,
+    /// A payout was paid.
+    PayPayout = 15,
+    /// A payout could not be paid, and its money went back.
+    ReturnPayout = 16,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -59,6 +65,9 @@ impl Kind {
         Self::PruneMintKey,
         Self::RetireMintKey,
         Self::Recoup,
+        Self::RequestPayout,
+        Self::PayPayout,
+        Self::ReturnPayout,
     ];
 
     /// The stored number.
@@ -83,7 +92,16 @@ impl Kind {
             | Self::SetSigningPaused
             | Self::PruneMintKey
             | Self::RetireMintKey => false,
-            Self::Credit | Self::Debit | Self::Transfer | Self::Mint | Self::Renew | Self::Redeem | Self::Recoup => true,
+            Self::Credit
+            | Self::Debit
+            | Self::Transfer
+            | Self::Mint
+            | Self::Renew
+            | Self::Redeem
+            | Self::Recoup
+            | Self::RequestPayout
+            | Self::PayPayout
+            | Self::ReturnPayout => true,
         }
     }
 
@@ -105,6 +123,9 @@ impl Kind {
             (Self::Renew, Some(from), Some(to)) => from == AccountId::COINS && to == AccountId::COINS,
             (Self::Redeem, Some(AccountId::COINS), Some(to)) => holder(to),
             (Self::Recoup, Some(from), Some(to)) => from == AccountId::RECOUPED && to == AccountId::COINS,
+            (Self::RequestPayout, Some(from), Some(AccountId::PAYOUTS)) => holder(from),
+            (Self::PayPayout, Some(from), Some(to)) => from == AccountId::PAYOUTS && to == AccountId::OUTSIDE,
+            (Self::ReturnPayout, Some(AccountId::PAYOUTS), Some(to)) => holder(to),
             (kind, None, None) => !kind.moves_money(),
             _ => false,
         }
@@ -125,7 +146,7 @@ pub(crate) enum Scope {
     Transaction = 1,
     /// A redeem: the digest of its account and set of coins.
     Redeem = 2,
-    /// An operator's payment reference: credit, debit and transfer.
+    /// An operator's payment reference: credit and debit.
     Payment = 3,
     /// The name of an account that was opened.
     Account = 4,
@@ -139,6 +160,10 @@ pub(crate) enum Scope {
     MintKeyPrune = 8,
     /// The id of a mint key that was retired.
     MintKeyRetire = 9,
+    /// A holder's idempotency key: the account's number in eight bytes, then the key; transfer and payout.
+    Holder = 10,
+    /// The number of a payout that was settled.
+    Settlement = 11,
 }
 
 impl ReferenceKey {
@@ -148,7 +173,19 @@ impl ReferenceKey {
         Self::new(Scope::Transaction, reference.as_bytes())
     }
 
-    /// The stored key. Any bytes: what they mean is not read back.
+    /// The key of a transfer or payout of this account.
+    #[must_use]
+    pub fn of_holder(account: AccountId, key: &IdempotencyKey) -> Self {
+        Self::new(Scope::Holder, &[&account.get().to_be_bytes()[..], key.as_str().as_bytes()].concat())
+    }
+
+    /// The key of the settlement of this payout.
+    #[must_use]
+    pub fn of_settlement(payout: PayoutNo) -> Self {
+        Self::new(Scope::Settlement, &payout.get().to_be_bytes())
+    }
+
+    /// The stored key. Any bytes: whoever reads a meaning back has to do with bytes that have none.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Self {
         Self(bytes.into())
@@ -164,6 +201,12 @@ impl ReferenceKey {
     pub(crate) fn transaction(&self) -> Option<TransactionReference> {
         let (scope, reference) = self.0.split_first()?;
         (*scope == Scope::Transaction as u8).then(|| TransactionReference::new(reference).ok()).flatten()
+    }
+
+    /// The operator's reference that this is the key of; `None` for the key of something else.
+    pub(crate) fn payment(&self) -> Option<&str> {
+        let (scope, reference) = self.0.split_first()?;
+        (*scope == Scope::Payment as u8).then(|| std::str::from_utf8(reference).ok()).flatten()
     }
 
     pub(crate) fn new(scope: Scope, bytes: &[u8]) -> Self {
@@ -220,6 +263,8 @@ pub struct Entry {
     pub at: LedgerTime,
     /// The blinds of a mint, renew or recoup, as [`encode_blinds`](crate::encode_blinds) writes them.
     pub blinds: Option<Vec<u8>>,
+    /// The label of a transfer.
+    pub label: Option<Reference>,
 }
 
 /// What a decision needs to know of a record.
@@ -238,10 +283,10 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
         assert!(Kind::ALL.into_iter().all(|kind| Kind::from_code(kind.code()) == Some(kind)));
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(14), None);
+        assert_eq!(Kind::from_code(17), None);
     }
 
     #[test]
@@ -258,5 +303,9 @@ mod tests {
         assert!(!Kind::StopMintKey.fits(alice, bob));
         let recouped = Some(AccountId::RECOUPED);
         assert!(Kind::Recoup.fits(recouped, coins) && !Kind::Recoup.fits(coins, coins) && !Kind::Recoup.fits(recouped, alice));
+        let payouts = Some(AccountId::PAYOUTS);
+        assert!(Kind::RequestPayout.fits(alice, payouts) && !Kind::RequestPayout.fits(alice, outside));
+        assert!(Kind::PayPayout.fits(payouts, outside) && !Kind::PayPayout.fits(alice, outside));
+        assert!(Kind::ReturnPayout.fits(payouts, alice) && !Kind::ReturnPayout.fits(payouts, outside));
     }
 }

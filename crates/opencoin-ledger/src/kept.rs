@@ -10,7 +10,8 @@ use std::fmt;
 use crate::stored_blinds::encode_stored_blinds;
 use crate::{BATCH_COMMANDS_MAX, LedgerError, StoredBlind, StoredNumber, TransactionReference};
 
-/// The number of a transaction in the journal. It names a row; the order of two says nothing about time.
+/// The number of a transaction in the journal. It names a row; among those of one account the numbers ascend as its balance changed,
+/// and the order of any other two says nothing about time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionNo(i64);
 

@@ -2,18 +2,20 @@
 //!
 //! It keeps the whole state in one [`View`]. Nothing survives the process.
 
+mod accounts;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use crate::audit::{AuditFacts, Collector, JournalRow, MintKeyRow};
+use crate::audit::{AuditFacts, Collector, JournalRow, MintKeyRow, PayoutRow};
 use crate::journal::{Entry, ReferenceKey};
 use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus, Outcome,
-    Prepared, TokenHash, TransactionNo, TransactionReference, UnsignedPage, View, decide,
+    Prepared, Settlement, TokenHash, TransactionNo, TransactionReference, UnsignedPage, View, decide,
 };
 
 /// Books in memory.
@@ -25,6 +27,7 @@ pub struct MemoryLedger {
 #[derive(Debug, Default)]
 struct Books {
     view: View,
+    holders: accounts::Holders,
     journal: Vec<Entry>,
     journal_by_reference: HashMap<ReferenceKey, usize>,
 }
@@ -136,7 +139,11 @@ impl Books {
     }
 
     fn append(&mut self) {
-        for entry in self.view.take_changes().journal {
+        let changes = self.view.take_changes();
+        for opened in changes.opened {
+            self.holders.open(opened);
+        }
+        for entry in changes.journal {
             self.journal_by_reference.insert(entry.reference.clone(), self.journal.len());
             self.journal.push(entry);
         }
@@ -173,6 +180,15 @@ impl Books {
         }
         self.view.spent().for_each(|no| collector.spent(no.get().into(), 1));
         self.view.recouped().for_each(|no| collector.recouped(no.get().into(), 1));
+        for payout in self.view.payouts() {
+            collector.payout(PayoutRow {
+                no: payout.no.get(),
+                account: payout.account.get(),
+                amount: payout.amount.as_i64(),
+                reference: payout.request.as_bytes(),
+                paid: payout.settled.as_ref().map(|(settlement, _)| matches!(settlement, Settlement::Paid(_))),
+            });
+        }
         for (index, entry) in self.journal.iter().enumerate() {
             collector.journal(&JournalRow {
                 id: number(index),

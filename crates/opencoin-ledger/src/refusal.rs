@@ -126,7 +126,10 @@ pub enum Refusal {
         /// Which.
         mint_key: MintKeyId,
     },
-    /// A payment or transfer of nothing.
+    /// No payout has this number.
+    #[error("there is no such payout")]
+    UnknownPayout,
+    /// A payment, transfer or payout of nothing.
     #[error("the amount is zero")]
     ZeroAmount,
 }

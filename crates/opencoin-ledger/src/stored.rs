@@ -2,6 +2,13 @@
 //!
 //! A row that makes no sense is [`LedgerError::Corrupt`], named by table and key. It is never repaired or skipped.
 
+mod holders;
+
+pub use holders::{
+    StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, failed_logins, failed_logins_over, login_key,
+    missing_account, payout, profile, wait,
+};
+
 use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
 use crate::{

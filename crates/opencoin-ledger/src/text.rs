@@ -52,8 +52,8 @@ macro_rules! short_text {
 }
 
 short_text! {
-    /// The operator's own reference of a payment in, a payment out or a transfer (the number of a bank statement, say).
-    /// One reference moves money once.
+    /// The operator's own reference of a payment in or out (the number of a bank statement, say): one reference moves money once.
+    /// Also what people write beside money: the label of a transfer, where a payout goes, what came of it.
     Reference
 }
 

@@ -8,15 +8,16 @@ mod changes;
 mod state;
 mod touches;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub use changes::{Changes, Pruned, Recouped};
-pub use state::{AccountState, MintKeyNo, MintKeyState, Signing};
+pub use changes::{Changes, Opened, Pruned, Recouped};
+pub use state::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing};
 pub use touches::Touches;
 
-use crate::journal::{Entry, Recorded, ReferenceKey};
+use crate::journal::{Entry, Kind, Recorded, ReferenceKey};
 use crate::{
-    AccountId, AccountName, Amount, BlindDigest, MintKeyId, MintKeyTerms, PayloadHash, RevokedBlind, StopReason, TokenHash,
+    AccountId, AccountName, Amount, BlindDigest, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash, PayloadHash, PayoutNo,
+    RevokedBlind, Settlement, StopReason, TokenHash,
 };
 
 /// A slice of the books, or all of them.
@@ -29,10 +30,12 @@ pub struct View {
     spent: HashSet<(MintKeyNo, PayloadHash)>,
     recouped_blinds: HashSet<(MintKeyNo, BlindDigest)>,
     recouped_coins: HashSet<(MintKeyNo, PayloadHash)>,
+    payouts: HashMap<PayoutNo, PayoutState>,
     records: HashMap<ReferenceKey, Recorded>,
     signing: Signing,
     last_account: Option<AccountId>,
     last_mint_key: Option<MintKeyNo>,
+    last_payout: Option<PayoutNo>,
     dirty: Dirty,
 }
 
@@ -43,8 +46,10 @@ struct Dirty {
     spent: Vec<(MintKeyNo, PayloadHash)>,
     recouped: Vec<Recouped>,
     pruned: Vec<Pruned>,
-    opened: BTreeSet<AccountId>,
+    opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
+    requested: BTreeSet<PayoutNo>,
+    settled: BTreeSet<PayoutNo>,
     registered: BTreeSet<MintKeyId>,
     mint_keys: BTreeSet<MintKeyId>,
     signing: bool,
@@ -77,6 +82,12 @@ impl View {
         self.recouped_coins.insert((recouped.mint_key, recouped.payload_hash));
     }
 
+    /// Adds a payout.
+    pub fn load_payout(&mut self, payout: PayoutState) {
+        self.last_payout = self.last_payout.max(Some(payout.no));
+        self.payouts.insert(payout.no, payout);
+    }
+
     /// Adds a record of the journal.
     pub fn load_record(&mut self, key: ReferenceKey, record: Recorded) {
         self.records.insert(key, record);
@@ -87,10 +98,11 @@ impl View {
         self.signing = signing;
     }
 
-    /// Says which numbers were given last, of all accounts and of all mint keys.
-    pub fn load_last_numbers(&mut self, account: Option<AccountId>, mint_key: Option<MintKeyNo>) {
+    /// Says which numbers were given last, of all accounts, of all mint keys and of all payouts.
+    pub fn load_last_numbers(&mut self, account: Option<AccountId>, mint_key: Option<MintKeyNo>, payout: Option<PayoutNo>) {
         self.last_account = self.last_account.max(account);
         self.last_mint_key = self.last_mint_key.max(mint_key);
+        self.last_payout = self.last_payout.max(payout);
     }
 }
 
@@ -140,6 +152,20 @@ impl View {
         self.recouped_blinds.iter().map(|(mint_key, _)| *mint_key)
     }
 
+    pub(crate) fn payout(&self, no: PayoutNo) -> Option<&PayoutState> {
+        self.payouts.get(&no)
+    }
+
+    /// All payouts that were loaded. A store needs them to load their accounts.
+    pub fn payouts(&self) -> impl Iterator<Item = &PayoutState> {
+        self.payouts.values()
+    }
+
+    /// The number of the next payout: one more than the last.
+    pub(crate) fn next_payout(&self) -> PayoutNo {
+        PayoutNo::new(self.last_payout.unwrap_or(PayoutNo::BEFORE_ALL).get() + 1)
+    }
+
     pub(crate) fn record(&self, key: &ReferenceKey) -> Option<&Recorded> {
         self.records.get(key)
     }
@@ -151,12 +177,12 @@ impl View {
 
 /// Changing. Callers have checked that the change is allowed; what is asserted here would be a bug of theirs.
 impl View {
-    pub(crate) fn open_account(&mut self, name: AccountName, token_hash: TokenHash) -> AccountId {
+    pub(crate) fn open_account(&mut self, name: AccountName, token_hash: TokenHash, password: Option<PasswordHash>) -> AccountId {
         let next = self.last_account.map_or(AccountId::FIRST_HOLDER.get(), |last| last.get() + 1);
         let id = AccountId::new(next);
         assert!(id >= AccountId::FIRST_HOLDER, "system accounts are not opened");
         self.load_account(AccountState { id, name, token_hash, balance: Amount::ZERO });
-        self.dirty.opened.insert(id);
+        self.dirty.opened.insert(id, password);
         id
     }
 
@@ -164,6 +190,19 @@ impl View {
         let account = self.accounts.get_mut(&id).expect("the caller has read this account");
         account.balance = balance;
         self.dirty.balances.insert(id);
+    }
+
+    pub(crate) fn request_payout(&mut self, payout: PayoutState) {
+        assert!(payout.no == self.next_payout() && payout.settled.is_none(), "payouts are numbered without a gap");
+        self.dirty.requested.insert(payout.no);
+        self.load_payout(payout);
+    }
+
+    pub(crate) fn settle_payout(&mut self, no: PayoutNo, settlement: Settlement, at: LedgerTime) {
+        let payout = self.payouts.get_mut(&no).expect("the caller has read this payout");
+        assert!(payout.settled.is_none(), "a payout is settled once");
+        payout.settled = Some((settlement, at));
+        self.dirty.settled.insert(no);
     }
 
     pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
@@ -240,6 +279,7 @@ impl View {
         assert!(entry.kind.fits(entry.debit, entry.credit), "money moves between accounts of the kind");
         assert_eq!(entry.kind.moves_money(), !entry.amount.is_zero(), "a record of money moves some");
         let record = Recorded { content: entry.content, amount: entry.amount };
+        assert!(entry.label.is_none() || entry.kind == Kind::Transfer, "a transfer has a label, and nothing else has");
         let before = self.records.insert(entry.reference.clone(), record);
         assert!(before.is_none(), "a reference is written once");
         self.dirty.journal.push(entry);

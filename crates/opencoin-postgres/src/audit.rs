@@ -6,7 +6,8 @@
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use opencoin_ledger::audit::{
-    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, StoredAcceptance, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow, StoredAcceptance,
+    Wanted,
 };
 use opencoin_ledger::{LedgerError, LedgerTime, TransactionNo};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -67,6 +68,7 @@ async fn time(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
 async fn tables(snapshot: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     accounts(snapshot, pass).await?;
     mint_keys(snapshot, pass).await?;
+    payouts(snapshot, pass).await?;
     match pass.coins_to_count() {
         CoinsToCount::All => {
             spent(snapshot, pass).await?;
@@ -105,6 +107,17 @@ async fn mint_keys(connection: &mut PgConnection, pass: &mut Pass) -> Result<(),
             retired: row.retired,
             pruned: row.pruned,
         });
+    }
+    Ok(())
+}
+
+async fn payouts(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    type Columns = (i64, i64, i64, Vec<u8>, Option<bool>);
+    let query = sqlx::query_as("SELECT no, account, amount, reference, paid FROM payouts ORDER BY no");
+    let mut rows = query.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (no, account, amount, reference, paid): Columns = row;
+        pass.payout(PayoutRow { no, account, amount, reference: &reference, paid });
     }
     Ok(())
 }

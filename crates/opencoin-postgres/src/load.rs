@@ -1,15 +1,17 @@
 //! Locking and loading what a batch touches.
 //!
-//! Locks come first and in one order: the state of signing, accounts by number, mint keys by id. Coins and references are
+//! Locks come first and in one order: the state of signing, payouts by number, accounts by number, mint keys by id. Coins and references are
 //! looked for after that, by statements that see what was committed while we waited for the locks.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
-use opencoin_ledger::{AccountId, LedgerError, RevokedBlind, Touches, View, stored};
+use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
+use opencoin_ledger::{AccountId, LedgerError, PayoutNo, RevokedBlind, Touches, View, stored};
 use sqlx::PgConnection;
 
 use crate::fault::Fault;
-use crate::read::{ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, account, mint_key};
+use crate::read::{
+    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns, account, mint_key, payout,
+};
 
 pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Result<View, Fault> {
     let mut view = View::default();
@@ -19,13 +21,14 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     if touches.last_account {
         load_accounts_to_open(connection, touches, &mut view).await?;
     }
-    if !touches.accounts.is_empty() {
-        lock_accounts(connection, touches, &mut view).await?;
+    if !touches.payouts.is_empty() {
+        lock_payouts(connection, touches, &mut view).await?;
     }
+    lock_accounts(connection, touches, &mut view).await?;
     if !touches.mint_keys.is_empty() {
         lock_mint_keys(connection, touches, &mut view).await?;
     }
-    if touches.last_account || touches.last_mint_key {
+    if touches.last_account || touches.last_mint_key || touches.last_payout {
         load_last_numbers(connection, &mut view).await?;
     }
     if !touches.references.is_empty() {
@@ -60,8 +63,21 @@ async fn load_accounts_to_open(connection: &mut PgConnection, touches: &Touches,
     load_accounts(rows, view)
 }
 
+async fn lock_payouts(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let numbers: Vec<i64> = touches.payouts.iter().map(|no| no.get()).collect();
+    let sql = format!("SELECT {PAYOUT_COLUMNS} FROM payouts WHERE no = ANY($1) ORDER BY no FOR UPDATE");
+    let rows: Vec<PayoutColumns> = sqlx::query_as(&sql).bind(numbers).fetch_all(connection).await?;
+    for row in rows {
+        view.load_payout(PayoutState::try_from(payout(row))?);
+    }
+    Ok(())
+}
+
 async fn lock_accounts(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    let ids: Vec<i64> = touches.accounts.iter().map(|id| id.get()).collect();
+    let ids: Vec<i64> = touches.accounts_and_payees(view).iter().map(|id| id.get()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = ANY($1) ORDER BY id FOR UPDATE");
     let rows: Vec<AccountColumns> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
     load_accounts(rows, view)
@@ -85,9 +101,10 @@ async fn lock_mint_keys(connection: &mut PgConnection, touches: &Touches, view: 
 }
 
 async fn load_last_numbers(connection: &mut PgConnection, view: &mut View) -> Result<(), Fault> {
-    let query = sqlx::query_as("SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys)");
-    let (account, mint_key): (Option<i64>, Option<i32>) = query.fetch_one(connection).await?;
-    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new));
+    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys), (SELECT max(no) FROM payouts)";
+    type Columns = (Option<i64>, Option<i32>, Option<i64>);
+    let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
+    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new), payout.map(PayoutNo::new));
     Ok(())
 }
 

@@ -12,6 +12,9 @@ use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, column, counters};
 
 /// The order of the conditions at the end is the order of the work, cheap ones first. The text of the cast is what the
 /// server's log shows when a batch is decided again; it has a subquery so that no planner can compute it beforehand, and is never NULL.
+///
+/// The numbers of records are drawn as they are inserted. Those of one account must ascend as its balance changes, so `record` asks
+/// `account` first: then the accounts' rows are locked before a number is drawn, and whoever waits for one of them draws later.
 const POST: &str = "
     WITH account AS (
         UPDATE accounts SET balance = accounts.balance - posting.paid + posting.received
@@ -28,9 +31,10 @@ const POST: &str = "
             AND posting.returned <= mint_keys.issued - mint_keys.returned AND mint_keys.issued <= $4 - posting.issued
         RETURNING 1
     ), record AS (
-        INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
+        INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
         SELECT * FROM unnest($9::int2[], $10::bytea[], $11::bytea[], $12::int8[], $13::int8[], $14::int8[], $15::int8[],
-            $16::bytea[])
+            $16::bytea[], $20::text[])
+        WHERE (SELECT count(*) FROM account) = cardinality($1)
         ON CONFLICT (reference) DO NOTHING
         RETURNING 1
     ), coin AS (
@@ -74,7 +78,8 @@ pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings)
         .bind(column(journal, |entry| entry.blinds.as_deref()))
         .bind(column(spent, |(no, _)| no.get()))
         .bind(column(spent, |(_, hash)| hash.as_bytes()))
-        .bind(signs);
+        .bind(signs)
+        .bind(column(journal, |entry| entry.label.as_ref().map(|label| label.as_str())));
     // The server completes the command first and commits after it: `execute` reads on until the server is ready for the next
     // one, and so hears of a commit that failed.
     match query.execute(connection).await {

@@ -1,8 +1,8 @@
 //! Writing what a batch changed: one statement for each table, rows as arrays.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, stored};
+use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement, stored};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 
@@ -12,7 +12,8 @@ use crate::fault::Fault;
 pub(crate) const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
 pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, recouped, pruned, opened, balances, registered, mint_keys, signing } = changes;
+    let Changes { journal, spent, recouped, pruned, opened, balances, requested, settled, registered, mint_keys, signing } =
+        changes;
     if !opened.is_empty() {
         insert_accounts(connection, &opened).await?;
     }
@@ -21,6 +22,12 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
     }
     for entries in statements(&journal, |entry| entry.blinds.as_ref().map_or(0, Vec::len)) {
         insert_transactions(connection, entries).await?;
+    }
+    if !requested.is_empty() {
+        insert_payouts(connection, &requested).await?;
+    }
+    if !settled.is_empty() {
+        update_payouts(connection, &settled).await?;
     }
     if !spent.is_empty() {
         insert_spent(connection, &spent).await?;
@@ -43,14 +50,15 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
     Ok(())
 }
 
-async fn insert_accounts(connection: &mut PgConnection, accounts: &[AccountState]) -> Result<(), Fault> {
-    let sql = "INSERT INTO accounts (id, name, token_hash, balance)
-        SELECT * FROM unnest($1::int8[], $2::text[], $3::bytea[], $4::int8[])";
+async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Result<(), Fault> {
+    let sql = "INSERT INTO accounts (id, name, token_hash, balance, password_hash)
+        SELECT * FROM unnest($1::int8[], $2::text[], $3::bytea[], $4::int8[], $5::text[])";
     let query = sqlx::query(sql)
-        .bind(column(accounts, |account| account.id.get()))
-        .bind(column(accounts, |account| account.name.as_str()))
-        .bind(column(accounts, |account| &account.token_hash.as_bytes()[..]))
-        .bind(column(accounts, |account| account.balance.as_i64()));
+        .bind(column(opened, |opened| opened.account.id.get()))
+        .bind(column(opened, |opened| opened.account.name.as_str()))
+        .bind(column(opened, |opened| &opened.account.token_hash.as_bytes()[..]))
+        .bind(column(opened, |opened| opened.account.balance.as_i64()))
+        .bind(column(opened, |opened| opened.password.as_ref().map(|password| password.as_str())));
     query.execute(connection).await?;
     Ok(())
 }
@@ -81,8 +89,9 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
 /// A record that is there already was written by another process since we looked.
 async fn insert_transactions(connection: &mut PgConnection, entries: &[Entry]) -> Result<(), Fault> {
     let sql = "INSERT INTO transactions
-            (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
-        SELECT * FROM unnest($1::int2[], $2::bytea[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::bytea[])
+            (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
+        SELECT * FROM unnest($1::int2[], $2::bytea[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::bytea[],
+            $9::text[])
         ON CONFLICT (reference) DO NOTHING";
     let query = sqlx::query(sql)
         .bind(column(entries, |entry| entry.kind.code()))
@@ -92,8 +101,54 @@ async fn insert_transactions(connection: &mut PgConnection, entries: &[Entry]) -
         .bind(column(entries, |entry| entry.credit.map(AccountId::get)))
         .bind(column(entries, |entry| entry.amount.as_i64()))
         .bind(column(entries, |entry| entry.at.unix_micros()))
-        .bind(column(entries, |entry| entry.blinds.as_deref()));
+        .bind(column(entries, |entry| entry.blinds.as_deref()))
+        .bind(column(entries, |entry| entry.label.as_ref().map(|label| label.as_str())));
     all_or_lost(&query.execute(connection).await?, entries.len())
+}
+
+/// A number that another process has given meanwhile violates the primary key, and the batch is tried again.
+async fn insert_payouts(connection: &mut PgConnection, payouts: &[PayoutState]) -> Result<(), Fault> {
+    let sql = "INSERT INTO payouts (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at)
+        SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::text[], $5::bytea[], $6::int8[], $7::bool[], $8::text[],
+            $9::int8[])";
+    let query = sqlx::query(sql)
+        .bind(column(payouts, |payout| payout.no.get()))
+        .bind(column(payouts, |payout| payout.account.get()))
+        .bind(column(payouts, |payout| payout.amount.as_i64()))
+        .bind(column(payouts, |payout| payout.destination.as_str()))
+        .bind(column(payouts, |payout| payout.request.as_bytes()))
+        .bind(column(payouts, |payout| payout.requested.unix_micros()))
+        .bind(column(payouts, paid))
+        .bind(column(payouts, settlement))
+        .bind(column(payouts, settled_at));
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn update_payouts(connection: &mut PgConnection, payouts: &[PayoutState]) -> Result<(), Fault> {
+    let sql = "UPDATE payouts SET paid = new.paid, settlement = new.settlement, settled_at = new.settled_at
+        FROM unnest($1::int8[], $2::bool[], $3::text[], $4::int8[]) AS new (no, paid, settlement, settled_at)
+        WHERE payouts.no = new.no AND payouts.paid IS NULL";
+    let query = sqlx::query(sql)
+        .bind(column(payouts, |payout| payout.no.get()))
+        .bind(column(payouts, paid))
+        .bind(column(payouts, settlement))
+        .bind(column(payouts, settled_at));
+    all_or_vanished(&query.execute(connection).await?, payouts.len(), "payouts")
+}
+
+fn paid(payout: &PayoutState) -> Option<bool> {
+    payout.settled.as_ref().map(|(settlement, _)| matches!(settlement, Settlement::Paid(_)))
+}
+
+fn settlement(payout: &PayoutState) -> Option<&str> {
+    payout.settled.as_ref().map(|(settlement, _)| match settlement {
+        Settlement::Paid(text) | Settlement::Failed(text) => text.as_str(),
+    })
+}
+
+fn settled_at(payout: &PayoutState) -> Option<i64> {
+    payout.settled.as_ref().map(|(_, at)| at.unix_micros())
 }
 
 /// A coin that is there already was spent by another process since we looked.

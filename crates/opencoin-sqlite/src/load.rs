@@ -1,22 +1,25 @@
 //! Loading what a batch touches. The write lock is held, so nothing changes meanwhile.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
-use opencoin_ledger::{AccountId, RevokedBlind, Touches, View, stored};
+use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
+use opencoin_ledger::{AccountId, PayoutNo, RevokedBlind, Touches, View, stored};
 use sqlx::SqliteConnection;
 
 use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
-use crate::read::{ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, account, mint_key};
+use crate::read::{
+    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns, account, mint_key, payout,
+};
 
 pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -> Result<View, Fault> {
     let mut view = View::default();
     if touches.signing {
         load_signing(connection, &mut view).await?;
     }
+    load_payouts(connection, touches, &mut view).await?;
     load_accounts(connection, touches, &mut view).await?;
     load_mint_keys(connection, touches, &mut view).await?;
-    if touches.last_account || touches.last_mint_key {
+    if touches.last_account || touches.last_mint_key || touches.last_payout {
         load_last_numbers(connection, &mut view).await?;
     }
     load_records(connection, touches, &mut view).await?;
@@ -32,8 +35,21 @@ async fn load_signing(connection: &mut SqliteConnection, view: &mut View) -> Res
     Ok(())
 }
 
+async fn load_payouts(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    let numbers: Vec<i64> = touches.payouts.iter().map(|no| no.get()).collect();
+    for numbers in pieces(&numbers) {
+        let sql = select(PAYOUT_COLUMNS, "payouts", "no", numbers.len());
+        let query = numbers.iter().fold(sqlx::query_as(&sql), |query, no| query.bind(*no));
+        let rows: Vec<PayoutColumns> = query.fetch_all(&mut *connection).await?;
+        for row in rows {
+            view.load_payout(PayoutState::try_from(payout(row))?);
+        }
+    }
+    Ok(())
+}
+
 async fn load_accounts(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    let ids: Vec<i64> = touches.accounts.iter().map(|id| id.get()).collect();
+    let ids: Vec<i64> = touches.accounts_and_payees(view).iter().map(|id| id.get()).collect();
     for ids in pieces(&ids) {
         let sql = select(ACCOUNT_COLUMNS, "accounts", "id", ids.len());
         let query = ids.iter().fold(sqlx::query_as(&sql), |query, id| query.bind(*id));
@@ -75,9 +91,10 @@ async fn load_mint_keys(connection: &mut SqliteConnection, touches: &Touches, vi
 }
 
 async fn load_last_numbers(connection: &mut SqliteConnection, view: &mut View) -> Result<(), Fault> {
-    let query = sqlx::query_as("SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys)");
-    let (account, mint_key): (Option<i64>, Option<i32>) = query.fetch_one(connection).await?;
-    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new));
+    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys), (SELECT max(no) FROM payouts)";
+    type Columns = (Option<i64>, Option<i32>, Option<i64>);
+    let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
+    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new), payout.map(PayoutNo::new));
     Ok(())
 }
 

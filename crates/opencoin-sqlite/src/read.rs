@@ -1,7 +1,7 @@
 //! Reading outside a batch, and the columns of rows that are read in several places.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey};
+use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey, StoredPayout};
 use opencoin_ledger::view::{AccountState, MintKeyState};
 use opencoin_ledger::{Accepted, Account, AccountName, LedgerError, MintKeyStatus, TokenHash, TransactionReference};
 use sqlx::SqlitePool;
@@ -13,6 +13,14 @@ pub(crate) type AccountColumns = (i64, String, Vec<u8>, i64);
 
 pub(crate) const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason, retired, pruned";
 pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, i64, Option<String>, bool, bool);
+
+pub(crate) const PAYOUT_COLUMNS: &str = "no, account, amount, destination, reference, requested_at, paid, settlement, settled_at";
+pub(crate) type PayoutColumns = (i64, i64, i64, String, Vec<u8>, i64, Option<bool>, Option<String>, Option<i64>);
+
+pub(crate) fn payout(row: PayoutColumns) -> StoredPayout {
+    let (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at) = row;
+    StoredPayout { no, account, amount, destination, reference, requested_at, settled: (paid, settlement, settled_at) }
+}
 
 pub(crate) fn account((id, name, token_hash, balance): AccountColumns) -> StoredAccount {
     StoredAccount { id, name, token_hash, balance }

@@ -2,8 +2,8 @@
 //! there at all is an error and not a race.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{AccountState, Changes, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, stored};
+use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement, stored};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
@@ -11,13 +11,16 @@ use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
 
 pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, recouped, pruned, opened, balances, registered, mint_keys, signing } = changes;
+    let Changes { journal, spent, recouped, pruned, opened, balances, requested, settled, registered, mint_keys, signing } =
+        changes;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
     if !insert_transactions(connection, &journal).await? {
         let reason = "a reference is there that this transaction has looked for and not found";
         return Err(LedgerError::corrupt("table transactions", reason).into());
     }
+    insert_payouts(connection, &requested).await?;
+    update_payouts(connection, &settled).await?;
     insert_spent(connection, &spent).await?;
     insert_recouped(connection, &recouped).await?;
     delete_pruned(connection, &pruned).await?;
@@ -29,13 +32,15 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     Ok(())
 }
 
-async fn insert_accounts(connection: &mut SqliteConnection, accounts: &[AccountState]) -> Result<(), Fault> {
-    for account in accounts {
-        let query = sqlx::query("INSERT INTO accounts (id, name, token_hash, balance) VALUES (?, ?, ?, ?)")
+async fn insert_accounts(connection: &mut SqliteConnection, opened: &[Opened]) -> Result<(), Fault> {
+    for Opened { account, password } in opened {
+        let sql = "INSERT INTO accounts (id, name, token_hash, balance, password_hash) VALUES (?, ?, ?, ?, ?)";
+        let query = sqlx::query(sql)
             .bind(account.id.get())
             .bind(account.name.as_str())
             .bind(&account.token_hash.as_bytes()[..])
-            .bind(account.balance.as_i64());
+            .bind(account.balance.as_i64())
+            .bind(password.as_ref().map(|password| password.as_str()));
         query.execute(&mut *connection).await?;
     }
     Ok(())
@@ -71,9 +76,9 @@ pub(crate) async fn insert_transactions(connection: &mut SqliteConnection, entri
     for entries in pieces(entries) {
         let sql = format!(
             "INSERT INTO transactions
-                (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds)
+                (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
             VALUES {} ON CONFLICT (reference) DO NOTHING",
-            placeholders(entries.len(), 8)
+            placeholders(entries.len(), 9)
         );
         let query = entries.iter().fold(sqlx::query(&sql), |query, entry| {
             query
@@ -85,12 +90,54 @@ pub(crate) async fn insert_transactions(connection: &mut SqliteConnection, entri
                 .bind(entry.amount.as_i64())
                 .bind(entry.at.unix_micros())
                 .bind(entry.blinds.as_deref())
+                .bind(entry.label.as_ref().map(|label| label.as_str()))
         });
         if query.execute(&mut *connection).await?.rows_affected() != entries.len() as u64 {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+async fn insert_payouts(connection: &mut SqliteConnection, payouts: &[PayoutState]) -> Result<(), Fault> {
+    let sql = "INSERT INTO payouts (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    for payout in payouts {
+        let (paid, settlement, settled_at) = settled_columns(payout);
+        let query = sqlx::query(sql)
+            .bind(payout.no.get())
+            .bind(payout.account.get())
+            .bind(payout.amount.as_i64())
+            .bind(payout.destination.as_str())
+            .bind(payout.request.as_bytes())
+            .bind(payout.requested.unix_micros())
+            .bind(paid)
+            .bind(settlement)
+            .bind(settled_at);
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn update_payouts(connection: &mut SqliteConnection, payouts: &[PayoutState]) -> Result<(), Fault> {
+    for payout in payouts {
+        let (paid, settlement, settled_at) = settled_columns(payout);
+        let sql = "UPDATE payouts SET paid = ?, settlement = ?, settled_at = ? WHERE no = ? AND paid IS NULL";
+        let query = sqlx::query(sql).bind(paid).bind(settlement).bind(settled_at).bind(payout.no.get());
+        all_or_vanished(&query.execute(&mut *connection).await?, 1, "payouts")?;
+    }
+    Ok(())
+}
+
+fn settled_columns(payout: &PayoutState) -> (Option<bool>, Option<&str>, Option<i64>) {
+    let settled = payout.settled.as_ref().map(|(settlement, at)| {
+        let (paid, text) = match settlement {
+            Settlement::Paid(reference) => (true, reference),
+            Settlement::Failed(reason) => (false, reason),
+        };
+        (paid, text.as_str(), at.unix_micros())
+    });
+    (settled.map(|(paid, ..)| paid), settled.map(|(_, text, _)| text), settled.map(|(.., at)| at))
 }
 
 async fn insert_spent(connection: &mut SqliteConnection, coins: &[(MintKeyNo, PayloadHash)]) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! The invariants of the books, judged from facts.
 
-use super::{AuditFacts, MintKeyFacts};
+use super::{AuditFacts, MintKeyFacts, PayoutFacts};
 
 /// How many offenders a broken check names.
 const OFFENDERS_NAMED_MAX: usize = 5;
@@ -70,7 +70,13 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
         keys_are_recorded("every retired mint key was retired in the journal", facts, |key| key.retired, facts.retirements),
         // A key that only looks pruned could hide coins that were taken out of the table.
         keys_are_recorded("every pruned mint key was pruned in the journal", facts, |key| key.pruned, facts.prunes),
+        for_all("every payout was asked for in the journal and settled as it says", &facts.payouts, |payout| {
+            let &PayoutFacts { no, requests, settlements, paid, .. } = payout;
+            let fits = requests == 1 && settlements == u64::from(paid.is_some());
+            (!fits).then(|| format!("payout {}: {requests} requests, {settlements} settlements", no.get()))
+        }),
         money_is_conserved(facts),
+        payouts_agree(facts),
         coins_outstanding_agree(facts),
         recouped_agree(facts),
     ];
@@ -97,11 +103,24 @@ fn keys_are_recorded(name: &'static str, facts: &AuditFacts, is_marked: fn(&Mint
 
 fn money_is_conserved(facts: &AuditFacts) -> Check {
     let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
-    let (coins, paid_in, paid_out, recouped) = (facts.coins_outstanding, facts.paid_in, facts.paid_out, facts.recouped);
+    let (coins, payouts) = (facts.coins_outstanding, facts.on_its_way);
+    let (paid_in, paid_out, recouped) = (facts.paid_in, facts.paid_out, facts.recouped);
     Check {
-        name: "accounts and coins outstanding are what was paid in minus what was paid out plus what was recouped",
-        holds: accounts + coins == paid_in - paid_out + recouped,
-        detail: format!("accounts {accounts}, coins {coins}, paid in {paid_in}, paid out {paid_out}, recouped {recouped}"),
+        name: "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+        holds: accounts + payouts + coins == paid_in - paid_out + recouped,
+        detail: format!(
+            "accounts {accounts}, payouts {payouts}, coins {coins}, paid in {paid_in}, paid out {paid_out}, recouped {recouped}"
+        ),
+    }
+}
+
+fn payouts_agree(facts: &AuditFacts) -> Check {
+    let open = facts.payouts.iter().filter(|payout| payout.paid.is_none());
+    let open: i128 = open.map(|payout| payout.amount).sum();
+    Check {
+        name: "payouts on their way are what the journal says",
+        holds: open == facts.on_its_way,
+        detail: format!("payouts {open}, journal {}", facts.on_its_way),
     }
 }
 
@@ -127,7 +146,7 @@ fn recouped_agree(facts: &AuditFacts) -> Check {
 mod tests {
     use super::super::AccountFacts;
     use super::*;
-    use crate::{AccountId, MintKeyId};
+    use crate::{AccountId, MintKeyId, PayoutNo};
 
     fn sound() -> AuditFacts {
         let id = AccountId::new(3);
@@ -148,8 +167,10 @@ mod tests {
                 retired: false,
                 pruned: false,
             }],
-            paid_in: 90,
+            payouts: vec![PayoutFacts { no: PayoutNo::new(1), amount: 20, paid: None, requests: 1, settlements: 0 }],
+            paid_in: 110,
             paid_out: 10,
+            on_its_way: 20,
             coins_outstanding: 30,
             recouped: 10,
             transactions: 9,
@@ -185,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_break_is_found_and_named() {
-        let breaks: [Break; 16] = [
+        let breaks: [Break; 20] = [
             (|facts| facts.strange.push("transaction 4: odd".into()), "every row makes sense"),
             (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
             (|facts| facts.accounts[0].journal = 59, "every balance is what the journal says"),
@@ -214,9 +235,16 @@ mod tests {
                 |facts| (facts.mint_keys[0].pruned, facts.mint_keys[0].spent) = (true, 0),
                 "every pruned mint key was pruned in the journal",
             ),
+            (|facts| facts.payouts[0].requests = 2, "every payout was asked for in the journal and settled as it says"),
+            (|facts| facts.payouts[0].paid = Some(true), "every payout was asked for in the journal and settled as it says"),
+            (|facts| facts.payouts[0].amount = 21, "payouts on their way are what the journal says"),
+            (
+                |facts| facts.on_its_way = 19,
+                "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+            ),
             (
                 |facts| facts.paid_out = 0,
-                "accounts and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+                "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
             ),
             (|facts| facts.recouped = 0, "what was recouped by mint key is what the journal says"),
             (|facts| facts.coins_outstanding = 20, "coins outstanding by mint key are what the journal says"),

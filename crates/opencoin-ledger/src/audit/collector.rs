@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 
 use super::sums::Sums;
-use super::{AccountFacts, AuditFacts, MintKeyFacts, STRANGE_ROWS_DESCRIBED_MAX};
-use crate::journal::Kind;
-use crate::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, count_blinds};
+use super::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DESCRIBED_MAX};
+use crate::journal::{Kind, ReferenceKey};
+use crate::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, count_blinds};
 
-/// Collects facts from rows: first accounts and mint keys, then spent coins, recouped ones and the journal, in any order.
+/// Collects facts from rows: first accounts, mint keys and payouts, then spent coins, recouped ones and the journal, in any order.
 #[derive(Default)]
 pub struct Collector {
     facts: AuditFacts,
@@ -21,6 +21,8 @@ pub struct Collector {
     accounts: HashMap<AccountId, usize>,
     mint_keys: HashMap<MintKeyId, usize>,
     mint_keys_by_no: HashMap<i64, usize>,
+    /// By the references of their requests, and of the settlements that they have or may come to have.
+    payouts: HashMap<Box<[u8]>, (usize, AccountId)>,
 }
 
 /// A stored mint key.
@@ -46,6 +48,21 @@ pub struct MintKeyRow<'a> {
     pub retired: bool,
     /// Whether its spent coins were forgotten.
     pub pruned: bool,
+}
+
+/// A stored payout.
+#[derive(Debug, Clone, Copy)]
+pub struct PayoutRow<'a> {
+    /// Its number.
+    pub no: i64,
+    /// Who asked for it.
+    pub account: i64,
+    /// How much.
+    pub amount: i64,
+    /// The reference of its request.
+    pub reference: &'a [u8],
+    /// Whether it was paid; `None` where it was not settled.
+    pub paid: Option<bool>,
 }
 
 /// A stored record of the journal.
@@ -83,7 +100,10 @@ impl Collector {
         let mut sums = self.earlier.clone(); // those whose rows are gone
         sums.accounts.extend(self.facts.accounts.iter().map(|account| (account.id, account.journal)));
         sums.mint_keys.extend(self.facts.mint_keys.iter().map(|key| (key.id, key.blinds)));
-        sums.totals = AuditFacts { accounts: Vec::new(), mint_keys: Vec::new(), ..self.facts.clone() };
+        let counts = |payout: &PayoutFacts| (payout.no, (payout.requests, payout.settlements));
+        sums.payouts.extend(self.facts.payouts.iter().map(counts));
+        let (accounts, mint_keys, payouts) = (Vec::new(), Vec::new(), Vec::new());
+        sums.totals = AuditFacts { accounts, mint_keys, payouts, ..self.facts.clone() };
         sums
     }
 
@@ -133,6 +153,16 @@ impl Collector {
         });
     }
 
+    /// Takes a payout.
+    pub fn payout(&mut self, row: PayoutRow<'_>) {
+        let (no, place) = (PayoutNo::new(row.no), (self.facts.payouts.len(), AccountId::new(row.account)));
+        self.payouts.insert(row.reference.into(), place);
+        self.payouts.insert(ReferenceKey::of_settlement(no).as_bytes().into(), place);
+        let (amount, paid) = (row.amount.into(), row.paid);
+        let (requests, settlements) = self.earlier.payouts.remove(&no).unwrap_or_default();
+        self.facts.payouts.push(PayoutFacts { no, amount, paid, requests, settlements });
+    }
+
     /// Takes the number of spent coins of one mint key.
     pub fn spent(&mut self, mint_key_no: i64, coins: i64) {
         match self.mint_keys_by_no.get(&mint_key_no) {
@@ -168,12 +198,15 @@ impl Collector {
     /// What was collected.
     #[must_use]
     pub fn finish(mut self) -> AuditFacts {
-        let Sums { accounts, mint_keys, totals: _ } = std::mem::take(&mut self.earlier);
+        let Sums { accounts, mint_keys, payouts, totals: _ } = std::mem::take(&mut self.earlier);
         for id in accounts.into_keys() {
             self.strange_table(format!("{id:?} is gone, and the journal names it"));
         }
         for id in mint_keys.into_keys() {
             self.strange_table(format!("{id:?} is gone, and the journal names it"));
+        }
+        for no in payouts.into_keys() {
+            self.strange_table(format!("payout {} is gone, and the journal names it", no.get()));
         }
         self.facts.strange_rows += self.strange_table_rows;
         self.strange_tables.append(&mut self.facts.strange);
@@ -218,6 +251,12 @@ impl Collector {
         if amount < 0 || kind.moves_money() != (amount > 0) {
             return Err(format!("the amount {amount} does not fit the kind {kind:?}"));
         }
+        match kind {
+            Kind::RequestPayout => self.payout_moved(row, debit, None)?,
+            Kind::PayPayout => self.payout_moved(row, None, Some(true))?,
+            Kind::ReturnPayout => self.payout_moved(row, credit, Some(false))?,
+            _ => {}
+        }
         match (kind.holds_blinds(), row.blinds) {
             (true, Some(blinds)) => self.blinds(blinds, amount),
             (false, None) => Ok(()),
@@ -228,14 +267,29 @@ impl Collector {
     fn post(&mut self, kind: Kind, account: AccountId, amount: i128) -> Result<(), String> {
         match account {
             AccountId::COINS => self.facts.coins_outstanding += amount,
+            AccountId::PAYOUTS => self.facts.on_its_way += amount,
             AccountId::RECOUPED => self.facts.recouped -= amount,
-            AccountId::OUTSIDE if kind == Kind::Debit => self.facts.paid_out += amount,
+            AccountId::OUTSIDE if matches!(kind, Kind::Debit | Kind::PayPayout) => self.facts.paid_out += amount,
             AccountId::OUTSIDE => self.facts.paid_in -= amount,
             holder => {
                 let index = *self.accounts.get(&holder).ok_or_else(|| format!("there is no {holder:?}"))?;
                 self.facts.accounts[index].journal += amount;
             }
         }
+        Ok(())
+    }
+
+    /// Holds a record against the payout that its reference names. `settled` is what it says came of it, `None` that it was asked for.
+    fn payout_moved(&mut self, row: &JournalRow<'_>, account: Option<AccountId>, settled: Option<bool>) -> Result<(), String> {
+        let found = self.payouts.get(row.reference);
+        let &(index, holder) = found.ok_or("there is no payout that it is of")?;
+        let payout = &mut self.facts.payouts[index];
+        let fits = payout.amount == row.amount.into() && account.is_none_or(|account| account == holder);
+        if !fits || (settled.is_some() && settled != payout.paid) {
+            return Err(format!("it does not fit payout {}", payout.no.get()));
+        }
+        let count = if settled.is_none() { &mut payout.requests } else { &mut payout.settlements };
+        *count += 1;
         Ok(())
     }
 
@@ -296,6 +350,29 @@ mod tests {
         assert_eq!((facts.paid_in, facts.paid_out, facts.recouped, facts.coins_outstanding), (100, 30, 5, 10));
         assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 2));
         assert_eq!((facts.transactions, facts.strange_rows), (4, 0), "{:?}", facts.strange);
+    }
+
+    #[test]
+    fn payouts_are_held_against_the_journal() {
+        let mut collector = collector();
+        let settlement = ReferenceKey::of_settlement(PayoutNo::new(1));
+        let (request, settlement) = (&b"request"[..], settlement.as_bytes());
+        collector.payout(PayoutRow { no: 1, account: 3, amount: 30, reference: b"request", paid: Some(false) });
+        collector.journal(&JournalRow { reference: request, ..row(Kind::RequestPayout, 3, -1, 30) });
+        assert_eq!((collector.facts.on_its_way, collector.facts.accounts[0].journal), (30, -30));
+        collector.journal(&JournalRow { reference: settlement, ..row(Kind::ReturnPayout, -1, 3, 30) });
+        assert_eq!((collector.facts.on_its_way, collector.facts.strange_rows), (0, 0));
+        for (row, expected) in [
+            (JournalRow { reference: settlement, ..row(Kind::PayPayout, -1, 1, 30) }, "it does not fit payout 1"),
+            (JournalRow { reference: request, ..row(Kind::RequestPayout, 3, -1, 31) }, "it does not fit payout 1"),
+            (JournalRow { reference: b"x", ..row(Kind::RequestPayout, 3, -1, 30) }, "there is no payout that it is of"),
+        ] {
+            collector.journal(&row);
+            assert_eq!(collector.facts.strange.pop().unwrap(), format!("transaction 1: {expected}"));
+        }
+        let facts = collector.finish();
+        assert_eq!((facts.payouts[0].requests, facts.payouts[0].settlements), (1, 1));
+        assert_eq!((facts.paid_out, facts.on_its_way), (30, 31));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, digest_of};
 use super::sums::Sums;
-use super::{AuditFacts, Check, Collector, JournalRow, MintKeyRow};
+use super::{AuditFacts, Check, Collector, JournalRow, MintKeyRow, PayoutRow};
 use crate::{LedgerTime, TransactionNo};
 
 /// How long after its time a row of the journal has settled.
@@ -50,7 +50,7 @@ pub struct Sample {
 }
 
 /// A reading in progress. The store calls, in one snapshot: [`Self::settle_before`] or [`Self::settle_at_once`], then everything of
-/// accounts, then mint keys, then the counts of coins that [`Self::coins_to_count`] asks for, then the journal from
+/// accounts, mint keys and payouts, then the counts of coins that [`Self::coins_to_count`] asks for, then the journal from
 /// [`Self::journal_from`] on in the order of its numbers.
 pub struct Pass {
     collector: Collector,
@@ -154,6 +154,11 @@ impl Pass {
     pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
         self.mint_key_nos.push(row.no);
         self.collector.mint_key(row);
+    }
+
+    /// Takes a payout.
+    pub fn payout(&mut self, row: PayoutRow<'_>) {
+        self.collector.payout(row);
     }
 
     /// What to count, when all mint keys have been taken.

@@ -10,7 +10,7 @@ use super::chain::{Chain, Link};
 use super::pass::Settled;
 use super::sums::Sums;
 use super::{AuditFacts, STRANGE_ROWS_DESCRIBED_MAX};
-use crate::{AccountId, MintKeyId};
+use crate::{AccountId, MintKeyId, PayoutNo};
 
 const HEADER: &[u8] = b"opencoin audit state 1\n";
 const DIGEST_BYTES: usize = 32;
@@ -23,12 +23,14 @@ pub struct StateError;
 /// Writes the state. `books` names what it belongs to.
 #[must_use]
 pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
-    let Settled { sums: Sums { accounts, mint_keys, totals }, chain, last } = settled;
+    let Settled { sums: Sums { accounts, mint_keys, payouts, totals }, chain, last } = settled;
     let AuditFacts {
         accounts: _,
         mint_keys: _,
+        payouts: _,
         paid_in,
         paid_out,
+        on_its_way,
         coins_outstanding,
         recouped,
         retirements,
@@ -39,7 +41,7 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
     } = totals;
     let mut writer = Writer(HEADER.to_vec());
     writer.long(*last);
-    for sum in [paid_in, paid_out, coins_outstanding, recouped] {
+    for sum in [paid_in, paid_out, on_its_way, coins_outstanding, recouped] {
         writer.sum(*sum);
     }
     for count in [retirements, prunes, transactions, strange_rows] {
@@ -60,6 +62,12 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         writer.0.extend(key.as_bytes());
         writer.sum(*blinds);
     }
+    writer.count(payouts.len() as u64);
+    for (payout, (requests, settlements)) in payouts {
+        writer.long(payout.get());
+        writer.count(*requests);
+        writer.count(*settlements);
+    }
     writer.chain(chain);
     let digest = digest(&writer.0, books);
     writer.0.extend(digest);
@@ -77,11 +85,13 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     }
     let mut reader = Reader(body.strip_prefix(HEADER).ok_or(StateError)?);
     let last = reader.long()?;
-    let [paid_in, paid_out, coins_outstanding, recouped] = [reader.sum()?, reader.sum()?, reader.sum()?, reader.sum()?];
+    let [paid_in, paid_out, on_its_way] = [reader.sum()?, reader.sum()?, reader.sum()?];
+    let [coins_outstanding, recouped] = [reader.sum()?, reader.sum()?];
     let [retirements, prunes, transactions, strange_rows] = [reader.count()?, reader.count()?, reader.count()?, reader.count()?];
     let mut totals = AuditFacts {
         paid_in,
         paid_out,
+        on_its_way,
         coins_outstanding,
         recouped,
         retirements,
@@ -105,6 +115,9 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     }
     for _ in 0..reader.count()? {
         sums.mint_keys.insert(MintKeyId::new(reader.array()?), reader.sum()?);
+    }
+    for _ in 0..reader.count()? {
+        sums.payouts.insert(PayoutNo::new(reader.long()?), (reader.count()?, reader.count()?));
     }
     let chain = reader.chain()?;
     if reader.0.is_empty() { Ok(Settled { sums, chain, last }) } else { Err(StateError) }
@@ -194,7 +207,8 @@ mod tests {
     fn settled() -> Settled {
         let totals = AuditFacts { paid_in: 7, transactions: 3, strange: vec!["odd".to_owned()], ..AuditFacts::default() };
         let accounts = [(AccountId::new(3), -4), (AccountId::new(4), i128::MAX)].into();
-        let sums = Sums { accounts, mint_keys: [(MintKeyId::new([7; 20]), 5)].into(), totals };
+        let (mint_keys, payouts) = ([(MintKeyId::new([7; 20]), 5)].into(), [(PayoutNo::new(2), (1, 0))].into());
+        let sums = Sums { accounts, mint_keys, payouts, totals };
         let links = vec![Link { stretch: 1, rows: 2, digest: [9; 32] }];
         Settled { sums, chain: Chain { rows: 3, digest: [1; 32], last: Some((8, [2; 32])), links }, last: 9 }
     }

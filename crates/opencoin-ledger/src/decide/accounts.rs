@@ -2,13 +2,16 @@
 
 use super::{applied, money_key, note, repeated};
 use crate::journal::{Entry, Kind, ReferenceKey, Scope};
-use crate::{AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, Prepared, Refusal, TokenHash, View};
+use crate::{
+    AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, PasswordHash, Prepared, Reference, Refusal, TokenHash, View,
+};
 
 pub(super) fn open(
     view: &mut View,
     prepared: &Prepared<'_>,
     name: &AccountName,
     token_hash: TokenHash,
+    password: Option<PasswordHash>,
     at: LedgerTime,
 ) -> Outcome {
     if let Some(account) = view.account_by_name(name) {
@@ -18,7 +21,7 @@ pub(super) fn open(
     if view.account_by_token(&token_hash).is_some() {
         return Err(Refusal::TokenExists);
     }
-    let id = view.open_account(name.clone(), token_hash);
+    let id = view.open_account(name.clone(), token_hash, password);
     let reference = ReferenceKey::new(Scope::Account, name.as_str().as_bytes());
     view.write(note(Kind::OpenAccount, reference, prepared.content, at));
     applied(Effect::AccountOpened(id))
@@ -28,22 +31,24 @@ pub(super) fn credit(view: &mut View, prepared: &Prepared<'_>, account: AccountI
     check_some(amount)?;
     let balance = balance_after_receipt(view, account, amount)?;
     view.set_balance(account, balance);
-    payment(view, Kind::Credit, prepared, [AccountId::OUTSIDE, account], amount, at)
+    view.write(payment(Kind::Credit, prepared, [AccountId::OUTSIDE, account], amount, at));
+    applied(Effect::Moved(amount))
 }
 
 pub(super) fn debit(view: &mut View, prepared: &Prepared<'_>, account: AccountId, amount: Amount, at: LedgerTime) -> Outcome {
     check_some(amount)?;
     let balance = balance_after_payment(view, account, amount)?;
     view.set_balance(account, balance);
-    payment(view, Kind::Debit, prepared, [account, AccountId::OUTSIDE], amount, at)
+    view.write(payment(Kind::Debit, prepared, [account, AccountId::OUTSIDE], amount, at));
+    applied(Effect::Moved(amount))
 }
 
 pub(super) fn transfer(
     view: &mut View,
     prepared: &Prepared<'_>,
-    from: AccountId,
-    to: AccountId,
+    [from, to]: [AccountId; 2],
     amount: Amount,
+    label: Option<Reference>,
     at: LedgerTime,
 ) -> Outcome {
     check_some(amount)?;
@@ -55,7 +60,8 @@ pub(super) fn transfer(
     let payee_balance = balance_after_receipt(view, to, amount)?;
     view.set_balance(from, payer_balance);
     view.set_balance(to, payee_balance);
-    payment(view, Kind::Transfer, prepared, [from, to], amount, at)
+    view.write(Entry { label, ..payment(Kind::Transfer, prepared, [from, to], amount, at) });
+    applied(Effect::Moved(amount))
 }
 
 /// What the account would hold after it has paid.
@@ -70,19 +76,13 @@ pub(super) fn balance_after_receipt(view: &View, account: AccountId, amount: Amo
     balance.checked_add(amount).ok_or(Refusal::Overflow)
 }
 
-fn check_some(amount: Amount) -> Result<(), Refusal> {
+pub(super) fn check_some(amount: Amount) -> Result<(), Refusal> {
     if amount.is_zero() { Err(Refusal::ZeroAmount) } else { Ok(()) }
 }
 
-fn payment(
-    view: &mut View,
-    kind: Kind,
-    prepared: &Prepared<'_>,
-    [from, to]: [AccountId; 2],
-    amount: Amount,
-    at: LedgerTime,
-) -> Outcome {
-    view.write(Entry {
+/// The record of money that moves between two accounts without coins.
+pub(super) fn payment(kind: Kind, prepared: &Prepared<'_>, [from, to]: [AccountId; 2], amount: Amount, at: LedgerTime) -> Entry {
+    Entry {
         kind,
         reference: money_key(prepared),
         content: prepared.content,
@@ -91,6 +91,6 @@ fn payment(
         amount,
         at,
         blinds: None,
-    });
-    applied(Effect::Moved(amount))
+        label: None,
+    }
 }

@@ -170,6 +170,7 @@ pub(super) fn record(
         amount,
         at,
         blinds: blinds.map(encode_blinds),
+        label: None,
     });
     applied(moved(view, prepared.command, amount))
 }

@@ -2,9 +2,9 @@
 
 use std::mem;
 
-use super::{AccountState, MintKeyNo, MintKeyState, Signing, View};
+use super::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, View};
 use crate::journal::Entry;
-use crate::{AccountId, Amount, BlindDigest, PayloadHash};
+use crate::{AccountId, Amount, BlindDigest, PasswordHash, PayloadHash};
 
 /// The rows to write, each list sorted by key, but for the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
@@ -18,15 +18,28 @@ pub struct Changes {
     /// Mint keys whose spent and recouped coins are to be deleted, all of them.
     pub pruned: Vec<Pruned>,
     /// Accounts to insert.
-    pub opened: Vec<AccountState>,
+    pub opened: Vec<Opened>,
     /// Accounts that were there, and their new balances.
     pub balances: Vec<(AccountId, Amount)>,
+    /// Payouts to insert. One that was settled in the same batch is so already.
+    pub requested: Vec<PayoutState>,
+    /// Payouts that were there, settled.
+    pub settled: Vec<PayoutState>,
     /// Mint keys to insert.
     pub registered: Vec<MintKeyState>,
     /// Mint keys that were there, with new counters, stopped, retired or pruned.
     pub mint_keys: Vec<MintKeyState>,
     /// The new state of signing, where it changed.
     pub signing: Option<Signing>,
+}
+
+/// An account to insert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The account.
+    pub account: AccountState,
+    /// The password that it begins with.
+    pub password: Option<PasswordHash>,
 }
 
 /// The spent and recouped coins of a mint key, to delete. Where a store finds another number its table is damaged, and it must
@@ -65,7 +78,8 @@ impl View {
     #[must_use]
     pub fn take_changes(&mut self) -> Changes {
         let dirty = mem::take(&mut self.dirty);
-        let old_accounts = dirty.balances.difference(&dirty.opened);
+        let old_accounts = dirty.balances.iter().filter(|id| !dirty.opened.contains_key(id));
+        let old_payouts = dirty.settled.difference(&dirty.requested);
         let mut registered: Vec<_> = dirty.registered.iter().map(|id| self.mint_keys[id].clone()).collect();
         let old_keys = dirty.mint_keys.difference(&dirty.registered);
         let mut mint_keys: Vec<_> = old_keys.map(|id| self.mint_keys[id].clone()).collect();
@@ -79,8 +93,14 @@ impl View {
             spent,
             recouped,
             pruned: dirty.pruned,
-            opened: dirty.opened.iter().map(|id| self.accounts[id].clone()).collect(),
             balances: old_accounts.map(|id| (*id, self.accounts[id].balance)).collect(),
+            requested: dirty.requested.iter().map(|no| self.payouts[no].clone()).collect(),
+            settled: old_payouts.map(|no| self.payouts[no].clone()).collect(),
+            opened: dirty
+                .opened
+                .into_iter()
+                .map(|(id, password)| Opened { account: self.accounts[&id].clone(), password })
+                .collect(),
             registered,
             mint_keys,
             signing: dirty.signing.then_some(self.signing),

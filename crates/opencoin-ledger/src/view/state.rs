@@ -1,6 +1,9 @@
 //! The rows of the books that a decision reads and changes.
 
-use crate::{AccountId, AccountName, Amount, MintKeyId, MintKeyTerms, StopReason, TokenHash};
+use crate::journal::ReferenceKey;
+use crate::{
+    AccountId, AccountName, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference, Settlement, StopReason, TokenHash,
+};
 
 /// The short number of a mint key in the rows of spent coins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -31,6 +34,25 @@ pub struct AccountState {
     pub token_hash: TokenHash,
     /// What it holds.
     pub balance: Amount,
+}
+
+/// A payout in the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayoutState {
+    /// Its number.
+    pub no: PayoutNo,
+    /// Who asked for it.
+    pub account: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// Where to.
+    pub destination: Reference,
+    /// The reference of the record of its request.
+    pub request: ReferenceKey,
+    /// When it was asked for.
+    pub requested: LedgerTime,
+    /// What came of it, and when.
+    pub settled: Option<(Settlement, LedgerTime)>,
 }
 
 /// A mint key in the view.

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::journal::ReferenceKey;
-use crate::{AccountId, AccountName, CoinIn, Command, MintKeyId, Prepared, RevokedBlind, TokenHash};
+use crate::{AccountId, AccountName, CoinIn, Command, MintKeyId, PayoutNo, Prepared, RevokedBlind, TokenHash, View};
 
 /// The keys of all rows that a batch can read, each set sorted: the order in which a store locks.
 #[derive(Debug, Default)]
 pub struct Touches {
+    /// Payouts that may be settled. Their accounts are touched as well: [`Touches::accounts_and_payees`].
+    pub payouts: BTreeSet<PayoutNo>,
     /// Accounts by number.
     pub accounts: BTreeSet<AccountId>,
     /// Accounts by name, for accounts to open.
@@ -30,9 +32,11 @@ pub struct Touches {
     pub last_account: bool,
     /// The last number of a mint key.
     pub last_mint_key: bool,
+    /// The last number of a payout.
+    pub last_payout: bool,
     /// Whether all spent coins of a mint key may have to be deleted, which can take long.
     pub prunes: bool,
-    /// Whether the batch moves money and coins, and does nothing else. A recoup is seldom and not counted as such.
+    /// Whether the batch moves money and coins, and does nothing else. A recoup or payout is seldom and not counted as such.
     pub only_moves: bool,
 }
 
@@ -48,6 +52,12 @@ impl Touches {
         touches
     }
 
+    /// The accounts of this batch, and those of the payouts that were loaded for it: their money may come back.
+    #[must_use]
+    pub fn accounts_and_payees(&self, view: &View) -> BTreeSet<AccountId> {
+        self.accounts.iter().copied().chain(view.payouts().map(|payout| payout.account)).collect()
+    }
+
     fn add(&mut self, command: &Command) {
         self.only_moves &= moves(command);
         match command {
@@ -60,6 +70,13 @@ impl Touches {
                 self.accounts.insert(*account);
             }
             Command::Transfer { from, to, .. } => self.accounts.extend([*from, *to]),
+            Command::RequestPayout { account, .. } => {
+                self.accounts.insert(*account);
+                self.last_payout = true;
+            }
+            Command::SettlePayout { payout, .. } => {
+                self.payouts.insert(*payout);
+            }
             Command::RegisterMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
                 self.last_mint_key = true;
@@ -119,6 +136,8 @@ fn moves(command: &Command) -> bool {
         | Command::RetireMintKey { .. }
         | Command::PruneMintKey { .. }
         | Command::SetSigningPaused { .. }
-        | Command::Recoup { .. } => false,
+        | Command::Recoup { .. }
+        | Command::RequestPayout { .. }
+        | Command::SettlePayout { .. } => false,
     }
 }

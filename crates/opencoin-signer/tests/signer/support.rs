@@ -62,7 +62,7 @@ pub(crate) fn local_signer() -> Arc<dyn Signer> {
 pub(crate) async fn fill(ledger: &dyn Ledger) {
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), at(100), at(200), at(300)).unwrap();
     let mut batch = vec![
-        Command::OpenAccount { name: "alice".parse().unwrap(), token_hash: TokenHash::new([1; 32]), at: NOW },
+        Command::OpenAccount { name: "alice".parse().unwrap(), token_hash: TokenHash::new([1; 32]), password: None, at: NOW },
         Command::Credit {
             account: AccountId::FIRST_HOLDER,
             amount: Amount::new(1_000_000).unwrap(),
