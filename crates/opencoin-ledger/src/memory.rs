@@ -180,7 +180,9 @@ impl Books {
         }
         self.view.spent().for_each(|no| collector.spent(no.get().into(), 1));
         self.view.recouped().for_each(|no| collector.recouped(no.get().into(), 1));
-        for payout in self.view.payouts() {
+        let mut payouts: Vec<_> = self.view.payouts().collect();
+        payouts.sort_unstable_by_key(|payout| payout.no);
+        for payout in payouts {
             collector.payout(PayoutRow {
                 no: payout.no.get(),
                 account: payout.account.get(),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use opencoin_ledger::conformance::{Pair, assert_agreement, sequence};
-use opencoin_ledger::{Ledger, MemoryLedger};
+use opencoin_ledger::{MemoryLedger, Store};
 use proptest::prelude::*;
 
 async fn open() -> (Pair, ()) {
-    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+    let ledger: Arc<dyn Store> = Arc::new(MemoryLedger::new());
     ([Arc::clone(&ledger), ledger], ())
 }
 
@@ -19,7 +19,7 @@ proptest! {
     fn books_hold_after_any_commands(batches in sequence()) {
         let single: Vec<_> = batches.concat().into_iter().map(|command| vec![command]).collect();
         let run = async {
-            let [batched, one_by_one]: [Arc<dyn Ledger>; 2] = [Arc::new(MemoryLedger::new()), Arc::new(MemoryLedger::new())];
+            let [batched, one_by_one]: [Arc<dyn Store>; 2] = [Arc::new(MemoryLedger::new()), Arc::new(MemoryLedger::new())];
             assert_agreement(&batches, &[Arc::clone(&batched)]).await;
             assert_agreement(&single, &[Arc::clone(&one_by_one)]).await;
             assert_eq!(batched.audit_facts().await, one_by_one.audit_facts().await);

@@ -13,7 +13,7 @@ use crate::PostgresLedger;
 use crate::fault::ledger_error;
 use crate::writer::Writer;
 
-/// Connections of one process for reads, beside the one that writes.
+/// Connections of one process for reads, beside the two that write.
 const READERS_MAX: u32 = 4;
 
 /// How long a read or a batch waits for a connection that lives before the database counts as unavailable.
@@ -77,7 +77,8 @@ impl PostgresLedger {
             .connect_with(options.clone())
             .await
             .map_err(|error| ledger_error(&error))?;
-        Ok(Self { pool, writer: Writer::new(options), known_mint_keys: KnownMintKeys::default() })
+        let (writer, holders) = (Writer::new(options.clone()), Writer::new(options));
+        Ok(Self { pool, writer, holders, known_mint_keys: KnownMintKeys::default() })
     }
 
     /// The id of a server process that serves this ledger: how somebody on the same machine who measures the server finds
@@ -94,6 +95,7 @@ impl PostgresLedger {
     /// Waits for statements in progress and closes all connections.
     pub async fn close(&self) {
         self.writer.close().await;
+        self.holders.close().await;
         self.pool.close().await;
     }
 }

@@ -13,6 +13,7 @@
 //! primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome is unknown, and sending
 //! the same commands again is safe.
 
+mod accounts;
 mod audit;
 mod bench;
 mod connect;
@@ -52,6 +53,8 @@ const FIRST_PAUSE_MILLIS: u64 = 1;
 pub struct PostgresLedger {
     pool: PgPool,
     writer: Writer,
+    /// Another connection, for what is known of accounts beside their money.
+    holders: Writer,
     known_mint_keys: KnownMintKeys,
 }
 

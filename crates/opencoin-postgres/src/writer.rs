@@ -1,4 +1,5 @@
-//! The connection that writes: one in each process, because its batches follow one another.
+//! The connection that writes: one in each process, because its batches follow one another. (And another one for what is known of
+//! accounts beside their money.)
 //!
 //! It is used again only when what was done on it came to its end. A future that is dropped in the middle, or a fault that
 //! leaves doubts, closes it: on a connection of which nobody knows whether a transaction is open, a statement that commits by

@@ -107,7 +107,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
     let statements = [
         "UPDATE accounts SET balance = -1",
         "UPDATE mint_keys SET returned = issued + 1",
-        "INSERT INTO accounts VALUES (2, 'coins', decode(repeat('00', 32), 'hex'), 0)",
+        "INSERT INTO accounts (id, name, token_hash, balance) VALUES (2, 'coins', decode(repeat('00', 32), 'hex'), 0)",
         "UPDATE transactions SET credit_account = NULL WHERE kind = 2",
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
         "UPDATE transactions SET blinds = '\\x01' WHERE kind = 2",
@@ -119,6 +119,14 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO recouped VALUES (1, sha256('a'), '\\x07'), (1, sha256('b'), '\\x07')",
         "INSERT INTO recouped VALUES (1, '\\x07', '\\x07')",
         "UPDATE signing SET id = 2",
+        "UPDATE transactions SET label = 'x' WHERE kind = 2",
+        "UPDATE transactions SET kind = 14 WHERE kind = 2",
+        "INSERT INTO payouts (no, account, amount, destination, reference, requested_at) VALUES (1, 3, 0, 'x', '\\x0a01', 0)",
+        "INSERT INTO payouts VALUES (1, 3, 1, 'x', '\\x0a01', 0, true, 'y', NULL)",
+        "INSERT INTO sessions VALUES ('\\x01', 3, NULL, 0, 0)",
+        "INSERT INTO services VALUES (md5(''), 2, 'x', 0, sha256(''), 0, NULL)",
+        "INSERT INTO waiting_mints VALUES ('\\x01', 3, '\\x01', 0, 0, 0)",
+        "INSERT INTO failed_logins VALUES (sha256(''), 0, 0)",
     ];
     for statement in statements {
         let error = database.try_execute(statement).expect_err(statement);

@@ -9,6 +9,7 @@
 //!
 //! SQLite runs on a thread of its own behind each connection, so no async worker ever waits for the disk.
 
+mod accounts;
 mod audit;
 mod bench;
 mod bulk;
@@ -50,14 +51,7 @@ impl Ledger for SqliteLedger {
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
         let assumed = assume(&prepared, &touches, &self.known_mint_keys);
-        for _ in 0..APPLY_ATTEMPTS_MAX {
-            match self.attempt(&prepared, &touches, assumed.as_ref()).await {
-                Ok(outcomes) => return Ok(outcomes),
-                Err(Fault::Busy) => {} // it has waited for the lock already
-                Err(Fault::Failed(error)) => return Err(error),
-            }
-        }
-        Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
+        until_free(|| self.attempt(&prepared, &touches, assumed.as_ref())).await
     }
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
@@ -75,14 +69,7 @@ impl Ledger for SqliteLedger {
 
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         KeptSignatures::check_batch(kept)?;
-        for _ in 0..APPLY_ATTEMPTS_MAX {
-            match kept::keep(&self.writer, kept).await {
-                Ok(answers) => return Ok(answers),
-                Err(Fault::Busy) => {} // it has waited for the lock already
-                Err(Fault::Failed(error)) => return Err(error),
-            }
-        }
-        Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
+        until_free(|| kept::keep(&self.writer, kept)).await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
@@ -140,4 +127,16 @@ impl SqliteLedger {
         }
         Ok(outcomes)
     }
+}
+
+/// Tries again where another process holds the write lock. Each attempt has waited for it already.
+async fn until_free<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn() -> F) -> Result<T, LedgerError> {
+    for _ in 0..APPLY_ATTEMPTS_MAX {
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(Fault::Busy) => {}
+            Err(Fault::Failed(error)) => return Err(error),
+        }
+    }
+    Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
 }

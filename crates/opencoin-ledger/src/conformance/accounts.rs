@@ -40,13 +40,13 @@ pub async fn a_payment_counts_once(ledgers: &Pair) {
     assert_eq!((facts.paid_in, facts.paid_out), (50, 20));
 }
 
-/// A reference of a credit cannot be used for a debit or a transfer.
-pub async fn payment_references_are_shared_by_all_payments(ledgers: &Pair) {
+/// A reference of a credit cannot be used for a debit. A holder's key is another thing, even if it reads the same.
+pub async fn payment_references_are_shared_by_credits_and_debits(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 50).await;
-    let reference = "opening balance";
-    assert_eq!(world.one(debit(alice(), 50, reference)).await, Err(Refusal::ReferenceConflict));
-    assert_eq!(world.one(transfer(alice(), bob(), 50, reference)).await, Err(Refusal::ReferenceConflict));
-    assert_eq!(world.balances().await, [50, 0]);
+    assert_eq!(world.one(credit(alice(), 9, "statement-1")).await, new(moved(9)));
+    assert_eq!(world.one(debit(alice(), 9, "statement-1")).await, Err(Refusal::ReferenceConflict));
+    assert_eq!(world.one(transfer(alice(), bob(), 9, "statement-1")).await, new(moved(9)));
+    assert_eq!(world.balances().await, [50, 9]);
 }
 
 /// No money for nobody, no payment of nothing, no payment of more than there is.
@@ -70,14 +70,24 @@ pub async fn money_is_not_made_from_nothing(ledgers: &Pair) {
     assert_eq!(world.balances().await, [0, 0]);
 }
 
-/// Money moves between two accounts, once, and not from an account to itself.
+/// Money moves between two accounts, once for each key of the one who pays, and not from an account to itself.
 pub async fn a_transfer_moves_money_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
-    assert_eq!(world.one(transfer(alice(), bob(), 4, "t")).await, new(moved(4)));
-    assert_eq!(world.one(transfer(alice(), bob(), 4, "t")).await, again(moved(4)));
-    assert_eq!(world.one(transfer(bob(), alice(), 4, "t")).await, Err(Refusal::ReferenceConflict));
+    let rent = || labelled("rent", transfer(alice(), bob(), 4, "k"));
+    assert_eq!(world.one(rent()).await, new(moved(4)));
+    assert_eq!(world.one(at(9, rent())).await, again(moved(4)));
+    for other in [
+        labelled("rent of July", transfer(alice(), bob(), 4, "k")),
+        transfer(alice(), bob(), 4, "k"),
+        labelled("rent", transfer(alice(), bob(), 3, "k")),
+        payout(alice(), 4, "k"),
+    ] {
+        assert_eq!(world.one(other).await, Err(Refusal::ReferenceConflict));
+    }
+    // The same key of another account is another key.
+    assert_eq!(world.one(transfer(bob(), alice(), 1, "k")).await, new(moved(1)));
     assert_eq!(world.one(transfer(alice(), alice(), 1, "u")).await, Err(Refusal::SameAccount));
-    assert_eq!(world.balances().await, [6, 4]);
+    assert_eq!(world.balances().await, [7, 3]);
 }
 
 /// A balance that would not fit is refused; sums over accounts may be larger.

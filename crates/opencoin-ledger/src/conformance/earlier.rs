@@ -3,7 +3,7 @@
 
 use super::world::*;
 use crate::audit::check;
-use crate::{Applied, Blind, Command, Effect, Ledger, StoredBlind, TransactionNo, TransactionReference};
+use crate::{Applied, Blind, Command, Effect, Store, StoredBlind, TransactionNo, TransactionReference};
 
 /// Blinds of two mints, in hexadecimal, as the second version stored them: one of key 1 and one of key 2; two of key 2.
 pub const SECOND_VERSION_BLINDS: [&str; 2] = [
@@ -27,7 +27,7 @@ pub const SECOND_VERSION_BLINDS: [&str; 2] = [
 ///
 /// # Panics
 /// The books do not say so any more, or do not go on.
-pub async fn books_of_the_second_version_go_on(ledger: &dyn Ledger) {
+pub async fn books_of_the_second_version_go_on(ledger: &dyn Store) {
     let facts = ledger.audit_facts().await.unwrap();
     let report = check(&facts);
     assert!(report.holds(), "{report:#?}");

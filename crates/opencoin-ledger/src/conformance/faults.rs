@@ -13,8 +13,8 @@ use super::world::*;
 use crate::audit::AuditFacts;
 use crate::journal::Kind;
 use crate::{
-    Accepted, Account, Applied, Command, Ledger, LedgerError, MemoryLedger, MintKeyStatus, Outcome, TransactionNo,
-    UnsignedTransaction,
+    Accepted, Account, Applied, Command, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo,
+    Settlement, Store, TransactionNo, UnsignedTransaction,
 };
 
 /// Polls of one batch after which it is dropped: from one to this many, in turn. More than any store needs.
@@ -53,6 +53,7 @@ struct Books {
     accounts: Vec<Option<Account>>,
     mint_keys: Vec<MintKeyStatus>,
     accepted: Vec<Option<Accepted>>,
+    payouts: Vec<Payout>,
     signing_paused: bool,
 }
 
@@ -66,7 +67,7 @@ impl FaultCase {
         for kind in Kind::ALL {
             let command = example(kind);
             assert_eq!(kind_of(&command), kind);
-            let model: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+            let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
             prepare(Arc::clone(&model)).await;
             let before = Books::read(&*model).await;
             let applied = model.apply(std::slice::from_ref(&command)).await.unwrap().remove(0).unwrap();
@@ -79,7 +80,7 @@ impl FaultCase {
     }
 
     async fn of_signatures() -> Self {
-        let model: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+        let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
         prepare(Arc::clone(&model)).await;
         let before = Books::read(&*model).await;
         assert_eq!(keep_signatures(&*model).await.unwrap(), [true]);
@@ -96,7 +97,7 @@ impl FaultCase {
     }
 
     /// Brings empty books to where the command begins.
-    pub async fn prepare(&self, ledger: Arc<dyn Ledger>) {
+    pub async fn prepare(&self, ledger: Arc<dyn Store>) {
         prepare(Arc::clone(&ledger)).await;
         assert_eq!(Books::read(&*ledger).await, self.before, "{}", self.name());
     }
@@ -105,7 +106,7 @@ impl FaultCase {
     ///
     /// # Errors
     /// That of the store.
-    pub async fn apply(&self, ledger: &dyn Ledger) -> Result<Answer, LedgerError> {
+    pub async fn apply(&self, ledger: &dyn Store) -> Result<Answer, LedgerError> {
         match &self.change {
             Change::Command(command, _) => {
                 let outcomes = ledger.apply(std::slice::from_ref(&**command)).await;
@@ -124,7 +125,7 @@ impl FaultCase {
     }
 
     /// After a fault that stored nothing: the books are as before, and the command is applied as if for the first time.
-    pub async fn assert_not_stored(&self, ledger: &dyn Ledger) {
+    pub async fn assert_not_stored(&self, ledger: &dyn Store) {
         assert_eq!(Books::read(ledger).await, self.before, "{}", self.name());
         assert_eq!(self.apply(ledger).await, Ok(self.answer(false)), "{}", self.name());
         self.assert_stored(ledger).await;
@@ -132,7 +133,7 @@ impl FaultCase {
 
     /// After a fault that stored everything: the books hold the command once, and asking again has the same effect and
     /// moves nothing.
-    pub async fn assert_stored(&self, ledger: &dyn Ledger) {
+    pub async fn assert_stored(&self, ledger: &dyn Store) {
         assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
         assert_eq!(self.apply(ledger).await, Ok(self.answer(true)), "{}", self.name());
         assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
@@ -140,7 +141,7 @@ impl FaultCase {
 }
 
 impl Books {
-    async fn read(ledger: &dyn Ledger) -> Self {
+    async fn read(ledger: &dyn Store) -> Self {
         let (mut accounts, mut accepted) = (Vec::new(), Vec::new());
         for name in ["alice", "bob", "carol"] {
             accounts.push(ledger.account_by_name(&name.parse().unwrap()).await.unwrap());
@@ -148,14 +149,15 @@ impl Books {
         for name in ["minted before", "recouped before", "mint", "renew", "recoup"] {
             accepted.push(ledger.accepted(&reference(name)).await.unwrap());
         }
+        let payouts = ledger.payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100).await.unwrap();
         let facts = ledger.audit_facts().await.unwrap();
         assert!(crate::audit::check(&facts).holds(), "{facts:?}");
         let (mint_keys, signing_paused) = (ledger.mint_keys().await.unwrap(), ledger.signing_paused().await.unwrap());
-        Self { facts, accounts, mint_keys, accepted, signing_paused }
+        Self { facts, accounts, mint_keys, accepted, payouts, signing_paused }
     }
 }
 
-async fn prepare(ledger: Arc<dyn Ledger>) {
+async fn prepare(ledger: Arc<dyn Store>) {
     let world = super::World::with_paid_in(&[Arc::clone(&ledger), ledger], 1000).await;
     for command in [
         register(3, 3),
@@ -163,13 +165,14 @@ async fn prepare(ledger: Arc<dyn Ledger>) {
         redeem(alice(), &[(2, 1), (3, 1)]),
         stop(3),
         recoup("recouped before", &[(3, 2, 2)], &[2, 1]),
+        payout(alice(), 7, "asked for before"),
     ] {
         world.one(command).await.unwrap();
     }
 }
 
 /// Those of the transaction that the books are prepared with, whatever is kept there already.
-async fn keep_signatures(ledger: &dyn Ledger) -> Result<Vec<bool>, LedgerError> {
+async fn keep_signatures(ledger: &dyn Store) -> Result<Vec<bool>, LedgerError> {
     let keys = ledger.mint_keys().await?;
     let other = keys.iter().find(|key| key.id == key_id(2)).unwrap();
     let page = ledger.unsigned(other, TransactionNo::BEFORE_ALL, 100).await?;
@@ -184,7 +187,7 @@ fn example(kind: Kind) -> Command {
         Kind::OpenAccount => open("carol", 3),
         Kind::Credit => credit(alice(), 30, "credit"),
         Kind::Debit => debit(alice(), 30, "debit"),
-        Kind::Transfer => transfer(alice(), bob(), 30, "transfer"),
+        Kind::Transfer => labelled("rent", transfer(alice(), bob(), 30, "transfer")),
         Kind::RegisterMintKey => register(7, 7),
         Kind::StopMintKey => stop(5),
         Kind::SetSigningPaused => Command::SetSigningPaused { paused: true, at: NOW },
@@ -194,6 +197,9 @@ fn example(kind: Kind) -> Command {
         Kind::PruneMintKey => prune(3),
         Kind::RetireMintKey => retire(5),
         Kind::Recoup => recoup("recoup", &[(3, 3, 3)], &[1, 2]),
+        Kind::RequestPayout => payout(alice(), 30, "payout"),
+        Kind::PayPayout => paid(1, "statement 7"),
+        Kind::ReturnPayout => failed(1, "no such bank account"),
     }
 }
 
@@ -213,6 +219,9 @@ fn kind_of(command: &Command) -> Kind {
         Command::PruneMintKey { .. } => Kind::PruneMintKey,
         Command::RetireMintKey { .. } => Kind::RetireMintKey,
         Command::Recoup { .. } => Kind::Recoup,
+        Command::RequestPayout { .. } => Kind::RequestPayout,
+        Command::SettlePayout { settlement: Settlement::Paid(_), .. } => Kind::PayPayout,
+        Command::SettlePayout { settlement: Settlement::Failed(_), .. } => Kind::ReturnPayout,
     }
 }
 
@@ -238,7 +247,7 @@ pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dro
     for number in 0..batches {
         let name = number.to_string();
         let credit = credit(bob(), 1, &format!("credit {name}"));
-        let batch = [credit, transfer(alice(), bob(), 2, &name), mint(alice(), &name, &[1, 1, 2])];
+        let batch = [credit, labelled(&name, transfer(alice(), bob(), 2, &name)), mint(alice(), &name, &[1, 1, 2])];
         let finished = polled(ledgers[0].apply(&batch), 1 + number % POLLS_MAX).await.is_some();
         let outcomes = world.apply(&batch).await;
         let repeated = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().repeated).count();

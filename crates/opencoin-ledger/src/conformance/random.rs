@@ -10,7 +10,10 @@ use proptest::prelude::*;
 
 use super::world::*;
 use crate::audit::check;
-use crate::{AccountId, Command, Ledger, LedgerTime, MintKeyStatus, StoredBlind, TransactionNo, TransactionReference};
+use crate::{
+    AccountEntry, AccountId, Command, EntryPage, LedgerTime, MintKeyStatus, PayoutFilter, PayoutNo, Store, StoredBlind,
+    TransactionNo, TransactionReference,
+};
 
 /// Batches of commands.
 pub type Sequence = Vec<Vec<Command>>;
@@ -41,7 +44,7 @@ pub fn sequence() -> impl Strategy<Value = Sequence> {
 ///
 /// # Panics
 /// They differ, or an invariant does not hold.
-pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Ledger>]) {
+pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
     let (model, stores) = ledgers.split_first().expect("a model and stores to compare");
     for batch in batches {
         let expected = model.apply(batch).await.unwrap();
@@ -59,6 +62,11 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Ledger>]) {
         for key in model.mint_keys().await.unwrap() {
             assert_eq!(unsigned(&**store, &key).await, unsigned(&**model, &key).await);
         }
+        let payouts = async |store: &dyn Store| store.payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100).await.unwrap();
+        assert_eq!(payouts(&**store).await, payouts(&**model).await);
+        for account in [alice(), bob()] {
+            assert_eq!(entries(&**store, account).await, entries(&**model, account).await);
+        }
         for name in ["t1", "t2", "t3"] {
             let reference = reference(name);
             assert_eq!(store.accepted(&reference).await.unwrap(), model.accepted(&reference).await.unwrap());
@@ -67,7 +75,7 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Ledger>]) {
 }
 
 /// What waits for a key, without the numbers of the rows: they differ where another process took some, or an attempt was undone.
-async fn unsigned(ledger: &dyn Ledger, key: &MintKeyStatus) -> Vec<(TransactionReference, Vec<StoredBlind>)> {
+async fn unsigned(ledger: &dyn Store, key: &MintKeyStatus) -> Vec<(TransactionReference, Vec<StoredBlind>)> {
     let page = ledger.unsigned(key, TransactionNo::BEFORE_ALL, usize::from(u16::MAX)).await.unwrap();
     assert_eq!(page.next, None);
     let mut found: Vec<_> = page.transactions.into_iter().map(|found| (found.reference, found.blinds)).collect();
@@ -75,13 +83,29 @@ async fn unsigned(ledger: &dyn Ledger, key: &MintKeyStatus) -> Vec<(TransactionR
     found
 }
 
+/// The entries of an account, without the numbers of the rows.
+async fn entries(ledger: &dyn Store, account: AccountId) -> Vec<AccountEntry> {
+    let page = EntryPage::After(TransactionNo::BEFORE_ALL);
+    let entries = ledger.entries(account, page, u32::from(u16::MAX)).await.unwrap();
+    assert!(entries.is_sorted_by_key(|entry| entry.no));
+    let without_number = |entry| AccountEntry { no: TransactionNo::BEFORE_ALL, ..entry };
+    entries.into_iter().map(without_number).collect()
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let kinds = prop_oneof![
         1 => (name(), 1_u8..4).prop_map(|(name, token)| open(&name, token)),
         2 => (account(), units(), payment()).prop_map(|(account, units, payment)| credit(account, units, &payment)),
         1 => (account(), units(), payment()).prop_map(|(account, units, payment)| debit(account, units, &payment)),
-        1 => (account(), account(), units(), payment())
-            .prop_map(|(from, to, units, payment)| transfer(from, to, units, &payment)),
+        2 => (account(), account(), units(), payment(), 0_u8..3)
+            .prop_map(|(from, to, units, key, label)| match transfer(from, to, units, &key) {
+                transfer if label == 0 => transfer,
+                transfer => labelled(&label.to_string(), transfer),
+            }),
+        2 => (account(), units(), payment()).prop_map(|(account, units, key)| payout(account, units, &key)),
+        1 => (0_i64..5, any::<bool>(), 0_u8..2).prop_map(|(no, is_paid, text)| {
+            if is_paid { paid(no, &text.to_string()) } else { failed(no, &text.to_string()) }
+        }),
         1 => (key(), 1_u64..4).prop_map(|(key, denomination)| register(key, denomination)),
         2 => prop_oneof![3 => Just(3), 6 => Just(4), 1 => key()].prop_map(stop),
         1 => any::<bool>().prop_map(|paused| Command::SetSigningPaused { paused, at: NOW }),

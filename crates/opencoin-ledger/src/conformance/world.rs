@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Pair;
 use crate::audit::AuditFacts;
 use crate::{
-    AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, KeptSignatures, Ledger, LedgerTime, MintKeyId,
-    MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, Reference, RevokedBlind, StoredBlind, StoredNumber, TokenHash,
-    TransactionNo, TransactionReference, UnsignedTransaction,
+    AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, IdempotencyKey, KeptSignatures, LedgerTime,
+    MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, PayoutNo, Reference, RevokedBlind, Settlement, Store,
+    StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedTransaction,
 };
 
 /// When mint keys of a [`World`] begin to sign.
@@ -33,7 +33,7 @@ pub const fn bob() -> AccountId {
 
 /// The accounts of Alice and Bob, and mint keys 1, 2 and 5 of these denominations.
 pub struct World {
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn Store>,
 }
 
 impl World {
@@ -137,7 +137,8 @@ pub(crate) fn reference(text: &str) -> TransactionReference {
 }
 
 pub(crate) fn open(name: &str, token: u8) -> Command {
-    Command::OpenAccount { name: name.parse().unwrap(), token_hash: TokenHash::new([token; 32]), at: NOW }
+    let (name, token_hash) = (name.parse().unwrap(), TokenHash::new([token; 32]));
+    Command::OpenAccount { name, token_hash, password: None, at: NOW }
 }
 
 pub(crate) fn credit(account: AccountId, units: u64, reference: &str) -> Command {
@@ -148,8 +149,35 @@ pub(crate) fn debit(account: AccountId, units: u64, reference: &str) -> Command 
     Command::Debit { account, amount: amount(units), reference: Reference::new(reference).unwrap(), at: NOW }
 }
 
-pub(crate) fn transfer(from: AccountId, to: AccountId, units: u64, reference: &str) -> Command {
-    Command::Transfer { from, to, amount: amount(units), reference: Reference::new(reference).unwrap(), at: NOW }
+pub(crate) fn idempotency_key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::new(text).unwrap()
+}
+
+/// Without a label.
+pub(crate) fn transfer(from: AccountId, to: AccountId, units: u64, key: &str) -> Command {
+    Command::Transfer { from, to, amount: amount(units), key: idempotency_key(key), label: None, at: NOW }
+}
+
+pub(crate) fn labelled(text: &str, mut transfer: Command) -> Command {
+    if let Command::Transfer { label, .. } = &mut transfer {
+        *label = Some(Reference::new(text).unwrap());
+    }
+    transfer
+}
+
+pub(crate) fn payout(account: AccountId, units: u64, key: &str) -> Command {
+    let destination = Reference::new("account 1 of the bank").unwrap();
+    Command::RequestPayout { account, amount: amount(units), destination, key: idempotency_key(key), at: NOW }
+}
+
+pub(crate) fn paid(payout: i64, text: &str) -> Command {
+    let settlement = Settlement::Paid(Reference::new(text).unwrap());
+    Command::SettlePayout { payout: PayoutNo::new(payout), settlement, at: NOW }
+}
+
+pub(crate) fn failed(payout: i64, text: &str) -> Command {
+    let settlement = Settlement::Failed(Reference::new(text).unwrap());
+    Command::SettlePayout { payout: PayoutNo::new(payout), settlement, at: NOW }
 }
 
 pub(crate) fn terms(denomination: u64) -> MintKeyTerms {
@@ -250,14 +278,16 @@ pub(crate) fn recoup(text: &str, lost: &[(u8, u32, u32)], keys: &[u8]) -> Comman
 /// The same command at another time.
 pub(crate) fn at(micros: i64, mut command: Command) -> Command {
     use Command::{
-        Credit, Debit, Mint, OpenAccount, PruneMintKey, Recoup, Redeem, RegisterMintKey, Renew, RetireMintKey, SetSigningPaused,
-        StopMintKey, Transfer,
+        Credit, Debit, Mint, OpenAccount, PruneMintKey, Recoup, Redeem, RegisterMintKey, Renew, RequestPayout, RetireMintKey,
+        SetSigningPaused, SettlePayout, StopMintKey, Transfer,
     };
     match &mut command {
         OpenAccount { at, .. }
         | Credit { at, .. }
         | Debit { at, .. }
         | Transfer { at, .. }
+        | RequestPayout { at, .. }
+        | SettlePayout { at, .. }
         | RegisterMintKey { at, .. }
         | StopMintKey { at, .. }
         | RetireMintKey { at, .. }
