@@ -9,7 +9,7 @@ use opencoin_ledger::conformance::{
     Pair, TAMPERINGS, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
     tampering_is_found,
 };
-use opencoin_ledger::{Ledger, LedgerError};
+use opencoin_ledger::{LedgerError, Store};
 use opencoin_sqlite::{Mode, SqliteLedger};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -20,7 +20,7 @@ async fn open() -> (Pair, SqliteLedger, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let first = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
     let source = SqliteLedger::open_to_read(&address(&folder)).await.unwrap();
-    let first: Arc<dyn Ledger> = Arc::new(first);
+    let first: Arc<dyn Store> = Arc::new(first);
     ([Arc::clone(&first), first], source, folder)
 }
 

@@ -16,7 +16,7 @@ pub struct Collector {
     /// What is strange in other tables than the journal; `facts` has what is strange in the journal.
     strange_tables: Vec<String>,
     strange_table_rows: u64,
-    /// Sums of the journal of accounts, mint keys and payouts whose rows have not come yet.
+    /// Sums of the journal of accounts and mint keys whose rows have not come yet.
     earlier: Sums,
     accounts: HashMap<AccountId, usize>,
     mint_keys: HashMap<MintKeyId, usize>,
@@ -95,12 +95,13 @@ impl Collector {
         Self { facts, earlier, ..Self::default() }
     }
 
-    /// What the journal adds up to so far; all accounts, mint keys and payouts have been taken.
+    /// What the journal adds up to so far; all accounts and mint keys have been taken.
     pub(super) fn sums(&self) -> Sums {
         let mut sums = self.earlier.clone(); // those whose rows are gone
         sums.accounts.extend(self.facts.accounts.iter().map(|account| (account.id, account.journal)));
         sums.mint_keys.extend(self.facts.mint_keys.iter().map(|key| (key.id, key.blinds)));
-        sums.payouts.extend(self.facts.payouts.iter().map(|payout| (payout.no, [payout.requests, payout.settlements])));
+        let counts = |payout: &PayoutFacts| (payout.no, (payout.requests, payout.settlements));
+        sums.payouts.extend(self.facts.payouts.iter().map(counts));
         let (accounts, mint_keys, payouts) = (Vec::new(), Vec::new(), Vec::new());
         sums.totals = AuditFacts { accounts, mint_keys, payouts, ..self.facts.clone() };
         sums
@@ -158,7 +159,7 @@ impl Collector {
         self.payouts.insert(row.reference.into(), place);
         self.payouts.insert(ReferenceKey::of_settlement(no).as_bytes().into(), place);
         let (amount, paid) = (row.amount.into(), row.paid);
-        let [requests, settlements] = self.earlier.payouts.remove(&no).unwrap_or_default();
+        let (requests, settlements) = self.earlier.payouts.remove(&no).unwrap_or_default();
         self.facts.payouts.push(PayoutFacts { no, amount, paid, requests, settlements });
     }
 

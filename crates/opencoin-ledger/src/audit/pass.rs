@@ -50,7 +50,7 @@ pub struct Sample {
 }
 
 /// A reading in progress. The store calls, in one snapshot: [`Self::settle_before`] or [`Self::settle_at_once`], then everything of
-/// accounts, then mint keys, then the counts of coins that [`Self::coins_to_count`] asks for, then the journal from
+/// accounts, mint keys and payouts, then the counts of coins that [`Self::coins_to_count`] asks for, then the journal from
 /// [`Self::journal_from`] on in the order of its numbers.
 pub struct Pass {
     collector: Collector,

@@ -63,8 +63,8 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         writer.sum(*blinds);
     }
     writer.count(payouts.len() as u64);
-    for (no, [requests, settlements]) in payouts {
-        writer.long(no.get());
+    for (payout, (requests, settlements)) in payouts {
+        writer.long(payout.get());
         writer.count(*requests);
         writer.count(*settlements);
     }
@@ -117,7 +117,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
         sums.mint_keys.insert(MintKeyId::new(reader.array()?), reader.sum()?);
     }
     for _ in 0..reader.count()? {
-        sums.payouts.insert(PayoutNo::new(reader.long()?), [reader.count()?, reader.count()?]);
+        sums.payouts.insert(PayoutNo::new(reader.long()?), (reader.count()?, reader.count()?));
     }
     let chain = reader.chain()?;
     if reader.0.is_empty() { Ok(Settled { sums, chain, last }) } else { Err(StateError) }
@@ -207,8 +207,8 @@ mod tests {
     fn settled() -> Settled {
         let totals = AuditFacts { paid_in: 7, transactions: 3, strange: vec!["odd".to_owned()], ..AuditFacts::default() };
         let accounts = [(AccountId::new(3), -4), (AccountId::new(4), i128::MAX)].into();
-        let payouts = [(PayoutNo::new(1), [1, 0])].into();
-        let sums = Sums { accounts, mint_keys: [(MintKeyId::new([7; 20]), 5)].into(), payouts, totals };
+        let (mint_keys, payouts) = ([(MintKeyId::new([7; 20]), 5)].into(), [(PayoutNo::new(2), (1, 0))].into());
+        let sums = Sums { accounts, mint_keys, payouts, totals };
         let links = vec![Link { stretch: 1, rows: 2, digest: [9; 32] }];
         Settled { sums, chain: Chain { rows: 3, digest: [1; 32], last: Some((8, [2; 32])), links }, last: 9 }
     }

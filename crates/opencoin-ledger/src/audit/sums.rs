@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::AuditFacts;
 use crate::{AccountId, MintKeyId, PayoutNo};
 
-/// Running sums of the journal. As large as the accounts, mint keys and payouts are many, whatever the length of the journal.
+/// Running sums of the journal. As large as accounts, mint keys and payouts are many, whatever the length of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
     /// Credits less debits of every holder's account.
@@ -13,7 +13,7 @@ pub struct Sums {
     /// Accepted blinds of every mint key.
     pub(super) mint_keys: BTreeMap<MintKeyId, i128>,
     /// Requests and settlements of every payout.
-    pub(super) payouts: BTreeMap<PayoutNo, [u64; 2]>,
+    pub(super) payouts: BTreeMap<PayoutNo, (u64, u64)>,
     /// The rest, without accounts, mint keys and payouts.
     pub(super) totals: AuditFacts,
 }

@@ -27,7 +27,7 @@ const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tamp
 }
 
 /// Every kind of break that the tables themselves do not refuse.
-pub const TAMPERINGS: [Tampering; 15] = [
+pub const TAMPERINGS: [Tampering; 18] = [
     at_once("UPDATE accounts SET balance = balance + 1 WHERE id = 3", "every balance is what the journal says"),
     at_once("DELETE FROM accounts WHERE id = 4", "every row makes sense"),
     at_once("UPDATE mint_keys SET issued = issued + 1 WHERE no = 2", "every signature counted was accepted in the journal"),
@@ -44,6 +44,12 @@ pub const TAMPERINGS: [Tampering; 15] = [
     ),
     at_once("UPDATE mint_keys SET retired = true WHERE no = 1", "every retired mint key was retired in the journal"),
     at_once("UPDATE mint_keys SET pruned = true WHERE no = 1", "every pruned mint key was pruned in the journal"),
+    at_once(
+        "UPDATE payouts SET paid = true, settlement = 'x', settled_at = 1 WHERE no = 2",
+        "every payout was asked for in the journal and settled as it says",
+    ),
+    at_once("DELETE FROM payouts WHERE no = 1", "every row makes sense"),
+    at_once("UPDATE payouts SET amount = amount + 1 WHERE no = 2", "payouts on their way are what the journal says"),
     at_once("DELETE FROM transactions WHERE id = (SELECT max(id) FROM transactions)", PAST),
     // Both sides are changed, so that every sum is right again.
     at_once("UPDATE transactions SET amount = 101 WHERE kind = 2; UPDATE accounts SET balance = balance + 1 WHERE id = 3", PAST),
@@ -63,6 +69,9 @@ pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
         world.one(command).await.unwrap();
     }
     world.one(recoup("d", &[(5, 1, 1)], &[2, 2, 1])).await.unwrap();
+    for command in [payout(alice(), 3, "p"), payout(alice(), 4, "q"), paid(1, "bank 1")] {
+        world.one(command).await.unwrap();
+    }
     world
 }
 

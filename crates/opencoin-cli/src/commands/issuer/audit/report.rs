@@ -48,6 +48,9 @@ struct Totals {
     accounts_sum: i128,
     paid_in: i128,
     paid_out: i128,
+    /// Asked for by holders and not settled.
+    payouts_open: usize,
+    payouts_open_sum: i128,
     coins_outstanding: i128,
     recouped: i128,
 }
@@ -177,11 +180,14 @@ fn certificates(currency: Result<&Currency, &DirectoryError>, facts: &AuditFacts
 }
 
 fn totals(facts: &AuditFacts) -> Totals {
+    let open = || facts.payouts.iter().filter(|payout| payout.paid.is_none());
     Totals {
         accounts: facts.accounts.len(),
         accounts_sum: facts.accounts.iter().map(|account| account.balance).sum(),
         paid_in: facts.paid_in,
         paid_out: facts.paid_out,
+        payouts_open: open().count(),
+        payouts_open_sum: open().map(|payout| payout.amount).sum(),
         coins_outstanding: facts.coins_outstanding,
         recouped: facts.recouped,
     }
