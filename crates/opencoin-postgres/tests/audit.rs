@@ -10,7 +10,7 @@ use opencoin_ledger::conformance::{
     Pair, TAMPERINGS, World, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
     credit_at, tampering_is_found,
 };
-use opencoin_ledger::{Ledger, LedgerError, TransactionNo};
+use opencoin_ledger::{LedgerError, Store, TransactionNo};
 use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_pair::PostgresPair;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Books, and an auditor's view of them.
 async fn open() -> (Pair, PostgresLedger, TestDatabase) {
     let database = TestDatabase::create();
-    let ledger: Arc<dyn Ledger> = Arc::new(PostgresLedger::connect(&database.url()).await.unwrap());
+    let ledger: Arc<dyn Store> = Arc::new(PostgresLedger::connect(&database.url()).await.unwrap());
     let source = PostgresLedger::connect_to_read(&database.url()).await.unwrap();
     ([Arc::clone(&ledger), ledger], source, database)
 }
@@ -158,7 +158,7 @@ async fn a_standby_is_audited_while_its_primary_works() {
         pair
     });
     let pair = pair.await.unwrap();
-    let ledger: Arc<dyn Ledger> = Arc::new(PostgresLedger::connect(&pair.url("books")).await.unwrap());
+    let ledger: Arc<dyn Store> = Arc::new(PostgresLedger::connect(&pair.url("books")).await.unwrap());
     books_to_tamper_with(&[Arc::clone(&ledger), Arc::clone(&ledger)]).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let load = {
