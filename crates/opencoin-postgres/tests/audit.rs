@@ -10,7 +10,7 @@ use opencoin_ledger::conformance::{
     Pair, TAMPERINGS, World, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
     credit_at, tampering_is_found,
 };
-use opencoin_ledger::{LedgerError, Store, TransactionNo};
+use opencoin_ledger::{Ledger, LedgerError, Store, TransactionNo};
 use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_pair::PostgresPair;
