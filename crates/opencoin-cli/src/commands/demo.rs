@@ -10,8 +10,8 @@ use clap::Args;
 use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_issuer::http::{Server, serve};
 use opencoin_issuer::{
-    Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency, Operator, Passphrase, StoreMode,
-    SystemClock, create_with_key_files, open_books,
+    Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency, Operator, Passphrase,
+    StoreMode, SystemClock, create_with_key_files, open_books,
 };
 use opencoin_ledger::{AccountName, Amount, Reference};
 use opencoin_schema::text;
@@ -121,12 +121,7 @@ struct RunningIssuer {
     served: JoinHandle<()>,
 }
 
-async fn start_issuer(
-    directory: &Directory,
-    keys: &KeyFiles,
-    books: Books,
-    listener: TcpListener,
-) -> Result<RunningIssuer> {
+async fn start_issuer(directory: &Directory, keys: &KeyFiles, books: Books, listener: TcpListener) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
     let issuer = Issuer::open(currency, books, keys.signer()?, Arc::new(SystemClock), IssuerOptions::default()).await?;
     let (stop, stopped) = oneshot::channel();

@@ -120,7 +120,8 @@ async fn debit(arguments: PaymentArguments) -> Result<()> {
 
 /// What happened, and between which words the amount stands.
 fn done(applied: Applied, what: &str, preposition: &str) -> [String; 2] {
-    let beginning = if applied.repeated { format!("was {what} before with this reference: nothing changed;") } else { what.to_owned() };
+    let beginning =
+        if applied.repeated { format!("was {what} before with this reference: nothing changed;") } else { what.to_owned() };
     [beginning, preposition.to_owned()]
 }
 

@@ -82,7 +82,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Payouts(command) => payouts::run(command).await,
         Command::AdminToken(command) => admin_token::run(command),
         Command::Openapi => {
-            output::text(&openapi_document(Audience::Operator))?;
+            output::exact(&openapi_document(Audience::Operator))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Signing(command) => books::signing(command).await,
