@@ -4,6 +4,7 @@
 
 mod amount_args;
 mod commands;
+mod log;
 mod output;
 mod progress;
 mod secret_args;
