@@ -20,19 +20,34 @@ const FILTER_VARIABLE: &str = "OPENCOIN_LOG";
 /// How the targets of our own crates begin.
 const OWN_TARGETS: &str = "opencoin";
 
+/// What runs beside the log until this is dropped, at the end of the program.
+#[must_use = "what is left to send is sent when it is dropped"]
+pub(crate) struct Running {
+    #[cfg(feature = "otel")]
+    _spans: Option<crate::otel::Exporting>,
+}
+
 /// Starts the log as the settings say. `OPENCOIN_LOG` overrides their filter.
 ///
 /// # Errors
-/// The filter is none.
-pub(crate) fn start(config: &LogConfig) -> Result<()> {
+/// The filter is none; or, with the feature `otel`, the address of the collector is none.
+pub(crate) fn start(config: &LogConfig) -> Result<Running> {
     let (filter, source) = match env::var(FILTER_VARIABLE) {
         Ok(filter) if !filter.is_empty() => (filter, FILTER_VARIABLE),
         Ok(_) | Err(_) => (config.filter.clone(), "`filter` in [log] of issuer.toml"),
     };
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("{source} is no filter: {filter:?}"))?;
     let log = layer(config.format).with_filter(filter.and(filter_fn(is_below_ceiling)));
-    tracing_subscriber::registry().with(log).init();
-    Ok(())
+    let subscriber = tracing_subscriber::registry().with(log);
+    #[cfg(feature = "otel")]
+    let (subscriber, running) = {
+        let (layer, exporting) = crate::otel::layer()?.unzip();
+        (subscriber.with(layer), Running { _spans: exporting })
+    };
+    #[cfg(not(feature = "otel"))]
+    let running = Running {};
+    subscriber.init();
+    Ok(running)
 }
 
 fn layer<S: Subscriber + for<'span> LookupSpan<'span>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {

@@ -23,7 +23,7 @@ use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
 use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
-use crate::metrics::scrape::{LedgerReader, Scrape};
+use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal};
@@ -75,7 +75,7 @@ impl Issuer {
         let metrics = Arc::new(Metrics::new(clock.now()));
         let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max, Arc::clone(&metrics));
         let signer = Arc::new(MeteredSigner::new(signer, Arc::clone(&metrics)));
-        let (holders, ledger_reader) = (Holders::default(), LedgerReader::default());
+        let (holders, ledger_reader) = (Holders::default(), LedgerReader::new());
         Ok(Self { documents, ledger, holders, committer, signer, clock, metrics, ledger_reader })
     }
 
@@ -222,7 +222,7 @@ impl Issuer {
 
     /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when the database hangs.
     pub(crate) async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
-        let ledger = self.ledger_reader.read(self.ledger.as_ref()).await;
+        let ledger = self.ledger_reader.read(LedgerFacts::read(self.ledger.as_ref())).await;
         let (currency, stopped) = (self.documents.currency(), self.documents.stopped());
         let scrape = Scrape {
             now: self.clock.now(),

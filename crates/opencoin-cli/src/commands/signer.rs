@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = Directory::new(&arguments.dir.dir);
     let config = directory.config()?;
-    log::start(&config.log)?;
+    let _log = log::start(&config.log)?;
     let currency = directory.currency()?;
     let database = arguments.database.as_deref().unwrap_or(&config.database);
     let ledger = open_ledger(database, directory.root(), StoreMode::Reading).await.context("cannot open the books")?;

@@ -77,10 +77,19 @@ async fn watched(server: &Server, request: Request, next: Next, trace: &Span) ->
     let (kind, outcome, duration) = (kind(path, &response), outcome(&response), started.elapsed());
     let latency_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
-    tracing::info!(kind = &*kind, %method, path, status, outcome, latency_us, "request");
+    if is_routine(path) {
+        tracing::debug!(kind = &*kind, %method, path, status, outcome, latency_us, "request");
+    } else {
+        tracing::info!(kind = &*kind, %method, path, status, outcome, latency_us, "request");
+    }
     traces::answered(trace, &kind, outcome, status);
     server.issuer().metrics().answered(kind, outcome, duration);
     response
+}
+
+/// What machines ask every few seconds: lines of it would hide the others.
+fn is_routine(path: &str) -> bool {
+    matches!(path, "/metrics" | "/health/live" | "/health/ready")
 }
 
 /// What kind of request it was: a word for the messages of the specification, otherwise the template of the path.

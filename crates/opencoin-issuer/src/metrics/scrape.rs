@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use opencoin_ledger::{Ledger, LedgerError, MintKeyId, MintKeyStatus};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -16,7 +17,6 @@ use tokio::sync::Mutex;
 
 use super::process;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
-use chrono::{DateTime, Utc};
 
 /// How old what is shown of the books may be.
 const FACTS_AGE_MAX: Duration = Duration::from_secs(3);
@@ -30,9 +30,9 @@ pub(crate) struct LedgerFacts {
 }
 
 /// Reads the books for scrapes.
-#[derive(Default)]
 pub(crate) struct LedgerReader {
     last: Mutex<Option<Reading>>,
+    read_duration_max: Duration,
 }
 
 struct Reading {
@@ -42,13 +42,17 @@ struct Reading {
 }
 
 impl LedgerReader {
-    /// What the books say, or said a moment ago; nothing when they cannot be read.
-    pub(crate) async fn read(&self, ledger: &dyn Ledger) -> Option<Arc<LedgerFacts>> {
+    pub(crate) fn new() -> Self {
+        Self { last: Mutex::default(), read_duration_max: READ_DURATION_MAX }
+    }
+
+    /// What `facts` says, or said a moment ago; nothing when the books cannot be read.
+    pub(crate) async fn read(&self, facts: impl Future<Output = Result<LedgerFacts, LedgerError>>) -> Option<Arc<LedgerFacts>> {
         let mut last = self.last.lock().await;
         if let Some(reading) = last.as_ref().filter(|reading| reading.at.elapsed() < FACTS_AGE_MAX) {
             return reading.facts.clone();
         }
-        let facts = match tokio::time::timeout(READ_DURATION_MAX, facts(ledger)).await {
+        let facts = match tokio::time::timeout(self.read_duration_max, facts).await {
             Ok(Ok(facts)) => Some(Arc::new(facts)),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the books cannot be read for the metrics");
@@ -64,8 +68,10 @@ impl LedgerReader {
     }
 }
 
-async fn facts(ledger: &dyn Ledger) -> Result<LedgerFacts, LedgerError> {
-    Ok(LedgerFacts { mint_keys: ledger.mint_keys().await?, is_signing_paused: ledger.signing_paused().await? })
+impl LedgerFacts {
+    pub(crate) async fn read(ledger: &dyn Ledger) -> Result<Self, LedgerError> {
+        Ok(Self { mint_keys: ledger.mint_keys().await?, is_signing_paused: ledger.signing_paused().await? })
+    }
 }
 
 /// What one scrape shows beside the counters.
@@ -173,4 +179,33 @@ fn single(registry: &mut Registry, name: &str, help: &str, value: i64) {
     let gauge: Gauge = Gauge::default();
     gauge.set(value);
     registry.register(name, help, gauge);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(is_signing_paused: bool) -> Result<LedgerFacts, LedgerError> {
+        Ok(LedgerFacts { mint_keys: Vec::new(), is_signing_paused })
+    }
+
+    #[tokio::test]
+    async fn books_that_hang_or_fail_are_not_waited_for_and_not_asked_again_at_once() {
+        for result in [None, Some(Err(LedgerError::Unavailable("by the test".to_owned())))] {
+            let reader = LedgerReader { read_duration_max: Duration::from_millis(10), ..LedgerReader::new() };
+            let read = match result {
+                None => reader.read(std::future::pending()).await,
+                Some(result) => reader.read(std::future::ready(result)).await,
+            };
+            assert!(read.is_none());
+            assert!(reader.read(async { panic!("they were asked a moment ago") }).await.is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn many_scrapes_read_the_books_once() {
+        let reader = LedgerReader::new();
+        assert!(reader.read(async { facts(true) }).await.unwrap().is_signing_paused);
+        assert!(reader.read(async { panic!("they were asked a moment ago") }).await.unwrap().is_signing_paused);
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = Directory::new(&arguments.dir.dir);
     let config = directory.config()?;
-    log::start(&config.log)?;
+    let _log = log::start(&config.log)?;
     raise_open_files();
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
