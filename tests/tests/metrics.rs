@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew};
-use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474};
+use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, free_port};
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_proxy::PostgresProxy;
 use reqwest::blocking::{Client, Response};
@@ -32,16 +32,16 @@ struct Watched {
 impl Watched {
     fn start(suite: &str, database: &str) -> Self {
         let currency = Currency::make(suite, database, &[]);
-        let operators = currency.listen_to_operators();
-        currency.change_settings("format = \"text\"", "format = \"json\"");
+        let operators = format!("127.0.0.1:{}", free_port());
         let (log, mut command) = (Log::default(), currency.command());
-        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port()), "--dir"]).arg(currency.dir());
+        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port())]);
+        command.args(["--admin-listen", &operators, "--log-format", "json", "--dir"]).arg(currency.dir());
         let server = Process::start(&mut command, "serving ", &log);
         Self { currency, operators, server, log }
     }
 
     fn get(&self, path: &str) -> Response {
-        Client::new().get(format!("{}{path}", self.operators)).send().unwrap()
+        Client::new().get(format!("http://{}{path}", self.operators)).send().unwrap()
     }
 
     /// The metrics by name and labels.
@@ -195,6 +195,6 @@ fn a_database_that_is_away_or_hangs_does_not_keep_metrics_away() {
 #[test]
 fn an_operators_listener_that_others_could_reach_is_refused() {
     let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
-    currency.change_settings("[admin]\n", "[admin]\nlisten = \"0.0.0.0:0\"\n");
-    let _ = currency.issuer_unchecked(&["serve", "--listen", "127.0.0.1:0"]).refused(1, "loopback");
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"];
+    let _ = currency.issuer_unchecked(&serve).refused(1, "0.0.0.0:0 can be reached from other machines");
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::net::IpAddr;
 
 use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
-use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, Wallet};
+use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, Wallet, free_port};
 use opencoin_testkit::postgres::TestDatabase;
 use reqwest::blocking::Client;
 use serde_json::Value;
@@ -60,7 +60,7 @@ impl Needles {
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.to_uppercase()];
     if secret.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        let even = if secret.len() % 2 == 0 { secret.to_owned() } else { format!("0{secret}") };
+        let even = if secret.len().is_multiple_of(2) { secret.to_owned() } else { format!("0{secret}") };
         let byte = |index: usize| u8::from_str_radix(&even[2 * index..2 * index + 2], 16).unwrap().to_string();
         let bytes: Vec<String> = (0..SHOWN_BYTES).map(byte).collect();
         forms.push(bytes.join(", "));
@@ -88,9 +88,10 @@ struct Traffic {
 impl Traffic {
     fn start(suite: &str, database: &str) -> Self {
         let currency = Currency::make(suite, database, &[]);
-        let operators = currency.listen_to_operators();
+        let operators = format!("127.0.0.1:{}", free_port());
         let (log, mut command) = (Log::default(), currency.command());
-        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port()), "--dir"]).arg(currency.dir());
+        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port())]);
+        command.args(["--admin-listen", &operators, "--dir"]).arg(currency.dir());
         let server = Process::start(command.env("OPENCOIN_LOG", "trace"), "serving ", &log);
         let address: IpAddr = CLIENT_ADDRESS.parse().unwrap();
         let http = Client::builder().local_address(address).user_agent(CLIENT_TEXT).build().unwrap();
@@ -219,7 +220,7 @@ impl Traffic {
 
     /// Looks for everything everywhere.
     fn demand_silence(self) {
-        let metrics = Client::new().get(format!("{}/metrics", self.operators)).send().unwrap().text().unwrap();
+        let metrics = Client::new().get(format!("http://{}/metrics", self.operators)).send().unwrap().text().unwrap();
         self.server.stop();
         let log = self.log.text();
         assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log says all that there is to say");

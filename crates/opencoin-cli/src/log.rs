@@ -34,7 +34,7 @@ pub(crate) struct Running {
 pub(crate) fn start(config: &LogConfig) -> Result<Running> {
     let (filter, source) = match env::var(FILTER_VARIABLE) {
         Ok(filter) if !filter.is_empty() => (filter, FILTER_VARIABLE),
-        Ok(_) | Err(_) => (config.filter.clone(), "`filter` in [log] of issuer.toml"),
+        Ok(_) | Err(_) => (config.filter.clone(), "log.filter"),
     };
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("{source} is no filter: {filter:?}"))?;
     let log = layer(config.format).with_filter(filter.and(filter_fn(is_below_ceiling)));

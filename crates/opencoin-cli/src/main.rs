@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod secret_args;
 mod service;
+mod settings_args;
 mod token_args;
 
 use std::io;

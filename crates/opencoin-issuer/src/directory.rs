@@ -23,7 +23,7 @@ use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::config::Config;
+use crate::config::{Config, Overrides, Settings, SettingsError};
 use crate::currency::{Currency, CurrencyError};
 use crate::private_files::{self, FileError};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
@@ -41,6 +41,9 @@ const DOCUMENT_SUFFIX: &str = ".json";
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
+    /// The settings where they are not in the folder.
+    config_file: Option<PathBuf>,
+    overrides: Overrides,
 }
 
 /// Holds off everybody else who would change certificates, until it is dropped.
@@ -68,13 +71,8 @@ pub enum DirectoryError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The settings cannot be read.
-    #[error("{path}: {error}")]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        error: toml::de::Error,
-    },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// A document cannot be read.
     #[error("{path}: {error}")]
     Document {
@@ -101,7 +99,17 @@ impl Directory {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         // A path like `.` has no name to write a new currency beside.
-        Self { root: std::path::absolute(&root).unwrap_or(root) }
+        Self::at(std::path::absolute(&root).unwrap_or(root))
+    }
+
+    fn at(root: PathBuf) -> Self {
+        Self { root, config_file: None, overrides: Overrides::default() }
+    }
+
+    /// The same folder with its settings in another file, where one is named, and with these laid over them.
+    #[must_use]
+    pub fn with_settings(self, config_file: Option<PathBuf>, overrides: Overrides) -> Self {
+        Self { config_file, overrides, ..self }
     }
 
     /// Where it is.
@@ -145,15 +153,14 @@ impl Directory {
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
         if unfinished.exists() {
             // What somebody else is making at this moment stays.
-            drop(Self { root: unfinished.clone() }.lock()?);
+            drop(Self::at(unfinished.clone()).lock()?);
             fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
         }
         for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
             private_files::make_private_folder(&unfinished.join(folder))?;
         }
-        let config = toml::to_string(config).expect("settings can be written as TOML");
-        private_files::write(&unfinished.join(CONFIG_FILE), config.as_bytes())?;
-        Ok(Self { root: unfinished })
+        private_files::write(&unfinished.join(CONFIG_FILE), config.file_text().as_bytes())?;
+        Ok(Self::at(unfinished))
     }
 
     /// Gives the finished currency its name.
@@ -178,20 +185,28 @@ impl Directory {
         begun.finish(self)
     }
 
-    /// The settings.
+    /// The settings in force.
     ///
     /// # Errors
     /// When there is no currency here, or its settings cannot be read.
     pub fn config(&self) -> Result<Config, DirectoryError> {
-        let path = self.root.join(CONFIG_FILE);
+        self.settings().map(|settings| settings.config)
+    }
+
+    /// The settings in force, and where each came from.
+    ///
+    /// # Errors
+    /// As [`Self::config`].
+    pub fn settings(&self) -> Result<Settings, DirectoryError> {
+        let path = self.config_file.clone().unwrap_or_else(|| self.root.join(CONFIG_FILE));
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.config_file.is_none() => {
                 return Err(DirectoryError::NoCurrency(self.root.clone()));
             }
             Err(error) => return Err(FileError::of(&path)(error).into()),
         };
-        toml::from_str(&text).map_err(|error| DirectoryError::Config { path, error })
+        Ok(Settings::load(&path, &text, &self.overrides)?)
     }
 
     /// The currency, its certificates verified.

@@ -35,7 +35,8 @@ pub use accounts::Token;
 pub use clock::{Clock, SystemClock};
 pub use config::{
     AccountsConfig, AdminConfig, Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, LimitsConfig, LogConfig, LogFormat,
-    ProxyConfig, SignerConfig, TlsConfig, WhenShort,
+    OTHER_VARIABLES, Origin, Overrides, ProxyConfig, SETTINGS, Setting, SettingKind, Settings, SettingsError, SignerConfig,
+    TlsConfig, VARIABLE_PREFIX, WhenShort, hide_passwords,
 };
 pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError};

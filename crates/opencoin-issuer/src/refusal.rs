@@ -29,6 +29,8 @@ pub enum Reason {
     TooLarge,
     /// Well formed, but it cannot be right: signatures, mint keys, values.
     Invalid,
+    /// More than the limits of one address allow.
+    TooManyRequests,
     /// Not now: the server is shutting down, or its database is away. Nothing is known to have been done; the same request
     /// may be sent again.
     Unavailable,
@@ -50,6 +52,7 @@ impl Reason {
             Self::Recoup => "recoup",
             Self::TooLarge => "too-large",
             Self::Invalid => "invalid",
+            Self::TooManyRequests => "too-many-requests",
             Self::Unavailable => "unavailable",
         }
     }

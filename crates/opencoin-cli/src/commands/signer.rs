@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let _log = log::start(&config.log)?;
     let currency = directory.currency()?;

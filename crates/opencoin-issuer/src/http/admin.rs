@@ -11,8 +11,8 @@ use axum::http::Response;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::routing::get;
 use axum::{Router, middleware};
-use tokio::net::TcpListener;
 
+use super::listener::Listener;
 use super::server::{self, SHUTDOWN_DURATION_MAX, Server};
 use super::{connections, observe};
 use crate::metrics::METRICS_CONTENT_TYPE;
@@ -30,10 +30,10 @@ pub fn admin_router(server: Arc<Server>) -> Router {
 }
 
 /// Serves operators until [`serve`](super::serve) of the same server has returned.
-pub async fn serve_admin(listener: TcpListener, server: Arc<Server>) {
+pub async fn serve_admin(listener: impl Into<Listener>, server: Arc<Server>) {
     let router = admin_router(Arc::clone(&server));
     // Operators are not counted among the clients.
-    let open = connections::accept_until(listener, router, server.ended(), || None).await;
+    let open = connections::accept_until(listener.into(), router, server.limits(), server.ended(), || None).await;
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
         tracing::warn!("some requests of operators were still running and were dropped");
     }

@@ -36,6 +36,7 @@ pub fn status(reason: Reason) -> StatusCode {
         Reason::KeyExpired | Reason::KeyRevoked | Reason::Recoup => StatusCode::GONE,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Reason::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -195,6 +196,7 @@ fn with_refusal_headers(mut response: Response<Body>, reason: Reason) -> Respons
         | Reason::KeyRevoked
         | Reason::Recoup
         | Reason::TooLarge
+        | Reason::TooManyRequests
         | Reason::Invalid => {}
     }
     response

@@ -13,22 +13,21 @@ use axum::http::Response;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::BODY_BYTES_MAX;
+use crate::config::LimitsConfig;
 
-/// How long a body may take to arrive. A proxy in front gathers slow ones (nginx does by default).
-pub const BODY_SECONDS_MAX: u64 = 10;
-/// The most bytes of requests that are being read, worked on or answered at one time: 256 renews of 64 coins, or six of the
-/// longest requests. On the way from text to signatures a request takes up to three times its bytes, so with this the issuer
-/// stays near 100 MiB.
-pub const BODIES_BYTES_IN_FLIGHT_MAX: usize = 26 * 1024 * 1024;
-/// How far beyond the limit a body is read, and thrown away, so that a client that is not far off sees the answer instead of a
-/// broken pipe. Of a longer one the connection breaks.
-const BODY_BYTES_DISCARDED_MAX: usize = BODY_BYTES_MAX;
+/// A body of up to so many times the limit is read to its end, and thrown away, so that a client that is not far off sees the answer
+/// instead of a broken pipe. Of a longer one the connection breaks.
+const DISCARDED_FACTOR: usize = 2;
 /// A body's buffer grows by this part of itself: a vector of its own accord doubles, and would hold twice what is counted.
 const BUFFER_GROWTH_DIVISOR: usize = 4;
 
 /// What all requests together may take.
-pub(super) struct Budget(Arc<Semaphore>);
+pub(super) struct Budget {
+    in_flight: Arc<Semaphore>,
+    in_flight_max: usize,
+    bytes_max: usize,
+    duration_max: Duration,
+}
 
 /// What one request takes of it, until this is dropped.
 pub(super) struct Share(OwnedSemaphorePermit);
@@ -42,49 +41,57 @@ pub(super) struct Counted {
 /// Why a body could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyError {
-    /// It is longer than any request.
-    TooLarge,
+    /// It has more bytes than this.
+    TooLarge(usize),
     /// The client ended it early or it broke HTTP's rules.
     Broken,
-    /// It took too long.
-    Slow,
+    /// It took longer than this.
+    Slow(Duration),
     /// There are too many others.
     Overloaded,
 }
 
 impl Budget {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(BODIES_BYTES_IN_FLIGHT_MAX)))
+    pub(super) fn new(limits: &LimitsConfig) -> Self {
+        let in_flight_max = limits.bodies_bytes_in_flight_max.get() as usize;
+        let in_flight = Arc::new(Semaphore::new(in_flight_max));
+        let duration_max = Duration::from_secs(limits.body_seconds_max.get().into());
+        Self { in_flight, in_flight_max, bytes_max: limits.body_bytes_max.get() as usize, duration_max }
+    }
+
+    fn read_bytes_max(&self) -> usize {
+        self.bytes_max.saturating_mul(DISCARDED_FACTOR)
     }
 
     /// How many bytes are taken at this moment.
     pub(super) fn taken(&self) -> usize {
-        BODIES_BYTES_IN_FLIGHT_MAX.saturating_sub(self.0.available_permits())
+        self.in_flight_max.saturating_sub(self.in_flight.available_permits())
     }
 
     /// Reads a whole body.
     pub(super) async fn read(&self, body: Body) -> Result<Counted, BodyError> {
-        if body.size_hint().lower() > (BODY_BYTES_MAX + BODY_BYTES_DISCARDED_MAX) as u64 {
-            return Err(BodyError::TooLarge);
+        if body.size_hint().lower() > self.read_bytes_max() as u64 {
+            return Err(BodyError::TooLarge(self.bytes_max));
         }
         let arrives = self.read_in_any_time(body);
-        tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), arrives).await.unwrap_or(Err(BodyError::Slow))
+        tokio::time::timeout(self.duration_max, arrives).await.unwrap_or(Err(BodyError::Slow(self.duration_max)))
     }
 
     async fn read_in_any_time(&self, mut body: Body) -> Result<Counted, BodyError> {
-        let nothing = Arc::clone(&self.0).try_acquire_many_owned(0).expect("nothing is always there, and nobody closes this");
+        let nothing =
+            Arc::clone(&self.in_flight).try_acquire_many_owned(0).expect("nothing is always there, and nobody closes this");
         let mut counted = Some(Counted { bytes: Vec::new(), share: Share(nothing) });
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| BodyError::Broken)?;
             let Some(data) = frame.data_ref() else { continue };
             length += data.len();
-            if length > BODY_BYTES_MAX + BODY_BYTES_DISCARDED_MAX {
-                return Err(BodyError::TooLarge);
+            if length > self.read_bytes_max() {
+                return Err(BodyError::TooLarge(self.bytes_max));
             }
-            counted = counted.filter(|_| length <= BODY_BYTES_MAX).and_then(|counted| counted.with(data));
+            counted = counted.filter(|_| length <= self.bytes_max).and_then(|counted| counted.with(data));
         }
-        if length > BODY_BYTES_MAX { Err(BodyError::TooLarge) } else { counted.ok_or(BodyError::Overloaded) }
+        if length > self.bytes_max { Err(BodyError::TooLarge(self.bytes_max)) } else { counted.ok_or(BodyError::Overloaded) }
     }
 }
 

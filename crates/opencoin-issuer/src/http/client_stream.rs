@@ -8,23 +8,22 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
-/// How long a client may take to read an answer, from the moment when the system takes no more of it at once: as long as
-/// the body before it had. A proxy in front gathers answers for slow clients.
-pub const ANSWER_SECONDS_MAX: u64 = 10;
-
-/// A connection whose writes fail when what is to be written takes longer than [`ANSWER_SECONDS_MAX`].
-pub(super) struct ClientStream {
-    tcp: TokioIo<TcpStream>,
+/// A connection whose writes fail when what is to be written takes too long. A proxy in front gathers answers for slow clients.
+pub(super) struct ClientStream<S> {
+    stream: TokioIo<S>,
+    /// How long a client may take to read an answer, from the moment when the system takes no more of it at once: as long as
+    /// the body before it had.
+    answer_duration_max: Duration,
     /// Runs while an answer waits for the client.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
-impl ClientStream {
-    pub(super) fn new(tcp: TcpStream) -> Self {
-        Self { tcp: TokioIo::new(tcp), limit: None }
+impl<S> ClientStream<S> {
+    pub(super) fn new(stream: S, answer_duration_max: Duration) -> Self {
+        Self { stream: TokioIo::new(stream), answer_duration_max, limit: None }
     }
 
     /// A write that must wait fails when the limit is over. Not every step begins it anew, only a whole answer.
@@ -32,27 +31,27 @@ impl ClientStream {
         if written.is_ready() {
             return written;
         }
-        let limit = self.limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_secs(ANSWER_SECONDS_MAX))));
+        let limit = self.limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.answer_duration_max)));
         ready!(limit.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not read its answer in time")))
     }
 }
 
-impl Read for ClientStream {
+impl<S: AsyncRead + Unpin> Read for ClientStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl Write for ClientStream {
+impl<S: AsyncWrite + Unpin> Write for ClientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.in_time(context, written)
     }
 
     /// Without this an answer would be copied together with its head, and its own bytes be free before they are written.
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -60,18 +59,18 @@ impl Write for ClientStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write_vectored(context, slices);
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.in_time(context, written)
     }
 
     /// Comes when everything has been written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.tcp).poll_flush(context))?;
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
         self.limit = None;
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

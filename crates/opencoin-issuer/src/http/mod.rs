@@ -2,15 +2,20 @@
 //!
 //! Handlers read, make one call of [`crate::issuer::Issuer`], and write. Requests are told apart by path or, on `/`, by `type`.
 
+mod address_limits;
 mod admin;
 mod answer;
 mod bodies;
+mod client_address;
 mod client_stream;
 mod connections;
 mod documents;
+mod listener;
 mod observe;
+mod rate;
 mod requests;
 mod server;
+mod tls;
 mod v1;
 
 use std::sync::Arc;
@@ -28,15 +33,10 @@ use opencoin_schema::{
 
 pub use admin::{admin_router, serve_admin};
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
-pub use bodies::{BODIES_BYTES_IN_FLIGHT_MAX, BODY_SECONDS_MAX};
-pub use client_stream::ANSWER_SECONDS_MAX;
-pub use connections::{CONNECTIONS_MAX, HEAD_SECONDS_MAX};
+pub use listener::{ListenError, Listener};
 pub use observe::REQUEST_ID_HEADER;
 use requests::Expected;
-pub use server::{Server, serve};
-
-/// The longest body: a renew of 1,000 coins to 1,000 blinds of 4,096-bit keys takes 2.8 MB.
-pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub use server::{Server, ServerOptions, serve};
 
 /// All paths of the API.
 pub fn router(server: Arc<Server>) -> Router {
@@ -57,6 +57,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/health/ready", get(server::ready))
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), address_limits::limit))
         .layer(middleware::from_fn_with_state(Arc::clone(&server), observe::watch))
         .with_state(server)
 }

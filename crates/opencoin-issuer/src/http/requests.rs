@@ -8,8 +8,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Response, StatusCode};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
+use super::address_limits::Authenticated;
 use super::answer;
-use super::bodies::{BODY_SECONDS_MAX, BodyError, Counted};
+use super::bodies::{BodyError, Counted};
 use super::server::Server;
 use crate::accounts::Token;
 use crate::issuer::Issuer;
@@ -70,14 +71,13 @@ fn shutting_down() -> Refusal {
 fn unreadable(error: BodyError) -> Response<Body> {
     let malformed = |description: String| Refusal::new(Reason::Malformed, description);
     match error {
-        BodyError::TooLarge => {
-            let limit = super::BODY_BYTES_MAX;
+        BodyError::TooLarge(limit) => {
             let description = format!("a body has at most {limit} bytes; make several requests of it");
             answer::problem(&Refusal::new(Reason::TooLarge, description))
         }
         BodyError::Broken => answer::problem(&malformed("the body did not arrive whole".to_owned())),
-        BodyError::Slow => {
-            let refusal = malformed(format!("the body did not arrive within {BODY_SECONDS_MAX} seconds"));
+        BodyError::Slow(limit) => {
+            let refusal = malformed(format!("the body did not arrive within {} seconds", limit.as_secs()));
             answer::problem_with_status(StatusCode::REQUEST_TIMEOUT, &refusal)
         }
         BodyError::Overloaded => {
@@ -126,6 +126,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<Token> {
 
 async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Response<Body> {
     let type_name = request.type_name();
+    let needs_token = matches!(request, Request::RequestMint(_) | Request::RequestRedeem(_));
     let (message_reference, result) = match request {
         Request::RequestCddSerial(request) => {
             let reference = request.message_reference;
@@ -160,5 +161,10 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
             (reference, issuer.redeem(token, request).await.map(|()| answer::redeem(reference)))
         }
     };
-    result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), message_reference, &refusal))
+    let is_authenticated = needs_token && result.is_ok();
+    let mut response = result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), message_reference, &refusal));
+    if is_authenticated {
+        response.extensions_mut().insert(Authenticated);
+    }
+    response
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Method, Response, StatusCode};
-use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 
+use super::address_limits::AddressLimits;
 use super::bodies::Budget;
+use super::listener::Listener;
 use super::observe::RequestIds;
 use super::{answer, connections};
+use crate::config::{LimitsConfig, ProxyConfig};
 use crate::issuer::Issuer;
 use crate::refusal::{Reason, Refusal};
 
@@ -26,14 +28,33 @@ pub struct Server {
     has_ended: channel::Sender<bool>,
     bodies: Budget,
     request_ids: RequestIds,
+    address_limits: AddressLimits,
+    limits: LimitsConfig,
+}
+
+/// How a server treats its clients: the settings `[limits]` and `[proxy]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// What clients may take.
+    pub limits: LimitsConfig,
+    /// Whose word is taken for where a request came from.
+    pub proxy: ProxyConfig,
 }
 
 impl Server {
-    /// A server for this issuer.
+    /// A server for this issuer, with the limits that are usual.
     #[must_use]
     pub fn new(issuer: Issuer) -> Arc<Self> {
+        Self::with_options(issuer, ServerOptions::default())
+    }
+
+    /// A server for this issuer.
+    #[must_use]
+    pub fn with_options(issuer: Issuer, options: ServerOptions) -> Arc<Self> {
+        let (bodies, address_limits) = (Budget::new(&options.limits), AddressLimits::new(&options));
         let [is_shutting_down, has_ended] = [(); 2].map(|()| channel::Sender::new(false));
-        Arc::new(Self { issuer, is_shutting_down, has_ended, bodies: Budget::new(), request_ids: RequestIds::new() })
+        let (request_ids, limits) = (RequestIds::new(), options.limits);
+        Arc::new(Self { issuer, is_shutting_down, has_ended, bodies, request_ids, address_limits, limits })
     }
 
     /// What answers.
@@ -64,6 +85,14 @@ impl Server {
     pub(super) fn bodies(&self) -> &Budget {
         &self.bodies
     }
+
+    pub(super) fn limits(&self) -> &LimitsConfig {
+        &self.limits
+    }
+
+    pub(super) fn address_limits(&self) -> &AddressLimits {
+        &self.address_limits
+    }
 }
 
 /// Serves until `shutdown` is done, then takes no more connections, finishes what was accepted, and returns.
@@ -71,10 +100,10 @@ impl Server {
 /// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the client gets the
 /// same answer by asking again.
 ///
-/// All the while the issuer follows new certificates and stopped mint keys.
+/// All the while the issuer follows new certificates and stopped mint keys, and the listener new files for its TLS.
 ///
 /// A listener that fails (too few open files, say) is tried again.
-pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Future<Output = ()> + Send + 'static) {
+pub async fn serve(listener: impl Into<Listener>, server: Arc<Server>, shutdown: impl Future<Output = ()> + Send + 'static) {
     let router = super::router(Arc::clone(&server));
     let stopping = async {
         shutdown.await;
@@ -85,7 +114,8 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Fu
         let server = Arc::clone(&server);
         tokio::spawn(async move { server.issuer.follow().await })
     };
-    let open = connections::accept_until(listener, router, stopping, || Some(server.issuer.metrics().connected())).await;
+    let connected = || Some(server.issuer.metrics().connected());
+    let open = connections::accept_until(listener.into(), router, &server.limits, stopping, connected).await;
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
         tracing::warn!("some requests were still running and were dropped");
     }

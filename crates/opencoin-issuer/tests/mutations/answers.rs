@@ -3,11 +3,17 @@
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, StatusCode};
-use opencoin_issuer::http::{BODY_BYTES_MAX, ERROR_HEADER};
+use opencoin_issuer::LimitsConfig;
+use opencoin_issuer::http::ERROR_HEADER;
 use opencoin_schema::{AnyDocument, Envelope, Request, text};
 use serde_json::{Value, json};
 
 use crate::mutate::{MESSAGE_PATHS, Message};
+
+/// The longest body that the server reads.
+pub(crate) fn body_bytes_max() -> usize {
+    LimitsConfig::default().body_bytes_max.get() as usize
+}
 
 /// The table of refusals; a wrong method is `malformed` with a status of its own.
 const REFUSALS: [(u16, &str); 11] = [
@@ -84,7 +90,7 @@ impl Answer {
         assert_eq!(self.headers.contains_key(WWW_AUTHENTICATE), status == 401);
         let envelope = Envelope::peek(&message.body).unwrap_or_default();
         let named = envelope.type_name.as_deref().and_then(response_type);
-        let is_read = is_message(message) && message.body.len() <= BODY_BYTES_MAX;
+        let is_read = is_message(message) && message.body.len() <= body_bytes_max();
         let Some(wanted) = named.filter(|_| is_read) else {
             assert_eq!(self.header(CONTENT_TYPE), Some("application/problem+json"));
             let problem: Value = serde_json::from_str(body).unwrap();

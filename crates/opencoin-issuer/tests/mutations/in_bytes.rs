@@ -1,6 +1,6 @@
 //! Mutations of a message's bytes, whatever they mean.
 
-use opencoin_issuer::http::BODY_BYTES_MAX;
+use crate::answers::body_bytes_max;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngCore};
@@ -69,7 +69,7 @@ impl InBytes {
                 // White space is as good a JSON as before, until it is too much.
                 let is_huge = rng.gen_ratio(1, ONE_IN_HUGE);
                 let length =
-                    if is_huge { BODY_BYTES_MAX - 1 + rng.gen_range(0..3) } else { body.len() + rng.gen_range(0..SPACES_MAX) };
+                    if is_huge { body_bytes_max() - 1 + rng.gen_range(0..3) } else { body.len() + rng.gen_range(0..SPACES_MAX) };
                 body.resize(length.max(body.len()), b' ');
             }
         }

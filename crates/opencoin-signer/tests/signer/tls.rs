@@ -12,6 +12,7 @@ use opencoin_ledger::Ledger;
 use opencoin_signer::{
     ClientTls, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, ServerTls, SignerServerOptions, TlsError, TlsFiles,
 };
+use opencoin_tls::PemError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -106,17 +107,17 @@ fn files_that_cannot_be_used_are_named() {
     };
 
     let missing = place.path("missing.pem");
-    let unreadable = |error: &TlsError| matches!(error, TlsError::Unreadable { .. });
+    let unreadable = |error: &TlsError| matches!(error, TlsError::File(PemError::Unreadable { .. }));
     errors(&TlsFiles { certificate: missing.clone(), ..good.clone() }, &unreadable, &missing);
     errors(&TlsFiles { key: missing.clone(), ..good.clone() }, &unreadable, &missing);
     errors(&TlsFiles { authority: missing.clone(), ..good.clone() }, &unreadable, &missing);
 
     let other = files(&ours, "server");
-    let mismatch = |error: &TlsError| matches!(error, TlsError::KeyMismatch { .. });
+    let mismatch = |error: &TlsError| matches!(error, TlsError::File(PemError::KeyMismatch { .. }));
     errors(&TlsFiles { key: other.key.clone(), ..good.clone() }, &mismatch, &other.key);
 
     let noise = place.path("noise.pem");
-    let is_damaged = |error: &TlsError| matches!(error, TlsError::Damaged { .. });
+    let is_damaged = |error: &TlsError| matches!(error, TlsError::File(PemError::Damaged { .. }));
     let whole = fs::read_to_string(&good.certificate).unwrap();
     for text in
         ["", "no PEM at all\n", &whole[..whole.len() / 2], "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
@@ -128,7 +129,7 @@ fn files_that_cannot_be_used_are_named() {
         errors(&TlsFiles { key: noise.clone(), ..good.clone() }, &is_damaged, &noise);
     }
 
-    let exposed = |error: &TlsError| matches!(error, TlsError::KeyExposed { .. });
+    let exposed = |error: &TlsError| matches!(error, TlsError::File(PemError::KeyExposed { .. }));
     for mode in [0o640, 0o604, 0o610, 0o666] {
         fs::set_permissions(&good.key, Permissions::from_mode(mode)).unwrap();
         errors(&good, &exposed, &good.key);

@@ -121,7 +121,7 @@ pub(crate) async fn audit(arguments: AuditArguments) -> Result<ExitCode> {
         holds: bool,
         detail: &'text str,
     }
-    let directory = Directory::new(arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let ledger = super::ledger(&directory).await?;
     let certified = certificates(&directory, ledger.as_ref()).await?;
     let report = Operator::new(ledger, Arc::new(SystemClock)).audit().await?;
@@ -162,7 +162,7 @@ async fn certificates(directory: &Directory, ledger: &dyn Ledger) -> Result<Resu
 }
 
 pub(super) async fn open(dir: DirArgs) -> Result<(Operator, Directory)> {
-    let directory = Directory::new(dir.dir);
+    let directory = dir.directory()?;
     let ledger = super::ledger(&directory).await?;
     Ok((Operator::new(ledger, Arc::new(SystemClock)), directory))
 }

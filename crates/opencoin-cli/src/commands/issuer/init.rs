@@ -16,6 +16,7 @@ use super::key_store::KeySecret;
 use crate::output;
 use crate::progress::Progress;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
+use crate::settings_args;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -34,12 +35,13 @@ pub(crate) struct Arguments {
     /// Where wallets reach the issuer.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Where the server listens, unless `serve --listen` says otherwise.
+    /// Where the server listens.
     #[arg(long, default_value = LISTEN_DEFAULT)]
     listen: String,
-    /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE`, an empty database.
-    #[arg(long, default_value = DATABASE_DEFAULT, env = "OPENCOIN_DATABASE", hide_env_values = true)]
-    database: String,
+    /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE`, an empty database. By default
+    /// what `OPENCOIN_ISSUER_DATABASE` says, which is not written into the settings, or sqlite:ledger.sqlite.
+    #[arg(long, env = "OPENCOIN_DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// How coins are signed: RSA-SHA384-PSS-RFC9474, or RSA-SHA256-PSS-CHAUM82 for wallets that know only that.
     #[arg(long, default_value_t)]
     cipher_suite: CipherSuite,
@@ -101,7 +103,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     new.check()?;
     directory.check_vacant()?;
-    let database = new.config.database.clone();
+    // Where the server, which hears the same variable, will look for them.
+    let elsewhere = settings_args::of_environment()?.environment("database").map(str::to_owned);
+    let database = elsewhere.unwrap_or_else(|| new.config.database.clone());
     if is_shared(&database) {
         // Before keys are made, which takes a while: is there a database, and is it nobody's?
         let ledger = open_ledger(&database, directory.root(), StoreMode::Create).await?;
@@ -147,7 +151,7 @@ fn config(arguments: &Arguments) -> Config {
         keys,
         signer: arguments.signer_socket.clone().map(|path| SignerConfig::Socket { path }),
         rotation: RotationPolicy { signing_window, overlap, lead, coin_lifetime, resume_window, key_bits },
-        ..Config::new(&arguments.database, &arguments.listen)
+        ..Config::new(arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT), &arguments.listen)
     }
 }
 

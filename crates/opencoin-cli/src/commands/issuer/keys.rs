@@ -161,7 +161,7 @@ struct Open {
 
 impl Open {
     async fn new(dir: DirArgs, secret: impl FnOnce(&Config) -> Result<KeySecret>) -> Result<Self> {
-        let directory = Directory::new(dir.dir);
+        let directory = dir.directory()?;
         let config = directory.config()?;
         let store = secret(&config)?.open(&directory, &config)?;
         let ledger = super::ledger(&directory).await?;
@@ -355,7 +355,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
     let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let answer: SignedCertificates =
         from_json(&json).with_context(|| format!("{} holds no signed certificates", path.display()))?;
-    let directory = Directory::new(arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let is_first = directory.currency().is_err();
     if is_first && let Some(cddc) = &answer.cddc {
@@ -403,7 +403,7 @@ fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
 }
 
 async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
-    let directory = Directory::new(arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let currency = directory.currency()?;
     let key = key_meant(&arguments.id, currency.mint_keys(), |key| key.verified.mint_key().id.to_string())?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
@@ -463,7 +463,7 @@ async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
 }
 
 fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let (folder, old) = (key_folder(&directory, &directory.config()?)?, arguments.secrets.passphrase()?);
     let _lock = directory.lock()?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;

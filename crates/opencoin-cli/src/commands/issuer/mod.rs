@@ -1,6 +1,7 @@
 //! `opencoin issuer`: create and run a currency.
 
 mod books;
+mod config;
 mod init;
 pub(crate) mod key_store;
 mod keys;
@@ -16,12 +17,16 @@ use clap::{Args, Subcommand};
 use opencoin_issuer::{Config, Directory, StoreMode, open_ledger};
 use opencoin_ledger::Ledger;
 
+use crate::settings_args::{self, SettingsArgs};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a currency: keys, certificates, settings, books.
     Init(Box<init::Arguments>),
     /// Serve a currency over HTTP until SIGTERM or Ctrl-C.
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
+    /// Show the settings in force, and where each came from.
+    Config(Box<config::Arguments>),
     /// Mint keys: plan, list, rotate, revoke, destroy.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -45,7 +50,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it does nothing but show what is there.
     pub(crate) fn only_shows(&self) -> bool {
-        matches!(self, Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_)))
+        matches!(self, Self::Config(_) | Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_)))
     }
 }
 
@@ -55,12 +60,29 @@ pub(crate) struct DirArgs {
     /// The folder of the currency.
     #[arg(long, value_name = "D", env = "OPENCOIN_ISSUER_DIR")]
     pub(crate) dir: PathBuf,
+    /// The file of the settings, where it is not issuer.toml in that folder.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_ISSUER_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl DirArgs {
+    /// The folder, with the settings that the file and the environment give it.
+    pub(crate) fn directory(&self) -> Result<Directory> {
+        self.directory_with(&SettingsArgs::default())
+    }
+
+    /// The folder, with the settings that the file, the environment and the command line give it.
+    pub(crate) fn directory_with(&self, settings: &SettingsArgs) -> Result<Directory> {
+        let overrides = settings_args::of_environment()?.with_flags(settings.given());
+        Ok(Directory::new(&self.dir).with_settings(self.config.clone(), overrides))
+    }
 }
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Init(arguments) => init::run(*arguments).await,
-        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Serve(arguments) => serve::run(*arguments).await,
+        Command::Config(arguments) => config::run(&arguments),
         Command::Keys(command) => keys::run(command).await,
         Command::Cdd(command) => keys::cdd(command).await,
         Command::Import(arguments) => keys::import(arguments).await,

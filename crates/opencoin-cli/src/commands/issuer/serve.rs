@@ -1,34 +1,32 @@
 //! `opencoin issuer serve`.
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve, serve_admin};
+use opencoin_issuer::http::{Listener, Server, ServerOptions, serve, serve_admin};
 use opencoin_issuer::{
     CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
 };
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
 
 use super::{DirArgs, key_store};
 use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
+use crate::settings_args::SettingsArgs;
 use crate::{log, output, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
-const OPEN_FILES_BESIDE_CONNECTIONS: usize = 128;
+const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Address and port; port 0 takes a free one. Default: `listen` in issuer.toml.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<String>,
     /// The most requests that share one transaction of the database; 1 shows what sharing is worth.
     #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS_MAX as u64, value_parser = value_parser!(u64).range(1..=BATCH_COMMANDS_MAX as u64))]
     batch_commands_max: u64,
@@ -37,13 +35,15 @@ pub(crate) struct Arguments {
     allow_missing_keys: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory_with(&arguments.settings)?;
     let config = directory.config()?;
     let _log = log::start(&config.log)?;
-    raise_open_files();
+    raise_open_files(config.limits.connections_max);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
     let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
@@ -52,38 +52,20 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let statuses = ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
-    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
+    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory.clone());
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
-    let listen = arguments.listen.unwrap_or(config.listen);
-    let listener = TcpListener::bind(&listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; choose another with --listen ADDRESS:PORT"))?;
-    let admin = match &config.admin.listen {
-        Some(address) => Some(admin_listener(address).await?),
-        None => None,
-    };
-    output::line(&format!("serving {name} on http://{}", listener.local_addr()?))?;
-    let server = Server::new(issuer);
+    let listener = Listener::bind(&config, directory.root()).await?;
+    let admin = Listener::bind_admin(&config, directory.root()).await?;
+    output::line(&format!("serving {name} on {}", listener.url()?))?;
+    let options = ServerOptions { limits: config.limits, proxy: config.proxy };
+    let server = Server::with_options(issuer, options);
     let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server))));
     serve(listener, server, stopped).await;
     if let Some(operators) = operators {
         operators.await.context("the operator's listener ended in a panic")?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The operator's listener. What it gives is nobody else's business, and it speaks no TLS.
-async fn admin_listener(address: &str) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; `listen` in [admin] of issuer.toml names it"))?;
-    let bound = listener.local_addr()?;
-    if !bound.ip().is_loopback() {
-        bail!("`listen` in [admin] of issuer.toml is {bound}, and not loopback: operators come by way of this machine");
-    }
-    tracing::info!(address = %bound, "operators are served");
-    Ok(listener)
 }
 
 /// What signs. Where this process does it itself, every key that signs now or later must be there.
@@ -121,12 +103,12 @@ fn engine(
 }
 
 /// Takes all the open files that the system lets this process have, and says so when that is too few.
-fn raise_open_files() {
+fn raise_open_files(connections_max: NonZeroU32) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
-    let wanted = (CONNECTIONS_MAX + OPEN_FILES_BESIDE_CONNECTIONS) as u64;
+    let wanted = u64::from(connections_max.get()) + OPEN_FILES_BESIDE_CONNECTIONS;
     if let Some(open_files) = getrlimit(Resource::Nofile).current.filter(|open_files| *open_files < wanted) {
         tracing::warn!(open_files, wanted, "too few open files for all connections; raise LimitNOFILE or `ulimit -n`");
     }

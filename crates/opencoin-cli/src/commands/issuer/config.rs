@@ -1,0 +1,66 @@
+//! `opencoin issuer config`: the settings in force, and where each came from. Passwords are not shown.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use opencoin_issuer::{Origin, Setting};
+use serde::Serialize;
+
+use super::DirArgs;
+use crate::output;
+use crate::settings_args::SettingsArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    dir: DirArgs,
+    /// Write {"file": ..., "settings": [{"key": ..., "value": ..., "from": "default"|"file"|"environment"|"flag", "line"|"name": ...}]};
+    /// the value of what is not set is null.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+#[derive(Serialize)]
+struct Entry<'settings> {
+    key: &'static str,
+    value: Option<serde_json::Value>,
+    #[serde(flatten)]
+    origin: &'settings Origin,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let settings = arguments.dir.directory_with(&arguments.settings)?.settings()?;
+    if arguments.json {
+        let entries: Result<Vec<Entry<'_>>> = settings
+            .entries()
+            .map(|(setting, value, origin)| {
+                Ok(Entry { key: setting.path, value: value.map(serde_json::to_value).transpose()?, origin })
+            })
+            .collect();
+        output::json(&serde_json::json!({ "file": settings.file(), "settings": entries? }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::line(&format!("# {}", settings.file().display()))?;
+    let shown: Vec<(String, &Origin)> = settings
+        .entries()
+        .map(|(Setting { path, .. }, value, origin)| match value {
+            Some(value) => (format!("{path} = {value}"), origin),
+            None => (format!("# {path} is not set"), origin),
+        })
+        .collect();
+    let width = shown.iter().map(|(text, _)| text.chars().count()).filter(|width| *width <= COLUMN_MAX).max().unwrap_or(0);
+    for (text, origin) in shown {
+        if *origin == Origin::Default && text.starts_with('#') {
+            output::line(&text)?;
+        } else {
+            output::line(&format!("{text:width$}  # {origin}"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The widest text that where values came from is aligned to.
+const COLUMN_MAX: usize = 70;
