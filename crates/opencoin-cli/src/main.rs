@@ -4,7 +4,10 @@
 
 mod amount_args;
 mod commands;
+mod log;
 mod network_args;
+#[cfg(feature = "otel")]
+mod otel;
 mod output;
 mod progress;
 mod secret_args;

@@ -15,6 +15,7 @@ use opencoin_schema::{
     BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew, RequestResume,
 };
 use rand::rngs::OsRng;
+use tracing::Instrument;
 
 use crate::accounts::{Desk, Random, Resumed, Right, Token};
 use crate::admission;
@@ -26,11 +27,14 @@ use crate::currency::{Currency, ledger_time};
 use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
 use crate::key_files::Randomness;
+use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
+use crate::metrics::{MeteredSigner, Metrics};
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal};
 use crate::seldom::Seldom;
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
 use crate::store::Books;
+use crate::traces;
 
 /// After how many turns of the background work what is over is deleted: ten minutes.
 const TURNS_PER_TIDY: u64 = 600;
@@ -58,6 +62,8 @@ pub struct Issuer {
     committer: Arc<Committer>,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    ledger_reader: LedgerReader,
 }
 
 impl Issuer {
@@ -75,9 +81,12 @@ impl Issuer {
         let books = books.into();
         register_mint_keys(&currency, books.ledger.as_ref(), clock.as_ref()).await?;
         let documents = Documents::new(currency, &books.ledger.mint_keys().await?);
-        let committer = Arc::new(Committer::start(Arc::clone(&books.ledger), options.batch_commands_max));
+        let metrics = Arc::new(Metrics::new(clock.now()));
+        let committer = Committer::start(Arc::clone(&books.ledger), options.batch_commands_max, Arc::clone(&metrics));
+        let (committer, ledger_reader) = (Arc::new(committer), LedgerReader::new());
+        let signer = Arc::new(MeteredSigner::new(signer, Arc::clone(&metrics)));
         let desk = desk(&books, &committer, &clock, AccountsConfig::default(), Box::new(OsRng));
-        Ok(Self { documents, books, desk, committer, signer, clock })
+        Ok(Self { documents, books, desk, committer, signer, clock, metrics, ledger_reader })
     }
 
     /// Lets holders use their accounts in this way. Tokens and salts come from `rng`; without this call the operating system's.
@@ -252,6 +261,26 @@ impl Issuer {
         self.books.ledger.ready().await.map_err(unavailable)
     }
 
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when the database hangs.
+    pub(crate) async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
+        let ledger = self.ledger_reader.read(LedgerFacts::read(self.books.ledger.as_ref())).await;
+        let (currency, stopped) = (self.documents.currency(), self.documents.stopped());
+        let scrape = Scrape {
+            now: self.clock.now(),
+            currency: &currency,
+            stopped: &stopped,
+            ledger: ledger.as_deref(),
+            bodies_bytes_in_flight,
+        };
+        self.metrics.text(&scrape.registry())
+    }
+
     /// Finishes what was accepted; nothing is accepted any more.
     pub async fn close(&self) {
         self.committer.close().await;
@@ -282,7 +311,7 @@ impl Issuer {
     }
 
     async fn outcome(&self, command: Command) -> Result<Outcome, Refusal> {
-        self.committer.apply(command).await.map_err(|Unconfirmed| Refusal::unavailable())
+        self.committer.apply(command).instrument(traces::ledger()).await.map_err(|Unconfirmed| Refusal::unavailable())
     }
 
     /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were accepted before, the books

@@ -123,6 +123,7 @@ pub(super) async fn limit(State(server): State<Arc<Server>>, mut request: Reques
     let is_proved = token.as_ref().is_some_and(|token| limits.is_proved(token, Instant::now()));
     let is_login = request.method() == Method::POST && LOGIN_PATHS.contains(&request.uri().path());
     if let Err(wait) = limits.admit(client, is_login, is_proved, Instant::now()) {
+        server.issuer().metrics().rate_limited();
         return too_many(wait);
     }
     let answer = next.run(request).await;

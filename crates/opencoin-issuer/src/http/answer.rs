@@ -177,6 +177,8 @@ pub(super) fn problem_with_status(status: StatusCode, refusal: &Refusal) -> Resp
 }
 
 fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Response<Body> {
+    // For the log and the metrics.
+    response.extensions_mut().insert(refusal.reason);
     let headers = response.headers_mut();
     headers.insert(ERROR_HEADER, HeaderValue::from_static(refusal.reason.word()));
     match refusal.reason {

@@ -24,6 +24,7 @@ const BUFFER_GROWTH_DIVISOR: usize = 4;
 /// What all requests together may take.
 pub(super) struct Budget {
     in_flight: Arc<Semaphore>,
+    in_flight_max: usize,
     bytes_max: usize,
     duration_max: Duration,
 }
@@ -52,13 +53,19 @@ pub(super) enum BodyError {
 
 impl Budget {
     pub(super) fn new(limits: &LimitsConfig) -> Self {
-        let in_flight = Arc::new(Semaphore::new(limits.bodies_bytes_in_flight_max.get() as usize));
+        let in_flight_max = limits.bodies_bytes_in_flight_max.get() as usize;
+        let in_flight = Arc::new(Semaphore::new(in_flight_max));
         let duration_max = Duration::from_secs(limits.body_seconds_max.get().into());
-        Self { in_flight, bytes_max: limits.body_bytes_max.get() as usize, duration_max }
+        Self { in_flight, in_flight_max, bytes_max: limits.body_bytes_max.get() as usize, duration_max }
     }
 
     fn read_bytes_max(&self) -> usize {
         self.bytes_max.saturating_mul(DISCARDED_FACTOR)
+    }
+
+    /// How many bytes are taken at this moment.
+    pub(super) fn taken(&self) -> usize {
+        self.in_flight_max.saturating_sub(self.in_flight.available_permits())
     }
 
     /// Reads a whole body.

@@ -30,18 +30,21 @@ use super::client_stream::ClientStream;
 use super::listener::Listener;
 use super::tls::Tls;
 use crate::config::LimitsConfig;
+use crate::metrics::Present;
 
 /// The longest head: what hyper holds in memory for a connection before its body. It takes no smaller bound.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// How long to wait when the system has no room for a connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Accepts and serves connections until `stopping` is done; gives back those that are still open.
+/// Accepts and serves connections until `stopping` is done; gives back those that are still open. `connected` says what is to be
+/// there as long as a connection is.
 pub(super) async fn accept_until(
     listener: Listener,
     router: Router,
     limits: &LimitsConfig,
     stopping: impl Future<Output = ()>,
+    connected: impl Fn() -> Option<Present>,
 ) -> GracefulShutdown {
     let Listener { tcp, tls } = listener;
     let following = async {
@@ -65,13 +68,13 @@ pub(super) async fn accept_until(
         };
         // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything will.
         let _ = stream.set_nodelay(true);
-        let (door, watcher) = (door.clone(), open.watcher());
+        let (door, watcher, present) = (door.clone(), open.watcher(), connected());
         tokio::spawn(async move {
             // The client hung up or was too slow; whatever it moved is in the ledger.
             if let Err(error) = door.serve(stream, PeerAddress(peer.ip()), watcher).await {
                 tracing::debug!(error, "a connection ended early");
             }
-            drop(place);
+            drop((place, present));
         });
     }
 }

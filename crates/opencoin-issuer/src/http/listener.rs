@@ -20,6 +20,15 @@ pub struct Listener {
     pub(super) tls: Option<Tls>,
 }
 
+/// When a listener speaks plain HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plain {
+    /// When the settings have no `[tls]`.
+    WithoutTls,
+    /// On this machine, and elsewhere when the settings have no `[tls]`.
+    OnLoopback,
+}
+
 /// Why the server cannot listen.
 #[derive(Debug, Error)]
 pub enum ListenError {
@@ -37,10 +46,12 @@ pub enum ListenError {
         address: String,
     },
     /// The system refuses.
-    #[error("cannot listen on {address}: {reason}; choose another with --listen ADDRESS:PORT")]
+    #[error("cannot listen on {address}: {reason}; choose another with --{option} ADDRESS:PORT")]
     System {
         /// Where it would listen.
         address: String,
+        /// What names the address on the command line.
+        option: &'static str,
         /// What it says.
         reason: io::Error,
     },
@@ -52,12 +63,32 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub async fn bind(config: &Config, root: &Path) -> Result<Self, ListenError> {
-        let tls = config.tls.as_ref().map(|files| Tls::load(files, root)).transpose()?;
-        let refused = |reason| ListenError::System { address: config.listen.clone(), reason };
-        let addresses: Vec<SocketAddr> = lookup_host(&config.listen).await.map_err(refused)?.collect();
+        Self::bind_to(&config.listen, "listen", config, root, Plain::WithoutTls).await
+    }
+
+    /// Listens where the settings say for operators, if they do. Programs of this machine need no TLS there.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub async fn bind_admin(config: &Config, root: &Path) -> Result<Option<Self>, ListenError> {
+        let Some(address) = &config.admin.listen else { return Ok(None) };
+        Self::bind_to(address, "admin-listen", config, root, Plain::OnLoopback).await.map(Some)
+    }
+
+    async fn bind_to(
+        address: &str,
+        option: &'static str,
+        config: &Config,
+        root: &Path,
+        plain: Plain,
+    ) -> Result<Self, ListenError> {
+        let refused = |reason| ListenError::System { address: address.to_owned(), option, reason };
+        let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(refused)?.collect();
         let is_for_others = addresses.iter().any(|address| !address.ip().to_canonical().is_loopback());
+        let files = config.tls.as_ref().filter(|_| is_for_others || plain == Plain::WithoutTls);
+        let tls = files.map(|files| Tls::load(files, root)).transpose()?;
         if is_for_others && tls.is_none() && !config.insecure_http {
-            return Err(ListenError::Insecure { address: config.listen.clone() });
+            return Err(ListenError::Insecure { address: address.to_owned() });
         }
         let tcp = TcpListener::bind(&addresses[..]).await.map_err(refused)?;
         Ok(Self { tcp, tls })

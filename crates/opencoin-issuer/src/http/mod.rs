@@ -14,7 +14,9 @@ mod connections;
 mod documents;
 mod json;
 mod listener;
+mod observe;
 mod openapi;
+mod operators;
 mod rate;
 mod requests;
 mod server;
@@ -34,9 +36,10 @@ use opencoin_schema::{
     RequestResume, TypeName,
 };
 
-pub use admin::router as admin_router;
+pub use admin::{admin_router, serve_admin};
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
 pub use listener::{ListenError, Listener};
+pub use observe::REQUEST_ID_HEADER;
 pub use openapi::{Audience, document as openapi_document};
 use requests::Expected;
 pub use server::{Server, ServerOptions, serve};
@@ -63,7 +66,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&server), address_limits::limit))
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), server::watch))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), observe::watch))
         .with_state(server)
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{Listener, Server, ServerOptions, serve};
-use opencoin_issuer::{Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_books};
+use opencoin_issuer::http::{Listener, Server, ServerOptions, serve, serve_admin};
+use opencoin_issuer::{AdminTokens, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_books};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,7 +17,7 @@ use super::{DirArgs, key_store};
 use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
 use crate::settings_args::SettingsArgs;
-use crate::{output, service};
+use crate::{log, output, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
@@ -39,9 +39,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    service::start_log();
     let directory = arguments.dir.directory_with(&arguments.settings)?;
     let config = directory.config()?;
+    let _log = log::start(&config.log)?;
     raise_open_files(config.limits.connections_max);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
@@ -56,9 +56,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
     let listener = Listener::bind(&config, directory.root()).await?;
+    let admin = Listener::bind_admin(&config, directory.root()).await?;
     output::line(&format!("serving {name} on {}", listener.url()?))?;
     let options = ServerOptions { limits: config.limits, proxy: config.proxy };
-    serve(listener, Server::with_options(issuer, options), stopped).await;
+    let (server, tokens) = (Server::with_options(issuer, options), AdminTokens::in_folder(directory.root()));
+    let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server), tokens.clone())));
+    serve(listener, server, stopped).await;
+    if let Some(operators) = operators {
+        operators.await.context("the operator's listener ended in a panic")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

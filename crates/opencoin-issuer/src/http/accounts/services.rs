@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use opencoin_api::{DeclareService, DeclaredService, RotatedService, ServiceLogin, ServiceSession, Services};
 
 use super::convert::{self, secret};
+use super::sessions::count;
 use crate::accounts::Token;
 use crate::http::callers::Holder;
 use crate::http::json::{Answer, Json, Name, document, nothing};
@@ -76,7 +77,9 @@ pub(in crate::http) async fn rotate(State(server): State<Arc<Server>>, Holder(ca
         Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
 )]
 pub(in crate::http) async fn open_session(State(server): State<Arc<Server>>, Json(login): Json<ServiceLogin>) -> Answer {
-    let opened = server.issuer().desk().service_log_in(&login.id, &Token::from_text(login.key.expose())).await?;
+    let opened = server.issuer().desk().service_log_in(&login.id, &Token::from_text(login.key.expose())).await;
+    count(&server, &opened);
+    let opened = opened?;
     let scopes = convert::scopes(&opened.scopes);
     document(StatusCode::CREATED, &ServiceSession { token: secret(&opened.token), expires_at: opened.expires, scopes })
 }

@@ -14,7 +14,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use super::accounts::{account, entries, payouts, services, sessions, transfers};
-use super::admin;
+use super::operators;
 
 pub(super) use problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, TooManyRequests, Unauthorized,
@@ -61,15 +61,15 @@ struct Accounts;
 
 #[derive(OpenApi)]
 #[openapi(paths(
-    admin::accounts::create,
-    admin::accounts::list,
-    admin::accounts::show,
-    admin::accounts::set_password,
-    admin::accounts::credit,
-    admin::accounts::debit,
-    admin::payouts::list,
-    admin::payouts::paid,
-    admin::payouts::failed,
+    operators::accounts::create,
+    operators::accounts::list,
+    operators::accounts::show,
+    operators::accounts::set_password,
+    operators::accounts::credit,
+    operators::accounts::debit,
+    operators::payouts::list,
+    operators::payouts::paid,
+    operators::payouts::failed,
 ))]
 struct Admin;
 

@@ -24,7 +24,7 @@ pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
 async fn listener(check: &'static str, config: &Config, subject: &Subject<'_>, report: &mut Report) {
     match Listener::bind(config, subject.directory.root()).await {
         Ok(_) => report.ok(check, format!("{} is free", config.listen)),
-        Err(ListenError::System { address, reason }) if reason.kind() == io::ErrorKind::AddrInUse => {
+        Err(ListenError::System { address, reason, option: _ }) if reason.kind() == io::ErrorKind::AddrInUse => {
             report.warn(check, format!("something listens on {address}: this server if it runs, else choose another port"));
         }
         // Said by the check of TLS.

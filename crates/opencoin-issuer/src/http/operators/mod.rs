@@ -1,4 +1,4 @@
-//! `/v1/admin`: what the operator does over HTTP, on a listener of its own, with tokens of its own.
+//! `/v1/admin`: what operators do over HTTP, on a listener of their own, with tokens of their own.
 
 pub(super) mod accounts;
 pub(super) mod payouts;
@@ -8,12 +8,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use axum::middleware;
 use axum::routing::{get, post, put};
 
 use super::callers::bearer_token;
 use super::json::Problem;
-use super::server::{self, Server};
+use super::server::Server;
 use crate::accounts::{Right, Token};
 use crate::admin_tokens::AdminTokens;
 use crate::cashier::{Cashier, CashierError};
@@ -42,9 +41,9 @@ impl FromRef<Admin> for Arc<Server> {
     }
 }
 
-/// All paths of `/v1/admin`, for the holders of these tokens, and the description of the whole API.
-pub fn router(server: Arc<Server>, tokens: AdminTokens) -> Router {
-    let admin = Admin(Arc::new(Inner { cashier: server.issuer().cashier(), server: Arc::clone(&server), tokens }));
+/// The paths of operators with these tokens, and the description of the whole API.
+pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
+    let admin = Admin(Arc::new(Inner { cashier: server.issuer().cashier(), server, tokens }));
     Router::new()
         .route("/v1/openapi.json", get(super::openapi::whole))
         .route("/v1/admin/accounts", post(accounts::create).get(accounts::list))
@@ -55,9 +54,6 @@ pub fn router(server: Arc<Server>, tokens: AdminTokens) -> Router {
         .route("/v1/admin/payouts", get(payouts::list))
         .route("/v1/admin/payouts/{id}/paid", post(payouts::paid))
         .route("/v1/admin/payouts/{id}/failed", post(payouts::failed))
-        .fallback(server::unknown_path)
-        .method_not_allowed_fallback(server::wrong_method)
-        .layer(middleware::from_fn_with_state(server, server::watch))
         .with_state(admin)
 }
 
