@@ -22,6 +22,7 @@ use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
 use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
+use crate::guard::Guard;
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal};
 use crate::seldom::Seldom;
@@ -50,6 +51,7 @@ pub struct Issuer {
     committer: Committer,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
+    guard: Option<Guard>,
 }
 
 impl Issuer {
@@ -67,7 +69,7 @@ impl Issuer {
         register_mint_keys(&currency, ledger.as_ref(), clock.as_ref()).await?;
         let documents = Documents::new(currency, &ledger.mint_keys().await?);
         let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max);
-        Ok(Self { documents, ledger, holders: Holders::default(), committer, signer, clock })
+        Ok(Self { documents, ledger, holders: Holders::default(), committer, signer, clock, guard: None })
     }
 
     /// Lets the issuer take up certificates that appear in this folder; see [`Self::follow`].
@@ -77,9 +79,23 @@ impl Issuer {
         self
     }
 
-    /// Follows new certificates and stopped mint keys until it is dropped.
+    /// Lets the issuer serve its books only as long as they go on from what was seen of them.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// Whether the books were set back while they were served: nothing may be answered from them.
+    #[must_use]
+    pub fn is_set_back(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_closed)
+    }
+
+    /// Follows new certificates and stopped mint keys, and how far the books have come, until it is dropped.
     pub async fn follow(&self) {
         loop {
+            self.look_at_books().await;
             self.documents.follow(self.ledger.as_ref(), &self.signer, self.clock.as_ref()).await;
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
@@ -200,14 +216,24 @@ impl Issuer {
     /// Whether the issuer can do its work.
     ///
     /// # Errors
-    /// When its database does not answer.
+    /// When its database does not answer, or its books were set back.
     pub async fn ready(&self) -> Result<(), Refusal> {
+        if self.is_set_back() {
+            return Err(Refusal::unavailable());
+        }
         self.ledger.ready().await.map_err(unavailable)
     }
 
     /// Finishes what was accepted; nothing is accepted any more.
     pub async fn close(&self) {
         self.committer.close().await;
+        self.look_at_books().await;
+    }
+
+    async fn look_at_books(&self) {
+        if let Some(guard) = &self.guard {
+            guard.look().await;
+        }
     }
 
     async fn admit_blinds(&self, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Refusal> {
@@ -238,6 +264,9 @@ impl Issuer {
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
+        if self.is_set_back() {
+            return Err(Refusal::unavailable());
+        }
         match self.committer.apply(command).await {
             Ok(Ok(applied)) => Ok(applied),
             Ok(Err(refusal)) => Err(refusal.into()),

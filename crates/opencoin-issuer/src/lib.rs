@@ -5,6 +5,7 @@
 
 mod accounts;
 pub mod admission;
+mod backup;
 mod clock;
 mod committer;
 mod config;
@@ -12,6 +13,8 @@ mod create;
 mod currency;
 mod directory;
 mod documents;
+mod guard;
+mod high_water;
 pub mod http;
 mod issuer;
 mod keeper;
@@ -22,6 +25,7 @@ mod private_files;
 mod public_keys;
 mod recoup;
 mod refusal;
+mod restore;
 mod rotation;
 mod seldom;
 mod signing;
@@ -30,6 +34,7 @@ mod store;
 mod vault;
 
 pub use accounts::Token;
+pub use backup::{BackupError, BackupOptions, Manifest, back_up};
 pub use clock::{Clock, SystemClock};
 pub use config::{
     AccountsConfig, AdminConfig, Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, LimitsConfig, LogConfig, LogFormat,
@@ -38,6 +43,8 @@ pub use config::{
 pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError};
 pub use directory::{CertificateLock, Directory, DirectoryError};
+pub use guard::{Examined, Guard, GuardError, accept_state, examine};
+pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
 pub use issuer::{Issuer, IssuerOptions, OpenError, register_mint_keys};
 pub use keeper::{CddChange, Change, DestroyedKey, Keeper, KeeperError, KeyEntry, OpenVault};
 pub use key_files::{KeyFiles, Randomness, change_passphrase};
@@ -47,8 +54,9 @@ pub use private_files::{FileError, exposure, make_private_folder};
 pub use public_keys::PublicKeys;
 pub use recoup::{RECOUP_TRANSACTIONS_MAX, RevokedMintKey};
 pub use refusal::{Reason, Refusal};
+pub use restore::{RestoreError, RestoreOptions, Restored, restore};
 pub use rotation::{Due, KeyState, RotationPolicy, Span, Step, Window};
 pub use signing::Signed;
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
-pub use store::{StoreMode, is_shared, open_ledger};
+pub use store::{Books, MigratedBooks, StoreMode, is_shared, migrate_books, open_books, open_ledger, schema_state};
 pub use vault::{Vault, VaultError};

@@ -1,9 +1,9 @@
 //! Which ledger an address means.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use opencoin_ledger::{Ledger, LedgerError};
+use opencoin_ledger::{History, Ledger, LedgerError, SchemaState};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::SqliteLedger;
 
@@ -24,27 +24,110 @@ pub enum StoreMode {
     Reading,
 }
 
+/// Open books, by what is done with them.
+#[derive(Clone)]
+pub struct Books {
+    /// The money.
+    pub ledger: Arc<dyn Ledger>,
+    /// Which books they are.
+    pub history: Arc<dyn History>,
+}
+
+/// What a migration has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigratedBooks {
+    /// The tables before it.
+    pub before: SchemaState,
+    /// The copy of the books before it, where this program makes one.
+    pub copy: Option<PathBuf>,
+}
+
 /// Opens the books at `sqlite:PATH` (relative to `root`) or `postgres://...`.
 ///
 /// # Errors
 /// When the address is of neither kind, or the database cannot be used.
+pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<Books, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(path) => {
+            let mode = match mode {
+                StoreMode::Create => opencoin_sqlite::Mode::Create,
+                StoreMode::Existing | StoreMode::Reading => opencoin_sqlite::Mode::Existing,
+            };
+            Ok(Books::of(SqliteLedger::open(&path, mode).await?))
+        }
+        Address::Postgres(url) => Ok(Books::of(match mode {
+            StoreMode::Create => PostgresLedger::connect(url).await?,
+            StoreMode::Existing => PostgresLedger::connect_to_existing(url).await?,
+            StoreMode::Reading => PostgresLedger::connect_to_read(url).await?,
+        })),
+    }
+}
+
+/// The same where nothing but the money is of interest.
+///
+/// # Errors
+/// As [`open_books`].
 pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
-    if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
-        let path = root.join(path.strip_prefix("//").unwrap_or(path));
-        let mode = match mode {
-            StoreMode::Create => opencoin_sqlite::Mode::Create,
-            StoreMode::Existing | StoreMode::Reading => opencoin_sqlite::Mode::Existing,
-        };
-        let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
-        return Ok(Arc::new(SqliteLedger::open(path, mode).await?));
+    open_books(database, root, mode).await.map(|books| books.ledger)
+}
+
+/// The version of the tables of the books.
+///
+/// # Errors
+/// When the address is of neither kind, or the database cannot be used.
+pub async fn schema_state(database: &str, root: &Path) -> Result<SchemaState, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(path) => opencoin_sqlite::schema_state(&path).await,
+        Address::Postgres(url) => PostgresLedger::schema_state(url).await,
     }
-    if is_shared(database) {
-        return Ok(Arc::new(match mode {
-            StoreMode::Create | StoreMode::Existing => PostgresLedger::connect(database).await?,
-            StoreMode::Reading => PostgresLedger::connect_to_read(database).await?,
-        }));
+}
+
+/// Brings the tables of the books up to date.
+///
+/// # Errors
+/// When there are no books, SQLite's are in use, or a migration failed.
+pub async fn migrate_books(database: &str, root: &Path) -> Result<MigratedBooks, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(path) => {
+            let opencoin_sqlite::Migrated { before, copy } = opencoin_sqlite::migrate(&path).await?;
+            Ok(MigratedBooks { before, copy })
+        }
+        Address::Postgres(url) => Ok(MigratedBooks { before: PostgresLedger::migrate(url).await?, copy: None }),
     }
-    Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
+}
+
+/// The file of books that are one.
+///
+/// # Errors
+/// When the address is of neither kind.
+pub(crate) fn books_file(database: &str, root: &Path) -> Result<Option<PathBuf>, LedgerError> {
+    Ok(match Address::of(database, root)? {
+        Address::Sqlite(path) => Some(PathBuf::from(path)),
+        Address::Postgres(_) => None,
+    })
+}
+
+impl Books {
+    fn of<S: Ledger + History + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { ledger: Arc::clone(&store) as Arc<dyn Ledger>, history: store }
+    }
+}
+
+/// Where books are.
+enum Address<'text> {
+    Sqlite(String),
+    Postgres(&'text str),
+}
+
+impl<'text> Address<'text> {
+    fn of(database: &'text str, root: &Path) -> Result<Self, LedgerError> {
+        if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
+            let path = root.join(path.strip_prefix("//").unwrap_or(path)).into_os_string().into_string();
+            return path.map(Self::Sqlite).map_err(|_| LedgerError::Address("a path must be valid UTF-8".to_owned()));
+        }
+        if is_shared(database) { Ok(Self::Postgres(database)) } else { Err(LedgerError::Address(ADDRESS_FORMS.to_owned())) }
+    }
 }
 
 /// Whether an address is of either kind.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::conformance::{
-    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, books_tell_their_history,
+    sequence,
 };
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
@@ -188,6 +189,11 @@ async fn books_of_the_second_version_keep_their_meaning() {
             (11, '\\x0801', sha256('7'), NULL, NULL, 0, 301, NULL)"
     );
     let database = books_of_version(2, &rows).await;
+    let older = PostgresLedger::connect(&database.url()).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 2, .. }), "{older}");
+    let url = database.url();
+    let (one, other) = tokio::join!(PostgresLedger::migrate(&url), PostgresLedger::migrate(&url));
+    assert!(one.is_ok() && other.is_ok(), "two at once: {one:?} {other:?}");
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     books_of_the_second_version_go_on(&ledger).await;
 }
@@ -201,6 +207,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
             (2, '\\x0301', decode(repeat('00', 32), 'hex'), 1, 3, 100, 150),
             (5, '\\x0501', decode(repeat('00', 32), 'hex'), NULL, NULL, 0, 150)";
     let database = books_of_version(1, rows).await;
+    PostgresLedger::migrate(&database.url()).await.unwrap();
 
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let facts = ledger.audit_facts().await.unwrap();
@@ -256,15 +263,26 @@ async fn a_row_that_is_always_overtaken_is_given_up() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_stop_the_start() {
+async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_compatible() {
     let (ledgers, database) = open().await;
     drop(ledgers);
     database.execute(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9000, 'from the future', true, '\\x00', 0)",
     );
+    PostgresLedger::connect(&database.url()).await.unwrap().ready().await.unwrap();
+    assert_eq!(PostgresLedger::migrate(&database.url()).await.unwrap().pending, [], "newer tables are left alone");
+    database.execute("UPDATE schema_compatibility SET oldest_program = 9000");
     let error = PostgresLedger::connect(&database.url()).await.unwrap_err();
     assert_eq!(error, LedgerError::SchemaUnknown(9000));
+}
+
+#[tokio::test]
+async fn books_say_which_they_are() {
+    let database = TestDatabase::create();
+    let missing = PostgresLedger::connect_to_existing(&database.url()).await.unwrap_err();
+    assert_eq!(missing, LedgerError::Address("there are no books in this database".to_owned()));
+    books_tell_their_history(PostgresLedger::connect(&database.url()).await.unwrap()).await;
 }
 
 #[tokio::test]

@@ -10,15 +10,23 @@
 //! SQLite runs on a thread of its own behind each connection, so no async worker ever waits for the disk.
 
 mod audit;
+mod backup;
 mod bench;
 mod bulk;
 mod fault;
+mod history;
 mod kept;
 mod load;
+mod lock;
+mod migrate;
 mod open;
 mod post;
 mod read;
 mod save;
+mod schema;
+
+use std::fs::File;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
@@ -29,6 +37,8 @@ use opencoin_ledger::{
 };
 use sqlx::SqlitePool;
 
+pub use crate::backup::{Copied, Replaced, copy_into, inspect, mark_as_restored, replace};
+pub use crate::migrate::{Migrated, migrate, schema_state};
 pub use crate::open::{BUSY_SECONDS_MAX, Mode};
 
 use crate::fault::Fault;
@@ -39,6 +49,8 @@ pub struct SqliteLedger {
     writer: SqlitePool,
     readers: SqlitePool,
     known_mint_keys: KnownMintKeys,
+    /// Held so that nobody puts other books in place of these meanwhile.
+    _lock: Arc<File>,
 }
 
 #[async_trait]

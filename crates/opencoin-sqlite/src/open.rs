@@ -2,15 +2,15 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_ledger::{KnownMintKeys, LedgerError};
+use opencoin_ledger::{KnownMintKeys, LedgerError, admit};
 use sqlx::Connection;
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use crate::SqliteLedger;
 use crate::fault::ledger_error;
+use crate::{SqliteLedger, lock, schema};
 
 /// How long a statement waits for the write lock of another process.
 pub const BUSY_SECONDS_MAX: u64 = 5;
@@ -34,8 +34,6 @@ const READERS_MAX: u32 = 4;
 /// How long a command waits for a connection of this process before the database counts as unavailable.
 const ACQUIRE_SECONDS_MAX: u64 = 30;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
-
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -46,10 +44,11 @@ pub enum Mode {
 }
 
 impl SqliteLedger {
-    /// Opens the file at `address`, a path or `sqlite:` and a path, and brings its tables up to date.
+    /// Opens the file at `address`, a path or `sqlite:` and a path. Where there is no table in it and `mode` says so, it makes them.
     ///
     /// # Errors
-    /// There is no file and `mode` says not to make one, it is no SQLite database, or a newer version wrote its tables.
+    /// There are no books and `mode` says not to make them, it is no SQLite database, its tables are of a version that this
+    /// program does not work with, or somebody has it alone.
     pub async fn open(address: &str, mode: Mode) -> Result<Self, LedgerError> {
         let path = path(address)?;
         if mode == Mode::Create {
@@ -57,14 +56,8 @@ impl SqliteLedger {
         } else if !path.is_file() {
             return Err(LedgerError::Address(format!("there is no database at {}", path.display())));
         }
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-            .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string());
+        let lock = Arc::new(lock::shared(&path)?);
+        let options = options(&path);
         // On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse
         // to begin another one on this connection for ever: such a connection is replaced.
         let pool = || {
@@ -75,9 +68,15 @@ impl SqliteLedger {
         };
         let writer_options = options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
         let writer = pool().max_connections(1).connect_with(writer_options).await.map_err(|error| ledger_error(&error))?;
-        MIGRATIONS.run(&writer).await.map_err(migration_error)?;
+        let mut connection = writer.acquire().await.map_err(|error| ledger_error(&error))?;
+        match schema::version(&mut connection).await? {
+            None if mode == Mode::Create => schema::migrate(&mut connection).await?,
+            None => return Err(LedgerError::Address(format!("there are no books in {}", path.display()))),
+            Some(version) => admit(version, schema::known(), schema::oldest_program(&mut connection).await?)?,
+        }
+        drop(connection);
         let readers = pool().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default() })
+        Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default(), _lock: lock })
     }
 
     /// Waits for statements in progress and closes the file.
@@ -87,7 +86,19 @@ impl SqliteLedger {
     }
 }
 
-fn path(address: &str) -> Result<PathBuf, LedgerError> {
+/// How every connection opens the file.
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string())
+}
+
+pub(crate) fn path(address: &str) -> Result<PathBuf, LedgerError> {
     let path = address.strip_prefix("sqlite://").or_else(|| address.strip_prefix("sqlite:")).unwrap_or(address);
     if path.is_empty() || path.contains(":memory:") || path.contains('?') {
         let text = format!("{address:?} is not the address of a SQLite file: sqlite: and a path, without parameters");
@@ -97,21 +108,13 @@ fn path(address: &str) -> Result<PathBuf, LedgerError> {
 }
 
 /// Makes the file before SQLite does: it holds what wallets resume by, and SQLite's own file would be readable by all.
-fn create(path: &Path) -> Result<(), LedgerError> {
+pub(crate) fn create(path: &Path) -> Result<(), LedgerError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let error = |error| LedgerError::Address(format!("cannot make the database at {}: {error}", path.display()));
     options.open(path).map(|_| ()).map_err(error)
-}
-
-fn migration_error(error: MigrateError) -> LedgerError {
-    match error {
-        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => LedgerError::SchemaUnknown(version),
-        MigrateError::Execute(error) => ledger_error(&error),
-        other => LedgerError::Migration(other.to_string()),
-    }
 }
 
 #[cfg(test)]

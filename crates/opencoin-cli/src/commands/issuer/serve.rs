@@ -8,13 +8,13 @@ use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
 use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve};
 use opencoin_issuer::{
-    CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
+    Books, CertifiedMintKey, Clock, Config, Currency, Directory, Guard, Issuer, IssuerOptions, StoreMode, SystemClock,
 };
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
-use super::{DirArgs, key_store};
+use super::{DirArgs, key_store, restored_state};
 use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
 use crate::{output, service};
@@ -46,13 +46,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let config = directory.config()?;
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
-    let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
-        .await
-        .context("cannot open the books; `database` in issuer.toml says where they are")?;
+    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    // Where books were served before, none must be made in place of those that are lost.
+    let mode = if mark.read()?.is_some() { StoreMode::Existing } else { StoreMode::Create };
+    let Books { ledger, history } = super::open_books(&directory, &config, mode).await?;
+    let guard = Guard::begin(Arc::clone(&history), mark).await.map_err(|error| restored_state::explain(error, &directory))?;
     let statuses = ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
-    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?.in_folder(directory);
+    let issuer = Issuer::open(currency, ledger, signer, Arc::new(SystemClock), options).await?;
+    let issuer = issuer.in_folder(directory).guarded_by(guard);
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
     let listen = arguments.listen.unwrap_or(config.listen);
@@ -60,7 +63,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another with --listen ADDRESS:PORT"))?;
     output::line(&format!("serving {name} on http://{}", listener.local_addr()?))?;
-    serve(listener, Server::new(issuer), stopped).await;
+    let grace = config.shutdown_grace.get().to_std().expect("a span is not negative");
+    serve(listener, Server::with_shutdown_grace(issuer, grace), stopped).await;
+    history.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
