@@ -163,7 +163,7 @@ async fn put_books(from: &Path, books: &Path, history: HistoryId, clock: &dyn Cl
     let staged = private_files::unfinished(books);
     stage_books(from, &staged, history, clock).await?;
     let mut kept = books.file_name().unwrap_or_default().to_owned();
-    kept.push(now.format(".replaced-%Y%m%dT%H%M%SZ").to_string());
+    kept.push(now.format(".replaced-%Y%m%dT%H%M%S%.3fZ").to_string());
     let kept = books.with_file_name(kept);
     let replaced = opencoin_sqlite::replace(books, &staged, &kept).await;
     if replaced.is_err() {
