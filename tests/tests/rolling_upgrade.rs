@@ -1,8 +1,6 @@
 //! Two servers behind a proxy with health checks are replaced one after the other, the tables are migrated under them, and no wallet
 //! notices.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
-
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo};
-use sqlx::{Connection, PgPool};
+use sqlx::{Connection, PgExecutor};
 
 use crate::PostgresLedger;
 use crate::fault::{Fault, ledger_error};
@@ -15,7 +15,7 @@ const STANDING: &str = "
         LEFT JOIN (SELECT id, reference, content, applied_at FROM transactions ORDER BY id DESC LIMIT 1) AS newest ON true
         LEFT JOIN (SELECT reference, content, applied_at FROM transactions WHERE id = $1) AS asked ON true";
 
-type Columns = (
+pub(crate) type Columns = (
     Vec<Vec<u8>>,
     Vec<bool>,
     Option<i64>,
@@ -30,7 +30,10 @@ type Columns = (
 #[async_trait]
 impl History for PostgresLedger {
     async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-        standing(&self.pool, asked).await
+        let row = standing(&self.pool, asked).await.map_err(|error| ledger_error(&error))?;
+        let standing = read(row)?;
+        self.writer.saw(&standing);
+        Ok(standing)
     }
 
     async fn accept(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
@@ -59,10 +62,13 @@ impl History for PostgresLedger {
     }
 }
 
-async fn standing(pool: &PgPool, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-    let query = sqlx::query_as(STANDING).bind(asked.map(TransactionNo::get)).fetch_one(pool).await;
-    let (ids, confirmed, no, reference, content, applied_at, asked_reference, asked_content, asked_at): Columns =
-        query.map_err(|error| ledger_error(&error))?;
+pub(crate) async fn standing<'on>(database: impl PgExecutor<'on>, asked: Option<TransactionNo>) -> Result<Columns, sqlx::Error> {
+    sqlx::query_as(STANDING).bind(asked.map(TransactionNo::get)).fetch_one(database).await
+}
+
+/// What the row of a standing says.
+pub(crate) fn read(row: Columns) -> Result<Standing, LedgerError> {
+    let (ids, confirmed, no, reference, content, applied_at, asked_reference, asked_content, asked_at) = row;
     let mut histories = ids.iter().map(|id| HistoryId::from_row(id)).collect::<Result<Vec<_>, _>>()?;
     let none = || LedgerError::corrupt("table histories", "it is empty");
     let history = histories.pop().ok_or_else(none)?;

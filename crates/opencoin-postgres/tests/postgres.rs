@@ -9,8 +9,8 @@ use opencoin_ledger::conformance::{
     sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
-    PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, History, Ledger, LedgerError, LedgerTime, MemoryLedger,
+    MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -275,6 +275,34 @@ async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_
     database.execute("UPDATE schema_compatibility SET oldest_program = 9000");
     let error = PostgresLedger::connect(&database.url()).await.unwrap_err();
     assert_eq!(error, LedgerError::SchemaUnknown(9000));
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_a_new_connection_finds_older_books() {
+    let database = TestDatabase::create();
+    let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+    let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger.clone())];
+    let _world = World::with_paid_in(&pair, 100).await;
+    ledger.standing(None).await.unwrap();
+    // As when a standby takes over that was behind.
+    let gone = "CREATE TABLE gone AS SELECT * FROM transactions ORDER BY id DESC LIMIT 1;
+        DELETE FROM transactions WHERE id IN (SELECT id FROM gone);";
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    database.execute(&format!("{gone}{cut}"));
+    let before = PostgresLedger::connect(&database.url()).await.unwrap().audit_facts().await.unwrap();
+    let mut refusals = 0;
+    while refusals < 3 {
+        // The first finds out that its connection is cut.
+        match ledger.apply(&[debit(30)]).await.unwrap_err() {
+            LedgerError::Unavailable(text) if text.contains("the books are older than they were") => refusals += 1,
+            LedgerError::Unavailable(_) => assert_eq!(refusals, 0),
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(PostgresLedger::connect(&database.url()).await.unwrap().audit_facts().await.unwrap(), before);
+    database.execute("INSERT INTO transactions OVERRIDING SYSTEM VALUE SELECT * FROM gone");
+    assert!(ledger.apply(&[debit(30)]).await.unwrap()[0].is_ok(), "they are back");
 }
 
 #[tokio::test]
