@@ -34,15 +34,14 @@ pub(crate) const SESSION: &str = "
 ";
 
 impl PostgresLedger {
-    /// Connects to the database at `url` (`postgres://user:password@host/database`), and makes the tables where there are none.
+    /// Connects to the database at `url` (`postgres://user:password@host/database`), and makes the tables that are
+    /// missing in books in which nothing has happened.
     ///
     /// # Errors
     /// The address is not one, the database does not answer, or its tables are of a version that this program does not work with.
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
         let ledger = Self::open(options(url)?).await?;
-        if schema::version(&ledger.pool).await?.is_none() {
-            schema::migrate(&ledger.pool).await?;
-        }
+        schema::make(&ledger.pool).await?;
         ledger.admitted().await
     }
 

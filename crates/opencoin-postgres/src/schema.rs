@@ -40,6 +40,21 @@ pub(crate) async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
     })
 }
 
+/// Makes the tables that are missing in books in which nothing has happened: there are none yet, or whoever began to make them was
+/// interrupted, or is at it.
+pub(crate) async fn make(pool: &PgPool) -> Result<(), LedgerError> {
+    let is_to_be_made = match version(pool).await? {
+        None => true,
+        Some(version) => version < known() && is_unused(pool).await?,
+    };
+    if is_to_be_made { migrate(pool).await } else { Ok(()) }
+}
+
+async fn is_unused(pool: &PgPool) -> Result<bool, LedgerError> {
+    let query = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM transactions)");
+    query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
+}
+
 pub(crate) fn no_books() -> LedgerError {
     LedgerError::Address("there are no books in this database".to_owned())
 }

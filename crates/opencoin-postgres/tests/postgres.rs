@@ -306,6 +306,16 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
 }
 
 #[tokio::test]
+async fn books_whose_making_was_interrupted_are_made_to_the_end() {
+    let database = books_of_version(1, "").await;
+    let older = PostgresLedger::connect_to_existing(&database.url()).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older}");
+    let url = database.url();
+    let (one, other) = tokio::join!(PostgresLedger::connect(&url), PostgresLedger::connect(&url));
+    assert!(one.is_ok() && other.is_ok(), "two at once: {one:?} {other:?}");
+}
+
+#[tokio::test]
 async fn books_say_which_they_are() {
     let database = TestDatabase::create();
     let missing = PostgresLedger::connect_to_existing(&database.url()).await.unwrap_err();

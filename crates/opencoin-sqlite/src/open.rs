@@ -44,7 +44,8 @@ pub enum Mode {
 }
 
 impl SqliteLedger {
-    /// Opens the file at `address`, a path or `sqlite:` and a path. Where there is no table in it and `mode` says so, it makes them.
+    /// Opens the file at `address`, a path or `sqlite:` and a path. Where `mode` says so, it makes the tables that are
+    /// missing in books in which nothing has happened.
     ///
     /// # Errors
     /// There are no books and `mode` says not to make them, it is no SQLite database, its tables are of a version that this
@@ -71,6 +72,10 @@ impl SqliteLedger {
         let mut connection = writer.acquire().await.map_err(|error| ledger_error(&error))?;
         match schema::version(&mut connection).await? {
             None if mode == Mode::Create => schema::migrate(&mut connection).await?,
+            // Whoever began to make them was interrupted.
+            Some(version) if mode == Mode::Create && version < schema::known() && schema::is_unused(&mut connection).await? => {
+                schema::migrate(&mut connection).await?;
+            }
             None => return Err(LedgerError::Address(format!("there are no books in {}", path.display()))),
             Some(version) => admit(version, schema::known(), schema::oldest_program(&mut connection).await?)?,
         }

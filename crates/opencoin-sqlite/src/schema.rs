@@ -31,6 +31,12 @@ pub(crate) async fn oldest_program(connection: &mut SqliteConnection) -> Result<
     query.fetch_optional(connection).await.map_err(|error| ledger_error(&error))
 }
 
+/// Whether nothing has happened in books of any version.
+pub(crate) async fn is_unused(connection: &mut SqliteConnection) -> Result<bool, LedgerError> {
+    let query = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM transactions)");
+    query.fetch_one(connection).await.map_err(|error| ledger_error(&error))
+}
+
 /// The migrations after a version.
 pub(crate) fn pending(version: i64) -> Vec<(i64, String)> {
     let newer = MIGRATIONS.iter().filter(|migration| migration.version > version);

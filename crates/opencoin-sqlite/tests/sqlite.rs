@@ -267,6 +267,15 @@ async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_
 }
 
 #[tokio::test]
+async fn books_whose_making_was_interrupted_are_made_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    books_of_version(1, &folder, "").await;
+    let older = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older}");
+    SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap().ready().await.unwrap();
+}
+
+#[tokio::test]
 async fn books_say_which_they_are() {
     let folder = tempfile::tempdir().unwrap();
     books_tell_their_history(SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap()).await;
