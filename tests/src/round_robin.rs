@@ -1,10 +1,20 @@
-//! One address for several servers: each connection goes to the next one, as a proxy in front would send it.
+//! One address for several servers: each connection goes to the next one that is ready, as a proxy in front would send it.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Duration;
+
+/// How often a server is asked whether it is ready.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A server behind the address.
+struct Server {
+    port: u16,
+    is_ready: AtomicBool,
+}
 
 /// A forwarder in threads of this process, for as long as it lives.
 pub struct RoundRobin {
@@ -17,13 +27,31 @@ impl RoundRobin {
     /// Listens on `port` and forwards to these ports in turns.
     #[must_use]
     pub fn start(port: u16, servers: Vec<u16>) -> Self {
+        Self::forward_to(port, ready(&servers))
+    }
+
+    /// The same, but servers that say that they are not ready get no connections, as behind a proxy with health checks.
+    #[must_use]
+    pub fn start_with_health_checks(port: u16, servers: &[u16]) -> Self {
+        let servers = ready(servers);
+        let watched = Arc::downgrade(&servers);
+        thread::spawn(move || watch(&watched));
+        Self::forward_to(port, servers)
+    }
+
+    fn forward_to(port: u16, servers: Arc<Vec<Server>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let served = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&served);
         thread::spawn(move || {
             for client in listener.incoming() {
-                let next = servers[count.fetch_add(1, Ordering::Relaxed) % servers.len()];
-                thread::spawn(move || forward(client?, TcpStream::connect(("127.0.0.1", next))?));
+                let first = count.fetch_add(1, Ordering::Relaxed);
+                let mut in_turn = (0..servers.len()).map(|step| &servers[(first + step) % servers.len()]);
+                let next = in_turn.find(|server| server.is_ready.load(Ordering::Relaxed)).map(|server| server.port);
+                thread::spawn(move || {
+                    let next = next.ok_or(io::ErrorKind::HostUnreachable)?;
+                    forward(client?, TcpStream::connect(("127.0.0.1", next))?)
+                });
             }
         });
         Self { port, served }
@@ -33,6 +61,23 @@ impl RoundRobin {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.served.load(Ordering::Relaxed)
+    }
+}
+
+fn ready(ports: &[u16]) -> Arc<Vec<Server>> {
+    Arc::new(ports.iter().map(|port| Server { port: *port, is_ready: AtomicBool::new(true) }).collect())
+}
+
+/// Asks the servers for as long as they are forwarded to.
+fn watch(servers: &Weak<Vec<Server>>) {
+    let http = reqwest::blocking::Client::builder().pool_max_idle_per_host(0).timeout(HEALTH_INTERVAL * 10).build().unwrap();
+    while let Some(servers) = servers.upgrade() {
+        for server in servers.iter() {
+            let answer = http.get(format!("http://127.0.0.1:{}/health/ready", server.port)).send();
+            server.is_ready.store(answer.is_ok_and(|answer| answer.status().is_success()), Ordering::Relaxed);
+        }
+        drop(servers);
+        thread::sleep(HEALTH_INTERVAL);
     }
 }
 

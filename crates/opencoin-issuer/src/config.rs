@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::rotation::RotationPolicy;
+use crate::rotation::{RotationPolicy, Span};
 use crate::store;
 
 pub use redact::hide_passwords;
@@ -37,6 +37,12 @@ pub struct Config {
     /// Address and port.
     #[serde(default = "listen_default")]
     pub listen: String,
+    /// Where a server keeps how far the books have come, relative to the folder of the currency; by default in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_water_mark: Option<PathBuf>,
+    /// How long a server that was told to stop says that it is not ready and serves on, so that a proxy in front has time to notice.
+    #[serde(default)]
+    pub shutdown_grace: Span,
     /// Where the private mint keys are.
     #[serde(default)]
     pub keys: KeyConfig,
@@ -128,6 +134,8 @@ impl Config {
         Self {
             database: database.into(),
             listen: listen.into(),
+            high_water_mark: None,
+            shutdown_grace: Span::default(),
             keys: KeyConfig::default(),
             signer: None,
             rotation: RotationPolicy::default(),

@@ -8,6 +8,7 @@
 //! | `keys/mint-ID.pem` | private mint keys, encrypted; elsewhere, or in a token, if the settings say so |
 //! | `master/` | the master key, unless it is on another machine; the server does not read it |
 //! | `pending.json` | what the master key has been asked to sign and has not signed yet |
+//! | `high-water-mark.toml` | how far the books have come, unless the settings name another file |
 //! | `lock` | held while certificates change |
 //!
 //! A currency is written into a folder beside its own and renamed at the end, so it is there whole or not at all. Later changes
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 use crate::config::{Config, Overrides, Settings, SettingsError};
 use crate::currency::{Currency, CurrencyError};
+use crate::high_water::{HIGH_WATER_MARK_FILE, HighWaterMark};
 use crate::private_files::{self, FileError};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 use crate::vault::Vault;
@@ -218,6 +220,24 @@ impl Directory {
             Err(CurrencyError::NoCddc) => Err(DirectoryError::NoCertificates(self.root.clone())),
             made => made.map_err(|error| DirectoryError::Currency { path: self.root.clone(), error }),
         }
+    }
+
+    /// What a backup holds of this folder: settings, certificates and a request that waits. Relative to the folder.
+    ///
+    /// # Errors
+    /// When the folders cannot be read.
+    pub(crate) fn backup_files(&self) -> Result<Vec<PathBuf>, DirectoryError> {
+        let mut files = vec![self.root.join(CONFIG_FILE)];
+        files.extend(self.certificate_files()?);
+        files.extend(Some(self.pending_file()).filter(|pending| pending.is_file()));
+        let within = files.iter().filter_map(|path| path.strip_prefix(&self.root).ok());
+        Ok(within.map(Path::to_owned).collect())
+    }
+
+    /// How far the books have come, as far as servers have seen; `place` is the setting that names another file.
+    #[must_use]
+    pub fn high_water_mark(&self, place: Option<&Path>) -> HighWaterMark {
+        HighWaterMark::new(self.root.join(place.unwrap_or(Path::new(HIGH_WATER_MARK_FILE))))
     }
 
     /// The names of all certificates: as none ever changes, other names are other certificates.

@@ -26,6 +26,7 @@ use crate::config::AccountsConfig;
 use crate::currency::{Currency, ledger_time};
 use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
+use crate::guard::Guard;
 use crate::key_files::Randomness;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
@@ -64,6 +65,7 @@ pub struct Issuer {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     ledger_reader: LedgerReader,
+    guard: Option<Guard>,
 }
 
 impl Issuer {
@@ -86,7 +88,7 @@ impl Issuer {
         let (committer, ledger_reader) = (Arc::new(committer), LedgerReader::new());
         let signer = Arc::new(MeteredSigner::new(signer, Arc::clone(&metrics)));
         let desk = desk(&books, &committer, &clock, AccountsConfig::default(), Box::new(OsRng));
-        Ok(Self { documents, books, desk, committer, signer, clock, metrics, ledger_reader })
+        Ok(Self { documents, books, desk, committer, signer, clock, metrics, ledger_reader, guard: None })
     }
 
     /// Lets holders use their accounts in this way. Tokens and salts come from `rng`; without this call the operating system's.
@@ -103,11 +105,28 @@ impl Issuer {
         self
     }
 
-    /// Follows new certificates and stopped mint keys, and carries out mints that wait for money, until it is dropped.
+    /// Lets the issuer serve its books only as long as they go on from what was seen of them.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// Whether the books were set back while they were served: nothing may be answered from them.
+    #[must_use]
+    pub fn is_set_back(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_closed)
+    }
+
+    /// Follows new certificates and stopped mint keys, and how far the books have come, and carries out mints that wait for money,
+    /// until it is dropped.
     pub async fn follow(&self) {
         for turn in 1_u64.. {
+            self.look_at_books().await;
             self.documents.follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref()).await;
-            self.desk.carry_out_payable().await;
+            if !self.is_set_back() {
+                self.desk.carry_out_payable().await;
+            }
             if turn % TURNS_PER_TIDY == 0 {
                 self.desk.tidy().await;
             }
@@ -256,8 +275,11 @@ impl Issuer {
     /// Whether the issuer can do its work.
     ///
     /// # Errors
-    /// When its database does not answer.
+    /// When its database does not answer, or its books were set back.
     pub async fn ready(&self) -> Result<(), Refusal> {
+        if self.is_set_back() {
+            return Err(Refusal::unavailable());
+        }
         self.books.ledger.ready().await.map_err(unavailable)
     }
 
@@ -284,6 +306,13 @@ impl Issuer {
     /// Finishes what was accepted; nothing is accepted any more.
     pub async fn close(&self) {
         self.committer.close().await;
+        self.look_at_books().await;
+    }
+
+    async fn look_at_books(&self) {
+        if let Some(guard) = &self.guard {
+            guard.look().await;
+        }
     }
 
     async fn admit_blinds(&self, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Refusal> {
@@ -311,6 +340,9 @@ impl Issuer {
     }
 
     async fn outcome(&self, command: Command) -> Result<Outcome, Refusal> {
+        if self.is_set_back() {
+            return Err(Refusal::unavailable());
+        }
         self.committer.apply(command).instrument(traces::ledger()).await.map_err(|Unconfirmed| Refusal::unavailable())
     }
 

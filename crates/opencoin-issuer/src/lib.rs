@@ -7,6 +7,7 @@ mod acceptances;
 mod accounts;
 mod admin_tokens;
 pub mod admission;
+mod backup;
 mod cashier;
 mod clock;
 mod committer;
@@ -15,6 +16,8 @@ mod create;
 mod currency;
 mod directory;
 mod documents;
+mod guard;
+mod high_water;
 pub mod http;
 mod issuer;
 mod keeper;
@@ -26,6 +29,7 @@ mod private_files;
 mod public_keys;
 mod recoup;
 mod refusal;
+mod restore;
 mod rotation;
 mod seldom;
 mod signing;
@@ -37,6 +41,7 @@ mod vault;
 pub use acceptances::{AcceptanceProof, check_acceptance};
 pub use accounts::{NewPassword, NewPasswordError, Token};
 pub use admin_tokens::{AdminToken, AdminTokens, AdminTokensError};
+pub use backup::{BackupError, BackupOptions, Manifest, back_up};
 pub use cashier::{Cashier, CashierError};
 pub use clock::{Clock, SystemClock};
 pub use config::{
@@ -47,6 +52,8 @@ pub use config::{
 pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError};
 pub use directory::{CertificateLock, Directory, DirectoryError};
+pub use guard::{Examined, Guard, GuardError, accept_state, examine};
+pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
 pub use issuer::{Issuer, IssuerOptions, OpenError, register_mint_keys};
 pub use keeper::{CddChange, Change, DestroyedKey, Keeper, KeeperError, KeyEntry, OpenVault};
 pub use key_files::{KeyFiles, Randomness, change_passphrase};
@@ -57,9 +64,13 @@ pub use private_files::{FileError, exposure, make_private_folder};
 pub use public_keys::PublicKeys;
 pub use recoup::{RECOUP_TRANSACTIONS_MAX, RevokedMintKey};
 pub use refusal::{Reason, Refusal};
+pub use restore::{RestoreError, RestoreOptions, Restored, restore};
 pub use rotation::{Due, KeyState, RotationPolicy, Span, Step, Window};
 pub use signing::Signed;
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
-pub use store::{Books, StoreMode, is_shared, open_audit_source, open_books, open_ledger};
+pub use store::{
+    Books, MigratedBooks, OpenedBooks, StoreMode, is_shared, migrate_books, open_audit_source, open_books, open_ledger,
+    schema_state,
+};
 pub use traces::TRACE_TARGET;
 pub use vault::{Vault, VaultError};

@@ -62,6 +62,17 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_folder(path.parent().unwrap_or(Path::new("/")))
 }
 
+/// Copies a file of any length in place of what is there, for its owner alone, to the disk. It is not there whole until this returns.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
+    let copied = || {
+        remove_if_there(to)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(to)?;
+        io::copy(&mut File::open(from)?, &mut file)?;
+        file.sync_all()
+    };
+    copied().map_err(FileError::of(to))
+}
+
 /// Removes a file and says whether it was there; it stays removed after a crash.
 pub(crate) fn remove(path: &Path) -> Result<bool, FileError> {
     let was_there = remove_if_there(path).map_err(FileError::of(path))?;

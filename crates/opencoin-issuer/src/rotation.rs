@@ -34,7 +34,7 @@ const SPAN_MAX: TimeDelta = TimeDelta::days(36_525);
 const CDD_EXPIRY_MARGIN: TimeDelta = TimeDelta::days(90);
 
 /// A length of time that people write as `90days` or `36h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(TimeDelta);
 
 /// How keys rotate: the table `[rotation]` of `issuer.toml`.

@@ -1,10 +1,10 @@
 //! Which ledger an address means.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use opencoin_ledger::audit::AuditSource;
-use opencoin_ledger::{Accounts, Ledger, LedgerError};
+use opencoin_ledger::{Accounts, History, Ledger, LedgerError, SchemaState};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::SqliteLedger;
 
@@ -25,7 +25,7 @@ pub enum StoreMode {
     Reading,
 }
 
-/// One store, as what it is for money and as what it is for accounts.
+/// One store, by what is done with it.
 #[derive(Clone)]
 pub struct Books {
     /// Money.
@@ -40,55 +40,127 @@ impl<S: Ledger + Accounts + 'static> From<Arc<S>> for Books {
     }
 }
 
+/// Books that were opened at an address.
+#[derive(Clone)]
+pub struct OpenedBooks {
+    /// The books.
+    pub books: Books,
+    /// Which they are, and how far they have come.
+    pub history: Arc<dyn History>,
+}
+
+impl<S: Ledger + Accounts + History + 'static> From<S> for OpenedBooks {
+    fn from(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { books: Arc::clone(&store).into(), history: store }
+    }
+}
+
+impl From<OpenedBooks> for Books {
+    fn from(opened: OpenedBooks) -> Self {
+        opened.books
+    }
+}
+
+/// What a migration has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigratedBooks {
+    /// The tables before it.
+    pub before: SchemaState,
+    /// The copy of the books before it, where this program makes one.
+    pub copy: Option<PathBuf>,
+}
+
 /// Opens the books at `sqlite:PATH` (relative to `root`) or `postgres://...`.
 ///
 /// # Errors
 /// When the address is of neither kind, or the database cannot be used.
-pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<Books, LedgerError> {
-    if let Some(path) = sqlite_path(database, root)? {
-        let mode = match mode {
-            StoreMode::Create => opencoin_sqlite::Mode::Create,
-            StoreMode::Existing => opencoin_sqlite::Mode::Existing,
-            StoreMode::Reading => opencoin_sqlite::Mode::Reading,
-        };
-        return Ok(Arc::new(SqliteLedger::open(&path, mode).await?).into());
+pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<OpenedBooks, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(path) => Ok(match mode {
+            StoreMode::Create => SqliteLedger::open(&path, opencoin_sqlite::Mode::Create).await?,
+            StoreMode::Existing => SqliteLedger::open(&path, opencoin_sqlite::Mode::Existing).await?,
+            StoreMode::Reading => SqliteLedger::open_to_read(&path).await?,
+        }
+        .into()),
+        Address::Postgres(url) => Ok(match mode {
+            StoreMode::Create => PostgresLedger::connect(url).await?,
+            StoreMode::Existing => PostgresLedger::connect_to_existing(url).await?,
+            StoreMode::Reading => PostgresLedger::connect_to_read(url).await?,
+        }
+        .into()),
     }
-    if is_shared(database) {
-        return Ok(match mode {
-            StoreMode::Create | StoreMode::Existing => Arc::new(PostgresLedger::connect(database).await?).into(),
-            StoreMode::Reading => Arc::new(PostgresLedger::connect_to_read(database).await?).into(),
-        });
-    }
-    Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
 }
 
-/// As [`open_books`], for who cares for money alone.
+/// The same where nothing but the money is of interest.
 ///
 /// # Errors
 /// As [`open_books`].
 pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
-    Ok(open_books(database, root, mode).await?.ledger)
+    open_books(database, root, mode).await.map(|opened| opened.books.ledger)
 }
 
 /// Opens the books for an audit, to be read and no more: the same addresses, or that of a standby.
 ///
 /// # Errors
-/// As [`open_ledger`]; also when the tables are not up to date.
+/// As [`open_books`]; also when the tables are not up to date.
 pub async fn open_audit_source(database: &str, root: &Path) -> Result<Arc<dyn AuditSource>, LedgerError> {
-    if let Some(path) = sqlite_path(database, root)? {
-        return Ok(Arc::new(SqliteLedger::open_to_read(&path).await?));
+    match Address::of(database, root)? {
+        Address::Sqlite(path) => Ok(Arc::new(SqliteLedger::open_to_read(&path).await?)),
+        Address::Postgres(url) => Ok(Arc::new(PostgresLedger::connect_to_read(url).await?)),
     }
-    if is_shared(database) {
-        return Ok(Arc::new(PostgresLedger::connect_to_read(database).await?));
-    }
-    Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
 }
 
-/// Where the file is, if the address is that of one.
-fn sqlite_path(database: &str, root: &Path) -> Result<Option<String>, LedgerError> {
-    let Some(path) = database.strip_prefix(SQLITE_SCHEME) else { return Ok(None) };
-    let path = root.join(path.strip_prefix("//").unwrap_or(path)).into_os_string();
-    path.into_string().map(Some).map_err(|_| LedgerError::Address("a path must be valid UTF-8".to_owned()))
+/// The version of the tables of the books.
+///
+/// # Errors
+/// When the address is of neither kind, or the database cannot be used.
+pub async fn schema_state(database: &str, root: &Path) -> Result<SchemaState, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(path) => opencoin_sqlite::schema_state(&path).await,
+        Address::Postgres(url) => PostgresLedger::schema_state(url).await,
+    }
+}
+
+/// Brings the tables of the books up to date.
+///
+/// # Errors
+/// When there are no books, SQLite's are in use, or a migration failed.
+pub async fn migrate_books(database: &str, root: &Path) -> Result<MigratedBooks, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(path) => {
+            let opencoin_sqlite::Migrated { before, copy } = opencoin_sqlite::migrate(&path).await?;
+            Ok(MigratedBooks { before, copy })
+        }
+        Address::Postgres(url) => Ok(MigratedBooks { before: PostgresLedger::migrate(url).await?, copy: None }),
+    }
+}
+
+/// The file of books that are one.
+///
+/// # Errors
+/// When the address is of neither kind.
+pub(crate) fn books_file(database: &str, root: &Path) -> Result<Option<PathBuf>, LedgerError> {
+    Ok(match Address::of(database, root)? {
+        Address::Sqlite(path) => Some(PathBuf::from(path)),
+        Address::Postgres(_) => None,
+    })
+}
+
+/// Where books are.
+enum Address<'text> {
+    Sqlite(String),
+    Postgres(&'text str),
+}
+
+impl<'text> Address<'text> {
+    fn of(database: &'text str, root: &Path) -> Result<Self, LedgerError> {
+        if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
+            let path = root.join(path.strip_prefix("//").unwrap_or(path)).into_os_string().into_string();
+            return path.map(Self::Sqlite).map_err(|_| LedgerError::Address("a path must be valid UTF-8".to_owned()));
+        }
+        if is_shared(database) { Ok(Self::Postgres(database)) } else { Err(LedgerError::Address(ADDRESS_FORMS.to_owned())) }
+    }
 }
 
 /// Whether an address is of either kind.

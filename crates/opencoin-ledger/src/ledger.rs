@@ -196,6 +196,19 @@ pub enum LedgerError {
     /// A newer version of this program, or another program, has changed the tables.
     #[error("the ledger's database has schema version {0}, which this version of the program does not know: update it")]
     SchemaUnknown(i64),
+    /// The tables are those of an earlier version of this program.
+    #[error(
+        "the ledger's database has schema version {version}, and this program works with {known}: run `opencoin issuer migrate`"
+    )]
+    SchemaOlder {
+        /// The version of the tables.
+        version: i64,
+        /// The version that the program was written for.
+        known: i64,
+    },
+    /// Somebody else uses the books, and what was asked needs them alone; or somebody has them alone now. Nothing was done.
+    #[error("{0}")]
+    InUse(String),
     /// Creating or updating the tables failed.
     #[error("the ledger's tables could not be brought up to date: {0}")]
     Migration(String),

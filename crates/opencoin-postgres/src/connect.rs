@@ -1,17 +1,15 @@
 //! Opening the database: its address, the settings that durability rests on, the tables.
 
-use std::cmp::Ordering;
 use std::str::FromStr;
 use std::time::Duration;
 
-use opencoin_ledger::{KnownMintKeys, LedgerError};
-use sqlx::migrate::{MigrateError, Migrator};
+use opencoin_ledger::{KnownMintKeys, LedgerError, SchemaState};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
-use crate::PostgresLedger;
 use crate::fault::ledger_error;
 use crate::writer::Writer;
+use crate::{PostgresLedger, schema};
 
 /// Connections of one process for reads, beside the two that write.
 const READERS_MAX: u32 = 4;
@@ -35,37 +33,67 @@ pub(crate) const SESSION: &str = "
     SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode';
 ";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
-
 impl PostgresLedger {
-    /// Connects to the database at `url` (`postgres://user:password@host/database`) and brings its tables up to date.
+    /// Connects to the database at `url` (`postgres://user:password@host/database`), and makes the tables that are
+    /// missing in books in which nothing has happened.
     ///
     /// # Errors
-    /// The address is not one, the database does not answer, or its tables were written by a newer version.
+    /// The address is not one, the database does not answer, or its tables are of a version that this program does not work with.
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
         let ledger = Self::open(options(url)?).await?;
-        MIGRATIONS.run(&ledger.pool).await.map_err(migration_error)?;
-        warn_unless_durable(&ledger.pool).await?;
-        Ok(ledger)
+        schema::make(&ledger.pool).await?;
+        ledger.admitted().await
+    }
+
+    /// Connects to books that are there.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; also when there are no tables.
+    pub async fn connect_to_existing(url: &str) -> Result<Self, LedgerError> {
+        Self::open(options(url)?).await?.admitted().await
     }
 
     /// Connects to read: every transaction is read-only, and a role that may do no more than `SELECT` is enough.
     ///
     /// # Errors
-    /// As [`Self::connect`]; also when the tables are not up to date, which reading cannot change.
+    /// As [`Self::connect_to_existing`].
     pub async fn connect_to_read(url: &str) -> Result<Self, LedgerError> {
         let ledger = Self::open(options(url)?.options([("default_transaction_read_only", "on")])).await?;
-        let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
-        let version: Option<i64> = query.fetch_one(&ledger.pool).await.map_err(|error| ledger_error(&error))?;
-        let (version, known) = (version.unwrap_or(0), MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0));
-        match version.cmp(&known) {
-            Ordering::Equal => Ok(ledger),
-            Ordering::Greater => Err(LedgerError::SchemaUnknown(version)),
-            Ordering::Less => {
-                let reason = format!("they have version {version}, and this program reads {known}: start an issuer first");
-                Err(LedgerError::Migration(reason))
-            }
+        schema::check(&ledger.pool).await?;
+        Ok(ledger)
+    }
+
+    /// The version of the tables at `url`.
+    ///
+    /// # Errors
+    /// The address is not one, or the database does not answer.
+    pub async fn schema_state(url: &str) -> Result<SchemaState, LedgerError> {
+        let ledger = Self::open(options(url)?).await?;
+        let state = schema::state(&ledger.pool).await;
+        ledger.close().await;
+        state
+    }
+
+    /// Brings the tables at `url` up to date, and says what they were; does nothing where they are, or where they are newer. Two
+    /// who do it at once wait for each other. Servers may go on all the while, as far as the migrations let them.
+    ///
+    /// # Errors
+    /// As [`Self::schema_state`]; also where there are no tables, and when a migration failed: then its tables are as before it.
+    pub async fn migrate(url: &str) -> Result<SchemaState, LedgerError> {
+        let ledger = Self::open(options(url)?).await?;
+        let before = schema::state(&ledger.pool).await?;
+        let version = before.version.ok_or_else(schema::no_books)?;
+        if version < before.known {
+            schema::migrate(&ledger.pool).await?;
         }
+        ledger.close().await;
+        Ok(before)
+    }
+
+    async fn admitted(self) -> Result<Self, LedgerError> {
+        schema::check(&self.pool).await?;
+        warn_unless_durable(&self.pool).await?;
+        Ok(self)
     }
 
     async fn open(options: PgConnectOptions) -> Result<Self, LedgerError> {
@@ -106,14 +134,6 @@ fn options(url: &str) -> Result<PgConnectOptions, LedgerError> {
     let options = postgres.then(|| PgConnectOptions::from_str(url).ok()).flatten();
     let text = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";
     options.ok_or_else(|| LedgerError::Address(text.to_owned()))
-}
-
-fn migration_error(error: MigrateError) -> LedgerError {
-    match error {
-        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => LedgerError::SchemaUnknown(version),
-        MigrateError::Execute(error) => ledger_error(&error),
-        other => LedgerError::Migration(other.to_string()),
-    }
 }
 
 /// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.

@@ -18,11 +18,13 @@ mod audit;
 mod bench;
 mod connect;
 mod fault;
+mod history;
 mod kept;
 mod load;
 mod post;
 mod read;
 mod save;
+mod schema;
 mod writer;
 
 use std::time::Duration;

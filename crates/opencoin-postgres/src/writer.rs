@@ -4,20 +4,24 @@
 //! It is used again only when what was done on it came to its end. A future that is dropped in the middle, or a fault that
 //! leaves doubts, closes it: on a connection of which nobody knows whether a transaction is open, a statement that commits by
 //! itself might not commit. (A pool gives such a connection to the next one who asks.)
+//!
+//! A new connection may lead to another server than the one before: to a standby that took over and was behind. So nothing is written
+//! on it before the books there hold what was seen of them.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::LedgerError;
+use opencoin_ledger::{LedgerError, Mark, Standing};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use crate::connect::{ACQUIRE_SECONDS_MAX, SESSION};
-use crate::fault::Fault;
+use crate::fault::{Fault, ledger_error};
+use crate::history;
 
 /// How long the connection may have been idle to be used without asking whether it lives: that would be a round trip for
 /// each batch.
@@ -30,6 +34,8 @@ const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
 pub(crate) struct Writer {
     options: Arc<PgConnectOptions>,
     place: Arc<Mutex<Option<Idle>>>,
+    /// What the books hold, as far as somebody has looked.
+    seen: Arc<std::sync::Mutex<Option<Mark>>>,
 }
 
 struct Idle {
@@ -45,7 +51,7 @@ pub(crate) struct Writing {
 
 impl Writer {
     pub(crate) fn new(options: PgConnectOptions) -> Self {
-        Self { options: Arc::new(options.disable_statement_logging()), place: Arc::default() }
+        Self { options: Arc::new(options.disable_statement_logging()), place: Arc::default(), seen: Arc::default() }
     }
 
     /// Waits for the batch before, and connects where there is no connection that lives.
@@ -59,16 +65,32 @@ impl Writer {
             Some(connection) => connection,
             // Whatever stands in the way, nothing was sent.
             None => match timeout(ACQUIRE_DURATION_MAX, self.connect()).await {
-                Ok(connected) => connected.map_err(|error| LedgerError::Unavailable(error.to_string()))?,
+                Ok(connected) => connected?,
                 Err(_) => return Err(LedgerError::Unavailable("the server does not take connections".to_owned()).into()),
             },
         };
         Ok(Writing { connection, place })
     }
 
-    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let mut connection = self.options.connect().await?;
-        connection.execute(sqlx::raw_sql(SESSION)).await?;
+    /// What was seen of the books, where it goes on from what was seen before.
+    pub(crate) fn saw(&self, standing: &Standing) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.is_confirmed && seen.is_none_or(|before| standing.since(&before).is_ok()) {
+            *seen = Some(standing.mark);
+        }
+    }
+
+    async fn connect(&self) -> Result<PgConnection, LedgerError> {
+        let unavailable = |error: sqlx::Error| LedgerError::Unavailable(error.to_string());
+        let mut connection = self.options.connect().await.map_err(unavailable)?;
+        connection.execute(sqlx::raw_sql(SESSION)).await.map_err(unavailable)?;
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = seen {
+            let asked = before.newest.map(|entry| entry.no);
+            let standing = history::standing(&mut connection, asked).await.map_err(|error| ledger_error(&error))?;
+            let set_back = |setback| LedgerError::Unavailable(format!("nothing is written: {setback}"));
+            history::read(standing)?.since(&before).map_err(set_back)?;
+        }
         Ok(connection)
     }
 

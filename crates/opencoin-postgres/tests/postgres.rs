@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::conformance::{
-    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, bob, books_of_the_second_version_go_on, sequence,
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, bob, books_of_the_second_version_go_on,
+    books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, Ledger, LedgerError, LedgerTime, MemoryLedger,
-    MintKeyId, PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger, LedgerError, LedgerTime,
+    MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -204,6 +205,11 @@ async fn books_of_the_second_version_keep_their_meaning() {
             (11, '\\x0801', sha256('7'), NULL, NULL, 0, 301, NULL)"
     );
     let database = books_of_version(2, &rows).await;
+    let older = PostgresLedger::connect(&database.url()).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 2, .. }), "{older}");
+    let url = database.url();
+    let (one, other) = tokio::join!(PostgresLedger::migrate(&url), PostgresLedger::migrate(&url));
+    assert!(one.is_ok() && other.is_ok(), "two at once: {one:?} {other:?}");
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     books_of_the_second_version_go_on(&ledger).await;
 }
@@ -217,6 +223,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
             (2, '\\x0301', decode(repeat('00', 32), 'hex'), 1, 3, 100, 150),
             (5, '\\x0501', decode(repeat('00', 32), 'hex'), NULL, NULL, 0, 150)";
     let database = books_of_version(1, rows).await;
+    PostgresLedger::migrate(&database.url()).await.unwrap();
 
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let facts = ledger.audit_facts().await.unwrap();
@@ -272,15 +279,64 @@ async fn a_row_that_is_always_overtaken_is_given_up() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_stop_the_start() {
+async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_compatible() {
     let (ledgers, database) = open().await;
     drop(ledgers);
     database.execute(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9000, 'from the future', true, '\\x00', 0)",
     );
+    PostgresLedger::connect(&database.url()).await.unwrap().ready().await.unwrap();
+    assert_eq!(PostgresLedger::migrate(&database.url()).await.unwrap().pending, [], "newer tables are left alone");
+    database.execute("UPDATE schema_compatibility SET oldest_program = 9000");
     let error = PostgresLedger::connect(&database.url()).await.unwrap_err();
     assert_eq!(error, LedgerError::SchemaUnknown(9000));
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_a_new_connection_finds_older_books() {
+    let database = TestDatabase::create();
+    let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+    let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger.clone())];
+    let _world = World::with_paid_in(&pair, 100).await;
+    ledger.standing(None).await.unwrap();
+    // As when a standby takes over that was behind.
+    let gone = "CREATE TABLE gone AS SELECT * FROM transactions ORDER BY id DESC LIMIT 1;
+        DELETE FROM transactions WHERE id IN (SELECT id FROM gone);";
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    database.execute(&format!("{gone}{cut}"));
+    let before = PostgresLedger::connect(&database.url()).await.unwrap().audit_facts().await.unwrap();
+    let mut refusals = 0;
+    while refusals < 3 {
+        // The first finds out that its connection is cut.
+        match ledger.apply(&[debit(30)]).await.unwrap_err() {
+            LedgerError::Unavailable(text) if text.contains("the books are older than they were") => refusals += 1,
+            LedgerError::Unavailable(_) => assert_eq!(refusals, 0),
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(PostgresLedger::connect(&database.url()).await.unwrap().audit_facts().await.unwrap(), before);
+    database.execute("INSERT INTO transactions OVERRIDING SYSTEM VALUE SELECT * FROM gone");
+    assert!(ledger.apply(&[debit(30)]).await.unwrap()[0].is_ok(), "they are back");
+}
+
+#[tokio::test]
+async fn books_whose_making_was_interrupted_are_made_to_the_end() {
+    let database = books_of_version(1, "").await;
+    let older = PostgresLedger::connect_to_existing(&database.url()).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older}");
+    let url = database.url();
+    let (one, other) = tokio::join!(PostgresLedger::connect(&url), PostgresLedger::connect(&url));
+    assert!(one.is_ok() && other.is_ok(), "two at once: {one:?} {other:?}");
+}
+
+#[tokio::test]
+async fn books_say_which_they_are() {
+    let database = TestDatabase::create();
+    let missing = PostgresLedger::connect_to_existing(&database.url()).await.unwrap_err();
+    assert_eq!(missing, LedgerError::Address("there are no books in this database".to_owned()));
+    books_tell_their_history(PostgresLedger::connect(&database.url()).await.unwrap()).await;
 }
 
 #[tokio::test]

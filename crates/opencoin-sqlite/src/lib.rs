@@ -11,15 +11,23 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod bench;
 mod bulk;
 mod fault;
+mod history;
 mod kept;
 mod load;
+mod lock;
+mod migrate;
 mod open;
 mod post;
 mod read;
 mod save;
+mod schema;
+
+use std::fs::File;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
@@ -30,6 +38,8 @@ use opencoin_ledger::{
 };
 use sqlx::SqlitePool;
 
+pub use crate::backup::{Copied, Replaced, copy_into, inspect, mark_as_restored, replace};
+pub use crate::migrate::{Migrated, migrate, schema_state};
 pub use crate::open::{BUSY_SECONDS_MAX, Mode};
 
 use crate::fault::Fault;
@@ -40,6 +50,8 @@ pub struct SqliteLedger {
     writer: SqlitePool,
     readers: SqlitePool,
     known_mint_keys: KnownMintKeys,
+    /// Held so that nobody puts other books in place of these meanwhile.
+    _lock: Option<Arc<File>>,
 }
 
 #[async_trait]

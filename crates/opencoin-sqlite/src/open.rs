@@ -1,17 +1,16 @@
 //! Opening the file: its address, the settings that durability rests on, the tables.
 
-use std::cmp::Ordering;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::{KnownMintKeys, LedgerError};
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlitePool};
 
-use crate::SqliteLedger;
 use crate::fault::ledger_error;
+use crate::{SqliteLedger, lock, schema};
 
 /// How long a statement waits for the write lock of another process.
 pub const BUSY_SECONDS_MAX: u64 = 5;
@@ -35,8 +34,6 @@ const READERS_MAX: u32 = 4;
 /// How long a command waits for a connection of this process before the database counts as unavailable.
 const ACQUIRE_SECONDS_MAX: u64 = 30;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
-
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -44,16 +41,15 @@ pub enum Mode {
     Create,
     /// Refuse: a mistyped path must not become an empty ledger.
     Existing,
-    /// Refuse, and change nothing of what is there, the tables of an older version neither.
-    Reading,
 }
 
 impl SqliteLedger {
-    /// Opens the file at `address`, a path or `sqlite:` and a path, and brings its tables up to date.
+    /// Opens the file at `address`, a path or `sqlite:` and a path. Where `mode` says so, it makes the tables that are
+    /// missing in books in which nothing has happened.
     ///
     /// # Errors
-    /// There is no file and `mode` says not to make one, it is no SQLite database, or a newer version wrote its tables. To read, also
-    /// when an older one did.
+    /// There are no books and `mode` says not to make them, it is no SQLite database, its tables are of a version that this
+    /// program does not work with, or somebody has it alone.
     pub async fn open(address: &str, mode: Mode) -> Result<Self, LedgerError> {
         let path = path(address)?;
         if mode == Mode::Create {
@@ -61,23 +57,22 @@ impl SqliteLedger {
         } else {
             must_be_there(&path)?;
         }
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-            .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string());
+        let lock = Some(Arc::new(lock::shared(&path)?));
+        let options = options(&path);
         let writer_options = options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
-        let writer_options = if mode == Mode::Reading { writer_options.pragma("query_only", "ON") } else { writer_options };
         let writer = pool().max_connections(1).connect_with(writer_options).await.map_err(|error| ledger_error(&error))?;
-        match mode {
-            Mode::Create | Mode::Existing => MIGRATIONS.run(&writer).await.map_err(migration_error)?,
-            Mode::Reading => check_version(&writer).await?,
+        let mut connection = writer.acquire().await.map_err(|error| ledger_error(&error))?;
+        match schema::version(&mut connection).await? {
+            None if mode == Mode::Create => schema::migrate(&mut connection).await?,
+            // Whoever began to make them was interrupted.
+            Some(version) if mode == Mode::Create && version < schema::known() && schema::is_unused(&mut connection).await? => {
+                schema::migrate(&mut connection).await?;
+            }
+            _ => schema::check(&mut connection, &path).await?,
         }
+        drop(connection);
         let readers = pool().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default() })
+        Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default(), _lock: lock })
     }
 
     /// Opens the file to read it: nothing in it changes. In a folder that may not be written either, it can be read while an issuer
@@ -97,21 +92,14 @@ impl SqliteLedger {
         let connect = |options| pool().max_connections(READERS_MAX).connect_with(options);
         let readers = match connect(options.clone()).await {
             // Without a log nobody writes; what a log would need cannot be made here.
-            Err(_) if !log_of(&path).exists() => connect(options.immutable(true)).await,
+            Err(_) if !lock::beside(&path, "-wal").exists() => connect(options.immutable(true)).await,
             connected => connected,
         };
         let readers = readers.map_err(|error| ledger_error(&error))?;
-        let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
-        let version: Option<i64> = query.fetch_one(&readers).await.map_err(|error| ledger_error(&error))?;
-        let (version, known) = (version.unwrap_or(0), MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0));
-        match version.cmp(&known) {
-            Ordering::Equal => Ok(Self { writer: readers.clone(), readers, known_mint_keys: KnownMintKeys::default() }),
-            Ordering::Greater => Err(LedgerError::SchemaUnknown(version)),
-            Ordering::Less => {
-                let reason = format!("they have version {version}, and this program reads {known}: start an issuer first");
-                Err(LedgerError::Migration(reason))
-            }
-        }
+        let mut connection = readers.acquire().await.map_err(|error| ledger_error(&error))?;
+        schema::check(&mut connection, &path).await?;
+        drop(connection);
+        Ok(Self { writer: readers.clone(), readers, known_mint_keys: KnownMintKeys::default(), _lock: None })
     }
 
     /// Waits for statements in progress and closes the file.
@@ -135,13 +123,19 @@ fn must_be_there(path: &Path) -> Result<(), LedgerError> {
     if path.is_file() { Ok(()) } else { Err(missing()) }
 }
 
-fn log_of(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
+/// How every connection that may write opens the file.
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string())
 }
 
-fn path(address: &str) -> Result<PathBuf, LedgerError> {
+pub(crate) fn path(address: &str) -> Result<PathBuf, LedgerError> {
     let path = address.strip_prefix("sqlite://").or_else(|| address.strip_prefix("sqlite:")).unwrap_or(address);
     if path.is_empty() || path.contains(":memory:") || path.contains('?') {
         let text = format!("{address:?} is not the address of a SQLite file: sqlite: and a path, without parameters");
@@ -151,35 +145,13 @@ fn path(address: &str) -> Result<PathBuf, LedgerError> {
 }
 
 /// Makes the file before SQLite does: it holds what wallets resume by, and SQLite's own file would be readable by all.
-fn create(path: &Path) -> Result<(), LedgerError> {
+pub(crate) fn create(path: &Path) -> Result<(), LedgerError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let error = |error| LedgerError::Address(format!("cannot make the database at {}: {error}", path.display()));
     options.open(path).map(|_| ()).map_err(error)
-}
-
-async fn check_version(pool: &SqlitePool) -> Result<(), LedgerError> {
-    let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(pool).await;
-    let version: Option<i64> = query.map_err(|error| ledger_error(&error))?;
-    let (version, known) = (version.unwrap_or(0), MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0));
-    match version.cmp(&known) {
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(LedgerError::SchemaUnknown(version)),
-        Ordering::Less => {
-            let reason = format!("they have version {version}, and this program reads {known}: start an issuer first");
-            Err(LedgerError::Migration(reason))
-        }
-    }
-}
-
-fn migration_error(error: MigrateError) -> LedgerError {
-    match error {
-        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => LedgerError::SchemaUnknown(version),
-        MigrateError::Execute(error) => ledger_error(&error),
-        other => LedgerError::Migration(other.to_string()),
-    }
 }
 
 #[cfg(test)]

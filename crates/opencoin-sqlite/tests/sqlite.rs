@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
+use opencoin_ledger::Moments;
 use opencoin_ledger::conformance::{
-    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, books_tell_their_history,
+    sequence,
 };
-use opencoin_ledger::{Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, Moments};
-use opencoin_sqlite::{Mode, SqliteLedger};
+use opencoin_ledger::{Applied, Command, Effect, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
+use opencoin_sqlite::{
+    Migrated, Mode, Replaced, SqliteLedger, copy_into, inspect, mark_as_restored, migrate, replace, schema_state,
+};
 use proptest::prelude::*;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -191,6 +195,12 @@ async fn books_of_the_second_version_keep_their_meaning() {
             (15, 11, x'0801', zeroblob(32), NULL, NULL, 0, 301, NULL)"
     );
     books_of_version(2, &folder, &rows).await;
+    let older = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 2, .. }), "{older}");
+    let Migrated { before, copy } = migrate(&address(&folder)).await.unwrap();
+    assert_eq!((before.version, before.pending[0].0), (Some(2), 3));
+    assert_eq!(schema_state(copy.unwrap().to_str().unwrap()).await.unwrap(), before, "the copy is of before");
+    assert_eq!(migrate(&address(&folder)).await.unwrap().copy, None, "there is nothing to do");
 
     let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
     books_of_the_second_version_go_on(&ledger).await;
@@ -206,6 +216,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
             (8, 2, x'0301', zeroblob(32), 1, 3, 100, 150, NULL),
             (9, 5, x'0501', zeroblob(32), NULL, NULL, 0, 150, NULL)";
     books_of_version(1, &folder, rows).await;
+    migrate(&address(&folder)).await.unwrap();
 
     let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
     let facts = ledger.audit_facts().await.unwrap();
@@ -240,10 +251,11 @@ async fn a_missing_file_is_not_made_by_accident() {
 async fn who_reads_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     books_of_version(1, &folder, "").await;
-    let older = SqliteLedger::open(&address(&folder), Mode::Reading).await.unwrap_err();
-    assert!(matches!(older, LedgerError::Migration(_)), "{older:?}");
+    let older = SqliteLedger::open_to_read(&address(&folder)).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older:?}");
+    migrate(&address(&folder)).await.unwrap();
     let writer = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
-    let reader = SqliteLedger::open(&address(&folder), Mode::Reading).await.unwrap();
+    let reader = SqliteLedger::open_to_read(&address(&folder)).await.unwrap();
     assert_eq!(reader.moments().await, Ok(Moments::default()));
     let at = LedgerTime::from_unix_micros(17);
     let pause = [Command::SetSigningPaused { paused: true, at }];
@@ -266,12 +278,69 @@ async fn the_file_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_stop_the_start() {
+async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_compatible() {
     let (ledgers, folder) = open().await;
     drop(ledgers);
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9000, 'from the future', 1, x'00', 0)";
     tamper(&folder, newer).await.unwrap();
+    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    ledger.ready().await.unwrap();
+    drop(ledger);
+    assert_eq!(migrate(&address(&folder)).await.unwrap().before.pending, [], "newer tables are left alone");
+    tamper(&folder, "UPDATE schema_compatibility SET oldest_program = 9000").await.unwrap();
     let error = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
     assert_eq!(error, LedgerError::SchemaUnknown(9000));
+}
+
+#[tokio::test]
+async fn books_whose_making_was_interrupted_are_made_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    books_of_version(1, &folder, "").await;
+    let older = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
+    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older}");
+    SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap().ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn books_say_which_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    books_tell_their_history(SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn nobody_replaces_or_migrates_books_that_are_open() {
+    let (ledgers, folder) = open().await;
+    let (books, kept) = (folder.path().join("ledger.sqlite"), folder.path().join("kept"));
+    let copy = folder.path().join("copy");
+    copy_into(&address(&folder), &copy).await.unwrap();
+    assert!(matches!(replace(&books, &copy, &kept).await, Err(LedgerError::InUse(_))));
+    assert!(matches!(migrate(&address(&folder)).await, Err(LedgerError::InUse(_))));
+    drop(ledgers);
+    assert_eq!(replace(&books, &copy, &kept).await.unwrap(), Replaced::Kept);
+    SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap().ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_holds_one_moment_and_damage_is_found() {
+    let (ledgers, folder) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let copy = folder.path().join("copy");
+    let before = ledgers[0].audit_facts().await.unwrap();
+    copy_into(&address(&folder), &copy).await.unwrap();
+    ledgers[0].apply(&[debit(30)]).await.unwrap()[0].as_ref().unwrap();
+    let found = inspect(&copy).await.unwrap();
+    assert_eq!(found.standing.mark.newest.map(|entry| entry.no.get()), Some(i64::try_from(before.transactions).unwrap()));
+    mark_as_restored(&copy, HistoryId::new([7; 16]), LedgerTime::from_unix_micros(9)).await.unwrap();
+    assert!(!inspect(&copy).await.unwrap().standing.is_confirmed);
+    let restored = SqliteLedger::open(copy.to_str().unwrap(), Mode::Existing).await.unwrap();
+    assert_eq!(restored.audit_facts().await.unwrap(), before);
+    restored.close().await;
+    assert!(!folder.path().join("copy-wal").exists(), "nothing is left beside books that were closed");
+
+    let mut bytes = std::fs::read(&copy).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0xa5);
+    std::fs::write(&copy, bytes).unwrap();
+    assert!(inspect(&copy).await.is_err());
 }

@@ -99,6 +99,14 @@ pub const SETTINGS: &[Setting] = &[
         help: "Addresses of proxies whose X-Forwarded-For is believed, for the limits of each address",
         is_decision: true,
     },
+    text(
+        "high_water_mark",
+        "The file in which a server keeps how far the books have come, relative to the currency's folder; high-water-mark.toml in it",
+    ),
+    text(
+        "shutdown_grace",
+        "How long a server that is told to stop says that it is not ready and serves on, so that a proxy in front notices",
+    ),
     number(
         "limits.requests_per_second",
         "Requests that one address may send in a second, over time, unless a token is proved; 0 is no limit",

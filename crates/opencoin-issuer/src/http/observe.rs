@@ -21,9 +21,10 @@ use opencoin_schema::{
 };
 use tracing::{Instrument, Span};
 
+use super::answer;
 use super::requests::RequestType;
 use super::server::Server;
-use crate::refusal::Reason;
+use crate::refusal::{Reason, Refusal};
 use crate::traces;
 
 /// Carries the id of a request in its answer.
@@ -70,8 +71,10 @@ async fn watched(server: &Server, request: Request, next: Next, trace: &Span) ->
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or(UNKNOWN, MatchedPath::as_str);
-    let mut response = next.run(request).await;
-    if server.is_shutting_down() {
+    // Nothing is answered from books that were set back.
+    let is_served = is_routine(path) || !server.issuer().is_set_back();
+    let mut response = if is_served { next.run(request).await } else { answer::problem(&Refusal::unavailable()) };
+    if server.is_leaving() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let (kind, outcome, duration) = (kind(path, &response), outcome(&response), started.elapsed());

@@ -25,7 +25,8 @@ pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
 /// The issuer and whether it is still open.
 pub struct Server {
     issuer: Issuer,
-    is_shutting_down: channel::Sender<bool>,
+    phase: channel::Sender<Phase>,
+    shutdown_grace: Duration,
     has_ended: channel::Sender<bool>,
     bodies: Budget,
     streams: Streams,
@@ -34,13 +35,27 @@ pub struct Server {
     limits: LimitsConfig,
 }
 
-/// How a server treats its clients: the settings `[limits]` and `[proxy]`.
+/// How a server treats its clients: the settings `[limits]`, `[proxy]` and `shutdown_grace`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerOptions {
     /// What clients may take.
     pub limits: LimitsConfig,
     /// Whose word is taken for where a request came from.
     pub proxy: ProxyConfig,
+    /// When the server is told to stop, it says for this long that it is not ready and answers as before, so that a proxy in front
+    /// notices and sends no more.
+    pub shutdown_grace: Duration,
+}
+
+/// The end of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// It is not near.
+    Open,
+    /// The server says that it is not ready, ends connections after an answer, and answers as before.
+    Leaving,
+    /// It takes no more requests.
+    ShuttingDown,
 }
 
 impl Server {
@@ -54,9 +69,17 @@ impl Server {
     #[must_use]
     pub fn with_options(issuer: Issuer, options: ServerOptions) -> Arc<Self> {
         let (bodies, address_limits) = (Budget::new(&options.limits), AddressLimits::new(&options));
-        let [is_shutting_down, has_ended] = [(); 2].map(|()| channel::Sender::new(false));
-        let (request_ids, limits, streams) = (RequestIds::new(), options.limits, Streams::default());
-        Arc::new(Self { issuer, is_shutting_down, has_ended, bodies, streams, request_ids, address_limits, limits })
+        Arc::new(Self {
+            issuer,
+            phase: channel::Sender::new(Phase::Open),
+            shutdown_grace: options.shutdown_grace,
+            has_ended: channel::Sender::new(false),
+            bodies,
+            streams: Streams::default(),
+            request_ids: RequestIds::new(),
+            address_limits,
+            limits: options.limits,
+        })
     }
 
     /// What answers.
@@ -66,13 +89,17 @@ impl Server {
     }
 
     pub(super) fn is_shutting_down(&self) -> bool {
-        *self.is_shutting_down.borrow()
+        *self.phase.borrow() == Phase::ShuttingDown
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        *self.phase.borrow() >= Phase::Leaving
     }
 
     /// Waits for the moment when the server is told to stop.
     pub(super) async fn shutting_down(&self) {
         // The sender lives as long as `self`.
-        let _ = self.is_shutting_down.subscribe().wait_for(|is_shutting_down| *is_shutting_down).await;
+        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::ShuttingDown).await;
     }
 
     pub(super) fn streams(&self) -> &Streams {
@@ -101,7 +128,7 @@ impl Server {
     }
 }
 
-/// Serves until `shutdown` is done, then takes no more connections, finishes what was accepted, and returns.
+/// Serves until `shutdown` is done and the grace is over, then takes no more connections, finishes what was accepted, and returns.
 ///
 /// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the client gets the
 /// same answer by asking again.
@@ -113,8 +140,13 @@ pub async fn serve(listener: impl Into<Listener>, server: Arc<Server>, shutdown:
     let router = super::router(Arc::clone(&server));
     let stopping = async {
         shutdown.await;
+        if server.shutdown_grace > Duration::ZERO {
+            server.phase.send_replace(Phase::Leaving);
+            tracing::info!(grace = ?server.shutdown_grace, "stopping soon: not ready from now on, requests are taken for a while");
+            tokio::time::sleep(server.shutdown_grace).await;
+        }
         tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
-        server.is_shutting_down.send_replace(true);
+        server.phase.send_replace(Phase::ShuttingDown);
     };
     let following = {
         let server = Arc::clone(&server);
@@ -137,9 +169,9 @@ pub(super) async fn live() -> Response<Body> {
     plain(StatusCode::OK, "live\n")
 }
 
-/// The issuer can do its work: its database answers, and it is not told to stop.
+/// The issuer can do its work: it does not stop, its database answers, its books were not set back.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
-    if server.is_shutting_down() {
+    if server.is_leaving() {
         return answer::problem(&Refusal::new(Reason::Unavailable, "the issuer is shutting down"));
     }
     match server.issuer.ready().await {

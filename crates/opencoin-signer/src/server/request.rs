@@ -76,6 +76,8 @@ impl SignerServer {
                 | LedgerError::Database(_)
                 | LedgerError::Corrupt { .. }
                 | LedgerError::SchemaUnknown(_)
+                | LedgerError::SchemaOlder { .. }
+                | LedgerError::InUse(_)
                 | LedgerError::Migration(_)
                 | LedgerError::Address(_)),
             ) => {

@@ -8,7 +8,7 @@ use clap::Args;
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::{
     Config, DATABASE_DEFAULT, Directory, KeyConfig, LISTEN_DEFAULT, NewCurrency, NewKeys, RotationPolicy, SignerConfig, Span,
-    StoreMode, SystemClock, create, is_shared, open_ledger, register_mint_keys,
+    StoreMode, SystemClock, create, is_shared, open_books, open_ledger, register_mint_keys,
 };
 use rand::rngs::OsRng;
 
@@ -123,10 +123,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         create(&new, &directory, &keys, &SystemClock, &mut OsRng, &mut |done, total| progress.set(done, total))
     })?;
     let Some(currency) = currency else { return tell_of_request(&directory) };
-    let ledger = open_ledger(&database, directory.root(), StoreMode::Create)
+    let opened = open_books(&database, directory.root(), StoreMode::Create)
         .await
         .context("the currency is made, but its books are not; `opencoin issuer serve` tries again")?;
-    register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
+    register_mint_keys(&currency, opened.books.ledger.as_ref(), &SystemClock).await?;
+    opened.history.close().await;
     let dir = directory.root().display();
     let cdd = currency.current().cdd();
     output::line(&format!("created {} with coins of {:?}, id {}", cdd.currency_name, cdd.denominations, cdd.id))?;

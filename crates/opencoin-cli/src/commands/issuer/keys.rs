@@ -364,7 +364,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
     let imported = directory.import(&answer, &directory.lock()?)?;
     let currency = directory.currency()?;
     // The books of a new currency are made with its first certificates, unless an import was interrupted between the two.
-    let ledger = super::open_books(&directory, &config, StoreMode::Create).await?;
+    let ledger = super::open_books(&directory, &config, StoreMode::Create).await?.books.ledger;
     opencoin_issuer::register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
     if imported {
         let cdd = currency.current().cdd();

@@ -3,14 +3,17 @@
 mod accounts;
 mod admin_token;
 mod audit;
+mod backup;
 mod books;
 mod check;
 mod config;
 mod init;
 pub(crate) mod key_store;
 mod keys;
+mod migrate;
 mod payouts;
 mod prune;
+mod restored_state;
 mod serve;
 
 use std::path::PathBuf;
@@ -20,7 +23,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_issuer::http::{Audience, openapi_document};
-use opencoin_issuer::{Books, Config, Directory, StoreMode, open_ledger};
+use opencoin_issuer::{Books, Config, Directory, OpenedBooks, StoreMode};
 use opencoin_ledger::Ledger;
 
 use crate::output;
@@ -60,6 +63,14 @@ pub(crate) enum Command {
     Signing(books::SigningCommand),
     /// Drop the spent coins of mint keys whose coins have expired. It cannot be undone.
     Prune(prune::Arguments),
+    /// Copy books in SQLite, settings and certificates into a folder, while the server works.
+    Backup(backup::BackupArguments),
+    /// Put such a copy in place; no server serves it until that is accepted.
+    Restore(backup::RestoreArguments),
+    /// Serve books although they are older than they were: coins that were spent since can be spent again.
+    AcceptRestoredState(restored_state::Arguments),
+    /// Bring the tables of the books up to the version of this program.
+    Migrate(migrate::Arguments),
     /// Compute every invariant of the books again; exit 1 if one is broken, 3 if they cannot be read.
     Audit(Box<audit::Arguments>),
 }
@@ -113,15 +124,17 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Signing(command) => books::signing(command).await,
         Command::Prune(arguments) => prune::run(arguments).await,
+        Command::Backup(arguments) => backup::back_up(arguments).await,
+        Command::Restore(arguments) => backup::restore(arguments).await,
+        Command::AcceptRestoredState(arguments) => restored_state::run(arguments).await,
+        Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Audit(arguments) => Ok(audit::run(*arguments).await),
     }
 }
 
 /// The books of the currency in this folder.
 async fn books(directory: &Directory) -> Result<Books> {
-    opencoin_issuer::open_books(&directory.config()?.database, directory.root(), StoreMode::Existing)
-        .await
-        .context("cannot open the books; `database` in issuer.toml says where they are")
+    Ok(open_books(directory, &directory.config()?, StoreMode::Existing).await?.books)
 }
 
 /// The books of the currency in this folder, for who cares for money alone.
@@ -129,8 +142,8 @@ async fn ledger(directory: &Directory) -> Result<Arc<dyn Ledger>> {
     Ok(books(directory).await?.ledger)
 }
 
-async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Arc<dyn Ledger>> {
-    open_ledger(&config.database, directory.root(), mode)
+async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<OpenedBooks> {
+    opencoin_issuer::open_books(&config.database, directory.root(), mode)
         .await
         .context("cannot open the books; `database` in issuer.toml says where they are")
 }

@@ -8,12 +8,14 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
 use opencoin_issuer::http::{Listener, Server, ServerOptions, serve, serve_admin};
-use opencoin_issuer::{AdminTokens, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_books};
+use opencoin_issuer::{
+    AdminTokens, Config, Currency, Directory, Guard, Issuer, IssuerOptions, OpenedBooks, StoreMode, SystemClock,
+};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{DirArgs, key_store};
+use super::{DirArgs, key_store, restored_state};
 use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
 use crate::settings_args::SettingsArgs;
@@ -45,26 +47,30 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     raise_open_files(config.limits.connections_max);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
-    let books = open_books(&config.database, directory.root(), StoreMode::Create)
-        .await
-        .context("cannot open the books; `database` in issuer.toml says where they are")?;
+    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    // Where books were served before, none must be made in place of those that are lost.
+    let mode = if mark.read()?.is_some() { StoreMode::Existing } else { StoreMode::Create };
+    let OpenedBooks { books, history } = super::open_books(&directory, &config, mode).await?;
+    let guard = Guard::begin(Arc::clone(&history), mark).await.map_err(|error| restored_state::explain(error, &directory))?;
     let statuses = books.ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
     let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), options).await?.in_folder(directory.clone());
-    let issuer = issuer.with_accounts(config.accounts.clone(), Box::new(OsRng));
+    let issuer = issuer.with_accounts(config.accounts.clone(), Box::new(OsRng)).guarded_by(guard);
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
     let listener = Listener::bind(&config, directory.root()).await?;
     let admin = Listener::bind_admin(&config, directory.root()).await?;
     output::line(&format!("serving {name} on {}", listener.url()?))?;
-    let options = ServerOptions { limits: config.limits, proxy: config.proxy };
+    let shutdown_grace = config.shutdown_grace.get().to_std().expect("a span is not negative");
+    let options = ServerOptions { limits: config.limits, proxy: config.proxy, shutdown_grace };
     let (server, tokens) = (Server::with_options(issuer, options), AdminTokens::in_folder(directory.root()));
     let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server), tokens.clone())));
     serve(listener, server, stopped).await;
     if let Some(operators) = operators {
         operators.await.context("the operator's listener ended in a panic")?;
     }
+    history.close().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,66 @@
+//! `opencoin issuer accept-restored-state`, and what a server says that needs it.
+
+use std::process::ExitCode;
+
+use anyhow::{Error, Result, anyhow, bail};
+use clap::Args;
+use opencoin_issuer::{Clock, Directory, GuardError, StoreMode, SystemClock, accept_state, examine};
+use opencoin_ledger::{LedgerTime, Setback};
+use rand::rngs::OsRng;
+
+use super::DirArgs;
+use crate::output;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    dir: DirArgs,
+    /// You know that coins that were spent since may be spent again, and that newer payments and accounts are gone.
+    #[arg(long)]
+    yes_spent_coins_may_be_forgotten: bool,
+    /// You know that these are not the books that were served before, and they are the right ones.
+    #[arg(long)]
+    yes_these_are_other_books: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let directory = Directory::new(&arguments.dir.dir);
+    let config = directory.config()?;
+    let opened = super::open_books(&directory, &config, StoreMode::Existing).await?;
+    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    let setback = match examine(opened.history.as_ref(), &mark).await {
+        Ok(_) => {
+            output::line("there is nothing to accept: the books are not behind what was seen of them")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(GuardError::Setback(setback)) => setback,
+        Err(error) => return Err(error.into()),
+    };
+    let is_said = arguments.yes_spent_coins_may_be_forgotten
+        && (arguments.yes_these_are_other_books || !matches!(setback, Setback::Other { .. }));
+    if !is_said {
+        bail!(explain(setback.into(), &directory));
+    }
+    let at = LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros());
+    accept_state(opened.history.as_ref(), &mark, at, &mut OsRng).await?;
+    opened.history.close().await;
+    output::line(&format!("accepted, although {setback}"))?;
+    output::line(
+        "next: start the servers, look at `opencoin issuer audit`, and read \"Backup and restore\" in docs/OPERATING.md",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What an operator reads whose books are not served, with the command that is needed if this is meant.
+pub(super) fn explain(error: GuardError, directory: &Directory) -> Error {
+    let other = match &error {
+        GuardError::Setback(Setback::Other { .. }) => " --yes-these-are-other-books",
+        GuardError::Setback(Setback::Unconfirmed | Setback::Older { .. }) => "",
+        GuardError::Ledger(_) | GuardError::HighWater(_) => return error.into(),
+    };
+    let dir = directory.root().display();
+    anyhow!(
+        "{error}. Nothing is served. If there is a newer state, bring that back. If there is none, read \"Backup and restore\" in \
+         docs/OPERATING.md, then: opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten{other}"
+    )
+}

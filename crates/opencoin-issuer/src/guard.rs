@@ -1,0 +1,158 @@
+//! Keeps a server from serving books that were set back.
+//!
+//! Before a server begins, and every second after, it compares the books with the [`HighWaterMark`] and raises that. Books that do not
+//! hold what was seen before are not served: coins that were spent could be spent again. What happened in the last second before a
+//! crash may not have been seen.
+//!
+//! A running server whose books are set back answers 503 until it is started again, because what it remembers of them may be wrong,
+//! whatever an operator decides about them.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use opencoin_ledger::{History, HistoryId, LedgerError, LedgerTime, Mark, Progress, Setback};
+use rand::RngCore;
+use thiserror::Error;
+
+use crate::high_water::{HighWaterError, HighWaterMark};
+use crate::seldom::Seldom;
+
+static FAILURES: Seldom = Seldom::new();
+
+/// Watches over the books of a server.
+pub struct Guard {
+    history: Arc<dyn History>,
+    file: HighWaterMark,
+    seen: Mutex<Mark>,
+    closed: OnceLock<()>,
+}
+
+/// Why books are not served.
+#[derive(Debug, Error)]
+pub enum GuardError {
+    /// They were set back, or are others.
+    #[error(transparent)]
+    Setback(#[from] Setback),
+    /// They cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The mark cannot be read or written.
+    #[error(transparent)]
+    HighWater(#[from] HighWaterError),
+}
+
+/// How books stand to their high-water mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Examined {
+    /// There is no mark: nobody has served books from here.
+    FirstTime(Mark),
+    /// They hold what was seen.
+    Onward(Mark),
+    /// An operator has accepted an older state since.
+    Accepted(Mark),
+}
+
+/// Compares the books with their high-water mark and changes nothing.
+///
+/// # Errors
+/// When the books must not be served, or one of the two cannot be read.
+pub async fn examine(history: &dyn History, file: &HighWaterMark) -> Result<Examined, GuardError> {
+    let Some(before) = file.read()? else {
+        let standing = history.standing(None).await?;
+        return if standing.is_confirmed { Ok(Examined::FirstTime(standing.mark)) } else { Err(Setback::Unconfirmed.into()) };
+    };
+    let standing = history.standing(before.newest.map(|entry| entry.no)).await?;
+    Ok(match standing.since(&before)? {
+        Progress::Onward => Examined::Onward(standing.mark),
+        Progress::Accepted => Examined::Accepted(standing.mark),
+    })
+}
+
+/// Goes on with books as they are, although they were set back: gives them a new history, and the mark their place. Servers whose marks are
+/// of the history before follow when they are started.
+///
+/// # Errors
+/// When the books or the mark cannot be written.
+pub async fn accept_state(
+    history: &dyn History,
+    file: &HighWaterMark,
+    at: LedgerTime,
+    rng: &mut (dyn RngCore + Send),
+) -> Result<(), GuardError> {
+    let mut id = [0; opencoin_ledger::HISTORY_ID_BYTES];
+    rng.fill_bytes(&mut id);
+    history.accept(HistoryId::new(id), at).await?;
+    Ok(file.raise(&history.standing(None).await?.mark)?)
+}
+
+impl Guard {
+    /// Compares the books with the mark, and makes the mark where there is none.
+    ///
+    /// # Errors
+    /// When the books must not be served, or one of the two cannot be read or written.
+    pub async fn begin(history: Arc<dyn History>, file: HighWaterMark) -> Result<Self, GuardError> {
+        let mark = match examine(history.as_ref(), &file).await? {
+            Examined::FirstTime(mark) => {
+                let path = file.path().display().to_string();
+                tracing::info!(path, "these books are served from here for the first time: a high-water mark is begun");
+                mark
+            }
+            Examined::Accepted(mark) => {
+                tracing::warn!("an operator has accepted an older state of the books: it is served from now on");
+                mark
+            }
+            Examined::Onward(mark) => mark,
+        };
+        file.raise(&mark)?;
+        Ok(Self { history, file, seen: Mutex::new(mark), closed: OnceLock::new() })
+    }
+
+    /// Whether the books were set back while they were served.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.get().is_some()
+    }
+
+    /// Compares the books with what was seen of them before, and raises the mark. Books that cannot be read now are compared later.
+    pub async fn look(&self) {
+        if self.is_closed() {
+            return;
+        }
+        let before = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = match self.history.standing(before.newest.map(|entry| entry.no)).await {
+            Ok(standing) => standing,
+            Err(error) => return complain("how far the books have come cannot be read", &error),
+        };
+        match standing.since(&before) {
+            Ok(Progress::Onward) => {}
+            Ok(Progress::Accepted) => return self.close("an operator has accepted an older state of the books"),
+            Err(setback) => return self.close(&setback.to_string()),
+        }
+        if standing.mark == before {
+            return;
+        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = standing.mark;
+        let file = self.file.clone();
+        match tokio::task::spawn_blocking(move || file.raise(&standing.mark)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => complain("the high-water mark of the books cannot be written", &error),
+            Err(panic) => complain("the high-water mark of the books cannot be written", &panic),
+        }
+    }
+
+    fn close(&self, reason: &str) {
+        if self.closed.set(()).is_ok() {
+            tracing::error!(
+                reason,
+                "ALARM: the books are not those of a moment ago; nothing is served any more until this server is started again"
+            );
+        }
+    }
+}
+
+/// The next look is in a second.
+fn complain(what: &str, error: &dyn std::fmt::Display) {
+    if let Some(times) = FAILURES.count(Instant::now()) {
+        tracing::error!(%error, times, "{what}");
+    }
+}

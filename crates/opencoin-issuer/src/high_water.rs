@@ -1,0 +1,164 @@
+//! The high-water mark: a small file outside the database that says how far the books have come.
+//!
+//! A server writes it about once a second, so that it knows books again that were set back: see [`opencoin_ledger::Mark`]. It is replaced
+//! as a whole and is on the disk when that is done. Servers that share a folder share the file: whoever has seen more writes.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use opencoin_ledger::{Entry, EntryDigest, HistoryId, Mark, TransactionNo};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::private_files::{self, FileError};
+
+/// Its name in the folder of the currency.
+pub const HIGH_WATER_MARK_FILE: &str = "high-water-mark.toml";
+/// The end of the name of the file that is locked while the mark is written.
+const LOCK_SUFFIX: &str = ".lock";
+/// What people who open the file read first.
+const COMMENT: &str =
+    "# How far the books have come, for `opencoin issuer serve` to notice books that were set back. Not a setting.\n";
+
+/// The file of the mark.
+#[derive(Debug, Clone)]
+pub struct HighWaterMark {
+    path: PathBuf,
+}
+
+/// Why the mark cannot be read or written.
+#[derive(Debug, Error)]
+pub enum HighWaterError {
+    /// The system refused.
+    #[error("the high-water mark of the books: {0}; `high_water_mark` in issuer.toml can name another place")]
+    File(#[from] FileError),
+    /// It says nothing that a server wrote.
+    #[error("{0} is not a high-water mark: restore it, or remove it if you know that the books are in their newest state")]
+    Unreadable(PathBuf),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    history: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entry: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+}
+
+impl HighWaterMark {
+    /// The mark in this file, whether or not it is there.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it says; `None` where no server has served these books from here.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&self) -> Result<Option<Mark>, HighWaterError> {
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(FileError::of(&self.path)(error).into()),
+        };
+        let fields = toml::from_str(&text).ok().and_then(Fields::into_mark);
+        fields.map(Some).ok_or_else(|| HighWaterError::Unreadable(self.path.clone()))
+    }
+
+    /// Raises it to this place, unless another process has raised it further in the same history.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn raise(&self, mark: &Mark) -> Result<(), HighWaterError> {
+        let lock = self.lock_file();
+        let refused = FileError::of(&lock);
+        let _locked = private_files::open_lock(&lock).and_then(|file| file.lock().map(|()| file)).map_err(refused)?;
+        let no = |mark: &Mark| mark.newest.map(|entry| entry.no.get());
+        let is_there = self.read()?.is_some_and(|there| there.history == mark.history && no(&there) >= no(mark));
+        if is_there { Ok(()) } else { self.write(mark) }
+    }
+
+    fn write(&self, mark: &Mark) -> Result<(), HighWaterError> {
+        let text = toml::to_string(&Fields::of(mark)).expect("two texts and a number can be written as TOML");
+        Ok(private_files::write(&self.path, format!("{COMMENT}{text}").as_bytes())?)
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(LOCK_SUFFIX);
+        self.path.with_file_name(name)
+    }
+}
+
+impl Fields {
+    fn of(mark: &Mark) -> Self {
+        Self {
+            history: mark.history.to_string(),
+            entry: mark.newest.map(|entry| entry.no.get()),
+            digest: mark.newest.map(|entry| const_hex::encode(entry.digest.as_bytes())),
+        }
+    }
+
+    fn into_mark(self) -> Option<Mark> {
+        let history = HistoryId::new(const_hex::decode_to_array(&self.history).ok()?);
+        let newest = match (self.entry, self.digest) {
+            (None, None) => None,
+            (Some(no), Some(digest)) => {
+                let digest = EntryDigest::new(const_hex::decode_to_array(&digest).ok()?);
+                Some(Entry { no: TransactionNo::new(no), digest })
+            }
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        Some(Mark { history, newest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opencoin_ledger::HISTORY_ID_BYTES;
+
+    use super::*;
+
+    fn mark(history: u8, no: i64) -> Mark {
+        let digest = EntryDigest::of(b"r", b"c", no);
+        Mark {
+            history: HistoryId::new([history; HISTORY_ID_BYTES]),
+            newest: (no > 0).then_some(Entry { no: TransactionNo::new(no), digest }),
+        }
+    }
+
+    #[test]
+    fn it_is_raised_and_never_lowered_within_a_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = HighWaterMark::new(folder.path().join("mark"));
+        assert_eq!(file.read().unwrap(), None);
+        for (written, expected) in [(mark(1, 0), mark(1, 0)), (mark(1, 7), mark(1, 7)), (mark(1, 3), mark(1, 7))] {
+            file.raise(&written).unwrap();
+            assert_eq!(file.read().unwrap(), Some(expected));
+        }
+        file.raise(&mark(2, 3)).unwrap();
+        assert_eq!(file.read().unwrap(), Some(mark(2, 3)));
+    }
+
+    #[test]
+    fn what_no_server_wrote_is_refused_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = HighWaterMark::new(folder.path().join("mark"));
+        for text in ["", "history = 'no'", "history = '01010101010101010101010101010101'\nentry = 3"] {
+            fs::write(file.path(), text).unwrap();
+            assert!(matches!(file.read(), Err(HighWaterError::Unreadable(_))), "{text}");
+            assert!(file.raise(&mark(1, 7)).is_err(), "{text}");
+            assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Putting a backup in place: its books in a currency's folder, or the whole folder where that is lost.
+//!
+//! The backup is verified before anything is touched. Books and folders get their names in one step each, so whoever dies on the
+//! way leaves the old ones or the new ones. Restored books say so of themselves: no server serves them until an operator
+//! accepts that spent coins may be forgotten (see [`crate::guard`]).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use opencoin_ledger::{HISTORY_ID_BYTES, HistoryId, LedgerError};
+use opencoin_sqlite::Replaced;
+use rand::RngCore;
+use thiserror::Error;
+
+use crate::backup::{BOOKS_FILE, CURRENCY_FOLDER, MANIFEST_FILE, Manifest, ManifestFile, copy_file, is_inside, make_folders};
+use crate::clock::Clock;
+use crate::currency::ledger_time;
+use crate::directory::{Directory, DirectoryError};
+use crate::private_files::{self, FileError};
+use crate::store::books_file;
+
+/// What to restore.
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    /// The folder of the backup.
+    pub from: PathBuf,
+    /// Put the books in place of those that are there.
+    pub replace: bool,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What the backup says of itself.
+    pub manifest: Manifest,
+    /// The books that are in force now.
+    pub books: PathBuf,
+    /// Where the books are that were there before.
+    pub kept: Option<PathBuf>,
+    /// Whether the whole folder of the currency was made.
+    pub made_folder: bool,
+}
+
+/// Why nothing was restored.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// It is no backup, or a damaged one.
+    #[error("{path} is no sound backup: {reason}")]
+    Unsound {
+        /// Its folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// PostgreSQL has tools of its own.
+    #[error(
+        "the books are in PostgreSQL, which restores its own backups: `pg_restore --dbname=URL FILE` into an empty database; see \
+         \"Backup and restore\" in docs/OPERATING.md"
+    )]
+    Shared,
+    /// It is the backup of another currency.
+    #[error("this is a backup of the currency {found}, and {path} holds {expected}")]
+    OtherCurrency {
+        /// The folder of the currency.
+        path: PathBuf,
+        /// The id of its currency.
+        expected: String,
+        /// The id of the backup's.
+        found: String,
+    },
+    /// There are books, and nobody has said that they are to be replaced.
+    #[error("there are books at {0}; with --replace they are kept under another name, and those of the backup take their place")]
+    Occupied(PathBuf),
+    /// The books cannot be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The folder of the currency cannot be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Restores a backup.
+///
+/// # Errors
+/// The backup is not sound, does not belong here, books are there, or the system refuses. Then nothing has changed.
+pub async fn restore(
+    directory: &Directory,
+    options: &RestoreOptions,
+    clock: &dyn Clock,
+    rng: &mut (dyn RngCore + Send),
+) -> Result<Restored, RestoreError> {
+    let manifest = verified(&options.from).await?;
+    let mut id = [0; HISTORY_ID_BYTES];
+    rng.fill_bytes(&mut id);
+    let history = HistoryId::new(id);
+    match directory.config() {
+        Ok(config) => {
+            let Some(books) = books_file(&config.database, directory.root())? else { return Err(RestoreError::Shared) };
+            check_currency(directory, &manifest)?;
+            if books.exists() && !options.replace {
+                return Err(RestoreError::Occupied(books));
+            }
+            let kept = put_books(&options.from, &books, history, clock).await?;
+            Ok(Restored { manifest, books, kept, made_folder: false })
+        }
+        Err(DirectoryError::NoCurrency(_)) => {
+            directory.check_vacant()?;
+            let (books, kept) = put_folder(directory, options, &manifest, history, clock).await?;
+            Ok(Restored { manifest, books, kept, made_folder: true })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The manifest, when all that it describes is there as it says.
+async fn verified(from: &Path) -> Result<Manifest, RestoreError> {
+    let unsound = |reason: String| RestoreError::Unsound { path: from.to_owned(), reason };
+    let text = match fs::read_to_string(from.join(MANIFEST_FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(unsound(format!("it has no {MANIFEST_FILE}"))),
+        Err(error) => return Err(FileError::of(&from.join(MANIFEST_FILE))(error).into()),
+    };
+    let manifest: Manifest = toml::from_str(&text).map_err(|error| unsound(format!("{MANIFEST_FILE}: {error}")))?;
+    if !manifest.is_known() {
+        return Err(unsound("a newer version of this program made it: update the program".to_owned()));
+    }
+    for file in &manifest.files {
+        if !is_inside(&file.path) {
+            return Err(unsound(format!("it names {}, which is outside of it", file.path.display())));
+        }
+        let found = ManifestFile::of(from, file.path.clone()).map_err(|error| unsound(error.to_string()))?;
+        if found != *file {
+            return Err(unsound(format!("{} is not what its manifest says", file.path.display())));
+        }
+    }
+    if !manifest.files.iter().any(|file| file.path == Path::new(BOOKS_FILE)) {
+        return Err(unsound("it has no books".to_owned()));
+    }
+    let copied = opencoin_sqlite::inspect(&from.join(BOOKS_FILE)).await?;
+    let mark = copied.standing.mark;
+    if mark.history.to_string() != manifest.history || mark.newest.map(|entry| entry.no.get()) != manifest.entry {
+        return Err(unsound("its books are not those that its manifest describes".to_owned()));
+    }
+    check_currency(&Directory::new(from.join(CURRENCY_FOLDER)), &manifest)?;
+    Ok(manifest)
+}
+
+fn check_currency(directory: &Directory, manifest: &Manifest) -> Result<(), RestoreError> {
+    let expected = directory.currency()?.current().cdd().id.to_string();
+    if expected == manifest.currency {
+        return Ok(());
+    }
+    Err(RestoreError::OtherCurrency { path: directory.root().to_owned(), expected, found: manifest.currency.clone() })
+}
+
+/// Puts the books of a backup in place, and says where those are that were there.
+async fn put_books(from: &Path, books: &Path, history: HistoryId, clock: &dyn Clock) -> Result<Option<PathBuf>, RestoreError> {
+    let now = clock.now();
+    let staged = private_files::unfinished(books);
+    stage_books(from, &staged, history, clock).await?;
+    let mut kept = books.file_name().unwrap_or_default().to_owned();
+    kept.push(now.format(".replaced-%Y%m%dT%H%M%S%.3fZ").to_string());
+    let kept = books.with_file_name(kept);
+    let replaced = opencoin_sqlite::replace(books, &staged, &kept).await;
+    if replaced.is_err() {
+        private_files::remove(&staged)?;
+    }
+    Ok(match replaced? {
+        Replaced::Kept => Some(kept),
+        Replaced::Nothing => None,
+    })
+}
+
+/// A copy of the books of a backup that says that it was restored.
+async fn stage_books(from: &Path, staged: &Path, history: HistoryId, clock: &dyn Clock) -> Result<(), RestoreError> {
+    private_files::copy(&from.join(BOOKS_FILE), staged)?;
+    Ok(opencoin_sqlite::mark_as_restored(staged, history, ledger_time(clock.now())).await?)
+}
+
+/// Makes the folder of the currency.
+async fn put_folder(
+    directory: &Directory,
+    options: &RestoreOptions,
+    manifest: &Manifest,
+    history: HistoryId,
+    clock: &dyn Clock,
+) -> Result<(PathBuf, Option<PathBuf>), RestoreError> {
+    let from = options.from.as_path();
+    let config = Directory::new(from.join(CURRENCY_FOLDER)).config()?;
+    let Some(books) = books_file(&config.database, directory.root())? else { return Err(RestoreError::Shared) };
+    let staging = private_files::unfinished(directory.root());
+    if staging.exists() {
+        fs::remove_dir_all(&staging).map_err(FileError::of(&staging))?;
+    }
+    if let Some(parent) = staging.parent() {
+        fs::create_dir_all(parent).map_err(FileError::of(parent))?;
+    }
+    private_files::make_private_folder(&staging)?;
+    for file in &manifest.files {
+        if let Ok(path) = file.path.strip_prefix(CURRENCY_FOLDER) {
+            copy_file(&from.join(&file.path), &staging.join(path))?;
+        }
+    }
+    let mut kept = None;
+    match books.strip_prefix(directory.root()) {
+        Ok(inside) => {
+            let staged = staging.join(inside);
+            make_folders(staged.parent().unwrap_or(&staging))?;
+            stage_books(from, &staged, history, clock).await?;
+        }
+        // Before the folder is there, so that no server begins new books.
+        Err(_) if books.exists() && !options.replace => return Err(RestoreError::Occupied(books)),
+        Err(_) => kept = put_books(from, &books, history, clock).await?,
+    }
+    private_files::sync_folder(&staging)?;
+    fs::rename(&staging, directory.root()).map_err(FileError::of(directory.root()))?;
+    private_files::sync_folder(directory.root().parent().unwrap_or(Path::new("/")))?;
+    Ok((books, kept))
+}

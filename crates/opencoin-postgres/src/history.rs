@@ -1,0 +1,87 @@
+//! Which books these are, and how far they have come.
+
+use async_trait::async_trait;
+use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo};
+use sqlx::{Connection, PgExecutor};
+
+use crate::PostgresLedger;
+use crate::fault::{Fault, ledger_error};
+
+/// One statement is one snapshot. Every part is a look-up in a primary key.
+const STANDING: &str = "
+    SELECT ARRAY(SELECT id FROM histories ORDER BY no), ARRAY(SELECT confirmed FROM histories ORDER BY no),
+        newest.id, newest.reference, newest.content, newest.applied_at, asked.reference, asked.content, asked.applied_at
+    FROM (VALUES (1)) AS one (one)
+        LEFT JOIN (SELECT id, reference, content, applied_at FROM transactions ORDER BY id DESC LIMIT 1) AS newest ON true
+        LEFT JOIN (SELECT reference, content, applied_at FROM transactions WHERE id = $1) AS asked ON true";
+
+pub(crate) type Columns = (
+    Vec<Vec<u8>>,
+    Vec<bool>,
+    Option<i64>,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Option<i64>,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Option<i64>,
+);
+
+#[async_trait]
+impl History for PostgresLedger {
+    async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+        let row = standing(&self.pool, asked).await.map_err(|error| ledger_error(&error))?;
+        let standing = read(row)?;
+        self.writer.saw(&standing);
+        Ok(standing)
+    }
+
+    async fn accept(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
+        let mut writing = match self.writer.begin().await {
+            Ok(writing) => writing,
+            Err(Fault::Failed(error)) => return Err(error),
+            Err(Fault::LostRace) => unreachable!("nothing was written that another process could have written first"),
+        };
+        let accepted = async {
+            let mut transaction = writing.begin().await?;
+            let confirm = "UPDATE histories SET confirmed = true WHERE NOT confirmed";
+            if sqlx::query(confirm).execute(&mut *transaction).await?.rows_affected() == 0 {
+                let sql = "INSERT INTO histories (no, id, begun_at, confirmed) SELECT max(no) + 1, $1, $2, true FROM histories";
+                let insert = sqlx::query(sql).bind(&new.as_bytes()[..]).bind(at.unix_micros());
+                insert.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        };
+        accepted.await.map_err(|error| ledger_error(&error))?;
+        writing.done();
+        Ok(())
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+}
+
+pub(crate) async fn standing<'on>(database: impl PgExecutor<'on>, asked: Option<TransactionNo>) -> Result<Columns, sqlx::Error> {
+    sqlx::query_as(STANDING).bind(asked.map(TransactionNo::get)).fetch_one(database).await
+}
+
+/// What the row of a standing says.
+pub(crate) fn read(row: Columns) -> Result<Standing, LedgerError> {
+    let (ids, confirmed, no, reference, content, applied_at, asked_reference, asked_content, asked_at) = row;
+    let mut histories = ids.iter().map(|id| HistoryId::from_row(id)).collect::<Result<Vec<_>, _>>()?;
+    let none = || LedgerError::corrupt("table histories", "it is empty");
+    let history = histories.pop().ok_or_else(none)?;
+    let newest = digest(reference, content, applied_at);
+    let newest = no.zip(newest).map(|(no, digest)| Entry { no: TransactionNo::new(no), digest });
+    Ok(Standing {
+        mark: Mark { history, newest },
+        is_confirmed: confirmed.last().copied().unwrap_or(false),
+        earlier: histories,
+        asked: digest(asked_reference, asked_content, asked_at),
+    })
+}
+
+fn digest(reference: Option<Vec<u8>>, content: Option<Vec<u8>>, applied_at: Option<i64>) -> Option<EntryDigest> {
+    Some(EntryDigest::of(&reference?, &content?, applied_at?))
+}
