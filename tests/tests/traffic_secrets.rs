@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
 use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, Wallet, free_port};
 use opencoin_testkit::postgres::TestDatabase;
+use reqwest::Method;
 use reqwest::blocking::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Where the clients of a test come from; all of 127.0.0.0/8 is this machine.
@@ -19,6 +20,8 @@ const CLIENT_ADDRESS: &str = "127.77.66.55";
 const FORWARDED_ADDRESS: &str = "198.51.100.77";
 /// Stands wherever a client can put text.
 const CLIENT_TEXT: &str = "text-of-a-client-4711";
+const PASSWORD: &str = "a-password-of-carol";
+const OTHER_PASSWORD: &str = "another-password-of-carol";
 /// Shorter runs of hex digits stand in dates and counts.
 const HEX_CHARS_MIN: usize = 20;
 /// So many bytes of a number are looked for as Rust would show a list of them.
@@ -114,7 +117,16 @@ impl Traffic {
 
     /// Sends a message and demands this status. Everything in it and in its answer is a secret.
     fn post(&mut self, path: &str, token: Option<&str>, message: &Value, status: u16) -> Answer {
-        let mut request = self.http.post(self.currency.url(&format!("{path}?{CLIENT_TEXT}"))).body(message.to_string());
+        let url = self.currency.url(path);
+        self.send(Method::POST, &url, token, message, status)
+    }
+
+    /// The same with any method, to any listener.
+    fn send(&mut self, method: Method, url: &str, token: Option<&str>, message: &Value, status: u16) -> Answer {
+        self.sent += 1;
+        let mut request = self.http.request(method, format!("{url}?{CLIENT_TEXT}")).body(message.to_string());
+        request =
+            request.header("idempotency-key", format!("{CLIENT_TEXT}-{}", self.sent)).header("content-type", "application/json");
         for header in ["x-request-id", "x-note", "referer", "cookie", "traceparent"] {
             request = request.header(header, CLIENT_TEXT);
         }
@@ -123,8 +135,8 @@ impl Traffic {
             request = request.bearer_auth(token);
         }
         let response = request.send().unwrap();
-        assert_eq!(response.status().as_u16(), status, "{path} {message}");
-        let text = response.text().unwrap();
+        let (answered, text) = (response.status().as_u16(), response.text().unwrap());
+        assert_eq!(answered, status, "{url} {message} {text}");
         self.needles.add_message(&message.to_string());
         self.needles.add_message(&text);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -195,6 +207,40 @@ impl Traffic {
         self.post("/resume", None, &request_resume(&reference), 200);
     }
 
+    /// An operator opens accounts; a holder logs in, pays, has a payout, and lets a service mint; somebody guesses.
+    fn accounts_are_used(&mut self) {
+        let made = self.currency.issuer(&["admin-token", "create", "till", "--json"]).json();
+        let operator = made["token"].as_str().unwrap().to_owned();
+        self.needles.add_token(&operator);
+        self.needles.secret.extend([PASSWORD, OTHER_PASSWORD].map(ToOwned::to_owned));
+        let admin = format!("http://{}/v1/admin/accounts", self.operators);
+        for name in ["carol", "dave"] {
+            let opened = self.send(Method::POST, &admin, Some(&operator), &json!({"name": name, "password": PASSWORD}), 201);
+            self.needles.add_token(opened.body["token"].as_str().unwrap());
+        }
+        let payment = json!({"amount": 100, "reference": CLIENT_TEXT});
+        self.send(Method::POST, &format!("{admin}/carol/credits"), Some(&operator), &payment, 201);
+        self.send(Method::GET, &admin, Some("oc_0123456789abcdef0123456789abcdef"), &Value::Null, 401);
+        self.post("/v1/sessions", None, &json!({"name": "carol", "password": OTHER_PASSWORD}), 401);
+        let session = self.post("/v1/sessions", None, &json!({"name": "carol", "password": PASSWORD}), 201);
+        let session = session.body["token"].as_str().unwrap().to_owned();
+        self.needles.add_token(&session);
+        self.post("/v1/transfers", Some(&session), &json!({"to": "dave", "amount": 7, "label": CLIENT_TEXT}), 201);
+        self.post("/v1/payouts", Some(&session), &json!({"amount": 9, "destination": CLIENT_TEXT}), 201);
+        let service = self.post("/v1/services", Some(&session), &json!({"name": "shop", "scopes": ["mint"]}), 201);
+        let key = service.body["key"].as_str().unwrap().to_owned();
+        self.needles.add_token(&key);
+        let login = json!({"id": service.body["id"], "key": key});
+        let opened = self.post("/v1/services/session", None, &login, 201);
+        let token = opened.body["token"].as_str().unwrap().to_owned();
+        self.needles.add_token(&token);
+        let (blinds, reference) = (self.blinds(&[5]), self.reference());
+        self.post("/mint", Some(&token), &request_mint(&blinds, &reference), 200);
+        let change = json!({"current": PASSWORD, "new": OTHER_PASSWORD});
+        let url = self.currency.url("/v1/account/password");
+        self.send(Method::PUT, &url, Some(&session), &change, 204);
+    }
+
     /// A key is revoked, and its honest coins are recouped: what the wallet keeps in its journal is secret.
     fn a_key_is_revoked(&mut self) {
         let token = self.account("bob");
@@ -224,7 +270,14 @@ impl Traffic {
         self.server.stop();
         let log = self.log.text();
         assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log says all that there is to say");
-        assert!(log.contains("/renew") && log.contains("/v1/recoup") && metrics.contains("recoup"), "the flows were seen");
+        assert!(
+            log.contains("/renew")
+                && log.contains("/v1/recoup")
+                && log.contains("/v1/services/session")
+                && metrics.contains("recoup")
+                && metrics.contains("opencoin_logins_total{outcome=\"unauthorized\"} 1"),
+            "the flows were seen"
+        );
         let Needles { public, secret } = self.needles;
         let needles = Needles { secret: secret.difference(&public).cloned().collect(), public };
         assert!(needles.secret.len() > 60, "{:?}", needles.secret);
@@ -244,6 +297,7 @@ impl Traffic {
 fn run(suite: &str, database: &str) {
     let mut traffic = Traffic::start(suite, database);
     traffic.coins_come_and_go();
+    traffic.accounts_are_used();
     traffic.a_key_is_revoked();
     traffic.demand_silence();
 }

@@ -22,7 +22,7 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use signer::MeteredSigner;
 
-/// The media type of [`Metrics::text`]: OpenMetrics 1.0.
+/// The media type of what a scraper gets: OpenMetrics 1.0.
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds of the buckets of requests, in seconds: what a document takes, a coin, a thousand coins, a client's patience.
