@@ -138,7 +138,7 @@ fn mistakes_are_answered_with_what_to_do() {
     let nowhere = folder.path().join("nowhere");
     let nowhere = text(&nowhere);
     let _ = opencoin(&["issuer", "serve", "--dir", nowhere]).refused(1, "opencoin issuer init");
-    let _ = opencoin(&["issuer", "audit", "--dir", nowhere]).refused(1, "opencoin issuer init");
+    let _ = opencoin(&["issuer", "audit", "--dir", nowhere]).refused(3, "opencoin issuer init");
     let _ = opencoin(&["issuer", "serve", "--dirr", nowhere]).refused(2, "--dir");
     let init = |more: &[&str]| {
         let mut all = vec!["issuer", "init", "--dir", nowhere, "--name", "OpenCent"];

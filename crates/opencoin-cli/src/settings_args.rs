@@ -39,7 +39,8 @@ impl Args for SettingsArgs {
                 .long(setting.flag())
                 .value_name(name)
                 .help(format!("{} [env: {}]", setting.help, setting.variable()))
-                .help_heading(HEADING);
+                .help_heading(HEADING)
+                .hide_short_help(true);
             command.arg(match setting.kind {
                 SettingKind::Flag => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
                 // Values that begin with a dash are wrong for another reason, and said to be.

@@ -3,6 +3,7 @@
 //! The way of a request: [`http`] reads it, [`Issuer`] decides, [`admission`] verifies what needs no books, the committer
 //! takes it to the ledger in a batch with others, and a [`Signer`](opencoin_crypto::Signer) signs what was accepted.
 
+mod acceptances;
 mod accounts;
 mod admin_tokens;
 pub mod admission;
@@ -33,6 +34,7 @@ mod store;
 mod traces;
 mod vault;
 
+pub use acceptances::{AcceptanceProof, check_acceptance};
 pub use accounts::{NewPassword, NewPasswordError, Token};
 pub use admin_tokens::{AdminToken, AdminTokens, AdminTokensError};
 pub use cashier::{Cashier, CashierError};
@@ -58,6 +60,6 @@ pub use refusal::{Reason, Refusal};
 pub use rotation::{Due, KeyState, RotationPolicy, Span, Step, Window};
 pub use signing::Signed;
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
-pub use store::{Books, StoreMode, is_shared, open_books, open_ledger};
+pub use store::{Books, StoreMode, is_shared, open_audit_source, open_books, open_ledger};
 pub use traces::TRACE_TARGET;
 pub use vault::{Vault, VaultError};

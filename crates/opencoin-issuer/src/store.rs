@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use opencoin_ledger::audit::AuditSource;
 use opencoin_ledger::{Accounts, Ledger, LedgerError};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::SqliteLedger;
@@ -44,15 +45,13 @@ impl<S: Ledger + Accounts + 'static> From<Arc<S>> for Books {
 /// # Errors
 /// When the address is of neither kind, or the database cannot be used.
 pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<Books, LedgerError> {
-    if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
-        let path = root.join(path.strip_prefix("//").unwrap_or(path));
+    if let Some(path) = sqlite_path(database, root)? {
         let mode = match mode {
             StoreMode::Create => opencoin_sqlite::Mode::Create,
             StoreMode::Existing => opencoin_sqlite::Mode::Existing,
             StoreMode::Reading => opencoin_sqlite::Mode::Reading,
         };
-        let path = path.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
-        return Ok(Arc::new(SqliteLedger::open(path, mode).await?).into());
+        return Ok(Arc::new(SqliteLedger::open(&path, mode).await?).into());
     }
     if is_shared(database) {
         return Ok(match mode {
@@ -69,6 +68,27 @@ pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<
 /// As [`open_books`].
 pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
     Ok(open_books(database, root, mode).await?.ledger)
+}
+
+/// Opens the books for an audit, to be read and no more: the same addresses, or that of a standby.
+///
+/// # Errors
+/// As [`open_ledger`]; also when the tables are not up to date.
+pub async fn open_audit_source(database: &str, root: &Path) -> Result<Arc<dyn AuditSource>, LedgerError> {
+    if let Some(path) = sqlite_path(database, root)? {
+        return Ok(Arc::new(SqliteLedger::open_to_read(&path).await?));
+    }
+    if is_shared(database) {
+        return Ok(Arc::new(PostgresLedger::connect_to_read(database).await?));
+    }
+    Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
+}
+
+/// Where the file is, if the address is that of one.
+fn sqlite_path(database: &str, root: &Path) -> Result<Option<String>, LedgerError> {
+    let Some(path) = database.strip_prefix(SQLITE_SCHEME) else { return Ok(None) };
+    let path = root.join(path.strip_prefix("//").unwrap_or(path)).into_os_string();
+    path.into_string().map(Some).map_err(|_| LedgerError::Address("a path must be valid UTF-8".to_owned()))
 }
 
 /// Whether an address is of either kind.

@@ -1,15 +1,30 @@
 //! Whether the books hold: facts read from a store in one snapshot, and the invariants they must satisfy.
 //!
-//! A store feeds its rows to a [`Collector`] one by one, so that an audit needs memory for accounts, keys and payouts only, not for
-//! the journal. Rows are fed as they are stored: what cannot be believed is itself a fact. Then [`check`] judges.
+//! A store feeds its rows to a [`Pass`] one by one, which hands them to a [`Collector`], so that an audit needs memory for
+//! accounts, keys and payouts only, not for the journal. Rows are fed as they are stored: what cannot be believed is itself a fact. Then
+//! [`check`] judges.
+//!
+//! An [`Auditor`] goes on from pass to pass: after one that reads everything, the next ones read what is new in the journal.
 
+mod auditor;
+mod chain;
 mod check;
 mod collector;
+mod pass;
+mod source;
+mod state;
+mod sums;
 
+pub use auditor::{Audited, Auditor, Extent};
+pub use chain::Chain;
 pub use check::{AuditReport, Check, check};
 pub use collector::{Collector, JournalRow, MintKeyRow, PayoutRow};
+pub use pass::{CoinsToCount, Pass, SETTLE_SECONDS, Sample, Settled};
+pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted};
+pub use state::{StateError, decode_state, encode_state};
+pub use sums::Sums;
 
-use crate::{AccountId, MintKeyId, PayoutNo};
+use crate::{AccountId, MintKeyId, MintKeyTerms, PayoutNo};
 
 /// How many rows that make no sense are described; all are counted.
 pub const STRANGE_ROWS_DESCRIBED_MAX: usize = 20;
@@ -65,6 +80,8 @@ pub struct MintKeyFacts {
     pub id: MintKeyId,
     /// What each of its coins is worth.
     pub denomination: i128,
+    /// Its terms; `None` when they make no sense.
+    pub terms: Option<MintKeyTerms>,
     /// Signatures given, by its counter.
     pub issued: i128,
     /// Coins that came back, by its counter.
@@ -73,6 +90,8 @@ pub struct MintKeyFacts {
     pub recouped: i128,
     /// Blinds accepted, by the journal.
     pub blinds: i128,
+    /// Whether its spent and recouped coins were counted; otherwise nothing is known of them.
+    pub counted: bool,
     /// Spent coins, counted.
     pub spent: i128,
     /// Recouped coins, counted.

@@ -5,28 +5,41 @@
 //! tested everywhere or nowhere. A test that fails panics.
 #![expect(clippy::unwrap_used, reason = "these are tests, compiled for test programs alone")]
 
+mod access;
 mod accounts;
+mod audit;
 mod coins;
 mod concurrency;
 mod earlier;
+mod entries;
 mod faults;
 mod kept;
 mod mint_keys;
+mod payouts;
 mod random;
 mod recoup;
+mod waiting;
 mod world;
 
 use std::sync::Arc;
 
+pub use access::*;
 pub use accounts::*;
+pub use audit::{
+    TAMPERINGS, Tampering, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
+    credit_at, tampering_is_found,
+};
 pub use coins::*;
 pub use concurrency::*;
 pub use earlier::{SECOND_VERSION_BLINDS, books_of_the_second_version_go_on};
+pub use entries::*;
 pub use faults::{Dropped, FaultCase, batches_are_dropped_anywhere};
 pub use kept::*;
 pub use mint_keys::*;
+pub use payouts::*;
 pub use random::{Sequence, assert_agreement, sequence};
 pub use recoup::*;
+pub use waiting::*;
 pub use world::{World, alice, bob};
 
 use crate::Store;
@@ -91,6 +104,32 @@ macro_rules! conformance_tests {
             the_same_mint_sent_many_times_at_once_counts_once
             accounts_opened_at_once_get_numbers_of_their_own
             crossing_transfers_do_not_block_each_other
+            a_payout_is_asked_for_once
+            a_payout_is_settled_once
+            payouts_of_a_batch_are_settled_in_it
+            payouts_are_read_in_pages
+            a_payout_is_settled_once_by_many_at_once
+            payouts_asked_for_at_once_are_numbered_without_a_gap
+            entries_say_what_moved_the_money_of_an_account
+            entries_are_read_in_pages
+            entries_are_followed_while_money_moves
+            fifty_spend_one_balance
+            an_account_begins_with_a_password_or_without
+            accounts_are_read_in_pages_by_name
+            a_session_ends_at_its_time
+            sessions_have_a_limit
+            a_new_password_ends_sessions
+            wrong_passwords_are_counted
+            wrong_passwords_at_once_are_counted
+            a_service_acts_with_its_own_key
+            a_service_gets_another_key_or_goes
+            services_have_a_limit
+            a_mint_waits_until_the_later_time
+            another_mint_under_a_reference_that_waits_is_a_conflict
+            mints_that_wait_have_a_limit
+            mints_that_wait_at_once_have_a_limit
+            waiting_mints_are_payable_in_order_when_there_is_money
+            waiting_mints_are_tidied_away_after_a_while
         }
     };
     (@each $open:path; $($test:ident)*) => {

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::journal::{ContentDigest, Kind, ReferenceKey, Scope};
-use crate::{Blind, CoinIn, Command, Reference, RevokedBlind, Settlement};
+use crate::{AccountId, Blind, CoinIn, Command, Reference, RevokedBlind, Settlement};
 
 /// A command with its identity, computed once for loading, deciding and saving.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ fn content(command: &Command) -> ContentDigest {
         Command::RetireMintKey { id, .. } => Encoder::new(Kind::RetireMintKey).bytes(id.as_bytes()),
         Command::PruneMintKey { id, .. } => Encoder::new(Kind::PruneMintKey).bytes(id.as_bytes()),
         Command::SetSigningPaused { paused, .. } => Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused)),
-        Command::Mint { account, blinds, .. } => Encoder::new(Kind::Mint).number(account.get()).blinds(blinds),
+        Command::Mint { account, blinds, .. } => return mint_content(*account, blinds),
         Command::Renew { coins, blinds, .. } => Encoder::new(Kind::Renew).coins(coins).blinds(blinds),
         Command::Redeem { account, coins, .. } => {
             let mut set = coins.clone();
@@ -94,6 +94,12 @@ fn content(command: &Command) -> ContentDigest {
         Command::Recoup { revoked, blinds, .. } => Encoder::new(Kind::Recoup).revoked(revoked).blinds(blinds),
     }
     .finish()
+}
+
+/// The digest of a mint: of its account and blinds. Both are in its record, so an audit can compute it again.
+#[must_use]
+pub fn mint_content(account: AccountId, blinds: &[Blind]) -> ContentDigest {
+    Encoder::new(Kind::Mint).number(account.get()).blinds(blinds).finish()
 }
 
 struct Encoder(Sha256);
@@ -150,7 +156,7 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AccountId, LedgerTime, MintKeyId, PayloadHash, TransactionReference};
+    use crate::{LedgerTime, MintKeyId, PayloadHash, TransactionReference};
 
     fn coin(hash: u8) -> CoinIn {
         CoinIn { mint_key: MintKeyId::new([1; 20]), payload_hash: PayloadHash::new(&[hash]).unwrap() }

@@ -47,7 +47,7 @@ pub use blind::{Blind, StoredBlind, StoredNumber};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
-pub use identity::Prepared;
+pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};
 pub use ledger::{APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments};
 pub use memory::MemoryLedger;

@@ -195,10 +195,12 @@ impl Books {
             collector.journal(&JournalRow {
                 id: number(index),
                 kind: entry.kind.code().into(),
-                reference: Some(entry.reference.as_bytes()),
                 debit: entry.debit.map(|account| account.get()),
                 credit: entry.credit.map(|account| account.get()),
                 amount: entry.amount.as_i64(),
+                at: entry.at.unix_micros(),
+                reference: entry.reference.as_bytes(),
+                content: entry.content.as_bytes(),
                 blinds: entry.blinds.as_deref(),
             });
         }

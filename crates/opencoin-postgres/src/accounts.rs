@@ -1,6 +1,6 @@
 //! What the store knows of accounts beside their money.
 //!
-//! Reads go to the pool. Changes go one after another over a connection of their own ([`Change`]), so that neither batches wait for
+//! Reads go to the pool. Changes go one after another over a connection of their own (`change.rs`), so that neither batches wait for
 //! them nor they for batches.
 
 mod access;

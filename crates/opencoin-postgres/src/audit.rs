@@ -1,49 +1,101 @@
-//! Reading the facts of an audit: whole tables, row by row, in one snapshot, while commands go on.
+//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot, while commands go on.
+//!
+//! Only these columns are read: a role that may read them and no others is enough (docs/OPERATING.md has the grants). A hot standby does as
+//! well; where it must choose between following the primary and a long reading, it may cancel the reading, which can be repeated.
 
+use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use opencoin_ledger::LedgerError;
-use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow, PayoutRow};
+use opencoin_ledger::audit::{
+    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow, StoredAcceptance,
+    Wanted,
+};
+use opencoin_ledger::{LedgerError, LedgerTime, TransactionNo};
 use sqlx::{Connection, PgConnection, PgPool};
 
+use crate::PostgresLedger;
 use crate::fault::ledger_error;
 use crate::read::{MINT_KEY_COLUMNS, mint_key};
 
-pub(crate) async fn facts(pool: &PgPool) -> Result<AuditFacts, LedgerError> {
-    collect(pool).await.map_err(|error| ledger_error(&error))
+type AcceptanceColumns = (i64, i16, Vec<u8>, Option<i64>, i64, Option<Vec<u8>>);
+
+#[async_trait]
+impl AuditSource for PostgresLedger {
+    fn database(&self) -> &'static str {
+        "PostgreSQL"
+    }
+
+    async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
+        read(&self.pool, pass).await.map_err(|error| ledger_error(&error))
+    }
+
+    async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
+        let rows = match wanted {
+            Wanted::After(no) => acceptances_after(&self.pool, no).await,
+            Wanted::Numbers(numbers) => acceptances(&self.pool, numbers).await,
+        };
+        let rows = rows.map_err(|error| ledger_error(&error))?.into_iter();
+        let stored = |(id, kind, content, debit, at, blinds): AcceptanceColumns| {
+            StoredAcceptance::new(id, kind, content, debit, at, blinds.as_deref())
+        };
+        Ok(rows.map(stored).collect())
+    }
 }
 
-async fn collect(pool: &PgPool) -> Result<AuditFacts, sqlx::Error> {
+pub(crate) async fn facts(pool: &PgPool) -> Result<AuditFacts, LedgerError> {
+    let mut pass = Pass::full(None, None);
+    read(pool, &mut pass).await.map_err(|error| ledger_error(&error))?;
+    Ok(pass.facts())
+}
+
+async fn read(pool: &PgPool, pass: &mut Pass) -> Result<(), sqlx::Error> {
     // Out of the pool: dropped in the middle, it is closed and not used again inside an old snapshot.
     let mut connection = pool.acquire().await?.detach();
+    pass.settle_before(LedgerTime::from_unix_micros(time(&mut connection).await?));
     let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-    let mut collector = Collector::default();
-    accounts(&mut snapshot, &mut collector).await?;
-    mint_keys(&mut snapshot, &mut collector).await?;
-    payouts(&mut snapshot, &mut collector).await?;
-    spent(&mut snapshot, &mut collector).await?;
-    recouped(&mut snapshot, &mut collector).await?;
-    journal(&mut snapshot, &mut collector).await?;
+    tables(&mut snapshot, pass).await?;
     snapshot.rollback().await?;
-    connection.close().await?;
-    Ok(collector.finish())
+    connection.close().await
 }
 
-async fn accounts(connection: &mut PgConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+/// Microseconds since the epoch: now, or the time of the primary up to which a standby has followed it.
+async fn time(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let sql = "SELECT CAST(extract(epoch FROM
+        CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END) * 1000000 AS int8)";
+    // A standby that has followed nothing yet has settled nothing.
+    Ok(sqlx::query_scalar::<_, Option<i64>>(sql).fetch_one(connection).await?.unwrap_or(i64::MIN))
+}
+
+async fn tables(snapshot: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    accounts(snapshot, pass).await?;
+    mint_keys(snapshot, pass).await?;
+    payouts(snapshot, pass).await?;
+    match pass.coins_to_count() {
+        CoinsToCount::All => {
+            spent(snapshot, pass).await?;
+            recouped(snapshot, pass).await?;
+        }
+        CoinsToCount::Of(no) => coins_of(snapshot, pass, no).await?,
+        CoinsToCount::None => {}
+    }
+    journal(snapshot, pass).await
+}
+
+async fn accounts(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let query = sqlx::query_as("SELECT id, name, balance FROM accounts ORDER BY id");
     let mut rows = query.fetch(connection);
     while let Some((id, name, balance)) = rows.try_next().await? {
         let name: String = name;
-        collector.account(id, &name, balance);
+        pass.account(id, &name, balance);
     }
     Ok(())
 }
 
-async fn mint_keys(connection: &mut PgConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn mint_keys(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let mut rows = sqlx::query_as(&sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let row = mint_key(row);
-        collector.mint_key(MintKeyRow {
+        pass.mint_key(MintKeyRow {
             no: row.no.into(),
             id: &row.id,
             denomination: row.denomination,
@@ -59,46 +111,69 @@ async fn mint_keys(connection: &mut PgConnection, collector: &mut Collector) -> 
     Ok(())
 }
 
-async fn payouts(connection: &mut PgConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn payouts(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     type Columns = (i64, i64, i64, Vec<u8>, Option<bool>);
     let query = sqlx::query_as("SELECT no, account, amount, reference, paid FROM payouts ORDER BY no");
     let mut rows = query.fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let (no, account, amount, reference, paid): Columns = row;
-        collector.payout(PayoutRow { no, account, amount, reference: &reference, paid });
+        pass.payout(PayoutRow { no, account, amount, reference: &reference, paid });
     }
     Ok(())
 }
 
-async fn spent(connection: &mut PgConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn spent(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM spent GROUP BY mint_key_no");
     let mut rows = query.fetch(connection);
     while let Some((no, coins)) = rows.try_next().await? {
         let no: i32 = no;
-        collector.spent(no.into(), coins);
+        pass.spent(no.into(), coins);
     }
     Ok(())
 }
 
-async fn recouped(connection: &mut PgConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn recouped(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM recouped GROUP BY mint_key_no");
     let mut rows = query.fetch(connection);
     while let Some((no, coins)) = rows.try_next().await? {
         let no: i32 = no;
-        collector.recouped(no.into(), coins);
+        pass.recouped(no.into(), coins);
     }
     Ok(())
 }
 
-async fn journal(connection: &mut PgConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
-    type Columns = (i64, i16, Option<Vec<u8>>, Option<i64>, Option<i64>, i64, Option<Vec<u8>>);
-    let sql = "SELECT id, kind, CASE WHEN kind IN (14, 15, 16) THEN reference END, debit_account, credit_account, amount, blinds
-        FROM transactions";
-    let mut rows = sqlx::query_as(sql).fetch(connection);
+/// Those of one mint key, of all that the table holds for it.
+async fn coins_of(connection: &mut PgConnection, pass: &mut Pass, no: i64) -> Result<(), sqlx::Error> {
+    let query = sqlx::query_scalar("SELECT count(*) FROM spent WHERE mint_key_no = $1").bind(no);
+    pass.spent(no, query.fetch_one(&mut *connection).await?);
+    let query = sqlx::query_scalar("SELECT count(*) FROM recouped WHERE mint_key_no = $1").bind(no);
+    pass.recouped(no, query.fetch_one(connection).await?);
+    Ok(())
+}
+
+async fn journal(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, Option<i64>, Option<i64>, i64, i64, Option<Vec<u8>>);
+    let sql = "SELECT id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds
+        FROM transactions WHERE id >= $1 ORDER BY id";
+    let mut rows = sqlx::query_as(sql).bind(pass.journal_from()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let (id, kind, reference, debit, credit, amount, blinds): Columns = row;
-        let (kind, reference) = (kind.into(), reference.as_deref());
-        collector.journal(&JournalRow { id, kind, reference, debit, credit, amount, blinds: blinds.as_deref() });
+        let (id, kind, reference, content, debit, credit, amount, at, blinds): Columns = row;
+        let (reference, content, blinds) = (&reference[..], &content[..], blinds.as_deref());
+        pass.journal(&JournalRow { id, kind: kind.into(), debit, credit, amount, at, reference, content, blinds });
     }
     Ok(())
+}
+
+async fn acceptances_after(pool: &PgPool, after: TransactionNo) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+    let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
+        WHERE id > $1 AND kind IN (8, 9, 13) ORDER BY id LIMIT $2";
+    let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("a small number");
+    sqlx::query_as(sql).bind(after.get()).bind(limit).fetch_all(pool).await
+}
+
+async fn acceptances(pool: &PgPool, numbers: &[TransactionNo]) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+    let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
+        WHERE id = ANY($1) AND kind IN (8, 9, 13) ORDER BY id";
+    let numbers: Vec<i64> = numbers.iter().take(ACCEPTANCES_PER_PAGE_MAX).map(|no| no.get()).collect();
+    sqlx::query_as(sql).bind(numbers).fetch_all(pool).await
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use opencoin_ledger::conformance::{FaultCase, Pair, assert_books_hold, batches_are_dropped_anywhere};
-use opencoin_ledger::{Ledger, LedgerError};
+use opencoin_ledger::{LedgerError, Store};
 use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_proxy::{Fault, PostgresProxy};
@@ -14,7 +14,7 @@ use opencoin_testkit::postgres_proxy::{Fault, PostgresProxy};
 const BATCHES_DROPPED: usize = 320;
 
 /// Makes the fault at the commit of every command; `check` then looks at the ledger through the same proxy.
-async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Ledger)) {
+async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Store)) {
     for case in FaultCase::all().await {
         let database = TestDatabase::create();
         let proxy = PostgresProxy::start(&database.url());

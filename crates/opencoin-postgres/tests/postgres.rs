@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::conformance::{
-    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, bob, books_of_the_second_version_go_on, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
-    PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, Ledger, LedgerError, LedgerTime, MemoryLedger,
+    MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -65,7 +65,15 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
     let statements = || server.log().unwrap().lines().filter(|line| line.contains("LOG:  execute")).count();
     ledger.apply(&[debit(101)]).await.unwrap()[0].as_ref().unwrap_err();
     let before = statements();
-    let outcomes = ledger.apply(&[debit(30), debit(40)]).await.unwrap();
+    let transfer = Command::Transfer {
+        from: alice(),
+        to: bob(),
+        amount: 5_u64.try_into().unwrap(),
+        key: IdempotencyKey::new("k").unwrap(),
+        label: Some("rent".parse().unwrap()),
+        at: LedgerTime::from_unix_micros(150),
+    };
+    let outcomes = ledger.apply(&[debit(30), debit(40), transfer]).await.unwrap();
     assert!(outcomes.iter().all(Result::is_ok));
     assert_eq!(statements(), before + 1, "{}", server.log().unwrap());
 
@@ -107,7 +115,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
     let statements = [
         "UPDATE accounts SET balance = -1",
         "UPDATE mint_keys SET returned = issued + 1",
-        "INSERT INTO accounts VALUES (2, 'coins', decode(repeat('00', 32), 'hex'), 0)",
+        "INSERT INTO accounts (id, name, token_hash, balance) VALUES (2, 'coins', decode(repeat('00', 32), 'hex'), 0)",
         "UPDATE transactions SET credit_account = NULL WHERE kind = 2",
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
         "UPDATE transactions SET blinds = '\\x01' WHERE kind = 2",
@@ -119,6 +127,14 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO recouped VALUES (1, sha256('a'), '\\x07'), (1, sha256('b'), '\\x07')",
         "INSERT INTO recouped VALUES (1, '\\x07', '\\x07')",
         "UPDATE signing SET id = 2",
+        "UPDATE transactions SET label = 'x' WHERE kind = 2",
+        "UPDATE transactions SET kind = 14 WHERE kind = 2",
+        "INSERT INTO payouts (no, account, amount, destination, reference, requested_at) VALUES (1, 3, 0, 'x', '\\x0a01', 0)",
+        "INSERT INTO payouts VALUES (1, 3, 1, 'x', '\\x0a01', 0, true, 'y', NULL)",
+        "INSERT INTO sessions VALUES ('\\x01', 3, NULL, 0, 0)",
+        "INSERT INTO services VALUES (md5(''), 2, 'x', 0, sha256(''), 0, NULL)",
+        "INSERT INTO waiting_mints VALUES ('\\x01', 3, '\\x01', 0, 0, 0)",
+        "INSERT INTO failed_logins VALUES (sha256(''), 0, 0)",
     ];
     for statement in statements {
         let error = database.try_execute(statement).expect_err(statement);

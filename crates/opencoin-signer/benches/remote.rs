@@ -104,7 +104,7 @@ impl World {
 async fn fill(ledger: &dyn Ledger, key: &PublicKey) {
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), NOW, NOW, NOW).unwrap();
     let batch = [
-        Command::OpenAccount { name: "alice".parse().unwrap(), token_hash: TokenHash::new([1; 32]), at: NOW },
+        Command::OpenAccount { name: "alice".parse().unwrap(), token_hash: TokenHash::new([1; 32]), password: None, at: NOW },
         Command::Credit {
             account: AccountId::FIRST_HOLDER,
             amount: Amount::new(1_000_000_000).unwrap(),

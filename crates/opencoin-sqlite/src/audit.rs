@@ -1,46 +1,89 @@
-//! Reading the facts of an audit: whole tables, row by row, in one snapshot, while commands go on.
+//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot, while commands go on.
+//!
+//! The file is not changed: one that was opened to be read only is enough.
 
+use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use opencoin_ledger::LedgerError;
-use opencoin_ledger::audit::{AuditFacts, Collector, JournalRow, MintKeyRow, PayoutRow};
+use opencoin_ledger::audit::{
+    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow, StoredAcceptance,
+    Wanted,
+};
+use opencoin_ledger::{LedgerError, TransactionNo};
 use sqlx::{SqliteConnection, SqlitePool};
 
+use crate::SqliteLedger;
 use crate::fault::ledger_error;
 use crate::read::{MINT_KEY_COLUMNS, mint_key};
 
+type AcceptanceColumns = (i64, i16, Vec<u8>, Option<i64>, i64, Option<Vec<u8>>);
+
+#[async_trait]
+impl AuditSource for SqliteLedger {
+    fn database(&self) -> &'static str {
+        "SQLite"
+    }
+
+    async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
+        read(&self.readers, pass).await.map_err(|error| ledger_error(&error))
+    }
+
+    async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
+        let rows = match wanted {
+            Wanted::After(no) => acceptances_after(&self.readers, no).await,
+            Wanted::Numbers(numbers) => acceptances(&self.readers, numbers).await,
+        };
+        let rows = rows.map_err(|error| ledger_error(&error))?.into_iter();
+        let stored = |(id, kind, content, debit, at, blinds): AcceptanceColumns| {
+            StoredAcceptance::new(id, kind, content, debit, at, blinds.as_deref())
+        };
+        Ok(rows.map(stored).collect())
+    }
+}
+
 pub(crate) async fn facts(pool: &SqlitePool) -> Result<AuditFacts, LedgerError> {
-    collect(pool).await.map_err(|error| ledger_error(&error))
+    let mut pass = Pass::full(None, None);
+    read(pool, &mut pass).await.map_err(|error| ledger_error(&error))?;
+    Ok(pass.facts())
 }
 
-async fn collect(pool: &SqlitePool) -> Result<AuditFacts, sqlx::Error> {
+async fn read(pool: &SqlitePool, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    pass.settle_at_once(); // one writer at a time gives the numbers
     let mut snapshot = pool.begin_with("BEGIN").await?;
-    let mut collector = Collector::default();
-    accounts(&mut snapshot, &mut collector).await?;
-    mint_keys(&mut snapshot, &mut collector).await?;
-    payouts(&mut snapshot, &mut collector).await?;
-    spent(&mut snapshot, &mut collector).await?;
-    recouped(&mut snapshot, &mut collector).await?;
-    journal(&mut snapshot, &mut collector).await?;
-    snapshot.rollback().await?;
-    Ok(collector.finish())
+    tables(&mut snapshot, pass).await?;
+    snapshot.rollback().await
 }
 
-async fn accounts(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn tables(snapshot: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    accounts(snapshot, pass).await?;
+    mint_keys(snapshot, pass).await?;
+    payouts(snapshot, pass).await?;
+    match pass.coins_to_count() {
+        CoinsToCount::All => {
+            spent(snapshot, pass).await?;
+            recouped(snapshot, pass).await?;
+        }
+        CoinsToCount::Of(no) => coins_of(snapshot, pass, no).await?,
+        CoinsToCount::None => {}
+    }
+    journal(snapshot, pass).await
+}
+
+async fn accounts(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let query = sqlx::query_as("SELECT id, name, balance FROM accounts ORDER BY id");
     let mut rows = query.fetch(connection);
     while let Some((id, name, balance)) = rows.try_next().await? {
         let name: String = name;
-        collector.account(id, &name, balance);
+        pass.account(id, &name, balance);
     }
     Ok(())
 }
 
-async fn mint_keys(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn mint_keys(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let mut rows = sqlx::query_as(&sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let row = mint_key(row);
-        collector.mint_key(MintKeyRow {
+        pass.mint_key(MintKeyRow {
             no: row.no.into(),
             id: &row.id,
             denomination: row.denomination,
@@ -56,46 +99,72 @@ async fn mint_keys(connection: &mut SqliteConnection, collector: &mut Collector)
     Ok(())
 }
 
-async fn payouts(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn payouts(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     type Columns = (i64, i64, i64, Vec<u8>, Option<bool>);
     let query = sqlx::query_as("SELECT no, account, amount, reference, paid FROM payouts ORDER BY no");
     let mut rows = query.fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let (no, account, amount, reference, paid): Columns = row;
-        collector.payout(PayoutRow { no, account, amount, reference: &reference, paid });
+        pass.payout(PayoutRow { no, account, amount, reference: &reference, paid });
     }
     Ok(())
 }
 
-async fn spent(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn spent(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM spent GROUP BY mint_key_no");
     let mut rows = query.fetch(connection);
     while let Some((no, coins)) = rows.try_next().await? {
         let no: i32 = no;
-        collector.spent(no.into(), coins);
+        pass.spent(no.into(), coins);
     }
     Ok(())
 }
 
-async fn recouped(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
+async fn recouped(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     let query = sqlx::query_as("SELECT mint_key_no, count(*) FROM recouped GROUP BY mint_key_no");
     let mut rows = query.fetch(connection);
     while let Some((no, coins)) = rows.try_next().await? {
         let no: i32 = no;
-        collector.recouped(no.into(), coins);
+        pass.recouped(no.into(), coins);
     }
     Ok(())
 }
 
-async fn journal(connection: &mut SqliteConnection, collector: &mut Collector) -> Result<(), sqlx::Error> {
-    type Columns = (i64, i16, Option<Vec<u8>>, Option<i64>, Option<i64>, i64, Option<Vec<u8>>);
-    let sql = "SELECT id, kind, CASE WHEN kind IN (14, 15, 16) THEN reference END, debit_account, credit_account, amount, blinds
-        FROM transactions";
-    let mut rows = sqlx::query_as(sql).fetch(connection);
+/// Those of one mint key, of all that the table holds for it.
+async fn coins_of(connection: &mut SqliteConnection, pass: &mut Pass, no: i64) -> Result<(), sqlx::Error> {
+    let query = sqlx::query_scalar("SELECT count(*) FROM spent WHERE mint_key_no = ?").bind(no);
+    pass.spent(no, query.fetch_one(&mut *connection).await?);
+    let query = sqlx::query_scalar("SELECT count(*) FROM recouped WHERE mint_key_no = ?").bind(no);
+    pass.recouped(no, query.fetch_one(connection).await?);
+    Ok(())
+}
+
+async fn journal(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, Option<i64>, Option<i64>, i64, i64, Option<Vec<u8>>);
+    let sql = "SELECT id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds
+        FROM transactions WHERE id >= ? ORDER BY id";
+    let mut rows = sqlx::query_as(sql).bind(pass.journal_from()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let (id, kind, reference, debit, credit, amount, blinds): Columns = row;
-        let (kind, reference) = (kind.into(), reference.as_deref());
-        collector.journal(&JournalRow { id, kind, reference, debit, credit, amount, blinds: blinds.as_deref() });
+        let (id, kind, reference, content, debit, credit, amount, at, blinds): Columns = row;
+        let (reference, content, blinds) = (&reference[..], &content[..], blinds.as_deref());
+        pass.journal(&JournalRow { id, kind: kind.into(), debit, credit, amount, at, reference, content, blinds });
     }
     Ok(())
+}
+
+async fn acceptances_after(pool: &SqlitePool, after: TransactionNo) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+    let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
+        WHERE id > ? AND kind IN (8, 9, 13) ORDER BY id LIMIT ?";
+    let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("a small number");
+    sqlx::query_as(sql).bind(after.get()).bind(limit).fetch_all(pool).await
+}
+
+async fn acceptances(pool: &SqlitePool, numbers: &[TransactionNo]) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+    let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
+        WHERE id = ? AND kind IN (8, 9, 13)";
+    let mut found = Vec::new();
+    for no in numbers.iter().take(ACCEPTANCES_PER_PAGE_MAX) {
+        found.extend(sqlx::query_as(sql).bind(no.get()).fetch_optional(pool).await?);
+    }
+    Ok(found)
 }

@@ -58,8 +58,8 @@ impl SqliteLedger {
         let path = path(address)?;
         if mode == Mode::Create {
             create(&path)?;
-        } else if !path.is_file() {
-            return Err(LedgerError::Address(format!("there is no database at {}", path.display())));
+        } else {
+            must_be_there(&path)?;
         }
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -69,14 +69,6 @@ impl SqliteLedger {
             .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
             .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string());
-        // On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse
-        // to begin another one on this connection for ever: such a connection is replaced.
-        let pool = || {
-            SqlitePoolOptions::new()
-                .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
-                .test_before_acquire(false)
-                .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-        };
         let writer_options = options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
         let writer_options = if mode == Mode::Reading { writer_options.pragma("query_only", "ON") } else { writer_options };
         let writer = pool().max_connections(1).connect_with(writer_options).await.map_err(|error| ledger_error(&error))?;
@@ -88,11 +80,65 @@ impl SqliteLedger {
         Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default() })
     }
 
+    /// Opens the file to read it: nothing in it changes. In a folder that may not be written either, it can be read while an issuer
+    /// has it open, or when none has left a write-ahead log there.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when the tables are not up to date, which reading cannot change.
+    pub async fn open_to_read(address: &str) -> Result<Self, LedgerError> {
+        let path = path(address)?;
+        must_be_there(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(false)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
+            .pragma("query_only", "ON");
+        let connect = |options| pool().max_connections(READERS_MAX).connect_with(options);
+        let readers = match connect(options.clone()).await {
+            // Without a log nobody writes; what a log would need cannot be made here.
+            Err(_) if !log_of(&path).exists() => connect(options.immutable(true)).await,
+            connected => connected,
+        };
+        let readers = readers.map_err(|error| ledger_error(&error))?;
+        let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
+        let version: Option<i64> = query.fetch_one(&readers).await.map_err(|error| ledger_error(&error))?;
+        let (version, known) = (version.unwrap_or(0), MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0));
+        match version.cmp(&known) {
+            Ordering::Equal => Ok(Self { writer: readers.clone(), readers, known_mint_keys: KnownMintKeys::default() }),
+            Ordering::Greater => Err(LedgerError::SchemaUnknown(version)),
+            Ordering::Less => {
+                let reason = format!("they have version {version}, and this program reads {known}: start an issuer first");
+                Err(LedgerError::Migration(reason))
+            }
+        }
+    }
+
     /// Waits for statements in progress and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await; // last, so that it folds the write-ahead log into the file
     }
+}
+
+/// On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse to
+/// begin another one on this connection for ever: such a connection is replaced.
+fn pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+}
+
+fn must_be_there(path: &Path) -> Result<(), LedgerError> {
+    let missing = || LedgerError::Address(format!("there is no database at {}", path.display()));
+    if path.is_file() { Ok(()) } else { Err(missing()) }
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 fn path(address: &str) -> Result<PathBuf, LedgerError> {

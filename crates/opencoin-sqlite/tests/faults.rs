@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 /// Every statement that writes.
-const STATEMENTS: [&str; 11] = [
+const STATEMENTS: [&str; 13] = [
     "INSERT ON accounts",
     "UPDATE ON accounts",
     "INSERT ON mint_keys",
@@ -24,6 +24,8 @@ const STATEMENTS: [&str; 11] = [
     "INSERT ON recouped",
     "DELETE ON recouped",
     "UPDATE ON signing",
+    "INSERT ON payouts",
+    "UPDATE ON payouts",
 ];
 const FAULT: &str = "a fault of the test";
 /// A point for each poll that a batch takes, several times over.

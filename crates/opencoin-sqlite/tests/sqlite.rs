@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opencoin_ledger::conformance::{
     Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, sequence,
 };
-use opencoin_ledger::{Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
+use opencoin_ledger::{Applied, Command, Effect, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, Moments};
 use opencoin_sqlite::{Mode, SqliteLedger};
 use proptest::prelude::*;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -95,7 +95,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
     let statements = [
         "UPDATE accounts SET balance = -1",
         "UPDATE mint_keys SET returned = issued + 1",
-        "INSERT INTO accounts VALUES (2, 'coins', zeroblob(32), 0)",
+        "INSERT INTO accounts (id, name, token_hash, balance) VALUES (2, 'coins', zeroblob(32), 0)",
         "UPDATE transactions SET credit_account = NULL WHERE kind = 2",
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
         "UPDATE transactions SET blinds = x'01' WHERE kind = 2",
@@ -109,6 +109,14 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO recouped VALUES (1, zeroblob(31), x'07')",
         "UPDATE mint_keys SET pruned = 2",
         "UPDATE signing SET id = 2",
+        "UPDATE transactions SET label = 'x' WHERE kind = 2",
+        "UPDATE transactions SET kind = 14 WHERE kind = 2",
+        "INSERT INTO payouts (no, account, amount, destination, reference, requested_at) VALUES (1, 3, 0, 'x', x'0a01', 0)",
+        "INSERT INTO payouts VALUES (1, 3, 1, 'x', x'0a01', 0, 1, 'y', NULL)",
+        "INSERT INTO sessions VALUES (x'01', 3, NULL, 0, 0)",
+        "INSERT INTO services VALUES (hex(zeroblob(16)), 2, 'x', 0, zeroblob(32), 0, NULL)",
+        "INSERT INTO waiting_mints VALUES (x'01', 3, x'01', 0, 0, 0)",
+        "INSERT INTO failed_logins VALUES (zeroblob(32), 0, 0)",
     ];
     for statement in statements {
         let error = tamper(&folder, statement).await.expect_err(statement);
@@ -127,7 +135,7 @@ async fn an_audit_finds_what_somebody_changed_in_the_file() {
         broken,
         [
             "every balance is what the journal says",
-            "accounts and coins outstanding are what was paid in minus what was paid out plus what was recouped"
+            "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped"
         ]
     );
 }

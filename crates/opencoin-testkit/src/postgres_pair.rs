@@ -87,6 +87,15 @@ impl PostgresPair {
         self.primary.url(database)
     }
 
+    /// The URL of the same database at the standby, where it can be read.
+    ///
+    /// # Panics
+    /// There is no standby.
+    #[must_use]
+    pub fn standby_url(&self, database: &str) -> String {
+        self.standby.as_ref().expect("a standby to read").url(database)
+    }
+
     /// Makes an empty database.
     ///
     /// # Panics

@@ -52,11 +52,11 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             (key.issued != key.blinds).then(|| format!("{:?}: {}, journal {}", key.id, key.issued, key.blinds))
         }),
         for_all("every coin counted as returned is recorded as spent", keys, |key| {
-            let differs = !key.pruned && key.returned != key.spent;
+            let differs = key.counted && !key.pruned && key.returned != key.spent;
             differs.then(|| format!("{:?}: {}, spent {}", key.id, key.returned, key.spent))
         }),
         for_all("every coin counted as recouped is recorded as such", keys, |key| {
-            let differs = !key.pruned && key.recouped != key.recouped_rows;
+            let differs = key.counted && !key.pruned && key.recouped != key.recouped_rows;
             differs.then(|| format!("{:?}: {}, recorded {}", key.id, key.recouped, key.recouped_rows))
         }),
         for_all("no coin of a pruned mint key is recorded as spent or recouped", keys, |key| {
@@ -155,10 +155,12 @@ mod tests {
             mint_keys: vec![MintKeyFacts {
                 id: MintKeyId::new([7; 20]),
                 denomination: 10,
+                terms: None,
                 issued: 5,
                 returned: 2,
                 recouped: 1,
                 blinds: 5,
+                counted: true,
                 spent: 2,
                 recouped_rows: 1,
                 stopped: true,
@@ -181,6 +183,13 @@ mod tests {
         let report = check(&sound());
         assert!(report.holds(), "{report:?}");
         assert!(check(&AuditFacts::default()).holds());
+    }
+
+    #[test]
+    fn coins_that_were_not_counted_are_not_compared() {
+        let mut facts = sound();
+        (facts.mint_keys[0].counted, facts.mint_keys[0].spent, facts.mint_keys[0].recouped_rows) = (false, 0, 0);
+        assert!(check(&facts).holds());
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Turns the stored rows of the books into facts. It believes nothing: numbers come as the columns hold them.
+//!
+//! It can begin with the [`Sums`] of a journal that was read before; then only the rows that follow need be read.
 
 use std::collections::HashMap;
 
+use super::sums::Sums;
 use super::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DESCRIBED_MAX};
 use crate::journal::{Kind, ReferenceKey};
 use crate::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, count_blinds};
@@ -10,6 +13,11 @@ use crate::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, co
 #[derive(Default)]
 pub struct Collector {
     facts: AuditFacts,
+    /// What is strange in other tables than the journal; `facts` has what is strange in the journal.
+    strange_tables: Vec<String>,
+    strange_table_rows: u64,
+    /// Sums of the journal of accounts and mint keys whose rows have not come yet.
+    earlier: Sums,
     accounts: HashMap<AccountId, usize>,
     mint_keys: HashMap<MintKeyId, usize>,
     mint_keys_by_no: HashMap<i64, usize>,
@@ -64,52 +72,79 @@ pub struct JournalRow<'a> {
     pub id: i64,
     /// The number of its kind.
     pub kind: i64,
-    /// Its reference; nobody looks at that of a record that is of no payout.
-    pub reference: Option<&'a [u8]>,
     /// Who gives.
     pub debit: Option<i64>,
     /// Who gets.
     pub credit: Option<i64>,
     /// How much.
     pub amount: i64,
+    /// The issuer's time, microseconds since the epoch.
+    pub at: i64,
+    /// The key under which it is unique.
+    pub reference: &'a [u8],
+    /// The digest of what the reference stands for.
+    pub content: &'a [u8],
     /// Stored blinds.
     pub blinds: Option<&'a [u8]>,
 }
 
 impl Collector {
+    /// Goes on where the journal added up to this.
+    pub(super) fn resume(mut earlier: Sums) -> Self {
+        let facts = std::mem::take(&mut earlier.totals);
+        Self { facts, earlier, ..Self::default() }
+    }
+
+    /// What the journal adds up to so far; all accounts and mint keys have been taken.
+    pub(super) fn sums(&self) -> Sums {
+        let mut sums = self.earlier.clone(); // those whose rows are gone
+        sums.accounts.extend(self.facts.accounts.iter().map(|account| (account.id, account.journal)));
+        sums.mint_keys.extend(self.facts.mint_keys.iter().map(|key| (key.id, key.blinds)));
+        let counts = |payout: &PayoutFacts| (payout.no, (payout.requests, payout.settlements));
+        sums.payouts.extend(self.facts.payouts.iter().map(counts));
+        let (accounts, mint_keys, payouts) = (Vec::new(), Vec::new(), Vec::new());
+        sums.totals = AuditFacts { accounts, mint_keys, payouts, ..self.facts.clone() };
+        sums
+    }
+
     /// Takes a holder's account.
     pub fn account(&mut self, id: i64, name: &str, balance: i64) {
         let number = AccountId::new(id);
         if number < AccountId::FIRST_HOLDER {
-            self.strange(format!("account {id}: the number is reserved"));
+            self.strange_table(format!("account {id}: the number is reserved"));
         }
         self.accounts.insert(number, self.facts.accounts.len());
-        let name = name.to_owned();
-        self.facts.accounts.push(AccountFacts { id: number, name, balance: balance.into(), journal: 0 });
+        let (name, journal) = (name.to_owned(), self.earlier.accounts.remove(&number).unwrap_or(0));
+        self.facts.accounts.push(AccountFacts { id: number, name, balance: balance.into(), journal });
     }
 
     /// Takes a mint key.
     pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
         let Ok(id) = row.id.try_into().map(MintKeyId::new) else {
-            return self.strange(format!("mint key number {}: its id has {} bytes", row.no, row.id.len()));
+            return self.strange_table(format!("mint key number {}: its id has {} bytes", row.no, row.id.len()));
         };
         let [not_before, not_after, expiry] = row.dates.map(LedgerTime::from_unix_micros);
         let denomination = Amount::try_from(row.denomination);
         let terms = denomination.map(|value| MintKeyTerms::new(value, not_before, not_after, expiry));
-        match terms {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => self.strange(format!("{id:?}: {error}")),
-            Err(error) => self.strange(format!("{id:?}: {error}")),
+        let terms = match terms {
+            Ok(Ok(terms)) => Ok(terms),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = &terms {
+            self.strange_table(format!("{id:?}: {error}"));
         }
         self.mint_keys.insert(id, self.facts.mint_keys.len());
         self.mint_keys_by_no.insert(row.no, self.facts.mint_keys.len());
         self.facts.mint_keys.push(MintKeyFacts {
             id,
             denomination: row.denomination.into(),
+            terms: terms.ok(),
             issued: row.issued.into(),
             returned: row.returned.into(),
             recouped: row.recouped.into(),
-            blinds: 0,
+            blinds: self.earlier.mint_keys.remove(&id).unwrap_or(0),
+            counted: true,
             spent: 0,
             recouped_rows: 0,
             stopped: row.stopped,
@@ -124,14 +159,15 @@ impl Collector {
         self.payouts.insert(row.reference.into(), place);
         self.payouts.insert(ReferenceKey::of_settlement(no).as_bytes().into(), place);
         let (amount, paid) = (row.amount.into(), row.paid);
-        self.facts.payouts.push(PayoutFacts { no, amount, paid, requests: 0, settlements: 0 });
+        let (requests, settlements) = self.earlier.payouts.remove(&no).unwrap_or_default();
+        self.facts.payouts.push(PayoutFacts { no, amount, paid, requests, settlements });
     }
 
     /// Takes the number of spent coins of one mint key.
     pub fn spent(&mut self, mint_key_no: i64, coins: i64) {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].spent += i128::from(coins),
-            None => self.strange(format!("{coins} spent coins: there is no mint key number {mint_key_no}")),
+            None => self.strange_table(format!("{coins} spent coins: there is no mint key number {mint_key_no}")),
         }
     }
 
@@ -139,7 +175,15 @@ impl Collector {
     pub fn recouped(&mut self, mint_key_no: i64, coins: i64) {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].recouped_rows += i128::from(coins),
-            None => self.strange(format!("{coins} recouped coins: there is no mint key number {mint_key_no}")),
+            None => self.strange_table(format!("{coins} recouped coins: there is no mint key number {mint_key_no}")),
+        }
+    }
+
+    /// Takes note that the coins of mint keys were not counted, but for the key with this number.
+    pub(super) fn counted_only(&mut self, mint_key_no: Option<i64>) {
+        let counted = mint_key_no.and_then(|no| self.mint_keys_by_no.get(&no).copied());
+        for (index, key) in self.facts.mint_keys.iter_mut().enumerate() {
+            key.counted = counted == Some(index);
         }
     }
 
@@ -151,18 +195,40 @@ impl Collector {
         }
     }
 
-    /// Takes note of a row that makes no sense. The description names the row and holds no secret.
-    pub fn strange(&mut self, description: String) {
+    /// What was collected.
+    #[must_use]
+    pub fn finish(mut self) -> AuditFacts {
+        let Sums { accounts, mint_keys, payouts, totals: _ } = std::mem::take(&mut self.earlier);
+        for id in accounts.into_keys() {
+            self.strange_table(format!("{id:?} is gone, and the journal names it"));
+        }
+        for id in mint_keys.into_keys() {
+            self.strange_table(format!("{id:?} is gone, and the journal names it"));
+        }
+        for no in payouts.into_keys() {
+            self.strange_table(format!("payout {} is gone, and the journal names it", no.get()));
+        }
+        self.facts.strange_rows += self.strange_table_rows;
+        self.strange_tables.append(&mut self.facts.strange);
+        self.strange_tables.truncate(STRANGE_ROWS_DESCRIBED_MAX);
+        self.facts.strange = self.strange_tables;
+        self.facts
+    }
+
+    /// Takes note of a row of the journal that makes no sense. The description names the row and holds no secret.
+    fn strange(&mut self, description: String) {
         self.facts.strange_rows += 1;
         if self.facts.strange.len() < STRANGE_ROWS_DESCRIBED_MAX {
             self.facts.strange.push(description);
         }
     }
 
-    /// What was collected.
-    #[must_use]
-    pub fn finish(self) -> AuditFacts {
-        self.facts
+    /// The same for another table.
+    fn strange_table(&mut self, description: String) {
+        self.strange_table_rows += 1;
+        if self.strange_tables.len() < STRANGE_ROWS_DESCRIBED_MAX {
+            self.strange_tables.push(description);
+        }
     }
 
     fn record(&mut self, row: &JournalRow<'_>) -> Result<(), String> {
@@ -215,7 +281,7 @@ impl Collector {
 
     /// Holds a record against the payout that its reference names. `settled` is what it says came of it, `None` that it was asked for.
     fn payout_moved(&mut self, row: &JournalRow<'_>, account: Option<AccountId>, settled: Option<bool>) -> Result<(), String> {
-        let found = row.reference.and_then(|reference| self.payouts.get(reference));
+        let found = self.payouts.get(row.reference);
         let &(index, holder) = found.ok_or("there is no payout that it is of")?;
         let payout = &mut self.facts.payouts[index];
         let fits = payout.amount == row.amount.into() && account.is_none_or(|account| account == holder);
@@ -267,7 +333,8 @@ mod tests {
 
     fn row(kind: Kind, debit: i64, credit: i64, amount: i64) -> JournalRow<'static> {
         let (debit, credit) = (Some(debit), Some(credit));
-        JournalRow { id: 1, kind: kind.code().into(), reference: None, debit, credit, amount, blinds: None }
+        let kind = kind.code().into();
+        JournalRow { id: 1, kind, debit, credit, amount, at: 15, reference: &[3, 1], content: &[0; 32], blinds: None }
     }
 
     #[test]
@@ -289,7 +356,7 @@ mod tests {
     fn payouts_are_held_against_the_journal() {
         let mut collector = collector();
         let settlement = ReferenceKey::of_settlement(PayoutNo::new(1));
-        let (request, settlement) = (Some(&b"request"[..]), Some(settlement.as_bytes()));
+        let (request, settlement) = (&b"request"[..], settlement.as_bytes());
         collector.payout(PayoutRow { no: 1, account: 3, amount: 30, reference: b"request", paid: Some(false) });
         collector.journal(&JournalRow { reference: request, ..row(Kind::RequestPayout, 3, -1, 30) });
         assert_eq!((collector.facts.on_its_way, collector.facts.accounts[0].journal), (30, -30));
@@ -298,7 +365,7 @@ mod tests {
         for (row, expected) in [
             (JournalRow { reference: settlement, ..row(Kind::PayPayout, -1, 1, 30) }, "it does not fit payout 1"),
             (JournalRow { reference: request, ..row(Kind::RequestPayout, 3, -1, 31) }, "it does not fit payout 1"),
-            (JournalRow { reference: Some(b"x"), ..row(Kind::RequestPayout, 3, -1, 30) }, "there is no payout that it is of"),
+            (JournalRow { reference: b"x", ..row(Kind::RequestPayout, 3, -1, 30) }, "there is no payout that it is of"),
         ] {
             collector.journal(&row);
             assert_eq!(collector.facts.strange.pop().unwrap(), format!("transaction 1: {expected}"));

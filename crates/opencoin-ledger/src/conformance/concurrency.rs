@@ -9,7 +9,7 @@ use crate::{Command, Effect, Outcome, Refusal};
 const REQUESTS: usize = 50;
 
 /// Applies each command in a batch of its own, all at once, half through each ledger.
-async fn at_once(ledgers: &Pair, commands: impl IntoIterator<Item = Command>) -> Vec<Outcome> {
+pub(super) async fn at_once(ledgers: &Pair, commands: impl IntoIterator<Item = Command>) -> Vec<Outcome> {
     let spawn = |(index, command): (usize, Command)| {
         let ledger = Arc::clone(&ledgers[index % 2]);
         tokio::spawn(async move { ledger.apply(&[command]).await.unwrap().remove(0) })

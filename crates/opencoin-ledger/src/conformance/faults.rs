@@ -165,7 +165,7 @@ async fn prepare(ledger: Arc<dyn Store>) {
         redeem(alice(), &[(2, 1), (3, 1)]),
         stop(3),
         recoup("recouped before", &[(3, 2, 2)], &[2, 1]),
-        payout(alice(), 7, "asked for before"),
+        payout(alice(), 7, "before"),
     ] {
         world.one(command).await.unwrap();
     }

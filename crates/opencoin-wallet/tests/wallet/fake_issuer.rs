@@ -132,6 +132,16 @@ impl FakeIssuer {
         self.books.lock().unwrap().accounts.get(token).copied().unwrap_or(0)
     }
 
+    /// An account's holder logs in anew: the old token is nobody's any more.
+    pub(crate) fn change_token(&self, old: &str, new: &str) {
+        let mut books = self.books.lock().unwrap();
+        let balance = books.accounts.remove(old).unwrap();
+        books.accounts.insert(new.to_owned(), balance);
+        let redeemed = std::mem::take(&mut books.redeemed);
+        let renamed = |token: String| if token == old { new.to_owned() } else { token };
+        books.redeemed = redeemed.into_iter().map(|(token, coins)| (renamed(token), coins)).collect();
+    }
+
     /// Carries out one request.
     pub(crate) fn answer(&self, token: Option<&Secret>, body: &str, now: DateTime<Utc>, signing: Signing) -> HttpAnswer {
         let (message_reference, status_code, status_description) = (0, 200, "ok".to_owned());

@@ -11,4 +11,5 @@ mod documents;
 mod fake_issuer;
 mod faults;
 mod recoup;
+mod sessions;
 mod world;

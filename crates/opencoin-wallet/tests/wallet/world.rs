@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::CipherSuite;
-use opencoin_schema::{BigInt, ResponseMint, from_json, text};
+use opencoin_schema::{BigInt, ResponseDelay, ResponseMint, from_json, text};
 use opencoin_wallet::{Balance, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -34,6 +34,10 @@ pub(crate) enum Fault {
     Refused,
     /// It is accepted; the signatures come later.
     Delay,
+    /// It is kept until the account has enough, and nothing is done yet.
+    Wait,
+    /// It was kept, in vain.
+    WaitedInVain,
     /// It is carried out, and something between spoils the answer.
     BadGateway,
     /// It is carried out, and the answer is not what it should be.
@@ -94,6 +98,14 @@ impl Transport for Network {
         if fault == Some(Fault::Refused) {
             return Ok(http(413, Some("too-large"), "{}".to_owned()));
         }
+        if fault == Some(Fault::Wait) {
+            let (message_reference, status_description) = (0, "later".to_owned());
+            let delay = ResponseDelay { message_reference, status_code: 300, status_description };
+            return Ok(http(202, None, text::compact(&delay)));
+        }
+        if fault == Some(Fault::WaitedInVain) {
+            return Ok(http(402, Some("insufficient-funds"), "{}".to_owned()));
+        }
         let signing = if fault == Some(Fault::Delay) { Signing::Later } else { Signing::Now };
         let issuer = self.issuer_at(url).ok_or_else(no_answer)?;
         let answer = issuer.answer(token, body, self.now(), signing);
@@ -105,7 +117,8 @@ impl Transport for Network {
                 response.blind_signatures[0].blind_signature = BigInt::from_be_bytes(&[7]);
             })),
             Some(Fault::MissingSignature) => Ok(spoil(answer, |response| drop(response.blind_signatures.remove(0)))),
-            Some(Fault::RequestLost | Fault::Unavailable | Fault::Refused | Fault::Delay) | None => Ok(answer),
+            Some(Fault::RequestLost | Fault::Unavailable | Fault::Refused | Fault::Delay | Fault::Wait | Fault::WaitedInVain)
+            | None => Ok(answer),
         }
     }
 
@@ -116,9 +129,15 @@ impl Transport for Network {
             Some(Fault::RequestLost | Fault::AnswerLost) => Err(no_answer()),
             Some(Fault::Unavailable | Fault::BadGateway) => Ok(http(503, None, "<html>away</html>".to_owned())),
             Some(Fault::Nonsense) => Ok(http(200, None, "nonsense".to_owned())),
-            Some(Fault::Refused | Fault::Delay | Fault::WrongSignature | Fault::MissingSignature) | None => {
-                Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url))
-            }
+            Some(
+                Fault::Refused
+                | Fault::Delay
+                | Fault::Wait
+                | Fault::WaitedInVain
+                | Fault::WrongSignature
+                | Fault::MissingSignature,
+            )
+            | None => Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url)),
         }
     }
 }

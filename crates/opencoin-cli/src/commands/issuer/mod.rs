@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin_token;
+mod audit;
 mod books;
 mod check;
 mod config;
@@ -59,8 +60,8 @@ pub(crate) enum Command {
     Signing(books::SigningCommand),
     /// Drop the spent coins of mint keys whose coins have expired. It cannot be undone.
     Prune(prune::Arguments),
-    /// Compute every invariant of the books again; exit 1 if one is broken.
-    Audit(books::AuditArguments),
+    /// Compute every invariant of the books again; exit 1 if one is broken, 3 if they cannot be read.
+    Audit(Box<audit::Arguments>),
 }
 
 impl Command {
@@ -112,7 +113,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Signing(command) => books::signing(command).await,
         Command::Prune(arguments) => prune::run(arguments).await,
-        Command::Audit(arguments) => books::audit(arguments).await,
+        Command::Audit(arguments) => Ok(audit::run(*arguments).await),
     }
 }
 

@@ -1,0 +1,109 @@
+//! `--signatures`: stored acceptances, one by one.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use opencoin_issuer::{Currency, check_acceptance};
+use opencoin_ledger::TransactionNo;
+use opencoin_ledger::audit::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, Sample, StoredAcceptance, Wanted};
+
+use super::report::SignaturesReport;
+
+/// How many wrong acceptances are described; all are counted.
+const WRONG_DESCRIBED_MAX: usize = 5;
+/// The largest sample.
+const SAMPLE_MAX: usize = 1_000_000;
+
+/// Which acceptances are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signatures {
+    /// All of them.
+    All,
+    /// As many, drawn at random.
+    Sample(usize),
+}
+
+impl FromStr for Signatures {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let size = text.strip_prefix("sample=").and_then(|size| size.parse().ok());
+        let size = size.filter(|size| (1..=SAMPLE_MAX).contains(size));
+        size.map(Self::Sample).ok_or_else(|| format!("write all, or sample=N with N from 1 to {SAMPLE_MAX}"))
+    }
+}
+
+impl Signatures {
+    /// What is to be drawn while the journal is read.
+    pub(super) fn sample(self, seed: u64) -> Option<Sample> {
+        match self {
+            Self::All => None,
+            Self::Sample(size) => Some(Sample { size, seed }),
+        }
+    }
+
+    /// Checks those that were drawn, or all. Acceptances stay as they are but for signatures that take the place of blinds, so it does
+    /// not matter that they are read after the books.
+    pub(super) async fn check(
+        self,
+        currency: &Currency,
+        source: &dyn AuditSource,
+        drawn: &[TransactionNo],
+        seed: u64,
+    ) -> Result<SignaturesReport> {
+        let mut report = SignaturesReport::default();
+        match self {
+            Self::Sample(_) => {
+                report.seed = Some(seed);
+                for numbers in drawn.chunks(ACCEPTANCES_PER_PAGE_MAX) {
+                    let found = source.acceptances(Wanted::Numbers(numbers)).await?;
+                    found.iter().for_each(|acceptance| count(&mut report, currency, acceptance));
+                }
+            }
+            Self::All => {
+                let mut after = TransactionNo::BEFORE_ALL;
+                loop {
+                    let found = source.acceptances(Wanted::After(after)).await?;
+                    let Some(last) = found.last() else { break };
+                    after = last.no;
+                    found.iter().for_each(|acceptance| count(&mut report, currency, acceptance));
+                }
+            }
+        }
+        Ok(report)
+    }
+}
+
+fn count(report: &mut SignaturesReport, currency: &Currency, acceptance: &StoredAcceptance) {
+    report.acceptances += 1;
+    match check_acceptance(currency, acceptance) {
+        Ok(proof) => {
+            report.blinds += proof.blinds;
+            report.signatures += proof.signatures;
+            report.proven_by_digest += u64::from(proof.content);
+        }
+        Err(reason) => {
+            report.wrong_count += 1;
+            if report.wrong.len() < WRONG_DESCRIBED_MAX {
+                report.wrong.push(format!("transaction {}: {reason}", acceptance.no.get()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_or_a_sample_of_a_size_and_nothing_else() {
+        assert_eq!("all".parse(), Ok(Signatures::All));
+        assert_eq!("sample=20".parse(), Ok(Signatures::Sample(20)));
+        for text in ["", "sample", "sample=", "sample=0", "sample=-1", "sample=1000001", "ALL", "20"] {
+            assert!(text.parse::<Signatures>().is_err(), "{text}");
+        }
+    }
+}

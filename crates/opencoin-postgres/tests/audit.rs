@@ -1,0 +1,221 @@
+//! An auditor at PostgreSQL: it finds what somebody changes, needs little, and is not confused by rows that come late.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use opencoin_ledger::audit::{AuditSource, Audited, Auditor, Extent, Wanted};
+use opencoin_ledger::conformance::{
+    Pair, TAMPERINGS, World, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
+    credit_at, tampering_is_found,
+};
+use opencoin_ledger::{Ledger, LedgerError, Store, TransactionNo};
+use opencoin_postgres::PostgresLedger;
+use opencoin_testkit::postgres::TestDatabase;
+use opencoin_testkit::postgres_pair::PostgresPair;
+use sqlx::{Connection, Executor, PgConnection};
+
+/// How often something is looked for that happens in a moment.
+const LOOKS_MAX: u32 = 1000;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Books, and an auditor's view of them.
+async fn open() -> (Pair, PostgresLedger, TestDatabase) {
+    let database = TestDatabase::create();
+    let ledger: Arc<dyn Store> = Arc::new(PostgresLedger::connect(&database.url()).await.unwrap());
+    let source = PostgresLedger::connect_to_read(&database.url()).await.unwrap();
+    ([Arc::clone(&ledger), ledger], source, database)
+}
+
+#[tokio::test]
+async fn all_tampering_is_found() {
+    for tampering in TAMPERINGS {
+        let (ledgers, source, database) = open().await;
+        tampering_is_found(&ledgers, &source, tampering, async |statements: &str| database.execute(statements)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_auditor_in_broken_books_says_what_is_new() {
+    let (ledgers, source, database) = open().await;
+    an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| database.execute(statements)).await;
+}
+
+#[tokio::test]
+async fn an_auditor_goes_on_where_it_was() {
+    let (ledgers, source, database) = open().await;
+    an_auditor_resumes(&ledgers, &source, async |statements: &str| database.execute(statements)).await;
+}
+
+#[tokio::test]
+async fn stored_acceptances_are_read_page_by_page() {
+    let (ledgers, source, _database) = open().await;
+    acceptances_are_read(&ledgers, &source).await;
+}
+
+/// The time of the database, microseconds since the epoch, so many seconds ago.
+async fn ago(connection: &mut PgConnection, seconds: i64) -> i64 {
+    let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS int8) - $1 * 1000000";
+    sqlx::query_scalar(sql).bind(seconds).fetch_one(connection).await.unwrap()
+}
+
+fn broken(audited: &Audited) -> Vec<&'static str> {
+    audited.report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect()
+}
+
+/// A transaction that has its number and has not committed while later ones do.
+async fn begin_credit(connection: &mut PgConnection, at: i64) {
+    let sql = format!(
+        "BEGIN; INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at)
+            VALUES (2, '\\x03ff', sha256('late'), 1, 4, 7, {at});
+        UPDATE accounts SET balance = balance + 7 WHERE id = 4"
+    );
+    connection.execute(sqlx::raw_sql(&sql)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_appears_below_others_is_read() {
+    let (ledgers, source, database) = open().await;
+    World::with_paid_in(&ledgers, 100).await;
+    let mut auditor = Auditor::new();
+    let before = auditor.turn(&source).await.unwrap();
+    assert_eq!(before.settled, before.position);
+
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    let now = ago(&mut other, 0).await;
+    begin_credit(&mut other, now).await;
+    credit_at(ledgers[0].as_ref(), now, "overtakes").await;
+    let audited = auditor.turn(&source).await.unwrap();
+    assert!(audited.report.holds() && audited.position > before.position, "{audited:?}");
+    assert_eq!((audited.settled, audited.rows_read), (before.settled, 1));
+
+    other.execute("COMMIT").await.unwrap();
+    let audited = auditor.turn(&source).await.unwrap();
+    assert_eq!((audited.extent, broken(&audited), audited.rows_read), (Extent::New, vec![], 2));
+
+    // What is older than any attempt may be has settled.
+    credit_at(ledgers[0].as_ref(), ago(&mut other, 121).await, "old").await;
+    assert_eq!(auditor.turn(&source).await.unwrap().settled, before.settled, "those before it have not");
+    database.execute("UPDATE transactions SET applied_at = applied_at - 121000000 WHERE kind = 2");
+    let mut auditor = Auditor::new();
+    let audited = auditor.turn(&source).await.unwrap();
+    assert_eq!((audited.settled, auditor.turn(&source).await.unwrap().rows_read), (audited.position, 0));
+}
+
+/// A prune takes as long as it takes; its record may appear below rows that have settled.
+#[tokio::test]
+async fn a_prune_that_comes_late_is_no_alarm() {
+    let (ledgers, source, database) = open().await;
+    World::with_paid_in(&ledgers, 100).await;
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    let prune = "BEGIN; INSERT INTO transactions (kind, reference, content, amount, applied_at)
+            VALUES (11, '\\x0801', sha256('prune'), 0, 301);
+        UPDATE mint_keys SET pruned = true WHERE no = 1";
+    other.execute(sqlx::raw_sql(prune)).await.unwrap();
+    credit_at(ledgers[0].as_ref(), 150, "overtakes").await;
+    let mut auditor = Auditor::new();
+    assert!(auditor.turn(&source).await.unwrap().report.holds());
+    other.execute("COMMIT").await.unwrap();
+    let audited = auditor.turn(&source).await.unwrap();
+    assert_eq!((audited.extent, broken(&audited)), (Extent::Full, vec![]));
+}
+
+/// The grants are those of docs/OPERATING.md.
+#[tokio::test]
+async fn a_role_that_reads_some_columns_is_enough() {
+    let (ledgers, _source, database) = open().await;
+    books_to_tamper_with(&ledgers).await;
+    let role = format!("audits_{}", database.name());
+    database.execute(&format!(
+        "CREATE ROLE {role} LOGIN;
+        GRANT SELECT (id, name, balance) ON accounts TO {role};
+        GRANT SELECT (no, account, amount, reference, paid) ON payouts TO {role};
+        GRANT SELECT (id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds) ON transactions TO {role};
+        GRANT SELECT ON mint_keys, spent, recouped, _sqlx_migrations TO {role};"
+    ));
+    let url = database.url();
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+    let source = PostgresLedger::connect_to_read(&format!("{scheme}://{role}@{place}")).await.unwrap();
+    let mut auditor = Auditor::new();
+    for extent in [Extent::Full, Extent::New] {
+        let audited = auditor.turn(&source).await.unwrap();
+        assert_eq!((audited.extent, broken(&audited)), (extent, vec![]));
+    }
+    assert_eq!(source.acceptances(Wanted::After(TransactionNo::BEFORE_ALL)).await.unwrap().len(), 4);
+    assert!(source.account_by_name(&"alice".parse().unwrap()).await.is_err(), "hashes of tokens are nothing for an auditor");
+    source.close().await;
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// The books are audited at a standby while the primary works, and what is broken there is found here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_is_audited_while_its_primary_works() {
+    let pair = tokio::task::spawn_blocking(|| {
+        let pair = PostgresPair::start();
+        pair.create_database("books");
+        pair
+    });
+    let pair = pair.await.unwrap();
+    let ledger: Arc<dyn Store> = Arc::new(PostgresLedger::connect(&pair.url("books")).await.unwrap());
+    books_to_tamper_with(&[Arc::clone(&ledger), Arc::clone(&ledger)]).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let load = {
+        let (is_over, url) = (Arc::clone(&is_over), pair.url("books"));
+        tokio::spawn(async move {
+            let mut clock = PgConnection::connect(&url).await.unwrap();
+            let mut number = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let now = ago(&mut clock, 0).await;
+                credit_at(ledger.as_ref(), now, &format!("load {number}")).await;
+                number += 1;
+            }
+            number
+        })
+    };
+    let mut auditor = Auditor::new();
+    let (mut positions, mut fulls) = (Vec::new(), 0);
+    for _ in 0..LOOKS_MAX {
+        // A standby that has replayed no table yet is as one that is away.
+        let Ok(source) = PostgresLedger::connect_to_read(&pair.standby_url("books")).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        match auditor.turn(&source).await {
+            Ok(audited) if audited.facts.transactions > 0 => {
+                assert_eq!(broken(&audited), [""; 0], "{:#?}", audited.report);
+                fulls += u32::from(audited.extent == Extent::Full);
+                positions.push(audited.position);
+            }
+            Ok(_) => auditor = Auditor::new(),
+            Err(LedgerError::Unavailable(_) | LedgerError::Database(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+        source.close().await;
+        positions.dedup();
+        if positions.len() >= 10 {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    assert!(positions.len() >= 10 && positions.is_sorted() && fulls == 1, "{positions:?}, {fulls} full passes");
+
+    let mut primary = PgConnection::connect(&pair.url("books")).await.unwrap();
+    primary.execute("UPDATE accounts SET balance = balance + 1 WHERE id = 4").await.unwrap();
+    let source = PostgresLedger::connect_to_read(&pair.standby_url("books")).await.unwrap();
+    let mut found = Vec::new();
+    for _ in 0..LOOKS_MAX {
+        found = broken(&auditor.turn(&source).await.unwrap());
+        if !found.is_empty() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    assert!(found.contains(&"every balance is what the journal says"), "{found:?}");
+    is_over.store(true, Ordering::Relaxed);
+    assert!(load.await.unwrap() > 10);
+    primary.close().await.unwrap();
+    source.close().await;
+    tokio::task::spawn_blocking(|| drop(pair)).await.unwrap();
+}

@@ -1,0 +1,103 @@
+//! An auditor at a SQLite file: it finds what somebody changes, goes on where it was, and changes nothing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+
+use std::fs;
+use std::sync::Arc;
+
+use opencoin_ledger::audit::{AuditSource, Auditor, Sample};
+use opencoin_ledger::conformance::{
+    Pair, TAMPERINGS, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
+    tampering_is_found,
+};
+use opencoin_ledger::{LedgerError, Store};
+use opencoin_sqlite::{Mode, SqliteLedger};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
+use tempfile::TempDir;
+
+/// Books, and an auditor's view of them.
+async fn open() -> (Pair, SqliteLedger, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let first = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
+    let source = SqliteLedger::open_to_read(&address(&folder)).await.unwrap();
+    let first: Arc<dyn Store> = Arc::new(first);
+    ([Arc::clone(&first), first], source, folder)
+}
+
+fn address(folder: &TempDir) -> String {
+    folder.path().join("ledger.sqlite").to_str().unwrap().to_owned()
+}
+
+/// Runs statements as somebody who tampers with the file.
+async fn tamper(folder: &TempDir, statements: &str) {
+    let mut connection = SqliteConnectOptions::new().filename(address(folder)).connect().await.unwrap();
+    connection.execute(sqlx::raw_sql(statements)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn all_tampering_is_found() {
+    for tampering in TAMPERINGS {
+        let (ledgers, source, folder) = open().await;
+        tampering_is_found(&ledgers, &source, tampering, async |statements: &str| tamper(&folder, statements).await).await;
+    }
+}
+
+#[tokio::test]
+async fn an_auditor_in_broken_books_says_what_is_new() {
+    let (ledgers, source, folder) = open().await;
+    an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| tamper(&folder, statements).await).await;
+}
+
+#[tokio::test]
+async fn an_auditor_goes_on_where_it_was() {
+    let (ledgers, source, folder) = open().await;
+    an_auditor_resumes(&ledgers, &source, async |statements: &str| tamper(&folder, statements).await).await;
+}
+
+#[tokio::test]
+async fn stored_acceptances_are_read_page_by_page() {
+    let (ledgers, source, _folder) = open().await;
+    acceptances_are_read(&ledgers, &source).await;
+}
+
+#[tokio::test]
+async fn a_sample_is_known_by_its_seed() {
+    let (ledgers, source, _folder) = open().await;
+    books_to_tamper_with(&ledgers).await;
+    let mut drawn = Vec::new();
+    for sample in [Sample { size: 2, seed: 1 }, Sample { size: 2, seed: 1 }, Sample { size: 9, seed: 1 }] {
+        drawn.push(Auditor::new().full(&source, Some(sample)).await.unwrap().drawn);
+    }
+    assert_eq!((drawn[0].len(), &drawn[0], drawn[2].len()), (2, &drawn[1], 4));
+    let of_seed = async |seed| Auditor::new().full(&source, Some(Sample { size: 1, seed })).await.unwrap().drawn;
+    let first = of_seed(0).await;
+    let mut other = false;
+    for seed in 1..20 {
+        other |= of_seed(seed).await != first;
+    }
+    assert!(other, "another seed draws others");
+}
+
+#[tokio::test]
+async fn reading_changes_nothing_and_needs_tables_of_this_version() {
+    let (ledgers, source, folder) = open().await;
+    books_to_tamper_with(&ledgers).await;
+    drop((ledgers, source));
+    // What an issuer leaves when it ends.
+    let issuer = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    issuer.close().await;
+    let before = fs::read(address(&folder)).unwrap();
+    let source = SqliteLedger::open_to_read(&address(&folder)).await.unwrap();
+    assert!(Auditor::new().turn(&source).await.unwrap().report.holds());
+    assert_eq!(source.database(), "SQLite");
+    source.close().await;
+    assert_eq!(fs::read(address(&folder)).unwrap(), before);
+
+    tamper(&folder, "DELETE FROM _sqlx_migrations WHERE version > 2").await;
+    assert!(matches!(SqliteLedger::open_to_read(&address(&folder)).await, Err(LedgerError::Migration(_))));
+    tamper(&folder, "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 2").await;
+    assert!(matches!(SqliteLedger::open_to_read(&address(&folder)).await, Err(LedgerError::SchemaUnknown(9000))));
+    let missing = SqliteLedger::open_to_read("/nowhere/ledger.sqlite").await;
+    assert!(matches!(missing, Err(LedgerError::Address(_))));
+}
