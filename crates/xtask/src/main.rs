@@ -7,6 +7,7 @@
 mod apt;
 mod fixtures;
 mod interrupts;
+mod openapi;
 mod steps;
 mod test;
 mod torture;
@@ -31,6 +32,7 @@ Usage: cargo xtask COMMAND
   torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
                       database), --seed S, --database sqlite|postgres|both; torture --help shows all.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
+  openapi             Write docs/openapi.json anew, from the program.
   help                Show this.
 ";
 
@@ -45,6 +47,7 @@ async fn main() -> ExitCode {
         ["torture", ref options @ ..] => torture::run(&workspace(), options).await,
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
         ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
+        ["openapi"] => openapi::run(&workspace()).await,
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

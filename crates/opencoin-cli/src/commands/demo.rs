@@ -63,7 +63,7 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     let directory = Directory::new(folder.join("currency"));
     let (currency, keys) = make_currency(&directory, &url, suite)?;
-    let books = open_books(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?;
+    let books = open_books(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?.books;
     let issuer = start_issuer(&directory, &keys, books.clone(), listener).await?;
     step("issuer", &format!("serves {url}, books in SQLite"))?;
 
