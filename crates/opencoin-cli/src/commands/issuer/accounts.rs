@@ -84,7 +84,7 @@ pub(crate) async fn run(command: AccountCommand) -> Result<ExitCode> {
         AccountCommand::Show { name, dir, json } => show(&name, dir, json).await?,
         AccountCommand::List { dir, json } => list(dir, json).await?,
         AccountCommand::Password { name, new, dir } => {
-            let password = NewPassword::new(&new.read()?.text())?;
+            let password = NewPassword::new(new.read()?.text())?;
             open(dir).await?.0.set_password(&name, password).await?;
             output::line(&format!("the password of {name} is set; sessions of the account have ended"))?;
         }
