@@ -1,5 +1,7 @@
 //! Accounts as their holders use them: the real binary against the real server.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,7 @@
 //! What the program says of itself: completions that shells take, a manual page for every command.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
