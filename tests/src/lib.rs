@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
+pub mod deploy;
 pub mod failover;
 pub mod foreign_wallet;
 mod process;
@@ -91,21 +92,12 @@ impl Currency {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let currency = Self { folder, port, server: None, log: Log::default(), database: None, environment };
         let base = currency.url("");
-        let init = [
-            "init",
-            "--name",
-            "OpenCent",
-            "--divisor",
-            "100",
-            "--denominations",
-            "1,2,5,10",
-            "--url",
-            &base,
-            "--database",
-            database_url,
-            "--cipher-suite",
-            suite,
-        ];
+        let mut init = vec!["init", "--name", "OpenCent", "--divisor", "100", "--denominations", "1,2,5,10"];
+        init.extend(["--database", database_url, "--cipher-suite", suite]);
+        // A currency behind a proxy of the test has a URL of its own.
+        if !options.contains(&"--url") {
+            init.extend(["--url", &base]);
+        }
         currency.issuer(&[&init[..], options].concat());
         currency
     }
