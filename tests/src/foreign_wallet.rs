@@ -56,12 +56,12 @@ impl ForeignWallet {
     /// Fetches and checks the documents of the issuer at `url`.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self::through(Client::new(), url)
+        Self::with_client(Client::new(), url)
     }
 
-    /// The same with a client that was made for it: one that trusts an authority of the test, say.
+    /// The same with an HTTP client of the test's own.
     #[must_use]
-    pub fn through(http: Client, url: &str) -> Self {
+    pub fn with_client(http: Client, url: &str) -> Self {
         let mut wallet = Self { http, url: url.to_owned(), cdd: Value::Null, keys: Vec::new() };
         let cddc = wallet.post("/cddc", None, &json!({"cdd_serial": 0, "message_reference": 1, "type": "request cddc"}));
         wallet.cdd = cddc.body["cddc"]["cdd"].clone();

@@ -120,6 +120,22 @@ impl Currency {
         self.folder.path().join(name)
     }
 
+    /// Has the next server listen to operators, too, and gives the URL of that listener.
+    #[must_use]
+    pub fn listen_to_operators(&self) -> String {
+        let address = format!("127.0.0.1:{}", free_port());
+        self.change_settings("[admin]\n", &format!("[admin]\nlisten = \"{address}\"\n"));
+        format!("http://{address}")
+    }
+
+    /// Replaces this text in `issuer.toml`, which must be there once.
+    pub fn change_settings(&self, from: &str, to: &str) {
+        let path = self.dir().join("issuer.toml");
+        let settings = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(settings.matches(from).count(), 1, "{settings}");
+        std::fs::write(&path, settings.replace(from, to)).unwrap();
+    }
+
     /// The URL of a path of the server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {

@@ -113,7 +113,7 @@ fn servers_die_under_load(
         let (answered, is_over, token) = (&answered, &is_over, &token);
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
-                let wallet = ForeignWallet::through(client(authority), url);
+                let wallet = ForeignWallet::with_client(client(authority), url);
                 scope.spawn(move || work(&wallet, on_failure, (number, token), answered, is_over))
             })
             .collect();

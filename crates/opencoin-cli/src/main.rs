@@ -4,6 +4,9 @@
 
 mod amount_args;
 mod commands;
+mod log;
+#[cfg(feature = "otel")]
+mod otel;
 mod output;
 mod progress;
 mod secret_args;

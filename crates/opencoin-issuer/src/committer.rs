@@ -12,6 +12,7 @@ use opencoin_ledger::{Command, Ledger, LedgerError, Outcome};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::metrics::{Metrics, Present};
 use crate::seldom::Seldom;
 
 /// How many coins and blinds may wait and be committed at once, all commands together; a command without any counts as one.
@@ -29,6 +30,7 @@ pub(crate) struct Committer {
     queue: mpsc::UnboundedSender<Message>,
     /// What bounds the queue: each waiting command holds as many permits as it has items.
     room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -51,6 +53,7 @@ struct Entry {
 struct Client {
     answer: oneshot::Sender<Result<Outcome, Unconfirmed>>,
     _room: OwnedSemaphorePermit,
+    _queued: Present,
 }
 
 impl Client {
@@ -62,11 +65,12 @@ impl Client {
 
 impl Committer {
     /// Starts committing to `ledger`, at most `batch_commands_max` commands in a batch.
-    pub(crate) fn start(ledger: Arc<dyn Ledger>, batch_commands_max: usize) -> Self {
+    pub(crate) fn start(ledger: Arc<dyn Ledger>, batch_commands_max: usize, metrics: Arc<Metrics>) -> Self {
         assert!((1..=opencoin_ledger::BATCH_COMMANDS_MAX).contains(&batch_commands_max), "the ledger takes such batches");
         let (queue, messages) = mpsc::unbounded_channel();
-        let task = tokio::spawn(run(ledger, messages, Backlog::new(batch_commands_max)));
-        Self { queue, room: Arc::new(Semaphore::new(QUEUE_ITEMS_MAX)), task: Mutex::new(Some(task)) }
+        let books = Books { ledger, metrics: Arc::clone(&metrics) };
+        let task = tokio::spawn(run(books, messages, Backlog::new(batch_commands_max)));
+        Self { queue, room: Arc::new(Semaphore::new(QUEUE_ITEMS_MAX)), metrics, task: Mutex::new(Some(task)) }
     }
 
     /// Carries a command out, in a batch with others; durable when this returns.
@@ -75,7 +79,8 @@ impl Committer {
         let permits = u32::try_from(items).map_err(|_| Unconfirmed)?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(permits).map_err(|_| Unconfirmed)?;
         let (answer, answered) = oneshot::channel();
-        let entry = Entry { command, items, client: Client { answer, _room: room } };
+        let client = Client { answer, _room: room, _queued: self.metrics.queued() };
+        let entry = Entry { command, items, client };
         self.queue.send(Message::Apply(entry)).map_err(|_| Unconfirmed)?;
         answered.await.unwrap_or(Err(Unconfirmed))
     }
@@ -89,7 +94,13 @@ impl Committer {
     }
 }
 
-async fn run(ledger: Arc<dyn Ledger>, mut messages: mpsc::UnboundedReceiver<Message>, mut backlog: Backlog) {
+/// The ledger, and what counts its batches.
+struct Books {
+    ledger: Arc<dyn Ledger>,
+    metrics: Arc<Metrics>,
+}
+
+async fn run(books: Books, mut messages: mpsc::UnboundedReceiver<Message>, mut backlog: Backlog) {
     let mut is_open = true;
     while is_open || !backlog.is_empty() {
         if backlog.is_empty() {
@@ -105,7 +116,7 @@ async fn run(ledger: Arc<dyn Ledger>, mut messages: mpsc::UnboundedReceiver<Mess
                 Err(_) => break,
             }
         }
-        commit(&ledger, backlog.next_batch()).await;
+        commit(&books, backlog.next_batch()).await;
     }
 }
 
@@ -185,10 +196,10 @@ fn item_count(command: &Command) -> usize {
     items.max(1)
 }
 
-async fn commit(ledger: &Arc<dyn Ledger>, batch: Vec<Entry>) {
+async fn commit(books: &Books, batch: Vec<Entry>) {
     let (commands, clients): (Vec<Command>, Vec<Client>) = batch.into_iter().map(|entry| (entry.command, entry.client)).unzip();
     let commands = Arc::new(commands);
-    match apply(ledger, Arc::clone(&commands)).await {
+    match apply(books, Arc::clone(&commands)).await {
         Ok(outcomes) => {
             assert_eq!(outcomes.len(), clients.len(), "the ledger answers every command");
             clients.into_iter().zip(outcomes).for_each(|(client, outcome)| client.tell(Ok(outcome)));
@@ -202,7 +213,7 @@ async fn commit(ledger: &Arc<dyn Ledger>, batch: Vec<Entry>) {
                     client.tell(Err(Unconfirmed)); // not each of them has to wait for that
                     continue;
                 }
-                let outcome = apply(ledger, Arc::new(vec![command.clone()])).await;
+                let outcome = apply(books, Arc::new(vec![command.clone()])).await;
                 is_ledger_away = matches!(outcome, Err(Failure::OfLedger));
                 client.tell(outcome.ok().and_then(|mut outcomes| outcomes.pop()).ok_or(Unconfirmed));
             }
@@ -220,9 +231,10 @@ enum Failure {
 }
 
 /// Applies a batch in a task of its own: an invariant that would break is a panic there, and ends nothing else.
-async fn apply(ledger: &Arc<dyn Ledger>, commands: Arc<Vec<Command>>) -> Result<Vec<Outcome>, Failure> {
-    let ledger = Arc::clone(ledger);
+async fn apply(books: &Books, commands: Arc<Vec<Command>>) -> Result<Vec<Outcome>, Failure> {
+    let (ledger, count, begun) = (Arc::clone(&books.ledger), commands.len(), Instant::now());
     let applied = tokio::spawn(async move { ledger.apply(&commands).await }).await;
+    books.metrics.batch(count, begun.elapsed(), matches!(applied, Ok(Ok(_))));
     match applied {
         Ok(Ok(outcomes)) => Ok(outcomes),
         Ok(Err(error @ LedgerError::Database(_))) => {
@@ -254,7 +266,9 @@ mod tests {
         let at = LedgerTime::from_unix_micros(0);
         let command = Command::Redeem { account: AccountId::new(account), coins: vec![coin; items], at };
         let room = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a fresh semaphore");
-        Entry { items: item_count(&command), command, client: Client { answer: oneshot::channel().0, _room: room } }
+        let queued = Metrics::new(chrono::DateTime::UNIX_EPOCH).queued();
+        let client = Client { answer: oneshot::channel().0, _room: room, _queued: queued };
+        Entry { items: item_count(&command), command, client }
     }
 
     fn accounts(batch: &[Entry]) -> Vec<i64> {

@@ -14,6 +14,7 @@ use opencoin_ledger::{
 use opencoin_schema::{
     BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew, RequestResume,
 };
+use tracing::Instrument;
 
 use crate::accounts::{Holders, Token};
 use crate::admission;
@@ -22,10 +23,13 @@ use crate::committer::{Committer, Unconfirmed};
 use crate::currency::{Currency, ledger_time};
 use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
+use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
+use crate::metrics::{MeteredSigner, Metrics};
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal};
 use crate::seldom::Seldom;
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
+use crate::traces;
 
 static LEDGER_FAILURES: Seldom = Seldom::new();
 
@@ -50,6 +54,8 @@ pub struct Issuer {
     committer: Committer,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    ledger_reader: LedgerReader,
 }
 
 impl Issuer {
@@ -66,8 +72,11 @@ impl Issuer {
     ) -> Result<Self, OpenError> {
         register_mint_keys(&currency, ledger.as_ref(), clock.as_ref()).await?;
         let documents = Documents::new(currency, &ledger.mint_keys().await?);
-        let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max);
-        Ok(Self { documents, ledger, holders: Holders::default(), committer, signer, clock })
+        let metrics = Arc::new(Metrics::new(clock.now()));
+        let committer = Committer::start(Arc::clone(&ledger), options.batch_commands_max, Arc::clone(&metrics));
+        let signer = Arc::new(MeteredSigner::new(signer, Arc::clone(&metrics)));
+        let (holders, ledger_reader) = (Holders::default(), LedgerReader::new());
+        Ok(Self { documents, ledger, holders, committer, signer, clock, metrics, ledger_reader })
     }
 
     /// Lets the issuer take up certificates that appear in this folder; see [`Self::follow`].
@@ -205,6 +214,26 @@ impl Issuer {
         self.ledger.ready().await.map_err(unavailable)
     }
 
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when the database hangs.
+    pub(crate) async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
+        let ledger = self.ledger_reader.read(LedgerFacts::read(self.ledger.as_ref())).await;
+        let (currency, stopped) = (self.documents.currency(), self.documents.stopped());
+        let scrape = Scrape {
+            now: self.clock.now(),
+            currency: &currency,
+            stopped: &stopped,
+            ledger: ledger.as_deref(),
+            bodies_bytes_in_flight,
+        };
+        self.metrics.text(&scrape.registry())
+    }
+
     /// Finishes what was accepted; nothing is accepted any more.
     pub async fn close(&self) {
         self.committer.close().await;
@@ -238,7 +267,7 @@ impl Issuer {
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
-        match self.committer.apply(command).await {
+        match self.committer.apply(command).instrument(traces::ledger()).await {
             Ok(Ok(applied)) => Ok(applied),
             Ok(Err(refusal)) => Err(refusal.into()),
             Err(Unconfirmed) => Err(Refusal::unavailable()),

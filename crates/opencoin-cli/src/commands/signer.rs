@@ -18,7 +18,7 @@ use opencoin_signer::{
 
 use super::issuer::{DirArgs, key_store};
 use crate::secret_args::KeySecretArgs;
-use crate::{output, service};
+use crate::{log, output, service};
 
 /// The folder of the signer's own state, in that of the currency.
 const STATE_FOLDER: &str = "signer";
@@ -48,9 +48,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    service::start_log();
     let directory = Directory::new(&arguments.dir.dir);
-    let (config, currency) = (directory.config()?, directory.currency()?);
+    let config = directory.config()?;
+    let _log = log::start(&config.log)?;
+    let currency = directory.currency()?;
     let database = arguments.database.as_deref().unwrap_or(&config.database);
     let ledger = open_ledger(database, directory.root(), StoreMode::Reading).await.context("cannot open the books")?;
     let counts = open_counts(&arguments, &directory, &ledger).await?;

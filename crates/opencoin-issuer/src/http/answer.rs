@@ -175,6 +175,8 @@ pub(super) fn problem_with_status(status: StatusCode, refusal: &Refusal) -> Resp
 }
 
 fn with_refusal_headers(mut response: Response<Body>, reason: Reason) -> Response<Body> {
+    // For the log and the metrics.
+    response.extensions_mut().insert(reason);
     let headers = response.headers_mut();
     headers.insert(ERROR_HEADER, HeaderValue::from_static(reason.word()));
     match reason {

@@ -57,6 +57,11 @@ impl Budget {
         Self(Arc::new(Semaphore::new(BODIES_BYTES_IN_FLIGHT_MAX)))
     }
 
+    /// How many bytes are taken at this moment.
+    pub(super) fn taken(&self) -> usize {
+        BODIES_BYTES_IN_FLIGHT_MAX.saturating_sub(self.0.available_permits())
+    }
+
     /// Reads a whole body.
     pub(super) async fn read(&self, body: Body) -> Result<Counted, BodyError> {
         if body.size_hint().lower() > (BODY_BYTES_MAX + BODY_BYTES_DISCARDED_MAX) as u64 {

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::client_stream::ClientStream;
+use crate::metrics::Present;
 
 /// The most connections at one time.
 pub const CONNECTIONS_MAX: usize = 4096;
@@ -29,8 +30,14 @@ const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// How long to wait when the system has no room for a connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Accepts and serves connections until `stopping` is done; gives back those that are still open.
-pub(super) async fn accept_until(listener: TcpListener, router: Router, stopping: impl Future<Output = ()>) -> GracefulShutdown {
+/// Accepts and serves connections until `stopping` is done; gives back those that are still open. `connected` says what is to be
+/// there as long as a connection is.
+pub(super) async fn accept_until(
+    listener: TcpListener,
+    router: Router,
+    stopping: impl Future<Output = ()>,
+    connected: impl Fn() -> Option<Present>,
+) -> GracefulShutdown {
     let open = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut http = http1::Builder::new();
@@ -47,13 +54,13 @@ pub(super) async fn accept_until(listener: TcpListener, router: Router, stopping
         // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything will.
         let _ = stream.set_nodelay(true);
         let served = http.serve_connection(ClientStream::new(stream), TowerToHyperService::new(router.clone()));
-        let served = open.watch(served);
+        let (served, present) = (open.watch(served), connected());
         tokio::spawn(async move {
             // The client hung up or was too slow; whatever it moved is in the ledger.
             if let Err(error) = served.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
+            drop((place, present));
         });
     }
 }

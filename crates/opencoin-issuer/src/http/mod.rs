@@ -2,11 +2,13 @@
 //!
 //! Handlers read, make one call of [`crate::issuer::Issuer`], and write. Requests are told apart by path or, on `/`, by `type`.
 
+mod admin;
 mod answer;
 mod bodies;
 mod client_stream;
 mod connections;
 mod documents;
+mod observe;
 mod requests;
 mod server;
 mod v1;
@@ -24,10 +26,12 @@ use opencoin_schema::{
     RequestResume, TypeName,
 };
 
+pub use admin::{admin_router, serve_admin};
 pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
 pub use bodies::{BODIES_BYTES_IN_FLIGHT_MAX, BODY_SECONDS_MAX};
 pub use client_stream::ANSWER_SECONDS_MAX;
 pub use connections::{CONNECTIONS_MAX, HEAD_SECONDS_MAX};
+pub use observe::REQUEST_ID_HEADER;
 use requests::Expected;
 pub use server::{Server, serve};
 
@@ -53,7 +57,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/health/ready", get(server::ready))
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), server::watch))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), observe::watch))
         .with_state(server)
 }
 

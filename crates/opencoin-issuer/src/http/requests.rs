@@ -26,6 +26,10 @@ pub(super) enum Expected {
     Any,
 }
 
+/// The type of a request whose path does not say it; it goes with the response.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestType(pub(super) &'static str);
+
 /// Handles one POST.
 pub(super) async fn post(
     State(server): State<Arc<Server>>,
@@ -50,7 +54,12 @@ pub(super) async fn post(
     }
     drop(bytes);
     let token = bearer_token(&headers);
-    let response = respond(server.issuer(), token.as_ref(), request).await;
+    let type_name = request.type_name();
+    let mut response = respond(server.issuer(), token.as_ref(), request).await;
+    // Elsewhere the path says which request it is.
+    if matches!(expected, Expected::Any) {
+        response.extensions_mut().insert(RequestType(type_name));
+    }
     share.until_written(response).await.unwrap_or_else(|| unreadable(BodyError::Overloaded))
 }
 

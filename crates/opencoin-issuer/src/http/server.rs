@@ -1,42 +1,44 @@
-//! The server around the paths: health, shutting down, one log line a request.
-//!
-//! The log names path, status and time. It never has an address, a reference, or anything of a body.
+//! The server around the paths: health, and shutting down.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Method, Response, StatusCode};
-use axum::middleware::Next;
+use axum::extract::State;
+use axum::http::{Method, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 
 use super::bodies::Budget;
+use super::observe::RequestIds;
 use super::{answer, connections};
 use crate::issuer::Issuer;
 use crate::refusal::{Reason, Refusal};
 
 /// How long requests that were begun may take once the server is told to stop.
-const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
+pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
 
 /// The issuer and whether it is still open.
 pub struct Server {
     issuer: Issuer,
     is_shutting_down: channel::Sender<bool>,
+    has_ended: channel::Sender<bool>,
     bodies: Budget,
+    request_ids: RequestIds,
 }
 
 impl Server {
     /// A server for this issuer.
     #[must_use]
     pub fn new(issuer: Issuer) -> Arc<Self> {
-        Arc::new(Self { issuer, is_shutting_down: channel::Sender::new(false), bodies: Budget::new() })
+        let [is_shutting_down, has_ended] = [(); 2].map(|()| channel::Sender::new(false));
+        Arc::new(Self { issuer, is_shutting_down, has_ended, bodies: Budget::new(), request_ids: RequestIds::new() })
     }
 
-    pub(super) fn issuer(&self) -> &Issuer {
+    /// What answers.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
@@ -48,6 +50,15 @@ impl Server {
     pub(super) async fn shutting_down(&self) {
         // The sender lives as long as `self`.
         let _ = self.is_shutting_down.subscribe().wait_for(|is_shutting_down| *is_shutting_down).await;
+    }
+
+    /// Waits until [`serve`] is over.
+    pub(super) async fn ended(&self) {
+        let _ = self.has_ended.subscribe().wait_for(|has_ended| *has_ended).await;
+    }
+
+    pub(super) fn request_ids(&self) -> &RequestIds {
+        &self.request_ids
     }
 
     pub(super) fn bodies(&self) -> &Budget {
@@ -74,7 +85,7 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Fu
         let server = Arc::clone(&server);
         tokio::spawn(async move { server.issuer.follow().await })
     };
-    let open = connections::accept_until(listener, router, stopping).await;
+    let open = connections::accept_until(listener, router, stopping, || Some(server.issuer.metrics().connected())).await;
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
         tracing::warn!("some requests were still running and were dropped");
     }
@@ -82,20 +93,7 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: impl Fu
         tracing::warn!("the ledger did not confirm what was in the queue");
     }
     following.abort();
-}
-
-/// Writes the log line, and closes connections while shutting down.
-pub(super) async fn watch(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
-    let mut response = next.run(request).await;
-    if server.is_shutting_down() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(%method, path, status = response.status().as_u16(), latency_us, "request");
-    response
+    server.has_ended.send_replace(true);
 }
 
 /// The process runs.
@@ -103,8 +101,11 @@ pub(super) async fn live() -> Response<Body> {
     plain(StatusCode::OK, "live\n")
 }
 
-/// The issuer can do its work: its database answers.
+/// The issuer can do its work: its database answers, and it is not told to stop.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
+    if server.is_shutting_down() {
+        return answer::problem(&Refusal::new(Reason::Unavailable, "the issuer is shutting down"));
+    }
     match server.issuer.ready().await {
         Ok(()) => plain(StatusCode::OK, "ready\n"),
         Err(refusal) => answer::problem(&refusal),

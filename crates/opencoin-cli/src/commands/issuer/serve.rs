@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve};
+use opencoin_issuer::http::{CONNECTIONS_MAX, Server, serve, serve_admin};
 use opencoin_issuer::{
     CertifiedMintKey, Clock, Config, Currency, Directory, Issuer, IssuerOptions, StoreMode, SystemClock, open_ledger,
 };
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use super::{DirArgs, key_store};
 use crate::commands::signer;
 use crate::secret_args::KeySecretArgs;
-use crate::{output, service};
+use crate::{log, output, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: usize = 128;
@@ -40,10 +40,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    service::start_log();
-    raise_open_files();
     let directory = Directory::new(&arguments.dir.dir);
     let config = directory.config()?;
+    let _log = log::start(&config.log)?;
+    raise_open_files();
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
     let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create)
@@ -59,9 +59,31 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let listener = TcpListener::bind(&listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another with --listen ADDRESS:PORT"))?;
+    let admin = match &config.admin.listen {
+        Some(address) => Some(admin_listener(address).await?),
+        None => None,
+    };
     output::line(&format!("serving {name} on http://{}", listener.local_addr()?))?;
-    serve(listener, Server::new(issuer), stopped).await;
+    let server = Server::new(issuer);
+    let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server))));
+    serve(listener, server, stopped).await;
+    if let Some(operators) = operators {
+        operators.await.context("the operator's listener ended in a panic")?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The operator's listener. What it gives is nobody else's business, and it speaks no TLS.
+async fn admin_listener(address: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; `listen` in [admin] of issuer.toml names it"))?;
+    let bound = listener.local_addr()?;
+    if !bound.ip().is_loopback() {
+        bail!("`listen` in [admin] of issuer.toml is {bound}, and not loopback: operators come by way of this machine");
+    }
+    tracing::info!(address = %bound, "operators are served");
+    Ok(listener)
 }
 
 /// What signs. Where this process does it itself, every key that signs now or later must be there.

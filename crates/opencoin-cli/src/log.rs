@@ -1,0 +1,64 @@
+//! The log on stderr, and what may get into it.
+//!
+//! The filter is the operator's, the ceiling is not: what libraries say at TRACE is what they read and write, so that is left out
+//! whatever the filter asks for. Our own code keeps secrets out of every level.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use anyhow::{Context, Result};
+use opencoin_issuer::{LogConfig, LogFormat, TRACE_TARGET};
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+/// Overrides the filter of the settings.
+const FILTER_VARIABLE: &str = "OPENCOIN_LOG";
+/// How the targets of our own crates begin.
+const OWN_TARGETS: &str = "opencoin";
+
+/// What runs beside the log until this is dropped, at the end of the program.
+#[must_use = "what is left to send is sent when it is dropped"]
+pub(crate) struct Running {
+    #[cfg(feature = "otel")]
+    _spans: Option<crate::otel::Exporting>,
+}
+
+/// Starts the log as the settings say. `OPENCOIN_LOG` overrides their filter.
+///
+/// # Errors
+/// The filter is none; or, with the feature `otel`, the address of the collector is none.
+pub(crate) fn start(config: &LogConfig) -> Result<Running> {
+    let (filter, source) = match env::var(FILTER_VARIABLE) {
+        Ok(filter) if !filter.is_empty() => (filter, FILTER_VARIABLE),
+        Ok(_) | Err(_) => (config.filter.clone(), "`filter` in [log] of issuer.toml"),
+    };
+    let filter = EnvFilter::try_new(&filter).with_context(|| format!("{source} is no filter: {filter:?}"))?;
+    let log = layer(config.format).with_filter(filter.and(filter_fn(is_below_ceiling)));
+    let subscriber = tracing_subscriber::registry().with(log);
+    #[cfg(feature = "otel")]
+    let (subscriber, running) = {
+        let (layer, exporting) = crate::otel::layer()?.unzip();
+        (subscriber.with(layer), Running { _spans: exporting })
+    };
+    #[cfg(not(feature = "otel"))]
+    let running = Running {};
+    subscriber.init();
+    Ok(running)
+}
+
+fn layer<S: Subscriber + for<'span> LookupSpan<'span>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
+    let layer = fmt::layer().with_writer(io::stderr);
+    match format {
+        LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
+    }
+}
+
+fn is_below_ceiling(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    target != TRACE_TARGET && (target.starts_with(OWN_TARGETS) || *metadata.level() <= Level::DEBUG)
+}

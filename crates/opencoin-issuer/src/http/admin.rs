@@ -1,0 +1,47 @@
+//! The operator's listener: metrics and health, beside what else only operators may reach.
+//!
+//! It is off unless `[admin]` in `issuer.toml` names an address. It has its own limits on connections, so that it answers while clients
+//! have taken all of theirs, and it goes on until the server has ended, so that a stop can be watched.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Response;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::routing::get;
+use axum::{Router, middleware};
+use tokio::net::TcpListener;
+
+use super::server::{self, SHUTDOWN_DURATION_MAX, Server};
+use super::{connections, observe};
+use crate::metrics::METRICS_CONTENT_TYPE;
+
+/// The paths of the operator's listener.
+pub fn admin_router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health/live", get(server::live))
+        .route("/health/ready", get(server::ready))
+        .fallback(server::unknown_path)
+        .method_not_allowed_fallback(server::wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), observe::watch))
+        .with_state(server)
+}
+
+/// Serves operators until [`serve`](super::serve) of the same server has returned.
+pub async fn serve_admin(listener: TcpListener, server: Arc<Server>) {
+    let router = admin_router(Arc::clone(&server));
+    // Operators are not counted among the clients.
+    let open = connections::accept_until(listener, router, server.ended(), || None).await;
+    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
+        tracing::warn!("some requests of operators were still running and were dropped");
+    }
+}
+
+async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {
+    let text = server.issuer().metrics_text(server.bodies().taken()).await;
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));
+    response
+}

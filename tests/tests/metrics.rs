@@ -1,0 +1,200 @@
+//! What an operator's monitoring sees of a running server: metrics, health, the log.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew};
+use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474};
+use opencoin_testkit::postgres::TestDatabase;
+use opencoin_testkit::postgres_proxy::PostgresProxy;
+use reqwest::blocking::{Client, Response};
+use serde_json::Value;
+
+/// How long a scrape may take when the database hangs.
+const SCRAPE_DURATION_MAX: Duration = Duration::from_secs(8);
+/// How long the server remembers what the books said.
+const READING_AGE_MAX: Duration = Duration::from_secs(3);
+/// How long it may take until the server has seen something.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A currency whose server listens to operators, with its log in JSON.
+struct Watched {
+    currency: Currency,
+    operators: String,
+    server: Process,
+    log: Log,
+}
+
+impl Watched {
+    fn start(suite: &str, database: &str) -> Self {
+        let currency = Currency::make(suite, database, &[]);
+        let operators = currency.listen_to_operators();
+        currency.change_settings("format = \"text\"", "format = \"json\"");
+        let (log, mut command) = (Log::default(), currency.command());
+        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port()), "--dir"]).arg(currency.dir());
+        let server = Process::start(&mut command, "serving ", &log);
+        Self { currency, operators, server, log }
+    }
+
+    fn get(&self, path: &str) -> Response {
+        Client::new().get(format!("{}{path}", self.operators)).send().unwrap()
+    }
+
+    /// The metrics by name and labels.
+    fn metrics(&self) -> BTreeMap<String, f64> {
+        let response = self.get("/metrics");
+        assert_eq!(response.status(), 200);
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text; version=1.0.0"));
+        let text = response.text().unwrap();
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        samples
+            .map(|line| line.rsplit_once(' ').map(|(name, value)| (name.to_owned(), value.parse().unwrap())).unwrap())
+            .collect()
+    }
+
+    /// Waits until the books are read anew and this holds.
+    fn wait_for(&self, what: &str, holds: impl Fn(&BTreeMap<String, f64>) -> bool) -> BTreeMap<String, f64> {
+        let begun = Instant::now();
+        loop {
+            let metrics = self.metrics();
+            if holds(&metrics) {
+                return metrics;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{what}: {metrics:#?}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+fn blinds(wallet: &ForeignWallet, denominations: &[u64]) -> Vec<Blinded> {
+    let blind = |(index, denomination): (usize, &u64)| wallet.blind(*denomination, &format!("r{index}"));
+    denominations.iter().enumerate().map(blind).collect()
+}
+
+#[test]
+fn requests_coins_and_keys_are_counted() {
+    let watched = Watched::start(RFC9474, "sqlite:ledger.sqlite");
+    let token = watched.currency.account("alice", 500);
+    let wallet = ForeignWallet::new(&watched.currency.url(""));
+    let minted = blinds(&wallet, &[5, 5, 1]);
+    let coins = wallet.unblind(&minted, &wallet.post("/mint", Some(&token), &request_mint(&minted, "a1")));
+    let fresh = blinds(&wallet, &[5, 5, 1]);
+    let coins = wallet.unblind(&fresh, &wallet.post("/", None, &request_renew(&coins, &fresh, "a2")));
+    let redeem = request_redeem(&coins[..1]);
+    assert_eq!(wallet.post("/redeem", Some(&token), &redeem).http_status, 200);
+    assert_eq!(wallet.post("/redeem", Some("oc_nobody"), &redeem).http_status, 401);
+    let other = blinds(&wallet, &[5]);
+    let spent: Answer = wallet.post("/renew", None, &request_renew(&coins[..1], &other, "a3"));
+    assert_eq!(spent.error_word.as_deref(), Some("double-spend"));
+    let _ = wallet.post_bytes("/", None, b"no request".to_vec());
+    let _ = wallet.post_bytes("/no/such/path", None, Vec::new());
+    watched.currency.issuer(&["signing", "pause"]);
+    let delayed = wallet.post("/mint", Some(&token), &request_mint(&other, "a4"));
+    assert_eq!(delayed.http_status, 202);
+
+    let five = "{denomination=\"5\"}";
+    let metrics = watched.wait_for("signing is paused", |metrics| metrics["opencoin_signing_paused"] == 1.0);
+    let requests = |kind: &str, outcome: &str| {
+        let sample = format!("opencoin_requests_total{{request=\"{kind}\",outcome=\"{outcome}\"}}");
+        metrics.get(&sample).copied()
+    };
+    for (kind, outcome) in [("mint", "ok"), ("mint", "delay"), ("renew", "ok"), ("redeem", "ok"), ("renew", "double-spend")] {
+        assert_eq!(requests(kind, outcome), Some(1.0), "{kind} {outcome}: {metrics:#?}");
+    }
+    assert_eq!(requests("redeem", "unauthorized"), Some(1.0));
+    assert_eq!((requests("unknown", "malformed"), requests("unknown", "not-found")), (Some(1.0), Some(1.0)));
+    for (name, value) in [
+        (format!("opencoin_coins_signed{five}"), 5.0),
+        (format!("opencoin_coins_returned{five}"), 3.0),
+        (format!("opencoin_coins_outstanding{five}"), 2.0),
+        ("opencoin_request_duration_seconds_count{request=\"renew\"}".to_owned(), 2.0),
+        ("opencoin_sign_duration_seconds_count".to_owned(), 2.0),
+        ("opencoin_ledger_up".to_owned(), 1.0),
+        ("opencoin_ledger_queue_commands".to_owned(), 0.0),
+        ("opencoin_ledger_failures_total".to_owned(), 0.0),
+        ("opencoin_signer_failures_total".to_owned(), 0.0),
+        ("opencoin_rate_limited_total".to_owned(), 0.0),
+    ] {
+        assert_eq!(metrics.get(&name), Some(&value), "{name}: {metrics:#?}");
+    }
+    let key = wallet.key(5);
+    let stopped = format!("opencoin_mint_key_stopped{{mint_key={},denomination=\"5\"}}", key["id"]);
+    assert_eq!(metrics[&stopped], 0.0);
+    let signs_until = metrics[&format!("opencoin_denomination_signing_until_timestamp_seconds{five}")];
+    assert!(signs_until > metrics["process_start_time_seconds"], "{signs_until}");
+    assert!(metrics["process_resident_memory_bytes"] > 1e6 && metrics["process_open_fds"] > 3.0);
+    assert!(metrics["opencoin_connections"] >= 1.0, "the wallet keeps its connection");
+    assert!(metrics.keys().any(|name| name.starts_with("opencoin_build_info{version=")));
+
+    watched.currency.issuer(&["keys", "revoke", key["id"].as_str().unwrap(), "--reason", "by the test"]);
+    let metrics = watched.wait_for("the key was stopped", |metrics| metrics[&stopped] == 1.0);
+    assert_eq!(metrics[&format!("opencoin_denomination_signing_until_timestamp_seconds{five}")], 0.0);
+    watched.server.stop();
+}
+
+#[test]
+fn a_request_has_an_id_in_its_answer_and_in_its_log_line() {
+    let watched = Watched::start(CHAUM82, "sqlite:ledger.sqlite");
+    let ask = || {
+        let request = Client::new().post(watched.currency.url("/redeem")).header("x-request-id", "chosen-by-the-client");
+        let response = request.body("no request").send().unwrap();
+        response.headers()["x-request-id"].to_str().unwrap().to_owned()
+    };
+    let ids = [ask(), ask()];
+    assert!(ids[0] != ids[1] && ids.iter().all(|id| id.len() == 32), "{ids:?}");
+    assert_eq!(watched.get("/health/live").status(), 200);
+    assert_eq!(watched.get("/health/ready").status(), 200);
+    for path in ["/cddc", "/mint", "/"] {
+        assert_eq!(watched.get(path).status(), 404, "the operator's listener has none of the public paths");
+    }
+    assert_eq!(Client::new().get(watched.currency.url("/metrics")).send().unwrap().status(), 404);
+    let (currency, log) = (watched.currency, watched.log);
+    watched.server.stop();
+    let lines: Vec<Value> = log.text().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    for id in ids {
+        let line = lines.iter().find(|line| line["span"]["id"] == id.as_str()).unwrap();
+        let expected = [("kind", "redeem"), ("path", "/redeem"), ("outcome", "malformed"), ("level", "INFO")];
+        assert!(expected.iter().all(|(name, value)| line[name] == *value), "{line}");
+        assert!(line["status"] == 400 && line["latency_us"].is_u64(), "{line}");
+    }
+    assert!(!log.text().contains("chosen-by-the-client"));
+    drop(currency);
+}
+
+#[test]
+fn a_database_that_is_away_or_hangs_does_not_keep_metrics_away() {
+    let database = TestDatabase::create();
+    let proxy = PostgresProxy::start(&database.url());
+    let watched = Watched::start(RFC9474, &proxy.url());
+    assert_eq!(watched.metrics()["opencoin_ledger_up"], 1.0);
+    // Connections are accepted by the system, and nobody ever answers on them.
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = hanging.local_addr().unwrap();
+    proxy.switch_to(&format!("postgres://nobody@{address}/books"));
+    let begun = Instant::now();
+    while watched.metrics()["opencoin_ledger_up"] == 1.0 {
+        assert!(begun.elapsed() < PATIENCE, "the database is away");
+        thread::sleep(Duration::from_millis(200));
+    }
+    thread::sleep(READING_AGE_MAX);
+    let begun = Instant::now();
+    let metrics = watched.metrics();
+    assert!(begun.elapsed() < SCRAPE_DURATION_MAX, "{:?}", begun.elapsed());
+    assert_eq!(metrics["opencoin_ledger_up"], 0.0);
+    assert!(!metrics.keys().any(|name| name.starts_with("opencoin_coins_")), "nobody knows them now");
+    assert!(metrics.contains_key("opencoin_denomination_signing_until_timestamp_seconds{denomination=\"5\"}"));
+    assert_eq!(watched.get("/health/live").status(), 200);
+    drop(hanging);
+}
+
+#[test]
+fn an_operators_listener_that_others_could_reach_is_refused() {
+    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
+    currency.change_settings("[admin]\n", "[admin]\nlisten = \"0.0.0.0:0\"\n");
+    let _ = currency.issuer_unchecked(&["serve", "--listen", "127.0.0.1:0"]).refused(1, "loopback");
+}

@@ -1,0 +1,259 @@
+//! What clients send and get is looked for where it must not be: in the server's log at TRACE and in its metrics.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
+
+use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
+use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, Wallet};
+use opencoin_testkit::postgres::TestDatabase;
+use reqwest::blocking::Client;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Where the clients of a test come from; all of 127.0.0.0/8 is this machine.
+const CLIENT_ADDRESS: &str = "127.77.66.55";
+/// Where a proxy would say that they come from.
+const FORWARDED_ADDRESS: &str = "198.51.100.77";
+/// Stands wherever a client can put text.
+const CLIENT_TEXT: &str = "text-of-a-client-4711";
+/// Shorter runs of hex digits stand in dates and counts.
+const HEX_CHARS_MIN: usize = 20;
+/// So many bytes of a number are looked for as Rust would show a list of them.
+const SHOWN_BYTES: usize = 8;
+
+/// What must not be found: numbers, tokens, texts of clients.
+#[derive(Default)]
+struct Needles {
+    public: BTreeSet<String>,
+    secret: BTreeSet<String>,
+}
+
+impl Needles {
+    /// Ids and moduli of keys, which everybody may know.
+    fn add_public(&mut self, documents: &str) {
+        self.public.extend(hex_numbers(documents));
+    }
+
+    /// Every number that is not public.
+    fn add_message(&mut self, message: &str) {
+        let numbers = hex_numbers(message);
+        self.secret.extend(numbers.into_iter().filter(|number| !self.public.contains(number)));
+    }
+
+    fn add_token(&mut self, token: &str) {
+        self.secret.insert(token.to_owned());
+        let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.secret.insert(hash);
+    }
+
+    /// Those that are in this text, in any form that a careless line would show.
+    fn found_in(&self, text: &str) -> Vec<&str> {
+        let is_there = |secret: &&String| forms(secret).iter().any(|form| text.contains(form));
+        self.secret.iter().filter(is_there).map(String::as_str).collect()
+    }
+}
+
+/// The text itself and, of a hex number, what other ways of showing it have in common.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned(), secret.to_uppercase()];
+    if secret.chars().all(|digit| digit.is_ascii_hexdigit()) {
+        let even = if secret.len() % 2 == 0 { secret.to_owned() } else { format!("0{secret}") };
+        let byte = |index: usize| u8::from_str_radix(&even[2 * index..2 * index + 2], 16).unwrap().to_string();
+        let bytes: Vec<String> = (0..SHOWN_BYTES).map(byte).collect();
+        forms.push(bytes.join(", "));
+    }
+    forms
+}
+
+fn hex_numbers(text: &str) -> Vec<String> {
+    let runs = text.split(|letter: char| !matches!(letter, '0'..='9' | 'a'..='f'));
+    runs.filter(|run| run.len() >= HEX_CHARS_MIN).map(ToOwned::to_owned).collect()
+}
+
+/// A currency whose server logs everything that there is to say, and clients whose every word is kept.
+struct Traffic {
+    currency: Currency,
+    server: Process,
+    log: Log,
+    operators: String,
+    wallet: ForeignWallet,
+    needles: Needles,
+    http: Client,
+    sent: u32,
+}
+
+impl Traffic {
+    fn start(suite: &str, database: &str) -> Self {
+        let currency = Currency::make(suite, database, &[]);
+        let operators = currency.listen_to_operators();
+        let (log, mut command) = (Log::default(), currency.command());
+        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port()), "--dir"]).arg(currency.dir());
+        let server = Process::start(command.env("OPENCOIN_LOG", "trace"), "serving ", &log);
+        let address: IpAddr = CLIENT_ADDRESS.parse().unwrap();
+        let http = Client::builder().local_address(address).user_agent(CLIENT_TEXT).build().unwrap();
+        let wallet = ForeignWallet::with_client(http.clone(), &currency.url(""));
+        let mut needles = Needles::default();
+        for path in ["/cddc", "/mkcs"] {
+            needles.add_public(&http.get(currency.url(path)).send().unwrap().text().unwrap());
+        }
+        for text in [CLIENT_ADDRESS, FORWARDED_ADDRESS, CLIENT_TEXT] {
+            needles.secret.insert(text.to_owned());
+        }
+        Self { currency, server, log, operators, wallet, needles, http, sent: 0 }
+    }
+
+    fn account(&mut self, name: &str) -> String {
+        let token = self.currency.account(name, 500);
+        self.needles.add_token(&token);
+        token
+    }
+
+    /// Sends a message and demands this status. Everything in it and in its answer is a secret.
+    fn post(&mut self, path: &str, token: Option<&str>, message: &Value, status: u16) -> Answer {
+        let mut request = self.http.post(self.currency.url(&format!("{path}?{CLIENT_TEXT}"))).body(message.to_string());
+        for header in ["x-request-id", "x-note", "referer", "cookie", "traceparent"] {
+            request = request.header(header, CLIENT_TEXT);
+        }
+        request = request.header("x-forwarded-for", FORWARDED_ADDRESS).header("forwarded", format!("for={FORWARDED_ADDRESS}"));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path} {message}");
+        let text = response.text().unwrap();
+        self.needles.add_message(&message.to_string());
+        self.needles.add_message(&text);
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let nothing = String::new();
+        Answer { http_status: status, error_word: None, retry_after: None, content_type: nothing, text, body }
+    }
+
+    /// A new transaction reference of full length.
+    fn reference(&mut self) -> String {
+        self.sent += 1;
+        let digest = Sha256::digest(format!("reference {}", self.sent));
+        digest[..16].iter().fold("f".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+    }
+
+    fn blinds(&mut self, denominations: &[u64]) -> Vec<Blinded> {
+        let blind = |(index, denomination): (usize, &u64)| self.wallet.blind(*denomination, &format!("{CLIENT_TEXT}-{index}"));
+        denominations.iter().enumerate().map(blind).collect()
+    }
+
+    fn coins(&mut self, blinds: &[Blinded], answer: &Answer) -> Vec<Value> {
+        let coins = self.wallet.unblind(blinds, answer);
+        coins.iter().for_each(|coin| self.needles.add_message(&coin.to_string()));
+        coins
+    }
+
+    /// Mint, renew, redeem, resume; again, twice, wrongly, delayed.
+    fn coins_come_and_go(&mut self) {
+        let token = self.account("alice");
+        let (blinds, reference) = (self.blinds(&[5, 2, 1]), self.reference());
+        let mint = request_mint(&blinds, &reference);
+        let answer = self.post("/mint", Some(&token), &mint, 200);
+        let coins = self.coins(&blinds, &answer);
+        self.post("/", Some(&token), &mint, 200);
+        self.post("/resume", None, &request_resume(&reference), 200);
+        let (fresh, reference) = (self.blinds(&[5, 2, 1]), self.reference());
+        let renew = request_renew(&coins, &fresh, &reference);
+        let answer = self.post("/renew", None, &renew, 200);
+        let renewed = self.coins(&fresh, &answer);
+        self.post("/renew", None, &renew, 200);
+        let (other, reference) = (self.blinds(&[5, 2, 1]), self.reference());
+        self.post("/renew", None, &request_renew(&coins, &other, &reference), 409);
+        self.post("/renew", None, &request_renew(&renewed[..1], &other, &reference), 422);
+        self.post("/redeem", Some(&token), &request_redeem(&coins), 409);
+        self.post("/redeem", Some(&token), &request_redeem(&renewed[..2]), 200);
+        self.post("/redeem", Some(&token), &request_redeem(&renewed[..2]), 200);
+
+        let wrong_token = "oc_1f1e2d3c4b5a69788796a5b4c3d2e1f01f1e2d3c4b5a69788796a5b4c3d2e1f0";
+        self.needles.add_token(wrong_token);
+        self.post("/mint", Some(wrong_token), &request_mint(&other, &reference), 401);
+        self.post("/mint", None, &request_mint(&other, &reference), 401);
+        let mut forged = renewed[2].clone();
+        forged["signature"] = Value::String("1234567890abcdef1234567890abcdef".to_owned());
+        self.post("/redeem", Some(&token), &request_redeem(&[forged]), 422);
+        let mut strange = mint;
+        strange["type"] = Value::String(CLIENT_TEXT.to_owned());
+        strange[CLIENT_TEXT] = Value::String(CLIENT_TEXT.to_owned());
+        self.post("/", Some(&token), &strange, 400);
+        self.post("/mint", Some(&token), &strange, 400);
+        self.post(&format!("/{CLIENT_TEXT}"), Some(&token), &strange, 404);
+        let reference = self.reference();
+        self.post("/resume", None, &request_resume(&reference), 404);
+
+        self.currency.issuer(&["signing", "pause"]);
+        let (late, reference) = (self.blinds(&[10]), self.reference());
+        self.post("/mint", Some(&token), &request_mint(&late, &reference), 202);
+        self.post("/resume", None, &request_resume(&reference), 202);
+        self.currency.issuer(&["signing", "resume"]);
+        self.post("/resume", None, &request_resume(&reference), 200);
+    }
+
+    /// A key is revoked, and its honest coins are recouped: what the wallet keeps in its journal is secret.
+    fn a_key_is_revoked(&mut self) {
+        let token = self.account("bob");
+        let folder = self.currency.scratch("wallet");
+        let wallet = Wallet::new(&folder);
+        wallet.run(&["add", &self.currency.url("")]);
+        wallet.run(&["mint", "40", "--token", &token]);
+        let key = self.wallet.key(10)["id"].as_str().unwrap().to_owned();
+        self.currency.issuer(&["keys", "revoke", &key, "--reason", "by the test"]);
+        self.currency.issuer(&["keys", "rotate", "--now"]);
+        let published = self.http.get(self.currency.url("/mkcs")).send().unwrap().text().unwrap();
+        self.needles.add_public(&published);
+        wallet.run(&["recoup"]);
+        let keys = self.currency.issuer(&["keys", "list", "--json"]).stdout;
+        self.needles.add_public(&keys);
+        for path in ["cddc", "mkcs"] {
+            for entry in fs::read_dir(self.currency.dir().join(path)).unwrap() {
+                self.needles.add_public(&fs::read_to_string(entry.unwrap().path()).unwrap());
+            }
+        }
+        self.needles.add_message(&fs::read_to_string(folder.join("journal.jsonl")).unwrap());
+    }
+
+    /// Looks for everything everywhere.
+    fn demand_silence(self) {
+        let metrics = Client::new().get(format!("{}/metrics", self.operators)).send().unwrap().text().unwrap();
+        self.server.stop();
+        let log = self.log.text();
+        assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log says all that there is to say");
+        assert!(log.contains("/renew") && log.contains("/v1/recoup") && metrics.contains("recoup"), "the flows were seen");
+        let Needles { public, secret } = self.needles;
+        let needles = Needles { secret: secret.difference(&public).cloned().collect(), public };
+        assert!(needles.secret.len() > 60, "{:?}", needles.secret);
+        for needle in &needles.secret {
+            for form in forms(needle) {
+                let planted = format!("{form} among others");
+                assert!(needles.found_in(&planted).contains(&needle.as_str()), "{needle} would not be found as {form}");
+            }
+        }
+        assert_eq!(needles.found_in(&log), [""; 0], "in the log");
+        assert_eq!(needles.found_in(&metrics), [""; 0], "in the metrics");
+        let places = log.lines().filter(|line| line.contains(CLIENT_ADDRESS));
+        assert_eq!(places.count(), 0);
+    }
+}
+
+fn run(suite: &str, database: &str) {
+    let mut traffic = Traffic::start(suite, database);
+    traffic.coins_come_and_go();
+    traffic.a_key_is_revoked();
+    traffic.demand_silence();
+}
+
+#[test]
+fn nothing_of_a_client_is_in_the_log_or_the_metrics_with_sqlite() {
+    run(RFC9474, "sqlite:ledger.sqlite");
+}
+
+#[test]
+fn nothing_of_a_client_is_in_the_log_or_the_metrics_with_postgresql() {
+    let database = TestDatabase::create();
+    run(CHAUM82, &database.url());
+}
