@@ -3,11 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client;
 use serde_json::Value;
 
 use super::{Service, changed, path, text};
+
+/// How long it may take until it answers queries.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A running Prometheus.
 pub struct Prometheus {
@@ -36,7 +41,17 @@ impl Prometheus {
         command.arg(option("storage.tsdb.path", folder.join("data")));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let service = Service::start(&mut command, port, &folder.join("log"));
-        Self { url: format!("http://127.0.0.1:{port}"), http: Client::new(), service }
+        let prometheus = Self { url: format!("http://127.0.0.1:{port}"), http: Client::new(), service };
+        let begun = Instant::now();
+        while !prometheus.is_ready() {
+            assert!(begun.elapsed() < PATIENCE, "Prometheus is not ready:\n{}", prometheus.service.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+        prometheus
+    }
+
+    fn is_ready(&self) -> bool {
+        self.http.get(format!("{}/-/ready", self.url)).send().is_ok_and(|response| response.status().is_success())
     }
 
     /// What it answers to a path of its API.
