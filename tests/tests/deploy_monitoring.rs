@@ -20,9 +20,13 @@ const DASHBOARD_WIDTH: u64 = 24;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Metrics of other programs, which the tests do not run.
 const FOREIGN: [&str; 3] = ["node_filesystem_avail_bytes", "node_filesystem_size_bytes", "probe_ssl_earliest_cert_expiry"];
-/// Of payouts and mints that wait; a server without accounts' API does not have these.
-const OF_ACCOUNTS: [&str; 3] =
-    ["opencoin_payouts_requested", "opencoin_payout_oldest_requested_timestamp_seconds", "opencoin_waiting_mints"];
+/// Of accounts: logins are there when somebody has logged in, the others where the server has the accounts' API.
+const OF_ACCOUNTS: [&str; 4] = [
+    "opencoin_logins_total",
+    "opencoin_payouts_requested",
+    "opencoin_payout_oldest_requested_timestamp_seconds",
+    "opencoin_waiting_mints",
+];
 /// Panels of which something must be seen after one mint, renew and redeem.
 const ALWAYS_THERE: [&str; 8] = [
     "Servers that answer",

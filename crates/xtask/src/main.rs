@@ -7,6 +7,7 @@
 mod apt;
 mod fixtures;
 mod interrupts;
+mod schemas;
 mod steps;
 mod test;
 mod torture;
@@ -25,7 +26,7 @@ The commands of this project.
 
 Usage: cargo xtask COMMAND
 
-  test                Check format and lints, build, run every test (PostgreSQL and SoftHSM included), check the documentation.
+  test                Check format and lints, build, run every test (with PostgreSQL, SoftHSM, nginx, Caddy, Prometheus), check the documentation.
   fixtures            Make the files of fixtures/run again.
   fixtures --check    Say which files of fixtures/run differ from what would be made; change nothing.
   torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
