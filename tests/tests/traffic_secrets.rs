@@ -60,7 +60,7 @@ impl Needles {
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.to_uppercase()];
     if secret.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        let even = if secret.len() % 2 == 0 { secret.to_owned() } else { format!("0{secret}") };
+        let even = if secret.len().is_multiple_of(2) { secret.to_owned() } else { format!("0{secret}") };
         let byte = |index: usize| u8::from_str_radix(&even[2 * index..2 * index + 2], 16).unwrap().to_string();
         let bytes: Vec<String> = (0..SHOWN_BYTES).map(byte).collect();
         forms.push(bytes.join(", "));

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
 mod apt;
+mod deb;
 mod fixtures;
 mod interrupts;
 mod schemas;
@@ -32,6 +33,9 @@ Usage: cargo xtask COMMAND
   torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
                       database), --seed S, --database sqlite|postgres|both; torture --help shows all.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
+  deb                 Build the Debian package in target/debian.
+  deb --check         The same, then install it on this machine, make a currency, serve it, remove the package and purge it. With
+                      --debug: of the unoptimised program.
   help                Show this.
 ";
 
@@ -46,6 +50,9 @@ async fn main() -> ExitCode {
         ["torture", ref options @ ..] => torture::run(&workspace(), options).await,
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
         ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
+        ["deb", ref options @ ..] if deb::Options::parse(options).is_some() => {
+            deb::run(&workspace(), deb::Options::parse(options).unwrap_or_default()).await
+        }
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
