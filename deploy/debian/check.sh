@@ -9,6 +9,7 @@ package=$1
 home=/var/lib/opencoin-issuer
 currency=$home/currency
 server=
+log=$(mktemp)
 
 fail() {
     echo "$0: $*" >&2
@@ -20,9 +21,12 @@ if dpkg-query --status opencoin >/dev/null 2>&1 || [ -e "$home" ] || [ -e /etc/o
     fail "opencoin is or was installed on this machine; try it on another"
 fi
 clean() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || true
+        wait "$server" || true
+    fi
     dpkg --purge opencoin >/dev/null 2>&1 || true
-    rm -rf "$home" /etc/opencoin
+    rm -rf "$home" /etc/opencoin "$log"
     userdel opencoin 2>/dev/null || true
 }
 trap clean EXIT
@@ -41,8 +45,13 @@ done
 zcat -f /usr/share/man/man1/opencoin-issuer-serve.1* | grep -q listen || fail "no manual"
 bash -n /usr/share/bash-completion/completions/opencoin
 
+# Runs a command as the user of the service, in the place of the shell that calls it.
+become_service() {
+    export OPENCOIN_PASSPHRASE=of-a-test OPENCOIN_MASTER_PASSPHRASE=of-a-test
+    exec setpriv --reuid=opencoin --regid=opencoin --init-groups "$@"
+}
 as_service() {
-    runuser -u opencoin -- env OPENCOIN_PASSPHRASE=of-a-test OPENCOIN_MASTER_PASSPHRASE=of-a-test "$@"
+    (become_service "$@")
 }
 as_service opencoin issuer init --dir $currency --name OpenCent --divisor 100 --denominations 1,2,5 --url http://127.0.0.1:18080 \
     --listen 127.0.0.1:18080
@@ -50,19 +59,19 @@ as_service opencoin issuer init --dir $currency --name OpenCent --divisor 100 --
 command=$(systemctl cat --no-pager opencoin-issuer.service 2>/dev/null || cat /usr/lib/systemd/system/opencoin-issuer.service)
 command=$(echo "$command" | sed -n 's/^ExecStart=//p')
 # shellcheck disable=SC2086 # words, not a file name
-as_service $command &
+(become_service $command) >"$log" 2>&1 &
 server=$!
 health='exec 3<>/dev/tcp/127.0.0.1/18080 && printf "GET /health/ready HTTP/1.0\r\n\r\n" >&3 && head -n 1 <&3 | grep -q " 200 "'
 tries=0
 until bash -c "$health" 2>/dev/null; do
     tries=$((tries + 1))
-    [ $tries -lt 150 ] || fail "the server is not ready"
-    kill -0 $server || fail "the server has ended"
+    [ $tries -lt 150 ] || fail "the server is not ready: $(cat "$log")"
+    kill -0 $server || fail "the server has ended: $(cat "$log")"
     sleep 0.2
 done
 as_service opencoin issuer audit --dir $currency
 kill -TERM $server
-wait $server || fail "the server ended with code $?"
+wait $server || fail "the server did not stop as it should: $(cat "$log")"
 server=
 
 dpkg --remove opencoin

@@ -19,35 +19,19 @@ const CHECK: &str = "deploy/debian/check.sh";
 /// Shells, and the names under which they look for completions.
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "opencoin"), ("zsh", "_opencoin"), ("fish", "opencoin.fish")];
 
-/// What to do beside building.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Options {
-    /// Install the package on this machine, serve a currency, remove it and purge it.
-    check: bool,
-    /// Pack the unoptimised program, which is there sooner.
-    debug: bool,
+/// What becomes of the package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It is built.
+    Build,
+    /// It is installed on this machine as well, serves a currency, and is removed and purged.
+    Check,
 }
 
-impl Options {
-    /// Reads the command line; `None` when it has something else.
-    pub(crate) fn parse(arguments: &[&str]) -> Option<Self> {
-        let mut options = Self::default();
-        for argument in arguments {
-            match *argument {
-                "--check" => options.check = true,
-                "--debug" => options.debug = true,
-                _ => return None,
-            }
-        }
-        Some(options)
-    }
-}
-
-pub(crate) async fn run(workspace: &Path, options: Options) -> Result<()> {
+pub(crate) async fn run(workspace: &Path, mode: Mode) -> Result<()> {
     let mut steps = Steps::new()?;
-    let profile = if options.debug { "dev" } else { "release" };
     let packer = packer(&mut steps, workspace).await?;
-    let build = ["build", "--locked", "--package", "opencoin-cli", "--profile", profile];
+    let build = ["build", "--release", "--locked", "--package", "opencoin-cli"];
     steps.run("program", &mut cargo(workspace, &build)).await?;
 
     let folder = workspace.join("target/debian");
@@ -55,14 +39,14 @@ pub(crate) async fn run(workspace: &Path, options: Options) -> Result<()> {
         // Pages of commands that are gone would be packed.
         fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
-    let program = workspace.join("target").join(if options.debug { "debug" } else { "release" }).join("opencoin");
+    let program = workspace.join("target/release/opencoin");
     write_down(&program, &folder).await?;
     let mut pack = Command::new(packer);
-    pack.args(["--no-build", "--locked", "--package", "opencoin-cli", "--profile", profile, "--output"]).arg(&folder);
+    pack.args(["--no-build", "--locked", "--package", "opencoin-cli", "--output"]).arg(&folder);
     steps.run("package", pack.current_dir(workspace)).await?;
     let package = package(&folder)?;
     println!("\n{}", package.display());
-    if options.check {
+    if mode == Mode::Check {
         steps.run("check", apt::as_root("sh").arg(workspace.join(CHECK)).arg(&package)).await?;
     }
     Ok(())

@@ -34,8 +34,7 @@ Usage: cargo xtask COMMAND
                       database), --seed S, --database sqlite|postgres|both; torture --help shows all.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
   deb                 Build the Debian package in target/debian.
-  deb --check         The same, then install it on this machine, make a currency, serve it, remove the package and purge it. With
-                      --debug: of the unoptimised program.
+  deb --check         The same, then install it on this machine, make a currency, serve it, remove the package and purge it.
   help                Show this.
 ";
 
@@ -50,9 +49,8 @@ async fn main() -> ExitCode {
         ["torture", ref options @ ..] => torture::run(&workspace(), options).await,
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
         ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
-        ["deb", ref options @ ..] if deb::Options::parse(options).is_some() => {
-            deb::run(&workspace(), deb::Options::parse(options).unwrap_or_default()).await
-        }
+        ["deb"] => deb::run(&workspace(), deb::Mode::Build).await,
+        ["deb", "--check"] => deb::run(&workspace(), deb::Mode::Check).await,
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
