@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes what compose.yaml takes from files, in the folder of this script: the secrets, and the settings of nginx and Prometheus out of deploy/nginx and
-# deploy/prometheus. As root, because each secret belongs to the user of its container.
+# Makes what compose.yaml takes from files, in the folder of this script: the secrets, and the settings of nginx and Prometheus
+# out of deploy/nginx and deploy/prometheus. As root, because each secret belongs to the user of its container.
 #
 #   prepare.sh NAME <passphrase
 #
-# NAME is the name in the currency's URL. The passphrase of the private keys is read from the first line of standard input. secrets/fullchain.pem and
-# secrets/privkey.pem, the certificate of NAME and its key, must be there. What was made before is kept: run again after a change of NAME or of
-# deploy/nginx, or with a new certificate.
+# NAME is the name in the currency's URL. The passphrase of the private keys is read from the first line of standard input.
+# secrets/fullchain.pem and secrets/privkey.pem, the certificate of NAME and its key, must be there. What was made before is
+# kept: run again after a change of NAME or of deploy/nginx, or with a new certificate.
 set -eu
 umask 077
 

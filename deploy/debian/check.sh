@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs a package, makes a currency and serves it as the unit does, removes the package, purges it. As root, on a machine that does not have
-# it and on which nothing is to be kept of it: `cargo xtask deb --check`.
+# Installs a package, makes a currency and serves it as the unit does, removes the package, purges it. As root, on a machine
+# that does not have it and on which nothing is to be kept of it: `cargo xtask deb --check`.
 #
 #   check.sh PACKAGE.deb
 set -eu

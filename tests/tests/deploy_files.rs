@@ -1,5 +1,5 @@
-//! The files of `deploy/` that nothing here can run, tried as far as they can be: units by systemd's own programs, manifests by their schemas, the script
-//! of compose, the health check of the container.
+//! The files of `deploy/` that nothing here can run, tried as far as they can be: units by systemd's own programs, manifests by
+//! their schemas, the script of compose, the health check of the container.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

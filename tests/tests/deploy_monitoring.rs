@@ -1,5 +1,5 @@
-//! Prometheus with the settings of `deploy/`, scraping two servers that work: every metric of the dashboard and of the alerts exists, every query
-//! answers, and the alerts fire when they should.
+//! Prometheus with the settings of `deploy/`, scraping two servers that work: every metric of the dashboard and of the alerts
+//! exists, every query answers, and the alerts fire when they should.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

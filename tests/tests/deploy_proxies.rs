@@ -1,5 +1,5 @@
-//! nginx and Caddy with the settings of `deploy/`, in front of two servers over TLS: wallets mint, renew and redeem through them, and go on when a
-//! server dies or stops.
+//! nginx and Caddy with the settings of `deploy/`, in front of two servers over TLS: wallets mint, renew and redeem through
+//! them, and go on when a server dies or stops.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -1,8 +1,8 @@
-//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, SoftHSM for the hardware tokens, the servers for which `deploy/` has
-//! settings.
+//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, SoftHSM for the hardware tokens, the servers
+//! for which `deploy/` has settings.
 //!
-//! Debian starts a server when its package is installed. The tests start their own, so that is forbidden meanwhile, in the way that
-//! Debian has for it: a program `policy-rc.d`. Where there is one already, it stays.
+//! Debian starts a server when its package is installed. The tests start their own, so that is forbidden meanwhile, in the way
+//! that Debian has for it: a program `policy-rc.d`. Where there is one already, it stays.
 
 use std::env;
 use std::ffi::OsStr;

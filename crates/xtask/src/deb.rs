@@ -1,6 +1,7 @@
 //! `cargo xtask deb`: the Debian package, in `target/debian`, and whether it installs, serves and goes again.
 //!
-//! The program itself writes its manual and the completions of shells; what else is in the package is named in `crates/opencoin-cli/Cargo.toml`.
+//! The program itself writes its manual and the completions of shells; what else is in the package is named in
+//! `crates/opencoin-cli/Cargo.toml`.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Programs of Python, with the schemas of Kubernetes and of compose files, with which a test compares the files of `deploy/`. They go into `target/schemas`
-//! once, in exact versions, and need no network after that.
+//! Programs of Python, with the schemas of Kubernetes and of compose files, with which a test compares the files of `deploy/`.
+//! They go into `target/schemas` once, in exact versions, and need no network after that.
 
 use std::fs;
 use std::path::Path;
