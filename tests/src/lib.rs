@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
 mod cutting_proxy;
+pub mod deploy;
 pub mod failover;
 pub mod foreign_wallet;
 mod process;
@@ -93,21 +94,12 @@ impl Currency {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let currency = Self { folder, port, server: None, log: Log::default(), database: None, environment };
         let base = currency.url("");
-        let init = [
-            "init",
-            "--name",
-            "OpenCent",
-            "--divisor",
-            "100",
-            "--denominations",
-            "1,2,5,10",
-            "--url",
-            &base,
-            "--database",
-            database_url,
-            "--cipher-suite",
-            suite,
-        ];
+        let mut init = vec!["init", "--name", "OpenCent", "--divisor", "100", "--denominations", "1,2,5,10"];
+        init.extend(["--database", database_url, "--cipher-suite", suite]);
+        // A currency behind a proxy of the test has a URL of its own.
+        if !options.contains(&"--url") {
+            init.extend(["--url", &base]);
+        }
         currency.issuer(&[&init[..], options].concat());
         currency
     }
@@ -180,7 +172,14 @@ impl Currency {
     /// Starts one more server of this currency.
     #[must_use]
     pub fn serve_on(&self, port: u16) -> Process {
-        self.process(&["issuer", "serve", "--listen", &format!("127.0.0.1:{port}")], SERVER_LINE)
+        self.serve_with(port, &[])
+    }
+
+    /// The same with more options.
+    #[must_use]
+    pub fn serve_with(&self, port: u16, options: &[&str]) -> Process {
+        let listen = format!("127.0.0.1:{port}");
+        self.process(&[&["issuer", "serve", "--listen", &listen], options].concat(), SERVER_LINE)
     }
 
     /// Starts the process that signs for the servers of this currency.

@@ -99,7 +99,7 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let books = open_books("sqlite:books", folder.path(), StoreMode::Create).await.unwrap();
+        let books = open_books("sqlite:books", folder.path(), StoreMode::Create).await.unwrap().books;
         let ledger = Arc::clone(&books.ledger);
         let currency = directory().currency().unwrap();
         let signer = Arc::clone(&made().2);

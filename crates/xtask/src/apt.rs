@@ -1,7 +1,13 @@
-//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, and SoftHSM for the hardware tokens.
+//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, SoftHSM for the hardware tokens, the servers
+//! for which `deploy/` has settings.
+//!
+//! Debian starts a server when its package is installed. The tests start their own, so that is forbidden meanwhile, in the way
+//! that Debian has for it: a program `policy-rc.d`. Where there is one already, it stays.
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -17,6 +23,9 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(10);
 /// How long apt itself waits for another program's lock.
 const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=120";
+
+/// The program that Debian asks whether a server may start; exit code 101 is no.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// A program that the tests use.
 #[derive(Debug)]
@@ -61,6 +70,47 @@ pub(crate) const OPENSSL: Package = Package {
     by_hand: || "install OpenSSL so that openssl is in PATH".to_owned(),
 };
 
+/// One of the servers for which `deploy/` has settings, or what the tests of these need.
+const fn deployed(name: &'static str, apt_name: &'static str, is_there: fn() -> bool, by_hand: fn() -> String) -> Package {
+    Package { name, apt_name, is_there, by_hand }
+}
+
+pub(crate) const NGINX: Package = deployed(
+    "nginx",
+    "nginx",
+    || is_in_path("nginx") || Path::new("/usr/sbin/nginx").is_file(),
+    || "install nginx so that nginx is in PATH".to_owned(),
+);
+
+pub(crate) const CADDY: Package =
+    deployed("Caddy", "caddy", || is_in_path("caddy"), || "install Caddy 2 so that caddy is in PATH".to_owned());
+
+pub(crate) const PROMETHEUS: Package = deployed(
+    "Prometheus",
+    "prometheus",
+    || is_in_path("prometheus") && is_in_path("promtool"),
+    || "install Prometheus so that prometheus and promtool are in PATH".to_owned(),
+);
+
+/// Reads units without running them.
+pub(crate) const SYSTEMD: Package = deployed(
+    "systemd-analyze",
+    "systemd",
+    || is_in_path("systemd-analyze"),
+    || "install systemd so that systemd-analyze is in PATH".to_owned(),
+);
+
+/// Makes the environment of [`crate::schemas`].
+pub(crate) const PYTHON: Package = deployed(
+    "Python with venv",
+    "python3-venv",
+    || Path::new(PYTHON_PATH).is_file() && has_venv(),
+    || format!("install Python 3 with venv and pip as {PYTHON_PATH}"),
+);
+
+/// The system's own Python: another one in PATH may come without what Debian's package adds.
+pub(crate) const PYTHON_PATH: &str = "/usr/bin/python3";
+
 /// Installs those that are missing.
 pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()> {
     let missing: Vec<_> = packages.iter().filter(|package| !(package.is_there)()).collect();
@@ -75,7 +125,10 @@ pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()
     run(steps, "package lists", &["update"], &by_hand).await?;
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(missing.iter().map(|package| package.apt_name));
-    run(steps, &format!("installation of {names}"), &arguments, &by_hand).await?;
+    let policy = NoStarts::begin(steps).await?;
+    let installed = run(steps, &format!("installation of {names}"), &arguments, &by_hand).await;
+    policy.end(steps).await?;
+    installed?;
     for package in missing {
         ensure!(
             (package.is_there)(),
@@ -85,6 +138,36 @@ pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()
         );
     }
     Ok(())
+}
+
+/// While it is in force, the installation of a package starts no server.
+struct NoStarts {
+    /// There was none before, so ours is removed at the end.
+    is_ours: bool,
+}
+
+impl NoStarts {
+    async fn begin(steps: &mut Steps) -> Result<Self> {
+        let is_ours = !Path::new(POLICY).exists();
+        if is_ours {
+            let script = format!("printf '#!/bin/sh\\nexit 101\\n' >{POLICY} && chmod 755 {POLICY}");
+            steps.run("no server starts by itself", as_root("sh").args(["-c", &script])).await?;
+        }
+        Ok(Self { is_ours })
+    }
+
+    async fn end(self, steps: &mut Steps) -> Result<()> {
+        if self.is_ours {
+            steps.run("servers may start again", as_root("rm").args(["-f", POLICY])).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether Python's own installer of pip is there, which is what `venv` needs and Debian packs apart.
+fn has_venv() -> bool {
+    let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    libraries.map(|entry| entry.path().join("ensurepip/__init__.py")).any(|installer| installer.is_file())
 }
 
 fn join(packages: &[&Package], between: &str, text: impl Fn(&Package) -> String) -> String {
@@ -106,12 +189,18 @@ async fn run(steps: &mut Steps, heading: &str, arguments: &[&str], by_hand: &str
 }
 
 fn apt_get(arguments: &[&str]) -> Command {
-    // sudo keeps no variables of ours, and must not wait for a password that nobody types.
-    let mut command = if geteuid().is_root() { Command::new("env") } else { Command::new("sudo") };
-    if !geteuid().is_root() {
-        command.args(["-n", "env"]);
-    }
+    let mut command = as_root("env");
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", LOCK_TIMEOUT]).args(arguments);
+    command
+}
+
+/// The program as root. sudo keeps no variables of ours, and must not wait for a password that nobody types.
+pub(crate) fn as_root(program: &str) -> Command {
+    if geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.args(["-n", program]);
     command
 }
 

@@ -5,9 +5,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
 mod apt;
+mod deb;
 mod fixtures;
 mod interrupts;
 mod openapi;
+mod schemas;
 mod steps;
 mod test;
 mod torture;
@@ -26,13 +28,15 @@ The commands of this project.
 
 Usage: cargo xtask COMMAND
 
-  test                Check format and lints, build, run every test (PostgreSQL and SoftHSM included), check the documentation.
+  test                Check format and lints, build, run every test (with PostgreSQL, SoftHSM, nginx, Caddy, Prometheus), check the documentation.
   fixtures            Make the files of fixtures/run again.
   fixtures --check    Say which files of fixtures/run differ from what would be made; change nothing.
   torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
                       database), --seed S, --database sqlite|postgres|both; torture --help shows all.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
   openapi             Write docs/openapi.json anew, from the program.
+  deb                 Build the Debian package in target/debian.
+  deb --check         The same, then install it on this machine, make a currency, serve it, remove the package and purge it.
   help                Show this.
 ";
 
@@ -48,6 +52,8 @@ async fn main() -> ExitCode {
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
         ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
         ["openapi"] => openapi::run(&workspace()).await,
+        ["deb"] => deb::run(&workspace(), deb::Mode::Build).await,
+        ["deb", "--check"] => deb::run(&workspace(), deb::Mode::Check).await,
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -12,7 +12,8 @@ use anyhow::{Context, Result, ensure};
 use opencoin_testkit::postgres::{EphemeralPostgres, SERVER_VARIABLE};
 use tokio::process::Command;
 
-use crate::apt::{self, OPENSSL, POSTGRES, Package, SOFTHSM};
+use crate::apt::{self, CADDY, NGINX, OPENSSL, POSTGRES, PROMETHEUS, PYTHON, SOFTHSM, SYSTEMD};
+use crate::schemas;
 use crate::steps::Steps;
 
 /// How much of PostgreSQL's log is shown when the tests fail.
@@ -28,11 +29,12 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
     let mut steps = Steps::new()?;
     let server = Server::of_environment();
     // First of all, rather than failing after minutes of compiling.
-    let needed: &[Package] = match server {
-        Server::Given => &[SOFTHSM, OPENSSL],
-        Server::Ours => &[POSTGRES, SOFTHSM, OPENSSL],
-    };
-    apt::ensure(&mut steps, needed).await?;
+    let mut needed = vec![SOFTHSM, OPENSSL, NGINX, CADDY, PROMETHEUS, SYSTEMD, PYTHON];
+    if matches!(server, Server::Ours) {
+        needed.push(POSTGRES);
+    }
+    apt::ensure(&mut steps, &needed).await?;
+    schemas::ensure(&mut steps, workspace).await?;
     let cargo = |arguments: &[&str]| cargo(workspace, arguments);
 
     steps.run("format", &mut cargo(&["fmt", "--all", "--check"])).await?;

@@ -23,7 +23,7 @@ fn help_lists_every_command() {
     let output = xtask(&["--help"]);
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
-    for command in ["test", "fixtures", "fixtures --check", "torture OPTIONS", "help"] {
+    for command in ["test", "fixtures", "fixtures --check", "torture OPTIONS", "deb", "deb --check", "help"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command}  "))), "{command} in {help}");
     }
 }

@@ -1,0 +1,45 @@
+//! What `deploy/` is tried with: the programs of others for which it has settings, run on ports and in folders of a test's own.
+
+mod prometheus;
+mod proxies;
+mod service;
+mod tls;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub use prometheus::Prometheus;
+pub use proxies::{caddy, nginx};
+pub use service::Service;
+pub use tls::Authority;
+
+/// A file or folder of `deploy/`.
+#[must_use]
+pub fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name)
+}
+
+/// The text of a file of `deploy/`.
+#[must_use]
+pub fn text(name: &str) -> String {
+    fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("deploy/{name}: {error}"))
+}
+
+/// The text with each of these replaced, as an operator changes it. All of them must be there.
+#[must_use]
+pub fn changed(mut text: String, changes: &[(&str, String)]) -> String {
+    for (old, new) in changes {
+        assert!(text.contains(old), "{old:?} is not in this file:\n{text}");
+        text = text.replace(old, new);
+    }
+    text
+}
+
+/// Runs a program to its end, demands success, and gives all that it said.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+    said
+}

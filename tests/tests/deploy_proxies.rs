@@ -1,0 +1,196 @@
+//! nginx and Caddy with the settings of `deploy/`, in front of two servers over TLS: wallets mint, renew and redeem through
+//! them, and go on when a server dies or stops.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use opencoin_e2e::deploy::{Authority, Service, caddy, nginx};
+use opencoin_e2e::foreign_wallet::{Blinded, ForeignWallet, request_mint, request_redeem, request_renew};
+use opencoin_e2e::{Currency, Process, RFC9474, command, free_port, run};
+use opencoin_testkit::postgres::TestDatabase;
+use reqwest::blocking::Client;
+use reqwest::tls::Certificate;
+use serde_json::Value;
+
+const PAID_IN: u64 = 100_000;
+/// Clients that never pause, so that a server always has requests in its hands when it dies.
+const CLIENTS: u32 = 4;
+/// How often each server dies, and how often it is stopped.
+const ROUNDS: usize = 2;
+/// How many requests are answered between two disturbances.
+const REQUESTS_BETWEEN: u32 = 20;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a client does when it is told that there is no server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnFailure {
+    /// It demands that this does not happen.
+    Never,
+    /// What docs/API.md says: the same request again.
+    SendAgain,
+}
+
+/// Starts a proxy in a folder, at a port, in front of two ports.
+type Start = fn(&Path, u16, [u16; 2], &Authority) -> Service;
+
+#[test]
+fn nothing_fails_behind_nginx_when_servers_die() {
+    servers_die_behind(nginx, OnFailure::Never);
+}
+
+#[test]
+fn what_fails_behind_caddy_when_servers_die_is_sent_again() {
+    servers_die_behind(caddy, OnFailure::SendAgain);
+}
+
+fn servers_die_behind(start: Start, on_failure: OnFailure) {
+    let (database, front, ports) = (TestDatabase::create(), free_port(), [free_port(), free_port()]);
+    let url = format!("https://localhost:{front}");
+    let currency = Currency::make(RFC9474, &database.url(), &["--url", &url]);
+    let folder = currency.scratch("proxy");
+    fs::create_dir(&folder).unwrap();
+    let authority = Authority::make(&folder);
+    let mut servers = ports.map(|port| Some(currency.serve_on(port)));
+    let proxy = start(&folder, front, ports, &authority);
+
+    a_wallet_works(&currency, &url, &authority);
+    operators_paths_are_hidden(&client(&authority), &url);
+    servers_die_under_load(&currency, (&url, on_failure), &authority, ports, &mut servers);
+
+    servers.iter_mut().for_each(|server| server.take().unwrap().stop());
+    nobody_answers_in_the_servers_words(&client(&authority), &url);
+    currency.audit();
+    let logs = format!("{}{}", proxy.log(), fs::read_to_string(folder.join("error.log")).unwrap_or_default());
+    for secret in ["remote_ip", "remote_addr", "client: 127", "Bearer"] {
+        assert!(!logs.contains(secret), "the proxy's log has {secret:?}:\n{logs}");
+    }
+}
+
+/// The wallet of the real program: mint, give, renew, redeem.
+fn a_wallet_works(currency: &Currency, url: &str, authority: &Authority) {
+    let (alice, bob) = (currency.account("alice", PAID_IN), currency.account("bob", 0));
+    let wallet = |name: &str, arguments: &[&str]| {
+        let mut opencoin = command();
+        opencoin.env("SSL_CERT_FILE", authority.certificate());
+        let dir = currency.scratch(name);
+        run(&mut opencoin, &[&["wallet"], arguments, &["--dir", dir.to_str().unwrap()]].concat()).success()
+    };
+    wallet("alice", &["add", url]);
+    wallet("bob", &["add", url]);
+    wallet("alice", &["mint", "17", "--token", &alice]);
+    let stack = currency.scratch("stack");
+    wallet("alice", &["send", "9", "--out", stack.to_str().unwrap()]);
+    wallet("bob", &["receive", stack.to_str().unwrap()]);
+    wallet("bob", &["redeem", "9", "--token", &bob]);
+    assert_eq!(currency.balance("bob"), 9);
+}
+
+fn operators_paths_are_hidden(http: &Client, url: &str) {
+    for path in ["/health/ready", "/health/live", "/metrics", "/v1/admin", "/v1/admin/accounts"] {
+        let response = http.get(format!("{url}{path}")).send().unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+        assert!(!response.text().unwrap().contains("no such path"), "{path} is answered by the proxy and not by a server");
+    }
+    assert_eq!(http.get(format!("{url}/cddc")).send().unwrap().status(), 200);
+}
+
+/// Clients mint, renew and redeem without a pause, while one server after the other is killed, or stopped, and started again.
+fn servers_die_under_load(
+    currency: &Currency,
+    (url, on_failure): (&str, OnFailure),
+    authority: &Authority,
+    ports: [u16; 2],
+    servers: &mut [Option<Process>; 2],
+) {
+    let token = currency.account("carol", PAID_IN);
+    let (answered, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let (answered, is_over, token) = (&answered, &is_over, &token);
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                let wallet = ForeignWallet::with_client(client(authority), url);
+                scope.spawn(move || work(&wallet, on_failure, (number, token), answered, is_over))
+            })
+            .collect();
+        let wait = |clients: &[ScopedJoinHandle<'_, ()>]| {
+            let (begun, until) = (Instant::now(), answered.load(Ordering::Relaxed) + REQUESTS_BETWEEN);
+            while answered.load(Ordering::Relaxed) < until {
+                let is_stuck = clients.iter().any(ScopedJoinHandle::is_finished) || begun.elapsed() > PATIENCE;
+                // The scope ends when all of them have.
+                is_over.fetch_or(is_stuck, Ordering::Relaxed);
+                assert!(!is_stuck, "the clients do not work any more");
+                thread::sleep(Duration::from_millis(10));
+            }
+        };
+        for round in 0..ROUNDS {
+            for number in 0..servers.len() {
+                wait(&clients);
+                let server = servers[number].take().unwrap();
+                if round == 0 {
+                    server.kill()
+                } else {
+                    server.stop()
+                }
+                wait(&clients);
+                servers[number] = Some(currency.serve_on(ports[number]));
+            }
+        }
+        wait(&clients);
+        is_over.store(true, Ordering::Relaxed);
+        clients.into_iter().for_each(|client| client.join().unwrap());
+    });
+}
+
+/// Mints a coin, renews it, redeems it, again and again.
+fn work(wallet: &ForeignWallet, on_failure: OnFailure, (number, token): (u32, &str), answered: &AtomicU32, is_over: &AtomicBool) {
+    let post = |path: &str, request: &Value| {
+        let begun = Instant::now();
+        loop {
+            let answer = wallet.post(path, Some(token), request);
+            if answer.http_status == 200 {
+                answered.fetch_add(1, Ordering::Relaxed);
+                return answer;
+            }
+            let is_told_to_repeat = answer.http_status == 503 && answer.retry_after.is_some();
+            let may_fail = on_failure == OnFailure::SendAgain && is_told_to_repeat && begun.elapsed() < PATIENCE;
+            assert!(may_fail, "{answer:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let coins = |request: &dyn Fn(&[Blinded], &str) -> Value, path: &str, reference: &str| {
+        let blinds = [wallet.blind(5, "1")];
+        let answer = post(path, &request(&blinds, reference));
+        wallet.unblind(&blinds, &answer)
+    };
+    for round in 0.. {
+        let minted = coins(&request_mint, "/mint", &format!("a{number}{round:06}"));
+        let renew = |blinds: &[Blinded], reference: &str| request_renew(&minted, blinds, reference);
+        let renewed = coins(&renew, "/renew", &format!("b{number}{round:06}"));
+        let _ = post("/redeem", &request_redeem(&renewed));
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+}
+
+fn nobody_answers_in_the_servers_words(http: &Client, url: &str) {
+    let response = http.post(format!("{url}/renew")).body("{}").send().unwrap();
+    assert_eq!(response.status(), 503);
+    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!(header("retry-after").as_deref(), Some("1"));
+    assert_eq!(header("opencoin-error").as_deref(), Some("unavailable"));
+    assert_eq!(header("content-type").as_deref(), Some("application/problem+json"));
+    let body: Value = serde_json::from_str(&response.text().unwrap()).unwrap();
+    assert_eq!((&body["title"], &body["status"]), (&Value::from("unavailable"), &Value::from(503)));
+}
+
+/// A client that believes the authority of the test and nobody else.
+fn client(authority: &Authority) -> Client {
+    let certificate = Certificate::from_pem(&fs::read(authority.certificate()).unwrap()).unwrap();
+    Client::builder().tls_certs_only([certificate]).timeout(PATIENCE).build().unwrap()
+}
