@@ -121,7 +121,7 @@ async fn a_prune_that_comes_late_is_no_alarm() {
     assert_eq!((audited.extent, broken(&audited)), (Extent::Full, vec![]));
 }
 
-/// The grants are those of docs/OPERATING.md.
+/// The grants are those of docs/AUDIT.md.
 #[tokio::test]
 async fn a_role_that_reads_some_columns_is_enough() {
     let (ledgers, _source, database) = open().await;
