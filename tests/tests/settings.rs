@@ -207,6 +207,16 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
     let refused = opencoin(&environment, &["audit"]).refused(3, "cannot read the books");
     assert!(!refused.stderr.contains("s3cret"));
     let misspelt = [("OPENCOIN_ISSUER_DATABSE", "sqlite:x")];
+    let on_books: [&[&str]; 5] = [
+        &["migrate", "--dry-run"],
+        &["accept-restored-state"],
+        &["backup", "--to", "nowhere"],
+        &["restore", "--from", "nowhere"],
+        &["keys", "list"],
+    ];
+    for command in on_books {
+        let _ = opencoin(&misspelt, command).refused(1, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
+    }
     let _ = opencoin(&misspelt, &["audit"]).refused(3, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
     let _ = opencoin(&[], &["serve", "--limits-connections-max", "none"])
         .refused(1, "--limits-connections-max: \"none\" is not a whole number");

@@ -101,7 +101,7 @@ fn engine(
     match ids.find(|id| !there.contains(id)) {
         Some(missing) if !arguments.allow_missing_keys => bail!(
             "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
-             from your backup (or, if it is lost for good, see \"When a passphrase is lost\" in docs/OPERATING.md)"
+             from your backup (or, if it is lost for good, see \"When a passphrase is lost\" in docs/KEYS.md)"
         ),
         Some(missing) => tracing::warn!(%missing, "private mint keys are missing: what is accepted for them is not signed"),
         None => {}
