@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::{KnownMintKeys, LedgerError};
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlitePool};
 
 use crate::fault::ledger_error;
 use crate::{SqliteLedger, lock, schema};
@@ -83,19 +83,7 @@ impl SqliteLedger {
     pub async fn open_to_read(address: &str) -> Result<Self, LedgerError> {
         let path = path(address)?;
         must_be_there(&path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .read_only(true)
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
-            .pragma("query_only", "ON");
-        let connect = |options| pool().max_connections(READERS_MAX).connect_with(options);
-        let readers = match connect(options.clone()).await {
-            // Without a log nobody writes; what a log would need cannot be made here.
-            Err(_) if !lock::beside(&path, "-wal").exists() => connect(options.immutable(true)).await,
-            connected => connected,
-        };
-        let readers = readers.map_err(|error| ledger_error(&error))?;
+        let readers = connect_to_read(&path).await?;
         let mut connection = readers.acquire().await.map_err(|error| ledger_error(&error))?;
         schema::check(&mut connection, &path).await?;
         drop(connection);
@@ -107,6 +95,23 @@ impl SqliteLedger {
         self.readers.close().await;
         self.writer.close().await; // last, so that it folds the write-ahead log into the file
     }
+}
+
+/// Connections that change nothing.
+pub(crate) async fn connect_to_read(path: &Path) -> Result<SqlitePool, LedgerError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
+        .pragma("query_only", "ON");
+    let connect = |options| pool().max_connections(READERS_MAX).connect_with(options);
+    let readers = match connect(options.clone()).await {
+        // Without a log nobody writes; what a log would need cannot be made here.
+        Err(_) if !lock::beside(path, "-wal").exists() => connect(options.immutable(true)).await,
+        connected => connected,
+    };
+    readers.map_err(|error| ledger_error(&error))
 }
 
 /// On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse to
