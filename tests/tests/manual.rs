@@ -25,10 +25,6 @@ fn pages_needed(command: &[&str], pages: &mut BTreeSet<String>) {
     }
 }
 
-fn is_installed(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
-}
-
 /// What `man` makes of a page; it must have nothing to say about it.
 fn rendered(page: &Path) -> String {
     let output = Command::new("man").args(["--warnings", "-l"]).arg(page).env("MANWIDTH", "100").output().unwrap();
@@ -49,14 +45,12 @@ fn every_command_has_its_page() {
     assert!(needed.contains("opencoin-wallet-mint.1"), "{needed:?}");
     assert_eq!(written, needed);
     assert_eq!(named.lines().count(), needed.len());
-    if is_installed("man") && is_installed("groff") {
-        let page = rendered(&dir.join("opencoin-wallet-mint.1"));
-        for text in ["opencoin wallet mint", "--token-file", "OPENCOIN_TOKEN"] {
-            let words: Vec<&str> = page.split_whitespace().collect();
-            assert!(words.join(" ").contains(text), "{text} in {page}");
-        }
-        rendered(&dir.join("opencoin.1"));
+    let page = rendered(&dir.join("opencoin-wallet-mint.1"));
+    for text in ["opencoin wallet mint", "--token-file", "OPENCOIN_TOKEN"] {
+        let words: Vec<&str> = page.split_whitespace().collect();
+        assert!(words.join(" ").contains(text), "{text} in {page}");
     }
+    rendered(&dir.join("opencoin.1"));
     let own = opencoin(&["man"]).success().stdout;
     assert_eq!(own, std::fs::read_to_string(dir.join("opencoin.1")).unwrap());
 }
@@ -66,11 +60,10 @@ fn shells_take_the_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = opencoin(&["completions", shell]).success().stdout;
         assert!(script.contains("recoup") && script.contains("opencoin"), "{shell}");
-        if ["bash", "zsh", "fish"].contains(&shell) && is_installed(shell) {
-            let mut child = Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn().unwrap();
-            child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-            assert!(child.wait().unwrap().success(), "{shell} does not take it");
-        }
     }
+    let script = opencoin(&["completions", "bash"]).success().stdout;
+    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().unwrap();
+    bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(bash.wait().unwrap().success(), "bash does not take it");
     let _ = opencoin(&["completions", "tcsh"]).refused(2, "bash");
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use opencoin_testkit::postgres::{EphemeralPostgres, SERVER_VARIABLE};
 use tokio::process::Command;
 
-use crate::apt::{self, CADDY, NGINX, OPENSSL, POSTGRES, PROMETHEUS, PYTHON, SOFTHSM, SYSTEMD};
+use crate::apt::{self, CADDY, MAN, NGINX, OPENSSL, POSTGRES, PROMETHEUS, PYTHON, SOFTHSM, SYSTEMD};
 use crate::schemas;
 use crate::steps::Steps;
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
     let mut steps = Steps::new()?;
     let server = Server::of_environment();
     // First of all, rather than failing after minutes of compiling.
-    let mut needed = vec![SOFTHSM, OPENSSL, NGINX, CADDY, PROMETHEUS, SYSTEMD, PYTHON];
+    let mut needed = vec![SOFTHSM, OPENSSL, NGINX, CADDY, PROMETHEUS, SYSTEMD, MAN, PYTHON];
     if matches!(server, Server::Ours) {
         needed.push(POSTGRES);
     }
