@@ -83,18 +83,7 @@ impl SqliteLedger {
     pub async fn open_to_read(address: &str) -> Result<Self, LedgerError> {
         let path = path(address)?;
         must_be_there(&path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
-            .pragma("query_only", "ON");
-        let readers = match readers(options.clone().read_only(true)).await {
-            Ok(readers) => readers,
-            // Without a log nobody writes; what a log would need cannot be made here.
-            Err(_) if !lock::beside(&path, "-wal").exists() => readers(options.read_only(true).immutable(true)).await?,
-            // The log of an issuer that was killed: it takes the right to write to find out what of it counts.
-            Err(_) => readers(options).await?,
-        };
+        let readers = connect_to_read(&path).await?;
         let mut connection = readers.acquire().await.map_err(|error| ledger_error(&error))?;
         schema::check(&mut connection, &path).await?;
         drop(connection);
@@ -105,6 +94,22 @@ impl SqliteLedger {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await; // last, so that it folds the write-ahead log into the file
+    }
+}
+
+/// Connections that change nothing.
+pub(crate) async fn connect_to_read(path: &Path) -> Result<SqlitePool, LedgerError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
+        .pragma("query_only", "ON");
+    match readers(options.clone().read_only(true)).await {
+        Ok(readers) => Ok(readers),
+        // Without a log nobody writes; what a log would need cannot be made here.
+        Err(_) if !lock::beside(path, "-wal").exists() => readers(options.read_only(true).immutable(true)).await,
+        // The log of an issuer that was killed: it takes the right to write to find out what of it counts.
+        Err(_) => readers(options).await,
     }
 }
 
