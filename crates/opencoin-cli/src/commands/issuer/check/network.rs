@@ -16,7 +16,8 @@ const EXPIRY_MARGIN: Duration = Duration::from_secs(14 * 24 * 3600);
 pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
     listener("listen", subject.config, subject, report).await;
     if let Some(listen) = &subject.config.admin.listen {
-        let admin = Config { listen: listen.clone(), tls: None, ..subject.config.clone() };
+        let insecure_http = subject.config.admin.insecure_http;
+        let admin = Config { listen: listen.clone(), tls: None, insecure_http, ..subject.config.clone() };
         listener("admin.listen", &admin, subject, report).await;
     }
 }
