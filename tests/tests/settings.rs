@@ -103,6 +103,11 @@ fn plain_http_beyond_this_machine_needs_a_word() {
     serve(&currency, &["--listen", "0.0.0.0:0", "--insecure-http"], &[], "serving OpenCent on http://0.0.0.0:").0.stop();
     let word = [("OPENCOIN_ISSUER_INSECURE_HTTP", "true"), ("OPENCOIN_ISSUER_LISTEN", "[::]:0")];
     serve(&currency, &[], &word, "serving OpenCent on http://").0.stop();
+    // What is in front of the door for wallets is not in front of the operator's.
+    let operators = ["serve", "--listen", "0.0.0.0:0", "--insecure-http", "--admin-listen", "0.0.0.0:0"];
+    let _ = currency.issuer_unchecked(&operators).refused(1, "admin.insecure_http = true (--admin-insecure-http)");
+    let both = [&operators[1..], &["--admin-insecure-http"]].concat();
+    serve(&currency, &both, &[], "serving OpenCent on http://0.0.0.0:").0.stop();
 }
 
 /// What an operator needs of a listener beyond loopback: metrics, health, and the API with a token alone.

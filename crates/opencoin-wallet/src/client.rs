@@ -28,10 +28,11 @@ const ATTEMPTS_MAX: u32 = 4;
 /// The fixed word of what was accepted and will not be signed, because mint keys were revoked since.
 const RECOUP: &str = "recoup";
 /// The fixed words that say that nothing was done (all but `unavailable` and `recoup`).
-const REFUSALS: [&str; 12] = [
+pub(crate) const REFUSALS: [&str; 13] = [
     "malformed",
     "unauthorized",
     "forbidden",
+    "exists",
     "too-many-requests",
     "insufficient-funds",
     "not-found",
