@@ -244,10 +244,10 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
         (Some("file"), Some("default"))
     );
     // Every command goes by the environment, so that none looks into other books than the server.
-    let refused = opencoin(&environment, &["audit"]).refused(1, "cannot open the books");
+    let refused = opencoin(&environment, &["audit"]).refused(3, "cannot read the books");
     assert!(!refused.stderr.contains("s3cret"));
     let misspelt = [("OPENCOIN_ISSUER_DATABSE", "sqlite:x")];
-    let _ = opencoin(&misspelt, &["audit"]).refused(1, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
+    let _ = opencoin(&misspelt, &["audit"]).refused(3, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
     let _ = opencoin(&[], &["serve", "--limits-connections-max", "none"])
         .refused(1, "--limits-connections-max: \"none\" is not a whole number");
 
