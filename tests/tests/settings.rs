@@ -247,7 +247,17 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
     let refused = opencoin(&environment, &["audit"]).refused(3, "cannot read the books");
     assert!(!refused.stderr.contains("s3cret"));
     let misspelt = [("OPENCOIN_ISSUER_DATABSE", "sqlite:x")];
-    let _ = opencoin(&misspelt, &["audit"]).refused(3, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
+    let on_books: [(&[&str], i32); 6] = [
+        (&["audit"], 3),
+        (&["migrate", "--dry-run"], 1),
+        (&["accept-restored-state"], 1),
+        (&["backup", "--to", "nowhere"], 1),
+        (&["restore", "--from", "nowhere"], 1),
+        (&["keys", "list"], 1),
+    ];
+    for (command, exit) in on_books {
+        let _ = opencoin(&misspelt, command).refused(exit, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
+    }
     let _ = opencoin(&[], &["serve", "--limits-connections-max", "none"])
         .refused(1, "--limits-connections-max: \"none\" is not a whole number");
 
