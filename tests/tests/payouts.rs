@@ -86,7 +86,6 @@ fn payouts_go_out_or_come_back_and_are_watched() {
         let _ = settle(&["paid", "1", "--reference", "statement 8"]).refused(1, "payout 1");
         let _ = settle(&["paid", "3", "--reference", "statement 8"]).refused(1, "payout 3");
         assert_eq!(listed().as_array().unwrap().len(), 1);
-        wait_for_metrics(operators, &[("opencoin_payouts_requested", 1.0)]);
         for _again in 0..2 {
             let failed = settle(&["failed", "2", "--reason", "no such bank account"]).success().stdout;
             assert!(failed.contains("the money is back on the account"), "{failed}");

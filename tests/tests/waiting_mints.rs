@@ -1,6 +1,5 @@
 //! Mints that wait for money: on the real server, as two processes, across crashes, with the wallet of the command line.
 
-
 use std::ffi::OsString;
 use std::thread;
 use std::time::{Duration, Instant};
