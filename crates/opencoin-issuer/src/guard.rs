@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use opencoin_ledger::{History, HistoryId, LedgerError, LedgerTime, Mark, Progress, Setback};
+use opencoin_ledger::{History, HistoryId, LedgerError, LedgerTime, Mark, Progress, Setback, TransactionNo};
 use rand::RngCore;
 use thiserror::Error;
 
@@ -18,6 +18,10 @@ use crate::high_water::{HighWaterError, HighWaterMark};
 use crate::seldom::Seldom;
 
 static FAILURES: Seldom = Seldom::new();
+
+/// How many numbers of transactions and payouts are left out after the newest that was seen, when an older state is accepted: what was
+/// given in the last moments before, and on other machines, was seen by nobody here.
+const NUMBERS_SKIPPED: i64 = 1_000_000;
 
 /// Watches over the books of a server.
 pub struct Guard {
@@ -68,8 +72,8 @@ pub async fn examine(history: &dyn History, file: &HighWaterMark) -> Result<Exam
     })
 }
 
-/// Goes on with books as they are, although they were set back: gives them a new history, and the mark their place. Servers whose marks are
-/// of the history before follow when they are started.
+/// Goes on with books as they are, although they were set back: gives them a new history, numbers that were not given before, and the mark
+/// their place. Servers whose marks are of the history before follow when they are started.
 ///
 /// # Errors
 /// When the books or the mark cannot be written.
@@ -81,7 +85,10 @@ pub async fn accept_state(
 ) -> Result<(), GuardError> {
     let mut id = [0; opencoin_ledger::HISTORY_ID_BYTES];
     rng.fill_bytes(&mut id);
-    history.accept(HistoryId::new(id), at).await?;
+    let seen = [file.read()?, Some(history.standing(None).await?.mark)];
+    let newest = seen.into_iter().flatten().filter_map(|mark| mark.newest).map(|entry| entry.no.get()).max().unwrap_or(0);
+    let above = TransactionNo::new(newest.saturating_add(NUMBERS_SKIPPED));
+    history.accept(HistoryId::new(id), above, at).await?;
     Ok(file.raise(&history.standing(None).await?.mark)?)
 }
 
