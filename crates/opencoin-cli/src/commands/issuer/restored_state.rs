@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let opened = super::open_books(&directory, &config, StoreMode::Existing).await?;
     let mark = directory.high_water_mark(config.high_water_mark.as_deref());
@@ -60,7 +60,7 @@ pub(super) fn explain(error: GuardError, directory: &Directory) -> Error {
     };
     let dir = directory.root().display();
     anyhow!(
-        "{error}. Nothing is served. If there is a newer state, bring that back. If there is none, read \"Backup and restore\" in \
+        "{error}. Nothing is served or changed. If there is a newer state, bring that back. If there is none, read \"Backup and restore\" in \
          docs/OPERATING.md, then: opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten{other}"
     )
 }
