@@ -86,6 +86,18 @@ fn a_backup_made_while_wallets_work_is_restored_and_served_once_that_is_accepted
     assert!(restored.stdout.contains("ledger.sqlite.replaced-"), "{}", restored.stdout);
     refused_to_serve(&currency, "--yes-spent-coins-may-be-forgotten");
     let _not_said = currency.issuer_unchecked(&["accept-restored-state"]).refused(1, "restored from a backup");
+    for writing in [
+        &["account", "credit", "alice", "1", "--reference", "too early"][..],
+        &["account", "create", "bob"],
+        &["payouts", "paid", "1", "--reference", "too early"],
+        &["signing", "pause"],
+        &["prune"],
+        &["keys", "rotate"],
+        &["keys", "destroy"],
+    ] {
+        let _refused = currency.issuer_unchecked(writing).refused(1, "restored from a backup");
+    }
+    currency.issuer(&["account", "show", "alice"]);
     assert_eq!(mark(&currency), spent_mark, "nothing was decided");
     currency.issuer(&ACCEPT);
     assert_ne!(mark(&currency), spent_mark);

@@ -6,11 +6,14 @@
 //!
 //! A running server whose books are set back answers 503 until it is started again, because what it remembers of them may be wrong,
 //! whatever an operator decides about them.
+//!
+//! Looking is a task of its own, which nothing else holds up, and each look has a limit. A server that could not look for a while is not
+//! ready; one whose task is gone ends.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use opencoin_ledger::{History, HistoryId, LedgerError, LedgerTime, Mark, Progress, Setback};
+use opencoin_ledger::{History, HistoryId, LedgerError, LedgerTime, Mark, Progress, Setback, TransactionNo};
 use rand::RngCore;
 use thiserror::Error;
 
@@ -19,11 +22,24 @@ use crate::seldom::Seldom;
 
 static FAILURES: Seldom = Seldom::new();
 
+/// How often it is looked.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a look may take before the next one is tried.
+const LOOK_DURATION_MAX: Duration = Duration::from_secs(5);
+/// After how long without a look that came to its end a server is not ready.
+const UNSEEN_DURATION_MAX: Duration = Duration::from_secs(20);
+
+/// How many numbers of transactions and payouts are left out after the newest that was seen, when an older state is accepted: what was
+/// given in the last moments before, and on other machines, was seen by nobody here.
+const NUMBERS_SKIPPED: i64 = 1_000_000;
+
 /// Watches over the books of a server.
 pub struct Guard {
     history: Arc<dyn History>,
     file: HighWaterMark,
     seen: Mutex<Mark>,
+    /// When the books were last seen.
+    looked: Mutex<tokio::time::Instant>,
     closed: OnceLock<()>,
 }
 
@@ -68,8 +84,8 @@ pub async fn examine(history: &dyn History, file: &HighWaterMark) -> Result<Exam
     })
 }
 
-/// Goes on with books as they are, although they were set back: gives them a new history, and the mark their place. Servers whose marks are
-/// of the history before follow when they are started.
+/// Goes on with books as they are, although they were set back: gives them a new history, numbers that were not given before, and the mark
+/// their place. Servers whose marks are of the history before follow when they are started.
 ///
 /// # Errors
 /// When the books or the mark cannot be written.
@@ -81,7 +97,10 @@ pub async fn accept_state(
 ) -> Result<(), GuardError> {
     let mut id = [0; opencoin_ledger::HISTORY_ID_BYTES];
     rng.fill_bytes(&mut id);
-    history.accept(HistoryId::new(id), at).await?;
+    let seen = [file.read()?, Some(history.standing(None).await?.mark)];
+    let newest = seen.into_iter().flatten().filter_map(|mark| mark.newest).map(|entry| entry.no.get()).max().unwrap_or(0);
+    let above = TransactionNo::new(newest.saturating_add(NUMBERS_SKIPPED));
+    history.accept(HistoryId::new(id), above, at).await?;
     Ok(file.raise(&history.standing(None).await?.mark)?)
 }
 
@@ -104,13 +123,30 @@ impl Guard {
             Examined::Onward(mark) => mark,
         };
         file.raise(&mark)?;
-        Ok(Self { history, file, seen: Mutex::new(mark), closed: OnceLock::new() })
+        let looked = Mutex::new(tokio::time::Instant::now());
+        Ok(Self { history, file, seen: Mutex::new(mark), looked, closed: OnceLock::new() })
     }
 
     /// Whether the books were set back while they were served.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.get().is_some()
+    }
+
+    /// Whether nobody has seen the books for so long that they may have been set back.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > UNSEEN_DURATION_MAX
+    }
+
+    /// Looks every second, until it is dropped.
+    pub async fn watch(&self) {
+        loop {
+            if tokio::time::timeout(LOOK_DURATION_MAX, self.look()).await.is_err() {
+                complain("how far the books have come cannot be read", &format!("no answer within {LOOK_DURATION_MAX:?}"));
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
     }
 
     /// Compares the books with what was seen of them before, and raises the mark. Books that cannot be read now are compared later.
@@ -128,6 +164,7 @@ impl Guard {
             Ok(Progress::Accepted) => return self.close("an operator has accepted an older state of the books"),
             Err(setback) => return self.close(&setback.to_string()),
         }
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
         if standing.mark == before {
             return;
         }
@@ -154,5 +191,55 @@ impl Guard {
 fn complain(what: &str, error: &dyn std::fmt::Display) {
     if let Some(times) = FAILURES.count(Instant::now()) {
         tracing::error!(%error, times, "{what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+    use opencoin_ledger::{HISTORY_ID_BYTES, Standing};
+
+    use super::*;
+
+    /// Books that answer, or never.
+    #[derive(Default)]
+    struct Silent(AtomicBool);
+
+    #[async_trait]
+    impl History for Silent {
+        async fn standing(&self, _asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+            if self.0.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            let mark = Mark { history: HistoryId::new([1; HISTORY_ID_BYTES]), newest: None };
+            Ok(Standing { mark, is_confirmed: true, earlier: vec![], asked: None })
+        }
+
+        async fn accept(&self, _new: HistoryId, _above: TransactionNo, _at: LedgerTime) -> Result<(), LedgerError> {
+            Ok(())
+        }
+
+        async fn close(&self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guard_that_gets_no_answer_is_blind_until_it_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let books = Arc::new(Silent::default());
+        let file = HighWaterMark::new(folder.path().join("mark"));
+        let guard = Guard::begin(Arc::clone(&books) as Arc<dyn History>, file).await.unwrap();
+        let watch_for = |duration| tokio::time::timeout(duration, guard.watch());
+        let _ended = watch_for(2 * UNSEEN_DURATION_MAX).await;
+        assert!(!guard.is_blind());
+        books.0.store(true, Ordering::Relaxed);
+        let _ended = watch_for(UNSEEN_DURATION_MAX / 2).await;
+        assert!(!guard.is_blind(), "a short outage is none");
+        let _ended = watch_for(UNSEEN_DURATION_MAX).await;
+        assert!(guard.is_blind());
+        books.0.store(false, Ordering::Relaxed);
+        let _ended = watch_for(LOOK_INTERVAL).await;
+        assert!(!guard.is_blind());
     }
 }

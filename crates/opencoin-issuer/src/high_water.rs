@@ -3,9 +3,10 @@
 //! A server writes it about once a second, so that it knows books again that were set back: see [`opencoin_ledger::Mark`]. It is replaced
 //! as a whole and is on the disk when that is done. Servers that share a folder share the file: whoever has seen more writes.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use opencoin_ledger::{Entry, EntryDigest, HistoryId, Mark, TransactionNo};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,10 @@ use crate::private_files::{self, FileError};
 pub const HIGH_WATER_MARK_FILE: &str = "high-water-mark.toml";
 /// The end of the name of the file that is locked while the mark is written.
 const LOCK_SUFFIX: &str = ".lock";
+/// How long another process may have it.
+const LOCK_DURATION_MAX: Duration = Duration::from_secs(1);
+/// How often it is tried.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// What people who open the file read first.
 const COMMENT: &str =
     "# How far the books have come, for `opencoin issuer serve` to notice books that were set back. Not a setting.\n";
@@ -82,7 +87,7 @@ impl HighWaterMark {
     pub fn raise(&self, mark: &Mark) -> Result<(), HighWaterError> {
         let lock = self.lock_file();
         let refused = FileError::of(&lock);
-        let _locked = private_files::open_lock(&lock).and_then(|file| file.lock().map(|()| file)).map_err(refused)?;
+        let _locked = private_files::open_lock(&lock).and_then(locked).map_err(refused)?;
         let no = |mark: &Mark| mark.newest.map(|entry| entry.no.get());
         let is_there = self.read()?.is_some_and(|there| there.history == mark.history && no(&there) >= no(mark));
         if is_there { Ok(()) } else { self.write(mark) }
@@ -97,6 +102,21 @@ impl HighWaterMark {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(LOCK_SUFFIX);
         self.path.with_file_name(name)
+    }
+}
+
+/// Locks the file, for which no process that works takes long.
+fn locked(file: File) -> io::Result<File> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_DURATION_MAX => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "another process has it locked"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 
@@ -148,6 +168,17 @@ mod tests {
         }
         file.raise(&mark(2, 3)).unwrap();
         assert_eq!(file.read().unwrap(), Some(mark(2, 3)));
+    }
+
+    #[test]
+    fn a_mark_that_somebody_has_locked_is_not_waited_for_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = HighWaterMark::new(folder.path().join("mark"));
+        let other = private_files::open_lock(&file.lock_file()).unwrap();
+        other.lock().unwrap();
+        assert!(file.raise(&mark(1, 7)).unwrap_err().to_string().contains("another process has it locked"));
+        drop(other);
+        file.raise(&mark(1, 7)).unwrap();
     }
 
     #[test]

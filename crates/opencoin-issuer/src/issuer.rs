@@ -118,11 +118,17 @@ impl Issuer {
         self.guard.as_ref().is_some_and(Guard::is_closed)
     }
 
-    /// Follows new certificates and stopped mint keys, and how far the books have come, and carries out mints that wait for money,
-    /// until it is dropped.
+    /// Follows how far the books have come, until it is dropped.
+    pub async fn watch_books(&self) {
+        match &self.guard {
+            Some(guard) => guard.watch().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Follows new certificates and stopped mint keys, and carries out mints that wait for money, until it is dropped.
     pub async fn follow(&self) {
         for turn in 1_u64.. {
-            self.look_at_books().await;
             self.documents.follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref()).await;
             if !self.is_set_back() {
                 self.desk.carry_out_payable().await;
@@ -275,9 +281,9 @@ impl Issuer {
     /// Whether the issuer can do its work.
     ///
     /// # Errors
-    /// When its database does not answer, or its books were set back.
+    /// When its database does not answer, or its books were set back, or nobody has seen for a while that they were not.
     pub async fn ready(&self) -> Result<(), Refusal> {
-        if self.is_set_back() {
+        if self.is_set_back() || self.guard.as_ref().is_some_and(Guard::is_blind) {
             return Err(Refusal::unavailable());
         }
         self.books.ledger.ready().await.map_err(unavailable)

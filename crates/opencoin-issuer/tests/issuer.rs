@@ -11,15 +11,16 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer, Unblinder};
-use opencoin_issuer::http::{ERROR_HEADER, Server, router};
+use opencoin_issuer::http::{ERROR_HEADER, Server, Unwatched, router, serve};
 use opencoin_issuer::{
-    Books, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness, Reason,
-    Refusal, Signed, Token, create_with_key_files,
+    Books, Clock, Config, Currency, Directory, Guard, HighWaterMark, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase,
+    Randomness, Reason, Refusal, Signed, Token, create_with_key_files,
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyStatus,
-    Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Accepted, Account, AccountName, Accounts, Amount, Command, HISTORY_ID_BYTES, History, HistoryId, KeptSignatures, Ledger,
+    LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference, Standing, TokenHash, TransactionNo,
+    TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestRenew, RequestResume, text,
@@ -434,4 +435,37 @@ async fn every_flow() -> Vec<String> {
         blind_signature,
         coin.signature.to_string(),
     ]
+}
+
+/// Books that can be looked at once.
+#[derive(Default)]
+struct SeenOnce(AtomicBool);
+
+#[async_trait]
+impl History for SeenOnce {
+    async fn standing(&self, _asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+        assert!(!self.0.swap(true, Ordering::Relaxed), "a fault of the program");
+        let mark = Mark { history: HistoryId::new([1; HISTORY_ID_BYTES]), newest: None };
+        Ok(Standing { mark, is_confirmed: true, earlier: vec![], asked: None })
+    }
+
+    async fn accept(&self, _new: HistoryId, _above: TransactionNo, _at: LedgerTime) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}
+
+#[tokio::test]
+async fn a_server_whose_watch_over_the_books_panics_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = HighWaterMark::new(folder.path().join("mark"));
+    let guard = Guard::begin(Arc::new(SeenOnce::default()), mark).await.unwrap();
+    let clock = Arc::new(TestClock(AtomicI64::new(start().timestamp_micros())));
+    let (currency, ledger) = (directory().currency().unwrap(), Arc::new(MemoryLedger::new()));
+    let issuer = Issuer::open(currency, ledger, Arc::clone(&made().2), clock, IssuerOptions::default()).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let served = tokio::spawn(serve(listener, Server::new(issuer.guarded_by(guard)), std::future::pending()));
+    let ended = served.await;
+    assert!(matches!(ended, Ok(Err(Unwatched))), "{ended:?}");
 }

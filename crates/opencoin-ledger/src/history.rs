@@ -100,11 +100,14 @@ pub trait History: Send + Sync {
     /// The store cannot be read.
     async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError>;
 
-    /// Goes on with the books as they are: confirms the history of books that were restored, or begins the one with this id.
+    /// Goes on with the books as they are: confirms the history of books that were restored, or begins the one with this id. Numbers
+    /// of transactions and payouts go on above this one, and above all that the books hold: the first record is of this
+    /// ([`journal::Entry::of_accepted_state`](crate::journal::Entry::of_accepted_state)). Sessions end, since some that had ended are
+    /// back.
     ///
     /// # Errors
     /// The store cannot be written. After [`LedgerError::Unavailable`] it may have been done.
-    async fn accept(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError>;
+    async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError>;
 
     /// Waits for statements in progress and closes the store.
     async fn close(&self);

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::journal::{ContentDigest, Kind, ReferenceKey, Scope};
-use crate::{AccountId, Blind, CoinIn, Command, Reference, RevokedBlind, Settlement};
+use crate::{AccountId, Blind, CoinIn, Command, HistoryId, Reference, RevokedBlind, Settlement};
 
 /// A command with its identity, computed once for loading, deciding and saving.
 #[derive(Debug)]
@@ -100,6 +100,11 @@ fn content(command: &Command) -> ContentDigest {
 #[must_use]
 pub fn mint_content(account: AccountId, blinds: &[Blind]) -> ContentDigest {
     Encoder::new(Kind::Mint).number(account.get()).blinds(blinds).finish()
+}
+
+/// The digest of the beginning of a history.
+pub(crate) fn history_content(history: HistoryId) -> ContentDigest {
+    Encoder::new(Kind::AcceptState).bytes(history.as_bytes()).finish()
 }
 
 struct Encoder(Sha256);

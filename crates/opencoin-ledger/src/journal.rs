@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use crate::{AccountId, Amount, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
+use crate::identity::history_content;
+use crate::{AccountId, Amount, HistoryId, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
 
 /// Bytes of a content digest: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
@@ -47,11 +48,13 @@ pub enum Kind {
     PayPayout = 15,
     /// A payout could not be paid, and its money went back.
     ReturnPayout = 16,
+    /// An operator went on with an older state of the books.
+    AcceptState = 17,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -68,6 +71,7 @@ impl Kind {
         Self::RequestPayout,
         Self::PayPayout,
         Self::ReturnPayout,
+        Self::AcceptState,
     ];
 
     /// The stored number.
@@ -91,7 +95,8 @@ impl Kind {
             | Self::StopMintKey
             | Self::SetSigningPaused
             | Self::PruneMintKey
-            | Self::RetireMintKey => false,
+            | Self::RetireMintKey
+            | Self::AcceptState => false,
             Self::Credit
             | Self::Debit
             | Self::Transfer
@@ -164,6 +169,8 @@ pub(crate) enum Scope {
     Holder = 10,
     /// The number of a payout that was settled.
     Settlement = 11,
+    /// The id of a history that began with an older state.
+    History = 12,
 }
 
 impl ReferenceKey {
@@ -267,6 +274,25 @@ pub struct Entry {
     pub label: Option<Reference>,
 }
 
+impl Entry {
+    /// The record with which this history begins, of books that an operator goes on with although they are older than they were. It
+    /// is the first with a number that the lost state cannot have given.
+    #[must_use]
+    pub fn of_accepted_state(history: HistoryId, at: LedgerTime) -> Self {
+        Self {
+            kind: Kind::AcceptState,
+            reference: ReferenceKey::new(Scope::History, history.as_bytes()),
+            content: history_content(history),
+            debit: None,
+            credit: None,
+            amount: Amount::ZERO,
+            at,
+            blinds: None,
+            label: None,
+        }
+    }
+}
+
 /// What a decision needs to know of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
@@ -283,10 +309,10 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
         assert!(Kind::ALL.into_iter().all(|kind| Kind::from_code(kind.code()) == Some(kind)));
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(17), None);
+        assert_eq!(Kind::from_code(18), None);
     }
 
     #[test]

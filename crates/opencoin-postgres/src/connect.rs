@@ -105,7 +105,8 @@ impl PostgresLedger {
             .connect_with(options.clone())
             .await
             .map_err(|error| ledger_error(&error))?;
-        let (writer, holders) = (Writer::new(options.clone()), Writer::new(options));
+        let writer = Writer::new(options);
+        let holders = writer.another();
         Ok(Self { pool, writer, holders, known_mint_keys: KnownMintKeys::default() })
     }
 

@@ -1,11 +1,11 @@
 //! Which books these are, and how far they have come.
 
 use async_trait::async_trait;
-use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo};
+use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal};
 use sqlx::{Connection, PgExecutor};
 
-use crate::PostgresLedger;
 use crate::fault::{Fault, ledger_error};
+use crate::{ATTEMPT_SECONDS_MAX, PostgresLedger, in_time, save, until_won};
 
 /// One statement is one snapshot. Every part is a look-up in a primary key.
 const STANDING: &str = "
@@ -36,30 +36,35 @@ impl History for PostgresLedger {
         Ok(standing)
     }
 
-    async fn accept(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
-        let mut writing = match self.writer.begin().await {
-            Ok(writing) => writing,
-            Err(Fault::Failed(error)) => return Err(error),
-            Err(Fault::LostRace) => unreachable!("nothing was written that another process could have written first"),
-        };
-        let accepted = async {
-            let mut transaction = writing.begin().await?;
-            let confirm = "UPDATE histories SET confirmed = true WHERE NOT confirmed";
-            if sqlx::query(confirm).execute(&mut *transaction).await?.rows_affected() == 0 {
-                let sql = "INSERT INTO histories (no, id, begun_at, confirmed) SELECT max(no) + 1, $1, $2, true FROM histories";
-                let insert = sqlx::query(sql).bind(&new.as_bytes()[..]).bind(at.unix_micros());
-                insert.execute(&mut *transaction).await?;
-            }
-            transaction.commit().await
-        };
-        accepted.await.map_err(|error| ledger_error(&error))?;
-        writing.done();
-        Ok(())
+    async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
+        until_won(|| in_time(ATTEMPT_SECONDS_MAX, accept(self, new, above, at))).await
     }
 
     async fn close(&self) {
         Self::close(self).await;
     }
+}
+
+async fn accept(ledger: &PostgresLedger, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), Fault> {
+    let mut writing = ledger.writer.begin().await?;
+    let mut transaction = writing.begin().await?;
+    let confirm = "UPDATE histories SET confirmed = true WHERE NOT confirmed";
+    if sqlx::query(confirm).execute(&mut *transaction).await?.rows_affected() == 0 {
+        let sql = "INSERT INTO histories (no, id, begun_at, confirmed) SELECT max(no) + 1, $1, $2, true FROM histories";
+        sqlx::query(sql).bind(&new.as_bytes()[..]).bind(at.unix_micros()).execute(&mut *transaction).await?;
+    }
+    // A number that is drawn is never lower than those that the books hold.
+    let sql = "UPDATE histories SET numbers_above = setval(sequence, greatest($1, nextval(sequence)))
+        FROM (SELECT pg_get_serial_sequence('transactions', 'id')::regclass AS sequence) AS numbers
+        WHERE no = (SELECT max(no) FROM histories) RETURNING id";
+    let query = sqlx::query_scalar(sql).bind(above.get());
+    let id: Vec<u8> = query.fetch_one(&mut *transaction).await?;
+    let first = journal::Entry::of_accepted_state(HistoryId::from_row(&id)?, at);
+    save::insert_transactions(&mut transaction, &[first]).await?;
+    sqlx::query("DELETE FROM sessions").execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    writing.done();
+    Ok(())
 }
 
 pub(crate) async fn standing<'on>(database: impl PgExecutor<'on>, asked: Option<TransactionNo>) -> Result<Columns, sqlx::Error> {

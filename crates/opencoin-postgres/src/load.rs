@@ -101,7 +101,8 @@ async fn lock_mint_keys(connection: &mut PgConnection, touches: &Touches, view: 
 }
 
 async fn load_last_numbers(connection: &mut PgConnection, view: &mut View) -> Result<(), Fault> {
-    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys), (SELECT max(no) FROM payouts)";
+    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys),
+            greatest(coalesce((SELECT max(no) FROM payouts), 0), (SELECT max(numbers_above) FROM histories))";
     type Columns = (Option<i64>, Option<i32>, Option<i64>);
     let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
     view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new), payout.map(PayoutNo::new));

@@ -87,7 +87,7 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
 }
 
 /// A record that is there already was written by another process since we looked.
-async fn insert_transactions(connection: &mut PgConnection, entries: &[Entry]) -> Result<(), Fault> {
+pub(crate) async fn insert_transactions(connection: &mut PgConnection, entries: &[Entry]) -> Result<(), Fault> {
     let sql = "INSERT INTO transactions
             (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
         SELECT * FROM unnest($1::int2[], $2::bytea[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::bytea[],

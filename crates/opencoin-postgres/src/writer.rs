@@ -13,7 +13,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::{LedgerError, Mark, Standing};
+use opencoin_ledger::{LedgerError, Mark, Progress, Standing};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -54,6 +54,11 @@ impl Writer {
         Self { options: Arc::new(options.disable_statement_logging()), place: Arc::default(), seen: Arc::default() }
     }
 
+    /// Another connection to the same books, which goes by what was seen of them as well.
+    pub(crate) fn another(&self) -> Self {
+        Self { options: Arc::clone(&self.options), place: Arc::default(), seen: Arc::clone(&self.seen) }
+    }
+
     /// Waits for the batch before, and connects where there is no connection that lives.
     pub(crate) async fn begin(&self) -> Result<Writing, Fault> {
         let mut place = Arc::clone(&self.place).lock_owned().await;
@@ -75,7 +80,7 @@ impl Writer {
     /// What was seen of the books, where it goes on from what was seen before.
     pub(crate) fn saw(&self, standing: &Standing) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if standing.is_confirmed && seen.is_none_or(|before| standing.since(&before).is_ok()) {
+        if standing.is_confirmed && seen.is_none_or(|before| standing.since(&before) == Ok(Progress::Onward)) {
             *seen = Some(standing.mark);
         }
     }
@@ -88,8 +93,14 @@ impl Writer {
         if let Some(before) = seen {
             let asked = before.newest.map(|entry| entry.no);
             let standing = history::standing(&mut connection, asked).await.map_err(|error| ledger_error(&error))?;
-            let set_back = |setback| LedgerError::Unavailable(format!("nothing is written: {setback}"));
-            history::read(standing)?.since(&before).map_err(set_back)?;
+            let refused = |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
+            match history::read(standing)?.since(&before) {
+                Ok(Progress::Onward) => {}
+                Ok(Progress::Accepted) => {
+                    return refused(&"an operator has accepted an older state; this process knows the newer one");
+                }
+                Err(setback) => return refused(&setback),
+            }
         }
         Ok(connection)
     }

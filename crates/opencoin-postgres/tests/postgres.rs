@@ -9,8 +9,8 @@ use opencoin_ledger::conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger, LedgerError, LedgerTime,
-    MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Accounts, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger, LedgerError,
+    LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -316,7 +316,15 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
             other => panic!("{other}"),
         }
     }
+    let listed = ledger.set_listed(alice(), true).await;
+    assert!(matches!(&listed, Err(LedgerError::Unavailable(text)) if text.contains("nothing is written")), "{listed:?}");
+    let accept = "INSERT INTO histories (no, id, begun_at, confirmed) VALUES (2, decode(repeat('07', 16), 'hex'), 0, true)";
+    database.execute(accept);
+    let accepted = ledger.apply(&[debit(30)]).await;
+    let is_refused = matches!(&accepted, Err(LedgerError::Unavailable(text)) if text.contains("has accepted an older state"));
+    assert!(is_refused, "what this process remembers may be wrong: {accepted:?}");
     assert_eq!(PostgresLedger::connect(&database.url()).await.unwrap().audit_facts().await.unwrap(), before);
+    database.execute("DELETE FROM histories WHERE no = 2");
     database.execute("INSERT INTO transactions OVERRIDING SYSTEM VALUE SELECT * FROM gone");
     assert!(ledger.apply(&[debit(30)]).await.unwrap()[0].is_ok(), "they are back");
 }

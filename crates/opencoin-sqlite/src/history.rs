@@ -1,11 +1,11 @@
 //! Which books these are, and how far they have come.
 
 use async_trait::async_trait;
-use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo};
+use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal};
 use sqlx::SqliteConnection;
 
-use crate::SqliteLedger;
-use crate::fault::ledger_error;
+use crate::fault::{Fault, ledger_error};
+use crate::{SqliteLedger, save, until_free};
 
 type EntryColumns = (i64, Vec<u8>, Vec<u8>, i64);
 
@@ -18,8 +18,8 @@ impl History for SqliteLedger {
         Ok(standing)
     }
 
-    async fn accept(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
-        accept(self, new, at).await.map_err(|error| ledger_error(&error))
+    async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
+        until_free(|| accept(self, new, above, at)).await
     }
 
     async fn close(&self) {
@@ -50,13 +50,21 @@ fn entry((no, reference, content, applied_at): EntryColumns) -> Entry {
     Entry { no: TransactionNo::new(no), digest: EntryDigest::of(&reference, &content, applied_at) }
 }
 
-async fn accept(ledger: &SqliteLedger, new: HistoryId, at: LedgerTime) -> Result<(), sqlx::Error> {
+async fn accept(ledger: &SqliteLedger, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), Fault> {
     let mut transaction = ledger.writer.begin_with("BEGIN IMMEDIATE").await?;
     let confirm = "UPDATE histories SET confirmed = 1 WHERE confirmed = 0";
     if sqlx::query(confirm).execute(&mut *transaction).await?.rows_affected() == 0 {
         begin(&mut transaction, new, at, true).await?;
     }
-    transaction.commit().await
+    let sql = "UPDATE histories SET numbers_above = max(?, ifnull((SELECT max(id) FROM transactions), 0))
+        WHERE no = (SELECT max(no) FROM histories) RETURNING id, numbers_above";
+    let (id, above): (Vec<u8>, i64) = sqlx::query_as(sql).bind(above.get()).fetch_one(&mut *transaction).await?;
+    save::insert_transactions(&mut transaction, &[journal::Entry::of_accepted_state(HistoryId::from_row(&id)?, at)]).await?;
+    // The next ones are numbered after it.
+    let sql = "UPDATE transactions SET id = ? WHERE id = (SELECT max(id) FROM transactions)";
+    sqlx::query(sql).bind(above + 1).execute(&mut *transaction).await?;
+    sqlx::query("DELETE FROM sessions").execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Begins a history.

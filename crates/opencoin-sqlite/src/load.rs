@@ -91,7 +91,8 @@ async fn load_mint_keys(connection: &mut SqliteConnection, touches: &Touches, vi
 }
 
 async fn load_last_numbers(connection: &mut SqliteConnection, view: &mut View) -> Result<(), Fault> {
-    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys), (SELECT max(no) FROM payouts)";
+    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys),
+            max(ifnull((SELECT max(no) FROM payouts), 0), (SELECT max(numbers_above) FROM histories))";
     type Columns = (Option<i64>, Option<i32>, Option<i64>);
     let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
     view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new), payout.map(PayoutNo::new));

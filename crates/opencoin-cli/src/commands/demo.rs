@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use opencoin_crypto::{CipherSuite, KeyStore};
-use opencoin_issuer::http::{Server, serve};
+use opencoin_issuer::http::{Server, Unwatched, serve};
 use opencoin_issuer::{
     Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency, Operator, Passphrase,
     StoreMode, SystemClock, create_with_key_files, open_books,
@@ -118,7 +118,7 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
 
 struct RunningIssuer {
     stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
+    served: JoinHandle<Result<(), Unwatched>>,
 }
 
 async fn start_issuer(directory: &Directory, keys: &KeyFiles, books: Books, listener: TcpListener) -> Result<RunningIssuer> {
@@ -133,7 +133,7 @@ async fn start_issuer(directory: &Directory, keys: &KeyFiles, books: Books, list
 impl RunningIssuer {
     async fn stop(self) -> Result<()> {
         drop(self.stop);
-        Ok(self.served.await?)
+        Ok(self.served.await??)
     }
 }
 

@@ -42,7 +42,7 @@ pub use listener::{ListenError, Listener};
 pub use observe::REQUEST_ID_HEADER;
 pub use openapi::{Audience, document as openapi_document};
 use requests::Expected;
-pub use server::{Server, ServerOptions, serve};
+pub use server::{Server, ServerOptions, Unwatched, serve};
 
 /// All paths of the API.
 pub fn router(server: Arc<Server>) -> Router {

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
 use tokio::sync::watch as channel;
+use tokio::task::JoinSet;
 
 use super::accounts::stream::Streams;
 use super::address_limits::AddressLimits;
@@ -24,6 +25,11 @@ use crate::refusal::{Reason, Refusal};
 pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
+/// What goes on beside requests has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the work in the background has ended in a panic, and with it the watch over the books; start the server again")]
+pub struct Unwatched;
 
 /// The issuer and whether it is still open.
 pub struct Server {
@@ -139,21 +145,35 @@ impl Server {
 /// All the while the issuer follows new certificates and stopped mint keys, and the listener new files for its TLS.
 ///
 /// A listener that fails (too few open files, say) is tried again.
-pub async fn serve(listener: impl Into<Listener>, server: Arc<Server>, shutdown: impl Future<Output = ()> + Send + 'static) {
+///
+/// # Errors
+/// The work in the background ended by itself, which is a fault of the program: without it nobody notices books that are set back.
+pub async fn serve(
+    listener: impl Into<Listener>,
+    server: Arc<Server>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Unwatched> {
     let router = super::router(Arc::clone(&server));
-    let stopping = async {
+    let mut background = background(&server);
+    let mut is_unwatched = false;
+    let told_to_stop = async {
         shutdown.await;
         if server.shutdown_grace > Duration::ZERO {
             server.phase.send_replace(Phase::Leaving);
             tracing::info!(grace = ?server.shutdown_grace, "stopping soon: not ready from now on, requests are taken for a while");
             tokio::time::sleep(server.shutdown_grace).await;
         }
+    };
+    let stopping = async {
+        tokio::select! {
+            () = told_to_stop => {}
+            _ended = background.join_next() => {
+                tracing::error!("ALARM: the work in the background has ended in a panic; the server stops");
+                is_unwatched = true;
+            }
+        }
         tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
         server.phase.send_replace(Phase::ShuttingDown);
-    };
-    let following = {
-        let server = Arc::clone(&server);
-        tokio::spawn(async move { server.issuer.follow().await })
     };
     let connected = || Some(server.issuer.metrics().connected());
     let open = connections::accept_until(listener.into(), router, &server.limits, stopping, connected).await;
@@ -163,8 +183,18 @@ pub async fn serve(listener: impl Into<Listener>, server: Arc<Server>, shutdown:
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, server.issuer.close()).await.is_err() {
         tracing::warn!("the ledger did not confirm what was in the queue");
     }
-    following.abort();
+    background.shutdown().await;
     server.has_ended.send_replace(true);
+    if is_unwatched { Err(Unwatched) } else { Ok(()) }
+}
+
+/// What goes on beside requests: each on its own, so that none holds up another. None ends by itself.
+fn background(server: &Arc<Server>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let [watching, following] = [Arc::clone(server), Arc::clone(server)];
+    tasks.spawn(async move { watching.issuer.watch_books().await });
+    tasks.spawn(async move { following.issuer.follow().await });
+    tasks
 }
 
 /// The process runs.

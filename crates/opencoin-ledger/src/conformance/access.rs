@@ -21,7 +21,7 @@ fn token(number: u16) -> TokenHash {
     TokenHash::new(bytes)
 }
 
-fn password(text: &str) -> PasswordHash {
+pub(super) fn password(text: &str) -> PasswordHash {
     PasswordHash::new(format!("$test${text}"))
 }
 
@@ -33,7 +33,7 @@ fn service_id(number: u16) -> ServiceId {
     ServiceId::new(format!("{number:032x}")).unwrap()
 }
 
-fn by_password(number: u16, at: i64) -> NewSession {
+pub(super) fn by_password(number: u16, at: i64) -> NewSession {
     let login = Login::Password(password("first"));
     NewSession { account: alice(), login, token: token(number), at: time(at), expires: time(END) }
 }

@@ -64,8 +64,7 @@ impl FaultCase {
     /// The model does not apply a command.
     pub async fn all() -> Vec<Self> {
         let mut cases = Vec::new();
-        for kind in Kind::ALL {
-            let command = example(kind);
+        for (kind, command) in Kind::ALL.into_iter().filter_map(|kind| Some((kind, example(kind)?))) {
             assert_eq!(kind_of(&command), kind);
             let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
             prepare(Arc::clone(&model)).await;
@@ -181,9 +180,9 @@ async fn keep_signatures(ledger: &dyn Store) -> Result<Vec<bool>, LedgerError> {
     ledger.keep_signatures(&[keep(SIGNER, &UnsignedTransaction { blinds: before, ..transaction })]).await
 }
 
-/// A command of this kind that the prepared books apply.
-fn example(kind: Kind) -> Command {
-    match kind {
+/// A command of this kind that the prepared books apply, if it is a command's.
+fn example(kind: Kind) -> Option<Command> {
+    Some(match kind {
         Kind::OpenAccount => open("carol", 3),
         Kind::Credit => credit(alice(), 30, "credit"),
         Kind::Debit => debit(alice(), 30, "debit"),
@@ -200,7 +199,8 @@ fn example(kind: Kind) -> Command {
         Kind::RequestPayout => payout(alice(), 30, "payout"),
         Kind::PayPayout => paid(1, "statement 7"),
         Kind::ReturnPayout => failed(1, "no such bank account"),
-    }
+        Kind::AcceptState => return None,
+    })
 }
 
 /// A new command does not compile until it has a case here.

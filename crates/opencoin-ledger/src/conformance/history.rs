@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Pair;
+use super::access::{by_password, password};
 use super::world::*;
-use crate::{Command, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, Progress, Store, TransactionNo};
+use super::{Pair, assert_books_hold};
+use crate::{Command, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PayoutFilter, PayoutNo, Progress, Store, TransactionNo};
 
 /// A store that holds no books yet and will hold them alone.
 ///
@@ -30,9 +31,27 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     assert_eq!(store.standing(Some(missing)).await.unwrap().asked, None);
 
     let new = HistoryId::new([7; HISTORY_ID_BYTES]);
-    store.accept(new, LedgerTime::from_unix_micros(160)).await.unwrap();
+    store.set_password(alice(), &password("first"), None).await.unwrap();
+    let session = by_password(1, 160);
+    assert!(store.open_session(&session).await.unwrap());
+    let above = TransactionNo::new(missing.get() + 1000);
+    store.accept(new, above, LedgerTime::from_unix_micros(160)).await.unwrap();
     let accepted = store.standing(Some(missing)).await.unwrap();
     assert_eq!((accepted.mark.history, accepted.is_confirmed), (new, true));
     assert_eq!(accepted.earlier, [before.history]);
     assert_eq!(accepted.since(&after.mark), Ok(Progress::Accepted));
+    assert!(!store.end_session(&session.token).await.unwrap(), "a session that had ended may be back");
+
+    assert_eq!(accepted.mark.newest.map(|entry| entry.no.get()), Some(above.get() + 1));
+    let [asked, paid] = [payout(alice(), 7, "k"), paid(above.get() + 1, "statement")];
+    assert!(store.apply(&[asked, paid]).await.unwrap().iter().all(Result::is_ok), "payouts are numbered above it as well");
+    assert_eq!(store.standing(None).await.unwrap().mark.newest.map(|entry| entry.no.get()), Some(above.get() + 3));
+    let lower = (TransactionNo::new(1), HistoryId::new([8; HISTORY_ID_BYTES]));
+    store.accept(lower.1, lower.0, LedgerTime::from_unix_micros(170)).await.unwrap();
+    assert!(store.standing(None).await.unwrap().mark.newest.unwrap().no.get() > above.get() + 3, "numbers never go back");
+    let outcomes = store.apply(&[payout(alice(), 8, "l")]).await.unwrap();
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+    let payouts = store.payouts(PayoutFilter::All, PayoutNo::new(above.get() + 1), 2).await.unwrap();
+    assert!(payouts.len() == 1, "{payouts:?}");
+    assert_books_hold(&pair).await;
 }

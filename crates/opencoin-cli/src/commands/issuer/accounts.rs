@@ -10,7 +10,7 @@ use opencoin_ledger::{AccountName, Amount, Applied, Reference};
 use opencoin_wallet::AmountDisplay;
 use rand::rngs::OsRng;
 
-use super::DirArgs;
+use super::{DirArgs, Purpose};
 use crate::secret_args::NewPasswordArgs;
 use crate::{amount_args, output};
 
@@ -85,7 +85,7 @@ pub(crate) async fn run(command: AccountCommand) -> Result<ExitCode> {
         AccountCommand::List { dir, json } => list(dir, json).await?,
         AccountCommand::Password { name, new, dir } => {
             let password = NewPassword::new(new.read()?.text())?;
-            open(dir).await?.0.set_password(&name, password).await?;
+            open(dir, Purpose::Change).await?.0.set_password(&name, password).await?;
             output::line(&format!("the password of {name} is set; sessions of the account have ended"))?;
         }
     }
@@ -93,7 +93,7 @@ pub(crate) async fn run(command: AccountCommand) -> Result<ExitCode> {
 }
 
 async fn create(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
-    let token = open(dir).await?.0.open_account(name, None).await?;
+    let token = open(dir, Purpose::Change).await?.0.open_account(name, None).await?;
     if json {
         return output::json(&serde_json::json!({ "account": name.as_str(), "token": token.expose() }));
     }
@@ -104,7 +104,7 @@ async fn create(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
 
 async fn credit(arguments: PaymentArguments) -> Result<()> {
     let PaymentArguments { name, amount, reference, dir } = arguments;
-    let (cashier, directory) = open(dir).await?;
+    let (cashier, directory) = open(dir, Purpose::Change).await?;
     let applied = cashier.credit(&name, Amount::new(amount)?, reference).await?;
     let done = done(applied, "credited", "to");
     said(&cashier, &directory, &done, &name, amount).await
@@ -112,7 +112,7 @@ async fn credit(arguments: PaymentArguments) -> Result<()> {
 
 async fn debit(arguments: PaymentArguments) -> Result<()> {
     let PaymentArguments { name, amount, reference, dir } = arguments;
-    let (cashier, directory) = open(dir).await?;
+    let (cashier, directory) = open(dir, Purpose::Change).await?;
     let applied = cashier.debit(&name, Amount::new(amount)?, reference).await?;
     let done = done(applied, "debited", "from");
     said(&cashier, &directory, &done, &name, amount).await
@@ -133,7 +133,7 @@ async fn said(cashier: &Cashier, directory: &Directory, done: &[String; 2], name
 }
 
 async fn show(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
-    let (cashier, directory) = open(dir).await?;
+    let (cashier, directory) = open(dir, Purpose::Look).await?;
     let balance = cashier.account(name).await?.account.balance.units();
     if json {
         return output::json(&serde_json::json!({ "account": name.as_str(), "balance": balance }));
@@ -142,7 +142,7 @@ async fn show(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
 }
 
 async fn list(dir: DirArgs, json: bool) -> Result<()> {
-    let (cashier, directory) = open(dir).await?;
+    let (cashier, directory) = open(dir, Purpose::Look).await?;
     let mut accounts = Vec::new();
     loop {
         let after = accounts.last().map(|last: &opencoin_ledger::Profile| last.account.name.clone());
@@ -166,9 +166,9 @@ async fn list(dir: DirArgs, json: bool) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn open(dir: DirArgs) -> Result<(Cashier, Directory)> {
+pub(super) async fn open(dir: DirArgs, purpose: Purpose) -> Result<(Cashier, Directory)> {
     let directory = dir.directory()?;
-    let books = super::books(&directory).await?;
+    let books = super::books(&directory, purpose).await?;
     Ok((Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng)), directory))
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use opencoin_issuer::{Directory, Operator, SystemClock};
 
-use super::DirArgs;
+use super::{DirArgs, Purpose};
 use crate::output;
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +32,6 @@ pub(crate) async fn signing(command: SigningCommand) -> Result<ExitCode> {
 
 pub(super) async fn open(dir: DirArgs) -> Result<(Operator, Directory)> {
     let directory = dir.directory()?;
-    let ledger = super::ledger(&directory).await?;
+    let ledger = super::ledger(&directory, Purpose::Change).await?;
     Ok((Operator::new(ledger, Arc::new(SystemClock)), directory))
 }

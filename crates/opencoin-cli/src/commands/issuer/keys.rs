@@ -19,8 +19,8 @@ use opencoin_wallet::AmountDisplay;
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::DirArgs;
 use super::key_store::KeySecret;
+use super::{DirArgs, Purpose};
 use crate::commands::master;
 use crate::progress::Progress;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
@@ -160,11 +160,11 @@ struct Open {
 }
 
 impl Open {
-    async fn new(dir: DirArgs, secret: impl FnOnce(&Config) -> Result<KeySecret>) -> Result<Self> {
+    async fn new(dir: DirArgs, purpose: Purpose, secret: impl FnOnce(&Config) -> Result<KeySecret>) -> Result<Self> {
         let directory = dir.directory()?;
         let config = directory.config()?;
         let store = secret(&config)?.open(&directory, &config)?;
-        let ledger = super::ledger(&directory).await?;
+        let ledger = super::ledger(&directory, purpose).await?;
         let keeper = Keeper::new(directory.clone(), config, store, ledger, Arc::new(SystemClock));
         Ok(Self { directory, keeper })
     }
@@ -197,7 +197,7 @@ impl Master {
 }
 
 async fn plan(arguments: LookArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, |config| KeySecret::to_look(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Look, |config| KeySecret::to_look(config, &arguments.secrets)).await?;
     let (steps, now) = (open.keeper.plan().await?, SystemClock.now());
     if arguments.json {
         let step = |step: &Step| {
@@ -235,7 +235,7 @@ fn named(due: &Due) -> (&'static str, Option<String>, Option<u64>) {
 }
 
 async fn list(arguments: LookArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, |config| KeySecret::to_look(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Look, |config| KeySecret::to_look(config, &arguments.secrets)).await?;
     let entries = open.keeper.list().await?;
     if arguments.json {
         output::json(&entries.iter().map(entry_json).collect::<Vec<_>>())?;
@@ -300,7 +300,7 @@ fn state_name(state: KeyState) -> &'static str {
 }
 
 async fn rotate(arguments: RotateArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, |config| KeySecret::read(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Change, |config| KeySecret::read(config, &arguments.secrets)).await?;
     let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
     let progress = Progress::new("making keys");
     let mut hear = |done, total| progress.set(done, total);
@@ -311,7 +311,7 @@ async fn rotate(arguments: RotateArguments) -> Result<ExitCode> {
 
 pub(crate) async fn cdd(command: CddCommand) -> Result<ExitCode> {
     let CddCommand::Change(arguments) = command;
-    let open = Open::new(arguments.dir, |config| KeySecret::read(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Change, |config| KeySecret::read(config, &arguments.secrets)).await?;
     let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
     let CddChangeArguments { url, denominations, expiry, info: additional_info, .. } = arguments;
     let change = CddChange { url, denominations, expiry, additional_info };
@@ -364,7 +364,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
     let imported = directory.import(&answer, &directory.lock()?)?;
     let currency = directory.currency()?;
     // The books of a new currency are made with its first certificates, unless an import was interrupted between the two.
-    let ledger = super::open_books(&directory, &config, StoreMode::Create).await?.books.ledger;
+    let ledger = super::books_to_change(&directory, &config, StoreMode::Create).await?.ledger;
     opencoin_issuer::register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
     if imported {
         let cdd = currency.current().cdd();
@@ -407,7 +407,7 @@ async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
     let currency = directory.currency()?;
     let key = key_meant(&arguments.id, currency.mint_keys(), |key| key.verified.mint_key().id.to_string())?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
-    let operator = Operator::new(super::ledger(&directory).await?, Arc::new(SystemClock));
+    let operator = Operator::new(super::ledger(&directory, Purpose::Change).await?, Arc::new(SystemClock));
     let changed = operator.revoke(id, arguments.reason).await?;
     let cdd = currency.current().cdd();
     let coin = AmountDisplay::new(denomination, cdd.currency_divisor, &cdd.currency_name);
@@ -441,7 +441,7 @@ fn key_meant<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> 
 }
 
 async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, |config| KeySecret::read(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Change, |config| KeySecret::read(config, &arguments.secrets)).await?;
     if arguments.uncertified {
         let ids = open.keeper.destroy_uncertified().await?;
         ids.iter().try_for_each(|id| output::line(&format!("destroyed {id}, which had no certificate")))?;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_issuer::http::{Audience, openapi_document};
-use opencoin_issuer::{Books, Config, Directory, OpenedBooks, StoreMode};
+use opencoin_issuer::{Books, Config, Directory, OpenedBooks, StoreMode, examine};
 use opencoin_ledger::Ledger;
 
 use crate::output;
@@ -132,14 +132,37 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     }
 }
 
+/// What a command does with the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It shows what they say, whatever became of them.
+    Look,
+    /// It changes something, in them or because of what they say: not in books that no server would serve.
+    Change,
+}
+
 /// The books of the currency in this folder.
-async fn books(directory: &Directory) -> Result<Books> {
-    Ok(open_books(directory, &directory.config()?, StoreMode::Existing).await?.books)
+async fn books(directory: &Directory, purpose: Purpose) -> Result<Books> {
+    let config = directory.config()?;
+    match purpose {
+        Purpose::Look => Ok(open_books(directory, &config, StoreMode::Existing).await?.books),
+        Purpose::Change => books_to_change(directory, &config, StoreMode::Existing).await,
+    }
 }
 
 /// The books of the currency in this folder, for who cares for money alone.
-async fn ledger(directory: &Directory) -> Result<Arc<dyn Ledger>> {
-    Ok(books(directory).await?.ledger)
+async fn ledger(directory: &Directory, purpose: Purpose) -> Result<Arc<dyn Ledger>> {
+    Ok(books(directory, purpose).await?.ledger)
+}
+
+/// The books, unless they were set back or are others: refused as by `serve`.
+async fn books_to_change(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Books> {
+    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    // Where books were served before, none must be made in place of those that are lost.
+    let mode = if mark.read()?.is_some() { StoreMode::Existing } else { mode };
+    let opened = open_books(directory, config, mode).await?;
+    examine(opened.history.as_ref(), &mark).await.map_err(|error| restored_state::explain(error, directory))?;
+    Ok(opened.books)
 }
 
 async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<OpenedBooks> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_ledger::{Payout, PayoutFilter, PayoutNo, Reference, Settlement};
 
-use super::{DirArgs, accounts};
+use super::{DirArgs, Purpose, accounts};
 use crate::output;
 
 /// Payouts that are read at one time.
@@ -69,7 +69,7 @@ pub(crate) async fn run(command: PayoutsCommand) -> Result<ExitCode> {
 }
 
 async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, json: bool) -> Result<()> {
-    let (cashier, directory) = accounts::open(dir).await?;
+    let (cashier, directory) = accounts::open(dir, Purpose::Look).await?;
     let mut payouts = Vec::new();
     loop {
         let page = cashier.payouts(filter, after, PAGE).await?;
@@ -90,7 +90,7 @@ async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, json: boo
 }
 
 async fn settle(dir: DirArgs, id: u32, settlement: Settlement) -> Result<()> {
-    let (cashier, directory) = accounts::open(dir).await?;
+    let (cashier, directory) = accounts::open(dir, Purpose::Change).await?;
     let payout = cashier.settle(PayoutNo::new(id.into()), settlement).await.with_context(|| format!("payout {id}"))?;
     let amount = accounts::display(&directory, payout.amount.units())?;
     let what = if state(&payout).0 == "paid" { "is paid" } else { "has failed; the money is back on the account" };

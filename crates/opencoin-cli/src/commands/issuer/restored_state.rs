@@ -60,7 +60,7 @@ pub(super) fn explain(error: GuardError, directory: &Directory) -> Error {
     };
     let dir = directory.root().display();
     anyhow!(
-        "{error}. Nothing is served. If there is a newer state, bring that back. If there is none, read \"Backup and restore\" in \
+        "{error}. Nothing is served or changed. If there is a newer state, bring that back. If there is none, read \"Backup and restore\" in \
          docs/OPERATING.md, then: opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten{other}"
     )
 }

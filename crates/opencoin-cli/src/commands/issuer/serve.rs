@@ -73,11 +73,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let options = ServerOptions { limits: config.limits, proxy: config.proxy, shutdown_grace };
     let (server, tokens) = (Server::with_options(issuer, options), AdminTokens::in_folder(directory.root()));
     let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server), tokens.clone())));
-    serve(listener, server, stopped).await;
+    let served = serve(listener, server, stopped).await;
     if let Some(operators) = operators {
         operators.await.context("the operator's listener ended in a panic")?;
     }
     history.close().await;
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 

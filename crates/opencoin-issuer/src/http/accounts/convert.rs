@@ -60,6 +60,7 @@ fn kind(kind: Kind) -> EntryKind {
         | Kind::RetireMintKey
         | Kind::PruneMintKey
         | Kind::SetSigningPaused
+        | Kind::AcceptState
         | Kind::Renew
         | Kind::Recoup
         | Kind::PayPayout => unreachable!("{kind:?} moves no holder's money"),
