@@ -119,7 +119,7 @@ pub trait Accounts: Send + Sync {
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError>;
 
     /// Waiting mints, oldest first, that have not expired and whose account now holds at least their amount.
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError>;
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError>;
 
     /// Forgets a waiting mint: it was accepted, or can never be.
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError>;

@@ -139,7 +139,7 @@ impl Accounts for PostgresLedger {
         waiting::by_reference(&self.pool, reference).await
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
         waiting::payable(&self.pool, now, limit).await
     }
 

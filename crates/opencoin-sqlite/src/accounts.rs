@@ -132,7 +132,7 @@ impl Accounts for SqliteLedger {
         waiting::by_reference(&self.readers, reference).await
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
         waiting::payable(&self.readers, now, limit).await
     }
 

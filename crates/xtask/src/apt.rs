@@ -101,7 +101,8 @@ pub(crate) const SYSTEMD: Package = deployed(
 );
 
 /// Renders the manual pages.
-pub(crate) const MAN: Package = deployed("man", "man-db", || is_in_path("man"), || "install man so that man is in PATH".to_owned());
+pub(crate) const MAN: Package =
+    deployed("man", "man-db", || is_in_path("man"), || "install man so that man is in PATH".to_owned());
 
 /// Makes the environment of [`crate::schemas`].
 pub(crate) const PYTHON: Package = deployed(

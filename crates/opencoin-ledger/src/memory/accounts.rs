@@ -329,16 +329,15 @@ impl Accounts for MemoryLedger {
         Ok(self.books().holders.waiting.get(reference).cloned())
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
         let books = self.books();
         let is_payable = |mint: &&WaitingMint| {
             let balance = books.view.account(mint.account).map(|account| account.balance);
             mint.expires > now && balance.is_some_and(|balance| balance >= mint.amount)
         };
-        let mut payable: Vec<_> = books.holders.waiting.values().filter(is_payable).cloned().collect();
+        let mut payable: Vec<_> = books.holders.waiting.values().filter(is_payable).collect();
         payable.sort_by_key(|mint| mint.asked); // stable: by reference where times are the same
-        payable.truncate(limit as usize);
-        Ok(payable)
+        Ok(payable.into_iter().take(limit as usize).map(|mint| mint.transaction_reference.clone()).collect())
     }
 
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
