@@ -10,9 +10,9 @@ use crate::stored::{self, StoredEntry};
 use crate::view::{AccountState, Opened, PayoutState};
 use crate::{
     Account, AccountEntry, AccountId, AccountName, Accounts, Bearer, BearerMeans, EntryPage, FailedLogins, IdempotencyKey,
-    LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo,
+    Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 
 /// Everything but the books.
@@ -155,16 +155,28 @@ impl Accounts for MemoryLedger {
         &self,
         account: AccountId,
         password: &PasswordHash,
-        except: Option<&TokenHash>,
-    ) -> Result<(), LedgerError> {
+        setter: PasswordSetter<'_>,
+    ) -> Result<bool, LedgerError> {
         let mut books = self.books();
         let holders = &mut books.holders;
+        let mut except = None;
+        if let PasswordSetter::Holder { before, session } = setter {
+            let is_open = |token| {
+                let session: Option<&Session> = holders.sessions.get(token);
+                session.is_some_and(|session| session.account == account && session.service.is_none())
+            };
+            let is_open = session.is_none_or(is_open);
+            if !is_open || holders.choices(account)?.password.as_ref() != before {
+                return Ok(false);
+            }
+            except = session;
+        }
         holders.choices(account)?.password = Some(password.clone());
         let stays = |token: &TokenHash, session: &Session| {
             session.account != account || session.service.is_some() || Some(token) == except
         };
         holders.sessions.retain(|token, session| stays(token, session));
-        Ok(())
+        Ok(true)
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
@@ -175,7 +187,7 @@ impl Accounts for MemoryLedger {
         let mut books = self.books();
         let failed = books.holders.failed_logins.entry(stored::login_key(name)).or_default();
         failed.count = failed.count.saturating_add(1);
-        failed.last = failed.last.max(Some(now));
+        failed.last = Some(now);
         Ok(*failed)
     }
 
