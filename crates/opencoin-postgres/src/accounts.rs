@@ -12,9 +12,9 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError, LedgerTime,
-    NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service,
-    ServiceId, ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError,
+    LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
+    Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
 };
 use tokio::sync::Semaphore;
 
@@ -176,6 +176,10 @@ impl Accounts for PostgresLedger {
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
         let (holders, reference) = (self.holders.clone(), reference.clone());
         finished(async move { change(|| waiting::stop(&holders, &reference)).await }).await
+    }
+
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        waiting::backlog(&self.pool, now).await
     }
 
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
