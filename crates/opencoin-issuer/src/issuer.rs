@@ -203,7 +203,7 @@ impl Issuer {
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         match self.outcome(Command::Mint { account, transaction_reference, blinds, at }).await? {
             Ok(applied) => {
-                self.desk.stop_waiting(&reference).await?;
+                self.desk.stop_waiting(&reference).await;
                 self.sign(&reference, to_sign, applied).await
             }
             Err(refusal) => self.desk.wait(account, reference, to_sign, refusal).await.map(|()| Signed::WhenPaid),

@@ -120,7 +120,7 @@ macro_rules! conformance_tests {
             accounts_are_read_in_pages_by_name
             a_session_ends_at_its_time
             sessions_have_a_limit
-            a_new_password_ends_sessions
+            a_new_password_ends_sessions a_new_password_follows_the_one_that_was_shown
             wrong_passwords_are_counted
             wrong_passwords_at_once_are_counted
             a_service_acts_with_its_own_key

@@ -1,6 +1,6 @@
 //! Logging in with a password, logging out, another password.
 
-use opencoin_ledger::{AccountName, BearerMeans, LedgerTime, Login, NewSession};
+use opencoin_ledger::{AccountName, BearerMeans, LedgerTime, Login, NewSession, PasswordSetter};
 
 use super::throttle::wrong_password;
 use super::{Caller, Desk, NewPassword, Token, TokenKind};
@@ -23,7 +23,7 @@ impl Desk {
     /// When name or password are wrong, or it is too early for another guess.
     pub(crate) async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
         let Ok(name) = name.parse::<AccountName>() else {
-            self.passwords.verify(password, None).await?;
+            self.passwords.verify(self.passwords.place()?, password, None).await?;
             return Err(wrong_password());
         };
         let profile = self.accounts.profile(&name).await.map_err(unavailable)?;
@@ -66,8 +66,12 @@ impl Desk {
             (None, Some(_)) => return Err(Refusal::new(Reason::Invalid, "current: the account has no password yet")),
             (None, None) => {}
         }
-        let password = self.passwords.hash(new, self.random.bytes()).await;
-        let except = (caller.means == BearerMeans::PasswordSession).then_some(&caller.token);
-        self.accounts.set_password(caller.account, &password, except).await.map_err(unavailable)
+        let password = self.passwords.hash(new, self.random.bytes()).await?;
+        let session = (caller.means == BearerMeans::PasswordSession).then_some(&caller.token);
+        let setter = PasswordSetter::Holder { before: profile.password.as_ref(), session };
+        if !self.accounts.set_password(caller.account, &password, setter).await.map_err(unavailable)? {
+            return Err(wrong_password()); // it was changed, or the session ended, this moment
+        }
+        Ok(())
     }
 }

@@ -26,13 +26,13 @@ pub(super) async fn by_reference(
     query.map_err(|error| ledger_error(&error))?.map(waiting_mint).transpose()
 }
 
-pub(super) async fn payable(pool: &SqlitePool, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
-        WHERE expires_at > ?1 AND accounts.balance >= waiting_mints.amount ORDER BY asked_at, reference LIMIT ?2"
-    );
-    let query = sqlx::query_as(&sql).bind(now.unix_micros()).bind(i64::from(limit)).fetch_all(pool).await;
-    query.map_err(|error| ledger_error(&error))?.into_iter().map(waiting_mint).collect()
+/// Without the blinds, of which there may be many.
+pub(super) async fn payable(pool: &SqlitePool, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
+    let sql = "SELECT reference FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
+        WHERE expires_at > ?1 AND accounts.balance >= waiting_mints.amount ORDER BY asked_at, reference LIMIT ?2";
+    let query = sqlx::query_scalar(sql).bind(now.unix_micros()).bind(i64::from(limit)).fetch_all(pool).await;
+    let rows: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
+    rows.into_iter().map(stored::waiting_reference).collect()
 }
 
 /// One statement, each part over an index of what waits alone.
