@@ -124,6 +124,9 @@ pub trait Accounts: Send + Sync {
     /// Forgets a waiting mint: it was accepted, or can never be.
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError>;
 
+    /// How much waits now. It costs no more than what waits, however long the journal is.
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError>;
+
     /// Deletes what is over: sessions that have expired, wrong guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old, and
     /// waiting mints that expired before `waited_before`.
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError>;
@@ -470,6 +473,17 @@ pub struct WaitingMint {
     pub asked: LedgerTime,
     /// Until when it waits: at this time it is over.
     pub expires: LedgerTime,
+}
+
+/// What waits: mints for money, and payouts for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Mints whose time is not over.
+    pub waiting_mints: u64,
+    /// Payouts that are not settled.
+    pub payouts_requested: u64,
+    /// When the payout of the lowest number among them was asked for.
+    pub oldest_payout: Option<LedgerTime>,
 }
 
 /// Why a mint does not wait.

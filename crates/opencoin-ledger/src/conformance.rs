@@ -131,6 +131,7 @@ macro_rules! conformance_tests {
             mints_that_wait_have_a_limit
             mints_that_wait_at_once_have_a_limit
             waiting_mints_are_payable_in_order_when_there_is_money
+            what_waits_is_counted
             waiting_mints_are_tidied_away_after_a_while
         }
     };

@@ -12,8 +12,8 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError, LedgerTime,
-    NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError,
+    LedgerTime, NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
     ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
 };
 
@@ -145,6 +145,10 @@ impl Accounts for PostgresLedger {
 
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
         change(|| waiting::stop(&self.holders, reference)).await
+    }
+
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        waiting::backlog(&self.pool, now).await
     }
 
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {

@@ -11,8 +11,8 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError, LedgerTime,
-    NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError,
+    LedgerTime, NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
     ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
 };
 
@@ -138,6 +138,10 @@ impl Accounts for SqliteLedger {
 
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
         until_free(|| waiting::stop(&self.writer, reference)).await
+    }
+
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        waiting::backlog(&self.readers, now).await
     }
 
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {

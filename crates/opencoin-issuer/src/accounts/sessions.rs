@@ -1,7 +1,6 @@
 //! Logging in with a password, logging out, another password.
 
-use chrono::{DateTime, Utc};
-use opencoin_ledger::{AccountName, BearerMeans, Login, NewSession};
+use opencoin_ledger::{AccountName, BearerMeans, LedgerTime, Login, NewSession};
 
 use super::throttle::wrong_password;
 use super::{Caller, Desk, NewPassword, Token, TokenKind};
@@ -14,7 +13,7 @@ pub(crate) struct OpenedSession {
     /// Its token, stored nowhere.
     pub(crate) token: Token,
     /// When it ends by itself.
-    pub(crate) expires: DateTime<Utc>,
+    pub(crate) expires: LedgerTime,
 }
 
 impl Desk {
@@ -33,9 +32,8 @@ impl Desk {
         self.check_password(&name, password, hash.as_ref()).await?;
         let (account, hash) = account.zip(hash).expect("only a password that is somebody's is right");
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
-        let expires = now + self.config.session_lifetime.get();
-        let (at, ends) = (ledger_time(now), ledger_time(expires));
-        let session = NewSession { account, login: Login::Password(hash), token: token.hash(), at, expires: ends };
+        let (at, expires) = (ledger_time(now), ledger_time(now + self.config.session_lifetime.get()));
+        let session = NewSession { account, login: Login::Password(hash), token: token.hash(), at, expires };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong_password()); // it was changed this moment
         }

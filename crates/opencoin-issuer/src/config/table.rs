@@ -167,6 +167,7 @@ mod tests {
         let mut full = Config::new("sqlite:x", "127.0.0.1:0");
         full.tls = Some(TlsConfig { certificate: "c".into(), key: "k".into() });
         full.admin.listen = Some("127.0.0.1:0".to_owned());
+        full.high_water_mark = Some("h".into());
         full.signer = Some(SignerConfig::Socket { path: "s".into() });
         let mut other = full.clone();
         other.keys = KeyConfig::Token { module: "m".into(), label: "l".to_owned(), sessions: std::num::NonZeroUsize::new(1) };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
 use tokio::sync::watch as channel;
 
@@ -21,6 +22,8 @@ use crate::refusal::{Reason, Refusal};
 
 /// How long requests that were begun may take once the server is told to stop.
 pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
+
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// The issuer and whether it is still open.
 pub struct Server {
@@ -183,6 +186,7 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN_TEXT));
     response
 }
 

@@ -9,10 +9,10 @@ use crate::journal::{Entry, ReferenceKey};
 use crate::stored::{self, StoredEntry};
 use crate::view::{AccountState, Opened, PayoutState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Bearer, BearerMeans, EntryPage, FailedLogins, IdempotencyKey,
-    LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FailedLogins,
+    IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo,
+    Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 
 /// Everything but the books.
@@ -344,6 +344,17 @@ impl Accounts for MemoryLedger {
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
         self.books().holders.waiting.remove(reference);
         Ok(())
+    }
+
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        let books = self.books();
+        let requested = books.view.payouts().filter(|payout| payout.settled.is_none());
+        let oldest = requested.clone().min_by_key(|payout| payout.no);
+        Ok(Backlog {
+            waiting_mints: books.holders.waiting.values().filter(|mint| mint.expires > now).count() as u64,
+            payouts_requested: requested.count() as u64,
+            oldest_payout: oldest.map(|payout| payout.requested),
+        })
     }
 
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {

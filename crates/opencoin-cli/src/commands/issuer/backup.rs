@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_issuer::{BackupOptions, Directory, RestoreOptions, SystemClock};
+use opencoin_issuer::{BackupOptions, RestoreOptions, SystemClock};
 use rand::rngs::OsRng;
 
 use super::DirArgs;
@@ -37,7 +37,7 @@ pub(crate) struct RestoreArguments {
 
 pub(crate) async fn back_up(arguments: BackupArguments) -> Result<ExitCode> {
     let BackupArguments { dir, to, with_keys } = arguments;
-    let directory = Directory::new(dir.dir);
+    let directory = dir.directory()?;
     let options = BackupOptions { to, with_keys };
     let manifest = opencoin_issuer::back_up(&directory, &options, &SystemClock).await?;
     output::line(&format!("backed up the books as of {}, in {}", manifest.made_at, options.to.display()))?;
@@ -51,7 +51,7 @@ pub(crate) async fn back_up(arguments: BackupArguments) -> Result<ExitCode> {
 
 pub(crate) async fn restore(arguments: RestoreArguments) -> Result<ExitCode> {
     let RestoreArguments { dir, from, replace } = arguments;
-    let directory = Directory::new(dir.dir);
+    let directory = dir.directory()?;
     let restored = opencoin_issuer::restore(&directory, &RestoreOptions { from, replace }, &SystemClock, &mut OsRng).await?;
     output::line(&format!("restored the books as of {} to {}", restored.manifest.made_at, restored.books.display()))?;
     if let Some(kept) = restored.kept {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use opencoin_issuer::{Directory, MigratedBooks, migrate_books, schema_state};
+use opencoin_issuer::{MigratedBooks, migrate_books, schema_state};
 use opencoin_ledger::SchemaState;
 
 use super::DirArgs;
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let directory = Directory::new(arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     if arguments.dry_run {
         let state = schema_state(&config.database, directory.root()).await?;

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let directory = Directory::new(&arguments.dir.dir);
+    let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let opened = super::open_books(&directory, &config, StoreMode::Existing).await?;
     let mark = directory.high_water_mark(config.high_water_mark.as_deref());
