@@ -104,7 +104,7 @@ fn the_operators_door_is_tried() {
     assert_eq!(listener(&["--admin-listen", &free]).0, "ok");
     let (result, detail) = listener(&["--admin-listen", "0.0.0.0:0"]);
     assert!(result == "failed" && detail.contains("can be reached from other machines"), "{detail}");
-    assert_eq!(listener(&["--admin-listen", "0.0.0.0:0", "--insecure-http"]).0, "ok");
+    assert_eq!(listener(&["--admin-listen", "0.0.0.0:0", "--admin-insecure-http"]).0, "ok");
     let public = format!("127.0.0.1:{}", currency.port());
     let (result, detail) = listener(&["--admin-listen", &public]);
     assert!(result == "failed" && detail.contains("choose another port"), "{detail}");

@@ -130,7 +130,7 @@ fn operators_come_from_other_machines_with_tls_or_where_something_in_front_speak
     let flags = ["--listen", &wallets, "--admin-listen", &everywhere];
     let _ = currency.issuer_unchecked(&[&["serve"][..], &flags].concat()).refused(1, "can be reached from other machines");
     let ready = "serving OpenCent on http://";
-    let (server, _log) = serve(&currency, &[&flags[..], &["--insecure-http"]].concat(), &[], ready);
+    let (server, _log) = serve(&currency, &[&flags[..], &["--admin-insecure-http"]].concat(), &[], ready);
     operate(&currency, &Client::new(), &format!("http://127.0.0.1:{operators}"));
     server.stop();
 
