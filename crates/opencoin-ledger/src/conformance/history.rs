@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::access::{by_password, password};
 use super::world::*;
 use super::{Pair, assert_books_hold};
-use crate::{Command, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PayoutFilter, PayoutNo, Progress, Store, TransactionNo};
+use crate::{
+    Command, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PasswordSetter, PayoutFilter, PayoutNo, Progress, Store,
+    TransactionNo,
+};
 
 /// A store that holds no books yet and will hold them alone.
 ///
@@ -31,7 +34,7 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     assert_eq!(store.standing(Some(missing)).await.unwrap().asked, None);
 
     let new = HistoryId::new([7; HISTORY_ID_BYTES]);
-    store.set_password(alice(), &password("first"), None).await.unwrap();
+    store.set_password(alice(), &password("first"), PasswordSetter::Operator).await.unwrap();
     let session = by_password(1, 160);
     assert!(store.open_session(&session).await.unwrap());
     let above = TransactionNo::new(missing.get() + 1000);
