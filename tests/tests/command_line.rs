@@ -151,6 +151,17 @@ fn mistakes_are_answered_with_what_to_do() {
     let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits must be 2048");
     let _ = init(&["--url", "example.org"]).refused(1, "url");
     let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
+    for address in ["postgres://opencoin:s3cret@127.0.0.1:1/books", "postgres://opencoin@127.0.0.1:1/books?password=s3cret"] {
+        for (command, variable) in [
+            (&["issuer", "init", "--name", "OpenCent"][..], "OPENCOIN_DATABASE"),
+            (&["issuer", "serve"], "OPENCOIN_ISSUER_DATABASE"),
+            (&["issuer", "audit"], "OPENCOIN_AUDIT_DATABASE"),
+            (&["signer"], "OPENCOIN_SIGNER_DATABASE"),
+        ] {
+            let said = opencoin(&[command, &["--dir", nowhere, "--database", address]].concat()).refused(2, variable);
+            assert!(!said.stderr.contains("s3cret"), "{}", said.stderr);
+        }
+    }
     assert!(!folder.path().join("nowhere").exists(), "a refused init leaves nothing behind");
     let _ = opencoin(&["inspect", nowhere]).refused(1, "cannot read");
     let nonsense = folder.path().join("nonsense.json");

@@ -50,9 +50,25 @@ fn the_two_units_of_the_issuer_differ_in_names_alone() {
         lines
     };
     let (one, many) = (lines("opencoin-issuer.service"), lines("opencoin-issuer@.service"));
-    let different: Vec<_> = one.iter().zip(&many).filter(|(one, many)| one != many).map(|(one, _)| one.as_str()).collect();
-    assert_eq!(one.len(), many.len());
-    assert_eq!(different, ["Description=OpenCoin issuer", "EnvironmentFile=-/etc/opencoin/issuer.env"]);
+    let only_in =
+        |these: &[String], others: &[String]| these.iter().filter(|line| !others.contains(line)).cloned().collect::<Vec<_>>();
+    assert_eq!(only_in(&one, &many), ["Description=OpenCoin issuer"]);
+    assert_eq!(only_in(&many, &one), ["Description=OpenCoin issuer, server %i", "EnvironmentFile=/etc/opencoin/issuer-%i.env"]);
+    assert_eq!(one.len() + 1, many.len());
+}
+
+/// `keys destroy` on other books than the server's would destroy private halves that are needed.
+#[test]
+fn all_units_go_by_the_same_settings() {
+    let mut units = 0;
+    for unit in fs::read_dir(deploy::path("systemd")).unwrap().map(|entry| entry.unwrap().path()) {
+        if unit.extension().is_some_and(|extension| extension == "service") {
+            let text = fs::read_to_string(&unit).unwrap();
+            assert!(text.contains("\nEnvironmentFile=-/etc/opencoin/issuer.env\n"), "{}", unit.display());
+            units += 1;
+        }
+    }
+    assert!(units >= 5, "{units}");
 }
 
 #[test]

@@ -4,7 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -13,6 +17,7 @@ use opencoin_e2e::deploy::{Authority, Service, caddy, nginx};
 use opencoin_e2e::foreign_wallet::{Blinded, ForeignWallet, request_mint, request_redeem, request_renew};
 use opencoin_e2e::{Currency, Process, RFC9474, command, free_port, run};
 use opencoin_testkit::postgres::TestDatabase;
+use reqwest::Method;
 use reqwest::blocking::Client;
 use reqwest::tls::Certificate;
 use serde_json::Value;
@@ -60,6 +65,7 @@ fn servers_die_behind(start: Start, on_failure: OnFailure) {
 
     a_wallet_works(&currency, &url, &authority);
     operators_paths_are_hidden(&client(&authority), &url);
+    sessions_are_not_resumed(front, &folder);
     servers_die_under_load(&currency, (&url, on_failure), &authority, ports, &mut servers);
 
     servers.iter_mut().for_each(|server| server.take().unwrap().stop());
@@ -97,6 +103,66 @@ fn operators_paths_are_hidden(http: &Client, url: &str) {
         assert!(!response.text().unwrap().contains("no such path"), "{path} is answered by the proxy and not by a server");
     }
     assert_eq!(http.get(format!("{url}/cddc")).send().unwrap().status(), 200);
+}
+
+/// Neither by a ticket nor by an id, in both versions of TLS.
+fn sessions_are_not_resumed(port: u16, folder: &Path) {
+    let session = folder.join("session");
+    let connect = |version: &str, argument: &str| {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-servername", "localhost", "-ign_eof", version]);
+        let mut openssl = openssl.arg(argument).arg(&session).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // A ticket comes with what follows the handshake.
+        openssl.stdin.take().unwrap().write_all(b"GET /cddc HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let output = openssl.wait_with_output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for version in ["-tls1_2", "-tls1_3"] {
+        let _ = fs::remove_file(&session);
+        let first = connect(version, "-sess_out");
+        assert!(first.contains("New, TLS"), "{first}");
+        if session.exists() {
+            let second = connect(version, "-sess_in");
+            assert!(second.contains("New, TLS") && !second.contains("Reused, TLS"), "{second}");
+        }
+    }
+}
+
+/// What nginx asks of the second server when the first one dies with a request in its hands.
+#[test]
+fn nginx_repeats_what_may_be_repeated_and_nothing_else() {
+    let scratch = tempfile::tempdir().unwrap();
+    let authority = Authority::make(scratch.path());
+    let heard = Arc::new(AtomicU32::new(0));
+    let ports = [dying_server(&heard), dying_server(&heard)];
+    let front = free_port();
+    let _nginx = nginx(scratch.path(), front, ports, &authority);
+    let http = client(&authority);
+    let asked = |method: Method, path: &str| {
+        let before = heard.load(Ordering::SeqCst);
+        let response = http.request(method, format!("https://localhost:{front}{path}")).body("{}").send().unwrap();
+        assert_eq!(response.status(), 503, "{path}");
+        heard.load(Ordering::SeqCst) - before
+    };
+    for path in ["/mint", "/renew", "/redeem", "/v1/transfers", "/v1/payouts"] {
+        assert_eq!(asked(Method::POST, path), 2, "{path}");
+    }
+    for path in ["/v1/sessions", "/v1/services", "/v1/services/7/rotate", "/v1/services/session"] {
+        assert_eq!(asked(Method::POST, path), 1, "{path}");
+    }
+    assert_eq!(asked(Method::PUT, "/v1/account/password"), 1);
+}
+
+/// Counts the requests that it hears, and hangs up on each.
+fn dying_server(heard: &Arc<AtomicU32>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, heard) = (listener.local_addr().unwrap().port(), Arc::clone(heard));
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = heard.fetch_add(u32::from(stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0)), Ordering::SeqCst);
+        }
+    });
+    port
 }
 
 /// Clients mint, renew and redeem without a pause, while one server after the other is killed, or stopped, and started again.

@@ -1,7 +1,6 @@
 //! Two servers behind a proxy with health checks are replaced one after the other, the tables are migrated under them, and no wallet
 //! notices.
 
-use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint, request_redeem};
 use opencoin_e2e::{Currency, RFC9474, RoundRobin, free_port};
 use opencoin_testkit::postgres::TestDatabase;
 
+const GRACE: [&str; 2] = ["--shutdown-grace", "1s"];
 const WALLETS: u64 = 4;
 const COINS_PER_WALLET: u64 = 5_000;
 /// What the next version does to the tables, as far as this program knows nothing of it.
@@ -51,13 +51,9 @@ impl Drop for Over<'_> {
 fn no_request_fails_while_servers_are_replaced_and_tables_migrated() {
     let database = TestDatabase::create();
     let currency = Currency::make(RFC9474, &database.url(), &[]);
-    let settings = currency.dir().join("issuer.toml");
-    let text = fs::read_to_string(&settings).unwrap();
-    assert!(text.contains("shutdown_grace = \"0seconds\""), "{text}");
-    fs::write(&settings, text.replace("shutdown_grace = \"0seconds\"", "shutdown_grace = \"1s\"")).unwrap();
     let token = currency.account("alice", 1000);
     let ports = [free_port(), free_port()];
-    let mut servers = ports.map(|port| Some(currency.serve_on(port)));
+    let mut servers = ports.map(|port| Some(currency.serve_with(port, &GRACE)));
     let _proxy = RoundRobin::start_with_health_checks(currency.port(), &ports);
 
     let (is_over, requests) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -81,7 +77,7 @@ fn no_request_fails_while_servers_are_replaced_and_tables_migrated() {
         wait_for_requests(40);
         for (server, port) in servers.iter_mut().zip(ports) {
             server.take().unwrap().stop();
-            *server = Some(currency.serve_on(port));
+            *server = Some(currency.serve_with(port, &GRACE));
             wait_for_requests(40);
             // The proxy has to see that it is back before the other one leaves.
             thread::sleep(Duration::from_millis(400));

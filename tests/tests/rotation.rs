@@ -13,11 +13,11 @@ use opencoin_testkit::postgres::TestDatabase;
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 
-/// Each generation signs for sixteen seconds, and after eight the next one begins.
+/// Each generation signs for 24 seconds, and after twelve the next one begins.
 const POLICY: [&str; 10] =
-    ["--signing-window", "16s", "--overlap", "8s", "--lead", "12s", "--coin-lifetime", "60days", "--resume-window", "3s"];
+    ["--signing-window", "24s", "--overlap", "12s", "--lead", "18s", "--coin-lifetime", "60days", "--resume-window", "3s"];
 /// Long enough for four generations and for the private halves of the first to be destroyed.
-const LOAD_DURATION: Duration = Duration::from_secs(30);
+const LOAD_DURATION: Duration = Duration::from_secs(42);
 const WALLETS: u64 = 2;
 const PAID_IN: u64 = 1_000_000;
 const MINTED: u64 = 17;

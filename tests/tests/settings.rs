@@ -103,6 +103,51 @@ fn plain_http_beyond_this_machine_needs_a_word() {
     serve(&currency, &["--listen", "0.0.0.0:0", "--insecure-http"], &[], "serving OpenCent on http://0.0.0.0:").0.stop();
     let word = [("OPENCOIN_ISSUER_INSECURE_HTTP", "true"), ("OPENCOIN_ISSUER_LISTEN", "[::]:0")];
     serve(&currency, &[], &word, "serving OpenCent on http://").0.stop();
+    // What is in front of the door for wallets is not in front of the operator's.
+    let operators = ["serve", "--listen", "0.0.0.0:0", "--insecure-http", "--admin-listen", "0.0.0.0:0"];
+    let _ = currency.issuer_unchecked(&operators).refused(1, "admin.insecure_http = true (--admin-insecure-http)");
+    let both = [&operators[1..], &["--admin-insecure-http"]].concat();
+    serve(&currency, &both, &[], "serving OpenCent on http://0.0.0.0:").0.stop();
+}
+
+/// What an operator needs of a listener beyond loopback: metrics, health, and the API with a token alone.
+fn operate(currency: &Currency, client: &Client, url: &str) {
+    for path in ["/metrics", "/health/ready"] {
+        assert_eq!(client.get(format!("{url}{path}")).send().unwrap().status(), 200);
+    }
+    let accounts = |token: &str| client.get(format!("{url}/v1/admin/accounts")).bearer_auth(token).send().unwrap();
+    assert_eq!(accounts("oca_made-up").status(), 401);
+    let made = currency.issuer(&["admin-token", "create", "desk", "--json"]).json();
+    assert_eq!(accounts(made["token"].as_str().unwrap()).status(), 200);
+    currency.issuer(&["admin-token", "remove", "desk"]);
+}
+
+#[test]
+fn operators_come_from_other_machines_with_tls_or_where_something_in_front_speaks_it() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
+    let (wallets, operators) = (format!("127.0.0.1:{}", currency.port()), free_port());
+    let everywhere = format!("0.0.0.0:{operators}");
+    let flags = ["--listen", &wallets, "--admin-listen", &everywhere];
+    let _ = currency.issuer_unchecked(&[&["serve"][..], &flags].concat()).refused(1, "can be reached from other machines");
+    let ready = "serving OpenCent on http://";
+    let (server, _log) = serve(&currency, &[&flags[..], &["--admin-insecure-http"]].concat(), &[], ready);
+    operate(&currency, &Client::new(), &format!("http://127.0.0.1:{operators}"));
+    server.stop();
+
+    let files = certificates(&currency.scratch("certificates"));
+    let (certificate, key) = (files.join("signer.pem"), files.join("signer.key"));
+    let tls = ["--tls-certificate", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let ready = "serving OpenCent on https://";
+    let (server, _log) = serve(&currency, &[&flags[..], &tls].concat(), &[], ready);
+    let client = client(&files, Version::TLS_1_3);
+    operate(&currency, &client, &format!("https://127.0.0.1:{operators}"));
+    assert!(Client::new().get(format!("http://127.0.0.1:{operators}/metrics")).send().is_err(), "nothing is in the clear there");
+    server.stop();
+    // Programs of this machine need no TLS.
+    let here = format!("127.0.0.1:{operators}");
+    let (server, _log) = serve(&currency, &[&["--listen", &wallets, "--admin-listen", &here][..], &tls].concat(), &[], ready);
+    operate(&currency, &Client::new(), &format!("http://{here}"));
+    server.stop();
 }
 
 #[test]
@@ -204,10 +249,20 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
         (Some("file"), Some("default"))
     );
     // Every command goes by the environment, so that none looks into other books than the server.
-    let refused = opencoin(&environment, &["audit"]).refused(1, "cannot open the books");
+    let refused = opencoin(&environment, &["audit"]).refused(3, "cannot read the books");
     assert!(!refused.stderr.contains("s3cret"));
     let misspelt = [("OPENCOIN_ISSUER_DATABSE", "sqlite:x")];
-    let _ = opencoin(&misspelt, &["audit"]).refused(1, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
+    let on_books: [(&[&str], i32); 6] = [
+        (&["audit"], 3),
+        (&["migrate", "--dry-run"], 1),
+        (&["accept-restored-state"], 1),
+        (&["backup", "--to", "nowhere"], 1),
+        (&["restore", "--from", "nowhere"], 1),
+        (&["keys", "list"], 1),
+    ];
+    for (command, exit) in on_books {
+        let _ = opencoin(&misspelt, command).refused(exit, "did you mean \"OPENCOIN_ISSUER_DATABASE\"?");
+    }
     let _ = opencoin(&[], &["serve", "--limits-connections-max", "none"])
         .refused(1, "--limits-connections-max: \"none\" is not a whole number");
 

@@ -215,6 +215,7 @@ fn books_that_were_set_back_are_signed_for_when_an_operator_has_said_so() {
 
     // The restored books know nothing of the second mint, and would say once more what was signed for it.
     let signer = currency.signer();
+    currency.issuer(&["accept-restored-state", "--yes-spent-coins-may-be-forgotten"]);
     currency.serve();
     let _ = bob.run_unchecked(&["mint", "18", "--token", &token]).refused(1, "will sign later");
     let alarm = "ALARM: the books have counted fewer blinds of a mint key than were signed with it";

@@ -1,4 +1,4 @@
-//! The whole ceremony as docs/OPERATING.md has it: a master key in one folder, mint keys in SoftHSM behind a signer process in
+//! The whole ceremony as docs/KEYS.md has it: a master key in one folder, mint keys in SoftHSM behind a signer process in
 //! another. The signer is killed, the keys rotate and are destroyed, and nobody loses a coin.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]

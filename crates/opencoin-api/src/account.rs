@@ -47,6 +47,7 @@ pub struct ChangePassword {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Secret>,
     /// The password from now on.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::NewPassword))]
     pub new: Secret,
 }
 

@@ -10,9 +10,11 @@ use crate::Secret;
 #[serde(deny_unknown_fields)]
 pub struct CreateAccount {
     /// 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
     /// Without one the holder uses the token, and may set a password with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::NewPassword>))]
     pub password: Option<Secret>,
 }
 
@@ -55,6 +57,7 @@ pub struct AdminAccounts {
 #[serde(deny_unknown_fields)]
 pub struct SetPassword {
     /// The password from now on.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::NewPassword))]
     pub new: Secret,
 }
 
@@ -64,8 +67,10 @@ pub struct SetPassword {
 #[serde(deny_unknown_fields)]
 pub struct Payment {
     /// In the smallest unit; not zero.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Amount))]
     pub amount: u64,
     /// What the payment is known by, in a bank statement, say: one reference counts once.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub reference: String,
 }
 

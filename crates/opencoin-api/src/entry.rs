@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
     /// The name of the account that gets it.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub to: String,
     /// In the smallest unit; not zero.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Amount))]
     pub amount: u64,
     /// What it is for, for both to read: at most 200 characters, none of them a control character.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Label))]
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label: String,
 }

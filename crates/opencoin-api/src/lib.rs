@@ -10,6 +10,8 @@ mod entry;
 mod payout;
 mod service;
 mod session;
+#[cfg(feature = "openapi")]
+pub mod shapes;
 
 pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Directory, DirectoryEntry};
 pub use admin::{AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword};
@@ -29,6 +31,10 @@ pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 pub const PAGE_LENGTH_DEFAULT: u32 = 50;
 /// The most entries, accounts or payouts of a page.
 pub const PAGE_LENGTH_MAX: u32 = 500;
+/// The most characters of the name of an account or a service.
+pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
+/// The most characters of a label, a reference, a reason, a destination.
+pub const TEXT_CHARS_MAX: usize = 200;
 /// The fewest characters of a password.
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// The most bytes of a password.

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct RequestPayout {
     /// In the smallest unit; not zero.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Amount))]
     pub amount: u64,
     /// Where to, in the words of the operator's bank system (an IBAN, say): 1 to 200 characters, none of them a control
     /// character.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub destination: String,
 }
 
@@ -69,6 +71,7 @@ pub struct Payouts {
 #[serde(deny_unknown_fields)]
 pub struct PayPayout {
     /// The bank's reference of the payment.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub reference: String,
 }
 
@@ -78,5 +81,6 @@ pub struct PayPayout {
 #[serde(deny_unknown_fields)]
 pub struct FailPayout {
     /// Why, for the holder to read.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub reason: String,
 }

@@ -24,8 +24,10 @@ pub enum Scope {
 #[serde(deny_unknown_fields)]
 pub struct DeclareService {
     /// Unique within the account; the characters of an account name.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
     /// At least one.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub scopes: Vec<Scope>,
 }
 

@@ -4,6 +4,7 @@
 
 mod amount_args;
 mod commands;
+mod database_args;
 mod log;
 mod network_args;
 #[cfg(feature = "otel")]
@@ -18,7 +19,8 @@ mod token_args;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Blind-signed electronic cash: run a currency, use a wallet, audit both.
 #[derive(Debug, Parser)]
@@ -60,7 +62,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = arguments();
     let only_shows = match &arguments.command {
         Command::Inspect(_) | Command::Verify(_) | Command::Completions(_) | Command::Man(_) => true,
         Command::Issuer(command) => command.only_shows(),
@@ -93,6 +95,15 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the command line says. One that is wrong ends the program, and so does one that shows a password to everybody on this machine.
+fn arguments() -> Arguments {
+    let matches = Arguments::command().get_matches();
+    if let Some(variable) = database_args::variable_for_password(&Arguments::command(), &matches) {
+        Arguments::command().error(ErrorKind::ValueValidation, database_args::advice(&variable)).exit();
+    }
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

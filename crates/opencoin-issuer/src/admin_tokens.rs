@@ -73,6 +73,12 @@ impl AdminTokens {
         Self { file: root.join(FILE), lock: root.join(LOCK_FILE) }
     }
 
+    /// The file that they are in, whether or not it is there.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Makes a token, which is stored nowhere.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use opencoin_ledger::{
-    AccountName, Amount, Applied, Command, LedgerError, LedgerTime, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    Reference, Refusal, Settlement,
+    AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo,
+    Profile, ProfileFilter, Reference, Refusal, Settlement,
 };
 use thiserror::Error;
 
@@ -31,6 +31,9 @@ pub enum CashierError {
     /// The ledger refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Too many passwords are being set.
+    #[error("too many set passwords at once; try again later")]
+    Busy,
     /// No account has this name.
     #[error("there is no account {0}")]
     UnknownAccount(AccountName),
@@ -55,12 +58,16 @@ impl Cashier {
     /// When the name is taken or the ledger fails.
     pub async fn open_account(&self, name: &AccountName, password: Option<NewPassword>) -> Result<Token, CashierError> {
         let password = match password {
-            Some(password) => Some(self.passwords.hash(password, self.random.bytes()).await),
+            Some(password) => Some(self.hash(password).await?),
             None => None,
         };
         let (token, at) = (self.random.token(TokenKind::Account), self.now());
         self.apply(Command::OpenAccount { name: name.clone(), token_hash: token.hash(), password, at }).await?;
         Ok(token)
+    }
+
+    async fn hash(&self, password: NewPassword) -> Result<PasswordHash, CashierError> {
+        self.passwords.hash(password, self.random.bytes()).await.map_err(|_| CashierError::Busy)
     }
 
     /// The account of this name.
@@ -86,8 +93,9 @@ impl Cashier {
     /// When there is no such account, or the ledger fails.
     pub async fn set_password(&self, name: &AccountName, password: NewPassword) -> Result<(), CashierError> {
         let account = self.account(name).await?.account.id;
-        let password = self.passwords.hash(password, self.random.bytes()).await;
-        self.books.accounts.set_password(account, &password, None).await?;
+        let password = self.hash(password).await?;
+        let is_set = self.books.accounts.set_password(account, &password, PasswordSetter::Operator).await?;
+        assert!(is_set, "the operator may always");
         Ok(self.books.accounts.clear_failed_logins(name).await?)
     }
 

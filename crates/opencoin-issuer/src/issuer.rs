@@ -203,7 +203,7 @@ impl Issuer {
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
         match self.outcome(Command::Mint { account, transaction_reference, blinds, at }).await? {
             Ok(applied) => {
-                self.desk.stop_waiting(&reference).await?;
+                self.desk.stop_waiting(&reference).await;
                 self.sign(&reference, to_sign, applied).await
             }
             Err(refusal) => self.desk.wait(account, reference, to_sign, refusal).await.map(|()| Signed::WhenPaid),
@@ -297,10 +297,12 @@ impl Issuer {
 
     /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when the database hangs.
     pub(crate) async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
-        let ledger = self.ledger_reader.read(LedgerFacts::read(self.books.ledger.as_ref())).await;
+        let now = self.clock.now();
+        let ledger = self.ledger_reader.read(LedgerFacts::read(&self.books, ledger_time(now))).await;
         let (currency, stopped) = (self.documents.currency(), self.documents.stopped());
         let scrape = Scrape {
-            now: self.clock.now(),
+            now,
+            is_set_back: self.is_set_back(),
             currency: &currency,
             stopped: &stopped,
             ledger: ledger.as_deref(),

@@ -69,8 +69,8 @@ pub use rotation::{Due, KeyState, RotationPolicy, Span, Step, Window};
 pub use signing::Signed;
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 pub use store::{
-    Books, MigratedBooks, OpenedBooks, StoreMode, is_shared, migrate_books, open_audit_source, open_books, open_ledger,
-    schema_state,
+    Books, MigratedBooks, OpenedBooks, StoreMode, books_file, is_shared, migrate_books, open_audit_source, open_books,
+    open_ledger, schema_state,
 };
 pub use traces::TRACE_TARGET;
 pub use vault::{Vault, VaultError};

@@ -136,11 +136,11 @@ pub async fn migrate_books(database: &str, root: &Path) -> Result<MigratedBooks,
     }
 }
 
-/// The file of books that are one.
+/// The file of books that are one; nothing where they lie on a server.
 ///
 /// # Errors
 /// When the address is of neither kind.
-pub(crate) fn books_file(database: &str, root: &Path) -> Result<Option<PathBuf>, LedgerError> {
+pub fn books_file(database: &str, root: &Path) -> Result<Option<PathBuf>, LedgerError> {
     Ok(match Address::of(database, root)? {
         Address::Sqlite(path) => Some(PathBuf::from(path)),
         Address::Postgres(_) => None,

@@ -47,13 +47,14 @@ pub trait Accounts: Send + Sync {
     /// Chooses whether the account stands in the directory.
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
 
-    /// Sets the password and ends every session of the account (not those of its services) but the one with this token.
+    /// Sets the password and ends every session of the account (not those of its services) but the one of who sets it.
+    /// `false`, and nothing is changed, when who sets it may no more.
     async fn set_password(
         &self,
         account: AccountId,
         password: &PasswordHash,
-        except: Option<&TokenHash>,
-    ) -> Result<(), LedgerError>;
+        setter: PasswordSetter<'_>,
+    ) -> Result<bool, LedgerError>;
 
     /// How often a password was guessed wrongly for this name since it was last right, whether or not there is such an account.
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError>;
@@ -119,12 +120,16 @@ pub trait Accounts: Send + Sync {
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError>;
 
     /// Waiting mints, oldest first, that have not expired and whose account now holds at least their amount.
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError>;
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError>;
 
     /// Forgets a waiting mint: it was accepted, or can never be.
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError>;
 
-    /// Deletes what is over: sessions that have expired, wrong guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old, and
+    /// How much waits now. It costs no more than what waits, however long the journal is.
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError>;
+
+    /// Deletes what is over, in portions that are a transaction each: sessions that have expired, wrong guesses of which the last is
+    /// [`FAILED_LOGINS_KEPT_HOURS`] old, and
     /// waiting mints that expired before `waited_before`.
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError>;
 }
@@ -260,6 +265,20 @@ pub enum Login {
     Password(PasswordHash),
     /// A service and its key.
     Service(ServiceId, TokenHash),
+}
+
+/// Who sets a password. Hashes take a while; what was changed in that while counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordSetter<'a> {
+    /// The operator, whatever the password was.
+    Operator,
+    /// The holder, who has shown the password before, where there was one.
+    Holder {
+        /// Its hash, that was looked at.
+        before: Option<&'a PasswordHash>,
+        /// With which session, if not with the account's own token.
+        session: Option<&'a TokenHash>,
+    },
 }
 
 /// The id of a service: 32 hexadecimal digits, made at random.
@@ -470,6 +489,17 @@ pub struct WaitingMint {
     pub asked: LedgerTime,
     /// Until when it waits: at this time it is over.
     pub expires: LedgerTime,
+}
+
+/// What waits: mints for money, and payouts for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Mints whose time is not over.
+    pub waiting_mints: u64,
+    /// Payouts that are not settled.
+    pub payouts_requested: u64,
+    /// When the payout of the lowest number among them was asked for.
+    pub oldest_payout: Option<LedgerTime>,
 }
 
 /// Why a mint does not wait.

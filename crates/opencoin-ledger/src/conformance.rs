@@ -120,7 +120,7 @@ macro_rules! conformance_tests {
             accounts_are_read_in_pages_by_name
             a_session_ends_at_its_time
             sessions_have_a_limit
-            a_new_password_ends_sessions
+            a_new_password_ends_sessions a_new_password_follows_the_one_that_was_shown
             wrong_passwords_are_counted
             wrong_passwords_at_once_are_counted
             a_service_acts_with_its_own_key
@@ -131,6 +131,7 @@ macro_rules! conformance_tests {
             mints_that_wait_have_a_limit
             mints_that_wait_at_once_have_a_limit
             waiting_mints_are_payable_in_order_when_there_is_money
+            what_waits_is_counted
             waiting_mints_are_tidied_away_after_a_while
         }
     };

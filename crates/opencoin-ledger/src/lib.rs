@@ -38,10 +38,10 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
-    AccountEntry, Accounts, Bearer, BearerMeans, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins, IdempotencyKey,
-    IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement, Store,
-    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    AccountEntry, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins, IdempotencyKey,
+    IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile,
+    ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement,
+    Store, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
 pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};

@@ -6,7 +6,7 @@ mod holders;
 
 pub use holders::{
     StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, failed_logins, failed_logins_over, login_key,
-    missing_account, payout, profile, wait,
+    missing_account, payout, profile, wait, waiting_reference,
 };
 
 use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};

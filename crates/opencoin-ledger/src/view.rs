@@ -157,7 +157,7 @@ impl View {
     }
 
     /// All payouts that were loaded. A store needs them to load their accounts.
-    pub fn payouts(&self) -> impl Iterator<Item = &PayoutState> {
+    pub fn payouts(&self) -> impl Iterator<Item = &PayoutState> + Clone {
         self.payouts.values()
     }
 

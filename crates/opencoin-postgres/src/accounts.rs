@@ -12,13 +12,32 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError, LedgerTime,
-    NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
-    ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError,
+    LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
+    Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
 };
+use tokio::sync::Semaphore;
 
 use crate::fault::Fault;
 use crate::{ATTEMPT_SECONDS_MAX, PostgresLedger, in_time, until_won};
+
+/// How many changes may be in hand or wait for the connection. More are turned away.
+const CHANGES_MAX: usize = 1024;
+
+static CHANGES: Semaphore = Semaphore::const_new(CHANGES_MAX);
+
+/// Brings a change to its end also when nobody waits for it any more: a client that hangs up must not cost the connection.
+async fn finished<T: Send + 'static>(
+    change: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let unavailable = |text: &str| LedgerError::Unavailable(text.to_owned());
+    let place = CHANGES.try_acquire().map_err(|_| unavailable("too many changes of accounts wait"))?;
+    let change = async move {
+        let _place = place;
+        change.await
+    };
+    tokio::spawn(change).await.map_err(|_| unavailable("a change of an account came to no end"))?
+}
 
 /// One transaction, tried again where another process was faster.
 async fn change<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn() -> F) -> Result<T, LedgerError> {
@@ -49,16 +68,18 @@ impl Accounts for PostgresLedger {
     }
 
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
-        change(|| profiles::set_listed(&self.holders, account, listed)).await
+        let holders = self.holders.clone();
+        finished(async move { change(|| profiles::set_listed(&holders, account, listed)).await }).await
     }
 
     async fn set_password(
         &self,
         account: AccountId,
         password: &PasswordHash,
-        except: Option<&TokenHash>,
-    ) -> Result<(), LedgerError> {
-        change(|| access::set_password(&self.holders, account, password, except)).await
+        setter: PasswordSetter<'_>,
+    ) -> Result<bool, LedgerError> {
+        let (holders, password, setter) = (self.holders.clone(), password.clone(), access::OwnedSetter::from(setter));
+        finished(async move { change(|| access::set_password(&holders, account, &password, setter.borrowed())).await }).await
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
@@ -66,23 +87,28 @@ impl Accounts for PostgresLedger {
     }
 
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError> {
-        change(|| access::count_login(&self.holders, name, now)).await
+        let (holders, name) = (self.holders.clone(), name.clone());
+        finished(async move { change(|| access::count_login(&holders, &name, now)).await }).await
     }
 
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError> {
-        change(|| access::clear_failed_logins(&self.holders, name)).await
+        let (holders, name) = (self.holders.clone(), name.clone());
+        finished(async move { change(|| access::clear_failed_logins(&holders, &name)).await }).await
     }
 
     async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError> {
-        change(|| access::open_session(&self.holders, session)).await
+        let (holders, session) = (self.holders.clone(), session.clone());
+        finished(async move { change(|| access::open_session(&holders, &session)).await }).await
     }
 
     async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError> {
-        change(|| access::end_session(&self.holders, token)).await
+        let (holders, token) = (self.holders.clone(), *token);
+        finished(async move { change(|| access::end_session(&holders, &token)).await }).await
     }
 
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
-        change(|| services::declare(&self.holders, service)).await
+        let (holders, service) = (self.holders.clone(), service.clone());
+        finished(async move { change(|| services::declare(&holders, &service)).await }).await
     }
 
     async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError> {
@@ -100,15 +126,18 @@ impl Accounts for PostgresLedger {
         key: &TokenHash,
         now: LedgerTime,
     ) -> Result<bool, LedgerError> {
-        change(|| services::rotate(&self.holders, account, id, key, now)).await
+        let (holders, id, key) = (self.holders.clone(), id.clone(), *key);
+        finished(async move { change(|| services::rotate(&holders, account, &id, &key, now)).await }).await
     }
 
     async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
-        change(|| services::remove(&self.holders, account, id)).await
+        let (holders, id) = (self.holders.clone(), id.clone());
+        finished(async move { change(|| services::remove(&holders, account, &id)).await }).await
     }
 
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError> {
-        change(|| services::saw(&self.holders, id, now)).await
+        let (holders, id) = (self.holders.clone(), id.clone());
+        finished(async move { change(|| services::saw(&holders, &id, now)).await }).await
     }
 
     async fn entries(&self, account: AccountId, page: EntryPage, limit: u32) -> Result<Vec<AccountEntry>, LedgerError> {
@@ -132,22 +161,31 @@ impl Accounts for PostgresLedger {
     }
 
     async fn wait(&self, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, LedgerError> {
-        change(|| waiting::wait(&self.holders, mint, now)).await
+        let (holders, mint) = (self.holders.clone(), mint.clone());
+        finished(async move { change(|| waiting::wait(&holders, &mint, now)).await }).await
     }
 
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
         waiting::by_reference(&self.pool, reference).await
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
         waiting::payable(&self.pool, now, limit).await
     }
 
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
-        change(|| waiting::stop(&self.holders, reference)).await
+        let (holders, reference) = (self.holders.clone(), reference.clone());
+        finished(async move { change(|| waiting::stop(&holders, &reference)).await }).await
+    }
+
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        waiting::backlog(&self.pool, now).await
     }
 
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
-        change(|| access::tidy(&self.holders, now, waited_before)).await
+        for (sql, time) in access::over(now, waited_before) {
+            while change(|| access::tidy(&self.holders, sql, time)).await? {}
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot, while commands go on.
 //!
-//! Only these columns are read: a role that may read them and no others is enough (docs/OPERATING.md has the grants). A hot standby does as
+//! Only these columns are read: a role that may read them and no others is enough (docs/AUDIT.md has the grants). A hot standby does as
 //! well; where it must choose between following the primary and a long reading, it may cancel the reading, which can be repeated.
 
 use async_trait::async_trait;

@@ -121,7 +121,7 @@ async fn a_prune_that_comes_late_is_no_alarm() {
     assert_eq!((audited.extent, broken(&audited)), (Extent::Full, vec![]));
 }
 
-/// The grants are those of docs/OPERATING.md.
+/// The grants are those of docs/AUDIT.md.
 #[tokio::test]
 async fn a_role_that_reads_some_columns_is_enough() {
     let (ledgers, _source, database) = open().await;
@@ -132,7 +132,7 @@ async fn a_role_that_reads_some_columns_is_enough() {
         GRANT SELECT (id, name, balance) ON accounts TO {role};
         GRANT SELECT (no, account, amount, reference, paid) ON payouts TO {role};
         GRANT SELECT (id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds) ON transactions TO {role};
-        GRANT SELECT ON mint_keys, spent, recouped, _sqlx_migrations TO {role};"
+        GRANT SELECT ON mint_keys, spent, recouped, _sqlx_migrations, schema_compatibility TO {role};"
     ));
     let url = database.url();
     let (scheme, rest) = url.split_once("://").unwrap();

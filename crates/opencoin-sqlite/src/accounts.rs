@@ -11,9 +11,9 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError, LedgerTime,
-    NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
-    ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError,
+    LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
+    Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
 };
 
 use crate::{SqliteLedger, until_free};
@@ -49,9 +49,9 @@ impl Accounts for SqliteLedger {
         &self,
         account: AccountId,
         password: &PasswordHash,
-        except: Option<&TokenHash>,
-    ) -> Result<(), LedgerError> {
-        until_free(|| access::set_password(&self.writer, account, password, except)).await
+        setter: PasswordSetter<'_>,
+    ) -> Result<bool, LedgerError> {
+        until_free(|| access::set_password(&self.writer, account, password, setter)).await
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
@@ -132,7 +132,7 @@ impl Accounts for SqliteLedger {
         waiting::by_reference(&self.readers, reference).await
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
         waiting::payable(&self.readers, now, limit).await
     }
 
@@ -140,7 +140,14 @@ impl Accounts for SqliteLedger {
         until_free(|| waiting::stop(&self.writer, reference)).await
     }
 
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        waiting::backlog(&self.readers, now).await
+    }
+
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
-        until_free(|| access::tidy(&self.writer, now, waited_before)).await
+        for (sql, time) in access::over(now, waited_before) {
+            while until_free(|| access::tidy(&self.writer, sql, time)).await? {}
+        }
+        Ok(())
     }
 }

@@ -22,16 +22,16 @@ pub struct Migrated {
     pub copy: Option<PathBuf>,
 }
 
-/// The version of the tables at `address`.
+/// The version of the tables at `address`. Nothing changes there.
 ///
 /// # Errors
 /// There is no file, or it is no SQLite database.
 pub async fn schema_state(address: &str) -> Result<SchemaState, LedgerError> {
-    let path = existing(address)?;
-    let _shared = lock::shared(&path)?;
-    let mut connection = open::options(&path).connect().await.map_err(|error| ledger_error(&error))?;
+    let readers = open::connect_to_read(&existing(address)?).await?;
+    let mut connection = readers.acquire().await.map_err(|error| ledger_error(&error))?;
     let version = schema::version(&mut connection).await?;
-    connection.close().await.map_err(|error| ledger_error(&error))?;
+    drop(connection);
+    readers.close().await;
     Ok(SchemaState { version, known: schema::known(), pending: schema::pending(version.unwrap_or(0)) })
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::{KnownMintKeys, LedgerError};
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlitePool};
 
 use crate::fault::ledger_error;
 use crate::{SqliteLedger, lock, schema};
@@ -75,27 +75,15 @@ impl SqliteLedger {
         Ok(Self { writer, readers, known_mint_keys: KnownMintKeys::default(), _lock: lock })
     }
 
-    /// Opens the file to read it: nothing in it changes. In a folder that may not be written either, it can be read while an issuer
-    /// has it open, or when none has left a write-ahead log there.
+    /// Opens the file to read it: nothing in the books changes. In a folder that may not be written either, it can be read while an
+    /// issuer has it open, or when none has left a write-ahead log there.
     ///
     /// # Errors
     /// As [`Self::open`]; also when the tables are not up to date, which reading cannot change.
     pub async fn open_to_read(address: &str) -> Result<Self, LedgerError> {
         let path = path(address)?;
         must_be_there(&path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .read_only(true)
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
-            .pragma("query_only", "ON");
-        let connect = |options| pool().max_connections(READERS_MAX).connect_with(options);
-        let readers = match connect(options.clone()).await {
-            // Without a log nobody writes; what a log would need cannot be made here.
-            Err(_) if !lock::beside(&path, "-wal").exists() => connect(options.immutable(true)).await,
-            connected => connected,
-        };
-        let readers = readers.map_err(|error| ledger_error(&error))?;
+        let readers = connect_to_read(&path).await?;
         let mut connection = readers.acquire().await.map_err(|error| ledger_error(&error))?;
         schema::check(&mut connection, &path).await?;
         drop(connection);
@@ -109,6 +97,22 @@ impl SqliteLedger {
     }
 }
 
+/// Connections that change nothing.
+pub(crate) async fn connect_to_read(path: &Path) -> Result<SqlitePool, LedgerError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
+        .pragma("query_only", "ON");
+    match readers(options.clone().read_only(true)).await {
+        Ok(readers) => Ok(readers),
+        // Without a log nobody writes; what a log would need cannot be made here.
+        Err(_) if !lock::beside(path, "-wal").exists() => readers(options.read_only(true).immutable(true)).await,
+        // The log of an issuer that was killed: it takes the right to write to find out what of it counts.
+        Err(_) => readers(options).await,
+    }
+}
+
 /// On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and would refuse to
 /// begin another one on this connection for ever: such a connection is replaced.
 fn pool() -> SqlitePoolOptions {
@@ -116,6 +120,16 @@ fn pool() -> SqlitePoolOptions {
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+}
+
+/// Connections that have read something: opening alone does not show whether that is possible.
+async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, LedgerError> {
+    let read = async {
+        let pool = pool().max_connections(READERS_MAX).connect_with(options).await?;
+        sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&pool).await?;
+        Ok(pool)
+    };
+    read.await.map_err(|error| ledger_error(&error))
 }
 
 fn must_be_there(path: &Path) -> Result<(), LedgerError> {

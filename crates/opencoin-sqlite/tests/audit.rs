@@ -96,7 +96,9 @@ async fn reading_changes_nothing_and_needs_tables_of_this_version() {
 
     tamper(&folder, "DELETE FROM _sqlx_migrations WHERE version > 2").await;
     assert!(matches!(SqliteLedger::open_to_read(&address(&folder)).await, Err(LedgerError::SchemaOlder { .. })));
-    tamper(&folder, "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 2").await;
+    let newer =
+        "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 2; UPDATE schema_compatibility SET oldest_program = 9000";
+    tamper(&folder, newer).await;
     assert!(matches!(SqliteLedger::open_to_read(&address(&folder)).await, Err(LedgerError::SchemaUnknown(9000))));
     let missing = SqliteLedger::open_to_read("/nowhere/ledger.sqlite").await;
     assert!(matches!(missing, Err(LedgerError::Address(_))));

@@ -310,13 +310,15 @@ async fn books_say_which_they_are() {
 
 #[tokio::test]
 async fn nobody_replaces_or_migrates_books_that_are_open() {
-    let (ledgers, folder) = open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
     let (books, kept) = (folder.path().join("ledger.sqlite"), folder.path().join("kept"));
     let copy = folder.path().join("copy");
     copy_into(&address(&folder), &copy).await.unwrap();
     assert!(matches!(replace(&books, &copy, &kept).await, Err(LedgerError::InUse(_))));
     assert!(matches!(migrate(&address(&folder)).await, Err(LedgerError::InUse(_))));
-    drop(ledgers);
+    ledger.close().await;
+    drop(ledger);
     assert_eq!(replace(&books, &copy, &kept).await.unwrap(), Replaced::Kept);
     SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap().ready().await.unwrap();
 }

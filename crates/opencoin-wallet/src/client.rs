@@ -28,10 +28,11 @@ const ATTEMPTS_MAX: u32 = 4;
 /// The fixed word of what was accepted and will not be signed, because mint keys were revoked since.
 const RECOUP: &str = "recoup";
 /// The fixed words that say that nothing was done (all but `unavailable` and `recoup`).
-const REFUSALS: [&str; 12] = [
+pub(crate) const REFUSALS: [&str; 13] = [
     "malformed",
     "unauthorized",
     "forbidden",
+    "exists",
     "too-many-requests",
     "insufficient-funds",
     "not-found",
@@ -162,11 +163,12 @@ pub enum ExchangeError {
         /// The issuer's words, which begin with the fixed word.
         description: String,
     },
-    /// Accepted; the signatures come later.
-    #[error(
-        "the issuer has taken the request and will sign later, or as soon as the account has enough; finish it with `resume`"
-    )]
-    Delayed,
+    /// The signatures come later: the request is accepted, or a mint waits until its account has enough.
+    #[error("the issuer will sign later ({description}); finish it with `resume`")]
+    Delayed {
+        /// The issuer's words: for what it waits.
+        description: String,
+    },
     /// Accepted; mint keys were revoked since, and what they were to sign is honoured by a recoup.
     #[error(
         "the issuer has accepted the request and has revoked mint keys since; `opencoin wallet recoup` makes fresh coins of it"
@@ -266,8 +268,10 @@ pub(crate) async fn fetch_mkcs(
 
 /// The signatures of a `response mint`.
 pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, ExchangeError> {
-    if answer.status == ACCEPTED && from_json::<ResponseDelay>(&answer.body).is_ok() {
-        return Err(ExchangeError::Delayed);
+    if answer.status == ACCEPTED
+        && let Ok(delay) = from_json::<ResponseDelay>(&answer.body)
+    {
+        return Err(ExchangeError::Delayed { description: delay.status_description });
     }
     Ok(document::<ResponseMint>(answer)?.blind_signatures)
 }

@@ -20,6 +20,8 @@ const ENTRY: &str = r#"{"id":7,"at":"2026-01-01T00:00:00Z","kind":"transfer","am
 enum Turn {
     /// It hangs up.
     HangUp,
+    /// It says nothing, and holds the connection.
+    Hold,
     /// It answers with this status line, these headers and this body.
     Answer(&'static str, &'static str, String),
     /// It answers with the beginning of a stream, and hangs up in it.
@@ -47,12 +49,17 @@ impl Server {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&heard);
         tokio::spawn(async move {
+            let mut held = Vec::new();
             for turn in turns {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let request = read(&mut stream).await;
                 notes.lock().unwrap().push(request);
                 let text = match turn {
                     Turn::HangUp => continue,
+                    Turn::Hold => {
+                        held.push(stream);
+                        continue;
+                    }
                     Turn::Answer(status, headers, body) => {
                         format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
                     }
@@ -126,7 +133,7 @@ async fn a_refusal_ends_a_payment_unless_an_earlier_attempt_is_open() {
             (error, Outbox::unanswered(folder).unwrap().iter().map(|payment| payment.key.clone()).collect::<Vec<_>>())
         }
     };
-    let unauthorized = || refusal("401 Unauthorized", "", "who are you");
+    let unauthorized = || refusal("401 Unauthorized", "opencoin-error: unauthorized\r\n", "who are you");
     let (error, kept) = refused(Server::start(vec![unauthorized()]).await, "k1").await;
     assert_eq!((error.as_str(), kept.len()), ("the issuer refuses: who are you", 0), "it has done nothing");
     // The first attempt may have been heard.
@@ -134,25 +141,57 @@ async fn a_refusal_ends_a_payment_unless_an_earlier_attempt_is_open() {
     assert_eq!((error.as_str(), kept), ("who are you", vec!["k2".to_owned()]));
     let (_, kept) = refused(Server::start(vec![unauthorized()]).await, "k3").await;
     assert_eq!(kept, ["k2"]);
-    let (_, kept) =
-        refused(Server::start(vec![refusal("429 Too Many Requests", "retry-after: 900\r\n", "slower")]).await, "k3").await;
+    let (_, kept) = refused(
+        Server::start(vec![refusal(
+            "429 Too Many Requests",
+            "opencoin-error: too-many-requests\r\nretry-after: 900\r\n",
+            "slower",
+        )])
+        .await,
+        "k3",
+    )
+    .await;
     assert_eq!(kept, ["k2"]);
     // The issuer knows the key and says what became of the payment.
-    let (error, kept) = refused(Server::start(vec![refusal("402 Payment Required", "", "too little")]).await, "k3").await;
+    let (error, kept) = refused(
+        Server::start(vec![refusal("402 Payment Required", "opencoin-error: insufficient-funds\r\n", "too little")]).await,
+        "k3",
+    )
+    .await;
     assert_eq!((error.as_str(), kept.len()), ("the issuer refuses: too little", 0));
+}
+
+/// A proxy whose issuer restarts, a wrong route, a portal of a hotel: they know nothing of what an attempt before has done.
+#[tokio::test]
+async fn an_answer_without_a_fixed_word_leaves_a_payment_open() {
+    let folder = tempfile::tempdir().unwrap();
+    // Longer than is waited for.
+    let page = |status| Turn::Answer(status, "retry-after: 11\r\n", "<html>no such page</html>".to_owned());
+    for status in ["404 Not Found", "403 Forbidden", "401 Unauthorized", "429 Too Many Requests"] {
+        // The issuer has paid, and its answer was lost; from then on the proxy speaks for itself.
+        let error = Server::start(vec![Turn::HangUp, page(status)]).await.pay(folder.path(), "k1").await.unwrap_err();
+        assert!(matches!(error, AccountError::Open(_)), "{error}");
+        let error = Server::start(vec![page(status)]).await.pay(folder.path(), "k2").await.unwrap_err();
+        assert!(matches!(error, AccountError::Open(_)), "{error}");
+        let kept: Vec<String> = Outbox::unanswered(folder.path()).unwrap().into_iter().map(|payment| payment.key).collect();
+        assert_eq!(kept, ["k1"]);
+    }
+    let server = Server::start(vec![created()]).await;
+    let _ = server.pay(folder.path(), "k3").await.unwrap();
+    assert_eq!((key_of(&server.heard()[0]), Outbox::unanswered(folder.path()).unwrap()), ("k1", Vec::new()));
 }
 
 #[tokio::test]
 async fn an_issuer_that_asks_to_wait_is_waited_for_a_little() {
     let slower = |headers: &'static str| refusal("429 Too Many Requests", headers, "slower");
     let balance = Turn::Answer("200 OK", "", r#"{"balance":5,"news":true}"#.to_owned());
-    let server = Server::start(vec![slower("retry-after: 0\r\n"), balance]).await;
+    let server = Server::start(vec![slower("opencoin-error: too-many-requests\r\nretry-after: 0\r\n"), balance]).await;
     assert_eq!(server.client.balance().await.unwrap().balance, 5);
-    let server = Server::start(vec![slower("retry-after: 900\r\n")]).await;
+    let server = Server::start(vec![slower("opencoin-error: too-many-requests\r\nretry-after: 900\r\n")]).await;
     let error = server.client.balance().await.unwrap_err();
     assert_eq!(error.to_string(), "the issuer refuses: slower; try again in 900 seconds");
     // Control characters of others do not reach a terminal.
-    let server = Server::start(vec![refusal("403 Forbidden", "", "no\\u001b[2J")]).await;
+    let server = Server::start(vec![refusal("403 Forbidden", "opencoin-error: forbidden\r\n", "no\\u001b[2J")]).await;
     assert_eq!(server.client.balance().await.unwrap_err().to_string(), "the issuer refuses: no[2J");
 }
 
@@ -186,7 +225,7 @@ async fn a_watch_goes_on_after_the_last_entry_it_has_shown() {
         refusal("503 Service Unavailable", "", "away"),
         // A server that says again what it has said before.
         Turn::Stream(format!(": keep-alive\n\n{}{}event: news\ndata: 1\n\n", entry(6), entry(7))),
-        refusal("401 Unauthorized", "", "who are you"),
+        refusal("401 Unauthorized", "opencoin-error: unauthorized\r\n", "who are you"),
     ];
     let server = Server::start(turns).await;
     let mut watch = Watch::new(server.client.clone(), 4);
@@ -203,4 +242,19 @@ async fn a_watch_goes_on_after_the_last_entry_it_has_shown() {
     let asked = |after: u64| format!("get /base/v1/account/entries?after={after} http/1.1");
     assert_eq!(cursors, [asked(4), asked(6), asked(6), asked(7)]);
     assert!(server.heard()[0].contains("accept: text/event-stream"));
+}
+
+#[tokio::test]
+async fn a_watch_gives_up_a_connection_that_is_not_answered() {
+    let server = Server::start(vec![Turn::Hold, Turn::Stream(format!("id: 5\ndata: {}\n\n", ENTRY.replace(":7,", ":5,")))]).await;
+    let mut watch = Watch::new(server.client.clone(), 4);
+    let shown = tokio::spawn(async move { watch.next().await.map(|entry| entry.id) });
+    while server.heard().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), shown).await.unwrap().unwrap().unwrap(), 5);
+    assert_eq!(server.heard().len(), 2);
 }

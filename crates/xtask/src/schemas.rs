@@ -1,4 +1,5 @@
-//! Programs of Python, with the schemas of Kubernetes and of compose files, with which a test compares the files of `deploy/`.
+//! Programs of Python with which tests compare something with its schema: the files of `deploy/` with those of Kubernetes and of
+//! compose files, a running server with its OpenAPI description (schemathesis).
 //! They go into `target/schemas` once, in exact versions, and need no network after that.
 
 use std::fs;

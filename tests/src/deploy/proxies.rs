@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use super::{Authority, Service, changed, run, text};
 
 /// nginx in front of these two servers, as `https://localhost:PORT`. Its settings pass `nginx -t` first.
@@ -48,16 +50,17 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
     Service::start(&mut nginx(), port, &folder.join("log"))
 }
 
-/// Caddy in front of these two servers, as `https://localhost:PORT`. Its settings pass `caddy validate` first.
+/// Caddy in front of these two servers, as `https://localhost:PORT`: with the JSON of its settings in which sessions are not
+/// resumed, which passes `caddy validate` first.
 #[must_use]
 pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority) -> Service {
     let settings = changed(text("caddy/Caddyfile"), &[("admin localhost:2019", "admin off".to_owned())]);
     let file = folder.join("Caddyfile");
     fs::write(&file, settings).unwrap();
     let (certificate, key) = (authority.server_certificate(), authority.server_key());
-    let caddy = |command: &str| {
+    let caddy = |command: &str, file: &Path| {
         let mut caddy = Command::new("caddy");
-        caddy.args([command, "--adapter", "caddyfile", "--config"]).arg(&file);
+        caddy.args([command, "--config"]).arg(file);
         caddy.env("OPENCOIN_NAME", format!("https://localhost:{port}"));
         caddy.env("OPENCOIN_SERVERS", servers.map(|port| format!("127.0.0.1:{port}")).join(" "));
         caddy.env("OPENCOIN_TLS", format!("tls {} {}", certificate.display(), key.display()));
@@ -65,6 +68,11 @@ pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
         caddy.env("HOME", folder).env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
         caddy
     };
-    run(&mut caddy("validate"));
-    Service::start(&mut caddy("run"), port, &folder.join("log"))
+    let adapted = caddy("adapt", &file).output().unwrap();
+    let mut json: Value = serde_json::from_slice(&adapted.stdout).unwrap();
+    json["apps"]["tls"]["session_tickets"]["disabled"] = Value::from(true);
+    let file = folder.join("caddy.json");
+    fs::write(&file, json.to_string()).unwrap();
+    run(&mut caddy("validate", &file));
+    Service::start(&mut caddy("run", &file), port, &folder.join("log"))
 }

@@ -148,7 +148,7 @@ async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
 async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &Path) -> Result<()> {
     operator.set_signing_paused(true).await?;
     match bob.receive(&wallet::read_stack(stack_file)?).await {
-        Err(WalletError::Exchange(ExchangeError::Delayed)) => {}
+        Err(WalletError::Exchange(ExchangeError::Delayed { .. })) => {}
         Ok(_) => bail!("signing is paused, and Bob got coins all the same"),
         Err(error) => return Err(error.into()),
     }

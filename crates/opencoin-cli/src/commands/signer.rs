@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         return accept_books(&counts, ledger.as_ref()).await;
     }
     let Some(address) = &config.signer else {
-        bail!("issuer.toml has no [signer], so nobody would ask this one; docs/OPERATING.md says how to set it up");
+        bail!("issuer.toml has no [signer], so nobody would ask this one; docs/KEYS.md says how to set it up");
     };
     let store = key_store::open(&directory, &config, &arguments.secrets)?;
     let there = store.ids()?;

@@ -44,7 +44,7 @@ pub(crate) struct Desk {
     random: Arc<Random>,
     passwords: Arc<Passwords>,
     holders: caller::Holders,
-    hopeless: waiting::Hopeless,
+    earlier_turns: waiting::EarlierTurns,
 }
 
 impl Desk {
@@ -55,8 +55,8 @@ impl Desk {
         config: AccountsConfig,
         random: Arc<Random>,
     ) -> Self {
-        let (passwords, holders, hopeless) = Default::default();
-        Self { accounts, committer, clock, config, random, passwords, holders, hopeless }
+        let (passwords, holders, earlier_turns) = Default::default();
+        Self { accounts, committer, clock, config, random, passwords, holders, earlier_turns }
     }
 
     pub(crate) fn passwords(&self) -> Arc<Passwords> {
@@ -73,7 +73,8 @@ impl Desk {
     /// When the ledger cannot be read.
     pub(crate) async fn profile(&self, account: AccountId) -> Result<Profile, Refusal> {
         let profile = self.accounts.profile_by_id(account).await.map_err(unavailable)?;
-        Ok(profile.expect("accounts are never removed, and this one was found by its token"))
+        // Accounts are never removed; who reads none here reads a server that is behind.
+        profile.ok_or_else(Refusal::unavailable)
     }
 
     /// Chooses whether the account stands in the directory.

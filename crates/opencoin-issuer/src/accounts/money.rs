@@ -27,7 +27,8 @@ impl Desk {
         let command = Command::Transfer { from, to, amount, key: key.clone(), label, at: self.now() };
         let repeated = self.apply(command).await?.repeated;
         let entry = self.accounts.entry_of(from, &key).await.map_err(unavailable)?;
-        Ok((entry.expect("it was applied a moment ago"), repeated))
+        // It was applied a moment ago; a server that is behind does not know it yet.
+        Ok((entry.ok_or_else(Refusal::unavailable)?, repeated))
     }
 
     /// Asks for money to be paid out: it leaves the account at once. Says whether it was asked for before.
@@ -45,7 +46,7 @@ impl Desk {
         let command = Command::RequestPayout { account, amount, destination, key: key.clone(), at: self.now() };
         let repeated = self.apply(command).await?.repeated;
         let payout = self.accounts.payout_of(account, &key).await.map_err(unavailable)?;
-        Ok((payout.expect("it was applied a moment ago"), repeated))
+        Ok((payout.ok_or_else(Refusal::unavailable)?, repeated)) // as above
     }
 
     /// The account's payouts, ascending.

@@ -10,7 +10,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHash as Phc, Version};
 use opencoin_api::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use opencoin_ledger::PasswordHash;
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::refusal::{Reason, Refusal};
@@ -24,6 +24,8 @@ pub(super) const SALT_BYTES: usize = 16;
 const HASHED_AT_A_TIME_MAX: usize = 2;
 /// How many logins may wait for their turn: some seconds. More are turned away at once.
 const LOGINS_WAITING_MAX: usize = 64;
+/// How many new passwords may wait for their turn.
+const NEW_WAITING_MAX: usize = 16;
 /// The hash of a password that nobody has, for names without one: looking at them is as much work.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCE$FEDp+1VTy/UxQmOCIrcYxyhpdbLVFYMxMqw6pWtwjTE";
 
@@ -57,28 +59,42 @@ impl std::fmt::Debug for NewPassword {
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    new_waiting: Arc<Semaphore>,
 }
+
+/// A place among those who wait for their password to be looked at.
+pub(super) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
 
 impl Default for Passwords {
     fn default() -> Self {
         let room = |places| Arc::new(Semaphore::new(places));
-        Self { turns: room(HASHED_AT_A_TIME_MAX), waiting: room(LOGINS_WAITING_MAX) }
+        Self { turns: room(HASHED_AT_A_TIME_MAX), waiting: room(LOGINS_WAITING_MAX), new_waiting: room(NEW_WAITING_MAX) }
     }
 }
 
 impl Passwords {
     /// The hash of a new password; the caller has shown who he is.
-    pub(crate) async fn hash(&self, password: NewPassword, salt: [u8; SALT_BYTES]) -> PasswordHash {
-        self.in_turn(move || hash(&password, salt)).await
+    ///
+    /// # Errors
+    /// When too many wait.
+    pub(crate) async fn hash(&self, password: NewPassword, salt: [u8; SALT_BYTES]) -> Result<PasswordHash, Refusal> {
+        let _place = place(&self.new_waiting, "too many set passwords at once; try again later")?;
+        Ok(self.in_turn(move || hash(&password, salt)).await)
+    }
+
+    /// A place in the queue: to be had before a guess is counted, so that every guess that counts is looked at.
+    ///
+    /// # Errors
+    /// When too many wait.
+    pub(super) fn place(&self) -> Result<Place, Refusal> {
+        place(&self.waiting, "too many log in at once; try again later").map(Place)
     }
 
     /// Whether the hash is that of the password; without a hash it is not, after the same work.
     ///
     /// # Errors
-    /// When too many wait, or the hash cannot be read.
-    pub(crate) async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<bool, Refusal> {
-        let busy = || Refusal::new(Reason::Unavailable, "too many log in at once; try again later");
-        let _place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+    /// When the hash cannot be read.
+    pub(super) async fn verify(&self, _place: Place, password: &str, hash: Option<&PasswordHash>) -> Result<bool, Refusal> {
         // A longer one is nobody's password.
         let (password, hash) = if password.len() <= PASSWORD_BYTES_MAX { (password, hash) } else { ("", None) };
         let password = Zeroizing::new(password.to_owned());
@@ -100,6 +116,10 @@ impl Passwords {
         };
         tokio::task::spawn_blocking(work).await.expect("hashing does not panic")
     }
+}
+
+fn place(places: &Arc<Semaphore>, busy: &str) -> Result<OwnedSemaphorePermit, Refusal> {
+    Arc::clone(places).try_acquire_owned().map_err(|_| Refusal::new(Reason::Unavailable, busy))
 }
 
 fn hash(password: &NewPassword, salt: [u8; SALT_BYTES]) -> PasswordHash {
@@ -126,13 +146,25 @@ mod tests {
     #[tokio::test]
     async fn a_password_verifies_against_its_hash_alone() {
         let passwords = Passwords::default();
-        let hash = passwords.hash(NewPassword::new("correct horse").unwrap(), [7; SALT_BYTES]).await;
-        assert!(passwords.verify("correct horse", Some(&hash)).await.unwrap());
+        let hash = passwords.hash(NewPassword::new("correct horse").unwrap(), [7; SALT_BYTES]).await.unwrap();
+        let is_right = async |password: &str, hash: Option<&PasswordHash>| {
+            passwords.verify(passwords.place().unwrap(), password, hash).await.unwrap()
+        };
+        assert!(is_right("correct horse", Some(&hash)).await);
         for wrong in ["", "correct horsf", "correct horse "] {
-            assert!(!passwords.verify(wrong, Some(&hash)).await.unwrap(), "{wrong:?}");
+            assert!(!is_right(wrong, Some(&hash)).await, "{wrong:?}");
         }
-        assert!(!passwords.verify("correct horse", None).await.unwrap());
-        assert!(!passwords.verify(&"x".repeat(PASSWORD_BYTES_MAX + 1), Some(&hash)).await.unwrap());
+        assert!(!is_right("correct horse", None).await);
+        assert!(!is_right(&"x".repeat(PASSWORD_BYTES_MAX + 1), Some(&hash)).await);
+    }
+
+    #[tokio::test]
+    async fn places_are_limited_and_come_back() {
+        let passwords = Passwords::default();
+        let places: Vec<_> = (0..LOGINS_WAITING_MAX).map(|_| passwords.place().unwrap()).collect();
+        assert_eq!(passwords.place().map(|_| ()).unwrap_err().reason, Reason::Unavailable);
+        drop(places);
+        assert!(passwords.place().is_ok());
     }
 
     #[test]

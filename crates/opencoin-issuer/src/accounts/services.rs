@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use opencoin_ledger::{
     AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId, ServiceRefusal,
 };
@@ -22,7 +21,7 @@ pub(crate) struct OpenedServiceSession {
     /// Its token, stored nowhere.
     pub(crate) token: Token,
     /// When it ends by itself.
-    pub(crate) expires: DateTime<Utc>,
+    pub(crate) expires: LedgerTime,
     /// What it may do.
     pub(crate) scopes: BTreeSet<Scope>,
 }
@@ -114,9 +113,8 @@ impl Desk {
         let service = self.accounts.service(&id).await.map_err(unavailable)?.filter(|service| service.key == hash);
         let Service { account, scopes, .. } = service.ok_or_else(wrong)?;
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
-        let expires = now + self.config.service_session_lifetime.get();
-        let (at, ends) = (ledger_time(now), ledger_time(expires));
-        let session = NewSession { account, login: Login::Service(id.clone(), hash), token: token.hash(), at, expires: ends };
+        let (at, expires) = (ledger_time(now), ledger_time(now + self.config.service_session_lifetime.get()));
+        let session = NewSession { account, login: Login::Service(id.clone(), hash), token: token.hash(), at, expires };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong()); // it was given another key, or removed, this moment
         }

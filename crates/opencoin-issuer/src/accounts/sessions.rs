@@ -1,7 +1,6 @@
 //! Logging in with a password, logging out, another password.
 
-use chrono::{DateTime, Utc};
-use opencoin_ledger::{AccountName, BearerMeans, Login, NewSession};
+use opencoin_ledger::{AccountName, BearerMeans, LedgerTime, Login, NewSession, PasswordSetter};
 
 use super::throttle::wrong_password;
 use super::{Caller, Desk, NewPassword, Token, TokenKind};
@@ -14,7 +13,7 @@ pub(crate) struct OpenedSession {
     /// Its token, stored nowhere.
     pub(crate) token: Token,
     /// When it ends by itself.
-    pub(crate) expires: DateTime<Utc>,
+    pub(crate) expires: LedgerTime,
 }
 
 impl Desk {
@@ -24,7 +23,7 @@ impl Desk {
     /// When name or password are wrong, or it is too early for another guess.
     pub(crate) async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
         let Ok(name) = name.parse::<AccountName>() else {
-            self.passwords.verify(password, None).await?;
+            self.passwords.verify(self.passwords.place()?, password, None).await?;
             return Err(wrong_password());
         };
         let profile = self.accounts.profile(&name).await.map_err(unavailable)?;
@@ -33,9 +32,8 @@ impl Desk {
         self.check_password(&name, password, hash.as_ref()).await?;
         let (account, hash) = account.zip(hash).expect("only a password that is somebody's is right");
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
-        let expires = now + self.config.session_lifetime.get();
-        let (at, ends) = (ledger_time(now), ledger_time(expires));
-        let session = NewSession { account, login: Login::Password(hash), token: token.hash(), at, expires: ends };
+        let (at, expires) = (ledger_time(now), ledger_time(now + self.config.session_lifetime.get()));
+        let session = NewSession { account, login: Login::Password(hash), token: token.hash(), at, expires };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong_password()); // it was changed this moment
         }
@@ -68,8 +66,12 @@ impl Desk {
             (None, Some(_)) => return Err(Refusal::new(Reason::Invalid, "current: the account has no password yet")),
             (None, None) => {}
         }
-        let password = self.passwords.hash(new, self.random.bytes()).await;
-        let except = (caller.means == BearerMeans::PasswordSession).then_some(&caller.token);
-        self.accounts.set_password(caller.account, &password, except).await.map_err(unavailable)
+        let password = self.passwords.hash(new, self.random.bytes()).await?;
+        let session = (caller.means == BearerMeans::PasswordSession).then_some(&caller.token);
+        let setter = PasswordSetter::Holder { before: profile.password.as_ref(), session };
+        if !self.accounts.set_password(caller.account, &password, setter).await.map_err(unavailable)? {
+            return Err(wrong_password()); // it was changed, or the session ended, this moment
+        }
+        Ok(())
     }
 }

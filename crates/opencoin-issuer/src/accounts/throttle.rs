@@ -16,6 +16,9 @@ const FIRST_WAIT_S: u32 = 1;
 /// The longest wait.
 const WAIT_S_MAX: u32 = 15 * 60;
 
+/// A guess further in the future than that was counted by a clock that was wrong.
+const CLOCK_AHEAD_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
+
 impl Desk {
     /// Looks at a password for this name.
     ///
@@ -27,6 +30,7 @@ impl Desk {
         password: &str,
         hash: Option<&PasswordHash>,
     ) -> Result<(), Refusal> {
+        let place = self.passwords.place()?; // who is turned away has not guessed
         let now = self.now();
         let before = self.accounts.failed_logins(name).await.map_err(unavailable)?;
         check_wait(before, now)?;
@@ -34,7 +38,7 @@ impl Desk {
         if counted.count > before.count.saturating_add(1) && counted.count > FREE_GUESSES {
             check_wait(counted, now)?;
         }
-        if !self.passwords.verify(password, hash).await? {
+        if !self.passwords.verify(place, password, hash).await? {
             return Err(wrong_password());
         }
         self.accounts.clear_failed_logins(name).await.map_err(unavailable)
@@ -48,8 +52,11 @@ pub(super) fn wrong_password() -> Refusal {
 fn check_wait(failed: FailedLogins, now: LedgerTime) -> Result<(), Refusal> {
     let Some(last) = failed.last else { return Ok(()) };
     let wait_micros = i64::from(wait_s(failed.count)) * 1_000_000;
+    if last.unix_micros().saturating_sub(now.unix_micros()) > CLOCK_AHEAD_MICROS_MAX {
+        return Ok(()); // a clock was ahead once; this guess is counted with the time of this one
+    }
     let left_micros = last.unix_micros().saturating_add(wait_micros).saturating_sub(now.unix_micros());
-    // A clock that was set back must not lock a name up for longer than the longest wait.
+    // A clock that is a little behind must not lock a name up for longer than the longest wait.
     let left_s = u32::try_from(left_micros.clamp(0, wait_micros) as u64).map_or(WAIT_S_MAX, |micros| micros.div_ceil(1_000_000));
     if left_s == 0 {
         return Ok(());
@@ -82,7 +89,8 @@ mod tests {
             [left(4, 1_000_000), left(10, 1_000_000), left(10, 1_000_031), left(10, 1_000_032)],
             [None, Some(32), Some(1), None]
         );
-        assert_eq!([left(10, 0), left(99, 1_000_000), left(99, 0)], [Some(32), Some(900), Some(900)]);
+        assert_eq!([left(10, 999_700), left(99, 1_000_000), left(99, 999_700)], [Some(32), Some(900), Some(900)]);
+        assert_eq!([left(10, 999_699), left(99, 0)], [None; 2], "a clock was ahead once");
         assert_eq!(check_wait(FailedLogins::default(), at(0)), Ok(()));
     }
 }

@@ -56,6 +56,9 @@ pub struct AdminConfig {
     /// Address and port; without it there is no such listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+    /// Whether it speaks plain HTTP to other machines as well: the operator's tokens then cross that network in the clear. A word of
+    /// its own, because what speaks TLS in front of the door for wallets does not do so in front of this one.
+    pub insecure_http: bool,
 }
 
 /// `[accounts]`: how holders use their accounts.

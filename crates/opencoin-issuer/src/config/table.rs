@@ -122,6 +122,12 @@ pub const SETTINGS: &[Setting] = &[
     number("limits.body_bytes_max", "The longest body, in bytes"),
     number("limits.bodies_bytes_in_flight_max", "The most bytes of requests that are read, worked on or answered at one time"),
     decided(text("admin.listen", "Address and port of the operator's listener; without it there is none")),
+    Setting {
+        path: "admin.insecure_http",
+        kind: SettingKind::Flag,
+        help: "Let that listener be on other addresses than loopback without TLS: nobody else is on the network between",
+        is_decision: true,
+    },
     text("accounts.session_lifetime", "How long a session lasts after a login with a password"),
     text("accounts.service_session_lifetime", "How long a session lasts after a login with the key of a service"),
     decided(text("accounts.when_short", "What becomes of a mint that its account cannot pay: refuse or delay")),
@@ -152,7 +158,7 @@ pub const SETTINGS: &[Setting] = &[
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::config::{AdminConfig, Config, KeyConfig, SignerConfig, TlsConfig};
+    use crate::config::{Config, KeyConfig, SignerConfig, TlsConfig};
 
     use super::*;
 
@@ -160,7 +166,8 @@ mod tests {
     fn keys_of_configs() -> BTreeSet<String> {
         let mut full = Config::new("sqlite:x", "127.0.0.1:0");
         full.tls = Some(TlsConfig { certificate: "c".into(), key: "k".into() });
-        full.admin = AdminConfig { listen: Some("127.0.0.1:0".to_owned()) };
+        full.admin.listen = Some("127.0.0.1:0".to_owned());
+        full.high_water_mark = Some("h".into());
         full.signer = Some(SignerConfig::Socket { path: "s".into() });
         let mut other = full.clone();
         other.keys = KeyConfig::Token { module: "m".into(), label: "l".to_owned(), sessions: std::num::NonZeroUsize::new(1) };

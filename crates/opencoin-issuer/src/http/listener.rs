@@ -20,13 +20,15 @@ pub struct Listener {
     pub(super) tls: Option<Tls>,
 }
 
-/// When a listener speaks plain HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Plain {
-    /// When the settings have no `[tls]`.
-    WithoutTls,
-    /// On this machine, and elsewhere when the settings have no `[tls]`.
-    OnLoopback,
+/// Whose door it is, and what the settings say of it.
+struct Door<'config> {
+    address: &'config str,
+    /// What names the address on the command line.
+    option: &'static str,
+    /// Without TLS on this machine, whether or not there is a `[tls]`.
+    is_plain_on_loopback: bool,
+    /// The setting that lets it be on other addresses without TLS, and whether it does.
+    insecure: (&'static str, bool),
 }
 
 /// Why the server cannot listen.
@@ -39,11 +41,14 @@ pub enum ListenError {
     #[error(
         "{address} can be reached from other machines, and without TLS tokens would cross the network in the clear: name a \
          certificate and key in [tls] (--tls-certificate FILE --tls-key FILE); or listen on 127.0.0.1 behind a proxy on this machine \
-         that speaks TLS; or, where something in front speaks TLS already, say insecure_http = true (--insecure-http)"
+         that speaks TLS; or, where something in front speaks TLS already, say {setting} = true (--{})",
+        setting.replace(['.', '_'], "-")
     )]
     Insecure {
         /// Where it would listen.
         address: String,
+        /// What would let it.
+        setting: &'static str,
     },
     /// The system refuses.
     #[error("cannot listen on {address}: {reason}; choose another with --{option} ADDRESS:PORT")]
@@ -63,7 +68,9 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub async fn bind(config: &Config, root: &Path) -> Result<Self, ListenError> {
-        Self::bind_to(&config.listen, "listen", config, root, Plain::WithoutTls).await
+        let insecure = ("insecure_http", config.insecure_http);
+        let door = Door { address: &config.listen, option: "listen", is_plain_on_loopback: false, insecure };
+        Self::bind_to(&door, config, root).await
     }
 
     /// Listens where the settings say for operators, if they do. Programs of this machine need no TLS there.
@@ -72,23 +79,20 @@ impl Listener {
     /// See [`ListenError`].
     pub async fn bind_admin(config: &Config, root: &Path) -> Result<Option<Self>, ListenError> {
         let Some(address) = &config.admin.listen else { return Ok(None) };
-        Self::bind_to(address, "admin-listen", config, root, Plain::OnLoopback).await.map(Some)
+        let insecure = ("admin.insecure_http", config.admin.insecure_http);
+        let door = Door { address, option: "admin-listen", is_plain_on_loopback: true, insecure };
+        Self::bind_to(&door, config, root).await.map(Some)
     }
 
-    async fn bind_to(
-        address: &str,
-        option: &'static str,
-        config: &Config,
-        root: &Path,
-        plain: Plain,
-    ) -> Result<Self, ListenError> {
+    async fn bind_to(door: &Door<'_>, config: &Config, root: &Path) -> Result<Self, ListenError> {
+        let &Door { address, option, is_plain_on_loopback, insecure: (setting, may_be_insecure) } = door;
         let refused = |reason| ListenError::System { address: address.to_owned(), option, reason };
         let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(refused)?.collect();
         let is_for_others = addresses.iter().any(|address| !address.ip().to_canonical().is_loopback());
-        let files = config.tls.as_ref().filter(|_| is_for_others || plain == Plain::WithoutTls);
+        let files = config.tls.as_ref().filter(|_| is_for_others || !is_plain_on_loopback);
         let tls = files.map(|files| Tls::load(files, root)).transpose()?;
-        if is_for_others && tls.is_none() && !config.insecure_http {
-            return Err(ListenError::Insecure { address: address.to_owned() });
+        if is_for_others && tls.is_none() && !may_be_insecure {
+            return Err(ListenError::Insecure { address: address.to_owned(), setting });
         }
         let tcp = TcpListener::bind(&addresses[..]).await.map_err(refused)?;
         Ok(Self { tcp, tls })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
 use tokio::sync::watch as channel;
 use tokio::task::JoinSet;
@@ -22,6 +23,8 @@ use crate::refusal::{Reason, Refusal};
 
 /// How long requests that were begun may take once the server is told to stop.
 pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
+
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// What goes on beside requests has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -213,6 +216,7 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN_TEXT));
     response
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use opencoin_ledger::{Ledger, LedgerError, MintKeyId, MintKeyStatus};
+use opencoin_ledger::{Backlog, LedgerError, LedgerTime, MintKeyId, MintKeyStatus};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,16 +17,19 @@ use tokio::sync::Mutex;
 
 use super::process;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
+use crate::store::Books;
 
 /// How old what is shown of the books may be.
 const FACTS_AGE_MAX: Duration = Duration::from_secs(3);
 /// How long the books may take to answer.
 const READ_DURATION_MAX: Duration = Duration::from_secs(2);
+const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// What the books say.
 pub(crate) struct LedgerFacts {
     mint_keys: Vec<MintKeyStatus>,
     is_signing_paused: bool,
+    backlog: Backlog,
 }
 
 /// Reads the books for scrapes.
@@ -69,14 +72,19 @@ impl LedgerReader {
 }
 
 impl LedgerFacts {
-    pub(crate) async fn read(ledger: &dyn Ledger) -> Result<Self, LedgerError> {
-        Ok(Self { mint_keys: ledger.mint_keys().await?, is_signing_paused: ledger.signing_paused().await? })
+    pub(crate) async fn read(Books { ledger, accounts }: &Books, now: LedgerTime) -> Result<Self, LedgerError> {
+        Ok(Self {
+            mint_keys: ledger.mint_keys().await?,
+            is_signing_paused: ledger.signing_paused().await?,
+            backlog: accounts.backlog(now).await?,
+        })
     }
 }
 
 /// What one scrape shows beside the counters.
 pub(crate) struct Scrape<'issuer> {
     pub(crate) now: DateTime<Utc>,
+    pub(crate) is_set_back: bool,
     pub(crate) currency: &'issuer Currency,
     pub(crate) stopped: &'issuer BTreeSet<MintKeyId>,
     pub(crate) ledger: Option<&'issuer LedgerFacts>,
@@ -101,10 +109,13 @@ impl Scrape<'_> {
         let help = "Bytes of requests that are being read, worked on or answered";
         single(&mut registry, "opencoin_bodies_bytes_in_flight", help, bytes);
         single(&mut registry, "opencoin_ledger_up", "Whether the books could be read", i64::from(self.ledger.is_some()));
+        let help = "Whether the books were set back while they were served: nothing is served until this server is started again";
+        single(&mut registry, "opencoin_books_set_back", help, i64::from(self.is_set_back));
         self.register_documents(&mut registry);
         self.register_mint_keys(&mut registry);
         if let Some(facts) = self.ledger {
             register_coins(&mut registry, facts);
+            register_backlog(&mut registry, facts.backlog);
         }
         process::register(&mut registry);
         registry
@@ -175,6 +186,17 @@ fn register_coins(registry: &mut Registry, facts: &LedgerFacts) {
     );
 }
 
+/// What waits for money or for the operator.
+fn register_backlog(registry: &mut Registry, backlog: Backlog) {
+    let Backlog { waiting_mints, payouts_requested, oldest_payout } = backlog;
+    let [mints, payouts] = [waiting_mints, payouts_requested].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    single(registry, "opencoin_waiting_mints", "Mints that wait for money of their accounts", mints);
+    single(registry, "opencoin_payouts_requested", "Payouts that are neither paid nor failed", payouts);
+    let help = "When the oldest of them was asked for; 0 when there is none";
+    let seconds = oldest_payout.map_or(0, |at| at.unix_micros().div_euclid(MICROS_PER_SECOND));
+    single(registry, "opencoin_payout_oldest_requested_timestamp_seconds", help, seconds);
+}
+
 fn single(registry: &mut Registry, name: &str, help: &str, value: i64) {
     let gauge: Gauge = Gauge::default();
     gauge.set(value);
@@ -186,7 +208,7 @@ mod tests {
     use super::*;
 
     fn facts(is_signing_paused: bool) -> Result<LedgerFacts, LedgerError> {
-        Ok(LedgerFacts { mint_keys: Vec::new(), is_signing_paused })
+        Ok(LedgerFacts { mint_keys: Vec::new(), is_signing_paused, backlog: Backlog::default() })
     }
 
     #[tokio::test]

@@ -61,8 +61,12 @@ async fn a_page_has_bounds() {
     ] {
         assert_eq!(world.get(&format!("/v1/account/entries?{query}"), &alice).await.refused(), refused, "{query}");
     }
-    let beyond = world.get(&format!("/v1/account/entries?after={}", u64::MAX), &alice).await.with(200);
+    let beyond = world.get(&format!("/v1/account/entries?after={}", i64::MAX), &alice).await.with(200);
     assert_eq!(beyond["entries"], json!([]));
+    for path in ["entries?after", "entries?before"] {
+        let number = 1_u64 << 63;
+        assert_eq!(world.get(&format!("/v1/account/{path}={number}"), &alice).await.refused(), (422, "invalid"), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod entries;
 mod money;
 mod services;
 mod sessions;
+mod set_back;
 mod streams;
 mod waiting;
 mod world;

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer, Unblinder};
 use opencoin_issuer::http::{ERROR_HEADER, Server, admin_router, router};
 use opencoin_issuer::{
-    AccountsConfig, AdminTokens, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Passphrase, Randomness,
-    create_with_key_files,
+    AccountsConfig, AdminTokens, Clock, Config, Currency, Directory, Guard, Issuer, IssuerOptions, NewCurrency, Passphrase,
+    Randomness, create_with_key_files,
 };
 use opencoin_ledger::MemoryLedger;
 use opencoin_schema::{
@@ -125,15 +125,20 @@ impl World {
     }
 
     pub(crate) async fn with(config: AccountsConfig) -> Self {
-        Self::over(Arc::new(MemoryLedger::new()), Arc::new(start()), config).await
+        Self::over(Arc::new(MemoryLedger::new()), Arc::new(start()), config, None).await
     }
 
     /// Another process at the same books.
     pub(crate) async fn beside(&self, config: AccountsConfig) -> Self {
-        Self::over(Arc::clone(&self.ledger), Arc::clone(&self.clock), config).await
+        Self::over(Arc::clone(&self.ledger), Arc::clone(&self.clock), config, None).await
     }
 
-    async fn over(ledger: Arc<MemoryLedger>, clock: Arc<TestClock>, config: AccountsConfig) -> Self {
+    /// A process that this guard keeps from books that were set back.
+    pub(crate) async fn guarded_by(guard: Guard) -> Self {
+        Self::over(Arc::new(MemoryLedger::new()), Arc::new(start()), AccountsConfig::default(), Some(guard)).await
+    }
+
+    async fn over(ledger: Arc<MemoryLedger>, clock: Arc<TestClock>, config: AccountsConfig, guard: Option<Guard>) -> Self {
         let (_, directory, signer) = made();
         let currency = directory.currency().unwrap();
         let mut rng = StdRng::from_entropy();
@@ -143,7 +148,11 @@ impl World {
             let opened = Issuer::open(directory.currency().unwrap(), books, signer, time, IssuerOptions::default()).await;
             issuers.push(opened.unwrap().with_accounts(config.clone(), Box::new(StdRng::from_rng(&mut rng).unwrap())));
         }
-        let (issuer, server) = (issuers.pop().unwrap(), Server::new(issuers.pop().unwrap()));
+        let (issuer, mut served) = (issuers.pop().unwrap(), issuers.pop().unwrap());
+        if let Some(guard) = guard {
+            served = served.guarded_by(guard);
+        }
+        let server = Server::new(served);
         let folder = tempfile::tempdir().unwrap();
         let tokens = AdminTokens::in_folder(folder.path());
         let operator = tokens.create(&"desk".parse().unwrap(), clock.now(), &mut rng).unwrap().expose().to_owned();

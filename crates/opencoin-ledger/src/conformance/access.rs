@@ -4,8 +4,8 @@ use super::world::*;
 use super::{Pair, World};
 use crate::{
     AccountId, AccountName, Bearer, BearerMeans, Command, FAILED_LOGINS_KEPT_HOURS, FailedLogins, LedgerTime, Login, NewService,
-    NewSession, PasswordHash, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, Store,
-    TokenHash,
+    NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, ServiceId,
+    ServiceRefusal, Store, TokenHash,
 };
 
 /// When sessions of these tests end.
@@ -50,7 +50,7 @@ fn service(number: u16, account: AccountId, text: &str, scopes: &[Scope]) -> New
 /// Alice has the first password, Bob has none.
 async fn begin(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
-    ledgers[0].set_password(alice(), &password("first"), None).await.unwrap();
+    ledgers[0].set_password(alice(), &password("first"), PasswordSetter::Operator).await.unwrap();
 }
 
 async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<BearerMeans> {
@@ -147,14 +147,39 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     for session in [by_password(1, 10), by_password(2, 10), by_service(1, 901, 3)] {
         assert!(ledgers[0].open_session(&session).await.unwrap());
     }
-    ledgers[1].set_password(alice(), &password("second"), Some(&token(2))).await.unwrap();
+    let first = password("first");
+    let holder = PasswordSetter::Holder { before: Some(&first), session: Some(&token(2)) };
+    assert!(ledgers[1].set_password(alice(), &password("second"), holder).await.unwrap());
     let open = async |number| bearer(&*ledgers[0], number, 20).await.is_some();
     assert_eq!([open(1).await, open(2).await, open(3).await], [false, true, true]);
     // Whoever showed the old password, and was looked at for a while, comes too late.
     assert!(!ledgers[0].open_session(&by_password(4, 30)).await.unwrap());
     assert_eq!(bearer(&*ledgers[1], 4, 30).await, None);
-    ledgers[1].set_password(alice(), &password("third"), None).await.unwrap();
+    assert!(ledgers[1].set_password(alice(), &password("third"), PasswordSetter::Operator).await.unwrap());
     assert_eq!([open(1).await, open(2).await, open(3).await], [false, false, true]);
+}
+
+/// A holder's change counts only while the password is the one that he has shown and his session is open, so the operator's, that
+/// came in between, stays.
+pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
+    begin(ledgers).await;
+    assert!(ledgers[0].open_session(&by_password(1, 10)).await.unwrap());
+    let [first, late, operators] = ["first", "late", "operator's"].map(password);
+    let [mine, nobodys] = [token(1), token(2)];
+    let set = async |account, before, session| {
+        let setter = PasswordSetter::Holder { before, session };
+        ledgers[1].set_password(account, &late, setter).await.unwrap()
+    };
+    assert!(!set(alice(), Some(&late), Some(&mine)).await);
+    assert!(!set(alice(), None, None).await);
+    assert!(!set(alice(), Some(&first), Some(&nobodys)).await, "there is no such session");
+    assert!(!set(bob(), None, Some(&mine)).await, "it is another's session");
+    assert!(ledgers[0].set_password(alice(), &operators, PasswordSetter::Operator).await.unwrap());
+    assert!(!set(alice(), Some(&first), None).await);
+    assert!(!set(alice(), Some(&operators), Some(&mine)).await, "the session has ended");
+    assert_eq!(ledgers[0].profile_by_id(alice()).await.unwrap().unwrap().password.as_ref(), Some(&operators));
+    assert!(set(bob(), None, None).await);
+    assert_eq!(ledgers[0].profile_by_id(bob()).await.unwrap().unwrap().password.as_ref(), Some(&late));
 }
 
 /// Wrong guesses are counted, for names of accounts and for others, and forgotten when one was right, or after a while.
@@ -164,15 +189,16 @@ pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
         assert_eq!(ledgers[1].failed_logins(&name).await.unwrap(), FailedLogins::default());
         ledgers[0].count_login(&name, time(50)).await.unwrap();
         let counted = ledgers[1].count_login(&name, time(40)).await.unwrap();
-        assert_eq!(counted, FailedLogins { count: 2, last: Some(time(50)) });
+        // The newest one counts, so that a clock that was ahead once locks no name.
+        assert_eq!(counted, FailedLogins { count: 2, last: Some(time(40)) });
         assert_eq!(ledgers[0].failed_logins(&name).await.unwrap(), counted);
     }
     ledgers[1].clear_failed_logins(&name("alice")).await.unwrap();
     assert_eq!(ledgers[0].failed_logins(&name("alice")).await.unwrap(), FailedLogins::default());
     let kept = FAILED_LOGINS_KEPT_HOURS * 3_600_000_000;
-    ledgers[1].tidy(time(49 + kept), time(0)).await.unwrap();
+    ledgers[1].tidy(time(39 + kept), time(0)).await.unwrap();
     assert_eq!(ledgers[0].failed_logins(&name("nobody")).await.unwrap().count, 2);
-    ledgers[1].tidy(time(50 + kept), time(0)).await.unwrap();
+    ledgers[1].tidy(time(40 + kept), time(0)).await.unwrap();
     assert_eq!(ledgers[0].failed_logins(&name("nobody")).await.unwrap(), FailedLogins::default());
 }
 

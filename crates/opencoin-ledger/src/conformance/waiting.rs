@@ -2,7 +2,9 @@
 
 use super::world::*;
 use super::{Pair, World};
-use crate::{AccountId, LedgerTime, Store, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint};
+use crate::{
+    AccountId, Backlog, LedgerTime, Store, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+};
 
 fn time(micros: i64) -> LedgerTime {
     LedgerTime::from_unix_micros(micros)
@@ -20,7 +22,7 @@ fn waiting(account: AccountId, text: &str, units: u8) -> WaitingMint {
     }
 }
 
-async fn payable(ledger: &dyn Store, now: i64, limit: u32) -> Vec<WaitingMint> {
+async fn payable(ledger: &dyn Store, now: i64, limit: u32) -> Vec<TransactionReference> {
     ledger.payable(time(now), limit).await.unwrap()
 }
 
@@ -93,17 +95,38 @@ pub async fn waiting_mints_are_payable_in_order_when_there_is_money(ledgers: &Pa
     for mint in [&large, &second, &first, &early] {
         ledgers[0].wait(mint, time(30)).await.unwrap().unwrap();
     }
-    assert_eq!(payable(&*ledgers[1], 40, 10).await, [first.clone(), second.clone()]);
+    assert_eq!(payable(&*ledgers[1], 40, 10).await, ["b", "a"].map(reference));
     world.apply(&[credit(alice(), 1, "more"), credit(bob(), 1, "b")]).await;
-    assert_eq!(payable(&*ledgers[1], 99, 10).await, [large.clone(), early.clone(), first.clone(), second.clone()]);
-    assert_eq!(payable(&*ledgers[1], 99, 1).await, [large]);
+    assert_eq!(payable(&*ledgers[1], 99, 10).await, ["c", "d", "b", "a"].map(reference));
+    assert_eq!(payable(&*ledgers[1], 99, 1).await, [reference("c")]);
     assert!(payable(&*ledgers[1], 100, 10).await.is_empty());
     assert_eq!(world.balances().await, [3, 1]);
     // Whoever settles one sends the mint, and stops the waiting.
     assert_eq!(world.one(mint(alice(), "b", &[1, 1])).await, new(accepted(2)));
     ledgers[0].stop_waiting(&reference("b")).await.unwrap();
-    assert_eq!(payable(&*ledgers[1], 99, 10).await, [early, second]);
+    assert_eq!(payable(&*ledgers[1], 99, 10).await, ["d", "a"].map(reference));
     assert_eq!(ledgers[1].waiting(&reference("b")).await.unwrap(), None);
+}
+
+/// What waits is counted: mints until their time is over, payouts until they are settled.
+pub async fn what_waits_is_counted(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 9).await;
+    let backlog = async |now| ledgers[1].backlog(time(now)).await.unwrap();
+    assert_eq!(backlog(10).await, Backlog::default());
+    let late = WaitingMint { expires: time(200), ..waiting(bob(), "b", 1) };
+    for mint in [waiting(alice(), "a", 20), late] {
+        ledgers[0].wait(&mint, time(10)).await.unwrap().unwrap();
+    }
+    let requests = (1..=3).map(|no| at(150 + i64::from(no), payout(alice(), 1, &no.to_string())));
+    world.apply(&requests.collect::<Vec<_>>()).await;
+    let oldest = |micros| Some(time(micros));
+    let all = Backlog { waiting_mints: 2, payouts_requested: 3, oldest_payout: oldest(151) };
+    assert_eq!(backlog(99).await, all);
+    assert_eq!(backlog(100).await, Backlog { waiting_mints: 1, ..all });
+    world.apply(&[failed(2, "x"), paid(1, "y")]).await;
+    assert_eq!(backlog(200).await, Backlog { waiting_mints: 0, payouts_requested: 1, oldest_payout: oldest(153) });
+    world.one(paid(3, "z")).await.unwrap();
+    assert_eq!(backlog(200).await, Backlog::default());
 }
 
 /// What has waited in vain is remembered until it is tidied away.

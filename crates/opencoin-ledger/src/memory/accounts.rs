@@ -9,10 +9,10 @@ use crate::journal::{Entry, ReferenceKey};
 use crate::stored::{self, StoredEntry};
 use crate::view::{AccountState, Opened, PayoutState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Bearer, BearerMeans, EntryPage, FailedLogins, IdempotencyKey,
-    LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FailedLogins,
+    IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
+    PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 
 /// Everything but the books.
@@ -155,16 +155,28 @@ impl Accounts for MemoryLedger {
         &self,
         account: AccountId,
         password: &PasswordHash,
-        except: Option<&TokenHash>,
-    ) -> Result<(), LedgerError> {
+        setter: PasswordSetter<'_>,
+    ) -> Result<bool, LedgerError> {
         let mut books = self.books();
         let holders = &mut books.holders;
+        let mut except = None;
+        if let PasswordSetter::Holder { before, session } = setter {
+            let is_open = |token| {
+                let session: Option<&Session> = holders.sessions.get(token);
+                session.is_some_and(|session| session.account == account && session.service.is_none())
+            };
+            let is_open = session.is_none_or(is_open);
+            if !is_open || holders.choices(account)?.password.as_ref() != before {
+                return Ok(false);
+            }
+            except = session;
+        }
         holders.choices(account)?.password = Some(password.clone());
         let stays = |token: &TokenHash, session: &Session| {
             session.account != account || session.service.is_some() || Some(token) == except
         };
         holders.sessions.retain(|token, session| stays(token, session));
-        Ok(())
+        Ok(true)
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
@@ -175,7 +187,7 @@ impl Accounts for MemoryLedger {
         let mut books = self.books();
         let failed = books.holders.failed_logins.entry(stored::login_key(name)).or_default();
         failed.count = failed.count.saturating_add(1);
-        failed.last = failed.last.max(Some(now));
+        failed.last = Some(now);
         Ok(*failed)
     }
 
@@ -329,21 +341,31 @@ impl Accounts for MemoryLedger {
         Ok(self.books().holders.waiting.get(reference).cloned())
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
         let books = self.books();
         let is_payable = |mint: &&WaitingMint| {
             let balance = books.view.account(mint.account).map(|account| account.balance);
             mint.expires > now && balance.is_some_and(|balance| balance >= mint.amount)
         };
-        let mut payable: Vec<_> = books.holders.waiting.values().filter(is_payable).cloned().collect();
+        let mut payable: Vec<_> = books.holders.waiting.values().filter(is_payable).collect();
         payable.sort_by_key(|mint| mint.asked); // stable: by reference where times are the same
-        payable.truncate(limit as usize);
-        Ok(payable)
+        Ok(payable.into_iter().take(limit as usize).map(|mint| mint.transaction_reference.clone()).collect())
     }
 
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
         self.books().holders.waiting.remove(reference);
         Ok(())
+    }
+
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        let books = self.books();
+        let requested = books.view.payouts().filter(|payout| payout.settled.is_none());
+        let oldest = requested.clone().min_by_key(|payout| payout.no);
+        Ok(Backlog {
+            waiting_mints: books.holders.waiting.values().filter(|mint| mint.expires > now).count() as u64,
+            payouts_requested: requested.count() as u64,
+            oldest_payout: oldest.map(|payout| payout.requested),
+        })
     }
 
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {

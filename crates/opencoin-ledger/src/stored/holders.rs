@@ -229,6 +229,14 @@ impl TryFrom<StoredWaiting> for WaitingMint {
     }
 }
 
+/// The column `reference` of a row of `waiting_mints`.
+///
+/// # Errors
+/// It is none.
+pub fn waiting_reference(reference: Vec<u8>) -> Result<TransactionReference, LedgerError> {
+    TransactionReference::new(reference).map_err(|error| LedgerError::corrupt("reference of a waiting mint", error.to_string()))
+}
+
 /// What becomes of the row of a mint that is to wait, when there may be one under its reference.
 ///
 /// # Errors

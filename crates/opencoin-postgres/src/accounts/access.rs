@@ -2,14 +2,17 @@
 
 use opencoin_ledger::stored::{self, StoredBearer};
 use opencoin_ledger::{
-    AccountId, AccountName, Bearer, FailedLogins, LedgerError, LedgerTime, Login, NewSession, PasswordHash, SESSIONS_MAX,
-    TokenHash,
+    AccountId, AccountName, Bearer, FailedLogins, LedgerError, LedgerTime, Login, NewSession, PasswordHash, PasswordSetter,
+    SESSIONS_MAX, TokenHash,
 };
 use sqlx::{PgConnection, PgPool};
 
 use super::change::Change;
 use crate::fault::{Fault, ledger_error};
 use crate::writer::Writer;
+
+/// The rows that are deleted in one transaction when tidying, so that others do not wait long for it.
+const TIDIED_AT_A_TIME_MAX: i64 = 1000;
 
 /// One look-up in each of two unique indexes, in one round trip: every request of a holder asks this.
 pub(super) async fn bearer(pool: &PgPool, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
@@ -31,15 +34,64 @@ pub(super) async fn set_password(
     writer: &Writer,
     account: AccountId,
     password: &PasswordHash,
-    except: Option<&TokenHash>,
-) -> Result<(), Fault> {
+    setter: PasswordSetter<'_>,
+) -> Result<bool, Fault> {
     let mut change = Change::of_account(writer, account).await?;
+    let mut except = None;
+    if let PasswordSetter::Holder { before, session } = setter {
+        if !may_set(change.connection(), account, before, session).await? {
+            change.commit().await?;
+            return Ok(false);
+        }
+        except = session;
+    }
     let query = sqlx::query("UPDATE accounts SET password_hash = $1 WHERE id = $2").bind(password.as_str()).bind(account.get());
     query.execute(change.connection()).await?;
     let sql = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL AND token_hash <> $2";
     let except = except.map_or(&[][..], |token| &token.as_bytes()[..]);
     sqlx::query(sql).bind(account.get()).bind(except).execute(change.connection()).await?;
-    change.commit().await
+    change.commit().await?;
+    Ok(true)
+}
+
+/// [`PasswordSetter`], for work that goes on when nobody waits for it.
+pub(super) enum OwnedSetter {
+    Operator,
+    Holder { before: Option<PasswordHash>, session: Option<TokenHash> },
+}
+
+impl From<PasswordSetter<'_>> for OwnedSetter {
+    fn from(setter: PasswordSetter<'_>) -> Self {
+        match setter {
+            PasswordSetter::Operator => Self::Operator,
+            PasswordSetter::Holder { before, session } => Self::Holder { before: before.cloned(), session: session.copied() },
+        }
+    }
+}
+
+impl OwnedSetter {
+    pub(super) fn borrowed(&self) -> PasswordSetter<'_> {
+        match self {
+            Self::Operator => PasswordSetter::Operator,
+            Self::Holder { before, session } => PasswordSetter::Holder { before: before.as_ref(), session: session.as_ref() },
+        }
+    }
+}
+
+/// Whether the password is the one that was looked at, and the session is there still.
+async fn may_set(
+    connection: &mut PgConnection,
+    account: AccountId,
+    before: Option<&PasswordHash>,
+    session: Option<&TokenHash>,
+) -> Result<bool, Fault> {
+    let sql = "SELECT count(*) FROM accounts WHERE id = $1 AND password_hash IS NOT DISTINCT FROM $2";
+    let query = sqlx::query_scalar(sql).bind(account.get()).bind(before.map(PasswordHash::as_str));
+    let same: i64 = query.fetch_one(&mut *connection).await?;
+    let Some(session) = session else { return Ok(same == 1) };
+    let sql = "SELECT count(*) FROM sessions WHERE token_hash = $1 AND account = $2 AND service_id IS NULL";
+    let open: i64 = sqlx::query_scalar(sql).bind(&session.as_bytes()[..]).bind(account.get()).fetch_one(connection).await?;
+    Ok(same == 1 && open == 1)
 }
 
 pub(super) async fn failed_logins(pool: &PgPool, name: &AccountName) -> Result<FailedLogins, LedgerError> {
@@ -50,7 +102,7 @@ pub(super) async fn failed_logins(pool: &PgPool, name: &AccountName) -> Result<F
 
 pub(super) async fn count_login(writer: &Writer, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, Fault> {
     let sql = "INSERT INTO failed_logins (name_hash, count, last_at) VALUES ($1, 1, $2)
-        ON CONFLICT (name_hash) DO UPDATE SET last_at = GREATEST(failed_logins.last_at, excluded.last_at),
+        ON CONFLICT (name_hash) DO UPDATE SET last_at = excluded.last_at,
             count = CASE WHEN failed_logins.count < $3 THEN failed_logins.count + 1 ELSE $3 END
         RETURNING count, last_at";
     let mut change = Change::begin(writer).await?;
@@ -135,14 +187,26 @@ pub(super) async fn end_session(writer: &Writer, token: &TokenHash) -> Result<bo
     Ok(ended)
 }
 
-pub(super) async fn tidy(writer: &Writer, now: LedgerTime, waited_before: LedgerTime) -> Result<(), Fault> {
+/// What is over, and how it is found.
+pub(super) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str, LedgerTime); 3] {
+    [
+        ("DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)", now),
+        (
+            "DELETE FROM failed_logins WHERE name_hash IN (SELECT name_hash FROM failed_logins WHERE last_at <= $1 LIMIT $2)",
+            stored::failed_logins_over(now),
+        ),
+        (
+            "DELETE FROM waiting_mints WHERE reference IN (SELECT reference FROM waiting_mints WHERE expires_at < $1 LIMIT $2)",
+            waited_before,
+        ),
+    ]
+}
+
+/// Deletes one portion; whether there may be more.
+pub(super) async fn tidy(writer: &Writer, sql: &str, time: LedgerTime) -> Result<bool, Fault> {
     let mut change = Change::begin(writer).await?;
-    for (sql, time) in [
-        ("DELETE FROM sessions WHERE expires_at <= $1", now),
-        ("DELETE FROM failed_logins WHERE last_at <= $1", stored::failed_logins_over(now)),
-        ("DELETE FROM waiting_mints WHERE expires_at < $1", waited_before),
-    ] {
-        sqlx::query(sql).bind(time.unix_micros()).execute(change.connection()).await?;
-    }
-    change.commit().await
+    let query = sqlx::query(sql).bind(time.unix_micros()).bind(TIDIED_AT_A_TIME_MAX);
+    let deleted = query.execute(change.connection()).await?.rows_affected();
+    change.commit().await?;
+    Ok(deleted >= TIDIED_AT_A_TIME_MAX.unsigned_abs())
 }

@@ -2,7 +2,8 @@
 
 use opencoin_ledger::stored::{self, StoredWaiting};
 use opencoin_ledger::{
-    LedgerError, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint, encode_blinds,
+    Backlog, LedgerError, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    encode_blinds,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -25,13 +26,25 @@ pub(super) async fn by_reference(
     query.map_err(|error| ledger_error(&error))?.map(waiting_mint).transpose()
 }
 
-pub(super) async fn payable(pool: &SqlitePool, now: LedgerTime, limit: u32) -> Result<Vec<WaitingMint>, LedgerError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
-        WHERE expires_at > ?1 AND accounts.balance >= waiting_mints.amount ORDER BY asked_at, reference LIMIT ?2"
-    );
-    let query = sqlx::query_as(&sql).bind(now.unix_micros()).bind(i64::from(limit)).fetch_all(pool).await;
-    query.map_err(|error| ledger_error(&error))?.into_iter().map(waiting_mint).collect()
+/// Without the blinds, of which there may be many.
+pub(super) async fn payable(pool: &SqlitePool, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
+    let sql = "SELECT reference FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
+        WHERE expires_at > ?1 AND accounts.balance >= waiting_mints.amount ORDER BY asked_at, reference LIMIT ?2";
+    let query = sqlx::query_scalar(sql).bind(now.unix_micros()).bind(i64::from(limit)).fetch_all(pool).await;
+    let rows: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
+    rows.into_iter().map(stored::waiting_reference).collect()
+}
+
+/// One statement, each part over an index of what waits alone.
+pub(super) async fn backlog(pool: &SqlitePool, now: LedgerTime) -> Result<Backlog, LedgerError> {
+    let sql = "SELECT (SELECT count(*) FROM waiting_mints WHERE expires_at > ?1),
+        (SELECT count(*) FROM payouts WHERE paid IS NULL),
+        (SELECT requested_at FROM payouts WHERE paid IS NULL ORDER BY no LIMIT 1)";
+    let query = sqlx::query_as(sql).bind(now.unix_micros()).fetch_one(pool).await;
+    let (waiting, requested, oldest): (i64, i64, Option<i64>) = query.map_err(|error| ledger_error(&error))?;
+    let [waiting_mints, payouts_requested] =
+        [waiting, requested].map(|count| u64::try_from(count).expect("a count is not below zero"));
+    Ok(Backlog { waiting_mints, payouts_requested, oldest_payout: oldest.map(LedgerTime::from_unix_micros) })
 }
 
 pub(super) async fn wait(writer: &SqlitePool, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, Fault> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::AccountError;
-use crate::client::ERROR_HEADER;
+use crate::client::{ERROR_HEADER, REFUSALS};
 use crate::network::{self, reason};
 
 /// A page of 500 entries has less than 200 kB.
@@ -69,9 +69,15 @@ impl Answer {
         self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
-    /// Whether it says nothing about what was done: the server's own trouble, a request that arrived in part, or somebody between
-    /// who speaks of neither.
+    /// Whether it says nothing about what was done: the server's own trouble, a request that arrived in part, or somebody between.
+    /// A refusal has a fixed word: a proxy's 404 while the issuer restarts says nothing about a payment that went before it.
     pub(super) fn says_nothing(&self) -> bool {
+        let is_refusal = !self.may_pass() && REFUSALS.contains(&self.word.as_str());
+        !self.status.is_success() && !is_refusal
+    }
+
+    /// Whether it is neither what was asked for nor a refusal of anybody: the same request may succeed a little later.
+    pub(super) fn may_pass(&self) -> bool {
         let is_refusal = self.status.is_client_error() && self.status != StatusCode::REQUEST_TIMEOUT;
         !self.status.is_success() && !is_refusal
     }

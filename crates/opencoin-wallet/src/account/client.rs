@@ -238,7 +238,7 @@ impl AccountClient {
         self.post(&["services", "session"], login, Repeat::Safe).await
     }
 
-    /// Opens the stream of entries after this one. The time of the answer is not limited.
+    /// Opens the stream of entries after this one. It sets no limit to the time of the answer.
     pub(super) async fn open_stream(&self, after: u64) -> Result<Answered, AccountError> {
         let mut request = self.request(Method::GET, &["account", "entries"], Repeat::Never);
         request.url.query_pairs_mut().append_pair("after", &after.to_string());
@@ -297,11 +297,11 @@ impl AccountClient {
         for attempt in 1.. {
             let answer = self.send(request).await;
             let wait = match &answer {
-                Ok(answer) if answer.is_too_many_requests() => answer.retry_after().unwrap_or(pause).max(pause),
                 Ok(answer) if answer.says_nothing() => {
                     is_open = true;
                     answer.retry_after().unwrap_or(pause).max(pause)
                 }
+                Ok(answer) if answer.is_too_many_requests() => answer.retry_after().unwrap_or(pause).max(pause),
                 // What one attempt was refused for says nothing about the attempt before it.
                 Ok(answer) if is_open && answer.is_about_the_asker() => return Err(AccountError::Open(answer.description())),
                 Ok(_) => return answer?.result(),

@@ -7,12 +7,12 @@ use crate::private_file::FileError;
 /// Why an account's request has no result.
 #[derive(Debug, Error)]
 pub enum AccountError {
-    /// The issuer says no: this request has done nothing.
+    /// The issuer says no, with one of its fixed words: this request has done nothing.
     #[error("the issuer refuses: {description}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The fixed word, empty where something between has answered.
+        /// The fixed word.
         word: String,
         /// The issuer's words.
         description: String,

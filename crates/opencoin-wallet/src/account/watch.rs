@@ -10,9 +10,11 @@ use opencoin_api::Entry;
 use reqwest::Response;
 use tokio::time::{sleep, timeout};
 
+use super::answer::Answer;
 use super::client::AccountClient;
 use super::error::AccountError;
 use super::event_stream::EventParser;
+use crate::network::ANSWER_DURATION_MAX;
 
 /// The pause before connecting again, unless the server asks for another one.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
@@ -31,6 +33,12 @@ pub struct Watch {
     connection: Option<(Response, EventParser)>,
     pause: Duration,
     retry: Duration,
+}
+
+/// What came of connecting.
+enum Opened {
+    Stream(Response),
+    Other(Answer),
 }
 
 impl Watch {
@@ -77,24 +85,28 @@ impl Watch {
     }
 
     async fn connect(&mut self) -> Result<(), AccountError> {
-        let answered = match self.client.open_stream(self.cursor).await {
-            Ok(answered) if answered.is_event_stream() => {
-                self.connection = Some((answered.response, EventParser::default()));
-                return Ok(());
+        match timeout(ANSWER_DURATION_MAX, self.open()).await {
+            Ok(Ok(Opened::Stream(response))) => self.connection = Some((response, EventParser::default())),
+            Ok(Ok(Opened::Other(answer))) if answer.is_too_many_requests() || answer.may_pass() => {
+                self.wait(answer.retry_after()).await;
             }
-            Ok(answered) => answered.read_all().await,
-            Err(error) => Err(error),
-        };
-        match answered {
-            Ok(answer) if answer.is_too_many_requests() || answer.says_nothing() => self.wait(answer.retry_after()).await,
-            Ok(answer) => {
+            Ok(Ok(Opened::Other(answer))) => {
                 answer.result()?;
                 return Err(AccountError::Open("the issuer has answered with something else than events".to_owned()));
             }
-            Err(AccountError::Open(_)) => self.wait(None).await,
-            Err(error) => return Err(error),
+            Ok(Err(AccountError::Open(_))) | Err(_) => self.wait(None).await,
+            Ok(Err(error)) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Connects: up to the head of a stream, or to the end of another answer.
+    async fn open(&self) -> Result<Opened, AccountError> {
+        let answered = self.client.open_stream(self.cursor).await?;
+        if answered.is_event_stream() {
+            return Ok(Opened::Stream(answered.response));
+        }
+        answered.read_all().await.map(Opened::Other)
     }
 
     async fn wait(&mut self, asked: Option<Duration>) {

@@ -36,7 +36,9 @@ impl Wallet {
         while let Some(id) = ids.next() {
             match self.run(id).await {
                 Ok(()) => {}
-                Err(error @ WalletError::Exchange(ExchangeError::Delayed | ExchangeError::Recoup)) => accepted = Some(error),
+                Err(error @ WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Recoup)) => {
+                    accepted = Some(error)
+                }
                 Err(error) => {
                     if matches!(error, WalletError::Exchange(ExchangeError::Refused { .. })) {
                         let description = "not sent, because another part of it was refused".to_owned();
@@ -188,7 +190,7 @@ impl Wallet {
                 self.record(Event::Refused { operation: id, description: description.clone(), spent, at })?;
                 Err(ExchangeError::Refused { word, description }.into())
             }
-            Err(unfinished @ (ExchangeError::Delayed | ExchangeError::Recoup | ExchangeError::Unknown(_))) => {
+            Err(unfinished @ (ExchangeError::Delayed { .. } | ExchangeError::Recoup | ExchangeError::Unknown(_))) => {
                 Err(unfinished.into())
             }
         }

@@ -133,7 +133,7 @@ async fn what_is_pending_is_shown() {
     world.network.fail_all(Fault::Delay);
     mint(&mut wallet, 7).await.unwrap_err();
     let error = wallet.receive(&stack).await.unwrap_err();
-    assert!(matches!(error, WalletError::Exchange(ExchangeError::Delayed)), "{error}");
+    assert!(matches!(error, WalletError::Exchange(ExchangeError::Delayed { .. })), "{error}");
     let shown = balance(&wallet);
     assert_eq!(shown.balance + shown.pending, 10 + 7 + 12);
     // While something is under way, resuming it does not begin more.

@@ -65,7 +65,7 @@ async fn a_mint_waits_for_money_and_is_over_when_it_has_waited_in_vain() {
     let mut wallet = world.wallet_with("wallet", 0).await;
     world.network.fail_all(Fault::Wait);
     let error = mint(&mut wallet, 7).await.unwrap_err();
-    assert!(matches!(error, WalletError::Exchange(ExchangeError::Delayed)), "{error}");
+    assert!(matches!(error, WalletError::Exchange(ExchangeError::Delayed { .. })), "{error}");
     assert!(wallet.resume().await.unwrap().warning.is_some());
     assert_eq!(balance(&wallet).pending, 7);
     world.network.fail_all(Fault::WaitedInVain);

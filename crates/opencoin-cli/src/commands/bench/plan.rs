@@ -24,7 +24,7 @@ const SPENT_ROWS_MAX: u64 = 10_000_000_000;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless given.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "OPENCOIN_BENCH_DATABASE", hide_env_values = true)]
     pub(super) database: Option<String>,
     #[command(flatten)]
     engine: EngineArguments,

@@ -3,6 +3,8 @@
 //! One line for each thing: `ok`, `warn` or `FAILED`, the last two with what to do. What another thing is missing for is left out, so that
 //! one mistake is one line.
 
+mod disk;
+mod history;
 mod network;
 mod stores;
 
@@ -10,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_issuer::{Config, Currency, Directory, KeyConfig, exposure, hide_passwords};
+use opencoin_issuer::{AdminTokens, Config, Currency, Directory, KeyConfig, exposure, hide_passwords};
 use serde::Serialize;
 
 use super::DirArgs;
@@ -65,11 +67,15 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
             let subject = Subject { directory: &directory, config: &settings.config, secrets: &arguments.secrets };
             folder(&subject, &mut report);
             let currency = certificates(&subject, &mut report);
-            let ledger = stores::books(&subject, &mut report).await;
+            disk::room(&subject, &mut report);
+            let opened = stores::books(&subject, &mut report).await;
+            history::guard(&subject, opened.as_ref(), &mut report).await;
+            let ledger = opened.map(|opened| opened.books.ledger);
             stores::keys(&subject, currency.as_ref(), ledger.as_deref(), &mut report).await;
             stores::windows(currency.as_ref(), ledger.as_deref(), &mut report).await;
             stores::clock(currency.as_ref(), ledger.as_deref(), &mut report).await;
             network::listeners(&subject, &mut report).await;
+            admin_tokens(&subject, &mut report);
             network::tls(&subject, currency.as_ref(), &mut report);
         }
         Err(error) => report.failed("settings", format!("{error:#}")),
@@ -94,6 +100,26 @@ fn folder(subject: &Subject<'_>, report: &mut Report) {
     match open.is_empty() {
         true => report.ok("folder", format!("{} is its owner's alone", root.display())),
         false => report.warn("folder", open.join("; ")),
+    }
+}
+
+/// Whether the operator's tokens can be read, by nobody else.
+fn admin_tokens(subject: &Subject<'_>, report: &mut Report) {
+    let tokens = AdminTokens::in_folder(subject.directory.root());
+    let list = match tokens.list() {
+        Ok(list) => list,
+        Err(error) => return report.failed("admin tokens", format!("{error}; until then nobody gets in")),
+    };
+    if !tokens.file().exists() {
+        if subject.config.admin.listen.is_some() {
+            report.ok("admin tokens", "none: /v1/admin is closed until `opencoin issuer admin-token create NAME`");
+        }
+        return;
+    }
+    match exposure(tokens.file()) {
+        Ok(None) => report.ok("admin tokens", format!("{}, and their file is its owner's alone", list.len())),
+        Ok(Some(open)) => report.warn("admin tokens", open),
+        Err(error) => report.failed("admin tokens", error.to_string()),
     }
 }
 

@@ -51,7 +51,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     // Where books were served before, none must be made in place of those that are lost.
     let mode = if mark.read()?.is_some() { StoreMode::Existing } else { StoreMode::Create };
     let OpenedBooks { books, history } = super::open_books(&directory, &config, mode).await?;
-    let guard = Guard::begin(Arc::clone(&history), mark).await.map_err(|error| restored_state::explain(error, &directory))?;
+    let guard = match Guard::begin(Arc::clone(&history), mark).await {
+        Ok(guard) => guard,
+        Err(error) => {
+            // Whoever puts other books there must find no log of these.
+            history.close().await;
+            return Err(restored_state::explain(error, &directory));
+        }
+    };
     let statuses = books.ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
@@ -95,7 +102,7 @@ fn engine(
     match ids.find(|id| !there.contains(id)) {
         Some(missing) if !arguments.allow_missing_keys => bail!(
             "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
-             from your backup (or, if it is lost for good, see \"When a passphrase is lost\" in docs/OPERATING.md)"
+             from your backup (or, if it is lost for good, see \"When a passphrase is lost\" in docs/KEYS.md)"
         ),
         Some(missing) => tracing::warn!(%missing, "private mint keys are missing: what is accepted for them is not signed"),
         None => {}

@@ -48,7 +48,7 @@ fn every_setting_is_taken_from_each_layer() {
             "rotation.key_bits" => "3072",
             "rotation.overlap" | "rotation.lead" | "rotation.resume_window" => "3days",
             "rotation.signing_window" | "rotation.coin_lifetime" => "300days",
-            "accounts.session_lifetime" | "accounts.service_session_lifetime" | "accounts.wait" => "2hours",
+            "accounts.session_lifetime" | "accounts.service_session_lifetime" | "accounts.wait" | "shutdown_grace" => "2hours",
             _ => match setting.kind {
                 SettingKind::Flag => "true",
                 SettingKind::Number => "17",

@@ -23,6 +23,7 @@ use crate::refusal::{Reason, Refusal};
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct ByName {
     /// Begin after this name.
+    #[param(value_type = Option<opencoin_api::shapes::Name>, inline)]
     pub(in crate::http) after: Option<String>,
     /// At most so many.
     #[param(minimum = 1, maximum = 500)]

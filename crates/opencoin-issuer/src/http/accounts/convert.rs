@@ -35,9 +35,14 @@ pub(in crate::http) fn entry_id(no: TransactionNo) -> u64 {
     no.get().unsigned_abs() // they begin at 1
 }
 
-/// A cursor that a client sent. Beyond the books' numbers nothing comes.
-pub(in crate::http) fn transaction_no(id: u64) -> TransactionNo {
-    TransactionNo::new(i64::try_from(id).unwrap_or(i64::MAX))
+/// A cursor that a client sent in this parameter.
+pub(in crate::http) fn transaction_no(parameter: &str, id: u64) -> Result<TransactionNo, Refusal> {
+    number(parameter, id).map(TransactionNo::new)
+}
+
+/// A number that the books can have.
+fn number(parameter: &str, id: u64) -> Result<i64, Refusal> {
+    i64::try_from(id).map_err(|_| Refusal::new(Reason::Invalid, format!("{parameter}: an id is below 2^63")))
 }
 
 fn kind(kind: Kind) -> EntryKind {
@@ -87,8 +92,8 @@ pub(in crate::http) fn payout_no(id: &str) -> Result<PayoutNo, Refusal> {
 }
 
 /// The cursor of a list of payouts.
-pub(in crate::http) fn payouts_after(after: Option<u64>) -> PayoutNo {
-    after.map_or(PayoutNo::BEFORE_ALL, |after| PayoutNo::new(i64::try_from(after).unwrap_or(i64::MAX)))
+pub(in crate::http) fn payouts_after(after: Option<u64>) -> Result<PayoutNo, Refusal> {
+    after.map_or(Ok(PayoutNo::BEFORE_ALL), |after| number("after", after).map(PayoutNo::new))
 }
 
 /// A page of payouts that begins after that cursor.

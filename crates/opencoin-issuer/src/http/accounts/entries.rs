@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
+use opencoin_api::shapes::Cursor;
 use opencoin_api::{Entries, Entry};
 use opencoin_ledger::{EntryPage, TransactionNo};
 use serde::Deserialize;
@@ -28,8 +29,10 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct Range {
     /// The newest first, beginning below this id. Not together with `after`.
+    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
     before: Option<u64>,
     /// The oldest first, beginning above this id.
+    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
     after: Option<u64>,
     /// At most so many; of no account in a stream.
     #[param(minimum = 1, maximum = 500)]
@@ -39,7 +42,7 @@ pub(in crate::http) struct Range {
 /// Entries, newest first unless `after` is given; or, with `Accept: text/event-stream`, as events, each with its id, as they come.
 #[utoipa::path(
     get, path = "/v1/account/entries", tag = "account",
-    params(Range, ("Last-Event-ID" = Option<u64>, Header, description = "In a stream: begin above this id, whatever `after` says.")),
+    params(Range, ("Last-Event-ID" = inline(Option<Cursor>), Header, description = "In a stream: begin above this id, whatever `after` says.")),
     responses(
         (status = 200, description = "One page, or a stream of events whose data is an entry each.",
             content((Entries = "application/json"), (Entry = "text/event-stream"))),
@@ -76,8 +79,8 @@ impl Range {
     fn page(&self) -> Result<EntryPage, Refusal> {
         match (self.before, self.after) {
             (Some(_), Some(_)) => Err(Refusal::new(Reason::Invalid, "before and after exclude each other")),
-            (before, None) => Ok(EntryPage::Before(before.map(convert::transaction_no))),
-            (None, Some(after)) => Ok(EntryPage::After(convert::transaction_no(after))),
+            (before, None) => Ok(EntryPage::Before(before.map(|id| convert::transaction_no("before", id)).transpose()?)),
+            (None, Some(after)) => Ok(EntryPage::After(convert::transaction_no("after", after)?)),
         }
     }
 }
@@ -90,7 +93,7 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<TransactionNo>, Refusal> {
     let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-    let id = value.to_str().ok().and_then(|text| text.parse().ok());
+    let id: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
     let malformed = || Refusal::new(Reason::Malformed, "last-event-id: not the id of an entry");
-    id.map(|id| Some(convert::transaction_no(id))).ok_or_else(malformed)
+    convert::transaction_no("last-event-id", id.ok_or_else(malformed)?).map(Some)
 }

@@ -22,6 +22,7 @@ use crate::http::server::Server;
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct ByNumber {
     /// Begin above this id.
+    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
     after: Option<u64>,
     /// At most so many.
     #[param(minimum = 1, maximum = 500)]
@@ -58,7 +59,7 @@ pub(in crate::http) async fn list(
     Reader(caller): Reader,
     Parameters(page): Parameters<ByNumber>,
 ) -> Answer {
-    let after = convert::payouts_after(page.after);
+    let after = convert::payouts_after(page.after)?;
     let payouts = server.issuer().desk().payouts(caller.account, after, page.limit).await?;
     document(StatusCode::OK, &convert::payouts(payouts, after))
 }

@@ -81,5 +81,8 @@ pub(in crate::http) async fn open_session(State(server): State<Arc<Server>>, Jso
     count(&server, &opened);
     let opened = opened?;
     let scopes = convert::scopes(&opened.scopes);
-    document(StatusCode::CREATED, &ServiceSession { token: secret(&opened.token), expires_at: opened.expires, scopes })
+    document(
+        StatusCode::CREATED,
+        &ServiceSession { token: secret(&opened.token), expires_at: convert::moment(opened.expires), scopes },
+    )
 }

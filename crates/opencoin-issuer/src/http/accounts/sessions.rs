@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{ChangePassword, Login, Secret, Session};
 
-use super::convert::secret;
+use super::convert::{moment, secret};
 use crate::http::callers::{Holder, Leaver};
 use crate::http::json::{Answer, Json, document, nothing};
 use crate::http::openapi::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
@@ -23,7 +23,7 @@ pub(in crate::http) async fn open(State(server): State<Arc<Server>>, Json(login)
     let opened = server.issuer().desk().log_in(&login.name, login.password.expose()).await;
     count(&server, &opened);
     let opened = opened?;
-    document(StatusCode::CREATED, &Session { token: secret(&opened.token), expires_at: opened.expires })
+    document(StatusCode::CREATED, &Session { token: secret(&opened.token), expires_at: moment(opened.expires) })
 }
 
 /// End the session that asks, at once.

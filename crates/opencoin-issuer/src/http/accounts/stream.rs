@@ -1,7 +1,7 @@
 //! Entries as server-sent events: read from the books again and again from a cursor, so that what comes has no gap and nothing
 //! twice, also for a client that connects again, and to another process.
 //!
-//! A stream ends with its session, and when the server stops. A client that goes away is noticed when an event, or the comment that
+//! A stream ends with its session, when the server stops, and when the books were set back. A client that goes away is noticed when an event, or the comment that
 //! is sent while none comes, cannot be written.
 
 use std::collections::HashMap;
@@ -116,6 +116,9 @@ impl Cursor {
                     () = tokio::time::sleep(POLL_INTERVAL) => {}
                     () = self.server.shutting_down() => return None,
                 }
+            }
+            if self.server.issuer().is_set_back() {
+                return None;
             }
             let desk = self.server.issuer().desk();
             match desk.is_still_good(&self.caller).await {

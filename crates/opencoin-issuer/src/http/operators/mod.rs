@@ -94,6 +94,7 @@ impl From<CashierError> for Problem {
         let refusal = match error {
             CashierError::Ledger(error) => unavailable(error),
             CashierError::Refused(refusal) => refusal.into(),
+            CashierError::Busy => Refusal::new(Reason::Unavailable, text),
             CashierError::UnknownAccount(_) => Refusal::new(Reason::NotFound, text),
             CashierError::Settled(_) => Refusal::new(Reason::ReferenceConflict, text),
         };

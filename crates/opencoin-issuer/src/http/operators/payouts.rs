@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use opencoin_api::{FailPayout, PayPayout, Payout, PayoutState, Payouts};
 use opencoin_ledger::{PayoutFilter, Settlement};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Admin, Operator};
 use crate::accounts::{page_length, text};
@@ -20,12 +20,22 @@ use crate::refusal::{Reason, Refusal};
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct OfAll {
     /// Begin above this id.
+    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
     after: Option<u64>,
     /// At most so many.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// `requested`: only those that wait for the operator. Other states cannot be asked for.
+    #[param(value_type = Option<Open>, inline)]
     state: Option<PayoutState>,
+}
+
+/// The one state that can be asked for.
+#[derive(ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only described")]
+enum Open {
+    Requested,
 }
 
 /// The payouts of all accounts, ascending.
@@ -42,7 +52,7 @@ pub(in crate::http) async fn list(State(admin): State<Admin>, _: Operator, Param
             return Err(Refusal::new(Reason::Invalid, "state: only requested can be asked for").into());
         }
     };
-    let after = convert::payouts_after(page.after);
+    let after = convert::payouts_after(page.after)?;
     let payouts = admin.cashier().payouts(filter, after, page_length(page.limit)?).await?;
     document(StatusCode::OK, &convert::payouts(payouts, after))
 }

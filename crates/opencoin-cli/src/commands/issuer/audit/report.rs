@@ -1,4 +1,4 @@
-//! The report of an audit: for people as lines, for programs as JSON. docs/OPERATING.md describes the format.
+//! The report of an audit: for people as lines, for programs as JSON. docs/AUDIT.md describes the format.
 
 use std::collections::BTreeMap;
 

@@ -4,26 +4,32 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use opencoin_issuer::http::{ListenError, Listener};
-use opencoin_issuer::{Clock, Config, Currency, SystemClock};
+use opencoin_issuer::{Clock, Currency, SystemClock};
 use opencoin_tls::KeyReaders;
 
 use super::{Report, Subject};
 
+/// How an address ends whose port the system chooses.
+const ANY_PORT: &str = ":0";
 /// A certificate that ends sooner is worth a warning: renewals that work come before that.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// Whether the ports are free. They are given back at once.
+/// Whether the ports are free, and may be listened on without TLS where they would be. They are given back at once.
 pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
-    listener("listen", subject.config, subject, report).await;
-    if let Some(listen) = &subject.config.admin.listen {
-        let admin = Config { listen: listen.clone(), tls: None, ..subject.config.clone() };
-        listener("admin.listen", &admin, subject, report).await;
+    let (config, root) = (subject.config, subject.directory.root());
+    tell("listen", &config.listen, Listener::bind(config, root).await.map(drop), report);
+    let Some(listen) = &config.admin.listen else { return };
+    let bound = Listener::bind_admin(config, root).await.map(drop);
+    let is_taken = *listen == config.listen && !listen.ends_with(ANY_PORT);
+    if is_taken && bound.is_ok() {
+        return report.failed("admin.listen", format!("{listen} is where wallets are served: choose another port"));
     }
+    tell("admin.listen", listen, bound, report);
 }
 
-async fn listener(check: &'static str, config: &Config, subject: &Subject<'_>, report: &mut Report) {
-    match Listener::bind(config, subject.directory.root()).await {
-        Ok(_) => report.ok(check, format!("{} is free", config.listen)),
+fn tell(check: &'static str, listen: &str, bound: Result<(), ListenError>, report: &mut Report) {
+    match bound {
+        Ok(()) => report.ok(check, format!("{listen} is free")),
         Err(ListenError::System { address, reason, option: _ }) if reason.kind() == io::ErrorKind::AddrInUse => {
             report.warn(check, format!("something listens on {address}: this server if it runs, else choose another port"));
         }

@@ -1,13 +1,12 @@
 //! Books, private keys, signer, and the clock that all of them go by.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::KeyStore;
-use opencoin_issuer::{Clock, Currency, StoreMode, SystemClock, open_ledger};
-use opencoin_ledger::{Ledger, LedgerTime, MintKeyId, MintKeyStatus};
+use opencoin_issuer::{Clock, Currency, OpenedBooks, StoreMode, SystemClock, open_books, schema_state};
+use opencoin_ledger::{Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus, SchemaState};
 
 use super::{Report, Subject};
 use crate::commands::issuer::key_store;
@@ -19,17 +18,42 @@ const SIGNER_DURATION_MAX: Duration = Duration::from_secs(5);
 const CLOCK_DIFFERENCE_MAX_S: i64 = 5;
 const TIME_FORMAT: &str = "%F %T UTC";
 
-pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<Arc<dyn Ledger>> {
-    let opened = open_ledger(&subject.config.database, subject.directory.root(), StoreMode::Reading).await;
-    let counted = match &opened {
-        Ok(ledger) => ledger.mint_keys().await.map(|keys| keys.len()),
-        Err(error) => Err(error.clone()),
+/// Whether the books can be read, and have tables that this program works with.
+pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<OpenedBooks> {
+    let (database, root) = (&subject.config.database, subject.directory.root());
+    let opened = match open_books(database, root, StoreMode::Reading).await {
+        Ok(opened) => opened,
+        Err(error @ LedgerError::SchemaOlder { .. }) => {
+            report.failed("schema", format!("{error} (--dir {})", root.display()));
+            return None;
+        }
+        Err(error @ LedgerError::SchemaUnknown(_)) => {
+            report.failed("schema", error.to_string());
+            return None;
+        }
+        Err(error) => {
+            report.failed("books", format!("{error}; `database` in the settings says where they are"));
+            return None;
+        }
     };
-    match counted {
-        Ok(keys) => report.ok("books", format!("they can be read, have the right tables and know {keys} mint keys")),
-        Err(error) => report.failed("books", format!("{error}; `database` in the settings says where they are")),
+    match opened.books.ledger.mint_keys().await {
+        Ok(keys) => report.ok("books", format!("they can be read and know {} mint keys", keys.len())),
+        Err(error) => report.failed("books", error.to_string()),
     }
-    opened.ok()
+    match schema_state(database, root).await {
+        Ok(state) => schema(&state, report),
+        Err(error) => report.failed("schema", error.to_string()),
+    }
+    Some(opened)
+}
+
+fn schema(state: &SchemaState, report: &mut Report) {
+    let (version, known) = (state.version.unwrap_or_default(), state.known);
+    if version > known {
+        report.warn("schema", format!("the tables have version {version}, this program knows {known}: it works, update it soon"));
+    } else {
+        report.ok("schema", format!("the tables have version {version}, which is this program's"));
+    }
 }
 
 /// The private mint keys, or the process that has them.

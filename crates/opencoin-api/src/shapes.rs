@@ -1,0 +1,78 @@
+//! What a value of a request must look like, for the OpenAPI description. The fields themselves are plain text and numbers: the
+//! server says what is wrong with one, which a decoder would not.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::{ACCOUNT_NAME_CHARS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, TEXT_CHARS_MAX};
+
+/// The greatest amount and the greatest id of the books.
+const NUMBER_MAX: i64 = i64::MAX;
+/// No control character.
+const PRINTED: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+
+/// Declares a component of the description.
+macro_rules! shape {
+    ($(#[$doc:meta])* $name:ident, $description:literal, $object:expr) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let object: ObjectBuilder = $object;
+                let object: Object = object.description(Some($description)).build();
+                RefOr::T(Schema::Object(object))
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
+            }
+        }
+    };
+}
+
+shape! {
+    /// The name of an account or a service.
+    Name, "The name of an account or a service.",
+    text(1, ACCOUNT_NAME_CHARS_MAX).pattern(Some("^[a-z0-9._-]+$"))
+}
+shape! {
+    /// A reference, a reason, a destination.
+    Text, "A reference, a reason, a destination: a short text without control characters.",
+    text(1, TEXT_CHARS_MAX).pattern(Some(PRINTED))
+}
+shape! {
+    /// A text that may be empty.
+    Label, "A short text without control characters, or none.",
+    text(0, TEXT_CHARS_MAX).pattern(Some(PRINTED))
+}
+shape! {
+    /// A password to be set.
+    NewPassword, "At most 1024 bytes in UTF-8.",
+    text(PASSWORD_CHARS_MIN, PASSWORD_BYTES_MAX)
+}
+shape! {
+    /// An amount that can be paid.
+    Amount, "In the smallest unit of the currency.",
+    number(1)
+}
+shape! {
+    /// The id of an entry or a payout, from which a list goes on.
+    Cursor, "An id, or 0 for the beginning.",
+    number(0)
+}
+
+fn text(chars_min: usize, chars_max: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(chars_min)).max_length(Some(chars_max))
+}
+
+fn number(min: i64) -> ObjectBuilder {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    let bounded = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(NUMBER_MAX));
+    bounded.format(Some(format))
+}
