@@ -437,14 +437,14 @@ async fn every_flow() -> Vec<String> {
     ]
 }
 
-/// Books that can be looked at once.
+/// Books of which the second look ends in a panic.
 #[derive(Default)]
-struct SeenOnce(AtomicBool);
+struct SeenOnce(AtomicUsize);
 
 #[async_trait]
 impl History for SeenOnce {
     async fn standing(&self, _asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-        assert!(!self.0.swap(true, Ordering::Relaxed), "a fault of the program");
+        assert_ne!(self.0.fetch_add(1, Ordering::Relaxed), 1, "a fault of the program");
         let mark = Mark { history: HistoryId::new([1; HISTORY_ID_BYTES]), newest: None };
         Ok(Standing { mark, is_confirmed: true, earlier: vec![], asked: None })
     }
