@@ -28,7 +28,7 @@ impl History for Replaced {
         Ok(Standing { mark: Mark { history, newest: None }, is_confirmed: true, earlier: Vec::new(), asked: None })
     }
 
-    async fn accept(&self, _new: HistoryId, _at: LedgerTime) -> Result<(), LedgerError> {
+    async fn accept(&self, _new: HistoryId, _above: TransactionNo, _at: LedgerTime) -> Result<(), LedgerError> {
         unreachable!("nobody accepts anything here")
     }
 
