@@ -7,19 +7,23 @@ mod messages;
 mod problems;
 
 use axum::body::Body;
-use axum::http::Response;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{Response, StatusCode};
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use super::accounts::{account, entries, payouts, services, sessions, transfers};
 use super::operators;
+use crate::refusal::Reason;
 
 pub(super) use problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, TooManyRequests, Unauthorized,
     Unavailable,
 };
+
+/// Where an address is not limited: on the operator's listener.
+const ADMIN_PATHS: &str = "/v1/admin/";
 
 /// For whom the API is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,14 +95,15 @@ pub fn document(audience: Audience) -> String {
     if audience == Audience::Operator {
         document.merge(Admin::openapi());
     }
-    name_operations(&mut document);
+    complete_operations(&mut document);
     let mut json = document.to_pretty_json().expect("a description is JSON");
     json.push('\n');
     json
 }
 
-/// Handlers of different paths may have the same name, operations may not.
-fn name_operations(document: &mut Document) {
+/// Gives every operation a name of its own, which handlers of different paths need not have, and the refusals that come before a
+/// handler is asked.
+fn complete_operations(document: &mut Document) {
     for (path, item) in &mut document.paths.paths {
         let operations = [
             ("get", &mut item.get),
@@ -110,6 +115,16 @@ fn name_operations(document: &mut Document) {
         for (method, operation) in operations {
             if let Some(operation) = operation {
                 operation.operation_id = Some(operation_id(method, path));
+                let refusals = &mut operation.responses.responses;
+                if !path.starts_with(ADMIN_PATHS) {
+                    let (status, response) = problems::response(Reason::TooManyRequests, "Too many requests from one address.");
+                    refusals.entry(status).or_insert(response);
+                }
+                if operation.request_body.is_some() {
+                    let (_, response) = problems::response(Reason::Malformed, "The body did not arrive in time.");
+                    let status = StatusCode::REQUEST_TIMEOUT.as_str().to_owned();
+                    refusals.entry(status).or_insert(response);
+                }
             }
         }
     }
