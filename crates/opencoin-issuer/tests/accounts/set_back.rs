@@ -58,7 +58,7 @@ async fn nothing_is_answered_or_done_at_either_listener() {
         }
     };
     tokio::select! {
-        () = issuer.follow() => {}
+        () = issuer.watch_books() => {}
         result = tokio::time::timeout(PATIENCE, noticed) => result.expect("it looks every second"),
     }
     let end = tokio::time::timeout(PATIENCE, events.next()).await.expect("the stream ends");
