@@ -17,7 +17,7 @@ pub(crate) struct HolderArgs {
     /// The folder of the wallet, where the session and unanswered payments are kept; a new one is made.
     #[arg(long, value_name = "W", env = "OPENCOIN_WALLET_DIR", global = true)]
     dir: Option<PathBuf>,
-    /// Where the issuer is, for example https://issuer.example. Default: where the session is.
+    /// Where the issuer is, for example `https://issuer.example`. Default: where the session is.
     #[arg(long, value_name = "URL", env = "OPENCOIN_URL", global = true)]
     url: Option<String>,
     /// A file that holds the account's own token, in place of a session; or the token in `OPENCOIN_TOKEN`.
