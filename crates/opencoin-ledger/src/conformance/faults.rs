@@ -248,7 +248,7 @@ pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dro
         let name = number.to_string();
         let credit = credit(bob(), 1, &format!("credit {name}"));
         let batch = [credit, labelled(&name, transfer(alice(), bob(), 2, &name)), mint(alice(), &name, &[1, 1, 2])];
-        let finished = polled(ledgers[0].apply(&batch), 1 + number % POLLS_MAX).await.is_some();
+        let finished = polled(ledgers[0].apply(&batch), 1 + number * POLLS_MAX / batches).await.is_some();
         let outcomes = world.apply(&batch).await;
         let repeated = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().repeated).count();
         match (finished, repeated) {
