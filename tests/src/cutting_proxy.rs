@@ -1,4 +1,5 @@
-//! A way to a server that loses answers when it is told to: the server has done its work, and the client hears nothing.
+//! A way to a server that loses answers when it is told to: the server has done its work, and the client
+//! hears nothing.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -39,7 +40,13 @@ impl CuttingProxy {
     pub fn start(server_port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new((Mutex::new(State { answers: Answers::Pass, lost: 0 }), Condvar::new()));
+        let state = Arc::new((
+            Mutex::new(State {
+                answers: Answers::Pass,
+                lost: 0,
+            }),
+            Condvar::new(),
+        ));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -71,7 +78,12 @@ impl CuttingProxy {
     /// When one of its threads has panicked.
     pub fn wait_for_lost(&self, count: usize) {
         let state = self.state.0.lock().unwrap();
-        drop(self.state.1.wait_while(state, |state| state.lost < count).unwrap());
+        drop(
+            self.state
+                .1
+                .wait_while(state, |state| state.lost < count)
+                .unwrap(),
+        );
     }
 
     /// How many answers were lost.
@@ -110,6 +122,10 @@ fn may_pass((state, changed): &(Mutex<State>, Condvar)) -> bool {
     }
     now.lost += 1;
     changed.notify_all();
-    drop(changed.wait_while(now, |now| now.answers == Answers::Hold).unwrap());
+    drop(
+        changed
+            .wait_while(now, |now| now.answers == Answers::Hold)
+            .unwrap(),
+    );
     false
 }

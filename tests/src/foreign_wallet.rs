@@ -1,5 +1,6 @@
-//! A wallet as somebody else would write it from the specification and the facts about its wire format alone: JSON values,
-//! big numbers, hashes; for RFC 9474 the crate of its reference implementer. Nothing here comes from this project.
+//! A wallet as somebody else would write it from the specification and the facts about its wire format alone:
+//! JSON values, big numbers, hashes; for RFC 9474 the crate of its reference implementer. Nothing here comes
+//! from this project.
 
 use blind_rsa_signatures::reexports::crypto_bigint::BoxedUint;
 use blind_rsa_signatures::{BlindSignature, BlindingResult, DefaultRng, PublicKeySha384PSSDeterministic};
@@ -62,15 +63,34 @@ impl ForeignWallet {
     /// The same with an HTTP client of the test's own.
     #[must_use]
     pub fn with_client(http: Client, url: &str) -> Self {
-        let mut wallet = Self { http, url: url.to_owned(), cdd: Value::Null, keys: Vec::new() };
-        let cddc = wallet.post("/cddc", None, &json!({"cdd_serial": 0, "message_reference": 1, "type": "request cddc"}));
+        let mut wallet = Self {
+            http,
+            url: url.to_owned(),
+            cdd: Value::Null,
+            keys: Vec::new(),
+        };
+        let cddc = wallet.post(
+            "/cddc",
+            None,
+            &json!({"cdd_serial": 0, "message_reference": 1, "type": "request cddc"}),
+        );
         wallet.cdd = cddc.body["cddc"]["cdd"].clone();
         let master = wallet.cdd["issuer_public_master_key"].clone();
-        assert_eq!(sha1_hex(&compact(&master)), wallet.cdd["id"], "the id is the hash of the master key");
-        verify_pss(&master, &pretty_text(&wallet.http, &format!("{url}/cddc"), "cdd"), &cddc.body["cddc"]["signature"]);
-        let request =
-            json!({"denominations": [], "message_reference": 2, "mint_key_ids": [], "type": "request mint key certificates"});
-        let keys = wallet.post("/mkcs", None, &request).body["keys"].as_array().unwrap().clone();
+        assert_eq!(
+            sha1_hex(&compact(&master)),
+            wallet.cdd["id"],
+            "the id is the hash of the master key"
+        );
+        verify_pss(
+            &master,
+            &pretty_text(&wallet.http, &format!("{url}/cddc"), "cdd"),
+            &cddc.body["cddc"]["signature"],
+        );
+        let request = json!({"denominations": [], "message_reference": 2, "mint_key_ids": [], "type": "request mint key certificates"});
+        let keys = wallet.post("/mkcs", None, &request).body["keys"]
+            .as_array()
+            .unwrap()
+            .clone();
         for certificate in &keys {
             let key = &certificate["mint_key"];
             let id = key["id"].as_str().unwrap();
@@ -78,14 +98,20 @@ impl ForeignWallet {
             let signed = pretty_text(&wallet.http, &format!("{url}/mkcs/{id}"), "mint_key");
             verify_pss(&master, &signed, &certificate["signature"]);
         }
-        wallet.keys = keys.into_iter().map(|certificate| certificate["mint_key"].clone()).collect();
+        wallet.keys = keys
+            .into_iter()
+            .map(|certificate| certificate["mint_key"].clone())
+            .collect();
         wallet
     }
 
     /// The mint key of a denomination.
     #[must_use]
     pub fn key(&self, denomination: u64) -> &Value {
-        self.keys.iter().find(|key| key["denomination"] == denomination).unwrap()
+        self.keys
+            .iter()
+            .find(|key| key["denomination"] == denomination)
+            .unwrap()
     }
 
     /// The payload of a new coin.
@@ -115,8 +141,13 @@ impl ForeignWallet {
             let r_inverse = (&r).mod_inverse(&n).unwrap().to_biguint().unwrap();
             (h * r.modpow(&e, &n) % &n, Secret::Chaum82 { r_inverse })
         } else {
-            let result = rfc9474_key(&key).blind(&mut DefaultRng, compact(&payload)).unwrap();
-            (BigUint::from_bytes_be(&result.blind_message.0), Secret::Rfc9474(result))
+            let result = rfc9474_key(&key)
+                .blind(&mut DefaultRng, compact(&payload))
+                .unwrap();
+            (
+                BigUint::from_bytes_be(&result.blind_message.0),
+                Secret::Rfc9474(result),
+            )
         };
         let blind = json!({
             "blinded_payload_hash": number.to_str_radix(16),
@@ -124,7 +155,12 @@ impl ForeignWallet {
             "reference": reference,
             "type": "blinded payload hash",
         });
-        Blinded { blind, payload, key, secret }
+        Blinded {
+            blind,
+            payload,
+            key,
+            secret,
+        }
     }
 
     /// Makes coins of the blinds that a `response mint` has signed.
@@ -134,7 +170,10 @@ impl ForeignWallet {
         assert_eq!(response.body["type"], "response mint");
         let signatures = response.body["blind_signatures"].as_array().unwrap();
         assert_eq!(signatures.len(), blinded.len());
-        blinded.iter().map(|blinded| unblind(blinded, signatures)).collect()
+        blinded
+            .iter()
+            .map(|blinded| unblind(blinded, signatures))
+            .collect()
     }
 
     /// Sends a message.
@@ -153,19 +192,36 @@ impl ForeignWallet {
     ///
     /// # Errors
     /// No whole answer came.
-    pub fn try_post_bytes(&self, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Answer, reqwest::Error> {
+    pub fn try_post_bytes(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<Answer, reqwest::Error> {
         let mut request = self.http.post(format!("{}{path}", self.url)).body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         let response = request.send()?;
-        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
         let (error_word, retry_after) = (header("opencoin-error"), header("retry-after"));
         let content_type = header("content-type").unwrap_or_default();
         let http_status = response.status().as_u16();
         let text = response.text()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { http_status, error_word, retry_after, content_type, text, body })
+        Ok(Answer {
+            http_status,
+            error_word,
+            retry_after,
+            content_type,
+            text,
+            body,
+        })
     }
 }
 
@@ -196,7 +252,10 @@ pub fn request_redeem(coins: &[Value]) -> Value {
 }
 
 fn unblind(blinded: &Blinded, signatures: &[Value]) -> Value {
-    let found = signatures.iter().find(|signature| signature["reference"] == blinded.blind["reference"]).unwrap();
+    let found = signatures
+        .iter()
+        .find(|signature| signature["reference"] == blinded.blind["reference"])
+        .unwrap();
     let blind_signature = number(&found["blind_signature"]);
     let (n, e) = numbers(&blinded.key["public_mint_key"]);
     let signature = match &blinded.secret {
@@ -208,19 +267,25 @@ fn unblind(blinded: &Blinded, signatures: &[Value]) -> Value {
         }
         Secret::Rfc9474(result) => {
             let blind_signature = BlindSignature(padded(&blind_signature, &n));
-            let signature = rfc9474_key(&blinded.key).finalize(&blind_signature, result, compact(&blinded.payload)).unwrap();
+            let signature = rfc9474_key(&blinded.key)
+                .finalize(&blind_signature, result, compact(&blinded.payload))
+                .unwrap();
             BigUint::from_bytes_be(&signature.0)
         }
     };
     json!({"payload": blinded.payload, "signature": signature.to_str_radix(16), "type": "coin"})
 }
 
-/// The compact text. `serde_json` keeps object fields in alphabetical order; none of our texts needs an escape.
+/// The compact text. `serde_json` keeps object fields in alphabetical order; none of our texts needs an
+/// escape.
 #[must_use]
 pub fn compact(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\": {}", compact(value))).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("\"{name}\": {}", compact(value)))
+                .collect();
             format!("{{{}}}", fields.join(", "))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(compact).collect::<Vec<_>>().join(", ")),
@@ -228,7 +293,8 @@ pub fn compact(value: &Value) -> String {
     }
 }
 
-/// The pretty text of the document inside a certificate: cut out of the certificate's own, one level less indented.
+/// The pretty text of the document inside a certificate: cut out of the certificate's own, one level less
+/// indented.
 fn pretty_text(http: &Client, url: &str, field: &str) -> String {
     let response = http.get(url).send().unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -240,7 +306,11 @@ fn pretty_text(http: &Client, url: &str, field: &str) -> String {
     for line in inside.lines() {
         // The rewriting of lists indents by a fixed width, whatever the level.
         let is_fixed = line.starts_with("        [") || line == "      ],";
-        lines.push(if is_fixed { line.to_owned() } else { line.strip_prefix("  ").unwrap_or(line).to_owned() });
+        lines.push(if is_fixed {
+            line.to_owned()
+        } else {
+            line.strip_prefix("  ").unwrap_or(line).to_owned()
+        });
     }
     lines.join("\n")
 }
@@ -251,7 +321,8 @@ fn verify_pss(master: &Value, text: &str, signature: &Value) {
     let signature = padded(&number(signature), &n);
     let key = rsa::RsaPublicKey::new(n, e).unwrap();
     let scheme = rsa::Pss::new_with_salt::<Sha256>(salt_bytes);
-    key.verify(scheme, &Sha256::digest(text), &signature).expect("the certificate verifies over the pretty text");
+    key.verify(scheme, &Sha256::digest(text), &signature)
+        .expect("the certificate verifies over the pretty text");
 }
 
 fn rfc9474_key(key: &Value) -> PublicKeySha384PSSDeterministic {
@@ -265,7 +336,10 @@ fn rfc9474_key(key: &Value) -> PublicKeySha384PSSDeterministic {
 }
 
 fn numbers(key: &Value) -> (BigUint, BigUint) {
-    (number(&key["modulus"]), BigUint::from(key["public_exponent"].as_u64().unwrap()))
+    (
+        number(&key["modulus"]),
+        BigUint::from(key["public_exponent"].as_u64().unwrap()),
+    )
 }
 
 fn number(value: &Value) -> BigUint {

@@ -1,5 +1,5 @@
-//! What end-to-end tests share: a currency with a real server process, the real binary, and a wallet that knows nothing of
-//! this project's libraries.
+//! What end-to-end tests share: a currency with a real server process, the real binary, and a wallet that
+//! knows nothing of this project's libraries.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
@@ -68,7 +68,9 @@ impl Currency {
     #[must_use]
     pub fn start(suite: &str, database: Database) -> Self {
         let test_database = (database == Database::Postgres).then(TestDatabase::create);
-        let url = test_database.as_ref().map_or_else(|| "sqlite:ledger.sqlite".to_owned(), |database| database.url());
+        let url = test_database
+            .as_ref()
+            .map_or_else(|| "sqlite:ledger.sqlite".to_owned(), |database| database.url());
         let mut currency = Self::start_on(suite, &url);
         currency.database = test_database;
         currency
@@ -90,11 +92,31 @@ impl Currency {
 
     /// The same with all programs in this environment.
     #[must_use]
-    pub fn make_in(environment: Vec<(&'static str, OsString)>, suite: &str, database_url: &str, options: &[&str]) -> Self {
+    pub fn make_in(
+        environment: Vec<(&'static str, OsString)>,
+        suite: &str,
+        database_url: &str,
+        options: &[&str],
+    ) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let currency = Self { folder, port, server: None, log: Log::default(), database: None, environment };
+        let currency = Self {
+            folder,
+            port,
+            server: None,
+            log: Log::default(),
+            database: None,
+            environment,
+        };
         let base = currency.url("");
-        let mut init = vec!["init", "--name", "OpenCent", "--divisor", "100", "--denominations", "1,2,5,10"];
+        let mut init = vec![
+            "init",
+            "--name",
+            "OpenCent",
+            "--divisor",
+            "100",
+            "--denominations",
+            "1,2,5,10",
+        ];
         init.extend(["--database", database_url, "--cipher-suite", suite]);
         // A currency behind a proxy of the test has a URL of its own.
         if !options.contains(&"--url") {
@@ -146,7 +168,14 @@ impl Currency {
     pub fn account(&self, name: &str, amount: u64) -> String {
         let created: Value = self.issuer(&["account", "create", name, "--json"]).json();
         if amount > 0 {
-            self.issuer(&["account", "credit", name, &amount.to_string(), "--reference", &format!("opening {name}")]);
+            self.issuer(&[
+                "account",
+                "credit",
+                name,
+                &amount.to_string(),
+                "--reference",
+                &format!("opening {name}"),
+            ]);
         }
         created["token"].as_str().unwrap().to_owned()
     }
@@ -154,7 +183,9 @@ impl Currency {
     /// What an account holds.
     #[must_use]
     pub fn balance(&self, name: &str) -> u64 {
-        self.issuer(&["account", "show", name, "--json"]).json()["balance"].as_u64().unwrap()
+        self.issuer(&["account", "show", name, "--json"]).json()["balance"]
+            .as_u64()
+            .unwrap()
     }
 
     /// Runs the audit and demands that it passes.
@@ -179,7 +210,10 @@ impl Currency {
     #[must_use]
     pub fn serve_with(&self, port: u16, options: &[&str]) -> Process {
         let listen = format!("127.0.0.1:{port}");
-        self.process(&[&["issuer", "serve", "--listen", &listen], options].concat(), SERVER_LINE)
+        self.process(
+            &[&["issuer", "serve", "--listen", &listen], options].concat(),
+            SERVER_LINE,
+        )
     }
 
     /// Starts the process that signs for the servers of this currency.
@@ -198,7 +232,11 @@ impl Currency {
 
     fn process(&self, arguments: &[&str], ready: &str) -> Process {
         let mut command = self.command();
-        command.args(arguments).arg("--dir").arg(self.dir()).env("OPENCOIN_LOG", "warn");
+        command
+            .args(arguments)
+            .arg("--dir")
+            .arg(self.dir())
+            .env("OPENCOIN_LOG", "warn");
         Process::start(&mut command, ready, &self.log)
     }
 
@@ -253,17 +291,21 @@ impl Wallet {
     /// What it holds, by `balance --json`.
     #[must_use]
     pub fn balance(&self) -> u64 {
-        self.run(&["balance", "--json"]).json()["balance"].as_u64().unwrap()
+        self.run(&["balance", "--json"]).json()["balance"]
+            .as_u64()
+            .unwrap()
     }
 }
 
-/// A port that nobody listens on, outside the range from which the system gives ports to clients: nobody takes it while a
-/// currency is made.
+/// A port that nobody listens on, outside the range from which the system gives ports to clients: nobody
+/// takes it while a currency is made.
 #[must_use]
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let candidate = (std::process::id().wrapping_mul(PORT_STEP)).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let candidate = (std::process::id().wrapping_mul(PORT_STEP))
+            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))
+            % PORTS;
         let port = FIRST_PORT + u16::try_from(candidate).unwrap();
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;

@@ -40,11 +40,18 @@ impl Process {
     /// Starts a command and waits until it says something that begins with `ready`.
     #[must_use]
     pub fn start(command: &mut Command, ready: &str, log: &Log) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (errors, log) = (child.stderr.take().unwrap(), log.clone());
         thread::spawn(move || log.keep(errors));
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         assert!(line.starts_with(ready), "the process said {line:?}");
         Self { child }
     }
@@ -58,7 +65,10 @@ impl Process {
     /// Ends it as an operator does (SIGTERM) and demands exit code 0.
     pub fn stop(mut self) {
         // The shell has `kill` built in; a machine without procps has no program of that name.
-        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status().unwrap();
+        let killed = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.id())])
+            .status()
+            .unwrap();
         assert!(killed.success());
         let begun = Instant::now();
         loop {

@@ -60,7 +60,14 @@ impl Output {
     /// Demands exit code 0.
     #[must_use]
     pub fn success(self) -> Self {
-        assert_eq!(self.code, Some(0), "opencoin {} failed:\n{}{}", self.arguments, self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "opencoin {} failed:\n{}{}",
+            self.arguments,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -69,14 +76,18 @@ impl Output {
     pub fn refused(self, code: i32, text: &str) -> Self {
         let shown = format!("opencoin {}:\n{}{}", self.arguments, self.stdout, self.stderr);
         assert_eq!(self.code, Some(code), "{shown}");
-        assert!(self.stderr.contains(text), "expected {text:?} in the error of {shown}");
+        assert!(
+            self.stderr.contains(text),
+            "expected {text:?} in the error of {shown}"
+        );
         self
     }
 
     /// stdout as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("opencoin {}: {error}: {}", self.arguments, self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("opencoin {}: {error}: {}", self.arguments, self.stdout))
     }
 }
 
@@ -96,8 +107,16 @@ pub fn command() -> Command {
 fn path() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let folder = program.parent().unwrap();
-    let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap()
+    } else {
+        folder
+    };
     let path = folder.join("opencoin");
-    assert!(path.is_file(), "{} is not built; `cargo xtask test` builds it, or `cargo build -p opencoin-cli`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not built; `cargo xtask test` builds it, or `cargo build -p opencoin-cli`",
+        path.display()
+    );
     path
 }

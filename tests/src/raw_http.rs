@@ -25,7 +25,8 @@ pub fn post(path: &str, token: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Sends bytes and gives back all that comes until the server closes; the server may close before it has read everything.
+/// Sends bytes and gives back all that comes until the server closes; the server may close before it has read
+/// everything.
 #[must_use]
 pub fn exchange(url: &str, bytes: &[u8]) -> String {
     let mut stream = connect(url);
@@ -44,7 +45,11 @@ pub fn rest(stream: &mut TcpStream) -> String {
 /// The status of an answer; 0 when there is none.
 #[must_use]
 pub fn status(answer: &str) -> u16 {
-    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0)
 }
 
 /// The body of an answer.

@@ -1,4 +1,5 @@
-//! One address for several servers: each connection goes to the next one that is ready, as a proxy in front would send it.
+//! One address for several servers: each connection goes to the next one that is ready, as a proxy in front
+//! would send it.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -30,7 +31,8 @@ impl RoundRobin {
         Self::forward_to(port, ready(&servers))
     }
 
-    /// The same, but servers that say that they are not ready get no connections, as behind a proxy with health checks.
+    /// The same, but servers that say that they are not ready get no connections, as behind a proxy with
+    /// health checks.
     #[must_use]
     pub fn start_with_health_checks(port: u16, servers: &[u16]) -> Self {
         let servers = ready(servers);
@@ -47,7 +49,9 @@ impl RoundRobin {
             for client in listener.incoming() {
                 let first = count.fetch_add(1, Ordering::Relaxed);
                 let mut in_turn = (0..servers.len()).map(|step| &servers[(first + step) % servers.len()]);
-                let next = in_turn.find(|server| server.is_ready.load(Ordering::Relaxed)).map(|server| server.port);
+                let next = in_turn
+                    .find(|server| server.is_ready.load(Ordering::Relaxed))
+                    .map(|server| server.port);
                 thread::spawn(move || {
                     let next = next.ok_or(io::ErrorKind::HostUnreachable)?;
                     forward(client?, TcpStream::connect(("127.0.0.1", next))?)
@@ -65,16 +69,33 @@ impl RoundRobin {
 }
 
 fn ready(ports: &[u16]) -> Arc<Vec<Server>> {
-    Arc::new(ports.iter().map(|port| Server { port: *port, is_ready: AtomicBool::new(true) }).collect())
+    Arc::new(
+        ports
+            .iter()
+            .map(|port| Server {
+                port: *port,
+                is_ready: AtomicBool::new(true),
+            })
+            .collect(),
+    )
 }
 
 /// Asks the servers for as long as they are forwarded to.
 fn watch(servers: &Weak<Vec<Server>>) {
-    let http = reqwest::blocking::Client::builder().pool_max_idle_per_host(0).timeout(HEALTH_INTERVAL * 10).build().unwrap();
+    let http = reqwest::blocking::Client::builder()
+        .pool_max_idle_per_host(0)
+        .timeout(HEALTH_INTERVAL * 10)
+        .build()
+        .unwrap();
     while let Some(servers) = servers.upgrade() {
         for server in servers.iter() {
-            let answer = http.get(format!("http://127.0.0.1:{}/health/ready", server.port)).send();
-            server.is_ready.store(answer.is_ok_and(|answer| answer.status().is_success()), Ordering::Relaxed);
+            let answer = http
+                .get(format!("http://127.0.0.1:{}/health/ready", server.port))
+                .send();
+            server.is_ready.store(
+                answer.is_ok_and(|answer| answer.status().is_success()),
+                Ordering::Relaxed,
+            );
         }
         drop(servers);
         thread::sleep(HEALTH_INTERVAL);

@@ -19,9 +19,16 @@ const SALT_BYTES: usize = 48;
 #[must_use]
 pub fn decrypt(path: &Path, passphrase: &str) -> RsaPrivateKey {
     let mut openssl = Command::new("openssl");
-    openssl.args(["pkey", "-passin", "env:OPENED_WITH", "-in"]).arg(path).env("OPENED_WITH", passphrase);
+    openssl
+        .args(["pkey", "-passin", "env:OPENED_WITH", "-in"])
+        .arg(path)
+        .env("OPENED_WITH", passphrase);
     let output = openssl.output().expect("openssl is in Debian's package openssl");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     RsaPrivateKey::from_pkcs8_pem(str::from_utf8(&output.stdout).unwrap()).unwrap()
 }
 
@@ -38,7 +45,11 @@ impl<'wallet> Thief<'wallet> {
     pub fn steal(wallet: &'wallet ForeignWallet, keys: &Path, denomination: u64) -> Self {
         let id = wallet.key(denomination)["id"].as_str().unwrap();
         let key = decrypt(&keys.join(format!("mint-{id}.pem")), PASSPHRASE);
-        Self { wallet, key, denomination }
+        Self {
+            wallet,
+            key,
+            denomination,
+        }
     }
 
     /// A coin that verifies and that the issuer has never signed blindly.
@@ -56,7 +67,9 @@ impl<'wallet> Thief<'wallet> {
     #[must_use]
     pub fn redeem_until_refused(&self, token: &str, coins_max: usize) -> (usize, Answer) {
         for taken in 0..coins_max {
-            let answer = self.wallet.post("/redeem", Some(token), &request_redeem(&[self.forge()]));
+            let answer = self
+                .wallet
+                .post("/redeem", Some(token), &request_redeem(&[self.forge()]));
             if answer.http_status != 200 {
                 return (taken, answer);
             }

@@ -29,21 +29,31 @@ impl Holder {
     /// Opens an account, gives it a password with its token, and logs in.
     fn new(currency: &Currency, url: &str, name: &'static str, amount: u64) -> Self {
         let token = currency.account(name, amount);
-        let holder = Self { name, dir: currency.scratch(name), url: url.to_owned() };
+        let holder = Self {
+            name,
+            dir: currency.scratch(name),
+            url: url.to_owned(),
+        };
         let mut first = command();
-        first.env("OPENCOIN_TOKEN", token).env("OPENCOIN_NEW_PASSWORD", PASSWORD);
+        first
+            .env("OPENCOIN_TOKEN", token)
+            .env("OPENCOIN_NEW_PASSWORD", PASSWORD);
         let _ = run(&mut first, &["account", "password", "--first", "--url", url]).success();
         holder.log_in();
         holder
     }
 
     fn log_in(&self) {
-        let _ = self.unchecked(&["account", "login", "--url", &self.url, self.name]).success();
+        let _ = self
+            .unchecked(&["account", "login", "--url", &self.url, self.name])
+            .success();
     }
 
     fn command(&self) -> Command {
         let mut command = command();
-        command.env("OPENCOIN_PASSWORD", PASSWORD).env("OPENCOIN_WALLET_DIR", &self.dir);
+        command
+            .env("OPENCOIN_PASSWORD", PASSWORD)
+            .env("OPENCOIN_WALLET_DIR", &self.dir);
         command
     }
 
@@ -56,18 +66,29 @@ impl Holder {
     }
 
     fn balance(&self) -> u64 {
-        self.account(&["balance", "--json"]).json()["balance"].as_u64().unwrap()
+        self.account(&["balance", "--json"]).json()["balance"]
+            .as_u64()
+            .unwrap()
     }
 
     /// The payments that this folder waits for the answer of.
     fn unanswered(&self) -> usize {
         let text = fs::read_to_string(self.dir.join("payments.json")).unwrap();
-        serde_json::from_str::<Value>(&text).unwrap().as_array().unwrap().len()
+        serde_json::from_str::<Value>(&text)
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .len()
     }
 }
 
 fn ids(entries: &Value) -> Vec<u64> {
-    entries["entries"].as_array().unwrap().iter().map(|entry| entry["id"].as_u64().unwrap()).collect()
+    entries["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["id"].as_u64().unwrap())
+        .collect()
 }
 
 #[test]
@@ -77,23 +98,42 @@ fn two_holders_pay_each_other() {
         let alice = Holder::new(&currency, &currency.url(""), "alice", 500);
         let bob = Holder::new(&currency, &currency.url("/"), "bob", 0);
         let session = alice.dir.join("session.json");
-        assert_eq!(fs::metadata(&session).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&session).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
 
         // The directory is for those who want it.
         bob.account(&["list-me", "on"]);
         assert_eq!(alice.account(&["directory"]).stdout, "bob\n");
-        assert_eq!(alice.account(&["directory", "--json"]).json()["accounts"], serde_json::json!(["bob"]));
+        assert_eq!(
+            alice.account(&["directory", "--json"]).json()["accounts"],
+            serde_json::json!(["bob"])
+        );
 
-        let paid = alice.account(&["pay", "bob", "120", "--label", "rent", "--json"]).json();
-        assert_eq!((&paid["amount"], &paid["repeated"], &paid["label"]), (&(-120).into(), &false.into(), &"rent".into()));
-        assert_eq!((alice.balance(), bob.balance(), alice.unanswered()), (380, 120, 0));
+        let paid = alice
+            .account(&["pay", "bob", "120", "--label", "rent", "--json"])
+            .json();
+        assert_eq!(
+            (&paid["amount"], &paid["repeated"], &paid["label"]),
+            (&(-120).into(), &false.into(), &"rent".into())
+        );
+        assert_eq!(
+            (alice.balance(), bob.balance(), alice.unanswered()),
+            (380, 120, 0)
+        );
         let shown = bob.account(&["show"]).stdout;
-        assert!(shown.contains("paid by alice  rent") && shown.contains("+120") && shown.contains("balance 120"), "{shown}");
+        assert!(
+            shown.contains("paid by alice  rent") && shown.contains("+120") && shown.contains("balance 120"),
+            "{shown}"
+        );
         // An identical payment is another one.
         alice.account(&["pay", "bob", "120", "--label", "rent"]);
         assert_eq!((alice.balance(), bob.balance()), (260, 240));
         // Unless the caller says that it is not.
-        let keyed = |amount: &str| alice.unchecked(&["account", "pay", "bob", amount, "--key", "invoice-7", "--json"]);
+        let keyed = |amount: &str| {
+            alice.unchecked(&["account", "pay", "bob", amount, "--key", "invoice-7", "--json"])
+        };
         let first = keyed("10").success().json();
         let second = keyed("10").success().json();
         assert_eq!((&first["id"], &second["repeated"]), (&second["id"], &true.into()));
@@ -101,10 +141,18 @@ fn two_holders_pay_each_other() {
         assert_eq!((alice.balance(), bob.balance()), (250, 250));
 
         // Refusals are in the issuer's words, and leave nothing to be finished.
-        let _ = alice.unchecked(&["account", "pay", "nobody", "1"]).refused(1, "there is no account of this name");
-        let _ = alice.unchecked(&["account", "pay", "bob", "10000"]).refused(1, "the issuer refuses");
-        let _ = alice.unchecked(&["account", "pay", "bob", "0"]).refused(2, "at least 1");
-        let _ = alice.unchecked(&["account", "pay", "bob", "1", "--key", "two words"]).refused(2, "visible ASCII");
+        let _ = alice
+            .unchecked(&["account", "pay", "nobody", "1"])
+            .refused(1, "there is no account of this name");
+        let _ = alice
+            .unchecked(&["account", "pay", "bob", "10000"])
+            .refused(1, "the issuer refuses");
+        let _ = alice
+            .unchecked(&["account", "pay", "bob", "0"])
+            .refused(2, "at least 1");
+        let _ = alice
+            .unchecked(&["account", "pay", "bob", "1", "--key", "two words"])
+            .refused(2, "visible ASCII");
         assert_eq!(alice.unanswered(), 0);
 
         // Pages: nothing missed, nothing twice.
@@ -114,20 +162,42 @@ fn two_holders_pay_each_other() {
         let mut page = alice.account(&["history", "--limit", "1", "--json"]).json();
         loop {
             pages.extend(ids(&page));
-            let Some(before) = page["before"].as_u64() else { break };
-            page = alice.account(&["history", "--limit", "1", "--before", &before.to_string(), "--json"]).json();
+            let Some(before) = page["before"].as_u64() else {
+                break;
+            };
+            page = alice
+                .account(&[
+                    "history",
+                    "--limit",
+                    "1",
+                    "--before",
+                    &before.to_string(),
+                    "--json",
+                ])
+                .json();
         }
         assert_eq!(pages, all);
 
         // Money on its way out.
-        let payout = alice.account(&["payout", "50", "DE02 1203 0000 0000 2020 51", "--json"]).json();
-        assert_eq!((&payout["state"], &payout["repeated"]), (&"requested".into(), &false.into()));
+        let payout = alice
+            .account(&["payout", "50", "DE02 1203 0000 0000 2020 51", "--json"])
+            .json();
+        assert_eq!(
+            (&payout["state"], &payout["repeated"]),
+            (&"requested".into(), &false.into())
+        );
         assert_eq!((alice.balance(), alice.unanswered()), (200, 0));
         let listed = alice.account(&["payouts", "--json"]).json();
-        assert_eq!((&listed["payouts"][0]["id"], &listed["after"]), (&payout["id"], &payout["id"]));
+        assert_eq!(
+            (&listed["payouts"][0]["id"], &listed["after"]),
+            (&payout["id"], &payout["id"])
+        );
         assert!(alice.account(&["payouts"]).stdout.contains("requested  to DE02"));
         let after = listed["after"].to_string();
-        assert_eq!(alice.account(&["payouts", "--after", &after, "--json"]).json()["payouts"], serde_json::json!([]));
+        assert_eq!(
+            alice.account(&["payouts", "--after", &after, "--json"]).json()["payouts"],
+            serde_json::json!([])
+        );
         currency.audit();
         currency.stop();
     }
@@ -137,28 +207,46 @@ fn two_holders_pay_each_other() {
 fn sessions_begin_with_the_password_and_end() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let alice = Holder::new(&currency, &currency.url(""), "alice", 100);
-    let again = Holder { dir: currency.scratch("elsewhere"), url: currency.url(""), ..alice };
-    let _ = again.unchecked(&["account", "balance"]).refused(1, "opencoin account login");
+    let again = Holder {
+        dir: currency.scratch("elsewhere"),
+        url: currency.url(""),
+        ..alice
+    };
+    let _ = again
+        .unchecked(&["account", "balance"])
+        .refused(1, "opencoin account login");
     let mut wrong = again.command();
     wrong.env("OPENCOIN_PASSWORD", "a wrong password");
-    let _ = run(&mut wrong, &["account", "login", "--url", &again.url, "alice"]).refused(1, "the issuer refuses");
+    let _ =
+        run(&mut wrong, &["account", "login", "--url", &again.url, "alice"]).refused(1, "the issuer refuses");
     assert!(!again.dir.join("session.json").exists());
     again.log_in();
-    let _ =
-        again.unchecked(&["account", "balance", "--url", "http://127.0.0.1:1"]).refused(1, "the session in this folder is with");
+    let _ = again
+        .unchecked(&["account", "balance", "--url", "http://127.0.0.1:1"])
+        .refused(1, "the session in this folder is with");
 
     // Another password ends all other sessions; what is said then names the way back.
     let mut change = again.command();
     change.env("OPENCOIN_NEW_PASSWORD", "another long password");
     let _ = run(&mut change, &["account", "password"]).success();
     assert_eq!(again.balance(), 100);
-    let ended = alice.unchecked(&["account", "pay", "bob", "1"]).refused(1, "log in again");
+    let ended = alice
+        .unchecked(&["account", "pay", "bob", "1"])
+        .refused(1, "log in again");
     let token = |holder: &Holder| {
         let text = fs::read_to_string(holder.dir.join("session.json")).unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["token"].as_str().unwrap().to_owned()
+        serde_json::from_str::<Value>(&text).unwrap()["token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
-    assert!(!ended.stderr.contains(&token(&alice)) && !ended.stderr.contains(PASSWORD), "{ended:?}");
-    let _ = alice.unchecked(&["account", "login", "--url", &alice.url, "alice"]).refused(1, "the issuer refuses");
+    assert!(
+        !ended.stderr.contains(&token(&alice)) && !ended.stderr.contains(PASSWORD),
+        "{ended:?}"
+    );
+    let _ = alice
+        .unchecked(&["account", "login", "--url", &alice.url, "alice"])
+        .refused(1, "the issuer refuses");
 
     // A session whose time is over is not even tried.
     let (file, old) = (again.dir.join("session.json"), token(&again));
@@ -166,7 +254,9 @@ fn sessions_begin_with_the_password_and_end() {
     let mut over: Value = serde_json::from_str(&kept).unwrap();
     over["expires_at"] = "2020-01-01T00:00:00Z".into();
     fs::write(&file, over.to_string()).unwrap();
-    let _ = again.unchecked(&["account", "balance"]).refused(1, "the session has ended (2020-01-01 00:00:00 UTC); log in again");
+    let _ = again
+        .unchecked(&["account", "balance"])
+        .refused(1, "the session has ended (2020-01-01 00:00:00 UTC); log in again");
     fs::write(&file, kept).unwrap();
 
     // A logout ends it at the issuer too.
@@ -175,7 +265,9 @@ fn sessions_begin_with_the_password_and_end() {
     let mut late = again.command();
     late.env("OPENCOIN_TOKEN", old);
     let _ = run(&mut late, &["account", "balance", "--url", &again.url]).refused(1, "the issuer refuses");
-    let _ = again.unchecked(&["account", "logout"]).refused(1, "nobody is logged in");
+    let _ = again
+        .unchecked(&["account", "logout"])
+        .refused(1, "nobody is logged in");
     currency.stop();
 }
 
@@ -188,39 +280,83 @@ fn a_wallet_pays_from_the_session_and_a_service_only_as_it_may() {
     let _ = alice.unchecked(&["wallet", "redeem", "20"]).success();
     assert_eq!(alice.balance(), 170);
 
-    let declared = alice.unchecked(&["service", "declare", "till", "--scope", "mint", "--json"]).success().json();
-    let (id, key) = (declared["id"].as_str().unwrap(), declared["key"].as_str().unwrap());
+    let declared = alice
+        .unchecked(&["service", "declare", "till", "--scope", "mint", "--json"])
+        .success()
+        .json();
+    let (id, key) = (
+        declared["id"].as_str().unwrap(),
+        declared["key"].as_str().unwrap(),
+    );
     let listed = alice.unchecked(&["service", "list"]).success().stdout;
-    assert!(listed.contains("till  may mint; new") && !listed.contains(key), "{listed}");
-    let _ = alice.unchecked(&["service", "declare", "till", "--scope", "read"]).refused(1, "the issuer refuses");
+    assert!(
+        listed.contains("till  may mint; new") && !listed.contains(key),
+        "{listed}"
+    );
+    let _ = alice
+        .unchecked(&["service", "declare", "till", "--scope", "read"])
+        .refused(1, "the issuer refuses");
 
     // The service has a folder of its own.
-    let till = Holder { name: "till", dir: currency.scratch("till"), url: currency.url("") };
+    let till = Holder {
+        name: "till",
+        dir: currency.scratch("till"),
+        url: currency.url(""),
+    };
     let _ = till.unchecked(&["wallet", "add", &currency.url("")]).success();
-    let _ = till.unchecked(&["wallet", "mint", "30"]).refused(1, "opencoin account login");
+    let _ = till
+        .unchecked(&["wallet", "mint", "30"])
+        .refused(1, "opencoin account login");
     let log_in = |key: &str| {
         let mut login = till.command();
-        run(login.env("OPENCOIN_SERVICE_KEY", key), &["service", "login", "--store", "--url", &till.url, id])
+        run(
+            login.env("OPENCOIN_SERVICE_KEY", key),
+            &["service", "login", "--store", "--url", &till.url, id],
+        )
     };
     let _ = log_in("ocsk_wrong").refused(1, "the issuer refuses");
-    assert!(!log_in(key).success().stdout.contains("oc"), "a token that is kept is not shown");
+    assert!(
+        !log_in(key).success().stdout.contains("oc"),
+        "a token that is kept is not shown"
+    );
     let _ = till.unchecked(&["wallet", "mint", "30"]).success();
     let _ = till.unchecked(&["wallet", "redeem", "5"]).refused(1, "forbidden");
-    let _ = till.unchecked(&["account", "balance"]).refused(1, "the issuer refuses");
-    let _ = till.unchecked(&["account", "pay", "alice", "1"]).refused(1, "holder's own session");
+    let _ = till
+        .unchecked(&["account", "balance"])
+        .refused(1, "the issuer refuses");
+    let _ = till
+        .unchecked(&["account", "pay", "alice", "1"])
+        .refused(1, "holder's own session");
     assert_eq!(alice.balance(), 140);
-    assert!(alice.unchecked(&["service", "status"]).success().stdout.contains("live"));
+    assert!(
+        alice
+            .unchecked(&["service", "status"])
+            .success()
+            .stdout
+            .contains("live")
+    );
 
     // Another key ends the old one and its sessions.
-    let rotated = alice.unchecked(&["service", "rotate", id, "--json"]).success().json();
-    let _ = till.unchecked(&["wallet", "mint", "5"]).refused(1, "unauthorized");
+    let rotated = alice
+        .unchecked(&["service", "rotate", id, "--json"])
+        .success()
+        .json();
+    let _ = till
+        .unchecked(&["wallet", "mint", "5"])
+        .refused(1, "unauthorized");
     let _ = log_in(key).refused(1, "the issuer refuses");
     let _ = log_in(rotated["key"].as_str().unwrap()).success();
     let _ = till.unchecked(&["wallet", "mint", "5"]).success();
     let _ = alice.unchecked(&["service", "remove", id]).success();
-    let _ = till.unchecked(&["wallet", "mint", "5"]).refused(1, "unauthorized");
-    let _ = alice.unchecked(&["service", "remove", id]).refused(1, "the issuer refuses");
-    let _ = alice.unchecked(&["service", "remove", "../sessions"]).refused(1, "not the id of a service");
+    let _ = till
+        .unchecked(&["wallet", "mint", "5"])
+        .refused(1, "unauthorized");
+    let _ = alice
+        .unchecked(&["service", "remove", id])
+        .refused(1, "the issuer refuses");
+    let _ = alice
+        .unchecked(&["service", "remove", "../sessions"])
+        .refused(1, "not the id of a service");
     currency.audit();
     currency.stop();
 }
@@ -240,7 +376,12 @@ fn a_lost_answer_does_not_pay_twice() {
     assert_eq!((currency.balance("bob"), alice.unanswered()), (100, 1));
     let _ = pay().refused(1, "whether it was paid is not known");
     proxy.set(Answers::Pass);
-    assert!(alice.account(&["show"]).stdout.contains("no answer was seen to a payment of 100 to bob"));
+    assert!(
+        alice
+            .account(&["show"])
+            .stdout
+            .contains("no answer was seen to a payment of 100 to bob")
+    );
     // Another payment is not that one.
     alice.account(&["pay", "bob", "7"]);
     assert_eq!((currency.balance("bob"), alice.unanswered()), (107, 1));
@@ -255,7 +396,11 @@ fn a_lost_answer_does_not_pay_twice() {
     alice.log_in();
 
     let found = pay().success();
-    assert!(found.stdout.contains("was done before and not again") && found.stderr.contains("note: this finishes"), "{found:?}");
+    assert!(
+        found.stdout.contains("was done before and not again")
+            && found.stderr.contains("note: this finishes"),
+        "{found:?}"
+    );
     assert_eq!((currency.balance("bob"), alice.unanswered()), (107, 0));
     // What comes now is meant.
     assert!(!pay().success().stdout.contains("before"));
@@ -264,7 +409,11 @@ fn a_lost_answer_does_not_pay_twice() {
     // The payer dies with the answer on its way.
     proxy.set(Answers::Hold);
     let lost = proxy.lost();
-    let mut dying = alice.command().args(["account", "pay", "bob", "100", "--label", "rent"]).spawn().unwrap();
+    let mut dying = alice
+        .command()
+        .args(["account", "pay", "bob", "100", "--label", "rent"])
+        .spawn()
+        .unwrap();
     proxy.wait_for_lost(lost + 1);
     // Nobody pays beside it.
     let _ = pay().refused(1, "another payment from");
@@ -294,11 +443,17 @@ fn a_redeem_is_finished_in_another_session() {
     let _ = alice.unchecked(&["wallet", "mint", "50"]).success();
     // The issuer is away, and when it is back the session is over.
     currency.stop();
-    let _ = alice.unchecked(&["wallet", "redeem", "20"]).refused(1, "nothing is lost");
+    let _ = alice
+        .unchecked(&["wallet", "redeem", "20"])
+        .refused(1, "nothing is lost");
     currency.serve();
     let pending = |balance: u64| {
         let shown = alice.unchecked(&["wallet", "balance", "--json"]).success().json();
-        assert_eq!((shown["balance"].as_u64(), shown["pending"].as_u64()), (Some(balance), Some(50 - balance)), "{shown}");
+        assert_eq!(
+            (shown["balance"].as_u64(), shown["pending"].as_u64()),
+            (Some(balance), Some(50 - balance)),
+            "{shown}"
+        );
     };
     let session = alice.dir.join("session.json");
     let kept = fs::read_to_string(&session).unwrap();
@@ -313,7 +468,10 @@ fn a_redeem_is_finished_in_another_session() {
     let _ = alice.unchecked(&["wallet", "resume"]).success();
     assert_eq!((alice.balance(), currency.balance("alice")), (70, 70));
     let shown = alice.unchecked(&["wallet", "balance", "--json"]).success().json();
-    assert_eq!((shown["balance"].as_u64(), shown["pending"].as_u64()), (Some(30), Some(0)));
+    assert_eq!(
+        (shown["balance"].as_u64(), shown["pending"].as_u64()),
+        (Some(30), Some(0))
+    );
     currency.audit();
     currency.stop();
 }
@@ -327,22 +485,37 @@ struct Watcher {
 impl Watcher {
     fn start(holder: &Holder, more: &[&str]) -> Self {
         let mut command = holder.command();
-        command.args(["account", "watch", "--json"]).args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(["account", "watch", "--json"])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let (stdout, (sender, lines)) = (child.stdout.take().unwrap(), mpsc::channel());
-        thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || {
+            BufReader::new(stdout)
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
         Self { child, lines }
     }
 
     /// The amount of the next entry.
     fn next(&self) -> i64 {
         let line = self.lines.recv_timeout(PATIENCE).expect("an entry in time");
-        serde_json::from_str::<Value>(&line).unwrap()["amount"].as_i64().unwrap()
+        serde_json::from_str::<Value>(&line).unwrap()["amount"]
+            .as_i64()
+            .unwrap()
     }
 
     /// Ends it as Ctrl-C does.
     fn interrupt(mut self) {
-        let killed = Command::new("sh").args(["-c", &format!("kill -INT {}", self.child.id())]).status().unwrap();
+        let killed = Command::new("sh")
+            .args(["-c", &format!("kill -INT {}", self.child.id())])
+            .status()
+            .unwrap();
         assert!(killed.success());
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         let rest: Vec<String> = self.lines.iter().collect();

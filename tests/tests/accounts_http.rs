@@ -1,5 +1,5 @@
-//! Two server processes at one PostgreSQL, with an operator's listener each, are one issuer: money moves once, whoever is asked, and
-//! what ends in one has ended in the other.
+//! Two server processes at one PostgreSQL, with an operator's listener each, are one issuer: money moves
+//! once, whoever is asked, and what ends in one has ended in the other.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -55,12 +55,36 @@ impl World {
         let servers = [(); 2].map(|()| {
             let [public, operators] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
             let mut command = currency.command();
-            command.args(["issuer", "serve", "--listen", &public, "--admin-listen", &operators, "--dir"]).arg(currency.dir());
+            command
+                .args([
+                    "issuer",
+                    "serve",
+                    "--listen",
+                    &public,
+                    "--admin-listen",
+                    &operators,
+                    "--dir",
+                ])
+                .arg(currency.dir());
             let process = Process::start(command.env("OPENCOIN_LOG", "warn"), "serving ", &log);
-            Server { public: format!("http://{public}"), operators: format!("http://{operators}"), process }
+            Server {
+                public: format!("http://{public}"),
+                operators: format!("http://{operators}"),
+                process,
+            }
         });
-        let operator = currency.issuer(&["admin-token", "create", "desk", "--json"]).json()["token"].as_str().unwrap().to_owned();
-        Self { currency, servers, operator, http: Client::new() }
+        let operator = currency
+            .issuer(&["admin-token", "create", "desk", "--json"])
+            .json()["token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        Self {
+            currency,
+            servers,
+            operator,
+            http: Client::new(),
+        }
     }
 
     /// Asks one of the two, at the listener that the path is for.
@@ -68,10 +92,27 @@ impl World {
         self.call_with(server, method, path, token, None, body)
     }
 
-    fn call_with(&self, server: usize, method: Method, path: &str, token: &str, key: Option<&str>, body: &Value) -> Reply {
-        let Server { public, operators, .. } = &self.servers[server];
-        let base = if path.starts_with("/v1/admin") { operators } else { public };
-        let mut request = self.http.request(method, format!("{base}{path}")).bearer_auth(token);
+    fn call_with(
+        &self,
+        server: usize,
+        method: Method,
+        path: &str,
+        token: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Reply {
+        let Server {
+            public, operators, ..
+        } = &self.servers[server];
+        let base = if path.starts_with("/v1/admin") {
+            operators
+        } else {
+            public
+        };
+        let mut request = self
+            .http
+            .request(method, format!("{base}{path}"))
+            .bearer_auth(token);
         if !body.is_null() {
             request = request.body(body.to_string());
         }
@@ -81,7 +122,14 @@ impl World {
         let answer = request.send().unwrap();
         let status = answer.status().as_u16();
         let text = answer.text().unwrap();
-        Reply { status, json: if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() } }
+        Reply {
+            status,
+            json: if text.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_str(&text).unwrap()
+            },
+        }
     }
 
     fn get(&self, server: usize, path: &str, token: &str) -> Reply {
@@ -100,17 +148,29 @@ impl World {
     /// Opens an account with the usual password and so much money; its token.
     fn open(&self, name: &str, amount: u64) -> String {
         let account = json!({ "name": name, "password": PASSWORD });
-        let token = self.operate(0, "/accounts", &account).with(StatusCode::CREATED)["token"].as_str().unwrap().to_owned();
+        let token = self.operate(0, "/accounts", &account).with(StatusCode::CREATED)["token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         if amount > 0 {
             let payment = json!({ "amount": amount, "reference": format!("opening {name}") });
-            self.operate(1, &format!("/accounts/{name}/credits"), &payment).with(StatusCode::CREATED);
+            self.operate(1, &format!("/accounts/{name}/credits"), &payment)
+                .with(StatusCode::CREATED);
         }
         token
     }
 
     fn log_in(&self, server: usize, name: &str) -> String {
-        let session = self.post(server, "/v1/sessions", "", &json!({ "name": name, "password": PASSWORD }));
-        session.with(StatusCode::CREATED)["token"].as_str().unwrap().to_owned()
+        let session = self.post(
+            server,
+            "/v1/sessions",
+            "",
+            &json!({ "name": name, "password": PASSWORD }),
+        );
+        session.with(StatusCode::CREATED)["token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     fn pay(&self, server: usize, token: &str, key: &str, to: &str, amount: u64) -> Reply {
@@ -119,8 +179,12 @@ impl World {
     }
 
     fn balance(&self, token: &str) -> u64 {
-        let [one, other] =
-            [0, 1].map(|server| self.get(server, "/v1/account/balance", token).with(StatusCode::OK)["balance"].as_u64().unwrap());
+        let [one, other] = [0, 1].map(|server| {
+            self.get(server, "/v1/account/balance", token)
+                .with(StatusCode::OK)["balance"]
+                .as_u64()
+                .unwrap()
+        });
         assert_eq!(one, other, "both read the same books");
         one
     }
@@ -130,7 +194,9 @@ impl World {
 fn at_once(times: usize, ask: impl Fn(usize, usize) -> Reply + Sync) -> Vec<Reply> {
     thread::scope(|scope| {
         let ask = &ask;
-        let asking: Vec<_> = (0..times).map(|number| scope.spawn(move || ask(number % 2, number))).collect();
+        let asking: Vec<_> = (0..times)
+            .map(|number| scope.spawn(move || ask(number % 2, number)))
+            .collect();
         asking.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }
@@ -155,7 +221,9 @@ fn two_processes_are_one_issuer() {
     a_payout_is_settled_once(&world);
     a_name_is_given_once(&world);
     tokens_are_good_for_their_own_listener(&world);
-    let World { currency, servers, .. } = world;
+    let World {
+        currency, servers, ..
+    } = world;
     for server in servers {
         server.process.stop();
     }
@@ -164,49 +232,89 @@ fn two_processes_are_one_issuer() {
 
 fn exactly_what_fits_is_paid(world: &World) {
     let (alice, bob) = (world.open("alice", 70), world.open("bob", 0));
-    let replies = at_once(PARALLEL, |server, number| world.pay(server, &alice, &format!("key-{number}"), "bob", 10));
+    let replies = at_once(PARALLEL, |server, number| {
+        world.pay(server, &alice, &format!("key-{number}"), "bob", 10)
+    });
     assert_eq!(statuses(&replies), BTreeMap::from([(201, 7), (402, 43)]));
     assert_eq!((world.balance(&alice), world.balance(&bob)), (0, 70));
 }
 
 fn one_key_pays_once(world: &World) {
     let (carol, dave) = (world.open("carol", 100), world.open("dave", 0));
-    let replies = at_once(PARALLEL, |server, _| world.pay(server, &carol, "same", "dave", 10));
+    let replies = at_once(PARALLEL, |server, _| {
+        world.pay(server, &carol, "same", "dave", 10)
+    });
     assert_eq!(statuses(&replies), BTreeMap::from([(200, 49), (201, 1)]));
-    assert!(replies.iter().all(|reply| reply.json == replies[0].json), "{replies:?}");
+    assert!(
+        replies.iter().all(|reply| reply.json == replies[0].json),
+        "{replies:?}"
+    );
     assert_eq!((world.balance(&carol), world.balance(&dave)), (90, 10));
 }
 
 fn what_ends_in_one_has_ended_in_the_other(world: &World) {
     world.open("erin", 5);
     let is_good = |server: usize, session: &str| world.get(server, "/v1/account", session).status;
-    let (first, second, third) = (world.log_in(0, "erin"), world.log_in(0, "erin"), world.log_in(1, "erin"));
+    let (first, second, third) = (
+        world.log_in(0, "erin"),
+        world.log_in(0, "erin"),
+        world.log_in(1, "erin"),
+    );
     for session in [&first, &second, &third] {
         assert_eq!([is_good(0, session), is_good(1, session)], [200, 200]);
     }
-    world.call(0, Method::DELETE, "/v1/sessions", &first, &Value::Null).with(StatusCode::NO_CONTENT);
-    assert_eq!([is_good(1, &first), is_good(0, &first), is_good(1, &second)], [401, 401, 200]);
+    world
+        .call(0, Method::DELETE, "/v1/sessions", &first, &Value::Null)
+        .with(StatusCode::NO_CONTENT);
+    assert_eq!(
+        [is_good(1, &first), is_good(0, &first), is_good(1, &second)],
+        [401, 401, 200]
+    );
     // Another password ends the others.
     let change = json!({ "current": PASSWORD, "new": "another long password" });
-    world.call(1, Method::PUT, "/v1/account/password", &second, &change).with(StatusCode::NO_CONTENT);
-    assert_eq!([is_good(0, &third), is_good(1, &third), is_good(0, &second)], [401, 401, 200]);
+    world
+        .call(1, Method::PUT, "/v1/account/password", &second, &change)
+        .with(StatusCode::NO_CONTENT);
+    assert_eq!(
+        [is_good(0, &third), is_good(1, &third), is_good(0, &second)],
+        [401, 401, 200]
+    );
     // The operator's ends all.
     let reset = json!({ "new": PASSWORD });
     let path = "/v1/admin/accounts/erin/password";
-    world.call(0, Method::PUT, path, &world.operator, &reset).with(StatusCode::NO_CONTENT);
+    world
+        .call(0, Method::PUT, path, &world.operator, &reset)
+        .with(StatusCode::NO_CONTENT);
     assert_eq!([is_good(1, &second), is_good(0, &second)], [401, 401]);
 }
 
 fn another_key_of_a_service_counts_everywhere(world: &World) {
     let frank = world.open("frank", 5);
     let service = json!({ "name": "shop", "scopes": ["read"] });
-    let declared = world.post(0, "/v1/services", &frank, &service).with(StatusCode::CREATED);
+    let declared = world
+        .post(0, "/v1/services", &frank, &service)
+        .with(StatusCode::CREATED);
     let id = declared["id"].as_str().unwrap();
-    let log_in = |server: usize, key: &Value| world.post(server, "/v1/services/session", "", &json!({ "id": id, "key": key }));
-    let session = log_in(1, &declared["key"]).with(StatusCode::CREATED)["token"].as_str().unwrap().to_owned();
+    let log_in = |server: usize, key: &Value| {
+        world.post(
+            server,
+            "/v1/services/session",
+            "",
+            &json!({ "id": id, "key": key }),
+        )
+    };
+    let session = log_in(1, &declared["key"]).with(StatusCode::CREATED)["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(world.get(1, "/v1/account/balance", &session).status, 200);
-    let rotated = world.post(0, &format!("/v1/services/{id}/rotate"), &frank, &Value::Null).with(StatusCode::OK);
-    assert_eq!(world.get(1, "/v1/account/balance", &session).refused(), (401, "unauthorized"));
+    let rotated = world
+        .post(0, &format!("/v1/services/{id}/rotate"), &frank, &Value::Null)
+        .with(StatusCode::OK);
+    assert_eq!(
+        world.get(1, "/v1/account/balance", &session).refused(),
+        (401, "unauthorized")
+    );
     assert_eq!(log_in(1, &declared["key"]).refused(), (401, "unauthorized"));
     assert_eq!(log_in(1, &rotated["key"]).status, 201);
 }
@@ -214,11 +322,16 @@ fn another_key_of_a_service_counts_everywhere(world: &World) {
 fn one_reference_counts_once(world: &World) {
     let grace = world.open("grace", 0);
     let payment = json!({ "amount": 25, "reference": "statement 9, line 1" });
-    let replies = at_once(20, |server, _| world.operate(server, "/accounts/grace/credits", &payment));
+    let replies = at_once(20, |server, _| {
+        world.operate(server, "/accounts/grace/credits", &payment)
+    });
     assert_eq!(statuses(&replies), BTreeMap::from([(200, 19), (201, 1)]));
     assert_eq!(world.balance(&grace), 25);
     let other = json!({ "amount": 26, "reference": "statement 9, line 1" });
-    assert_eq!(world.operate(1, "/accounts/grace/credits", &other).refused(), (409, "reference-conflict"));
+    assert_eq!(
+        world.operate(1, "/accounts/grace/credits", &other).refused(),
+        (409, "reference-conflict")
+    );
 }
 
 fn a_payout_is_settled_once(world: &World) {
@@ -227,26 +340,44 @@ fn a_payout_is_settled_once(world: &World) {
     for number in 0..6 {
         let body = json!({ "amount": 10, "destination": "DE02 1203 0000 0000 2020 51" });
         let key = format!("out-{number}");
-        let payout =
-            world.call_with(number % 2, Method::POST, "/v1/payouts", &heidi, Some(&key), &body).with(StatusCode::CREATED);
+        let payout = world
+            .call_with(number % 2, Method::POST, "/v1/payouts", &heidi, Some(&key), &body)
+            .with(StatusCode::CREATED);
         // One operator says one thing, the other another, both more than once.
         let replies = at_once(8, |server, _| {
-            let (what, body) =
-                [("paid", json!({ "reference": "bank 1" })), ("failed", json!({ "reason": "closed" }))][server].clone();
+            let (what, body) = [
+                ("paid", json!({ "reference": "bank 1" })),
+                ("failed", json!({ "reason": "closed" })),
+            ][server]
+                .clone();
             world.operate(server, &format!("/payouts/{}/{what}", payout["id"]), &body)
         });
         assert_eq!(statuses(&replies), BTreeMap::from([(200, 4), (409, 4)]));
-        let settled = world.get(0, &format!("/v1/payouts/{}", payout["id"]), &heidi).with(StatusCode::OK);
-        assert!(replies.iter().all(|reply| reply.status == 409 || reply.json == settled), "{replies:?}");
+        let settled = world
+            .get(0, &format!("/v1/payouts/{}", payout["id"]), &heidi)
+            .with(StatusCode::OK);
+        assert!(
+            replies
+                .iter()
+                .all(|reply| reply.status == 409 || reply.json == settled),
+            "{replies:?}"
+        );
         left -= if settled["state"] == "paid" { 10 } else { 0 };
     }
     assert_eq!(world.balance(&heidi), left);
 }
 
 fn a_name_is_given_once(world: &World) {
-    let replies = at_once(8, |server, _| world.operate(server, "/accounts", &json!({ "name": "ivan" })));
+    let replies = at_once(8, |server, _| {
+        world.operate(server, "/accounts", &json!({ "name": "ivan" }))
+    });
     assert_eq!(statuses(&replies), BTreeMap::from([(201, 1), (409, 7)]));
-    assert!(replies.iter().all(|reply| reply.status == 201 || reply.refused() == (409, "exists")), "{replies:?}");
+    assert!(
+        replies
+            .iter()
+            .all(|reply| reply.status == 201 || reply.refused() == (409, "exists")),
+        "{replies:?}"
+    );
 }
 
 fn tokens_are_good_for_their_own_listener(world: &World) {
@@ -254,13 +385,33 @@ fn tokens_are_good_for_their_own_listener(world: &World) {
     let session = world.log_in(0, "judy");
     for server in [0, 1] {
         for token in [&judy, &session] {
-            assert_eq!(world.get(server, "/v1/admin/accounts", token).refused(), (403, "forbidden"));
+            assert_eq!(
+                world.get(server, "/v1/admin/accounts", token).refused(),
+                (403, "forbidden")
+            );
         }
-        assert_eq!(world.get(server, "/v1/admin/accounts", "").refused(), (401, "unauthorized"));
-        assert_eq!(world.get(server, "/v1/account", &world.operator).refused(), (401, "unauthorized"));
+        assert_eq!(
+            world.get(server, "/v1/admin/accounts", "").refused(),
+            (401, "unauthorized")
+        );
+        assert_eq!(
+            world.get(server, "/v1/account", &world.operator).refused(),
+            (401, "unauthorized")
+        );
         // Neither listener has the paths of the other.
-        let Server { public, operators, .. } = &world.servers[server];
-        let gone = |url: String, token: &str| world.http.get(url).bearer_auth(token).send().unwrap().status().as_u16();
+        let Server {
+            public, operators, ..
+        } = &world.servers[server];
+        let gone = |url: String, token: &str| {
+            world
+                .http
+                .get(url)
+                .bearer_auth(token)
+                .send()
+                .unwrap()
+                .status()
+                .as_u16()
+        };
         assert_eq!(gone(format!("{public}/v1/admin/accounts"), &world.operator), 404);
         assert_eq!(gone(format!("{operators}/v1/account"), &judy), 404);
     }

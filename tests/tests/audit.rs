@@ -25,11 +25,17 @@ struct Books {
 
 impl Books {
     fn start(database: Option<TestDatabase>) -> Self {
-        let url = database.as_ref().map_or_else(|| "sqlite:ledger.sqlite".to_owned(), TestDatabase::url);
+        let url = database
+            .as_ref()
+            .map_or_else(|| "sqlite:ledger.sqlite".to_owned(), TestDatabase::url);
         let currency = Currency::start_on(RFC9474, &url);
         let token = currency.account("alice", 100);
         Wallet::new(&currency.scratch("alice")).run(&["add", &currency.url("")]);
-        let books = Self { currency, database, token };
+        let books = Self {
+            currency,
+            database,
+            token,
+        };
         books.mint("8");
         books
     }
@@ -43,17 +49,36 @@ impl Books {
             return database.execute(statements);
         }
         let file = format!("sqlite:{}", self.currency.dir().join("ledger.sqlite").display());
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let mut connection = SqliteConnection::connect(&file).await.unwrap();
-            connection.execute(sqlx::raw_sql(statements)).await.unwrap();
-            connection.close().await.unwrap();
-        });
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(async {
+                let mut connection = SqliteConnection::connect(&file).await.unwrap();
+                connection.execute(sqlx::raw_sql(statements)).await.unwrap();
+                connection.close().await.unwrap();
+            });
     }
 
     fn follow(&self, options: &[&str]) -> Follower {
         let mut command = self.currency.command();
-        command.args(["issuer", "audit", "--follow", "--interval", "50ms", "--json", "--dir"]).arg(self.currency.dir());
-        let mut child = command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        command
+            .args([
+                "issuer",
+                "audit",
+                "--follow",
+                "--interval",
+                "50ms",
+                "--json",
+                "--dir",
+            ])
+            .arg(self.currency.dir());
+        let mut child = command
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Follower { child, lines }
     }
@@ -90,7 +115,10 @@ impl Follower {
 
     /// SIGTERM.
     fn stop(self) -> Option<i32> {
-        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
+        let killed = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .status()
+            .unwrap();
         assert!(killed.success());
         self.exit_code()
     }
@@ -106,32 +134,87 @@ impl Drop for Follower {
 
 fn broken(report: &Value) -> Vec<&str> {
     let checks = report["checks"].as_array().unwrap().iter();
-    checks.filter(|check| check["holds"] == false).map(|check| check["name"].as_str().unwrap()).collect()
+    checks
+        .filter(|check| check["holds"] == false)
+        .map(|check| check["name"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
 fn the_report_says_how_things_are_and_the_exit_code_whether_they_hold() {
     let books = Books::start(None);
-    let (file, state) = (books.currency.scratch("report.json"), books.currency.scratch("state"));
+    let (file, state) = (
+        books.currency.scratch("report.json"),
+        books.currency.scratch("state"),
+    );
     let [file_text, state_text] = [&file, &state].map(|path| path.to_str().unwrap());
-    let audit = |options: &[&str]| books.currency.issuer_unchecked(&[&["audit", "--json"], options].concat());
-    let with_state = ["--report", file_text, "--state", state_text, "--signatures", "all"];
+    let audit = |options: &[&str]| {
+        books
+            .currency
+            .issuer_unchecked(&[&["audit", "--json"], options].concat())
+    };
+    let with_state = [
+        "--report",
+        file_text,
+        "--state",
+        state_text,
+        "--signatures",
+        "all",
+    ];
     let said = audit(&with_state).success();
     assert_eq!(fs::read_to_string(&file).unwrap(), said.stdout);
     let report = said.json();
-    assert_eq!((&report["format"], &report["version"]), (&"opencoin-audit".into(), &1.into()));
-    assert_eq!((&report["database"], &report["extent"]), (&"SQLite".into(), &"full".into()));
-    assert!((1..=40).contains(&report["currency"].as_str().unwrap().len()), "{report:#}");
-    assert!(report["position"] == report["settled"] && report["records"] == report["records_read"], "{report:#}");
-    assert_eq!((&report["totals"]["accounts_sum"], &report["totals"]["coins_outstanding"]), (&92.into(), &8.into()));
+    assert_eq!(
+        (&report["format"], &report["version"]),
+        (&"opencoin-audit".into(), &1.into())
+    );
+    assert_eq!(
+        (&report["database"], &report["extent"]),
+        (&"SQLite".into(), &"full".into())
+    );
+    assert!(
+        (1..=40).contains(&report["currency"].as_str().unwrap().len()),
+        "{report:#}"
+    );
+    assert!(
+        report["position"] == report["settled"] && report["records"] == report["records_read"],
+        "{report:#}"
+    );
+    assert_eq!(
+        (
+            &report["totals"]["accounts_sum"],
+            &report["totals"]["coins_outstanding"]
+        ),
+        (&92.into(), &8.into())
+    );
     let denominations = report["denominations"].as_array().unwrap();
     let worth = |of: &str| -> u64 {
-        denominations.iter().map(|sum| sum["denomination"].as_u64().unwrap() * sum[of].as_u64().unwrap()).sum()
+        denominations
+            .iter()
+            .map(|sum| sum["denomination"].as_u64().unwrap() * sum[of].as_u64().unwrap())
+            .sum()
     };
-    assert_eq!((denominations.len(), worth("signed"), worth("outstanding")), (4, 8, 8));
-    assert_eq!((&report["signatures"]["acceptances"], &report["signatures"]["proven_by_digest"]), (&1.into(), &1.into()));
-    let sampled = audit(&["--signatures", "sample=5", "--seed", "7"]).success().json();
-    assert_eq!((&sampled["signatures"]["seed"], &sampled["signatures"]["acceptances"]), (&7.into(), &1.into()));
+    assert_eq!(
+        (denominations.len(), worth("signed"), worth("outstanding")),
+        (4, 8, 8)
+    );
+    assert_eq!(
+        (
+            &report["signatures"]["acceptances"],
+            &report["signatures"]["proven_by_digest"]
+        ),
+        (&1.into(), &1.into())
+    );
+    let sampled = audit(&["--signatures", "sample=5", "--seed", "7"])
+        .success()
+        .json();
+    assert_eq!(
+        (
+            &sampled["signatures"]["seed"],
+            &sampled["signatures"]["acceptances"]
+        ),
+        (&7.into(), &1.into())
+    );
 
     let _ = audit(&["--signatures", "sample=0"]).refused(2, "sample=N");
     let _ = audit(&["--interval", "5s"]).refused(2, "--follow");
@@ -147,7 +230,11 @@ fn the_report_says_how_things_are_and_the_exit_code_whether_they_hold() {
     books.tamper("UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 1");
     let _ = audit(&[]).success();
     for _ in 0..2 {
-        assert_eq!(broken(&audit(&with_state).refused(1, PAST).json()), [PAST], "what was kept stays until it is taken away");
+        assert_eq!(
+            broken(&audit(&with_state).refused(1, PAST).json()),
+            [PAST],
+            "what was kept stays until it is taken away"
+        );
     }
     fs::write(&state, "damaged").unwrap();
     let _ = audit(&with_state).success();
@@ -156,7 +243,9 @@ fn the_report_says_how_things_are_and_the_exit_code_whether_they_hold() {
     // Another number of the same length: only its digest knows.
     books.tamper("UPDATE transactions SET blinds = CAST(substr(blinds, 1, length(blinds) - 1) || x'07' AS BLOB) WHERE kind = 8");
     let _ = audit(&[]).success();
-    let report = audit(&["--signatures", "all"]).refused(1, "stored acceptances").json();
+    let report = audit(&["--signatures", "all"])
+        .refused(1, "stored acceptances")
+        .json();
     assert_eq!(broken(&report), ["stored acceptances are what mint keys sign"]);
 }
 
@@ -166,14 +255,24 @@ fn a_break_is_reported_while_following(database: Option<TestDatabase>) {
     let state = ["--state", state.to_str().unwrap()];
     let mut follower = books.follow(&state);
     let first = follower.report();
-    assert_eq!((&first["extent"], &first["holds"]), (&"full".into(), &true.into()));
+    assert_eq!(
+        (&first["extent"], &first["holds"]),
+        (&"full".into(), &true.into())
+    );
     books.mint("1");
     let more = first["records"].as_u64().unwrap() + 1;
     let next = follower.report_with(|report| report["records"] == more);
-    assert_eq!((&next["extent"], &next["holds"]), (&"new".into(), &true.into()), "{next:#}");
+    assert_eq!(
+        (&next["extent"], &next["holds"]),
+        (&"new".into(), &true.into()),
+        "{next:#}"
+    );
     books.tamper("UPDATE accounts SET balance = balance + 1");
     let report = follower.report_with(|report| report["holds"] == false);
-    assert!(broken(&report).contains(&BALANCES) && report["extent"] == "full", "{report:#}");
+    assert!(
+        broken(&report).contains(&BALANCES) && report["extent"] == "full",
+        "{report:#}"
+    );
     assert_eq!(follower.exit_code(), Some(1));
 
     let mut follower = books.follow(&[&state[..], &["--keep-going"]].concat());
@@ -184,7 +283,11 @@ fn a_break_is_reported_while_following(database: Option<TestDatabase>) {
 
     let mut follower = books.follow(&state);
     let resumed = follower.report();
-    assert_eq!((&resumed["extent"], &resumed["holds"]), (&"new".into(), &true.into()), "{resumed:#}");
+    assert_eq!(
+        (&resumed["extent"], &resumed["holds"]),
+        (&"new".into(), &true.into()),
+        "{resumed:#}"
+    );
     assert_eq!(resumed["records"], more);
 }
 

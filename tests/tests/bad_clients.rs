@@ -1,4 +1,5 @@
-//! Clients that hang up, dawdle, or send nonsense: the issuer goes on, and money is where it was or the answer can be had again.
+//! Clients that hang up, dawdle, or send nonsense: the issuer goes on, and money is where it was or the
+//! answer can be had again.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -41,7 +42,10 @@ fn a_client_that_hangs_up_anywhere_can_ask_again() {
     let head = length - message.to_string().len();
     let mut rng = StdRng::seed_from_u64(SEED);
     let random = (0..RANDOM_CUTS).map(|_| rng.gen_range(0..length));
-    let cuts: Vec<usize> = [0, 1, head - 1, head, head + 1, length - 1, length].into_iter().chain(random).collect();
+    let cuts: Vec<usize> = [0, 1, head - 1, head, head + 1, length - 1, length]
+        .into_iter()
+        .chain(random)
+        .collect();
     let mut asked = vec![(message.clone(), LARGE_BLINDS)];
     for cut in cuts {
         let message = scene.mint(1);
@@ -49,7 +53,13 @@ fn a_client_that_hangs_up_anywhere_can_ask_again() {
         let cut = cut * bytes.len() / length;
         let mut stream = connect(&scene.url());
         stream.write_all(&bytes[..cut]).unwrap();
-        stream.shutdown(if cut.is_multiple_of(2) { Shutdown::Both } else { Shutdown::Write }).unwrap();
+        stream
+            .shutdown(if cut.is_multiple_of(2) {
+                Shutdown::Both
+            } else {
+                Shutdown::Write
+            })
+            .unwrap();
         asked.push((message, 1));
     }
     // While reading the answer.
@@ -73,7 +83,11 @@ fn slow_clients_end_and_do_not_hold_up_others() {
     let idle: Vec<_> = (0..idle_connections()).map(|_| connect(&scene.url())).collect();
     let begun = Instant::now();
     let never_done = scene.request(&scene.mint(1));
-    let head = never_done.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let head = never_done
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap()
+        + 4;
     thread::scope(|scope| {
         let slow = [
             scope.spawn(|| dawdle(&scene.url(), &never_done, 10)),
@@ -90,7 +104,10 @@ fn slow_clients_end_and_do_not_hold_up_others() {
             assert!(asked.elapsed() < QUICK, "{:?}", asked.elapsed());
         }
         let statuses = slow.map(|slow| slow.join().unwrap());
-        assert!(matches!(statuses, [0 | 408, 408, 0 | 408, 408, 200, 0]), "{statuses:?}");
+        assert!(
+            matches!(statuses, [0 | 408, 408, 0 | 408, 408, 200, 0]),
+            "{statuses:?}"
+        );
     });
     for mut stream in idle {
         assert!(matches!(status(&rest(&mut stream)), 0 | 408));
@@ -110,7 +127,11 @@ fn nonsense_is_refused_and_changes_nothing() {
     let scene = Scene::start();
     let refused = |bytes: &[u8], allowed: &[u16]| {
         let answer = exchange(&scene.url(), bytes);
-        assert!(allowed.contains(&status(&answer)), "seed {SEED}: {answer:.200} to {:.100}", String::from_utf8_lossy(bytes));
+        assert!(
+            allowed.contains(&status(&answer)),
+            "seed {SEED}: {answer:.200} to {:.100}",
+            String::from_utf8_lossy(bytes)
+        );
         answer
     };
     let posted = |headers: &str, body: &str| {
@@ -122,28 +143,52 @@ fn nonsense_is_refused_and_changes_nothing() {
         rng.fill_bytes(&mut noise);
         // A newline ends the line, so that nothing waits for more.
         refused(&[noise.as_slice(), b"\r\n\r\n"].concat(), &[0, 400]);
-        refused(&[posted("content-length: 64\r\n", "").as_slice(), &noise].concat(), &[400]);
+        refused(
+            &[posted("content-length: 64\r\n", "").as_slice(), &noise].concat(),
+            &[400],
+        );
     }
     let long = "x".repeat(64 * 1024);
     refused(&posted(&format!("long: {long}\r\n"), ""), &[0, 431]);
-    refused(format!("GET /{long} HTTP/1.1\r\nhost: i\r\n\r\n").as_bytes(), &[0, 414, 431]);
+    refused(
+        format!("GET /{long} HTTP/1.1\r\nhost: i\r\n\r\n").as_bytes(),
+        &[0, 414, 431],
+    );
     refused(&posted("content-length: 99999999\r\n", "{}"), &[413]);
     for length in ["-1", "x", "99999999999999999999", "2\r\ncontent-length: 3"] {
         refused(&posted(&format!("content-length: {length}\r\n"), "{}"), &[400]);
     }
-    refused(&posted("transfer-encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"), &[400]);
+    refused(
+        &posted("transfer-encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+        &[400],
+    );
     refused(&posted("transfer-encoding: chunked\r\n", "zz\r\n"), &[400]);
-    refused(&posted("transfer-encoding: chunked\r\n", "fffffffffffffffff\r\n{}"), &[400]);
-    let endless = format!("{}0\r\n\r\n", format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(65));
+    refused(
+        &posted("transfer-encoding: chunked\r\n", "fffffffffffffffff\r\n{}"),
+        &[400],
+    );
+    let endless = format!(
+        "{}0\r\n\r\n",
+        format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(65)
+    );
     refused(&posted("transfer-encoding: chunked\r\n", &endless), &[0, 413]);
-    let expecting = refused(&posted("expect: 100-continue\r\ncontent-length: 2\r\n", "{}"), &[100]);
+    let expecting = refused(
+        &posted("expect: 100-continue\r\ncontent-length: 2\r\n", "{}"),
+        &[100],
+    );
     assert_eq!(status(body(&expecting)), 400, "{expecting}");
     // What a length cuts off is the next request, and no such one.
-    let two = exchange(&scene.url(), b"POST /mint HTTP/1.1\r\nhost: i\r\ncontent-length: 1\r\n\r\n{}\r\n\r\n");
+    let two = exchange(
+        &scene.url(),
+        b"POST /mint HTTP/1.1\r\nhost: i\r\ncontent-length: 1\r\n\r\n{}\r\n\r\n",
+    );
     assert_eq!(two.matches("HTTP/1.1 400").count(), 2, "{two}");
     let live = "GET /health/live HTTP/1.1\r\nhost: i\r\n";
     let piped = format!("{live}\r\n").repeat(20) + live + "connection: close\r\n\r\n";
-    assert_eq!(exchange(&scene.url(), piped.as_bytes()).matches("200 OK").count(), 21);
+    assert_eq!(
+        exchange(&scene.url(), piped.as_bytes()).matches("200 OK").count(),
+        21
+    );
     scene.end();
 }
 
@@ -160,7 +205,12 @@ impl Scene {
         let currency = Currency::start(RFC9474, Database::Sqlite);
         let token = currency.account("alice", CREDIT);
         let wallet = ForeignWallet::new(&currency.url(""));
-        Self { currency, token, wallet, spent: 0 }
+        Self {
+            currency,
+            token,
+            wallet,
+            spent: 0,
+        }
     }
 
     fn url(&self) -> String {
@@ -204,9 +254,20 @@ impl Scene {
 /// As many as the system allows.
 fn idle_connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )
+    .unwrap();
     let wanted = IDLE_CONNECTIONS as u64 + OPEN_FILES_BESIDE_IDLE;
-    if limit.maximum.is_none_or(|maximum| maximum >= wanted) { IDLE_CONNECTIONS } else { IDLE_CONNECTIONS_FEW }
+    if limit.maximum.is_none_or(|maximum| maximum >= wanted) {
+        IDLE_CONNECTIONS
+    } else {
+        IDLE_CONNECTIONS_FEW
+    }
 }
 
 /// Sends some bytes at once, then one now and then until the server ends it; gives the status of the answer.
@@ -251,9 +312,18 @@ fn never_read(url: &str) -> u16 {
     let requests = "GET /mkcs HTTP/1.1\r\nhost: i\r\n\r\n".repeat(1000);
     let mut rest = requests.as_bytes();
     loop {
-        assert!(begun.elapsed() < ENDED_WITHIN, "a client that does not read is not ended");
+        assert!(
+            begun.elapsed() < ENDED_WITHIN,
+            "a client that does not read is not ended"
+        );
         match stream.write(rest) {
-            Ok(written) => rest = if written == rest.len() { requests.as_bytes() } else { &rest[written..] },
+            Ok(written) => {
+                rest = if written == rest.len() {
+                    requests.as_bytes()
+                } else {
+                    &rest[written..]
+                }
+            }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) => return 0,
         }

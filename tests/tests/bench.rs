@@ -1,5 +1,5 @@
-//! The benchmark runs, on both databases and with every engine, and says what it should. How fast it is depends on the machine and
-//! is no test.
+//! The benchmark runs, on both databases and with every engine, and says what it should. How fast it is
+//! depends on the machine and is no test.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -24,20 +24,38 @@ fn the_quick_run_measures_everything_and_the_books_balance() {
     let folder = tempfile::tempdir().unwrap();
     let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));
     let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
-    let table = opencoin(&[&["bench", "--quick", "--spent-rows", SPENT_ROWS], &files[..]].concat()).success().stdout;
+    let table = opencoin(&[&["bench", "--quick", "--spent-rows", SPENT_ROWS], &files[..]].concat())
+        .success()
+        .stdout;
     let report = read(&json);
     check_table(&table, &report);
     check_parts(&report);
     check_engine(&report, &table, &svg, "memory");
-    assert!(table.contains("refused: nothing") && table.contains("audit: every invariant holds"), "{table}");
+    assert!(
+        table.contains("refused: nothing") && table.contains("audit: every invariant holds"),
+        "{table}"
+    );
 
-    let not_measured: Vec<_> = targets(&report).filter(|(_, met)| met.is_null()).map(|(what, _)| what).collect();
+    let not_measured: Vec<_> = targets(&report)
+        .filter(|(_, met)| met.is_null())
+        .map(|(what, _)| what)
+        .collect();
     let is_of_many_clients = |what: &&str| what.contains("throughput with 256 clients");
-    assert!(not_measured.len() == 6 && not_measured.iter().all(is_of_many_clients), "{not_measured:#?}");
+    assert!(
+        not_measured.len() == 6 && not_measured.iter().all(is_of_many_clients),
+        "{not_measured:#?}"
+    );
 
     let plot = fs::read_to_string(svg).unwrap();
-    assert_eq!(plot.matches("<polyline").count(), OPERATIONS.len() * COINS.len(), "{plot}");
-    assert!(plot.starts_with("<svg") && plot.ends_with("</svg>\n") && !plot.contains("NaN"), "{plot}");
+    assert_eq!(
+        plot.matches("<polyline").count(),
+        OPERATIONS.len() * COINS.len(),
+        "{plot}"
+    );
+    assert!(
+        plot.starts_with("<svg") && plot.ends_with("</svg>\n") && !plot.contains("NaN"),
+        "{plot}"
+    );
 }
 
 #[test]
@@ -45,17 +63,50 @@ fn postgres_is_measured_once_and_not_over_the_books_of_another_currency() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("bench.json");
     let (database, json_text) = (TestDatabase::create(), json.to_str().unwrap());
-    let (url, table) = (database.url(), ["--parts", "table", "--operations", "redeem", "--coins", "1", "--clients", "8,256"]);
-    let arguments =
-        [&["bench", "--quick", "--database", &url, "--spent-rows", SPENT_ROWS, "--json", json_text], &table[..]].concat();
+    let (url, table) = (
+        database.url(),
+        [
+            "--parts",
+            "table",
+            "--operations",
+            "redeem",
+            "--coins",
+            "1",
+            "--clients",
+            "8,256",
+        ],
+    );
+    let arguments = [
+        &[
+            "bench",
+            "--quick",
+            "--database",
+            &url,
+            "--spent-rows",
+            SPENT_ROWS,
+            "--json",
+            json_text,
+        ],
+        &table[..],
+    ]
+    .concat();
     let table = opencoin(&arguments).success().stdout;
-    assert!(table.contains("books in PostgreSQL") && table.contains("audit: every invariant holds"), "{table}");
+    assert!(
+        table.contains("books in PostgreSQL") && table.contains("audit: every invariant holds"),
+        "{table}"
+    );
 
     let report = read(&json);
     let cells = report["cells"].as_array().unwrap().iter();
     cells.chain(full_table(&report)).for_each(check_figures);
-    assert!(figure(&report["bare_inserts"], "rows_per_second") > 0.0, "{report:#}");
-    assert!(report["half_load"].is_null() && report["one_by_one"].is_null(), "{report:#}");
+    assert!(
+        figure(&report["bare_inserts"], "rows_per_second") > 0.0,
+        "{report:#}"
+    );
+    assert!(
+        report["half_load"].is_null() && report["one_by_one"].is_null(),
+        "{report:#}"
+    );
     let many_clients = "redeem 1 coin: throughput with 256 clients / with 8";
     let (_, met) = targets(&report).find(|(what, _)| *what == many_clients).unwrap();
     assert!(met.is_boolean(), "{report:#}");
@@ -67,15 +118,30 @@ fn a_signer_process_is_measured_beside_the_issuer() {
     let folder = tempfile::tempdir().unwrap();
     let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));
     let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
-    let table = opencoin(&[&["bench", "--quick", "--engine", "signer"], &SMALL[..], &files[..]].concat()).success().stdout;
+    let table = opencoin(
+        &[
+            &["bench", "--quick", "--engine", "signer"],
+            &SMALL[..],
+            &files[..],
+        ]
+        .concat(),
+    )
+    .success()
+    .stdout;
     let report = read(&json);
     check_engine(&report, &table, &svg, "signer");
     for cell in report["cells"].as_array().unwrap() {
         check_figures(cell);
-        assert!(figure(cell, "signer_cpu_us_per_coin") > 0.0 || cell["operation"] == "redeem", "{cell:#}");
+        assert!(
+            figure(cell, "signer_cpu_us_per_coin") > 0.0 || cell["operation"] == "redeem",
+            "{cell:#}"
+        );
         assert!(figure(cell, "signer_memory_mib") > 0.0, "{cell:#}");
     }
-    assert!(figure(&report, "signer_memory_peak_mib") > 0.0 && table.contains("signer memory: at most"), "{table}");
+    assert!(
+        figure(&report, "signer_memory_peak_mib") > 0.0 && table.contains("signer memory: at most"),
+        "{table}"
+    );
     assert!(table.contains("audit: every invariant holds"), "{table}");
 }
 
@@ -90,8 +156,20 @@ fn a_token_is_measured_and_left_without_keys() {
     let module = module.to_str().unwrap();
     let bench = |pin: &str, label: &str, options: &[&str]| {
         let (variable, configuration) = token.environment();
-        let token = ["bench", "--quick", "--engine", "token", "--pkcs11-module", module, "--token-label", label];
-        run(command().env(variable, configuration).env("OPENCOIN_PIN", pin), &[&token, &SMALL[..], options].concat())
+        let token = [
+            "bench",
+            "--quick",
+            "--engine",
+            "token",
+            "--pkcs11-module",
+            module,
+            "--token-label",
+            label,
+        ];
+        run(
+            command().env(variable, configuration).env("OPENCOIN_PIN", pin),
+            &[&token, &SMALL[..], options].concat(),
+        )
     };
 
     let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
@@ -99,7 +177,10 @@ fn a_token_is_measured_and_left_without_keys() {
     let report = read(&json);
     check_engine(&report, &table, &svg, "token");
     report["cells"].as_array().unwrap().iter().for_each(check_figures);
-    assert!(table.contains("mint one signature of the token") && table.contains("audit: every invariant holds"), "{table}");
+    assert!(
+        table.contains("mint one signature of the token") && table.contains("audit: every invariant holds"),
+        "{table}"
+    );
     assert_eq!(objects(), before, "the keys of the run are destroyed");
 
     let _ = bench(PIN, LABEL, &["--key-bits", "2048,100"]).refused(1, "a mint key of 100 bits");
@@ -110,10 +191,15 @@ fn a_token_is_measured_and_left_without_keys() {
 
 #[test]
 fn what_is_said_of_an_engine_must_fit_it() {
-    let bench =
-        |options: &[&str]| -> Output { run(command().env("OPENCOIN_PIN", PIN), &[&["bench", "--quick"], options].concat()) };
+    let bench = |options: &[&str]| -> Output {
+        run(
+            command().env("OPENCOIN_PIN", PIN),
+            &[&["bench", "--quick"], options].concat(),
+        )
+    };
     let token = ["--pkcs11-module", "/nowhere/module.so", "--token-label", "bench"];
-    let _ = bench(&[&["--engine", "token"], &token[..]].concat()).refused(1, "there is no PKCS#11 module /nowhere/module.so");
+    let _ = bench(&[&["--engine", "token"], &token[..]].concat())
+        .refused(1, "there is no PKCS#11 module /nowhere/module.so");
     let _ = bench(&["--engine", "token"]).refused(2, "--pkcs11-module");
     let _ = bench(&token).refused(1, "--engine token");
     let _ = bench(&["--engine", "cloud"]).refused(2, "possible values: memory, signer, token");
@@ -132,16 +218,29 @@ fn read(json: &Path) -> Value {
 
 fn check_table(table: &str, report: &Value) {
     let cells = report["cells"].as_array().unwrap();
-    assert_eq!(cells.len(), OPERATIONS.len() * COINS.len() * CLIENTS.len(), "{table}");
+    assert_eq!(
+        cells.len(),
+        OPERATIONS.len() * COINS.len() * CLIENTS.len(),
+        "{table}"
+    );
     for operation in OPERATIONS {
-        for (coins, clients) in COINS.iter().flat_map(|coins| CLIENTS.map(|clients| (*coins, clients))) {
-            let is_cell = |cell: &&Value| cell["operation"] == operation && cell["coins"] == coins && cell["clients"] == clients;
+        for (coins, clients) in COINS
+            .iter()
+            .flat_map(|coins| CLIENTS.map(|clients| (*coins, clients)))
+        {
+            let is_cell = |cell: &&Value| {
+                cell["operation"] == operation && cell["coins"] == coins && cell["clients"] == clients
+            };
             let cell = cells.iter().find(is_cell).unwrap();
             check_figures(cell);
             let rate = format!("{:.0}", figure(cell, "coins_per_second"));
             let row = [operation, "2048", &coins.to_string(), &clients.to_string()];
-            let is_row = |line: &&str| line.split_whitespace().take(row.len()).eq(row) && line.contains(&rate);
-            assert!(table.lines().any(|line| is_row(&line)), "{row:?} with {rate} coins/s in:\n{table}");
+            let is_row =
+                |line: &&str| line.split_whitespace().take(row.len()).eq(row) && line.contains(&rate);
+            assert!(
+                table.lines().any(|line| is_row(&line)),
+                "{row:?} with {rate} coins/s in:\n{table}"
+            );
         }
     }
 }
@@ -149,17 +248,30 @@ fn check_table(table: &str, report: &Value) {
 /// What stands beside the table.
 fn check_parts(report: &Value) {
     let raw = &report["raw_rsa"][0];
-    let [private, public, verification] = ["private", "public", "verification"].map(|name| figure(&raw[name], "cpu_us"));
-    assert!(0.0 < public && public < private && 0.0 < verification && verification < private, "{raw:#}");
+    let [private, public, verification] =
+        ["private", "public", "verification"].map(|name| figure(&raw[name], "cpu_us"));
+    assert!(
+        0.0 < public && public < private && 0.0 < verification && verification < private,
+        "{raw:#}"
+    );
     let inserts = &report["bare_inserts"];
-    assert!(figure(inserts, "rows_per_second") > 0.0 && figure(inserts, "cpu_us_per_row") >= 0.0, "{inserts:#}");
+    assert!(
+        figure(inserts, "rows_per_second") > 0.0 && figure(inserts, "cpu_us_per_row") >= 0.0,
+        "{inserts:#}"
+    );
 
     let half = &report["half_load"];
     let share = figure(half, "requests_per_second") / figure(&half["best"], "requests_per_second");
     assert!((share - 0.5).abs() < 1e-6, "{half:#}");
     for latencies in [&half["alone"], &half["beside_large"]] {
-        assert!(figure(latencies, "answered") > 0.0 && figure(latencies, "refused") == 0.0, "{half:#}");
-        assert!(figure(latencies, "p50_ms") > 0.0 && figure(latencies, "p50_ms") <= figure(latencies, "p99_ms"), "{half:#}");
+        assert!(
+            figure(latencies, "answered") > 0.0 && figure(latencies, "refused") == 0.0,
+            "{half:#}"
+        );
+        assert!(
+            figure(latencies, "p50_ms") > 0.0 && figure(latencies, "p50_ms") <= figure(latencies, "p99_ms"),
+            "{half:#}"
+        );
     }
     assert!(figure(half, "large_answered") >= 1.0, "{half:#}");
 
@@ -176,14 +288,30 @@ fn check_engine(report: &Value, table: &str, svg: &Path, engine: &str) {
     assert_eq!(lines, 2, "what signs, and how fast it is alone:\n{table}");
     let plot = fs::read_to_string(svg).unwrap();
     assert!(plot.contains(&named), "{plot}");
-    let [alone] = report["engine_rates"].as_array().unwrap().as_slice() else { panic!("one size of keys: {report:#}") };
-    assert!(figure(alone, "signatures_per_second") > 0.0 && figure(alone, "cpu_us_per_signature") > 0.0, "{alone:#}");
+    let [alone] = report["engine_rates"].as_array().unwrap().as_slice() else {
+        panic!("one size of keys: {report:#}")
+    };
+    assert!(
+        figure(alone, "signatures_per_second") > 0.0 && figure(alone, "cpu_us_per_signature") > 0.0,
+        "{alone:#}"
+    );
     for cell in report["cells"].as_array().unwrap() {
         let share = figure(cell, "coins_per_second") / figure(alone, "signatures_per_second");
         let signs = cell["operation"] != "redeem";
         let of_engine = cell["of_engine"].as_f64();
-        assert!(if signs { (of_engine.unwrap() - share).abs() < 1e-6 } else { of_engine.is_none() }, "{cell:#}");
-        assert_eq!(cell["signer_memory_mib"].is_number(), engine == "signer", "{cell:#}");
+        assert!(
+            if signs {
+                (of_engine.unwrap() - share).abs() < 1e-6
+            } else {
+                of_engine.is_none()
+            },
+            "{cell:#}"
+        );
+        assert_eq!(
+            cell["signer_memory_mib"].is_number(),
+            engine == "signer",
+            "{cell:#}"
+        );
     }
 }
 
@@ -210,22 +338,38 @@ fn full_table(report: &Value) -> impl Iterator<Item = &Value> {
     assert_eq!(part["rows"].to_string(), SPENT_ROWS);
     let [before, after] = ["before", "after"].map(|name| part[name].as_array().unwrap());
     let load = |cell: &Value| ["coins", "clients"].map(|name| cell[name].as_u64());
-    assert!(!before.is_empty() && before.iter().map(load).eq(after.iter().map(load)), "{part:#}");
+    assert!(
+        !before.is_empty() && before.iter().map(load).eq(after.iter().map(load)),
+        "{part:#}"
+    );
     before.iter().chain(after)
 }
 
 /// What each target is about, and whether it is met.
 fn targets(report: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    report["targets"].as_array().unwrap().iter().map(|target| (target["what"].as_str().unwrap(), &target["met"]))
+    report["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| (target["what"].as_str().unwrap(), &target["met"]))
 }
 
 /// Whatever the machine, a cell has answers, and latencies in order.
 fn check_figures(cell: &Value) {
     let figure = |name| figure(cell, name);
-    assert!(figure("coins_per_second") > 0.0 && figure("issuer_memory_mib") > 0.0, "{cell:#}");
+    assert!(
+        figure("coins_per_second") > 0.0 && figure("issuer_memory_mib") > 0.0,
+        "{cell:#}"
+    );
     let per_request = cell["coins"].as_f64().unwrap();
-    assert!((figure("coins_per_second") / figure("requests_per_second") - per_request).abs() < 1e-6, "{cell:#}");
-    assert!(figure("p50_ms") > 0.0 && figure("p50_ms") <= figure("p99_ms"), "{cell:#}");
+    assert!(
+        (figure("coins_per_second") / figure("requests_per_second") - per_request).abs() < 1e-6,
+        "{cell:#}"
+    );
+    assert!(
+        figure("p50_ms") > 0.0 && figure("p50_ms") <= figure("p99_ms"),
+        "{cell:#}"
+    );
     assert!(cell["refused"].as_object().unwrap().is_empty(), "{cell:#}");
 }
 

@@ -1,5 +1,5 @@
-//! The description of the currency changes while it runs: other denominations, another address. Wallets follow by themselves, what
-//! they hold stays good, and nobody else's description is taken for the next one.
+//! The description of the currency changes while it runs: other denominations, another address. Wallets
+//! follow by themselves, what they hold stays good, and nobody else's description is taken for the next one.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -49,21 +49,35 @@ fn send(wallet: &Wallet, amount: &str, to: &Path) {
 /// Coins signed of a denomination.
 fn signed(currency: &Currency, denomination: u64) -> u64 {
     let keys = currency.issuer(&["keys", "list", "--json"]).json();
-    let keys = keys.as_array().unwrap().iter().filter(|key| key["denomination"] == denomination);
+    let keys = keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|key| key["denomination"] == denomination);
     keys.map(|key| key["signed"].as_u64().unwrap()).sum()
 }
 
 /// Whether a stack has a coin of this denomination.
 fn holds(stack: &Path, denomination: u64) -> bool {
     let stack: Value = serde_json::from_slice(&fs::read(stack).unwrap()).unwrap();
-    stack["coins"].as_array().unwrap().iter().any(|coin| coin["payload"]["denomination"] == denomination)
+    stack["coins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|coin| coin["payload"]["denomination"] == denomination)
 }
 
 /// Every file of a folder and what is in it.
 fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
-    paths.into_iter().map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), fs::read(&path).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -82,13 +96,29 @@ fn other_denominations_are_published_and_followed_and_the_dropped_ones_stay_good
     let first = bytes(&currency.url("/cddc/1"));
     assert_eq!(first, bytes(&currency.url("/cddc")));
 
-    let said = currency.issuer(&["cdd", "change", "--denominations", "20,1,5", "--info", "larger coins"]).stdout;
-    assert!(said.contains("serial 2") && said.contains("coins of 20"), "{said}");
+    let said = currency
+        .issuer(&[
+            "cdd",
+            "change",
+            "--denominations",
+            "20,1,5",
+            "--info",
+            "larger coins",
+        ])
+        .stdout;
+    assert!(
+        said.contains("serial 2") && said.contains("coins of 20"),
+        "{said}"
+    );
     wait_for_serial(&currency.url(""), 2);
     let now = published(&currency.url(""));
     assert_eq!(now["denominations"], serde_json::json!([1, 5, 20]));
     assert_eq!(now["additional_info"], "larger coins");
-    assert_eq!(bytes(&currency.url("/cddc/1")), first, "what was signed once is served for good");
+    assert_eq!(
+        bytes(&currency.url("/cddc/1")),
+        first,
+        "what was signed once is served for good"
+    );
     assert_eq!(bytes(&currency.url("/cddc/2")), bytes(&currency.url("/cddc")));
 
     // Each command of a wallet follows by itself; nobody says `add` again.
@@ -104,12 +134,26 @@ fn other_denominations_are_published_and_followed_and_the_dropped_ones_stay_good
     carol.run(&["receive", other_stack.to_str().unwrap()]);
     carol.run(&["redeem", "12", "--token", &token]);
     assert_eq!(currency.balance("alice"), 500);
-    assert_eq!((signed(&currency, 10), signed(&currency, 2)), (tens, twos), "dropped denominations are signed no more");
+    assert_eq!(
+        (signed(&currency, 10), signed(&currency, 2)),
+        (tens, twos),
+        "dropped denominations are signed no more"
+    );
 
     let plan = currency.issuer(&["keys", "plan", "--json"]).json();
-    let to_make = plan.as_array().unwrap().iter().filter(|step| step["what"] == "make key");
-    let planned: BTreeSet<u64> = to_make.map(|step| step["denomination"].as_u64().unwrap()).collect();
-    assert_eq!(planned, BTreeSet::from([1, 5, 20]), "no keys are planned for dropped denominations");
+    let to_make = plan
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["what"] == "make key");
+    let planned: BTreeSet<u64> = to_make
+        .map(|step| step["denomination"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        planned,
+        BTreeSet::from([1, 5, 20]),
+        "no keys are planned for dropped denominations"
+    );
     currency.audit();
     currency.stop();
 }
@@ -158,23 +202,45 @@ fn a_change_that_makes_no_sense_changes_nothing() {
     let cases: [(&[&str], i32, &str); 8] = [
         (&[], 1, "nothing would change; say what with --url"),
         (&["--denominations", "10,5,2,1"], 1, "nothing would change"),
-        (&["--expiry", "2020-01-01T00:00:00Z"], 1, "expiry: must be in the future"),
+        (
+            &["--expiry", "2020-01-01T00:00:00Z"],
+            1,
+            "expiry: must be in the future",
+        ),
         (&["--expiry", "next year"], 2, "--expiry"),
-        (&["--denominations", "1,5,5"], 1, "denominations: must be different"),
+        (
+            &["--denominations", "1,5,5"],
+            1,
+            "denominations: must be different",
+        ),
         (&["--denominations", "0,1"], 1, "denominations"),
-        (&["--url", "opencoin.example"], 1, "must begin with http:// or https://"),
+        (
+            &["--url", "opencoin.example"],
+            1,
+            "must begin with http:// or https://",
+        ),
         (&["--url", ""], 1, "must begin with http:// or https://"),
     ];
     for (options, code, text) in cases {
-        let _ = currency.issuer_unchecked(&[&["cdd", "change"], options].concat()).refused(code, text);
-        assert!(!currency.dir().join("pending.json").exists(), "{options:?} leaves nothing that waits");
+        let _ = currency
+            .issuer_unchecked(&[&["cdd", "change"], options].concat())
+            .refused(code, text);
+        assert!(
+            !currency.dir().join("pending.json").exists(),
+            "{options:?} leaves nothing that waits"
+        );
     }
     assert_eq!(bytes(&currency.url("/cddc")), before);
     assert_eq!(fs::read_dir(currency.dir().join("cddc")).unwrap().count(), 1);
     // A sooner end that is still to come is a change like others, and the currency goes on.
     currency.issuer(&["cdd", "change", "--expiry", "2099-01-01T00:00:00Z"]);
     wait_for_serial(&currency.url(""), 2);
-    assert!(published(&currency.url(""))["cdd_expiry_date"].as_str().unwrap().starts_with("2099-01-01T00:00:00"));
+    assert!(
+        published(&currency.url(""))["cdd_expiry_date"]
+            .as_str()
+            .unwrap()
+            .starts_with("2099-01-01T00:00:00")
+    );
     currency.stop();
 }
 
@@ -188,7 +254,10 @@ fn another_master_key_at_the_same_address_is_refused_and_the_wallet_keeps_what_i
     send(&alice, "7", &stack);
     let bob = wallet(&currency, "bob");
     currency.stop();
-    let kept = [contents(&currency.scratch("alice")), contents(&currency.scratch("bob"))];
+    let kept = [
+        contents(&currency.scratch("alice")),
+        contents(&currency.scratch("bob")),
+    ];
 
     // Somebody else's currency comes in its place: first with the same serial, then with a higher one.
     let other = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
@@ -199,10 +268,20 @@ fn another_master_key_at_the_same_address_is_refused_and_the_wallet_keeps_what_i
         let impostor = other.serve_on(currency.port());
         wait_for_serial(&currency.url(""), serial);
         let text = "the issuer's master key has changed: this is another currency";
-        let _ = alice.run_unchecked(&["mint", "5", "--token", &token]).refused(1, text);
-        let _ = bob.run_unchecked(&["receive", stack.to_str().unwrap()]).refused(1, text);
+        let _ = alice
+            .run_unchecked(&["mint", "5", "--token", &token])
+            .refused(1, text);
+        let _ = bob
+            .run_unchecked(&["receive", stack.to_str().unwrap()])
+            .refused(1, text);
         impostor.stop();
-        assert_eq!([contents(&currency.scratch("alice")), contents(&currency.scratch("bob"))], kept);
+        assert_eq!(
+            [
+                contents(&currency.scratch("alice")),
+                contents(&currency.scratch("bob"))
+            ],
+            kept
+        );
     }
 
     currency.serve();

@@ -38,7 +38,12 @@ fn hand_to_hand(suite: &str, database: Database) {
     let gift = currency.scratch("gift.oc");
     alice.run(&["send", "50", "--subject", "a little gift", "--out", text(&gift)]);
     assert_eq!(alice.balance(), 87);
-    assert!(opencoin(&["inspect", text(&gift)]).success().stdout.contains("a little gift"));
+    assert!(
+        opencoin(&["inspect", text(&gift)])
+            .success()
+            .stdout
+            .contains("a little gift")
+    );
     bob.run(&["receive", text(&gift)]);
     assert_eq!(bob.balance(), 50);
     let second = bob.run_unchecked(&["receive", text(&gift)]);
@@ -92,24 +97,54 @@ fn documents_are_verified_without_the_issuer() {
     alice.run(&["send", "17", "--out", text(&stack)]);
     let (cddc, mkcs) = (currency.scratch("cddc.json"), currency.scratch("mkcs.json"));
     for (path, file) in [("/cddc", &cddc), ("/mkcs", &mkcs)] {
-        fs::write(file, reqwest::blocking::get(currency.url(path)).unwrap().text().unwrap()).unwrap();
+        fs::write(
+            file,
+            reqwest::blocking::get(currency.url(path))
+                .unwrap()
+                .text()
+                .unwrap(),
+        )
+        .unwrap();
     }
     currency.stop();
-    let verified = opencoin(&["verify", "--cddc", text(&cddc), "--mkc", text(&mkcs), text(&stack)]).success();
+    let verified = opencoin(&[
+        "verify",
+        "--cddc",
+        text(&cddc),
+        "--mkc",
+        text(&mkcs),
+        text(&stack),
+    ])
+    .success();
     assert!(verified.stdout.contains("worth 17"), "{verified:?}");
     // Exact bytes, again from themselves.
     for form in ["compact", "pretty"] {
-        let exact = opencoin(&["inspect", text(&stack), "--form", form]).success().stdout;
+        let exact = opencoin(&["inspect", text(&stack), "--form", form])
+            .success()
+            .stdout;
         let copy = currency.scratch("copy.json");
         fs::write(&copy, &exact).unwrap();
-        assert_eq!(opencoin(&["inspect", text(&copy), "--form", form]).success().stdout, exact);
+        assert_eq!(
+            opencoin(&["inspect", text(&copy), "--form", form])
+                .success()
+                .stdout,
+            exact
+        );
     }
     // One digit changed.
     let mut forged: Value = serde_json::from_str(&fs::read_to_string(&stack).unwrap()).unwrap();
     forged["coins"][0]["payload"]["serial"] = Value::String("abcdef".to_owned());
     let forgery = currency.scratch("forgery.oc");
     fs::write(&forgery, forged.to_string()).unwrap();
-    let _ = opencoin(&["verify", "--cddc", text(&cddc), "--mkc", text(&mkcs), text(&forgery)]).refused(1, "coins[0]");
+    let _ = opencoin(&[
+        "verify",
+        "--cddc",
+        text(&cddc),
+        "--mkc",
+        text(&mkcs),
+        text(&forgery),
+    ])
+    .refused(1, "coins[0]");
     let mut cheat: Value = serde_json::from_str(&fs::read_to_string(&cddc).unwrap()).unwrap();
     cheat["cdd"]["currency_divisor"] = Value::from(1);
     let cheat_file = currency.scratch("cheat.json");
@@ -125,10 +160,15 @@ fn a_credit_counts_once_for_each_reference() {
         currency.issuer(&["account", "credit", "alice", "70", "--reference", "statement 1"]);
         assert_eq!(currency.balance("alice"), expected);
     }
-    let conflict = currency.issuer_unchecked(&["account", "credit", "alice", "71", "--reference", "statement 1"]);
+    let conflict =
+        currency.issuer_unchecked(&["account", "credit", "alice", "71", "--reference", "statement 1"]);
     let _ = conflict.refused(1, "reference");
-    let _ = currency.issuer_unchecked(&["account", "create", "alice"]).refused(1, "exists");
-    let _ = currency.issuer_unchecked(&["account", "show", "bob"]).refused(1, "no account bob");
+    let _ = currency
+        .issuer_unchecked(&["account", "create", "alice"])
+        .refused(1, "exists");
+    let _ = currency
+        .issuer_unchecked(&["account", "show", "bob"])
+        .refused(1, "no account bob");
     currency.audit();
 }
 
@@ -151,26 +191,43 @@ fn mistakes_are_answered_with_what_to_do() {
     let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits must be 2048");
     let _ = init(&["--url", "example.org"]).refused(1, "url");
     let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
-    for address in ["postgres://opencoin:s3cret@127.0.0.1:1/books", "postgres://opencoin@127.0.0.1:1/books?password=s3cret"] {
+    for address in [
+        "postgres://opencoin:s3cret@127.0.0.1:1/books",
+        "postgres://opencoin@127.0.0.1:1/books?password=s3cret",
+    ] {
         for (command, variable) in [
             (&["issuer", "init", "--name", "OpenCent"][..], "OPENCOIN_DATABASE"),
             (&["issuer", "serve"], "OPENCOIN_ISSUER_DATABASE"),
             (&["issuer", "audit"], "OPENCOIN_AUDIT_DATABASE"),
             (&["signer"], "OPENCOIN_SIGNER_DATABASE"),
         ] {
-            let said = opencoin(&[command, &["--dir", nowhere, "--database", address]].concat()).refused(2, variable);
+            let said = opencoin(&[command, &["--dir", nowhere, "--database", address]].concat())
+                .refused(2, variable);
             assert!(!said.stderr.contains("s3cret"), "{}", said.stderr);
         }
     }
-    assert!(!folder.path().join("nowhere").exists(), "a refused init leaves nothing behind");
+    assert!(
+        !folder.path().join("nowhere").exists(),
+        "a refused init leaves nothing behind"
+    );
     let _ = opencoin(&["inspect", nowhere]).refused(1, "cannot read");
     let nonsense = folder.path().join("nonsense.json");
-    fs::write(&nonsense, r#"{"type": "coinstack", "coins": [{}], "subject": ""}"#).unwrap();
+    fs::write(
+        &nonsense,
+        r#"{"type": "coinstack", "coins": [{}], "subject": ""}"#,
+    )
+    .unwrap();
     let _ = opencoin(&["inspect", text(&nonsense)]).refused(1, "coins[0]: missing field");
     let wallet = Wallet::new(&folder.path().join("wallet"));
-    let _ = wallet.run_unchecked(&["mint", "5", "--token", "oc_x"]).refused(1, "opencoin wallet add");
-    let _ = wallet.run_unchecked(&["mint", "0", "--token", "oc_x"]).refused(2, "at least 1");
-    let _ = wallet.run_unchecked(&["mint", "1.5", "--token", "oc_x"]).refused(2, "whole number");
+    let _ = wallet
+        .run_unchecked(&["mint", "5", "--token", "oc_x"])
+        .refused(1, "opencoin wallet add");
+    let _ = wallet
+        .run_unchecked(&["mint", "0", "--token", "oc_x"])
+        .refused(2, "at least 1");
+    let _ = wallet
+        .run_unchecked(&["mint", "1.5", "--token", "oc_x"])
+        .refused(2, "whole number");
     for command in ["issuer", "wallet", "inspect", "verify", "demo"] {
         assert!(opencoin(&[command, "--help"]).success().stdout.contains("Usage"));
     }
@@ -180,7 +237,9 @@ fn mistakes_are_answered_with_what_to_do() {
 fn an_occupied_folder_is_left_alone() {
     let currency = Currency::start(RFC9474, Database::Sqlite);
     let before = fs::read(currency.dir().join("issuer.toml")).unwrap();
-    let _ = currency.issuer_unchecked(&["init", "--name", "Other"]).refused(1, "nothing was changed");
+    let _ = currency
+        .issuer_unchecked(&["init", "--name", "Other"])
+        .refused(1, "nothing was changed");
     assert_eq!(fs::read(currency.dir().join("issuer.toml")).unwrap(), before);
 }
 
@@ -190,17 +249,31 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     let token = currency.account("alice", 70);
     currency.stop();
     let missing = |folder: &str, prefix: &str| {
-        let files = fs::read_dir(currency.dir().join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        files.into_iter().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix)).unwrap()
+        let files = fs::read_dir(currency.dir().join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        files
+            .into_iter()
+            .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix))
+            .unwrap()
     };
     let (key, certificate) = (missing("keys", "mint-"), missing("mkcs", ""));
     let hidden = currency.scratch("hidden");
     fs::rename(&key, &hidden).unwrap();
-    let id = key.file_stem().unwrap().to_str().unwrap().trim_start_matches("mint-");
-    let _ = currency.issuer_unchecked(&["serve"]).refused(1, &format!("the private half of mint key {id} is missing"));
+    let id = key
+        .file_stem()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .trim_start_matches("mint-");
+    let _ = currency
+        .issuer_unchecked(&["serve"])
+        .refused(1, &format!("the private half of mint key {id} is missing"));
     fs::rename(&hidden, &key).unwrap();
     fs::rename(&certificate, &hidden).unwrap();
-    let _ = currency.issuer_unchecked(&["audit"]).refused(1, "certificates verify");
+    let _ = currency
+        .issuer_unchecked(&["audit"])
+        .refused(1, "certificates verify");
     fs::rename(&hidden, &certificate).unwrap();
     // One that is not there may be on its way from another machine; none of them means other books.
     let (certificates, away) = (currency.dir().join("mkcs"), currency.scratch("mkcs"));
@@ -215,7 +288,9 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     let token_file = currency.scratch("token");
     fs::write(&token_file, format!("{token}\n")).unwrap();
     alice.run(&["mint", "7", "--token-file", text(&token_file)]);
-    let _ = alice.run_unchecked(&["reclaim", "9"]).refused(1, "no send number 9");
+    let _ = alice
+        .run_unchecked(&["reclaim", "9"])
+        .refused(1, "no send number 9");
     currency.stop();
 }
 
@@ -226,11 +301,18 @@ fn a_damaged_book_is_found_by_the_audit() {
     currency.stop();
     currency.audit();
     let book = format!("sqlite:{}", text(&currency.dir().join("ledger.sqlite")));
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let mut connection = SqliteConnection::connect(&book).await.unwrap();
-        sqlx::query("UPDATE accounts SET balance = 71").execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    });
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let mut connection = SqliteConnection::connect(&book).await.unwrap();
+            sqlx::query("UPDATE accounts SET balance = 71")
+                .execute(&mut connection)
+                .await
+                .unwrap();
+            connection.close().await.unwrap();
+        });
     let _ = currency.issuer_unchecked(&["audit"]).refused(1, "broken");
 }
 

@@ -28,18 +28,27 @@ fn one_renewal_succeeds(database: Database) {
     let blinded = vec![wallet.blind(5, "a")];
     let minted = wallet.post("/mint", Some(&alice), &request_mint(&blinded, "abc"));
     let coins = wallet.unblind(&blinded, &minted);
-    let attempts: Vec<_> = (0..PARALLEL).map(|index| (vec![wallet.blind(5, "r")], format!("{:x}", 1000 + index))).collect();
+    let attempts: Vec<_> = (0..PARALLEL)
+        .map(|index| (vec![wallet.blind(5, "r")], format!("{:x}", 1000 + index)))
+        .collect();
     let answers: Vec<_> = thread::scope(|scope| {
         let running: Vec<_> = attempts
             .iter()
-            .map(|(blinded, reference)| scope.spawn(|| wallet.post("/renew", None, &request_renew(&coins, blinded, reference))))
+            .map(|(blinded, reference)| {
+                scope.spawn(|| wallet.post("/renew", None, &request_renew(&coins, blinded, reference)))
+            })
             .collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let won: Vec<usize> = (0..PARALLEL).filter(|index| answers[*index].http_status == 200).collect();
+    let won: Vec<usize> = (0..PARALLEL)
+        .filter(|index| answers[*index].http_status == 200)
+        .collect();
     assert_eq!(won.len(), 1, "{answers:?}");
     assert_eq!(wallet.unblind(&attempts[won[0]].0, &answers[won[0]]).len(), 1);
-    let lost = answers.iter().filter(|answer| answer.error_word.as_deref() == Some("double-spend")).count();
+    let lost = answers
+        .iter()
+        .filter(|answer| answer.error_word.as_deref() == Some("double-spend"))
+        .count();
     assert_eq!(lost, PARALLEL - 1, "{answers:?}");
     currency.audit();
     currency.stop();
@@ -51,15 +60,26 @@ fn fifty_mints_of_an_account_that_can_pay_ten() {
         let mut currency = Currency::start(RFC9474, database);
         let alice = currency.account("alice", 100);
         let wallet = ForeignWallet::new(&currency.url(""));
-        let requests: Vec<_> =
-            (0..PARALLEL).map(|index| request_mint(&[wallet.blind(10, "a")], &format!("{:x}", 1000 + index))).collect();
+        let requests: Vec<_> = (0..PARALLEL)
+            .map(|index| request_mint(&[wallet.blind(10, "a")], &format!("{:x}", 1000 + index)))
+            .collect();
         let statuses: Vec<u16> = thread::scope(|scope| {
-            let running: Vec<_> =
-                requests.iter().map(|request| scope.spawn(|| wallet.post("/mint", Some(&alice), request).http_status)).collect();
+            let running: Vec<_> = requests
+                .iter()
+                .map(|request| scope.spawn(|| wallet.post("/mint", Some(&alice), request).http_status))
+                .collect();
             running.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 10, "{statuses:?}");
-        assert_eq!(statuses.iter().filter(|status| **status == 402).count(), PARALLEL - 10, "{statuses:?}");
+        assert_eq!(
+            statuses.iter().filter(|status| **status == 200).count(),
+            10,
+            "{statuses:?}"
+        );
+        assert_eq!(
+            statuses.iter().filter(|status| **status == 402).count(),
+            PARALLEL - 10,
+            "{statuses:?}"
+        );
         assert_eq!(currency.balance("alice"), 0);
         currency.audit();
         currency.stop();

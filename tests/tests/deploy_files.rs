@@ -1,5 +1,5 @@
-//! The files of `deploy/` that nothing here can run, tried as far as they can be: units by systemd's own programs, manifests by
-//! their schemas, the script of compose, the health check of the container.
+//! The files of `deploy/` that nothing here can run, tried as far as they can be: units by systemd's own
+//! programs, manifests by their schemas, the script of compose, the health check of the container.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,9 +9,11 @@ use std::process::Command;
 use opencoin_e2e::{Currency, Database, RFC9474, deploy};
 use rustix::process::geteuid;
 
-/// What `systemd-analyze security` may say of a unit, in tenths: 0 is a service that can do nothing, 100 one that can do all.
+/// What `systemd-analyze security` may say of a unit, in tenths: 0 is a service that can do nothing, 100 one
+/// that can do all.
 const EXPOSURE_MAX: u32 = 15;
-/// Where `cargo xtask test` has put schemas of Kubernetes and compose, and the programs that compare with them.
+/// Where `cargo xtask test` has put schemas of Kubernetes and compose, and the programs that compare with
+/// them.
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemas/bin/python3");
 
 #[test]
@@ -19,24 +21,45 @@ fn units_are_valid_and_hardened() {
     let folder = tempfile::tempdir().unwrap();
     let program = Path::new("/bin/true");
     let mut units = Vec::new();
-    for unit in fs::read_dir(deploy::path("systemd")).unwrap().map(|entry| entry.unwrap().path()) {
+    for unit in fs::read_dir(deploy::path("systemd"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
         let name = unit.file_name().unwrap().to_str().unwrap();
         if ![".service", ".timer"].iter().any(|suffix| name.ends_with(suffix)) {
             continue;
         }
         let text = fs::read_to_string(&unit).unwrap();
-        assert!(name.ends_with(".timer") || text.contains("/usr/bin/opencoin "), "{name}");
+        assert!(
+            name.ends_with(".timer") || text.contains("/usr/bin/opencoin "),
+            "{name}"
+        );
         // The program is not installed where this is built.
         let copy = folder.path().join(name.replace('@', "@1"));
-        fs::write(&copy, text.replace("/usr/bin/opencoin", program.to_str().unwrap())).unwrap();
+        fs::write(
+            &copy,
+            text.replace("/usr/bin/opencoin", program.to_str().unwrap()),
+        )
+        .unwrap();
         units.push(copy);
     }
     assert!(units.len() >= 5, "{units:?}");
-    let said = deploy::run(Command::new("systemd-analyze").args(["verify", "--recursive-errors=one"]).args(&units));
+    let said = deploy::run(
+        Command::new("systemd-analyze")
+            .args(["verify", "--recursive-errors=one"])
+            .args(&units),
+    );
     assert_eq!(said, "", "systemd has nothing to say about them");
     for unit in units.iter().filter(|unit| unit.extension().unwrap() == "service") {
         let mut analyze = Command::new("systemd-analyze");
-        analyze.args(["security", "--offline=yes", "--no-pager", &format!("--threshold={EXPOSURE_MAX}")]).arg(unit);
+        analyze
+            .args([
+                "security",
+                "--offline=yes",
+                "--no-pager",
+                &format!("--threshold={EXPOSURE_MAX}"),
+            ])
+            .arg(unit);
         deploy::run(&mut analyze);
     }
 }
@@ -46,14 +69,32 @@ fn units_are_valid_and_hardened() {
 fn the_two_units_of_the_issuer_differ_in_names_alone() {
     let lines = |name: &str| {
         let text = deploy::text(&format!("systemd/{name}"));
-        let lines: Vec<String> = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+        let lines: Vec<String> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect();
         lines
     };
-    let (one, many) = (lines("opencoin-issuer.service"), lines("opencoin-issuer@.service"));
-    let only_in =
-        |these: &[String], others: &[String]| these.iter().filter(|line| !others.contains(line)).cloned().collect::<Vec<_>>();
+    let (one, many) = (
+        lines("opencoin-issuer.service"),
+        lines("opencoin-issuer@.service"),
+    );
+    let only_in = |these: &[String], others: &[String]| {
+        these
+            .iter()
+            .filter(|line| !others.contains(line))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(only_in(&one, &many), ["Description=OpenCoin issuer"]);
-    assert_eq!(only_in(&many, &one), ["Description=OpenCoin issuer, server %i", "EnvironmentFile=/etc/opencoin/issuer-%i.env"]);
+    assert_eq!(
+        only_in(&many, &one),
+        [
+            "Description=OpenCoin issuer, server %i",
+            "EnvironmentFile=/etc/opencoin/issuer-%i.env"
+        ]
+    );
     assert_eq!(one.len() + 1, many.len());
 }
 
@@ -61,10 +102,17 @@ fn the_two_units_of_the_issuer_differ_in_names_alone() {
 #[test]
 fn all_units_go_by_the_same_settings() {
     let mut units = 0;
-    for unit in fs::read_dir(deploy::path("systemd")).unwrap().map(|entry| entry.unwrap().path()) {
+    for unit in fs::read_dir(deploy::path("systemd"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
         if unit.extension().is_some_and(|extension| extension == "service") {
             let text = fs::read_to_string(&unit).unwrap();
-            assert!(text.contains("\nEnvironmentFile=-/etc/opencoin/issuer.env\n"), "{}", unit.display());
+            assert!(
+                text.contains("\nEnvironmentFile=-/etc/opencoin/issuer.env\n"),
+                "{}",
+                unit.display()
+            );
             units += 1;
         }
     }
@@ -74,14 +122,27 @@ fn all_units_go_by_the_same_settings() {
 #[test]
 fn manifests_and_compose_file_follow_their_schemas() {
     let python = Path::new(SCHEMAS);
-    assert!(python.exists(), "{} is not there; `cargo xtask test` makes it", python.display());
+    assert!(
+        python.exists(),
+        "{} is not there; `cargo xtask test` makes it",
+        python.display()
+    );
     let mut validate = Command::new(python);
-    validate.args(["-m", "kubernetes_validate", "--strict"]).arg(deploy::path("kubernetes/opencoin.yaml"));
+    validate
+        .args(["-m", "kubernetes_validate", "--strict"])
+        .arg(deploy::path("kubernetes/opencoin.yaml"));
     let said = deploy::run(&mut validate);
-    assert!(said.contains("deployment/opencoin-issuer") && !said.contains("ERROR"), "{said}");
+    assert!(
+        said.contains("deployment/opencoin-issuer") && !said.contains("ERROR"),
+        "{said}"
+    );
 
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/deploy/check_compose.py");
-    deploy::run(Command::new(python).arg(script).arg(deploy::path("compose/compose.yaml")));
+    deploy::run(
+        Command::new(python)
+            .arg(script)
+            .arg(deploy::path("compose/compose.yaml")),
+    );
 }
 
 #[test]
@@ -92,19 +153,26 @@ fn compose_is_prepared() {
     let compose = copy.join("compose");
     let script = || {
         let mut sh = Command::new("sh");
-        sh.args(["-c", "printf 'correct horse\\n' | ./prepare.sh opencoin.test"]).current_dir(&compose);
+        sh.args(["-c", "printf 'correct horse\\n' | ./prepare.sh opencoin.test"])
+            .current_dir(&compose);
         if !geteuid().is_root() {
             // Owners cannot be changed then; everything else is the same.
             let fake = folder.path().join("bin");
             fs::create_dir_all(&fake).unwrap();
             fs::write(fake.join("chown"), "#!/bin/sh\n").unwrap();
             fs::set_permissions(fake.join("chown"), Permissions::from_mode(0o755)).unwrap();
-            sh.env("PATH", format!("{}:{}", fake.display(), std::env::var("PATH").unwrap()));
+            sh.env(
+                "PATH",
+                format!("{}:{}", fake.display(), std::env::var("PATH").unwrap()),
+            );
         }
         sh
     };
     let refused = script().output().unwrap();
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("secrets/fullchain.pem is missing"), "{refused:?}");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("secrets/fullchain.pem is missing"),
+        "{refused:?}"
+    );
     fs::write(compose.join("secrets/fullchain.pem"), "certificate").unwrap();
     fs::write(compose.join("secrets/privkey.pem"), "key").unwrap();
     deploy::run(&mut script());
@@ -112,20 +180,39 @@ fn compose_is_prepared() {
     let secret = |name: &str| fs::read_to_string(compose.join("secrets").join(name)).unwrap();
     assert_eq!(secret("passphrase"), "correct horse\n");
     let password = secret("postgresql");
-    assert!(password.len() == 48 && password != secret("grafana"), "{password}");
-    assert_eq!(secret("pgpass"), format!("postgresql:5432:opencoin:opencoin:{password}\n"));
+    assert!(
+        password.len() == 48 && password != secret("grafana"),
+        "{password}"
+    );
+    assert_eq!(
+        secret("pgpass"),
+        format!("postgresql:5432:opencoin:opencoin:{password}\n")
+    );
     for entry in fs::read_dir(compose.join("secrets")).unwrap() {
-        assert_eq!(entry.as_ref().unwrap().metadata().unwrap().mode() & 0o777, 0o400, "{entry:?}");
+        assert_eq!(
+            entry.as_ref().unwrap().metadata().unwrap().mode() & 0o777,
+            0o400,
+            "{entry:?}"
+        );
     }
     let nginx = fs::read_to_string(compose.join("nginx.conf")).unwrap();
-    for text in
-        ["server_name opencoin.test;", "server 172.30.117.11:8080 ", "server 172.30.117.12:8080 ", "/run/secrets/tls_key;"]
-    {
+    for text in [
+        "server_name opencoin.test;",
+        "server 172.30.117.11:8080 ",
+        "server 172.30.117.12:8080 ",
+        "/run/secrets/tls_key;",
+    ] {
         assert!(nginx.contains(text), "{text} is not in {nginx}");
     }
-    assert!(!nginx.contains("127.0.0.1:") && !nginx.contains("opencoin.example"), "{nginx}");
+    assert!(
+        !nginx.contains("127.0.0.1:") && !nginx.contains("opencoin.example"),
+        "{nginx}"
+    );
     let prometheus = fs::read_to_string(compose.join("prometheus.yml")).unwrap();
-    assert!(prometheus.contains("- 172.30.117.12:9464") && !prometheus.contains("- 127.0.0.1:946"), "{prometheus}");
+    assert!(
+        prometheus.contains("- 172.30.117.12:9464") && !prometheus.contains("- 127.0.0.1:946"),
+        "{prometheus}"
+    );
 
     // What was made is kept.
     deploy::run(&mut script());
@@ -138,25 +225,43 @@ fn compose_finds_its_files() {
     let text = deploy::text("compose/compose.yaml");
     let mut files: Vec<PathBuf> = Vec::new();
     for word in text.split_whitespace() {
-        if let Some(path) = word.trim_start_matches('"').strip_prefix("../").and_then(|path| path.split(':').next()) {
+        if let Some(path) = word
+            .trim_start_matches('"')
+            .strip_prefix("../")
+            .and_then(|path| path.split(':').next())
+        {
             files.push(deploy::path("compose").join("..").join(path));
         }
     }
     assert!(files.len() >= 4, "{files:?}");
-    files.iter().for_each(|file| assert!(file.exists(), "{}", file.display()));
+    files
+        .iter()
+        .for_each(|file| assert!(file.exists(), "{}", file.display()));
 }
 
 #[test]
 fn the_health_check_of_the_container_tells_ready_from_away() {
     let container = deploy::text("container/Containerfile");
     let begin = container.find("\"bash\", \"-c\", \\\n").unwrap() + "\"bash\", \"-c\", \\\n".len();
-    let line = container[begin..].lines().next().unwrap().trim().trim_end_matches(']');
+    let line = container[begin..]
+        .lines()
+        .next()
+        .unwrap()
+        .trim()
+        .trim_end_matches(']');
     // The text of the file is a JSON array.
     let command: String = serde_json::from_str(line).unwrap();
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let check = command.replace("127.0.0.1/8080", &format!("127.0.0.1/{}", currency.port()));
     assert_ne!(check, command);
-    let is_healthy = || Command::new("bash").args(["-c", &check]).output().unwrap().status.success();
+    let is_healthy = || {
+        Command::new("bash")
+            .args(["-c", &check])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
     assert!(is_healthy());
     currency.stop();
     assert!(!is_healthy());

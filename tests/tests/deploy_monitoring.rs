@@ -1,5 +1,5 @@
-//! Prometheus with the settings of `deploy/`, scraping two servers that work: every metric of the dashboard and of the alerts
-//! exists, every query answers, and the alerts fire when they should.
+//! Prometheus with the settings of `deploy/`, scraping two servers that work: every metric of the dashboard
+//! and of the alerts exists, every query answers, and the alerts fire when they should.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -19,7 +19,11 @@ const DASHBOARD: &str = "grafana/opencoin.json";
 const DASHBOARD_WIDTH: u64 = 24;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Metrics of other programs, which the tests do not run.
-const FOREIGN: [&str; 3] = ["node_filesystem_avail_bytes", "node_filesystem_size_bytes", "probe_ssl_earliest_cert_expiry"];
+const FOREIGN: [&str; 3] = [
+    "node_filesystem_avail_bytes",
+    "node_filesystem_size_bytes",
+    "probe_ssl_earliest_cert_expiry",
+];
 /// It is there when somebody has logged in.
 const OF_LOGINS: [&str; 1] = ["opencoin_logins_total"];
 /// Panels of which something must be seen after one mint, renew and redeem.
@@ -38,14 +42,17 @@ const ALWAYS_THERE: [&str; 9] = [
 #[test]
 fn promtool_accepts_settings_and_alerts_and_each_alert_is_tested() {
     let folder = deploy::path("prometheus");
-    let promtool = |arguments: &[&str]| deploy::run(Command::new("promtool").args(arguments).current_dir(&folder));
+    let promtool =
+        |arguments: &[&str]| deploy::run(Command::new("promtool").args(arguments).current_dir(&folder));
     promtool(&["check", "config", "prometheus.yml"]);
     promtool(&["check", "rules", "opencoin-alerts.yml"]);
     promtool(&["test", "rules", "opencoin-alerts.test.yml"]);
 
     let tests = deploy::text("prometheus/opencoin-alerts.test.yml");
     for line in deploy::text("prometheus/opencoin-alerts.yml").lines() {
-        let Some(alert) = line.trim().strip_prefix("- alert: ") else { continue };
+        let Some(alert) = line.trim().strip_prefix("- alert: ") else {
+            continue;
+        };
         assert!(
             tests.contains(&format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\",")),
             "{alert} is never seen firing"
@@ -57,17 +64,30 @@ fn promtool_accepts_settings_and_alerts_and_each_alert_is_tested() {
 fn every_query_of_dashboard_and_alerts_answers() {
     let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
     let operators = [free_port(), free_port()];
-    let servers = [(currency.port(), operators[0]), (free_port(), operators[1])].map(|ports| serve(&currency, ports));
+    let servers =
+        [(currency.port(), operators[0]), (free_port(), operators[1])].map(|ports| serve(&currency, ports));
     work(&currency);
     let folder = currency.scratch("prometheus");
     fs::create_dir(&folder).unwrap();
     let prometheus = Prometheus::start(&folder, free_port(), operators);
-    wait_until("both servers are scraped", || prometheus.query("count(count_over_time(up[1m]) > 1 and up == 1) == 2").len() == 1);
-    wait_until("the alerts are evaluated", || rules(&prometheus).iter().all(|rule| rule["health"] == "ok"));
+    wait_until("both servers are scraped", || {
+        prometheus
+            .query("count(count_over_time(up[1m]) > 1 and up == 1) == 2")
+            .len()
+            == 1
+    });
+    wait_until("the alerts are evaluated", || {
+        rules(&prometheus).iter().all(|rule| rule["health"] == "ok")
+    });
 
-    let offered: BTreeSet<String> =
-        (FOREIGN.iter().chain(&OF_LOGINS)).map(|name| (*name).to_owned()).chain(metrics(operators[0])).collect();
-    let alerts: Vec<String> = rules(&prometheus).iter().map(|rule| rule["query"].as_str().unwrap().to_owned()).collect();
+    let offered: BTreeSet<String> = (FOREIGN.iter().chain(&OF_LOGINS))
+        .map(|name| (*name).to_owned())
+        .chain(metrics(operators[0]))
+        .collect();
+    let alerts: Vec<String> = rules(&prometheus)
+        .iter()
+        .map(|rule| rule["query"].as_str().unwrap().to_owned())
+        .collect();
     assert!(alerts.len() > 20, "{alerts:?}");
     let panels = dashboard_queries();
     let unknown: BTreeSet<String> = (alerts.iter().chain(panels.iter().map(|(_, query)| query)))
@@ -78,7 +98,10 @@ fn every_query_of_dashboard_and_alerts_answers() {
 
     for (title, query) in panels {
         let found = prometheus.query(&query);
-        assert!(!found.is_empty() || !ALWAYS_THERE.contains(&title.as_str()), "{title} shows nothing: {query}");
+        assert!(
+            !found.is_empty() || !ALWAYS_THERE.contains(&title.as_str()),
+            "{title} shows nothing: {query}"
+        );
     }
     // Of a healthy currency nothing fires.
     let alarms = prometheus.query("ALERTS");
@@ -87,7 +110,9 @@ fn every_query_of_dashboard_and_alerts_answers() {
     let [first, second] = servers;
     second.stop();
     wait_until("a server that is away is noticed", || {
-        !prometheus.query("ALERTS{alertname=\"OpencoinServerDown\", alertstate=\"pending\"}").is_empty()
+        !prometheus
+            .query("ALERTS{alertname=\"OpencoinServerDown\", alertstate=\"pending\"}")
+            .is_empty()
     });
     first.stop();
 }
@@ -95,7 +120,9 @@ fn every_query_of_dashboard_and_alerts_answers() {
 #[test]
 fn the_dashboard_is_one() {
     let dashboard: Value = serde_json::from_str(&deploy::text(DASHBOARD)).unwrap();
-    assert!(dashboard["uid"].is_string() && dashboard["title"].is_string() && dashboard["schemaVersion"].is_u64());
+    assert!(
+        dashboard["uid"].is_string() && dashboard["title"].is_string() && dashboard["schemaVersion"].is_u64()
+    );
     let panels = dashboard["panels"].as_array().unwrap();
     let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), panels.len(), "ids are unique");
@@ -107,7 +134,10 @@ fn the_dashboard_is_one() {
         for cell in (left..left + width).flat_map(|x| (top..top + height).map(move |y| (x, y))) {
             assert!(taken.insert(cell), "{} lies on another panel", panel["title"]);
         }
-        assert!(panel["type"] == "row" || panel["description"].is_string(), "{panel}");
+        assert!(
+            panel["type"] == "row" || panel["description"].is_string(),
+            "{panel}"
+        );
         for target in panel["targets"].as_array().unwrap_or(&Vec::new()) {
             assert_eq!(target["datasource"]["uid"], "${datasource}", "{target}");
         }
@@ -121,12 +151,26 @@ fn serve(currency: &Currency, (port, operator): (u16, u16)) -> Process {
 
 /// One mint, one renew, one redeem.
 fn work(currency: &Currency) {
-    let (token, wallet) = (currency.account("alice", 100), ForeignWallet::new(&currency.url("")));
+    let (token, wallet) = (
+        currency.account("alice", 100),
+        ForeignWallet::new(&currency.url("")),
+    );
     let blinds = [wallet.blind(5, "1"), wallet.blind(2, "2")];
-    let minted = wallet.unblind(&blinds, &wallet.post("/mint", Some(&token), &request_mint(&blinds, "a")));
+    let minted = wallet.unblind(
+        &blinds,
+        &wallet.post("/mint", Some(&token), &request_mint(&blinds, "a")),
+    );
     let blinds = [wallet.blind(5, "1"), wallet.blind(2, "2")];
-    let renewed = wallet.unblind(&blinds, &wallet.post("/renew", None, &request_renew(&minted, &blinds, "b")));
-    assert_eq!(wallet.post("/redeem", Some(&token), &request_redeem(&renewed[..1])).http_status, 200);
+    let renewed = wallet.unblind(
+        &blinds,
+        &wallet.post("/renew", None, &request_renew(&minted, &blinds, "b")),
+    );
+    assert_eq!(
+        wallet
+            .post("/redeem", Some(&token), &request_redeem(&renewed[..1]))
+            .http_status,
+        200
+    );
 }
 
 /// Titles and queries of the dashboard, with Grafana's variables filled in.
@@ -134,7 +178,11 @@ fn dashboard_queries() -> Vec<(String, String)> {
     let dashboard: Value = serde_json::from_str(&deploy::text(DASHBOARD)).unwrap();
     let mut queries = Vec::new();
     let mut add = |title: &Value, query: &Value| {
-        let query = query.as_str().unwrap().replace("$__rate_interval", "1m").replace("$instance", ".*");
+        let query = query
+            .as_str()
+            .unwrap()
+            .replace("$__rate_interval", "1m")
+            .replace("$instance", ".*");
         assert!(!query.contains('$'), "{query}");
         queries.push((title.as_str().unwrap().to_owned(), query));
     };
@@ -152,14 +200,23 @@ fn dashboard_queries() -> Vec<(String, String)> {
 /// The metrics of this project that a query names.
 fn names(query: &str) -> Vec<String> {
     let words = query.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
-    let is_metric = |word: &&str| ["opencoin_", "process_", "node_", "probe_"].iter().any(|prefix| word.starts_with(prefix));
+    let is_metric = |word: &&str| {
+        ["opencoin_", "process_", "node_", "probe_"]
+            .iter()
+            .any(|prefix| word.starts_with(prefix))
+    };
     words.filter(is_metric).map(str::to_owned).collect()
 }
 
 /// Every series name that a server declares.
 fn metrics(operator: u16) -> Vec<String> {
-    let text = reqwest::blocking::get(format!("http://127.0.0.1:{operator}/metrics")).unwrap().text().unwrap();
-    let declared = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let text = reqwest::blocking::get(format!("http://127.0.0.1:{operator}/metrics"))
+        .unwrap()
+        .text()
+        .unwrap();
+    let declared = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let series = declared.flat_map(|(name, kind)| {
         let suffixes: &[&str] = match kind {
             "counter" => &["_total"],
@@ -175,13 +232,20 @@ fn metrics(operator: u16) -> Vec<String> {
 fn rules(prometheus: &Prometheus) -> Vec<Value> {
     let answer = prometheus.get("/api/v1/rules", &[]);
     let groups = answer["data"]["groups"].as_array().unwrap().clone();
-    groups.into_iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
+    groups
+        .into_iter()
+        .flat_map(|group| group["rules"].as_array().unwrap().clone())
+        .collect()
 }
 
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not after {} s", PATIENCE.as_secs());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{what}: not after {} s",
+            PATIENCE.as_secs()
+        );
         thread::sleep(Duration::from_millis(100));
     }
 }

@@ -1,5 +1,5 @@
-//! nginx and Caddy with the settings of `deploy/`, in front of two servers over TLS: wallets mint, renew and redeem through
-//! them, and go on when a server dies or stops.
+//! nginx and Caddy with the settings of `deploy/`, in front of two servers over TLS: wallets mint, renew and
+//! redeem through them, and go on when a server dies or stops.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -68,10 +68,16 @@ fn servers_die_behind(start: Start, on_failure: OnFailure) {
     sessions_are_not_resumed(front, &folder);
     servers_die_under_load(&currency, (&url, on_failure), &authority, ports, &mut servers);
 
-    servers.iter_mut().for_each(|server| server.take().unwrap().stop());
+    servers
+        .iter_mut()
+        .for_each(|server| server.take().unwrap().stop());
     nobody_answers_in_the_servers_words(&client(&authority), &url);
     currency.audit();
-    let logs = format!("{}{}", proxy.log(), fs::read_to_string(folder.join("error.log")).unwrap_or_default());
+    let logs = format!(
+        "{}{}",
+        proxy.log(),
+        fs::read_to_string(folder.join("error.log")).unwrap_or_default()
+    );
     for secret in ["remote_ip", "remote_addr", "client: 127", "Bearer"] {
         assert!(!logs.contains(secret), "the proxy's log has {secret:?}:\n{logs}");
     }
@@ -84,7 +90,11 @@ fn a_wallet_works(currency: &Currency, url: &str, authority: &Authority) {
         let mut opencoin = command();
         opencoin.env("SSL_CERT_FILE", authority.certificate());
         let dir = currency.scratch(name);
-        run(&mut opencoin, &[&["wallet"], arguments, &["--dir", dir.to_str().unwrap()]].concat()).success()
+        run(
+            &mut opencoin,
+            &[&["wallet"], arguments, &["--dir", dir.to_str().unwrap()]].concat(),
+        )
+        .success()
     };
     wallet("alice", &["add", url]);
     wallet("bob", &["add", url]);
@@ -97,10 +107,19 @@ fn a_wallet_works(currency: &Currency, url: &str, authority: &Authority) {
 }
 
 fn operators_paths_are_hidden(http: &Client, url: &str) {
-    for path in ["/health/ready", "/health/live", "/metrics", "/v1/admin", "/v1/admin/accounts"] {
+    for path in [
+        "/health/ready",
+        "/health/live",
+        "/metrics",
+        "/v1/admin",
+        "/v1/admin/accounts",
+    ] {
         let response = http.get(format!("{url}{path}")).send().unwrap();
         assert_eq!(response.status(), 404, "{path}");
-        assert!(!response.text().unwrap().contains("no such path"), "{path} is answered by the proxy and not by a server");
+        assert!(
+            !response.text().unwrap().contains("no such path"),
+            "{path} is answered by the proxy and not by a server"
+        );
     }
     assert_eq!(http.get(format!("{url}/cddc")).send().unwrap().status(), 200);
 }
@@ -110,10 +129,29 @@ fn sessions_are_not_resumed(port: u16, folder: &Path) {
     let session = folder.join("session");
     let connect = |version: &str, argument: &str| {
         let mut openssl = Command::new("openssl");
-        openssl.args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-servername", "localhost", "-ign_eof", version]);
-        let mut openssl = openssl.arg(argument).arg(&session).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        openssl.args([
+            "s_client",
+            "-connect",
+            &format!("127.0.0.1:{port}"),
+            "-servername",
+            "localhost",
+            "-ign_eof",
+            version,
+        ]);
+        let mut openssl = openssl
+            .arg(argument)
+            .arg(&session)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         // A ticket comes with what follows the handshake.
-        openssl.stdin.take().unwrap().write_all(b"GET /cddc HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        openssl
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"GET /cddc HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let output = openssl.wait_with_output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
@@ -123,7 +161,10 @@ fn sessions_are_not_resumed(port: u16, folder: &Path) {
         assert!(first.contains("New, TLS"), "{first}");
         if session.exists() {
             let second = connect(version, "-sess_in");
-            assert!(second.contains("New, TLS") && !second.contains("Reused, TLS"), "{second}");
+            assert!(
+                second.contains("New, TLS") && !second.contains("Reused, TLS"),
+                "{second}"
+            );
         }
     }
 }
@@ -140,14 +181,23 @@ fn nginx_repeats_what_may_be_repeated_and_nothing_else() {
     let http = client(&authority);
     let asked = |method: Method, path: &str| {
         let before = heard.load(Ordering::SeqCst);
-        let response = http.request(method, format!("https://localhost:{front}{path}")).body("{}").send().unwrap();
+        let response = http
+            .request(method, format!("https://localhost:{front}{path}"))
+            .body("{}")
+            .send()
+            .unwrap();
         assert_eq!(response.status(), 503, "{path}");
         heard.load(Ordering::SeqCst) - before
     };
     for path in ["/mint", "/renew", "/redeem", "/v1/transfers", "/v1/payouts"] {
         assert_eq!(asked(Method::POST, path), 2, "{path}");
     }
-    for path in ["/v1/sessions", "/v1/services", "/v1/services/7/rotate", "/v1/services/session"] {
+    for path in [
+        "/v1/sessions",
+        "/v1/services",
+        "/v1/services/7/rotate",
+        "/v1/services/session",
+    ] {
         assert_eq!(asked(Method::POST, path), 1, "{path}");
     }
     assert_eq!(asked(Method::PUT, "/v1/account/password"), 1);
@@ -159,13 +209,17 @@ fn dying_server(heard: &Arc<AtomicU32>) -> u16 {
     let (port, heard) = (listener.local_addr().unwrap().port(), Arc::clone(heard));
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            let _ = heard.fetch_add(u32::from(stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0)), Ordering::SeqCst);
+            let _ = heard.fetch_add(
+                u32::from(stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0)),
+                Ordering::SeqCst,
+            );
         }
     });
     port
 }
 
-/// Clients mint, renew and redeem without a pause, while one server after the other is killed, or stopped, and started again.
+/// Clients mint, renew and redeem without a pause, while one server after the other is killed, or stopped,
+/// and started again.
 fn servers_die_under_load(
     currency: &Currency,
     (url, on_failure): (&str, OnFailure),
@@ -184,9 +238,13 @@ fn servers_die_under_load(
             })
             .collect();
         let wait = |clients: &[ScopedJoinHandle<'_, ()>]| {
-            let (begun, until) = (Instant::now(), answered.load(Ordering::Relaxed) + REQUESTS_BETWEEN);
+            let (begun, until) = (
+                Instant::now(),
+                answered.load(Ordering::Relaxed) + REQUESTS_BETWEEN,
+            );
             while answered.load(Ordering::Relaxed) < until {
-                let is_stuck = clients.iter().any(ScopedJoinHandle::is_finished) || begun.elapsed() > PATIENCE;
+                let is_stuck =
+                    clients.iter().any(ScopedJoinHandle::is_finished) || begun.elapsed() > PATIENCE;
                 // The scope ends when all of them have.
                 is_over.fetch_or(is_stuck, Ordering::Relaxed);
                 assert!(!is_stuck, "the clients do not work any more");
@@ -213,7 +271,13 @@ fn servers_die_under_load(
 }
 
 /// Mints a coin, renews it, redeems it, again and again.
-fn work(wallet: &ForeignWallet, on_failure: OnFailure, (number, token): (u32, &str), answered: &AtomicU32, is_over: &AtomicBool) {
+fn work(
+    wallet: &ForeignWallet,
+    on_failure: OnFailure,
+    (number, token): (u32, &str),
+    answered: &AtomicU32,
+    is_over: &AtomicBool,
+) {
     let post = |path: &str, request: &Value| {
         let begun = Instant::now();
         loop {
@@ -223,7 +287,8 @@ fn work(wallet: &ForeignWallet, on_failure: OnFailure, (number, token): (u32, &s
                 return answer;
             }
             let is_told_to_repeat = answer.http_status == 503 && answer.retry_after.is_some();
-            let may_fail = on_failure == OnFailure::SendAgain && is_told_to_repeat && begun.elapsed() < PATIENCE;
+            let may_fail =
+                on_failure == OnFailure::SendAgain && is_told_to_repeat && begun.elapsed() < PATIENCE;
             assert!(may_fail, "{answer:?}");
             thread::sleep(Duration::from_millis(20));
         }
@@ -247,16 +312,31 @@ fn work(wallet: &ForeignWallet, on_failure: OnFailure, (number, token): (u32, &s
 fn nobody_answers_in_the_servers_words(http: &Client, url: &str) {
     let response = http.post(format!("{url}/renew")).body("{}").send().unwrap();
     assert_eq!(response.status(), 503);
-    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
     assert_eq!(header("retry-after").as_deref(), Some("1"));
     assert_eq!(header("opencoin-error").as_deref(), Some("unavailable"));
-    assert_eq!(header("content-type").as_deref(), Some("application/problem+json"));
+    assert_eq!(
+        header("content-type").as_deref(),
+        Some("application/problem+json")
+    );
     let body: Value = serde_json::from_str(&response.text().unwrap()).unwrap();
-    assert_eq!((&body["title"], &body["status"]), (&Value::from("unavailable"), &Value::from(503)));
+    assert_eq!(
+        (&body["title"], &body["status"]),
+        (&Value::from("unavailable"), &Value::from(503))
+    );
 }
 
 /// A client that believes the authority of the test and nobody else.
 fn client(authority: &Authority) -> Client {
     let certificate = Certificate::from_pem(&fs::read(authority.certificate()).unwrap()).unwrap();
-    Client::builder().tls_certs_only([certificate]).timeout(PATIENCE).build().unwrap()
+    Client::builder()
+        .tls_certs_only([certificate])
+        .timeout(PATIENCE)
+        .build()
+        .unwrap()
 }

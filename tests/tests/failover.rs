@@ -4,8 +4,15 @@ use opencoin_e2e::failover::{Options, run};
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_primary_dies() {
-    let outcome = run(&Options { rounds: 1, clients: 8, seed: 1 });
+    let outcome = run(&Options {
+        rounds: 1,
+        clients: 8,
+        seed: 1,
+    });
     print!("{outcome}");
-    assert!(outcome.retried > 0, "the primary died and nobody noticed: nothing was tried");
+    assert!(
+        outcome.retried > 0,
+        "the primary died and nobody noticed: nothing was tried"
+    );
     assert_eq!(outcome.compared, outcome.acknowledged);
 }

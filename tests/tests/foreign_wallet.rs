@@ -1,8 +1,11 @@
-//! A wallet written from the specification alone mints, renews, resumes and redeems, on both suites and both databases.
+//! A wallet written from the specification alone mints, renews, resumes and redeems, on both suites and both
+//! databases.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
+use opencoin_e2e::foreign_wallet::{
+    Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
+};
 use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474};
 use serde_json::{Value, json};
 
@@ -33,7 +36,9 @@ fn life_of_a_coin(suite: &str, database: Database) {
     let wallet = ForeignWallet::new(&currency.url(""));
 
     // Mint, and again: the same signatures, no more money.
-    let blinded: Vec<Blinded> = [(10, "a0"), (2, "a1"), (2, "a2")].map(|(value, name)| wallet.blind(value, name)).into();
+    let blinded: Vec<Blinded> = [(10, "a0"), (2, "a1"), (2, "a2")]
+        .map(|(value, name)| wallet.blind(value, name))
+        .into();
     let request = request_mint(&blinded, "a1b2");
     let minted = wallet.post("/mint", Some(&alice), &request);
     let coins = wallet.unblind(&blinded, &minted);
@@ -43,12 +48,19 @@ fn life_of_a_coin(suite: &str, database: Database) {
 
     // The reference with other content.
     let other = request_mint(&[wallet.blind(1, "b0")], "a1b2");
-    assert_refused(&wallet.post("/mint", Some(&alice), &other), 409, "reference-conflict", "response mint");
+    assert_refused(
+        &wallet.post("/mint", Some(&alice), &other),
+        409,
+        "reference-conflict",
+        "response mint",
+    );
 
-    // Renew while signing is paused: accepted, delayed, delivered by resume; the crash in between loses nothing.
+    // Renew while signing is paused: accepted, delayed, delivered by resume; the crash in between loses
+    // nothing.
     currency.issuer(&["signing", "pause"]);
-    let renewed: Vec<Blinded> =
-        [(5, "r0"), (5, "r1"), (2, "r2"), (2, "r3")].map(|(value, name)| wallet.blind(value, name)).into();
+    let renewed: Vec<Blinded> = [(5, "r0"), (5, "r1"), (2, "r2"), (2, "r3")]
+        .map(|(value, name)| wallet.blind(value, name))
+        .into();
     let renew = request_renew(&coins, &renewed, "c3d4");
     assert_delayed(&wallet.post("/renew", None, &renew));
     assert_delayed(&wallet.post("/resume", None, &request_resume("c3d4")));
@@ -59,15 +71,28 @@ fn life_of_a_coin(suite: &str, database: Database) {
     let fresh = wallet.unblind(&renewed, &resumed);
     assert_eq!(resumed.body["message_reference"], 5);
     // The renew itself, sent again, gets the same signatures.
-    assert_eq!(wallet.post("/", None, &renew).body["blind_signatures"], resumed.body["blind_signatures"]);
+    assert_eq!(
+        wallet.post("/", None, &renew).body["blind_signatures"],
+        resumed.body["blind_signatures"]
+    );
 
     // The old coins are gone, whatever their serial is written like, and the answer says which.
     let mut disguised = coins[1].clone();
     let serial = disguised["payload"]["serial"].as_str().unwrap().to_uppercase();
     disguised["payload"]["serial"] = Value::String(format!("00{serial}"));
-    let answer = wallet.post("/redeem", Some(&bob), &request_redeem(&[fresh[0].clone(), disguised]));
+    let answer = wallet.post(
+        "/redeem",
+        Some(&bob),
+        &request_redeem(&[fresh[0].clone(), disguised]),
+    );
     assert_refused(&answer, 409, "double-spend", "response redeem");
-    assert!(answer.body["status_description"].as_str().unwrap().contains("[1]"), "{answer:?}");
+    assert!(
+        answer.body["status_description"]
+            .as_str()
+            .unwrap()
+            .contains("[1]"),
+        "{answer:?}"
+    );
 
     // Redeem, and again.
     let redeem = request_redeem(&fresh);
@@ -80,7 +105,12 @@ fn life_of_a_coin(suite: &str, database: Database) {
         assert_eq!(currency.balance("bob"), 14);
     }
     // The same coins to another account are spent coins.
-    assert_refused(&wallet.post("/redeem", Some(&alice), &redeem), 409, "double-spend", "response redeem");
+    assert_refused(
+        &wallet.post("/redeem", Some(&alice), &redeem),
+        409,
+        "double-spend",
+        "response redeem",
+    );
     currency.audit();
     currency.stop();
 }
@@ -93,7 +123,9 @@ fn every_refusal_has_its_status_and_fixed_word() {
     let blinded = vec![wallet.blind(5, "a0")];
     let minted = wallet.post("/mint", Some(&alice), &request_mint(&blinded, "1"));
     let coin = wallet.unblind(&blinded, &minted).remove(0);
-    let mint = |blinds: &[Blinded], reference: &str| wallet.post("/mint", Some(&alice), &request_mint(blinds, reference));
+    let mint = |blinds: &[Blinded], reference: &str| {
+        wallet.post("/mint", Some(&alice), &request_mint(blinds, reference))
+    };
     let changed = |message: &Value, change: &dyn Fn(&mut Value)| {
         let mut message = message.clone();
         change(&mut message);
@@ -102,7 +134,13 @@ fn every_refusal_has_its_status_and_fixed_word() {
     let good = request_mint(&[wallet.blind(1, "a")], "2");
 
     // malformed
-    for (path, body) in [("/", "nonsense"), ("/mint", "{"), ("/", "{}"), ("/", r#"{"type": "coinstack"}"#), ("/mint", "[]")] {
+    for (path, body) in [
+        ("/", "nonsense"),
+        ("/mint", "{"),
+        ("/", "{}"),
+        ("/", r#"{"type": "coinstack"}"#),
+        ("/mint", "[]"),
+    ] {
         let answer = wallet.post_bytes(path, Some(&alice), body.into());
         assert_problem(&answer, 400, "malformed");
     }
@@ -119,11 +157,22 @@ fn every_refusal_has_its_status_and_fixed_word() {
     }
     let misdirected = wallet.post("/redeem", Some(&alice), &good);
     assert_refused(&misdirected, 400, "malformed", "response mint");
-    assert!(misdirected.body["status_description"].as_str().unwrap().starts_with("malformed: type: "), "{misdirected:?}");
+    assert!(
+        misdirected.body["status_description"]
+            .as_str()
+            .unwrap()
+            .starts_with("malformed: type: "),
+        "{misdirected:?}"
+    );
 
     // unauthorized
     for token in [None, Some("oc_unknown"), Some("")] {
-        assert_refused(&wallet.post("/mint", token, &good), 401, "unauthorized", "response mint");
+        assert_refused(
+            &wallet.post("/mint", token, &good),
+            401,
+            "unauthorized",
+            "response mint",
+        );
     }
     assert_refused(
         &wallet.post("/redeem", None, &request_redeem(std::slice::from_ref(&coin))),
@@ -133,7 +182,9 @@ fn every_refusal_has_its_status_and_fixed_word() {
     );
 
     // insufficient-funds
-    let many: Vec<Blinded> = (0..10).map(|index| wallet.blind(10, &format!("a{index}"))).collect();
+    let many: Vec<Blinded> = (0..10)
+        .map(|index| wallet.blind(10, &format!("a{index}")))
+        .collect();
     assert_refused(&mint(&many, "3"), 402, "insufficient-funds", "response mint");
 
     // not-found
@@ -141,29 +192,80 @@ fn every_refusal_has_its_status_and_fixed_word() {
     let answer = wallet.post("/cddc", None, &cddc);
     assert_refused(&answer, 404, "not-found", "response cddc");
     assert_eq!(answer.body["cddc"], Value::Null);
-    assert_refused(&wallet.post("/resume", None, &request_resume("dead")), 404, "not-found", "response mint");
+    assert_refused(
+        &wallet.post("/resume", None, &request_resume("dead")),
+        404,
+        "not-found",
+        "response mint",
+    );
     assert_problem(&wallet.post("/nowhere", None, &cddc), 404, "not-found");
 
     // too-large
     let blind = wallet.blind(1, "a").blind;
-    let thousand_and_one = changed(&good, &|message| message["blinds"] = Value::Array(vec![blind.clone(); 1001]));
-    assert_refused(&wallet.post("/mint", Some(&alice), &thousand_and_one), 413, "too-large", "response mint");
-    assert_problem(&wallet.post_bytes("/mint", Some(&alice), vec![b' '; 4 * 1024 * 1024 + 1]), 413, "too-large");
+    let thousand_and_one = changed(&good, &|message| {
+        message["blinds"] = Value::Array(vec![blind.clone(); 1001])
+    });
+    assert_refused(
+        &wallet.post("/mint", Some(&alice), &thousand_and_one),
+        413,
+        "too-large",
+        "response mint",
+    );
+    assert_problem(
+        &wallet.post_bytes("/mint", Some(&alice), vec![b' '; 4 * 1024 * 1024 + 1]),
+        413,
+        "too-large",
+    );
 
     // invalid
     let n = wallet.key(1)["public_mint_key"]["modulus"].as_str().unwrap();
     for number in ["0", "1", n] {
-        let message = changed(&good, &|message| message["blinds"][0]["blinded_payload_hash"] = json!(number));
-        assert_refused(&wallet.post("/mint", Some(&alice), &message), 422, "invalid", "response mint");
+        let message = changed(&good, &|message| {
+            message["blinds"][0]["blinded_payload_hash"] = json!(number)
+        });
+        assert_refused(
+            &wallet.post("/mint", Some(&alice), &message),
+            422,
+            "invalid",
+            "response mint",
+        );
     }
-    let unknown_key = changed(&good, &|message| message["blinds"][0]["mint_key_id"] = json!("abc"));
-    assert_refused(&wallet.post("/mint", Some(&alice), &unknown_key), 422, "invalid", "response mint");
+    let unknown_key = changed(&good, &|message| {
+        message["blinds"][0]["mint_key_id"] = json!("abc")
+    });
+    assert_refused(
+        &wallet.post("/mint", Some(&alice), &unknown_key),
+        422,
+        "invalid",
+        "response mint",
+    );
     assert_refused(&mint(&[], "4"), 422, "invalid", "response mint");
-    assert_refused(&mint(&[wallet.blind(1, "same"), wallet.blind(1, "same")], "5"), 422, "invalid", "response mint");
-    let renew = |coins: &[Value], blinds: &[Blinded]| wallet.post("/renew", None, &request_renew(coins, blinds, "6"));
-    assert_refused(&renew(&[coin.clone(), coin.clone()], &[wallet.blind(10, "r")]), 422, "invalid", "response mint");
-    assert_refused(&renew(std::slice::from_ref(&coin), &[wallet.blind(10, "r")]), 422, "invalid", "response mint");
-    assert_refused(&renew(&[], &[wallet.blind(10, "r")]), 422, "invalid", "response mint");
+    assert_refused(
+        &mint(&[wallet.blind(1, "same"), wallet.blind(1, "same")], "5"),
+        422,
+        "invalid",
+        "response mint",
+    );
+    let renew =
+        |coins: &[Value], blinds: &[Blinded]| wallet.post("/renew", None, &request_renew(coins, blinds, "6"));
+    assert_refused(
+        &renew(&[coin.clone(), coin.clone()], &[wallet.blind(10, "r")]),
+        422,
+        "invalid",
+        "response mint",
+    );
+    assert_refused(
+        &renew(std::slice::from_ref(&coin), &[wallet.blind(10, "r")]),
+        422,
+        "invalid",
+        "response mint",
+    );
+    assert_refused(
+        &renew(&[], &[wallet.blind(10, "r")]),
+        422,
+        "invalid",
+        "response mint",
+    );
     for change in [
         &|coin: &mut Value| coin["signature"] = json!("ab"),
         &|coin: &mut Value| coin["payload"]["serial"] = json!("ab"),
@@ -171,7 +273,12 @@ fn every_refusal_has_its_status_and_fixed_word() {
         &|coin: &mut Value| coin["payload"]["mint_key_id"] = wallet.key(10)["id"].clone(),
     ] as [&dyn Fn(&mut Value); 4]
     {
-        assert_refused(&renew(&[changed(&coin, change)], &[wallet.blind(5, "r")]), 422, "invalid", "response mint");
+        assert_refused(
+            &renew(&[changed(&coin, change)], &[wallet.blind(5, "r")]),
+            422,
+            "invalid",
+            "response mint",
+        );
     }
 
     // Nothing of all this moved money: the coin is still good, the account as it was.
@@ -192,12 +299,20 @@ fn documents_are_published_in_pretty_text_with_an_etag() {
         assert_eq!(response.status().as_u16(), 200);
         let etag = response.headers()["etag"].clone();
         let text = response.text().unwrap();
-        let unchanged = http.get(currency.url(path)).header("if-none-match", etag).send().unwrap();
-        assert_eq!((unchanged.status().as_u16(), unchanged.text().unwrap().as_str()), (304, ""));
+        let unchanged = http
+            .get(currency.url(path))
+            .header("if-none-match", etag)
+            .send()
+            .unwrap();
+        assert_eq!(
+            (unchanged.status().as_u16(), unchanged.text().unwrap().as_str()),
+            (304, "")
+        );
         let file = currency.scratch("document.json");
         std::fs::write(&file, &text).unwrap();
         if path != "/mkcs" {
-            let exact = opencoin_e2e::opencoin(&["inspect", file.to_str().unwrap(), "--form", "pretty"]).success();
+            let exact =
+                opencoin_e2e::opencoin(&["inspect", file.to_str().unwrap(), "--form", "pretty"]).success();
             assert_eq!(exact.stdout, text);
         }
     }
@@ -208,7 +323,11 @@ fn documents_are_published_in_pretty_text_with_an_etag() {
     assert_eq!(get("/mkcs/%ff").headers()["opencoin-error"], "not-found");
     assert_eq!(get("/mint").status().as_u16(), 405);
     let serial = json!({"message_reference": 7, "type": "request cdd serial"});
-    let response = http.post(currency.url("/cddc/serial")).body(serial.to_string()).send().unwrap();
+    let response = http
+        .post(currency.url("/cddc/serial"))
+        .body(serial.to_string())
+        .send()
+        .unwrap();
     let body: Value = serde_json::from_str(&response.text().unwrap()).unwrap();
     assert_eq!(
         body,
@@ -221,7 +340,13 @@ fn assert_refused(answer: &Answer, status: u16, word: &str, response_type: &str)
     assert_eq!(answer.error_word.as_deref(), Some(word), "{answer:?}");
     assert_eq!(answer.body["type"], response_type, "{answer:?}");
     assert_eq!(answer.body["status_code"], status, "{answer:?}");
-    assert!(answer.body["status_description"].as_str().unwrap().starts_with(word), "{answer:?}");
+    assert!(
+        answer.body["status_description"]
+            .as_str()
+            .unwrap()
+            .starts_with(word),
+        "{answer:?}"
+    );
     if response_type == "response mint" {
         assert_eq!(answer.body["blind_signatures"], json!([]), "{answer:?}");
     }

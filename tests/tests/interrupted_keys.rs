@@ -1,4 +1,5 @@
-//! Commands that change keys are killed at many moments: the currency stays sound, and the next call finishes what was begun.
+//! Commands that change keys are killed at many moments: the currency stays sound, and the next call finishes
+//! what was begun.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -16,7 +17,13 @@ const SQLITE: &str = "sqlite:ledger.sqlite";
 
 /// Runs `opencoin ARGUMENTS` and kills it after this long; whether it was still running.
 fn kill_after(arguments: &[&str], delay: Duration) -> bool {
-    let mut child = command().args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     thread::sleep(delay);
     let was_running = child.try_wait().unwrap().is_none();
     child.kill().unwrap();
@@ -24,7 +31,8 @@ fn kill_after(arguments: &[&str], delay: Duration) -> bool {
     was_running
 }
 
-/// Kills a command at moments spread over the time that it takes; `check` looks at what each left. Gives how often it was running.
+/// Kills a command at moments spread over the time that it takes; `check` looks at what each left. Gives how
+/// often it was running.
 fn kill_at_many_moments(arguments: &[&str], takes: Duration, times: u32, mut check: impl FnMut()) -> u32 {
     let mut killed = 0;
     for number in 0..times {
@@ -41,14 +49,20 @@ fn timed(run: impl FnOnce() -> Output) -> Duration {
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 /// Every key with a certificate that will sign has its private half, and the certificates verify.
 fn demand_sound(currency: &Currency) -> Vec<Value> {
     let keys = currency.issuer(&["keys", "list", "--json"]).json();
     let keys = keys.as_array().unwrap().clone();
-    for key in keys.iter().filter(|key| key["state"] == "future" || key["state"] == "signing") {
+    for key in keys
+        .iter()
+        .filter(|key| key["state"] == "future" || key["state"] == "signing")
+    {
         assert_eq!(key["private_half"], Value::Bool(true), "{key}");
     }
     keys
@@ -59,7 +73,14 @@ fn a_rotation_that_is_killed_is_finished_by_the_next_one() {
     let mut currency = Currency::make(RFC9474, SQLITE, &[]);
     currency.serve();
     let dir = currency.dir();
-    let rotate = ["issuer", "keys", "rotate", "--now", "--dir", dir.to_str().unwrap()];
+    let rotate = [
+        "issuer",
+        "keys",
+        "rotate",
+        "--now",
+        "--dir",
+        dir.to_str().unwrap(),
+    ];
     let takes = timed(|| opencoin(&rotate));
     let before = demand_sound(&currency).len();
     let killed = kill_at_many_moments(&rotate, takes, 12, || drop(demand_sound(&currency)));
@@ -78,7 +99,14 @@ fn an_import_that_is_killed_is_finished_by_the_next_one() {
     let (dir, vault) = (dir.to_str().unwrap(), vault.to_str().unwrap());
     let _ = opencoin(&["issuer", "serve", "--dir", dir]).refused(1, "has no certificates yet");
     let made = opencoin(&["master", "create", "--dir", vault, "--key-bits", "3072"]).success();
-    let id = made.stdout.split_once("will be ").unwrap().1.lines().next().unwrap();
+    let id = made
+        .stdout
+        .split_once("will be ")
+        .unwrap()
+        .1
+        .lines()
+        .next()
+        .unwrap();
     let pending = format!("{dir}/pending.json");
     let sign = |name: &str| {
         let out = currency.scratch(name).to_str().unwrap().to_owned();
@@ -92,12 +120,16 @@ fn an_import_that_is_killed_is_finished_by_the_next_one() {
     let import = ["issuer", "import", &first, "--id", id, "--dir", dir];
     kill_at_many_moments(&import, takes * 4, 20, || {});
     let _ = opencoin(&import).success();
-    let known: BTreeSet<String> = demand_sound(&currency).iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect();
+    let known: BTreeSet<String> = demand_sound(&currency)
+        .iter()
+        .map(|key| key["id"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(known.len(), 4);
     // Another generation; the certificates of the first are of no use any more.
     currency.issuer(&["keys", "rotate", "--now"]);
     let second = sign("second.json");
-    let _ = opencoin(&["issuer", "import", &first, "--dir", dir]).refused(1, "not the certificates of the request");
+    let _ = opencoin(&["issuer", "import", &first, "--dir", dir])
+        .refused(1, "not the certificates of the request");
     let import = ["issuer", "import", &second, "--dir", dir];
     kill_at_many_moments(&import, takes * 4, 20, || drop(demand_sound(&currency)));
     let _ = opencoin(&import).success();
@@ -109,17 +141,31 @@ fn an_import_that_is_killed_is_finished_by_the_next_one() {
 
 #[test]
 fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on() {
-    let policy =
-        ["--signing-window", "14s", "--overlap", "2s", "--lead", "1s", "--coin-lifetime", "60days", "--resume-window", "1s"];
+    let policy = [
+        "--signing-window",
+        "14s",
+        "--overlap",
+        "2s",
+        "--lead",
+        "1s",
+        "--coin-lifetime",
+        "60days",
+        "--resume-window",
+        "1s",
+    ];
     let mut currency = Currency::make(RFC9474, SQLITE, &policy);
     currency.serve();
     // Accepted and not signed: these answers must come after the private halves are gone.
     currency.issuer(&["signing", "pause"]);
     let token = currency.account("alice", 1000);
-    let waiting: Vec<Wallet> = (0..3).map(|number| Wallet::new(&currency.scratch(&format!("wallet{number}")))).collect();
+    let waiting: Vec<Wallet> = (0..3)
+        .map(|number| Wallet::new(&currency.scratch(&format!("wallet{number}"))))
+        .collect();
     for wallet in &waiting {
         wallet.run(&["add", &currency.url("")]);
-        let _ = wallet.run_unchecked(&["mint", "100", "--token", &token]).refused(1, "will sign later");
+        let _ = wallet
+            .run_unchecked(&["mint", "100", "--token", &token])
+            .refused(1, "will sign later");
     }
     currency.issuer(&["signing", "resume"]);
     let dir = currency.dir();
@@ -129,14 +175,23 @@ fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on()
     let _ = opencoin(&destroy).success();
     assert!(!has_destroyed());
     let deadline = Instant::now() + Duration::from_secs(60);
-    while demand_sound(&currency).iter().any(|key| key["state"] == "signing") {
+    while demand_sound(&currency)
+        .iter()
+        .any(|key| key["state"] == "signing")
+    {
         assert!(Instant::now() < deadline, "the window does not end");
         thread::sleep(Duration::from_millis(200));
     }
     thread::sleep(Duration::from_secs(2)); // the resume window of the policy
-    kill_at_many_moments(&destroy, Duration::from_millis(600), 15, || drop(demand_sound(&currency)));
+    kill_at_many_moments(&destroy, Duration::from_millis(600), 15, || {
+        drop(demand_sound(&currency))
+    });
     let _ = opencoin(&destroy).success();
-    assert!(names(&dir.join("keys")).is_empty(), "{:?}", names(&dir.join("keys")));
+    assert!(
+        names(&dir.join("keys")).is_empty(),
+        "{:?}",
+        names(&dir.join("keys"))
+    );
     // Whatever the server had in memory is gone, too.
     currency.stop();
     currency.serve();
@@ -150,7 +205,10 @@ fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on()
 
 /// A mint, a renew and a redeem with the keys that there are now.
 fn work(currency: &Currency) {
-    let (alice, bob) = (Wallet::new(&currency.scratch("alice")), Wallet::new(&currency.scratch("bob")));
+    let (alice, bob) = (
+        Wallet::new(&currency.scratch("alice")),
+        Wallet::new(&currency.scratch("bob")),
+    );
     let token = currency.account("alice", 100);
     let stack = currency.scratch("stack");
     alice.run(&["add", &currency.url("")]);

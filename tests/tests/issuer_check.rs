@@ -1,4 +1,5 @@
-//! `opencoin issuer check` beyond the settings: books that were set back, tables of other versions, the operator's door.
+//! `opencoin issuer check` beyond the settings: books that were set back, tables of other versions, the
+//! operator's door.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -24,19 +25,35 @@ fn check(currency: &Currency, thing: &str, flags: &[&str]) -> (String, String) {
     let listen = format!("127.0.0.1:{}", currency.port());
     let output = currency.issuer_unchecked(&[&["check", "--json", "--listen", &listen], flags].concat());
     let report = output.json();
-    assert_eq!(output.code, Some(i32::from(report["passed"] != true)), "{report:#}");
-    let found = report["checks"].as_array().unwrap().iter().find(|check| check["check"] == thing);
-    let text = |field: &str| found.map(|found| found[field].as_str().unwrap().to_owned()).unwrap_or_default();
+    assert_eq!(
+        output.code,
+        Some(i32::from(report["passed"] != true)),
+        "{report:#}"
+    );
+    let found = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|check| check["check"] == thing);
+    let text = |field: &str| {
+        found
+            .map(|found| found[field].as_str().unwrap().to_owned())
+            .unwrap_or_default()
+    };
     (text("result"), text("detail"))
 }
 
 fn change_books(currency: &Currency, sql: &str) {
     let books = format!("sqlite:{}", currency.dir().join("ledger.sqlite").display());
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let mut connection = SqliteConnection::connect(&books).await.unwrap();
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    });
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let mut connection = SqliteConnection::connect(&books).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
 }
 
 #[test]
@@ -44,17 +61,27 @@ fn books_that_were_set_back_are_found_with_the_command_to_run() {
     let currency = served();
     let dir = currency.dir();
     let files = || -> BTreeSet<String> {
-        let names = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = fs::read_dir(&dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
         // SQLite's own, which come with reading.
-        names.filter(|name| !["ledger.sqlite-wal", "ledger.sqlite-shm"].contains(&name.as_str())).collect()
+        names
+            .filter(|name| !["ledger.sqlite-wal", "ledger.sqlite-shm"].contains(&name.as_str()))
+            .collect()
     };
     let before = files();
     assert_eq!(check(&currency, "history", &[]).0, "ok");
-    assert_eq!(check(&currency, "disk", &[]).0, "ok", "the tests need room as well");
+    assert_eq!(
+        check(&currency, "disk", &[]).0,
+        "ok",
+        "the tests need room as well"
+    );
     let refused = |flags: &str| {
         let (result, detail) = check(&currency, "history", &[]);
-        let command =
-            format!("opencoin issuer accept-restored-state --dir {} --yes-spent-coins-may-be-forgotten{flags}", dir.display());
+        let command = format!(
+            "opencoin issuer accept-restored-state --dir {} --yes-spent-coins-may-be-forgotten{flags}",
+            dir.display()
+        );
         assert!(result == "failed" && detail.ends_with(&command), "{detail}");
     };
     let mark = dir.join("high-water-mark.toml");
@@ -63,14 +90,21 @@ fn books_that_were_set_back_are_found_with_the_command_to_run() {
     fs::write(&mark, text.replace(entry, "entry = 1000")).unwrap();
     refused("");
     let history = text.lines().find(|line| line.starts_with("history = ")).unwrap();
-    fs::write(&mark, text.replace(history, &format!("history = \"{}\"", "ab".repeat(16)))).unwrap();
+    fs::write(
+        &mark,
+        text.replace(history, &format!("history = \"{}\"", "ab".repeat(16))),
+    )
+    .unwrap();
     refused(" --yes-these-are-other-books");
     fs::write(&mark, "nonsense").unwrap();
     assert_eq!(check(&currency, "history", &[]).0, "failed");
     assert_eq!(files(), before, "nothing is made");
     fs::remove_file(&mark).unwrap();
     let (result, detail) = check(&currency, "history", &[]);
-    assert!(result == "ok" && detail.contains("not served from here yet"), "{detail}");
+    assert!(
+        result == "ok" && detail.contains("not served from here yet"),
+        "{detail}"
+    );
     assert!(!mark.exists(), "nothing is made");
 }
 
@@ -85,14 +119,20 @@ fn tables_of_another_version_are_found_with_what_to_do() {
             VALUES (9000, 'from the future', 1, x'00', 0);",
     );
     let (result, detail) = check(&currency, "schema", &[]);
-    assert!(result == "warn" && detail.contains("the tables have version 9000"), "{detail}");
+    assert!(
+        result == "warn" && detail.contains("the tables have version 9000"),
+        "{detail}"
+    );
     change_books(&currency, "UPDATE schema_compatibility SET oldest_program = 9000");
     let (result, detail) = check(&currency, "schema", &[]);
     assert!(result == "failed" && detail.contains("update it"), "{detail}");
     assert_eq!(check(&currency, "books", &[]).0, "", "one mistake is one line");
     change_books(&currency, "DELETE FROM _sqlx_migrations WHERE version > 5");
     let (result, detail) = check(&currency, "schema", &[]);
-    assert!(result == "failed" && detail.contains("run `opencoin issuer migrate`"), "{detail}");
+    assert!(
+        result == "failed" && detail.contains("run `opencoin issuer migrate`"),
+        "{detail}"
+    );
 }
 
 #[test]
@@ -103,19 +143,33 @@ fn the_operators_door_is_tried() {
     assert_eq!(listener(&[]).0, "", "there is none");
     assert_eq!(listener(&["--admin-listen", &free]).0, "ok");
     let (result, detail) = listener(&["--admin-listen", "0.0.0.0:0"]);
-    assert!(result == "failed" && detail.contains("can be reached from other machines"), "{detail}");
-    assert_eq!(listener(&["--admin-listen", "0.0.0.0:0", "--admin-insecure-http"]).0, "ok");
+    assert!(
+        result == "failed" && detail.contains("can be reached from other machines"),
+        "{detail}"
+    );
+    assert_eq!(
+        listener(&["--admin-listen", "0.0.0.0:0", "--admin-insecure-http"]).0,
+        "ok"
+    );
     let public = format!("127.0.0.1:{}", currency.port());
     let (result, detail) = listener(&["--admin-listen", &public]);
-    assert!(result == "failed" && detail.contains("choose another port"), "{detail}");
+    assert!(
+        result == "failed" && detail.contains("choose another port"),
+        "{detail}"
+    );
     let held = std::net::TcpListener::bind(&free).unwrap();
     assert_eq!(listener(&["--admin-listen", &free]).0, "warn");
     drop(held);
 
     let tokens = || check(&currency, "admin tokens", &["--admin-listen", &free]);
     let (result, detail) = tokens();
-    assert!(result == "ok" && detail.contains("admin-token create"), "{detail}");
-    let made: Value = currency.issuer(&["admin-token", "create", "desk", "--json"]).json();
+    assert!(
+        result == "ok" && detail.contains("admin-token create"),
+        "{detail}"
+    );
+    let made: Value = currency
+        .issuer(&["admin-token", "create", "desk", "--json"])
+        .json();
     assert_eq!(tokens().0, "ok");
     let file = currency.dir().join("admin-tokens.json");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();

@@ -1,5 +1,5 @@
-//! Failed but stored: the client hangs up while its answer is on its way. Asking again gives the same, and nothing is moved
-//! twice.
+//! Failed but stored: the client hangs up while its answer is on its way. Asking again gives the same, and
+//! nothing is moved twice.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,7 +8,9 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencoin_e2e::foreign_wallet::{Answer, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
+use opencoin_e2e::foreign_wallet::{
+    Answer, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
+};
 use opencoin_e2e::{Currency, Database, RFC9474};
 use serde_json::Value;
 
@@ -16,9 +18,15 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Sends a request, reads no answer, and hangs up once the books hold it. (A client that hangs up at once may do so before the
-/// server has taken the request up; then nothing has happened.)
-fn send_and_hang_up(currency: &Currency, path: &str, token: &str, message: &Value, stored: impl Fn() -> bool) {
+/// Sends a request, reads no answer, and hangs up once the books hold it. (A client that hangs up at once may
+/// do so before the server has taken the request up; then nothing has happened.)
+fn send_and_hang_up(
+    currency: &Currency,
+    path: &str,
+    token: &str,
+    message: &Value,
+    stored: impl Fn() -> bool,
+) {
     let url = currency.url("");
     let host = url.strip_prefix("http://").unwrap();
     let body = message.to_string();
@@ -30,7 +38,10 @@ fn send_and_hang_up(currency: &Currency, path: &str, token: &str, message: &Valu
     stream.write_all(request.as_bytes()).unwrap();
     let begun = Instant::now();
     while !stored() {
-        assert!(begun.elapsed() < PATIENCE, "the books do not hold the request of {path}");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "the books do not hold the request of {path}"
+        );
         thread::sleep(POLL);
     }
     drop(stream);
@@ -51,7 +62,9 @@ fn a_client_that_hung_up_asks_again_and_gets_the_same() {
 
         let blinded = vec![wallet.blind(5, "a"), wallet.blind(2, "b")];
         let request = request_mint(&blinded, "a1");
-        send_and_hang_up(&currency, "/mint", &alice, &request, || resumed("a1").http_status != 404);
+        send_and_hang_up(&currency, "/mint", &alice, &request, || {
+            resumed("a1").http_status != 404
+        });
         assert_eq!(currency.balance("alice"), 93);
         let again = wallet.post("/mint", Some(&alice), &request);
         assert_eq!(signatures(&again), signatures(&resumed("a1")));
@@ -59,13 +72,17 @@ fn a_client_that_hung_up_asks_again_and_gets_the_same() {
 
         let blinded = vec![wallet.blind(5, "a"), wallet.blind(2, "b")];
         let request = request_renew(&coins, &blinded, "a2");
-        send_and_hang_up(&currency, "/renew", &alice, &request, || resumed("a2").http_status != 404);
+        send_and_hang_up(&currency, "/renew", &alice, &request, || {
+            resumed("a2").http_status != 404
+        });
         let again = wallet.post("/renew", None, &request);
         assert_eq!(signatures(&again), signatures(&resumed("a2")));
         let coins = wallet.unblind(&blinded, &again);
 
         let request = request_redeem(&coins);
-        send_and_hang_up(&currency, "/redeem", &alice, &request, || currency.balance("alice") == 100);
+        send_and_hang_up(&currency, "/redeem", &alice, &request, || {
+            currency.balance("alice") == 100
+        });
         assert_eq!(wallet.post("/redeem", Some(&alice), &request).http_status, 200);
         assert_eq!(currency.balance("alice"), 100);
         currency.audit();

@@ -12,10 +12,20 @@ use opencoin_e2e::opencoin;
 /// The commands below this one, as its help lists them.
 fn commands_below(command: &[&str]) -> Vec<String> {
     let help = opencoin(&[command, &["--help"]].concat()).success().stdout;
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let listed = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty());
     // Names stand two columns in; what is further in continues a description.
-    let named = listed.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
-    named.filter_map(|line| line.split(' ').next()).filter(|name| *name != "help").map(str::to_owned).collect()
+    let named = listed
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '));
+    named
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
 }
 
 fn pages_needed(command: &[&str], pages: &mut BTreeSet<String>) {
@@ -27,9 +37,21 @@ fn pages_needed(command: &[&str], pages: &mut BTreeSet<String>) {
 
 /// What `man` makes of a page; it must have nothing to say about it.
 fn rendered(page: &Path) -> String {
-    let output = Command::new("man").args(["--warnings", "-l"]).arg(page).env("MANWIDTH", "100").output().unwrap();
-    let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.is_empty(), "{}: {said}", page.display());
+    let output = Command::new("man")
+        .args(["--warnings", "-l"])
+        .arg(page)
+        .env("MANWIDTH", "100")
+        .output()
+        .unwrap();
+    let (text, said) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success() && said.is_empty(),
+        "{}: {said}",
+        page.display()
+    );
     text.into_owned()
 }
 
@@ -37,9 +59,13 @@ fn rendered(page: &Path) -> String {
 fn every_command_has_its_page() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("share").join("man1");
-    let named = opencoin(&["man", "--dir", dir.to_str().unwrap()]).success().stdout;
-    let written: BTreeSet<String> =
-        std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let named = opencoin(&["man", "--dir", dir.to_str().unwrap()])
+        .success()
+        .stdout;
+    let written: BTreeSet<String> = std::fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     let mut needed = BTreeSet::new();
     pages_needed(&[], &mut needed);
     assert!(needed.contains("opencoin-wallet-mint.1"), "{needed:?}");
@@ -59,10 +85,17 @@ fn every_command_has_its_page() {
 fn shells_take_the_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = opencoin(&["completions", shell]).success().stdout;
-        assert!(script.contains("recoup") && script.contains("opencoin"), "{shell}");
+        assert!(
+            script.contains("recoup") && script.contains("opencoin"),
+            "{shell}"
+        );
     }
     let script = opencoin(&["completions", "bash"]).success().stdout;
-    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().unwrap();
+    let mut bash = Command::new("bash")
+        .arg("-n")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     assert!(bash.wait().unwrap().success(), "bash does not take it");
     let _ = opencoin(&["completions", "tcsh"]).refused(2, "bash");

@@ -7,7 +7,9 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew};
+use opencoin_e2e::foreign_wallet::{
+    Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew,
+};
 use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, free_port};
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_proxy::PostgresProxy;
@@ -34,26 +36,50 @@ impl Watched {
         let currency = Currency::make(suite, database, &[]);
         let operators = format!("127.0.0.1:{}", free_port());
         let (log, mut command) = (Log::default(), currency.command());
-        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port())]);
-        command.args(["--admin-listen", &operators, "--log-format", "json", "--dir"]).arg(currency.dir());
+        command.args([
+            "issuer",
+            "serve",
+            "--listen",
+            &format!("127.0.0.1:{}", currency.port()),
+        ]);
+        command
+            .args(["--admin-listen", &operators, "--log-format", "json", "--dir"])
+            .arg(currency.dir());
         let server = Process::start(&mut command, "serving ", &log);
-        Self { currency, operators, server, log }
+        Self {
+            currency,
+            operators,
+            server,
+            log,
+        }
     }
 
     fn get(&self, path: &str) -> Response {
-        Client::new().get(format!("http://{}{path}", self.operators)).send().unwrap()
+        Client::new()
+            .get(format!("http://{}{path}", self.operators))
+            .send()
+            .unwrap()
     }
 
     /// The metrics by name and labels.
     fn metrics(&self) -> BTreeMap<String, f64> {
         let response = self.get("/metrics");
         assert_eq!(response.status(), 200);
-        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text; version=1.0.0"));
+        assert!(
+            response.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("application/openmetrics-text; version=1.0.0")
+        );
         let text = response.text().unwrap();
         assert!(text.ends_with("# EOF\n"), "{text}");
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         samples
-            .map(|line| line.rsplit_once(' ').map(|(name, value)| (name.to_owned(), value.parse().unwrap())).unwrap())
+            .map(|line| {
+                line.rsplit_once(' ')
+                    .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+                    .unwrap()
+            })
             .collect()
     }
 
@@ -82,12 +108,21 @@ fn requests_coins_and_keys_are_counted() {
     let token = watched.currency.account("alice", 500);
     let wallet = ForeignWallet::new(&watched.currency.url(""));
     let minted = blinds(&wallet, &[5, 5, 1]);
-    let coins = wallet.unblind(&minted, &wallet.post("/mint", Some(&token), &request_mint(&minted, "a1")));
+    let coins = wallet.unblind(
+        &minted,
+        &wallet.post("/mint", Some(&token), &request_mint(&minted, "a1")),
+    );
     let fresh = blinds(&wallet, &[5, 5, 1]);
-    let coins = wallet.unblind(&fresh, &wallet.post("/", None, &request_renew(&coins, &fresh, "a2")));
+    let coins = wallet.unblind(
+        &fresh,
+        &wallet.post("/", None, &request_renew(&coins, &fresh, "a2")),
+    );
     let redeem = request_redeem(&coins[..1]);
     assert_eq!(wallet.post("/redeem", Some(&token), &redeem).http_status, 200);
-    assert_eq!(wallet.post("/redeem", Some("oc_nobody"), &redeem).http_status, 401);
+    assert_eq!(
+        wallet.post("/redeem", Some("oc_nobody"), &redeem).http_status,
+        401
+    );
     let other = blinds(&wallet, &[5]);
     let spent: Answer = wallet.post("/renew", None, &request_renew(&coins[..1], &other, "a3"));
     assert_eq!(spent.error_word.as_deref(), Some("double-spend"));
@@ -98,21 +133,39 @@ fn requests_coins_and_keys_are_counted() {
     assert_eq!(delayed.http_status, 202);
 
     let five = "{denomination=\"5\"}";
-    let metrics = watched.wait_for("signing is paused", |metrics| metrics["opencoin_signing_paused"] == 1.0);
+    let metrics = watched.wait_for("signing is paused", |metrics| {
+        metrics["opencoin_signing_paused"] == 1.0
+    });
     let requests = |kind: &str, outcome: &str| {
         let sample = format!("opencoin_requests_total{{request=\"{kind}\",outcome=\"{outcome}\"}}");
         metrics.get(&sample).copied()
     };
-    for (kind, outcome) in [("mint", "ok"), ("mint", "delay"), ("renew", "ok"), ("redeem", "ok"), ("renew", "double-spend")] {
-        assert_eq!(requests(kind, outcome), Some(1.0), "{kind} {outcome}: {metrics:#?}");
+    for (kind, outcome) in [
+        ("mint", "ok"),
+        ("mint", "delay"),
+        ("renew", "ok"),
+        ("redeem", "ok"),
+        ("renew", "double-spend"),
+    ] {
+        assert_eq!(
+            requests(kind, outcome),
+            Some(1.0),
+            "{kind} {outcome}: {metrics:#?}"
+        );
     }
     assert_eq!(requests("redeem", "unauthorized"), Some(1.0));
-    assert_eq!((requests("unknown", "malformed"), requests("unknown", "not-found")), (Some(1.0), Some(1.0)));
+    assert_eq!(
+        (requests("unknown", "malformed"), requests("unknown", "not-found")),
+        (Some(1.0), Some(1.0))
+    );
     for (name, value) in [
         (format!("opencoin_coins_signed{five}"), 5.0),
         (format!("opencoin_coins_returned{five}"), 3.0),
         (format!("opencoin_coins_outstanding{five}"), 2.0),
-        ("opencoin_request_duration_seconds_count{request=\"renew\"}".to_owned(), 2.0),
+        (
+            "opencoin_request_duration_seconds_count{request=\"renew\"}".to_owned(),
+            2.0,
+        ),
         ("opencoin_sign_duration_seconds_count".to_owned(), 2.0),
         ("opencoin_ledger_up".to_owned(), 1.0),
         ("opencoin_ledger_queue_commands".to_owned(), 0.0),
@@ -123,17 +176,39 @@ fn requests_coins_and_keys_are_counted() {
         assert_eq!(metrics.get(&name), Some(&value), "{name}: {metrics:#?}");
     }
     let key = wallet.key(5);
-    let stopped = format!("opencoin_mint_key_stopped{{mint_key={},denomination=\"5\"}}", key["id"]);
+    let stopped = format!(
+        "opencoin_mint_key_stopped{{mint_key={},denomination=\"5\"}}",
+        key["id"]
+    );
     assert_eq!(metrics[&stopped], 0.0);
     let signs_until = metrics[&format!("opencoin_denomination_signing_until_timestamp_seconds{five}")];
-    assert!(signs_until > metrics["process_start_time_seconds"], "{signs_until}");
+    assert!(
+        signs_until > metrics["process_start_time_seconds"],
+        "{signs_until}"
+    );
     assert!(metrics["process_resident_memory_bytes"] > 1e6 && metrics["process_open_fds"] > 3.0);
-    assert!(metrics["opencoin_connections"] >= 1.0, "the wallet keeps its connection");
-    assert!(metrics.keys().any(|name| name.starts_with("opencoin_build_info{version=")));
+    assert!(
+        metrics["opencoin_connections"] >= 1.0,
+        "the wallet keeps its connection"
+    );
+    assert!(
+        metrics
+            .keys()
+            .any(|name| name.starts_with("opencoin_build_info{version="))
+    );
 
-    watched.currency.issuer(&["keys", "revoke", key["id"].as_str().unwrap(), "--reason", "by the test"]);
+    watched.currency.issuer(&[
+        "keys",
+        "revoke",
+        key["id"].as_str().unwrap(),
+        "--reason",
+        "by the test",
+    ]);
     let metrics = watched.wait_for("the key was stopped", |metrics| metrics[&stopped] == 1.0);
-    assert_eq!(metrics[&format!("opencoin_denomination_signing_until_timestamp_seconds{five}")], 0.0);
+    assert_eq!(
+        metrics[&format!("opencoin_denomination_signing_until_timestamp_seconds{five}")],
+        0.0
+    );
     watched.server.stop();
 }
 
@@ -141,7 +216,9 @@ fn requests_coins_and_keys_are_counted() {
 fn a_request_has_an_id_in_its_answer_and_in_its_log_line() {
     let watched = Watched::start(CHAUM82, "sqlite:ledger.sqlite");
     let ask = || {
-        let request = Client::new().post(watched.currency.url("/redeem")).header("x-request-id", "chosen-by-the-client");
+        let request = Client::new()
+            .post(watched.currency.url("/redeem"))
+            .header("x-request-id", "chosen-by-the-client");
         let response = request.body("no request").send().unwrap();
         response.headers()["x-request-id"].to_str().unwrap().to_owned()
     };
@@ -150,16 +227,42 @@ fn a_request_has_an_id_in_its_answer_and_in_its_log_line() {
     assert_eq!(watched.get("/health/live").status(), 200);
     assert_eq!(watched.get("/health/ready").status(), 200);
     for path in ["/cddc", "/mint", "/"] {
-        assert_eq!(watched.get(path).status(), 404, "the operator's listener has none of the public paths");
+        assert_eq!(
+            watched.get(path).status(),
+            404,
+            "the operator's listener has none of the public paths"
+        );
     }
-    assert_eq!(Client::new().get(watched.currency.url("/metrics")).send().unwrap().status(), 404);
+    assert_eq!(
+        Client::new()
+            .get(watched.currency.url("/metrics"))
+            .send()
+            .unwrap()
+            .status(),
+        404
+    );
     let (currency, log) = (watched.currency, watched.log);
     watched.server.stop();
-    let lines: Vec<Value> = log.text().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines: Vec<Value> = log
+        .text()
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
     for id in ids {
-        let line = lines.iter().find(|line| line["span"]["id"] == id.as_str()).unwrap();
-        let expected = [("kind", "redeem"), ("path", "/redeem"), ("outcome", "malformed"), ("level", "INFO")];
-        assert!(expected.iter().all(|(name, value)| line[name] == *value), "{line}");
+        let line = lines
+            .iter()
+            .find(|line| line["span"]["id"] == id.as_str())
+            .unwrap();
+        let expected = [
+            ("kind", "redeem"),
+            ("path", "/redeem"),
+            ("outcome", "malformed"),
+            ("level", "INFO"),
+        ];
+        assert!(
+            expected.iter().all(|(name, value)| line[name] == *value),
+            "{line}"
+        );
         assert!(line["status"] == 400 && line["latency_us"].is_u64(), "{line}");
     }
     assert!(!log.text().contains("chosen-by-the-client"));
@@ -186,8 +289,13 @@ fn a_database_that_is_away_or_hangs_does_not_keep_metrics_away() {
     let metrics = watched.metrics();
     assert!(begun.elapsed() < SCRAPE_DURATION_MAX, "{:?}", begun.elapsed());
     assert_eq!(metrics["opencoin_ledger_up"], 0.0);
-    assert!(!metrics.keys().any(|name| name.starts_with("opencoin_coins_")), "nobody knows them now");
-    assert!(metrics.contains_key("opencoin_denomination_signing_until_timestamp_seconds{denomination=\"5\"}"));
+    assert!(
+        !metrics.keys().any(|name| name.starts_with("opencoin_coins_")),
+        "nobody knows them now"
+    );
+    assert!(
+        metrics.contains_key("opencoin_denomination_signing_until_timestamp_seconds{denomination=\"5\"}")
+    );
     assert_eq!(watched.get("/health/live").status(), 200);
     drop(hanging);
 }
@@ -196,5 +304,7 @@ fn a_database_that_is_away_or_hangs_does_not_keep_metrics_away() {
 fn an_operators_listener_that_others_could_reach_is_refused() {
     let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
     let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"];
-    let _ = currency.issuer_unchecked(&serve).refused(1, "0.0.0.0:0 can be reached from other machines");
+    let _ = currency
+        .issuer_unchecked(&serve)
+        .refused(1, "0.0.0.0:0 can be reached from other machines");
 }

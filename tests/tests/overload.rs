@@ -1,4 +1,5 @@
-//! More than the issuer can take: it says so or delays, its memory stays bounded, it keeps what it accepted, and it recovers.
+//! More than the issuer can take: it says so or delays, its memory stays bounded, it keeps what it accepted,
+//! and it recovers.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -33,7 +34,8 @@ const OVERLOAD_MIN: f64 = 10.0;
 const MEMORY_KIB_MAX: u64 = 256 * 1024;
 /// A small request once the load has ended.
 const RECOVERY_DURATION_MAX: Duration = Duration::from_secs(2);
-/// One in so many mints is small, and all small ones are asked again; of the large ones so many of each status.
+/// One in so many mints is small, and all small ones are asked again; of the large ones so many of each
+/// status.
 const SMALL_EVERY: u64 = 3;
 const SMALL_BLINDS: usize = 8;
 const LARGE_REPEATED: usize = 3;
@@ -48,7 +50,10 @@ fn ten_times_the_load() {
     let (coins, capacity) = load.mint_coins(&wallet, CAPACITY_CLIENTS * BLINDS);
     let renewed = counts(&load.renew(&coins));
     let renewed_count = renewed.get(&200).unwrap_or(&0) + renewed.get(&202).unwrap_or(&0);
-    assert!(renewed_count == RENEW_SETS && renewed.get(&409) == Some(&(RENEW_CLIENTS - RENEW_SETS)), "{renewed:?}");
+    assert!(
+        renewed_count == RENEW_SETS && renewed.get(&409) == Some(&(RENEW_CLIENTS - RENEW_SETS)),
+        "{renewed:?}"
+    );
     let memory_renews_kib = peak_memory_kib(currency.server_id());
 
     let sent = load.offer();
@@ -61,15 +66,25 @@ fn ten_times_the_load() {
          {offered} blinds in {OVERLOAD_DURATION:?} {by_status:?}, {memory_kib} KiB, recovered in {recovered:?}",
     );
     println!("{figures}");
-    assert!(offered as f64 >= OVERLOAD_MIN * capacity * OVERLOAD_DURATION.as_secs_f64(), "not enough load: {figures}");
-    assert!(by_status.keys().all(|status| [200, 202, 503].contains(status)), "{figures}");
+    assert!(
+        offered as f64 >= OVERLOAD_MIN * capacity * OVERLOAD_DURATION.as_secs_f64(),
+        "not enough load: {figures}"
+    );
+    assert!(
+        by_status.keys().all(|status| [200, 202, 503].contains(status)),
+        "{figures}"
+    );
     assert!(by_status.contains_key(&503), "never too much: {figures}");
     assert!(memory_kib < MEMORY_KIB_MAX, "{figures}");
     assert!(recovered < RECOVERY_DURATION_MAX, "{figures}");
 
     let accepted = load.check_again(&sent);
     let minted = coins.len() + accepted + 1;
-    assert_eq!(currency.balance("alice"), CREDIT - minted as u64, "{accepted} blinds were accepted; {figures}");
+    assert_eq!(
+        currency.balance("alice"),
+        CREDIT - minted as u64,
+        "{accepted} blinds were accepted; {figures}"
+    );
     currency.audit();
     assert!(!currency.log().contains("panicked"));
     currency.stop();
@@ -93,7 +108,12 @@ struct Sent {
 impl Load {
     fn new(currency: &Currency, token: &str, wallet: &ForeignWallet) -> Self {
         let mint_key = wallet.key(1)["id"].as_str().unwrap().to_owned();
-        Self { url: currency.url(""), token: token.to_owned(), mint_key, next_reference: AtomicU64::new(1 << 40) }
+        Self {
+            url: currency.url(""),
+            token: token.to_owned(),
+            mint_key,
+            next_reference: AtomicU64::new(1 << 40),
+        }
     }
 
     fn reference(&self) -> u64 {
@@ -109,17 +129,29 @@ impl Load {
     /// Nobody is deceived here, so a payload's hash can be its own blind.
     fn mint_coins(&self, wallet: &ForeignWallet, count: usize) -> (Vec<Value>, f64) {
         let payloads: Vec<Value> = (0..count).map(|_| wallet.payload(1)).collect();
-        let hash =
-            |payload: &Value| Sha1::digest(compact(payload)).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let hash = |payload: &Value| {
+            Sha1::digest(compact(payload))
+                .iter()
+                .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        };
         let without_zeros = |hash: String| hash.trim_start_matches('0').to_owned();
         let mints: Vec<(&[Value], String)> = payloads
             .chunks(BLINDS)
-            .map(|payloads| (payloads, self.mint(self.reference(), payloads.iter().map(|payload| without_zeros(hash(payload))))))
+            .map(|payloads| {
+                (
+                    payloads,
+                    self.mint(
+                        self.reference(),
+                        payloads.iter().map(|payload| without_zeros(hash(payload))),
+                    ),
+                )
+            })
             .collect();
         let begun = Instant::now();
         let answers = in_parallel(CAPACITY_CLIENTS, |client| {
             let own = mints.iter().skip(client).step_by(CAPACITY_CLIENTS);
-            own.map(|(payloads, message)| (*payloads, self.ask("/mint", message))).collect::<Vec<_>>()
+            own.map(|(payloads, message)| (*payloads, self.ask("/mint", message)))
+                .collect::<Vec<_>>()
         });
         let capacity = count as f64 / begun.elapsed().as_secs_f64();
         let coins = answers.into_iter().flatten().flat_map(|(payloads, answer)| {
@@ -136,17 +168,21 @@ impl Load {
         let messages: Vec<String> = (0..RENEW_CLIENTS)
             .map(|client| {
                 let reference = self.reference();
-                let mint: Value = serde_json::from_str(&self.mint(reference, any_blinds(reference, RENEW_COINS))).unwrap();
+                let mint: Value =
+                    serde_json::from_str(&self.mint(reference, any_blinds(reference, RENEW_COINS))).unwrap();
                 let coins = coins.chunks(RENEW_COINS).nth(client % RENEW_SETS);
                 json!({"blinds": mint["blinds"], "coins": coins, "message_reference": 1,
                     "transaction_reference": mint["transaction_reference"], "type": "request renew"})
                 .to_string()
             })
             .collect();
-        in_parallel(RENEW_CLIENTS, |client| status(&self.ask("/renew", &messages[client])))
+        in_parallel(RENEW_CLIENTS, |client| {
+            status(&self.ask("/renew", &messages[client]))
+        })
     }
 
-    /// Sends mints from many clients for a while, each one the next as soon as it has an answer, and ignores that it should wait.
+    /// Sends mints from many clients for a while, each one the next as soon as it has an answer, and ignores
+    /// that it should wait.
     fn offer(&self) -> Vec<Sent> {
         let begun = Instant::now();
         let one = |_| {
@@ -156,8 +192,15 @@ impl Load {
                 let blinds = blinds_of(reference);
                 let answer = self.ask("/mint", &self.mint(reference, any_blinds(reference, blinds)));
                 let has_hint = answer.to_lowercase().contains("\r\nretry-after: ");
-                assert!(status(&answer) == 200 || has_hint, "no Retry-After: {answer:.300}");
-                sent.push(Sent { reference, status: status(&answer), signatures: hash_of(body(&answer)) });
+                assert!(
+                    status(&answer) == 200 || has_hint,
+                    "no Retry-After: {answer:.300}"
+                );
+                sent.push(Sent {
+                    reference,
+                    status: status(&answer),
+                    signatures: hash_of(body(&answer)),
+                });
             }
             sent
         };
@@ -176,22 +219,33 @@ impl Load {
         begun.elapsed()
     }
 
-    /// What was accepted can be had again by its reference or by the same request; what was refused was not done, or can be had
-    /// as well. Gives the number of blinds that were accepted.
+    /// What was accepted can be had again by its reference or by the same request; what was refused was not
+    /// done, or can be had as well. Gives the number of blinds that were accepted.
     fn check_again(&self, sent: &[Sent]) -> usize {
         let is_small = |sent: &&Sent| blinds_of(sent.reference) == SMALL_BLINDS;
         let of = |status: u16| sent.iter().filter(move |sent| sent.status == status);
         for status_then in [200, 202] {
-            for sent in
-                of(status_then).filter(is_small).chain(of(status_then).filter(|sent| !is_small(sent)).take(LARGE_REPEATED))
-            {
+            for sent in of(status_then).filter(is_small).chain(
+                of(status_then)
+                    .filter(|sent| !is_small(sent))
+                    .take(LARGE_REPEATED),
+            ) {
                 let resumed = self.resume(sent.reference);
                 assert_eq!(status(&resumed), 200, "{resumed:.300}");
-                assert!(status_then != 200 || hash_of(body(&resumed)) == sent.signatures, "other signatures than the first time");
+                assert!(
+                    status_then != 200 || hash_of(body(&resumed)) == sent.signatures,
+                    "other signatures than the first time"
+                );
             }
         }
-        for sent in [of(202).find(is_small), of(503).find(is_small)].into_iter().flatten() {
-            let repeated = self.ask("/mint", &self.mint(sent.reference, any_blinds(sent.reference, SMALL_BLINDS)));
+        for sent in [of(202).find(is_small), of(503).find(is_small)]
+            .into_iter()
+            .flatten()
+        {
+            let repeated = self.ask(
+                "/mint",
+                &self.mint(sent.reference, any_blinds(sent.reference, SMALL_BLINDS)),
+            );
             assert_eq!(status(&repeated), 200, "{repeated:.300}");
             assert_eq!(body(&repeated), body(&self.resume(sent.reference)));
         }
@@ -200,7 +254,11 @@ impl Load {
             assert!(matches!(resumed, 200 | 404), "{resumed}");
             resumed == 200
         });
-        of(200).chain(of(202)).chain(done).map(|sent| blinds_of(sent.reference)).sum()
+        of(200)
+            .chain(of(202))
+            .chain(done)
+            .map(|sent| blinds_of(sent.reference))
+            .sum()
     }
 
     fn resume(&self, reference: u64) -> String {
@@ -227,7 +285,11 @@ impl Load {
 }
 
 fn blinds_of(reference: u64) -> usize {
-    if reference.is_multiple_of(SMALL_EVERY) { SMALL_BLINDS } else { BLINDS }
+    if reference.is_multiple_of(SMALL_EVERY) {
+        SMALL_BLINDS
+    } else {
+        BLINDS
+    }
 }
 
 /// Any number in range is a blind to the issuer.
@@ -238,14 +300,18 @@ fn any_blinds(reference: u64, count: usize) -> impl Iterator<Item = String> {
 fn in_parallel<T: Send>(clients: usize, one: impl Fn(usize) -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let one = &one;
-        let running: Vec<_> = (0..clients).map(|client| scope.spawn(move || one(client))).collect();
+        let running: Vec<_> = (0..clients)
+            .map(|client| scope.spawn(move || one(client)))
+            .collect();
         running.into_iter().map(|client| client.join().unwrap()).collect()
     })
 }
 
 fn counts(statuses: &[u16]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
-    statuses.iter().for_each(|status| *counts.entry(*status).or_default() += 1);
+    statuses
+        .iter()
+        .for_each(|status| *counts.entry(*status).or_default() += 1);
     counts
 }
 

@@ -1,4 +1,5 @@
-//! A mint key is revoked under a running issuer: what people see at the command line, and the money afterwards.
+//! A mint key is revoked under a running issuer: what people see at the command line, and the money
+//! afterwards.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -11,11 +12,20 @@ use tokio::runtime::Runtime;
 fn revoke(currency: &Currency, denomination: u64) {
     let path = currency.dir().join("ledger.sqlite");
     let stop = async {
-        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Existing).await.unwrap();
+        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Existing)
+            .await
+            .unwrap();
         let keys = ledger.mint_keys().await.unwrap();
-        let key = keys.iter().find(|key| key.terms.denomination().units() == denomination).unwrap();
+        let key = keys
+            .iter()
+            .find(|key| key.terms.denomination().units() == denomination)
+            .unwrap();
         let reason = StopReason::new("the key was stolen").unwrap();
-        let command = Command::StopMintKey { id: key.id, reason, at: key.terms.sign_not_before() };
+        let command = Command::StopMintKey {
+            id: key.id,
+            reason,
+            at: key.terms.sign_not_before(),
+        };
         ledger.apply(&[command]).await.unwrap().remove(0).unwrap();
     };
     Runtime::new().unwrap().block_on(stop);
@@ -40,12 +50,20 @@ fn holders_of_a_revoked_key_are_made_whole() {
         revoke(&currency, 10);
         currency.issuer(&["signing", "resume"]);
 
-        let _ = bob.run_unchecked(&["receive", gift.to_str().unwrap()]).refused(1, "the key was stolen");
-        let _ = alice.run_unchecked(&["resume"]).refused(1, "opencoin wallet recoup");
+        let _ = bob
+            .run_unchecked(&["receive", gift.to_str().unwrap()])
+            .refused(1, "the key was stolen");
+        let _ = alice
+            .run_unchecked(&["resume"])
+            .refused(1, "opencoin wallet recoup");
         let shown = alice.run(&["balance", "--json"]).json();
         let amount = |field: &str| shown[field].as_u64().unwrap();
         assert!(amount("revoked") > 0 && amount("pending") > 0, "{shown}");
-        assert_eq!(amount("balance") + amount("revoked") + amount("pending"), 97 + 60, "{shown}");
+        assert_eq!(
+            amount("balance") + amount("revoked") + amount("pending"),
+            97 + 60,
+            "{shown}"
+        );
         assert!(alice.run(&["balance"]).stdout.contains("opencoin wallet recoup"));
         assert!(alice.run(&["history"]).stdout.contains("pending: recoup"));
 
@@ -56,7 +74,10 @@ fn holders_of_a_revoked_key_are_made_whole() {
         alice.run(&["reclaim"]);
         assert_eq!(alice.balance(), 197);
         let history = alice.run(&["history"]).stdout;
-        assert!(history.contains("recoup") && !history.contains("pending"), "{history}");
+        assert!(
+            history.contains("recoup") && !history.contains("pending"),
+            "{history}"
+        );
         alice.run(&["redeem", "197", "--token", &token]);
         assert_eq!(currency.balance("alice"), 500);
         currency.audit();

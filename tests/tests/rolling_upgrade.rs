@@ -1,5 +1,5 @@
-//! Two servers behind a proxy with health checks are replaced one after the other, the tables are migrated under them, and no wallet
-//! notices.
+//! Two servers behind a proxy with health checks are replaced one after the other, the tables are migrated
+//! under them, and no wallet notices.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -29,7 +29,11 @@ fn work(currency: &Currency, token: &str, number: u64, is_over: &AtomicBool, req
         }
         let blind = wallet.blind(1, "a");
         let reference = format!("{:x}", 0x1000_0000 + number * COINS_PER_WALLET + round);
-        let signed = wallet.post("/mint", Some(token), &request_mint(std::slice::from_ref(&blind), &reference));
+        let signed = wallet.post(
+            "/mint",
+            Some(token),
+            &request_mint(std::slice::from_ref(&blind), &reference),
+        );
         let coins = wallet.unblind(&[blind], &signed);
         let redeemed = wallet.post("/redeem", Some(token), &request_redeem(&coins));
         assert_eq!(redeemed.http_status, 200, "{redeemed:?}");
@@ -86,10 +90,17 @@ fn no_request_fails_while_servers_are_replaced_and_tables_migrated() {
     });
     assert!(requests.load(Ordering::Relaxed) > 150);
     currency.audit();
-    assert!(currency.issuer(&["migrate", "--dry-run"]).stdout.contains("nothing to do"));
+    assert!(
+        currency
+            .issuer(&["migrate", "--dry-run"])
+            .stdout
+            .contains("nothing to do")
+    );
     for server in servers.iter_mut() {
         server.take().unwrap().stop();
     }
     database.execute(INCOMPATIBLE);
-    let _newer = currency.issuer_unchecked(&["serve"]).refused(1, "schema version 9000");
+    let _newer = currency
+        .issuer_unchecked(&["serve"])
+        .refused(1, "schema version 9000");
 }

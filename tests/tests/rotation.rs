@@ -14,8 +14,18 @@ use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 
 /// Each generation signs for 24 seconds, and after twelve the next one begins.
-const POLICY: [&str; 10] =
-    ["--signing-window", "24s", "--overlap", "12s", "--lead", "18s", "--coin-lifetime", "60days", "--resume-window", "3s"];
+const POLICY: [&str; 10] = [
+    "--signing-window",
+    "24s",
+    "--overlap",
+    "12s",
+    "--lead",
+    "18s",
+    "--coin-lifetime",
+    "60days",
+    "--resume-window",
+    "3s",
+];
 /// Long enough for four generations and for the private halves of the first to be destroyed.
 const LOAD_DURATION: Duration = Duration::from_secs(42);
 const WALLETS: u64 = 2;
@@ -37,7 +47,12 @@ fn keys_rotate_under_load_and_no_request_fails() {
     let servers = ports.map(|port| currency.serve_on(port));
     let front = RoundRobin::start(currency.port(), ports.to_vec());
     let tokens: Vec<[String; 2]> = (0..WALLETS)
-        .map(|number| [currency.account(&format!("alice{number}"), PAID_IN), currency.account(&format!("bob{number}"), 0)])
+        .map(|number| {
+            [
+                currency.account(&format!("alice{number}"), PAID_IN),
+                currency.account(&format!("bob{number}"), 0),
+            ]
+        })
         .collect();
 
     let is_over = AtomicBool::new(false);
@@ -64,14 +79,23 @@ fn keys_rotate_under_load_and_no_request_fails() {
     let keys = currency.issuer(&["keys", "list", "--json"]).json();
     let keys = keys.as_array().unwrap();
     let of_one = || keys.iter().filter(|key| key["denomination"] == 1);
-    assert!(of_one().filter(|key| key["signed"].as_u64() > Some(0)).count() >= 3, "three generations have signed: {keys:#?}");
+    assert!(
+        of_one().filter(|key| key["signed"].as_u64() > Some(0)).count() >= 3,
+        "three generations have signed: {keys:#?}"
+    );
     let destroyed: Vec<&Value> = of_one().filter(|key| key["private_half"] == false).collect();
     assert!(!destroyed.is_empty(), "a private half was destroyed: {keys:#?}");
-    assert!(destroyed.iter().all(|key| key["state"] == "accepting"), "{destroyed:#?}");
+    assert!(
+        destroyed.iter().all(|key| key["state"] == "accepting"),
+        "{destroyed:#?}"
+    );
     println!("rounds {rounds:?}, connections {}", front.connections());
     for (number, rounds) in (0..WALLETS).zip(&rounds) {
         assert!(*rounds > 1, "the wallets have worked");
-        assert_eq!(currency.balance(&format!("alice{number}")), PAID_IN - rounds * MINTED);
+        assert_eq!(
+            currency.balance(&format!("alice{number}")),
+            PAID_IN - rounds * MINTED
+        );
         assert_eq!(currency.balance(&format!("bob{number}")), rounds * SENT);
     }
     assert!(!currency.log().contains("ERROR"), "{}", currency.log());
@@ -79,10 +103,20 @@ fn keys_rotate_under_load_and_no_request_fails() {
     currency.audit();
 }
 
-/// Alice mints and sends, Bob receives (a renew) and redeems. Every command must succeed at once. Gives the number of rounds.
-fn work(currency: &Currency, number: usize, [alice_token, bob_token]: &[String; 2], is_over: &AtomicBool) -> u64 {
+/// Alice mints and sends, Bob receives (a renew) and redeems. Every command must succeed at once. Gives the
+/// number of rounds.
+fn work(
+    currency: &Currency,
+    number: usize,
+    [alice_token, bob_token]: &[String; 2],
+    is_over: &AtomicBool,
+) -> u64 {
     let wallet = |name: &str| Wallet::new(&currency.scratch(&format!("{name}{number}")));
-    let (alice, bob, stack) = (wallet("alice"), wallet("bob"), currency.scratch(&format!("stack{number}")));
+    let (alice, bob, stack) = (
+        wallet("alice"),
+        wallet("bob"),
+        currency.scratch(&format!("stack{number}")),
+    );
     let stack = stack.to_str().unwrap();
     for wallet in [&alice, &bob] {
         wallet.run(&["add", &currency.url("")]);
@@ -128,7 +162,12 @@ fn coins_of_three_generations_are_renewed_in_one_request() {
     alice.run(&["send", "30", "--out", stack.to_str().unwrap()]);
     let keys = currency.issuer(&["keys", "list", "--json"]).json();
     let window_of = |coin: &Value| {
-        let key = keys.as_array().unwrap().iter().find(|key| key["id"] == coin["payload"]["mint_key_id"]).unwrap();
+        let key = keys
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|key| key["id"] == coin["payload"]["mint_key_id"])
+            .unwrap();
         key["sign_coins_not_before"].as_str().unwrap().to_owned()
     };
     let sent: Value = serde_json::from_slice(&fs::read(&stack).unwrap()).unwrap();
@@ -147,17 +186,29 @@ fn coins_of_three_generations_are_renewed_in_one_request() {
 
 /// The ids of the keys that sign new coins.
 fn published(currency: &Currency) -> BTreeSet<String> {
-    let text = reqwest::blocking::get(currency.url("/mkcs")).unwrap().text().unwrap();
+    let text = reqwest::blocking::get(currency.url("/mkcs"))
+        .unwrap()
+        .text()
+        .unwrap();
     let keys: Value = serde_json::from_str(&text).unwrap();
-    keys.as_array().unwrap().iter().map(|mkc| mkc["mint_key"]["id"].as_str().unwrap().to_owned()).collect()
+    keys.as_array()
+        .unwrap()
+        .iter()
+        .map(|mkc| mkc["mint_key"]["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// How many renews the books have.
 fn renews(currency: &Currency) -> i64 {
     let books = format!("sqlite:{}", currency.dir().join("ledger.sqlite").display());
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let mut connection = SqliteConnection::connect(&books).await.unwrap();
-        let count = sqlx::query_scalar("SELECT count(*) FROM transactions WHERE kind = ?").bind(KIND_RENEW);
-        count.fetch_one(&mut connection).await.unwrap()
-    })
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let mut connection = SqliteConnection::connect(&books).await.unwrap();
+            let count =
+                sqlx::query_scalar("SELECT count(*) FROM transactions WHERE kind = ?").bind(KIND_RENEW);
+            count.fetch_one(&mut connection).await.unwrap()
+        })
 }

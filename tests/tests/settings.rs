@@ -24,13 +24,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A server with these flags and variables besides, and its log.
 fn serve(currency: &Currency, flags: &[&str], environment: &[(&str, &str)], ready: &str) -> (Process, Log) {
     let (log, mut command) = (Log::default(), currency.command());
-    command.args(["issuer", "serve", "--dir"]).arg(currency.dir()).args(flags).env("OPENCOIN_LOG", "warn");
+    command
+        .args(["issuer", "serve", "--dir"])
+        .arg(currency.dir())
+        .args(flags)
+        .env("OPENCOIN_LOG", "warn");
     command.envs(environment.iter().copied());
     (Process::start(&mut command, ready, &log), log)
 }
 
 fn certificates(folder: &Path) -> PathBuf {
-    let made = Command::new(SCRIPT).arg(folder).arg("127.0.0.1").output().unwrap();
+    let made = Command::new(SCRIPT)
+        .arg(folder)
+        .arg("127.0.0.1")
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     folder.to_owned()
 }
@@ -38,7 +46,10 @@ fn certificates(folder: &Path) -> PathBuf {
 /// A client that trusts the authority in this folder and nobody else, and speaks one version of TLS.
 fn client(folder: &Path, version: Version) -> Client {
     let authority = reqwest::Certificate::from_pem(&fs::read(folder.join("authority.pem")).unwrap()).unwrap();
-    let client = Client::builder().tls_certs_only([authority]).tls_version_min(version).tls_version_max(version);
+    let client = Client::builder()
+        .tls_certs_only([authority])
+        .tls_version_min(version)
+        .tls_version_max(version);
     client.build().unwrap()
 }
 
@@ -53,7 +64,10 @@ fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
 #[test]
 fn tls_is_spoken_by_the_server_and_follows_its_files() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
-    let (first, second) = (certificates(&currency.scratch("first")), certificates(&currency.scratch("second")));
+    let (first, second) = (
+        certificates(&currency.scratch("first")),
+        certificates(&currency.scratch("second")),
+    );
     let files = currency.dir().join("tls");
     fs::create_dir(&files).unwrap();
     let put = |folder: &Path| {
@@ -63,12 +77,32 @@ fn tls_is_spoken_by_the_server_and_follows_its_files() {
     };
     put(&first);
     let listen = format!("127.0.0.1:{}", currency.port());
-    let settings = [("OPENCOIN_ISSUER_TLS_CERTIFICATE", "tls/signer.pem"), ("OPENCOIN_ISSUER_TLS_KEY", "tls/signer.key")];
-    let (server, log) = serve(&currency, &["--listen", &listen], &settings, "serving OpenCent on https://127.0.0.1:");
+    let settings = [
+        ("OPENCOIN_ISSUER_TLS_CERTIFICATE", "tls/signer.pem"),
+        ("OPENCOIN_ISSUER_TLS_KEY", "tls/signer.key"),
+    ];
+    let (server, log) = serve(
+        &currency,
+        &["--listen", &listen],
+        &settings,
+        "serving OpenCent on https://127.0.0.1:",
+    );
     let url = format!("https://{listen}/cddc");
-    let is_trusted = |folder: &Path| client(folder, Version::TLS_1_3).get(&url).send().is_ok_and(|answer| answer.status() == 200);
+    let is_trusted = |folder: &Path| {
+        client(folder, Version::TLS_1_3)
+            .get(&url)
+            .send()
+            .is_ok_and(|answer| answer.status() == 200)
+    };
     assert!(is_trusted(&first) && !is_trusted(&second));
-    assert_eq!(client(&first, Version::TLS_1_2).get(&url).send().unwrap().status(), 200);
+    assert_eq!(
+        client(&first, Version::TLS_1_2)
+            .get(&url)
+            .send()
+            .unwrap()
+            .status(),
+        200
+    );
     // A head in the clear is not answered, and a client that says nothing hinders nobody.
     let _silent = TcpStream::connect(&listen).unwrap();
     let mut plain = TcpStream::connect(&listen).unwrap();
@@ -79,35 +113,67 @@ fn tls_is_spoken_by_the_server_and_follows_its_files() {
 
     // A pair that does not fit changes nothing.
     fs::copy(second.join("signer.key"), files.join("signer.key")).unwrap();
-    wait_for("a word in the log", || log.text().contains("the old one stays in use"));
+    wait_for("a word in the log", || {
+        log.text().contains("the old one stays in use")
+    });
     assert!(is_trusted(&first));
     put(&second);
     wait_for("the new certificate", || is_trusted(&second));
     assert!(!is_trusted(&first));
     server.stop();
-    assert!(!log.text().contains("127.0.0.1"), "addresses are not logged: {}", log.text());
+    assert!(
+        !log.text().contains("127.0.0.1"),
+        "addresses are not logged: {}",
+        log.text()
+    );
 
     fs::remove_file(files.join("signer.key")).unwrap();
     let mut command = currency.command();
     command.envs(settings);
     let dir = currency.dir();
-    let _ = run(&mut command, &["issuer", "serve", "--dir", dir.to_str().unwrap()]).refused(1, "tls/signer.key");
+    let _ =
+        run(&mut command, &["issuer", "serve", "--dir", dir.to_str().unwrap()]).refused(1, "tls/signer.key");
 }
 
 #[test]
 fn plain_http_beyond_this_machine_needs_a_word() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     for way_out in ["[tls]", "127.0.0.1 behind a proxy", "--insecure-http"] {
-        let _ = currency.issuer_unchecked(&["serve", "--listen", "0.0.0.0:0"]).refused(1, way_out);
+        let _ = currency
+            .issuer_unchecked(&["serve", "--listen", "0.0.0.0:0"])
+            .refused(1, way_out);
     }
-    serve(&currency, &["--listen", "0.0.0.0:0", "--insecure-http"], &[], "serving OpenCent on http://0.0.0.0:").0.stop();
-    let word = [("OPENCOIN_ISSUER_INSECURE_HTTP", "true"), ("OPENCOIN_ISSUER_LISTEN", "[::]:0")];
-    serve(&currency, &[], &word, "serving OpenCent on http://").0.stop();
+    serve(
+        &currency,
+        &["--listen", "0.0.0.0:0", "--insecure-http"],
+        &[],
+        "serving OpenCent on http://0.0.0.0:",
+    )
+    .0
+    .stop();
+    let word = [
+        ("OPENCOIN_ISSUER_INSECURE_HTTP", "true"),
+        ("OPENCOIN_ISSUER_LISTEN", "[::]:0"),
+    ];
+    serve(&currency, &[], &word, "serving OpenCent on http://")
+        .0
+        .stop();
     // What is in front of the door for wallets is not in front of the operator's.
-    let operators = ["serve", "--listen", "0.0.0.0:0", "--insecure-http", "--admin-listen", "0.0.0.0:0"];
-    let _ = currency.issuer_unchecked(&operators).refused(1, "admin.insecure_http = true (--admin-insecure-http)");
+    let operators = [
+        "serve",
+        "--listen",
+        "0.0.0.0:0",
+        "--insecure-http",
+        "--admin-listen",
+        "0.0.0.0:0",
+    ];
+    let _ = currency
+        .issuer_unchecked(&operators)
+        .refused(1, "admin.insecure_http = true (--admin-insecure-http)");
     let both = [&operators[1..], &["--admin-insecure-http"]].concat();
-    serve(&currency, &both, &[], "serving OpenCent on http://0.0.0.0:").0.stop();
+    serve(&currency, &both, &[], "serving OpenCent on http://0.0.0.0:")
+        .0
+        .stop();
 }
 
 /// What an operator needs of a listener beyond loopback: metrics, health, and the API with a token alone.
@@ -115,9 +181,17 @@ fn operate(currency: &Currency, client: &Client, url: &str) {
     for path in ["/metrics", "/health/ready"] {
         assert_eq!(client.get(format!("{url}{path}")).send().unwrap().status(), 200);
     }
-    let accounts = |token: &str| client.get(format!("{url}/v1/admin/accounts")).bearer_auth(token).send().unwrap();
+    let accounts = |token: &str| {
+        client
+            .get(format!("{url}/v1/admin/accounts"))
+            .bearer_auth(token)
+            .send()
+            .unwrap()
+    };
     assert_eq!(accounts("oca_made-up").status(), 401);
-    let made = currency.issuer(&["admin-token", "create", "desk", "--json"]).json();
+    let made = currency
+        .issuer(&["admin-token", "create", "desk", "--json"])
+        .json();
     assert_eq!(accounts(made["token"].as_str().unwrap()).status(), 200);
     currency.issuer(&["admin-token", "remove", "desk"]);
 }
@@ -128,24 +202,51 @@ fn operators_come_from_other_machines_with_tls_or_where_something_in_front_speak
     let (wallets, operators) = (format!("127.0.0.1:{}", currency.port()), free_port());
     let everywhere = format!("0.0.0.0:{operators}");
     let flags = ["--listen", &wallets, "--admin-listen", &everywhere];
-    let _ = currency.issuer_unchecked(&[&["serve"][..], &flags].concat()).refused(1, "can be reached from other machines");
+    let _ = currency
+        .issuer_unchecked(&[&["serve"][..], &flags].concat())
+        .refused(1, "can be reached from other machines");
     let ready = "serving OpenCent on http://";
-    let (server, _log) = serve(&currency, &[&flags[..], &["--admin-insecure-http"]].concat(), &[], ready);
-    operate(&currency, &Client::new(), &format!("http://127.0.0.1:{operators}"));
+    let (server, _log) = serve(
+        &currency,
+        &[&flags[..], &["--admin-insecure-http"]].concat(),
+        &[],
+        ready,
+    );
+    operate(
+        &currency,
+        &Client::new(),
+        &format!("http://127.0.0.1:{operators}"),
+    );
     server.stop();
 
     let files = certificates(&currency.scratch("certificates"));
     let (certificate, key) = (files.join("signer.pem"), files.join("signer.key"));
-    let tls = ["--tls-certificate", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let tls = [
+        "--tls-certificate",
+        certificate.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+    ];
     let ready = "serving OpenCent on https://";
     let (server, _log) = serve(&currency, &[&flags[..], &tls].concat(), &[], ready);
     let client = client(&files, Version::TLS_1_3);
     operate(&currency, &client, &format!("https://127.0.0.1:{operators}"));
-    assert!(Client::new().get(format!("http://127.0.0.1:{operators}/metrics")).send().is_err(), "nothing is in the clear there");
+    assert!(
+        Client::new()
+            .get(format!("http://127.0.0.1:{operators}/metrics"))
+            .send()
+            .is_err(),
+        "nothing is in the clear there"
+    );
     server.stop();
     // Programs of this machine need no TLS.
     let here = format!("127.0.0.1:{operators}");
-    let (server, _log) = serve(&currency, &[&["--listen", &wallets, "--admin-listen", &here][..], &tls].concat(), &[], ready);
+    let (server, _log) = serve(
+        &currency,
+        &[&["--listen", &wallets, "--admin-listen", &here][..], &tls].concat(),
+        &[],
+        ready,
+    );
     operate(&currency, &Client::new(), &format!("http://{here}"));
     server.stop();
 }
@@ -183,16 +284,32 @@ fn an_address_that_asks_too_often_waits_and_a_made_up_token_is_no_way_around() {
             .send()
             .unwrap()
     };
-    let until_refused =
-        |address: Option<&str>| (0..1000).map(|_| ask(address, "oc_made-up")).find(|answer| answer.status() == 429).unwrap();
+    let until_refused = |address: Option<&str>| {
+        (0..1000)
+            .map(|_| ask(address, "oc_made-up"))
+            .find(|answer| answer.status() == 429)
+            .unwrap()
+    };
     let refused = until_refused(Some("203.0.113.9, 198.51.100.7"));
     assert_eq!(refused.headers()["opencoin-error"], "too-many-requests");
-    assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert!(
+        refused.headers()["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 1
+    );
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
     let problem: Value = serde_json::from_str(&refused.text().unwrap()).unwrap();
     assert_eq!(problem["title"], "too-many-requests");
-    assert_eq!(ask(Some("198.51.100.8"), "oc_made-up").status(), 400, "another address has its own bucket");
-    // The wallet's own address is the proxy's here. Its token was proved by the mint; no other one gets through.
+    assert_eq!(
+        ask(Some("198.51.100.8"), "oc_made-up").status(),
+        400,
+        "another address has its own bucket"
+    );
+    // The wallet's own address is the proxy's here. Its token was proved by the mint; no other one gets
+    // through.
     assert_eq!(until_refused(None).status(), 429);
     assert_eq!(ask(None, &token).status(), 400);
     assert_eq!(ask(Some("198.51.100.7"), &token).status(), 400);
@@ -216,10 +333,20 @@ fn this_machine_is_not_limited_and_an_unknown_proxy_is_told_of() {
     let (server, log) = serve(&currency, &flags, &[], "serving ");
     let client = Client::new();
     assert!((0..20).all(|_| client.get(currency.url("/cddc")).send().unwrap().status() == 200));
-    let long = client.post(currency.url("/mint")).body("x".repeat(1001)).send().unwrap();
+    let long = client
+        .post(currency.url("/mint"))
+        .body("x".repeat(1001))
+        .send()
+        .unwrap();
     assert_eq!(long.status(), 413);
     assert!(long.text().unwrap().contains("at most 1000 bytes"));
-    let forwarded = |_| client.get(currency.url("/cddc")).header("X-Forwarded-For", "198.51.100.7").send().unwrap();
+    let forwarded = |_| {
+        client
+            .get(currency.url("/cddc"))
+            .header("X-Forwarded-For", "198.51.100.7")
+            .send()
+            .unwrap()
+    };
     assert!((0..20).map(forwarded).any(|answer| answer.status() == 429));
     wait_for("a word in the log", || log.text().contains("proxy.trusted"));
     server.stop();
@@ -234,18 +361,44 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
     let opencoin = |environment: &[(&str, &str)], arguments: &[&str]| {
         let mut command = currency.command();
         command.envs(environment.iter().copied());
-        run(&mut command, &[&["issuer"][..], arguments, &["--dir", dir]].concat())
+        run(
+            &mut command,
+            &[&["issuer"][..], arguments, &["--dir", dir]].concat(),
+        )
     };
-    let environment = [("OPENCOIN_ISSUER_DATABASE", "postgres://opencoin:s3cret@127.0.0.1:1/books")];
+    let environment = [(
+        "OPENCOIN_ISSUER_DATABASE",
+        "postgres://opencoin:s3cret@127.0.0.1:1/books",
+    )];
     let shown = opencoin(&environment, &["config", "--json", "--log-format", "json"]).success();
     assert!(!shown.stdout.contains("s3cret"));
     let shown = shown.json();
-    let of = |key: &str| shown["settings"].as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap().clone();
+    let of = |key: &str| {
+        shown["settings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["key"] == key)
+            .unwrap()
+            .clone()
+    };
     assert_eq!(of("database")["name"], "OPENCOIN_ISSUER_DATABASE");
-    assert_eq!(of("database")["value"], "postgres://opencoin:***@127.0.0.1:1/books");
-    assert_eq!((of("log.format")["value"].as_str(), of("log.format")["from"].as_str()), (Some("json"), Some("flag")));
     assert_eq!(
-        (of("rotation.lead")["from"].as_str(), of("limits.connections_max")["from"].as_str()),
+        of("database")["value"],
+        "postgres://opencoin:***@127.0.0.1:1/books"
+    );
+    assert_eq!(
+        (
+            of("log.format")["value"].as_str(),
+            of("log.format")["from"].as_str()
+        ),
+        (Some("json"), Some("flag"))
+    );
+    assert_eq!(
+        (
+            of("rotation.lead")["from"].as_str(),
+            of("limits.connections_max")["from"].as_str()
+        ),
         (Some("file"), Some("default"))
     );
     // Every command goes by the environment, so that none looks into other books than the server.
@@ -267,9 +420,18 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
         .refused(1, "--limits-connections-max: \"none\" is not a whole number");
 
     let elsewhere = currency.scratch("other.toml");
-    fs::write(&elsewhere, format!("database = '{SQLITE}'\n[limits]\nlogins_per_minute = 3\n")).unwrap();
-    let other = opencoin(&[], &["config", "--config", elsewhere.to_str().unwrap()]).success().stdout;
-    let line = other.lines().find(|line| line.starts_with("limits.logins_per_minute = 3")).unwrap();
+    fs::write(
+        &elsewhere,
+        format!("database = '{SQLITE}'\n[limits]\nlogins_per_minute = 3\n"),
+    )
+    .unwrap();
+    let other = opencoin(&[], &["config", "--config", elsewhere.to_str().unwrap()])
+        .success()
+        .stdout;
+    let line = other
+        .lines()
+        .find(|line| line.starts_with("limits.logins_per_minute = 3"))
+        .unwrap();
     assert!(line.ends_with("# file, line 3"), "{line}");
 }
 
@@ -281,40 +443,101 @@ fn check_finds_what_would_stop_a_server_without_serving() {
     let check = |flags: &[&str], passphrase: &str| {
         let mut command = currency.command();
         command.env("OPENCOIN_PASSPHRASE", passphrase);
-        let all = [&["issuer", "check", "--json", "--dir", dir.to_str().unwrap()][..], flags].concat();
+        let all = [
+            &["issuer", "check", "--json", "--dir", dir.to_str().unwrap()][..],
+            flags,
+        ]
+        .concat();
         let output = run(&mut command, &all);
         let report = output.json();
-        assert_eq!(output.code, Some(i32::from(report["passed"] != true)), "{report:#}");
+        assert_eq!(
+            output.code,
+            Some(i32::from(report["passed"] != true)),
+            "{report:#}"
+        );
         report
     };
     let result = |report: &Value, name: &str| {
-        let found = report["checks"].as_array().unwrap().iter().find(|check| check["check"] == name);
-        found.map(|check| check["result"].as_str().unwrap().to_owned()).unwrap_or_default()
+        let found = report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|check| check["check"] == name);
+        found
+            .map(|check| check["result"].as_str().unwrap().to_owned())
+            .unwrap_or_default()
     };
     let good = check(&["--listen", &listen], PASSPHRASE);
-    for name in ["settings", "folder", "certificates", "books", "keys", "signing windows", "clock", "listen"] {
+    for name in [
+        "settings",
+        "folder",
+        "certificates",
+        "books",
+        "keys",
+        "signing windows",
+        "clock",
+        "listen",
+    ] {
         assert_eq!(result(&good, name), "ok", "{name}: {good:#}");
     }
     assert_eq!(result(&check(&["--listen", &listen], "wrong"), "keys"), "failed");
-    assert_eq!(result(&check(&["--listen", "0.0.0.0:0"], PASSPHRASE), "listen"), "failed");
-    assert_eq!(result(&check(&["--database", "sqlite:nowhere"], PASSPHRASE), "books"), "failed");
-    assert_eq!(result(&check(&["--database", "mysql:x"], PASSPHRASE), "settings"), "failed");
-    assert_eq!(result(&check(&["--signer-by", "socket", "--signer-path", "none.sock"], PASSPHRASE), "signer"), "failed");
+    assert_eq!(
+        result(&check(&["--listen", "0.0.0.0:0"], PASSPHRASE), "listen"),
+        "failed"
+    );
+    assert_eq!(
+        result(&check(&["--database", "sqlite:nowhere"], PASSPHRASE), "books"),
+        "failed"
+    );
+    assert_eq!(
+        result(&check(&["--database", "mysql:x"], PASSPHRASE), "settings"),
+        "failed"
+    );
+    assert_eq!(
+        result(
+            &check(
+                &["--signer-by", "socket", "--signer-path", "none.sock"],
+                PASSPHRASE
+            ),
+            "signer"
+        ),
+        "failed"
+    );
 
     let files = certificates(&currency.scratch("certificates"));
     let (certificate, key) = (files.join("signer.pem"), files.join("signer.key"));
     let tls = |key: &Path| {
         let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
-        check(&["--tls-certificate", certificate, "--tls-key", key, "--listen", "0.0.0.0:0"], PASSPHRASE)
+        check(
+            &[
+                "--tls-certificate",
+                certificate,
+                "--tls-key",
+                key,
+                "--listen",
+                "0.0.0.0:0",
+            ],
+            PASSPHRASE,
+        )
     };
     let good = tls(&key);
-    assert_eq!((result(&good, "tls"), result(&good, "listen")), ("ok".to_owned(), "ok".to_owned()), "{good:#}");
+    assert_eq!(
+        (result(&good, "tls"), result(&good, "listen")),
+        ("ok".to_owned(), "ok".to_owned()),
+        "{good:#}"
+    );
     assert_eq!(result(&tls(&files.join("server.key")), "tls"), "failed");
 
     let held = std::net::TcpListener::bind(&listen).unwrap();
-    assert_eq!(result(&check(&["--listen", &listen], PASSPHRASE), "listen"), "warn");
+    assert_eq!(
+        result(&check(&["--listen", &listen], PASSPHRASE), "listen"),
+        "warn"
+    );
     drop(held);
     fs::remove_dir_all(dir.join("keys")).unwrap();
     let without_keys = check(&["--listen", &listen], PASSPHRASE);
-    assert_eq!((result(&without_keys, "keys"), result(&without_keys, "books")), ("failed".to_owned(), "ok".to_owned()));
+    assert_eq!(
+        (result(&without_keys, "keys"), result(&without_keys, "books")),
+        ("failed".to_owned(), "ok".to_owned())
+    );
 }

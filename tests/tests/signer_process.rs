@@ -1,5 +1,5 @@
-//! The process that signs, as an operator runs it: over mutual TLS from another folder than the server's, refusing to start where
-//! something is wrong, and refusing to sign for books that were set back.
+//! The process that signs, as an operator runs it: over mutual TLS from another folder than the server's,
+//! refusing to start where something is wrong, and refusing to sign for books that were set back.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -22,13 +22,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The certificates of a signer on this machine and its server, under an authority of their own.
 fn certificates(folder: &Path) {
-    let made = Command::new("sh").arg(SCRIPT).arg(folder).arg("127.0.0.1").output().unwrap();
+    let made = Command::new("sh")
+        .arg(SCRIPT)
+        .arg(folder)
+        .arg("127.0.0.1")
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// Copies a folder with its permissions, as it is carried from one machine to another.
 fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Copies the books on SQLite, all of their files, in place of those that are there.
@@ -46,7 +58,11 @@ fn put_books(from: &Path, to: &Path) {
 fn speak_tls(folder: &Path, certificates: &Path, side: &str, port: u16) {
     let files = folder.join("tls");
     fs::create_dir_all(&files).unwrap();
-    for name in ["authority.pem".to_owned(), format!("{side}.pem"), format!("{side}.key")] {
+    for name in [
+        "authority.pem".to_owned(),
+        format!("{side}.pem"),
+        format!("{side}.key"),
+    ] {
         fs::copy(certificates.join(&name), files.join(&name)).unwrap();
     }
     let path = folder.join("issuer.toml");
@@ -60,7 +76,12 @@ fn speak_tls(folder: &Path, certificates: &Path, side: &str, port: u16) {
 
 fn start_signer(folder: &Path, options: &[&str], log: &Log) -> Process {
     let mut command = opencoin_e2e::command();
-    command.arg("signer").arg("--dir").arg(folder).args(options).env("OPENCOIN_LOG", "warn");
+    command
+        .arg("signer")
+        .arg("--dir")
+        .arg(folder)
+        .args(options)
+        .env("OPENCOIN_LOG", "warn");
     Process::start(&mut command, READY, log)
 }
 
@@ -73,7 +94,11 @@ fn mint(wallet: &Wallet, amount: &str, token: &str) {
 fn wait_for(log: impl Fn() -> String, text: &str) {
     let begun = Instant::now();
     while !log().contains(text) {
-        assert!(begun.elapsed() < PATIENCE, "{text:?} is not in the log: {}", log());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{text:?} is not in the log: {}",
+            log()
+        );
         thread::sleep(Duration::from_millis(100));
     }
 }
@@ -122,7 +147,9 @@ fn a_signer_on_another_machine_signs_for_whom_its_authority_has_certified() {
         fs::copy(theirs.join(name), files.join(name)).unwrap();
     }
     currency.serve();
-    let _ = alice.run_unchecked(&["mint", "20", "--token", &token]).refused(1, "will sign later");
+    let _ = alice
+        .run_unchecked(&["mint", "20", "--token", &token])
+        .refused(1, "will sign later");
     let _ = alice.run_unchecked(&["resume"]).refused(1, "will sign later");
     assert_eq!(alice.balance(), 11);
     wait_for(|| currency.log(), "no connection to the signer");
@@ -139,7 +166,9 @@ fn a_signer_on_another_machine_signs_for_whom_its_authority_has_certified() {
     assert_eq!(alice.balance(), 31);
     // A key that others can read is not private, on either side.
     fs::set_permissions(files.join("server.key"), Permissions::from_mode(0o644)).unwrap();
-    let _ = currency.issuer_unchecked(&["serve", "--listen", "127.0.0.1:0"]).refused(1, "server.key (mode 0644): run `chmod 600");
+    let _ = currency
+        .issuer_unchecked(&["serve", "--listen", "127.0.0.1:0"])
+        .refused(1, "server.key (mode 0644): run `chmod 600");
     assert!(!signer_log.text().contains("ERROR"), "{}", signer_log.text());
     currency.stop();
     signer.stop();
@@ -157,17 +186,34 @@ fn what_is_wrong_is_said_before_a_signer_starts() {
     refused(&plain, &[], "issuer.toml has no [signer]");
 
     let mut currency = Currency::make(RFC9474, SQLITE, &["--signer-socket", "signer.sock"]);
-    let key = fs::read_dir(currency.dir().join("keys")).unwrap().next().unwrap().unwrap().path();
+    let key = fs::read_dir(currency.dir().join("keys"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
-    refused(&currency, &[], &format!("mode 644); `chmod 600 {}`", key.display()));
+    refused(
+        &currency,
+        &[],
+        &format!("mode 644); `chmod 600 {}`", key.display()),
+    );
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     let wrong = currency.scratch("wrong");
     fs::write(&wrong, "not the passphrase").unwrap();
     fs::set_permissions(&wrong, Permissions::from_mode(0o600)).unwrap();
-    refused(&currency, &["--passphrase-file", wrong.to_str().unwrap()], "passphrase");
+    refused(
+        &currency,
+        &["--passphrase-file", wrong.to_str().unwrap()],
+        "passphrase",
+    );
 
     let signer = currency.signer();
-    refused(&currency, &[], "signer.sock already: stop it first, or choose another socket");
+    refused(
+        &currency,
+        &[],
+        "signer.sock already: stop it first, or choose another socket",
+    );
     currency.serve();
     let token = currency.account("alice", 100);
     let alice = wallet(&currency, "alice");
@@ -177,7 +223,11 @@ fn what_is_wrong_is_said_before_a_signer_starts() {
     // Without its counts it would not notice books that were set back.
     let state = currency.dir().join("signer");
     fs::rename(&state, currency.scratch("lost")).unwrap();
-    refused(&currency, &[], "--new-counts begins with new ones, if they are lost for good");
+    refused(
+        &currency,
+        &[],
+        "--new-counts begins with new ones, if they are lost for good",
+    );
     let signer = start_signer(&currency.dir(), &["--new-counts"], &Log::default());
     mint(&alice, "18", &token);
     assert_eq!(alice.balance(), 36);
@@ -217,7 +267,9 @@ fn books_that_were_set_back_are_signed_for_when_an_operator_has_said_so() {
     let signer = currency.signer();
     currency.issuer(&["accept-restored-state", "--yes-spent-coins-may-be-forgotten"]);
     currency.serve();
-    let _ = bob.run_unchecked(&["mint", "18", "--token", &token]).refused(1, "will sign later");
+    let _ = bob
+        .run_unchecked(&["mint", "18", "--token", &token])
+        .refused(1, "will sign later");
     let alarm = "ALARM: the books have counted fewer blinds of a mint key than were signed with it";
     let is_said = || {
         let _ = bob.run_unchecked(&["resume"]).refused(1, "will sign later");
@@ -232,8 +284,20 @@ fn books_that_were_set_back_are_signed_for_when_an_operator_has_said_so() {
     signer.stop();
 
     let dir = currency.dir();
-    let accepted = run(&mut currency.command(), &["signer", "--accept-books", "--dir", dir.to_str().unwrap()]).success();
-    assert_eq!(accepted.stdout.lines().filter(|line| line.ends_with("signed, as the books say")).count(), 4, "{accepted:?}");
+    let accepted = run(
+        &mut currency.command(),
+        &["signer", "--accept-books", "--dir", dir.to_str().unwrap()],
+    )
+    .success();
+    assert_eq!(
+        accepted
+            .stdout
+            .lines()
+            .filter(|line| line.ends_with("signed, as the books say"))
+            .count(),
+        4,
+        "{accepted:?}"
+    );
     let signer = currency.signer();
     resume(&bob);
     assert_eq!(bob.balance(), 18);

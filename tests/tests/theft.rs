@@ -1,5 +1,5 @@
-//! A mint key is stolen: the thief is stopped when the key's count is reached, every honest coin is made whole, and a recoup gives
-//! the thief nothing.
+//! A mint key is stolen: the thief is stopped when the key's count is reached, every honest coin is made
+//! whole, and a recoup gives the thief nothing.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -22,14 +22,19 @@ const STOLEN: u64 = 5;
 fn key_of(currency: &Currency, denomination: u64, state: &str) -> Value {
     let keys = currency.issuer(&["keys", "list", "--json"]).json();
     let mut keys = keys.as_array().unwrap().clone().into_iter();
-    keys.find(|key| key["denomination"] == denomination && key["state"] == state).unwrap()
+    keys.find(|key| key["denomination"] == denomination && key["state"] == state)
+        .unwrap()
 }
 
 /// A coin of the stolen denomination as its wallet shows it in a recoup, out of the wallet's journal.
 fn past_coin(wallet: &Path) -> Value {
     let journal = fs::read_to_string(wallet.join("journal.jsonl")).unwrap();
-    let events = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let operations = events.filter_map(|event| event["operations"].as_array().cloned()).flatten();
+    let events = journal
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let operations = events
+        .filter_map(|event| event["operations"].as_array().cloned())
+        .flatten();
     let mut coins = operations.flat_map(|operation| {
         let blinded = operation["blinded"].as_array().unwrap().clone();
         blinded.into_iter().map(move |blinded| {
@@ -42,7 +47,9 @@ fn past_coin(wallet: &Path) -> Value {
             })
         })
     });
-    coins.find(|coin| coin["payload"]["denomination"] == STOLEN).expect("it has minted one")
+    coins
+        .find(|coin| coin["payload"]["denomination"] == STOLEN)
+        .expect("it has minted one")
 }
 
 #[test]
@@ -59,18 +66,21 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
 
     // Honest people: one who mints, one who receives, one whose mint is accepted and not signed yet.
     let (alice, bob, carol) = (wallet("alice"), wallet("bob"), wallet("carol"));
-    let [alice_token, carol_token, thief_token] =
-        ["alice", "carol", "thief"].map(|name| currency.account(name, if name == "thief" { 30 } else { 100 }));
+    let [alice_token, carol_token, thief_token] = ["alice", "carol", "thief"]
+        .map(|name| currency.account(name, if name == "thief" { 30 } else { 100 }));
     alice.run(&["mint", "60", "--token", &alice_token]);
     let stack = currency.scratch("stack");
     alice.run(&["send", "22", "--out", stack.to_str().unwrap()]);
     bob.run(&["receive", stack.to_str().unwrap()]);
     currency.issuer(&["signing", "pause"]);
-    let _ = carol.run_unchecked(&["mint", "30", "--token", &carol_token]).refused(1, "will sign later");
+    let _ = carol
+        .run_unchecked(&["mint", "30", "--token", &carol_token])
+        .refused(1, "will sign later");
     let (alice_has, bob_has) = (alice.balance(), bob.balance());
     assert_eq!((alice_has, bob_has), (38, 22));
 
-    // The thief has honest coins of his own, and spends them; he keeps his wallet's journal, and uses his copy of the key.
+    // The thief has honest coins of his own, and spends them; he keeps his wallet's journal, and uses his
+    // copy of the key.
     currency.issuer(&["signing", "resume"]);
     let own = wallet("thief");
     own.run(&["mint", "30", "--token", &thief_token]);
@@ -82,7 +92,10 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
     let outstanding = before["outstanding"].as_u64().unwrap();
     assert!(outstanding >= 3, "{before}");
     let (taken, refused) = thief.redeem_until_refused(&thief_token, 1000);
-    assert_eq!(taken as u64, outstanding, "he is stopped when the count is reached");
+    assert_eq!(
+        taken as u64, outstanding,
+        "he is stopped when the count is reached"
+    );
     assert_eq!(refused.error_word.as_deref(), Some("key-revoked"), "{refused:?}");
     let stopped = key_of(&currency, STOLEN, "revoked");
     assert_eq!(stopped["id"], before["id"]);
@@ -92,7 +105,10 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
     // The operator makes a new key, of which every server knows within seconds, and destroys the stolen one.
     currency.issuer(&["keys", "rotate"]);
     currency.issuer(&["keys", "destroy"]);
-    assert_eq!(key_of(&currency, STOLEN, "revoked")["private_half"], Value::Bool(false));
+    assert_eq!(
+        key_of(&currency, STOLEN, "revoked")["private_half"],
+        Value::Bool(false)
+    );
     // A server that starts now misses nothing.
     currency.stop();
     currency.serve();
@@ -114,8 +130,16 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
     carol.run(&["resume"]);
     assert_eq!(carol.balance(), 30);
 
-    let replacement = key_of(&currency, STOLEN, "signing")["id"].as_str().unwrap().to_owned();
-    let published = || reqwest::blocking::get(currency.url("/mkcs")).unwrap().text().unwrap();
+    let replacement = key_of(&currency, STOLEN, "signing")["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let published = || {
+        reqwest::blocking::get(currency.url("/mkcs"))
+            .unwrap()
+            .text()
+            .unwrap()
+    };
     let begun = Instant::now();
     while !published().contains(&replacement) {
         assert!(begun.elapsed() < PATIENCE, "the new key is not published");
@@ -131,11 +155,31 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
         claim
     };
     let claims = [
-        (past.clone(), "double-spend", "his own coin with its true seed, which he has spent"),
-        (with("payload", forged), "invalid", "his own blind, opened to another payload"),
-        (with("transaction_reference", "beef".into()), "invalid", "an accepted transaction that is not there"),
-        (with("blind_reference", "no such".into()), "invalid", "a blind that is not there"),
-        (with("blinding_seed", "5eed".into()), "invalid", "his own coin with another seed"),
+        (
+            past.clone(),
+            "double-spend",
+            "his own coin with its true seed, which he has spent",
+        ),
+        (
+            with("payload", forged),
+            "invalid",
+            "his own blind, opened to another payload",
+        ),
+        (
+            with("transaction_reference", "beef".into()),
+            "invalid",
+            "an accepted transaction that is not there",
+        ),
+        (
+            with("blind_reference", "no such".into()),
+            "invalid",
+            "a blind that is not there",
+        ),
+        (
+            with("blinding_seed", "5eed".into()),
+            "invalid",
+            "his own coin with another seed",
+        ),
     ];
     for (number, (claim, word, what)) in claims.into_iter().enumerate() {
         let fresh = new.blind(STOLEN, "a");
@@ -143,7 +187,11 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
         let answer = new.post("/v1/recoup", None, &request);
         assert_eq!(answer.error_word.as_deref(), Some(word), "{what}: {answer:?}");
     }
-    assert_eq!(key_of(&currency, STOLEN, "revoked")["recouped"].as_u64(), Some(outstanding), "each honest coin, once");
+    assert_eq!(
+        key_of(&currency, STOLEN, "revoked")["recouped"].as_u64(),
+        Some(outstanding),
+        "each honest coin, once"
+    );
 
     // All of it can be spent.
     alice.run(&["redeem", &alice_has.to_string(), "--token", &alice_token]);
@@ -152,7 +200,11 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
     assert_eq!((currency.balance("alice"), currency.balance("carol")), (100, 100));
     let forged = thief.redeem_until_refused(&thief_token, 1);
     assert_eq!(forged.0, 0, "the key stays stopped");
-    assert!(currency.log().matches("ALARM: a mint key was stopped").count() >= 2, "both servers say so: {}", currency.log());
+    assert!(
+        currency.log().matches("ALARM: a mint key was stopped").count() >= 2,
+        "both servers say so: {}",
+        currency.log()
+    );
     currency.audit();
     Process::stop(second);
     currency.stop();
@@ -173,7 +225,10 @@ fn a_key_is_revoked_during_load_and_nobody_loses_anything() {
                     // What is refused because of the revocation is tried again, and by then the wallet knows.
                     let minted = wallet.run_unchecked(&["mint", "19", "--token", token]);
                     let redeemed = wallet.run_unchecked(&["redeem", "7", "--token", token]);
-                    for output in [minted, redeemed].into_iter().filter(|output| output.code != Some(0)) {
+                    for output in [minted, redeemed]
+                        .into_iter()
+                        .filter(|output| output.code != Some(0))
+                    {
                         let is_known = ["key-revoked", "recoup", "pay with exactly", "not enough"]
                             .iter()
                             .any(|word| output.stderr.contains(word));
@@ -183,7 +238,10 @@ fn a_key_is_revoked_during_load_and_nobody_loses_anything() {
             });
         }
         thread::sleep(Duration::from_millis(900));
-        let id = key_of(&currency, STOLEN, "signing")["id"].as_str().unwrap().to_owned();
+        let id = key_of(&currency, STOLEN, "signing")["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         currency.issuer(&["keys", "revoke", &id, "--reason", "left in a train"]);
         currency.issuer(&["keys", "rotate"]);
     });

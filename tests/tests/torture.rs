@@ -26,7 +26,15 @@ fn no_coin_is_lost_and_none_is_doubled_on_postgres() {
 
 fn torture(database: Database) {
     let seed = env::var(SEED_VARIABLE).map_or(SEED, |seed| seed.parse().expect("the seed is a number"));
-    let outcome = run(&Options { database, time: TIME, seed });
+    let outcome = run(&Options {
+        database,
+        time: TIME,
+        seed,
+    });
     let (table, remains) = (outcome.table, outcome.remains);
-    assert!(outcome.violations.is_empty(), "seed {seed}, what is left is in {remains:?}:\n{:#?}\n{table}", outcome.violations);
+    assert!(
+        outcome.violations.is_empty(),
+        "seed {seed}, what is left is in {remains:?}:\n{:#?}\n{table}",
+        outcome.violations
+    );
 }

@@ -1,4 +1,5 @@
-//! What clients send and get is looked for where it must not be: in the server's log at TRACE and in its metrics.
+//! What clients send and get is looked for where it must not be: in the server's log at TRACE and in its
+//! metrics.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -6,7 +7,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 
-use opencoin_e2e::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
+use opencoin_e2e::foreign_wallet::{
+    Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
+};
 use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, Wallet, free_port};
 use opencoin_testkit::postgres::TestDatabase;
 use reqwest::Method;
@@ -43,12 +46,16 @@ impl Needles {
     /// Every number that is not public.
     fn add_message(&mut self, message: &str) {
         let numbers = hex_numbers(message);
-        self.secret.extend(numbers.into_iter().filter(|number| !self.public.contains(number)));
+        self.secret
+            .extend(numbers.into_iter().filter(|number| !self.public.contains(number)));
     }
 
     fn add_token(&mut self, token: &str) {
         self.secret.insert(token.to_owned());
-        let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = Sha256::digest(token)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         self.secret.insert(hash);
     }
 
@@ -63,8 +70,16 @@ impl Needles {
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.to_uppercase()];
     if secret.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        let even = if secret.len().is_multiple_of(2) { secret.to_owned() } else { format!("0{secret}") };
-        let byte = |index: usize| u8::from_str_radix(&even[2 * index..2 * index + 2], 16).unwrap().to_string();
+        let even = if secret.len().is_multiple_of(2) {
+            secret.to_owned()
+        } else {
+            format!("0{secret}")
+        };
+        let byte = |index: usize| {
+            u8::from_str_radix(&even[2 * index..2 * index + 2], 16)
+                .unwrap()
+                .to_string()
+        };
         let bytes: Vec<String> = (0..SHOWN_BYTES).map(byte).collect();
         forms.push(bytes.join(", "));
     }
@@ -73,7 +88,9 @@ fn forms(secret: &str) -> Vec<String> {
 
 fn hex_numbers(text: &str) -> Vec<String> {
     let runs = text.split(|letter: char| !matches!(letter, '0'..='9' | 'a'..='f'));
-    runs.filter(|run| run.len() >= HEX_CHARS_MIN).map(ToOwned::to_owned).collect()
+    runs.filter(|run| run.len() >= HEX_CHARS_MIN)
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 /// A currency whose server logs everything that there is to say, and clients whose every word is kept.
@@ -93,11 +110,22 @@ impl Traffic {
         let currency = Currency::make(suite, database, &[]);
         let operators = format!("127.0.0.1:{}", free_port());
         let (log, mut command) = (Log::default(), currency.command());
-        command.args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", currency.port())]);
-        command.args(["--admin-listen", &operators, "--dir"]).arg(currency.dir());
+        command.args([
+            "issuer",
+            "serve",
+            "--listen",
+            &format!("127.0.0.1:{}", currency.port()),
+        ]);
+        command
+            .args(["--admin-listen", &operators, "--dir"])
+            .arg(currency.dir());
         let server = Process::start(command.env("OPENCOIN_LOG", "trace"), "serving ", &log);
         let address: IpAddr = CLIENT_ADDRESS.parse().unwrap();
-        let http = Client::builder().local_address(address).user_agent(CLIENT_TEXT).build().unwrap();
+        let http = Client::builder()
+            .local_address(address)
+            .user_agent(CLIENT_TEXT)
+            .build()
+            .unwrap();
         let wallet = ForeignWallet::with_client(http.clone(), &currency.url(""));
         let mut needles = Needles::default();
         for path in ["/cddc", "/mkcs"] {
@@ -106,7 +134,16 @@ impl Traffic {
         for text in [CLIENT_ADDRESS, FORWARDED_ADDRESS, CLIENT_TEXT] {
             needles.secret.insert(text.to_owned());
         }
-        Self { currency, server, log, operators, wallet, needles, http, sent: 0 }
+        Self {
+            currency,
+            server,
+            log,
+            operators,
+            wallet,
+            needles,
+            http,
+            sent: 0,
+        }
     }
 
     fn account(&mut self, name: &str) -> String {
@@ -122,15 +159,28 @@ impl Traffic {
     }
 
     /// The same with any method, to any listener.
-    fn send(&mut self, method: Method, url: &str, token: Option<&str>, message: &Value, status: u16) -> Answer {
+    fn send(
+        &mut self,
+        method: Method,
+        url: &str,
+        token: Option<&str>,
+        message: &Value,
+        status: u16,
+    ) -> Answer {
         self.sent += 1;
-        let mut request = self.http.request(method, format!("{url}?{CLIENT_TEXT}")).body(message.to_string());
-        request =
-            request.header("idempotency-key", format!("{CLIENT_TEXT}-{}", self.sent)).header("content-type", "application/json");
+        let mut request = self
+            .http
+            .request(method, format!("{url}?{CLIENT_TEXT}"))
+            .body(message.to_string());
+        request = request
+            .header("idempotency-key", format!("{CLIENT_TEXT}-{}", self.sent))
+            .header("content-type", "application/json");
         for header in ["x-request-id", "x-note", "referer", "cookie", "traceparent"] {
             request = request.header(header, CLIENT_TEXT);
         }
-        request = request.header("x-forwarded-for", FORWARDED_ADDRESS).header("forwarded", format!("for={FORWARDED_ADDRESS}"));
+        request = request
+            .header("x-forwarded-for", FORWARDED_ADDRESS)
+            .header("forwarded", format!("for={FORWARDED_ADDRESS}"));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -141,24 +191,38 @@ impl Traffic {
         self.needles.add_message(&text);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let nothing = String::new();
-        Answer { http_status: status, error_word: None, retry_after: None, content_type: nothing, text, body }
+        Answer {
+            http_status: status,
+            error_word: None,
+            retry_after: None,
+            content_type: nothing,
+            text,
+            body,
+        }
     }
 
     /// A new transaction reference of full length.
     fn reference(&mut self) -> String {
         self.sent += 1;
         let digest = Sha256::digest(format!("reference {}", self.sent));
-        digest[..16].iter().fold("f".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+        digest[..16]
+            .iter()
+            .fold("f".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
     }
 
     fn blinds(&mut self, denominations: &[u64]) -> Vec<Blinded> {
-        let blind = |(index, denomination): (usize, &u64)| self.wallet.blind(*denomination, &format!("{CLIENT_TEXT}-{index}"));
+        let blind = |(index, denomination): (usize, &u64)| {
+            self.wallet
+                .blind(*denomination, &format!("{CLIENT_TEXT}-{index}"))
+        };
         denominations.iter().enumerate().map(blind).collect()
     }
 
     fn coins(&mut self, blinds: &[Blinded], answer: &Answer) -> Vec<Value> {
         let coins = self.wallet.unblind(blinds, answer);
-        coins.iter().for_each(|coin| self.needles.add_message(&coin.to_string()));
+        coins
+            .iter()
+            .for_each(|coin| self.needles.add_message(&coin.to_string()));
         coins
     }
 
@@ -178,7 +242,12 @@ impl Traffic {
         self.post("/renew", None, &renew, 200);
         let (other, reference) = (self.blinds(&[5, 2, 1]), self.reference());
         self.post("/renew", None, &request_renew(&coins, &other, &reference), 409);
-        self.post("/renew", None, &request_renew(&renewed[..1], &other, &reference), 422);
+        self.post(
+            "/renew",
+            None,
+            &request_renew(&renewed[..1], &other, &reference),
+            422,
+        );
         self.post("/redeem", Some(&token), &request_redeem(&coins), 409);
         self.post("/redeem", Some(&token), &request_redeem(&renewed[..2]), 200);
         self.post("/redeem", Some(&token), &request_redeem(&renewed[..2]), 200);
@@ -207,27 +276,76 @@ impl Traffic {
         self.post("/resume", None, &request_resume(&reference), 200);
     }
 
-    /// An operator opens accounts; a holder logs in, pays, has a payout, and lets a service mint; somebody guesses.
+    /// An operator opens accounts; a holder logs in, pays, has a payout, and lets a service mint; somebody
+    /// guesses.
     fn accounts_are_used(&mut self) {
-        let made = self.currency.issuer(&["admin-token", "create", "till", "--json"]).json();
+        let made = self
+            .currency
+            .issuer(&["admin-token", "create", "till", "--json"])
+            .json();
         let operator = made["token"].as_str().unwrap().to_owned();
         self.needles.add_token(&operator);
-        self.needles.secret.extend([PASSWORD, OTHER_PASSWORD].map(ToOwned::to_owned));
+        self.needles
+            .secret
+            .extend([PASSWORD, OTHER_PASSWORD].map(ToOwned::to_owned));
         let admin = format!("http://{}/v1/admin/accounts", self.operators);
         for name in ["carol", "dave"] {
-            let opened = self.send(Method::POST, &admin, Some(&operator), &json!({"name": name, "password": PASSWORD}), 201);
+            let opened = self.send(
+                Method::POST,
+                &admin,
+                Some(&operator),
+                &json!({"name": name, "password": PASSWORD}),
+                201,
+            );
             self.needles.add_token(opened.body["token"].as_str().unwrap());
         }
         let payment = json!({"amount": 100, "reference": CLIENT_TEXT});
-        self.send(Method::POST, &format!("{admin}/carol/credits"), Some(&operator), &payment, 201);
-        self.send(Method::GET, &admin, Some("oc_0123456789abcdef0123456789abcdef"), &Value::Null, 401);
-        self.post("/v1/sessions", None, &json!({"name": "carol", "password": OTHER_PASSWORD}), 401);
-        let session = self.post("/v1/sessions", None, &json!({"name": "carol", "password": PASSWORD}), 201);
+        self.send(
+            Method::POST,
+            &format!("{admin}/carol/credits"),
+            Some(&operator),
+            &payment,
+            201,
+        );
+        self.send(
+            Method::GET,
+            &admin,
+            Some("oc_0123456789abcdef0123456789abcdef"),
+            &Value::Null,
+            401,
+        );
+        self.post(
+            "/v1/sessions",
+            None,
+            &json!({"name": "carol", "password": OTHER_PASSWORD}),
+            401,
+        );
+        let session = self.post(
+            "/v1/sessions",
+            None,
+            &json!({"name": "carol", "password": PASSWORD}),
+            201,
+        );
         let session = session.body["token"].as_str().unwrap().to_owned();
         self.needles.add_token(&session);
-        self.post("/v1/transfers", Some(&session), &json!({"to": "dave", "amount": 7, "label": CLIENT_TEXT}), 201);
-        self.post("/v1/payouts", Some(&session), &json!({"amount": 9, "destination": CLIENT_TEXT}), 201);
-        let service = self.post("/v1/services", Some(&session), &json!({"name": "shop", "scopes": ["mint"]}), 201);
+        self.post(
+            "/v1/transfers",
+            Some(&session),
+            &json!({"to": "dave", "amount": 7, "label": CLIENT_TEXT}),
+            201,
+        );
+        self.post(
+            "/v1/payouts",
+            Some(&session),
+            &json!({"amount": 9, "destination": CLIENT_TEXT}),
+            201,
+        );
+        let service = self.post(
+            "/v1/services",
+            Some(&session),
+            &json!({"name": "shop", "scopes": ["mint"]}),
+            201,
+        );
         let key = service.body["key"].as_str().unwrap().to_owned();
         self.needles.add_token(&key);
         let login = json!({"id": service.body["id"], "key": key});
@@ -249,27 +367,44 @@ impl Traffic {
         wallet.run(&["add", &self.currency.url("")]);
         wallet.run(&["mint", "40", "--token", &token]);
         let key = self.wallet.key(10)["id"].as_str().unwrap().to_owned();
-        self.currency.issuer(&["keys", "revoke", &key, "--reason", "by the test"]);
+        self.currency
+            .issuer(&["keys", "revoke", &key, "--reason", "by the test"]);
         self.currency.issuer(&["keys", "rotate", "--now"]);
-        let published = self.http.get(self.currency.url("/mkcs")).send().unwrap().text().unwrap();
+        let published = self
+            .http
+            .get(self.currency.url("/mkcs"))
+            .send()
+            .unwrap()
+            .text()
+            .unwrap();
         self.needles.add_public(&published);
         wallet.run(&["recoup"]);
         let keys = self.currency.issuer(&["keys", "list", "--json"]).stdout;
         self.needles.add_public(&keys);
         for path in ["cddc", "mkcs"] {
             for entry in fs::read_dir(self.currency.dir().join(path)).unwrap() {
-                self.needles.add_public(&fs::read_to_string(entry.unwrap().path()).unwrap());
+                self.needles
+                    .add_public(&fs::read_to_string(entry.unwrap().path()).unwrap());
             }
         }
-        self.needles.add_message(&fs::read_to_string(folder.join("journal.jsonl")).unwrap());
+        self.needles
+            .add_message(&fs::read_to_string(folder.join("journal.jsonl")).unwrap());
     }
 
     /// Looks for everything everywhere.
     fn demand_silence(self) {
-        let metrics = Client::new().get(format!("http://{}/metrics", self.operators)).send().unwrap().text().unwrap();
+        let metrics = Client::new()
+            .get(format!("http://{}/metrics", self.operators))
+            .send()
+            .unwrap()
+            .text()
+            .unwrap();
         self.server.stop();
         let log = self.log.text();
-        assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log says all that there is to say");
+        assert!(
+            log.contains("TRACE") || log.contains("DEBUG"),
+            "the log says all that there is to say"
+        );
         assert!(
             log.contains("/renew")
                 && log.contains("/v1/recoup")
@@ -279,12 +414,18 @@ impl Traffic {
             "the flows were seen"
         );
         let Needles { public, secret } = self.needles;
-        let needles = Needles { secret: secret.difference(&public).cloned().collect(), public };
+        let needles = Needles {
+            secret: secret.difference(&public).cloned().collect(),
+            public,
+        };
         assert!(needles.secret.len() > 60, "{:?}", needles.secret);
         for needle in &needles.secret {
             for form in forms(needle) {
                 let planted = format!("{form} among others");
-                assert!(needles.found_in(&planted).contains(&needle.as_str()), "{needle} would not be found as {form}");
+                assert!(
+                    needles.found_in(&planted).contains(&needle.as_str()),
+                    "{needle} would not be found as {form}"
+                );
             }
         }
         assert_eq!(needles.found_in(&log), [""; 0], "in the log");

@@ -1,4 +1,5 @@
-//! Mints that wait for money: on the real server, as two processes, across crashes, with the wallet of the command line.
+//! Mints that wait for money: on the real server, as two processes, across crashes, with the wallet of the
+//! command line.
 
 use std::ffi::OsString;
 use std::thread;
@@ -19,20 +20,33 @@ const FOR_MONEY: &str = "waiting for money on the account; nothing was taken yet
 /// A currency in which mints wait for money, for so long.
 fn patient(database: &str, wait: &str) -> Currency {
     let setting = |name, value: &str| (name, OsString::from(value));
-    let environment =
-        vec![setting("OPENCOIN_ISSUER_ACCOUNTS_WHEN_SHORT", "delay"), setting("OPENCOIN_ISSUER_ACCOUNTS_WAIT", wait)];
+    let environment = vec![
+        setting("OPENCOIN_ISSUER_ACCOUNTS_WHEN_SHORT", "delay"),
+        setting("OPENCOIN_ISSUER_ACCOUNTS_WAIT", wait),
+    ];
     Currency::make_in(environment, RFC9474, database, &[])
 }
 
 fn credit(currency: &Currency, amount: u64, reference: &str) {
-    currency.issuer(&["account", "credit", "alice", &amount.to_string(), "--reference", reference]);
+    currency.issuer(&[
+        "account",
+        "credit",
+        "alice",
+        &amount.to_string(),
+        "--reference",
+        reference,
+    ]);
 }
 
 /// Waits without asking the issuer for anything but what the account holds, at its books.
 fn wait_for_balance(currency: &Currency, balance: u64) {
     let begun = Instant::now();
     while currency.balance("alice") != balance {
-        assert!(begun.elapsed() < PATIENCE, "alice holds {} and not {balance}", currency.balance("alice"));
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "alice holds {} and not {balance}",
+            currency.balance("alice")
+        );
         thread::sleep(Duration::from_millis(100));
     }
 }
@@ -41,28 +55,41 @@ fn wait_for_balance(currency: &Currency, balance: u64) {
 fn audited(currency: &Currency, coins_outstanding: u64) {
     let report = currency.issuer(&["audit", "--json"]).json();
     assert_eq!(report["holds"], true, "{report:#}");
-    assert_eq!(report["totals"]["coins_outstanding"], coins_outstanding, "{report:#}");
+    assert_eq!(
+        report["totals"]["coins_outstanding"], coins_outstanding,
+        "{report:#}"
+    );
 }
 
 fn waits(answer: &Answer) {
-    assert_eq!((answer.http_status, &answer.body["type"]), (202, &json!("response delay")), "{answer:?}");
+    assert_eq!(
+        (answer.http_status, &answer.body["type"]),
+        (202, &json!("response delay")),
+        "{answer:?}"
+    );
     assert!(answer.retry_after.is_some(), "{answer:?}");
 }
 
 #[test]
 fn a_mint_waits_at_two_processes_and_is_carried_out_once() {
     for database in [None, Some(TestDatabase::create())] {
-        let address = database.as_ref().map_or_else(|| SQLITE.to_owned(), |database| database.url());
+        let address = database
+            .as_ref()
+            .map_or_else(|| SQLITE.to_owned(), |database| database.url());
         let currency = patient(&address, "1h");
         let (operators, ports) = (free_port(), [currency.port(), free_port()]);
         let admin = format!("127.0.0.1:{operators}");
         let serve = || -> [Process; 2] {
-            [currency.serve_with(ports[0], &["--admin-listen", &admin]), currency.serve_with(ports[1], &[])]
+            [
+                currency.serve_with(ports[0], &["--admin-listen", &admin]),
+                currency.serve_with(ports[1], &[]),
+            ]
         };
         let servers = serve();
         let (token, bob) = (currency.account("alice", 0), currency.account("bob", 0));
         let wallets = ports.map(|port| ForeignWallet::new(&format!("http://127.0.0.1:{port}")));
-        let resume = |at: usize, reference: &str| wallets[at].post("/resume", None, &request_resume(reference));
+        let resume =
+            |at: usize, reference: &str| wallets[at].post("/resume", None, &request_resume(reference));
 
         // Asked for at one process, paid by a command, carried out by whoever looks first.
         let first = [wallets[0].blind(5, "1")];
@@ -73,11 +100,17 @@ fn a_mint_waits_at_two_processes_and_is_carried_out_once() {
         wait_for_balance(&currency, 1);
         let coins = wallets[0].unblind(&first, &resume(1, "a1"));
 
-        // Paid through the operator's API, while both processes are asked at the same time, and with the mint again.
+        // Paid through the operator's API, while both processes are asked at the same time, and with the mint
+        // again.
         let second = [wallets[0].blind(5, "1"), wallets[0].blind(2, "2")];
         let mint = request_mint(&second, "b2");
         waits(&wallets[1].post("/mint", Some(&token), &mint));
-        let operator = currency.issuer(&["admin-token", "create", "desk", "--json"]).json()["token"].as_str().unwrap().to_owned();
+        let operator = currency
+            .issuer(&["admin-token", "create", "desk", "--json"])
+            .json()["token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let url = format!("http://{admin}/v1/admin/accounts/alice/credits");
         let answers: Vec<Answer> = thread::scope(|scope| {
             let ask = |number: usize| {
@@ -97,14 +130,26 @@ fn a_mint_waits_at_two_processes_and_is_carried_out_once() {
             let askers: Vec<_> = (0..6).map(ask).collect();
             // Enough for it twice.
             let payment = json!({"amount": 20, "reference": "statement 2"}).to_string();
-            let paid = Client::new().post(&url).bearer_auth(&operator).header("Content-Type", "application/json");
+            let paid = Client::new()
+                .post(&url)
+                .bearer_auth(&operator)
+                .header("Content-Type", "application/json");
             assert_eq!(paid.body(payment).send().unwrap().status(), 201);
             askers.into_iter().map(|asker| asker.join().unwrap()).collect()
         });
-        assert!(answers.iter().all(|answer| answer.body["blind_signatures"] == answers[0].body["blind_signatures"]));
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.body["blind_signatures"] == answers[0].body["blind_signatures"])
+        );
         let _coins = wallets[1].unblind(&second, &answers[0]);
         assert_eq!(currency.balance("alice"), 21 - 7);
-        assert_eq!(wallets[1].post("/redeem", Some(&bob), &request_redeem(&coins)).http_status, 200);
+        assert_eq!(
+            wallets[1]
+                .post("/redeem", Some(&bob), &request_redeem(&coins))
+                .http_status,
+            200
+        );
 
         // Nobody serves when the money comes; and who looks then may be killed while he does.
         let third = [wallets[0].blind(10, "1"), wallets[0].blind(10, "2")];
@@ -137,7 +182,12 @@ fn what_has_waited_its_time_is_not_carried_out_any_more() {
     waits(&wallet.post("/resume", None, &request_resume("a1")));
     assert_eq!(currency.balance("alice"), 50);
     // Sent again it is done at once.
-    assert_eq!(wallet.post("/mint", Some(&token), &request_mint(&blinds, "a1")).http_status, 200);
+    assert_eq!(
+        wallet
+            .post("/mint", Some(&token), &request_mint(&blinds, "a1"))
+            .http_status,
+        200
+    );
     assert_eq!(currency.balance("alice"), 50 - 5);
     audited(&currency, 5);
     currency.stop();
@@ -150,10 +200,16 @@ fn the_wallet_says_that_it_waits_for_money_and_lives_through_crashes() {
     let token = currency.account("alice", 3);
     let alice = Wallet::new(&currency.scratch("alice"));
     alice.run(&["add", &currency.url("")]);
-    let short = alice.run_unchecked(&["mint", "8", "--token", &token]).refused(1, FOR_MONEY);
+    let short = alice
+        .run_unchecked(&["mint", "8", "--token", &token])
+        .refused(1, FOR_MONEY);
     assert!(short.stderr.contains("finish it with `resume`"), "{short:?}");
     let _ = alice.run_unchecked(&["resume"]).refused(1, FOR_MONEY);
-    let pending = || alice.run(&["balance", "--json"]).json()["pending"].as_u64().unwrap();
+    let pending = || {
+        alice.run(&["balance", "--json"]).json()["pending"]
+            .as_u64()
+            .unwrap()
+    };
     assert_eq!((alice.balance(), pending(), currency.balance("alice")), (0, 8, 3));
     // It goes on waiting while the server is away, and after.
     currency.kill();

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/transfers`, with an `Idempotency-Key`. The answer is the [`Entry`] of the one who pays: 201, or 200 where
-/// it was made before.
+/// `POST /v1/transfers`, with an `Idempotency-Key`. The answer is the [`Entry`] of the one who pays: 201, or
+/// 200 where it was made before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

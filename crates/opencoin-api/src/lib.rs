@@ -1,8 +1,10 @@
-//! What goes over the wire for accounts: JSON under `/v1` for holders and services, under `/v1/admin` for the operator.
+//! What goes over the wire for accounts: JSON under `/v1` for holders and services, under `/v1/admin` for the
+//! operator.
 //!
-//! The OpenCoin specification leaves accounts to the issuer, so these are this issuer's own. The types are shared by the server and
-//! by its clients. Amounts are whole numbers in the smallest unit of the currency, times are RFC 3339 in UTC. Unknown
-//! fields of a request are refused; a client must ignore fields of an answer that it does not know.
+//! The OpenCoin specification leaves accounts to the issuer, so these are this issuer's own. The types are
+//! shared by the server and by its clients. Amounts are whole numbers in the smallest unit of the currency,
+//! times are RFC 3339 in UTC. Unknown fields of a request are refused; a client must ignore fields of an
+//! answer that it does not know.
 
 mod account;
 mod admin;
@@ -14,16 +16,19 @@ mod session;
 pub mod shapes;
 
 pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Directory, DirectoryEntry};
-pub use admin::{AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword};
+pub use admin::{
+    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
+};
 pub use entry::{Entries, Entry, EntryKind, Transfer};
 pub use payout::{FailPayout, PayPayout, Payout, PayoutState, Payouts, RequestPayout};
 pub use service::{
-    DeclareService, DeclaredService, RotatedService, Scope, ServiceLogin, ServiceSession, ServiceState, ServiceStatus, Services,
+    DeclareService, DeclaredService, RotatedService, Scope, ServiceLogin, ServiceSession, ServiceState,
+    ServiceStatus, Services,
 };
 pub use session::{Login, Session};
 
-/// The request header that makes a transfer or payout happen once: 1 to 64 visible ASCII characters that the client makes up,
-/// unique within its account (the header of draft-ietf-httpapi-idempotency-key-header).
+/// The request header that makes a transfer or payout happen once: 1 to 64 visible ASCII characters that the
+/// client makes up, unique within its account (the header of draft-ietf-httpapi-idempotency-key-header).
 pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
 /// The most characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;

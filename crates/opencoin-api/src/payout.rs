@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/payouts`, with an `Idempotency-Key`: the money leaves the account at once. The answer is the [`Payout`]: 201, or 200
-/// where it was asked for before.
+/// `POST /v1/payouts`, with an `Idempotency-Key`: the money leaves the account at once. The answer is the
+/// [`Payout`]: 201, or 200 where it was asked for before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -12,8 +12,8 @@ pub struct RequestPayout {
     /// In the smallest unit; not zero.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Amount))]
     pub amount: u64,
-    /// Where to, in the words of the operator's bank system (an IBAN, say): 1 to 200 characters, none of them a control
-    /// character.
+    /// Where to, in the words of the operator's bank system (an IBAN, say): 1 to 200 characters, none of them
+    /// a control character.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub destination: String,
 }

@@ -1,5 +1,5 @@
-//! What a value of a request must look like, for the OpenAPI description. The fields themselves are plain text and numbers: the
-//! server says what is wrong with one, which a decoder would not.
+//! What a value of a request must look like, for the OpenAPI description. The fields themselves are plain
+//! text and numbers: the server says what is wrong with one, which a decoder would not.
 
 use std::borrow::Cow;
 
@@ -68,11 +68,17 @@ shape! {
 }
 
 fn text(chars_min: usize, chars_max: usize) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).min_length(Some(chars_min)).max_length(Some(chars_max))
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(chars_min))
+        .max_length(Some(chars_max))
 }
 
 fn number(min: i64) -> ObjectBuilder {
     let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
-    let bounded = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(NUMBER_MAX));
+    let bounded = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(min))
+        .maximum(Some(NUMBER_MAX));
     bounded.format(Some(format))
 }

@@ -1,7 +1,8 @@
-//! The password of a database does not belong on a command line, which everybody on a machine can read, and which shells write down.
+//! The password of a database does not belong on a command line, which everybody on a machine can read, and
+//! which shells write down.
 //!
-//! Several commands take `--database`, and all of them the same address from a variable. So it is one look at what was given, and by
-//! whom, rather than a check in each of them.
+//! Several commands take `--database`, and all of them the same address from a variable. So it is one look at
+//! what was given, and by whom, rather than a check in each of them.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
@@ -14,11 +15,17 @@ pub(crate) fn variable_for_password(command: &Command, matches: &ArgMatches) -> 
     if let Some((name, matches)) = matches.subcommand() {
         return variable_for_password(command.find_subcommand(name)?, matches);
     }
-    let argument = command.get_arguments().find(|argument| argument.get_id() == DATABASE)?;
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_id() == DATABASE)?;
     let has_password = |address: &String| hide_passwords(address) != *address;
     let is_given = matches.value_source(DATABASE) == Some(ValueSource::CommandLine);
-    let _ = matches.get_one::<String>(DATABASE).filter(|address| is_given && has_password(address))?;
-    let variable = argument.get_env().map(|variable| variable.to_string_lossy().into_owned());
+    let _ = matches
+        .get_one::<String>(DATABASE)
+        .filter(|address| is_given && has_password(address))?;
+    let variable = argument
+        .get_env()
+        .map(|variable| variable.to_string_lossy().into_owned());
     variable.or_else(|| Setting::of_path(DATABASE).map(Setting::variable))
 }
 

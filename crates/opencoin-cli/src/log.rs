@@ -1,7 +1,7 @@
 //! The log on stderr, and what may get into it.
 //!
-//! The filter is the operator's, the ceiling is not: what libraries say at TRACE is what they read and write, so that is left out
-//! whatever the filter asks for. Our own code keeps secrets out of every level.
+//! The filter is the operator's, the ceiling is not: what libraries say at TRACE is what they read and write,
+//! so that is left out whatever the filter asks for. Our own code keeps secrets out of every level.
 
 use std::env;
 use std::io::{self, IsTerminal};

@@ -1,6 +1,7 @@
 //! `opencoin`: the one binary. Issuer, wallet, auditor and demo, each a thin layer over a library.
 //!
-//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 refused or failed, 2 a wrong command line.
+//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 refused or failed, 2 a wrong
+//! command line.
 
 mod amount_args;
 mod commands;
@@ -68,7 +69,11 @@ async fn main() -> ExitCode {
         Command::Issuer(command) => command.only_shows(),
         Command::Account(arguments) => arguments.only_shows(),
         Command::Service(arguments) => arguments.only_shows(),
-        Command::Signer(_) | Command::Master(_) | Command::Wallet(_) | Command::Demo(_) | Command::Bench(_) => false,
+        Command::Signer(_)
+        | Command::Master(_)
+        | Command::Wallet(_)
+        | Command::Demo(_)
+        | Command::Bench(_) => false,
     };
     let result = match arguments.command {
         Command::Issuer(command) => commands::issuer::run(command).await,
@@ -84,11 +89,14 @@ async fn main() -> ExitCode {
         Command::Completions(arguments) => {
             commands::manual::completions(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS)
         }
-        Command::Man(arguments) => commands::manual::man(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS),
+        Command::Man(arguments) => {
+            commands::manual::man(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS)
+        }
     };
     match result {
         Ok(code) => code,
-        // Whoever reads a document (`head`, a pager) may stop early. Elsewhere what was not read may be a token, or coins.
+        // Whoever reads a document (`head`, a pager) may stop early. Elsewhere what was not read may be a
+        // token, or coins.
         Err(error) if only_shows && is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&format!("error: {error:#}"));
@@ -97,15 +105,20 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What the command line says. One that is wrong ends the program, and so does one that shows a password to everybody on this machine.
+/// What the command line says. One that is wrong ends the program, and so does one that shows a password to
+/// everybody on this machine.
 fn arguments() -> Arguments {
     let matches = Arguments::command().get_matches();
     if let Some(variable) = database_args::variable_for_password(&Arguments::command(), &matches) {
-        Arguments::command().error(ErrorKind::ValueValidation, database_args::advice(&variable)).exit();
+        Arguments::command()
+            .error(ErrorKind::ValueValidation, database_args::advice(&variable))
+            .exit();
     }
     Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

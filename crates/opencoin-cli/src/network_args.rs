@@ -9,7 +9,8 @@ use opencoin_wallet::Authorities;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NetworkArgs {
-    /// A file of certificate authorities (PEM) that are trusted besides the system's: a test currency has its own.
+    /// A file of certificate authorities (PEM) that are trusted besides the system's: a test currency has its
+    /// own.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_CA_FILE", global = true)]
     ca_file: Option<PathBuf>,
 }
@@ -17,7 +18,9 @@ pub(crate) struct NetworkArgs {
 impl NetworkArgs {
     /// The authorities of the file, if one was named.
     pub(crate) fn authorities(&self) -> Result<Authorities> {
-        let Some(path) = &self.ca_file else { return Ok(Authorities::default()) };
+        let Some(path) = &self.ca_file else {
+            return Ok(Authorities::default());
+        };
         let read = || format!("cannot use the certificate authorities in {}", path.display());
         Authorities::from_pem(&fs::read(path).with_context(read)?).with_context(read)
     }

@@ -1,8 +1,9 @@
 //! Spans of requests for an OpenTelemetry collector, over OTLP/HTTP.
 //!
-//! Nothing is sent unless the environment names a collector (`OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`); the
-//! other standard variables (`OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_SCHEDULE_DELAY`, ...) count as well. A collector that
-//! is away costs spans and nothing else.
+//! Nothing is sent unless the environment names a collector (`OTEL_EXPORTER_OTLP_ENDPOINT` or
+//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`); the other standard variables (`OTEL_SERVICE_NAME`,
+//! `OTEL_TRACES_SAMPLER`, `OTEL_BSP_SCHEDULE_DELAY`, ...) count as well. A collector that is away costs spans
+//! and nothing else.
 
 use std::env;
 
@@ -21,7 +22,10 @@ use tracing_subscriber::registry::LookupSpan;
 const SERVICE_NAME_VARIABLE: &str = "OTEL_SERVICE_NAME";
 const SERVICE_NAME_DEFAULT: &str = "opencoin-issuer";
 /// Any of these turns it on.
-const ENDPOINT_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+const ENDPOINT_VARIABLES: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+];
 
 /// Sends what is left when it is dropped.
 pub(crate) struct Exporting(SdkTracerProvider);
@@ -42,15 +46,24 @@ pub(crate) fn layer<S>() -> Result<Option<(impl Layer<S>, Exporting)>>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    if ENDPOINT_VARIABLES.iter().all(|variable| env::var_os(variable).is_none_or(|value| value.is_empty())) {
+    if ENDPOINT_VARIABLES
+        .iter()
+        .all(|variable| env::var_os(variable).is_none_or(|value| value.is_empty()))
+    {
         return Ok(None);
     }
-    let exporter = SpanExporter::builder().with_http().build().context("spans cannot be exported to where OTEL_* says")?;
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .build()
+        .context("spans cannot be exported to where OTEL_* says")?;
     let mut resource = Resource::builder();
     if env::var_os(SERVICE_NAME_VARIABLE).is_none() {
         resource = resource.with_service_name(SERVICE_NAME_DEFAULT);
     }
-    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build();
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource.build())
+        .build();
     let spans: OpenTelemetryLayer<S, SdkTracer> = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(SERVICE_NAME_DEFAULT))
         .with_location(false)

@@ -1,5 +1,5 @@
-//! Passphrases, PINs, passwords and keys of services: from a file, the environment, a systemd credential, or a prompt. Never from the command line, which
-//! everybody on the machine can read.
+//! Passphrases, PINs, passwords and keys of services: from a file, the environment, a systemd credential, or
+//! a prompt. Never from the command line, which everybody on the machine can read.
 
 use std::env;
 use std::fs;
@@ -31,8 +31,8 @@ struct Source<'arguments> {
 /// The passphrase of the private mint keys, or the PIN of their token.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct KeySecretArgs {
-    /// A file that holds the passphrase of the private keys. Without it: `OPENCOIN_PASSPHRASE`, a systemd credential
-    /// `opencoin-passphrase`, or a prompt.
+    /// A file that holds the passphrase of the private keys. Without it: `OPENCOIN_PASSPHRASE`, a systemd
+    /// credential `opencoin-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PASSPHRASE_FILE")]
     passphrase_file: Option<PathBuf>,
     #[command(flatten)]
@@ -42,8 +42,8 @@ pub(crate) struct KeySecretArgs {
 /// The PIN of a token.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PinArgs {
-    /// A file that holds the PIN of the token, for keys in a token. Without it: `OPENCOIN_PIN`, a systemd credential
-    /// `opencoin-pin`, or a prompt.
+    /// A file that holds the PIN of the token, for keys in a token. Without it: `OPENCOIN_PIN`, a systemd
+    /// credential `opencoin-pin`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PIN_FILE")]
     pin_file: Option<PathBuf>,
 }
@@ -51,8 +51,8 @@ pub(crate) struct PinArgs {
 /// The passphrase of the master key.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MasterSecretArgs {
-    /// A file that holds the passphrase of the master key. Without it: `OPENCOIN_MASTER_PASSPHRASE`, else the passphrase of
-    /// the private mint keys, else a prompt.
+    /// A file that holds the passphrase of the master key. Without it: `OPENCOIN_MASTER_PASSPHRASE`, else the
+    /// passphrase of the private mint keys, else a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_MASTER_PASSPHRASE_FILE")]
     master_passphrase_file: Option<PathBuf>,
 }
@@ -60,8 +60,8 @@ pub(crate) struct MasterSecretArgs {
 /// The password of an account.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PasswordArgs {
-    /// A file that holds the account's password. Without it: `OPENCOIN_PASSWORD`, a systemd credential `opencoin-password`, or a
-    /// prompt.
+    /// A file that holds the account's password. Without it: `OPENCOIN_PASSWORD`, a systemd credential
+    /// `opencoin-password`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
 }
@@ -69,8 +69,8 @@ pub(crate) struct PasswordArgs {
 /// The password that an account is to have.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NewPasswordArgs {
-    /// A file that holds the new password. Without it: `OPENCOIN_NEW_PASSWORD`, a systemd credential `opencoin-new-password`, or a
-    /// prompt.
+    /// A file that holds the new password. Without it: `OPENCOIN_NEW_PASSWORD`, a systemd credential
+    /// `opencoin-new-password`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_NEW_PASSWORD_FILE")]
     new_password_file: Option<PathBuf>,
 }
@@ -89,7 +89,9 @@ impl KeySecretArgs {
     /// Whether a secret was put into this process's hands.
     pub(crate) fn is_given(&self) -> bool {
         let variables = ["OPENCOIN_PASSPHRASE", "OPENCOIN_PIN"];
-        self.passphrase_file.is_some() || self.pin.pin_file.is_some() || variables.iter().any(|name| env::var_os(name).is_some())
+        self.passphrase_file.is_some()
+            || self.pin.pin_file.is_some()
+            || variables.iter().any(|name| env::var_os(name).is_some())
     }
 
     /// The passphrase of keys that are there.
@@ -99,7 +101,8 @@ impl KeySecretArgs {
 
     /// The passphrase of keys that are about to be made: asked for twice where it is typed.
     pub(crate) fn new_passphrase(&self) -> Result<Passphrase> {
-        self.passphrase_source().read_new("passphrase for the private keys")
+        self.passphrase_source()
+            .read_new("passphrase for the private keys")
     }
 
     /// The PIN of the token.
@@ -133,7 +136,8 @@ impl MasterSecretArgs {
         }
     }
 
-    /// The passphrase of a master key that is there; `keys` is asked where nothing is said of the master key's own.
+    /// The passphrase of a master key that is there; `keys` is asked where nothing is said of the master
+    /// key's own.
     pub(crate) fn passphrase(&self, keys: Option<&KeySecretArgs>) -> Result<Passphrase> {
         match self.given(keys)? {
             Some(passphrase) => Ok(passphrase),
@@ -222,42 +226,64 @@ impl Source<'_> {
             return Ok(given);
         }
         let first = self.ask(prompt)?;
-        ensure!(self.ask("the same again")? == first, "these are two different ones; nothing was done");
+        ensure!(
+            self.ask("the same again")? == first,
+            "these are two different ones; nothing was done"
+        );
         Ok(first)
     }
 
     /// The secret where it can be had without asking anybody.
     fn given(&self) -> Result<Option<Passphrase>> {
         if let Some(path) = self.file {
-            if let Some(exposure) = exposure(path).with_context(|| format!("cannot read the {}", self.name))? {
+            if let Some(exposure) =
+                exposure(path).with_context(|| format!("cannot read the {}", self.name))?
+            {
                 bail!("{exposure}");
             }
             return self.of_file(path).map(Some);
         }
         if let Some(text) = env::var_os(self.variable) {
-            let text = text.into_string().ok().with_context(|| format!("{} is not valid UTF-8", self.variable))?;
-            return self.parse(Zeroizing::new(text)).with_context(|| format!("in {}", self.variable)).map(Some);
+            let text = text
+                .into_string()
+                .ok()
+                .with_context(|| format!("{} is not valid UTF-8", self.variable))?;
+            return self
+                .parse(Zeroizing::new(text))
+                .with_context(|| format!("in {}", self.variable))
+                .map(Some);
         }
         // Its folder is the service's own, whatever the modes of the files say.
-        let credential = env::var_os(CREDENTIALS_DIRECTORY).map(|folder| PathBuf::from(folder).join(self.credential));
-        credential.filter(|path| path.is_file()).map(|path| self.of_file(&path)).transpose()
+        let credential =
+            env::var_os(CREDENTIALS_DIRECTORY).map(|folder| PathBuf::from(folder).join(self.credential));
+        credential
+            .filter(|path| path.is_file())
+            .map(|path| self.of_file(&path))
+            .transpose()
     }
 
     fn of_file(&self, path: &Path) -> Result<Passphrase> {
         let read = || format!("cannot read the {} in {}", self.name, path.display());
-        self.parse(Zeroizing::new(fs::read_to_string(path).with_context(read)?)).with_context(read)
+        self.parse(Zeroizing::new(fs::read_to_string(path).with_context(read)?))
+            .with_context(read)
     }
 
     fn ask(&self, prompt: &str) -> Result<Passphrase> {
-        let Self { name, flag, variable, .. } = self;
+        let Self {
+            name, flag, variable, ..
+        } = self;
         if !io::stdin().is_terminal() {
-            bail!("this needs the {name}: {flag} FILE, {variable} in the environment, or a terminal to type it on");
+            bail!(
+                "this needs the {name}: {flag} FILE, {variable} in the environment, or a terminal to type it on"
+            );
         }
         let typed = rpassword::prompt_password(format!("{prompt}: ")).context("nothing can be typed here")?;
         self.parse(Zeroizing::new(typed))
     }
 
     fn parse(&self, text: Zeroizing<String>) -> Result<Passphrase> {
-        Passphrase::new(text).ok().with_context(|| format!("the {} is empty", self.name))
+        Passphrase::new(text)
+            .ok()
+            .with_context(|| format!("the {} is empty", self.name))
     }
 }

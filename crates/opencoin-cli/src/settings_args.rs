@@ -20,10 +20,13 @@ impl SettingsArgs {
     }
 }
 
-/// What the environment says of settings. A variable that is not valid UTF-8 is none of ours, or an error when its value is read.
+/// What the environment says of settings. A variable that is not valid UTF-8 is none of ours, or an error
+/// when its value is read.
 pub(crate) fn of_environment() -> Result<Overrides> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    Ok(Overrides::of_environment(env::vars_os().map(|(name, value)| (text(name), text(value))))?)
+    Ok(Overrides::of_environment(
+        env::vars_os().map(|(name, value)| (text(name), text(value))),
+    )?)
 }
 
 impl Args for SettingsArgs {
@@ -42,7 +45,10 @@ impl Args for SettingsArgs {
                 .help_heading(HEADING)
                 .hide_short_help(true);
             command.arg(match setting.kind {
-                SettingKind::Flag => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+                SettingKind::Flag => argument
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value("true"),
                 // Values that begin with a dash are wrong for another reason, and said to be.
                 SettingKind::Number => argument.allow_negative_numbers(true),
                 SettingKind::List | SettingKind::Text | SettingKind::Tag => argument,

@@ -1,4 +1,5 @@
-//! An account token from the command line, the environment or a file: whoever shares the machine can read a command line.
+//! An account token from the command line, the environment or a file: whoever shares the machine can read a
+//! command line.
 
 use std::env;
 use std::fs;
@@ -11,11 +12,13 @@ use opencoin_wallet::Secret;
 /// The variable that holds a token.
 const VARIABLE: &str = "OPENCOIN_TOKEN";
 /// Where a token can come from, for people.
-pub(crate) const SOURCES: &str = "the account's own token: --token-file FILE, or OPENCOIN_TOKEN in the environment";
+pub(crate) const SOURCES: &str =
+    "the account's own token: --token-file FILE, or OPENCOIN_TOKEN in the environment";
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
-    /// The account's token, in place of the session of `opencoin account login`; safer from the environment or a file.
+    /// The account's token, in place of the session of `opencoin account login`; safer from the environment
+    /// or a file.
     #[arg(long, env = VARIABLE, hide_env_values = true)]
     token: Option<String>,
     /// A file that holds the account's token.
@@ -33,10 +36,14 @@ impl TokenArgs {
 /// The token of a file, of a command line, or of the environment.
 pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>> {
     let text = match (token, file) {
-        (_, Some(path)) => fs::read_to_string(path).with_context(|| format!("cannot read the token file {}", path.display()))?,
+        (_, Some(path)) => fs::read_to_string(path)
+            .with_context(|| format!("cannot read the token file {}", path.display()))?,
         (Some(token), None) => token.to_owned(),
         (None, None) => match env::var_os(VARIABLE) {
-            Some(text) => text.into_string().ok().with_context(|| format!("{VARIABLE} is not valid UTF-8"))?,
+            Some(text) => text
+                .into_string()
+                .ok()
+                .with_context(|| format!("{VARIABLE} is not valid UTF-8"))?,
             None => return Ok(None),
         },
     };

@@ -38,8 +38,12 @@ fn coin(key: &PrivateKey) -> Coin {
     };
     let seed = BlindingSeed::generate(&mut ChaCha20Rng::seed_from_u64(SEED));
     let (blinded, unblinder) = suite.blind(public, &payload, &seed).unwrap();
-    let signed = key.raw_sign(&blinded.to_padded_be_bytes(public.modulus_bytes()).unwrap()).unwrap();
-    suite.finish(public, &payload, &BigInt::from_be_bytes(&signed), &unblinder).unwrap()
+    let signed = key
+        .raw_sign(&blinded.to_padded_be_bytes(public.modulus_bytes()).unwrap())
+        .unwrap();
+    suite
+        .finish(public, &payload, &BigInt::from_be_bytes(&signed), &unblinder)
+        .unwrap()
 }
 
 #[divan::bench(args = BITS)]
@@ -60,7 +64,11 @@ fn raw_public(bencher: Bencher<'_, '_>, bits: usize) {
 fn verify_coin(bencher: Bencher<'_, '_>, bits: usize) {
     let key = key(bits);
     let coin = coin(&key);
-    bencher.bench(|| CipherSuite::default().verify_coin(key.public_key(), black_box(&coin)).unwrap());
+    bencher.bench(|| {
+        CipherSuite::default()
+            .verify_coin(key.public_key(), black_box(&coin))
+            .unwrap()
+    });
 }
 
 /// What a wallet pays to blind a coin, and an issuer to verify a seed that is shown to it.

@@ -1,13 +1,17 @@
 //! RSA by AWS-LC: the one module of this workspace that calls C.
 //!
-//! Why C at all: the private operation must run in constant time, and no Rust implementation does that today (the crate `rsa` is
-//! subject to RUSTSEC-2023-0071). AWS-LC's `RSA_sign_raw` blinds its input, works by the Chinese remainder theorem in constant
-//! time and checks every result with the public exponent before it hands it out, so that a fault (a wrong key, a
-//! flipped bit) gives an error and never a signature that betrays the primes (Boneh, DeMillo, Lipton 1997).
+//! Why C at all: the private operation must run in constant time, and no Rust implementation does that today
+//! (the crate `rsa` is subject to RUSTSEC-2023-0071). AWS-LC's `RSA_sign_raw` blinds its input, works by the
+//! Chinese remainder theorem in constant time and checks every result with the public exponent before it
+//! hands it out, so that a fault (a wrong key, a flipped bit) gives an error and never a signature that
+//! betrays the primes (Boneh, DeMillo, Lipton 1997).
 //!
-//! Everything here takes and gives big-endian bytes. Failures carry no detail on purpose: AWS-LC's error queue is cleared,
-//! neither inputs nor secrets are repeated. A key is checked once, when its handle is made.
-#![expect(unsafe_code, reason = "AWS-LC is a C library; all calls to it are in this module")]
+//! Everything here takes and gives big-endian bytes. Failures carry no detail on purpose: AWS-LC's error
+//! queue is cleared, neither inputs nor secrets are repeated. A key is checked once, when its handle is made.
+#![expect(
+    unsafe_code,
+    reason = "AWS-LC is a C library; all calls to it are in this module"
+)]
 
 use std::ptr::{self, NonNull};
 
@@ -54,8 +58,8 @@ impl PublicHandle {
     pub(crate) fn new(n: &[u8], e: &[u8]) -> Result<Self, BadKey> {
         let n = Bignum::new(n).ok_or(BadKey)?;
         let e = Bignum::new(e).ok_or(BadKey)?;
-        // SAFETY: both arguments are live BIGNUMs, which the function copies. It returns an owned RSA, checked by
-        // `RSA_check_key`, or null.
+        // SAFETY: both arguments are live BIGNUMs, which the function copies. It returns an owned RSA,
+        // checked by `RSA_check_key`, or null.
         let rsa = unsafe { ffi::RSA_new_public_key(n.as_ptr(), e.as_ptr()) };
         Rsa::own(rsa).map(Self).ok_or_else(|| {
             clear_error_queue();
@@ -73,9 +77,15 @@ impl PublicHandle {
         self.0.raw(ffi::RSA_verify_raw, input)
     }
 
-    /// Whether `signature` is the RSASSA-PSS signature of `digest` (RFC 8017 section 8.1.2) with exactly `salt_bytes` of salt.
-    /// False as well for a digest or signature of the wrong length.
-    pub(crate) fn verify_pss(&self, hash: PssHash, digest: &[u8], salt_bytes: usize, signature: &[u8]) -> bool {
+    /// Whether `signature` is the RSASSA-PSS signature of `digest` (RFC 8017 section 8.1.2) with exactly
+    /// `salt_bytes` of salt. False as well for a digest or signature of the wrong length.
+    pub(crate) fn verify_pss(
+        &self,
+        hash: PssHash,
+        digest: &[u8],
+        salt_bytes: usize,
+        signature: &[u8],
+    ) -> bool {
         let Ok(salt_bytes) = i32::try_from(salt_bytes) else {
             return false;
         };
@@ -86,8 +96,8 @@ impl PublicHandle {
                 PssHash::Sha384 => ffi::EVP_sha384(),
             }
         };
-        // SAFETY: the RSA is live and shared as `Rsa` explains. AWS-LC reads exactly the given number of bytes of both
-        // slices after comparing them with what `md` and the key ask for.
+        // SAFETY: the RSA is live and shared as `Rsa` explains. AWS-LC reads exactly the given number of
+        // bytes of both slices after comparing them with what `md` and the key ask for.
         let valid = unsafe {
             ffi::RSA_verify_pss_mgf1(
                 self.0.pointer.as_ptr(),
@@ -108,11 +118,12 @@ impl PublicHandle {
 }
 
 impl PrivateHandle {
-    /// The key of these parts, all of them checked against each other (`RSA_check_key`; primality is not tested).
+    /// The key of these parts, all of them checked against each other (`RSA_check_key`; primality is not
+    /// tested).
     pub(crate) fn new(parts: &PrivateParts<'_>) -> Result<Self, BadKey> {
         let [n, e, d, p, q, d_p, d_q, q_inv] = Bignum::all(parts)?;
-        // SAFETY: all arguments are live BIGNUMs, which the function copies. It returns an owned RSA, checked by
-        // `RSA_check_key`, or null.
+        // SAFETY: all arguments are live BIGNUMs, which the function copies. It returns an owned RSA, checked
+        // by `RSA_check_key`, or null.
         let rsa = unsafe {
             ffi::RSA_new_private_key(
                 n.as_ptr(),
@@ -144,7 +155,8 @@ impl PrivateHandle {
 }
 
 /// The common shape of `RSA_sign_raw` and `RSA_verify_raw`.
-type RawOperation = unsafe extern "C" fn(*mut ffi::RSA, *mut usize, *mut u8, usize, *const u8, usize, i32) -> i32;
+type RawOperation =
+    unsafe extern "C" fn(*mut ffi::RSA, *mut usize, *mut u8, usize, *const u8, usize, i32) -> i32;
 
 /// An owned `RSA`, fully built and never changed again by us.
 struct Rsa {
@@ -152,14 +164,15 @@ struct Rsa {
     modulus_bytes: usize,
 }
 
-// SAFETY: an RSA belongs to no thread: it is heap memory with atomic reference counts and pthread locks inside, and may be freed
-// on another thread than the one that made it.
+// SAFETY: an RSA belongs to no thread: it is heap memory with atomic reference counts and pthread locks
+// inside, and may be freed on another thread than the one that made it.
 unsafe impl Send for Rsa {}
 
-// SAFETY: rsa.h allows concurrent use "by non-mutating functions". After construction we call only `RSA_sign_raw`,
-// `RSA_verify_raw` and `RSA_verify_pss_mgf1` through a shared reference. They take a non-const pointer because they fill caches
-// (Montgomery contexts, blinding factors); AWS-LC 0.47 guards each of those with the RSA's own lock (`BN_MONT_CTX_set_locked`,
-// `freeze_private_key`, `rsa_blinding_get`), and one key on many threads is how TLS servers use it.
+// SAFETY: rsa.h allows concurrent use "by non-mutating functions". After construction we call only
+// `RSA_sign_raw`, `RSA_verify_raw` and `RSA_verify_pss_mgf1` through a shared reference. They take a
+// non-const pointer because they fill caches (Montgomery contexts, blinding factors); AWS-LC 0.47 guards each
+// of those with the RSA's own lock (`BN_MONT_CTX_set_locked`, `freeze_private_key`, `rsa_blinding_get`), and
+// one key on many threads is how TLS servers use it.
 unsafe impl Sync for Rsa {}
 
 impl Rsa {
@@ -167,7 +180,10 @@ impl Rsa {
         let pointer = NonNull::new(rsa)?;
         // SAFETY: the RSA is live and has a modulus.
         let modulus_bytes = unsafe { ffi::RSA_size(pointer.as_ptr()) } as usize;
-        Some(Self { pointer, modulus_bytes })
+        Some(Self {
+            pointer,
+            modulus_bytes,
+        })
     }
 
     fn raw(&self, operation: RawOperation, input: &[u8]) -> Result<Vec<u8>, OperationFailed> {
@@ -176,8 +192,8 @@ impl Rsa {
         }
         let mut output = vec![0; self.modulus_bytes];
         let mut output_bytes = 0;
-        // SAFETY: the RSA is live and shared as `Sync` explains; AWS-LC reads `input.len()` bytes and writes at most
-        // `output.len()`, which is the `RSA_size` that both operations need without padding.
+        // SAFETY: the RSA is live and shared as `Sync` explains; AWS-LC reads `input.len()` bytes and writes
+        // at most `output.len()`, which is the `RSA_size` that both operations need without padding.
         let done = unsafe {
             operation(
                 self.pointer.as_ptr(),
@@ -193,14 +209,18 @@ impl Rsa {
             clear_error_queue();
             return Err(OperationFailed);
         }
-        assert_eq!(output_bytes, self.modulus_bytes, "an operation without padding fills the modulus length");
+        assert_eq!(
+            output_bytes, self.modulus_bytes,
+            "an operation without padding fills the modulus length"
+        );
         Ok(output)
     }
 }
 
 impl Drop for Rsa {
     fn drop(&mut self) {
-        // SAFETY: this is the only owner and nothing uses the RSA afterwards. `OPENSSL_free` erases what it frees.
+        // SAFETY: this is the only owner and nothing uses the RSA afterwards. `OPENSSL_free` erases what it
+        // frees.
         unsafe { ffi::RSA_free(self.pointer.as_ptr()) }
     }
 }
@@ -212,7 +232,8 @@ struct Bignum {
 
 impl Bignum {
     fn new(bytes: &[u8]) -> Option<Self> {
-        // SAFETY: reads `bytes.len()` bytes; with a null target it returns a new, owned BIGNUM, or null when out of memory.
+        // SAFETY: reads `bytes.len()` bytes; with a null target it returns a new, owned BIGNUM, or null when
+        // out of memory.
         let pointer = unsafe { ffi::BN_bin2bn(bytes.as_ptr(), bytes.len(), ptr::null_mut()) };
         NonNull::new(pointer).map(|pointer| Self { pointer })
     }
@@ -244,7 +265,8 @@ impl Drop for Bignum {
     }
 }
 
-/// AWS-LC keeps a queue of errors for each thread. Other users of it in this process (TLS) must not find ours there.
+/// AWS-LC keeps a queue of errors for each thread. Other users of it in this process (TLS) must not find ours
+/// there.
 fn clear_error_queue() {
     // SAFETY: touches only the calling thread's queue.
     unsafe { ffi::ERR_clear_error() }
@@ -296,7 +318,8 @@ mod tests {
         fn unchecked_handle(&self) -> PrivateHandle {
             let into_raw = |number: Bignum| std::mem::ManuallyDrop::new(number).pointer.as_ptr();
             let [n, e, d, p, q, d_p, d_q, q_inv] = Bignum::all(&self.borrow()).unwrap().map(into_raw);
-            // SAFETY: the RSA is fresh and ours; the three setters take ownership of the BIGNUMs, which `into_raw` gave up.
+            // SAFETY: the RSA is fresh and ours; the three setters take ownership of the BIGNUMs, which
+            // `into_raw` gave up.
             let rsa = unsafe {
                 let rsa = ffi::RSA_new();
                 assert_eq!(ffi::RSA_set0_key(rsa, n, e, d), 1);
@@ -342,7 +365,10 @@ mod tests {
         let parts = Parts::generate();
         let number = BigUint::from_bytes_be;
         let expected = number(&INPUT).modpow(&number(&parts.d), &number(&parts.n));
-        assert_eq!(number(&parts.handle().unwrap().private_operation(&INPUT).unwrap()), expected);
+        assert_eq!(
+            number(&parts.handle().unwrap().private_operation(&INPUT).unwrap()),
+            expected
+        );
     }
 
     #[test]
@@ -365,18 +391,27 @@ mod tests {
         }
     }
 
-    /// Were a signature made with one wrong CRT exponent given out, its difference from the right one would have one of the
-    /// primes in common with n (Boneh, DeMillo, Lipton 1997).
+    /// Were a signature made with one wrong CRT exponent given out, its difference from the right one would
+    /// have one of the primes in common with n (Boneh, DeMillo, Lipton 1997).
     #[test]
     fn a_fault_gives_an_error_and_never_a_wrong_signature() {
         let sound = Parts::generate();
-        assert!(sound.unchecked_handle().private_operation(&INPUT).is_ok(), "the unchecked way works as such");
-        let spoilers: [fn(&mut Parts) -> &mut [u8]; 3] =
-            [|parts| &mut parts.d_p, |parts| &mut parts.d_q, |parts| &mut parts.q_inv];
+        assert!(
+            sound.unchecked_handle().private_operation(&INPUT).is_ok(),
+            "the unchecked way works as such"
+        );
+        let spoilers: [fn(&mut Parts) -> &mut [u8]; 3] = [
+            |parts| &mut parts.d_p,
+            |parts| &mut parts.d_q,
+            |parts| &mut parts.q_inv,
+        ];
         for part in spoilers {
             let mut faulty = sound.clone();
             spoil(part(&mut faulty));
-            assert_eq!(faulty.unchecked_handle().private_operation(&INPUT), Err(OperationFailed));
+            assert_eq!(
+                faulty.unchecked_handle().private_operation(&INPUT),
+                Err(OperationFailed)
+            );
         }
     }
 
@@ -389,14 +424,23 @@ mod tests {
             [vec![0; 128 - bytes.len()], bytes].concat()
         };
         let n = BigUint::from_bytes_be(&parts.n);
-        for refused in [BigUint::from(0_u8), BigUint::from(1_u8), &n - 1_u8, n.clone(), &n + 1_u8] {
+        for refused in [
+            BigUint::from(0_u8),
+            BigUint::from(1_u8),
+            &n - 1_u8,
+            n.clone(),
+            &n + 1_u8,
+        ] {
             assert_eq!(key.private_operation(&padded(refused)), Err(OperationFailed));
         }
         for signed in [BigUint::from(2_u8), &n - 2_u8] {
             assert!(key.private_operation(&padded(signed)).is_ok());
         }
         assert_eq!(key.private_operation(&INPUT[1..]), Err(OperationFailed));
-        assert_eq!(key.private_operation(&[&[0], &INPUT[..]].concat()), Err(OperationFailed));
+        assert_eq!(
+            key.private_operation(&[&[0], &INPUT[..]].concat()),
+            Err(OperationFailed)
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Certificates: a CDDC that its own master key signed, and the mint keys (MKC) which that master key signed.
 //!
-//! A document that was verified becomes a [`VerifiedCddc`] or [`VerifiedMintKey`]; functions that rely on it take those. Both
-//! prove only what was signed and that it belongs together: whether the master key is the one that the user means to
-//! trust, and whether a document has expired, the caller decides.
+//! A document that was verified becomes a [`VerifiedCddc`] or [`VerifiedMintKey`]; functions that rely on it
+//! take those. Both prove only what was signed and that it belongs together: whether the master key is the
+//! one that the user means to trust, and whether a document has expired, the caller decides.
 
 use opencoin_schema::{BigInt, Cdd, Cddc, MintKey, Mkc, text};
 use rsa::rand_core::CryptoRngCore;
@@ -115,25 +115,40 @@ impl VerifiedMintKey {
     }
 }
 
-/// Verifies a CDDC: its `id` is the master key's, the cipher suite is known, the master key inside signed the document.
+/// Verifies a CDDC: its `id` is the master key's, the cipher suite is known, the master key inside signed the
+/// document.
 ///
 /// # Errors
 /// Names the first check that failed.
 pub fn verify_cddc(cddc: &Cddc) -> Result<VerifiedCddc, CertificateError> {
     let (suite, master_key) = check_cdd(&cddc.cdd)?;
-    master_key.verify_certificate(&text::pretty(&cddc.cdd), &cddc.signature).map_err(|_| CertificateError::Signature)?;
-    Ok(VerifiedCddc { cddc: cddc.clone(), suite, master_key })
+    master_key
+        .verify_certificate(&text::pretty(&cddc.cdd), &cddc.signature)
+        .map_err(|_| CertificateError::Signature)?;
+    Ok(VerifiedCddc {
+        cddc: cddc.clone(),
+        suite,
+        master_key,
+    })
 }
 
-/// Verifies a mint key certificate of the currency `cddc`: its issuer and `id`, that its denomination is one of the
-/// currency's, that the cipher suite allows its key, and the master key's signature.
+/// Verifies a mint key certificate of the currency `cddc`: its issuer and `id`, that its denomination is one
+/// of the currency's, that the cipher suite allows its key, and the master key's signature.
 ///
 /// # Errors
 /// Names the first check that failed.
-pub fn verify_mint_key_certificate(mkc: &Mkc, cddc: &VerifiedCddc) -> Result<VerifiedMintKey, CertificateError> {
+pub fn verify_mint_key_certificate(
+    mkc: &Mkc,
+    cddc: &VerifiedCddc,
+) -> Result<VerifiedMintKey, CertificateError> {
     let public_key = check_mint_key(&mkc.mint_key, cddc)?;
-    cddc.master_key.verify_certificate(&text::pretty(&mkc.mint_key), &mkc.signature).map_err(|_| CertificateError::Signature)?;
-    Ok(VerifiedMintKey { mkc: mkc.clone(), public_key })
+    cddc.master_key
+        .verify_certificate(&text::pretty(&mkc.mint_key), &mkc.signature)
+        .map_err(|_| CertificateError::Signature)?;
+    Ok(VerifiedMintKey {
+        mkc: mkc.clone(),
+        public_key,
+    })
 }
 
 /// Signs a CDD with the master key that it names.
@@ -150,7 +165,11 @@ pub fn sign_cddc(
         return Err(CertificateError::Signature);
     }
     let signature = master_key.sign_certificate(&text::pretty(&cdd), rng)?;
-    Ok(VerifiedCddc { cddc: Cddc { cdd, signature }, suite, master_key: public_key })
+    Ok(VerifiedCddc {
+        cddc: Cddc { cdd, signature },
+        suite,
+        master_key: public_key,
+    })
 }
 
 /// Signs a mint key of the currency `cddc` with its master key.
@@ -168,7 +187,10 @@ pub fn sign_mint_key_certificate(
         return Err(CertificateError::Signature);
     }
     let signature = master_key.sign_certificate(&text::pretty(&mint_key), rng)?;
-    Ok(VerifiedMintKey { mkc: Mkc { mint_key, signature }, public_key })
+    Ok(VerifiedMintKey {
+        mkc: Mkc { mint_key, signature },
+        public_key,
+    })
 }
 
 fn check_cdd(cdd: &Cdd) -> Result<(CipherSuite, PublicKey), CertificateError> {
@@ -181,7 +203,10 @@ fn check_cdd(cdd: &Cdd) -> Result<(CipherSuite, PublicKey), CertificateError> {
 fn check_mint_key(mint_key: &MintKey, cddc: &VerifiedCddc) -> Result<PublicKey, CertificateError> {
     let issuer_id = cddc.master_key.id();
     if mint_key.issuer_id != *issuer_id {
-        return Err(CertificateError::Issuer { named: mint_key.issuer_id.clone(), expected: issuer_id.clone() });
+        return Err(CertificateError::Issuer {
+            named: mint_key.issuer_id.clone(),
+            expected: issuer_id.clone(),
+        });
     }
     if !cddc.cdd().denominations.contains(&mint_key.denomination) {
         return Err(CertificateError::Denomination(mint_key.denomination));
@@ -196,5 +221,12 @@ fn check_mint_key(mint_key: &MintKey, cddc: &VerifiedCddc) -> Result<PublicKey, 
 }
 
 fn check_id(named: &BigInt, key: &PublicKey) -> Result<(), CertificateError> {
-    if named == key.id() { Ok(()) } else { Err(CertificateError::Id { named: named.clone(), computed: key.id().clone() }) }
+    if named == key.id() {
+        Ok(())
+    } else {
+        Err(CertificateError::Id {
+            named: named.clone(),
+            computed: key.id().clone(),
+        })
+    }
 }

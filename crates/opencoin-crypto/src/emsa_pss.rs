@@ -1,7 +1,8 @@
 //! EMSA-PSS-ENCODE with a salt that the caller gives (RFC 8017 section 9.1.1).
 //!
-//! AWS-LC has this operation only with a random salt of its own choice. The vectors of RFC 9474 and reproducible fixtures
-//! need a given one, and blinding needs the encoded message itself. The way back, verification, is AWS-LC's.
+//! AWS-LC has this operation only with a random salt of its own choice. The vectors of RFC 9474 and
+//! reproducible fixtures need a given one, and blinding needs the encoded message itself. The way back,
+//! verification, is AWS-LC's.
 
 use sha2::Digest;
 use thiserror::Error;
@@ -17,20 +18,33 @@ const ZEROS: [u8; 8] = [0; 8];
 #[error("the key is too small for this hash and salt")]
 pub(crate) struct EncodingError;
 
-/// The longest salt that a key of `modulus_bits` allows with the hash `D`, or an error when not even an empty one fits.
+/// The longest salt that a key of `modulus_bits` allows with the hash `D`, or an error when not even an empty
+/// one fits.
 pub(crate) fn salt_bytes_max<D: Digest>(modulus_bits: usize) -> Result<usize, EncodingError> {
     let encoded_bytes = (modulus_bits - 1).div_ceil(8);
-    encoded_bytes.checked_sub(<D as Digest>::output_size() + 2).ok_or(EncodingError)
+    encoded_bytes
+        .checked_sub(<D as Digest>::output_size() + 2)
+        .ok_or(EncodingError)
 }
 
-/// The encoded message EM of `digest = D(message)`: `ceil((modulus_bits - 1) / 8)` bytes that, read as a number, are less than
-/// any modulus of `modulus_bits`. MGF1 uses `D` as well.
-pub(crate) fn encode<D: Digest>(digest: &[u8], salt: &[u8], modulus_bits: usize) -> Result<Vec<u8>, EncodingError> {
+/// The encoded message EM of `digest = D(message)`: `ceil((modulus_bits - 1) / 8)` bytes that, read as a
+/// number, are less than any modulus of `modulus_bits`. MGF1 uses `D` as well.
+pub(crate) fn encode<D: Digest>(
+    digest: &[u8],
+    salt: &[u8],
+    modulus_bits: usize,
+) -> Result<Vec<u8>, EncodingError> {
     let hash_bytes = <D as Digest>::output_size();
     assert_eq!(digest.len(), hash_bytes, "the digest is one of D");
-    let padding_bytes = salt_bytes_max::<D>(modulus_bits)?.checked_sub(salt.len()).ok_or(EncodingError)?;
+    let padding_bytes = salt_bytes_max::<D>(modulus_bits)?
+        .checked_sub(salt.len())
+        .ok_or(EncodingError)?;
 
-    let hash = D::new().chain_update(ZEROS).chain_update(digest).chain_update(salt).finalize();
+    let hash = D::new()
+        .chain_update(ZEROS)
+        .chain_update(digest)
+        .chain_update(salt)
+        .finalize();
     let mut encoded = vec![0; padding_bytes];
     encoded.push(1);
     encoded.extend_from_slice(salt);
@@ -45,7 +59,10 @@ pub(crate) fn encode<D: Digest>(digest: &[u8], salt: &[u8], modulus_bits: usize)
 /// XORs MGF1 of `seed` (RFC 8017 appendix B.2.1) into `data`.
 fn mask<D: Digest>(data: &mut [u8], seed: &[u8]) {
     for (counter, block) in (0_u32..).zip(data.chunks_mut(<D as Digest>::output_size())) {
-        let mask = D::new().chain_update(seed).chain_update(counter.to_be_bytes()).finalize();
+        let mask = D::new()
+            .chain_update(seed)
+            .chain_update(counter.to_be_bytes())
+            .finalize();
         block.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
     }
 }
@@ -65,7 +82,10 @@ mod tests {
         assert_eq!(salt_bytes_max::<Sha384>(2048), Ok(206));
         assert_eq!(salt_bytes_max::<Sha384>(392), Err(EncodingError));
         let digest = Sha256::digest(b"message");
-        assert_eq!(encode::<Sha256>(&digest, &[7; 30], 512).map(|encoded| encoded.len()), Ok(64));
+        assert_eq!(
+            encode::<Sha256>(&digest, &[7; 30], 512).map(|encoded| encoded.len()),
+            Ok(64)
+        );
         assert_eq!(encode::<Sha256>(&digest, &[7; 31], 512), Err(EncodingError));
     }
 

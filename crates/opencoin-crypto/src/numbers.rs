@@ -1,4 +1,5 @@
-//! Between the two forms of a big number: the documents' [`BigInt`], which is bytes, and [`BigUint`], to calculate with.
+//! Between the two forms of a big number: the documents' [`BigInt`], which is bytes, and [`BigUint`], to
+//! calculate with.
 
 use num_bigint_dig::BigUint;
 use opencoin_schema::BigInt;
@@ -15,7 +16,9 @@ pub(crate) fn to_big_int(number: &BigUint) -> BigInt {
 /// The big-endian bytes of a secret, filled with leading zeros to `length_bytes`, erased when dropped.
 pub(crate) fn to_secret_bytes(secret: &BigUint, length_bytes: usize) -> Zeroizing<Vec<u8>> {
     let bytes = Zeroizing::new(secret.to_bytes_be());
-    let zeros = length_bytes.checked_sub(bytes.len()).expect("the caller keeps the secret below the modulus");
+    let zeros = length_bytes
+        .checked_sub(bytes.len())
+        .expect("the caller keeps the secret below the modulus");
     let mut padded = Zeroizing::new(vec![0; length_bytes]);
     padded[zeros..].copy_from_slice(&bytes);
     padded

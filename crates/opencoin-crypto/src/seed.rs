@@ -1,23 +1,26 @@
-//! Blinding from a seed: one secret of 32 bytes from which the blinding factor, and the salt where there is one, follow.
+//! Blinding from a seed: one secret of 32 bytes from which the blinding factor, and the salt where there is
+//! one, follow.
 //!
-//! A wallet that shows the seed of a blind shows which payload it blinded. This must hold against everybody, also against a
-//! thief who has the mint key's private exponent d: he can open any blind b to any payload with the factor
-//! `(b / m)^d mod n`, m being the payload's number, and would be paid once more for each of his own blinds that were accepted
-//! and spent. So a *factor* proves nothing. A *seed* does: the factor follows from it by HKDF-SHA-384 (RFC 5869), which
-//! nobody runs backwards.
+//! A wallet that shows the seed of a blind shows which payload it blinded. This must hold against everybody,
+//! also against a thief who has the mint key's private exponent d: he can open any blind b to any payload
+//! with the factor `(b / m)^d mod n`, m being the payload's number, and would be paid once more for each of
+//! his own blinds that were accepted and spent. So a *factor* proves nothing. A *seed* does: the factor
+//! follows from it by HKDF-SHA-384 (RFC 5869), which nobody runs backwards.
 //!
 //! With HKDF as a random function, what is derived depends on *everything that is claimed*:
 //!
-//! - the **payload**. A blind is `m(payload) * r(seed)^e`. If r did not depend on the payload, the two could be looked for
-//!   apart, with lists of each, and a match would take far fewer trials (Wagner's generalized birthday). As it is, each pair of
-//!   payload and seed gives a number of its own, and hits one known blind with a chance of about 1 in n, and any of q
-//!   prepared ones with a chance of q^2 in n. The SHA-384 of the whole text is taken, so that colliding SHA-1 of the first
-//!   suite do not make one claim of two payloads either.
-//! - the **mint key** (by its id) and the **suite**, so that a seed that a faulty wallet uses twice never gives related numbers
-//!   under two keys.
+//! - the **payload**. A blind is `m(payload) * r(seed)^e`. If r did not depend on the payload, the two could
+//!   be looked for apart, with lists of each, and a match would take far fewer trials (Wagner's generalized
+//!   birthday). As it is, each pair of payload and seed gives a number of its own, and hits one known blind
+//!   with a chance of about 1 in n, and any of q prepared ones with a chance of q^2 in n. The SHA-384 of the
+//!   whole text is taken, so that colliding SHA-1 of the first suite do not make one claim of two payloads
+//!   either.
+//! - the **mint key** (by its id) and the **suite**, so that a seed that a faulty wallet uses twice never
+//!   gives related numbers under two keys.
 //! - what it is **for** (salt or factor), and the **attempt**, as a factor may turn out to be unsuitable.
 //!
-//! The factor is read from 16 bytes more than the modulus has, so that reducing it favours no number by more than 2^-128.
+//! The factor is read from 16 bytes more than the modulus has, so that reducing it favours no number by more
+//! than 2^-128.
 
 use std::fmt;
 
@@ -40,12 +43,13 @@ const FOR_FACTOR: &[u8] = b"blinding factor";
 /// How many bytes more than the modulus has are reduced to a factor.
 const FACTOR_SURPLUS_BYTES: usize = 16;
 
-/// The secret from which a payload is blinded: 32 random bytes, one seed for each coin. Redacted in `Debug`, erased when
-/// dropped.
+/// The secret from which a payload is blinded: 32 random bytes, one seed for each coin. Redacted in `Debug`,
+/// erased when dropped.
 ///
-/// It is secret as long as nobody has to know where the coin came from, and shown when the coin's mint key was revoked and
-/// the wallet asks to be made whole: it proves that the payload was in the blind
-/// ([`CipherSuite::opens`]). Nobody finds a second payload and seed for a blind, not even with the private mint key.
+/// It is secret as long as nobody has to know where the coin came from, and shown when the coin's mint key
+/// was revoked and the wallet asks to be made whole: it proves that the payload was in the blind
+/// ([`CipherSuite::opens`]). Nobody finds a second payload and seed for a blind, not even with the private
+/// mint key.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct BlindingSeed([u8; SEED_BYTES]);
 
@@ -111,14 +115,27 @@ pub(crate) struct Derivation<'key> {
 
 impl<'key> Derivation<'key> {
     /// Prepares the derivation for the payload with this compact text.
-    pub(crate) fn new(suite: CipherSuite, key: &'key PublicKey, payload_text: &str, seed: &BlindingSeed) -> Self {
+    pub(crate) fn new(
+        suite: CipherSuite,
+        key: &'key PublicKey,
+        payload_text: &str,
+        seed: &BlindingSeed,
+    ) -> Self {
         let mut context = Vec::new();
         // Lengths before contents: no two claims have the same context.
-        for part in [suite.name().as_bytes(), key.id().as_be_bytes(), Sha384::digest(payload_text).as_slice()] {
+        for part in [
+            suite.name().as_bytes(),
+            key.id().as_be_bytes(),
+            Sha384::digest(payload_text).as_slice(),
+        ] {
             context.push(u8::try_from(part.len()).expect("names and hashes are short"));
             context.extend_from_slice(part);
         }
-        Self { extracted: Hkdf::new(Some(DOMAIN), &seed.0), key, context }
+        Self {
+            extracted: Hkdf::new(Some(DOMAIN), &seed.0),
+            key,
+            context,
+        }
     }
 
     /// The salt of EMSA-PSS.
@@ -138,7 +155,9 @@ impl<'key> Derivation<'key> {
 
     fn expand(&self, purpose: &[u8], attempt: u8, output: &mut [u8]) {
         let parts = [purpose, &[attempt], &self.context];
-        self.extracted.expand_multi_info(&parts, output).expect("KEY_BITS_MAX is far below HKDF's limit of 255 hashes");
+        self.extracted
+            .expand_multi_info(&parts, output)
+            .expect("KEY_BITS_MAX is far below HKDF's limit of 255 hashes");
     }
 }
 
@@ -152,11 +171,19 @@ mod tests {
         bytes[0] = 0;
         let seed = BlindingSeed(bytes);
         let stored = seed.to_secret_hex();
-        assert_eq!(stored.as_str(), "ab".repeat(31), "a number like all others in documents");
+        assert_eq!(
+            stored.as_str(),
+            "ab".repeat(31),
+            "a number like all others in documents"
+        );
         assert_eq!(BlindingSeed::from_secret_hex(&stored), Ok(seed.clone()));
         assert_eq!(BlindingSeed::from_revealed(&seed.reveal()), Ok(seed.clone()));
         for text in ["", "-1", "x", &format!("1{}", "00".repeat(SEED_BYTES))] {
-            assert_eq!(BlindingSeed::from_secret_hex(text), Err(BlindingSeedError), "{text}");
+            assert_eq!(
+                BlindingSeed::from_secret_hex(text),
+                Err(BlindingSeedError),
+                "{text}"
+            );
         }
         assert_eq!(format!("{seed:?}"), "BlindingSeed(secret)");
     }

@@ -1,14 +1,16 @@
 //! Cipher suites: what a mint key signs to make a coin, and when a coin is valid.
 //!
-//! The issuer's part is the same in both: raise the blinded number to the private exponent. They differ in what is blinded:
+//! The issuer's part is the same in both: raise the blinded number to the private exponent. They differ in
+//! what is blinded:
 //!
 //! - `RSA-SHA256-PSS-CHAUM82`: the SHA-1 of the payload, unpadded. Short and without structure, so that
-//!   signatures can be multiplied into others (Desmedt and Odlyzko 1985); complete for wallets that know only this suite.
-//! - `RSA-SHA384-PSS-RFC9474`: the payload encoded by EMSA-PSS, as RSABSSA-SHA384-PSS-Deterministic of RFC 9474. The
-//!   default: the product of two signatures is the signature of nothing.
+//!   signatures can be multiplied into others (Desmedt and Odlyzko 1985); complete for wallets that know only
+//!   this suite.
+//! - `RSA-SHA384-PSS-RFC9474`: the payload encoded by EMSA-PSS, as RSABSSA-SHA384-PSS-Deterministic of RFC
+//!   9474. The default: the product of two signatures is the signature of nothing.
 //!
-//! Certificates are signed the same way in both ([`PublicKey::verify_certificate`]). Code that depends on the suite matches on
-//! it exhaustively, so that a third one cannot be forgotten anywhere.
+//! Certificates are signed the same way in both ([`PublicKey::verify_certificate`]). Code that depends on the
+//! suite matches on it exhaustively, so that a third one cannot be forgotten anywhere.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,14 +24,15 @@ use crate::PublicKey;
 use crate::aws_lc::PssHash;
 use crate::keys::{KEY_BITS_MIN, PUBLIC_EXPONENT};
 
-/// The shortest modulus of a mint key or master key that a new currency may have, in bits, whatever its suite.
+/// The shortest modulus of a mint key or master key that a new currency may have, in bits, whatever its
+/// suite.
 pub const MINT_KEY_BITS_MIN: usize = 2048;
 
 /// The salt of a coin's signature in RFC 9474, in bytes: as long as the hash.
 pub(crate) const SALT_BYTES: usize = 48;
 
-/// How much of the SHA-384 of a payload a [`PayloadHash`] keeps, in bytes. Finding two payloads with one such hash still
-/// takes 2^128 work, and the index of spent coins is a third smaller.
+/// How much of the SHA-384 of a payload a [`PayloadHash`] keeps, in bytes. Finding two payloads with one such
+/// hash still takes 2^128 work, and the index of spent coins is a third smaller.
 const PAYLOAD_HASH_BYTES: usize = 32;
 
 /// How the coins of a currency are made. A currency's CDD names its suite, and it never changes.
@@ -60,8 +63,8 @@ pub enum MintKeyError {
         /// What the suite demands.
         bits_min: usize,
     },
-    /// The public exponent is not 65537. An exponent with a small factor in common with p - 1 or q - 1 does not hide in
-    /// which coset a payload lies, and an issuer with such a key could tell some coins apart.
+    /// The public exponent is not 65537. An exponent with a small factor in common with p - 1 or q - 1 does
+    /// not hide in which coset a payload lies, and an issuer with such a key could tell some coins apart.
     #[error("a mint key of {suite} must have the public exponent 65537, not {public_exponent}")]
     PublicExponent {
         /// The suite.
@@ -97,8 +100,8 @@ impl CipherSuite {
         }
     }
 
-    /// Whether a wallet or auditor may take `key` for a mint key of this suite. Whoever creates a currency demands
-    /// [`MINT_KEY_BITS_MIN`] besides.
+    /// Whether a wallet or auditor may take `key` for a mint key of this suite. Whoever creates a currency
+    /// demands [`MINT_KEY_BITS_MIN`] besides.
     ///
     /// # Errors
     /// When the key is too small or, under RFC 9474, has another public exponent than 65537.
@@ -109,22 +112,29 @@ impl CipherSuite {
         };
         let bits = key.modulus_bits();
         if bits < bits_min {
-            return Err(MintKeyError::TooSmall { suite: self, bits, bits_min });
+            return Err(MintKeyError::TooSmall {
+                suite: self,
+                bits,
+                bits_min,
+            });
         }
         let public_exponent = key.document().public_exponent;
         match self {
             Self::RsaSha384PssRfc9474 if public_exponent != PUBLIC_EXPONENT => {
-                Err(MintKeyError::PublicExponent { suite: self, public_exponent })
+                Err(MintKeyError::PublicExponent {
+                    suite: self,
+                    public_exponent,
+                })
             }
             Self::RsaSha384PssRfc9474 | Self::RsaSha256PssChaum82 => Ok(()),
         }
     }
 
-    /// The hash by which a coin of this payload is recorded as spent: the SHA-1 of the compact text, or the first 32
-    /// bytes of its SHA-384.
+    /// The hash by which a coin of this payload is recorded as spent: the SHA-1 of the compact text, or the
+    /// first 32 bytes of its SHA-384.
     ///
-    /// In the first suite this is the very number that is signed. Two payloads with colliding SHA-1 share one signature, so
-    /// they must count as one coin.
+    /// In the first suite this is the very number that is signed. Two payloads with colliding SHA-1 share one
+    /// signature, so they must count as one coin.
     #[must_use]
     pub fn payload_hash(self, payload: &Payload) -> PayloadHash {
         let text = text::compact(payload);
@@ -136,8 +146,8 @@ impl CipherSuite {
 
     /// Verifies that the mint key `key` signed the coin, and gives the hash under which it is spent.
     ///
-    /// Says nothing about whether it was spent, or expired, or what it is worth: that is the denomination of the mint
-    /// key, whatever the payload says.
+    /// Says nothing about whether it was spent, or expired, or what it is worth: that is the denomination of
+    /// the mint key, whatever the payload says.
     ///
     /// # Errors
     /// When the signature is not this key's over this payload.
@@ -146,7 +156,10 @@ impl CipherSuite {
         match self {
             Self::RsaSha256PssChaum82 => {
                 let hash = Sha1::digest(text);
-                let signature = coin.signature.to_padded_be_bytes(key.modulus_bytes()).ok_or(CoinError)?;
+                let signature = coin
+                    .signature
+                    .to_padded_be_bytes(key.modulus_bytes())
+                    .ok_or(CoinError)?;
                 let signed = key.raw_public(&signature).map_err(|_| CoinError)?;
                 if BigInt::from_be_bytes(&signed) == BigInt::from_be_bytes(&hash) {
                     Ok(PayloadHash::of(&hash))
@@ -156,7 +169,8 @@ impl CipherSuite {
             }
             Self::RsaSha384PssRfc9474 => {
                 let hash = Sha384::digest(text);
-                key.verify_pss(PssHash::Sha384, &hash, SALT_BYTES, &coin.signature).map_err(|_| CoinError)?;
+                key.verify_pss(PssHash::Sha384, &hash, SALT_BYTES, &coin.signature)
+                    .map_err(|_| CoinError)?;
                 Ok(PayloadHash::of(&hash[..PAYLOAD_HASH_BYTES]))
             }
         }
@@ -167,7 +181,10 @@ impl FromStr for CipherSuite {
     type Err = UnknownCipherSuite;
 
     fn from_str(name: &str) -> Result<Self, UnknownCipherSuite> {
-        Self::ALL.into_iter().find(|suite| suite.name() == name).ok_or_else(|| UnknownCipherSuite(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|suite| suite.name() == name)
+            .ok_or_else(|| UnknownCipherSuite(name.to_owned()))
     }
 }
 
@@ -199,7 +216,8 @@ impl fmt::Debug for PayloadHash {
     }
 }
 
-/// Whether `blinded` is a number that `key` signs: from 2 to n - 2. The others, 0, 1 and n - 1, are their own signatures.
+/// Whether `blinded` is a number that `key` signs: from 2 to n - 2. The others, 0, 1 and n - 1, are their own
+/// signatures.
 #[must_use]
 pub fn blind_in_range(key: &PublicKey, blinded: &BigInt) -> bool {
     blinded.bits() >= 2 && blinded < key.modulus_less_one()

@@ -1,7 +1,7 @@
 //! The operator's tokens for `/v1/admin`: a file in the folder of the currency, with names and hashes.
 //!
-//! It is read again for every request, which are few, so that a token that was removed ends at once. A file that cannot be read lets
-//! nobody in.
+//! It is read again for every request, which are few, so that a token that was removed ends at once. A file
+//! that cannot be read lets nobody in.
 
 use std::fs::{self, File};
 use std::io;
@@ -70,7 +70,10 @@ impl AdminTokens {
     /// The tokens of the currency in this folder. None are there until one is made.
     #[must_use]
     pub fn in_folder(root: &Path) -> Self {
-        Self { file: root.join(FILE), lock: root.join(LOCK_FILE) }
+        Self {
+            file: root.join(FILE),
+            lock: root.join(LOCK_FILE),
+        }
     }
 
     /// The file that they are in, whether or not it is there.
@@ -95,7 +98,11 @@ impl AdminTokens {
             if tokens.iter().any(|token| token.name == name.as_str()) {
                 return Err(AdminTokensError::Exists(name.clone()));
             }
-            tokens.push(AdminToken { name: name.as_str().to_owned(), sha256, created_at: now });
+            tokens.push(AdminToken {
+                name: name.as_str().to_owned(),
+                sha256,
+                created_at: now,
+            });
             Ok(())
         })?;
         Ok(token)
@@ -109,7 +116,11 @@ impl AdminTokens {
         self.change(|tokens| {
             let before = tokens.len();
             tokens.retain(|token| token.name != name.as_str());
-            if tokens.len() < before { Ok(()) } else { Err(AdminTokensError::Unknown(name.clone())) }
+            if tokens.len() < before {
+                Ok(())
+            } else {
+                Err(AdminTokensError::Unknown(name.clone()))
+            }
         })
     }
 
@@ -132,15 +143,25 @@ impl AdminTokens {
     pub(crate) fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
         // Hashes of random tokens: how much of two of them is equal tells nothing about a token.
         let sha256 = const_hex::encode(token.hash().as_bytes());
-        Ok(self.list()?.into_iter().find(|known| known.sha256 == sha256).map(|known| known.name))
+        Ok(self
+            .list()?
+            .into_iter()
+            .find(|known| known.sha256 == sha256)
+            .map(|known| known.name))
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Content, AdminTokensError> {
-        serde_json::from_slice(bytes).map_err(|error| AdminTokensError::Content { path: self.file.clone(), error })
+        serde_json::from_slice(bytes).map_err(|error| AdminTokensError::Content {
+            path: self.file.clone(),
+            error,
+        })
     }
 
     /// Two that change the tokens at one time take turns.
-    fn change(&self, change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), AdminTokensError>) -> Result<(), AdminTokensError> {
+    fn change(
+        &self,
+        change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), AdminTokensError>,
+    ) -> Result<(), AdminTokensError> {
         let lock: File = private_files::open_lock(&self.lock).map_err(FileError::of(&self.lock))?;
         lock.lock().map_err(FileError::of(&self.lock))?;
         let mut tokens = self.list()?;
@@ -171,11 +192,17 @@ mod tests {
         let other = tokens.create(&script, DateTime::UNIX_EPOCH, &mut rng).unwrap();
         assert!(token.expose().starts_with("oca_"));
         assert_eq!(tokens.name_of(&token).unwrap().as_deref(), Some("desk"));
-        assert!(matches!(tokens.create(&desk, DateTime::UNIX_EPOCH, &mut rng), Err(AdminTokensError::Exists(_))));
+        assert!(matches!(
+            tokens.create(&desk, DateTime::UNIX_EPOCH, &mut rng),
+            Err(AdminTokensError::Exists(_))
+        ));
 
         let text = fs::read_to_string(&tokens.file).unwrap();
         assert!(!text.contains(token.expose()) && text.contains("desk"), "{text}");
-        assert_eq!(fs::metadata(&tokens.file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&tokens.file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
 
         tokens.remove(&desk).unwrap();
         assert_eq!(tokens.name_of(&token).unwrap(), None);
@@ -188,6 +215,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tokens = AdminTokens::in_folder(folder.path());
         fs::write(&tokens.file, "{").unwrap();
-        assert!(matches!(tokens.name_of(&Token::from_text("")), Err(AdminTokensError::Content { .. })));
+        assert!(matches!(
+            tokens.name_of(&Token::from_text("")),
+            Err(AdminTokensError::Content { .. })
+        ));
     }
 }

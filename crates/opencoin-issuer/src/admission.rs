@@ -1,7 +1,9 @@
-//! What a request must be before it may knock at the ledger: blinds that a known key can sign, coins that verify.
+//! What a request must be before it may knock at the ledger: blinds that a known key can sign, coins that
+//! verify.
 //!
-//! Everything here is decided from the request and the currency's documents alone. What depends on the books or on the
-//! time (spent coins, windows, funds, repeated requests) is the ledger's to decide, in its transaction.
+//! Everything here is decided from the request and the currency's documents alone. What depends on the books
+//! or on the time (spent coins, windows, funds, repeated requests) is the ledger's to decide, in its
+//! transaction.
 
 use opencoin_crypto::blind_in_range;
 use opencoin_ledger::{Blind, CoinIn, PayloadHash, TransactionReference};
@@ -79,25 +81,39 @@ impl From<Inadmissible> for Refusal {
 /// The ledger's form of a transaction reference.
 pub(crate) fn transaction_reference(reference: &BigInt) -> Result<TransactionReference, Inadmissible> {
     let bytes = reference.as_be_bytes();
-    Ok(TransactionReference::new(if bytes.is_empty() { &[0][..] } else { bytes })?)
+    Ok(TransactionReference::new(if bytes.is_empty() {
+        &[0][..]
+    } else {
+        bytes
+    })?)
 }
 
 /// Checks blinds and gives them the ledger's form.
-pub(crate) fn blinds(currency: &Currency, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Inadmissible> {
+pub(crate) fn blinds(
+    currency: &Currency,
+    blinds: Vec<opencoin_schema::Blind>,
+) -> Result<Vec<Blind>, Inadmissible> {
     check_count("blinds", blinds.len())?;
     let admit = |(index, blind): (usize, opencoin_schema::Blind)| {
-        let key = known_key(currency, &blind.mint_key_id, || format!("blinds[{index}].mint_key_id"))?;
+        let key = known_key(currency, &blind.mint_key_id, || {
+            format!("blinds[{index}].mint_key_id")
+        })?;
         if !blind_in_range(key.verified.public_key(), &blind.blinded_payload_hash) {
             return Err(Inadmissible::BlindOutOfRange { index });
         }
         let blinded = blind.blinded_payload_hash.as_be_bytes().to_vec();
-        Ok(Blind { reference: blind.reference, mint_key: key.ledger_id, blinded })
+        Ok(Blind {
+            reference: blind.reference,
+            mint_key: key.ledger_id,
+            blinded,
+        })
     };
     blinds.into_iter().enumerate().map(admit).collect()
 }
 
-/// Verifies coins and gives them the ledger's form. One RSA public operation a coin, and after a few of them other requests
-/// have their turn: cheaper than another thread, and a large request does not hold up a small one.
+/// Verifies coins and gives them the ledger's form. One RSA public operation a coin, and after a few of them
+/// other requests have their turn: cheaper than another thread, and a large request does not hold up a small
+/// one.
 pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
     let mut admitted = Vec::with_capacity(coins.len());
@@ -116,14 +132,24 @@ fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, 
     }
     let id = &coin.payload.mint_key_id;
     let key = known_key(currency, id, || format!("coins[{index}].payload.mint_key_id"))?;
-    let hash =
-        currency.cipher_suite().verify_coin(key.verified.public_key(), coin).map_err(|_| Inadmissible::BadSignature { index })?;
-    let payload_hash = PayloadHash::new(hash.as_bytes()).expect("the hash of every suite fits the ledger's width");
-    Ok(CoinIn { mint_key: key.ledger_id, payload_hash })
+    let hash = currency
+        .cipher_suite()
+        .verify_coin(key.verified.public_key(), coin)
+        .map_err(|_| Inadmissible::BadSignature { index })?;
+    let payload_hash =
+        PayloadHash::new(hash.as_bytes()).expect("the hash of every suite fits the ledger's width");
+    Ok(CoinIn {
+        mint_key: key.ledger_id,
+        payload_hash,
+    })
 }
 
 pub(crate) fn check_count(field: &'static str, count: usize) -> Result<(), Inadmissible> {
-    if count > ITEMS_MAX { Err(Inadmissible::TooMany { field, count }) } else { Ok(()) }
+    if count > ITEMS_MAX {
+        Err(Inadmissible::TooMany { field, count })
+    } else {
+        Ok(())
+    }
 }
 
 pub(crate) fn known_key<'currency>(
@@ -131,6 +157,9 @@ pub(crate) fn known_key<'currency>(
     id: &BigInt,
     path: impl FnOnce() -> String,
 ) -> Result<&'currency CertifiedMintKey, Inadmissible> {
-    let unknown = || Inadmissible::UnknownMintKey { path: path(), id: id.to_string().chars().take(ID_CHARS_MAX).collect() };
+    let unknown = || Inadmissible::UnknownMintKey {
+        path: path(),
+        id: id.to_string().chars().take(ID_CHARS_MAX).collect(),
+    };
     currency.mint_key(id).ok_or_else(unknown)
 }

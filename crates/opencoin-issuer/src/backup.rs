@@ -1,8 +1,8 @@
-//! A backup of a currency whose books are a file: one folder with the books of one moment, the public documents and settings, and a
-//! manifest of it all.
+//! A backup of a currency whose books are a file: one folder with the books of one moment, the public
+//! documents and settings, and a manifest of it all.
 //!
-//! It is made while the server works. Under its name it is there whole or not at all, readable by its owner alone. Private keys are
-//! left out unless asked for; then they are encrypted as they always are.
+//! It is made while the server works. Under its name it is there whole or not at all, readable by its owner
+//! alone. Private keys are left out unless asked for; then they are encrypted as they always are.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -108,14 +108,24 @@ pub enum BackupError {
 ///
 /// # Errors
 /// Something cannot be read or written. Nothing is there under its name then.
-pub async fn back_up(directory: &Directory, options: &BackupOptions, clock: &dyn Clock) -> Result<Manifest, BackupError> {
+pub async fn back_up(
+    directory: &Directory,
+    options: &BackupOptions,
+    clock: &dyn Clock,
+) -> Result<Manifest, BackupError> {
     let config = directory.config()?;
-    let Some(books) = books_file(&config.database, directory.root())? else { return Err(BackupError::Shared) };
+    let Some(books) = books_file(&config.database, directory.root())? else {
+        return Err(BackupError::Shared);
+    };
     let to = std::path::absolute(&options.to).map_err(FileError::of(&options.to))?;
     if to.exists() {
         return Err(BackupError::Occupied(to));
     }
-    let keys = if options.with_keys { Some(key_folder(&config)?) } else { None };
+    let keys = if options.with_keys {
+        Some(key_folder(&config)?)
+    } else {
+        None
+    };
     let staging = private_files::unfinished(&to);
     let _locked = begin(&staging)?;
     // First the books: what they know is certified by the documents that are there afterwards.
@@ -125,16 +135,25 @@ pub async fn back_up(directory: &Directory, options: &BackupOptions, clock: &dyn
     let mut paths = directory.backup_files()?;
     if let Some(folder) = keys {
         let found = private_files::list(&directory.root().join(folder), ".pem")?;
-        paths.extend(found.iter().filter_map(|path| path.strip_prefix(directory.root()).ok().map(Path::to_owned)));
+        paths.extend(
+            found
+                .iter()
+                .filter_map(|path| path.strip_prefix(directory.root()).ok().map(Path::to_owned)),
+        );
     }
     for path in &paths {
-        copy_file(&directory.root().join(path), &staging.join(CURRENCY_FOLDER).join(path))?;
+        copy_file(
+            &directory.root().join(path),
+            &staging.join(CURRENCY_FOLDER).join(path),
+        )?;
     }
     let currency = Directory::new(staging.join(CURRENCY_FOLDER)).currency()?;
     let cdd = currency.current().cdd();
     let in_backup = paths.iter().map(|path| Path::new(CURRENCY_FOLDER).join(path));
-    let files: Result<Vec<ManifestFile>, FileError> =
-        std::iter::once(PathBuf::from(BOOKS_FILE)).chain(in_backup).map(|path| ManifestFile::of(&staging, path)).collect();
+    let files: Result<Vec<ManifestFile>, FileError> = std::iter::once(PathBuf::from(BOOKS_FILE))
+        .chain(in_backup)
+        .map(|path| ManifestFile::of(&staging, path))
+        .collect();
     let manifest = Manifest {
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -179,18 +198,20 @@ fn begin(staging: &Path) -> Result<File, BackupError> {
 fn key_folder(config: &Config) -> Result<&Path, BackupError> {
     match &config.keys {
         KeyConfig::Files { folder } if is_inside(folder) => Ok(folder),
-        KeyConfig::Files { folder } => {
-            Err(BackupError::Keys(format!("the private keys are in {}; back that folder up by itself", folder.display())))
-        }
-        KeyConfig::Token { .. } => {
-            Err(BackupError::Keys("the private keys are in a token, which does not give them away".to_owned()))
-        }
+        KeyConfig::Files { folder } => Err(BackupError::Keys(format!(
+            "the private keys are in {}; back that folder up by itself",
+            folder.display()
+        ))),
+        KeyConfig::Token { .. } => Err(BackupError::Keys(
+            "the private keys are in a token, which does not give them away".to_owned(),
+        )),
     }
 }
 
 /// Whether a path stays within the folder that it is relative to.
 pub(crate) fn is_inside(path: &Path) -> bool {
-    path.components().all(|component| matches!(component, Component::Normal(_)))
+    path.components()
+        .all(|component| matches!(component, Component::Normal(_)))
 }
 
 /// Copies a file for its owner alone; folders on the way are made.

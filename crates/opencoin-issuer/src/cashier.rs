@@ -1,10 +1,11 @@
-//! What an operator does to accounts, from the command line or over HTTP: open them, set passwords, pay in and out, settle payouts.
+//! What an operator does to accounts, from the command line or over HTTP: open them, set passwords, pay in
+//! and out, settle payouts.
 
 use std::sync::Arc;
 
 use opencoin_ledger::{
-    AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo,
-    Profile, ProfileFilter, Reference, Refusal, Settlement,
+    AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter, Payout,
+    PayoutFilter, PayoutNo, Profile, ProfileFilter, Reference, Refusal, Settlement,
 };
 use thiserror::Error;
 
@@ -48,26 +49,49 @@ impl Cashier {
         Self::sharing(books.into(), clock, Arc::new(Random::new(rng)), Arc::default())
     }
 
-    pub(crate) fn sharing(books: Books, clock: Arc<dyn Clock>, random: Arc<Random>, passwords: Arc<Passwords>) -> Self {
-        Self { books, clock, random, passwords }
+    pub(crate) fn sharing(
+        books: Books,
+        clock: Arc<dyn Clock>,
+        random: Arc<Random>,
+        passwords: Arc<Passwords>,
+    ) -> Self {
+        Self {
+            books,
+            clock,
+            random,
+            passwords,
+        }
     }
 
     /// Opens an account and gives its token, which is stored nowhere.
     ///
     /// # Errors
     /// When the name is taken or the ledger fails.
-    pub async fn open_account(&self, name: &AccountName, password: Option<NewPassword>) -> Result<Token, CashierError> {
+    pub async fn open_account(
+        &self,
+        name: &AccountName,
+        password: Option<NewPassword>,
+    ) -> Result<Token, CashierError> {
         let password = match password {
             Some(password) => Some(self.hash(password).await?),
             None => None,
         };
         let (token, at) = (self.random.token(TokenKind::Account), self.now());
-        self.apply(Command::OpenAccount { name: name.clone(), token_hash: token.hash(), password, at }).await?;
+        self.apply(Command::OpenAccount {
+            name: name.clone(),
+            token_hash: token.hash(),
+            password,
+            at,
+        })
+        .await?;
         Ok(token)
     }
 
     async fn hash(&self, password: NewPassword) -> Result<PasswordHash, CashierError> {
-        self.passwords.hash(password, self.random.bytes()).await.map_err(|_| CashierError::Busy)
+        self.passwords
+            .hash(password, self.random.bytes())
+            .await
+            .map_err(|_| CashierError::Busy)
     }
 
     /// The account of this name.
@@ -83,8 +107,16 @@ impl Cashier {
     ///
     /// # Errors
     /// When the ledger fails.
-    pub async fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Profile>, CashierError> {
-        Ok(self.books.accounts.profiles(ProfileFilter::All, after, limit).await?)
+    pub async fn accounts(
+        &self,
+        after: Option<&AccountName>,
+        limit: u32,
+    ) -> Result<Vec<Profile>, CashierError> {
+        Ok(self
+            .books
+            .accounts
+            .profiles(ProfileFilter::All, after, limit)
+            .await?)
     }
 
     /// Sets an account's password, ends every session that one has opened, and forgets wrong guesses.
@@ -94,7 +126,11 @@ impl Cashier {
     pub async fn set_password(&self, name: &AccountName, password: NewPassword) -> Result<(), CashierError> {
         let account = self.account(name).await?.account.id;
         let password = self.hash(password).await?;
-        let is_set = self.books.accounts.set_password(account, &password, PasswordSetter::Operator).await?;
+        let is_set = self
+            .books
+            .accounts
+            .set_password(account, &password, PasswordSetter::Operator)
+            .await?;
         assert!(is_set, "the operator may always");
         Ok(self.books.accounts.clear_failed_logins(name).await?)
     }
@@ -103,25 +139,53 @@ impl Cashier {
     ///
     /// # Errors
     /// When there is no such account, the reference stands for another payment, or the ledger fails.
-    pub async fn credit(&self, name: &AccountName, amount: Amount, reference: Reference) -> Result<Applied, CashierError> {
+    pub async fn credit(
+        &self,
+        name: &AccountName,
+        amount: Amount,
+        reference: Reference,
+    ) -> Result<Applied, CashierError> {
         let (account, at) = (self.account(name).await?.account.id, self.now());
-        self.apply(Command::Credit { account, amount, reference, at }).await
+        self.apply(Command::Credit {
+            account,
+            amount,
+            reference,
+            at,
+        })
+        .await
     }
 
     /// Takes a payment out; the same reference counts once. The answer says whether it was counted before.
     ///
     /// # Errors
-    /// When there is no such account, it has too little, the reference stands for another payment, or the ledger fails.
-    pub async fn debit(&self, name: &AccountName, amount: Amount, reference: Reference) -> Result<Applied, CashierError> {
+    /// When there is no such account, it has too little, the reference stands for another payment, or the
+    /// ledger fails.
+    pub async fn debit(
+        &self,
+        name: &AccountName,
+        amount: Amount,
+        reference: Reference,
+    ) -> Result<Applied, CashierError> {
         let (account, at) = (self.account(name).await?.account.id, self.now());
-        self.apply(Command::Debit { account, amount, reference, at }).await
+        self.apply(Command::Debit {
+            account,
+            amount,
+            reference,
+            at,
+        })
+        .await
     }
 
     /// Payouts with numbers above `after`, ascending.
     ///
     /// # Errors
     /// When the ledger fails.
-    pub async fn payouts(&self, filter: PayoutFilter, after: PayoutNo, limit: u32) -> Result<Vec<Payout>, CashierError> {
+    pub async fn payouts(
+        &self,
+        filter: PayoutFilter,
+        after: PayoutNo,
+        limit: u32,
+    ) -> Result<Vec<Payout>, CashierError> {
         Ok(self.books.accounts.payouts(filter, after, limit).await?)
     }
 
@@ -130,9 +194,18 @@ impl Cashier {
     /// # Errors
     /// When there is no such payout, something else came of it before, or the ledger fails.
     pub async fn settle(&self, payout: PayoutNo, settlement: Settlement) -> Result<Payout, CashierError> {
-        match self.apply(Command::SettlePayout { payout, settlement, at: self.now() }).await {
+        match self
+            .apply(Command::SettlePayout {
+                payout,
+                settlement,
+                at: self.now(),
+            })
+            .await
+        {
             Ok(_applied) => {}
-            Err(CashierError::Refused(Refusal::ReferenceConflict)) => return Err(CashierError::Settled(payout)),
+            Err(CashierError::Refused(Refusal::ReferenceConflict)) => {
+                return Err(CashierError::Settled(payout));
+            }
             Err(other) => return Err(other),
         }
         let settled = self.books.accounts.payout(payout).await?;
@@ -145,6 +218,9 @@ impl Cashier {
 
     async fn apply(&self, command: Command) -> Result<Applied, CashierError> {
         let outcomes = self.books.ledger.apply(&[command]).await?;
-        Ok(outcomes.into_iter().next().expect("the ledger answers every command")?)
+        Ok(outcomes
+            .into_iter()
+            .next()
+            .expect("the ledger answers every command")?)
     }
 }

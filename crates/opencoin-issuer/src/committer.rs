@@ -1,8 +1,8 @@
-//! Where the requests of many clients meet: while one batch is being committed the next one gathers, so a busy issuer pays
-//! one durable commit for many requests, and an idle one adds no delay.
+//! Where the requests of many clients meet: while one batch is being committed the next one gathers, so a
+//! busy issuer pays one durable commit for many requests, and an idle one adds no delay.
 //!
-//! A command that was taken into the queue is carried out even when its client hangs up: the client asks again and is
-//! answered as before.
+//! A command that was taken into the queue is carried out even when its client hangs up: the client asks
+//! again and is answered as before.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use tokio::task::JoinHandle;
 use crate::metrics::{Metrics, Present};
 use crate::seldom::Seldom;
 
-/// How many coins and blinds may wait and be committed at once, all commands together; a command without any counts as one.
-/// More are refused at once, so that waiting stays short and memory bounded: about half a kilobyte each.
+/// How many coins and blinds may wait and be committed at once, all commands together; a command without any
+/// counts as one. More are refused at once, so that waiting stays short and memory bounded: about half a
+/// kilobyte each.
 const QUEUE_ITEMS_MAX: usize = 32 * 1024;
 /// A batch ends at this many coins and blinds, so that the next one does not wait long for it.
 const BATCH_ITEMS_MAX: usize = 4096;
@@ -34,7 +35,8 @@ pub(crate) struct Committer {
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The command was not confirmed: the queue is full or closed, or the ledger failed. Whether it was carried out is not known.
+/// The command was not confirmed: the queue is full or closed, or the ledger failed. Whether it was carried
+/// out is not known.
 #[derive(Debug)]
 pub(crate) struct Unconfirmed;
 
@@ -66,28 +68,51 @@ impl Client {
 impl Committer {
     /// Starts committing to `ledger`, at most `batch_commands_max` commands in a batch.
     pub(crate) fn start(ledger: Arc<dyn Ledger>, batch_commands_max: usize, metrics: Arc<Metrics>) -> Self {
-        assert!((1..=opencoin_ledger::BATCH_COMMANDS_MAX).contains(&batch_commands_max), "the ledger takes such batches");
+        assert!(
+            (1..=opencoin_ledger::BATCH_COMMANDS_MAX).contains(&batch_commands_max),
+            "the ledger takes such batches"
+        );
         let (queue, messages) = mpsc::unbounded_channel();
-        let books = Books { ledger, metrics: Arc::clone(&metrics) };
+        let books = Books {
+            ledger,
+            metrics: Arc::clone(&metrics),
+        };
         let task = tokio::spawn(run(books, messages, Backlog::new(batch_commands_max)));
-        Self { queue, room: Arc::new(Semaphore::new(QUEUE_ITEMS_MAX)), metrics, task: Mutex::new(Some(task)) }
+        Self {
+            queue,
+            room: Arc::new(Semaphore::new(QUEUE_ITEMS_MAX)),
+            metrics,
+            task: Mutex::new(Some(task)),
+        }
     }
 
     /// Carries a command out, in a batch with others; durable when this returns.
     pub(crate) async fn apply(&self, command: Command) -> Result<Outcome, Unconfirmed> {
         let items = item_count(&command);
         let permits = u32::try_from(items).map_err(|_| Unconfirmed)?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(permits).map_err(|_| Unconfirmed)?;
+        let room = Arc::clone(&self.room)
+            .try_acquire_many_owned(permits)
+            .map_err(|_| Unconfirmed)?;
         let (answer, answered) = oneshot::channel();
-        let client = Client { answer, _room: room, _queued: self.metrics.queued() };
-        let entry = Entry { command, items, client };
+        let client = Client {
+            answer,
+            _room: room,
+            _queued: self.metrics.queued(),
+        };
+        let entry = Entry {
+            command,
+            items,
+            client,
+        };
         self.queue.send(Message::Apply(entry)).map_err(|_| Unconfirmed)?;
         answered.await.unwrap_or(Err(Unconfirmed))
     }
 
     /// Finishes what is in the queue and takes nothing more.
     pub(crate) async fn close(&self) {
-        let Some(task) = self.task.lock().await.take() else { return };
+        let Some(task) = self.task.lock().await.take() else {
+            return;
+        };
         if self.queue.send(Message::Close).is_ok() && task.await.is_err() {
             tracing::error!("the committer ended in a panic");
         }
@@ -120,8 +145,8 @@ async fn run(books: Books, mut messages: mpsc::UnboundedReceiver<Message>, mut b
     }
 }
 
-/// Commands that wait for the next batch, small ones apart: each batch has room for the small ones first, and every second
-/// one begins with a large one, so that neither kind waits for ever.
+/// Commands that wait for the next batch, small ones apart: each batch has room for the small ones first, and
+/// every second one begins with a large one, so that neither kind waits for ever.
 struct Backlog {
     small: VecDeque<Entry>,
     large: VecDeque<Entry>,
@@ -131,7 +156,12 @@ struct Backlog {
 
 impl Backlog {
     fn new(batch_commands_max: usize) -> Self {
-        Self { small: VecDeque::new(), large: VecDeque::new(), is_turn_of_large: false, batch_commands_max }
+        Self {
+            small: VecDeque::new(),
+            large: VecDeque::new(),
+            is_turn_of_large: false,
+            batch_commands_max,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -139,13 +169,21 @@ impl Backlog {
     }
 
     fn push(&mut self, entry: Entry) {
-        let queue = if entry.items <= SMALL_COMMAND_ITEMS_MAX { &mut self.small } else { &mut self.large };
+        let queue = if entry.items <= SMALL_COMMAND_ITEMS_MAX {
+            &mut self.small
+        } else {
+            &mut self.large
+        };
         queue.push_back(entry);
     }
 
     /// At least one command, unless nothing waits.
     fn next_batch(&mut self) -> Vec<Entry> {
-        let mut batch = Batch { entries: Vec::new(), items: 0, commands_max: self.batch_commands_max };
+        let mut batch = Batch {
+            entries: Vec::new(),
+            items: 0,
+            commands_max: self.batch_commands_max,
+        };
         if self.is_turn_of_large {
             batch.take_one(&mut self.large);
         }
@@ -199,16 +237,25 @@ fn item_count(command: &Command) -> usize {
 }
 
 async fn commit(books: &Books, batch: Vec<Entry>) {
-    let (commands, clients): (Vec<Command>, Vec<Client>) = batch.into_iter().map(|entry| (entry.command, entry.client)).unzip();
+    let (commands, clients): (Vec<Command>, Vec<Client>) = batch
+        .into_iter()
+        .map(|entry| (entry.command, entry.client))
+        .unzip();
     let commands = Arc::new(commands);
     match apply(books, Arc::clone(&commands)).await {
         Ok(outcomes) => {
             assert_eq!(outcomes.len(), clients.len(), "the ledger answers every command");
-            clients.into_iter().zip(outcomes).for_each(|(client, outcome)| client.tell(Ok(outcome)));
+            clients
+                .into_iter()
+                .zip(outcomes)
+                .for_each(|(client, outcome)| client.tell(Ok(outcome)));
         }
         // One command that the ledger chokes on must not fail its neighbours.
         Err(Failure::OfCommand) if commands.len() > 1 => {
-            tracing::warn!(commands = commands.len(), "the commands of a batch are tried one by one");
+            tracing::warn!(
+                commands = commands.len(),
+                "the commands of a batch are tried one by one"
+            );
             let mut is_ledger_away = false;
             for (command, client) in commands.iter().zip(clients) {
                 if is_ledger_away {
@@ -217,10 +264,17 @@ async fn commit(books: &Books, batch: Vec<Entry>) {
                 }
                 let outcome = apply(books, Arc::new(vec![command.clone()])).await;
                 is_ledger_away = matches!(outcome, Err(Failure::OfLedger));
-                client.tell(outcome.ok().and_then(|mut outcomes| outcomes.pop()).ok_or(Unconfirmed));
+                client.tell(
+                    outcome
+                        .ok()
+                        .and_then(|mut outcomes| outcomes.pop())
+                        .ok_or(Unconfirmed),
+                );
             }
         }
-        Err(Failure::OfCommand | Failure::OfLedger) => clients.into_iter().for_each(|client| client.tell(Err(Unconfirmed))),
+        Err(Failure::OfCommand | Failure::OfLedger) => clients
+            .into_iter()
+            .for_each(|client| client.tell(Err(Unconfirmed))),
     }
 }
 
@@ -232,11 +286,14 @@ enum Failure {
     OfLedger,
 }
 
-/// Applies a batch in a task of its own: an invariant that would break is a panic there, and ends nothing else.
+/// Applies a batch in a task of its own: an invariant that would break is a panic there, and ends nothing
+/// else.
 async fn apply(books: &Books, commands: Arc<Vec<Command>>) -> Result<Vec<Outcome>, Failure> {
     let (ledger, count, begun) = (Arc::clone(&books.ledger), commands.len(), Instant::now());
     let applied = tokio::spawn(async move { ledger.apply(&commands).await }).await;
-    books.metrics.batch(count, begun.elapsed(), matches!(applied, Ok(Ok(_))));
+    books
+        .metrics
+        .batch(count, begun.elapsed(), matches!(applied, Ok(Ok(_))));
     match applied {
         Ok(Ok(outcomes)) => Ok(outcomes),
         Ok(Err(error @ LedgerError::Database(_))) => {
@@ -264,13 +321,30 @@ mod tests {
 
     /// A command of so many coins, told apart by its account.
     fn entry(account: i64, items: usize) -> Entry {
-        let coin = CoinIn { mint_key: MintKeyId::new([1; 20]), payload_hash: PayloadHash::new(&[1; 32]).expect("a hash") };
+        let coin = CoinIn {
+            mint_key: MintKeyId::new([1; 20]),
+            payload_hash: PayloadHash::new(&[1; 32]).expect("a hash"),
+        };
         let at = LedgerTime::from_unix_micros(0);
-        let command = Command::Redeem { account: AccountId::new(account), coins: vec![coin; items], at };
-        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a fresh semaphore");
+        let command = Command::Redeem {
+            account: AccountId::new(account),
+            coins: vec![coin; items],
+            at,
+        };
+        let room = Arc::new(Semaphore::new(1))
+            .try_acquire_owned()
+            .expect("a fresh semaphore");
         let queued = Metrics::new(chrono::DateTime::UNIX_EPOCH).queued();
-        let client = Client { answer: oneshot::channel().0, _room: room, _queued: queued };
-        Entry { items: item_count(&command), command, client }
+        let client = Client {
+            answer: oneshot::channel().0,
+            _room: room,
+            _queued: queued,
+        };
+        Entry {
+            items: item_count(&command),
+            command,
+            client,
+        }
     }
 
     fn accounts(batch: &[Entry]) -> Vec<i64> {
@@ -296,7 +370,10 @@ mod tests {
             backlog.push(entry(1000, 1000));
             (0..100).for_each(|number| backlog.push(entry(number, 1)));
             let batches = [backlog.next_batch(), backlog.next_batch()].map(|batch| accounts(&batch));
-            assert_eq!(batches.map(|batch| (batch.len(), batch[0])), [(batch_commands_max, 0), (batch_commands_max, 1000)]);
+            assert_eq!(
+                batches.map(|batch| (batch.len(), batch[0])),
+                [(batch_commands_max, 0), (batch_commands_max, 1000)]
+            );
         }
     }
 

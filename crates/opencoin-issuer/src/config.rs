@@ -1,5 +1,5 @@
-//! `issuer.toml`: where the books and the private mint keys are, where to listen, how keys rotate. Every setting can also be given in
-//! the environment and on the command line; see [`Settings`].
+//! `issuer.toml`: where the books and the private mint keys are, where to listen, how keys rotate. Every
+//! setting can also be given in the environment and on the command line; see [`Settings`].
 
 mod redact;
 mod sections;
@@ -17,7 +17,9 @@ use crate::rotation::{RotationPolicy, Span};
 use crate::store;
 
 pub use redact::hide_passwords;
-pub use sections::{AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort};
+pub use sections::{
+    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort,
+};
 pub use settings::{Origin, Overrides, Settings, SettingsError};
 pub use table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
 
@@ -37,10 +39,12 @@ pub struct Config {
     /// Address and port.
     #[serde(default = "listen_default")]
     pub listen: String,
-    /// Where a server keeps how far the books have come, relative to the folder of the currency; by default in it.
+    /// Where a server keeps how far the books have come, relative to the folder of the currency; by default
+    /// in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_water_mark: Option<PathBuf>,
-    /// How long a server that was told to stop says that it is not ready and serves on, so that a proxy in front has time to notice.
+    /// How long a server that was told to stop says that it is not ready and serves on, so that a proxy in
+    /// front has time to notice.
     #[serde(default)]
     pub shutdown_grace: Span,
     /// Where the private mint keys are.
@@ -91,7 +95,8 @@ pub enum KeyConfig {
         module: PathBuf,
         /// The token's label.
         label: String,
-        /// How many operations the token is asked to do at a time; by default one for each core of this machine.
+        /// How many operations the token is asked to do at a time; by default one for each core of this
+        /// machine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sessions: Option<NonZeroUsize>,
     },
@@ -123,7 +128,9 @@ pub enum SignerConfig {
 
 impl Default for KeyConfig {
     fn default() -> Self {
-        Self::Files { folder: key_folder_default() }
+        Self::Files {
+            folder: key_folder_default(),
+        }
     }
 }
 
@@ -157,11 +164,20 @@ impl Config {
         if !store::is_address(&self.database) {
             return Err(("database", store::ADDRESS_FORMS.to_owned()));
         }
-        let listeners = [("listen", Some(&self.listen)), ("admin.listen", self.admin.listen.as_ref())];
+        let listeners = [
+            ("listen", Some(&self.listen)),
+            ("admin.listen", self.admin.listen.as_ref()),
+        ];
         for (path, address) in listeners {
-            let is_address = |text: &String| text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+            let is_address = |text: &String| {
+                text.rsplit_once(':')
+                    .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+            };
             if let Some(address) = address.filter(|address| !is_address(address)) {
-                return Err((path, format!("{address:?} is not ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080")));
+                return Err((
+                    path,
+                    format!("{address:?} is not ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080"),
+                ));
             }
         }
         if self.limits.body_bytes_max > self.limits.bodies_bytes_in_flight_max {
@@ -171,8 +187,8 @@ impl Config {
         Ok(())
     }
 
-    /// The text of a new `issuer.toml`: what a currency should keep whatever the defaults of later versions are, and what differs
-    /// from the defaults.
+    /// The text of a new `issuer.toml`: what a currency should keep whatever the defaults of later versions
+    /// are, and what differs from the defaults.
     #[must_use]
     pub(crate) fn file_text(&self) -> String {
         let mut table = Table::try_from(self).expect("settings can be written as TOML");
@@ -191,7 +207,11 @@ fn values(config: &Config) -> BTreeMap<String, Value> {
     let mut values = BTreeMap::new();
     for (name, value) in Table::try_from(config).expect("settings can be written as TOML") {
         match value {
-            Value::Table(inner) => values.extend(inner.into_iter().map(|(key, value)| (format!("{name}.{key}"), value))),
+            Value::Table(inner) => values.extend(
+                inner
+                    .into_iter()
+                    .map(|(key, value)| (format!("{name}.{key}"), value)),
+            ),
             value => drop(values.insert(name, value)),
         }
     }
@@ -212,13 +232,23 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let read = |config: &Config| toml::from_str::<Config>(&config.file_text()).map_err(|error| error.to_string());
+        let read = |config: &Config| {
+            toml::from_str::<Config>(&config.file_text()).map_err(|error| error.to_string())
+        };
         let mut config = Config::new("sqlite:ledger.sqlite", "127.0.0.1:8080");
         assert_eq!(read(&config), Ok(config.clone()));
-        assert!(!config.file_text().contains("limits"), "defaults of later versions count where nobody decided otherwise");
-        config.keys =
-            KeyConfig::Token { module: "/usr/lib/p11.so".into(), label: "mint".to_owned(), sessions: NonZeroUsize::new(4) };
-        config.signer = Some(SignerConfig::Socket { path: "signer.sock".into() });
+        assert!(
+            !config.file_text().contains("limits"),
+            "defaults of later versions count where nobody decided otherwise"
+        );
+        config.keys = KeyConfig::Token {
+            module: "/usr/lib/p11.so".into(),
+            label: "mint".to_owned(),
+            sessions: NonZeroUsize::new(4),
+        };
+        config.signer = Some(SignerConfig::Socket {
+            path: "signer.sock".into(),
+        });
         config.limits.requests_per_second = 3;
         config.admin.listen = Some("127.0.0.1:9090".to_owned());
         assert_eq!(read(&config), Ok(config));

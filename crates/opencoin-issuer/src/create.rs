@@ -1,4 +1,5 @@
-//! Making a new currency: its keys, its first CDD, and, where the master key is on this machine, its certificates.
+//! Making a new currency: its keys, its first CDD, and, where the master key is on this machine, its
+//! certificates.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +85,12 @@ impl NewCurrency {
     /// # Errors
     /// Names the first that cannot be carried out.
     pub fn check(&self) -> Result<(), CreateError> {
-        let refuse = |field, reason: &str| Err(CreateError::Setting { field, reason: reason.to_owned() });
+        let refuse = |field, reason: &str| {
+            Err(CreateError::Setting {
+                field,
+                reason: reason.to_owned(),
+            })
+        };
         if self.name.trim().is_empty() {
             return refuse("name", "give the currency a name");
         }
@@ -96,17 +102,27 @@ impl NewCurrency {
         if !store::is_address(&self.config.database) {
             return refuse("database", store::ADDRESS_FORMS);
         }
-        self.config.rotation.check().or_else(|reason| refuse("rotation", &reason))
+        self.config
+            .rotation
+            .check()
+            .or_else(|reason| refuse("rotation", &reason))
     }
 }
 
 pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), CreateError> {
-    let refuse = |reason: &str| Err(CreateError::Setting { field: "denominations", reason: reason.to_owned() });
+    let refuse = |reason: &str| {
+        Err(CreateError::Setting {
+            field: "denominations",
+            reason: reason.to_owned(),
+        })
+    };
     if denominations.is_empty() || denominations.len() > DENOMINATIONS_MAX {
         return refuse("name between 1 and 64 values, for example 1,2,5,10");
     }
     let distinct: BTreeSet<&u64> = denominations.iter().collect();
-    let fit = denominations.iter().all(|value| *value > 0 && Amount::new(*value).is_ok());
+    let fit = denominations
+        .iter()
+        .all(|value| *value > 0 && Amount::new(*value).is_ok());
     if distinct.len() != denominations.len() || !fit {
         return refuse("must be different whole numbers of at least 1");
     }
@@ -115,16 +131,21 @@ pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), CreateErr
 
 pub(crate) fn check_url(url: &str) -> Result<(), CreateError> {
     if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains(char::is_whitespace) {
-        return Err(CreateError::Setting { field: "url", reason: "must begin with http:// or https://".to_owned() });
+        return Err(CreateError::Setting {
+            field: "url",
+            reason: "must begin with http:// or https://".to_owned(),
+        });
     }
     Ok(())
 }
 
-/// Makes the currency and writes it into `directory`. `progress` hears how many of how many keys are made. Without a master key
-/// on this machine there are no certificates yet, and the request for them waits in the folder.
+/// Makes the currency and writes it into `directory`. `progress` hears how many of how many keys are made.
+/// Without a master key on this machine there are no certificates yet, and the request for them waits in the
+/// folder.
 ///
 /// # Errors
-/// When a decision cannot be carried out or the folder cannot be written; then nothing is left under its name.
+/// When a decision cannot be carried out or the folder cannot be written; then nothing is left under its
+/// name.
 pub fn create(
     new: &NewCurrency,
     directory: &Directory,
@@ -142,7 +163,9 @@ pub fn create(
     let mut step = || progress(made.next().unwrap_or(total), total);
     step();
     if let Some(passphrase) = keys.master_passphrase {
-        begun.vault().create(new.config.rotation.key_bits, passphrase, rng)?;
+        begun
+            .vault()
+            .create(new.config.rotation.key_bits, passphrase, rng)?;
         step();
     }
     let now = clock.now();
@@ -160,11 +183,15 @@ pub fn create(
         begun.import(&begun.vault().sign(&request, passphrase, rng)?, &lock)?;
     }
     begun.finish(directory)?;
-    Ok(if keys.master_passphrase.is_some() { Some(directory.currency()?) } else { None })
+    Ok(if keys.master_passphrase.is_some() {
+        Some(directory.currency()?)
+    } else {
+        None
+    })
 }
 
-/// As [`create`], with all keys, the master key too, as files in the folder under one passphrase. Gives the currency and an
-/// opened store of its keys; `store_rng` makes the mint keys.
+/// As [`create`], with all keys, the master key too, as files in the folder under one passphrase. Gives the
+/// currency and an opened store of its keys; `store_rng` makes the mint keys.
 ///
 /// # Errors
 /// As [`create`].
@@ -177,9 +204,14 @@ pub fn create_with_key_files(
     store_rng: impl Fn() -> Box<dyn Randomness>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(Currency, KeyFiles), CreateError> {
-    let open = |directory: &Directory| KeyFiles::open(directory, &new.config.keys, Some(passphrase.clone()), store_rng());
+    let open = |directory: &Directory| {
+        KeyFiles::open(directory, &new.config.keys, Some(passphrase.clone()), store_rng())
+    };
     let store = |directory: &Directory| Ok(Box::new(open(directory)?) as Box<dyn KeyStore>);
-    let keys = NewKeys { store: &store, master_passphrase: Some(passphrase) };
+    let keys = NewKeys {
+        store: &store,
+        master_passphrase: Some(passphrase),
+    };
     let currency = create(new, directory, &keys, clock, rng, progress)?;
     Ok((currency.expect("its master key is here"), open(directory)?))
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use opencoin_crypto::{CertificateError, CipherSuite, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
+use opencoin_crypto::{
+    CertificateError, CipherSuite, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
+};
 use opencoin_ledger::{Amount, LedgerTime, MintKeyId, MintKeyTerms};
 use opencoin_schema::{BigInt, Cddc, MintKey, Mkc};
 use thiserror::Error;
@@ -65,16 +67,25 @@ impl Currency {
         for cddc in cddcs {
             let serial = cddc.cdd.cdd_serial;
             let cddc = verify_cddc(&cddc).map_err(|error| CurrencyError::Cddc { serial, error })?;
-            let is_other = verified.values().any(|known: &VerifiedCddc| known.master_key() != cddc.master_key());
+            let is_other = verified
+                .values()
+                .any(|known: &VerifiedCddc| known.master_key() != cddc.master_key());
             if is_other || verified.insert(serial, cddc).is_some() {
                 return Err(CurrencyError::MixedCddcs(serial));
             }
         }
         let current_serial = *verified.keys().next_back().ok_or(CurrencyError::NoCddc)?;
-        let mut currency = Self { cddcs: verified, current_serial, mint_keys: BTreeMap::new() };
+        let mut currency = Self {
+            cddcs: verified,
+            current_serial,
+            mint_keys: BTreeMap::new(),
+        };
         for mkc in mkcs {
             let id = mkc.mint_key.id.clone();
-            let key = currency.certify(&mkc).map_err(|reason| CurrencyError::Mkc { id: id.clone(), reason })?;
+            let key = currency.certify(&mkc).map_err(|reason| CurrencyError::Mkc {
+                id: id.clone(),
+                reason,
+            })?;
             currency.mint_keys.insert(id, key);
         }
         Ok(currency)
@@ -82,10 +93,18 @@ impl Currency {
 
     fn certify(&self, mkc: &Mkc) -> Result<CertifiedMintKey, String> {
         let serial = mkc.mint_key.cdd_serial;
-        let cddc = self.cddcs.get(&serial).ok_or_else(|| format!("there is no CDDC with its serial {serial}"))?;
+        let cddc = self
+            .cddcs
+            .get(&serial)
+            .ok_or_else(|| format!("there is no CDDC with its serial {serial}"))?;
         let verified = verify_mint_key_certificate(mkc, cddc).map_err(|error| error.to_string())?;
-        let ledger_id = MintKeyId::from_be_bytes(mkc.mint_key.id.as_be_bytes()).map_err(|error| error.to_string())?;
-        Ok(CertifiedMintKey { verified, ledger_id, terms: terms(&mkc.mint_key)? })
+        let ledger_id =
+            MintKeyId::from_be_bytes(mkc.mint_key.id.as_be_bytes()).map_err(|error| error.to_string())?;
+        Ok(CertifiedMintKey {
+            verified,
+            ledger_id,
+            terms: terms(&mkc.mint_key)?,
+        })
     }
 
     /// The identifier of the currency: its master key's.
@@ -124,13 +143,22 @@ impl Currency {
         self.mint_keys.values()
     }
 
-    /// The keys that sign at this moment and were not stopped, the newest of each denomination, by denomination.
+    /// The keys that sign at this moment and were not stopped, the newest of each denomination, by
+    /// denomination.
     #[must_use]
-    pub fn current_mint_keys(&self, now: DateTime<Utc>, stopped: &BTreeSet<MintKeyId>) -> Vec<&CertifiedMintKey> {
+    pub fn current_mint_keys(
+        &self,
+        now: DateTime<Utc>,
+        stopped: &BTreeSet<MintKeyId>,
+    ) -> Vec<&CertifiedMintKey> {
         let now = ledger_time(now);
         let mut current: BTreeMap<u64, &CertifiedMintKey> = BTreeMap::new();
         let signs = |key: &&CertifiedMintKey| {
-            let is_in_use = self.current().cdd().denominations.contains(&key.verified.mint_key().denomination);
+            let is_in_use = self
+                .current()
+                .cdd()
+                .denominations
+                .contains(&key.verified.mint_key().denomination);
             is_in_use && key.terms.signs_at(now) && !stopped.contains(&key.ledger_id)
         };
         for key in self.mint_keys.values().filter(signs) {

@@ -11,9 +11,10 @@
 //! | `high-water-mark.toml` | how far the books have come, unless the settings name another file |
 //! | `lock` | held while certificates change |
 //!
-//! A currency is written into a folder beside its own and renamed at the end, so it is there whole or not at all. Later changes
-//! write one file after another, each whole or not at all, in an order in which every beginning is a sound currency; `pending.json` goes
-//! last, so that what was interrupted is finished by the next call.
+//! A currency is written into a folder beside its own and renamed at the end, so it is there whole or not at
+//! all. Later changes write one file after another, each whole or not at all, in an order in which every
+//! beginning is a sound currency; `pending.json` goes last, so that what was interrupted is finished by the
+//! next call.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -105,13 +106,21 @@ impl Directory {
     }
 
     fn at(root: PathBuf) -> Self {
-        Self { root, config_file: None, overrides: Overrides::default() }
+        Self {
+            root,
+            config_file: None,
+            overrides: Overrides::default(),
+        }
     }
 
     /// The same folder with its settings in another file, where one is named, and with these laid over them.
     #[must_use]
     pub fn with_settings(self, config_file: Option<PathBuf>, overrides: Overrides) -> Self {
-        Self { config_file, overrides, ..self }
+        Self {
+            config_file,
+            overrides,
+            ..self
+        }
     }
 
     /// Where it is.
@@ -144,7 +153,8 @@ impl Directory {
         }
     }
 
-    /// Begins a new currency in a folder beside its own, with settings and nothing else. What an earlier attempt has left there goes.
+    /// Begins a new currency in a folder beside its own, with settings and nothing else. What an earlier
+    /// attempt has left there goes.
     ///
     /// # Errors
     /// When the system refuses or the folder is occupied.
@@ -172,13 +182,16 @@ impl Directory {
     pub(crate) fn finish(self, directory: &Self) -> Result<(), DirectoryError> {
         private_files::sync_folder(&self.root)?;
         fs::rename(&self.root, &directory.root).map_err(FileError::of(&directory.root))?;
-        Ok(private_files::sync_folder(directory.root.parent().unwrap_or(Path::new("/")))?)
+        Ok(private_files::sync_folder(
+            directory.root.parent().unwrap_or(Path::new("/")),
+        )?)
     }
 
     /// Writes a currency whose certificates were made elsewhere, without private keys.
     ///
     /// # Errors
-    /// When they do not make a currency, the system refuses or the folder is occupied; then nothing is left under its name.
+    /// When they do not make a currency, the system refuses or the folder is occupied; then nothing is left
+    /// under its name.
     pub fn create(&self, config: &Config, certificates: &SignedCertificates) -> Result<(), DirectoryError> {
         let begun = self.begin(config)?;
         let lock = begun.lock()?;
@@ -200,7 +213,10 @@ impl Directory {
     /// # Errors
     /// As [`Self::config`].
     pub fn settings(&self) -> Result<Settings, DirectoryError> {
-        let path = self.config_file.clone().unwrap_or_else(|| self.root.join(CONFIG_FILE));
+        let path = self
+            .config_file
+            .clone()
+            .unwrap_or_else(|| self.root.join(CONFIG_FILE));
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.config_file.is_none() => {
@@ -218,11 +234,15 @@ impl Directory {
     pub fn currency(&self) -> Result<Currency, DirectoryError> {
         match Currency::new(self.cddcs()?, self.mkcs()?) {
             Err(CurrencyError::NoCddc) => Err(DirectoryError::NoCertificates(self.root.clone())),
-            made => made.map_err(|error| DirectoryError::Currency { path: self.root.clone(), error }),
+            made => made.map_err(|error| DirectoryError::Currency {
+                path: self.root.clone(),
+                error,
+            }),
         }
     }
 
-    /// What a backup holds of this folder: settings, certificates and a request that waits. Relative to the folder.
+    /// What a backup holds of this folder: settings, certificates and a request that waits. Relative to the
+    /// folder.
     ///
     /// # Errors
     /// When the folders cannot be read.
@@ -234,7 +254,8 @@ impl Directory {
         Ok(within.map(Path::to_owned).collect())
     }
 
-    /// How far the books have come, as far as servers have seen; `place` is the setting that names another file.
+    /// How far the books have come, as far as servers have seen; `place` is the setting that names another
+    /// file.
     #[must_use]
     pub fn high_water_mark(&self, place: Option<&Path>) -> HighWaterMark {
         HighWaterMark::new(self.root.join(place.unwrap_or(Path::new(HIGH_WATER_MARK_FILE))))
@@ -272,26 +293,48 @@ impl Directory {
     /// When it cannot be read.
     pub fn pending(&self) -> Result<Option<SigningRequest>, DirectoryError> {
         let path = self.pending_file();
-        if path.is_file() { read_document(path).map(Some) } else { Ok(None) }
+        if path.is_file() {
+            read_document(path).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// Keeps a request until it is answered.
     ///
     /// # Errors
     /// When the system refuses.
-    pub(crate) fn set_pending(&self, request: &SigningRequest, _lock: &CertificateLock) -> Result<(), DirectoryError> {
-        Ok(private_files::write(&self.pending_file(), text::compact(request).as_bytes())?)
+    pub(crate) fn set_pending(
+        &self,
+        request: &SigningRequest,
+        _lock: &CertificateLock,
+    ) -> Result<(), DirectoryError> {
+        Ok(private_files::write(
+            &self.pending_file(),
+            text::compact(request).as_bytes(),
+        )?)
     }
 
     /// Takes certificates in that were asked for. Again, after they were taken in: says so by `false`.
     ///
     /// # Errors
-    /// When they are not what was asked for, do not verify, or are another master key's; then nothing is written. Or when the
-    /// system refuses; then the same call finishes it later.
-    pub fn import(&self, answer: &SignedCertificates, _lock: &CertificateLock) -> Result<bool, DirectoryError> {
+    /// When they are not what was asked for, do not verify, or are another master key's; then nothing is
+    /// written. Or when the system refuses; then the same call finishes it later.
+    pub fn import(
+        &self,
+        answer: &SignedCertificates,
+        _lock: &CertificateLock,
+    ) -> Result<bool, DirectoryError> {
         let (mut cddcs, mut mkcs) = (self.cddcs()?, self.mkcs()?);
-        let has_cddc = |cddc: &Cddc| cddcs.iter().any(|known| CddDraft::of(&known.cdd) == CddDraft::of(&cddc.cdd));
-        let has_mkc = |mkc: &Mkc| mkcs.iter().any(|known| MintKeyDraft::of(&known.mint_key) == MintKeyDraft::of(&mkc.mint_key));
+        let has_cddc = |cddc: &Cddc| {
+            cddcs
+                .iter()
+                .any(|known| CddDraft::of(&known.cdd) == CddDraft::of(&cddc.cdd))
+        };
+        let has_mkc = |mkc: &Mkc| {
+            mkcs.iter()
+                .any(|known| MintKeyDraft::of(&known.mint_key) == MintKeyDraft::of(&mkc.mint_key))
+        };
         let new_cddc = answer.cddc.as_ref().filter(|cddc| !has_cddc(cddc));
         let new_mkcs: Vec<&Mkc> = answer.mkcs.iter().filter(|mkc| !has_mkc(mkc)).collect();
         let Some(request) = self.pending()? else {
@@ -301,8 +344,9 @@ impl Directory {
         };
         if !request.is_answered_by(answer) {
             let fingerprint = request.fingerprint();
-            let reason =
-                format!("these are not the certificates of the request that waits, which has the fingerprint {fingerprint}");
+            let reason = format!(
+                "these are not the certificates of the request that waits, which has the fingerprint {fingerprint}"
+            );
             return Err(DirectoryError::Import(reason));
         }
         cddcs.extend(new_cddc.cloned());
@@ -310,11 +354,17 @@ impl Directory {
         Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
         // A mint key needs the CDDC that it names.
         if let Some(cddc) = new_cddc {
-            let path = self.root.join(CDDC_FOLDER).join(format!("{}.json", cddc.cdd.cdd_serial));
+            let path = self
+                .root
+                .join(CDDC_FOLDER)
+                .join(format!("{}.json", cddc.cdd.cdd_serial));
             private_files::write(&path, text::compact(cddc).as_bytes())?;
         }
         for mkc in new_mkcs {
-            let path = self.root.join(MKC_FOLDER).join(format!("{}.json", mkc.mint_key.id));
+            let path = self
+                .root
+                .join(MKC_FOLDER)
+                .join(format!("{}.json", mkc.mint_key.id));
             private_files::write(&path, text::compact(mkc).as_bytes())?;
         }
         private_files::remove(&self.pending_file())?;
@@ -331,7 +381,10 @@ impl Directory {
 }
 
 fn read_documents<D: DeserializeOwned>(folder: &Path) -> Result<Vec<D>, DirectoryError> {
-    private_files::list(folder, DOCUMENT_SUFFIX)?.into_iter().map(read_document).collect()
+    private_files::list(folder, DOCUMENT_SUFFIX)?
+        .into_iter()
+        .map(read_document)
+        .collect()
 }
 
 /// Reads one JSON document.

@@ -1,9 +1,10 @@
 //! The documents that a running issuer works with, and how it follows those who change them.
 //!
-//! Certificates are files that never change once they are there, so other names are other certificates. A server looks for them
-//! every second, and at once when a request names a mint key that it does not know: another process may have published it
-//! a moment ago. Which keys were stopped it reads from the books, where every process stops them for all others. What cannot be read
-//! or does not verify changes nothing: the server goes on with what it has, and says so in its log.
+//! Certificates are files that never change once they are there, so other names are other certificates. A
+//! server looks for them every second, and at once when a request names a mint key that it does not know:
+//! another process may have published it a moment ago. Which keys were stopped it reads from the books, where
+//! every process stops them for all others. What cannot be read or does not verify changes nothing: the
+//! server goes on with what it has, and says so in its log.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -57,22 +58,37 @@ struct Seen {
 
 impl Documents {
     pub(crate) fn new(currency: Currency, statuses: &[MintKeyStatus]) -> Self {
-        let published = Published { currency: Arc::new(currency), stopped: Arc::new(stopped(statuses)) };
-        Self { published: RwLock::new(published), folder: None, looks: AtomicU64::new(1) }
+        let published = Published {
+            currency: Arc::new(currency),
+            stopped: Arc::new(stopped(statuses)),
+        };
+        Self {
+            published: RwLock::new(published),
+            folder: None,
+            looks: AtomicU64::new(1),
+        }
     }
 
     /// Takes up certificates that appear in this folder from now on.
     pub(crate) fn set_folder(&mut self, directory: Directory) {
         // Nothing is known to be seen: what came since the currency was read is found at the first look.
-        let seen = Mutex::new(Seen { files: BTreeSet::new(), looked: None });
-        self.folder = Some(Folder { directory, seen, turn: tokio::sync::Mutex::default() });
+        let seen = Mutex::new(Seen {
+            files: BTreeSet::new(),
+            looked: None,
+        });
+        self.folder = Some(Folder {
+            directory,
+            seen,
+            turn: tokio::sync::Mutex::default(),
+        });
     }
 
     pub(crate) fn currency(&self) -> Arc<Currency> {
         Arc::clone(&self.read().currency)
     }
 
-    /// The mint keys that were stopped, as far as is known here: for what is published. What is accepted the books decide.
+    /// The mint keys that were stopped, as far as is known here: for what is published. What is accepted the
+    /// books decide.
     pub(crate) fn stopped(&self) -> Arc<BTreeSet<MintKeyId>> {
         Arc::clone(&self.read().stopped)
     }
@@ -85,8 +101,8 @@ impl Documents {
         self.published.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is in force, after another look where `is_enough` says that something is missing: another process may have published
-    /// it a moment ago. However many ask at a time, few looks answer them all.
+    /// What is in force, after another look where `is_enough` says that something is missing: another process
+    /// may have published it a moment ago. However many ask at a time, few looks answer them all.
     pub(crate) async fn with(
         &self,
         is_enough: impl Fn(&Currency) -> bool,
@@ -95,7 +111,9 @@ impl Documents {
         clock: &dyn Clock,
     ) -> Arc<Currency> {
         let currency = self.currency();
-        let Some(folder) = self.folder.as_ref().filter(|_| !is_enough(&currency)) else { return currency };
+        let Some(folder) = self.folder.as_ref().filter(|_| !is_enough(&currency)) else {
+            return currency;
+        };
         let asked = Instant::now();
         let _turn = folder.turn.lock().await;
         let looked = folder.seen().looked;
@@ -115,7 +133,11 @@ impl Documents {
             let _turn = folder.turn.lock().await;
             self.take_up(folder, ledger, signer, clock).await;
         }
-        if self.looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOKS_PER_REFRESH) {
+        if self
+            .looks
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(LOOKS_PER_REFRESH)
+        {
             refresh(signer).await;
         }
         match ledger.mint_keys().await {
@@ -146,7 +168,13 @@ impl Documents {
         }
     }
 
-    async fn take_up(&self, folder: &Folder, ledger: &dyn Ledger, signer: &Arc<dyn Signer>, clock: &dyn Clock) -> bool {
+    async fn take_up(
+        &self,
+        folder: &Folder,
+        ledger: &dyn Ledger,
+        signer: &Arc<dyn Signer>,
+        clock: &dyn Clock,
+    ) -> bool {
         let (directory, seen) = (folder.directory.clone(), folder.seen().files.clone());
         let signer = Arc::clone(signer);
         let loaded = tokio::task::spawn_blocking(move || load(&directory, &seen, signer.as_ref())).await;
@@ -203,7 +231,11 @@ fn load(
 }
 
 fn stopped(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
-    statuses.iter().filter(|status| status.stopped.is_some()).map(|status| status.id).collect()
+    statuses
+        .iter()
+        .filter(|status| status.stopped.is_some())
+        .map(|status| status.id)
+        .collect()
 }
 
 /// The server goes on with what it has. Always false.

@@ -1,14 +1,14 @@
 //! Keeps a server from serving books that were set back.
 //!
-//! Before a server begins, and every second after, it compares the books with the [`HighWaterMark`] and raises that. Books that do not
-//! hold what was seen before are not served: coins that were spent could be spent again. What happened in the last second before a
-//! crash may not have been seen.
+//! Before a server begins, and every second after, it compares the books with the [`HighWaterMark`] and
+//! raises that. Books that do not hold what was seen before are not served: coins that were spent could be
+//! spent again. What happened in the last second before a crash may not have been seen.
 //!
-//! A running server whose books are set back answers 503 until it is started again, because what it remembers of them may be wrong,
-//! whatever an operator decides about them.
+//! A running server whose books are set back answers 503 until it is started again, because what it remembers
+//! of them may be wrong, whatever an operator decides about them.
 //!
-//! Looking is a task of its own, which nothing else holds up, and each look has a limit. A server that could not look for a while is not
-//! ready; one whose task is gone ends.
+//! Looking is a task of its own, which nothing else holds up, and each look has a limit. A server that could
+//! not look for a while is not ready; one whose task is gone ends.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,8 +29,9 @@ const LOOK_DURATION_MAX: Duration = Duration::from_secs(5);
 /// After how long without a look that came to its end a server is not ready.
 const UNSEEN_DURATION_MAX: Duration = Duration::from_secs(20);
 
-/// How many numbers of transactions and payouts are left out after the newest that was seen, when an older state is accepted: what was
-/// given in the last moments before, and on other machines, was seen by nobody here.
+/// How many numbers of transactions and payouts are left out after the newest that was seen, when an older
+/// state is accepted: what was given in the last moments before, and on other machines, was seen by nobody
+/// here.
 const NUMBERS_SKIPPED: i64 = 1_000_000;
 
 /// Watches over the books of a server.
@@ -75,7 +76,11 @@ pub enum Examined {
 pub async fn examine(history: &dyn History, file: &HighWaterMark) -> Result<Examined, GuardError> {
     let Some(before) = file.read()? else {
         let standing = history.standing(None).await?;
-        return if standing.is_confirmed { Ok(Examined::FirstTime(standing.mark)) } else { Err(Setback::Unconfirmed.into()) };
+        return if standing.is_confirmed {
+            Ok(Examined::FirstTime(standing.mark))
+        } else {
+            Err(Setback::Unconfirmed.into())
+        };
     };
     let standing = history.standing(before.newest.map(|entry| entry.no)).await?;
     Ok(match standing.since(&before)? {
@@ -84,8 +89,9 @@ pub async fn examine(history: &dyn History, file: &HighWaterMark) -> Result<Exam
     })
 }
 
-/// Goes on with books as they are, although they were set back: gives them a new history, numbers that were not given before, and the mark
-/// their place. Servers whose marks are of the history before follow when they are started.
+/// Goes on with books as they are, although they were set back: gives them a new history, numbers that were
+/// not given before, and the mark their place. Servers whose marks are of the history before follow when they
+/// are started.
 ///
 /// # Errors
 /// When the books or the mark cannot be written.
@@ -98,7 +104,13 @@ pub async fn accept_state(
     let mut id = [0; opencoin_ledger::HISTORY_ID_BYTES];
     rng.fill_bytes(&mut id);
     let seen = [file.read()?, Some(history.standing(None).await?.mark)];
-    let newest = seen.into_iter().flatten().filter_map(|mark| mark.newest).map(|entry| entry.no.get()).max().unwrap_or(0);
+    let newest = seen
+        .into_iter()
+        .flatten()
+        .filter_map(|mark| mark.newest)
+        .map(|entry| entry.no.get())
+        .max()
+        .unwrap_or(0);
     let above = TransactionNo::new(newest.saturating_add(NUMBERS_SKIPPED));
     history.accept(HistoryId::new(id), above, at).await?;
     Ok(file.raise(&history.standing(None).await?.mark)?)
@@ -113,18 +125,29 @@ impl Guard {
         let mark = match examine(history.as_ref(), &file).await? {
             Examined::FirstTime(mark) => {
                 let path = file.path().display().to_string();
-                tracing::info!(path, "these books are served from here for the first time: a high-water mark is begun");
+                tracing::info!(
+                    path,
+                    "these books are served from here for the first time: a high-water mark is begun"
+                );
                 mark
             }
             Examined::Accepted(mark) => {
-                tracing::warn!("an operator has accepted an older state of the books: it is served from now on");
+                tracing::warn!(
+                    "an operator has accepted an older state of the books: it is served from now on"
+                );
                 mark
             }
             Examined::Onward(mark) => mark,
         };
         file.raise(&mark)?;
         let looked = Mutex::new(tokio::time::Instant::now());
-        Ok(Self { history, file, seen: Mutex::new(mark), looked, closed: OnceLock::new() })
+        Ok(Self {
+            history,
+            file,
+            seen: Mutex::new(mark),
+            looked,
+            closed: OnceLock::new(),
+        })
     }
 
     /// Whether the books were set back while they were served.
@@ -136,20 +159,31 @@ impl Guard {
     /// Whether nobody has seen the books for so long that they may have been set back.
     #[must_use]
     pub fn is_blind(&self) -> bool {
-        self.looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > UNSEEN_DURATION_MAX
+        self.looked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
+            > UNSEEN_DURATION_MAX
     }
 
     /// Looks every second, until it is dropped.
     pub async fn watch(&self) {
         loop {
-            if tokio::time::timeout(LOOK_DURATION_MAX, self.look()).await.is_err() {
-                complain("how far the books have come cannot be read", &format!("no answer within {LOOK_DURATION_MAX:?}"));
+            if tokio::time::timeout(LOOK_DURATION_MAX, self.look())
+                .await
+                .is_err()
+            {
+                complain(
+                    "how far the books have come cannot be read",
+                    &format!("no answer within {LOOK_DURATION_MAX:?}"),
+                );
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 
-    /// Compares the books with what was seen of them before, and raises the mark. Books that cannot be read now are compared later.
+    /// Compares the books with what was seen of them before, and raises the mark. Books that cannot be read
+    /// now are compared later.
     pub async fn look(&self) {
         if self.is_closed() {
             return;
@@ -161,7 +195,9 @@ impl Guard {
         };
         match standing.since(&before) {
             Ok(Progress::Onward) => {}
-            Ok(Progress::Accepted) => return self.close("an operator has accepted an older state of the books"),
+            Ok(Progress::Accepted) => {
+                return self.close("an operator has accepted an older state of the books");
+            }
             Err(setback) => return self.close(&setback.to_string()),
         }
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
@@ -213,11 +249,24 @@ mod tests {
             if self.0.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            let mark = Mark { history: HistoryId::new([1; HISTORY_ID_BYTES]), newest: None };
-            Ok(Standing { mark, is_confirmed: true, earlier: vec![], asked: None })
+            let mark = Mark {
+                history: HistoryId::new([1; HISTORY_ID_BYTES]),
+                newest: None,
+            };
+            Ok(Standing {
+                mark,
+                is_confirmed: true,
+                earlier: vec![],
+                asked: None,
+            })
         }
 
-        async fn accept(&self, _new: HistoryId, _above: TransactionNo, _at: LedgerTime) -> Result<(), LedgerError> {
+        async fn accept(
+            &self,
+            _new: HistoryId,
+            _above: TransactionNo,
+            _at: LedgerTime,
+        ) -> Result<(), LedgerError> {
             Ok(())
         }
 
@@ -229,7 +278,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let books = Arc::new(Silent::default());
         let file = HighWaterMark::new(folder.path().join("mark"));
-        let guard = Guard::begin(Arc::clone(&books) as Arc<dyn History>, file).await.unwrap();
+        let guard = Guard::begin(Arc::clone(&books) as Arc<dyn History>, file)
+            .await
+            .unwrap();
         let watch_for = |duration| tokio::time::timeout(duration, guard.watch());
         let _ended = watch_for(2 * UNSEEN_DURATION_MAX).await;
         assert!(!guard.is_blind());

@@ -1,7 +1,8 @@
 //! The high-water mark: a small file outside the database that says how far the books have come.
 //!
-//! A server writes it about once a second, so that it knows books again that were set back: see [`opencoin_ledger::Mark`]. It is replaced
-//! as a whole and is on the disk when that is done. Servers that share a folder share the file: whoever has seen more writes.
+//! A server writes it about once a second, so that it knows books again that were set back: see
+//! [`opencoin_ledger::Mark`]. It is replaced as a whole and is on the disk when that is done. Servers that
+//! share a folder share the file: whoever has seen more writes.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -23,8 +24,7 @@ const LOCK_DURATION_MAX: Duration = Duration::from_secs(1);
 /// How often it is tried.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// What people who open the file read first.
-const COMMENT: &str =
-    "# How far the books have come, for `opencoin issuer serve` to notice books that were set back. Not a setting.\n";
+const COMMENT: &str = "# How far the books have come, for `opencoin issuer serve` to notice books that were set back. Not a setting.\n";
 
 /// The file of the mark.
 #[derive(Debug, Clone)]
@@ -39,7 +39,9 @@ pub enum HighWaterError {
     #[error("the high-water mark of the books: {0}; `high_water_mark` in issuer.toml can name another place")]
     File(#[from] FileError),
     /// It says nothing that a server wrote.
-    #[error("{0} is not a high-water mark: restore it, or remove it if you know that the books are in their newest state")]
+    #[error(
+        "{0} is not a high-water mark: restore it, or remove it if you know that the books are in their newest state"
+    )]
     Unreadable(PathBuf),
 }
 
@@ -77,7 +79,9 @@ impl HighWaterMark {
             Err(error) => return Err(FileError::of(&self.path)(error).into()),
         };
         let fields = toml::from_str(&text).ok().and_then(Fields::into_mark);
-        fields.map(Some).ok_or_else(|| HighWaterError::Unreadable(self.path.clone()))
+        fields
+            .map(Some)
+            .ok_or_else(|| HighWaterError::Unreadable(self.path.clone()))
     }
 
     /// Raises it to this place, unless another process has raised it further in the same history.
@@ -87,15 +91,22 @@ impl HighWaterMark {
     pub fn raise(&self, mark: &Mark) -> Result<(), HighWaterError> {
         let lock = self.lock_file();
         let refused = FileError::of(&lock);
-        let _locked = private_files::open_lock(&lock).and_then(locked).map_err(refused)?;
+        let _locked = private_files::open_lock(&lock)
+            .and_then(locked)
+            .map_err(refused)?;
         let no = |mark: &Mark| mark.newest.map(|entry| entry.no.get());
-        let is_there = self.read()?.is_some_and(|there| there.history == mark.history && no(&there) >= no(mark));
+        let is_there = self
+            .read()?
+            .is_some_and(|there| there.history == mark.history && no(&there) >= no(mark));
         if is_there { Ok(()) } else { self.write(mark) }
     }
 
     fn write(&self, mark: &Mark) -> Result<(), HighWaterError> {
         let text = toml::to_string(&Fields::of(mark)).expect("two texts and a number can be written as TOML");
-        Ok(private_files::write(&self.path, format!("{COMMENT}{text}").as_bytes())?)
+        Ok(private_files::write(
+            &self.path,
+            format!("{COMMENT}{text}").as_bytes(),
+        )?)
     }
 
     fn lock_file(&self) -> PathBuf {
@@ -111,9 +122,14 @@ fn locked(file: File) -> io::Result<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_DURATION_MAX => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_DURATION_MAX => {
+                std::thread::sleep(LOCK_PAUSE)
+            }
             Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "another process has it locked"));
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "another process has it locked",
+                ));
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
@@ -125,7 +141,9 @@ impl Fields {
         Self {
             history: mark.history.to_string(),
             entry: mark.newest.map(|entry| entry.no.get()),
-            digest: mark.newest.map(|entry| const_hex::encode(entry.digest.as_bytes())),
+            digest: mark
+                .newest
+                .map(|entry| const_hex::encode(entry.digest.as_bytes())),
         }
     }
 
@@ -135,7 +153,10 @@ impl Fields {
             (None, None) => None,
             (Some(no), Some(digest)) => {
                 let digest = EntryDigest::new(const_hex::decode_to_array(&digest).ok()?);
-                Some(Entry { no: TransactionNo::new(no), digest })
+                Some(Entry {
+                    no: TransactionNo::new(no),
+                    digest,
+                })
             }
             (Some(_), None) | (None, Some(_)) => return None,
         };
@@ -153,7 +174,10 @@ mod tests {
         let digest = EntryDigest::of(b"r", b"c", no);
         Mark {
             history: HistoryId::new([history; HISTORY_ID_BYTES]),
-            newest: (no > 0).then_some(Entry { no: TransactionNo::new(no), digest }),
+            newest: (no > 0).then_some(Entry {
+                no: TransactionNo::new(no),
+                digest,
+            }),
         }
     }
 
@@ -162,7 +186,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = HighWaterMark::new(folder.path().join("mark"));
         assert_eq!(file.read().unwrap(), None);
-        for (written, expected) in [(mark(1, 0), mark(1, 0)), (mark(1, 7), mark(1, 7)), (mark(1, 3), mark(1, 7))] {
+        for (written, expected) in [
+            (mark(1, 0), mark(1, 0)),
+            (mark(1, 7), mark(1, 7)),
+            (mark(1, 3), mark(1, 7)),
+        ] {
             file.raise(&written).unwrap();
             assert_eq!(file.read().unwrap(), Some(expected));
         }
@@ -176,7 +204,12 @@ mod tests {
         let file = HighWaterMark::new(folder.path().join("mark"));
         let other = private_files::open_lock(&file.lock_file()).unwrap();
         other.lock().unwrap();
-        assert!(file.raise(&mark(1, 7)).unwrap_err().to_string().contains("another process has it locked"));
+        assert!(
+            file.raise(&mark(1, 7))
+                .unwrap_err()
+                .to_string()
+                .contains("another process has it locked")
+        );
         drop(other);
         file.raise(&mark(1, 7)).unwrap();
     }
@@ -185,9 +218,16 @@ mod tests {
     fn what_no_server_wrote_is_refused_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let file = HighWaterMark::new(folder.path().join("mark"));
-        for text in ["", "history = 'no'", "history = '01010101010101010101010101010101'\nentry = 3"] {
+        for text in [
+            "",
+            "history = 'no'",
+            "history = '01010101010101010101010101010101'\nentry = 3",
+        ] {
             fs::write(file.path(), text).unwrap();
-            assert!(matches!(file.read(), Err(HighWaterError::Unreadable(_))), "{text}");
+            assert!(
+                matches!(file.read(), Err(HighWaterError::Unreadable(_))),
+                "{text}"
+            );
             assert!(file.raise(&mark(1, 7)).is_err(), "{text}");
             assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
         }

@@ -1,18 +1,21 @@
 //! The issuer: what it answers to each message of the specification.
 //!
-//! Mint and renew are two steps, *accept* and *sign*. Accepting is one transaction of the ledger: coins become spent or an
-//! account pays, and the blinds are stored under the transaction reference. Only what was accepted is signed. If the
-//! process dies between the two, or the answer is lost, the same request or a `request resume` gets the same signatures.
+//! Mint and renew are two steps, *accept* and *sign*. Accepting is one transaction of the ledger: coins
+//! become spent or an account pays, and the blinds are stored under the transaction reference. Only what was
+//! accepted is signed. If the process dies between the two, or the answer is lost, the same request or a
+//! `request resume` gets the same signatures.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use opencoin_crypto::Signer;
 use opencoin_ledger::{
-    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome, TransactionReference,
+    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome,
+    TransactionReference,
 };
 use opencoin_schema::{
-    BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew, RequestResume,
+    BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
+    RequestResume,
 };
 use rand::rngs::OsRng;
 use tracing::Instrument;
@@ -51,7 +54,9 @@ pub struct IssuerOptions {
 
 impl Default for IssuerOptions {
     fn default() -> Self {
-        Self { batch_commands_max: BATCH_COMMANDS_MAX }
+        Self {
+            batch_commands_max: BATCH_COMMANDS_MAX,
+        }
     }
 }
 
@@ -69,7 +74,8 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Puts an issuer together and makes its mint keys known to the ledger. Accounts are as usual; see [`Self::with_accounts`].
+    /// Puts an issuer together and makes its mint keys known to the ledger. Accounts are as usual; see
+    /// [`Self::with_accounts`].
     ///
     /// # Errors
     /// When the ledger fails, or belongs to another currency.
@@ -84,14 +90,35 @@ impl Issuer {
         register_mint_keys(&currency, books.ledger.as_ref(), clock.as_ref()).await?;
         let documents = Documents::new(currency, &books.ledger.mint_keys().await?);
         let metrics = Arc::new(Metrics::new(clock.now()));
-        let committer = Committer::start(Arc::clone(&books.ledger), options.batch_commands_max, Arc::clone(&metrics));
+        let committer = Committer::start(
+            Arc::clone(&books.ledger),
+            options.batch_commands_max,
+            Arc::clone(&metrics),
+        );
         let (committer, ledger_reader) = (Arc::new(committer), LedgerReader::new());
         let signer = Arc::new(MeteredSigner::new(signer, Arc::clone(&metrics)));
-        let desk = desk(&books, &committer, &clock, AccountsConfig::default(), Box::new(OsRng));
-        Ok(Self { documents, books, desk, committer, signer, clock, metrics, ledger_reader, guard: None })
+        let desk = desk(
+            &books,
+            &committer,
+            &clock,
+            AccountsConfig::default(),
+            Box::new(OsRng),
+        );
+        Ok(Self {
+            documents,
+            books,
+            desk,
+            committer,
+            signer,
+            clock,
+            metrics,
+            ledger_reader,
+            guard: None,
+        })
     }
 
-    /// Lets holders use their accounts in this way. Tokens and salts come from `rng`; without this call the operating system's.
+    /// Lets holders use their accounts in this way. Tokens and salts come from `rng`; without this call the
+    /// operating system's.
     #[must_use]
     pub fn with_accounts(mut self, config: AccountsConfig, rng: Box<dyn Randomness>) -> Self {
         self.desk = desk(&self.books, &self.committer, &self.clock, config, rng);
@@ -126,10 +153,13 @@ impl Issuer {
         }
     }
 
-    /// Follows new certificates and stopped mint keys, and carries out mints that wait for money, until it is dropped.
+    /// Follows new certificates and stopped mint keys, and carries out mints that wait for money, until it is
+    /// dropped.
     pub async fn follow(&self) {
         for turn in 1_u64.. {
-            self.documents.follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref()).await;
+            self.documents
+                .follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref())
+                .await;
             if !self.is_set_back() {
                 self.desk.carry_out_payable().await;
             }
@@ -142,7 +172,12 @@ impl Issuer {
 
     /// What an operator does to accounts, at the books of this issuer.
     pub(crate) fn cashier(&self) -> Cashier {
-        Cashier::sharing(self.books.clone(), Arc::clone(&self.clock), self.desk.random(), self.desk.passwords())
+        Cashier::sharing(
+            self.books.clone(),
+            Arc::clone(&self.clock),
+            self.desk.random(),
+            self.desk.passwords(),
+        )
     }
 
     /// Where holders are served.
@@ -162,11 +197,14 @@ impl Issuer {
     /// When there is no such CDDC.
     pub async fn cddc(&self, serial: u64) -> Result<Cddc, Refusal> {
         let unknown = || Refusal::new(Reason::NotFound, format!("there is no CDD with serial {serial}"));
-        let currency = self.currency_with(|currency| currency.cddc(serial).is_some()).await;
+        let currency = self
+            .currency_with(|currency| currency.cddc(serial).is_some())
+            .await;
         currency.cddc(serial).cloned().ok_or_else(unknown)
     }
 
-    /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all current keys.
+    /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all
+    /// current keys.
     pub async fn mint_key_certificates(&self, request: &RequestMintKeyCertificates) -> Vec<Mkc> {
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
         let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
@@ -188,7 +226,10 @@ impl Issuer {
 
     /// The certificate of one mint key.
     pub async fn mint_key_certificate(&self, id: &BigInt) -> Option<Mkc> {
-        self.currency_with_keys([id].into_iter()).await.mint_key(id).map(|key| key.verified.mkc().clone())
+        self.currency_with_keys([id].into_iter())
+            .await
+            .mint_key(id)
+            .map(|key| key.verified.mkc().clone())
     }
 
     /// `RequestMint`: blinds paid for by the account of the token.
@@ -201,12 +242,24 @@ impl Issuer {
         let blinds = self.admit_blinds(request.blinds).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        match self.outcome(Command::Mint { account, transaction_reference, blinds, at }).await? {
+        match self
+            .outcome(Command::Mint {
+                account,
+                transaction_reference,
+                blinds,
+                at,
+            })
+            .await?
+        {
             Ok(applied) => {
                 self.desk.stop_waiting(&reference).await;
                 self.sign(&reference, to_sign, applied).await
             }
-            Err(refusal) => self.desk.wait(account, reference, to_sign, refusal).await.map(|()| Signed::WhenPaid),
+            Err(refusal) => self
+                .desk
+                .wait(account, reference, to_sign, refusal)
+                .await
+                .map(|()| Signed::WhenPaid),
         }
     }
 
@@ -220,7 +273,14 @@ impl Issuer {
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        let applied = self.apply(Command::Renew { transaction_reference, coins, blinds, at }).await?;
+        let applied = self
+            .apply(Command::Renew {
+                transaction_reference,
+                coins,
+                blinds,
+                at,
+            })
+            .await?;
         self.sign(&reference, to_sign, applied).await
     }
 
@@ -231,11 +291,20 @@ impl Issuer {
     pub async fn recoup(&self, request: RequestRecoup) -> Result<Signed, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(request.blinds).await?;
-        let currency = self.currency_with_keys(request.coins.iter().map(|coin| &coin.payload.mint_key_id)).await;
+        let currency = self
+            .currency_with_keys(request.coins.iter().map(|coin| &coin.payload.mint_key_id))
+            .await;
         let revoked = recoup::revoked_blinds(&currency, self.books.ledger.as_ref(), &request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        let applied = self.apply(Command::Recoup { transaction_reference, revoked, blinds, at }).await?;
+        let applied = self
+            .apply(Command::Recoup {
+                transaction_reference,
+                revoked,
+                blinds,
+                at,
+            })
+            .await?;
         self.sign(&reference, to_sign, applied).await
     }
 
@@ -244,7 +313,9 @@ impl Issuer {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn revoked_mint_keys(&self) -> Result<Vec<RevokedMintKey>, Refusal> {
-        Ok(recoup::revoked_mint_keys(self.books.ledger.mint_keys().await.map_err(unavailable)?))
+        Ok(recoup::revoked_mint_keys(
+            self.books.ledger.mint_keys().await.map_err(unavailable)?,
+        ))
     }
 
     /// `RequestResume`: the signatures of what was accepted before.
@@ -252,7 +323,12 @@ impl Issuer {
     /// # Errors
     /// When nothing was accepted under this reference.
     pub async fn resume(&self, request: &RequestResume) -> Result<Signed, Refusal> {
-        let unknown = || Refusal::new(Reason::NotFound, "nothing was accepted under this transaction_reference");
+        let unknown = || {
+            Refusal::new(
+                Reason::NotFound,
+                "nothing was accepted under this transaction_reference",
+            )
+        };
         let reference = admission::transaction_reference(&request.transaction_reference)?;
         if let Some(accepted) = self.accepted(&reference).await? {
             return sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await;
@@ -275,13 +351,16 @@ impl Issuer {
         let account = self.desk.caller(token, Right::Redeem).await?.account;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
-        self.apply(Command::Redeem { account, coins, at }).await.map(|_applied| ())
+        self.apply(Command::Redeem { account, coins, at })
+            .await
+            .map(|_applied| ())
     }
 
     /// Whether the issuer can do its work.
     ///
     /// # Errors
-    /// When its database does not answer, or its books were set back, or nobody has seen for a while that they were not.
+    /// When its database does not answer, or its books were set back, or nobody has seen for a while that
+    /// they were not.
     pub async fn ready(&self) -> Result<(), Refusal> {
         if self.is_set_back() || self.guard.as_ref().is_some_and(Guard::is_blind) {
             return Err(Refusal::unavailable());
@@ -295,10 +374,14 @@ impl Issuer {
         &self.metrics
     }
 
-    /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when the database hangs.
+    /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when
+    /// the database hangs.
     pub(crate) async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
         let now = self.clock.now();
-        let ledger = self.ledger_reader.read(LedgerFacts::read(&self.books, ledger_time(now))).await;
+        let ledger = self
+            .ledger_reader
+            .read(LedgerFacts::read(&self.books, ledger_time(now)))
+            .await;
         let (currency, stopped) = (self.documents.currency(), self.documents.stopped());
         let scrape = Scrape {
             now,
@@ -324,23 +407,38 @@ impl Issuer {
     }
 
     async fn admit_blinds(&self, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Refusal> {
-        let currency = self.currency_with_keys(blinds.iter().map(|blind| &blind.mint_key_id)).await;
+        let currency = self
+            .currency_with_keys(blinds.iter().map(|blind| &blind.mint_key_id))
+            .await;
         Ok(admission::blinds(&currency, blinds)?)
     }
 
     async fn admit_coins(&self, coins: Vec<opencoin_schema::Coin>) -> Result<Vec<CoinIn>, Refusal> {
-        let currency = self.currency_with_keys(coins.iter().map(|coin| &coin.payload.mint_key_id)).await;
+        let currency = self
+            .currency_with_keys(coins.iter().map(|coin| &coin.payload.mint_key_id))
+            .await;
         Ok(admission::coins(&currency, coins).await?)
     }
 
     /// The currency, with these mint keys if they are published at all.
-    async fn currency_with_keys<'ids>(&self, ids: impl Iterator<Item = &'ids BigInt> + Clone) -> Arc<Currency> {
-        self.currency_with(|currency| ids.clone().all(|id| currency.mint_key(id).is_some())).await
+    async fn currency_with_keys<'ids>(
+        &self,
+        ids: impl Iterator<Item = &'ids BigInt> + Clone,
+    ) -> Arc<Currency> {
+        self.currency_with(|currency| ids.clone().all(|id| currency.mint_key(id).is_some()))
+            .await
     }
 
     /// The currency, after another look at its folder where something is missing.
     async fn currency_with(&self, is_enough: impl Fn(&Currency) -> bool) -> Arc<Currency> {
-        self.documents.with(is_enough, self.books.ledger.as_ref(), &self.signer, self.clock.as_ref()).await
+        self.documents
+            .with(
+                is_enough,
+                self.books.ledger.as_ref(),
+                &self.signer,
+                self.clock.as_ref(),
+            )
+            .await
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
@@ -351,18 +449,31 @@ impl Issuer {
         if self.is_set_back() {
             return Err(Refusal::unavailable());
         }
-        self.committer.apply(command).instrument(traces::ledger()).await.map_err(|Unconfirmed| Refusal::unavailable())
+        self.committer
+            .apply(command)
+            .instrument(traces::ledger())
+            .await
+            .map_err(|Unconfirmed| Refusal::unavailable())
     }
 
-    /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were accepted before, the books
-    /// may keep signatures, and keys may have been stopped since.
-    async fn sign(&self, reference: &TransactionReference, accepted: Vec<Blind>, applied: Applied) -> Result<Signed, Refusal> {
+    /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were
+    /// accepted before, the books may keep signatures, and keys may have been stopped since.
+    async fn sign(
+        &self,
+        reference: &TransactionReference,
+        accepted: Vec<Blind>,
+        applied: Applied,
+    ) -> Result<Signed, Refusal> {
         if applied.repeated {
             let accepted = self.accepted(reference).await?.ok_or_else(Refusal::unavailable)?;
             return sign_again(self.signer.as_ref(), reference, accepted, Wanted::All).await;
         }
         let is_paused = signing_paused(applied.effect);
-        Ok(if is_paused { Signed::Later } else { sign_accepted(self.signer.as_ref(), reference, accepted).await })
+        Ok(if is_paused {
+            Signed::Later
+        } else {
+            sign_accepted(self.signer.as_ref(), reference, accepted).await
+        })
     }
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, Refusal> {
@@ -378,7 +489,13 @@ fn desk(
     rng: Box<dyn Randomness>,
 ) -> Desk {
     let random = Arc::new(Random::new(rng));
-    Desk::new(Arc::clone(&books.accounts), Arc::clone(committer), Arc::clone(clock), config, random)
+    Desk::new(
+        Arc::clone(&books.accounts),
+        Arc::clone(committer),
+        Arc::clone(clock),
+        config,
+        random,
+    )
 }
 
 fn signing_paused(effect: Effect) -> bool {
@@ -406,7 +523,11 @@ pub enum OpenError {
 ///
 /// # Errors
 /// When the ledger fails, knows keys of another currency, or knows a key under other terms.
-pub async fn register_mint_keys(currency: &Currency, ledger: &dyn Ledger, clock: &dyn Clock) -> Result<(), OpenError> {
+pub async fn register_mint_keys(
+    currency: &Currency,
+    ledger: &dyn Ledger,
+    clock: &dyn Clock,
+) -> Result<(), OpenError> {
     let known = ledger.mint_keys().await?;
     let has_certificate = |id| currency.mint_keys().any(|key| key.ledger_id == id);
     let strangers: Vec<_> = known.iter().filter(|key| !has_certificate(key.id)).collect();
@@ -420,8 +541,14 @@ pub async fn register_mint_keys(currency: &Currency, ledger: &dyn Ledger, clock:
     }
     let at = ledger_time(clock.now());
     let register = |key: &crate::currency::CertifiedMintKey| {
-        let is_known = known.iter().any(|status| status.id == key.ledger_id && status.terms == key.terms);
-        (!is_known).then_some(Command::RegisterMintKey { id: key.ledger_id, terms: key.terms, at })
+        let is_known = known
+            .iter()
+            .any(|status| status.id == key.ledger_id && status.terms == key.terms);
+        (!is_known).then_some(Command::RegisterMintKey {
+            id: key.ledger_id,
+            terms: key.terms,
+            at,
+        })
     };
     let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
     if !commands.is_empty() {

@@ -1,8 +1,8 @@
 //! What an operator does with the keys of a running currency: look, plan, rotate, change the CDD, destroy.
 //!
-//! New keys and certificates come about in four steps: private halves into their store, the request into `pending.json`, the master
-//! key's signatures, certificates into the folder. A crash after any of them leaves a sound currency, and the next call goes
-//! on with the request that waits.
+//! New keys and certificates come about in four steps: private halves into their store, the request into
+//! `pending.json`, the master key's signatures, certificates into the folder. A crash after any of them
+//! leaves a sound currency, and the next call goes on with the request that waits.
 
 mod destroy;
 
@@ -80,7 +80,8 @@ pub enum Change {
 pub struct CddChange {
     /// All services at this URL.
     pub url: Option<String>,
-    /// The values of coins. Mint keys are made for new ones; coins of dropped ones are taken back as long as they live.
+    /// The values of coins. Mint keys are made for new ones; coins of dropped ones are taken back as long as
+    /// they live.
     pub denominations: Option<Vec<u64>>,
     /// How long it holds from now on.
     pub expiry: Option<DateTime<Utc>>,
@@ -143,7 +144,13 @@ impl Keeper {
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { directory, config, store, ledger, clock }
+        Self {
+            directory,
+            config,
+            store,
+            ledger,
+            clock,
+        }
     }
 
     /// Every mint key, by denomination and time.
@@ -153,8 +160,13 @@ impl Keeper {
     pub async fn list(&self) -> Result<Vec<KeyEntry>, KeeperError> {
         let currency = self.directory.currency()?;
         let (private, now) = (self.store.ids()?, self.clock.now());
-        let statuses: BTreeMap<MintKeyId, MintKeyStatus> =
-            self.ledger.mint_keys().await?.into_iter().map(|status| (status.id, status)).collect();
+        let statuses: BTreeMap<MintKeyId, MintKeyStatus> = self
+            .ledger
+            .mint_keys()
+            .await?
+            .into_iter()
+            .map(|status| (status.id, status))
+            .collect();
         let entry = |key: &CertifiedMintKey| {
             let (mint_key, status) = (key.verified.mint_key(), statuses.get(&key.ledger_id).cloned());
             KeyEntry {
@@ -175,18 +187,33 @@ impl Keeper {
         Ok(entries)
     }
 
-    /// Private halves without a certificate, of which none is asked for either: an interrupted command, or a request that was given
-    /// up, has left them. Keys that the books know are certified, though the certificate may not have been copied here yet.
+    /// Private halves without a certificate, of which none is asked for either: an interrupted command, or a
+    /// request that was given up, has left them. Keys that the books know are certified, though the
+    /// certificate may not have been copied here yet.
     ///
     /// # Errors
     /// When folder, store or books cannot be read.
     pub async fn uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
         let (currency, pending) = (self.directory.currency()?, self.directory.pending()?);
         let known = self.ledger.mint_keys().await?;
-        let is_known = |id: &BigInt| known.iter().any(|status| BigInt::from_be_bytes(status.id.as_bytes()) == *id);
-        let is_asked_for = |id: &BigInt| pending.iter().flat_map(|request| &request.mint_keys).any(|draft| draft.id() == *id);
+        let is_known = |id: &BigInt| {
+            known
+                .iter()
+                .any(|status| BigInt::from_be_bytes(status.id.as_bytes()) == *id)
+        };
+        let is_asked_for = |id: &BigInt| {
+            pending
+                .iter()
+                .flat_map(|request| &request.mint_keys)
+                .any(|draft| draft.id() == *id)
+        };
         let is_of_use = |id: &BigInt| currency.mint_key(id).is_some() || is_asked_for(id) || is_known(id);
-        Ok(self.store.ids()?.into_iter().filter(|id| !is_of_use(id)).collect())
+        Ok(self
+            .store
+            .ids()?
+            .into_iter()
+            .filter(|id| !is_of_use(id))
+            .collect())
     }
 
     /// What is to be done and when, by the policy in the settings.
@@ -201,11 +228,17 @@ impl Keeper {
     async fn plan_at(&self, now: DateTime<Utc>) -> Result<Vec<Step>, KeeperError> {
         let currency = self.directory.currency()?;
         let statuses = self.ledger.mint_keys().await?;
-        Ok(plan(&currency, &statuses, &self.store.ids()?, &self.config.rotation, now))
+        Ok(plan(
+            &currency,
+            &statuses,
+            &self.store.ids()?,
+            &self.config.rotation,
+            now,
+        ))
     }
 
-    /// Makes the keys that are due. With `at_once`, one for every denomination, to sign from now on. Without a vault the
-    /// request waits for a master key elsewhere.
+    /// Makes the keys that are due. With `at_once`, one for every denomination, to sign from now on. Without
+    /// a vault the request waits for a master key elsewhere.
     ///
     /// # Errors
     /// Nothing is lost: what was begun is finished by the next call.
@@ -231,7 +264,13 @@ impl Keeper {
         let currency = self.directory.currency()?;
         let wanted: Vec<(u64, Window)> = if at_once {
             let window = self.config.rotation.window_now(now);
-            currency.current().cdd().denominations.iter().map(|denomination| (*denomination, window)).collect()
+            currency
+                .current()
+                .cdd()
+                .denominations
+                .iter()
+                .map(|denomination| (*denomination, window))
+                .collect()
         } else {
             let due = |step: Step| match step.what {
                 Due::MakeKey { denomination, window } if step.at <= now => Some((denomination, window)),
@@ -276,7 +315,11 @@ impl Keeper {
         if let Some(expiry) = change.expiry {
             if expiry <= now {
                 let reason = "must be in the future".to_owned();
-                return Err(CreateError::Setting { field: "expiry", reason }.into());
+                return Err(CreateError::Setting {
+                    field: "expiry",
+                    reason,
+                }
+                .into());
             }
             next.cdd_expiry_date = Timestamp::from_utc(expiry);
         }
@@ -289,10 +332,15 @@ impl Keeper {
         next.cdd_serial += 1;
         next.cdd_signing_date = Timestamp::from_utc(now - CLOCK_SKEW);
         let statuses = self.ledger.mint_keys().await?;
-        let stopped: BTreeSet<MintKeyId> = statuses.iter().filter(|key| key.stopped.is_some()).map(|key| key.id).collect();
+        let stopped: BTreeSet<MintKeyId> = statuses
+            .iter()
+            .filter(|key| key.stopped.is_some())
+            .map(|key| key.id)
+            .collect();
         let signs = |denomination: &u64| {
             let keys = currency.current_mint_keys(now, &stopped);
-            keys.iter().any(|key| key.verified.mint_key().denomination == *denomination)
+            keys.iter()
+                .any(|key| key.verified.mint_key().denomination == *denomination)
         };
         let window = self.config.rotation.window_now(now);
         let wanted: Vec<(u64, Window)> = next
@@ -314,11 +362,14 @@ impl Keeper {
         progress: &mut dyn FnMut(usize, usize),
         lock: &CertificateLock,
     ) -> Result<SigningRequest, KeeperError> {
-        let is_elsewhere = matches!(self.config.signer, Some(SignerConfig::Tls { .. })) && self.store.ids()?.is_empty();
+        let is_elsewhere =
+            matches!(self.config.signer, Some(SignerConfig::Tls { .. })) && self.store.ids()?.is_empty();
         if is_elsewhere && currency.mint_keys().next().is_some() {
             return Err(KeeperError::KeysElsewhere);
         }
-        let serial = cdd.as_ref().map_or(currency.current().cdd().cdd_serial, |cdd| cdd.cdd_serial);
+        let serial = cdd
+            .as_ref()
+            .map_or(currency.current().cdd().cdd_serial, |cdd| cdd.cdd_serial);
         let mut mint_keys = Vec::new();
         for (made, (denomination, window)) in wanted.iter().enumerate() {
             progress(made, wanted.len());
@@ -338,10 +389,17 @@ impl Keeper {
         rng: &mut dyn Randomness,
         lock: &CertificateLock,
     ) -> Result<Change, KeeperError> {
-        let Some(OpenVault { vault, passphrase }) = vault else { return Ok(Change::Waits(Box::new(request))) };
+        let Some(OpenVault { vault, passphrase }) = vault else {
+            return Ok(Change::Waits(Box::new(request)));
+        };
         let answer = vault.sign(&request, passphrase, rng)?;
         self.directory.import(&answer, lock)?;
-        register_mint_keys(&self.directory.currency()?, self.ledger.as_ref(), self.clock.as_ref()).await?;
+        register_mint_keys(
+            &self.directory.currency()?,
+            self.ledger.as_ref(),
+            self.clock.as_ref(),
+        )
+        .await?;
         Ok(Change::Done(Box::new(answer)))
     }
 }

@@ -1,7 +1,7 @@
 //! Private mint keys in a folder, one encrypted file each, and the engine that signs with them.
 //!
-//! Before anything is read, the folder and its files must be closed to everybody but their owner: a key that others can read
-//! is not private, whatever its passphrase.
+//! Before anything is read, the folder and its files must be closed to everybody but their owner: a key that
+//! others can read is not private, whatever its passphrase.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,8 +13,8 @@ use std::thread;
 
 use async_trait::async_trait;
 use opencoin_crypto::{
-    AcceptedBlinds, CryptoRngCore, KeyError, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey,
-    SignError, Signer,
+    AcceptedBlinds, CryptoRngCore, KeyError, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions,
+    PrivateKey, PublicKey, SignError, Signer,
 };
 use opencoin_schema::BigInt;
 use zeroize::Zeroizing;
@@ -50,8 +50,18 @@ impl KeyFiles {
     /// The keys in this folder, opened with this passphrase; without one they can be listed and destroyed.
     #[must_use]
     pub fn new(folder: PathBuf, passphrase: Option<Passphrase>, rng: Box<dyn Randomness>) -> Self {
-        let (is_checked, rng, options) = (AtomicBool::new(false), Mutex::new(rng), LocalSignerOptions::default());
-        Self(Arc::new(Inner { folder, passphrase, is_checked, rng, options }))
+        let (is_checked, rng, options) = (
+            AtomicBool::new(false),
+            Mutex::new(rng),
+            LocalSignerOptions::default(),
+        );
+        Self(Arc::new(Inner {
+            folder,
+            passphrase,
+            is_checked,
+            rng,
+            options,
+        }))
     }
 
     /// The keys of a currency whose settings keep them in files; makes their folder if it is not there.
@@ -65,7 +75,9 @@ impl KeyFiles {
         rng: Box<dyn Randomness>,
     ) -> Result<Self, KeyStoreError> {
         let KeyConfig::Files { folder } = config else {
-            return Err(KeyStoreError::Unusable("the private mint keys are in a token, not in files".to_owned()));
+            return Err(KeyStoreError::Unusable(
+                "the private mint keys are in a token, not in files".to_owned(),
+            ));
         };
         let folder = directory.root().join(folder);
         private_files::make_private_folder(&folder).map_err(unusable)?;
@@ -81,27 +93,37 @@ impl KeyFiles {
         if key.public_key().id() == id {
             return Ok(key);
         }
-        Err(KeyStoreError::Unusable(format!("{} holds another key than its name says", self.path(id).display())))
+        Err(KeyStoreError::Unusable(format!(
+            "{} holds another key than its name says",
+            self.path(id).display()
+        )))
     }
 
     /// Keeps a key that was made elsewhere.
     ///
     /// # Errors
-    /// The folder is open to others, or cannot be written; or the passphrase is not that of the keys that are there.
+    /// The folder is open to others, or cannot be written; or the passphrase is not that of the keys that are
+    /// there.
     pub fn add(&self, key: &PrivateKey) -> Result<(), KeyStoreError> {
         self.check_passphrase()?;
-        let mut rng = self.0.rng.lock().expect("a generator that panicked makes no more keys");
+        let mut rng = self
+            .0
+            .rng
+            .lock()
+            .expect("a generator that panicked makes no more keys");
         let pem = key.to_encrypted_pkcs8_pem(self.passphrase()?.expose(), &mut **rng);
         private_files::write(&self.path(key.public_key().id()), pem.as_bytes()).map_err(unusable)
     }
 
     fn passphrase(&self) -> Result<&Passphrase, KeyStoreError> {
-        let missing = || KeyStoreError::Unusable("the private keys were opened without their passphrase".to_owned());
+        let missing =
+            || KeyStoreError::Unusable("the private keys were opened without their passphrase".to_owned());
         self.0.passphrase.as_ref().ok_or_else(missing)
     }
 
-    /// A key under another passphrase than those beside it, by a slip of the finger, would be found out when it is to sign, weeks
-    /// later; and nothing would open it. One that opens is enough: a change of the passphrase may have been interrupted.
+    /// A key under another passphrase than those beside it, by a slip of the finger, would be found out when
+    /// it is to sign, weeks later; and nothing would open it. One that opens is enough: a change of the
+    /// passphrase may have been interrupted.
     fn check_passphrase(&self) -> Result<(), KeyStoreError> {
         if self.0.is_checked.load(Ordering::Relaxed) {
             return Ok(());
@@ -131,8 +153,14 @@ impl KeyFiles {
         let chunk = ids.len().div_ceil(threads).max(1);
         thread::scope(|scope| {
             let read = |ids: &[BigInt]| ids.iter().map(|id| self.read(id)).collect::<Vec<_>>();
-            let tasks: Vec<_> = ids.chunks(chunk).map(|ids| scope.spawn(move || read(ids))).collect();
-            tasks.into_iter().flat_map(|task| task.join().expect("reading a key does not panic")).collect()
+            let tasks: Vec<_> = ids
+                .chunks(chunk)
+                .map(|ids| scope.spawn(move || read(ids)))
+                .collect();
+            tasks
+                .into_iter()
+                .flat_map(|task| task.join().expect("reading a key does not panic"))
+                .collect()
         })
     }
 }
@@ -140,13 +168,21 @@ impl KeyFiles {
 impl KeyStore for KeyFiles {
     fn ids(&self) -> Result<BTreeSet<BigInt>, KeyStoreError> {
         check_exposure(&self.0.folder)?;
-        Ok(private_files::list(&self.0.folder, SUFFIX).map_err(unusable)?.iter().filter_map(|path| id_of(path)).collect())
+        Ok(private_files::list(&self.0.folder, SUFFIX)
+            .map_err(unusable)?
+            .iter()
+            .filter_map(|path| id_of(path))
+            .collect())
     }
 
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
         self.check_passphrase()?; // before the work of making a key
         let key = {
-            let mut rng = self.0.rng.lock().expect("a generator that panicked makes no more keys");
+            let mut rng = self
+                .0
+                .rng
+                .lock()
+                .expect("a generator that panicked makes no more keys");
             PrivateKey::generate(bits, &mut **rng)?
         };
         self.add(&key)?;
@@ -160,7 +196,11 @@ impl KeyStore for KeyFiles {
     fn signer(&self) -> Result<Arc<dyn Signer>, KeyStoreError> {
         let no_threads = |error| KeyStoreError::Unusable(format!("signing cannot begin: {error}"));
         let local = LocalSigner::start([], self.0.options).map_err(no_threads)?;
-        let loaded = Loaded { files: self.clone(), local, loaded: Mutex::default() };
+        let loaded = Loaded {
+            files: self.clone(),
+            local,
+            loaded: Mutex::default(),
+        };
         loaded.refresh()?;
         Ok(Arc::new(FileSigner(Arc::new(loaded))))
     }
@@ -220,7 +260,11 @@ impl Loaded {
 /// Reads one encrypted private key.
 pub(crate) fn read_key(path: &Path, passphrase: &Passphrase) -> Result<PrivateKey, KeyStoreError> {
     check_exposure(path)?;
-    let pem = Zeroizing::new(fs::read_to_string(path).map_err(FileError::of(path)).map_err(unusable)?);
+    let pem = Zeroizing::new(
+        fs::read_to_string(path)
+            .map_err(FileError::of(path))
+            .map_err(unusable)?,
+    );
     PrivateKey::from_encrypted_pkcs8_pem(&pem, passphrase.expose()).map_err(|error| of_file(path, &error))
 }
 
@@ -228,8 +272,8 @@ fn of_file(path: &Path, error: &KeyError) -> KeyStoreError {
     KeyStoreError::Unusable(format!("{}: {error}", path.display()))
 }
 
-/// Encrypts every private key of a folder anew, the master key too. One file after another: after a crash some open with the old
-/// passphrase and some with the new one, and the same call finishes it.
+/// Encrypts every private key of a folder anew, the master key too. One file after another: after a crash
+/// some open with the old passphrase and some with the new one, and the same call finishes it.
 ///
 /// # Errors
 /// A file opens with neither passphrase, or cannot be written.
@@ -254,11 +298,18 @@ pub fn change_passphrase(
 }
 
 fn check_exposure(path: &Path) -> Result<(), KeyStoreError> {
-    private_files::exposure(path).map_err(unusable)?.map_or(Ok(()), |exposure| Err(KeyStoreError::Unusable(exposure)))
+    private_files::exposure(path)
+        .map_err(unusable)?
+        .map_or(Ok(()), |exposure| Err(KeyStoreError::Unusable(exposure)))
 }
 
 fn id_of(path: &Path) -> Option<BigInt> {
-    path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok()
+    path.file_name()?
+        .to_str()?
+        .strip_prefix(PREFIX)?
+        .strip_suffix(SUFFIX)?
+        .parse()
+        .ok()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -284,7 +335,11 @@ mod tests {
     }
 
     fn files_by(seed: u64, folder: &Path, text: &str) -> KeyFiles {
-        KeyFiles::new(folder.to_owned(), Some(passphrase(text)), Box::new(StdRng::seed_from_u64(seed)))
+        KeyFiles::new(
+            folder.to_owned(),
+            Some(passphrase(text)),
+            Box::new(StdRng::seed_from_u64(seed)),
+        )
     }
 
     fn folder() -> tempfile::TempDir {
@@ -298,7 +353,10 @@ mod tests {
         let folder = folder();
         let store = files(folder.path(), "p");
         let key = store.generate(1024).unwrap();
-        assert_eq!(store.ids().unwrap().into_iter().collect::<Vec<_>>(), [key.id().clone()]);
+        assert_eq!(
+            store.ids().unwrap().into_iter().collect::<Vec<_>>(),
+            [key.id().clone()]
+        );
         assert_eq!(store.read(key.id()).unwrap().public_key(), &key);
         assert_eq!(store.destroy(key.id()), Ok(true));
         assert_eq!(store.destroy(key.id()), Ok(false));
@@ -326,13 +384,24 @@ mod tests {
     fn no_key_is_made_under_another_passphrase_than_those_beside_it() {
         let folder = folder();
         let first = files_by(1, folder.path(), "right").generate(1024).unwrap();
-        let refused = files_by(2, folder.path(), "wrong").generate(1024).unwrap_err().to_string();
+        let refused = files_by(2, folder.path(), "wrong")
+            .generate(1024)
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("passphrase"), "{refused}");
         // A file that nothing opens does not keep the others from having a successor.
-        fs::copy(folder.path().join(format!("mint-{}.pem", first.id())), folder.path().join("mint-1.pem")).unwrap();
+        fs::copy(
+            folder.path().join(format!("mint-{}.pem", first.id())),
+            folder.path().join("mint-1.pem"),
+        )
+        .unwrap();
         let second = files_by(3, folder.path(), "right").generate(1024).unwrap();
         assert_eq!(files(folder.path(), "right").ids().unwrap().len(), 3);
-        assert!([first, second].iter().all(|key| files(folder.path(), "right").read(key.id()).is_ok()));
+        assert!(
+            [first, second]
+                .iter()
+                .all(|key| files(folder.path(), "right").read(key.id()).is_ok())
+        );
     }
 
     #[tokio::test]
@@ -341,8 +410,16 @@ mod tests {
         let store = files(folder.path(), "p");
         let signer = store.signer().unwrap();
         let key = store.generate(1024).unwrap();
-        let blind = opencoin_crypto::BlindToSign { mint_key_id: key.id().clone(), blinded: "2".parse().unwrap() };
-        let sign = || signer.sign(AcceptedBlinds { transaction_reference: vec![1], blinds: vec![blind.clone()] });
+        let blind = opencoin_crypto::BlindToSign {
+            mint_key_id: key.id().clone(),
+            blinded: "2".parse().unwrap(),
+        };
+        let sign = || {
+            signer.sign(AcceptedBlinds {
+                transaction_reference: vec![1],
+                blinds: vec![blind.clone()],
+            })
+        };
         assert!(sign().await.is_ok(), "made since it was opened");
         store.destroy(key.id()).unwrap();
         signer.refresh().unwrap();
@@ -357,9 +434,26 @@ mod tests {
         let second = files_by(2, other.path(), "new").generate(1024).unwrap();
         let name = format!("mint-{}.pem", second.id());
         fs::rename(other.path().join(&name), folder.path().join(&name)).unwrap();
-        let changed = change_passphrase(folder.path(), &passphrase("old"), &passphrase("new"), &mut StdRng::seed_from_u64(8));
+        let changed = change_passphrase(
+            folder.path(),
+            &passphrase("old"),
+            &passphrase("new"),
+            &mut StdRng::seed_from_u64(8),
+        );
         assert_eq!(changed.unwrap(), 1);
-        assert!([first, second].iter().all(|key| files(folder.path(), "new").read(key.id()).is_ok()));
-        assert!(change_passphrase(folder.path(), &passphrase("x"), &passphrase("y"), &mut StdRng::seed_from_u64(9)).is_err());
+        assert!(
+            [first, second]
+                .iter()
+                .all(|key| files(folder.path(), "new").read(key.id()).is_ok())
+        );
+        assert!(
+            change_passphrase(
+                folder.path(),
+                &passphrase("x"),
+                &passphrase("y"),
+                &mut StdRng::seed_from_u64(9)
+            )
+            .is_err()
+        );
     }
 }

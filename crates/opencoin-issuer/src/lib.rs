@@ -1,7 +1,9 @@
-//! The issuer of an OpenCoin currency: its documents, its mint keys, its accounts, and the HTTP API that wallets speak.
+//! The issuer of an OpenCoin currency: its documents, its mint keys, its accounts, and the HTTP API that
+//! wallets speak.
 //!
-//! The way of a request: [`http`] reads it, [`Issuer`] decides, [`admission`] verifies what needs no books, the committer
-//! takes it to the ledger in a batch with others, and a [`Signer`](opencoin_crypto::Signer) signs what was accepted.
+//! The way of a request: [`http`] reads it, [`Issuer`] decides, [`admission`] verifies what needs no books,
+//! the committer takes it to the ledger in a batch with others, and a [`Signer`](opencoin_crypto::Signer)
+//! signs what was accepted.
 
 mod acceptances;
 mod accounts;
@@ -45,9 +47,9 @@ pub use backup::{BackupError, BackupOptions, Manifest, back_up};
 pub use cashier::{Cashier, CashierError};
 pub use clock::{Clock, SystemClock};
 pub use config::{
-    AccountsConfig, AdminConfig, Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, LimitsConfig, LogConfig, LogFormat,
-    OTHER_VARIABLES, Origin, Overrides, ProxyConfig, SETTINGS, Setting, SettingKind, Settings, SettingsError, SignerConfig,
-    TlsConfig, VARIABLE_PREFIX, WhenShort, hide_passwords,
+    AccountsConfig, AdminConfig, Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, LimitsConfig,
+    LogConfig, LogFormat, OTHER_VARIABLES, Origin, Overrides, ProxyConfig, SETTINGS, Setting, SettingKind,
+    Settings, SettingsError, SignerConfig, TlsConfig, VARIABLE_PREFIX, WhenShort, hide_passwords,
 };
 pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError};
@@ -69,8 +71,8 @@ pub use rotation::{Due, KeyState, RotationPolicy, Span, Step, Window};
 pub use signing::Signed;
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 pub use store::{
-    Books, MigratedBooks, OpenedBooks, StoreMode, books_file, is_shared, migrate_books, open_audit_source, open_books,
-    open_ledger, schema_state,
+    Books, MigratedBooks, OpenedBooks, StoreMode, books_file, is_shared, migrate_books, open_audit_source,
+    open_books, open_ledger, schema_state,
 };
 pub use traces::TRACE_TARGET;
 pub use vault::{Vault, VaultError};

@@ -1,8 +1,10 @@
-//! What an operator's monitoring reads: counts and times of requests, the queue to the ledger, signing, keys, coins.
+//! What an operator's monitoring reads: counts and times of requests, the queue to the ledger, signing, keys,
+//! coins.
 //!
-//! Counters are added to where things happen, once a request or a batch and never once a coin, and cost tens of nanoseconds. What the
-//! books and the documents say is read when somebody asks ([`scrape`]). Labels are words of this program, templates of
-//! paths, denominations and ids of mint keys, which are all public and few; nothing of a client is ever one.
+//! Counters are added to where things happen, once a request or a batch and never once a coin, and cost tens
+//! of nanoseconds. What the books and the documents say is read when somebody asks ([`scrape`]). Labels are
+//! words of this program, templates of paths, denominations and ids of mint keys, which are all public and
+//! few; nothing of a client is ever one.
 
 mod process;
 pub(crate) mod scrape;
@@ -25,14 +27,22 @@ pub(crate) use signer::MeteredSigner;
 /// The media type of what a scraper gets: OpenMetrics 1.0.
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds of the buckets of requests, in seconds: what a document takes, a coin, a thousand coins, a client's patience.
-const REQUEST_BUCKETS_S: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds of the buckets of requests, in seconds: what a document takes, a coin, a thousand coins, a
+/// client's patience.
+const REQUEST_BUCKETS_S: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 /// Upper bounds for one transaction of the database, in seconds.
-const BATCH_BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
-/// Upper bounds for the commands of one transaction; [`opencoin_ledger::BATCH_COMMANDS_MAX`] is the most there can be.
+const BATCH_BUCKETS_S: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
+/// Upper bounds for the commands of one transaction; [`opencoin_ledger::BATCH_COMMANDS_MAX`] is the most
+/// there can be.
 const BATCH_BUCKETS_COMMANDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 /// Upper bounds for signing what one request has asked for, in seconds.
-const SIGN_BUCKETS_S: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const SIGN_BUCKETS_S: [f64; 13] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
 
 /// The counters of one issuer.
 pub struct Metrics {
@@ -105,14 +115,26 @@ impl Metrics {
     /// Names and explains everything. The name of a counter gets its `_total` when it is written.
     fn register(&mut self, started: DateTime<Utc>) {
         let registry = &mut self.registry;
-        registry.register("opencoin_requests", "Requests that were answered, by kind and outcome", self.requests.clone());
+        registry.register(
+            "opencoin_requests",
+            "Requests that were answered, by kind and outcome",
+            self.requests.clone(),
+        );
         registry.register(
             "opencoin_request_duration_seconds",
             "From a request's head to its answer",
             self.request_durations.clone(),
         );
-        registry.register("opencoin_ledger_queue_commands", "Commands that wait for the ledger's answer", self.queue.clone());
-        registry.register("opencoin_ledger_batch_commands", "Commands of one ledger transaction", self.batch_commands.clone());
+        registry.register(
+            "opencoin_ledger_queue_commands",
+            "Commands that wait for the ledger's answer",
+            self.queue.clone(),
+        );
+        registry.register(
+            "opencoin_ledger_batch_commands",
+            "Commands of one ledger transaction",
+            self.batch_commands.clone(),
+        );
         registry.register(
             "opencoin_ledger_batch_duration_seconds",
             "How long the ledger took for one transaction",
@@ -123,13 +145,21 @@ impl Metrics {
             "Transactions that the ledger did not confirm",
             self.ledger_failures.clone(),
         );
-        registry.register("opencoin_sign_duration_seconds", "Signing the blinds of one request", self.sign_durations.clone());
+        registry.register(
+            "opencoin_sign_duration_seconds",
+            "Signing the blinds of one request",
+            self.sign_durations.clone(),
+        );
         registry.register(
             "opencoin_signer_failures",
             "Requests whose accepted blinds could not be signed for another reason than too many others",
             self.signer_failures.clone(),
         );
-        registry.register("opencoin_connections", "Connections of clients that are open", self.connections.clone());
+        registry.register(
+            "opencoin_connections",
+            "Connections of clients that are open",
+            self.connections.clone(),
+        );
         registry.register(
             "opencoin_rate_limited",
             "Requests refused because one address sent too many",
@@ -139,7 +169,9 @@ impl Metrics {
         registry.register(
             "opencoin_build",
             "The running program",
-            Info::new(VersionLabel { version: env!("CARGO_PKG_VERSION") }),
+            Info::new(VersionLabel {
+                version: env!("CARGO_PKG_VERSION"),
+            }),
         );
         let start: Gauge = Gauge::default();
         start.set(started.timestamp());
@@ -156,10 +188,17 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// A request was answered. `request` is the kind of it or the template of its path, `outcome` is `ok`, `delay` or a fixed word.
+    /// A request was answered. `request` is the kind of it or the template of its path, `outcome` is `ok`,
+    /// `delay` or a fixed word.
     pub(crate) fn answered(&self, request: Cow<'static, str>, outcome: &'static str, duration: Duration) {
-        self.request_durations.get_or_create(&KindLabel { request: request.clone() }).observe(duration.as_secs_f64());
-        self.requests.get_or_create(&RequestLabels { request, outcome }).inc();
+        self.request_durations
+            .get_or_create(&KindLabel {
+                request: request.clone(),
+            })
+            .observe(duration.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels { request, outcome })
+            .inc();
     }
 
     /// A client is connected, until what this gives is dropped.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use opencoin_ledger::audit::{AuditReport, check};
 use opencoin_ledger::{
-    Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus, Outcome, Reference,
-    Refusal, StopReason,
+    Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus,
+    Outcome, Reference, Refusal, StopReason,
 };
 use rand::{CryptoRng, RngCore};
 use thiserror::Error;
@@ -30,7 +30,8 @@ pub struct PrunedMintKey {
     pub denomination: Amount,
     /// Rows of spent coins that were dropped.
     pub rows_dropped: u64,
-    /// Coins that never come back. The books keep them as outstanding; writing them off is the operator's accounting.
+    /// Coins that never come back. The books keep them as outstanding; writing them off is the operator's
+    /// accounting.
     pub coins_outstanding: u64,
 }
 
@@ -59,10 +60,20 @@ impl Operator {
     ///
     /// # Errors
     /// When the name is taken or the ledger fails.
-    pub async fn create_account(&self, name: &AccountName, rng: &mut (impl RngCore + CryptoRng)) -> Result<Token, OperatorError> {
+    pub async fn create_account(
+        &self,
+        name: &AccountName,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Token, OperatorError> {
         let token = Token::generate(rng);
         let at = ledger_time(self.clock.now());
-        self.apply(Command::OpenAccount { name: name.clone(), token_hash: token.hash(), password: None, at }).await?;
+        self.apply(Command::OpenAccount {
+            name: name.clone(),
+            token_hash: token.hash(),
+            password: None,
+            at,
+        })
+        .await?;
         Ok(token)
     }
 
@@ -70,10 +81,21 @@ impl Operator {
     ///
     /// # Errors
     /// When there is no such account, the reference stands for another payment, or the ledger fails.
-    pub async fn credit(&self, name: &AccountName, amount: Amount, reference: Reference) -> Result<Applied, OperatorError> {
+    pub async fn credit(
+        &self,
+        name: &AccountName,
+        amount: Amount,
+        reference: Reference,
+    ) -> Result<Applied, OperatorError> {
         let account = self.account(name).await?.id;
         let at = ledger_time(self.clock.now());
-        self.apply(Command::Credit { account, amount, reference, at }).await
+        self.apply(Command::Credit {
+            account,
+            amount,
+            reference,
+            at,
+        })
+        .await
     }
 
     /// The account of this name.
@@ -85,7 +107,8 @@ impl Operator {
         self.ledger.account_by_name(name).await?.ok_or_else(unknown)
     }
 
-    /// Pauses signing or takes it up again, for every process at this ledger. Says whether that changed anything.
+    /// Pauses signing or takes it up again, for every process at this ledger. Says whether that changed
+    /// anything.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -98,17 +121,21 @@ impl Operator {
         Ok(true)
     }
 
-    /// Stops a mint key for good, in every process at this ledger: it signs nothing and none of its coins come back. Says
-    /// whether that changed anything.
+    /// Stops a mint key for good, in every process at this ledger: it signs nothing and none of its coins
+    /// come back. Says whether that changed anything.
     ///
     /// # Errors
     /// When there is no such key, or the ledger fails.
     pub async fn revoke(&self, id: MintKeyId, reason: StopReason) -> Result<bool, OperatorError> {
         let at = ledger_time(self.clock.now());
-        Ok(!self.apply(Command::StopMintKey { id, reason, at }).await?.repeated)
+        Ok(!self
+            .apply(Command::StopMintKey { id, reason, at })
+            .await?
+            .repeated)
     }
 
-    /// The mint keys that can be pruned: their coins have expired, and their spent coins are still in the books.
+    /// The mint keys that can be pruned: their coins have expired, and their spent coins are still in the
+    /// books.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -119,18 +146,28 @@ impl Operator {
         Ok(keys)
     }
 
-    /// Drops the spent coins of one mint key for good, in a transaction of its own, so that no other key waits for it.
+    /// Drops the spent coins of one mint key for good, in a transaction of its own, so that no other key
+    /// waits for it.
     ///
     /// # Errors
-    /// When the key's coins have not expired, or the ledger fails, also because it does not hold as many spent coins as it
-    /// counted; then it keeps them all.
+    /// When the key's coins have not expired, or the ledger fails, also because it does not hold as many
+    /// spent coins as it counted; then it keeps them all.
     pub async fn prune(&self, key: &MintKeyStatus) -> Result<PrunedMintKey, OperatorError> {
         let (id, denomination) = (key.id, key.terms.denomination());
         let at = ledger_time(self.clock.now());
-        let Effect::MintKeyPruned { forgotten, outstanding } = self.apply(Command::PruneMintKey { id, at }).await?.effect else {
+        let Effect::MintKeyPruned {
+            forgotten,
+            outstanding,
+        } = self.apply(Command::PruneMintKey { id, at }).await?.effect
+        else {
             unreachable!("the effect is that of the command");
         };
-        Ok(PrunedMintKey { id, denomination, rows_dropped: forgotten, coins_outstanding: outstanding })
+        Ok(PrunedMintKey {
+            id,
+            denomination,
+            rows_dropped: forgotten,
+            coins_outstanding: outstanding,
+        })
     }
 
     /// Computes every invariant of the books again, from one consistent view of them.
@@ -143,7 +180,10 @@ impl Operator {
 
     async fn apply(&self, command: Command) -> Result<Applied, OperatorError> {
         let outcomes: Vec<Outcome> = self.ledger.apply(&[command]).await?;
-        let outcome = outcomes.into_iter().next().expect("the ledger answers every command");
+        let outcome = outcomes
+            .into_iter()
+            .next()
+            .expect("the ledger answers every command");
         Ok(outcome?)
     }
 }
@@ -153,7 +193,9 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use chrono::{DateTime, Utc};
-    use opencoin_ledger::{AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, TransactionReference};
+    use opencoin_ledger::{
+        AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, TransactionReference,
+    };
 
     use super::*;
 
@@ -175,18 +217,39 @@ mod tests {
     fn register(key: u8, expiry: i64) -> Command {
         let [from, to, expiry] = [0, NOW, expiry].map(LedgerTime::from_unix_micros);
         let terms = MintKeyTerms::new(Amount::new(key.into()).unwrap(), from, to, expiry).unwrap();
-        Command::RegisterMintKey { id: id(key), terms, at: from }
+        Command::RegisterMintKey {
+            id: id(key),
+            terms,
+            at: from,
+        }
     }
 
     /// Three coins of each key are minted, one comes back.
     fn coins_of(key: u8) -> [Command; 2] {
         let at = LedgerTime::from_unix_micros(NOW);
-        let blind = |no: u8| Blind { reference: no.to_string(), mint_key: id(key), blinded: vec![no] };
-        let (account, transaction_reference) = (AccountId::FIRST_HOLDER, TransactionReference::new([key]).unwrap());
-        let coin = CoinIn { mint_key: id(key), payload_hash: PayloadHash::new(&[key]).unwrap() };
+        let blind = |no: u8| Blind {
+            reference: no.to_string(),
+            mint_key: id(key),
+            blinded: vec![no],
+        };
+        let (account, transaction_reference) =
+            (AccountId::FIRST_HOLDER, TransactionReference::new([key]).unwrap());
+        let coin = CoinIn {
+            mint_key: id(key),
+            payload_hash: PayloadHash::new(&[key]).unwrap(),
+        };
         [
-            Command::Mint { account, transaction_reference, blinds: [1, 2, 3].map(blind).to_vec(), at },
-            Command::Redeem { account, coins: vec![coin], at },
+            Command::Mint {
+                account,
+                transaction_reference,
+                blinds: [1, 2, 3].map(blind).to_vec(),
+                at,
+            },
+            Command::Redeem {
+                account,
+                coins: vec![coin],
+                at,
+            },
         ]
     }
 
@@ -198,8 +261,18 @@ mod tests {
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
         let operator = Operator::new(Arc::clone(&ledger), Arc::clone(&clock) as Arc<dyn Clock>);
         let alice = "alice".parse().unwrap();
-        operator.create_account(&alice, &mut rand::rngs::StdRng::seed_from_u64(7)).await.unwrap();
-        operator.credit(&alice, Amount::new(100).unwrap(), Reference::new("opening").unwrap()).await.unwrap();
+        operator
+            .create_account(&alice, &mut rand::rngs::StdRng::seed_from_u64(7))
+            .await
+            .unwrap();
+        operator
+            .credit(
+                &alice,
+                Amount::new(100).unwrap(),
+                Reference::new("opening").unwrap(),
+            )
+            .await
+            .unwrap();
         let mut batch = vec![register(1, EXPIRY), register(2, EXPIRY + 1), register(5, EXPIRY)];
         batch.extend([1, 2, 5].into_iter().flat_map(coins_of));
         assert!(ledger.apply(&batch).await.unwrap().iter().all(Result::is_ok));
@@ -208,14 +281,21 @@ mod tests {
         assert_eq!(operator.prunable_mint_keys().await.unwrap(), []);
         let early = &ledger.mint_keys().await.unwrap()[0];
         let refused = operator.prune(early).await.unwrap_err();
-        assert!(matches!(refused, OperatorError::Refused(Refusal::CoinsNotExpired { mint_key }) if mint_key == id(1)));
+        assert!(
+            matches!(refused, OperatorError::Refused(Refusal::CoinsNotExpired { mint_key }) if mint_key == id(1))
+        );
 
         clock.0.store(EXPIRY + 1, Ordering::Relaxed);
         let keys = operator.prunable_mint_keys().await.unwrap();
         assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), [id(1), id(5)]);
         for key in &keys {
             let denomination = key.terms.denomination();
-            let expected = PrunedMintKey { id: key.id, denomination, rows_dropped: 1, coins_outstanding: 2 };
+            let expected = PrunedMintKey {
+                id: key.id,
+                denomination,
+                rows_dropped: 1,
+                coins_outstanding: 2,
+            };
             assert_eq!(operator.prune(key).await.unwrap(), expected);
         }
         assert_eq!(operator.prunable_mint_keys().await.unwrap(), []);

@@ -20,7 +20,11 @@ impl Passphrase {
     /// When nothing is left.
     pub fn new(text: Zeroizing<String>) -> Result<Self, EmptyPassphrase> {
         let trimmed = text.trim_end_matches(['\r', '\n']);
-        if trimmed.is_empty() { Err(EmptyPassphrase) } else { Ok(Self(Zeroizing::new(trimmed.to_owned()))) }
+        if trimmed.is_empty() {
+            Err(EmptyPassphrase)
+        } else {
+            Ok(Self(Zeroizing::new(trimmed.to_owned())))
+        }
     }
 
     /// The text, for those that want it so.

@@ -27,7 +27,10 @@ pub struct FileError {
 
 impl FileError {
     pub(crate) fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self { path: path.to_owned(), error }
+        move |error| Self {
+            path: path.to_owned(),
+            error,
+        }
     }
 }
 
@@ -44,7 +47,11 @@ pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
 
 /// Opens a file to lock it, and makes it if it is not there.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(path)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(FILE_MODE)
+        .open(path)
 }
 
 /// Writes a file, in place of what is there: a crash leaves the old one or the new one.
@@ -53,7 +60,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let written = || {
         // What a crash has left is of no use. Removed rather than truncated, so that the mode is ours.
         remove_if_there(&unfinished)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&unfinished)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&unfinished, path)
@@ -62,11 +73,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_folder(path.parent().unwrap_or(Path::new("/")))
 }
 
-/// Copies a file of any length in place of what is there, for its owner alone, to the disk. It is not there whole until this returns.
+/// Copies a file of any length in place of what is there, for its owner alone, to the disk. It is not there
+/// whole until this returns.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
     let copied = || {
         remove_if_there(to)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(to)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(to)?;
         io::copy(&mut File::open(from)?, &mut file)?;
         file.sync_all()
     };
@@ -90,23 +106,31 @@ fn remove_if_there(path: &Path) -> io::Result<bool> {
 
 /// Beside a file or folder, under the name that it has until it is whole.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
-    let mut name = path.file_name().map_or_else(|| OsString::from("currency"), OsString::from);
+    let mut name = path
+        .file_name()
+        .map_or_else(|| OsString::from("currency"), OsString::from);
     name.push(UNFINISHED);
     path.with_file_name(name)
 }
 
 pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(FileError::of(path))
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(FileError::of(path))
 }
 
-/// The files of a folder with names that end so, in their order. Hidden ones, and with them what programs that copy files have not
-/// finished, are left out.
+/// The files of a folder with names that end so, in their order. Hidden ones, and with them what programs
+/// that copy files have not finished, are left out.
 pub(crate) fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
     let entries = fs::read_dir(folder).map_err(FileError::of(folder))?;
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut paths = paths.map_err(FileError::of(folder))?;
     let is_meant = |name: &str| name.ends_with(suffix) && !name.starts_with('.');
-    paths.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_meant));
+    paths.retain(|path| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(is_meant)
+    });
     paths.sort();
     Ok(paths)
 }
@@ -123,5 +147,7 @@ pub fn exposure(path: &Path) -> Result<Option<String>, FileError> {
     }
     let tight = if metadata.is_dir() { FOLDER_MODE } else { FILE_MODE };
     let path = path.display();
-    Ok(Some(format!("{path} is open to others than its owner (mode {mode:o}); `chmod {tight:o} {path}` closes it")))
+    Ok(Some(format!(
+        "{path} is open to others than its owner (mode {mode:o}); `chmod {tight:o} {path}` closes it"
+    )))
 }

@@ -30,8 +30,15 @@ impl PublicKeys {
     /// The keys of this currency, which lies in this folder.
     #[must_use]
     pub fn new(directory: Directory, currency: &Currency) -> Self {
-        let known = Known { keys: keys(currency), files: BTreeSet::new(), looked: None };
-        Self { directory, known: Mutex::new(known) }
+        let known = Known {
+            keys: keys(currency),
+            files: BTreeSet::new(),
+            looked: None,
+        };
+        Self {
+            directory,
+            known: Mutex::new(known),
+        }
     }
 
     /// The key with this id. One that is not known is looked for in the folder, which blocks for a moment.
@@ -42,12 +49,19 @@ impl PublicKeys {
             return Some(key.clone());
         }
         let now = Instant::now();
-        if known.looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOK_PAUSE) {
+        if known
+            .looked
+            .is_some_and(|looked| now.saturating_duration_since(looked) < LOOK_PAUSE)
+        {
             return None;
         }
         known.looked = Some(now);
         // A folder that cannot be read now has nothing new; the server's own log says why.
-        let files = self.directory.certificate_files().ok().filter(|files| *files != known.files)?;
+        let files = self
+            .directory
+            .certificate_files()
+            .ok()
+            .filter(|files| *files != known.files)?;
         known.keys = keys(&self.directory.currency().ok()?);
         known.files = files;
         known.keys.get(id).cloned()

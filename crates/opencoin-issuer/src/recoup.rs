@@ -1,17 +1,20 @@
 //! Recoup: who has an honest coin of a revoked mint key shows where it came from.
 //!
-//! A thief with a stolen mint key can make coins, but no blinds that the issuer has accepted. A holder names the transaction in
-//! which his blind was accepted and shows the payload and the seed from which it was blinded; that opens the blind to this
-//! payload and no other, also for who has the private key (see [`opencoin_crypto::BlindingSeed`]). Here that is verified. The
-//! books decide the rest: that the key was stopped, that neither coin nor blind was honoured before, that the values are equal.
+//! A thief with a stolen mint key can make coins, but no blinds that the issuer has accepted. A holder names
+//! the transaction in which his blind was accepted and shows the payload and the seed from which it was
+//! blinded; that opens the blind to this payload and no other, also for who has the private key (see
+//! [`opencoin_crypto::BlindingSeed`]). Here that is verified. The books decide the rest: that the key was
+//! stopped, that neither coin nor blind was honoured before, that the values are equal.
 //!
-//! Verifying costs some RSA public operations and a modular inversion a coin, so nothing is verified for keys that
-//! were not stopped, and other requests have their turn after each coin.
+//! Verifying costs some RSA public operations and a modular inversion a coin, so nothing is verified for keys
+//! that were not stopped, and other requests have their turn after each coin.
 
 use std::collections::BTreeMap;
 
 use opencoin_crypto::{BlindingSeed, PublicKey};
-use opencoin_ledger::{Accepted, BlindDigest, Ledger, LedgerError, MintKeyStatus, PayloadHash, RevokedBlind, StoredNumber};
+use opencoin_ledger::{
+    Accepted, BlindDigest, Ledger, LedgerError, MintKeyStatus, PayloadHash, RevokedBlind, StoredNumber,
+};
 use opencoin_schema::{BigInt, RevealedCoin};
 use serde::Serialize;
 use thiserror::Error;
@@ -76,7 +79,10 @@ pub(crate) async fn revoked_blinds(
     admission::check_count("coins", coins.len())?;
     let mut by_transaction: BTreeMap<&BigInt, Vec<usize>> = BTreeMap::new();
     for (index, coin) in coins.iter().enumerate() {
-        by_transaction.entry(&coin.transaction_reference).or_default().push(index);
+        by_transaction
+            .entry(&coin.transaction_reference)
+            .or_default()
+            .push(index);
     }
     if by_transaction.len() > RECOUP_TRANSACTIONS_MAX {
         return Err(Unproven::TooManyTransactions(by_transaction.len()).into());
@@ -86,23 +92,40 @@ pub(crate) async fn revoked_blinds(
     for (reference, indices) in by_transaction {
         let unknown = Unproven::UnknownTransaction(indices[0]);
         let reference = admission::transaction_reference(reference).map_err(|_| unknown.clone())?;
-        let accepted = ledger.accepted(&reference).await.map_err(unavailable)?.ok_or(unknown)?;
+        let accepted = ledger
+            .accepted(&reference)
+            .await
+            .map_err(unavailable)?
+            .ok_or(unknown)?;
         for index in indices {
             proven[index] = Some(prove(currency, &accepted, index, &coins[index])?);
             tokio::task::yield_now().await;
         }
     }
-    Ok(proven.into_iter().map(|proven| proven.expect("every coin names a transaction")).collect())
+    Ok(proven
+        .into_iter()
+        .map(|proven| proven.expect("every coin names a transaction"))
+        .collect())
 }
 
 /// Verifies that a coin came from a blind of this transaction.
-fn prove(currency: &Currency, accepted: &Accepted, index: usize, coin: &RevealedCoin) -> Result<RevokedBlind, Refusal> {
+fn prove(
+    currency: &Currency,
+    accepted: &Accepted,
+    index: usize,
+    coin: &RevealedCoin,
+) -> Result<RevokedBlind, Refusal> {
     let payload = &coin.payload;
     if payload.issuer_id != *currency.issuer_id() {
         return Err(Inadmissible::WrongIssuer { index }.into());
     }
-    let key = admission::known_key(currency, &payload.mint_key_id, || format!("coins[{index}].payload.mint_key_id"))?;
-    let blind = accepted.blinds.iter().find(|blind| blind.reference == coin.blind_reference);
+    let key = admission::known_key(currency, &payload.mint_key_id, || {
+        format!("coins[{index}].payload.mint_key_id")
+    })?;
+    let blind = accepted
+        .blinds
+        .iter()
+        .find(|blind| blind.reference == coin.blind_reference);
     let blind = blind.ok_or(Unproven::UnknownBlind(index))?;
     if blind.mint_key != key.ledger_id {
         return Err(Unproven::OtherMintKey(index).into());
@@ -120,7 +143,8 @@ fn prove(currency: &Currency, accepted: &Accepted, index: usize, coin: &Revealed
     Ok(RevokedBlind {
         mint_key: blind.mint_key,
         blind: BlindDigest::of(blind.mint_key, blinded.as_be_bytes()),
-        payload_hash: PayloadHash::new(hash.as_bytes()).expect("the hash of every suite fits the ledger's width"),
+        payload_hash: PayloadHash::new(hash.as_bytes())
+            .expect("the hash of every suite fits the ledger's width"),
     })
 }
 
@@ -130,15 +154,26 @@ fn blinded_number(key: &PublicKey, stored: &StoredNumber) -> Result<BigInt, Refu
         StoredNumber::Blinded(number) => return Ok(BigInt::from_be_bytes(number)),
         StoredNumber::Signature(signature) => BigInt::from_be_bytes(signature),
     };
-    let corrupt = || unavailable(LedgerError::corrupt("kept signature", "not a number of its mint key"));
+    let corrupt = || {
+        unavailable(LedgerError::corrupt(
+            "kept signature",
+            "not a number of its mint key",
+        ))
+    };
     key.signed_number(&signature).ok_or_else(corrupt)
 }
 
 /// Which of the ledger's keys are revoked. Those whose coins have expired and are forgotten concern nobody.
 pub(crate) fn revoked_mint_keys(all: Vec<MintKeyStatus>) -> Vec<RevokedMintKey> {
-    let revoked = all.into_iter().filter(|status| !status.pruned).filter_map(|status| {
-        let reason = status.stopped?.to_string();
-        Some(RevokedMintKey { id: BigInt::from_be_bytes(status.id.as_bytes()), reason })
-    });
+    let revoked = all
+        .into_iter()
+        .filter(|status| !status.pruned)
+        .filter_map(|status| {
+            let reason = status.stopped?.to_string();
+            Some(RevokedMintKey {
+                id: BigInt::from_be_bytes(status.id.as_bytes()),
+                reason,
+            })
+        });
     revoked.collect()
 }

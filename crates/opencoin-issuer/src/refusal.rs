@@ -11,7 +11,8 @@ pub enum Reason {
     Malformed,
     /// No token, or an unknown one.
     Unauthorized,
-    /// The token is known and does not reach that far: a service outside its scopes, a holder at the operator's door.
+    /// The token is known and does not reach that far: a service outside its scopes, a holder at the
+    /// operator's door.
     Forbidden,
     /// The account has too little.
     InsufficientFunds,
@@ -27,7 +28,8 @@ pub enum Reason {
     KeyExpired,
     /// A mint key was revoked: it signs nothing, and none of its coins are taken.
     KeyRevoked,
-    /// The request *was accepted*, and a mint key of it was revoked since: what it was to sign is honoured by a recoup.
+    /// The request *was accepted*, and a mint key of it was revoked since: what it was to sign is honoured by
+    /// a recoup.
     Recoup,
     /// Too many blinds or coins, or too long a body.
     TooLarge,
@@ -35,8 +37,8 @@ pub enum Reason {
     Invalid,
     /// More than the limits of one address allow, or too many guesses at a password: again after a while.
     TooManyRequests,
-    /// Not now: the server is shutting down, or its database is away. Nothing is known to have been done; the same request
-    /// may be sent again.
+    /// Not now: the server is shutting down, or its database is away. Nothing is known to have been done; the
+    /// same request may be sent again.
     Unavailable,
 }
 
@@ -64,8 +66,9 @@ impl Reason {
     }
 }
 
-/// A request that was refused. Nothing has changed because of it, unless the reason is [`Reason::Unavailable`], where it is
-/// not known and the same request must be sent again, or [`Reason::Recoup`], where it was carried out before.
+/// A request that was refused. Nothing has changed because of it, unless the reason is
+/// [`Reason::Unavailable`], where it is not known and the same request must be sent again, or
+/// [`Reason::Recoup`], where it was carried out before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The fixed word.
@@ -79,19 +82,30 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with a description for the client.
     pub fn new(reason: Reason, description: impl Into<String>) -> Self {
-        Self { reason, description: description.into(), retry_after_s: None }
+        Self {
+            reason,
+            description: description.into(),
+            retry_after_s: None,
+        }
     }
 
     /// A refusal that holds for so many seconds, at least one.
     pub fn too_many_requests(retry_after_s: u32, description: impl Into<String>) -> Self {
         let retry_after_s = Some(retry_after_s.max(1));
-        Self { reason: Reason::TooManyRequests, description: description.into(), retry_after_s }
+        Self {
+            reason: Reason::TooManyRequests,
+            description: description.into(),
+            retry_after_s,
+        }
     }
 
     /// The fixed text for anything that is the server's own trouble.
     #[must_use]
     pub fn unavailable() -> Self {
-        Self::new(Reason::Unavailable, "the issuer cannot answer now; send the same request again")
+        Self::new(
+            Reason::Unavailable,
+            "the issuer cannot answer now; send the same request again",
+        )
     }
 }
 
@@ -113,7 +127,9 @@ impl From<LedgerRefusal> for Refusal {
             LedgerRefusal::DoubleSpend { .. } | LedgerRefusal::RecoupedBefore { .. } => Reason::DoubleSpend,
             LedgerRefusal::ReferenceConflict => Reason::ReferenceConflict,
             LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => Reason::Exists,
-            LedgerRefusal::SigningWindowClosed { .. } | LedgerRefusal::CoinsExpired { .. } => Reason::KeyExpired,
+            LedgerRefusal::SigningWindowClosed { .. } | LedgerRefusal::CoinsExpired { .. } => {
+                Reason::KeyExpired
+            }
             LedgerRefusal::MintKeyStopped { .. } | LedgerRefusal::OverRedemption { .. } => Reason::KeyRevoked,
             LedgerRefusal::UnknownMintKey { .. }
             | LedgerRefusal::SigningWindowOpen { .. }

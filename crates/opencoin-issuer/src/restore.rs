@@ -1,8 +1,8 @@
 //! Putting a backup in place: its books in a currency's folder, or the whole folder where that is lost.
 //!
-//! The backup is verified before anything is touched. Books and folders get their names in one step each, so whoever dies on the
-//! way leaves the old ones or the new ones. Restored books say so of themselves: no server serves them until an operator
-//! accepts that spent coins may be forgotten (see [`crate::guard`]).
+//! The backup is verified before anything is touched. Books and folders get their names in one step each, so
+//! whoever dies on the way leaves the old ones or the new ones. Restored books say so of themselves: no
+//! server serves them until an operator accepts that spent coins may be forgotten (see [`crate::guard`]).
 
 use std::fs;
 use std::io;
@@ -13,7 +13,9 @@ use opencoin_sqlite::Replaced;
 use rand::RngCore;
 use thiserror::Error;
 
-use crate::backup::{BOOKS_FILE, CURRENCY_FOLDER, MANIFEST_FILE, Manifest, ManifestFile, copy_file, is_inside, make_folders};
+use crate::backup::{
+    BOOKS_FILE, CURRENCY_FOLDER, MANIFEST_FILE, Manifest, ManifestFile, copy_file, is_inside, make_folders,
+};
 use crate::clock::Clock;
 use crate::currency::ledger_time;
 use crate::directory::{Directory, DirectoryError};
@@ -70,7 +72,9 @@ pub enum RestoreError {
         found: String,
     },
     /// There are books, and nobody has said that they are to be replaced.
-    #[error("there are books at {0}; with --replace they are kept under another name, and those of the backup take their place")]
+    #[error(
+        "there are books at {0}; with --replace they are kept under another name, and those of the backup take their place"
+    )]
     Occupied(PathBuf),
     /// The books cannot be read or written.
     #[error(transparent)]
@@ -86,7 +90,8 @@ pub enum RestoreError {
 /// Restores a backup.
 ///
 /// # Errors
-/// The backup is not sound, does not belong here, books are there, or the system refuses. Then nothing has changed.
+/// The backup is not sound, does not belong here, books are there, or the system refuses. Then nothing has
+/// changed.
 pub async fn restore(
     directory: &Directory,
     options: &RestoreOptions,
@@ -99,18 +104,30 @@ pub async fn restore(
     let history = HistoryId::new(id);
     match directory.config() {
         Ok(config) => {
-            let Some(books) = books_file(&config.database, directory.root())? else { return Err(RestoreError::Shared) };
+            let Some(books) = books_file(&config.database, directory.root())? else {
+                return Err(RestoreError::Shared);
+            };
             check_currency(directory, &manifest)?;
             if books.exists() && !options.replace {
                 return Err(RestoreError::Occupied(books));
             }
             let kept = put_books(&options.from, &books, history, clock).await?;
-            Ok(Restored { manifest, books, kept, made_folder: false })
+            Ok(Restored {
+                manifest,
+                books,
+                kept,
+                made_folder: false,
+            })
         }
         Err(DirectoryError::NoCurrency(_)) => {
             directory.check_vacant()?;
             let (books, kept) = put_folder(directory, options, &manifest, history, clock).await?;
-            Ok(Restored { manifest, books, kept, made_folder: true })
+            Ok(Restored {
+                manifest,
+                books,
+                kept,
+                made_folder: true,
+            })
         }
         Err(error) => Err(error.into()),
     }
@@ -118,32 +135,54 @@ pub async fn restore(
 
 /// The manifest, when all that it describes is there as it says.
 async fn verified(from: &Path) -> Result<Manifest, RestoreError> {
-    let unsound = |reason: String| RestoreError::Unsound { path: from.to_owned(), reason };
+    let unsound = |reason: String| RestoreError::Unsound {
+        path: from.to_owned(),
+        reason,
+    };
     let text = match fs::read_to_string(from.join(MANIFEST_FILE)) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(unsound(format!("it has no {MANIFEST_FILE}"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(unsound(format!("it has no {MANIFEST_FILE}")));
+        }
         Err(error) => return Err(FileError::of(&from.join(MANIFEST_FILE))(error).into()),
     };
-    let manifest: Manifest = toml::from_str(&text).map_err(|error| unsound(format!("{MANIFEST_FILE}: {error}")))?;
+    let manifest: Manifest =
+        toml::from_str(&text).map_err(|error| unsound(format!("{MANIFEST_FILE}: {error}")))?;
     if !manifest.is_known() {
-        return Err(unsound("a newer version of this program made it: update the program".to_owned()));
+        return Err(unsound(
+            "a newer version of this program made it: update the program".to_owned(),
+        ));
     }
     for file in &manifest.files {
         if !is_inside(&file.path) {
-            return Err(unsound(format!("it names {}, which is outside of it", file.path.display())));
+            return Err(unsound(format!(
+                "it names {}, which is outside of it",
+                file.path.display()
+            )));
         }
         let found = ManifestFile::of(from, file.path.clone()).map_err(|error| unsound(error.to_string()))?;
         if found != *file {
-            return Err(unsound(format!("{} is not what its manifest says", file.path.display())));
+            return Err(unsound(format!(
+                "{} is not what its manifest says",
+                file.path.display()
+            )));
         }
     }
-    if !manifest.files.iter().any(|file| file.path == Path::new(BOOKS_FILE)) {
+    if !manifest
+        .files
+        .iter()
+        .any(|file| file.path == Path::new(BOOKS_FILE))
+    {
         return Err(unsound("it has no books".to_owned()));
     }
     let copied = opencoin_sqlite::inspect(&from.join(BOOKS_FILE)).await?;
     let mark = copied.standing.mark;
-    if mark.history.to_string() != manifest.history || mark.newest.map(|entry| entry.no.get()) != manifest.entry {
-        return Err(unsound("its books are not those that its manifest describes".to_owned()));
+    if mark.history.to_string() != manifest.history
+        || mark.newest.map(|entry| entry.no.get()) != manifest.entry
+    {
+        return Err(unsound(
+            "its books are not those that its manifest describes".to_owned(),
+        ));
     }
     check_currency(&Directory::new(from.join(CURRENCY_FOLDER)), &manifest)?;
     Ok(manifest)
@@ -154,11 +193,20 @@ fn check_currency(directory: &Directory, manifest: &Manifest) -> Result<(), Rest
     if expected == manifest.currency {
         return Ok(());
     }
-    Err(RestoreError::OtherCurrency { path: directory.root().to_owned(), expected, found: manifest.currency.clone() })
+    Err(RestoreError::OtherCurrency {
+        path: directory.root().to_owned(),
+        expected,
+        found: manifest.currency.clone(),
+    })
 }
 
 /// Puts the books of a backup in place, and says where those are that were there.
-async fn put_books(from: &Path, books: &Path, history: HistoryId, clock: &dyn Clock) -> Result<Option<PathBuf>, RestoreError> {
+async fn put_books(
+    from: &Path,
+    books: &Path,
+    history: HistoryId,
+    clock: &dyn Clock,
+) -> Result<Option<PathBuf>, RestoreError> {
     let now = clock.now();
     let staged = private_files::unfinished(books);
     stage_books(from, &staged, history, clock).await?;
@@ -176,7 +224,12 @@ async fn put_books(from: &Path, books: &Path, history: HistoryId, clock: &dyn Cl
 }
 
 /// A copy of the books of a backup that says that it was restored.
-async fn stage_books(from: &Path, staged: &Path, history: HistoryId, clock: &dyn Clock) -> Result<(), RestoreError> {
+async fn stage_books(
+    from: &Path,
+    staged: &Path,
+    history: HistoryId,
+    clock: &dyn Clock,
+) -> Result<(), RestoreError> {
     private_files::copy(&from.join(BOOKS_FILE), staged)?;
     Ok(opencoin_sqlite::mark_as_restored(staged, history, ledger_time(clock.now())).await?)
 }
@@ -191,7 +244,9 @@ async fn put_folder(
 ) -> Result<(PathBuf, Option<PathBuf>), RestoreError> {
     let from = options.from.as_path();
     let config = Directory::new(from.join(CURRENCY_FOLDER)).config()?;
-    let Some(books) = books_file(&config.database, directory.root())? else { return Err(RestoreError::Shared) };
+    let Some(books) = books_file(&config.database, directory.root())? else {
+        return Err(RestoreError::Shared);
+    };
     let staging = private_files::unfinished(directory.root());
     if staging.exists() {
         fs::remove_dir_all(&staging).map_err(FileError::of(&staging))?;

@@ -1,9 +1,10 @@
 //! When mint keys are made, how long they sign, and when their private halves are destroyed.
 //!
-//! A denomination has one key after another. Each *generation* signs for `signing_window`; the next one begins `overlap` before
-//! that ends, so that wallets and servers with clocks that differ always find a key, and it is made `lead` before it begins, so that
-//! a person has time to carry a request to an offline master key and back. Coins are taken back for `coin_lifetime` after
-//! their key has stopped signing. The private half is kept for `resume_window` after that moment.
+//! A denomination has one key after another. Each *generation* signs for `signing_window`; the next one
+//! begins `overlap` before that ends, so that wallets and servers with clocks that differ always find a key,
+//! and it is made `lead` before it begins, so that a person has time to carry a request to an offline master
+//! key and back. Coins are taken back for `coin_lifetime` after their key has stopped signing. The private
+//! half is kept for `resume_window` after that moment.
 //!
 //! ```text
 //!   made    begins                      ends          private half destroyed        coins expire
@@ -148,7 +149,10 @@ impl fmt::Display for Span {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.num_seconds();
         let units = [("days", 86_400), ("hours", 3600), ("minutes", 60)];
-        match units.into_iter().find(|(_, length)| seconds > 0 && seconds % length == 0) {
+        match units
+            .into_iter()
+            .find(|(_, length)| seconds > 0 && seconds % length == 0)
+        {
             Some((unit, length)) => write!(formatter, "{}{unit}", seconds / length),
             None => write!(formatter, "{seconds}seconds"),
         }
@@ -167,14 +171,20 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |reason: &str| format!("{text:?} is no length of time: {reason}; write 90days, or 36h");
         let duration = humantime::parse_duration(text).map_err(|error| wrong(&error.to_string()))?;
-        let delta = TimeDelta::from_std(duration).ok().filter(|delta| *delta <= SPAN_MAX);
-        delta.map(Self).ok_or_else(|| wrong("it is longer than a century"))
+        let delta = TimeDelta::from_std(duration)
+            .ok()
+            .filter(|delta| *delta <= SPAN_MAX);
+        delta
+            .map(Self)
+            .ok_or_else(|| wrong("it is longer than a century"))
     }
 }
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -193,8 +203,22 @@ impl Default for RotationPolicy {
 
 impl Default for RotationPolicyFields {
     fn default() -> Self {
-        let RotationPolicy { signing_window, overlap, lead, coin_lifetime, resume_window, key_bits } = RotationPolicy::default();
-        Self { signing_window, overlap, lead, coin_lifetime, resume_window, key_bits }
+        let RotationPolicy {
+            signing_window,
+            overlap,
+            lead,
+            coin_lifetime,
+            resume_window,
+            key_bits,
+        } = RotationPolicy::default();
+        Self {
+            signing_window,
+            overlap,
+            lead,
+            coin_lifetime,
+            resume_window,
+            key_bits,
+        }
     }
 }
 
@@ -202,8 +226,22 @@ impl TryFrom<RotationPolicyFields> for RotationPolicy {
     type Error = String;
 
     fn try_from(fields: RotationPolicyFields) -> Result<Self, String> {
-        let RotationPolicyFields { signing_window, overlap, lead, coin_lifetime, resume_window, key_bits } = fields;
-        let policy = Self { signing_window, overlap, lead, coin_lifetime, resume_window, key_bits };
+        let RotationPolicyFields {
+            signing_window,
+            overlap,
+            lead,
+            coin_lifetime,
+            resume_window,
+            key_bits,
+        } = fields;
+        let policy = Self {
+            signing_window,
+            overlap,
+            lead,
+            coin_lifetime,
+            resume_window,
+            key_bits,
+        };
         policy.check().map(|()| policy)
     }
 }
@@ -222,7 +260,9 @@ impl RotationPolicy {
                 .to_owned());
         }
         if !(MINT_KEY_BITS_MIN..=KEY_BITS_MAX).contains(&self.key_bits) || !self.key_bits.is_multiple_of(64) {
-            return Err("key_bits must be 2048 to 8192, in steps of 64; 2048, 3072 and 4096 are usual".to_owned());
+            return Err(
+                "key_bits must be 2048 to 8192, in steps of 64; 2048, 3072 and 4096 are usual".to_owned(),
+            );
         }
         Ok(())
     }
@@ -233,14 +273,26 @@ impl RotationPolicy {
         // A fraction of a second in a certificate helps nobody.
         let sign_not_before = sign_not_before.trunc_subsecs(0);
         let sign_not_after = sign_not_before + self.signing_window.get();
-        Window { sign_not_before, sign_not_after, coins_expiry: sign_not_after + self.coin_lifetime.get() }
+        Window {
+            sign_not_before,
+            sign_not_after,
+            coins_expiry: sign_not_after + self.coin_lifetime.get(),
+        }
     }
 
     /// The window of a key that is needed at once.
     #[must_use]
     pub fn window_now(&self, now: DateTime<Utc>) -> Window {
-        let Window { sign_not_after, coins_expiry, .. } = self.window_from(now);
-        Window { sign_not_before: now.trunc_subsecs(0) - CLOCK_SKEW, sign_not_after, coins_expiry }
+        let Window {
+            sign_not_after,
+            coins_expiry,
+            ..
+        } = self.window_from(now);
+        Window {
+            sign_not_before: now.trunc_subsecs(0) - CLOCK_SKEW,
+            sign_not_after,
+            coins_expiry,
+        }
     }
 }
 
@@ -261,7 +313,8 @@ pub(crate) fn state(key: &CertifiedMintKey, status: Option<&MintKeyStatus>, now:
     }
 }
 
-/// What is to be done with the keys of a currency and when, in the order of time. What is overdue has a moment in the past.
+/// What is to be done with the keys of a currency and when, in the order of time. What is overdue has a
+/// moment in the past.
 ///
 /// `private` names the keys whose private halves are there.
 #[must_use]
@@ -272,11 +325,14 @@ pub(crate) fn plan(
     policy: &RotationPolicy,
     now: DateTime<Utc>,
 ) -> Vec<Step> {
-    let statuses: BTreeMap<MintKeyId, &MintKeyStatus> = statuses.iter().map(|status| (status.id, status)).collect();
+    let statuses: BTreeMap<MintKeyId, &MintKeyStatus> =
+        statuses.iter().map(|status| (status.id, status)).collect();
     let status = |key: &CertifiedMintKey| statuses.get(&key.ledger_id).copied();
     let mut steps: Vec<Step> = Vec::new();
     for &denomination in &currency.current().cdd().denominations {
-        let of_denomination = currency.mint_keys().filter(|key| key.verified.mint_key().denomination == denomination);
+        let of_denomination = currency
+            .mint_keys()
+            .filter(|key| key.verified.mint_key().denomination == denomination);
         let (mut signs_now, mut last_end) = (false, None);
         for key in of_denomination {
             let state = state(key, status(key), now);
@@ -285,14 +341,28 @@ pub(crate) fn plan(
                 last_end = last_end.max(Some(key.verified.mint_key().sign_coins_not_after.to_utc()));
             }
         }
-        // A next generation that waits is of no help to whoever wants coins now: its predecessor may have been revoked.
+        // A next generation that waits is of no help to whoever wants coins now: its predecessor may have
+        // been revoked.
         steps.push(match last_end.filter(|_| signs_now) {
             Some(end) => {
                 let begins = end - policy.overlap.get();
-                let window = if begins <= now { policy.window_now(now) } else { policy.window_from(begins) };
-                Step { at: begins - policy.lead.get(), what: Due::MakeKey { denomination, window } }
+                let window = if begins <= now {
+                    policy.window_now(now)
+                } else {
+                    policy.window_from(begins)
+                };
+                Step {
+                    at: begins - policy.lead.get(),
+                    what: Due::MakeKey { denomination, window },
+                }
             }
-            None => Step { at: now, what: Due::MakeKey { denomination, window: policy.window_now(now) } },
+            None => Step {
+                at: now,
+                what: Due::MakeKey {
+                    denomination,
+                    window: policy.window_now(now),
+                },
+            },
         });
     }
     for key in currency.mint_keys() {
@@ -301,14 +371,30 @@ pub(crate) fn plan(
         if private.contains(&id) {
             // Nothing is signed with a revoked key any more, so there is nothing to wait for.
             let is_revoked = state(key, status(key), now) == KeyState::Revoked;
-            let at = if is_revoked { now } else { mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get() };
-            steps.push(Step { at, what: Due::DestroyKey { id: id.clone(), denomination } });
+            let at = if is_revoked {
+                now
+            } else {
+                mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get()
+            };
+            steps.push(Step {
+                at,
+                what: Due::DestroyKey {
+                    id: id.clone(),
+                    denomination,
+                },
+            });
         }
         if status(key).is_some_and(|status| !status.pruned) {
-            steps.push(Step { at: mint_key.coins_expiry_date.to_utc(), what: Due::Prune { id, denomination } });
+            steps.push(Step {
+                at: mint_key.coins_expiry_date.to_utc(),
+                what: Due::Prune { id, denomination },
+            });
         }
     }
-    steps.push(Step { at: currency.current().cdd().cdd_expiry_date.to_utc() - CDD_EXPIRY_MARGIN, what: Due::ChangeCdd });
+    steps.push(Step {
+        at: currency.current().cdd().cdd_expiry_date.to_utc() - CDD_EXPIRY_MARGIN,
+        what: Due::ChangeCdd,
+    });
     steps.sort_by_key(|step| step.at);
     steps
 }
@@ -355,12 +441,18 @@ mod tests {
     }
 
     fn public_key(generation: u8, denomination: u64) -> PublicKey {
-        private_key(&format!("mint {generation} {denomination}")).public_key().clone()
+        private_key(&format!("mint {generation} {denomination}"))
+            .public_key()
+            .clone()
     }
 
     /// The first CDD still has 2 among its denominations.
     fn cddc(serial: u64) -> VerifiedCddc {
-        let denominations = if serial == 1 { vec![1, 2, 5] } else { DENOMINATIONS.to_vec() };
+        let denominations = if serial == 1 {
+            vec![1, 2, 5]
+        } else {
+            DENOMINATIONS.to_vec()
+        };
         let mut draft = CddDraft {
             additional_info: String::new(),
             cdd_expiry_date: Timestamp::from_utc(start() + TimeDelta::days(3650)),
@@ -379,7 +471,12 @@ mod tests {
         };
         set_url(&mut draft, "http://127.0.0.1:8080");
         let master = private_key("master");
-        sign_cddc(draft.with_master_key(master.public_key()), &master, &mut StdRng::seed_from_u64(serial)).unwrap()
+        sign_cddc(
+            draft.with_master_key(master.public_key()),
+            &master,
+            &mut StdRng::seed_from_u64(serial),
+        )
+        .unwrap()
     }
 
     /// A currency with one generation of keys, or two.
@@ -389,12 +486,25 @@ mod tests {
             let (master, cddcs) = (private_key("master"), [cddc(1), cddc(2)]);
             let mut mkcs = Vec::new();
             for (generation, denomination) in [(1, 1), (1, 2), (1, 5), (2, 1), (2, 5)] {
-                let (window, cddc) = if generation == 1 { (first(), &cddcs[0]) } else { (second(), &cddcs[1]) };
+                let (window, cddc) = if generation == 1 {
+                    (first(), &cddcs[0])
+                } else {
+                    (second(), &cddcs[1])
+                };
                 if generation <= generations {
-                    let draft =
-                        MintKeyDraft::new(&public_key(generation, denomination), denomination, cddc.cdd().cdd_serial, window);
+                    let draft = MintKeyDraft::new(
+                        &public_key(generation, denomination),
+                        denomination,
+                        cddc.cdd().cdd_serial,
+                        window,
+                    );
                     let mint_key = draft.with_issuer(cddc);
-                    let signed = sign_mint_key_certificate(mint_key, cddc, &master, &mut StdRng::seed_from_u64(denomination));
+                    let signed = sign_mint_key_certificate(
+                        mint_key,
+                        cddc,
+                        &master,
+                        &mut StdRng::seed_from_u64(denomination),
+                    );
                     mkcs.push(signed.unwrap().mkc().clone());
                 }
             }
@@ -405,12 +515,23 @@ mod tests {
     }
 
     fn key(currency: &Currency, generation: u8, denomination: u64) -> &CertifiedMintKey {
-        currency.mint_key(public_key(generation, denomination).id()).unwrap()
+        currency
+            .mint_key(public_key(generation, denomination).id())
+            .unwrap()
     }
 
     fn status(key: &CertifiedMintKey) -> MintKeyStatus {
         let (id, terms) = (key.ledger_id, key.terms);
-        MintKeyStatus { id, terms, issued: 0, returned: 0, stopped: None, recouped: 0, retired: false, pruned: false }
+        MintKeyStatus {
+            id,
+            terms,
+            issued: 0,
+            returned: 0,
+            stopped: None,
+            recouped: 0,
+            retired: false,
+            pruned: false,
+        }
     }
 
     fn statuses(currency: &Currency) -> Vec<MintKeyStatus> {
@@ -418,29 +539,51 @@ mod tests {
     }
 
     fn revoke(statuses: &mut [MintKeyStatus], key: &CertifiedMintKey) {
-        let status = statuses.iter_mut().find(|status| status.id == key.ledger_id).unwrap();
+        let status = statuses
+            .iter_mut()
+            .find(|status| status.id == key.ledger_id)
+            .unwrap();
         status.stopped = Some(StopReason::new("stolen").unwrap());
     }
 
     /// What is due at this moment, while every private half is there.
     fn due(currency: &Currency, statuses: &[MintKeyStatus], now: DateTime<Utc>) -> Vec<Due> {
-        let private = currency.mint_keys().map(|key| key.verified.mint_key().id.clone()).collect();
+        let private = currency
+            .mint_keys()
+            .map(|key| key.verified.mint_key().id.clone())
+            .collect();
         let steps = plan(currency, statuses, &private, &policy(), now);
         assert!(steps.is_sorted_by_key(|step| step.at));
-        steps.into_iter().filter(|step| step.at <= now).map(|step| step.what).collect()
+        steps
+            .into_iter()
+            .filter(|step| step.at <= now)
+            .map(|step| step.what)
+            .collect()
     }
 
     fn keys_due(currency: &Currency, statuses: &[MintKeyStatus], now: DateTime<Utc>) -> Vec<(u64, Window)> {
         let due = due(currency, statuses, now).into_iter();
-        let made = due
-            .filter_map(|due| if let Due::MakeKey { denomination, window } = due { Some((denomination, window)) } else { None });
+        let made = due.filter_map(|due| {
+            if let Due::MakeKey { denomination, window } = due {
+                Some((denomination, window))
+            } else {
+                None
+            }
+        });
         made.collect()
     }
 
     #[test]
     fn a_key_is_what_its_window_says_to_the_microsecond() {
         let currency = currency(1);
-        let (key, Window { sign_not_before, sign_not_after, coins_expiry }) = (key(&currency, 1, 5), first());
+        let (
+            key,
+            Window {
+                sign_not_before,
+                sign_not_after,
+                coins_expiry,
+            },
+        ) = (key(&currency, 1, 5), first());
         let moments = [
             (sign_not_before - TICK, KeyState::Future),
             (sign_not_before, KeyState::Signing),
@@ -452,14 +595,24 @@ mod tests {
             (coins_expiry, KeyState::Accepting),
             (coins_expiry + TICK, KeyState::Expired),
         ];
-        let stopped = MintKeyStatus { stopped: Some(StopReason::new("stolen").unwrap()), ..status(key) };
-        let retired = MintKeyStatus { retired: true, ..status(key) };
+        let stopped = MintKeyStatus {
+            stopped: Some(StopReason::new("stolen").unwrap()),
+            ..status(key)
+        };
+        let retired = MintKeyStatus {
+            retired: true,
+            ..status(key)
+        };
         for (now, expected) in moments {
             assert_eq!(state(key, None, now), expected, "{now}");
             assert_eq!(state(key, Some(&status(key)), now), expected, "{now}");
             assert_eq!(state(key, Some(&stopped), now), KeyState::Revoked, "{now}");
             // Whatever the clock says, a retired key does not sign.
-            let quiet = if expected == KeyState::Signing { KeyState::Accepting } else { expected };
+            let quiet = if expected == KeyState::Signing {
+                KeyState::Accepting
+            } else {
+                expected
+            };
             assert_eq!(state(key, Some(&retired), now), quiet, "{now}");
         }
     }
@@ -476,9 +629,19 @@ mod tests {
             assert_eq!(keys_due(&currency, &statuses, now), on_time, "{now}");
         }
         // Who comes late gets keys that sign at once, while the last ones sign and after.
-        for now in [begins, begins + TICK, first().sign_not_after, first().sign_not_after + TICK, first().coins_expiry + TICK] {
+        for now in [
+            begins,
+            begins + TICK,
+            first().sign_not_after,
+            first().sign_not_after + TICK,
+            first().coins_expiry + TICK,
+        ] {
             let window = policy().window_now(now);
-            assert_eq!(keys_due(&currency, &statuses, now), DENOMINATIONS.map(|denomination| (denomination, window)), "{now}");
+            assert_eq!(
+                keys_due(&currency, &statuses, now),
+                DENOMINATIONS.map(|denomination| (denomination, window)),
+                "{now}"
+            );
             assert!(window.sign_not_before < now && now < window.sign_not_after);
         }
     }
@@ -492,20 +655,33 @@ mod tests {
         let moments = [
             (second_begins() - TICK, [KeyState::Signing, KeyState::Future], old),
             (second_begins(), [KeyState::Signing, KeyState::Signing], new),
-            (second_begins() + TICK, [KeyState::Signing, KeyState::Signing], new),
+            (
+                second_begins() + TICK,
+                [KeyState::Signing, KeyState::Signing],
+                new,
+            ),
             (end, [KeyState::Signing, KeyState::Signing], new),
             (end + TICK, [KeyState::Accepting, KeyState::Signing], new),
         ];
         for (now, states, told_of) in moments {
             assert_eq!([old, new].map(|key| state(key, None, now)), states, "{now}");
             let told = currency.current_mint_keys(now, &none);
-            assert_eq!(told.iter().map(|key| key.terms.denomination().units()).collect::<Vec<_>>(), DENOMINATIONS, "{now}");
+            assert_eq!(
+                told.iter()
+                    .map(|key| key.terms.denomination().units())
+                    .collect::<Vec<_>>(),
+                DENOMINATIONS,
+                "{now}"
+            );
             assert_eq!(told[1].ledger_id, told_of.ledger_id, "{now}");
             assert_eq!(keys_due(&currency, &statuses, now), [], "{now}");
         }
         let third_made_from = second().sign_not_after - policy().overlap.get() - policy().lead.get();
         assert_eq!(keys_due(&currency, &statuses, third_made_from - TICK), []);
-        assert_eq!(keys_due(&currency, &statuses, third_made_from).len(), DENOMINATIONS.len());
+        assert_eq!(
+            keys_due(&currency, &statuses, third_made_from).len(),
+            DENOMINATIONS.len()
+        );
     }
 
     #[test]
@@ -514,11 +690,22 @@ mod tests {
         let mut statuses = statuses(&currency);
         revoke(&mut statuses, key(&currency, 1, 5));
         for now in [start(), second_begins() - TICK] {
-            assert_eq!(keys_due(&currency, &statuses, now), [(5, policy().window_now(now))], "{now}");
+            assert_eq!(
+                keys_due(&currency, &statuses, now),
+                [(5, policy().window_now(now))],
+                "{now}"
+            );
         }
-        assert_eq!(keys_due(&currency, &statuses, second_begins()), [], "the next generation signs");
+        assert_eq!(
+            keys_due(&currency, &statuses, second_begins()),
+            [],
+            "the next generation signs"
+        );
         revoke(&mut statuses, key(&currency, 2, 5));
-        assert_eq!(keys_due(&currency, &statuses, second_begins()), [(5, policy().window_now(second_begins()))]);
+        assert_eq!(
+            keys_due(&currency, &statuses, second_begins()),
+            [(5, policy().window_now(second_begins()))]
+        );
     }
 
     #[test]
@@ -528,7 +715,13 @@ mod tests {
         let destroyed = |statuses: &[MintKeyStatus], now| {
             let due = due(&currency, statuses, now).into_iter();
             let mut denominations: Vec<u64> = due
-                .filter_map(|due| if let Due::DestroyKey { denomination, .. } = due { Some(denomination) } else { None })
+                .filter_map(|due| {
+                    if let Due::DestroyKey { denomination, .. } = due {
+                        Some(denomination)
+                    } else {
+                        None
+                    }
+                })
                 .collect();
             denominations.sort_unstable();
             denominations
@@ -543,7 +736,9 @@ mod tests {
             assert_eq!(destroyed(&statuses, now), [5], "{now}");
         }
         let steps = plan(&currency, &statuses, &BTreeSet::new(), &policy(), from);
-        let destroys = steps.iter().any(|step| matches!(step.what, Due::DestroyKey { .. }));
+        let destroys = steps
+            .iter()
+            .any(|step| matches!(step.what, Due::DestroyKey { .. }));
         assert!(!destroys, "what is not there cannot be destroyed");
     }
 
@@ -552,10 +747,16 @@ mod tests {
         let currency = currency(1);
         let mut statuses = statuses(&currency);
         let pruned = |statuses: &[MintKeyStatus], now| {
-            due(&currency, statuses, now).iter().filter(|due| matches!(due, Due::Prune { .. })).count()
+            due(&currency, statuses, now)
+                .iter()
+                .filter(|due| matches!(due, Due::Prune { .. }))
+                .count()
         };
         let expiry = first().coins_expiry;
-        assert_eq!([expiry - TICK, expiry, expiry + TICK].map(|now| pruned(&statuses, now)), [0, 3, 3]);
+        assert_eq!(
+            [expiry - TICK, expiry, expiry + TICK].map(|now| pruned(&statuses, now)),
+            [0, 3, 3]
+        );
         statuses[0].pruned = true;
         assert_eq!(pruned(&statuses, expiry + TICK), 2);
         // A key that the books have never heard of has no spent coins.

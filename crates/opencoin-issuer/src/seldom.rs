@@ -1,4 +1,5 @@
-//! Log lines that an overloaded or broken issuer would write for every request: one a second is enough, with a count.
+//! Log lines that an overloaded or broken issuer would write for every request: one a second is enough, with
+//! a count.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,14 +16,21 @@ struct State {
 
 impl Seldom {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(State { written: None, unwritten: 0 }))
+        Self(Mutex::new(State {
+            written: None,
+            unwritten: 0,
+        }))
     }
 
-    /// Counts one more event at `now`. When the last line is a second old: how many there were since, this one included.
+    /// Counts one more event at `now`. When the last line is a second old: how many there were since, this
+    /// one included.
     pub(crate) fn count(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.unwritten += 1;
-        if state.written.is_some_and(|written| now.saturating_duration_since(written) < PAUSE) {
+        if state
+            .written
+            .is_some_and(|written| now.saturating_duration_since(written) < PAUSE)
+        {
             return None;
         }
         state.written = Some(now);
@@ -39,6 +47,9 @@ mod tests {
         let seldom = Seldom::new();
         let begun = Instant::now();
         let count_after = |milliseconds| seldom.count(begun + Duration::from_millis(milliseconds));
-        assert_eq!([0, 1, 999, 1000, 1999, 2000, 9000].map(count_after), [Some(1), None, None, Some(3), None, Some(2), Some(1)]);
+        assert_eq!(
+            [0, 1, 999, 1000, 1999, 2000, 9000].map(count_after),
+            [Some(1), None, None, Some(3), None, Some(2), Some(1)]
+        );
     }
 }

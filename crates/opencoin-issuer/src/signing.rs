@@ -1,7 +1,8 @@
 //! The second step of mint, renew and recoup: signing what was accepted, now or later.
 //!
-//! What was accepted before is answered from the books: signatures that they keep as they are, the others signed again. A key
-//! that was stopped since signs nothing more; what it was to sign is honoured by a recoup.
+//! What was accepted before is answered from the books: signatures that they keep as they are, the others
+//! signed again. A key that was stopped since signs nothing more; what it was to sign is honoured by a
+//! recoup.
 
 use std::time::Instant;
 
@@ -21,7 +22,8 @@ pub enum Signed {
     Now(Vec<BlindSignature>),
     /// Signing is paused, away or overloaded; nothing is lost, `request resume` asks again.
     Later,
-    /// Nothing was accepted yet: the account has too little money, and the mint waits for it. `request resume` asks again.
+    /// Nothing was accepted yet: the account has too little money, and the mint waits for it. `request
+    /// resume` asks again.
     WhenPaid,
 }
 
@@ -37,7 +39,8 @@ pub(crate) enum Wanted {
 /// The answer for what the ledger accepted before.
 ///
 /// # Errors
-/// [`Reason::Recoup`] when a stopped key was to sign and `wanted` is all of it, or stopped keys were to sign all of it.
+/// [`Reason::Recoup`] when a stopped key was to sign and `wanted` is all of it, or stopped keys were to sign
+/// all of it.
 pub(crate) async fn sign_again(
     signer: &dyn Signer,
     reference: &TransactionReference,
@@ -45,9 +48,14 @@ pub(crate) async fn sign_again(
     wanted: Wanted,
 ) -> Result<Signed, Refusal> {
     let is_good = |mint_key| !accepted.stopped.contains(mint_key);
-    let good = accepted.blinds.iter().filter(|blind| is_good(&blind.mint_key)).count();
+    let good = accepted
+        .blinds
+        .iter()
+        .filter(|blind| is_good(&blind.mint_key))
+        .count();
     if good == 0 || good < accepted.blinds.len() && wanted == Wanted::All {
-        let description = "accepted, and a mint key of it was revoked since: its blinds are honoured by a recoup";
+        let description =
+            "accepted, and a mint key of it was revoked since: its blinds are honoured by a recoup";
         return Err(Refusal::new(Reason::Recoup, description));
     }
     let signed = match accepted.to_sign() {
@@ -55,32 +63,68 @@ pub(crate) async fn sign_again(
         _ if accepted.signing_paused => Signed::Later,
         to_sign => sign_accepted(signer, reference, to_sign).await,
     };
-    let Signed::Now(signed) = signed else { return Ok(Signed::Later) };
+    let Signed::Now(signed) = signed else {
+        return Ok(Signed::Later);
+    };
     let mut signed = signed.into_iter();
-    let answer = accepted.blinds.iter().filter(|blind| is_good(&blind.mint_key)).map(|blind| match &blind.number {
-        StoredNumber::Signature(signature) => {
-            BlindSignature { blind_signature: BigInt::from_be_bytes(signature), reference: blind.reference.clone() }
-        }
-        StoredNumber::Blinded(_) => signed.next().expect("each blind that was to be signed has its signature"),
-    });
+    let answer = accepted
+        .blinds
+        .iter()
+        .filter(|blind| is_good(&blind.mint_key))
+        .map(|blind| match &blind.number {
+            StoredNumber::Signature(signature) => BlindSignature {
+                blind_signature: BigInt::from_be_bytes(signature),
+                reference: blind.reference.clone(),
+            },
+            StoredNumber::Blinded(_) => signed
+                .next()
+                .expect("each blind that was to be signed has its signature"),
+        });
     Ok(Signed::Now(answer.collect()))
 }
 
 /// Signs blinds that the ledger has accepted. A signature must never be asked for before that.
-pub(crate) async fn sign_accepted(signer: &dyn Signer, reference: &TransactionReference, blinds: Vec<Blind>) -> Signed {
+pub(crate) async fn sign_accepted(
+    signer: &dyn Signer,
+    reference: &TransactionReference,
+    blinds: Vec<Blind>,
+) -> Signed {
     let (references, blinds): (Vec<String>, Vec<BlindToSign>) = blinds
         .into_iter()
         .map(|blind| {
             let mint_key_id = BigInt::from_be_bytes(blind.mint_key.as_bytes());
-            (blind.reference, BlindToSign { mint_key_id, blinded: BigInt::from_be_bytes(&blind.blinded) })
+            (
+                blind.reference,
+                BlindToSign {
+                    mint_key_id,
+                    blinded: BigInt::from_be_bytes(&blind.blinded),
+                },
+            )
         })
         .unzip();
     let transaction_reference = reference.as_bytes().to_vec();
-    match signer.sign(AcceptedBlinds { transaction_reference, blinds }).await {
+    match signer
+        .sign(AcceptedBlinds {
+            transaction_reference,
+            blinds,
+        })
+        .await
+    {
         Ok(signatures) => {
-            assert_eq!(signatures.len(), references.len(), "a signer signs all or nothing");
+            assert_eq!(
+                signatures.len(),
+                references.len(),
+                "a signer signs all or nothing"
+            );
             let pairs = references.into_iter().zip(signatures);
-            Signed::Now(pairs.map(|(reference, blind_signature)| BlindSignature { blind_signature, reference }).collect())
+            Signed::Now(
+                pairs
+                    .map(|(reference, blind_signature)| BlindSignature {
+                        blind_signature,
+                        reference,
+                    })
+                    .collect(),
+            )
         }
         Err(error @ (SignError::Busy | SignError::Unavailable)) => {
             if let Some(requests) = DELAYS.count(Instant::now()) {
@@ -89,7 +133,10 @@ pub(crate) async fn sign_accepted(signer: &dyn Signer, reference: &TransactionRe
             Signed::Later
         }
         Err(
-            error @ (SignError::UnknownKey(_) | SignError::OutOfRange { .. } | SignError::NotAccepted(_) | SignError::Failed),
+            error @ (SignError::UnknownKey(_)
+            | SignError::OutOfRange { .. }
+            | SignError::NotAccepted(_)
+            | SignError::Failed),
         ) => {
             tracing::error!(%error, "accepted blinds cannot be signed");
             Signed::Later

@@ -1,8 +1,8 @@
 //! What goes to the master key and what comes back: documents to be signed, and their certificates.
 //!
-//! The request holds no secret and names no key that it could not do without: whoever holds the master key reads it in plain
-//! words ([`crate::Vault::describe`]) before signing. A first request is made before there is a currency, so it has neither the
-//! master key nor its id; both are filled in where the master key is.
+//! The request holds no secret and names no key that it could not do without: whoever holds the master key
+//! reads it in plain words ([`crate::Vault::describe`]) before signing. A first request is made before there
+//! is a currency, so it has neither the master key nor its id; both are filled in where the master key is.
 
 use opencoin_crypto::{PublicKey, VerifiedCddc};
 use opencoin_schema::{BigInt, Cdd, Cddc, MintKey, Mkc, RsaPublicKey, Timestamp, WeightedUrl, text};
@@ -85,7 +85,11 @@ impl SignedCertificates {
     /// These certificates.
     #[must_use]
     pub fn new(cddc: Option<Cddc>, mkcs: Vec<Mkc>) -> Self {
-        Self { r#type: AnswerType::SignedCertificates, cddc, mkcs }
+        Self {
+            r#type: AnswerType::SignedCertificates,
+            cddc,
+            mkcs,
+        }
     }
 }
 
@@ -93,13 +97,26 @@ impl SigningRequest {
     /// Asks for the certificates of these documents.
     #[must_use]
     pub fn new(current: Option<Cddc>, cdd: Option<CddDraft>, mint_keys: Vec<MintKeyDraft>) -> Self {
-        Self { r#type: RequestType::SigningRequest, current, cdd, mint_keys }
+        Self {
+            r#type: RequestType::SigningRequest,
+            current,
+            cdd,
+            mint_keys,
+        }
     }
 
     /// What these certificates answer.
     pub(crate) fn of(certificates: &SignedCertificates) -> Self {
         let cdd = certificates.cddc.as_ref().map(|cddc| CddDraft::of(&cddc.cdd));
-        Self::new(None, cdd, certificates.mkcs.iter().map(|mkc| MintKeyDraft::of(&mkc.mint_key)).collect())
+        Self::new(
+            None,
+            cdd,
+            certificates
+                .mkcs
+                .iter()
+                .map(|mkc| MintKeyDraft::of(&mkc.mint_key))
+                .collect(),
+        )
     }
 
     /// What two machines compare to see that they speak of the same request: SHA-256 of its compact text.
@@ -217,6 +234,9 @@ impl MintKeyDraft {
 pub(crate) fn fingerprint(text: &str) -> String {
     const GROUP_CHARS: usize = 8;
     let hex = const_hex::encode(Sha256::digest(text));
-    let groups: Vec<&str> = (0..hex.len()).step_by(GROUP_CHARS).map(|start| &hex[start..start + GROUP_CHARS]).collect();
+    let groups: Vec<&str> = (0..hex.len())
+        .step_by(GROUP_CHARS)
+        .map(|start| &hex[start..start + GROUP_CHARS])
+        .collect();
     groups.join(" ")
 }

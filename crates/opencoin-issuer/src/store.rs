@@ -36,7 +36,10 @@ pub struct Books {
 
 impl<S: Ledger + Accounts + 'static> From<Arc<S>> for Books {
     fn from(store: Arc<S>) -> Self {
-        Self { ledger: Arc::clone(&store) as Arc<dyn Ledger>, accounts: store }
+        Self {
+            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            accounts: store,
+        }
     }
 }
 
@@ -52,7 +55,10 @@ pub struct OpenedBooks {
 impl<S: Ledger + Accounts + History + 'static> From<S> for OpenedBooks {
     fn from(store: S) -> Self {
         let store = Arc::new(store);
-        Self { books: Arc::clone(&store).into(), history: store }
+        Self {
+            books: Arc::clone(&store).into(),
+            history: store,
+        }
     }
 }
 
@@ -96,8 +102,14 @@ pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<
 ///
 /// # Errors
 /// As [`open_books`].
-pub async fn open_ledger(database: &str, root: &Path, mode: StoreMode) -> Result<Arc<dyn Ledger>, LedgerError> {
-    open_books(database, root, mode).await.map(|opened| opened.books.ledger)
+pub async fn open_ledger(
+    database: &str,
+    root: &Path,
+    mode: StoreMode,
+) -> Result<Arc<dyn Ledger>, LedgerError> {
+    open_books(database, root, mode)
+        .await
+        .map(|opened| opened.books.ledger)
 }
 
 /// Opens the books for an audit, to be read and no more: the same addresses, or that of a standby.
@@ -132,7 +144,10 @@ pub async fn migrate_books(database: &str, root: &Path) -> Result<MigratedBooks,
             let opencoin_sqlite::Migrated { before, copy } = opencoin_sqlite::migrate(&path).await?;
             Ok(MigratedBooks { before, copy })
         }
-        Address::Postgres(url) => Ok(MigratedBooks { before: PostgresLedger::migrate(url).await?, copy: None }),
+        Address::Postgres(url) => Ok(MigratedBooks {
+            before: PostgresLedger::migrate(url).await?,
+            copy: None,
+        }),
     }
 }
 
@@ -156,10 +171,19 @@ enum Address<'text> {
 impl<'text> Address<'text> {
     fn of(database: &'text str, root: &Path) -> Result<Self, LedgerError> {
         if let Some(path) = database.strip_prefix(SQLITE_SCHEME) {
-            let path = root.join(path.strip_prefix("//").unwrap_or(path)).into_os_string().into_string();
-            return path.map(Self::Sqlite).map_err(|_| LedgerError::Address("a path must be valid UTF-8".to_owned()));
+            let path = root
+                .join(path.strip_prefix("//").unwrap_or(path))
+                .into_os_string()
+                .into_string();
+            return path
+                .map(Self::Sqlite)
+                .map_err(|_| LedgerError::Address("a path must be valid UTF-8".to_owned()));
         }
-        if is_shared(database) { Ok(Self::Postgres(database)) } else { Err(LedgerError::Address(ADDRESS_FORMS.to_owned())) }
+        if is_shared(database) {
+            Ok(Self::Postgres(database))
+        } else {
+            Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
+        }
     }
 }
 

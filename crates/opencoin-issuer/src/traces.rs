@@ -1,5 +1,6 @@
-//! Spans for a tracing backend: a request, and in it the books and the signing. They stand apart from the log, under a target of their own,
-//! so that what leaves the machine is what is written here and nothing else: kinds, outcomes and times.
+//! Spans for a tracing backend: a request, and in it the books and the signing. They stand apart from the
+//! log, under a target of their own, so that what leaves the machine is what is written here and nothing
+//! else: kinds, outcomes and times.
 //!
 //! Where nobody takes them they cost one look at a flag.
 

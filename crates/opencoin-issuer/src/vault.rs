@@ -5,8 +5,8 @@
 //! | `master.pem` | the private master key, encrypted |
 //! | `signed/NUMBER.json` | everything that it has signed, in order |
 //!
-//! A master key signs for one currency. What it has signed is kept beside it, so that the next request can be compared with what
-//! this machine itself knows, and not with what the request says of the past.
+//! A master key signs for one currency. What it has signed is kept beside it, so that the next request can be
+//! compared with what this machine itself knows, and not with what the request says of the past.
 
 mod describe;
 
@@ -14,8 +14,8 @@ use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 
 use opencoin_crypto::{
-    CertificateError, KeyError, KeyStoreError, PrivateKey, PublicKey, VerifiedCddc, sign_cddc, sign_mint_key_certificate,
-    verify_cddc,
+    CertificateError, KeyError, KeyStoreError, PrivateKey, PublicKey, VerifiedCddc, sign_cddc,
+    sign_mint_key_certificate, verify_cddc,
 };
 use opencoin_schema::{Cddc, DecodeError, MintKey, from_json, text};
 use thiserror::Error;
@@ -78,7 +78,9 @@ pub enum VaultError {
 impl Vault {
     /// The master key in this folder, whether or not it is there.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self {
+            folder: folder.into(),
+        }
     }
 
     /// Whether there is a master key.
@@ -97,7 +99,12 @@ impl Vault {
     ///
     /// # Errors
     /// There is one already, or the folder cannot be written or is open to others.
-    pub fn create(&self, bits: usize, passphrase: &Passphrase, rng: &mut dyn Randomness) -> Result<PublicKey, VaultError> {
+    pub fn create(
+        &self,
+        bits: usize,
+        passphrase: &Passphrase,
+        rng: &mut dyn Randomness,
+    ) -> Result<PublicKey, VaultError> {
         private_files::make_private_folder(&self.folder)?;
         let _lock = self.lock()?;
         if self.has_key() {
@@ -106,17 +113,22 @@ impl Vault {
         let key = PrivateKey::generate(bits.max(MASTER_KEY_BITS_MIN), rng)?;
         let pem = key.to_encrypted_pkcs8_pem(passphrase.expose(), rng);
         private_files::write(&self.key_file(), pem.as_bytes())?;
-        if let Some(parent) = self.folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(parent) = self
+            .folder
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             private_files::sync_folder(parent)?;
         }
         Ok(key.public_key().clone())
     }
 
-    /// Signs what the request asks for, and keeps a record of it. Asked again, it signs the same documents again.
+    /// Signs what the request asks for, and keeps a record of it. Asked again, it signs the same documents
+    /// again.
     ///
     /// # Errors
-    /// When the request is of another currency, contradicts what was signed before, or makes no valid certificates; then
-    /// nothing was signed.
+    /// When the request is of another currency, contradicts what was signed before, or makes no valid
+    /// certificates; then nothing was signed.
     pub fn sign(
         &self,
         request: &SigningRequest,
@@ -129,18 +141,36 @@ impl Vault {
         let _lock = self.lock()?;
         let key = read_key(&self.key_file(), passphrase)?;
         let current = request.current.as_ref().map(verify_cddc).transpose()?;
-        if current.as_ref().is_some_and(|current| current.master_key() != key.public_key()) {
-            return Err(VaultError::Request("the currency has another master key than this one".to_owned()));
+        if current
+            .as_ref()
+            .is_some_and(|current| current.master_key() != key.public_key())
+        {
+            return Err(VaultError::Request(
+                "the currency has another master key than this one".to_owned(),
+            ));
         }
         check(request, &self.past()?)?;
-        let next = request.cdd.clone().map(|draft| sign_cddc(draft.with_master_key(key.public_key()), &key, rng)).transpose()?;
+        let next = request
+            .cdd
+            .clone()
+            .map(|draft| sign_cddc(draft.with_master_key(key.public_key()), &key, rng))
+            .transpose()?;
         let in_force = next.as_ref().or(current.as_ref());
         let mut mkcs = Vec::with_capacity(request.mint_keys.len());
         for draft in &request.mint_keys {
-            let cddc = in_force.filter(|cddc| cddc.cdd().cdd_serial == draft.cdd_serial).ok_or_else(|| {
-                VaultError::Request(format!("a mint key names the CDD with serial {}, which is not in force", draft.cdd_serial))
-            })?;
-            mkcs.push(sign_mint_key_certificate(draft.clone().with_issuer(cddc), cddc, &key, rng)?.mkc().clone());
+            let cddc = in_force
+                .filter(|cddc| cddc.cdd().cdd_serial == draft.cdd_serial)
+                .ok_or_else(|| {
+                    VaultError::Request(format!(
+                        "a mint key names the CDD with serial {}, which is not in force",
+                        draft.cdd_serial
+                    ))
+                })?;
+            mkcs.push(
+                sign_mint_key_certificate(draft.clone().with_issuer(cddc), cddc, &key, rng)?
+                    .mkc()
+                    .clone(),
+            );
         }
         let answer = SignedCertificates::new(next.as_ref().map(VerifiedCddc::cddc).cloned(), mkcs);
         assert!(request.is_answered_by(&answer), "what was asked for was signed");
@@ -171,7 +201,10 @@ impl Vault {
             let json = std::fs::read(&path).map_err(FileError::of(&path))?;
             from_json(&json).map_err(|error| VaultError::Record { path, error })
         };
-        private_files::list(&folder, RECORD_SUFFIX)?.into_iter().map(read).collect()
+        private_files::list(&folder, RECORD_SUFFIX)?
+            .into_iter()
+            .map(read)
+            .collect()
     }
 
     /// Under the number after the highest, so that a record that is missing is not written over another.
@@ -179,14 +212,22 @@ impl Vault {
         let folder = self.folder.join(LOG_FOLDER);
         private_files::make_private_folder(&folder)?;
         let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
-        let last = private_files::list(&folder, RECORD_SUFFIX)?.iter().filter_map(number).max().unwrap_or(0);
-        private_files::write(&folder.join(format!("{:06}{RECORD_SUFFIX}", last + 1)), text::compact(answer).as_bytes())?;
+        let last = private_files::list(&folder, RECORD_SUFFIX)?
+            .iter()
+            .filter_map(number)
+            .max()
+            .unwrap_or(0);
+        private_files::write(
+            &folder.join(format!("{:06}{RECORD_SUFFIX}", last + 1)),
+            text::compact(answer).as_bytes(),
+        )?;
         Ok(private_files::sync_folder(&self.folder)?)
     }
 }
 
-/// Whether the request may be signed. `request.current`, where there is one, is this master key's own document; whether it is the
-/// one that is in force only the issuer can know, so what the record says besides is a warning ([`disagreements`]).
+/// Whether the request may be signed. `request.current`, where there is one, is this master key's own
+/// document; whether it is the one that is in force only the issuer can know, so what the record says besides
+/// is a warning ([`disagreements`]).
 fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), VaultError> {
     let refuse = |reason: String| Err(VaultError::Request(reason));
     let current = request.current.as_ref().map(|cddc| CddDraft::of(&cddc.cdd));
@@ -194,29 +235,39 @@ fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), Va
         let is_repeated = cdds(past).any(|signed| signed == *next);
         let serial = current.as_ref().map_or(1, |current| current.cdd_serial + 1);
         if next.cdd_serial != serial {
-            return refuse(format!("the serial of the CDD is {}, and must be {serial}", next.cdd_serial));
+            return refuse(format!(
+                "the serial of the CDD is {}, and must be {serial}",
+                next.cdd_serial
+            ));
         }
-        let Some(before) = current.or_else(|| last_cdd(past)) else { return Ok(()) };
+        let Some(before) = current.or_else(|| last_cdd(past)) else {
+            return Ok(());
+        };
         let is_same = next.currency_name == before.currency_name
             && next.currency_divisor == before.currency_divisor
             && next.issuer_cipher_suite == before.issuer_cipher_suite;
         if !is_same || (request.current.is_none() && !is_repeated) {
-            let rule =
-                "name, divisor and cipher suite of a currency never change, and a new currency needs a master key of its own";
+            let rule = "name, divisor and cipher suite of a currency never change, and a new currency needs a master key of its own";
             return refuse(rule.to_owned());
         }
     }
-    let signed_before = |draft: &MintKeyDraft| signed_mint_keys(past).find(|mint_key| mint_key.id == draft.id());
+    let signed_before =
+        |draft: &MintKeyDraft| signed_mint_keys(past).find(|mint_key| mint_key.id == draft.id());
     for draft in &request.mint_keys {
         if signed_before(draft).is_some_and(|before| MintKeyDraft::of(before) != *draft) {
-            return refuse(format!("mint key {} was signed before with other terms", draft.id()));
+            return refuse(format!(
+                "mint key {} was signed before with other terms",
+                draft.id()
+            ));
         }
     }
     Ok(())
 }
 
 fn cdds(past: &[SignedCertificates]) -> impl Iterator<Item = CddDraft> {
-    past.iter().filter_map(|signed| signed.cddc.as_ref()).map(|cddc: &Cddc| CddDraft::of(&cddc.cdd))
+    past.iter()
+        .filter_map(|signed| signed.cddc.as_ref())
+        .map(|cddc: &Cddc| CddDraft::of(&cddc.cdd))
 }
 
 /// The one with the highest serial; of several with one serial the last that was signed.
@@ -225,7 +276,9 @@ fn last_cdd(past: &[SignedCertificates]) -> Option<CddDraft> {
 }
 
 fn signed_mint_keys(past: &[SignedCertificates]) -> impl Iterator<Item = &MintKey> {
-    past.iter().flat_map(|signed| &signed.mkcs).map(|mkc| &mkc.mint_key)
+    past.iter()
+        .flat_map(|signed| &signed.mkcs)
+        .map(|mkc| &mkc.mint_key)
 }
 
 #[cfg(test)]
@@ -253,7 +306,8 @@ mod tests {
     fn vault() -> (TempDir, Vault) {
         static KEY: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
             let key = PrivateKey::generate(2048, &mut StdRng::seed_from_u64(5)).unwrap();
-            key.to_encrypted_pkcs8_pem(passphrase().expose(), &mut StdRng::seed_from_u64(6)).to_string()
+            key.to_encrypted_pkcs8_pem(passphrase().expose(), &mut StdRng::seed_from_u64(6))
+                .to_string()
         });
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -284,12 +338,23 @@ mod tests {
 
     fn sign(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Result<Cddc, VaultError> {
         let request = SigningRequest::new(current.cloned(), Some(cdd), Vec::new());
-        Ok(vault.sign(&request, &passphrase(), &mut StdRng::seed_from_u64(7))?.cddc.unwrap())
+        Ok(vault
+            .sign(&request, &passphrase(), &mut StdRng::seed_from_u64(7))?
+            .cddc
+            .unwrap())
     }
 
     fn warnings(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Vec<String> {
-        let lines = vault.describe(&SigningRequest::new(current.cloned(), Some(cdd), Vec::new()), now()).unwrap();
-        lines.into_iter().filter(|line| line.starts_with("WARNING")).collect()
+        let lines = vault
+            .describe(
+                &SigningRequest::new(current.cloned(), Some(cdd), Vec::new()),
+                now(),
+            )
+            .unwrap();
+        lines
+            .into_iter()
+            .filter(|line| line.starts_with("WARNING"))
+            .collect()
     }
 
     #[test]
@@ -303,7 +368,10 @@ mod tests {
         let mut renamed = draft(2, "");
         renamed.currency_name = "OpenEuro".to_owned();
         assert!(sign(&vault, Some(&first), renamed).is_err());
-        assert_eq!(warnings(&vault, Some(&first), draft(2, "b")), Vec::<String>::new());
+        assert_eq!(
+            warnings(&vault, Some(&first), draft(2, "b")),
+            Vec::<String>::new()
+        );
         assert!(sign(&vault, Some(&first), draft(2, "b")).is_ok());
     }
 
@@ -332,9 +400,25 @@ mod tests {
     fn nothing_in_a_request_makes_a_line_or_moves_a_cursor() {
         let (_folder, vault) = vault();
         let deceit = "fine\nNo mint keys.\nFingerprint of the request: 00000000\u{1b}[2K\u{202e}";
-        let lines = vault.describe(&SigningRequest::new(None, Some(draft(1, deceit)), Vec::new()), now()).unwrap();
-        assert!(lines.iter().all(|line| !line.contains(['\n', '\u{1b}', '\u{202e}'])), "{lines:?}");
-        assert_eq!(lines.iter().filter(|line| line.starts_with("Fingerprint")).count(), 1);
+        let lines = vault
+            .describe(
+                &SigningRequest::new(None, Some(draft(1, deceit)), Vec::new()),
+                now(),
+            )
+            .unwrap();
+        assert!(
+            lines
+                .iter()
+                .all(|line| !line.contains(['\n', '\u{1b}', '\u{202e}'])),
+            "{lines:?}"
+        );
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.starts_with("Fingerprint"))
+                .count(),
+            1
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What an audit proves of stored acceptances, on real books with real keys: signatures that were kept lead back to what was asked
-//! for, and whatever was changed since is found.
+//! What an audit proves of stored acceptances, on real books with real keys: signatures that were kept lead
+//! back to what was asked for, and whatever was changed since is found.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,13 +8,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, KeyStore, Signer};
 use opencoin_issuer::{
-    AcceptanceProof, Clock, Config, Currency, Directory, NewCurrency, Operator, Passphrase, Randomness, StoreMode,
-    check_acceptance, create_with_key_files, open_audit_source, open_ledger, register_mint_keys,
+    AcceptanceProof, Clock, Config, Currency, Directory, NewCurrency, Operator, Passphrase, Randomness,
+    StoreMode, check_acceptance, create_with_key_files, open_audit_source, open_ledger, register_mint_keys,
 };
 use opencoin_ledger::audit::{StoredAcceptance, Wanted};
 use opencoin_ledger::{
-    AccountId, Amount, Blind, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, PayloadHash, Reference, StoredBlind,
-    StoredNumber, TransactionNo, TransactionReference,
+    AccountId, Amount, Blind, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, PayloadHash, Reference,
+    StoredBlind, StoredNumber, TransactionNo, TransactionReference,
 };
 use opencoin_schema::BigInt;
 use rand::rngs::StdRng;
@@ -54,28 +54,59 @@ impl World {
         let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
         let mut rng = StdRng::seed_from_u64(SEED);
         let store_rng = || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>;
-        let made = create_with_key_files(&new, &directory, &passphrase, &Noon, &mut rng, store_rng, &mut |_, _| {});
+        let made = create_with_key_files(
+            &new,
+            &directory,
+            &passphrase,
+            &Noon,
+            &mut rng,
+            store_rng,
+            &mut |_, _| {},
+        );
         let signer = made.unwrap().1.signer().unwrap();
         let currency = directory.currency().unwrap();
-        let ledger = open_ledger("sqlite:books", folder.path(), StoreMode::Create).await.unwrap();
-        register_mint_keys(&currency, ledger.as_ref(), &Noon).await.unwrap();
+        let ledger = open_ledger("sqlite:books", folder.path(), StoreMode::Create)
+            .await
+            .unwrap();
+        register_mint_keys(&currency, ledger.as_ref(), &Noon)
+            .await
+            .unwrap();
         let operator = Operator::new(Arc::clone(&ledger), Arc::new(Noon));
         let alice = "alice".parse().unwrap();
         operator.create_account(&alice, &mut rng).await.unwrap();
-        operator.credit(&alice, Amount::new(100).unwrap(), Reference::new("opening").unwrap()).await.unwrap();
-        Self { folder, currency, signer, ledger, rng }
+        operator
+            .credit(
+                &alice,
+                Amount::new(100).unwrap(),
+                Reference::new("opening").unwrap(),
+            )
+            .await
+            .unwrap();
+        Self {
+            folder,
+            currency,
+            signer,
+            ledger,
+            rng,
+        }
     }
 
     fn key(&self, denomination: u64) -> MintKeyId {
         let mut keys = self.currency.mint_keys();
-        keys.find(|key| key.terms.denomination().units() == denomination).unwrap().ledger_id
+        keys.find(|key| key.terms.denomination().units() == denomination)
+            .unwrap()
+            .ledger_id
     }
 
     /// A blind of any number that the key signs.
     fn blind(&mut self, denomination: u64) -> Blind {
         let mut blinded = self.rng.r#gen::<[u8; 32]>().repeat(8);
         blinded[0] = 1; // below the modulus, whose first bit is set
-        Blind { reference: self.rng.r#gen::<u32>().to_string(), mint_key: self.key(denomination), blinded }
+        Blind {
+            reference: self.rng.r#gen::<u32>().to_string(),
+            mint_key: self.key(denomination),
+            blinded,
+        }
     }
 
     async fn apply(&self, command: Command) {
@@ -86,15 +117,32 @@ impl World {
     async fn keep_signatures(&self, denomination: u64) {
         let (key, keys) = (self.key(denomination), self.ledger.mint_keys().await.unwrap());
         let status = keys.iter().find(|status| status.id == key).unwrap();
-        for transaction in self.ledger.unsigned(status, TransactionNo::BEFORE_ALL, 100).await.unwrap().transactions {
+        for transaction in self
+            .ledger
+            .unsigned(status, TransactionNo::BEFORE_ALL, 100)
+            .await
+            .unwrap()
+            .transactions
+        {
             let mut after = transaction.blinds.clone();
             for stored in after.iter_mut().filter(|stored| stored.mint_key == key) {
-                let StoredNumber::Blinded(number) = &stored.number else { continue };
-                let [mint_key_id, blinded] = [BigInt::from_be_bytes(key.as_bytes()), BigInt::from_be_bytes(number)];
+                let StoredNumber::Blinded(number) = &stored.number else {
+                    continue;
+                };
+                let [mint_key_id, blinded] = [
+                    BigInt::from_be_bytes(key.as_bytes()),
+                    BigInt::from_be_bytes(number),
+                ];
                 let blinds = vec![BlindToSign { mint_key_id, blinded }];
-                let accepted = AcceptedBlinds { transaction_reference: transaction.reference.as_bytes().to_vec(), blinds };
+                let accepted = AcceptedBlinds {
+                    transaction_reference: transaction.reference.as_bytes().to_vec(),
+                    blinds,
+                };
                 let signature = self.signer.sign(accepted).await.unwrap().remove(0);
-                *stored = StoredBlind { number: StoredNumber::Signature(signature.as_be_bytes().to_vec()), ..stored.clone() };
+                *stored = StoredBlind {
+                    number: StoredNumber::Signature(signature.as_be_bytes().to_vec()),
+                    ..stored.clone()
+                };
             }
             let kept = KeptSignatures::new(transaction.no, &transaction.blinds, &after);
             assert_eq!(self.ledger.keep_signatures(&[kept]).await.unwrap(), [true]);
@@ -102,8 +150,13 @@ impl World {
     }
 
     async fn acceptances(&self) -> Vec<StoredAcceptance> {
-        let source = open_audit_source("sqlite:books", self.folder.path()).await.unwrap();
-        source.acceptances(Wanted::After(TransactionNo::BEFORE_ALL)).await.unwrap()
+        let source = open_audit_source("sqlite:books", self.folder.path())
+            .await
+            .unwrap();
+        source
+            .acceptances(Wanted::After(TransactionNo::BEFORE_ALL))
+            .await
+            .unwrap()
     }
 
     fn refused(&self, acceptance: &StoredAcceptance, reason: &str) {
@@ -121,15 +174,41 @@ fn changed(acceptance: &StoredAcceptance, change: impl FnOnce(&mut Vec<StoredBli
 #[tokio::test]
 async fn kept_signatures_lead_back_to_the_request_and_what_was_changed_is_found() {
     let mut world = World::new().await;
-    let (account, at) = (AccountId::FIRST_HOLDER, LedgerTime::from_unix_micros(Noon.now().timestamp_micros()));
+    let (account, at) = (
+        AccountId::FIRST_HOLDER,
+        LedgerTime::from_unix_micros(Noon.now().timestamp_micros()),
+    );
     let reference = |number: u8| TransactionReference::new([number]).unwrap();
     let blinds = vec![world.blind(1), world.blind(5), world.blind(1)];
-    world.apply(Command::Mint { account, transaction_reference: reference(1), blinds, at }).await;
-    let coin = opencoin_ledger::CoinIn { mint_key: world.key(5), payload_hash: PayloadHash::new(&[7]).unwrap() };
+    world
+        .apply(Command::Mint {
+            account,
+            transaction_reference: reference(1),
+            blinds,
+            at,
+        })
+        .await;
+    let coin = opencoin_ledger::CoinIn {
+        mint_key: world.key(5),
+        payload_hash: PayloadHash::new(&[7]).unwrap(),
+    };
     let blinds = vec![world.blind(5)];
-    world.apply(Command::Renew { transaction_reference: reference(2), coins: vec![coin], blinds, at }).await;
+    world
+        .apply(Command::Renew {
+            transaction_reference: reference(2),
+            coins: vec![coin],
+            blinds,
+            at,
+        })
+        .await;
 
-    let proof = |blinds, signatures, content| Ok(AcceptanceProof { blinds, signatures, content });
+    let proof = |blinds, signatures, content| {
+        Ok(AcceptanceProof {
+            blinds,
+            signatures,
+            content,
+        })
+    };
     let fresh = world.acceptances().await;
     assert_eq!(check_acceptance(&world.currency, &fresh[0]), proof(3, 0, true));
     assert_eq!(check_acceptance(&world.currency, &fresh[1]), proof(1, 0, false));
@@ -137,31 +216,63 @@ async fn kept_signatures_lead_back_to_the_request_and_what_was_changed_is_found(
     let half = world.acceptances().await;
     assert_eq!(check_acceptance(&world.currency, &half[0]), proof(3, 2, true));
     world.keep_signatures(5).await;
-    let [mint, renew] = &world.acceptances().await[..] else { panic!("two were accepted") };
+    let [mint, renew] = &world.acceptances().await[..] else {
+        panic!("two were accepted")
+    };
     assert_eq!(check_acceptance(&world.currency, mint), proof(3, 3, true));
     assert_eq!(check_acceptance(&world.currency, renew), proof(1, 1, false));
 
     let other = "not those of its digest";
     for acceptance in [&fresh[0], &half[0], mint] {
         world.refused(&changed(acceptance, |blinds| blinds.swap(0, 2)), other);
-        world.refused(&changed(acceptance, |blinds| blinds[1].reference.push('x')), other);
+        world.refused(
+            &changed(acceptance, |blinds| blinds[1].reference.push('x')),
+            other,
+        );
         world.refused(&changed(acceptance, |blinds| drop(blinds.pop())), other);
-        world.refused(&StoredAcceptance { debit: Some(4), ..acceptance.clone() }, other);
-        world.refused(&StoredAcceptance { debit: None, ..acceptance.clone() }, "no account");
+        world.refused(
+            &StoredAcceptance {
+                debit: Some(4),
+                ..acceptance.clone()
+            },
+            other,
+        );
+        world.refused(
+            &StoredAcceptance {
+                debit: None,
+                ..acceptance.clone()
+            },
+            "no account",
+        );
         let flip = |blinds: &mut Vec<StoredBlind>| match &mut blinds[1].number {
             StoredNumber::Blinded(number) | StoredNumber::Signature(number) => number[9] ^= 1,
         };
         world.refused(&changed(acceptance, flip), other);
     }
     let of_key = |key| move |blinds: &mut Vec<StoredBlind>| blinds[0].mint_key = key;
-    world.refused(&changed(&fresh[0], of_key(MintKeyId::new([9; 20]))), "has no certificate");
+    world.refused(
+        &changed(&fresh[0], of_key(MintKeyId::new([9; 20]))),
+        "has no certificate",
+    );
     let late = LedgerTime::from_unix_micros(at.unix_micros() + 200 * 86_400_000_000);
-    world.refused(&StoredAcceptance { at: late, ..renew.clone() }, "outside of the signing window");
+    world.refused(
+        &StoredAcceptance {
+            at: late,
+            ..renew.clone()
+        },
+        "outside of the signing window",
+    );
     let large = |blinds: &mut Vec<StoredBlind>| blinds[0].number = StoredNumber::Signature(vec![0xff; 257]);
     world.refused(&changed(renew, large), "its signature is none");
     for number in [vec![], vec![1], vec![0xff; 256]] {
         let out_of_range = |blinds: &mut Vec<StoredBlind>| blinds[0].number = StoredNumber::Blinded(number);
         world.refused(&changed(renew, out_of_range), "not in 2..n-2");
     }
-    world.refused(&StoredAcceptance { blinds: Err("stored blinds are damaged".to_owned()), ..renew.clone() }, "damaged");
+    world.refused(
+        &StoredAcceptance {
+            blinds: Err("stored blinds are damaged".to_owned()),
+            ..renew.clone()
+        },
+        "damaged",
+    );
 }

@@ -1,8 +1,9 @@
-//! Valid messages of every type, mutated, through the router without HTTP: no panic, no 5xx, every refusal as `docs/API.md`
-//! says, and the books hold what was answered with success and nothing else.
+//! Valid messages of every type, mutated, through the router without HTTP: no panic, no 5xx, every refusal as
+//! `docs/API.md` says, and the books hold what was answered with success and nothing else.
 //!
-//! Part of the tests with 20,000 messages; `OPENCOIN_MUTATIONS=1000000 cargo test --release -p opencoin-issuer --test mutations
-//! -- --nocapture` sends a million and shows what came of them. `OPENCOIN_MUTATIONS_SEED` repeats a run that failed.
+//! Part of the tests with 20,000 messages; `OPENCOIN_MUTATIONS=1000000 cargo test --release -p
+//! opencoin-issuer --test mutations -- --nocapture` sends a million and shows what came of them.
+//! `OPENCOIN_MUTATIONS_SEED` repeats a run that failed.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
@@ -152,10 +153,21 @@ impl Run {
         self.house.set_signer_away(is_signer_away);
         let answer = self.send(&message, &kinds).await;
         if draft.is_certain && moment == Moment::Signing && kinds.iter().all(|kind| kind.keeps_meaning()) {
-            let _shown = Shown { message: &message, kinds: &kinds };
-            assert!(answer.is_ok(), "a valid message was refused: {} {:?}", answer.status, answer.body);
+            let _shown = Shown {
+                message: &message,
+                kinds: &kinds,
+            };
+            assert!(
+                answer.is_ok(),
+                "a valid message was refused: {} {:?}",
+                answer.status,
+                answer.body
+            );
         }
-        assert!(is_signer_away || answer.status.as_u16() != 202, "signatures were delayed without a reason");
+        assert!(
+            is_signer_away || answer.status.as_u16() != 202,
+            "signatures were delayed without a reason"
+        );
         let status = (answer.status.as_u16(), answer.word().unwrap_or("ok").to_owned());
         for kind in kinds {
             *self.by_kind.entry((kind, status.clone())).or_default() += 1;
@@ -178,7 +190,11 @@ impl Run {
         let response = self.house.router.clone().oneshot(request(message)).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
-        let answer = Answer { status: parts.status, headers: parts.headers, body };
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        };
         answer.check(message);
         self.settle(message, &answer);
         answer
@@ -187,11 +203,20 @@ impl Run {
     fn settle(&mut self, message: &Message, answer: &Answer) {
         let mut seen = self.house.seen();
         assert!(seen.len() <= 1, "one message is one command at most");
-        let wanted = (answer.is_ok() && is_message(message)).then(|| Wanted::from_json(&message.body).unwrap());
-        let moves_money =
-            |wanted: &Wanted| matches!(wanted, Wanted::RequestMint(_) | Wanted::RequestRenew(_) | Wanted::RequestRedeem(_));
+        let wanted =
+            (answer.is_ok() && is_message(message)).then(|| Wanted::from_json(&message.body).unwrap());
+        let moves_money = |wanted: &Wanted| {
+            matches!(
+                wanted,
+                Wanted::RequestMint(_) | Wanted::RequestRenew(_) | Wanted::RequestRedeem(_)
+            )
+        };
         let Some(wanted) = wanted.filter(moves_money) else {
-            assert!(seen.iter().all(|(_, outcome)| outcome.is_err()), "what the ledger took was answered with {}", answer.status);
+            assert!(
+                seen.iter().all(|(_, outcome)| outcome.is_err()),
+                "what the ledger took was answered with {}",
+                answer.status
+            );
             return;
         };
         let (applied, outcome) = seen.pop().expect("the ledger was asked");
@@ -199,9 +224,21 @@ impl Run {
             self.repeated += 1;
             return;
         }
-        let first = message.authorization.first().map(|value| String::from_utf8_lossy(value)).unwrap_or_default();
-        let holder = self.house.holders.iter().position(|holder| first.contains(&holder.token));
-        assert_eq!(applied, command(&self.house, &wanted, holder), "the command is the one that was asked for");
+        let first = message
+            .authorization
+            .first()
+            .map(|value| String::from_utf8_lossy(value))
+            .unwrap_or_default();
+        let holder = self
+            .house
+            .holders
+            .iter()
+            .position(|holder| first.contains(&holder.token));
+        assert_eq!(
+            applied,
+            command(&self.house, &wanted, holder),
+            "the command is the one that was asked for"
+        );
         self.applied += 1;
         book(&mut self.books, &applied);
         self.drafts.accepted(&wanted, holder.unwrap_or(0));
@@ -209,17 +246,25 @@ impl Run {
 
     async fn audit(&self) {
         let facts = self.house.facts().await;
-        assert_eq!(facts, self.books, "the books hold what was answered with success, and nothing else");
+        assert_eq!(
+            facts, self.books,
+            "the books hold what was answered with success, and nothing else"
+        );
         let report = check(&facts);
         assert!(report.holds(), "{report:#?}");
     }
 
     fn report(&self) {
-        println!("{} messages moved money, {} repeated one that had", self.applied, self.repeated);
+        println!(
+            "{} messages moved money, {} repeated one that had",
+            self.applied, self.repeated
+        );
         println!("{:?}", self.by_status);
         for kind in &self.kinds {
             let of_kind = self.by_kind.iter().filter(|((of, _), _)| of == kind);
-            let answers: Vec<_> = of_kind.map(|((_, (status, word)), count)| format!("{status} {word} {count}")).collect();
+            let answers: Vec<_> = of_kind
+                .map(|((_, (status, word)), count)| format!("{status} {word} {count}"))
+                .collect();
             println!("{kind:?}: {}", answers.join(", "));
         }
     }
@@ -227,10 +272,16 @@ impl Run {
     /// All kinds of answers came, and with every mutation a refusal.
     fn check_variety(&self) {
         for (status, word) in REFUSALS.into_iter().chain([(200, "ok"), (202, "ok")]) {
-            assert!(self.by_status.contains_key(&(status, word.to_owned())), "{status} {word} never came");
+            assert!(
+                self.by_status.contains_key(&(status, word.to_owned())),
+                "{status} {word} never came"
+            );
         }
         for kind in &self.kinds {
-            let is_refused = self.by_kind.keys().any(|(of, (status, _))| of == kind && *status >= 400);
+            let is_refused = self
+                .by_kind
+                .keys()
+                .any(|(of, (status, _))| of == kind && *status >= 400);
             assert!(is_refused, "{kind:?} was never refused");
         }
         assert!(self.applied > 0 && self.repeated > 0);
@@ -246,17 +297,34 @@ struct Shown<'message> {
 impl Drop for Shown<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let Message { method, path, authorization, body } = self.message;
-            let headers: Vec<_> = authorization.iter().map(|value| String::from_utf8_lossy(value)).collect();
+            let Message {
+                method,
+                path,
+                authorization,
+                body,
+            } = self.message;
+            let headers: Vec<_> = authorization
+                .iter()
+                .map(|value| String::from_utf8_lossy(value))
+                .collect();
             let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES_MAX)]);
-            println!("{:?}: {method} {path} {headers:?}, {} bytes: {shown}", self.kinds, body.len());
+            println!(
+                "{:?}: {method} {path} {headers:?}, {} bytes: {shown}",
+                self.kinds,
+                body.len()
+            );
         }
     }
 }
 
 fn addressed(draft: &Draft, token: &str) -> Message {
     let authorization = vec![format!("Bearer {token}").into_bytes()];
-    Message { method: Method::POST, path: draft.path.to_owned(), authorization, body: draft.body.clone() }
+    Message {
+        method: Method::POST,
+        path: draft.path.to_owned(),
+        authorization,
+        body: draft.body.clone(),
+    }
 }
 
 fn request(message: &Message) -> Request<Body> {
@@ -264,7 +332,9 @@ fn request(message: &Message) -> Request<Body> {
     *request.method_mut() = message.method.clone();
     *request.uri_mut() = message.path.parse::<Uri>().unwrap();
     for value in &message.authorization {
-        request.headers_mut().append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        request
+            .headers_mut()
+            .append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
     }
     request
 }

@@ -1,5 +1,5 @@
-//! One generation of mint keys follows another, with a clock that the test sets: what can be done a microsecond before each edge of
-//! their windows, at it, and after it.
+//! One generation of mint keys follows another, with a clock that the test sets: what can be done a
+//! microsecond before each edge of their windows, at it, and after it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_issuer::{
-    Change, Clock, Config, Currency, DestroyedKey, Directory, Due, Issuer, IssuerOptions, Keeper, KeyFiles, NewCurrency,
-    OpenVault, Operator, Passphrase, Randomness, Reason, Refusal, Signed, Token, Window, create_with_key_files,
+    Change, Clock, Config, Currency, DestroyedKey, Directory, Due, Issuer, IssuerOptions, Keeper, KeyFiles,
+    NewCurrency, OpenVault, Operator, Passphrase, Randomness, Reason, Refusal, Signed, Token, Window,
+    create_with_key_files,
 };
 use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, Reference, StopReason};
 use opencoin_schema::{
-    BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRecoup, RequestRedeem, RevealedCoin,
+    BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRecoup, RequestRedeem,
+    RevealedCoin,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -63,7 +65,10 @@ impl Fixture {
     async fn new() -> Self {
         let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(start.timestamp_micros())));
-        let (folder, passphrase) = (tempfile::tempdir().unwrap(), Passphrase::new("p".to_owned().into()).unwrap());
+        let (folder, passphrase) = (
+            tempfile::tempdir().unwrap(),
+            Passphrase::new("p".to_owned().into()).unwrap(),
+        );
         let directory = Directory::new(folder.path().join("currency"));
         let mut config = Config::new("sqlite:ledger.sqlite", "127.0.0.1:0");
         // So short that the second generation still signs when the coins of the first expire.
@@ -79,15 +84,35 @@ impl Fixture {
         let mut rng = StdRng::seed_from_u64(SEED);
         // Each store that is opened makes other keys than the last one.
         let store_seed = AtomicU64::new(SEED + 1);
-        let store_rng = || Box::new(StdRng::seed_from_u64(store_seed.fetch_add(1, Ordering::Relaxed))) as Box<dyn Randomness>;
-        let made = create_with_key_files(&new, &directory, &passphrase, clock.as_ref(), &mut rng, store_rng, &mut |_, _| {});
+        let store_rng = || {
+            Box::new(StdRng::seed_from_u64(store_seed.fetch_add(1, Ordering::Relaxed))) as Box<dyn Randomness>
+        };
+        let made = create_with_key_files(
+            &new,
+            &directory,
+            &passphrase,
+            clock.as_ref(),
+            &mut rng,
+            store_rng,
+            &mut |_, _| {},
+        );
         let (currency, files) = made.unwrap();
         let (signer, ledger) = (files.signer().unwrap(), Arc::new(MemoryLedger::new()));
         let issuer = open(&directory, &ledger, &signer, &clock).await;
-        let operator = Operator::new(Arc::clone(&ledger) as Arc<dyn Ledger>, Arc::clone(&clock) as Arc<dyn Clock>);
+        let operator = Operator::new(
+            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
         let alice = "alice".parse().unwrap();
         let token = operator.create_account(&alice, &mut rng).await.unwrap();
-        operator.credit(&alice, Amount::new(100).unwrap(), Reference::new("opening").unwrap()).await.unwrap();
+        operator
+            .credit(
+                &alice,
+                Amount::new(100).unwrap(),
+                Reference::new("opening").unwrap(),
+            )
+            .await
+            .unwrap();
         let rng = Mutex::new(rng);
         Self {
             clock,
@@ -111,16 +136,32 @@ impl Fixture {
     }
 
     fn keeper(&self) -> Keeper {
-        let (ledger, clock) = (Arc::clone(&self.ledger) as Arc<dyn Ledger>, Arc::clone(&self.clock) as Arc<dyn Clock>);
-        Keeper::new(self.directory.clone(), self.config.clone(), Box::new(self.files.clone()), ledger, clock)
+        let (ledger, clock) = (
+            Arc::clone(&self.ledger) as Arc<dyn Ledger>,
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+        );
+        Keeper::new(
+            self.directory.clone(),
+            self.config.clone(),
+            Box::new(self.files.clone()),
+            ledger,
+            clock,
+        )
     }
 
     /// Makes what is due; gives the windows of the keys that were made.
     async fn rotate(&mut self) -> Vec<Window> {
         let vault = self.directory.vault();
-        let vault = OpenVault { vault: &vault, passphrase: &self.passphrase };
+        let vault = OpenVault {
+            vault: &vault,
+            passphrase: &self.passphrase,
+        };
         let mut rng = StdRng::seed_from_u64(SEED - 1);
-        let change = self.keeper().rotate(Some(vault), false, &mut rng, &mut |_, _| {}).await.unwrap();
+        let change = self
+            .keeper()
+            .rotate(Some(vault), false, &mut rng, &mut |_, _| {})
+            .await
+            .unwrap();
         let Change::Done(made) = change else {
             assert_eq!(change, Change::Nothing);
             return Vec::new();
@@ -138,7 +179,11 @@ impl Fixture {
 
     /// The mint keys, oldest first.
     fn generations(&self) -> Vec<MintKey> {
-        let mut keys: Vec<MintKey> = self.currency.mint_keys().map(|key| key.verified.mint_key().clone()).collect();
+        let mut keys: Vec<MintKey> = self
+            .currency
+            .mint_keys()
+            .map(|key| key.verified.mint_key().clone())
+            .collect();
         keys.sort_by_key(|key| key.sign_coins_not_before.to_utc());
         keys
     }
@@ -154,27 +199,64 @@ impl Fixture {
             serial: BigInt::from_be_bytes(&rng.r#gen::<[u8; 16]>()),
         };
         let seed = BlindingSeed::generate(&mut *rng);
-        let key = self.currency.mint_key(&mint_key.id).unwrap().verified.public_key();
+        let key = self
+            .currency
+            .mint_key(&mint_key.id)
+            .unwrap()
+            .verified
+            .public_key();
         let (blinded_payload_hash, _) = SUITE.blind(key, &payload, &seed).unwrap();
-        let blind = Blind { blinded_payload_hash, mint_key_id: mint_key.id.clone(), reference: "a".to_owned() };
-        Secret { blind, payload, seed, transaction }
+        let blind = Blind {
+            blinded_payload_hash,
+            mint_key_id: mint_key.id.clone(),
+            reference: "a".to_owned(),
+        };
+        Secret {
+            blind,
+            payload,
+            seed,
+            transaction,
+        }
     }
 
     async fn mint(&self, mint_key: &MintKey, transaction: u8) -> Result<(Secret, Coin), Reason> {
         let secret = self.blind(mint_key, transaction);
         let transaction_reference = BigInt::from_be_bytes(&[transaction]);
-        let request = RequestMint { blinds: vec![secret.blind.clone()], message_reference: 1, transaction_reference };
-        let signed = self.issuer.mint(Some(&self.token), request).await.map_err(|refusal: Refusal| refusal.reason)?;
-        let Signed::Now(signatures) = signed else { panic!("the signatures are delayed") };
-        let key = self.currency.mint_key(&mint_key.id).unwrap().verified.public_key();
+        let request = RequestMint {
+            blinds: vec![secret.blind.clone()],
+            message_reference: 1,
+            transaction_reference,
+        };
+        let signed = self
+            .issuer
+            .mint(Some(&self.token), request)
+            .await
+            .map_err(|refusal: Refusal| refusal.reason)?;
+        let Signed::Now(signatures) = signed else {
+            panic!("the signatures are delayed")
+        };
+        let key = self
+            .currency
+            .mint_key(&mint_key.id)
+            .unwrap()
+            .verified
+            .public_key();
         let (_, unblinder) = SUITE.blind(key, &secret.payload, &secret.seed).unwrap();
-        let coin = SUITE.finish(key, &secret.payload, &signatures[0].blind_signature, &unblinder).unwrap();
+        let coin = SUITE
+            .finish(key, &secret.payload, &signatures[0].blind_signature, &unblinder)
+            .unwrap();
         Ok((secret, coin))
     }
 
     async fn redeem(&self, coin: &Coin) -> Result<(), Reason> {
-        let request = RequestRedeem { coins: vec![coin.clone()], message_reference: 1 };
-        self.issuer.redeem(Some(&self.token), request).await.map_err(|refusal| refusal.reason)
+        let request = RequestRedeem {
+            coins: vec![coin.clone()],
+            message_reference: 1,
+        };
+        self.issuer
+            .redeem(Some(&self.token), request)
+            .await
+            .map_err(|refusal| refusal.reason)
     }
 
     /// A coin of `to` for a coin of a revoked key.
@@ -187,22 +269,56 @@ impl Fixture {
             transaction_reference: BigInt::from_be_bytes(&[secret.transaction]),
         };
         let transaction_reference = BigInt::from_be_bytes(&[transaction]);
-        let request = RequestRecoup { blinds: vec![fresh.blind], coins: vec![coin], message_reference: 1, transaction_reference };
-        self.issuer.recoup(request).await.map(|_| ()).map_err(|refusal| refusal.reason)
+        let request = RequestRecoup {
+            blinds: vec![fresh.blind],
+            coins: vec![coin],
+            message_reference: 1,
+            transaction_reference,
+        };
+        self.issuer
+            .recoup(request)
+            .await
+            .map(|_| ())
+            .map_err(|refusal| refusal.reason)
     }
 
     async fn prunable(&self) -> Vec<MintKeyId> {
-        self.operator.prunable_mint_keys().await.unwrap().iter().map(|key| key.id).collect()
+        self.operator
+            .prunable_mint_keys()
+            .await
+            .unwrap()
+            .iter()
+            .map(|key| key.id)
+            .collect()
     }
 
     async fn plan(&self) -> Vec<Due> {
-        self.keeper().plan().await.unwrap().into_iter().map(|step| step.what).collect()
+        self.keeper()
+            .plan()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|step| step.what)
+            .collect()
     }
 }
 
-async fn open(directory: &Directory, ledger: &Arc<MemoryLedger>, signer: &Arc<dyn Signer>, clock: &Arc<TestClock>) -> Issuer {
+async fn open(
+    directory: &Directory,
+    ledger: &Arc<MemoryLedger>,
+    signer: &Arc<dyn Signer>,
+    clock: &Arc<TestClock>,
+) -> Issuer {
     let (ledger, signer, clock) = (Arc::clone(ledger), Arc::clone(signer), Arc::clone(clock));
-    Issuer::open(directory.currency().unwrap(), ledger, signer, clock, IssuerOptions::default()).await.unwrap()
+    Issuer::open(
+        directory.currency().unwrap(),
+        ledger,
+        signer,
+        clock,
+        IssuerOptions::default(),
+    )
+    .await
+    .unwrap()
 }
 
 fn window(key: &MintKey) -> Window {
@@ -222,7 +338,11 @@ async fn every_edge_in_the_life_of_a_generation() {
     let mut fixture = Fixture::new().await;
     let old = fixture.generations().remove(0);
     let policy = fixture.config.rotation.clone();
-    let Window { sign_not_after: ends, coins_expiry, .. } = window(&old);
+    let Window {
+        sign_not_after: ends,
+        coins_expiry,
+        ..
+    } = window(&old);
     let (_, redeemed) = fixture.mint(&old, 1).await.unwrap();
     let (kept, _) = fixture.mint(&old, 2).await.unwrap();
     let (late, _) = fixture.mint(&old, 3).await.unwrap();
@@ -274,13 +394,20 @@ async fn every_edge_in_the_life_of_a_generation() {
     fixture.redeem(&redeemed).await.unwrap();
     assert_eq!(fixture.prunable().await, []);
     // Recoups are coins that come in, so they end at the same moment.
-    fixture.operator.revoke(ledger_id(&old), StopReason::new("stolen").unwrap()).await.unwrap();
+    fixture
+        .operator
+        .revoke(ledger_id(&old), StopReason::new("stolen").unwrap())
+        .await
+        .unwrap();
     assert_eq!(fixture.recoup(&kept, &new, 40).await, Ok(()));
     fixture.set(coins_expiry + TICK);
     assert_eq!(fixture.recoup(&late, &new, 41).await, Err(Reason::KeyExpired));
     assert_eq!(fixture.recoup(&kept, &new, 42).await, Err(Reason::KeyExpired));
     assert_eq!(fixture.prunable().await, [ledger_id(&old)]);
-    let prune = Due::Prune { id: old.id.clone(), denomination: 5 };
+    let prune = Due::Prune {
+        id: old.id.clone(),
+        denomination: 5,
+    };
     assert!(fixture.plan().await.contains(&prune));
     let status = fixture.operator.prunable_mint_keys().await.unwrap().remove(0);
     let pruned = fixture.operator.prune(&status).await.unwrap();
@@ -301,7 +428,11 @@ async fn a_revoked_key_is_replaced_at_once_although_its_successor_waits() {
     fixture.set(begins - policy.lead.get());
     assert_eq!(fixture.rotate().await.len(), 1);
     let (stolen, _) = fixture.mint(&old, 1).await.unwrap();
-    fixture.operator.revoke(ledger_id(&old), StopReason::new("stolen").unwrap()).await.unwrap();
+    fixture
+        .operator
+        .revoke(ledger_id(&old), StopReason::new("stolen").unwrap())
+        .await
+        .unwrap();
 
     let now = fixture.clock.now();
     assert_eq!(fixture.rotate().await, [policy.window_now(now)]);

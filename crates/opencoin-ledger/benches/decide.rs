@@ -1,5 +1,5 @@
-//! What the ledger does with one redeem of 64 coins before the database: identity, what it touches, decision. And the
-//! bytes in which 64 blinds are kept.
+//! What the ledger does with one redeem of 64 coins before the database: identity, what it touches, decision.
+//! And the bytes in which 64 blinds are kept.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
 
@@ -8,8 +8,8 @@ use std::hint::black_box;
 use divan::Bencher;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
 use opencoin_ledger::{
-    AccountId, Amount, Blind, CoinIn, Command, LedgerTime, MintKeyId, MintKeyTerms, PayloadHash, Prepared, TokenHash, Touches,
-    View, decide, encode_blinds,
+    AccountId, Amount, Blind, CoinIn, Command, LedgerTime, MintKeyId, MintKeyTerms, PayloadHash, Prepared,
+    TokenHash, Touches, View, decide, encode_blinds,
 };
 
 const ITEMS: u8 = 64;
@@ -22,16 +22,28 @@ fn main() {
 }
 
 fn redeem() -> Command {
-    let coin = |seed: u8| CoinIn { mint_key: MINT_KEY, payload_hash: PayloadHash::new(&[seed; 32]).unwrap() };
+    let coin = |seed: u8| CoinIn {
+        mint_key: MINT_KEY,
+        payload_hash: PayloadHash::new(&[seed; 32]).unwrap(),
+    };
     // Not in order, as coins come.
-    Command::Redeem { account: ACCOUNT, coins: (0..ITEMS).map(|index| coin(index.wrapping_mul(37))).collect(), at: NOW }
+    Command::Redeem {
+        account: ACCOUNT,
+        coins: (0..ITEMS).map(|index| coin(index.wrapping_mul(37))).collect(),
+        at: NOW,
+    }
 }
 
 /// What a store loads for it.
 fn view() -> View {
     let mut view = View::default();
     let name = "alice".parse().unwrap();
-    view.load_account(AccountState { id: ACCOUNT, name, token_hash: TokenHash::new([1; 32]), balance: Amount::ZERO });
+    view.load_account(AccountState {
+        id: ACCOUNT,
+        name,
+        token_hash: TokenHash::new([1; 32]),
+        balance: Amount::ZERO,
+    });
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), NOW, NOW, NOW).unwrap();
     view.load_mint_key(MintKeyState {
         no: MintKeyNo::new(1),
@@ -73,7 +85,11 @@ fn decide_redeem_of_64(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn encode_64_blinds(bencher: Bencher<'_, '_>) {
-    let blind = |seed: u8| Blind { reference: format!("blind {seed}"), mint_key: MINT_KEY, blinded: vec![seed; 256] };
+    let blind = |seed: u8| Blind {
+        reference: format!("blind {seed}"),
+        mint_key: MINT_KEY,
+        blinded: vec![seed; 256],
+    };
     let blinds: Vec<_> = (0..ITEMS).map(blind).collect();
     bencher.bench(|| encode_blinds(black_box(&blinds)));
 }

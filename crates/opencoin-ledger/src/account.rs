@@ -13,13 +13,13 @@ pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 pub struct AccountId(i64);
 
 impl AccountId {
-    /// Money on its way out: holders have asked for it to be paid out, and the operator has not said yet what came of it. Derived
-    /// as well.
+    /// Money on its way out: holders have asked for it to be paid out, and the operator has not said yet what
+    /// came of it. Derived as well.
     pub const PAYOUTS: Self = Self(-1);
     /// What the issuer pays out of its own pocket for honest coins of a stopped mint key. Derived as well.
     pub const RECOUPED: Self = Self(0);
-    /// The world outside: what was paid in comes from here, what is paid out goes here. Its balance is derived from the
-    /// journal and never stored, so that no payment waits for another at one row.
+    /// The world outside: what was paid in comes from here, what is paid out goes here. Its balance is
+    /// derived from the journal and never stored, so that no payment waits for another at one row.
     pub const OUTSIDE: Self = Self(1);
     /// All coins outstanding. Its balance is derived as well.
     pub const COINS: Self = Self(2);
@@ -45,13 +45,16 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// The name under which an operator knows an account: 1 to [`ACCOUNT_NAME_CHARS_MAX`] characters of `a-z 0-9 . _ -`.
+/// The name under which an operator knows an account: 1 to [`ACCOUNT_NAME_CHARS_MAX`] characters of `a-z 0-9
+/// . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName(String);
 
 /// The text is not an account name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an account name has 1 to {ACCOUNT_NAME_CHARS_MAX} characters, each one of a-z, 0-9, '.', '_' and '-'")]
+#[error(
+    "an account name has 1 to {ACCOUNT_NAME_CHARS_MAX} characters, each one of a-z, 0-9, '.', '_' and '-'"
+)]
 pub struct AccountNameError;
 
 impl AccountName {
@@ -68,7 +71,11 @@ impl FromStr for AccountName {
     fn from_str(text: &str) -> Result<Self, AccountNameError> {
         let fits = (1..=ACCOUNT_NAME_CHARS_MAX).contains(&text.len());
         let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        if fits && text.bytes().all(allowed) { Ok(Self(text.to_owned())) } else { Err(AccountNameError) }
+        if fits && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(AccountNameError)
+        }
     }
 }
 
@@ -122,7 +129,14 @@ mod tests {
         for good in ["a", "alice", "shop-1_b.eu", &"x".repeat(ACCOUNT_NAME_CHARS_MAX)] {
             assert_eq!(good.parse::<AccountName>().unwrap().as_str(), good);
         }
-        for bad in ["", "Alice", "a b", "é", "a/b", &"x".repeat(ACCOUNT_NAME_CHARS_MAX + 1)] {
+        for bad in [
+            "",
+            "Alice",
+            "a b",
+            "é",
+            "a/b",
+            &"x".repeat(ACCOUNT_NAME_CHARS_MAX + 1),
+        ] {
             assert_eq!(bad.parse::<AccountName>(), Err(AccountNameError), "{bad:?}");
         }
     }

@@ -1,6 +1,8 @@
-//! What a store knows of accounts beside their money: who may act for them, what happened on them, what waits.
+//! What a store knows of accounts beside their money: who may act for them, what happened on them, what
+//! waits.
 //!
-//! Nothing here moves money: that is what commands are for ([`Command`](crate::Command)). Secrets come in as hashes.
+//! Nothing here moves money: that is what commands are for ([`Command`](crate::Command)). Secrets come in as
+//! hashes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,8 +10,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, AccountName, Amount, Blind, Ledger, LedgerError, LedgerTime, Reference, TokenHash, TransactionNo,
-    TransactionReference,
+    Account, AccountId, AccountName, Amount, Blind, Ledger, LedgerError, LedgerTime, Reference, TokenHash,
+    TransactionNo, TransactionReference,
 };
 
 /// The most mints of one account that wait for money.
@@ -26,7 +28,8 @@ pub trait Store: Ledger + Accounts {}
 
 impl<T: Ledger + Accounts> Store for T {}
 
-/// The store of accounts. Every method is one transaction, all or nothing; any number of processes may use one store.
+/// The store of accounts. Every method is one transaction, all or nothing; any number of processes may use
+/// one store.
 ///
 /// Every method fails with a [`LedgerError`] when the store cannot be read or written.
 #[async_trait]
@@ -41,14 +44,18 @@ pub trait Accounts: Send + Sync {
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError>;
 
     /// Accounts in the order of their names, beginning after a name.
-    async fn profiles(&self, filter: ProfileFilter, after: Option<&AccountName>, limit: u32)
-    -> Result<Vec<Profile>, LedgerError>;
+    async fn profiles(
+        &self,
+        filter: ProfileFilter,
+        after: Option<&AccountName>,
+        limit: u32,
+    ) -> Result<Vec<Profile>, LedgerError>;
 
     /// Chooses whether the account stands in the directory.
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
 
-    /// Sets the password and ends every session of the account (not those of its services) but the one of who sets it.
-    /// `false`, and nothing is changed, when who sets it may no more.
+    /// Sets the password and ends every session of the account (not those of its services) but the one of who
+    /// sets it. `false`, and nothing is changed, when who sets it may no more.
     async fn set_password(
         &self,
         account: AccountId,
@@ -56,18 +63,20 @@ pub trait Accounts: Send + Sync {
         setter: PasswordSetter<'_>,
     ) -> Result<bool, LedgerError>;
 
-    /// How often a password was guessed wrongly for this name since it was last right, whether or not there is such an account.
+    /// How often a password was guessed wrongly for this name since it was last right, whether or not there
+    /// is such an account.
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError>;
 
-    /// Counts a wrong guess, *before* the password is looked at, so that guesses at the same time count, too. Returns what was
-    /// counted, this one included.
+    /// Counts a wrong guess, *before* the password is looked at, so that guesses at the same time count, too.
+    /// Returns what was counted, this one included.
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError>;
 
     /// Forgets the wrong guesses for this name.
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError>;
 
-    /// Opens a session. Those of the same account or service that have expired go; one more than [`SESSIONS_MAX`] ends the oldest.
-    /// `false`, and nothing is opened, when what it was opened with counts no more.
+    /// Opens a session. Those of the same account or service that have expired go; one more than
+    /// [`SESSIONS_MAX`] ends the oldest. `false`, and nothing is opened, when what it was opened with counts
+    /// no more.
     async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError>;
 
     /// Ends a session; whether there was one, be it expired.
@@ -82,7 +91,8 @@ pub trait Accounts: Send + Sync {
     /// The services of an account, by name.
     async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError>;
 
-    /// Gives a service of this account another key and ends its sessions; `false` when the account has no such service.
+    /// Gives a service of this account another key and ends its sessions; `false` when the account has no
+    /// such service.
     async fn rotate_service(
         &self,
         account: AccountId,
@@ -98,23 +108,42 @@ pub trait Accounts: Send + Sync {
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError>;
 
     /// Entries of an account: what moved its money, in the order in which its balance changed.
-    async fn entries(&self, account: AccountId, page: EntryPage, limit: u32) -> Result<Vec<AccountEntry>, LedgerError>;
+    async fn entries(
+        &self,
+        account: AccountId,
+        page: EntryPage,
+        limit: u32,
+    ) -> Result<Vec<AccountEntry>, LedgerError>;
 
     /// The entry that a holder's transfer or payout made.
-    async fn entry_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<AccountEntry>, LedgerError>;
+    async fn entry_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<AccountEntry>, LedgerError>;
 
     /// Payouts with numbers above `after`, ascending. None ever appears below one that was seen.
-    async fn payouts(&self, filter: PayoutFilter, after: PayoutNo, limit: u32) -> Result<Vec<Payout>, LedgerError>;
+    async fn payouts(
+        &self,
+        filter: PayoutFilter,
+        after: PayoutNo,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError>;
 
     /// A payout by its number.
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError>;
 
     /// The payout that a holder asked for under this key.
-    async fn payout_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<Payout>, LedgerError>;
+    async fn payout_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Payout>, LedgerError>;
 
-    /// Keeps a mint until its account has enough. Again with the same content: it waits until the later of both times. One of the
-    /// reference that has expired gives way.
-    async fn wait(&self, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, LedgerError>;
+    /// Keeps a mint until its account has enough. Again with the same content: it waits until the later of
+    /// both times. One of the reference that has expired gives way.
+    async fn wait(&self, mint: &WaitingMint, now: LedgerTime)
+    -> Result<Result<(), WaitRefusal>, LedgerError>;
 
     /// The mint that waits, or has waited in vain, under this reference.
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError>;
@@ -128,9 +157,9 @@ pub trait Accounts: Send + Sync {
     /// How much waits now. It costs no more than what waits, however long the journal is.
     async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError>;
 
-    /// Deletes what is over, in portions that are a transaction each: sessions that have expired, wrong guesses of which the last is
-    /// [`FAILED_LOGINS_KEPT_HOURS`] old, and
-    /// waiting mints that expired before `waited_before`.
+    /// Deletes what is over, in portions that are a transaction each: sessions that have expired, wrong
+    /// guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old, and waiting mints that expired before
+    /// `waited_before`.
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError>;
 }
 
@@ -186,7 +215,10 @@ impl Scope {
     /// The set with this stored number; `None` where a bit stands for nothing.
     #[must_use]
     pub fn from_bits(bits: i16) -> Option<BTreeSet<Self>> {
-        let scopes: BTreeSet<Self> = Self::ALL.into_iter().filter(|scope| bits & *scope as i16 != 0).collect();
+        let scopes: BTreeSet<Self> = Self::ALL
+            .into_iter()
+            .filter(|scope| bits & *scope as i16 != 0)
+            .collect();
         (Self::bits(&scopes) == bits).then_some(scopes)
     }
 }
@@ -258,7 +290,8 @@ pub struct NewSession {
     pub expires: LedgerTime,
 }
 
-/// With what somebody logged in. Looking at a password takes a while; what was changed in that while opens no session.
+/// With what somebody logged in. Looking at a password takes a while; what was changed in that while opens no
+/// session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     /// A password, and its hash that was looked at.
@@ -298,7 +331,11 @@ impl ServiceId {
     pub fn new(text: impl Into<String>) -> Result<Self, ServiceIdError> {
         let text = text.into();
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() == 32 && text.bytes().all(is_digit) { Ok(Self(text)) } else { Err(ServiceIdError) }
+        if text.len() == 32 && text.bytes().all(is_digit) {
+            Ok(Self(text))
+        } else {
+            Err(ServiceIdError)
+        }
     }
 
     /// The text.
@@ -367,8 +404,8 @@ pub enum EntryPage {
 /// One entry of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountEntry {
-    /// The transaction. Among those of one account the numbers ascend in the order in which its balance changed: they are given
-    /// while the account's row is locked.
+    /// The transaction. Among those of one account the numbers ascend in the order in which its balance
+    /// changed: they are given while the account's row is locked.
     pub no: TransactionNo,
     /// The issuer's time.
     pub at: LedgerTime,
@@ -384,13 +421,17 @@ pub struct AccountEntry {
     pub label: Option<String>,
 }
 
-/// What a holder's client made up to name a transfer or payout: 1 to 64 visible ASCII characters, unique within the account.
+/// What a holder's client made up to name a transfer or payout: 1 to 64 visible ASCII characters, unique
+/// within the account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(String);
 
 /// The text is not an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an idempotency key has 1 to {} visible ASCII characters", IdempotencyKey::CHARS_MAX)]
+#[error(
+    "an idempotency key has 1 to {} visible ASCII characters",
+    IdempotencyKey::CHARS_MAX
+)]
 pub struct IdempotencyKeyError;
 
 impl IdempotencyKey {
@@ -404,7 +445,11 @@ impl IdempotencyKey {
     pub fn new(text: impl Into<String>) -> Result<Self, IdempotencyKeyError> {
         let text = text.into();
         let fits = (1..=Self::CHARS_MAX).contains(&text.len());
-        if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(Self(text)) } else { Err(IdempotencyKeyError) }
+        if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text))
+        } else {
+            Err(IdempotencyKeyError)
+        }
     }
 
     /// The text.

@@ -1,7 +1,7 @@
 //! Amounts of money: whole numbers of the currency's smallest unit.
 //!
-//! An amount fits a signed 64-bit database column and every operation on it is checked, so that a sum too large is an
-//! answer (`None`) and never a wrong balance.
+//! An amount fits a signed 64-bit database column and every operation on it is checked, so that a sum too
+//! large is an answer (`None`) and never a wrong balance.
 
 use std::fmt;
 
@@ -25,7 +25,11 @@ impl Amount {
     /// # Errors
     /// `units` is above [`Amount::MAX`].
     pub const fn new(units: u64) -> Result<Self, AmountError> {
-        if units > Self::MAX.0 { Err(AmountError) } else { Ok(Self(units)) }
+        if units > Self::MAX.0 {
+            Err(AmountError)
+        } else {
+            Ok(Self(units))
+        }
     }
 
     /// The number of smallest units.
@@ -61,7 +65,9 @@ impl Amount {
     /// The product, or `None` when it is above [`Amount::MAX`].
     #[must_use]
     pub fn checked_mul(self, factor: u64) -> Option<Self> {
-        self.0.checked_mul(factor).and_then(|product| Self::new(product).ok())
+        self.0
+            .checked_mul(factor)
+            .and_then(|product| Self::new(product).ok())
     }
 
     /// The sum of all, or `None` when it is above [`Amount::MAX`].

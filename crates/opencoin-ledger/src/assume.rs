@@ -1,12 +1,14 @@
 //! Deciding first and looking after: for stores to which every question is a round trip.
 //!
-//! Nearly every command finds what it hopes for: the account exists and can pay, no coin is spent, the reference is new,
-//! signing goes on. [`assume`] decides a batch on a view in which all of that is so, and gives the [`Postings`] that follow. A
-//! store writes them under the conditions that they name, in one transaction. Where one fails, nothing is written, and
-//! the batch is decided on what is there, as [`decide`] always does.
+//! Nearly every command finds what it hopes for: the account exists and can pay, no coin is spent, the
+//! reference is new, signing goes on. [`assume`] decides a batch on a view in which all of that is so, and
+//! gives the [`Postings`] that follow. A store writes them under the conditions that they name, in one
+//! transaction. Where one fails, nothing is written, and the batch is decided on what is there, as [`decide`]
+//! always does.
 //!
-//! The conditions are stricter than the rules need: what comes in with the same batch pays for nothing and makes no room for
-//! coins to come back. So where they hold, any order of the commands would have been answered the same.
+//! The conditions are stricter than the rules need: what comes in with the same batch pays for nothing and
+//! makes no room for coins to come back. So where they hold, any order of the commands would have been
+//! answered the same.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
@@ -14,7 +16,8 @@ use std::sync::{Arc, RwLock};
 use crate::journal::Entry;
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
 use crate::{
-    AccountId, Amount, Applied, MintKeyId, MintKeyTerms, Outcome, PayloadHash, Prepared, TokenHash, Touches, View, decide,
+    AccountId, Amount, Applied, MintKeyId, MintKeyTerms, Outcome, PayloadHash, Prepared, TokenHash, Touches,
+    View, decide,
 };
 
 /// What an assumed account holds and an assumed mint key has signed: room in both directions.
@@ -35,7 +38,8 @@ pub struct Postings {
     pub signs: bool,
 }
 
-/// Condition: the account exists, holds at least what it pays, and could hold what it receives before it pays.
+/// Condition: the account exists, holds at least what it pays, and could hold what it receives before it
+/// pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountPosting {
     /// Which.
@@ -46,8 +50,9 @@ pub struct AccountPosting {
     pub received: Amount,
 }
 
-/// Condition: the key exists under this number and id, is neither stopped nor pruned, is not retired where it signs, had signed
-/// enough before this batch for the coins that come back, and can count that many signatures more.
+/// Condition: the key exists under this number and id, is neither stopped nor pruned, is not retired where it
+/// signs, had signed enough before this batch for the coins that come back, and can count that many
+/// signatures more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MintKeyPosting {
     /// Its short number.
@@ -76,19 +81,29 @@ impl KnownMintKeys {
     }
 
     fn get(&self, id: MintKeyId) -> Option<(MintKeyNo, MintKeyTerms)> {
-        self.0.read().expect("nothing panics while it is held").get(&id).copied()
+        self.0
+            .read()
+            .expect("nothing panics while it is held")
+            .get(&id)
+            .copied()
     }
 }
 
 /// Decides a batch before its rows were looked at.
 ///
-/// `None` where that cannot be: a command does more than move money and coins, is not known to be new in its batch, would be
-/// refused whatever is there, or names a key that is not known.
+/// `None` where that cannot be: a command does more than move money and coins, is not known to be new in its
+/// batch, would be refused whatever is there, or names a key that is not known.
 #[must_use]
-pub fn assume(batch: &[Prepared<'_>], touches: &Touches, known: &KnownMintKeys) -> Option<(Vec<Outcome>, Postings)> {
+pub fn assume(
+    batch: &[Prepared<'_>],
+    touches: &Touches,
+    known: &KnownMintKeys,
+) -> Option<(Vec<Outcome>, Postings)> {
     let mut view = hopeful_view(touches, known)?;
     let is_new = |outcome: &Outcome| matches!(outcome, Ok(Applied { repeated: false, .. }));
-    let decided = batch.iter().map(|command| Some(decide(&mut view, command)).filter(is_new));
+    let decided = batch
+        .iter()
+        .map(|command| Some(decide(&mut view, command)).filter(is_new));
     let outcomes: Vec<Outcome> = decided.collect::<Option<_>>()?;
     let changes = view.take_changes();
     let mint_keys = changes.mint_keys.iter().map(|key| MintKeyPosting {
@@ -123,7 +138,12 @@ fn hopeful_view(touches: &Touches, known: &KnownMintKeys) -> Option<View> {
         let name = "assumed".parse().expect("a name");
         let token_hash = TokenHash::new([0; 32]);
         let balance = Amount::new(ASSUMED).expect("half of what an amount can be");
-        view.load_account(AccountState { id, name, token_hash, balance });
+        view.load_account(AccountState {
+            id,
+            name,
+            token_hash,
+            balance,
+        });
     }
     for &id in &touches.mint_keys {
         let (no, terms) = known.get(id)?;
@@ -155,5 +175,9 @@ fn account_postings(journal: &[Entry]) -> Option<Vec<AccountPosting>> {
             }
         }
     }
-    Some(sums.into_iter().map(|(id, [paid, received])| AccountPosting { id, paid, received }).collect())
+    Some(
+        sums.into_iter()
+            .map(|(id, [paid, received])| AccountPosting { id, paid, received })
+            .collect(),
+    )
 }

@@ -1,10 +1,11 @@
 //! Whether the books hold: facts read from a store in one snapshot, and the invariants they must satisfy.
 //!
-//! A store feeds its rows to a [`Pass`] one by one, which hands them to a [`Collector`], so that an audit needs memory for
-//! accounts, keys and payouts only, not for the journal. Rows are fed as they are stored: what cannot be believed is itself a fact. Then
-//! [`check`] judges.
+//! A store feeds its rows to a [`Pass`] one by one, which hands them to a [`Collector`], so that an audit
+//! needs memory for accounts, keys and payouts only, not for the journal. Rows are fed as they are stored:
+//! what cannot be believed is itself a fact. Then [`check`] judges.
 //!
-//! An [`Auditor`] goes on from pass to pass: after one that reads everything, the next ones read what is new in the journal.
+//! An [`Auditor`] goes on from pass to pass: after one that reads everything, the next ones read what is new
+//! in the journal.
 
 mod auditor;
 mod chain;

@@ -1,8 +1,9 @@
 //! Blinds: numbers that a wallet wants signed, and what a transaction keeps of them.
 //!
-//! A blind is stored when it is accepted and signed after that, as often as the wallet asks. While the mint key's private half is
-//! there nothing else need be stored. Before it is destroyed the signature takes the blind's place: the blinded number is the
-//! signature to the power of the public exponent, so nothing is lost.
+//! A blind is stored when it is accepted and signed after that, as often as the wallet asks. While the mint
+//! key's private half is there nothing else need be stored. Before it is destroyed the signature takes the
+//! blind's place: the blinded number is the signature to the power of the public exponent, so nothing is
+//! lost.
 
 use std::fmt;
 
@@ -21,7 +22,9 @@ pub struct Blind {
 
 impl fmt::Debug for Blind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blind").field("mint_key", &self.mint_key).finish_non_exhaustive()
+        f.debug_struct("Blind")
+            .field("mint_key", &self.mint_key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,15 +50,26 @@ pub enum StoredNumber {
 
 impl From<Blind> for StoredBlind {
     fn from(blind: Blind) -> Self {
-        let Blind { reference, mint_key, blinded } = blind;
-        Self { reference, mint_key, number: StoredNumber::Blinded(blinded) }
+        let Blind {
+            reference,
+            mint_key,
+            blinded,
+        } = blind;
+        Self {
+            reference,
+            mint_key,
+            number: StoredNumber::Blinded(blinded),
+        }
     }
 }
 
 impl fmt::Debug for StoredBlind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("StoredBlind");
-        debug.field("mint_key", &self.mint_key).field("number", &self.number).finish_non_exhaustive()
+        debug
+            .field("mint_key", &self.mint_key)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,10 +89,25 @@ mod tests {
     #[test]
     fn a_blind_is_not_printed() {
         let mint_key = MintKeyId::new([1; 20]);
-        let blind = Blind { reference: "a0".into(), mint_key, blinded: vec![0x5e; 4] };
-        let signed = StoredBlind { reference: "a0".into(), mint_key, number: StoredNumber::Signature(vec![0x5e; 4]) };
-        for text in [format!("{blind:?}"), format!("{:?}", StoredBlind::from(blind)), format!("{signed:?}")] {
-            assert!(!text.contains("a0") && !text.contains("5e") && !text.contains("94"), "{text}");
+        let blind = Blind {
+            reference: "a0".into(),
+            mint_key,
+            blinded: vec![0x5e; 4],
+        };
+        let signed = StoredBlind {
+            reference: "a0".into(),
+            mint_key,
+            number: StoredNumber::Signature(vec![0x5e; 4]),
+        };
+        for text in [
+            format!("{blind:?}"),
+            format!("{:?}", StoredBlind::from(blind)),
+            format!("{signed:?}"),
+        ] {
+            assert!(
+                !text.contains("a0") && !text.contains("5e") && !text.contains("94"),
+                "{text}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Coins that come back, as the books know them: a mint key and a payload hash, nothing else.
 //!
-//! A coin is known by its payload hash and not by its serial: two spellings of one serial are one coin, and whatever
-//! verifies as the same signed message counts once.
+//! A coin is known by its payload hash and not by its serial: two spellings of one serial are one coin, and
+//! whatever verifies as the same signed message counts once.
 
 use std::fmt;
 
@@ -23,7 +23,8 @@ pub struct PayloadHash {
 pub struct PayloadHashError;
 
 impl PayloadHash {
-    /// The hash with these bytes, kept as they are: the caller passes the full digest of the coin's cipher suite.
+    /// The hash with these bytes, kept as they are: the caller passes the full digest of the coin's cipher
+    /// suite.
     ///
     /// # Errors
     /// There are no bytes, or more than [`PAYLOAD_HASH_BYTES_MAX`].
@@ -76,7 +77,13 @@ mod tests {
     fn a_hash_has_bounds_and_is_not_printed() {
         assert!(PayloadHash::new(&[1; PAYLOAD_HASH_BYTES_MAX]).is_ok());
         assert_eq!(PayloadHash::new(&[]), Err(PayloadHashError));
-        assert_eq!(PayloadHash::new(&[1; PAYLOAD_HASH_BYTES_MAX + 1]), Err(PayloadHashError));
-        assert_eq!(format!("{:?}", PayloadHash::new(&[1]).unwrap()), "PayloadHash(..)");
+        assert_eq!(
+            PayloadHash::new(&[1; PAYLOAD_HASH_BYTES_MAX + 1]),
+            Err(PayloadHashError)
+        );
+        assert_eq!(
+            format!("{:?}", PayloadHash::new(&[1]).unwrap()),
+            "PayloadHash(..)"
+        );
     }
 }

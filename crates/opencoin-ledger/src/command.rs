@@ -1,18 +1,21 @@
 //! Everything that can happen to money, and the answers.
 //!
-//! A [`Command`] is the one door: what is not a command cannot change the books. Each is all or nothing, and each can be
-//! sent again when its answer was lost: the second time it is answered as `repeated` and moves nothing.
+//! A [`Command`] is the one door: what is not a command cannot change the books. Each is all or nothing, and
+//! each can be sent again when its answer was lost: the second time it is answered as `repeated` and moves
+//! nothing.
 
 use crate::{
-    AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash, PayoutNo,
-    Reference, Refusal, RevokedBlind, Settlement, StopReason, TokenHash, TransactionReference,
+    AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms,
+    PasswordHash, PayoutNo, Reference, Refusal, RevokedBlind, Settlement, StopReason, TokenHash,
+    TransactionReference,
 };
 
-/// One request to change the books. `at` is the issuer's time; it is recorded and not part of what makes two commands
-/// the same.
+/// One request to change the books. `at` is the issuer's time; it is recorded and not part of what makes two
+/// commands the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Opens an account with a balance of zero. Again with the same name and token: repeated, and the password stays as it is.
+    /// Opens an account with a balance of zero. Again with the same name and token: repeated, and the
+    /// password stays as it is.
     OpenAccount {
         /// Its name, unique.
         name: AccountName,
@@ -60,7 +63,8 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
-    /// A holder asks to be paid out: the money leaves the account, and waits for the operator with a number of its own.
+    /// A holder asks to be paid out: the money leaves the account, and waits for the operator with a number
+    /// of its own.
     RequestPayout {
         /// Who is paid out.
         account: AccountId,
@@ -73,7 +77,8 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
-    /// The operator says what came of a payout, once: it was paid, or the money goes back to the holder. The same again: repeated.
+    /// The operator says what came of a payout, once: it was paid, or the money goes back to the holder. The
+    /// same again: repeated.
     SettlePayout {
         /// Which.
         payout: PayoutNo,
@@ -91,7 +96,8 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
-    /// Ends a mint key for good: it signs nothing and none of its coins come back. Stopping it again: repeated.
+    /// Ends a mint key for good: it signs nothing and none of its coins come back. Stopping it again:
+    /// repeated.
     StopMintKey {
         /// Which key.
         id: MintKeyId,
@@ -100,23 +106,25 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
-    /// Ends the signing of a mint key for good, whatever the clock of any process says later, so that its private half can be
-    /// destroyed. Its coins come back as before. Retiring it again: repeated.
+    /// Ends the signing of a mint key for good, whatever the clock of any process says later, so that its
+    /// private half can be destroyed. Its coins come back as before. Retiring it again: repeated.
     RetireMintKey {
         /// Which key.
         id: MintKeyId,
         /// When; after the key's signing window, or at any time where the key is stopped.
         at: LedgerTime,
     },
-    /// Forgets the spent coins of a mint key whose coins have expired, for good: from then on the key signs nothing and
-    /// none of its coins come back, whatever `at` says later. Its counters stay. Pruning it again: repeated.
+    /// Forgets the spent coins of a mint key whose coins have expired, for good: from then on the key signs
+    /// nothing and none of its coins come back, whatever `at` says later. Its counters stay. Pruning it
+    /// again: repeated.
     PruneMintKey {
         /// Which key.
         id: MintKeyId,
         /// When; after the key's coins have expired.
         at: LedgerTime,
     },
-    /// Pauses signing or takes it up again. The ledger remembers it and goes on accepting; the issuer obeys it.
+    /// Pauses signing or takes it up again. The ledger remembers it and goes on accepting; the issuer obeys
+    /// it.
     SetSigningPaused {
         /// Whether signing pauses.
         paused: bool,
@@ -154,8 +162,8 @@ pub enum Command {
         /// When.
         at: LedgerTime,
     },
-    /// Honest coins of stopped mint keys become coins of other keys, at the issuer's expense: they do not count as returned,
-    /// because forged coins may have used that count up. Accepted here, signed after.
+    /// Honest coins of stopped mint keys become coins of other keys, at the issuer's expense: they do not
+    /// count as returned, because forged coins may have used that count up. Accepted here, signed after.
     Recoup {
         /// As in [`Command::Mint`].
         transaction_reference: TransactionReference,
@@ -187,7 +195,8 @@ pub enum Effect {
     AccountOpened(AccountId),
     /// A payment, transfer, payout or redeem: this much moved.
     Moved(Amount),
-    /// A mint, renew or recoup: this much became coins. What was accepted is signed now, unless signing pauses.
+    /// A mint, renew or recoup: this much became coins. What was accepted is signed now, unless signing
+    /// pauses.
     Accepted {
         /// How much moved.
         amount: Amount,

@@ -1,9 +1,12 @@
 //! The tests that every ledger must pass, and the comparison of ledgers on random commands.
 //!
-//! A store's test program gives a function that opens two ledgers on one fresh database (two "processes") and writes
-//! `opencoin_ledger::conformance_tests!(function)`. Each test here then runs against that store, so that a rule of the books is
-//! tested everywhere or nowhere. A test that fails panics.
-#![expect(clippy::unwrap_used, reason = "these are tests, compiled for test programs alone")]
+//! A store's test program gives a function that opens two ledgers on one fresh database (two "processes") and
+//! writes `opencoin_ledger::conformance_tests!(function)`. Each test here then runs against that store, so
+//! that a rule of the books is tested everywhere or nowhere. A test that fails panics.
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests, compiled for test programs alone"
+)]
 
 mod access;
 mod accounts;
@@ -27,8 +30,8 @@ use std::sync::Arc;
 pub use access::*;
 pub use accounts::*;
 pub use audit::{
-    TAMPERINGS, Tampering, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
-    credit_at, tampering_is_found,
+    TAMPERINGS, Tampering, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes,
+    books_to_tamper_with, credit_at, tampering_is_found,
 };
 pub use coins::*;
 pub use concurrency::*;
@@ -49,8 +52,8 @@ use crate::Store;
 /// Two ledgers on one database, as two processes have them.
 pub type Pair = [Arc<dyn Store>; 2];
 
-/// Makes a test of each rule, for the store that `$open` opens: `async fn() -> (Pair, impl Sized)`, the second part being
-/// what must live as long as the test.
+/// Makes a test of each rule, for the store that `$open` opens: `async fn() -> (Pair, impl Sized)`, the
+/// second part being what must live as long as the test.
 #[macro_export]
 macro_rules! conformance_tests {
     ($open:path) => {
@@ -155,5 +158,9 @@ pub async fn assert_books_hold(ledgers: &Pair) {
     let facts = ledgers[0].audit_facts().await.unwrap();
     let report = crate::audit::check(&facts);
     assert!(report.holds(), "{report:#?}");
-    assert_eq!(facts, ledgers[1].audit_facts().await.unwrap(), "both ledgers are on one database");
+    assert_eq!(
+        facts,
+        ledgers[1].audit_facts().await.unwrap(),
+        "both ledgers are on one database"
+    );
 }

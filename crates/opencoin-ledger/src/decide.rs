@@ -1,8 +1,9 @@
 //! The one decision function: what a command does to the books.
 //!
-//! Every command is checked to the end before anything is changed, so a refused one leaves no trace. The order is fixed:
-//! repetition first (a command that once held is answered as before, whatever has happened to its key or account since),
-//! then the shape of the request, accounts, mint keys, double spending, over-redemption, and sums last.
+//! Every command is checked to the end before anything is changed, so a refused one leaves no trace. The
+//! order is fixed: repetition first (a command that once held is answered as before, whatever has happened to
+//! its key or account since), then the shape of the request, accounts, mint keys, double spending,
+//! over-redemption, and sums last.
 
 mod accounts;
 mod coins;
@@ -25,27 +26,53 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
         return outcome;
     }
     match prepared.command {
-        Command::OpenAccount { name, token_hash, password, at } => {
-            accounts::open(view, prepared, name, *token_hash, password.clone(), *at)
-        }
-        Command::Credit { account, amount, at, .. } => accounts::credit(view, prepared, *account, *amount, *at),
-        Command::Debit { account, amount, at, .. } => accounts::debit(view, prepared, *account, *amount, *at),
-        Command::Transfer { from, to, amount, label, at, .. } => {
-            accounts::transfer(view, prepared, [*from, *to], *amount, label.clone(), *at)
-        }
-        Command::RequestPayout { account, amount, destination, at, .. } => {
-            payouts::request(view, prepared, *account, *amount, destination.clone(), *at)
-        }
-        Command::SettlePayout { payout, settlement, at } => payouts::settle(view, prepared, *payout, settlement.clone(), *at),
+        Command::OpenAccount {
+            name,
+            token_hash,
+            password,
+            at,
+        } => accounts::open(view, prepared, name, *token_hash, password.clone(), *at),
+        Command::Credit {
+            account, amount, at, ..
+        } => accounts::credit(view, prepared, *account, *amount, *at),
+        Command::Debit {
+            account, amount, at, ..
+        } => accounts::debit(view, prepared, *account, *amount, *at),
+        Command::Transfer {
+            from,
+            to,
+            amount,
+            label,
+            at,
+            ..
+        } => accounts::transfer(view, prepared, [*from, *to], *amount, label.clone(), *at),
+        Command::RequestPayout {
+            account,
+            amount,
+            destination,
+            at,
+            ..
+        } => payouts::request(view, prepared, *account, *amount, destination.clone(), *at),
+        Command::SettlePayout {
+            payout,
+            settlement,
+            at,
+        } => payouts::settle(view, prepared, *payout, settlement.clone(), *at),
         Command::RegisterMintKey { id, terms, at } => mint_keys::register(view, prepared, *id, *terms, *at),
         Command::StopMintKey { id, reason, at } => mint_keys::stop(view, *id, reason.clone(), *at),
         Command::RetireMintKey { id, at } => mint_keys::retire(view, prepared, *id, *at),
         Command::PruneMintKey { id, at } => mint_keys::prune(view, prepared, *id, *at),
         Command::SetSigningPaused { paused, at } => set_signing_paused(view, prepared, *paused, *at),
-        Command::Mint { account, blinds, at, .. } => coins::mint(view, prepared, *account, blinds, *at),
-        Command::Renew { coins, blinds, at, .. } => coins::renew(view, prepared, coins, blinds, *at),
+        Command::Mint {
+            account, blinds, at, ..
+        } => coins::mint(view, prepared, *account, blinds, *at),
+        Command::Renew {
+            coins, blinds, at, ..
+        } => coins::renew(view, prepared, coins, blinds, *at),
         Command::Redeem { account, coins, at } => coins::redeem(view, prepared, *account, coins, *at),
-        Command::Recoup { revoked, blinds, at, .. } => recoup::recoup(view, prepared, revoked, blinds, *at),
+        Command::Recoup {
+            revoked, blinds, at, ..
+        } => recoup::recoup(view, prepared, revoked, blinds, *at),
     }
 }
 
@@ -72,9 +99,10 @@ fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at
 /// The effect of a command that moved money, now or before.
 fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
     match command {
-        Command::Mint { .. } | Command::Renew { .. } | Command::Recoup { .. } => {
-            Effect::Accepted { amount, signing_paused: view.signing().paused }
-        }
+        Command::Mint { .. } | Command::Renew { .. } | Command::Recoup { .. } => Effect::Accepted {
+            amount,
+            signing_paused: view.signing().paused,
+        },
         Command::Credit { .. }
         | Command::Debit { .. }
         | Command::Transfer { .. }
@@ -91,19 +119,38 @@ fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
 }
 
 fn applied(effect: Effect) -> Outcome {
-    Ok(Applied { repeated: false, effect })
+    Ok(Applied {
+        repeated: false,
+        effect,
+    })
 }
 
 fn repeated(effect: Effect) -> Outcome {
-    Ok(Applied { repeated: true, effect })
+    Ok(Applied {
+        repeated: true,
+        effect,
+    })
 }
 
 /// The record of a command that moves no money.
 fn note(kind: Kind, reference: ReferenceKey, content: ContentDigest, at: LedgerTime) -> Entry {
-    Entry { kind, reference, content, debit: None, credit: None, amount: Amount::ZERO, at, blinds: None, label: None }
+    Entry {
+        kind,
+        reference,
+        content,
+        debit: None,
+        credit: None,
+        amount: Amount::ZERO,
+        at,
+        blinds: None,
+        label: None,
+    }
 }
 
 /// The key of a command that moves money.
 fn money_key(prepared: &Prepared<'_>) -> ReferenceKey {
-    prepared.key.clone().expect("every command that moves money has a reference")
+    prepared
+        .key
+        .clone()
+        .expect("every command that moves money has a reference")
 }

@@ -1,10 +1,11 @@
-//! Which books these are, and how far they have come: what tells books that were restored to an older state, or other books, from
-//! those of a moment ago.
+//! Which books these are, and how far they have come: what tells books that were restored to an older state,
+//! or other books, from those of a moment ago.
 //!
-//! In an older state spent coins are unspent again, so whoever serves books keeps a [`Mark`] of them outside the database: the id of
-//! their history and the newest entry of the journal. Entries are never deleted and do not change in what [`EntryDigest`] covers, so
-//! books that have come further hold that entry still, and books that were set back do not: they have none with that number, or
-//! one that was written at another time. An operator who has decided to go on with an older state gives the books a new history.
+//! In an older state spent coins are unspent again, so whoever serves books keeps a [`Mark`] of them outside
+//! the database: the id of their history and the newest entry of the journal. Entries are never deleted and
+//! do not change in what [`EntryDigest`] covers, so books that have come further hold that entry still, and
+//! books that were set back do not: they have none with that number, or one that was written at another time.
+//! An operator who has decided to go on with an older state gives the books a new history.
 
 use std::fmt;
 
@@ -100,10 +101,11 @@ pub trait History: Send + Sync {
     /// The store cannot be read.
     async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError>;
 
-    /// Goes on with the books as they are: confirms the history of books that were restored, or begins the one with this id. Numbers
-    /// of transactions and payouts go on above this one, and above all that the books hold: the first record is of this
-    /// ([`journal::Entry::of_accepted_state`](crate::journal::Entry::of_accepted_state)). Sessions end, since some that had ended are
-    /// back.
+    /// Goes on with the books as they are: confirms the history of books that were restored, or begins the
+    /// one with this id. Numbers of transactions and payouts go on above this one, and above all that the
+    /// books hold: the first record is of this
+    /// ([`journal::Entry::of_accepted_state`](crate::journal::Entry::of_accepted_state)). Sessions end, since
+    /// some that had ended are back.
     ///
     /// # Errors
     /// The store cannot be written. After [`LedgerError::Unavailable`] it may have been done.
@@ -155,7 +157,10 @@ impl HistoryId {
     /// # Errors
     /// It has another length.
     pub fn from_row(bytes: &[u8]) -> Result<Self, LedgerError> {
-        bytes.try_into().map(Self).map_err(|_| LedgerError::corrupt("row of histories", "its id has another length"))
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| LedgerError::corrupt("row of histories", "its id has another length"))
     }
 }
 
@@ -169,9 +174,20 @@ impl EntryDigest {
     /// The digest of an entry with these columns.
     #[must_use]
     pub fn of(reference: &[u8], content: &[u8], applied_at: i64) -> Self {
-        let length = u64::try_from(reference.len()).expect("a length fits 64 bits").to_be_bytes();
-        let digest = Sha256::new().chain_update(DIGEST_DOMAIN).chain_update(length).chain_update(reference);
-        Self(digest.chain_update(content).chain_update(applied_at.to_be_bytes()).finalize().into())
+        let length = u64::try_from(reference.len())
+            .expect("a length fits 64 bits")
+            .to_be_bytes();
+        let digest = Sha256::new()
+            .chain_update(DIGEST_DOMAIN)
+            .chain_update(length)
+            .chain_update(reference);
+        Self(
+            digest
+                .chain_update(content)
+                .chain_update(applied_at.to_be_bytes())
+                .finalize()
+                .into(),
+        )
     }
 
     /// The digest of these bytes.
@@ -192,34 +208,62 @@ mod tests {
     use super::*;
 
     fn entry(no: i64, applied_at: i64) -> Entry {
-        Entry { no: TransactionNo::new(no), digest: EntryDigest::of(b"reference", b"content", applied_at) }
+        Entry {
+            no: TransactionNo::new(no),
+            digest: EntryDigest::of(b"reference", b"content", applied_at),
+        }
     }
 
     fn standing(history: u8, earlier: &[u8], asked: Option<Entry>) -> Standing {
         let id = |byte| HistoryId::new([byte; HISTORY_ID_BYTES]);
-        let mark = Mark { history: id(history), newest: asked };
+        let mark = Mark {
+            history: id(history),
+            newest: asked,
+        };
         let earlier = earlier.iter().map(|byte| id(*byte)).collect();
-        Standing { mark, is_confirmed: true, earlier, asked: asked.map(|entry| entry.digest) }
+        Standing {
+            mark,
+            is_confirmed: true,
+            earlier,
+            asked: asked.map(|entry| entry.digest),
+        }
     }
 
     #[test]
     fn books_go_on_while_they_hold_the_entry_of_the_mark() {
         let before = standing(1, &[], Some(entry(7, 100))).mark;
-        assert_eq!(standing(1, &[], Some(entry(7, 100))).since(&before), Ok(Progress::Onward));
-        let older = Err(Setback::Older { missing: TransactionNo::new(7) });
+        assert_eq!(
+            standing(1, &[], Some(entry(7, 100))).since(&before),
+            Ok(Progress::Onward)
+        );
+        let older = Err(Setback::Older {
+            missing: TransactionNo::new(7),
+        });
         assert_eq!(standing(1, &[], None).since(&before), older);
         // The same request, sent again to restored books, has the same number by chance.
         assert_eq!(standing(1, &[], Some(entry(7, 101))).since(&before), older);
-        let nothing_happened = Mark { newest: None, ..before };
-        assert_eq!(standing(1, &[], None).since(&nothing_happened), Ok(Progress::Onward));
+        let nothing_happened = Mark {
+            newest: None,
+            ..before
+        };
+        assert_eq!(
+            standing(1, &[], None).since(&nothing_happened),
+            Ok(Progress::Onward)
+        );
     }
 
     #[test]
     fn another_history_needs_the_word_of_an_operator() {
         let before = standing(1, &[], Some(entry(7, 100))).mark;
         assert_eq!(standing(2, &[1], None).since(&before), Ok(Progress::Accepted));
-        assert!(matches!(standing(2, &[], None).since(&before), Err(Setback::Other { .. })));
-        let restored = Standing { is_confirmed: false, ..standing(2, &[1], None) };
+        assert!(matches!(
+            standing(2, &[], None).since(&before),
+            Err(Setback::Other { .. })
+        ));
+        let restored = Standing {
+            is_confirmed: false,
+            ..standing(2, &[1], None)
+        };
         assert_eq!(restored.since(&before), Err(Setback::Unconfirmed));
     }
 }

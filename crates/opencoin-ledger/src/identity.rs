@@ -1,7 +1,8 @@
 //! When two commands are the same: the key and the content digest of each.
 //!
-//! The digest is SHA-256 over a canonical encoding in which every part has its length before it, so that no two contents
-//! share an encoding. Times are left out: a command that is sent again later is the same command.
+//! The digest is SHA-256 over a canonical encoding in which every part has its length before it, so that no
+//! two contents share an encoding. Times are left out: a command that is sent again later is the same
+//! command.
 
 use sha2::{Digest, Sha256};
 
@@ -29,17 +30,33 @@ impl<'a> Prepared<'a> {
             | Command::RetireMintKey { .. }
             | Command::PruneMintKey { .. }
             | Command::SetSigningPaused { .. } => None,
-            Command::Credit { reference, .. } | Command::Debit { reference, .. } => Some(payment_key(reference)),
-            Command::Transfer { from: account, key, .. } | Command::RequestPayout { account, key, .. } => {
-                Some(ReferenceKey::of_holder(*account, key))
+            Command::Credit { reference, .. } | Command::Debit { reference, .. } => {
+                Some(payment_key(reference))
             }
+            Command::Transfer {
+                from: account, key, ..
+            }
+            | Command::RequestPayout { account, key, .. } => Some(ReferenceKey::of_holder(*account, key)),
             Command::SettlePayout { payout, .. } => Some(ReferenceKey::of_settlement(*payout)),
-            Command::Mint { transaction_reference, .. }
-            | Command::Renew { transaction_reference, .. }
-            | Command::Recoup { transaction_reference, .. } => Some(ReferenceKey::of_transaction(transaction_reference)),
+            Command::Mint {
+                transaction_reference,
+                ..
+            }
+            | Command::Renew {
+                transaction_reference,
+                ..
+            }
+            | Command::Recoup {
+                transaction_reference,
+                ..
+            } => Some(ReferenceKey::of_transaction(transaction_reference)),
             Command::Redeem { .. } => Some(ReferenceKey::new(Scope::Redeem, content.as_bytes())),
         };
-        Self { command, key, content }
+        Self {
+            command,
+            key,
+            content,
+        }
     }
 
     /// Computes the identities of a batch.
@@ -56,23 +73,45 @@ fn payment_key(reference: &Reference) -> ReferenceKey {
 fn content(command: &Command) -> ContentDigest {
     match command {
         // A password is not part of it: it changes, and the account stays the same.
-        Command::OpenAccount { name, token_hash, .. } => {
-            Encoder::new(Kind::OpenAccount).bytes(name.as_str().as_bytes()).bytes(token_hash.as_bytes())
-        }
-        Command::Credit { account, amount, .. } => Encoder::new(Kind::Credit).number(account.get()).number(amount.as_i64()),
-        Command::Debit { account, amount, .. } => Encoder::new(Kind::Debit).number(account.get()).number(amount.as_i64()),
-        Command::Transfer { from, to, amount, label, .. } => {
-            Encoder::new(Kind::Transfer).number(from.get()).number(to.get()).number(amount.as_i64()).text_or_none(label.as_ref())
-        }
-        Command::RequestPayout { account, amount, destination, .. } => {
-            Encoder::new(Kind::RequestPayout).number(account.get()).number(amount.as_i64()).bytes(destination.as_str().as_bytes())
-        }
-        Command::SettlePayout { payout, settlement, .. } => {
+        Command::OpenAccount { name, token_hash, .. } => Encoder::new(Kind::OpenAccount)
+            .bytes(name.as_str().as_bytes())
+            .bytes(token_hash.as_bytes()),
+        Command::Credit { account, amount, .. } => Encoder::new(Kind::Credit)
+            .number(account.get())
+            .number(amount.as_i64()),
+        Command::Debit { account, amount, .. } => Encoder::new(Kind::Debit)
+            .number(account.get())
+            .number(amount.as_i64()),
+        Command::Transfer {
+            from,
+            to,
+            amount,
+            label,
+            ..
+        } => Encoder::new(Kind::Transfer)
+            .number(from.get())
+            .number(to.get())
+            .number(amount.as_i64())
+            .text_or_none(label.as_ref()),
+        Command::RequestPayout {
+            account,
+            amount,
+            destination,
+            ..
+        } => Encoder::new(Kind::RequestPayout)
+            .number(account.get())
+            .number(amount.as_i64())
+            .bytes(destination.as_str().as_bytes()),
+        Command::SettlePayout {
+            payout, settlement, ..
+        } => {
             let (kind, text) = match settlement {
                 Settlement::Paid(reference) => (Kind::PayPayout, reference),
                 Settlement::Failed(reason) => (Kind::ReturnPayout, reason),
             };
-            Encoder::new(kind).number(payout.get()).bytes(text.as_str().as_bytes())
+            Encoder::new(kind)
+                .number(payout.get())
+                .bytes(text.as_str().as_bytes())
         }
         Command::RegisterMintKey { id, terms, .. } => Encoder::new(Kind::RegisterMintKey)
             .bytes(id.as_bytes())
@@ -83,7 +122,9 @@ fn content(command: &Command) -> ContentDigest {
         Command::StopMintKey { id, .. } => Encoder::new(Kind::StopMintKey).bytes(id.as_bytes()),
         Command::RetireMintKey { id, .. } => Encoder::new(Kind::RetireMintKey).bytes(id.as_bytes()),
         Command::PruneMintKey { id, .. } => Encoder::new(Kind::PruneMintKey).bytes(id.as_bytes()),
-        Command::SetSigningPaused { paused, .. } => Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused)),
+        Command::SetSigningPaused { paused, .. } => {
+            Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused))
+        }
         Command::Mint { account, blinds, .. } => return mint_content(*account, blinds),
         Command::Renew { coins, blinds, .. } => Encoder::new(Kind::Renew).coins(coins).blinds(blinds),
         Command::Redeem { account, coins, .. } => {
@@ -99,7 +140,10 @@ fn content(command: &Command) -> ContentDigest {
 /// The digest of a mint: of its account and blinds. Both are in its record, so an audit can compute it again.
 #[must_use]
 pub fn mint_content(account: AccountId, blinds: &[Blind]) -> ContentDigest {
-    Encoder::new(Kind::Mint).number(account.get()).blinds(blinds).finish()
+    Encoder::new(Kind::Mint)
+        .number(account.get())
+        .blinds(blinds)
+        .finish()
 }
 
 /// The digest of the beginning of a history.
@@ -111,7 +155,9 @@ struct Encoder(Sha256);
 
 impl Encoder {
     fn new(kind: Kind) -> Self {
-        Self(Sha256::new()).bytes(b"opencoin ledger content 1").number(kind.code().into())
+        Self(Sha256::new())
+            .bytes(b"opencoin ledger content 1")
+            .number(kind.code().into())
     }
 
     fn bytes(mut self, bytes: &[u8]) -> Self {
@@ -126,7 +172,10 @@ impl Encoder {
     }
 
     fn text_or_none(self, text: Option<&Reference>) -> Self {
-        text.into_iter().fold(self.count(usize::from(text.is_some())), |encoder, text| encoder.bytes(text.as_str().as_bytes()))
+        text.into_iter()
+            .fold(self.count(usize::from(text.is_some())), |encoder, text| {
+                encoder.bytes(text.as_str().as_bytes())
+            })
     }
 
     fn count(mut self, count: usize) -> Self {
@@ -136,21 +185,32 @@ impl Encoder {
 
     fn coins(self, coins: &[CoinIn]) -> Self {
         coins.iter().fold(self.count(coins.len()), |encoder, coin| {
-            encoder.bytes(coin.mint_key.as_bytes()).bytes(coin.payload_hash.as_bytes())
+            encoder
+                .bytes(coin.mint_key.as_bytes())
+                .bytes(coin.payload_hash.as_bytes())
         })
     }
 
     fn blinds(self, blinds: &[Blind]) -> Self {
         blinds.iter().fold(self.count(blinds.len()), |encoder, blind| {
-            encoder.bytes(blind.reference.as_bytes()).bytes(blind.mint_key.as_bytes()).bytes(&blind.blinded)
+            encoder
+                .bytes(blind.reference.as_bytes())
+                .bytes(blind.mint_key.as_bytes())
+                .bytes(&blind.blinded)
         })
     }
 
     fn revoked(self, revoked: &[RevokedBlind]) -> Self {
-        revoked.iter().fold(self.count(revoked.len()), |encoder, revoked| {
-            let (key, blind, hash) = (revoked.mint_key.as_bytes(), revoked.blind.as_bytes(), revoked.payload_hash.as_bytes());
-            encoder.bytes(key).bytes(blind).bytes(hash)
-        })
+        revoked
+            .iter()
+            .fold(self.count(revoked.len()), |encoder, revoked| {
+                let (key, blind, hash) = (
+                    revoked.mint_key.as_bytes(),
+                    revoked.blind.as_bytes(),
+                    revoked.payload_hash.as_bytes(),
+                );
+                encoder.bytes(key).bytes(blind).bytes(hash)
+            })
     }
 
     fn finish(self) -> ContentDigest {
@@ -164,12 +224,19 @@ mod tests {
     use crate::{LedgerTime, MintKeyId, PayloadHash, TransactionReference};
 
     fn coin(hash: u8) -> CoinIn {
-        CoinIn { mint_key: MintKeyId::new([1; 20]), payload_hash: PayloadHash::new(&[hash]).unwrap() }
+        CoinIn {
+            mint_key: MintKeyId::new([1; 20]),
+            payload_hash: PayloadHash::new(&[hash]).unwrap(),
+        }
     }
 
     fn redeem(coins: &[CoinIn], at: i64) -> Command {
         let (account, at) = (AccountId::new(3), LedgerTime::from_unix_micros(at));
-        Command::Redeem { account, coins: coins.to_vec(), at }
+        Command::Redeem {
+            account,
+            coins: coins.to_vec(),
+            at,
+        }
     }
 
     fn mint(blinds: &[(&str, &[u8])]) -> Command {
@@ -198,7 +265,10 @@ mod tests {
     fn moving_bytes_between_parts_makes_another_content() {
         let [first, second] = [mint(&[("ab", b"c")]), mint(&[("a", b"bc")])];
         assert_ne!(Prepared::new(&first).content, Prepared::new(&second).content);
-        let [first, second] = [mint(&[("a", b"x"), ("b", b"y")]), mint(&[("b", b"y"), ("a", b"x")])];
+        let [first, second] = [
+            mint(&[("a", b"x"), ("b", b"y")]),
+            mint(&[("b", b"y"), ("a", b"x")]),
+        ];
         assert_ne!(Prepared::new(&first).content, Prepared::new(&second).content);
     }
 }

@@ -1,13 +1,16 @@
 //! The journal: one record of every command that was applied, in double entry.
 //!
-//! A record moves `amount` from its debit account to its credit account. Commands that move no money leave a record of
-//! zero without accounts, so that the journal tells the whole story. No record names a coin. The one thing that changes in a record is
-//! that blinds become their signatures ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)).
+//! A record moves `amount` from its debit account to its credit account. Commands that move no money leave a
+//! record of zero without accounts, so that the journal tells the whole story. No record names a coin. The
+//! one thing that changes in a record is that blinds become their signatures
+//! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)).
 
 use std::fmt;
 
 use crate::identity::history_content;
-use crate::{AccountId, Amount, HistoryId, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
+use crate::{
+    AccountId, Amount, HistoryId, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference,
+};
 
 /// Bytes of a content digest: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
@@ -183,7 +186,10 @@ impl ReferenceKey {
     /// The key of a transfer or payout of this account.
     #[must_use]
     pub fn of_holder(account: AccountId, key: &IdempotencyKey) -> Self {
-        Self::new(Scope::Holder, &[&account.get().to_be_bytes()[..], key.as_str().as_bytes()].concat())
+        Self::new(
+            Scope::Holder,
+            &[&account.get().to_be_bytes()[..], key.as_str().as_bytes()].concat(),
+        )
     }
 
     /// The key of the settlement of this payout.
@@ -207,13 +213,17 @@ impl ReferenceKey {
     /// The wallet's reference that this is the key of; `None` for the key of something else.
     pub(crate) fn transaction(&self) -> Option<TransactionReference> {
         let (scope, reference) = self.0.split_first()?;
-        (*scope == Scope::Transaction as u8).then(|| TransactionReference::new(reference).ok()).flatten()
+        (*scope == Scope::Transaction as u8)
+            .then(|| TransactionReference::new(reference).ok())
+            .flatten()
     }
 
     /// The operator's reference that this is the key of; `None` for the key of something else.
     pub(crate) fn payment(&self) -> Option<&str> {
         let (scope, reference) = self.0.split_first()?;
-        (*scope == Scope::Payment as u8).then(|| std::str::from_utf8(reference).ok()).flatten()
+        (*scope == Scope::Payment as u8)
+            .then(|| std::str::from_utf8(reference).ok())
+            .flatten()
     }
 
     pub(crate) fn new(scope: Scope, bytes: &[u8]) -> Self {
@@ -227,7 +237,8 @@ impl fmt::Debug for ReferenceKey {
     }
 }
 
-/// SHA-256 over the canonical encoding of a command's content: the same reference with another digest is a conflict.
+/// SHA-256 over the canonical encoding of a command's content: the same reference with another digest is a
+/// conflict.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentDigest([u8; CONTENT_DIGEST_BYTES]);
 
@@ -275,8 +286,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The record with which this history begins, of books that an operator goes on with although they are older than they were. It
-    /// is the first with a number that the lost state cannot have given.
+    /// The record with which this history begins, of books that an operator goes on with although they are
+    /// older than they were. It is the first with a number that the lost state cannot have given.
     #[must_use]
     pub fn of_accepted_state(history: HistoryId, at: LedgerTime) -> Self {
         Self {
@@ -310,7 +321,11 @@ mod tests {
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
         assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
-        assert!(Kind::ALL.into_iter().all(|kind| Kind::from_code(kind.code()) == Some(kind)));
+        assert!(
+            Kind::ALL
+                .into_iter()
+                .all(|kind| Kind::from_code(kind.code()) == Some(kind))
+        );
         assert_eq!(Kind::from_code(0), None);
         assert_eq!(Kind::from_code(18), None);
     }
@@ -328,7 +343,11 @@ mod tests {
         assert!(Kind::OpenAccount.fits(None, None) && !Kind::Mint.fits(None, None));
         assert!(!Kind::StopMintKey.fits(alice, bob));
         let recouped = Some(AccountId::RECOUPED);
-        assert!(Kind::Recoup.fits(recouped, coins) && !Kind::Recoup.fits(coins, coins) && !Kind::Recoup.fits(recouped, alice));
+        assert!(
+            Kind::Recoup.fits(recouped, coins)
+                && !Kind::Recoup.fits(coins, coins)
+                && !Kind::Recoup.fits(recouped, alice)
+        );
         let payouts = Some(AccountId::PAYOUTS);
         assert!(Kind::RequestPayout.fits(alice, payouts) && !Kind::RequestPayout.fits(alice, outside));
         assert!(Kind::PayPayout.fits(payouts, outside) && !Kind::PayPayout.fits(alice, outside));

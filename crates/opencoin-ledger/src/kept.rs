@@ -1,7 +1,9 @@
-//! Signatures that take the place of accepted blinds, so that they can be given out after the mint key's private half is gone.
+//! Signatures that take the place of accepted blinds, so that they can be given out after the mint key's
+//! private half is gone.
 //!
-//! Who is about to destroy a private half retires the key first ([`Command::RetireMintKey`](crate::Command::RetireMintKey)), reads what it
-//! was asked to sign ([`Ledger::unsigned`](crate::Ledger::unsigned)), signs that a last time, and keeps the signatures
+//! Who is about to destroy a private half retires the key first
+//! ([`Command::RetireMintKey`](crate::Command::RetireMintKey)), reads what it was asked to sign
+//! ([`Ledger::unsigned`](crate::Ledger::unsigned)), signs that a last time, and keeps the signatures
 //! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)) until nothing is left unsigned.
 
 use std::collections::HashSet;
@@ -10,8 +12,8 @@ use std::fmt;
 use crate::stored_blinds::encode_stored_blinds;
 use crate::{BATCH_COMMANDS_MAX, LedgerError, StoredBlind, StoredNumber, TransactionReference};
 
-/// The number of a transaction in the journal. It names a row; among those of one account the numbers ascend as its balance changed,
-/// and the order of any other two says nothing about time.
+/// The number of a transaction in the journal. It names a row; among those of one account the numbers ascend
+/// as its balance changed, and the order of any other two says nothing about time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionNo(i64);
 
@@ -61,8 +63,9 @@ pub struct KeptSignatures {
 }
 
 impl KeptSignatures {
-    /// Replaces `before`, what the transaction held when it was read, by `after`. The caller has verified every signature: from the
-    /// moment that the ledger keeps it, the number that it belongs to is known through it alone.
+    /// Replaces `before`, what the transaction held when it was read, by `after`. The caller has verified
+    /// every signature: from the moment that the ledger keeps it, the number that it belongs to is known
+    /// through it alone.
     ///
     /// # Panics
     /// Something else differs than that blinded numbers have become signatures, or nothing does.
@@ -71,7 +74,10 @@ impl KeptSignatures {
         assert_eq!(before.len(), after.len(), "no blind comes or goes");
         let becomes = |(before, after): (&StoredBlind, &StoredBlind)| {
             assert_eq!(before.mint_key, after.mint_key, "a blind stays with its key");
-            assert!(before.reference == after.reference, "a blind keeps its reference and its place");
+            assert!(
+                before.reference == after.reference,
+                "a blind keeps its reference and its place"
+            );
             match (&before.number, &after.number) {
                 (StoredNumber::Blinded(_), StoredNumber::Signature(_)) => true,
                 (before, after) => {
@@ -80,9 +86,18 @@ impl KeptSignatures {
                 }
             }
         };
-        let signed = before.iter().zip(after).map(becomes).filter(|is_new| *is_new).count();
+        let signed = before
+            .iter()
+            .zip(after)
+            .map(becomes)
+            .filter(|is_new| *is_new)
+            .count();
         assert!(signed > 0, "there is a signature to keep");
-        Self { transaction, before: encode_stored_blinds(before), after: encode_stored_blinds(after) }
+        Self {
+            transaction,
+            before: encode_stored_blinds(before),
+            after: encode_stored_blinds(after),
+        }
     }
 
     /// What every store checks of a call of [`Ledger::keep_signatures`](crate::Ledger::keep_signatures).
@@ -123,7 +138,9 @@ impl KeptSignatures {
 /// Neither blinds nor signatures are printed.
 impl fmt::Debug for KeptSignatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeptSignatures").field("transaction", &self.transaction).finish_non_exhaustive()
+        f.debug_struct("KeptSignatures")
+            .field("transaction", &self.transaction)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +150,11 @@ mod tests {
     use crate::MintKeyId;
 
     fn blind(reference: &str, key: u8, number: StoredNumber) -> StoredBlind {
-        StoredBlind { reference: reference.into(), mint_key: MintKeyId::new([key; 20]), number }
+        StoredBlind {
+            reference: reference.into(),
+            mint_key: MintKeyId::new([key; 20]),
+            number,
+        }
     }
 
     fn keep(before: &[StoredBlind], after: &[StoredBlind]) -> KeptSignatures {

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 
 use crate::audit::AuditFacts;
 use crate::{
-    Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
-    StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome,
+    StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 
-/// The most commands that one [`Ledger::apply`] takes, and the most transactions of one [`Ledger::keep_signatures`].
+/// The most commands that one [`Ledger::apply`] takes, and the most transactions of one
+/// [`Ledger::keep_signatures`].
 pub const BATCH_COMMANDS_MAX: usize = 1000;
 
 /// How often a store tries one batch while other processes win the races for its rows.
@@ -21,14 +22,16 @@ pub const APPLY_ATTEMPTS_MAX: u32 = 10;
 /// Any number of ledgers, in any number of processes, may work on one database.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Carries out commands in order and answers each. A command sees the effects of those before it. Each is all or
-    /// nothing, and a refused one does not hinder the others. What was applied is durable when this returns.
+    /// Carries out commands in order and answers each. A command sees the effects of those before it. Each is
+    /// all or nothing, and a refused one does not hinder the others. What was applied is durable when this
+    /// returns.
     ///
     /// Dropping the future leaves either the whole batch or nothing of it.
     ///
     /// # Errors
-    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: it may have been applied. Send the same
-    /// commands again; those that were applied are answered as repeated. After any other error nothing was applied.
+    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: it may have been applied.
+    /// Send the same commands again; those that were applied are answered as repeated. After any other error
+    /// nothing was applied.
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError>;
 
     /// What was accepted under a reference and is to be signed, now or again; `None` when nothing was.
@@ -37,14 +40,16 @@ pub trait Ledger: Send + Sync {
     /// The store cannot be read.
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError>;
 
-    /// Searches the journal for blinds that wait for this key: at most `transactions_max` transactions of its signing window, beginning
-    /// after the one with the number `after`. What it finds and has to hold in memory is as large as those were.
+    /// Searches the journal for blinds that wait for this key: at most `transactions_max` transactions of its
+    /// signing window, beginning after the one with the number `after`. What it finds and has to hold in
+    /// memory is as large as those were.
     ///
-    /// All of it is found only once the key is retired or stopped. Before that, a transaction of another process may
-    /// appear under a number that was passed already.
+    /// All of it is found only once the key is retired or stopped. Before that, a transaction of another
+    /// process may appear under a number that was passed already.
     ///
     /// # Errors
-    /// The store cannot be read, or blinds in the window make no sense: then nobody knows whether they were all signed.
+    /// The store cannot be read, or blinds in the window make no sense: then nobody knows whether they were
+    /// all signed.
     ///
     /// # Panics
     /// `transactions_max` is 0.
@@ -55,16 +60,17 @@ pub trait Ledger: Send + Sync {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError>;
 
-    /// Puts signatures in place of blinds, durably, and says for each transaction whether that was done. `false`: it does not hold what
-    /// it held when it was read, because somebody else has kept signatures there since, or because this was done by an earlier
-    /// call whose answer was lost. [`Ledger::unsigned`] says what is left.
+    /// Puts signatures in place of blinds, durably, and says for each transaction whether that was done.
+    /// `false`: it does not hold what it held when it was read, because somebody else has kept signatures
+    /// there since, or because this was done by an earlier call whose answer was lost. [`Ledger::unsigned`]
+    /// says what is left.
     ///
     /// The ledger does no cryptography: the caller has verified every signature.
     ///
     /// # Errors
-    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: all of it may have been kept. After any other
-    /// error nothing was.
-    /// More than [`BATCH_COMMANDS_MAX`] transactions are too many for one call.
+    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: all of it may have been
+    /// kept. After any other error nothing was. More than [`BATCH_COMMANDS_MAX`] transactions are too many
+    /// for one call.
     ///
     /// # Panics
     /// A transaction is named twice.
@@ -88,14 +94,15 @@ pub trait Ledger: Send + Sync {
     /// The store cannot be read.
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError>;
 
-    /// Whether an operator has paused signing. Who is about to sign has it from [`Effect::Accepted`](crate::Effect::Accepted) or
-    /// [`Accepted`] already.
+    /// Whether an operator has paused signing. Who is about to sign has it from
+    /// [`Effect::Accepted`](crate::Effect::Accepted) or [`Accepted`] already.
     ///
     /// # Errors
     /// The store cannot be read.
     async fn signing_paused(&self) -> Result<bool, LedgerError>;
 
-    /// Reads everything that [`audit::check`](crate::audit::check) needs, in one consistent snapshot, while commands go on.
+    /// Reads everything that [`audit::check`](crate::audit::check) needs, in one consistent snapshot, while
+    /// commands go on.
     ///
     /// # Errors
     /// The store cannot be read. A row that makes no sense is a fact and not an error.
@@ -141,15 +148,20 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// What is still to be signed, in the order of the request: blinds of keys that were not stopped, without those whose
-    /// signatures are kept.
+    /// What is still to be signed, in the order of the request: blinds of keys that were not stopped, without
+    /// those whose signatures are kept.
     #[must_use]
     pub fn to_sign(&self) -> Vec<Blind> {
-        let open = self.blinds.iter().filter(|blind| !self.stopped.contains(&blind.mint_key));
+        let open = self
+            .blinds
+            .iter()
+            .filter(|blind| !self.stopped.contains(&blind.mint_key));
         open.filter_map(|blind| match &blind.number {
-            StoredNumber::Blinded(number) => {
-                Some(Blind { reference: blind.reference.clone(), mint_key: blind.mint_key, blinded: number.clone() })
-            }
+            StoredNumber::Blinded(number) => Some(Blind {
+                reference: blind.reference.clone(),
+                mint_key: blind.mint_key,
+                blinded: number.clone(),
+            }),
             StoredNumber::Signature(_) => None,
         })
         .collect()
@@ -179,7 +191,8 @@ pub enum LedgerError {
         /// How often it was tried.
         attempts: u32,
     },
-    /// The batch has more than [`BATCH_COMMANDS_MAX`] commands, or transactions to keep signatures of. Nothing was done.
+    /// The batch has more than [`BATCH_COMMANDS_MAX`] commands, or transactions to keep signatures of.
+    /// Nothing was done.
     #[error("a batch has at most {BATCH_COMMANDS_MAX} commands or transactions, not {0}")]
     BatchTooLarge(usize),
     /// The database refused a statement. Nothing was applied.
@@ -194,7 +207,9 @@ pub enum LedgerError {
         reason: String,
     },
     /// A newer version of this program, or another program, has changed the tables.
-    #[error("the ledger's database has schema version {0}, which this version of the program does not know: update it")]
+    #[error(
+        "the ledger's database has schema version {0}, which this version of the program does not know: update it"
+    )]
     SchemaUnknown(i64),
     /// The tables are those of an earlier version of this program.
     #[error(
@@ -206,7 +221,8 @@ pub enum LedgerError {
         /// The version that the program was written for.
         known: i64,
     },
-    /// Somebody else uses the books, and what was asked needs them alone; or somebody has them alone now. Nothing was done.
+    /// Somebody else uses the books, and what was asked needs them alone; or somebody has them alone now.
+    /// Nothing was done.
     #[error("{0}")]
     InUse(String),
     /// Creating or updating the tables failed.
@@ -221,6 +237,9 @@ impl LedgerError {
     /// The error of a row that cannot be what the ledger wrote.
     #[must_use]
     pub fn corrupt(row: impl Into<String>, reason: impl ToString) -> Self {
-        Self::Corrupt { row: row.into(), reason: reason.to_string() }
+        Self::Corrupt {
+            row: row.into(),
+            reason: reason.to_string(),
+        }
     }
 }

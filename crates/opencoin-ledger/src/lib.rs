@@ -1,12 +1,14 @@
 //! What may happen to money.
 //!
-//! The books of an OpenCoin issuer: accounts, mint keys, coins that came back, and a journal in double entry. This crate
-//! says what each [`Command`] does to them, in [`decide`], a pure function on a [`View`] of the state. A store only loads
-//! the part of the state that a batch touches, lets `decide` change it, and saves the [`Changes`]; so the meaning of money
-//! is written once. [`MemoryLedger`] holds the whole state and is the definition that every store is tested against.
+//! The books of an OpenCoin issuer: accounts, mint keys, coins that came back, and a journal in double entry.
+//! This crate says what each [`Command`] does to them, in [`decide`], a pure function on a [`View`] of the
+//! state. A store only loads the part of the state that a batch touches, lets `decide` change it, and saves
+//! the [`Changes`]; so the meaning of money is written once. [`MemoryLedger`] holds the whole state and is
+//! the definition that every store is tested against.
 //!
-//! No clock, no randomness, no cryptography, no I/O: coins come in verified, commands carry their time, signing happens
-//! after a command is accepted. Wrong input is a [`Refusal`], a store that fails is a [`LedgerError`].
+//! No clock, no randomness, no cryptography, no I/O: coins come in verified, commands carry their time,
+//! signing happens after a command is accepted. Wrong input is a [`Refusal`], a store that fails is a
+//! [`LedgerError`].
 
 mod account;
 mod accounts;
@@ -38,10 +40,11 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
-    AccountEntry, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins, IdempotencyKey,
-    IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile,
-    ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement,
-    Store, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    AccountEntry, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
+    IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
+    PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service,
+    ServiceId, ServiceIdError, ServiceRefusal, Settlement, Store, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
+    WaitingMint,
 };
 pub use amount::{Amount, AmountError};
 pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};
@@ -49,17 +52,27 @@ pub use blind::{Blind, StoredBlind, StoredNumber};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
-pub use history::{Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark, Progress, Setback, Standing};
+pub use history::{
+    Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark, Progress, Setback, Standing,
+};
 pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};
-pub use ledger::{APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments};
+pub use ledger::{
+    APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments,
+};
 pub use memory::MemoryLedger;
-pub use mint_key::{MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError};
+pub use mint_key::{
+    MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError,
+};
 pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};
 pub use refusal::Refusal;
 pub use schema::{SchemaState, admit};
-pub use stored_blinds::{StoredBlindsError, count_blinds, decode_blinds, encode_blinds, encode_stored_blinds};
+pub use stored_blinds::{
+    StoredBlindsError, count_blinds, decode_blinds, encode_blinds, encode_stored_blinds,
+};
 pub use text::{Reference, StopReason, TEXT_CHARS_MAX, TextError};
 pub use time::LedgerTime;
-pub use transaction_reference::{TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference, TransactionReferenceError};
+pub use transaction_reference::{
+    TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference, TransactionReferenceError,
+};
 pub use view::{Changes, Touches, View};

@@ -14,8 +14,9 @@ use crate::journal::{Entry, ReferenceKey};
 use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus, Outcome,
-    Prepared, Settlement, TokenHash, TransactionNo, TransactionReference, UnsignedPage, View, decide,
+    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
+    MintKeyStatus, Outcome, Prepared, Settlement, TokenHash, TransactionNo, TransactionReference,
+    UnsignedPage, View, decide,
 };
 
 /// Books in memory.
@@ -40,7 +41,9 @@ impl MemoryLedger {
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().expect("a panic in a decision has left the books in an unknown state")
+        self.books
+            .lock()
+            .expect("a panic in a decision has left the books in an unknown state")
     }
 }
 
@@ -52,7 +55,10 @@ impl Ledger for MemoryLedger {
         }
         let prepared = Prepared::batch(batch);
         let mut books = self.books();
-        let outcomes = prepared.iter().map(|command| decide(&mut books.view, command)).collect();
+        let outcomes = prepared
+            .iter()
+            .map(|command| decide(&mut books.view, command))
+            .collect();
         books.append();
         Ok(outcomes)
     }
@@ -60,7 +66,9 @@ impl Ledger for MemoryLedger {
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
         let books = self.books();
         let key = ReferenceKey::of_transaction(reference);
-        let Some(&index) = books.journal_by_reference.get(&key) else { return Ok(None) };
+        let Some(&index) = books.journal_by_reference.get(&key) else {
+            return Ok(None);
+        };
         let entry = &books.journal[index];
         let (code, at) = (entry.kind.code(), entry.at.unix_micros());
         let paused = books.view.signing().paused;
@@ -85,7 +93,14 @@ impl Ledger for MemoryLedger {
             reference: entry.reference.as_bytes().to_vec(),
             blinds: entry.blinds.clone(),
         };
-        let rows = books.journal.iter().enumerate().filter(in_window).take(transactions_max).map(row).collect();
+        let rows = books
+            .journal
+            .iter()
+            .enumerate()
+            .filter(in_window)
+            .take(transactions_max)
+            .map(row)
+            .collect();
         stored::unsigned(key.id, transactions_max, rows)
     }
 
@@ -96,15 +111,31 @@ impl Ledger for MemoryLedger {
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        Ok(self.books().view.account_by_token(token_hash).cloned().map(Account::from))
+        Ok(self
+            .books()
+            .view
+            .account_by_token(token_hash)
+            .cloned()
+            .map(Account::from))
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        Ok(self.books().view.account_by_name(name).cloned().map(Account::from))
+        Ok(self
+            .books()
+            .view
+            .account_by_name(name)
+            .cloned()
+            .map(Account::from))
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        Ok(self.books().mint_keys().into_iter().cloned().map(MintKeyStatus::from).collect())
+        Ok(self
+            .books()
+            .mint_keys()
+            .into_iter()
+            .cloned()
+            .map(MintKeyStatus::from)
+            .collect())
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
@@ -144,7 +175,8 @@ impl Books {
             self.holders.open(opened);
         }
         for entry in changes.journal {
-            self.journal_by_reference.insert(entry.reference.clone(), self.journal.len());
+            self.journal_by_reference
+                .insert(entry.reference.clone(), self.journal.len());
             self.journal.push(entry);
         }
     }
@@ -164,7 +196,11 @@ impl Books {
         }
         for key in self.mint_keys() {
             let terms = &key.terms;
-            let dates = [terms.sign_not_before(), terms.sign_not_after(), terms.coins_expiry()];
+            let dates = [
+                terms.sign_not_before(),
+                terms.sign_not_after(),
+                terms.coins_expiry(),
+            ];
             collector.mint_key(MintKeyRow {
                 no: key.no.get().into(),
                 id: key.id.as_bytes(),
@@ -178,8 +214,12 @@ impl Books {
                 pruned: key.pruned,
             });
         }
-        self.view.spent().for_each(|no| collector.spent(no.get().into(), 1));
-        self.view.recouped().for_each(|no| collector.recouped(no.get().into(), 1));
+        self.view
+            .spent()
+            .for_each(|no| collector.spent(no.get().into(), 1));
+        self.view
+            .recouped()
+            .for_each(|no| collector.recouped(no.get().into(), 1));
         let mut payouts: Vec<_> = self.view.payouts().collect();
         payouts.sort_unstable_by_key(|payout| payout.no);
         for payout in payouts {
@@ -188,7 +228,10 @@ impl Books {
                 account: payout.account.get(),
                 amount: payout.amount.as_i64(),
                 reference: payout.request.as_bytes(),
-                paid: payout.settled.as_ref().map(|(settlement, _)| matches!(settlement, Settlement::Paid(_))),
+                paid: payout
+                    .settled
+                    .as_ref()
+                    .map(|(settlement, _)| matches!(settlement, Settlement::Paid(_))),
             });
         }
         for (index, entry) in self.journal.iter().enumerate() {
@@ -210,7 +253,26 @@ impl Books {
 
 impl From<MintKeyState> for MintKeyStatus {
     fn from(key: MintKeyState) -> Self {
-        let MintKeyState { no: _, id, terms, issued, returned, recouped, stopped, retired, pruned } = key;
-        Self { id, terms, issued, returned, recouped, stopped, retired, pruned }
+        let MintKeyState {
+            no: _,
+            id,
+            terms,
+            issued,
+            returned,
+            recouped,
+            stopped,
+            retired,
+            pruned,
+        } = key;
+        Self {
+            id,
+            terms,
+            issued,
+            returned,
+            recouped,
+            stopped,
+            retired,
+            pruned,
+        }
     }
 }

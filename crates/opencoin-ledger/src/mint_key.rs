@@ -30,8 +30,13 @@ impl MintKeyId {
     /// # Errors
     /// The number needs more than [`MINT_KEY_ID_BYTES`] bytes.
     pub fn from_be_bytes(number: &[u8]) -> Result<Self, MintKeyIdError> {
-        let significant = number.iter().position(|&byte| byte != 0).map_or(&[][..], |first| &number[first..]);
-        let start = MINT_KEY_ID_BYTES.checked_sub(significant.len()).ok_or(MintKeyIdError)?;
+        let significant = number
+            .iter()
+            .position(|&byte| byte != 0)
+            .map_or(&[][..], |first| &number[first..]);
+        let start = MINT_KEY_ID_BYTES
+            .checked_sub(significant.len())
+            .ok_or(MintKeyIdError)?;
         let mut bytes = [0; MINT_KEY_ID_BYTES];
         bytes[start..].copy_from_slice(significant);
         Ok(Self(bytes))
@@ -72,7 +77,9 @@ pub enum MintKeyTermsError {
     #[error("the denomination of a mint key is at least 1")]
     ZeroDenomination,
     /// The signing window ends before it begins, or coins expire before it ends.
-    #[error("a mint key's dates must be in order: sign coins not before, sign coins not after, coins expiry date")]
+    #[error(
+        "a mint key's dates must be in order: sign coins not before, sign coins not after, coins expiry date"
+    )]
     DatesOutOfOrder,
 }
 
@@ -93,7 +100,12 @@ impl MintKeyTerms {
         if sign_not_before > sign_not_after || sign_not_after > coins_expiry {
             return Err(MintKeyTermsError::DatesOutOfOrder);
         }
-        Ok(Self { denomination, sign_not_before, sign_not_after, coins_expiry })
+        Ok(Self {
+            denomination,
+            sign_not_before,
+            sign_not_after,
+            coins_expiry,
+        })
     }
 
     /// What each of its coins is worth.
@@ -148,9 +160,11 @@ pub struct MintKeyStatus {
     pub stopped: Option<StopReason>,
     /// Coins that were recouped after the key was stopped; they do not count as returned.
     pub recouped: u64,
-    /// Whether it signs nothing any more, for good, so that its private half can be destroyed. Its coins come back as before.
+    /// Whether it signs nothing any more, for good, so that its private half can be destroyed. Its coins come
+    /// back as before.
     pub retired: bool,
-    /// Whether its coins expired and the books have forgotten which of them were spent; then it is out of use for good, too.
+    /// Whether its coins expired and the books have forgotten which of them were spent; then it is out of use
+    /// for good, too.
     pub pruned: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Recoup: the holders of a stopped mint key's honest coins are made whole.
 //!
-//! A stolen key signs coins that the issuer never accepted a blind for, and on the coin nobody sees the difference. But whoever
-//! made a coin knows how it was blinded and can show which accepted blind it came from. The issuer verifies that; the books
-//! count each blind and each coin once.
+//! A stolen key signs coins that the issuer never accepted a blind for, and on the coin nobody sees the
+//! difference. But whoever made a coin knows how it was blinded and can show which accepted blind it came
+//! from. The issuer verifies that; the books count each blind and each coin once.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ pub const BLIND_DIGEST_BYTES: usize = 32;
 /// What is hashed before the key and the number, so that no other digest has the same preimage.
 const DOMAIN: &[u8] = b"opencoin recouped blind 1";
 
-/// A blind that was signed by a stopped key, with the coin that came of it. The caller has verified that it did, and that
-/// the blind was accepted.
+/// A blind that was signed by a stopped key, with the coin that came of it. The caller has verified that it
+/// did, and that the blind was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RevokedBlind {
     /// The stopped key that signed it.
@@ -37,9 +37,18 @@ impl BlindDigest {
     /// The digest of a blinded number, big-endian, for this key; leading zeros make no difference.
     #[must_use]
     pub fn of(mint_key: MintKeyId, blinded: &[u8]) -> Self {
-        const _: () = assert!(MINT_KEY_ID_BYTES == 20, "the id has one width, so it needs no length before it");
-        let significant = blinded.iter().position(|&byte| byte != 0).map_or(&[][..], |first| &blinded[first..]);
-        let digest = Sha256::new().chain_update(DOMAIN).chain_update(mint_key.as_bytes()).chain_update(significant);
+        const _: () = assert!(
+            MINT_KEY_ID_BYTES == 20,
+            "the id has one width, so it needs no length before it"
+        );
+        let significant = blinded
+            .iter()
+            .position(|&byte| byte != 0)
+            .map_or(&[][..], |first| &blinded[first..]);
+        let digest = Sha256::new()
+            .chain_update(DOMAIN)
+            .chain_update(mint_key.as_bytes())
+            .chain_update(significant);
         Self(digest.finalize().into())
     }
 
@@ -74,8 +83,15 @@ mod tests {
         assert_ne!(BlindDigest::of(one, &[5, 0]), BlindDigest::of(one, &[5]));
         assert_ne!(BlindDigest::of(one, &[5]), BlindDigest::of(two, &[5]));
         // Computed once with another program: stored digests must be found again by every later version.
-        let hex: String = BlindDigest::of(one, &[5]).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "7a9f7b059f5e888e1f4b4cb4f6bfe6b084a41c72c1779de2303bbe8d899462fa");
+        let hex: String = BlindDigest::of(one, &[5])
+            .as_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(
+            hex,
+            "7a9f7b059f5e888e1f4b4cb4f6bfe6b084a41c72c1779de2303bbe8d899462fa"
+        );
         assert_eq!(format!("{:?}", BlindDigest::of(one, &[5])), "BlindDigest(..)");
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{Amount, MintKeyId};
 
-/// Why a command was refused. The books are as before, with one exception: [`Refusal::OverRedemption`] stops the key.
+/// Why a command was refused. The books are as before, with one exception: [`Refusal::OverRedemption`] stops
+/// the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No account has this number.
@@ -114,13 +115,15 @@ pub enum Refusal {
     /// A sum or balance would be above [`Amount::MAX`].
     #[error("the sum is too large")]
     Overflow,
-    /// More coins of the key would have come back than it signed: forged coins or a stolen key. The key is stopped.
+    /// More coins of the key would have come back than it signed: forged coins or a stolen key. The key is
+    /// stopped.
     #[error("more coins of {mint_key:?} would come back than it signed; the key is stopped")]
     OverRedemption {
         /// Which.
         mint_key: MintKeyId,
     },
-    /// More blinds of the key would be recouped than it was ever given: not all of them can have been accepted.
+    /// More blinds of the key would be recouped than it was ever given: not all of them can have been
+    /// accepted.
     #[error("more blinds of {mint_key:?} would be recouped than it signed")]
     OverRecoup {
         /// Which.

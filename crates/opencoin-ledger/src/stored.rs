@@ -1,20 +1,22 @@
-//! Stored rows on their way back into the books. A store reads the columns; whether they make sense is judged here, once.
+//! Stored rows on their way back into the books. A store reads the columns; whether they make sense is judged
+//! here, once.
 //!
-//! A row that makes no sense is [`LedgerError::Corrupt`], named by table and key. It is never repaired or skipped.
+//! A row that makes no sense is [`LedgerError::Corrupt`], named by table and key. It is never repaired or
+//! skipped.
 
 mod holders;
 
 pub use holders::{
-    StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, failed_logins, failed_logins_over, login_key,
-    missing_account, payout, profile, wait, waiting_reference,
+    StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, failed_logins, failed_logins_over,
+    login_key, missing_account, payout, profile, wait, waiting_reference,
 };
 
 use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
 use crate::{
-    Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, LedgerError, LedgerTime, MintKeyId, MintKeyTerms,
-    PayloadHash, StopReason, StoredBlind, StoredNumber, TokenHash, TransactionNo, UnsignedPage, UnsignedTransaction,
-    decode_blinds,
+    Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, LedgerError, LedgerTime, MintKeyId,
+    MintKeyTerms, PayloadHash, StopReason, StoredBlind, StoredNumber, TokenHash, TransactionNo, UnsignedPage,
+    UnsignedTransaction, decode_blinds,
 };
 
 /// A row of `accounts`.
@@ -59,12 +61,16 @@ impl TryFrom<StoredAccount> for AccountState {
     type Error = LedgerError;
 
     fn try_from(row: StoredAccount) -> Result<Self, LedgerError> {
-        let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("account {}", row.id), reason.to_string());
+        let corrupt =
+            |reason: &dyn ToString| LedgerError::corrupt(format!("account {}", row.id), reason.to_string());
         let id = AccountId::new(row.id);
         if id < AccountId::FIRST_HOLDER {
             return Err(corrupt(&"the number is reserved"));
         }
-        let token_hash = row.token_hash.try_into().map_err(|_| corrupt(&"the token hash has not 32 bytes"))?;
+        let token_hash = row
+            .token_hash
+            .try_into()
+            .map_err(|_| corrupt(&"the token hash has not 32 bytes"))?;
         Ok(Self {
             id,
             name: row.name.parse().map_err(|error| corrupt(&error))?,
@@ -76,7 +82,12 @@ impl TryFrom<StoredAccount> for AccountState {
 
 impl From<AccountState> for Account {
     fn from(state: AccountState) -> Self {
-        let AccountState { id, name, token_hash: _, balance } = state;
+        let AccountState {
+            id,
+            name,
+            token_hash: _,
+            balance,
+        } = state;
         Self { id, name, balance }
     }
 }
@@ -85,11 +96,17 @@ impl TryFrom<StoredMintKey> for MintKeyState {
     type Error = LedgerError;
 
     fn try_from(row: StoredMintKey) -> Result<Self, LedgerError> {
-        let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("mint key number {}", row.no), reason.to_string());
+        let corrupt = |reason: &dyn ToString| {
+            LedgerError::corrupt(format!("mint key number {}", row.no), reason.to_string())
+        };
         let [not_before, not_after, expiry] = row.dates.map(LedgerTime::from_unix_micros);
         let denomination = Amount::try_from(row.denomination).map_err(|error| corrupt(&error))?;
-        let id = row.id.try_into().map_err(|_| corrupt(&"the id has not 20 bytes"))?;
-        let terms = MintKeyTerms::new(denomination, not_before, not_after, expiry).map_err(|error| corrupt(&error))?;
+        let id = row
+            .id
+            .try_into()
+            .map_err(|_| corrupt(&"the id has not 20 bytes"))?;
+        let terms = MintKeyTerms::new(denomination, not_before, not_after, expiry)
+            .map_err(|error| corrupt(&error))?;
         let issued = u64::try_from(row.issued).map_err(|error| corrupt(&error))?;
         let returned = u64::try_from(row.returned).map_err(|error| corrupt(&error))?;
         if returned > issued {
@@ -99,9 +116,28 @@ impl TryFrom<StoredMintKey> for MintKeyState {
         if recouped > issued {
             return Err(corrupt(&"more coins were recouped than were signed"));
         }
-        let stopped = row.stopped_reason.map(StopReason::new).transpose().map_err(|error| corrupt(&error))?;
-        let (no, id, retired, pruned) = (MintKeyNo::new(row.no), MintKeyId::new(id), row.retired, row.pruned);
-        Ok(Self { no, id, terms, issued, returned, recouped, stopped, retired, pruned })
+        let stopped = row
+            .stopped_reason
+            .map(StopReason::new)
+            .transpose()
+            .map_err(|error| corrupt(&error))?;
+        let (no, id, retired, pruned) = (
+            MintKeyNo::new(row.no),
+            MintKeyId::new(id),
+            row.retired,
+            row.pruned,
+        );
+        Ok(Self {
+            no,
+            id,
+            terms,
+            issued,
+            returned,
+            recouped,
+            stopped,
+            retired,
+            pruned,
+        })
     }
 }
 
@@ -111,20 +147,36 @@ impl TryFrom<StoredMintKey> for MintKeyState {
 /// The hash has no bytes or too many.
 pub fn spent(mint_key_no: i32, payload_hash: &[u8]) -> Result<(MintKeyNo, PayloadHash), LedgerError> {
     let corrupt = |error| LedgerError::corrupt(format!("spent coin of mint key number {mint_key_no}"), error);
-    Ok((MintKeyNo::new(mint_key_no), PayloadHash::new(payload_hash).map_err(corrupt)?))
+    Ok((
+        MintKeyNo::new(mint_key_no),
+        PayloadHash::new(payload_hash).map_err(corrupt)?,
+    ))
 }
 
 /// A row of `recouped`.
 ///
 /// # Errors
 /// The digest has another length, or the hash has no bytes or too many.
-pub fn recouped(mint_key_no: i32, blind_digest: Vec<u8>, payload_hash: &[u8]) -> Result<Recouped, LedgerError> {
+pub fn recouped(
+    mint_key_no: i32,
+    blind_digest: Vec<u8>,
+    payload_hash: &[u8],
+) -> Result<Recouped, LedgerError> {
     let corrupt = |reason: &dyn ToString| {
-        LedgerError::corrupt(format!("recouped coin of mint key number {mint_key_no}"), reason.to_string())
+        LedgerError::corrupt(
+            format!("recouped coin of mint key number {mint_key_no}"),
+            reason.to_string(),
+        )
     };
-    let blind = blind_digest.try_into().map_err(|_| corrupt(&"the digest has not 32 bytes"))?;
+    let blind = blind_digest
+        .try_into()
+        .map_err(|_| corrupt(&"the digest has not 32 bytes"))?;
     let payload_hash = PayloadHash::new(payload_hash).map_err(|error| corrupt(&error))?;
-    Ok(Recouped { mint_key: MintKeyNo::new(mint_key_no), blind: BlindDigest::new(blind), payload_hash })
+    Ok(Recouped {
+        mint_key: MintKeyNo::new(mint_key_no),
+        blind: BlindDigest::new(blind),
+        payload_hash,
+    })
 }
 
 /// Judges the deletion of a pruned key's rows of `spent`.
@@ -147,8 +199,12 @@ fn deleted(table: &str, mint_key: MintKeyNo, counted: u64, rows: u64) -> Result<
     if rows == counted {
         return Ok(());
     }
-    let reason = format!("it holds {rows} coins, counted are {counted}; nothing was deleted, an audit says more");
-    Err(LedgerError::corrupt(format!("table {table} of mint key number {}", mint_key.get()), reason))
+    let reason =
+        format!("it holds {rows} coins, counted are {counted}; nothing was deleted, an audit says more");
+    Err(LedgerError::corrupt(
+        format!("table {table} of mint key number {}", mint_key.get()),
+        reason,
+    ))
 }
 
 /// What a decision needs of a row of `transactions`.
@@ -157,12 +213,18 @@ fn deleted(table: &str, mint_key: MintKeyNo, counted: u64, rows: u64) -> Result<
 /// The digest has another length, or the amount is below zero.
 pub fn recorded(id: i64, content: Vec<u8>, amount: i64) -> Result<Recorded, LedgerError> {
     let row = || format!("transaction {id}");
-    let content = content.try_into().map_err(|_| LedgerError::corrupt(row(), "the digest has not 32 bytes"))?;
+    let content = content
+        .try_into()
+        .map_err(|_| LedgerError::corrupt(row(), "the digest has not 32 bytes"))?;
     let amount = Amount::try_from(amount).map_err(|error| LedgerError::corrupt(row(), error))?;
-    Ok(Recorded { content: ContentDigest::new(content), amount })
+    Ok(Recorded {
+        content: ContentDigest::new(content),
+        amount,
+    })
 }
 
-/// What is to be signed, of a row of `transactions`, that of `signing`, and the ids of all mint keys that were stopped.
+/// What is to be signed, of a row of `transactions`, that of `signing`, and the ids of all mint keys that
+/// were stopped.
 ///
 /// # Errors
 /// The row is not a mint, renew or recoup, or its blinds cannot be read.
@@ -174,7 +236,8 @@ pub fn accepted(
     signing_paused: bool,
     stopped: &[Vec<u8>],
 ) -> Result<Accepted, LedgerError> {
-    let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
+    let corrupt =
+        |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
     let kind = match Kind::from_code(kind) {
         Some(Kind::Mint) => AcceptedKind::Mint,
         Some(Kind::Renew) => AcceptedKind::Renew,
@@ -183,8 +246,18 @@ pub fn accepted(
     };
     let blinds = stored_blinds(id, blinds)?;
     let is_stopped = |key: &MintKeyId| stopped.iter().any(|stopped| stopped[..] == key.as_bytes()[..]);
-    let stopped = blinds.iter().map(|blind| blind.mint_key).filter(is_stopped).collect();
-    Ok(Accepted { kind, blinds, stopped, at: LedgerTime::from_unix_micros(applied_at), signing_paused })
+    let stopped = blinds
+        .iter()
+        .map(|blind| blind.mint_key)
+        .filter(is_stopped)
+        .collect();
+    Ok(Accepted {
+        kind,
+        blinds,
+        stopped,
+        at: LedgerTime::from_unix_micros(applied_at),
+        signing_paused,
+    })
 }
 
 /// A row of `transactions`, as far as it says what a key has to sign.
@@ -198,20 +271,32 @@ pub struct StoredUnsigned {
     pub blinds: Option<Vec<u8>>,
 }
 
-/// What waits for this key in rows of `transactions`: all that come next in the key's window, ascending, but no more than `rows_max`.
+/// What waits for this key in rows of `transactions`: all that come next in the key's window, ascending, but
+/// no more than `rows_max`.
 ///
 /// # Errors
 /// A row is none of a mint, renew or recoup, or its blinds cannot be read.
-pub fn unsigned(key: MintKeyId, rows_max: usize, rows: Vec<StoredUnsigned>) -> Result<UnsignedPage, LedgerError> {
+pub fn unsigned(
+    key: MintKeyId,
+    rows_max: usize,
+    rows: Vec<StoredUnsigned>,
+) -> Result<UnsignedPage, LedgerError> {
     let last = rows.last().map(|row| TransactionNo::new(row.id));
     let next = last.filter(|_| rows.len() == rows_max);
     let mut transactions = Vec::new();
-    for StoredUnsigned { id, reference, blinds } in rows {
+    for StoredUnsigned {
+        id,
+        reference,
+        blinds,
+    } in rows
+    {
         let blinds = stored_blinds(id, blinds.as_deref())?;
-        let waits = |blind: &StoredBlind| blind.mint_key == key && matches!(blind.number, StoredNumber::Blinded(_));
+        let waits =
+            |blind: &StoredBlind| blind.mint_key == key && matches!(blind.number, StoredNumber::Blinded(_));
         if blinds.iter().any(waits) {
             let reference = ReferenceKey::from_bytes(reference).transaction();
-            let strange = || LedgerError::corrupt(format!("transaction {id}"), "its reference is none of a wallet");
+            let strange =
+                || LedgerError::corrupt(format!("transaction {id}"), "its reference is none of a wallet");
             transactions.push(UnsignedTransaction {
                 no: TransactionNo::new(id),
                 reference: reference.ok_or_else(strange)?,
@@ -223,7 +308,8 @@ pub fn unsigned(key: MintKeyId, rows_max: usize, rows: Vec<StoredUnsigned>) -> R
 }
 
 fn stored_blinds(id: i64, blinds: Option<&[u8]>) -> Result<Vec<StoredBlind>, LedgerError> {
-    let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
+    let corrupt =
+        |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
     decode_blinds(blinds.ok_or_else(|| corrupt(&"it has no blinds"))?).map_err(|error| corrupt(&error))
 }
 

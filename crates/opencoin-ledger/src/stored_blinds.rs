@@ -1,10 +1,11 @@
 //! The bytes in which a transaction keeps its blinds.
 //!
-//! The version, the number of mint keys and their ids, the number of blinds, then for each blind the index of its key, its
-//! reference and its number, lengths before contents. Integers are big-endian. A mint key is written once, whatever the number
-//! of blinds, because a large request uses few keys. That is version 1, which holds blinded numbers alone and is what a fresh
-//! transaction is written in. In version 2 a byte before each number says whether it is a blinded number (0) or a signature (1), of
-//! which there is at least one. So there is one way to write what was read, and stored bytes can be compared.
+//! The version, the number of mint keys and their ids, the number of blinds, then for each blind the index of
+//! its key, its reference and its number, lengths before contents. Integers are big-endian. A mint key is
+//! written once, whatever the number of blinds, because a large request uses few keys. That is version 1,
+//! which holds blinded numbers alone and is what a fresh transaction is written in. In version 2 a byte
+//! before each number says whether it is a blinded number (0) or a signature (1), of which there is at least
+//! one. So there is one way to write what was read, and stored bytes can be compared.
 
 use std::collections::HashMap;
 
@@ -35,17 +36,24 @@ pub enum StoredBlindsError {
 #[must_use]
 pub fn encode_blinds(blinds: &[Blind]) -> Vec<u8> {
     let item = |blind: &Blind| (blind.mint_key, BLINDED);
-    encode(BLINDED_ALONE, blinds, item, |blind| (&blind.reference, &blind.blinded))
+    encode(BLINDED_ALONE, blinds, item, |blind| {
+        (&blind.reference, &blind.blinded)
+    })
 }
 
-/// Writes blinds of which some may have been replaced by their signatures: exactly what [`decode_blinds`] read.
+/// Writes blinds of which some may have been replaced by their signatures: exactly what [`decode_blinds`]
+/// read.
 ///
 /// # Panics
 /// As [`encode_blinds`].
 #[must_use]
 pub fn encode_stored_blinds(blinds: &[StoredBlind]) -> Vec<u8> {
     let is_signed = |blind: &StoredBlind| matches!(blind.number, StoredNumber::Signature(_));
-    let version = if blinds.iter().any(is_signed) { WITH_SIGNATURES } else { BLINDED_ALONE };
+    let version = if blinds.iter().any(is_signed) {
+        WITH_SIGNATURES
+    } else {
+        BLINDED_ALONE
+    };
     let item = |blind: &StoredBlind| (blind.mint_key, if is_signed(blind) { SIGNATURE } else { BLINDED });
     encode(version, blinds, item, |blind| match &blind.number {
         StoredNumber::Blinded(number) | StoredNumber::Signature(number) => (&blind.reference, number),
@@ -59,21 +67,32 @@ pub fn encode_stored_blinds(blinds: &[StoredBlind]) -> Vec<u8> {
 pub fn decode_blinds(bytes: &[u8]) -> Result<Vec<StoredBlind>, StoredBlindsError> {
     let mut blinds = Vec::new();
     for_each_blind(bytes, |mint_key, reference, is_signed, number| {
-        let number = if is_signed { StoredNumber::Signature(number.to_vec()) } else { StoredNumber::Blinded(number.to_vec()) };
-        blinds.push(StoredBlind { reference: reference.to_owned(), mint_key, number });
+        let number = if is_signed {
+            StoredNumber::Signature(number.to_vec())
+        } else {
+            StoredNumber::Blinded(number.to_vec())
+        };
+        blinds.push(StoredBlind {
+            reference: reference.to_owned(),
+            mint_key,
+            number,
+        });
     })?;
     Ok(blinds)
 }
 
-/// Counts stored blinds by mint key, signed or not, without keeping them: what an audit compares with the counters of the keys.
+/// Counts stored blinds by mint key, signed or not, without keeping them: what an audit compares with the
+/// counters of the keys.
 ///
 /// # Errors
 /// As [`decode_blinds`].
 pub fn count_blinds(bytes: &[u8]) -> Result<Vec<(MintKeyId, u64)>, StoredBlindsError> {
     let mut counts: Vec<(MintKeyId, u64)> = Vec::new();
-    for_each_blind(bytes, |mint_key, _, _, _| match counts.iter_mut().find(|(key, _)| *key == mint_key) {
-        Some((_, count)) => *count += 1,
-        None => counts.push((mint_key, 1)),
+    for_each_blind(bytes, |mint_key, _, _, _| {
+        match counts.iter_mut().find(|(key, _)| *key == mint_key) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((mint_key, 1)),
+        }
     })?;
     Ok(counts)
 }
@@ -93,11 +112,15 @@ fn encode<B>(
             keys.len() - 1
         });
     }
-    let contents = blinds.iter().map(&reference_and_number).map(|(reference, number)| 13 + reference.len() + number.len());
+    let contents = blinds
+        .iter()
+        .map(&reference_and_number)
+        .map(|(reference, number)| 13 + reference.len() + number.len());
     let mut bytes = Vec::with_capacity(9 + keys.len() * MINT_KEY_ID_BYTES + contents.sum::<usize>());
     bytes.push(version);
     put_count(&mut bytes, keys.len());
-    keys.iter().for_each(|key| bytes.extend_from_slice(key.as_bytes()));
+    keys.iter()
+        .for_each(|key| bytes.extend_from_slice(key.as_bytes()));
     put_count(&mut bytes, blinds.len());
     for blind in blinds {
         let ((mint_key, tag), (reference, number)) = (key_and_tag(blind), reference_and_number(blind));
@@ -114,7 +137,10 @@ fn encode<B>(
 }
 
 /// `visit` is given key, reference, whether the number is a signature, and the number.
-fn for_each_blind(mut bytes: &[u8], mut visit: impl FnMut(MintKeyId, &str, bool, &[u8])) -> Result<(), StoredBlindsError> {
+fn for_each_blind(
+    mut bytes: &[u8],
+    mut visit: impl FnMut(MintKeyId, &str, bool, &[u8]),
+) -> Result<(), StoredBlindsError> {
     let rest = &mut bytes;
     let tagged = match take(rest, 1)? {
         [BLINDED_ALONE] => false,
@@ -123,20 +149,32 @@ fn for_each_blind(mut bytes: &[u8], mut visit: impl FnMut(MintKeyId, &str, bool,
         _ => return Err(StoredBlindsError::Damaged),
     };
     let key_count = take_count(rest)?;
-    let key_bytes = key_count.checked_mul(MINT_KEY_ID_BYTES).ok_or(StoredBlindsError::Damaged)?;
+    let key_bytes = key_count
+        .checked_mul(MINT_KEY_ID_BYTES)
+        .ok_or(StoredBlindsError::Damaged)?;
     let (keys, remainder) = take(rest, key_bytes)?.as_chunks::<MINT_KEY_ID_BYTES>();
     debug_assert!(remainder.is_empty(), "a whole number of keys was taken");
     let mut signatures = 0_usize;
     for _ in 0..take_count(rest)? {
         let key = keys.get(take_count(rest)?).ok_or(StoredBlindsError::Damaged)?;
         let reference_bytes = take_count(rest)?;
-        let reference = str::from_utf8(take(rest, reference_bytes)?).map_err(|_| StoredBlindsError::Damaged)?;
+        let reference =
+            str::from_utf8(take(rest, reference_bytes)?).map_err(|_| StoredBlindsError::Damaged)?;
         let is_signed = tagged && take_tag(rest)?;
         signatures += usize::from(is_signed);
         let number_bytes = take_count(rest)?;
-        visit(MintKeyId::new(*key), reference, is_signed, take(rest, number_bytes)?);
+        visit(
+            MintKeyId::new(*key),
+            reference,
+            is_signed,
+            take(rest, number_bytes)?,
+        );
     }
-    if rest.is_empty() && tagged == (signatures > 0) { Ok(()) } else { Err(StoredBlindsError::Damaged) }
+    if rest.is_empty() && tagged == (signatures > 0) {
+        Ok(())
+    } else {
+        Err(StoredBlindsError::Damaged)
+    }
 }
 
 fn put_count(bytes: &mut Vec<u8>, count: usize) {

@@ -52,8 +52,9 @@ macro_rules! short_text {
 }
 
 short_text! {
-    /// The operator's own reference of a payment in or out (the number of a bank statement, say): one reference moves money once.
-    /// Also what people write beside money: the label of a transfer, where a payout goes, what came of it.
+    /// The operator's own reference of a payment in or out (the number of a bank statement, say): one
+    /// reference moves money once. Also what people write beside money: the label of a transfer, where a
+    /// payout goes, what came of it.
     Reference
 }
 

@@ -17,7 +17,8 @@ pub struct TransactionReference(Box<[u8]>);
 pub struct TransactionReferenceError;
 
 impl TransactionReference {
-    /// The reference with these bytes. The caller passes the one canonical form of the number, without leading zeros.
+    /// The reference with these bytes. The caller passes the one canonical form of the number, without
+    /// leading zeros.
     ///
     /// # Errors
     /// There are no bytes, or more than [`TRANSACTION_REFERENCE_BYTES_MAX`].

@@ -1,8 +1,9 @@
 //! The state that a decision reads and changes.
 //!
-//! A store asks [`Touches`] what a batch can read, loads just that into a [`View`], lets [`decide`](crate::decide) change it,
-//! and saves the [`Changes`]. The in-memory model keeps everything in one view for good. A part that a batch touches and
-//! that was not loaded would look as if it did not exist; hence loading is by `Touches` alone.
+//! A store asks [`Touches`] what a batch can read, loads just that into a [`View`], lets
+//! [`decide`](crate::decide) change it, and saves the [`Changes`]. The in-memory model keeps everything in
+//! one view for good. A part that a batch touches and that was not loaded would look as if it did not exist;
+//! hence loading is by `Touches` alone.
 
 mod changes;
 mod state;
@@ -16,8 +17,8 @@ pub use touches::Touches;
 
 use crate::journal::{Entry, Kind, Recorded, ReferenceKey};
 use crate::{
-    AccountId, AccountName, Amount, BlindDigest, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash, PayloadHash, PayoutNo,
-    RevokedBlind, Settlement, StopReason, TokenHash,
+    AccountId, AccountName, Amount, BlindDigest, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash,
+    PayloadHash, PayoutNo, RevokedBlind, Settlement, StopReason, TokenHash,
 };
 
 /// A slice of the books, or all of them.
@@ -79,7 +80,8 @@ impl View {
     /// Adds a blind that was recouped, and the coin that it had become.
     pub fn load_recouped(&mut self, recouped: Recouped) {
         self.recouped_blinds.insert((recouped.mint_key, recouped.blind));
-        self.recouped_coins.insert((recouped.mint_key, recouped.payload_hash));
+        self.recouped_coins
+            .insert((recouped.mint_key, recouped.payload_hash));
     }
 
     /// Adds a payout.
@@ -99,7 +101,12 @@ impl View {
     }
 
     /// Says which numbers were given last, of all accounts, of all mint keys and of all payouts.
-    pub fn load_last_numbers(&mut self, account: Option<AccountId>, mint_key: Option<MintKeyNo>, payout: Option<PayoutNo>) {
+    pub fn load_last_numbers(
+        &mut self,
+        account: Option<AccountId>,
+        mint_key: Option<MintKeyNo>,
+        payout: Option<PayoutNo>,
+    ) {
         self.last_account = self.last_account.max(account);
         self.last_mint_key = self.last_mint_key.max(mint_key);
         self.last_payout = self.last_payout.max(payout);
@@ -117,7 +124,9 @@ impl View {
     }
 
     pub(crate) fn account_by_token(&self, token_hash: &TokenHash) -> Option<&AccountState> {
-        self.accounts_by_token.get(token_hash).map(|id| &self.accounts[id])
+        self.accounts_by_token
+            .get(token_hash)
+            .map(|id| &self.accounts[id])
     }
 
     pub(crate) fn accounts(&self) -> impl Iterator<Item = &AccountState> {
@@ -177,29 +186,50 @@ impl View {
 
 /// Changing. Callers have checked that the change is allowed; what is asserted here would be a bug of theirs.
 impl View {
-    pub(crate) fn open_account(&mut self, name: AccountName, token_hash: TokenHash, password: Option<PasswordHash>) -> AccountId {
-        let next = self.last_account.map_or(AccountId::FIRST_HOLDER.get(), |last| last.get() + 1);
+    pub(crate) fn open_account(
+        &mut self,
+        name: AccountName,
+        token_hash: TokenHash,
+        password: Option<PasswordHash>,
+    ) -> AccountId {
+        let next = self
+            .last_account
+            .map_or(AccountId::FIRST_HOLDER.get(), |last| last.get() + 1);
         let id = AccountId::new(next);
         assert!(id >= AccountId::FIRST_HOLDER, "system accounts are not opened");
-        self.load_account(AccountState { id, name, token_hash, balance: Amount::ZERO });
+        self.load_account(AccountState {
+            id,
+            name,
+            token_hash,
+            balance: Amount::ZERO,
+        });
         self.dirty.opened.insert(id, password);
         id
     }
 
     pub(crate) fn set_balance(&mut self, id: AccountId, balance: Amount) {
-        let account = self.accounts.get_mut(&id).expect("the caller has read this account");
+        let account = self
+            .accounts
+            .get_mut(&id)
+            .expect("the caller has read this account");
         account.balance = balance;
         self.dirty.balances.insert(id);
     }
 
     pub(crate) fn request_payout(&mut self, payout: PayoutState) {
-        assert!(payout.no == self.next_payout() && payout.settled.is_none(), "payouts are numbered without a gap");
+        assert!(
+            payout.no == self.next_payout() && payout.settled.is_none(),
+            "payouts are numbered without a gap"
+        );
         self.dirty.requested.insert(payout.no);
         self.load_payout(payout);
     }
 
     pub(crate) fn settle_payout(&mut self, no: PayoutNo, settlement: Settlement, at: LedgerTime) {
-        let payout = self.payouts.get_mut(&no).expect("the caller has read this payout");
+        let payout = self
+            .payouts
+            .get_mut(&no)
+            .expect("the caller has read this payout");
         assert!(payout.settled.is_none(), "a payout is settled once");
         payout.settled = Some((settlement, at));
         self.dirty.settled.insert(no);
@@ -208,7 +238,17 @@ impl View {
     pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
         let no = MintKeyNo::new(self.last_mint_key.unwrap_or_default().get() + 1);
         let (issued, returned, recouped) = (0, 0, 0);
-        let key = MintKeyState { no, id, terms, issued, returned, recouped, stopped: None, retired: false, pruned: false };
+        let key = MintKeyState {
+            no,
+            id,
+            terms,
+            issued,
+            returned,
+            recouped,
+            stopped: None,
+            retired: false,
+            pruned: false,
+        };
         assert!(!self.mint_keys.contains_key(&id), "a mint key is registered once");
         self.load_mint_key(key);
         self.dirty.registered.insert(id);
@@ -226,7 +266,8 @@ impl View {
         key.retired = true;
     }
 
-    /// Forgets the key's spent and recouped coins, also those that were not loaded: [`Changes`] says how many must be stored.
+    /// Forgets the key's spent and recouped coins, also those that were not loaded: [`Changes`] says how many
+    /// must be stored.
     pub(crate) fn prune_mint_key(&mut self, id: MintKeyId) {
         let key = self.touch_mint_key(id);
         assert!(!key.pruned, "a mint key is pruned once");
@@ -236,15 +277,26 @@ impl View {
         self.recouped_blinds.retain(|blind| blind.0 != no);
         self.recouped_coins.retain(|coin| coin.0 != no);
         let unsaved = remove_where(&mut self.dirty.spent, |coin| coin.0 == no);
-        let spent_rows = returned.checked_sub(unsaved).expect("every spent coin is counted as returned");
+        let spent_rows = returned
+            .checked_sub(unsaved)
+            .expect("every spent coin is counted as returned");
         let unsaved = remove_where(&mut self.dirty.recouped, |recouped| recouped.mint_key == no);
-        let recouped_rows = recouped.checked_sub(unsaved).expect("every recouped coin is counted");
-        self.dirty.pruned.push(Pruned { mint_key: no, spent_rows, recouped_rows });
+        let recouped_rows = recouped
+            .checked_sub(unsaved)
+            .expect("every recouped coin is counted");
+        self.dirty.pruned.push(Pruned {
+            mint_key: no,
+            spent_rows,
+            recouped_rows,
+        });
     }
 
     pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
         let key = self.touch_mint_key(id);
-        assert!(!key.pruned && !key.retired, "a pruned or retired key signs nothing");
+        assert!(
+            !key.pruned && !key.retired,
+            "a pruned or retired key signs nothing"
+        );
         key.issued += signatures;
     }
 
@@ -259,27 +311,57 @@ impl View {
     }
 
     pub(crate) fn recoup(&mut self, revoked: &RevokedBlind) {
-        let &RevokedBlind { mint_key, blind, payload_hash } = revoked;
+        let &RevokedBlind {
+            mint_key,
+            blind,
+            payload_hash,
+        } = revoked;
         let key = self.touch_mint_key(mint_key);
-        assert!(key.stopped.is_some() && !key.pruned, "coins of a stopped key are recouped while it remembers them");
+        assert!(
+            key.stopped.is_some() && !key.pruned,
+            "coins of a stopped key are recouped while it remembers them"
+        );
         key.recouped += 1;
         assert!(key.recouped <= key.issued, "no more is recouped than was signed");
-        let recouped = Recouped { mint_key: key.no, blind, payload_hash };
-        assert!(!self.is_recouped(recouped.mint_key, revoked), "a blind and a coin are recouped once");
+        let recouped = Recouped {
+            mint_key: key.no,
+            blind,
+            payload_hash,
+        };
+        assert!(
+            !self.is_recouped(recouped.mint_key, revoked),
+            "a blind and a coin are recouped once"
+        );
         self.load_recouped(recouped);
         self.dirty.recouped.push(recouped);
     }
 
     pub(crate) fn set_signing_paused(&mut self, paused: bool) {
-        self.signing = Signing { paused, changes: self.signing.changes + 1 };
+        self.signing = Signing {
+            paused,
+            changes: self.signing.changes + 1,
+        };
         self.dirty.signing = true;
     }
 
     pub(crate) fn write(&mut self, entry: Entry) {
-        assert!(entry.kind.fits(entry.debit, entry.credit), "money moves between accounts of the kind");
-        assert_eq!(entry.kind.moves_money(), !entry.amount.is_zero(), "a record of money moves some");
-        let record = Recorded { content: entry.content, amount: entry.amount };
-        assert!(entry.label.is_none() || entry.kind == Kind::Transfer, "a transfer has a label, and nothing else has");
+        assert!(
+            entry.kind.fits(entry.debit, entry.credit),
+            "money moves between accounts of the kind"
+        );
+        assert_eq!(
+            entry.kind.moves_money(),
+            !entry.amount.is_zero(),
+            "a record of money moves some"
+        );
+        let record = Recorded {
+            content: entry.content,
+            amount: entry.amount,
+        };
+        assert!(
+            entry.label.is_none() || entry.kind == Kind::Transfer,
+            "a transfer has a label, and nothing else has"
+        );
         let before = self.records.insert(entry.reference.clone(), record);
         assert!(before.is_none(), "a reference is written once");
         self.dirty.journal.push(entry);
@@ -287,7 +369,9 @@ impl View {
 
     fn touch_mint_key(&mut self, id: MintKeyId) -> &mut MintKeyState {
         self.dirty.mint_keys.insert(id);
-        self.mint_keys.get_mut(&id).expect("the caller has read this mint key")
+        self.mint_keys
+            .get_mut(&id)
+            .expect("the caller has read this mint key")
     }
 }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyStore, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, Signer};
+use opencoin_crypto::{
+    AcceptedBlinds, BlindToSign, KeyStore, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, Signer,
+};
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use opencoin_schema::BigInt;
 use opencoin_testkit::keys::private_key;
@@ -36,7 +38,10 @@ fn main() -> ExitCode {
 fn local(bencher: Bencher<'_, '_>) {
     let key = PrivateKey::from_pkcs8_pem(&private_key("bench").to_pkcs8_pem()).unwrap();
     let public = key.public_key().clone();
-    let options = LocalSignerOptions { threads: THREADS, ..LocalSignerOptions::default() };
+    let options = LocalSignerOptions {
+        threads: THREADS,
+        ..LocalSignerOptions::default()
+    };
     sign(bencher, &LocalSigner::start([key], options).unwrap(), &public);
 }
 
@@ -44,7 +49,10 @@ fn local(bencher: Bencher<'_, '_>) {
 fn token(bencher: Bencher<'_, '_>) {
     let token = again_with_token().unwrap();
     let pin = Pin::new(&PIN.to_owned().into());
-    let options = TokenOptions { sessions: THREADS, ..TokenOptions::new(token.module(), LABEL.to_owned(), pin) };
+    let options = TokenOptions {
+        sessions: THREADS,
+        ..TokenOptions::new(token.module(), LABEL.to_owned(), pin)
+    };
     let store = TokenKeyStore::open(options).unwrap();
     let key = store.generate(BITS).unwrap();
     let signer: Arc<dyn Signer> = store.signer().unwrap();
@@ -55,9 +63,17 @@ fn sign(bencher: Bencher<'_, '_>, signer: &dyn Signer, key: &PublicKey) {
     let blind = |index: usize| {
         let mut bytes = vec![0x5a; key.modulus_bytes()];
         bytes[1..9].copy_from_slice(&index.to_be_bytes());
-        BlindToSign { mint_key_id: key.id().clone(), blinded: BigInt::from_be_bytes(&bytes) }
+        BlindToSign {
+            mint_key_id: key.id().clone(),
+            blinded: BigInt::from_be_bytes(&bytes),
+        }
     };
-    let accepted = AcceptedBlinds { transaction_reference: vec![1], blinds: (0..BLINDS).map(blind).collect() };
+    let accepted = AcceptedBlinds {
+        transaction_reference: vec![1],
+        blinds: (0..BLINDS).map(blind).collect(),
+    };
     let runtime = Builder::new_current_thread().build().unwrap();
-    bencher.counter(ItemsCount::new(BLINDS)).bench_local(|| runtime.block_on(signer.sign(accepted.clone())).unwrap());
+    bencher
+        .counter(ItemsCount::new(BLINDS))
+        .bench_local(|| runtime.block_on(signer.sign(accepted.clone())).unwrap());
 }

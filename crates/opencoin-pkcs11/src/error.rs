@@ -39,7 +39,9 @@ pub enum TokenError {
         count: usize,
     },
     /// The token's user has no PIN.
-    #[error("the token \"{0}\" has no PIN for its user: its security officer must set one (pkcs11-tool --init-pin)")]
+    #[error(
+        "the token \"{0}\" has no PIN for its user: its security officer must set one (pkcs11-tool --init-pin)"
+    )]
     PinMissing(String),
     /// The token does not take the PIN. It is not tried again.
     #[error("the token \"{label}\" {refusal}")]
@@ -50,7 +52,9 @@ pub enum TokenError {
         refusal: PinRefusal,
     },
     /// The token cannot do what mint keys need.
-    #[error("the token \"{label}\" does not do {mechanism}, without which it cannot keep mint keys: use another one")]
+    #[error(
+        "the token \"{label}\" does not do {mechanism}, without which it cannot keep mint keys: use another one"
+    )]
     MechanismMissing {
         /// The token.
         label: String,
@@ -58,7 +62,9 @@ pub enum TokenError {
         mechanism: &'static str,
     },
     /// The token allows fewer sessions.
-    #[error("the token \"{label}\" gives {sessions_max} sessions; {sessions} are set, and a few are needed besides: set fewer")]
+    #[error(
+        "the token \"{label}\" gives {sessions_max} sessions; {sessions} are set, and a few are needed besides: set fewer"
+    )]
     TooManySessions {
         /// The token.
         label: String,
@@ -71,7 +77,9 @@ pub enum TokenError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The token makes no keys of this size.
-    #[error("the token makes RSA keys of {bits_min} to {bits_max} bits, none of {bits}: ask for another size")]
+    #[error(
+        "the token makes RSA keys of {bits_min} to {bits_max} bits, none of {bits}: ask for another size"
+    )]
     KeySize {
         /// What was asked for.
         bits: usize,
@@ -89,10 +97,14 @@ pub enum TokenError {
         code: String,
     },
     /// The token made a key that is not as it must be.
-    #[error("the token made a key {0}; the key was destroyed, and this token cannot keep mint keys as it is set up")]
+    #[error(
+        "the token made a key {0}; the key was destroyed, and this token cannot keep mint keys as it is set up"
+    )]
     KeyUnfit(String),
     /// The token made a key that is not as it must be, and keeps it.
-    #[error("the token made a key {reason}, and does not destroy it ({code}): destroy it with the token's own tool")]
+    #[error(
+        "the token made a key {reason}, and does not destroy it ({code}): destroy it with the token's own tool"
+    )]
     KeyUnfitAndKept {
         /// What is wrong with it.
         reason: String,
@@ -160,7 +172,10 @@ impl PinRefusal {
 impl From<Error> for TokenError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Pkcs11(error, function) => Self::Call { function: format!("C_{function:?}"), code: code_name(error) },
+            Error::Pkcs11(error, function) => Self::Call {
+                function: format!("C_{function:?}"),
+                code: code_name(error),
+            },
             other => Self::Module(other.to_string()),
         }
     }
@@ -170,9 +185,10 @@ impl From<TokenError> for KeyStoreError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Key(error) => Self::Key(error),
-            TokenError::Lost | TokenError::Call { .. } | TokenError::NoToken { .. } | TokenError::Threads(_) => {
-                Self::Away(error.to_string())
-            }
+            TokenError::Lost
+            | TokenError::Call { .. }
+            | TokenError::NoToken { .. }
+            | TokenError::Threads(_) => Self::Away(error.to_string()),
             TokenError::ModuleMissing(_)
             | TokenError::NotAModule { .. }
             | TokenError::SeveralTokens { .. }
@@ -213,7 +229,9 @@ fn others(found: &[String], blank: bool) -> String {
         }
     };
     if blank {
-        text.push_str("; an uninitialised one is there: initialise it (softhsm2-util or pkcs11-tool --init-token)");
+        text.push_str(
+            "; an uninitialised one is there: initialise it (softhsm2-util or pkcs11-tool --init-token)",
+        );
     }
     text
 }
@@ -233,7 +251,10 @@ mod tests {
     fn what_may_pass_is_away_and_the_rest_waits_for_somebody() {
         let lost = KeyStoreError::from(TokenError::Lost);
         assert!(matches!(lost, KeyStoreError::Away(_)), "{lost:?}");
-        let refused = TokenError::PinRefused { label: "mint".to_owned(), refusal: PinRefusal::Locked };
+        let refused = TokenError::PinRefused {
+            label: "mint".to_owned(),
+            refusal: PinRefusal::Locked,
+        };
         let refused = KeyStoreError::from(refused);
         assert!(
             matches!(&refused, KeyStoreError::Unusable(text) if text.starts_with("the token \"mint\" is locked")),

@@ -1,8 +1,9 @@
 //! Making a mint key in a token, and looking at it before anybody relies on it.
 //!
-//! A token may be set up to make other keys than it was asked for, and says so only when it is asked. So its key is asked
-//! whether it can be taken out, and signs a number for a test. One that is not as it must be is destroyed at once. A crash in
-//! between leaves a key that works and that nobody asked for; it is listed like the others.
+//! A token may be set up to make other keys than it was asked for, and says so only when it is asked. So its
+//! key is asked whether it can be taken out, and signs a number for a test. One that is not as it must be is
+//! destroyed at once. A crash in between leaves a key that works and that nobody asked for; it is listed like
+//! the others.
 
 use cryptoki::error::{Error, Result as CallResult};
 use cryptoki::mechanism::{Mechanism, MechanismType};
@@ -76,7 +77,10 @@ fn check_size(token: &Token, bits: usize) -> Result<(), TokenError> {
     if bits % 2 == 1 {
         return Err(KeyError::OddBits(bits).into());
     }
-    let Some(info) = token.mechanism(MechanismType::RSA_PKCS_KEY_PAIR_GEN)?.filter(|info| info.generate_key_pair()) else {
+    let Some(info) = token
+        .mechanism(MechanismType::RSA_PKCS_KEY_PAIR_GEN)?
+        .filter(|info| info.generate_key_pair())
+    else {
         return Err(token.mechanism_missing("CKM_RSA_PKCS_KEY_PAIR_GEN"));
     };
     check_range(bits, info.min_key_size(), info.max_key_size())
@@ -85,7 +89,11 @@ fn check_size(token: &Token, bits: usize) -> Result<(), TokenError> {
 fn check_range(bits: usize, bits_min: usize, bits_max: usize) -> Result<(), TokenError> {
     // Zero is what tokens say that have not thought about it.
     if bits_max > 0 && !(bits_min..=bits_max).contains(&bits) {
-        return Err(TokenError::KeySize { bits, bits_min, bits_max });
+        return Err(TokenError::KeySize {
+            bits,
+            bits_min,
+            bits_max,
+        });
     }
     Ok(())
 }
@@ -124,10 +132,16 @@ fn examine(session: &Session, pair: Pair, bits: usize) -> Result<PublicKey, Reje
         return unfit("that is no RSA key");
     };
     if key.modulus_bits() != bits {
-        return Err(Rejection::Unfit(format!("of {} bits where {bits} were asked for", key.modulus_bits())));
+        return Err(Rejection::Unfit(format!(
+            "of {} bits where {bits} were asked for",
+            key.modulus_bits()
+        )));
     }
     if key.document().public_exponent != PUBLIC_EXPONENT {
-        return Err(Rejection::Unfit(format!("with the public exponent {}", key.document().public_exponent)));
+        return Err(Rejection::Unfit(format!(
+            "with the public exponent {}",
+            key.document().public_exponent
+        )));
     }
     let input = test_number(&key);
     let signature = keys::sign(session, pair.private, &input)?;
@@ -144,23 +158,46 @@ fn wrong_attribute(session: &Session, private: ObjectHandle) -> CallResult<Optio
         (Attribute::Token(true), "that it does not keep"),
         (Attribute::Private(true), "that can be used without the PIN"),
         (Attribute::Sensitive(true), "whose private half can be read"),
-        (Attribute::Extractable(false), "whose private half can be taken out"),
+        (
+            Attribute::Extractable(false),
+            "whose private half can be taken out",
+        ),
     ];
     let types = [Type::Token, Type::Private, Type::Sensitive, Type::Extractable];
     let found = session.get_attributes(private, &types)?;
-    if let Some((_, reason)) = demanded.into_iter().find(|(attribute, _)| !found.contains(attribute)) {
+    if let Some((_, reason)) = demanded
+        .into_iter()
+        .find(|(attribute, _)| !found.contains(attribute))
+    {
         return Ok(Some(reason));
     }
     // Not every token tells these.
     let forbidden = [
         (Attribute::Local(false), "that it did not make itself"),
-        (Attribute::AlwaysSensitive(false), "whose private half could be read once"),
-        (Attribute::NeverExtractable(false), "whose private half could be taken out once"),
-        (Attribute::AlwaysAuthenticate(true), "that wants the PIN for every signature"),
+        (
+            Attribute::AlwaysSensitive(false),
+            "whose private half could be read once",
+        ),
+        (
+            Attribute::NeverExtractable(false),
+            "whose private half could be taken out once",
+        ),
+        (
+            Attribute::AlwaysAuthenticate(true),
+            "that wants the PIN for every signature",
+        ),
     ];
-    let types = [Type::Local, Type::AlwaysSensitive, Type::NeverExtractable, Type::AlwaysAuthenticate];
+    let types = [
+        Type::Local,
+        Type::AlwaysSensitive,
+        Type::NeverExtractable,
+        Type::AlwaysAuthenticate,
+    ];
     let found = session.get_attributes(private, &types)?;
-    Ok(forbidden.into_iter().find(|(attribute, _)| found.contains(attribute)).map(|(_, reason)| reason))
+    Ok(forbidden
+        .into_iter()
+        .find(|(attribute, _)| found.contains(attribute))
+        .map(|(_, reason)| reason))
 }
 
 /// A number less than the modulus that nobody chose: the modulus read backwards, with a zero in front.
@@ -201,10 +238,15 @@ mod tests {
 
     /// A pair as a token makes it that is set up to make others than it is asked for.
     fn pair_with(session: &Session, public_exponent: &[u8], private: &[Attribute]) -> Pair {
-        let public = [Attribute::ModulusBits(BITS.try_into().unwrap()), Attribute::PublicExponent(public_exponent.to_vec())];
+        let public = [
+            Attribute::ModulusBits(BITS.try_into().unwrap()),
+            Attribute::PublicExponent(public_exponent.to_vec()),
+        ];
         let public = [&[Attribute::Token(true)], &public[..]].concat();
         let private = [&[Attribute::Sign(true)], private].concat();
-        let (public, private) = session.generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private).unwrap();
+        let (public, private) = session
+            .generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private)
+            .unwrap();
         Pair { public, private }
     }
 
@@ -215,7 +257,12 @@ mod tests {
             let (_token, session) = session(token);
             let usual = [1, 0, 1];
             let cases: [(&[u8], &[Attribute], usize, &str); 6] = [
-                (&usual, &[Token(false), Private(true), Sensitive(true), Extractable(false)], BITS, "that it does not keep"),
+                (
+                    &usual,
+                    &[Token(false), Private(true), Sensitive(true), Extractable(false)],
+                    BITS,
+                    "that it does not keep",
+                ),
                 (
                     &usual,
                     &[Token(true), Private(true), Sensitive(false), Extractable(false)],
@@ -240,17 +287,27 @@ mod tests {
                     1026,
                     "of 1024 bits where 1026 were asked for",
                 ),
-                (&[17], &[Token(true), Private(true), Sensitive(true), Extractable(false)], BITS, "with the public exponent 17"),
+                (
+                    &[17],
+                    &[Token(true), Private(true), Sensitive(true), Extractable(false)],
+                    BITS,
+                    "with the public exponent 17",
+                ),
             ];
             for (exponent, attributes, bits, expected) in cases {
-                let pair = session.call(|session| Ok::<_, Error>(pair_with(session, exponent, attributes))).unwrap();
-                let Err(Rejection::Unfit(reason)) = session.call(|session| examine(session, pair, bits)) else {
+                let pair = session
+                    .call(|session| Ok::<_, Error>(pair_with(session, exponent, attributes)))
+                    .unwrap();
+                let Err(Rejection::Unfit(reason)) = session.call(|session| examine(session, pair, bits))
+                else {
                     panic!("it was taken: {expected}");
                 };
                 assert_eq!(reason, expected);
                 destroy(&session, pair).unwrap();
             }
-            let left = session.call(|session| session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])).unwrap();
+            let left = session
+                .call(|session| session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)]))
+                .unwrap();
             assert_eq!(left, []);
         });
     }
@@ -261,19 +318,28 @@ mod tests {
             let (_token, session) = session(token);
             let pair = session.call(|session| make_pair(session, BITS)).unwrap();
             destroy(&session, pair).unwrap();
-            assert_eq!(destroy(&session, pair), Err("CKR_OBJECT_HANDLE_INVALID".to_owned()));
+            assert_eq!(
+                destroy(&session, pair),
+                Err("CKR_OBJECT_HANDLE_INVALID".to_owned())
+            );
         });
     }
 
     #[test]
     fn a_size_that_the_token_does_not_make_is_refused_with_those_that_it_makes() {
         assert_eq!(check_range(2048, 1024, 4096), Ok(()));
-        assert_eq!(check_range(2048, 0, 0), Ok(()), "a token that says nothing may be tried");
+        assert_eq!(
+            check_range(2048, 0, 0),
+            Ok(()),
+            "a token that says nothing may be tried"
+        );
         for bits in [1022, 4098] {
             let error = check_range(bits, 1024, 4096).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("the token makes RSA keys of 1024 to 4096 bits, none of {bits}: ask for another size")
+                format!(
+                    "the token makes RSA keys of 1024 to 4096 bits, none of {bits}: ask for another size"
+                )
             );
         }
     }

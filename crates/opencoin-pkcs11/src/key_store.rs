@@ -20,12 +20,16 @@ pub struct TokenKeyStore {
 }
 
 impl TokenKeyStore {
-    /// Loads the module, finds the token and logs in, with one attempt. The module stays loaded for as long as the process lives.
+    /// Loads the module, finds the token and logs in, with one attempt. The module stays loaded for as long
+    /// as the process lives.
     ///
     /// # Errors
-    /// See [`TokenError`], which says what to do. After a refused PIN do not try the same one again: the token would lock.
+    /// See [`TokenError`], which says what to do. After a refused PIN do not try the same one again: the
+    /// token would lock.
     pub fn open(options: TokenOptions) -> Result<Self, TokenError> {
-        Ok(Self { token: Arc::new(Token::open(options)?) })
+        Ok(Self {
+            token: Arc::new(Token::open(options)?),
+        })
     }
 
     /// An engine that signs with the keys of this token. It outlives the store.
@@ -42,8 +46,8 @@ impl KeyStore for TokenKeyStore {
         Ok(self.token.keys()?.iter().map(|key| key.id().clone()).collect())
     }
 
-    /// As [`KeyStore::generate`]: in the token, not to be taken out, with the public exponent 65537. Takes seconds, and
-    /// minutes in a small token.
+    /// As [`KeyStore::generate`]: in the token, not to be taken out, with the public exponent 65537. Takes
+    /// seconds, and minutes in a small token.
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
         Ok(generate(&self.token, bits)?)
     }
@@ -70,6 +74,9 @@ impl KeyStore for TokenKeyStore {
 
 impl fmt::Debug for TokenKeyStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("TokenKeyStore").field("options", self.token.options()).finish()
+        formatter
+            .debug_struct("TokenKeyStore")
+            .field("options", self.token.options())
+            .finish()
     }
 }

@@ -1,7 +1,8 @@
 //! Mint keys as objects in a token: how they are found, and which public key they are.
 //!
-//! A key is an object with its private half and one with its public half, both labelled [`LABEL`], with the key's
-//! identifier as `CKA_ID`. The identifier is only a help for finding: it is computed again from modulus and exponent.
+//! A key is an object with its private half and one with its public half, both labelled [`LABEL`], with the
+//! key's identifier as `CKA_ID`. The identifier is only a help for finding: it is computed again from modulus
+//! and exponent.
 
 use cryptoki::error::Result;
 use cryptoki::mechanism::Mechanism;
@@ -24,12 +25,19 @@ pub(crate) struct Half {
 
 /// All halves of this class.
 pub(crate) fn list(session: &Session, class: ObjectClass) -> Result<Vec<Half>> {
-    halves(session, &[Attribute::Class(class), Attribute::Label(LABEL.to_vec())])
+    halves(
+        session,
+        &[Attribute::Class(class), Attribute::Label(LABEL.to_vec())],
+    )
 }
 
 /// All halves of this class that belong to the key.
 pub(crate) fn find(session: &Session, class: ObjectClass, id: &BigInt) -> Result<Vec<Half>> {
-    let template = [Attribute::Class(class), Attribute::Label(LABEL.to_vec()), id_attribute(id)];
+    let template = [
+        Attribute::Class(class),
+        Attribute::Label(LABEL.to_vec()),
+        id_attribute(id),
+    ];
     let mut found = halves(session, &template)?;
     if found.is_empty() {
         // The identifier is missing where a token keeps its own, and where making the key was interrupted.
@@ -41,19 +49,32 @@ pub(crate) fn find(session: &Session, class: ObjectClass, id: &BigInt) -> Result
 
 /// The identifier as the attribute of an object.
 pub(crate) fn id_attribute(id: &BigInt) -> Attribute {
-    Attribute::Id(id.to_padded_be_bytes(ID_BYTES).unwrap_or_else(|| id.as_be_bytes().to_vec()))
+    Attribute::Id(
+        id.to_padded_be_bytes(ID_BYTES)
+            .unwrap_or_else(|| id.as_be_bytes().to_vec()),
+    )
 }
 
 /// The public key of an object; none when the object is no RSA key that this project supports.
 pub(crate) fn public_key(session: &Session, handle: ObjectHandle) -> Result<Option<PublicKey>> {
-    let Some(modulus) = modulus(session, handle)? else { return Ok(None) };
+    let Some(modulus) = modulus(session, handle)? else {
+        return Ok(None);
+    };
     let exponent = match exponent(session, handle)? {
         None => exponent_of_public_half(session, &modulus)?,
         exponent => exponent,
     };
-    let exponent = exponent.and_then(|bytes| BigInt::from_be_bytes(&bytes).to_padded_be_bytes(size_of::<u64>())?.try_into().ok());
+    let exponent = exponent.and_then(|bytes| {
+        BigInt::from_be_bytes(&bytes)
+            .to_padded_be_bytes(size_of::<u64>())?
+            .try_into()
+            .ok()
+    });
     let Some(exponent) = exponent else { return Ok(None) };
-    let document = RsaPublicKey { modulus: BigInt::from_be_bytes(&modulus), public_exponent: u64::from_be_bytes(exponent) };
+    let document = RsaPublicKey {
+        modulus: BigInt::from_be_bytes(&modulus),
+        public_exponent: u64::from_be_bytes(exponent),
+    };
     Ok(PublicKey::parse(&document).ok())
 }
 
@@ -80,18 +101,33 @@ fn halves(session: &Session, template: &[Attribute]) -> Result<Vec<Half>> {
 
 fn modulus(session: &Session, handle: ObjectHandle) -> Result<Option<Vec<u8>>> {
     let attributes = session.get_attributes(handle, &[AttributeType::Modulus])?;
-    Ok(attributes.into_iter().find_map(|attribute| if let Attribute::Modulus(bytes) = attribute { Some(bytes) } else { None }))
+    Ok(attributes.into_iter().find_map(|attribute| {
+        if let Attribute::Modulus(bytes) = attribute {
+            Some(bytes)
+        } else {
+            None
+        }
+    }))
 }
 
 fn exponent(session: &Session, handle: ObjectHandle) -> Result<Option<Vec<u8>>> {
     let attributes = session.get_attributes(handle, &[AttributeType::PublicExponent])?;
-    let exponent = |attribute| if let Attribute::PublicExponent(bytes) = attribute { Some(bytes) } else { None };
+    let exponent = |attribute| {
+        if let Attribute::PublicExponent(bytes) = attribute {
+            Some(bytes)
+        } else {
+            None
+        }
+    };
     Ok(attributes.into_iter().find_map(exponent))
 }
 
 /// PKCS#11 does not demand that a private half tells the public exponent.
 fn exponent_of_public_half(session: &Session, modulus: &[u8]) -> Result<Option<Vec<u8>>> {
-    let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Modulus(modulus.to_vec())];
+    let template = [
+        Attribute::Class(ObjectClass::PUBLIC_KEY),
+        Attribute::Modulus(modulus.to_vec()),
+    ];
     match session.find_objects(&template)?.first() {
         Some(handle) => exponent(session, *handle),
         None => Ok(None),

@@ -1,9 +1,10 @@
 //! The PKCS#11 module: foreign code that is loaded once in a process and belongs to all of it.
 //!
-//! Its one dangerous call is to initialise it anew, which some modules need to see a token that was away: it must not run
-//! beside any other call, and it invalidates every session. Numbers of sessions begin again then, so a session from before
-//! must not even be closed. Hence the lock around all calls, and the count of initialisations in every session. Who uses several
-//! tokens of one module in one process finds that all of them are connected anew when one is away.
+//! Its one dangerous call is to initialise it anew, which some modules need to see a token that was away: it
+//! must not run beside any other call, and it invalidates every session. Numbers of sessions begin again
+//! then, so a session from before must not even be closed. Hence the lock around all calls, and the count of
+//! initialisations in every session. Who uses several tokens of one module in one process finds that all of
+//! them are connected anew when one is away.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +18,8 @@ use cryptoki::slot::Slot;
 
 use crate::TokenError;
 
-/// Modules stay loaded and initialised as long as the process lives: what has come loose in them by then is beyond us.
+/// Modules stay loaded and initialised as long as the process lives: what has come loose in them by then is
+/// beyond us.
 static LOADED: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
 
 pub(crate) struct Module {
@@ -49,17 +51,28 @@ impl Module {
     pub(crate) fn load(path: &Path) -> std::result::Result<Arc<Self>, TokenError> {
         let missing = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => TokenError::ModuleMissing(path.to_owned()),
-            _ => TokenError::NotAModule { path: path.to_owned(), reason: error.to_string() },
+            _ => TokenError::NotAModule {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            },
         };
         let key = path.canonicalize().map_err(missing)?;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = loaded.get(&key) {
             return Ok(Arc::clone(module));
         }
-        let not_a_module = |error: Error| TokenError::NotAModule { path: path.to_owned(), reason: error.to_string() };
+        let not_a_module = |error: Error| TokenError::NotAModule {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
         let pkcs11 = Pkcs11::new(&key).map_err(not_a_module)?;
         initialise(&pkcs11)?;
-        let module = Arc::new(Self { state: RwLock::new(State { pkcs11, initialisations: 1 }) });
+        let module = Arc::new(Self {
+            state: RwLock::new(State {
+                pkcs11,
+                initialisations: 1,
+            }),
+        });
         loaded.insert(key, Arc::clone(&module));
         Ok(module)
     }
@@ -75,7 +88,11 @@ impl Module {
             Access::Read => state.pkcs11.open_ro_session_no_drop(slot)?,
             Access::Write => state.pkcs11.open_rw_session_no_drop(slot)?,
         };
-        Ok(OpenSession { module: Arc::clone(self), session: Some(session), initialisations: state.initialisations })
+        Ok(OpenSession {
+            module: Arc::clone(self),
+            session: Some(session),
+            initialisations: state.initialisations,
+        })
     }
 
     /// Ends what the module is doing and starts it again. All sessions of this process are lost.

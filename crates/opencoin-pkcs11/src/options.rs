@@ -19,13 +19,14 @@ pub struct TokenOptions {
     pub token_label: String,
     /// The PIN of the token's user.
     pub pin: Pin,
-    /// How many threads sign, each with a session of its own. Default: one for each core, right for a token that is software;
-    /// a hardware token's manual says how many operations it does at the same time.
+    /// How many threads sign, each with a session of its own. Default: one for each core, right for a token
+    /// that is software; a hardware token's manual says how many operations it does at the same time.
     pub sessions: NonZeroUsize,
-    /// How many blinds may wait; a request that would make them more is refused as busy, so it must be larger than the largest
-    /// request. Default: [`LocalSignerOptions::BLINDS_QUEUED_MAX`].
+    /// How many blinds may wait; a request that would make them more is refused as busy, so it must be larger
+    /// than the largest request. Default: [`LocalSignerOptions::BLINDS_QUEUED_MAX`].
     pub blinds_queued_max: usize,
-    /// How long at least to wait after one attempt to reach the token before the next. Default: [`Self::RETRY_PAUSE`].
+    /// How long at least to wait after one attempt to reach the token before the next. Default:
+    /// [`Self::RETRY_PAUSE`].
     pub retry_pause: Duration,
 }
 
@@ -76,8 +77,14 @@ mod tests {
     #[test]
     fn options_can_be_shown_and_the_pin_cannot() {
         let pin = Pin::new(&Zeroizing::new("918273".to_owned()));
-        let shown = format!("{:?}", TokenOptions::new(PathBuf::from("module.so"), "mint".to_owned(), pin));
-        assert!(shown.contains("module.so") && shown.contains("Pin(secret)"), "{shown}");
+        let shown = format!(
+            "{:?}",
+            TokenOptions::new(PathBuf::from("module.so"), "mint".to_owned(), pin)
+        );
+        assert!(
+            shown.contains("module.so") && shown.contains("Pin(secret)"),
+            "{shown}"
+        );
         assert!(!shown.contains("918273"), "{shown}");
     }
 }

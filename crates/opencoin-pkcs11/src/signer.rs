@@ -1,9 +1,9 @@
 //! The signing engine of a token: threads with a session each, which share a queue.
 //!
-//! Failures: when the token is gone, or a session or login is, requests at hand are answered as "not available", and the
-//! next ones look for the token again (see `token.rs`). An error of which the token recovers by itself fails its request
-//! alone, as does a wrong signature. The thread gets a new session after each of them, because the old one may be in the
-//! middle of an operation.
+//! Failures: when the token is gone, or a session or login is, requests at hand are answered as "not
+//! available", and the next ones look for the token again (see `token.rs`). An error of which the token
+//! recovers by itself fails its request alone, as does a wrong signature. The thread gets a new session after
+//! each of them, because the old one may be in the middle of an operation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,7 +13,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::{ObjectClass, ObjectHandle};
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyStoreError, Pool, PublicKey, SignError, Signer, Worker, blind_in_range};
+use opencoin_crypto::{
+    AcceptedBlinds, BlindToSign, KeyStoreError, Pool, PublicKey, SignError, Signer, Worker, blind_in_range,
+};
 use opencoin_schema::BigInt;
 
 use crate::TokenError;
@@ -24,8 +26,9 @@ use crate::token::{Token, TokenSession};
 /// The beginning of the threads' names, as `top -H` shows them.
 const THREAD_NAME: &str = "token";
 
-/// Signs with the keys of a token that were there at the start, or at the last [`refresh`](Signer::refresh). Dropping it
-/// finishes the operations in hand, tells all other callers that the signer is not available, and waits for its threads to end.
+/// Signs with the keys of a token that were there at the start, or at the last [`refresh`](Signer::refresh).
+/// Dropping it finishes the operations in hand, tells all other callers that the signer is not available, and
+/// waits for its threads to end.
 pub struct TokenSigner {
     token: Arc<Token>,
     keys: RwLock<Keys>,
@@ -46,22 +49,36 @@ impl TokenSigner {
         let keys = RwLock::new(keys_of(&token)?);
         let refreshes = Arc::<AtomicU64>::default();
         let worker = || -> Worker<Task, BigInt> {
-            let mut thread = Thread { token: Arc::clone(&token), refreshes: Arc::clone(&refreshes), opened: None };
+            let mut thread = Thread {
+                token: Arc::clone(&token),
+                refreshes: Arc::clone(&refreshes),
+                opened: None,
+            };
             Box::new(move |task| thread.sign(task))
         };
         let workers = (0..token.options().sessions.get()).map(|_| worker()).collect();
         let pool = Pool::start(THREAD_NAME, workers, token.options().blinds_queued_max);
         let pool = pool.map_err(|error| TokenError::Threads(error.to_string()))?;
-        Ok(Self { token, keys, refreshes, pool })
+        Ok(Self {
+            token,
+            keys,
+            refreshes,
+            pool,
+        })
     }
 
     fn prepare(keys: &Keys, index: usize, blind: &BlindToSign) -> Result<Task, SignError> {
-        let key = keys.get(&blind.mint_key_id).ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
+        let key = keys
+            .get(&blind.mint_key_id)
+            .ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
         if !blind_in_range(key, &blind.blinded) {
             return Err(SignError::OutOfRange { index });
         }
         let input = blind.blinded.to_padded_be_bytes(key.modulus_bytes());
-        Ok(Task { key: key.clone(), input: input.expect("a number in range is less than the modulus") })
+        Ok(Task {
+            key: key.clone(),
+            input: input.expect("a number in range is less than the modulus"),
+        })
     }
 }
 
@@ -71,7 +88,9 @@ impl Signer for TokenSigner {
         let tasks = {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             let blinds = accepted.blinds.iter().enumerate();
-            blinds.map(|(index, blind)| Self::prepare(&keys, index, blind)).collect::<Result<_, _>>()?
+            blinds
+                .map(|(index, blind)| Self::prepare(&keys, index, blind))
+                .collect::<Result<_, _>>()?
         };
         self.pool.run(tasks).await
     }
@@ -91,7 +110,11 @@ impl fmt::Debug for TokenSigner {
 }
 
 fn keys_of(token: &Token) -> Result<Keys, TokenError> {
-    Ok(token.keys()?.into_iter().map(|key| (key.id().clone(), key)).collect())
+    Ok(token
+        .keys()?
+        .into_iter()
+        .map(|key| (key.id().clone(), key))
+        .collect())
 }
 
 /// What a thread of the engine has.
@@ -124,7 +147,8 @@ impl From<Error> for Trouble {
 
 impl Thread {
     fn sign(&mut self, task: &Task) -> Result<BigInt, SignError> {
-        // Put back only when all went well: a session is not used again after anything else, a panic included.
+        // Put back only when all went well: a session is not used again after anything else, a panic
+        // included.
         let mut opened = self.take_opened()?;
         let signature = match opened.sign(task) {
             Ok(signature) => signature,
@@ -140,7 +164,10 @@ impl Thread {
 
     fn take_opened(&mut self) -> Result<Opened, SignError> {
         let refreshes = self.refreshes.load(Ordering::Relaxed);
-        let opened = self.opened.take().filter(|opened| self.token.is_current(opened.token_session.connection));
+        let opened = self
+            .opened
+            .take()
+            .filter(|opened| self.token.is_current(opened.token_session.connection));
         let mut opened = match opened {
             Some(opened) => opened,
             None => {
@@ -150,7 +177,11 @@ impl Thread {
                     }
                     SignError::Unavailable
                 })?;
-                Opened { token_session, refreshes, private_halves: HashMap::new() }
+                Opened {
+                    token_session,
+                    refreshes,
+                    private_halves: HashMap::new(),
+                }
             }
         };
         if opened.refreshes != refreshes {
@@ -164,7 +195,9 @@ impl Thread {
         let connection = opened.token_session.connection;
         let error = match trouble {
             Trouble::Call(error) => self.token.failed(connection, error),
-            Trouble::NoKey if self.token.is_alive(connection) => return SignError::UnknownKey(task.key.id().clone()),
+            Trouble::NoKey if self.token.is_alive(connection) => {
+                return SignError::UnknownKey(task.key.id().clone());
+            }
             Trouble::NoKey => {
                 self.token.lost(connection, &TokenError::Lost);
                 TokenError::Lost
@@ -196,12 +229,17 @@ impl Opened {
     }
 
     fn sign_with(&self, private: ObjectHandle, task: &Task) -> Result<Vec<u8>, Error> {
-        self.token_session.session.call(|session| keys::sign(session, private, &task.input))
+        self.token_session
+            .session
+            .call(|session| keys::sign(session, private, &task.input))
     }
 
     fn find(&mut self, task: &Task) -> Result<ObjectHandle, Trouble> {
         let id = task.key.id();
-        let halves = self.token_session.session.call(|session| keys::find(session, ObjectClass::PRIVATE_KEY, id))?;
+        let halves = self
+            .token_session
+            .session
+            .call(|session| keys::find(session, ObjectClass::PRIVATE_KEY, id))?;
         let half = halves.first().ok_or(Trouble::NoKey)?;
         self.private_halves.insert(id.clone(), half.handle);
         Ok(half.handle)

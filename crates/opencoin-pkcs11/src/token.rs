@@ -1,9 +1,9 @@
 //! The connection to one token: found by its label, logged in, and found again after it was away.
 //!
-//! A login counts for all sessions of the process, as long as one is open; so the connection keeps one, and everybody else
-//! opens more without the PIN. Whoever notices that the token is gone says so, and whoever needs it next connects again,
-//! at most once in `retry_pause`. A second attempt in a row first initialises the module anew. A PIN that was refused ends all
-//! attempts.
+//! A login counts for all sessions of the process, as long as one is open; so the connection keeps one, and
+//! everybody else opens more without the PIN. Whoever notices that the token is gone says so, and whoever
+//! needs it next connects again, at most once in `retry_pause`. A second attempt in a row first initialises
+//! the module anew. A PIN that was refused ends all attempts.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -57,8 +57,15 @@ impl Token {
     /// Finds the token and logs in.
     pub(crate) fn open(options: TokenOptions) -> Result<Self, TokenError> {
         let module = Module::load(&options.module)?;
-        let token = Self { module, options, state: Mutex::default() };
-        if !token.mechanism(MechanismType::RSA_X_509)?.is_some_and(|info| info.sign()) {
+        let token = Self {
+            module,
+            options,
+            state: Mutex::default(),
+        };
+        if !token
+            .mechanism(MechanismType::RSA_X_509)?
+            .is_some_and(|info| info.sign())
+        {
             return Err(token.mechanism_missing("CKM_RSA_X_509"));
         }
         token.check_sessions()?;
@@ -70,7 +77,10 @@ impl Token {
     }
 
     pub(crate) fn mechanism_missing(&self, mechanism: &'static str) -> TokenError {
-        TokenError::MechanismMissing { label: self.options.token_label.clone(), mechanism }
+        TokenError::MechanismMissing {
+            label: self.options.token_label.clone(),
+            mechanism,
+        }
     }
 
     /// Opens a session of the connection, which is made again if it was lost and it is time.
@@ -90,15 +100,23 @@ impl Token {
 
     /// The keys that are there, by their private halves.
     pub(crate) fn keys(&self) -> Result<Vec<PublicKey>, TokenError> {
-        let halves = self.with_session(Access::Read, |session| keys::list(session, ObjectClass::PRIVATE_KEY))?;
+        let halves = self.with_session(Access::Read, |session| {
+            keys::list(session, ObjectClass::PRIVATE_KEY)
+        })?;
         Ok(halves.into_iter().map(|half| half.key).collect())
     }
 
-    /// Does something in a session of its own. What a token says that is gone by then is not believed: some say that there is
-    /// nothing.
-    pub(crate) fn with_session<R>(&self, access: Access, call: impl FnOnce(&Session) -> CallResult<R>) -> Result<R, TokenError> {
+    /// Does something in a session of its own. What a token says that is gone by then is not believed: some
+    /// say that there is nothing.
+    pub(crate) fn with_session<R>(
+        &self,
+        access: Access,
+        call: impl FnOnce(&Session) -> CallResult<R>,
+    ) -> Result<R, TokenError> {
         let TokenSession { session, connection } = self.session(access)?;
-        let result = session.call(call).map_err(|error| self.failed(connection, error))?;
+        let result = session
+            .call(call)
+            .map_err(|error| self.failed(connection, error))?;
         if !self.is_alive(connection) {
             self.lost(connection, &TokenError::Lost);
             return Err(TokenError::Lost);
@@ -110,14 +128,17 @@ impl Token {
     pub(crate) fn mechanism(&self, mechanism: MechanismType) -> Result<Option<MechanismInfo>, TokenError> {
         let (connection, slot) = self.connected()?;
         // A token that is set up to do less still knows of the others.
-        let info = self.module.call(|pkcs11| match pkcs11.get_mechanism_list(slot)?.contains(&mechanism) {
-            true => pkcs11.get_mechanism_info(slot, mechanism).map(Some),
-            false => Ok(None),
-        });
+        let info = self.module.call(
+            |pkcs11| match pkcs11.get_mechanism_list(slot)?.contains(&mechanism) {
+                true => pkcs11.get_mechanism_info(slot, mechanism).map(Some),
+                false => Ok(None),
+            },
+        );
         info.map_err(|error| self.failed(connection, error))
     }
 
-    /// What a failed call in this connection means: that the token is gone, which ends the connection, or something else.
+    /// What a failed call in this connection means: that the token is gone, which ends the connection, or
+    /// something else.
     pub(crate) fn failed(&self, connection: u64, error: Error) -> TokenError {
         let is_gone = means_gone(&error) || !self.is_alive(connection);
         let error = TokenError::from(error);
@@ -131,13 +152,16 @@ impl Token {
     /// Whether the token of this connection is there and we are logged in.
     pub(crate) fn is_alive(&self, connection: u64) -> bool {
         let state = self.lock();
-        let Some(Connection { slot, keeper }) = state.connection.as_ref().filter(|_| state.number == connection) else {
+        let Some(Connection { slot, keeper }) =
+            state.connection.as_ref().filter(|_| state.number == connection)
+        else {
             return false;
         };
         let info = self.module.call(|pkcs11| pkcs11.get_token_info(*slot));
         let session = keeper.call(|session| session.get_session_info());
         info.is_ok_and(|info| info.label() == self.options.token_label)
-            && session.is_ok_and(|info| matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser))
+            && session
+                .is_ok_and(|info| matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser))
     }
 
     /// Ends this connection.
@@ -158,7 +182,9 @@ impl Token {
             return Err(refused.clone());
         }
         let now = Instant::now();
-        let is_early = state.last_attempt.is_some_and(|last| now.saturating_duration_since(last) < self.options.retry_pause);
+        let is_early = state
+            .last_attempt
+            .is_some_and(|last| now.saturating_duration_since(last) < self.options.retry_pause);
         if is_early {
             return Err(state.failure.clone().unwrap_or(TokenError::Lost));
         }
@@ -196,13 +222,17 @@ impl Token {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(Connection { slot, keeper }),
             Err(Error::Pkcs11(error, function)) => Err(PinRefusal::of(error).map_or_else(
                 || Error::Pkcs11(error, function).into(),
-                |refusal| TokenError::PinRefused { label: label.clone(), refusal },
+                |refusal| TokenError::PinRefused {
+                    label: label.clone(),
+                    refusal,
+                },
             )),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Writes of a failed attempt; what the first one says goes to the caller, and what keeps failing is said once.
+    /// Writes of a failed attempt; what the first one says goes to the caller, and what keeps failing is said
+    /// once.
     fn report(&self, state: &State, error: &TokenError) {
         let token = &self.options.token_label;
         if let TokenError::PinRefused { .. } = error {
@@ -219,7 +249,11 @@ impl Token {
         match Option::<u64>::from(info.max_session_count()) {
             // Zero is what tokens say that have not thought about it.
             Some(sessions_max) if sessions_max > 0 && sessions as u64 + SESSIONS_BESIDES > sessions_max => {
-                Err(TokenError::TooManySessions { label: self.options.token_label.clone(), sessions, sessions_max })
+                Err(TokenError::TooManySessions {
+                    label: self.options.token_label.clone(),
+                    sessions,
+                    sessions_max,
+                })
             }
             _ => Ok(()),
         }
@@ -257,7 +291,10 @@ struct Tokens {
 }
 
 fn tokens(pkcs11: &Pkcs11) -> CallResult<Tokens> {
-    let mut tokens = Tokens { initialised: Vec::new(), blank: false };
+    let mut tokens = Tokens {
+        initialised: Vec::new(),
+        blank: false,
+    };
     for slot in pkcs11.get_slots_with_token()? {
         match pkcs11.get_token_info(slot) {
             Ok(info) if info.token_initialized() => tokens.initialised.push((slot, info)),
@@ -272,13 +309,25 @@ fn tokens(pkcs11: &Pkcs11) -> CallResult<Tokens> {
 impl Tokens {
     fn pick(self, label: &str) -> Result<(Slot, TokenInfo), TokenError> {
         let Self { initialised, blank } = self;
-        let (mut ours, others): (Vec<_>, Vec<_>) = initialised.into_iter().partition(|(_, info)| info.label() == label);
+        let (mut ours, others): (Vec<_>, Vec<_>) = initialised
+            .into_iter()
+            .partition(|(_, info)| info.label() == label);
         match (ours.pop(), ours.len()) {
             (Some(only), 0) => Ok(only),
-            (Some(_), more) => Err(TokenError::SeveralTokens { label: label.to_owned(), count: more + 1 }),
+            (Some(_), more) => Err(TokenError::SeveralTokens {
+                label: label.to_owned(),
+                count: more + 1,
+            }),
             (None, _) => {
-                let found = others.into_iter().map(|(_, info)| info.label().to_owned()).collect();
-                Err(TokenError::NoToken { label: label.to_owned(), found, blank })
+                let found = others
+                    .into_iter()
+                    .map(|(_, info)| info.label().to_owned())
+                    .collect();
+                Err(TokenError::NoToken {
+                    label: label.to_owned(),
+                    found,
+                    blank,
+                })
             }
         }
     }
@@ -286,7 +335,12 @@ impl Tokens {
 
 /// Looks whether trying the PIN can do good, and no harm.
 fn check_pin_state(info: &TokenInfo, label: &str) -> Result<(), TokenError> {
-    let refused = |refusal| Err(TokenError::PinRefused { label: label.to_owned(), refusal });
+    let refused = |refusal| {
+        Err(TokenError::PinRefused {
+            label: label.to_owned(),
+            refusal,
+        })
+    };
     if !info.user_pin_initialized() {
         return Err(TokenError::PinMissing(label.to_owned()));
     }

@@ -1,7 +1,7 @@
 //! What the store knows of accounts beside their money.
 //!
-//! Reads go to the pool. Changes go one after another over a connection of their own (`change.rs`), so that neither batches wait for
-//! them nor they for batches.
+//! Reads go to the pool. Changes go one after another over a connection of their own (`change.rs`), so that
+//! neither batches wait for them nor they for batches.
 
 mod access;
 mod change;
@@ -12,9 +12,10 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError,
-    LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey,
+    LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
+    PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
+    WaitRefusal, WaitingMint,
 };
 use tokio::sync::Semaphore;
 
@@ -26,17 +27,22 @@ const CHANGES_MAX: usize = 1024;
 
 static CHANGES: Semaphore = Semaphore::const_new(CHANGES_MAX);
 
-/// Brings a change to its end also when nobody waits for it any more: a client that hangs up must not cost the connection.
+/// Brings a change to its end also when nobody waits for it any more: a client that hangs up must not cost
+/// the connection.
 async fn finished<T: Send + 'static>(
     change: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
 ) -> Result<T, LedgerError> {
     let unavailable = |text: &str| LedgerError::Unavailable(text.to_owned());
-    let place = CHANGES.try_acquire().map_err(|_| unavailable("too many changes of accounts wait"))?;
+    let place = CHANGES
+        .try_acquire()
+        .map_err(|_| unavailable("too many changes of accounts wait"))?;
     let change = async move {
         let _place = place;
         change.await
     };
-    tokio::spawn(change).await.map_err(|_| unavailable("a change of an account came to no end"))?
+    tokio::spawn(change)
+        .await
+        .map_err(|_| unavailable("a change of an account came to no end"))?
 }
 
 /// One transaction, tried again where another process was faster.
@@ -78,8 +84,15 @@ impl Accounts for PostgresLedger {
         password: &PasswordHash,
         setter: PasswordSetter<'_>,
     ) -> Result<bool, LedgerError> {
-        let (holders, password, setter) = (self.holders.clone(), password.clone(), access::OwnedSetter::from(setter));
-        finished(async move { change(|| access::set_password(&holders, account, &password, setter.borrowed())).await }).await
+        let (holders, password, setter) = (
+            self.holders.clone(),
+            password.clone(),
+            access::OwnedSetter::from(setter),
+        );
+        finished(async move {
+            change(|| access::set_password(&holders, account, &password, setter.borrowed())).await
+        })
+        .await
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
@@ -140,15 +153,29 @@ impl Accounts for PostgresLedger {
         finished(async move { change(|| services::saw(&holders, &id, now)).await }).await
     }
 
-    async fn entries(&self, account: AccountId, page: EntryPage, limit: u32) -> Result<Vec<AccountEntry>, LedgerError> {
+    async fn entries(
+        &self,
+        account: AccountId,
+        page: EntryPage,
+        limit: u32,
+    ) -> Result<Vec<AccountEntry>, LedgerError> {
         entries::page(&self.pool, account, page, limit).await
     }
 
-    async fn entry_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<AccountEntry>, LedgerError> {
+    async fn entry_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<AccountEntry>, LedgerError> {
         entries::by_key(&self.pool, account, key).await
     }
 
-    async fn payouts(&self, filter: PayoutFilter, after: PayoutNo, limit: u32) -> Result<Vec<Payout>, LedgerError> {
+    async fn payouts(
+        &self,
+        filter: PayoutFilter,
+        after: PayoutNo,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError> {
         entries::payouts(&self.pool, filter, after, limit).await
     }
 
@@ -156,11 +183,19 @@ impl Accounts for PostgresLedger {
         entries::payout(&self.pool, no).await
     }
 
-    async fn payout_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<Payout>, LedgerError> {
+    async fn payout_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Payout>, LedgerError> {
         entries::payout_by_key(&self.pool, account, key).await
     }
 
-    async fn wait(&self, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, LedgerError> {
+    async fn wait(
+        &self,
+        mint: &WaitingMint,
+        now: LedgerTime,
+    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
         let (holders, mint) = (self.holders.clone(), mint.clone());
         finished(async move { change(|| waiting::wait(&holders, &mint, now)).await }).await
     }

@@ -1,13 +1,15 @@
-//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot, while commands go on.
+//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot, while commands go
+//! on.
 //!
-//! Only these columns are read: a role that may read them and no others is enough (docs/AUDIT.md has the grants). A hot standby does as
-//! well; where it must choose between following the primary and a long reading, it may cancel the reading, which can be repeated.
+//! Only these columns are read: a role that may read them and no others is enough (docs/AUDIT.md has the
+//! grants). A hot standby does as well; where it must choose between following the primary and a long
+//! reading, it may cancel the reading, which can be repeated.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use opencoin_ledger::audit::{
-    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow, StoredAcceptance,
-    Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
+    StoredAcceptance, Wanted,
 };
 use opencoin_ledger::{LedgerError, LedgerTime, TransactionNo};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -43,7 +45,9 @@ impl AuditSource for PostgresLedger {
 
 pub(crate) async fn facts(pool: &PgPool) -> Result<AuditFacts, LedgerError> {
     let mut pass = Pass::full(None, None);
-    read(pool, &mut pass).await.map_err(|error| ledger_error(&error))?;
+    read(pool, &mut pass)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     Ok(pass.facts())
 }
 
@@ -51,7 +55,9 @@ async fn read(pool: &PgPool, pass: &mut Pass) -> Result<(), sqlx::Error> {
     // Out of the pool: dropped in the middle, it is closed and not used again inside an old snapshot.
     let mut connection = pool.acquire().await?.detach();
     pass.settle_before(LedgerTime::from_unix_micros(time(&mut connection).await?));
-    let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut snapshot = connection
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await?;
     tables(&mut snapshot, pass).await?;
     snapshot.rollback().await?;
     connection.close().await
@@ -62,7 +68,10 @@ async fn time(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let sql = "SELECT CAST(extract(epoch FROM
         CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END) * 1000000 AS int8)";
     // A standby that has followed nothing yet has settled nothing.
-    Ok(sqlx::query_scalar::<_, Option<i64>>(sql).fetch_one(connection).await?.unwrap_or(i64::MIN))
+    Ok(sqlx::query_scalar::<_, Option<i64>>(sql)
+        .fetch_one(connection)
+        .await?
+        .unwrap_or(i64::MIN))
 }
 
 async fn tables(snapshot: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
@@ -117,7 +126,13 @@ async fn payouts(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), s
     let mut rows = query.fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let (no, account, amount, reference, paid): Columns = row;
-        pass.payout(PayoutRow { no, account, amount, reference: &reference, paid });
+        pass.payout(PayoutRow {
+            no,
+            account,
+            amount,
+            reference: &reference,
+            paid,
+        });
     }
     Ok(())
 }
@@ -152,28 +167,62 @@ async fn coins_of(connection: &mut PgConnection, pass: &mut Pass, no: i64) -> Re
 }
 
 async fn journal(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
-    type Columns = (i64, i16, Vec<u8>, Vec<u8>, Option<i64>, Option<i64>, i64, i64, Option<Vec<u8>>);
+    type Columns = (
+        i64,
+        i16,
+        Vec<u8>,
+        Vec<u8>,
+        Option<i64>,
+        Option<i64>,
+        i64,
+        i64,
+        Option<Vec<u8>>,
+    );
     let sql = "SELECT id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds
         FROM transactions WHERE id >= $1 ORDER BY id";
     let mut rows = sqlx::query_as(sql).bind(pass.journal_from()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let (id, kind, reference, content, debit, credit, amount, at, blinds): Columns = row;
         let (reference, content, blinds) = (&reference[..], &content[..], blinds.as_deref());
-        pass.journal(&JournalRow { id, kind: kind.into(), debit, credit, amount, at, reference, content, blinds });
+        pass.journal(&JournalRow {
+            id,
+            kind: kind.into(),
+            debit,
+            credit,
+            amount,
+            at,
+            reference,
+            content,
+            blinds,
+        });
     }
     Ok(())
 }
 
-async fn acceptances_after(pool: &PgPool, after: TransactionNo) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+async fn acceptances_after(
+    pool: &PgPool,
+    after: TransactionNo,
+) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
         WHERE id > $1 AND kind IN (8, 9, 13) ORDER BY id LIMIT $2";
     let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("a small number");
-    sqlx::query_as(sql).bind(after.get()).bind(limit).fetch_all(pool).await
+    sqlx::query_as(sql)
+        .bind(after.get())
+        .bind(limit)
+        .fetch_all(pool)
+        .await
 }
 
-async fn acceptances(pool: &PgPool, numbers: &[TransactionNo]) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+async fn acceptances(
+    pool: &PgPool,
+    numbers: &[TransactionNo],
+) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
         WHERE id = ANY($1) AND kind IN (8, 9, 13) ORDER BY id";
-    let numbers: Vec<i64> = numbers.iter().take(ACCEPTANCES_PER_PAGE_MAX).map(|no| no.get()).collect();
+    let numbers: Vec<i64> = numbers
+        .iter()
+        .take(ACCEPTANCES_PER_PAGE_MAX)
+        .map(|no| no.get())
+        .collect();
     sqlx::query_as(sql).bind(numbers).fetch_all(pool).await
 }

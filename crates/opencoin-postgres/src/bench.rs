@@ -1,4 +1,5 @@
-//! For measuring alone: what the database does without an issuer, and how it is when many coins have been spent.
+//! For measuring alone: what the database does without an issuer, and how it is when many coins have been
+//! spent.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,9 @@ const BARE_INSERT_CONNECTIONS: usize = 4;
 /// Spent coins are made in as many pieces, to be able to say how far it is.
 const PIECES: u64 = 256;
 
-/// Without its index a table fills several times as fast. The index is made afterwards and left as full as one becomes
-/// that grew row by row in random order (70 %): fuller it would split page after page at first, emptier it would be too large.
+/// Without its index a table fills several times as fast. The index is made afterwards and left as full as
+/// one becomes that grew row by row in random order (70 %): fuller it would split page after page at first,
+/// emptier it would be too large.
 const DROP_INDEX: &str = "ALTER TABLE spent DROP CONSTRAINT spent_pkey";
 const MAKE_INDEX: &str = "
     SET LOCAL maintenance_work_mem = '512MB';
@@ -27,15 +29,16 @@ const MAKE_INDEX: &str = "
     ALTER INDEX spent_pkey RESET (fillfactor);
 ";
 
-/// One row in so many comes after the index and a checkpoint, in random order like any coin. The first change of a page after a
-/// checkpoint writes the whole page to the log, which at the rates that are measured is over within seconds; so many
-/// rows touch nearly every page, and what is measured then is the long time between two checkpoints.
+/// One row in so many comes after the index and a checkpoint, in random order like any coin. The first change
+/// of a page after a checkpoint writes the whole page to the log, which at the rates that are measured is
+/// over within seconds; so many rows touch nearly every page, and what is measured then is the long time
+/// between two checkpoints.
 const ROWS_PER_ROW_AFTER_CHECKPOINT: u64 = 10;
 
 impl PostgresLedger {
     /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over four
-    /// connections, into a table of the shape of `spent`, for about `duration`. `hashes` makes the rows. The table is one of
-    /// its own and is dropped. Gives the number of rows and the time that they took.
+    /// connections, into a table of the shape of `spent`, for about `duration`. `hashes` makes the rows. The
+    /// table is one of its own and is dropped. Gives the number of rows and the time that they took.
     ///
     /// # Errors
     /// The database fails.
@@ -45,7 +48,10 @@ impl PostgresLedger {
         hashes: fn(usize) -> Vec<[u8; 32]>,
     ) -> Result<(u64, Duration), LedgerError> {
         let create = "DROP TABLE IF EXISTS bench_bare_inserts; CREATE TABLE bench_bare_inserts (LIKE spent INCLUDING ALL)";
-        self.pool.execute(sqlx::raw_sql(create)).await.map_err(|error| ledger_error(&error))?;
+        self.pool
+            .execute(sqlx::raw_sql(create))
+            .await
+            .map_err(|error| ledger_error(&error))?;
         let begun = Instant::now();
         let mut running = JoinSet::new();
         for _ in 0..BARE_INSERT_CONNECTIONS {
@@ -53,15 +59,21 @@ impl PostgresLedger {
         }
         let mut rows = 0;
         while let Some(inserted) = running.join_next().await {
-            rows += inserted.expect("inserting does not panic").map_err(|error| ledger_error(&error))?;
+            rows += inserted
+                .expect("inserting does not panic")
+                .map_err(|error| ledger_error(&error))?;
         }
         let elapsed = begun.elapsed();
-        self.pool.execute("DROP TABLE bench_bare_inserts").await.map_err(|error| ledger_error(&error))?;
+        self.pool
+            .execute("DROP TABLE bench_bare_inserts")
+            .await
+            .map_err(|error| ledger_error(&error))?;
         Ok((rows, elapsed))
     }
 
-    /// Adds `rows` coins to `spent` that nobody ever had, and lets the server tidy up as it would have in the years that so
-    /// many coins take. **The books do not balance afterwards.** `progress` is told how many rows there are so far.
+    /// Adds `rows` coins to `spent` that nobody ever had, and lets the server tidy up as it would have in the
+    /// years that so many coins take. **The books do not balance afterwards.** `progress` is told how many
+    /// rows there are so far.
     ///
     /// # Errors
     /// The database fails, or the mint key is unknown.
@@ -71,23 +83,40 @@ impl PostgresLedger {
         rows: u64,
         progress: impl FnMut(u64) + Send,
     ) -> Result<(), LedgerError> {
-        fill(&self.pool, mint_key, rows, progress).await.map_err(|error| ledger_error(&error))
+        fill(&self.pool, mint_key, rows, progress)
+            .await
+            .map_err(|error| ledger_error(&error))
     }
 }
 
-async fn insert_until(pool: PgPool, end: Instant, hashes: fn(usize) -> Vec<[u8; 32]>) -> Result<u64, sqlx::Error> {
+async fn insert_until(
+    pool: PgPool,
+    end: Instant,
+    hashes: fn(usize) -> Vec<[u8; 32]>,
+) -> Result<u64, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     let mut inserted = 0;
     while Instant::now() < end {
         let hashes = hashes(BARE_INSERT_ROWS);
         let column: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
-        let query = sqlx::query("INSERT INTO bench_bare_inserts (mint_key_no, payload_hash) SELECT 1, unnest($1::bytea[])");
-        inserted += query.bind(column).execute(&mut *connection).await?.rows_affected();
+        let query = sqlx::query(
+            "INSERT INTO bench_bare_inserts (mint_key_no, payload_hash) SELECT 1, unnest($1::bytea[])",
+        );
+        inserted += query
+            .bind(column)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
     }
     Ok(inserted)
 }
 
-async fn fill(pool: &PgPool, mint_key: MintKeyId, rows: u64, mut progress: impl FnMut(u64)) -> Result<(), sqlx::Error> {
+async fn fill(
+    pool: &PgPool,
+    mint_key: MintKeyId,
+    rows: u64,
+    mut progress: impl FnMut(u64),
+) -> Result<(), sqlx::Error> {
     // Outside of the pool, whose connections give up where this one has to be patient.
     let mut connection = pool.acquire().await?.detach();
     let query = sqlx::query("SELECT no FROM mint_keys WHERE id = $1").bind(mint_key.as_bytes());
@@ -97,35 +126,62 @@ async fn fill(pool: &PgPool, mint_key: MintKeyId, rows: u64, mut progress: impl 
     let mut transaction = connection.begin().await?;
     transaction.execute(DROP_INDEX).await?;
     for piece in 0..pieces_before {
-        insert_random(&mut transaction, mint_key_no, piece_end(piece + 1) - piece_end(piece)).await?;
+        insert_random(
+            &mut transaction,
+            mint_key_no,
+            piece_end(piece + 1) - piece_end(piece),
+        )
+        .await?;
         progress(piece_end(piece + 1));
     }
     transaction.execute(sqlx::raw_sql(MAKE_INDEX)).await?;
     transaction.commit().await?;
     connection.execute("VACUUM (ANALYZE) spent").await?;
-    // Through the index, as sessions of the ledger do: a server that has run for long has in its cache what fits into it.
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&mut connection).await?;
-    assert!(u64::try_from(count).is_ok_and(|count| count >= piece_end(pieces_before)), "{count} rows are there");
+    // Through the index, as sessions of the ledger do: a server that has run for long has in its cache what
+    // fits into it.
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM spent")
+        .fetch_one(&mut connection)
+        .await?;
+    assert!(
+        u64::try_from(count).is_ok_and(|count| count >= piece_end(pieces_before)),
+        "{count} rows are there"
+    );
     checkpoint(&mut connection).await?;
     for piece in pieces_before..PIECES {
-        insert_random(&mut connection, mint_key_no, piece_end(piece + 1) - piece_end(piece)).await?;
+        insert_random(
+            &mut connection,
+            mint_key_no,
+            piece_end(piece + 1) - piece_end(piece),
+        )
+        .await?;
         progress(piece_end(piece + 1));
     }
     connection.close().await
 }
 
-async fn insert_random(connection: &mut PgConnection, mint_key_no: i32, rows: u64) -> Result<(), sqlx::Error> {
+async fn insert_random(
+    connection: &mut PgConnection,
+    mint_key_no: i32,
+    rows: u64,
+) -> Result<(), sqlx::Error> {
     let sql = "INSERT INTO spent (mint_key_no, payload_hash)
         SELECT $1, sha256(uuid_send(gen_random_uuid())) FROM generate_series(1, $2)";
     let rows = i64::try_from(rows).expect("a table has fewer rows");
-    sqlx::query(sql).bind(mint_key_no).bind(rows).execute(connection).await.map(|_| ())
+    sqlx::query(sql)
+        .bind(mint_key_no)
+        .bind(rows)
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 /// Not everybody may order one; then the server makes its own when it is due.
 async fn checkpoint(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     match connection.execute("CHECKPOINT").await {
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) => {
+            Ok(())
+        }
         done => done.map(|_| ()),
     }
 }
@@ -157,7 +213,10 @@ mod tests {
         let database = TestDatabase::create();
         let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
         let (rows, elapsed) = ledger.measure_bare_inserts(DURATION, hashes).await.unwrap();
-        assert!(rows > 0 && rows.is_multiple_of(BARE_INSERT_ROWS as u64) && elapsed >= DURATION, "{rows} rows in {elapsed:?}");
+        assert!(
+            rows > 0 && rows.is_multiple_of(BARE_INSERT_ROWS as u64) && elapsed >= DURATION,
+            "{rows} rows in {elapsed:?}"
+        );
         let left: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'bench%'")
             .fetch_one(&ledger.pool)
             .await
@@ -172,12 +231,27 @@ mod tests {
         let id = MintKeyId::new([7; 20]);
         let [begin, end] = [0, 1].map(LedgerTime::from_unix_micros);
         let terms = MintKeyTerms::new(Amount::new(1).unwrap(), begin, end, end).unwrap();
-        ledger.apply(&[Command::RegisterMintKey { id, terms, at: begin }]).await.unwrap()[0].as_ref().unwrap();
+        ledger
+            .apply(&[Command::RegisterMintKey { id, terms, at: begin }])
+            .await
+            .unwrap()[0]
+            .as_ref()
+            .unwrap();
         let mut told = Vec::new();
-        ledger.fill_spent_and_break_the_books(id, 1000, |rows| told.push(rows)).await.unwrap();
-        let pieces = "SELECT count(DISTINCT get_byte(payload_hash, 0)) FROM spent WHERE length(payload_hash) = 32";
+        ledger
+            .fill_spent_and_break_the_books(id, 1000, |rows| told.push(rows))
+            .await
+            .unwrap();
+        let pieces =
+            "SELECT count(DISTINCT get_byte(payload_hash, 0)) FROM spent WHERE length(payload_hash) = 32";
         let pieces: i64 = sqlx::query_scalar(pieces).fetch_one(&ledger.pool).await.unwrap();
-        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&ledger.pool).await.unwrap();
-        assert!((rows, told.last()) == (1000, Some(&1000)) && pieces > 200, "{rows} rows in {pieces} of 256 pieces");
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent")
+            .fetch_one(&ledger.pool)
+            .await
+            .unwrap();
+        assert!(
+            (rows, told.last()) == (1000, Some(&1000)) && pieces > 200,
+            "{rows} rows in {pieces} of 256 pieces"
+        );
     }
 }

@@ -19,11 +19,12 @@ pub(crate) const ACQUIRE_SECONDS_MAX: u64 = 5;
 
 /// Settings of each session.
 ///
-/// - A commit is confirmed only when it is durable, whatever the server's default; stronger settings are kept.
+/// - A commit is confirmed only when it is durable, whatever the server's default; stronger settings are
+///   kept.
 /// - A process that hangs in a transaction frees its rows, and nobody waits for them for ever.
-/// - Every query is a look-up by key. The planner must not believe the statistics of a table that was empty a moment
-///   ago and scan it; reading whole tables, as the audit does, still works. Nor need it plan a statement anew each time.
-///   Engines that lack a setting are not asked for it.
+/// - Every query is a look-up by key. The planner must not believe the statistics of a table that was empty a
+///   moment ago and scan it; reading whole tables, as the audit does, still works. Nor need it plan a
+///   statement anew each time. Engines that lack a setting are not asked for it.
 pub(crate) const SESSION: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
     SET idle_in_transaction_session_timeout = '30s';
@@ -34,11 +35,12 @@ pub(crate) const SESSION: &str = "
 ";
 
 impl PostgresLedger {
-    /// Connects to the database at `url` (`postgres://user:password@host/database`), and makes the tables that are
-    /// missing in books in which nothing has happened.
+    /// Connects to the database at `url` (`postgres://user:password@host/database`), and makes the tables
+    /// that are missing in books in which nothing has happened.
     ///
     /// # Errors
-    /// The address is not one, the database does not answer, or its tables are of a version that this program does not work with.
+    /// The address is not one, the database does not answer, or its tables are of a version that this program
+    /// does not work with.
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
         let ledger = Self::open(options(url)?).await?;
         schema::make(&ledger.pool).await?;
@@ -53,7 +55,8 @@ impl PostgresLedger {
         Self::open(options(url)?).await?.admitted().await
     }
 
-    /// Connects to read: every transaction is read-only, and a role that may do no more than `SELECT` is enough.
+    /// Connects to read: every transaction is read-only, and a role that may do no more than `SELECT` is
+    /// enough.
     ///
     /// # Errors
     /// As [`Self::connect_to_existing`].
@@ -74,11 +77,13 @@ impl PostgresLedger {
         state
     }
 
-    /// Brings the tables at `url` up to date, and says what they were; does nothing where they are, or where they are newer. Two
-    /// who do it at once wait for each other. Servers may go on all the while, as far as the migrations let them.
+    /// Brings the tables at `url` up to date, and says what they were; does nothing where they are, or where
+    /// they are newer. Two who do it at once wait for each other. Servers may go on all the while, as far as
+    /// the migrations let them.
     ///
     /// # Errors
-    /// As [`Self::schema_state`]; also where there are no tables, and when a migration failed: then its tables are as before it.
+    /// As [`Self::schema_state`]; also where there are no tables, and when a migration failed: then its
+    /// tables are as before it.
     pub async fn migrate(url: &str) -> Result<SchemaState, LedgerError> {
         let ledger = Self::open(options(url)?).await?;
         let before = schema::state(&ledger.pool).await?;
@@ -101,22 +106,31 @@ impl PostgresLedger {
         let pool = PgPoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) }))
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(|error| ledger_error(&error))?;
         let writer = Writer::new(options);
         let holders = writer.another();
-        Ok(Self { pool, writer, holders, known_mint_keys: KnownMintKeys::default() })
+        Ok(Self {
+            pool,
+            writer,
+            holders,
+            known_mint_keys: KnownMintKeys::default(),
+        })
     }
 
-    /// The id of a server process that serves this ledger: how somebody on the same machine who measures the server finds
-    /// its processes.
+    /// The id of a server process that serves this ledger: how somebody on the same machine who measures the
+    /// server finds its processes.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn backend_process_id(&self) -> Result<u32, LedgerError> {
-        let query = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&self.pool).await;
+        let query = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&self.pool)
+            .await;
         let id: i32 = query.map_err(|error| ledger_error(&error))?;
         Ok(u32::try_from(id).expect("a process id is positive"))
     }
@@ -131,7 +145,9 @@ impl PostgresLedger {
 
 /// The address is not quoted in the error: it can hold a password.
 fn options(url: &str) -> Result<PgConnectOptions, LedgerError> {
-    let postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    let postgres = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
     let options = postgres.then(|| PgConnectOptions::from_str(url).ok()).flatten();
     let text = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";
     options.ok_or_else(|| LedgerError::Address(text.to_owned()))
@@ -139,10 +155,14 @@ fn options(url: &str) -> Result<PgConnectOptions, LedgerError> {
 
 /// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.
 async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
-    let fsync: String =
-        sqlx::query_scalar("SELECT current_setting('fsync')").fetch_one(pool).await.map_err(|error| ledger_error(&error))?;
+    let fsync: String = sqlx::query_scalar("SELECT current_setting('fsync')")
+        .fetch_one(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     if fsync != "on" {
-        tracing::warn!("the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money");
+        tracing::warn!(
+            "the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money"
+        );
     }
     Ok(())
 }
@@ -156,9 +176,15 @@ mod tests {
 
     async fn synchronous_commit(default: &str) -> String {
         let database = TestDatabase::create();
-        database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = {default}", database.name()));
+        database.execute(&format!(
+            "ALTER DATABASE {} SET synchronous_commit = {default}",
+            database.name()
+        ));
         let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
-        sqlx::query_scalar("SELECT current_setting('synchronous_commit')").fetch_one(&ledger.pool).await.unwrap()
+        sqlx::query_scalar("SELECT current_setting('synchronous_commit')")
+            .fetch_one(&ledger.pool)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -168,16 +194,25 @@ mod tests {
         assert!(missing.is_err(), "there are no tables yet");
         PostgresLedger::connect(&database.url()).await.unwrap();
         let role = format!("reads_{}", database.name());
-        database.execute(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"));
+        database.execute(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+        ));
         let url = database.url();
         let (scheme, rest) = url.split_once("://").unwrap();
         let place = rest.split_once('@').map_or(rest, |(_, place)| place);
-        let reader = PostgresLedger::connect_to_read(&format!("{scheme}://{role}@{place}")).await.unwrap();
+        let reader = PostgresLedger::connect_to_read(&format!("{scheme}://{role}@{place}"))
+            .await
+            .unwrap();
         assert_eq!(reader.mint_keys().await, Ok(vec![]));
         let moments = reader.moments().await.unwrap();
         assert!(moments.last_applied.is_none() && moments.database_now.is_some());
         let at = opencoin_ledger::LedgerTime::from_unix_micros(0);
-        assert!(reader.apply(&[Command::SetSigningPaused { paused: true, at }]).await.is_err());
+        assert!(
+            reader
+                .apply(&[Command::SetSigningPaused { paused: true, at }])
+                .await
+                .is_err()
+        );
         database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     }
 

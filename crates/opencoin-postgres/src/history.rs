@@ -1,7 +1,9 @@
 //! Which books these are, and how far they have come.
 
 use async_trait::async_trait;
-use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal};
+use opencoin_ledger::{
+    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal,
+};
 use sqlx::{Connection, PgExecutor};
 
 use crate::fault::{Fault, ledger_error};
@@ -30,7 +32,9 @@ pub(crate) type Columns = (
 #[async_trait]
 impl History for PostgresLedger {
     async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-        let row = standing(&self.pool, asked).await.map_err(|error| ledger_error(&error))?;
+        let row = standing(&self.pool, asked)
+            .await
+            .map_err(|error| ledger_error(&error))?;
         let standing = read(row)?;
         self.writer.saw(&standing);
         Ok(standing)
@@ -45,13 +49,27 @@ impl History for PostgresLedger {
     }
 }
 
-async fn accept(ledger: &PostgresLedger, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), Fault> {
+async fn accept(
+    ledger: &PostgresLedger,
+    new: HistoryId,
+    above: TransactionNo,
+    at: LedgerTime,
+) -> Result<(), Fault> {
     let mut writing = ledger.writer.begin().await?;
     let mut transaction = writing.begin().await?;
     let confirm = "UPDATE histories SET confirmed = true WHERE NOT confirmed";
-    if sqlx::query(confirm).execute(&mut *transaction).await?.rows_affected() == 0 {
+    if sqlx::query(confirm)
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected()
+        == 0
+    {
         let sql = "INSERT INTO histories (no, id, begun_at, confirmed) SELECT max(no) + 1, $1, $2, true FROM histories";
-        sqlx::query(sql).bind(&new.as_bytes()[..]).bind(at.unix_micros()).execute(&mut *transaction).await?;
+        sqlx::query(sql)
+            .bind(&new.as_bytes()[..])
+            .bind(at.unix_micros())
+            .execute(&mut *transaction)
+            .await?;
     }
     // A number that is drawn is never lower than those that the books hold.
     let sql = "UPDATE histories SET numbers_above = setval(sequence, greatest($1, nextval(sequence)))
@@ -61,24 +79,38 @@ async fn accept(ledger: &PostgresLedger, new: HistoryId, above: TransactionNo, a
     let id: Vec<u8> = query.fetch_one(&mut *transaction).await?;
     let first = journal::Entry::of_accepted_state(HistoryId::from_row(&id)?, at);
     save::insert_transactions(&mut transaction, &[first]).await?;
-    sqlx::query("DELETE FROM sessions").execute(&mut *transaction).await?;
+    sqlx::query("DELETE FROM sessions")
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     writing.done();
     Ok(())
 }
 
-pub(crate) async fn standing<'on>(database: impl PgExecutor<'on>, asked: Option<TransactionNo>) -> Result<Columns, sqlx::Error> {
-    sqlx::query_as(STANDING).bind(asked.map(TransactionNo::get)).fetch_one(database).await
+pub(crate) async fn standing<'on>(
+    database: impl PgExecutor<'on>,
+    asked: Option<TransactionNo>,
+) -> Result<Columns, sqlx::Error> {
+    sqlx::query_as(STANDING)
+        .bind(asked.map(TransactionNo::get))
+        .fetch_one(database)
+        .await
 }
 
 /// What the row of a standing says.
 pub(crate) fn read(row: Columns) -> Result<Standing, LedgerError> {
     let (ids, confirmed, no, reference, content, applied_at, asked_reference, asked_content, asked_at) = row;
-    let mut histories = ids.iter().map(|id| HistoryId::from_row(id)).collect::<Result<Vec<_>, _>>()?;
+    let mut histories = ids
+        .iter()
+        .map(|id| HistoryId::from_row(id))
+        .collect::<Result<Vec<_>, _>>()?;
     let none = || LedgerError::corrupt("table histories", "it is empty");
     let history = histories.pop().ok_or_else(none)?;
     let newest = digest(reference, content, applied_at);
-    let newest = no.zip(newest).map(|(no, digest)| Entry { no: TransactionNo::new(no), digest });
+    let newest = no.zip(newest).map(|(no, digest)| Entry {
+        no: TransactionNo::new(no),
+        digest,
+    });
     Ok(Standing {
         mark: Mark { history, newest },
         is_confirmed: confirmed.last().copied().unwrap_or(false),
@@ -87,6 +119,10 @@ pub(crate) fn read(row: Columns) -> Result<Standing, LedgerError> {
     })
 }
 
-fn digest(reference: Option<Vec<u8>>, content: Option<Vec<u8>>, applied_at: Option<i64>) -> Option<EntryDigest> {
+fn digest(
+    reference: Option<Vec<u8>>,
+    content: Option<Vec<u8>>,
+    applied_at: Option<i64>,
+) -> Option<EntryDigest> {
     Some(EntryDigest::of(&reference?, &content?, applied_at?))
 }

@@ -24,20 +24,33 @@ pub(crate) async fn unsigned(
         .bind(key.terms.sign_not_before().unix_micros())
         .bind(key.terms.sign_not_after().unix_micros())
         .bind(i64::try_from(transactions_max).unwrap_or(i64::MAX));
-    let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = query.fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
-    let rows = rows.into_iter().map(|(id, reference, blinds)| StoredUnsigned { id, reference, blinds });
+    let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = query
+        .fetch_all(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    let rows = rows.into_iter().map(|(id, reference, blinds)| StoredUnsigned {
+        id,
+        reference,
+        blinds,
+    });
     stored::unsigned(key.id, transactions_max, rows.collect())
 }
 
-/// One transaction, all or nothing. Rows are locked in the order of their numbers, whatever the order of `kept`.
+/// One transaction, all or nothing. Rows are locked in the order of their numbers, whatever the order of
+/// `kept`.
 pub(crate) async fn keep(connection: &mut PgConnection, kept: &[KeptSignatures]) -> Result<Vec<bool>, Fault> {
     let mut sorted: Vec<&KeptSignatures> = kept.iter().collect();
     sorted.sort_unstable_by_key(|kept| kept.transaction());
-    let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    let mut transaction = connection
+        .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+        .await?;
     match replace(&mut transaction, &sorted).await {
         Ok(done) => {
             transaction.commit().await?;
-            Ok(kept.iter().map(|kept| done.contains(&kept.transaction().get())).collect())
+            Ok(kept
+                .iter()
+                .map(|kept| done.contains(&kept.transaction().get()))
+                .collect())
         }
         Err(fault) => {
             transaction.rollback().await?;

@@ -1,17 +1,19 @@
 //! The ledger on PostgreSQL: many issuer processes on one database.
 //!
-//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::assume`] decides it on what it hopes to
-//! find, and `post.rs` writes what follows where that is so, commit included, in one round trip.
+//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::assume`] decides it on
+//! what it hopes to find, and `post.rs` writes what follows where that is so, commit included, in one round
+//! trip.
 //!
 //! Otherwise nothing was written, and the batch takes the longer way: lock and load what it touches, let
-//! [`opencoin_ledger::decide`] decide, write what changed in bulk, commit. A dozen statements, whatever the size of the batch. Rows of
-//! accounts and mint keys are locked in the order of their keys. Where another process was faster after all (a coin or a
-//! reference is there that was not when it was looked for, a serialization failure, a deadlock), the transaction is undone
-//! and the batch decided again on what is there now, [`APPLY_ATTEMPTS_MAX`] times.
+//! [`opencoin_ledger::decide`] decide, write what changed in bulk, commit. A dozen statements, whatever the
+//! size of the batch. Rows of accounts and mint keys are locked in the order of their keys. Where another
+//! process was faster after all (a coin or a reference is there that was not when it was looked for, a
+//! serialization failure, a deadlock), the transaction is undone and the batch decided again on what is there
+//! now, [`APPLY_ATTEMPTS_MAX`] times.
 //!
-//! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more than the
-//! primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome is unknown, and sending
-//! the same commands again is safe.
+//! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more
+//! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
+//! is unknown, and sending the same commands again is safe.
 
 mod accounts;
 mod audit;
@@ -32,9 +34,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches, TransactionNo, TransactionReference,
-    UnsignedPage, assume, decide,
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures,
+    KnownMintKeys, Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches,
+    TransactionNo, TransactionReference, UnsignedPage, assume, decide,
 };
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -68,7 +70,11 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        let seconds_max = if touches.prunes { PRUNE_SECONDS_MAX } else { ATTEMPT_SECONDS_MAX };
+        let seconds_max = if touches.prunes {
+            PRUNE_SECONDS_MAX
+        } else {
+            ATTEMPT_SECONDS_MAX
+        };
         if let Some(outcomes) = self.post_assumed(&prepared, &touches).await? {
             return Ok(outcomes);
         }
@@ -123,10 +129,16 @@ impl Ledger for PostgresLedger {
 }
 
 impl PostgresLedger {
-    /// The short way: one statement. `None` where the batch must take the longer one; nothing was written then.
-    async fn post_assumed(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Option<Vec<Outcome>>, LedgerError> {
+    /// The short way: one statement. `None` where the batch must take the longer one; nothing was written
+    /// then.
+    async fn post_assumed(
+        &self,
+        batch: &[Prepared<'_>],
+        touches: &Touches,
+    ) -> Result<Option<Vec<Outcome>>, LedgerError> {
         let assumed = assume(batch, touches, &self.known_mint_keys);
-        let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings)) else {
+        let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings))
+        else {
             return Ok(None);
         };
         let post = async {
@@ -144,8 +156,8 @@ impl PostgresLedger {
         }
     }
 
-    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is sent, it
-    /// leaves nothing.
+    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is
+    /// sent, it leaves nothing.
     async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
         let mut writing = self.writer.begin().await?;
         let outcomes = self.decide_and_save(&mut writing, batch, touches).await;
@@ -170,7 +182,9 @@ impl PostgresLedger {
         batch: &[Prepared<'_>],
         touches: &Touches,
     ) -> Result<Vec<Outcome>, Fault> {
-        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        let mut transaction = connection
+            .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+            .await?;
         let mut view = load::view(&mut transaction, touches).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
@@ -191,22 +205,30 @@ impl PostgresLedger {
 }
 
 /// Tries again where another process was faster.
-async fn until_won<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn() -> F) -> Result<T, LedgerError> {
+async fn until_won<T, F: Future<Output = Result<T, Fault>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, LedgerError> {
     for number in 0..APPLY_ATTEMPTS_MAX {
         if number > 0 {
             tokio::time::sleep(Duration::from_millis(FIRST_PAUSE_MILLIS << number)).await;
         }
         match attempt().await {
             Ok(done) => return Ok(done),
-            Err(Fault::LostRace) => tracing::debug!(attempt = number, "another process was faster, it is tried again"),
+            Err(Fault::LostRace) => {
+                tracing::debug!(attempt = number, "another process was faster, it is tried again")
+            }
             Err(Fault::Failed(error)) => return Err(error),
         }
     }
-    Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
+    Err(LedgerError::Contended {
+        attempts: APPLY_ATTEMPTS_MAX,
+    })
 }
 
 /// A database that does not answer counts as unavailable after a while.
 async fn in_time<T>(seconds_max: u64, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let unavailable = |_| LedgerError::Unavailable(format!("no answer within {seconds_max} s"));
-    tokio::time::timeout(Duration::from_secs(seconds_max), work).await.map_err(unavailable)?
+    tokio::time::timeout(Duration::from_secs(seconds_max), work)
+        .await
+        .map_err(unavailable)?
 }

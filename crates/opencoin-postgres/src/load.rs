@@ -1,7 +1,8 @@
 //! Locking and loading what a batch touches.
 //!
-//! Locks come first and in one order: the state of signing, payouts by number, accounts by number, mint keys by id. Coins and references are
-//! looked for after that, by statements that see what was committed while we waited for the locks.
+//! Locks come first and in one order: the state of signing, payouts by number, accounts by number, mint keys
+//! by id. Coins and references are looked for after that, by statements that see what was committed while we
+//! waited for the locks.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
@@ -10,7 +11,8 @@ use sqlx::PgConnection;
 
 use crate::fault::Fault;
 use crate::read::{
-    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns, account, mint_key, payout,
+    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns,
+    account, mint_key, payout,
 };
 
 pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Result<View, Fault> {
@@ -44,7 +46,11 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
 }
 
 /// Who only reads it does not wait: a mint that meets a pause at the same moment is before it or after it.
-async fn load_signing(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn load_signing(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let read = "SELECT paused, changes FROM signing WHERE id = 1";
     let lock = "SELECT paused, changes FROM signing WHERE id = 1 FOR UPDATE";
     let query = sqlx::query_as(if touches.changes_signing { lock } else { read });
@@ -53,17 +59,33 @@ async fn load_signing(connection: &mut PgConnection, touches: &Touches, view: &m
     Ok(())
 }
 
-/// Names and tokens of accounts do not change, so these rows need no lock; an account that is opened meanwhile violates a
-/// unique index and is found in the next attempt.
-async fn load_accounts_to_open(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+/// Names and tokens of accounts do not change, so these rows need no lock; an account that is opened
+/// meanwhile violates a unique index and is found in the next attempt.
+async fn load_accounts_to_open(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let names: Vec<&str> = touches.names.iter().map(|name| name.as_str()).collect();
-    let tokens: Vec<&[u8]> = touches.token_hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
+    let tokens: Vec<&[u8]> = touches
+        .token_hashes
+        .iter()
+        .map(|hash| &hash.as_bytes()[..])
+        .collect();
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = ANY($1) OR token_hash = ANY($2)");
-    let rows: Vec<AccountColumns> = sqlx::query_as(&sql).bind(names).bind(tokens).fetch_all(connection).await?;
+    let rows: Vec<AccountColumns> = sqlx::query_as(&sql)
+        .bind(names)
+        .bind(tokens)
+        .fetch_all(connection)
+        .await?;
     load_accounts(rows, view)
 }
 
-async fn lock_payouts(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn lock_payouts(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let numbers: Vec<i64> = touches.payouts.iter().map(|no| no.get()).collect();
     let sql = format!("SELECT {PAYOUT_COLUMNS} FROM payouts WHERE no = ANY($1) ORDER BY no FOR UPDATE");
     let rows: Vec<PayoutColumns> = sqlx::query_as(&sql).bind(numbers).fetch_all(connection).await?;
@@ -73,8 +95,16 @@ async fn lock_payouts(connection: &mut PgConnection, touches: &Touches, view: &m
     Ok(())
 }
 
-async fn lock_accounts(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    let ids: Vec<i64> = touches.accounts_and_payees(view).iter().map(|id| id.get()).collect();
+async fn lock_accounts(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let ids: Vec<i64> = touches
+        .accounts_and_payees(view)
+        .iter()
+        .map(|id| id.get())
+        .collect();
     if ids.is_empty() {
         return Ok(());
     }
@@ -90,7 +120,11 @@ fn load_accounts(rows: Vec<AccountColumns>, view: &mut View) -> Result<(), Fault
     Ok(())
 }
 
-async fn lock_mint_keys(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn lock_mint_keys(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys WHERE id = ANY($1) ORDER BY id FOR UPDATE");
     let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
@@ -105,23 +139,39 @@ async fn load_last_numbers(connection: &mut PgConnection, view: &mut View) -> Re
             greatest(coalesce((SELECT max(no) FROM payouts), 0), (SELECT max(numbers_above) FROM histories))";
     type Columns = (Option<i64>, Option<i32>, Option<i64>);
     let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
-    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new), payout.map(PayoutNo::new));
+    view.load_last_numbers(
+        account.map(AccountId::new),
+        mint_key.map(MintKeyNo::new),
+        payout.map(PayoutNo::new),
+    );
     Ok(())
 }
 
-async fn load_records(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn load_records(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
     let sql = "SELECT id, reference, content, amount FROM transactions WHERE reference = ANY($1)";
-    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
+    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> =
+        sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
     for (id, reference, content, amount) in rows {
-        view.load_record(ReferenceKey::from_bytes(reference), stored::recorded(id, content, amount)?);
+        view.load_record(
+            ReferenceKey::from_bytes(reference),
+            stored::recorded(id, content, amount)?,
+        );
     }
     Ok(())
 }
 
 async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    let known =
-        touches.coins.iter().filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no.get(), coin.payload_hash.as_bytes())));
+    let known = touches.coins.iter().filter_map(|coin| {
+        Some((
+            view.mint_key(coin.mint_key)?.no.get(),
+            coin.payload_hash.as_bytes(),
+        ))
+    });
     let (keys, hashes): (Vec<i32>, Vec<&[u8]>) = known.unzip();
     // A look-up for each coin, also for a planner that knows only the empty table of a fresh start.
     let sql = "SELECT coin.mint_key_no, coin.payload_hash
@@ -130,17 +180,36 @@ async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut
             SELECT 1 FROM spent
             WHERE spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash OFFSET 0
         ) AS found";
-    let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(sql).bind(keys).bind(hashes).fetch_all(connection).await?;
+    let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(sql)
+        .bind(keys)
+        .bind(hashes)
+        .fetch_all(connection)
+        .await?;
     let spent: Result<Vec<_>, LedgerError> = rows.iter().map(|(no, hash)| stored::spent(*no, hash)).collect();
-    spent?.into_iter().for_each(|(no, hash)| view.load_spent(no, hash));
+    spent?
+        .into_iter()
+        .for_each(|(no, hash)| view.load_spent(no, hash));
     Ok(())
 }
 
-async fn load_recouped(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    let known = touches.revoked.iter().filter_map(|revoked| Some((view.mint_key(revoked.mint_key)?.no.get(), revoked)));
+async fn load_recouped(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let known = touches
+        .revoked
+        .iter()
+        .filter_map(|revoked| Some((view.mint_key(revoked.mint_key)?.no.get(), revoked)));
     let (keys, revoked): (Vec<i32>, Vec<&RevokedBlind>) = known.unzip();
-    let blinds: Vec<&[u8]> = revoked.iter().map(|revoked| &revoked.blind.as_bytes()[..]).collect();
-    let hashes: Vec<&[u8]> = revoked.iter().map(|revoked| revoked.payload_hash.as_bytes()).collect();
+    let blinds: Vec<&[u8]> = revoked
+        .iter()
+        .map(|revoked| &revoked.blind.as_bytes()[..])
+        .collect();
+    let hashes: Vec<&[u8]> = revoked
+        .iter()
+        .map(|revoked| revoked.payload_hash.as_bytes())
+        .collect();
     // Look-ups for each: by the blind in one index, by the coin in the other.
     let sql = "SELECT found.mint_key_no, found.blind_digest, found.payload_hash
         FROM unnest($1::int4[], $2::bytea[], $3::bytea[]) AS revoked (mint_key_no, blind_digest, payload_hash)

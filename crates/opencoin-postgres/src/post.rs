@@ -1,8 +1,8 @@
 //! Writing an assumed batch: one statement, one round trip, one commit.
 //!
-//! The statement commits by itself. What [`Postings`] name as conditions stands in its `WHERE`s, and every row that is
-//! missing at the end makes it fail, which undoes all of it. Rows are locked in the order in which [`crate::load`] locks
-//! them: accounts, mint keys by id, then records and coins.
+//! The statement commits by itself. What [`Postings`] name as conditions stands in its `WHERE`s, and every
+//! row that is missing at the end makes it fail, which undoes all of it. Rows are locked in the order in
+//! which [`crate::load`] locks them: accounts, mint keys by id, then records and coins.
 
 use opencoin_ledger::{AccountId, Amount, Postings};
 use sqlx::PgConnection;
@@ -10,11 +10,13 @@ use sqlx::PgConnection;
 use crate::fault::{Fault, is_contradiction};
 use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, column, counters};
 
-/// The order of the conditions at the end is the order of the work, cheap ones first. The text of the cast is what the
-/// server's log shows when a batch is decided again; it has a subquery so that no planner can compute it beforehand, and is never NULL.
+/// The order of the conditions at the end is the order of the work, cheap ones first. The text of the cast is
+/// what the server's log shows when a batch is decided again; it has a subquery so that no planner can
+/// compute it beforehand, and is never NULL.
 ///
-/// The numbers of records are drawn as they are inserted. Those of one account must ascend as its balance changes, so `record` asks
-/// `account` first: then the accounts' rows are locked before a number is drawn, and whoever waits for one of them draws later.
+/// The numbers of records are drawn as they are inserted. Those of one account must ascend as its balance
+/// changes, so `record` asks `account` first: then the accounts' rows are locked before a number is drawn,
+/// and whoever waits for one of them draws later.
 const POST: &str = "
     WITH account AS (
         UPDATE accounts SET balance = accounts.balance - posting.paid + posting.received
@@ -56,9 +58,16 @@ const POST: &str = "
 /// Writes and commits.
 ///
 /// # Errors
-/// [`Fault::LostRace`] when a condition does not hold, or another process was faster; nothing is written then.
+/// [`Fault::LostRace`] when a condition does not hold, or another process was faster; nothing is written
+/// then.
 pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings) -> Result<(), Fault> {
-    let Postings { journal, spent, accounts, mint_keys, signs } = postings;
+    let Postings {
+        journal,
+        spent,
+        accounts,
+        mint_keys,
+        signs,
+    } = postings;
     let query = sqlx::query(POST)
         .bind(column(accounts, |account| account.id.get()))
         .bind(column(accounts, |account| account.paid.as_i64()))
@@ -79,9 +88,11 @@ pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings)
         .bind(column(spent, |(no, _)| no.get()))
         .bind(column(spent, |(_, hash)| hash.as_bytes()))
         .bind(signs)
-        .bind(column(journal, |entry| entry.label.as_ref().map(|label| label.as_str())));
-    // The server completes the command first and commits after it: `execute` reads on until the server is ready for the next
-    // one, and so hears of a commit that failed.
+        .bind(column(journal, |entry| {
+            entry.label.as_ref().map(|label| label.as_str())
+        }));
+    // The server completes the command first and commits after it: `execute` reads on until the server is
+    // ready for the next one, and so hears of a commit that failed.
     match query.execute(connection).await {
         Ok(_) => Ok(()),
         Err(error) if is_contradiction(&error) => Err(Fault::LostRace),
@@ -91,6 +102,10 @@ pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings)
 
 /// Whether one statement takes so many bytes.
 pub(crate) fn fits_one_statement(postings: &Postings) -> bool {
-    let blinds_bytes = postings.journal.iter().filter_map(|entry| entry.blinds.as_deref()).map(<[u8]>::len);
+    let blinds_bytes = postings
+        .journal
+        .iter()
+        .filter_map(|entry| entry.blinds.as_deref())
+        .map(<[u8]>::len);
     blinds_bytes.sum::<usize>() <= BLINDS_BYTES_PER_STATEMENT_MAX
 }

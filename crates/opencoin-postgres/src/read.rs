@@ -4,7 +4,8 @@ use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey, StoredPayout};
 use opencoin_ledger::view::{AccountState, MintKeyState};
 use opencoin_ledger::{
-    Accepted, Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash, TransactionReference,
+    Accepted, Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash,
+    TransactionReference,
 };
 use sqlx::PgPool;
 
@@ -14,60 +15,156 @@ pub(crate) const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
 pub(crate) type AccountColumns = (i64, String, Vec<u8>, i64);
 
 pub(crate) const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason, retired, pruned";
-pub(crate) type MintKeyColumns = (i32, Vec<u8>, i64, i64, i64, i64, i64, i64, i64, Option<String>, bool, bool);
+pub(crate) type MintKeyColumns = (
+    i32,
+    Vec<u8>,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    bool,
+    bool,
+);
 
-pub(crate) const PAYOUT_COLUMNS: &str = "no, account, amount, destination, reference, requested_at, paid, settlement, settled_at";
-pub(crate) type PayoutColumns = (i64, i64, i64, String, Vec<u8>, i64, Option<bool>, Option<String>, Option<i64>);
+pub(crate) const PAYOUT_COLUMNS: &str =
+    "no, account, amount, destination, reference, requested_at, paid, settlement, settled_at";
+pub(crate) type PayoutColumns = (
+    i64,
+    i64,
+    i64,
+    String,
+    Vec<u8>,
+    i64,
+    Option<bool>,
+    Option<String>,
+    Option<i64>,
+);
 
 pub(crate) fn payout(row: PayoutColumns) -> StoredPayout {
     let (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at) = row;
-    StoredPayout { no, account, amount, destination, reference, requested_at, settled: (paid, settlement, settled_at) }
+    StoredPayout {
+        no,
+        account,
+        amount,
+        destination,
+        reference,
+        requested_at,
+        settled: (paid, settlement, settled_at),
+    }
 }
 
 pub(crate) fn account((id, name, token_hash, balance): AccountColumns) -> StoredAccount {
-    StoredAccount { id, name, token_hash, balance }
+    StoredAccount {
+        id,
+        name,
+        token_hash,
+        balance,
+    }
 }
 
 pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
-    let (no, id, denomination, not_before, not_after, expiry, issued, returned, recouped, stopped_reason, retired, pruned) = row;
+    let (
+        no,
+        id,
+        denomination,
+        not_before,
+        not_after,
+        expiry,
+        issued,
+        returned,
+        recouped,
+        stopped_reason,
+        retired,
+        pruned,
+    ) = row;
     let dates = [not_before, not_after, expiry];
-    StoredMintKey { no, id, denomination, dates, issued, returned, recouped, stopped_reason, retired, pruned }
+    StoredMintKey {
+        no,
+        id,
+        denomination,
+        dates,
+        issued,
+        returned,
+        recouped,
+        stopped_reason,
+        retired,
+        pruned,
+    }
 }
 
-pub(crate) async fn accepted(pool: &PgPool, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+pub(crate) async fn accepted(
+    pool: &PgPool,
+    reference: &TransactionReference,
+) -> Result<Option<Accepted>, LedgerError> {
     type Columns = (i64, i16, i64, Option<Vec<u8>>, bool, Vec<Vec<u8>>);
     let key = ReferenceKey::of_transaction(reference);
     let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1),
             ARRAY(SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL)
         FROM transactions WHERE reference = $1";
-    let query = sqlx::query_as(sql).bind(key.as_bytes()).fetch_optional(pool).await;
+    let query = sqlx::query_as(sql)
+        .bind(key.as_bytes())
+        .fetch_optional(pool)
+        .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
-    row.map(|(id, kind, at, blinds, paused, stopped)| stored::accepted(id, kind, at, blinds.as_deref(), paused, &stopped))
-        .transpose()
+    row.map(|(id, kind, at, blinds, paused, stopped)| {
+        stored::accepted(id, kind, at, blinds.as_deref(), paused, &stopped)
+    })
+    .transpose()
 }
 
-pub(crate) async fn account_by_token(pool: &PgPool, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
+pub(crate) async fn account_by_token(
+    pool: &PgPool,
+    token_hash: &TokenHash,
+) -> Result<Option<Account>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE token_hash = $1");
-    found(sqlx::query_as(&sql).bind(&token_hash.as_bytes()[..]).fetch_optional(pool).await)
+    found(
+        sqlx::query_as(&sql)
+            .bind(&token_hash.as_bytes()[..])
+            .fetch_optional(pool)
+            .await,
+    )
 }
 
-pub(crate) async fn account_by_name(pool: &PgPool, name: &AccountName) -> Result<Option<Account>, LedgerError> {
+pub(crate) async fn account_by_name(
+    pool: &PgPool,
+    name: &AccountName,
+) -> Result<Option<Account>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = $1");
-    found(sqlx::query_as(&sql).bind(name.as_str()).fetch_optional(pool).await)
+    found(
+        sqlx::query_as(&sql)
+            .bind(name.as_str())
+            .fetch_optional(pool)
+            .await,
+    )
 }
 
 pub(crate) async fn mint_keys(pool: &PgPool) -> Result<Vec<MintKeyStatus>, LedgerError> {
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
-    let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
-    rows.into_iter().map(|row| MintKeyState::try_from(mint_key(row)).map(MintKeyStatus::from)).collect()
+    let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql)
+        .fetch_all(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    rows.into_iter()
+        .map(|row| MintKeyState::try_from(mint_key(row)).map(MintKeyStatus::from))
+        .collect()
 }
 
 pub(crate) async fn moments(pool: &PgPool) -> Result<Moments, LedgerError> {
     let sql = "SELECT (SELECT applied_at FROM transactions ORDER BY id DESC LIMIT 1),
             (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::int8";
-    let (last, now): (Option<i64>, i64) = sqlx::query_as(sql).fetch_one(pool).await.map_err(|error| ledger_error(&error))?;
+    let (last, now): (Option<i64>, i64) = sqlx::query_as(sql)
+        .fetch_one(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     let time = LedgerTime::from_unix_micros;
-    Ok(Moments { last_applied: last.map(time), database_now: Some(time(now)) })
+    Ok(Moments {
+        last_applied: last.map(time),
+        database_now: Some(time(now)),
+    })
 }
 
 pub(crate) async fn signing_paused(pool: &PgPool) -> Result<bool, LedgerError> {
@@ -77,5 +174,6 @@ pub(crate) async fn signing_paused(pool: &PgPool) -> Result<bool, LedgerError> {
 
 fn found(row: Result<Option<AccountColumns>, sqlx::Error>) -> Result<Option<Account>, LedgerError> {
     let row = row.map_err(|error| ledger_error(&error))?;
-    row.map(|row| AccountState::try_from(account(row)).map(Account::from)).transpose()
+    row.map(|row| AccountState::try_from(account(row)).map(Account::from))
+        .transpose()
 }

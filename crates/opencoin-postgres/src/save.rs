@@ -1,7 +1,9 @@
 //! Writing what a batch changed: one statement for each table, rows as arrays.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing};
+use opencoin_ledger::view::{
+    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing,
+};
 use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement, stored};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
@@ -12,8 +14,19 @@ use crate::fault::Fault;
 pub(crate) const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
 pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, recouped, pruned, opened, balances, requested, settled, registered, mint_keys, signing } =
-        changes;
+    let Changes {
+        journal,
+        spent,
+        recouped,
+        pruned,
+        opened,
+        balances,
+        requested,
+        settled,
+        registered,
+        mint_keys,
+        signing,
+    } = changes;
     if !opened.is_empty() {
         insert_accounts(connection, &opened).await?;
     }
@@ -58,7 +71,9 @@ async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Re
         .bind(column(opened, |opened| opened.account.name.as_str()))
         .bind(column(opened, |opened| &opened.account.token_hash.as_bytes()[..]))
         .bind(column(opened, |opened| opened.account.balance.as_i64()))
-        .bind(column(opened, |opened| opened.password.as_ref().map(|password| password.as_str())));
+        .bind(column(opened, |opened| {
+            opened.password.as_ref().map(|password| password.as_str())
+        }));
     query.execute(connection).await?;
     Ok(())
 }
@@ -79,7 +94,9 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
         .bind(counters(keys, |key| key.issued)?)
         .bind(counters(keys, |key| key.returned)?)
         .bind(counters(keys, |key| key.recouped)?)
-        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())))
+        .bind(column(keys, |key| {
+            key.stopped.as_ref().map(|reason| reason.as_str())
+        }))
         .bind(column(keys, |key| key.retired))
         .bind(column(keys, |key| key.pruned));
     query.execute(connection).await?;
@@ -87,7 +104,10 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
 }
 
 /// A record that is there already was written by another process since we looked.
-pub(crate) async fn insert_transactions(connection: &mut PgConnection, entries: &[Entry]) -> Result<(), Fault> {
+pub(crate) async fn insert_transactions(
+    connection: &mut PgConnection,
+    entries: &[Entry],
+) -> Result<(), Fault> {
     let sql = "INSERT INTO transactions
             (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
         SELECT * FROM unnest($1::int2[], $2::bytea[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::bytea[],
@@ -102,7 +122,9 @@ pub(crate) async fn insert_transactions(connection: &mut PgConnection, entries: 
         .bind(column(entries, |entry| entry.amount.as_i64()))
         .bind(column(entries, |entry| entry.at.unix_micros()))
         .bind(column(entries, |entry| entry.blinds.as_deref()))
-        .bind(column(entries, |entry| entry.label.as_ref().map(|label| label.as_str())));
+        .bind(column(entries, |entry| {
+            entry.label.as_ref().map(|label| label.as_str())
+        }));
     all_or_lost(&query.execute(connection).await?, entries.len())
 }
 
@@ -138,7 +160,10 @@ async fn update_payouts(connection: &mut PgConnection, payouts: &[PayoutState]) 
 }
 
 fn paid(payout: &PayoutState) -> Option<bool> {
-    payout.settled.as_ref().map(|(settlement, _)| matches!(settlement, Settlement::Paid(_)))
+    payout
+        .settled
+        .as_ref()
+        .map(|(settlement, _)| matches!(settlement, Settlement::Paid(_)))
 }
 
 fn settlement(payout: &PayoutState) -> Option<&str> {
@@ -152,15 +177,21 @@ fn settled_at(payout: &PayoutState) -> Option<i64> {
 }
 
 /// A coin that is there already was spent by another process since we looked.
-async fn insert_spent(connection: &mut PgConnection, coins: &[(MintKeyNo, PayloadHash)]) -> Result<(), Fault> {
+async fn insert_spent(
+    connection: &mut PgConnection,
+    coins: &[(MintKeyNo, PayloadHash)],
+) -> Result<(), Fault> {
     let sql = "INSERT INTO spent (mint_key_no, payload_hash)
         SELECT * FROM unnest($1::int4[], $2::bytea[])
         ON CONFLICT (mint_key_no, payload_hash) DO NOTHING";
-    let query = sqlx::query(sql).bind(column(coins, |(no, _)| no.get())).bind(column(coins, |(_, hash)| hash.as_bytes()));
+    let query = sqlx::query(sql)
+        .bind(column(coins, |(no, _)| no.get()))
+        .bind(column(coins, |(_, hash)| hash.as_bytes()));
     all_or_lost(&query.execute(connection).await?, coins.len())
 }
 
-/// Whoever names the key has locked it, so a row that is there already is as strange as one that is not found.
+/// Whoever names the key has locked it, so a row that is there already is as strange as one that is not
+/// found.
 async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Result<(), Fault> {
     let sql = "INSERT INTO recouped (mint_key_no, blind_digest, payload_hash)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::bytea[])";
@@ -172,21 +203,29 @@ async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Re
     Ok(())
 }
 
-/// One statement for all spent coins of a key: about a second for a million of them, each in the write-ahead log, and their room
-/// is free again only after a vacuum. Until the commit it holds the row of this one mint key: batches of other keys go on,
-/// one that names this key, say for an expired coin, waits as for any lock and is tried again.
+/// One statement for all spent coins of a key: about a second for a million of them, each in the write-ahead
+/// log, and their room is free again only after a vacuum. Until the commit it holds the row of this one mint
+/// key: batches of other keys go on, one that names this key, say for an expired coin, waits as for any lock
+/// and is tried again.
 async fn delete_pruned(connection: &mut PgConnection, key: &Pruned) -> Result<(), Fault> {
     let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = $1").bind(key.mint_key.get());
     stored::deleted_spent(key, query.execute(&mut *connection).await?.rows_affected())?;
     let query = sqlx::query("DELETE FROM recouped WHERE mint_key_no = $1").bind(key.mint_key.get());
-    Ok(stored::deleted_recouped(key, query.execute(connection).await?.rows_affected())?)
+    Ok(stored::deleted_recouped(
+        key,
+        query.execute(connection).await?.rows_affected(),
+    )?)
 }
 
-async fn update_accounts(connection: &mut PgConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
+async fn update_accounts(
+    connection: &mut PgConnection,
+    balances: &[(AccountId, Amount)],
+) -> Result<(), Fault> {
     let sql = "UPDATE accounts SET balance = new.balance
         FROM unnest($1::int8[], $2::int8[]) AS new (id, balance) WHERE accounts.id = new.id";
-    let query =
-        sqlx::query(sql).bind(column(balances, |(id, _)| id.get())).bind(column(balances, |(_, balance)| balance.as_i64()));
+    let query = sqlx::query(sql)
+        .bind(column(balances, |(id, _)| id.get()))
+        .bind(column(balances, |(_, balance)| balance.as_i64()));
     all_or_vanished(&query.execute(connection).await?, balances.len(), "accounts")
 }
 
@@ -201,7 +240,9 @@ async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
         .bind(counters(keys, |key| key.issued)?)
         .bind(counters(keys, |key| key.returned)?)
         .bind(counters(keys, |key| key.recouped)?)
-        .bind(column(keys, |key| key.stopped.as_ref().map(|reason| reason.as_str())))
+        .bind(column(keys, |key| {
+            key.stopped.as_ref().map(|reason| reason.as_str())
+        }))
         .bind(column(keys, |key| key.retired))
         .bind(column(keys, |key| key.pruned));
     all_or_vanished(&query.execute(connection).await?, keys.len(), "mint_keys")
@@ -214,14 +255,22 @@ async fn update_signing(connection: &mut PgConnection, signing: Signing) -> Resu
 }
 
 /// Cuts rows where a statement would carry too many bytes of blinds.
-pub(crate) fn statements<T>(mut rows: &[T], blinds_bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+pub(crate) fn statements<T>(
+    mut rows: &[T],
+    blinds_bytes: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let mut bytes = 0_usize;
         let mut fits = |row: &T| {
             bytes += blinds_bytes(row);
             bytes <= BLINDS_BYTES_PER_STATEMENT_MAX
         };
-        let count = rows.iter().take_while(|row| fits(row)).count().max(1).min(rows.len());
+        let count = rows
+            .iter()
+            .take_while(|row| fits(row))
+            .count()
+            .max(1)
+            .min(rows.len());
         let (now, later) = rows.split_at(count);
         rows = later;
         (!now.is_empty()).then_some(now)
@@ -241,12 +290,20 @@ fn counter(value: u64) -> Result<i64, LedgerError> {
 }
 
 fn all_or_lost(result: &PgQueryResult, rows: usize) -> Result<(), Fault> {
-    if result.rows_affected() == rows as u64 { Ok(()) } else { Err(Fault::LostRace) }
+    if result.rows_affected() == rows as u64 {
+        Ok(())
+    } else {
+        Err(Fault::LostRace)
+    }
 }
 
 fn all_or_vanished(result: &PgQueryResult, rows: usize, table: &str) -> Result<(), Fault> {
     if result.rows_affected() == rows as u64 {
         return Ok(());
     }
-    Err(LedgerError::corrupt(format!("table {table}"), "a row that this transaction has locked is not there").into())
+    Err(LedgerError::corrupt(
+        format!("table {table}"),
+        "a row that this transaction has locked is not there",
+    )
+    .into())
 }

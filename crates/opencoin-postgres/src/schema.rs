@@ -11,9 +11,17 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 /// The tables and what this program knows of them.
 pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {
     let version = version(pool).await?;
-    let newer = MIGRATIONS.iter().filter(|migration| version.is_none_or(|version| migration.version > version));
-    let pending = newer.map(|migration| (migration.version, migration.description.to_string())).collect();
-    Ok(SchemaState { version, known: known(), pending })
+    let newer = MIGRATIONS
+        .iter()
+        .filter(|migration| version.is_none_or(|version| migration.version > version));
+    let pending = newer
+        .map(|migration| (migration.version, migration.description.to_string()))
+        .collect();
+    Ok(SchemaState {
+        version,
+        known: known(),
+        pending,
+    })
 }
 
 /// Refuses tables that this program does not work with.
@@ -34,20 +42,26 @@ pub(crate) async fn version(pool: &PgPool) -> Result<Option<i64>, LedgerError> {
 /// Brings the tables up to date.
 pub(crate) async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
     MIGRATIONS.run(pool).await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => LedgerError::SchemaUnknown(version),
+        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
+            LedgerError::SchemaUnknown(version)
+        }
         MigrateError::Execute(error) => ledger_error(&error),
         other => LedgerError::Migration(other.to_string()),
     })
 }
 
-/// Makes the tables that are missing in books in which nothing has happened: there are none yet, or whoever began to make them was
-/// interrupted, or is at it.
+/// Makes the tables that are missing in books in which nothing has happened: there are none yet, or whoever
+/// began to make them was interrupted, or is at it.
 pub(crate) async fn make(pool: &PgPool) -> Result<(), LedgerError> {
     let is_to_be_made = match version(pool).await? {
         None => true,
         Some(version) => version < known() && is_unused(pool).await?,
     };
-    if is_to_be_made { migrate(pool).await } else { Ok(()) }
+    if is_to_be_made {
+        migrate(pool).await
+    } else {
+        Ok(())
+    }
 }
 
 async fn is_unused(pool: &PgPool) -> Result<bool, LedgerError> {
@@ -60,7 +74,11 @@ pub(crate) fn no_books() -> LedgerError {
 }
 
 fn known() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Which version a program must know at least, where the tables say so.
@@ -69,7 +87,10 @@ async fn oldest_program(pool: &PgPool) -> Result<Option<i64>, LedgerError> {
         return Ok(None);
     }
     let query = sqlx::query_scalar("SELECT oldest_program FROM schema_compatibility WHERE id = 1");
-    query.fetch_optional(pool).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 /// Whether a name in the search path is a table's.

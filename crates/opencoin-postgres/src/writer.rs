@@ -1,12 +1,13 @@
-//! The connection that writes: one in each process, because its batches follow one another. (And another one for what is known of
-//! accounts beside their money.)
+//! The connection that writes: one in each process, because its batches follow one another. (And another one
+//! for what is known of accounts beside their money.)
 //!
-//! It is used again only when what was done on it came to its end. A future that is dropped in the middle, or a fault that
-//! leaves doubts, closes it: on a connection of which nobody knows whether a transaction is open, a statement that commits by
-//! itself might not commit. (A pool gives such a connection to the next one who asks.)
+//! It is used again only when what was done on it came to its end. A future that is dropped in the middle, or
+//! a fault that leaves doubts, closes it: on a connection of which nobody knows whether a transaction is
+//! open, a statement that commits by itself might not commit. (A pool gives such a connection to the next one
+//! who asks.)
 //!
-//! A new connection may lead to another server than the one before: to a standby that took over and was behind. So nothing is written
-//! on it before the books there hold what was seen of them.
+//! A new connection may lead to another server than the one before: to a standby that took over and was
+//! behind. So nothing is written on it before the books there hold what was seen of them.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -23,8 +24,8 @@ use crate::connect::{ACQUIRE_SECONDS_MAX, SESSION};
 use crate::fault::{Fault, ledger_error};
 use crate::history;
 
-/// How long the connection may have been idle to be used without asking whether it lives: that would be a round trip for
-/// each batch.
+/// How long the connection may have been idle to be used without asking whether it lives: that would be a
+/// round trip for each batch.
 const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
@@ -51,12 +52,20 @@ pub(crate) struct Writing {
 
 impl Writer {
     pub(crate) fn new(options: PgConnectOptions) -> Self {
-        Self { options: Arc::new(options.disable_statement_logging()), place: Arc::default(), seen: Arc::default() }
+        Self {
+            options: Arc::new(options.disable_statement_logging()),
+            place: Arc::default(),
+            seen: Arc::default(),
+        }
     }
 
     /// Another connection to the same books, which goes by what was seen of them as well.
     pub(crate) fn another(&self) -> Self {
-        Self { options: Arc::clone(&self.options), place: Arc::default(), seen: Arc::clone(&self.seen) }
+        Self {
+            options: Arc::clone(&self.options),
+            place: Arc::default(),
+            seen: Arc::clone(&self.seen),
+        }
     }
 
     /// Waits for the batch before, and connects where there is no connection that lives.
@@ -71,7 +80,11 @@ impl Writer {
             // Whatever stands in the way, nothing was sent.
             None => match timeout(ACQUIRE_DURATION_MAX, self.connect()).await {
                 Ok(connected) => connected?,
-                Err(_) => return Err(LedgerError::Unavailable("the server does not take connections".to_owned()).into()),
+                Err(_) => {
+                    return Err(
+                        LedgerError::Unavailable("the server does not take connections".to_owned()).into(),
+                    );
+                }
             },
         };
         Ok(Writing { connection, place })
@@ -80,7 +93,8 @@ impl Writer {
     /// What was seen of the books, where it goes on from what was seen before.
     pub(crate) fn saw(&self, standing: &Standing) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if standing.is_confirmed && seen.is_none_or(|before| standing.since(&before) == Ok(Progress::Onward)) {
+        if standing.is_confirmed && seen.is_none_or(|before| standing.since(&before) == Ok(Progress::Onward))
+        {
             *seen = Some(standing.mark);
         }
     }
@@ -88,16 +102,24 @@ impl Writer {
     async fn connect(&self) -> Result<PgConnection, LedgerError> {
         let unavailable = |error: sqlx::Error| LedgerError::Unavailable(error.to_string());
         let mut connection = self.options.connect().await.map_err(unavailable)?;
-        connection.execute(sqlx::raw_sql(SESSION)).await.map_err(unavailable)?;
+        connection
+            .execute(sqlx::raw_sql(SESSION))
+            .await
+            .map_err(unavailable)?;
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = seen {
             let asked = before.newest.map(|entry| entry.no);
-            let standing = history::standing(&mut connection, asked).await.map_err(|error| ledger_error(&error))?;
-            let refused = |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
+            let standing = history::standing(&mut connection, asked)
+                .await
+                .map_err(|error| ledger_error(&error))?;
+            let refused =
+                |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
             match history::read(standing)?.since(&before) {
                 Ok(Progress::Onward) => {}
                 Ok(Progress::Accepted) => {
-                    return refused(&"an operator has accepted an older state; this process knows the newer one");
+                    return refused(
+                        &"an operator has accepted an older state; this process knows the newer one",
+                    );
                 }
                 Err(setback) => return refused(&setback),
             }
@@ -117,7 +139,10 @@ impl Writer {
 impl Writing {
     /// The work came to its end: the connection is there for the next batch.
     pub(crate) fn done(mut self) {
-        *self.place = Some(Idle { connection: self.connection, since: Instant::now() });
+        *self.place = Some(Idle {
+            connection: self.connection,
+            since: Instant::now(),
+        });
     }
 }
 
@@ -143,7 +168,10 @@ impl DerefMut for Writing {
 }
 
 async fn still_alive(idle: Idle) -> Option<PgConnection> {
-    let Idle { mut connection, since } = idle;
+    let Idle {
+        mut connection,
+        since,
+    } = idle;
     if since.elapsed() < UNPINGED_DURATION_MAX {
         return Some(connection);
     }

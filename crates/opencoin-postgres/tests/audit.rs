@@ -1,4 +1,5 @@
-//! An auditor at PostgreSQL: it finds what somebody changes, needs little, and is not confused by rows that come late.
+//! An auditor at PostgreSQL: it finds what somebody changes, needs little, and is not confused by rows that
+//! come late.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::time::Duration;
 
 use opencoin_ledger::audit::{AuditSource, Audited, Auditor, Extent, Wanted};
 use opencoin_ledger::conformance::{
-    Pair, TAMPERINGS, World, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
-    credit_at, tampering_is_found,
+    Pair, TAMPERINGS, World, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes,
+    books_to_tamper_with, credit_at, tampering_is_found,
 };
 use opencoin_ledger::{Ledger, LedgerError, Store, TransactionNo};
 use opencoin_postgres::PostgresLedger;
@@ -32,20 +33,29 @@ async fn open() -> (Pair, PostgresLedger, TestDatabase) {
 async fn all_tampering_is_found() {
     for tampering in TAMPERINGS {
         let (ledgers, source, database) = open().await;
-        tampering_is_found(&ledgers, &source, tampering, async |statements: &str| database.execute(statements)).await;
+        tampering_is_found(&ledgers, &source, tampering, async |statements: &str| {
+            database.execute(statements)
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn an_auditor_in_broken_books_says_what_is_new() {
     let (ledgers, source, database) = open().await;
-    an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| database.execute(statements)).await;
+    an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| {
+        database.execute(statements)
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_auditor_goes_on_where_it_was() {
     let (ledgers, source, database) = open().await;
-    an_auditor_resumes(&ledgers, &source, async |statements: &str| database.execute(statements)).await;
+    an_auditor_resumes(&ledgers, &source, async |statements: &str| {
+        database.execute(statements)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -57,11 +67,21 @@ async fn stored_acceptances_are_read_page_by_page() {
 /// The time of the database, microseconds since the epoch, so many seconds ago.
 async fn ago(connection: &mut PgConnection, seconds: i64) -> i64 {
     let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS int8) - $1 * 1000000";
-    sqlx::query_scalar(sql).bind(seconds).fetch_one(connection).await.unwrap()
+    sqlx::query_scalar(sql)
+        .bind(seconds)
+        .fetch_one(connection)
+        .await
+        .unwrap()
 }
 
 fn broken(audited: &Audited) -> Vec<&'static str> {
-    audited.report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect()
+    audited
+        .report
+        .checks
+        .iter()
+        .filter(|check| !check.holds)
+        .map(|check| check.name)
+        .collect()
 }
 
 /// A transaction that has its number and has not committed while later ones do.
@@ -87,20 +107,33 @@ async fn a_row_that_appears_below_others_is_read() {
     begin_credit(&mut other, now).await;
     credit_at(ledgers[0].as_ref(), now, "overtakes").await;
     let audited = auditor.turn(&source).await.unwrap();
-    assert!(audited.report.holds() && audited.position > before.position, "{audited:?}");
+    assert!(
+        audited.report.holds() && audited.position > before.position,
+        "{audited:?}"
+    );
     assert_eq!((audited.settled, audited.rows_read), (before.settled, 1));
 
     other.execute("COMMIT").await.unwrap();
     let audited = auditor.turn(&source).await.unwrap();
-    assert_eq!((audited.extent, broken(&audited), audited.rows_read), (Extent::New, vec![], 2));
+    assert_eq!(
+        (audited.extent, broken(&audited), audited.rows_read),
+        (Extent::New, vec![], 2)
+    );
 
     // What is older than any attempt may be has settled.
     credit_at(ledgers[0].as_ref(), ago(&mut other, 121).await, "old").await;
-    assert_eq!(auditor.turn(&source).await.unwrap().settled, before.settled, "those before it have not");
+    assert_eq!(
+        auditor.turn(&source).await.unwrap().settled,
+        before.settled,
+        "those before it have not"
+    );
     database.execute("UPDATE transactions SET applied_at = applied_at - 121000000 WHERE kind = 2");
     let mut auditor = Auditor::new();
     let audited = auditor.turn(&source).await.unwrap();
-    assert_eq!((audited.settled, auditor.turn(&source).await.unwrap().rows_read), (audited.position, 0));
+    assert_eq!(
+        (audited.settled, auditor.turn(&source).await.unwrap().rows_read),
+        (audited.position, 0)
+    );
 }
 
 /// A prune takes as long as it takes; its record may appear below rows that have settled.
@@ -137,14 +170,26 @@ async fn a_role_that_reads_some_columns_is_enough() {
     let url = database.url();
     let (scheme, rest) = url.split_once("://").unwrap();
     let place = rest.split_once('@').map_or(rest, |(_, place)| place);
-    let source = PostgresLedger::connect_to_read(&format!("{scheme}://{role}@{place}")).await.unwrap();
+    let source = PostgresLedger::connect_to_read(&format!("{scheme}://{role}@{place}"))
+        .await
+        .unwrap();
     let mut auditor = Auditor::new();
     for extent in [Extent::Full, Extent::New] {
         let audited = auditor.turn(&source).await.unwrap();
         assert_eq!((audited.extent, broken(&audited)), (extent, vec![]));
     }
-    assert_eq!(source.acceptances(Wanted::After(TransactionNo::BEFORE_ALL)).await.unwrap().len(), 4);
-    assert!(source.account_by_name(&"alice".parse().unwrap()).await.is_err(), "hashes of tokens are nothing for an auditor");
+    assert_eq!(
+        source
+            .acceptances(Wanted::After(TransactionNo::BEFORE_ALL))
+            .await
+            .unwrap()
+            .len(),
+        4
+    );
+    assert!(
+        source.account_by_name(&"alice".parse().unwrap()).await.is_err(),
+        "hashes of tokens are nothing for an auditor"
+    );
     source.close().await;
     database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
@@ -199,11 +244,19 @@ async fn a_standby_is_audited_while_its_primary_works() {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    assert!(positions.len() >= 10 && positions.is_sorted() && fulls == 1, "{positions:?}, {fulls} full passes");
+    assert!(
+        positions.len() >= 10 && positions.is_sorted() && fulls == 1,
+        "{positions:?}, {fulls} full passes"
+    );
 
     let mut primary = PgConnection::connect(&pair.url("books")).await.unwrap();
-    primary.execute("UPDATE accounts SET balance = balance + 1 WHERE id = 4").await.unwrap();
-    let source = PostgresLedger::connect_to_read(&pair.standby_url("books")).await.unwrap();
+    primary
+        .execute("UPDATE accounts SET balance = balance + 1 WHERE id = 4")
+        .await
+        .unwrap();
+    let source = PostgresLedger::connect_to_read(&pair.standby_url("books"))
+        .await
+        .unwrap();
     let mut found = Vec::new();
     for _ in 0..LOOKS_MAX {
         found = broken(&auditor.turn(&source).await.unwrap());
@@ -212,7 +265,10 @@ async fn a_standby_is_audited_while_its_primary_works() {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    assert!(found.contains(&"every balance is what the journal says"), "{found:?}");
+    assert!(
+        found.contains(&"every balance is what the journal says"),
+        "{found:?}"
+    );
     is_over.store(true, Ordering::Relaxed);
     assert!(load.await.unwrap() > 10);
     primary.close().await.unwrap();

@@ -1,5 +1,5 @@
-//! PostgreSQL goes away at the worst moment: for every command just before its commit and just after it; and futures are
-//! dropped at every point.
+//! PostgreSQL goes away at the worst moment: for every command just before its commit and just after it; and
+//! futures are dropped at every point.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
 use std::sync::Arc;
@@ -22,10 +22,23 @@ async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Stor
         case.prepare(Arc::new(ledger.clone())).await;
         proxy.strike_once(fault);
         let answer = case.apply(&ledger).await;
-        assert!(matches!(answer, Err(LedgerError::Unavailable(_))), "{}: {answer:?}", case.name());
+        assert!(
+            matches!(answer, Err(LedgerError::Unavailable(_))),
+            "{}: {answer:?}",
+            case.name()
+        );
         let counts = proxy.counts();
-        let (before, after) = if fault == Fault::BeforeCommit { (1, 0) } else { (0, 1) };
-        assert_eq!((counts.before_commit, counts.after_commit), (before, after), "{}", case.name());
+        let (before, after) = if fault == Fault::BeforeCommit {
+            (1, 0)
+        } else {
+            (0, 1)
+        };
+        assert_eq!(
+            (counts.before_commit, counts.after_commit),
+            (before, after),
+            "{}",
+            case.name()
+        );
         check(&case, &ledger).await;
         ledger.close().await;
     }
@@ -33,12 +46,18 @@ async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Stor
 
 #[tokio::test]
 async fn every_command_that_failed_before_its_commit_is_not_stored() {
-    at_every_commit(Fault::BeforeCommit, async |case, ledger| case.assert_not_stored(ledger).await).await;
+    at_every_commit(Fault::BeforeCommit, async |case, ledger| {
+        case.assert_not_stored(ledger).await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn every_command_whose_confirmation_was_lost_is_stored_once() {
-    at_every_commit(Fault::AfterCommit, async |case, ledger| case.assert_stored(ledger).await).await;
+    at_every_commit(Fault::AfterCommit, async |case, ledger| {
+        case.assert_stored(ledger).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -49,6 +68,9 @@ async fn a_batch_that_is_dropped_is_there_as_a_whole_or_not_at_all() {
     let pair: Pair = [Arc::new(first), Arc::new(second)];
     let dropped = batches_are_dropped_anywhere(&pair, BATCHES_DROPPED).await;
     println!("{dropped:?}");
-    assert!(dropped.stored > 0 && dropped.not_stored > 0 && dropped.finished > 0, "{dropped:?}");
+    assert!(
+        dropped.stored > 0 && dropped.not_stored > 0 && dropped.finished > 0,
+        "{dropped:?}"
+    );
     assert_books_hold(&pair).await;
 }

@@ -1,4 +1,5 @@
-//! PostgreSQL obeys the rules of the books, agrees with the model and with SQLite, and survives the loss of its server.
+//! PostgreSQL obeys the rules of the books, agrees with the model and with SQLite, and survives the loss of
+//! its server.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use opencoin_ledger::conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accounts, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger, LedgerError,
-    LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Accounts, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger,
+    LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -60,11 +61,23 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger)];
     let _world = World::with_paid_in(&pair, 100).await;
-    database.execute(&format!("ALTER DATABASE {} SET log_statement = 'all'", database.name()));
+    database.execute(&format!(
+        "ALTER DATABASE {} SET log_statement = 'all'",
+        database.name()
+    ));
 
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
-    let statements = || server.log().unwrap().lines().filter(|line| line.contains("LOG:  execute")).count();
-    ledger.apply(&[debit(101)]).await.unwrap()[0].as_ref().unwrap_err();
+    let statements = || {
+        server
+            .log()
+            .unwrap()
+            .lines()
+            .filter(|line| line.contains("LOG:  execute"))
+            .count()
+    };
+    ledger.apply(&[debit(101)]).await.unwrap()[0]
+        .as_ref()
+        .unwrap_err();
     let before = statements();
     let transfer = Command::Transfer {
         from: alice(),
@@ -80,18 +93,45 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
 
     // Coins of a retired key come back for a long time; only what it would sign takes the longer way.
     let (id, at) = (MintKeyId::new([1; 20]), LedgerTime::from_unix_micros(150));
-    let blind = Blind { reference: "a".to_owned(), mint_key: id, blinded: vec![7] };
+    let blind = Blind {
+        reference: "a".to_owned(),
+        mint_key: id,
+        blinded: vec![7],
+    };
     let mint = Command::Mint {
         account: alice(),
         transaction_reference: TransactionReference::new([7]).unwrap(),
         blinds: vec![blind],
         at,
     };
-    let retire = Command::RetireMintKey { id, at: LedgerTime::from_unix_micros(201) };
-    assert!(ledger.apply(&[mint, retire]).await.unwrap().iter().all(Result::is_ok));
-    let coin = CoinIn { mint_key: id, payload_hash: PayloadHash::new(&[7]).unwrap() };
+    let retire = Command::RetireMintKey {
+        id,
+        at: LedgerTime::from_unix_micros(201),
+    };
+    assert!(
+        ledger
+            .apply(&[mint, retire])
+            .await
+            .unwrap()
+            .iter()
+            .all(Result::is_ok)
+    );
+    let coin = CoinIn {
+        mint_key: id,
+        payload_hash: PayloadHash::new(&[7]).unwrap(),
+    };
     let before = statements();
-    assert!(ledger.apply(&[Command::Redeem { account: alice(), coins: vec![coin], at }]).await.unwrap()[0].is_ok());
+    assert!(
+        ledger
+            .apply(&[Command::Redeem {
+                account: alice(),
+                coins: vec![coin],
+                at
+            }])
+            .await
+            .unwrap()[0]
+            .is_ok()
+    );
     assert_eq!(statements(), before + 1, "{}", server.log().unwrap());
 }
 
@@ -102,7 +142,10 @@ async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
     let before = ledgers[1].audit_facts().await.unwrap();
     database.execute("ALTER TABLE accounts ADD CONSTRAINT fault CHECK (balance = 0 OR balance >= 50)");
     let error = ledgers[0].apply(&[debit(30), debit(40)]).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Database(text) if text.contains("fault") && text.contains("23514")), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Database(text) if text.contains("fault") && text.contains("23514")),
+        "{error}"
+    );
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
     database.execute("ALTER TABLE accounts DROP CONSTRAINT fault");
     let outcomes = ledgers[0].apply(&[debit(30), debit(40)]).await.unwrap();
@@ -149,12 +192,26 @@ async fn an_audit_finds_what_somebody_changed_in_the_tables() {
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("INSERT INTO spent VALUES (1, '\\x07'), (77, '\\x07')");
     let report = opencoin_ledger::audit::check(&ledgers[0].audit_facts().await.unwrap());
-    let broken: Vec<_> = report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
-    assert_eq!(broken, ["every row makes sense", "every coin counted as returned is recorded as spent"]);
+    let broken: Vec<_> = report
+        .checks
+        .iter()
+        .filter(|check| !check.holds)
+        .map(|check| check.name)
+        .collect();
+    assert_eq!(
+        broken,
+        [
+            "every row makes sense",
+            "every coin counted as returned is recorded as spent"
+        ]
+    );
 }
 
 fn prune(key: u8) -> Command {
-    Command::PruneMintKey { id: MintKeyId::new([key; 20]), at: LedgerTime::from_unix_micros(301) }
+    Command::PruneMintKey {
+        id: MintKeyId::new([key; 20]),
+        at: LedgerTime::from_unix_micros(301),
+    }
 }
 
 #[tokio::test]
@@ -164,13 +221,19 @@ async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_t
     database.execute("INSERT INTO spent VALUES (1, '\\x07')");
     let before = ledgers[0].audit_facts().await.unwrap();
     let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"),
+        "{error}"
+    );
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 
     database.execute("DELETE FROM spent; INSERT INTO recouped VALUES (1, sha256('a'), '\\x07')");
     let before = ledgers[0].audit_facts().await.unwrap();
     let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table recouped of mint key number 1"), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Corrupt { row, .. } if row == "table recouped of mint key number 1"),
+        "{error}"
+    );
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 }
 
@@ -206,7 +269,10 @@ async fn books_of_the_second_version_keep_their_meaning() {
     );
     let database = books_of_version(2, &rows).await;
     let older = PostgresLedger::connect(&database.url()).await.unwrap_err();
-    assert!(matches!(older, LedgerError::SchemaOlder { version: 2, .. }), "{older}");
+    assert!(
+        matches!(older, LedgerError::SchemaOlder { version: 2, .. }),
+        "{older}"
+    );
     let url = database.url();
     let (one, other) = tokio::join!(PostgresLedger::migrate(&url), PostgresLedger::migrate(&url));
     assert!(one.is_ok() && other.is_ok(), "two at once: {one:?} {other:?}");
@@ -228,9 +294,25 @@ async fn books_of_the_first_version_keep_their_meaning() {
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let facts = ledger.audit_facts().await.unwrap();
     assert!(opencoin_ledger::audit::check(&facts).holds(), "{facts:?}");
-    assert_eq!((facts.transactions, facts.accounts[0].journal, facts.mint_keys[0].pruned), (3, 100, false));
-    let effect = Effect::MintKeyPruned { forgotten: 0, outstanding: 0 };
-    assert_eq!(ledger.apply(&[prune(0)]).await.unwrap(), [Ok(Applied { repeated: false, effect })]);
+    assert_eq!(
+        (
+            facts.transactions,
+            facts.accounts[0].journal,
+            facts.mint_keys[0].pruned
+        ),
+        (3, 100, false)
+    );
+    let effect = Effect::MintKeyPruned {
+        forgotten: 0,
+        outstanding: 0,
+    };
+    assert_eq!(
+        ledger.apply(&[prune(0)]).await.unwrap(),
+        [Ok(Applied {
+            repeated: false,
+            effect
+        })]
+    );
     assert!(opencoin_ledger::audit::check(&ledger.audit_facts().await.unwrap()).holds());
 }
 
@@ -240,7 +322,10 @@ async fn a_row_that_makes_no_sense_is_named() {
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("UPDATE accounts SET name = 'Not A Name' WHERE id = 3");
     let error = ledgers[0].apply(&[debit(101)]).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "account 3"), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Corrupt { row, .. } if row == "account 3"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -258,7 +343,16 @@ async fn a_batch_that_another_process_overtook_is_decided_again() {
     );
     let outcomes = ledgers[0].apply(&[debit(30)]).await.unwrap();
     assert!(!outcomes[0].as_ref().unwrap().repeated);
-    assert_eq!(ledgers[1].account_by_name(&"alice".parse().unwrap()).await.unwrap().unwrap().balance.units(), 70);
+    assert_eq!(
+        ledgers[1]
+            .account_by_name(&"alice".parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap()
+            .balance
+            .units(),
+        70
+    );
 }
 
 #[tokio::test]
@@ -274,7 +368,12 @@ async fn a_row_that_is_always_overtaken_is_given_up() {
         CREATE TRIGGER overtake BEFORE INSERT ON transactions FOR EACH ROW EXECUTE FUNCTION overtake();",
     );
     let error = ledgers[0].apply(&[debit(30)]).await.unwrap_err();
-    assert_eq!(error, LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX });
+    assert_eq!(
+        error,
+        LedgerError::Contended {
+            attempts: APPLY_ATTEMPTS_MAX
+        }
+    );
     assert_eq!(ledgers[0].audit_facts().await.unwrap(), before);
 }
 
@@ -286,8 +385,17 @@ async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9000, 'from the future', true, '\\x00', 0)",
     );
-    PostgresLedger::connect(&database.url()).await.unwrap().ready().await.unwrap();
-    assert_eq!(PostgresLedger::migrate(&database.url()).await.unwrap().pending, [], "newer tables are left alone");
+    PostgresLedger::connect(&database.url())
+        .await
+        .unwrap()
+        .ready()
+        .await
+        .unwrap();
+    assert_eq!(
+        PostgresLedger::migrate(&database.url()).await.unwrap().pending,
+        [],
+        "newer tables are left alone"
+    );
     database.execute("UPDATE schema_compatibility SET oldest_program = 9000");
     let error = PostgresLedger::connect(&database.url()).await.unwrap_err();
     assert_eq!(error, LedgerError::SchemaUnknown(9000));
@@ -306,34 +414,63 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     database.execute(&format!("{gone}{cut}"));
-    let before = PostgresLedger::connect(&database.url()).await.unwrap().audit_facts().await.unwrap();
+    let before = PostgresLedger::connect(&database.url())
+        .await
+        .unwrap()
+        .audit_facts()
+        .await
+        .unwrap();
     let mut refusals = 0;
     while refusals < 3 {
         // The first finds out that its connection is cut.
         match ledger.apply(&[debit(30)]).await.unwrap_err() {
-            LedgerError::Unavailable(text) if text.contains("the books are older than they were") => refusals += 1,
+            LedgerError::Unavailable(text) if text.contains("the books are older than they were") => {
+                refusals += 1
+            }
             LedgerError::Unavailable(_) => assert_eq!(refusals, 0),
             other => panic!("{other}"),
         }
     }
     let listed = ledger.set_listed(alice(), true).await;
-    assert!(matches!(&listed, Err(LedgerError::Unavailable(text)) if text.contains("nothing is written")), "{listed:?}");
+    assert!(
+        matches!(&listed, Err(LedgerError::Unavailable(text)) if text.contains("nothing is written")),
+        "{listed:?}"
+    );
     let accept = "INSERT INTO histories (no, id, begun_at, confirmed) VALUES (2, decode(repeat('07', 16), 'hex'), 0, true)";
     database.execute(accept);
     let accepted = ledger.apply(&[debit(30)]).await;
     let is_refused = matches!(&accepted, Err(LedgerError::Unavailable(text)) if text.contains("has accepted an older state"));
-    assert!(is_refused, "what this process remembers may be wrong: {accepted:?}");
-    assert_eq!(PostgresLedger::connect(&database.url()).await.unwrap().audit_facts().await.unwrap(), before);
+    assert!(
+        is_refused,
+        "what this process remembers may be wrong: {accepted:?}"
+    );
+    assert_eq!(
+        PostgresLedger::connect(&database.url())
+            .await
+            .unwrap()
+            .audit_facts()
+            .await
+            .unwrap(),
+        before
+    );
     database.execute("DELETE FROM histories WHERE no = 2");
     database.execute("INSERT INTO transactions OVERRIDING SYSTEM VALUE SELECT * FROM gone");
-    assert!(ledger.apply(&[debit(30)]).await.unwrap()[0].is_ok(), "they are back");
+    assert!(
+        ledger.apply(&[debit(30)]).await.unwrap()[0].is_ok(),
+        "they are back"
+    );
 }
 
 #[tokio::test]
 async fn books_whose_making_was_interrupted_are_made_to_the_end() {
     let database = books_of_version(1, "").await;
-    let older = PostgresLedger::connect_to_existing(&database.url()).await.unwrap_err();
-    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older}");
+    let older = PostgresLedger::connect_to_existing(&database.url())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(older, LedgerError::SchemaOlder { version: 1, .. }),
+        "{older}"
+    );
     let url = database.url();
     let (one, other) = tokio::join!(PostgresLedger::connect(&url), PostgresLedger::connect(&url));
     assert!(one.is_ok() && other.is_ok(), "two at once: {one:?} {other:?}");
@@ -342,15 +479,25 @@ async fn books_whose_making_was_interrupted_are_made_to_the_end() {
 #[tokio::test]
 async fn books_say_which_they_are() {
     let database = TestDatabase::create();
-    let missing = PostgresLedger::connect_to_existing(&database.url()).await.unwrap_err();
-    assert_eq!(missing, LedgerError::Address("there are no books in this database".to_owned()));
+    let missing = PostgresLedger::connect_to_existing(&database.url())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        missing,
+        LedgerError::Address("there are no books in this database".to_owned())
+    );
     books_tell_their_history(PostgresLedger::connect(&database.url()).await.unwrap()).await;
 }
 
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_without_being_quoted() {
-    let error = PostgresLedger::connect("mysql://user:secret@host").await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Address(_)) && !error.to_string().contains("secret"), "{error}");
+    let error = PostgresLedger::connect("mysql://user:secret@host")
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, LedgerError::Address(_)) && !error.to_string().contains("secret"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -361,7 +508,9 @@ async fn a_server_that_goes_away_is_unavailable() {
     let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger)];
     let _world = World::with_paid_in(&pair, 100).await;
     tokio::task::spawn_blocking(|| drop(server)).await.unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(30), pair[0].apply(&[debit(1)])).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(30), pair[0].apply(&[debit(1)]))
+        .await
+        .unwrap();
     assert!(matches!(answer, Err(LedgerError::Unavailable(_))), "{answer:?}");
     assert!(matches!(pair[0].ready().await, Err(LedgerError::Unavailable(_))));
 }

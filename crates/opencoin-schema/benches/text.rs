@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use opencoin_schema::{BigInt, Blind, BlindSignature, Coin, Payload, RequestMint, RequestRedeem, ResponseMint, from_json, text};
+use opencoin_schema::{
+    BigInt, Blind, BlindSignature, Coin, Payload, RequestMint, RequestRedeem, ResponseMint, from_json, text,
+};
 
 /// Coins, blinds and signatures of one message.
 const ITEMS: u8 = 64;
@@ -31,11 +33,17 @@ fn coin(seed: u8) -> Coin {
         protocol_version: "https://opencoin.org/1.0".to_owned(),
         serial: number(SERIAL_BYTES, seed),
     };
-    Coin { payload, signature: number(MODULUS_BYTES, seed) }
+    Coin {
+        payload,
+        signature: number(MODULUS_BYTES, seed),
+    }
 }
 
 fn redeem() -> RequestRedeem {
-    RequestRedeem { coins: (0..ITEMS).map(coin).collect(), message_reference: 1 }
+    RequestRedeem {
+        coins: (0..ITEMS).map(coin).collect(),
+        message_reference: 1,
+    }
 }
 
 fn mint() -> RequestMint {
@@ -45,14 +53,25 @@ fn mint() -> RequestMint {
         reference: format!("blind {seed}"),
     };
     let blinds = (0..ITEMS).map(blind).collect();
-    RequestMint { blinds, message_reference: 1, transaction_reference: number(SERIAL_BYTES, 0) }
+    RequestMint {
+        blinds,
+        message_reference: 1,
+        transaction_reference: number(SERIAL_BYTES, 0),
+    }
 }
 
 fn answer() -> ResponseMint {
-    let signature =
-        |seed: u8| BlindSignature { blind_signature: number(MODULUS_BYTES, seed), reference: format!("blind {seed}") };
+    let signature = |seed: u8| BlindSignature {
+        blind_signature: number(MODULUS_BYTES, seed),
+        reference: format!("blind {seed}"),
+    };
     let blind_signatures = (0..ITEMS).map(signature).collect();
-    ResponseMint { blind_signatures, message_reference: 1, status_code: 200, status_description: "ok".to_owned() }
+    ResponseMint {
+        blind_signatures,
+        message_reference: 1,
+        status_code: 200,
+        status_description: "ok".to_owned(),
+    }
 }
 
 #[divan::bench]
@@ -70,13 +89,17 @@ fn print_big_int_2048(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn decode_redeem_of_64(bencher: Bencher<'_, '_>) {
     let json = text::compact(&redeem());
-    bencher.counter(BytesCount::of_str(&json)).bench(|| from_json::<RequestRedeem>(black_box(json.as_bytes())));
+    bencher
+        .counter(BytesCount::of_str(&json))
+        .bench(|| from_json::<RequestRedeem>(black_box(json.as_bytes())));
 }
 
 #[divan::bench]
 fn decode_mint_of_64(bencher: Bencher<'_, '_>) {
     let json = text::compact(&mint());
-    bencher.counter(BytesCount::of_str(&json)).bench(|| from_json::<RequestMint>(black_box(json.as_bytes())));
+    bencher
+        .counter(BytesCount::of_str(&json))
+        .bench(|| from_json::<RequestMint>(black_box(json.as_bytes())));
 }
 
 #[divan::bench]

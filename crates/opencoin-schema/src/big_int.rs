@@ -1,7 +1,7 @@
 //! `BigInt`: a non-negative number of any size, written as lower-case hex.
 //!
-//! Kept as big-endian bytes rather than as a number to calculate with: the issuer's hot path only moves, compares and
-//! hashes these values, and the cryptographic library takes bytes.
+//! Kept as big-endian bytes rather than as a number to calculate with: the issuer's hot path only moves,
+//! compares and hashes these values, and the cryptographic library takes bytes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,7 +33,9 @@ impl BigInt {
     #[must_use]
     pub fn from_be_bytes(bytes: &[u8]) -> Self {
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        Self { bytes: bytes[zeros..].to_vec() }
+        Self {
+            bytes: bytes[zeros..].to_vec(),
+        }
     }
 
     /// The big-endian bytes, without leading zeros; empty for zero.
@@ -42,7 +44,8 @@ impl BigInt {
         &self.bytes
     }
 
-    /// The big-endian bytes filled with leading zeros to `length_bytes`, or `None` when the number needs more.
+    /// The big-endian bytes filled with leading zeros to `length_bytes`, or `None` when the number needs
+    /// more.
     #[must_use]
     pub fn to_padded_be_bytes(&self, length_bytes: usize) -> Option<Vec<u8>> {
         let zeros = length_bytes.checked_sub(self.bytes.len())?;
@@ -54,25 +57,36 @@ impl BigInt {
     /// How many bits the number has; 0 for zero.
     #[must_use]
     pub fn bits(&self) -> usize {
-        self.bytes.first().map_or(0, |first| self.bytes.len() * 8 - first.leading_zeros() as usize)
+        self.bytes
+            .first()
+            .map_or(0, |first| self.bytes.len() * 8 - first.leading_zeros() as usize)
     }
 }
 
 impl FromStr for BigInt {
     type Err = BigIntError;
 
-    /// Reads hex in either case, leading zeros allowed; refuses signs, prefixes, white space and the empty text.
+    /// Reads hex in either case, leading zeros allowed; refuses signs, prefixes, white space and the empty
+    /// text.
     fn from_str(text: &str) -> Result<Self, BigIntError> {
         let refuse = || BigIntError(shorten(text));
         let digits = text.trim_start_matches('0');
         if digits.is_empty() {
-            return if text.is_empty() { Err(refuse()) } else { Ok(Self::default()) };
+            return if text.is_empty() {
+                Err(refuse())
+            } else {
+                Ok(Self::default())
+            };
         }
         let mut bytes = vec![0; digits.len().div_ceil(2)];
         if digits.len().is_multiple_of(2) {
             const_hex::decode_to_slice(digits, &mut bytes).map_err(|_| refuse())?;
         } else {
-            bytes[0] = digits.as_bytes().first().and_then(|digit| (*digit as char).to_digit(16)).ok_or_else(refuse)? as u8;
+            bytes[0] = digits
+                .as_bytes()
+                .first()
+                .and_then(|digit| (*digit as char).to_digit(16))
+                .ok_or_else(refuse)? as u8;
             let rest = digits.get(1..).ok_or_else(refuse)?;
             // The codec would pass over a prefix.
             if rest.starts_with("0x") {
@@ -117,7 +131,10 @@ impl PartialOrd for BigInt {
 impl Ord for BigInt {
     /// The order of the numbers.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.bytes.len().cmp(&other.bytes.len()).then_with(|| self.bytes.cmp(&other.bytes))
+        self.bytes
+            .len()
+            .cmp(&other.bytes.len())
+            .then_with(|| self.bytes.cmp(&other.bytes))
     }
 }
 
@@ -161,17 +178,30 @@ mod tests {
 
     #[test]
     fn the_number_is_the_value() {
-        for (text, written) in
-            [("00AB", "ab"), ("ab", "ab"), ("0", "0"), ("000", "0"), ("1", "1"), ("0F00", "f00"), ("100", "100")]
-        {
+        for (text, written) in [
+            ("00AB", "ab"),
+            ("ab", "ab"),
+            ("0", "0"),
+            ("000", "0"),
+            ("1", "1"),
+            ("0F00", "f00"),
+            ("100", "100"),
+        ] {
             assert_eq!(text.parse::<BigInt>().unwrap().to_string(), written);
         }
     }
 
     #[test]
     fn everything_else_is_refused() {
-        for text in ["", "xyz", "-1", "+1", "0x1", "0xab", "10x1", "00x12", " 1", "1 ", "1_0", "é", "aé", "0.5", "1e\n"] {
-            assert_eq!(text.parse::<BigInt>(), Err(BigIntError(text.to_owned())), "{text:?}");
+        for text in [
+            "", "xyz", "-1", "+1", "0x1", "0xab", "10x1", "00x12", " 1", "1 ", "1_0", "é", "aé", "0.5",
+            "1e\n",
+        ] {
+            assert_eq!(
+                text.parse::<BigInt>(),
+                Err(BigIntError(text.to_owned())),
+                "{text:?}"
+            );
         }
     }
 
@@ -193,7 +223,10 @@ mod tests {
 
     #[test]
     fn debug_keeps_the_digits_to_itself() {
-        assert_eq!(format!("{:?}", "abcdef".parse::<BigInt>().unwrap()), "BigInt(24 bits)");
+        assert_eq!(
+            format!("{:?}", "abcdef".parse::<BigInt>().unwrap()),
+            "BigInt(24 bits)"
+        );
     }
 
     proptest! {

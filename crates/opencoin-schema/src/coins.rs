@@ -4,8 +4,8 @@ use crate::BigInt;
 use crate::document::document;
 
 document! {
-    /// The inside of a coin. Its denomination and mint key are hints that whoever made the coin wrote: a coin is worth the
-    /// denomination of the mint key that signed it.
+    /// The inside of a coin. Its denomination and mint key are hints that whoever made the coin wrote: a coin
+    /// is worth the denomination of the mint key that signed it.
     Payload = "payload" {
         /// Where to download the CDD.
         cdd_location: String,
@@ -65,12 +65,14 @@ document! {
 }
 
 document! {
-    /// A coin of a revoked mint key, without its signature, which proves nothing any more: the payload, and the blind of an
-    /// accepted mint, renew or recoup that it was in. Not in the specification; see [`RequestRecoup`](crate::RequestRecoup).
+    /// A coin of a revoked mint key, without its signature, which proves nothing any more: the payload, and
+    /// the blind of an accepted mint, renew or recoup that it was in. Not in the specification; see
+    /// [`RequestRecoup`](crate::RequestRecoup).
     RevealedCoin = "revealed coin" {
         /// The blind's name in its transaction.
         blind_reference: String,
-        /// The secret from which the payload was blinded: at most 32 bytes. Shown here, it is no secret any more.
+        /// The secret from which the payload was blinded: at most 32 bytes. Shown here, it is no secret any
+        /// more.
         blinding_seed: BigInt,
         /// The payload that was blinded.
         payload: Payload,

@@ -31,7 +31,8 @@ impl RsaPublicKey {
 pub struct WeightedUrl(pub i64, pub String);
 
 document! {
-    /// Currency Description Document: the master key, the denominations, the services, the name of a currency.
+    /// Currency Description Document: the master key, the denominations, the services, the name of a
+    /// currency.
     Cdd = "cdd" {
         /// Free text.
         additional_info: String,

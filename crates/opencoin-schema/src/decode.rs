@@ -33,20 +33,34 @@ pub fn from_json<D: DeserializeOwned>(json: &[u8]) -> Result<D, DecodeError> {
 }
 
 fn explain<D: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> DecodeError {
-    // The reader of large integers takes 1.5 or 2^127 for the end of the number, and calls it a fault of the JSON.
+    // The reader of large integers takes 1.5 or 2^127 for the end of the number, and calls it a fault of the
+    // JSON.
     if !error.is_data() && serde_json::from_slice::<IgnoredAny>(json).is_ok() {
         let reason = "not an integer, or one of more than 127 bits".to_owned();
-        return DecodeError { path: MESSAGE_REFERENCE.to_owned(), reason };
+        return DecodeError {
+            path: MESSAGE_REFERENCE.to_owned(),
+            reason,
+        };
     }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     match serde_path_to_error::deserialize::<_, D>(&mut deserializer) {
         Err(located) => {
             let path = located.path().to_string();
-            let path = if path == "." { String::new() } else { path.chars().take(PATH_CHARS_MAX).collect() };
-            DecodeError { path, reason: reason(located.inner()) }
+            let path = if path == "." {
+                String::new()
+            } else {
+                path.chars().take(PATH_CHARS_MAX).collect()
+            };
+            DecodeError {
+                path,
+                reason: reason(located.inner()),
+            }
         }
         // The document was read; what follows it is the trouble.
-        Ok(_) => DecodeError { path: String::new(), reason: reason(error) },
+        Ok(_) => DecodeError {
+            path: String::new(),
+            reason: reason(error),
+        },
     }
 }
 

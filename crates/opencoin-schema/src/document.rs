@@ -31,14 +31,19 @@ impl<'de, D: TypeName> Deserialize<'de> for TypeField<D> {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                if text == D::TYPE { Ok(TypeField(PhantomData)) } else { Err(E::invalid_value(de::Unexpected::Str(text), &self)) }
+                if text == D::TYPE {
+                    Ok(TypeField(PhantomData))
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(text), &self))
+                }
             }
         }
         deserializer.deserialize_str(TypeVisitor(PhantomData))
     }
 }
 
-/// Defines the struct of a schema. Fields stand in alphabetical order, as they are written; `type` is always the last.
+/// Defines the struct of a schema. Fields stand in alphabetical order, as they are written; `type` is always
+/// the last.
 ///
 /// Reading is written out rather than derived, because a derived one also takes the fields as a bare list.
 macro_rules! document {

@@ -1,9 +1,9 @@
 //! The documents and messages of the OpenCoin protocol, and their exact text.
 //!
-//! Every type here is one schema of the specification and carries its fields by the specification's own names. Reading is
-//! strict (every field, no other field, the right `type`) and says where and why it refuses; writing has the two text forms
-//! that hashes and signatures are made over, byte for byte: [`text::compact`] and [`text::pretty`]. No I/O and no
-//! cryptography beyond the SHA-1 of identifiers.
+//! Every type here is one schema of the specification and carries its fields by the specification's own
+//! names. Reading is strict (every field, no other field, the right `type`) and says where and why it
+//! refuses; writing has the two text forms that hashes and signatures are made over, byte for byte:
+//! [`text::compact`] and [`text::pretty`]. No I/O and no cryptography beyond the SHA-1 of identifiers.
 
 mod big_int;
 mod coins;
@@ -21,9 +21,9 @@ pub use currency::{Cdd, Cddc, RsaPublicKey, WeightedUrl};
 pub use decode::{DecodeError, Envelope, from_json};
 pub use document::{Document, TypeName};
 pub use message::{
-    AnyDocument, Request, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
-    RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
-    ResponseRedeem,
+    AnyDocument, Request, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates,
+    RequestRecoup, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc,
+    ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem,
 };
 pub use mint_key::{MintKey, Mkc};
 pub use timestamp::{Timestamp, TimestampError};

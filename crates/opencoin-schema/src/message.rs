@@ -1,14 +1,17 @@
 //! The messages between wallet and issuer.
 //!
-//! All are the specification's, but one: it says nothing of stolen mint keys. [`RequestRecoup`] is ours, and read on a path of
-//! its own (`/v1/recoup`), so that issuers and wallets that know only the specification never meet it.
+//! All are the specification's, but one: it says nothing of stolen mint keys. [`RequestRecoup`] is ours, and
+//! read on a path of its own (`/v1/recoup`), so that issuers and wallets that know only the specification
+//! never meet it.
 //!
-//! A response carries the `message_reference` of its request. A response that reports an error has empty content.
+//! A response carries the `message_reference` of its request. A response that reports an error has empty
+//! content.
 
 use crate::decode::{DecodeError, Envelope, from_json};
 use crate::document::document;
 use crate::{
-    BigInt, Blind, BlindSignature, Cdd, Cddc, Coin, CoinStack, MintKey, Mkc, Payload, RevealedCoin, RsaPublicKey, TypeName,
+    BigInt, Blind, BlindSignature, Cdd, Cddc, Coin, CoinStack, MintKey, Mkc, Payload, RevealedCoin,
+    RsaPublicKey, TypeName,
 };
 
 document! {
@@ -58,7 +61,8 @@ document! {
 }
 
 document! {
-    /// `RequestMKCs`: mint key certificates by denomination (the current ones) or by id; both lists empty: all current ones.
+    /// `RequestMKCs`: mint key certificates by denomination (the current ones) or by id; both lists empty:
+    /// all current ones.
     RequestMintKeyCertificates = "request mint key certificates" {
         /// Denominations whose current keys are asked for.
         denominations: Vec<u64>,
@@ -246,11 +250,17 @@ by_type! {
 }
 
 fn read_type(json: &[u8]) -> Result<String, DecodeError> {
-    let missing = || DecodeError { path: "type".to_owned(), reason: "missing, or not a string".to_owned() };
+    let missing = || DecodeError {
+        path: "type".to_owned(),
+        reason: "missing, or not a string".to_owned(),
+    };
     Envelope::peek(json)?.type_name.ok_or_else(missing)
 }
 
 fn unknown_type(type_name: &str) -> DecodeError {
     let shown: String = type_name.chars().take(40).collect();
-    DecodeError { path: "type".to_owned(), reason: format!("unknown type {shown:?}") }
+    DecodeError {
+        path: "type".to_owned(),
+        reason: format!("unknown type {shown:?}"),
+    }
 }

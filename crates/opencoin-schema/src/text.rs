@@ -1,8 +1,10 @@
-//! The two text forms of a document: `compact`, which identifiers and coins hash, and `pretty`, which certificates sign.
+//! The two text forms of a document: `compact`, which identifiers and coins hash, and `pretty`, which
+//! certificates sign.
 //!
-//! Both are defined by example in the specification. The pretty form begins as the usual layout with an indent of two
-//! spaces; the *whole text* is then rewritten, free text included, so that in rare documents (a URL with an IPv6 address)
-//! it is not JSON any more. It is still what is signed, so a verifier builds it again from the values.
+//! Both are defined by example in the specification. The pretty form begins as the usual layout with an
+//! indent of two spaces; the *whole text* is then rewritten, free text included, so that in rare documents (a
+//! URL with an IPv6 address) it is not JSON any more. It is still what is signed, so a verifier builds it
+//! again from the values.
 
 use std::io;
 
@@ -29,7 +31,8 @@ fn write<T: Serialize + ?Sized, F: Formatter>(value: &T, formatter: F) -> String
     String::from_utf8(bytes).expect("both formatters write ASCII only")
 }
 
-/// The four steps that make a list of numbers one line and indent lists of pairs as the specification's examples do.
+/// The four steps that make a list of numbers one line and indent lists of pairs as the specification's
+/// examples do.
 fn rewrite_lists(text: &str) -> String {
     let text = join_innermost_lists(text);
     let text = replace_spaced(&text, "]", "],", "]\n      ],");
@@ -37,7 +40,8 @@ fn rewrite_lists(text: &str) -> String {
     text.replace("[ ", "[")
 }
 
-/// Step 1: in every run from a `[` to the next `]` that holds no `{`, white space becomes one space, and none at the ends.
+/// Step 1: in every run from a `[` to the next `]` that holds no `{`, white space becomes one space, and none
+/// at the ends.
 fn join_innermost_lists(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     let mut rest = text;
@@ -100,7 +104,11 @@ impl Formatter for Compact {
         writer.write_all(b": ")
     }
 
-    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         write_ascii(writer, fragment)
     }
 }
@@ -144,19 +152,31 @@ impl Formatter for Pretty<'_> {
         self.0.end_object_value(writer)
     }
 
-    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         write_ascii(writer, fragment)
     }
 
-    fn write_char_escape<W: io::Write + ?Sized>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
+    fn write_char_escape<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
         self.0.write_char_escape(writer, escape)
     }
 }
 
-/// Writes a fragment without quotes, backslashes and control characters, with everything outside U+0020..U+007E escaped.
+/// Writes a fragment without quotes, backslashes and control characters, with everything outside
+/// U+0020..U+007E escaped.
 fn write_ascii<W: io::Write + ?Sized>(writer: &mut W, fragment: &str) -> io::Result<()> {
-    // Without stopping at the first that is not: the compiler then looks at many bytes at once, and nearly all are numbers.
-    let is_plain = fragment.bytes().fold(true, |so_far, byte| so_far & matches!(byte, b' '..=b'~'));
+    // Without stopping at the first that is not: the compiler then looks at many bytes at once, and nearly
+    // all are numbers.
+    let is_plain = fragment
+        .bytes()
+        .fold(true, |so_far, byte| so_far & matches!(byte, b' '..=b'~'));
     if is_plain {
         return writer.write_all(fragment.as_bytes());
     }

@@ -35,7 +35,10 @@ impl Timestamp {
     pub fn from_utc(moment: DateTime<Utc>) -> Self {
         let local = moment.naive_utc();
         let nanosecond = local.nanosecond() / NANOSECONDS_PER_MICROSECOND * NANOSECONDS_PER_MICROSECOND;
-        Self { local: local.with_nanosecond(nanosecond).unwrap_or(local), offset: None }
+        Self {
+            local: local.with_nanosecond(nanosecond).unwrap_or(local),
+            offset: None,
+        }
     }
 
     /// The moment in UTC.
@@ -43,7 +46,10 @@ impl Timestamp {
     pub fn to_utc(self) -> DateTime<Utc> {
         let offset = self.offset.unwrap_or_else(|| Utc.fix());
         // Parsing checked that the moment exists in UTC.
-        offset.from_local_datetime(&self.local).single().map_or_else(|| self.local.and_utc(), |moment| moment.to_utc())
+        offset
+            .from_local_datetime(&self.local)
+            .single()
+            .map_or_else(|| self.local.and_utc(), |moment| moment.to_utc())
     }
 
     /// Microseconds since 1970-01-01T00:00:00 UTC.
@@ -90,14 +96,19 @@ fn parse(text: &str) -> Option<Timestamp> {
         _ => Some(parse_offset(rest)?),
     };
     // The moment must exist in UTC too, so that `to_utc` cannot fail.
-    offset.unwrap_or_else(|| Utc.fix()).from_local_datetime(&local).single()?;
+    offset
+        .unwrap_or_else(|| Utc.fix())
+        .from_local_datetime(&local)
+        .single()?;
     Some(Timestamp { local, offset })
 }
 
 /// Reads `+02:00` or `-05:30`.
 fn parse_offset(text: &str) -> Option<FixedOffset> {
     let bytes = text.as_bytes();
-    let [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = bytes else { return None };
+    let [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = bytes else {
+        return None;
+    };
     let digit = |byte: &u8| (*byte as char).to_digit(10);
     let hours = digit(h1)? * 10 + digit(h2)?;
     let minutes = digit(m1)? * 10 + digit(m2)?;

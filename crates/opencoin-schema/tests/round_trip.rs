@@ -1,4 +1,5 @@
-//! Whatever can be written can be read again as the same, and nothing that is read can make the decoder panic.
+//! Whatever can be written can be read again as the same, and nothing that is read can make the decoder
+//! panic.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -7,11 +8,18 @@ use opencoin_schema::*;
 use proptest::prelude::*;
 
 fn number() -> BoxedStrategy<BigInt> {
-    prop::collection::vec(any::<u8>(), 0..48).prop_map(|bytes| BigInt::from_be_bytes(&bytes)).boxed()
+    prop::collection::vec(any::<u8>(), 0..48)
+        .prop_map(|bytes| BigInt::from_be_bytes(&bytes))
+        .boxed()
 }
 
 fn string() -> BoxedStrategy<String> {
-    prop_oneof!["[a-z:/.]{0,12}", "\\PC{0,8}", prop::collection::vec(any::<char>(), 0..6).prop_map(String::from_iter)].boxed()
+    prop_oneof![
+        "[a-z:/.]{0,12}",
+        "\\PC{0,8}",
+        prop::collection::vec(any::<char>(), 0..6).prop_map(String::from_iter)
+    ]
+    .boxed()
 }
 
 fn moment() -> BoxedStrategy<Timestamp> {
@@ -21,17 +29,39 @@ fn moment() -> BoxedStrategy<Timestamp> {
 }
 
 fn urls() -> BoxedStrategy<Vec<WeightedUrl>> {
-    prop::collection::vec((any::<i64>(), string()).prop_map(|(weight, url)| WeightedUrl(weight, url)), 0..3).boxed()
+    prop::collection::vec(
+        (any::<i64>(), string()).prop_map(|(weight, url)| WeightedUrl(weight, url)),
+        0..3,
+    )
+    .boxed()
 }
 
 fn key() -> BoxedStrategy<RsaPublicKey> {
-    (number(), any::<u64>()).prop_map(|(modulus, public_exponent)| RsaPublicKey { modulus, public_exponent }).boxed()
+    (number(), any::<u64>())
+        .prop_map(|(modulus, public_exponent)| RsaPublicKey {
+            modulus,
+            public_exponent,
+        })
+        .boxed()
 }
 
 fn cddc() -> BoxedStrategy<Cddc> {
     let texts = (string(), string(), string(), string(), string());
-    let lists = (prop::collection::vec(any::<u64>(), 0..4), urls(), urls(), urls(), urls());
-    (texts, lists, (moment(), moment()), (any::<u64>(), any::<u64>()), key(), number())
+    let lists = (
+        prop::collection::vec(any::<u64>(), 0..4),
+        urls(),
+        urls(),
+        urls(),
+        urls(),
+    );
+    (
+        texts,
+        lists,
+        (moment(), moment()),
+        (any::<u64>(), any::<u64>()),
+        key(),
+        number(),
+    )
         .prop_map(|(texts, lists, moments, numbers, key, signature)| Cddc {
             cdd: Cdd {
                 additional_info: texts.0,
@@ -57,7 +87,13 @@ fn cddc() -> BoxedStrategy<Cddc> {
 }
 
 fn mkc() -> BoxedStrategy<Mkc> {
-    ((any::<u64>(), any::<u64>()), (moment(), moment(), moment()), key(), number(), number())
+    (
+        (any::<u64>(), any::<u64>()),
+        (moment(), moment(), moment()),
+        key(),
+        number(),
+        number(),
+    )
         .prop_map(|(numbers, moments, key, issuer_id, signature)| Mkc {
             mint_key: MintKey {
                 cdd_serial: numbers.0,
@@ -75,11 +111,30 @@ fn mkc() -> BoxedStrategy<Mkc> {
 }
 
 fn coin() -> BoxedStrategy<Coin> {
-    (string(), any::<u64>(), number(), number(), string(), number(), number())
-        .prop_map(|(cdd_location, denomination, issuer_id, mint_key_id, protocol_version, serial, signature)| Coin {
-            payload: Payload { cdd_location, denomination, issuer_id, mint_key_id, protocol_version, serial },
-            signature,
-        })
+    (
+        string(),
+        any::<u64>(),
+        number(),
+        number(),
+        string(),
+        number(),
+        number(),
+    )
+        .prop_map(
+            |(cdd_location, denomination, issuer_id, mint_key_id, protocol_version, serial, signature)| {
+                Coin {
+                    payload: Payload {
+                        cdd_location,
+                        denomination,
+                        issuer_id,
+                        mint_key_id,
+                        protocol_version,
+                        serial,
+                    },
+                    signature,
+                }
+            },
+        )
         .boxed()
 }
 
@@ -89,7 +144,11 @@ fn coins() -> BoxedStrategy<Vec<Coin>> {
 
 fn blind() -> BoxedStrategy<Blind> {
     (number(), number(), string())
-        .prop_map(|(blinded_payload_hash, mint_key_id, reference)| Blind { blinded_payload_hash, mint_key_id, reference })
+        .prop_map(|(blinded_payload_hash, mint_key_id, reference)| Blind {
+            blinded_payload_hash,
+            mint_key_id,
+            reference,
+        })
         .boxed()
 }
 
@@ -98,22 +157,33 @@ fn blinds() -> BoxedStrategy<Vec<Blind>> {
 }
 
 fn blind_signature() -> BoxedStrategy<BlindSignature> {
-    (number(), string()).prop_map(|(blind_signature, reference)| BlindSignature { blind_signature, reference }).boxed()
-}
-
-fn revealed_coin() -> BoxedStrategy<RevealedCoin> {
-    (string(), number(), coin(), number())
-        .prop_map(|(blind_reference, blinding_seed, coin, transaction_reference)| RevealedCoin {
-            blind_reference,
-            blinding_seed,
-            payload: coin.payload,
-            transaction_reference,
+    (number(), string())
+        .prop_map(|(blind_signature, reference)| BlindSignature {
+            blind_signature,
+            reference,
         })
         .boxed()
 }
 
+fn revealed_coin() -> BoxedStrategy<RevealedCoin> {
+    (string(), number(), coin(), number())
+        .prop_map(
+            |(blind_reference, blinding_seed, coin, transaction_reference)| RevealedCoin {
+                blind_reference,
+                blinding_seed,
+                payload: coin.payload,
+                transaction_reference,
+            },
+        )
+        .boxed()
+}
+
 fn message_reference() -> BoxedStrategy<i128> {
-    prop_oneof![any::<i64>().prop_map(i128::from), any::<u64>().prop_map(i128::from)].boxed()
+    prop_oneof![
+        any::<i64>().prop_map(i128::from),
+        any::<u64>().prop_map(i128::from)
+    ]
+    .boxed()
 }
 
 fn status() -> BoxedStrategy<(i128, u16, String)> {
@@ -139,73 +209,136 @@ fn element() -> BoxedStrategy<AnyDocument> {
 
 fn request() -> BoxedStrategy<AnyDocument> {
     prop_oneof![
-        message_reference().prop_map(|message_reference| AnyDocument::RequestCddSerial(RequestCddSerial { message_reference })),
-        (any::<u64>(), message_reference())
-            .prop_map(|(cdd_serial, message_reference)| AnyDocument::RequestCddc(RequestCddc { cdd_serial, message_reference })),
-        (prop::collection::vec(any::<u64>(), 0..3), message_reference(), prop::collection::vec(number(), 0..3)).prop_map(
-            |(denominations, message_reference, mint_key_ids)| AnyDocument::RequestMintKeyCertificates(
-                RequestMintKeyCertificates { denominations, message_reference, mint_key_ids }
+        message_reference().prop_map(
+            |message_reference| AnyDocument::RequestCddSerial(RequestCddSerial { message_reference })
+        ),
+        (any::<u64>(), message_reference()).prop_map(|(cdd_serial, message_reference)| {
+            AnyDocument::RequestCddc(RequestCddc {
+                cdd_serial,
+                message_reference,
+            })
+        }),
+        (
+            prop::collection::vec(any::<u64>(), 0..3),
+            message_reference(),
+            prop::collection::vec(number(), 0..3)
+        )
+            .prop_map(|(denominations, message_reference, mint_key_ids)| {
+                AnyDocument::RequestMintKeyCertificates(RequestMintKeyCertificates {
+                    denominations,
+                    message_reference,
+                    mint_key_ids,
+                })
+            }),
+        (blinds(), message_reference(), number()).prop_map(
+            |(blinds, message_reference, transaction_reference)| {
+                AnyDocument::RequestMint(RequestMint {
+                    blinds,
+                    message_reference,
+                    transaction_reference,
+                })
+            }
+        ),
+        (blinds(), coins(), message_reference(), number()).prop_map(
+            |(blinds, coins, message_reference, transaction_reference)| AnyDocument::RequestRenew(
+                RequestRenew {
+                    blinds,
+                    coins,
+                    message_reference,
+                    transaction_reference
+                }
             )
         ),
-        (blinds(), message_reference(), number()).prop_map(|(blinds, message_reference, transaction_reference)| {
-            AnyDocument::RequestMint(RequestMint { blinds, message_reference, transaction_reference })
+        (
+            blinds(),
+            prop::collection::vec(revealed_coin(), 0..3),
+            message_reference(),
+            number()
+        )
+            .prop_map(|(blinds, coins, message_reference, transaction_reference)| {
+                AnyDocument::RequestRecoup(RequestRecoup {
+                    blinds,
+                    coins,
+                    message_reference,
+                    transaction_reference,
+                })
+            }),
+        (message_reference(), number()).prop_map(|(message_reference, transaction_reference)| {
+            AnyDocument::RequestResume(RequestResume {
+                message_reference,
+                transaction_reference,
+            })
         }),
-        (blinds(), coins(), message_reference(), number()).prop_map(
-            |(blinds, coins, message_reference, transaction_reference)| AnyDocument::RequestRenew(RequestRenew {
-                blinds,
+        (coins(), message_reference()).prop_map(|(coins, message_reference)| AnyDocument::RequestRedeem(
+            RequestRedeem {
                 coins,
-                message_reference,
-                transaction_reference
-            })
-        ),
-        (blinds(), prop::collection::vec(revealed_coin(), 0..3), message_reference(), number()).prop_map(
-            |(blinds, coins, message_reference, transaction_reference)| AnyDocument::RequestRecoup(RequestRecoup {
-                blinds,
-                coins,
-                message_reference,
-                transaction_reference
-            })
-        ),
-        (message_reference(), number()).prop_map(|(message_reference, transaction_reference)| AnyDocument::RequestResume(
-            RequestResume { message_reference, transaction_reference }
+                message_reference
+            }
         )),
-        (coins(), message_reference())
-            .prop_map(|(coins, message_reference)| AnyDocument::RequestRedeem(RequestRedeem { coins, message_reference })),
     ]
     .boxed()
 }
 
 fn response() -> BoxedStrategy<AnyDocument> {
     prop_oneof![
-        (any::<u64>(), status()).prop_map(|(cdd_serial, (message_reference, status_code, status_description))| {
-            AnyDocument::ResponseCddSerial(ResponseCddSerial { cdd_serial, message_reference, status_code, status_description })
-        }),
-        (prop::option::of(cddc()), status()).prop_map(|(cddc, (message_reference, status_code, status_description))| {
-            AnyDocument::ResponseCddc(ResponseCddc { cddc, message_reference, status_code, status_description })
-        }),
+        (any::<u64>(), status()).prop_map(
+            |(cdd_serial, (message_reference, status_code, status_description))| {
+                AnyDocument::ResponseCddSerial(ResponseCddSerial {
+                    cdd_serial,
+                    message_reference,
+                    status_code,
+                    status_description,
+                })
+            }
+        ),
+        (prop::option::of(cddc()), status()).prop_map(
+            |(cddc, (message_reference, status_code, status_description))| {
+                AnyDocument::ResponseCddc(ResponseCddc {
+                    cddc,
+                    message_reference,
+                    status_code,
+                    status_description,
+                })
+            }
+        ),
         (prop::collection::vec(mkc(), 0..3), status()).prop_map(
-            |(keys, (message_reference, status_code, status_description))| AnyDocument::ResponseMintKeyCertificates(
-                ResponseMintKeyCertificates { keys, message_reference, status_code, status_description }
-            )
+            |(keys, (message_reference, status_code, status_description))| {
+                AnyDocument::ResponseMintKeyCertificates(ResponseMintKeyCertificates {
+                    keys,
+                    message_reference,
+                    status_code,
+                    status_description,
+                })
+            }
         ),
         (prop::collection::vec(blind_signature(), 0..3), status()).prop_map(
-            |(blind_signatures, (message_reference, status_code, status_description))| AnyDocument::ResponseMint(ResponseMint {
-                blind_signatures,
-                message_reference,
-                status_code,
-                status_description
-            })
+            |(blind_signatures, (message_reference, status_code, status_description))| {
+                AnyDocument::ResponseMint(ResponseMint {
+                    blind_signatures,
+                    message_reference,
+                    status_code,
+                    status_description,
+                })
+            }
         ),
-        status().prop_map(|(message_reference, status_code, status_description)| AnyDocument::ResponseDelay(ResponseDelay {
-            message_reference,
-            status_code,
-            status_description
-        })),
-        status().prop_map(|(message_reference, status_code, status_description)| AnyDocument::ResponseRedeem(ResponseRedeem {
-            message_reference,
-            status_code,
-            status_description
-        })),
+        status().prop_map(
+            |(message_reference, status_code, status_description)| AnyDocument::ResponseDelay(
+                ResponseDelay {
+                    message_reference,
+                    status_code,
+                    status_description
+                }
+            )
+        ),
+        status().prop_map(
+            |(message_reference, status_code, status_description)| AnyDocument::ResponseRedeem(
+                ResponseRedeem {
+                    message_reference,
+                    status_code,
+                    status_description
+                }
+            )
+        ),
     ]
     .boxed()
 }

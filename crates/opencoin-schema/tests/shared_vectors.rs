@@ -1,4 +1,5 @@
-//! The reference run's whole documents and vectors, where they lie beside the checkout: read, write, same bytes.
+//! The reference run's whole documents and vectors, where they lie beside the checkout: read, write, same
+//! bytes.
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
@@ -14,7 +15,10 @@ fn shared_spec() -> Option<PathBuf> {
     if folder.is_dir() {
         Some(folder)
     } else {
-        println!("SKIPPED: the reference run is not beside the checkout ({})", folder.display());
+        println!(
+            "SKIPPED: the reference run is not beside the checkout ({})",
+            folder.display()
+        );
         None
     }
 }
@@ -33,9 +37,13 @@ fn whole_examples_are_reproduced() {
             secret_keys += 1;
             continue;
         }
-        let document = AnyDocument::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let document = AnyDocument::from_json(json.as_bytes())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(text::pretty(&document), json.trim_end(), "{}", path.display());
-        assert_eq!(AnyDocument::from_json(text::compact(&document).as_bytes()).unwrap(), document);
+        assert_eq!(
+            AnyDocument::from_json(text::compact(&document).as_bytes()).unwrap(),
+            document
+        );
         match document {
             AnyDocument::Cdd(cdd) => assert_eq!(cdd.id, cdd.issuer_public_master_key.id()),
             AnyDocument::MintKey(mint_key) => assert_eq!(mint_key.id, mint_key.public_mint_key.id()),

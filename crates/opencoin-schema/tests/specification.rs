@@ -35,11 +35,17 @@ fn moment(text: &str) -> Timestamp {
 }
 
 fn key(modulus: &str) -> RsaPublicKey {
-    RsaPublicKey { modulus: long(modulus), public_exponent: 65537 }
+    RsaPublicKey {
+        modulus: long(modulus),
+        public_exponent: 65537,
+    }
 }
 
 fn urls(pairs: &[(i64, &str)]) -> Vec<WeightedUrl> {
-    pairs.iter().map(|(weight, url)| WeightedUrl(*weight, (*url).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(weight, url)| WeightedUrl(*weight, (*url).to_owned()))
+        .collect()
 }
 
 fn cdd() -> Cdd {
@@ -57,7 +63,10 @@ fn cdd() -> Cdd {
         info_service: service.clone(),
         issuer_cipher_suite: "RSA-SHA256-PSS-CHAUM82".to_owned(),
         issuer_public_master_key: key(MASTER_MODULUS),
-        mint_service: urls(&[(10, "https://opencent.org"), (20, "https://opencent.com/validate")]),
+        mint_service: urls(&[
+            (10, "https://opencent.org"),
+            (20, "https://opencent.com/validate"),
+        ]),
         protocol_version: PROTOCOL_VERSION.to_owned(),
         redeem_service: service.clone(),
         renew_service: service,
@@ -65,7 +74,10 @@ fn cdd() -> Cdd {
 }
 
 fn cddc() -> Cddc {
-    Cddc { cdd: cdd(), signature: long("3fc265677973b6308dd665b66750cd27911e8a7b5c") }
+    Cddc {
+        cdd: cdd(),
+        signature: long("3fc265677973b6308dd665b66750cd27911e8a7b5c"),
+    }
 }
 
 fn mint_key(denomination: u64, key_id: &str, modulus: &str) -> MintKey {
@@ -86,7 +98,10 @@ fn mint_key_1() -> MintKey {
 }
 
 fn mkcs() -> Vec<Mkc> {
-    let certificate = |mint_key, signature| Mkc { mint_key, signature: long(signature) };
+    let certificate = |mint_key, signature| Mkc {
+        mint_key,
+        signature: long(signature),
+    };
     vec![
         certificate(mint_key_1(), "84aceee2562297d127560bff4d66654e881e89eae2"),
         certificate(
@@ -109,19 +124,41 @@ fn coin(denomination: u64, key_id: &str, serial: &str, signature: &str) -> Coin 
         protocol_version: PROTOCOL_VERSION.to_owned(),
         serial: id(serial),
     };
-    Coin { payload, signature: long(signature) }
+    Coin {
+        payload,
+        signature: long(signature),
+    }
 }
 
 fn coins_a() -> Vec<Coin> {
     vec![
-        coin(1, KEY_1, "cd613e30d8f16adf91b7584a2265b1f5", "2ec0af339566b19fb9867b491ce58025dcefcab649"),
-        coin(2, KEY_2, "78e510617311d8a3c2ce6f447ed4d57b", "6aefa7472518ed0a1ec64971220ce3a3a921a70bb0"),
-        coin(5, KEY_5, "e4b06ce60741c7a87ce42c8218072e8c", "72da93670f666c529f26fcf15092a63c0fa48c8387"),
+        coin(
+            1,
+            KEY_1,
+            "cd613e30d8f16adf91b7584a2265b1f5",
+            "2ec0af339566b19fb9867b491ce58025dcefcab649",
+        ),
+        coin(
+            2,
+            KEY_2,
+            "78e510617311d8a3c2ce6f447ed4d57b",
+            "6aefa7472518ed0a1ec64971220ce3a3a921a70bb0",
+        ),
+        coin(
+            5,
+            KEY_5,
+            "e4b06ce60741c7a87ce42c8218072e8c",
+            "72da93670f666c529f26fcf15092a63c0fa48c8387",
+        ),
     ]
 }
 
 fn blind(reference: &str, key_id: &str, number: &str) -> Blind {
-    Blind { blinded_payload_hash: long(number), mint_key_id: id(key_id), reference: reference.to_owned() }
+    Blind {
+        blinded_payload_hash: long(number),
+        mint_key_id: id(key_id),
+        reference: reference.to_owned(),
+    }
 }
 
 fn blinds_a() -> Vec<Blind> {
@@ -133,7 +170,10 @@ fn blinds_a() -> Vec<Blind> {
 }
 
 fn blind_signature(reference: &str, number: &str) -> BlindSignature {
-    BlindSignature { blind_signature: long(number), reference: reference.to_owned() }
+    BlindSignature {
+        blind_signature: long(number),
+        reference: reference.to_owned(),
+    }
 }
 
 fn ok() -> String {
@@ -150,10 +190,12 @@ struct SecretKey {
 /// Cuts every string of more than 42 hex digits, as the specification's text does.
 fn cut_long_numbers(text: &str) -> String {
     text.split('"')
-        .map(|part| match part.len() > DIGITS_SHOWN && part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            true => format!("{}...", &part[..DIGITS_SHOWN]),
-            false => part.to_owned(),
-        })
+        .map(
+            |part| match part.len() > DIGITS_SHOWN && part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                true => format!("{}...", &part[..DIGITS_SHOWN]),
+                false => part.to_owned(),
+            },
+        )
         .collect::<Vec<_>>()
         .join("\"")
 }
@@ -164,7 +206,10 @@ fn printed() -> Vec<(&'static str, String)> {
         ("cddc", text::pretty(&cddc())),
         (
             "issuer_secret",
-            text::pretty(&SecretKey { d: long("19ed9857e71751c39dd818eafa30ca57f6246a94ec"), n: long(MASTER_MODULUS) }),
+            text::pretty(&SecretKey {
+                d: long("19ed9857e71751c39dd818eafa30ca57f6246a94ec"),
+                n: long(MASTER_MODULUS),
+            }),
         ),
         ("issuer_public_master_key", text::pretty(&key(MASTER_MODULUS))),
         ("mintkey_1", text::pretty(&mint_key_1())),
@@ -178,10 +223,27 @@ fn printed() -> Vec<(&'static str, String)> {
         ("mkc_1", text::pretty(&mkcs()[0])),
         ("payload_a0", text::pretty(&coins_a()[0].payload)),
         ("blind_a0", text::pretty(&blinds_a()[0])),
-        ("blind_signature_a0", text::pretty(&blind_signature("a0", "57744b5430075756d246ceff94f47e9ffeb80af3d8"))),
+        (
+            "blind_signature_a0",
+            text::pretty(&blind_signature(
+                "a0",
+                "57744b5430075756d246ceff94f47e9ffeb80af3d8",
+            )),
+        ),
         ("coin_a0", text::pretty(&coins_a()[0])),
-        ("coinstack", text::pretty(&CoinStack { coins: coins_a(), subject: "a little gift".to_owned() })),
-        ("request_cddc_serial", text::pretty(&RequestCddSerial { message_reference: 100_000 })),
+        (
+            "coinstack",
+            text::pretty(&CoinStack {
+                coins: coins_a(),
+                subject: "a little gift".to_owned(),
+            }),
+        ),
+        (
+            "request_cddc_serial",
+            text::pretty(&RequestCddSerial {
+                message_reference: 100_000,
+            }),
+        ),
         (
             "response_cddc_serial",
             text::pretty(&ResponseCddSerial {
@@ -191,7 +253,13 @@ fn printed() -> Vec<(&'static str, String)> {
                 status_description: ok(),
             }),
         ),
-        ("request_cddc", text::pretty(&RequestCddc { cdd_serial: 1, message_reference: 100_001 })),
+        (
+            "request_cddc",
+            text::pretty(&RequestCddc {
+                cdd_serial: 1,
+                message_reference: 100_001,
+            }),
+        ),
         (
             "response_cddc",
             text::pretty(&ResponseCddc {
@@ -255,7 +323,11 @@ fn printed() -> Vec<(&'static str, String)> {
         ),
         (
             "response_delay",
-            text::pretty(&ResponseDelay { message_reference: 100_004, status_code: 300, status_description: ok() }),
+            text::pretty(&ResponseDelay {
+                message_reference: 100_004,
+                status_code: 300,
+                status_description: ok(),
+            }),
         ),
         (
             "request_resume",
@@ -268,15 +340,29 @@ fn printed() -> Vec<(&'static str, String)> {
             "request_redeem",
             text::pretty(&RequestRedeem {
                 coins: vec![
-                    coin(2, KEY_2, "cd447e35b8b6d8fe442e3d437204e52d", "11b6bfa18134c300f4440df1db17a08fa71a071b71"),
-                    coin(2, KEY_2, "5b6e6e307d4bedc51431193e6c3f339", "a6dd7b7f1f12c4e411289e8ea0355f24a8597bbc38"),
+                    coin(
+                        2,
+                        KEY_2,
+                        "cd447e35b8b6d8fe442e3d437204e52d",
+                        "11b6bfa18134c300f4440df1db17a08fa71a071b71",
+                    ),
+                    coin(
+                        2,
+                        KEY_2,
+                        "5b6e6e307d4bedc51431193e6c3f339",
+                        "a6dd7b7f1f12c4e411289e8ea0355f24a8597bbc38",
+                    ),
                 ],
                 message_reference: 100_006,
             }),
         ),
         (
             "response_redeem",
-            text::pretty(&ResponseRedeem { message_reference: 100_006, status_code: 200, status_description: ok() }),
+            text::pretty(&ResponseRedeem {
+                message_reference: 100_006,
+                status_code: 200,
+                status_description: ok(),
+            }),
         ),
     ]
 }
@@ -286,12 +372,18 @@ fn every_example_is_reproduced_byte_for_byte() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/spec");
     let printed = printed();
     for (name, text) in &printed {
-        let example = fs::read_to_string(folder.join(format!("{name}.json"))).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let example = fs::read_to_string(folder.join(format!("{name}.json")))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(cut_long_numbers(text), example, "{name}");
     }
     let built: BTreeSet<String> = printed.iter().map(|(name, _)| format!("{name}.json")).collect();
-    let present: BTreeSet<String> =
-        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(built, present, "every example is built, and every one built is an example");
+    let present: BTreeSet<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(
+        built, present,
+        "every example is built, and every one built is an example"
+    );
     assert_eq!(present.len(), 25);
 }

@@ -1,5 +1,5 @@
-//! What a signer process costs: the same requests of 64 blinds, signed in this process and by a signer behind a Unix socket, which reads
-//! the books, counts durably and is checked. Alone, and sixteen at a time.
+//! What a signer process costs: the same requests of 64 blinds, signed in this process and by a signer behind
+//! a Unix socket, which reads the books, counts durably and is checked. Alone, and sixteen at a time.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
 
@@ -8,15 +8,17 @@ use std::sync::{Arc, LazyLock};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, Signer};
+use opencoin_crypto::{
+    AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, Signer,
+};
 use opencoin_ledger::{
-    AccountId, Amount, Blind, Command, Ledger, LedgerTime, MemoryLedger, MintKeyId, MintKeyTerms, Reference, TokenHash,
-    TransactionReference,
+    AccountId, Amount, Blind, Command, Ledger, LedgerTime, MemoryLedger, MintKeyId, MintKeyTerms, Reference,
+    TokenHash, TransactionReference,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
-    CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, SignedCounts, SignerServer,
-    SignerServerOptions,
+    CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, SignedCounts,
+    SignerServer, SignerServerOptions,
 };
 use opencoin_testkit::keys;
 use tempfile::TempDir;
@@ -48,13 +50,20 @@ impl World {
         let public = key.public_key().clone();
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
         fill(ledger.as_ref(), &public).await;
-        let local: Arc<dyn Signer> = Arc::new(LocalSigner::start([key], LocalSignerOptions::default()).unwrap());
+        let local: Arc<dyn Signer> =
+            Arc::new(LocalSigner::start([key], LocalSignerOptions::default()).unwrap());
         let folder = TempDir::new().unwrap();
         let public_keys: PublicKeys = Arc::new({
             let public = public.clone();
             move |id: &BigInt| (id == public.id()).then(|| public.clone())
         });
-        let counts = SignedCounts::open(&folder.path().join("counts"), CountsMode::Create, Arc::clone(&ledger)).await.unwrap();
+        let counts = SignedCounts::open(
+            &folder.path().join("counts"),
+            CountsMode::Create,
+            Arc::clone(&ledger),
+        )
+        .await
+        .unwrap();
         let server = SignerServer::new(
             Arc::clone(&ledger),
             Arc::clone(&local),
@@ -65,9 +74,20 @@ impl World {
         let socket = folder.path().join("socket");
         let listener = Listener::unix(&socket, SOCKET_MODE).unwrap();
         tokio::spawn(async move { server.serve(listener, std::future::pending()).await });
-        let remote = RemoteSigner::start(Endpoint::Unix(socket), public_keys, RemoteSignerOptions::default());
+        let remote = RemoteSigner::start(
+            Endpoint::Unix(socket),
+            public_keys,
+            RemoteSignerOptions::default(),
+        );
         remote.connected().await;
-        Self { key: public, ledger, local, remote: Arc::new(remote), references: AtomicU64::new(1), _folder: folder }
+        Self {
+            key: public,
+            ledger,
+            local,
+            remote: Arc::new(remote),
+            references: AtomicU64::new(1),
+            _folder: folder,
+        }
     }
 
     /// New requests, accepted in the books: one that was signed before would not be counted.
@@ -88,7 +108,13 @@ impl World {
             bytes
         };
         let mint_key = MintKeyId::from_be_bytes(self.key.id().as_be_bytes()).unwrap();
-        let blinds = (0..BLINDS).map(|index| Blind { reference: index.to_string(), mint_key, blinded: blinded(index) }).collect();
+        let blinds = (0..BLINDS)
+            .map(|index| Blind {
+                reference: index.to_string(),
+                mint_key,
+                blinded: blinded(index),
+            })
+            .collect();
         let mint = Command::Mint {
             account: AccountId::FIRST_HOLDER,
             transaction_reference: TransactionReference::new(reference).unwrap(),
@@ -96,22 +122,37 @@ impl World {
             at: NOW,
         };
         self.ledger.apply(&[mint]).await.unwrap().remove(0).unwrap();
-        let to_sign = |index| BlindToSign { mint_key_id: self.key.id().clone(), blinded: BigInt::from_be_bytes(&blinded(index)) };
-        AcceptedBlinds { transaction_reference: reference.to_vec(), blinds: (0..BLINDS).map(to_sign).collect() }
+        let to_sign = |index| BlindToSign {
+            mint_key_id: self.key.id().clone(),
+            blinded: BigInt::from_be_bytes(&blinded(index)),
+        };
+        AcceptedBlinds {
+            transaction_reference: reference.to_vec(),
+            blinds: (0..BLINDS).map(to_sign).collect(),
+        }
     }
 }
 
 async fn fill(ledger: &dyn Ledger, key: &PublicKey) {
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), NOW, NOW, NOW).unwrap();
     let batch = [
-        Command::OpenAccount { name: "alice".parse().unwrap(), token_hash: TokenHash::new([1; 32]), password: None, at: NOW },
+        Command::OpenAccount {
+            name: "alice".parse().unwrap(),
+            token_hash: TokenHash::new([1; 32]),
+            password: None,
+            at: NOW,
+        },
         Command::Credit {
             account: AccountId::FIRST_HOLDER,
             amount: Amount::new(1_000_000_000).unwrap(),
             reference: Reference::new("paid in").unwrap(),
             at: NOW,
         },
-        Command::RegisterMintKey { id: MintKeyId::from_be_bytes(key.id().as_be_bytes()).unwrap(), terms, at: NOW },
+        Command::RegisterMintKey {
+            id: MintKeyId::from_be_bytes(key.id().as_be_bytes()).unwrap(),
+            terms,
+            at: NOW,
+        },
     ];
     for outcome in ledger.apply(&batch).await.unwrap() {
         outcome.unwrap();
@@ -129,13 +170,14 @@ fn by_a_signer(bencher: Bencher<'_, '_>, requests: usize) {
 }
 
 fn sign(bencher: Bencher<'_, '_>, requests: usize, signer: &'static Arc<dyn Signer>) {
-    bencher.counter(ItemsCount::new(requests * BLINDS)).with_inputs(|| RUNTIME.block_on(WORLD.accept(requests))).bench_values(
-        |accepted| {
+    bencher
+        .counter(ItemsCount::new(requests * BLINDS))
+        .with_inputs(|| RUNTIME.block_on(WORLD.accept(requests)))
+        .bench_values(|accepted| {
             let ask = |request| RUNTIME.spawn(async { signer.sign(request).await.unwrap() });
             let asked: Vec<_> = accepted.into_iter().map(ask).collect();
             for asked in asked {
                 RUNTIME.block_on(asked).unwrap();
             }
-        },
-    );
+        });
 }

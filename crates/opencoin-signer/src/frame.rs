@@ -1,5 +1,5 @@
-//! Frames on a connection: a length of four bytes, then as many bytes. A connection begins with a greeting of both sides,
-//! so that another program, or another version, is noticed before anything is asked.
+//! Frames on a connection: a length of four bytes, then as many bytes. A connection begins with a greeting of
+//! both sides, so that another program, or another version, is noticed before anything is asked.
 //!
 //! A length beyond the limit, or an end inside a frame, is an error, after which the connection is of no use.
 
@@ -43,7 +43,11 @@ pub(crate) async fn send_greeting(stream: &mut (impl AsyncWrite + Unpin)) -> Res
 pub(crate) async fn expect_greeting(stream: &mut (impl AsyncRead + Unpin)) -> Result<(), FrameError> {
     let mut greeting = [0; GREETING.len()];
     stream.read_exact(&mut greeting).await?;
-    if greeting == GREETING { Ok(()) } else { Err(FrameError::Greeting) }
+    if greeting == GREETING {
+        Ok(())
+    } else {
+        Err(FrameError::Greeting)
+    }
 }
 
 /// A frame with this content.
@@ -64,10 +68,15 @@ pub(crate) struct FrameReader<R> {
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(crate) fn new(stream: R, content_bytes_max: usize) -> Self {
-        Self { stream, content_bytes_max, buffer: Vec::new() }
+        Self {
+            stream,
+            content_bytes_max,
+            buffer: Vec::new(),
+        }
     }
 
-    /// The content of the next frame; `None` when the connection ended between two. Dropping the future loses nothing.
+    /// The content of the next frame; `None` when the connection ended between two. Dropping the future loses
+    /// nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         loop {
             if let Some(content) = self.take()? {
@@ -75,18 +84,26 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             }
             self.buffer.reserve(READ_BYTES);
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return if self.buffer.is_empty() { Ok(None) } else { Err(FrameError::Cut) };
+                return if self.buffer.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(FrameError::Cut)
+                };
             }
         }
     }
 
     fn take(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
-        let Some((length, rest)) = self.buffer.split_first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+        let Some((length, rest)) = self.buffer.split_first_chunk::<LENGTH_BYTES>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes(*length) as usize;
         if length > self.content_bytes_max {
             return Err(FrameError::TooLong(length));
         }
-        let Some(content) = rest.get(..length).map(<[u8]>::to_vec) else { return Ok(None) };
+        let Some(content) = rest.get(..length).map(<[u8]>::to_vec) else {
+            return Ok(None);
+        };
         self.buffer.drain(..LENGTH_BYTES + length);
         Ok(Some(content))
     }

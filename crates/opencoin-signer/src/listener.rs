@@ -1,8 +1,8 @@
 //! Where a signer is reached: a Unix socket, or TCP with mutual TLS.
 //!
-//! A Unix socket belongs to one living signer. Who starts holds a lock beside it (`<path>.lock`) for as long as it serves; a socket
-//! whose lock is free, and at which nobody answers, was left by a process that was killed and is replaced. Nobody can connect before
-//! the socket has its permissions.
+//! A Unix socket belongs to one living signer. Who starts holds a lock beside it (`<path>.lock`) for as long
+//! as it serves; a socket whose lock is free, and at which nobody answers, was left by a process that was
+//! killed and is replaced. Nobody can connect before the socket has its permissions.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -29,8 +29,15 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 pub struct Listener(Kind);
 
 enum Kind {
-    Unix { listener: UnixListener, path: PathBuf, _lock: File },
-    Tls { listener: TcpListener, tls: ServerTls },
+    Unix {
+        listener: UnixListener,
+        path: PathBuf,
+        _lock: File,
+    },
+    Tls {
+        listener: TcpListener,
+        tls: ServerTls,
+    },
 }
 
 /// Somebody who came, not yet known.
@@ -64,11 +71,18 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub fn unix(path: &Path, mode: u32) -> Result<Self, ListenError> {
-        let refused = |reason| ListenError::System { address: path.display().to_string(), reason };
+        let refused = |reason| ListenError::System {
+            address: path.display().to_string(),
+            reason,
+        };
         let lock = lock(path)?;
         match path.symlink_metadata() {
-            Ok(metadata) if !metadata.file_type().is_socket() => return Err(ListenError::NoSocket(path.to_owned())),
-            Ok(_) if BlockingUnixStream::connect(path).is_ok() => return Err(ListenError::InUse(path.to_owned())),
+            Ok(metadata) if !metadata.file_type().is_socket() => {
+                return Err(ListenError::NoSocket(path.to_owned()));
+            }
+            Ok(_) if BlockingUnixStream::connect(path).is_ok() => {
+                return Err(ListenError::InUse(path.to_owned()));
+            }
             Ok(_) => std::fs::remove_file(path).map_err(refused)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(refused(error)),
@@ -81,7 +95,11 @@ impl Listener {
             socket.listen(WAITING_MAX)
         };
         let listener = listen().map_err(refused)?;
-        Ok(Self(Kind::Unix { listener, path: path.to_owned(), _lock: lock }))
+        Ok(Self(Kind::Unix {
+            listener,
+            path: path.to_owned(),
+            _lock: lock,
+        }))
     }
 
     /// Listens at an address and port, with mutual TLS; port 0 takes a free one.
@@ -89,7 +107,10 @@ impl Listener {
     /// # Errors
     /// [`ListenError::System`].
     pub async fn tls(address: &str, tls: ServerTls) -> Result<Self, ListenError> {
-        let refused = |reason| ListenError::System { address: address.to_owned(), reason };
+        let refused = |reason| ListenError::System {
+            address: address.to_owned(),
+            reason,
+        };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         Ok(Self(Kind::Tls { listener, tls }))
     }
@@ -99,18 +120,24 @@ impl Listener {
     pub fn address(&self) -> String {
         match &self.0 {
             Kind::Unix { path, .. } => path.display().to_string(),
-            Kind::Tls { listener, .. } => {
-                listener.local_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string())
-            }
+            Kind::Tls { listener, .. } => listener
+                .local_addr()
+                .map_or_else(|_| "unknown".to_owned(), |address| address.to_string()),
         }
     }
 
-    /// The next connection. What fails is either that one, or the system, which is then left alone for a moment.
+    /// The next connection. What fails is either that one, or the system, which is then left alone for a
+    /// moment.
     pub(crate) async fn accept(&self) -> Incoming {
         loop {
             let accepted = match &self.0 {
-                Kind::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| Incoming::Unix(stream)),
-                Kind::Tls { listener, tls } => listener.accept().await.map(|(stream, _)| Incoming::Tls(stream, tls.clone())),
+                Kind::Unix { listener, .. } => {
+                    listener.accept().await.map(|(stream, _)| Incoming::Unix(stream))
+                }
+                Kind::Tls { listener, tls } => listener
+                    .accept()
+                    .await
+                    .map(|(stream, _)| Incoming::Tls(stream, tls.clone())),
             };
             match accepted {
                 Ok(incoming) => return incoming,
@@ -146,12 +173,22 @@ impl Incoming {
     }
 }
 
-/// Takes the lock beside a socket. The file stays: removing it would let two processes lock two files of one name.
+/// Takes the lock beside a socket. The file stays: removing it would let two processes lock two files of one
+/// name.
 fn lock(path: &Path) -> Result<File, ListenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let refused = |reason| ListenError::System { address: path.display().to_string(), reason };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(SOCKET_MODE).open(name).map_err(refused)?;
+    let refused = |reason| ListenError::System {
+        address: path.display().to_string(),
+        reason,
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(SOCKET_MODE)
+        .open(name)
+        .map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(ListenError::InUse(path.to_owned())),
@@ -161,5 +198,8 @@ fn lock(path: &Path) -> Result<File, ListenError> {
 
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }

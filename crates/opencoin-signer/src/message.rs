@@ -1,8 +1,8 @@
 //! What the two processes say to each other.
 //!
-//! An issuer asks with a transaction reference and a number of blinds; *what* is signed, the signer reads in the books. Many
-//! requests share a connection, each has a number of its own, and answers come in any order. Integers are big-endian,
-//! lengths stand before contents. Bytes that are no message end the connection.
+//! An issuer asks with a transaction reference and a number of blinds; *what* is signed, the signer reads in
+//! the books. Many requests share a connection, each has a number of its own, and answers come in any order.
+//! Integers are big-endian, lengths stand before contents. Bytes that are no message end the connection.
 
 use opencoin_crypto::{KEY_BITS_MAX, SignError};
 use opencoin_ledger::{MINT_KEY_ID_BYTES, TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference};
@@ -43,7 +43,11 @@ pub(crate) struct Malformed;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Sign what was accepted under a reference.
-    Sign { number: u64, blinds: u32, reference: TransactionReference },
+    Sign {
+        number: u64,
+        blinds: u32,
+        reference: TransactionReference,
+    },
     /// Nobody waits for this one any more.
     Cancel { number: u64 },
     /// Say something.
@@ -54,7 +58,10 @@ pub(crate) enum Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// To [`Request::Sign`].
-    Sign { number: u64, result: Result<Vec<BigInt>, SignError> },
+    Sign {
+        number: u64,
+        result: Result<Vec<BigInt>, SignError>,
+    },
     /// To [`Request::Ping`].
     Pong,
 }
@@ -62,9 +69,17 @@ pub(crate) enum Answer {
 impl Request {
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Sign { number, blinds, reference } => {
-                [&[SIGN][..], &number.to_be_bytes(), &blinds.to_be_bytes(), reference.as_bytes()].concat()
-            }
+            Self::Sign {
+                number,
+                blinds,
+                reference,
+            } => [
+                &[SIGN][..],
+                &number.to_be_bytes(),
+                &blinds.to_be_bytes(),
+                reference.as_bytes(),
+            ]
+            .concat(),
             Self::Cancel { number } => [&[CANCEL][..], &number.to_be_bytes()].concat(),
             Self::Ping => vec![PING],
         }
@@ -76,7 +91,11 @@ impl Request {
             SIGN => {
                 let (number, blinds) = (rest.u64()?, rest.u32()?);
                 let reference = TransactionReference::new(rest.all()).map_err(|_| Malformed)?;
-                Self::Sign { number, blinds, reference }
+                Self::Sign {
+                    number,
+                    blinds,
+                    reference,
+                }
             }
             CANCEL => Self::Cancel { number: rest.u64()? },
             PING => Self::Ping,
@@ -96,10 +115,16 @@ impl Answer {
         match result {
             Ok(signatures) => {
                 let mut bytes = begin(SIGNED);
-                bytes.reserve(4 + signatures.iter().map(|signature| 2 + signature.as_be_bytes().len()).sum::<usize>());
+                bytes.reserve(
+                    4 + signatures
+                        .iter()
+                        .map(|signature| 2 + signature.as_be_bytes().len())
+                        .sum::<usize>(),
+                );
                 bytes.extend_from_slice(&count_of(signatures.len()).to_be_bytes());
                 for signature in signatures {
-                    let length = u16::try_from(signature.as_be_bytes().len()).expect("a signature is as long as its key");
+                    let length = u16::try_from(signature.as_be_bytes().len())
+                        .expect("a signature is as long as its key");
                     bytes.extend_from_slice(&length.to_be_bytes());
                     bytes.extend_from_slice(signature.as_be_bytes());
                 }
@@ -107,9 +132,13 @@ impl Answer {
             }
             Err(SignError::Busy) => begin(BUSY),
             Err(SignError::UnknownKey(id)) => [&begin(UNKNOWN_KEY)[..], id.as_be_bytes()].concat(),
-            Err(SignError::OutOfRange { index }) => [&begin(OUT_OF_RANGE)[..], &count_of(*index).to_be_bytes()].concat(),
+            Err(SignError::OutOfRange { index }) => {
+                [&begin(OUT_OF_RANGE)[..], &count_of(*index).to_be_bytes()].concat()
+            }
             Err(SignError::Unavailable) => begin(UNAVAILABLE),
-            Err(SignError::NotAccepted(reason)) => [&begin(NOT_ACCEPTED)[..], printable(reason).as_bytes()].concat(),
+            Err(SignError::NotAccepted(reason)) => {
+                [&begin(NOT_ACCEPTED)[..], printable(reason).as_bytes()].concat()
+            }
             Err(SignError::Failed) => begin(FAILED),
         }
     }
@@ -125,9 +154,13 @@ impl Answer {
             SIGNED => Ok(rest.signatures()?),
             BUSY => Err(SignError::Busy),
             UNKNOWN_KEY => Err(SignError::UnknownKey(rest.key_id()?)),
-            OUT_OF_RANGE => Err(SignError::OutOfRange { index: rest.u32()? as usize }),
+            OUT_OF_RANGE => Err(SignError::OutOfRange {
+                index: rest.u32()? as usize,
+            }),
             UNAVAILABLE => Err(SignError::Unavailable),
-            NOT_ACCEPTED => Err(SignError::NotAccepted(printable(str::from_utf8(rest.all()).map_err(|_| Malformed)?))),
+            NOT_ACCEPTED => Err(SignError::NotAccepted(printable(
+                str::from_utf8(rest.all()).map_err(|_| Malformed)?,
+            ))),
             FAILED => Err(SignError::Failed),
             _ => return Err(Malformed),
         };
@@ -142,7 +175,10 @@ pub(crate) fn count_of(count: usize) -> u32 {
 
 /// A text that can stand in one line of a log.
 fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(REASON_CHARS_MAX).collect()
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(REASON_CHARS_MAX)
+        .collect()
 }
 
 struct Reader<'bytes>(&'bytes [u8]);
@@ -176,7 +212,11 @@ impl<'bytes> Reader<'bytes> {
 
     fn key_id(&mut self) -> Result<BigInt, Malformed> {
         let id = self.all();
-        if id.len() > MINT_KEY_ID_BYTES { Err(Malformed) } else { Ok(BigInt::from_be_bytes(id)) }
+        if id.len() > MINT_KEY_ID_BYTES {
+            Err(Malformed)
+        } else {
+            Ok(BigInt::from_be_bytes(id))
+        }
     }
 
     fn signatures(&mut self) -> Result<Vec<BigInt>, Malformed> {
@@ -194,7 +234,11 @@ impl<'bytes> Reader<'bytes> {
 
     /// The message, when nothing follows it.
     fn end<T>(self, message: T) -> Result<T, Malformed> {
-        if self.0.is_empty() { Ok(message) } else { Err(Malformed) }
+        if self.0.is_empty() {
+            Ok(message)
+        } else {
+            Err(Malformed)
+        }
     }
 }
 
@@ -206,7 +250,8 @@ mod tests {
     use super::*;
 
     fn reference() -> impl Strategy<Value = TransactionReference> {
-        vec(any::<u8>(), 1..=TRANSACTION_REFERENCE_BYTES_MAX).prop_map(|bytes| TransactionReference::new(bytes).unwrap())
+        vec(any::<u8>(), 1..=TRANSACTION_REFERENCE_BYTES_MAX)
+            .prop_map(|bytes| TransactionReference::new(bytes).unwrap())
     }
 
     fn number() -> impl Strategy<Value = BigInt> {
@@ -236,7 +281,10 @@ mod tests {
             "[a-zäöü ]{0,40}".prop_map(|reason| Err(SignError::NotAccepted(reason))),
             Just(Err(SignError::Failed)),
         ];
-        prop_oneof![(any::<u64>(), result).prop_map(|(number, result)| Answer::Sign { number, result }), Just(Answer::Pong)]
+        prop_oneof![
+            (any::<u64>(), result).prop_map(|(number, result)| Answer::Sign { number, result }),
+            Just(Answer::Pong)
+        ]
     }
 
     proptest! {
@@ -261,7 +309,10 @@ mod tests {
     #[test]
     fn the_largest_answer_fits() {
         let largest = BigInt::from_be_bytes(&[0xff; KEY_BITS_MAX / 8]);
-        let answer = Answer::Sign { number: u64::MAX, result: Ok(vec![largest; BLINDS_MAX]) };
+        let answer = Answer::Sign {
+            number: u64::MAX,
+            result: Ok(vec![largest; BLINDS_MAX]),
+        };
         assert_eq!(answer.encode().len(), ANSWER_BYTES_MAX);
         assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
     }
@@ -269,10 +320,20 @@ mod tests {
     #[test]
     fn a_reason_stays_on_one_short_line() {
         let reason = format!("no\nline {}", "x".repeat(1000));
-        let answer = Answer::Sign { number: 1, result: Err(SignError::NotAccepted(reason)) };
-        let Ok(Answer::Sign { result: Err(SignError::NotAccepted(reason)), .. }) = Answer::decode(&answer.encode()) else {
+        let answer = Answer::Sign {
+            number: 1,
+            result: Err(SignError::NotAccepted(reason)),
+        };
+        let Ok(Answer::Sign {
+            result: Err(SignError::NotAccepted(reason)),
+            ..
+        }) = Answer::decode(&answer.encode())
+        else {
             panic!("read as something else");
         };
-        assert!(reason.starts_with("noline x") && reason.chars().count() == REASON_CHARS_MAX, "{reason}");
+        assert!(
+            reason.starts_with("noline x") && reason.chars().count() == REASON_CHARS_MAX,
+            "{reason}"
+        );
     }
 }

@@ -1,8 +1,9 @@
-//! Mutual TLS between an issuer and its signer: each shows a certificate of one authority that is theirs alone.
+//! Mutual TLS between an issuer and its signer: each shows a certificate of one authority that is theirs
+//! alone.
 //!
-//! TLS 1.3 with AWS-LC and nothing else. A signer's certificate is for servers and an issuer's for clients, so that neither can
-//! be used in the place of the other. Files that cannot be used are errors that name the file and say what to do; they are
-//! read once, so new certificates need a restart.
+//! TLS 1.3 with AWS-LC and nothing else. A signer's certificate is for servers and an issuer's for clients,
+//! so that neither can be used in the place of the other. Files that cannot be used are errors that name the
+//! file and say what to do; they are read once, so new certificates need a restart.
 
 use std::io;
 use std::path::PathBuf;
@@ -42,7 +43,9 @@ pub enum TlsError {
     #[error("{0} ({SCRIPT} makes all of these files in one run)")]
     File(#[from] PemError),
     /// The signer's name cannot stand in a certificate.
-    #[error("{0:?} is neither a host name nor an IP address; the signer's name is the one in its certificate")]
+    #[error(
+        "{0:?} is neither a host name nor an IP address; the signer's name is the one in its certificate"
+    )]
     SignerName(String),
 }
 
@@ -64,8 +67,11 @@ impl ServerTls {
     /// See [`TlsError`].
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
         let Loaded { own, authority } = files.load()?;
-        let verifier = WebPkiClientVerifier::builder_with_provider(authority.into(), opencoin_tls::provider());
-        let verifier = verifier.build().map_err(|_| opencoin_tls::damaged_certificate(&files.authority))?;
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(authority.into(), opencoin_tls::provider());
+        let verifier = verifier
+            .build()
+            .map_err(|_| opencoin_tls::damaged_certificate(&files.authority))?;
         let mut config = ServerConfig::builder_with_provider(opencoin_tls::provider())
             .with_protocol_versions(&[&TLS13])
             .expect("the provider knows TLS 1.3")
@@ -97,11 +103,16 @@ impl ClientTls {
             .with_root_certificates(authority)
             .with_client_cert_resolver(own);
         config.resumption = Resumption::disabled();
-        Ok(Self { connector: Arc::new(config).into(), signer_name })
+        Ok(Self {
+            connector: Arc::new(config).into(),
+            signer_name,
+        })
     }
 
     pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
-        Ok(Box::new(self.connector.connect(self.signer_name.clone(), stream).await?))
+        Ok(Box::new(
+            self.connector.connect(self.signer_name.clone(), stream).await?,
+        ))
     }
 }
 
@@ -115,8 +126,13 @@ impl TlsFiles {
         let own = opencoin_tls::certified_key(&self.certificate, &self.key, KeyReaders::Owner)?;
         let mut authority = RootCertStore::empty();
         for certificate in opencoin_tls::certificates(&self.authority)? {
-            authority.add(certificate).map_err(|_| opencoin_tls::damaged_certificate(&self.authority))?;
+            authority
+                .add(certificate)
+                .map_err(|_| opencoin_tls::damaged_certificate(&self.authority))?;
         }
-        Ok(Loaded { own: Arc::new(SingleCertAndKey::from(own)), authority })
+        Ok(Loaded {
+            own: Arc::new(SingleCertAndKey::from(own)),
+            authority,
+        })
     }
 }

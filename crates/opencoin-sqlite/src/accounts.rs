@@ -11,9 +11,10 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey, LedgerError,
-    LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference, WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey,
+    LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
+    PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
+    WaitRefusal, WaitingMint,
 };
 
 use crate::{SqliteLedger, until_free};
@@ -104,15 +105,29 @@ impl Accounts for SqliteLedger {
         until_free(|| services::saw(&self.writer, id, now)).await
     }
 
-    async fn entries(&self, account: AccountId, page: EntryPage, limit: u32) -> Result<Vec<AccountEntry>, LedgerError> {
+    async fn entries(
+        &self,
+        account: AccountId,
+        page: EntryPage,
+        limit: u32,
+    ) -> Result<Vec<AccountEntry>, LedgerError> {
         entries::page(&self.readers, account, page, limit).await
     }
 
-    async fn entry_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<AccountEntry>, LedgerError> {
+    async fn entry_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<AccountEntry>, LedgerError> {
         entries::by_key(&self.readers, account, key).await
     }
 
-    async fn payouts(&self, filter: PayoutFilter, after: PayoutNo, limit: u32) -> Result<Vec<Payout>, LedgerError> {
+    async fn payouts(
+        &self,
+        filter: PayoutFilter,
+        after: PayoutNo,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError> {
         entries::payouts(&self.readers, filter, after, limit).await
     }
 
@@ -120,11 +135,19 @@ impl Accounts for SqliteLedger {
         entries::payout(&self.readers, no).await
     }
 
-    async fn payout_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<Payout>, LedgerError> {
+    async fn payout_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Payout>, LedgerError> {
         entries::payout_by_key(&self.readers, account, key).await
     }
 
-    async fn wait(&self, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, LedgerError> {
+    async fn wait(
+        &self,
+        mint: &WaitingMint,
+        now: LedgerTime,
+    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
         until_free(|| waiting::wait(&self.writer, mint, now)).await
     }
 

@@ -1,12 +1,13 @@
-//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot, while commands go on.
+//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot, while commands go
+//! on.
 //!
 //! The file is not changed: one that was opened to be read only is enough.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use opencoin_ledger::audit::{
-    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow, StoredAcceptance,
-    Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
+    StoredAcceptance, Wanted,
 };
 use opencoin_ledger::{LedgerError, TransactionNo};
 use sqlx::{SqliteConnection, SqlitePool};
@@ -24,7 +25,9 @@ impl AuditSource for SqliteLedger {
     }
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
-        read(&self.readers, pass).await.map_err(|error| ledger_error(&error))
+        read(&self.readers, pass)
+            .await
+            .map_err(|error| ledger_error(&error))
     }
 
     async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
@@ -42,7 +45,9 @@ impl AuditSource for SqliteLedger {
 
 pub(crate) async fn facts(pool: &SqlitePool) -> Result<AuditFacts, LedgerError> {
     let mut pass = Pass::full(None, None);
-    read(pool, &mut pass).await.map_err(|error| ledger_error(&error))?;
+    read(pool, &mut pass)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     Ok(pass.facts())
 }
 
@@ -105,7 +110,13 @@ async fn payouts(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(
     let mut rows = query.fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let (no, account, amount, reference, paid): Columns = row;
-        pass.payout(PayoutRow { no, account, amount, reference: &reference, paid });
+        pass.payout(PayoutRow {
+            no,
+            account,
+            amount,
+            reference: &reference,
+            paid,
+        });
     }
     Ok(())
 }
@@ -140,26 +151,56 @@ async fn coins_of(connection: &mut SqliteConnection, pass: &mut Pass, no: i64) -
 }
 
 async fn journal(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
-    type Columns = (i64, i16, Vec<u8>, Vec<u8>, Option<i64>, Option<i64>, i64, i64, Option<Vec<u8>>);
+    type Columns = (
+        i64,
+        i16,
+        Vec<u8>,
+        Vec<u8>,
+        Option<i64>,
+        Option<i64>,
+        i64,
+        i64,
+        Option<Vec<u8>>,
+    );
     let sql = "SELECT id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds
         FROM transactions WHERE id >= ? ORDER BY id";
     let mut rows = sqlx::query_as(sql).bind(pass.journal_from()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let (id, kind, reference, content, debit, credit, amount, at, blinds): Columns = row;
         let (reference, content, blinds) = (&reference[..], &content[..], blinds.as_deref());
-        pass.journal(&JournalRow { id, kind: kind.into(), debit, credit, amount, at, reference, content, blinds });
+        pass.journal(&JournalRow {
+            id,
+            kind: kind.into(),
+            debit,
+            credit,
+            amount,
+            at,
+            reference,
+            content,
+            blinds,
+        });
     }
     Ok(())
 }
 
-async fn acceptances_after(pool: &SqlitePool, after: TransactionNo) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+async fn acceptances_after(
+    pool: &SqlitePool,
+    after: TransactionNo,
+) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
         WHERE id > ? AND kind IN (8, 9, 13) ORDER BY id LIMIT ?";
     let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("a small number");
-    sqlx::query_as(sql).bind(after.get()).bind(limit).fetch_all(pool).await
+    sqlx::query_as(sql)
+        .bind(after.get())
+        .bind(limit)
+        .fetch_all(pool)
+        .await
 }
 
-async fn acceptances(pool: &SqlitePool, numbers: &[TransactionNo]) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
+async fn acceptances(
+    pool: &SqlitePool,
+    numbers: &[TransactionNo],
+) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
         WHERE id = ? AND kind IN (8, 9, 13)";
     let mut found = Vec::new();

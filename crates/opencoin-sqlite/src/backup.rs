@@ -1,7 +1,8 @@
 //! Copies of the books: made while they are in use, looked at, and put in place of others.
 //!
-//! A copy is one consistent moment of the books (`VACUUM INTO`), checked, and on the disk when this says so. What is put in place of
-//! other books gets their name in one step, so whoever dies on the way leaves the old ones or the new ones, each whole.
+//! A copy is one consistent moment of the books (`VACUUM INTO`), checked, and on the disk when this says so.
+//! What is put in place of other books gets their name in one step, so whoever dies on the way leaves the old
+//! ones or the new ones, each whole.
 
 use std::fs::{self, File};
 use std::io;
@@ -32,28 +33,44 @@ pub enum Replaced {
     Kept,
 }
 
-/// Copies the books at `address` into a new file at `target`, for its owner alone to read, while they are in use.
+/// Copies the books at `address` into a new file at `target`, for its owner alone to read, while they are in
+/// use.
 ///
 /// # Errors
 /// There are no books, the disk is full, the copy is damaged. Then what is at `target` is of no use.
 pub async fn copy_into(address: &str, target: &Path) -> Result<(), LedgerError> {
     let path = open::path(address)?;
     if !path.is_file() {
-        return Err(LedgerError::Address(format!("there is no database at {}", path.display())));
+        return Err(LedgerError::Address(format!(
+            "there is no database at {}",
+            path.display()
+        )));
     }
     let _shared = lock::shared(&path)?;
-    let mut connection = open::options(&path).connect().await.map_err(|error| ledger_error(&error))?;
+    let mut connection = open::options(&path)
+        .connect()
+        .await
+        .map_err(|error| ledger_error(&error))?;
     copy(&mut connection, target).await?;
     connection.close().await.map_err(|error| ledger_error(&error))
 }
 
 /// The same by a connection to the books.
 pub(crate) async fn copy(books: &mut SqliteConnection, target: &Path) -> Result<(), LedgerError> {
-    let name = target.to_str().ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
+    let name = target
+        .to_str()
+        .ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
     // Made before SQLite does, which would let everybody read it; it takes a file that is empty.
     open::create(target)?;
-    sqlx::query("VACUUM INTO ?").bind(name).execute(books).await.map_err(|error| ledger_error(&error))?;
-    let mut copy = at_rest(target).connect().await.map_err(|error| ledger_error(&error))?;
+    sqlx::query("VACUUM INTO ?")
+        .bind(name)
+        .execute(books)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    let mut copy = at_rest(target)
+        .connect()
+        .await
+        .map_err(|error| ledger_error(&error))?;
     check(&mut copy, target).await?;
     copy.close().await.map_err(|error| ledger_error(&error))?;
     sync(target).map_err(|error| LedgerError::Unavailable(format!("{}: {error}", target.display())))
@@ -64,14 +81,24 @@ pub(crate) async fn copy(books: &mut SqliteConnection, target: &Path) -> Result<
 /// # Errors
 /// It is damaged, or of a version that this program does not work with.
 pub async fn inspect(copy: &Path) -> Result<Copied, LedgerError> {
-    let mut connection = at_rest(copy).connect().await.map_err(|error| ledger_error(&error))?;
+    let mut connection = at_rest(copy)
+        .connect()
+        .await
+        .map_err(|error| ledger_error(&error))?;
     check(&mut connection, copy).await?;
     let none = || LedgerError::Address(format!("there are no books in {}", copy.display()));
     let schema_version = schema::version(&mut connection).await?.ok_or_else(none)?;
-    admit(schema_version, schema::known(), schema::oldest_program(&mut connection).await?)?;
+    admit(
+        schema_version,
+        schema::known(),
+        schema::oldest_program(&mut connection).await?,
+    )?;
     let standing = history::standing(&mut connection, None).await?;
     connection.close().await.map_err(|error| ledger_error(&error))?;
-    Ok(Copied { schema_version, standing })
+    Ok(Copied {
+        schema_version,
+        standing,
+    })
 }
 
 /// Writes into a copy that it was restored: no server serves it until an operator accepts that.
@@ -79,10 +106,15 @@ pub async fn inspect(copy: &Path) -> Result<Copied, LedgerError> {
 /// # Errors
 /// It cannot be written.
 pub async fn mark_as_restored(copy: &Path, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
-    let options = SqliteConnectOptions::new().filename(copy).create_if_missing(false).synchronous(SqliteSynchronous::Full);
+    let options = SqliteConnectOptions::new()
+        .filename(copy)
+        .create_if_missing(false)
+        .synchronous(SqliteSynchronous::Full);
     let options = options.journal_mode(SqliteJournalMode::Delete);
     let mut connection = options.connect().await.map_err(|error| ledger_error(&error))?;
-    history::begin(&mut connection, new, at, false).await.map_err(|error| ledger_error(&error))?;
+    history::begin(&mut connection, new, at, false)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     connection.close().await.map_err(|error| ledger_error(&error))?;
     sync(copy).map_err(|error| LedgerError::Unavailable(format!("{}: {error}", copy.display())))
 }
@@ -90,8 +122,8 @@ pub async fn mark_as_restored(copy: &Path, new: HistoryId, at: LedgerTime) -> Re
 /// Gives a copy the name of the books, and books that are there the name `kept`.
 ///
 /// # Errors
-/// Somebody uses the books, or they cannot be read, so that their write-ahead log cannot be folded into them. Then they are there as
-/// before. Or the system refuses.
+/// Somebody uses the books, or they cannot be read, so that their write-ahead log cannot be folded into them.
+/// Then they are there as before. Or the system refuses.
 pub async fn replace(books: &Path, copy: &Path, kept: &Path) -> Result<Replaced, LedgerError> {
     let _alone = lock::alone(books)?;
     let is_there = books.is_file();
@@ -114,23 +146,33 @@ pub async fn replace(books: &Path, copy: &Path, kept: &Path) -> Result<Replaced,
         sync(books.parent().unwrap_or(Path::new("/")))
     };
     swap().map_err(|error| LedgerError::Unavailable(format!("{}: {error}", books.display())))?;
-    Ok(if is_there { Replaced::Kept } else { Replaced::Nothing })
+    Ok(if is_there {
+        Replaced::Kept
+    } else {
+        Replaced::Nothing
+    })
 }
 
-/// Puts the write-ahead log into the file and removes it: SQLite would apply it to whatever has that file's name later.
+/// Puts the write-ahead log into the file and removes it: SQLite would apply it to whatever has that file's
+/// name later.
 async fn fold(books: &Path) -> Result<(), LedgerError> {
     let options = open::options(books).journal_mode(SqliteJournalMode::Delete);
     let folded = async { options.connect().await?.close().await };
     folded.await.map_err(|error| {
-        let text =
-            format!("the books at {} cannot be closed ({error}); if they cannot be read, move them elsewhere", books.display());
+        let text = format!(
+            "the books at {} cannot be closed ({error}); if they cannot be read, move them elsewhere",
+            books.display()
+        );
         LedgerError::InUse(text)
     })
 }
 
 /// A file that nobody writes: no lock is taken and no log beside it is looked for.
 fn at_rest(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).read_only(true).immutable(true)
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(true)
 }
 
 async fn check(copy: &mut SqliteConnection, path: &Path) -> Result<(), LedgerError> {
@@ -139,7 +181,10 @@ async fn check(copy: &mut SqliteConnection, path: &Path) -> Result<(), LedgerErr
     if findings == ["ok"] {
         return Ok(());
     }
-    Err(LedgerError::corrupt(format!("database {}", path.display()), findings.join("; ")))
+    Err(LedgerError::corrupt(
+        format!("database {}", path.display()),
+        findings.join("; "),
+    ))
 }
 
 pub(crate) fn sync(path: &Path) -> io::Result<()> {

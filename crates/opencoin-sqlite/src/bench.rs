@@ -1,4 +1,5 @@
-//! For measuring alone: what the database does without an issuer, and how it is when many coins have been spent.
+//! For measuring alone: what the database does without an issuer, and how it is when many coins have been
+//! spent.
 
 use std::time::{Duration, Instant};
 
@@ -12,17 +13,18 @@ use crate::fault::ledger_error;
 /// Rows in one transaction of bare inserts.
 const BARE_INSERT_ROWS: usize = 64;
 
-/// Spent coins are made in as many pieces, by the first byte of their hash. Inside of a piece they come in random order, so
-/// that pages become as full as those of a table that grew so.
+/// Spent coins are made in as many pieces, by the first byte of their hash. Inside of a piece they come in
+/// random order, so that pages become as full as those of a table that grew so.
 const PIECES: u64 = 256;
 
 /// Room for a piece of 20 million rows, a multiple of the default.
 const FILL_CACHE: &str = "PRAGMA cache_size = -16384"; // KiB
 
 impl SqliteLedger {
-    /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over the
-    /// one connection that writes, into a table of the shape of `spent`, for about `duration`. `hashes` makes the rows. The
-    /// table is one of its own and is dropped. Gives the number of rows and the time that they took.
+    /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over the one
+    /// connection that writes, into a table of the shape of `spent`, for about `duration`. `hashes` makes the
+    /// rows. The table is one of its own and is dropped. Gives the number of rows and the time that they
+    /// took.
     ///
     /// # Errors
     /// The database fails.
@@ -31,11 +33,13 @@ impl SqliteLedger {
         duration: Duration,
         hashes: fn(usize) -> Vec<[u8; 32]>,
     ) -> Result<(u64, Duration), LedgerError> {
-        bare_inserts(&self.writer, duration, hashes).await.map_err(|error| ledger_error(&error))
+        bare_inserts(&self.writer, duration, hashes)
+            .await
+            .map_err(|error| ledger_error(&error))
     }
 
-    /// Adds `rows` coins to `spent` that nobody ever had, and folds the write-ahead log into the file. **The books do not
-    /// balance afterwards.** `progress` is told how many rows there are so far.
+    /// Adds `rows` coins to `spent` that nobody ever had, and folds the write-ahead log into the file. **The
+    /// books do not balance afterwards.** `progress` is told how many rows there are so far.
     ///
     /// # Errors
     /// The database fails, or the mint key is unknown.
@@ -45,7 +49,9 @@ impl SqliteLedger {
         rows: u64,
         progress: impl FnMut(u64) + Send,
     ) -> Result<(), LedgerError> {
-        fill(&self.writer, mint_key, rows, progress).await.map_err(|error| ledger_error(&error))
+        fill(&self.writer, mint_key, rows, progress)
+            .await
+            .map_err(|error| ledger_error(&error))
     }
 }
 
@@ -66,7 +72,9 @@ async fn bare_inserts(
     let (begun, mut inserted) = (Instant::now(), 0);
     while begun.elapsed() < duration {
         let hashes = hashes(BARE_INSERT_ROWS);
-        let query = hashes.iter().fold(sqlx::query(&sql), |query, hash| query.bind(1).bind(&hash[..]));
+        let query = hashes
+            .iter()
+            .fold(sqlx::query(&sql), |query, hash| query.bind(1).bind(&hash[..]));
         inserted += query.execute(writer).await?.rows_affected();
     }
     let elapsed = begun.elapsed();
@@ -74,7 +82,12 @@ async fn bare_inserts(
     Ok((inserted, elapsed))
 }
 
-async fn fill(writer: &SqlitePool, mint_key: MintKeyId, rows: u64, mut progress: impl FnMut(u64)) -> Result<(), sqlx::Error> {
+async fn fill(
+    writer: &SqlitePool,
+    mint_key: MintKeyId,
+    rows: u64,
+    mut progress: impl FnMut(u64),
+) -> Result<(), sqlx::Error> {
     let query = sqlx::query("SELECT no FROM mint_keys WHERE id = ?").bind(&mint_key.as_bytes()[..]);
     let mint_key_no: i64 = query.fetch_one(writer).await?.try_get("no")?;
     let sql = "INSERT INTO spent (mint_key_no, payload_hash)
@@ -85,7 +98,12 @@ async fn fill(writer: &SqlitePool, mint_key: MintKeyId, rows: u64, mut progress:
         let (begin, end) = (rows * piece / PIECES, rows * (piece + 1) / PIECES);
         let first_byte = [u8::try_from(piece).expect("a piece is a byte")];
         let count = i64::try_from(end - begin).expect("a table has fewer rows");
-        sqlx::query(sql).bind(mint_key_no).bind(&first_byte[..]).bind(count).execute(writer).await?;
+        sqlx::query(sql)
+            .bind(mint_key_no)
+            .bind(&first_byte[..])
+            .bind(count)
+            .execute(writer)
+            .await?;
         progress(end);
     }
     writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
@@ -118,9 +136,14 @@ mod tests {
     async fn bare_inserts_are_counted_and_leave_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books.sqlite");
-        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
+        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)
+            .await
+            .unwrap();
         let (rows, elapsed) = ledger.measure_bare_inserts(DURATION, hashes).await.unwrap();
-        assert!(rows > 0 && rows.is_multiple_of(BARE_INSERT_ROWS as u64) && elapsed >= DURATION, "{rows} rows in {elapsed:?}");
+        assert!(
+            rows > 0 && rows.is_multiple_of(BARE_INSERT_ROWS as u64) && elapsed >= DURATION,
+            "{rows} rows in {elapsed:?}"
+        );
         let left: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'bench%'")
             .fetch_one(&ledger.writer)
             .await
@@ -132,16 +155,32 @@ mod tests {
     async fn a_filled_table_has_so_many_rows_over_the_whole_range() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books.sqlite");
-        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
+        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)
+            .await
+            .unwrap();
         let id = MintKeyId::new([7; 20]);
         let [begin, end] = [0, 1].map(LedgerTime::from_unix_micros);
         let terms = MintKeyTerms::new(Amount::new(1).unwrap(), begin, end, end).unwrap();
-        ledger.apply(&[Command::RegisterMintKey { id, terms, at: begin }]).await.unwrap()[0].as_ref().unwrap();
+        ledger
+            .apply(&[Command::RegisterMintKey { id, terms, at: begin }])
+            .await
+            .unwrap()[0]
+            .as_ref()
+            .unwrap();
         let mut told = Vec::new();
-        ledger.fill_spent_and_break_the_books(id, 1000, |rows| told.push(rows)).await.unwrap();
+        ledger
+            .fill_spent_and_break_the_books(id, 1000, |rows| told.push(rows))
+            .await
+            .unwrap();
         let pieces = "SELECT count(DISTINCT hex(substr(payload_hash, 1, 1))) FROM spent WHERE length(payload_hash) = 32";
-        let pieces: i64 = sqlx::query_scalar(pieces).fetch_one(&ledger.writer).await.unwrap();
-        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&ledger.writer).await.unwrap();
+        let pieces: i64 = sqlx::query_scalar(pieces)
+            .fetch_one(&ledger.writer)
+            .await
+            .unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent")
+            .fetch_one(&ledger.writer)
+            .await
+            .unwrap();
         assert_eq!((rows, pieces, told.last()), (1000, 256, Some(&1000)));
     }
 }

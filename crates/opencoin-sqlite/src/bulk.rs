@@ -1,7 +1,7 @@
 //! Many rows in one statement.
 //!
-//! SQLite has no arrays, so a statement names each value. Rows are cut in pieces of few fixed sizes: each size is one
-//! statement text, prepared once and kept by its connection.
+//! SQLite has no arrays, so a statement names each value. Rows are cut in pieces of few fixed sizes: each
+//! size is one statement text, prepared once and kept by its connection.
 
 /// The most rows in one statement; with nine columns well below SQLite's limit of 32,766 parameters.
 const ROWS_MAX: usize = 256;
@@ -19,8 +19,9 @@ pub(crate) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Cuts rows into pieces of at most 256, each also filled up with its last row to 1, 4, 16, 64 or 256: for statements to which
-/// a row that comes again is nothing. It costs less than the trips to SQLite's thread that exact pieces take.
+/// Cuts rows into pieces of at most 256, each also filled up with its last row to 1, 4, 16, 64 or 256: for
+/// statements to which a row that comes again is nothing. It costs less than the trips to SQLite's thread
+/// that exact pieces take.
 pub(crate) fn padded_pieces<T>(rows: &[T]) -> impl Iterator<Item = (&[T], Vec<&T>)> {
     rows.chunks(ROWS_MAX).map(|piece| {
         let mut size = 1;
@@ -28,7 +29,10 @@ pub(crate) fn padded_pieces<T>(rows: &[T]) -> impl Iterator<Item = (&[T], Vec<&T
             size *= 4;
         }
         let last = piece.last().expect("no piece is empty");
-        (piece, piece.iter().chain(std::iter::repeat(last)).take(size).collect())
+        (
+            piece,
+            piece.iter().chain(std::iter::repeat(last)).take(size).collect(),
+        )
     })
 }
 

@@ -36,9 +36,15 @@ pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
         sqlx::Error::Database(database) => {
             let text = database.message().to_owned();
             let unavailable = primary_code(error).is_some_and(|code| UNAVAILABLE.contains(&code));
-            if unavailable { LedgerError::Unavailable(text) } else { LedgerError::Database(text) }
+            if unavailable {
+                LedgerError::Unavailable(text)
+            } else {
+                LedgerError::Database(text)
+            }
         }
-        sqlx::Error::ColumnDecode { index, source } => LedgerError::corrupt(format!("column {index}"), source),
+        sqlx::Error::ColumnDecode { index, source } => {
+            LedgerError::corrupt(format!("column {index}"), source)
+        }
         sqlx::Error::Decode(source) => LedgerError::corrupt("row", source),
         sqlx::Error::RowNotFound => LedgerError::corrupt("database", "a row that is always there is missing"),
         other => LedgerError::Unavailable(other.to_string()),

@@ -1,7 +1,9 @@
 //! Which books these are, and how far they have come.
 
 use async_trait::async_trait;
-use opencoin_ledger::{Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal};
+use opencoin_ledger::{
+    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal,
+};
 use sqlx::SqliteConnection;
 
 use crate::fault::{Fault, ledger_error};
@@ -12,7 +14,11 @@ type EntryColumns = (i64, Vec<u8>, Vec<u8>, i64);
 #[async_trait]
 impl History for SqliteLedger {
     async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-        let mut snapshot = self.readers.begin_with("BEGIN").await.map_err(|error| ledger_error(&error))?;
+        let mut snapshot = self
+            .readers
+            .begin_with("BEGIN")
+            .await
+            .map_err(|error| ledger_error(&error))?;
         let standing = standing(&mut snapshot, asked).await?;
         snapshot.rollback().await.map_err(|error| ledger_error(&error))?;
         Ok(standing)
@@ -27,43 +33,89 @@ impl History for SqliteLedger {
     }
 }
 
-pub(crate) async fn standing(connection: &mut SqliteConnection, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-    let query = sqlx::query_as("SELECT id, confirmed FROM histories ORDER BY no").fetch_all(&mut *connection).await;
+pub(crate) async fn standing(
+    connection: &mut SqliteConnection,
+    asked: Option<TransactionNo>,
+) -> Result<Standing, LedgerError> {
+    let query = sqlx::query_as("SELECT id, confirmed FROM histories ORDER BY no")
+        .fetch_all(&mut *connection)
+        .await;
     let mut histories: Vec<(Vec<u8>, bool)> = query.map_err(|error| ledger_error(&error))?;
     let none = || LedgerError::corrupt("table histories", "it is empty");
     let (id, is_confirmed) = histories.pop().ok_or_else(none)?;
-    let earlier = histories.iter().map(|(id, _)| HistoryId::from_row(id)).collect::<Result<_, _>>()?;
+    let earlier = histories
+        .iter()
+        .map(|(id, _)| HistoryId::from_row(id))
+        .collect::<Result<_, _>>()?;
     let sql = "SELECT id, reference, content, applied_at FROM transactions ORDER BY id DESC LIMIT 1";
-    let newest: Option<EntryColumns> =
-        sqlx::query_as(sql).fetch_optional(&mut *connection).await.map_err(|error| ledger_error(&error))?;
+    let newest: Option<EntryColumns> = sqlx::query_as(sql)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     let mut found = None;
     if let Some(asked) = asked {
         let sql = "SELECT id, reference, content, applied_at FROM transactions WHERE id = ?";
-        let query = sqlx::query_as(sql).bind(asked.get()).fetch_optional(connection).await;
+        let query = sqlx::query_as(sql)
+            .bind(asked.get())
+            .fetch_optional(connection)
+            .await;
         found = query.map_err(|error| ledger_error(&error))?.map(entry);
     }
-    let mark = Mark { history: HistoryId::from_row(&id)?, newest: newest.map(entry) };
-    Ok(Standing { mark, is_confirmed, earlier, asked: found.map(|entry| entry.digest) })
+    let mark = Mark {
+        history: HistoryId::from_row(&id)?,
+        newest: newest.map(entry),
+    };
+    Ok(Standing {
+        mark,
+        is_confirmed,
+        earlier,
+        asked: found.map(|entry| entry.digest),
+    })
 }
 
 fn entry((no, reference, content, applied_at): EntryColumns) -> Entry {
-    Entry { no: TransactionNo::new(no), digest: EntryDigest::of(&reference, &content, applied_at) }
+    Entry {
+        no: TransactionNo::new(no),
+        digest: EntryDigest::of(&reference, &content, applied_at),
+    }
 }
 
-async fn accept(ledger: &SqliteLedger, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), Fault> {
+async fn accept(
+    ledger: &SqliteLedger,
+    new: HistoryId,
+    above: TransactionNo,
+    at: LedgerTime,
+) -> Result<(), Fault> {
     let mut transaction = ledger.writer.begin_with("BEGIN IMMEDIATE").await?;
     let confirm = "UPDATE histories SET confirmed = 1 WHERE confirmed = 0";
-    if sqlx::query(confirm).execute(&mut *transaction).await?.rows_affected() == 0 {
+    if sqlx::query(confirm)
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected()
+        == 0
+    {
         begin(&mut transaction, new, at, true).await?;
     }
     let sql = "UPDATE histories SET numbers_above = max(?, ifnull((SELECT max(id) FROM transactions), 0))
         WHERE no = (SELECT max(no) FROM histories) RETURNING id, numbers_above";
-    let (id, above): (Vec<u8>, i64) = sqlx::query_as(sql).bind(above.get()).fetch_one(&mut *transaction).await?;
-    save::insert_transactions(&mut transaction, &[journal::Entry::of_accepted_state(HistoryId::from_row(&id)?, at)]).await?;
+    let (id, above): (Vec<u8>, i64) = sqlx::query_as(sql)
+        .bind(above.get())
+        .fetch_one(&mut *transaction)
+        .await?;
+    save::insert_transactions(
+        &mut transaction,
+        &[journal::Entry::of_accepted_state(HistoryId::from_row(&id)?, at)],
+    )
+    .await?;
     // The next ones are numbered after it.
     let sql = "UPDATE transactions SET id = ? WHERE id = (SELECT max(id) FROM transactions)";
-    sqlx::query(sql).bind(above + 1).execute(&mut *transaction).await?;
-    sqlx::query("DELETE FROM sessions").execute(&mut *transaction).await?;
+    sqlx::query(sql)
+        .bind(above + 1)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("DELETE FROM sessions")
+        .execute(&mut *transaction)
+        .await?;
     Ok(transaction.commit().await?)
 }
 
@@ -74,7 +126,11 @@ pub(crate) async fn begin(
     at: LedgerTime,
     is_confirmed: bool,
 ) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO histories (no, id, begun_at, confirmed) SELECT max(no) + 1, ?, ?, ? FROM histories";
-    let query = sqlx::query(sql).bind(&new.as_bytes()[..]).bind(at.unix_micros()).bind(is_confirmed);
+    let sql =
+        "INSERT INTO histories (no, id, begun_at, confirmed) SELECT max(no) + 1, ?, ?, ? FROM histories";
+    let query = sqlx::query(sql)
+        .bind(&new.as_bytes()[..])
+        .bind(at.unix_micros())
+        .bind(is_confirmed);
     query.execute(connection).await.map(|_| ())
 }

@@ -21,8 +21,15 @@ pub(crate) async fn unsigned(
         .bind(key.terms.sign_not_before().unix_micros())
         .bind(key.terms.sign_not_after().unix_micros())
         .bind(i64::try_from(transactions_max).unwrap_or(i64::MAX));
-    let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = query.fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
-    let rows = rows.into_iter().map(|(id, reference, blinds)| StoredUnsigned { id, reference, blinds });
+    let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = query
+        .fetch_all(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    let rows = rows.into_iter().map(|(id, reference, blinds)| StoredUnsigned {
+        id,
+        reference,
+        blinds,
+    });
     stored::unsigned(key.id, transactions_max, rows.collect())
 }
 

@@ -1,11 +1,11 @@
 //! The ledger on embedded SQLite: the default of a fresh start, one file and no server.
 //!
 //! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
-//! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out, because
-//! [`opencoin_ledger::assume`] decides on what it hopes to find, and `post.rs` notices where that is not so. One connection
-//! writes and a few read. Write-ahead log and
-//! `synchronous = FULL`: a commit that was confirmed survives loss of power. Other processes (the command line beside the
-//! server) may work on the same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
+//! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out,
+//! because [`opencoin_ledger::assume`] decides on what it hopes to find, and `post.rs` notices where that is
+//! not so. One connection writes and a few read. Write-ahead log and `synchronous = FULL`: a commit that was
+//! confirmed survives loss of power. Other processes (the command line beside the server) may work on the
+//! same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
 //!
 //! SQLite runs on a thread of its own behind each connection, so no async worker ever waits for the disk.
 
@@ -32,9 +32,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Moments, Outcome, Postings, Prepared, TokenHash, Touches, TransactionNo, TransactionReference,
-    UnsignedPage, assume, decide,
+    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures,
+    KnownMintKeys, Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Postings, Prepared, TokenHash,
+    Touches, TransactionNo, TransactionReference, UnsignedPage, assume, decide,
 };
 use sqlx::SqlitePool;
 
@@ -114,8 +114,8 @@ impl Ledger for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is sent, it
-    /// leaves nothing.
+    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is
+    /// sent, it leaves nothing.
     async fn attempt(
         &self,
         batch: &[Prepared<'_>],
@@ -146,7 +146,9 @@ impl SqliteLedger {
 }
 
 /// Tries again where another process holds the write lock. Each attempt has waited for it already.
-async fn until_free<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn() -> F) -> Result<T, LedgerError> {
+async fn until_free<T, F: Future<Output = Result<T, Fault>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, LedgerError> {
     for _ in 0..APPLY_ATTEMPTS_MAX {
         match attempt().await {
             Ok(done) => return Ok(done),
@@ -154,5 +156,7 @@ async fn until_free<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn() 
             Err(Fault::Failed(error)) => return Err(error),
         }
     }
-    Err(LedgerError::Contended { attempts: APPLY_ATTEMPTS_MAX })
+    Err(LedgerError::Contended {
+        attempts: APPLY_ATTEMPTS_MAX,
+    })
 }

@@ -8,7 +8,8 @@ use sqlx::SqliteConnection;
 use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
 use crate::read::{
-    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns, account, mint_key, payout,
+    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns,
+    account, mint_key, payout,
 };
 
 pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -> Result<View, Fault> {
@@ -35,11 +36,17 @@ async fn load_signing(connection: &mut SqliteConnection, view: &mut View) -> Res
     Ok(())
 }
 
-async fn load_payouts(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn load_payouts(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let numbers: Vec<i64> = touches.payouts.iter().map(|no| no.get()).collect();
     for numbers in pieces(&numbers) {
         let sql = select(PAYOUT_COLUMNS, "payouts", "no", numbers.len());
-        let query = numbers.iter().fold(sqlx::query_as(&sql), |query, no| query.bind(*no));
+        let query = numbers
+            .iter()
+            .fold(sqlx::query_as(&sql), |query, no| query.bind(*no));
         let rows: Vec<PayoutColumns> = query.fetch_all(&mut *connection).await?;
         for row in rows {
             view.load_payout(PayoutState::try_from(payout(row))?);
@@ -48,8 +55,16 @@ async fn load_payouts(connection: &mut SqliteConnection, touches: &Touches, view
     Ok(())
 }
 
-async fn load_accounts(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    let ids: Vec<i64> = touches.accounts_and_payees(view).iter().map(|id| id.get()).collect();
+async fn load_accounts(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let ids: Vec<i64> = touches
+        .accounts_and_payees(view)
+        .iter()
+        .map(|id| id.get())
+        .collect();
     for ids in pieces(&ids) {
         let sql = select(ACCOUNT_COLUMNS, "accounts", "id", ids.len());
         let query = ids.iter().fold(sqlx::query_as(&sql), |query, id| query.bind(*id));
@@ -58,13 +73,21 @@ async fn load_accounts(connection: &mut SqliteConnection, touches: &Touches, vie
     let names: Vec<&str> = touches.names.iter().map(|name| name.as_str()).collect();
     for names in pieces(&names) {
         let sql = select(ACCOUNT_COLUMNS, "accounts", "name", names.len());
-        let query = names.iter().fold(sqlx::query_as(&sql), |query, name| query.bind(*name));
+        let query = names
+            .iter()
+            .fold(sqlx::query_as(&sql), |query, name| query.bind(*name));
         add_accounts(query.fetch_all(&mut *connection).await?, view)?;
     }
-    let hashes: Vec<&[u8]> = touches.token_hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
+    let hashes: Vec<&[u8]> = touches
+        .token_hashes
+        .iter()
+        .map(|hash| &hash.as_bytes()[..])
+        .collect();
     for hashes in pieces(&hashes) {
         let sql = select(ACCOUNT_COLUMNS, "accounts", "token_hash", hashes.len());
-        let query = hashes.iter().fold(sqlx::query_as(&sql), |query, hash| query.bind(*hash));
+        let query = hashes
+            .iter()
+            .fold(sqlx::query_as(&sql), |query, hash| query.bind(*hash));
         add_accounts(query.fetch_all(&mut *connection).await?, view)?;
     }
     Ok(())
@@ -77,7 +100,11 @@ fn add_accounts(rows: Vec<AccountColumns>, view: &mut View) -> Result<(), Fault>
     Ok(())
 }
 
-async fn load_mint_keys(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn load_mint_keys(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
     for ids in pieces(&ids) {
         let sql = select(MINT_KEY_COLUMNS, "mint_keys", "id", ids.len());
@@ -95,25 +122,50 @@ async fn load_last_numbers(connection: &mut SqliteConnection, view: &mut View) -
             max(ifnull((SELECT max(no) FROM payouts), 0), (SELECT max(numbers_above) FROM histories))";
     type Columns = (Option<i64>, Option<i32>, Option<i64>);
     let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
-    view.load_last_numbers(account.map(AccountId::new), mint_key.map(MintKeyNo::new), payout.map(PayoutNo::new));
+    view.load_last_numbers(
+        account.map(AccountId::new),
+        mint_key.map(MintKeyNo::new),
+        payout.map(PayoutNo::new),
+    );
     Ok(())
 }
 
-async fn load_records(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn load_records(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
     for references in pieces(&references) {
-        let sql = select("id, reference, content, amount", "transactions", "reference", references.len());
-        let query = references.iter().fold(sqlx::query_as(&sql), |query, reference| query.bind(*reference));
+        let sql = select(
+            "id, reference, content, amount",
+            "transactions",
+            "reference",
+            references.len(),
+        );
+        let query = references
+            .iter()
+            .fold(sqlx::query_as(&sql), |query, reference| query.bind(*reference));
         let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> = query.fetch_all(&mut *connection).await?;
         for (id, reference, content, amount) in rows {
-            view.load_record(ReferenceKey::from_bytes(reference), stored::recorded(id, content, amount)?);
+            view.load_record(
+                ReferenceKey::from_bytes(reference),
+                stored::recorded(id, content, amount)?,
+            );
         }
     }
     Ok(())
 }
 
-async fn load_spent(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    let known = touches.coins.iter().filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no, coin.payload_hash)));
+async fn load_spent(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let known = touches
+        .coins
+        .iter()
+        .filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no, coin.payload_hash)));
     let coins: Vec<_> = known.collect();
     for coins in pieces(&coins) {
         // CROSS JOIN fixes the order: each coin is looked up, the table is never scanned.
@@ -123,7 +175,9 @@ async fn load_spent(connection: &mut SqliteConnection, touches: &Touches, view: 
             ON spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash",
             placeholders(coins.len(), 2)
         );
-        let query = coins.iter().fold(sqlx::query_as(&sql), |query, (no, hash)| query.bind(no.get()).bind(hash.as_bytes()));
+        let query = coins.iter().fold(sqlx::query_as(&sql), |query, (no, hash)| {
+            query.bind(no.get()).bind(hash.as_bytes())
+        });
         let rows: Vec<(i32, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
         for (no, hash) in rows {
             let (no, hash) = stored::spent(no, &hash)?;
@@ -134,12 +188,26 @@ async fn load_spent(connection: &mut SqliteConnection, touches: &Touches, view: 
 }
 
 /// One by one: a recoup is seldom.
-async fn load_recouped(connection: &mut SqliteConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn load_recouped(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
     let sql = "SELECT mint_key_no, blind_digest, payload_hash FROM recouped WHERE mint_key_no = ?1 AND blind_digest = ?2
         UNION SELECT mint_key_no, blind_digest, payload_hash FROM recouped WHERE mint_key_no = ?1 AND payload_hash = ?3";
-    for RevokedBlind { mint_key, blind, payload_hash } in &touches.revoked {
-        let Some(no) = view.mint_key(*mint_key).map(|key| key.no) else { continue };
-        let query = sqlx::query_as(sql).bind(no.get()).bind(&blind.as_bytes()[..]).bind(payload_hash.as_bytes());
+    for RevokedBlind {
+        mint_key,
+        blind,
+        payload_hash,
+    } in &touches.revoked
+    {
+        let Some(no) = view.mint_key(*mint_key).map(|key| key.no) else {
+            continue;
+        };
+        let query = sqlx::query_as(sql)
+            .bind(no.get())
+            .bind(&blind.as_bytes()[..])
+            .bind(payload_hash.as_bytes());
         let rows: Vec<(i32, Vec<u8>, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
         for (no, digest, hash) in rows {
             view.load_recouped(stored::recouped(no, digest, &hash)?);

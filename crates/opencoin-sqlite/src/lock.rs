@@ -1,8 +1,8 @@
 //! Who uses the file, and who has it alone.
 //!
-//! SQLite's own locks say who writes now. They do not hinder that the file is replaced under a program that has it open, which would
-//! then write into a file without a name. So whoever opens books locks a file beside them, together with others; migrating
-//! and restoring lock it alone.
+//! SQLite's own locks say who writes now. They do not hinder that the file is replaced under a program that
+//! has it open, which would then write into a file without a name. So whoever opens books locks a file beside
+//! them, together with others; migrating and restoring lock it alone.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -17,7 +17,12 @@ const LOCK_SUFFIX: &str = ".lock";
 pub(crate) fn shared(books: &Path) -> Result<File, LedgerError> {
     let file = open(books)?;
     let taken = file.try_lock_shared();
-    told(taken, || format!("the books at {} are being migrated or restored; try again when that is done", books.display()))?;
+    told(taken, || {
+        format!(
+            "the books at {} are being migrated or restored; try again when that is done",
+            books.display()
+        )
+    })?;
     Ok(file)
 }
 
@@ -25,7 +30,12 @@ pub(crate) fn shared(books: &Path) -> Result<File, LedgerError> {
 pub(crate) fn alone(books: &Path) -> Result<File, LedgerError> {
     let file = open(books)?;
     let taken = file.try_lock();
-    told(taken, || format!("another process uses the books at {}; stop the server, then try again", books.display()))?;
+    told(taken, || {
+        format!(
+            "another process uses the books at {}; stop the server, then try again",
+            books.display()
+        )
+    })?;
     Ok(file)
 }
 
@@ -42,13 +52,17 @@ fn open(books: &Path) -> Result<File, LedgerError> {
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&path).map_err(|error| LedgerError::Address(format!("cannot lock {}: {error}", path.display())))
+    options
+        .open(&path)
+        .map_err(|error| LedgerError::Address(format!("cannot lock {}: {error}", path.display())))
 }
 
 fn told(taken: Result<(), TryLockError>, in_use: impl Fn() -> String) -> Result<(), LedgerError> {
     match taken {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(LedgerError::InUse(in_use())),
-        Err(TryLockError::Error(error)) => Err(LedgerError::Unavailable(format!("the books cannot be locked: {error}"))),
+        Err(TryLockError::Error(error)) => Err(LedgerError::Unavailable(format!(
+            "the books cannot be locked: {error}"
+        ))),
     }
 }

@@ -32,21 +32,32 @@ pub async fn schema_state(address: &str) -> Result<SchemaState, LedgerError> {
     let version = schema::version(&mut connection).await?;
     drop(connection);
     readers.close().await;
-    Ok(SchemaState { version, known: schema::known(), pending: schema::pending(version.unwrap_or(0)) })
+    Ok(SchemaState {
+        version,
+        known: schema::known(),
+        pending: schema::pending(version.unwrap_or(0)),
+    })
 }
 
-/// Brings the tables at `address` up to date; does nothing where they are, or where they are newer. What was there is copied to a
-/// file beside it first, named after the version.
+/// Brings the tables at `address` up to date; does nothing where they are, or where they are newer. What was
+/// there is copied to a file beside it first, named after the version.
 ///
 /// # Errors
 /// Somebody uses the books, there are none, or a migration failed; then its tables are as before it.
 pub async fn migrate(address: &str) -> Result<Migrated, LedgerError> {
     let path = existing(address)?;
     let _alone = lock::alone(&path)?;
-    let mut connection = open::options(&path).connect().await.map_err(|error| ledger_error(&error))?;
+    let mut connection = open::options(&path)
+        .connect()
+        .await
+        .map_err(|error| ledger_error(&error))?;
     let none = || LedgerError::Address(format!("there are no books in {}", path.display()));
     let version = schema::version(&mut connection).await?.ok_or_else(none)?;
-    let before = SchemaState { version: Some(version), known: schema::known(), pending: schema::pending(version) };
+    let before = SchemaState {
+        version: Some(version),
+        known: schema::known(),
+        pending: schema::pending(version),
+    };
     let mut copy = None;
     if version < before.known {
         copy = Some(copied(&mut connection, &path, version).await?);
@@ -56,7 +67,11 @@ pub async fn migrate(address: &str) -> Result<Migrated, LedgerError> {
     Ok(Migrated { before, copy })
 }
 
-async fn copied(connection: &mut sqlx::SqliteConnection, path: &Path, version: i64) -> Result<PathBuf, LedgerError> {
+async fn copied(
+    connection: &mut sqlx::SqliteConnection,
+    path: &Path,
+    version: i64,
+) -> Result<PathBuf, LedgerError> {
     let copy = beside(path, &format!(".version-{version}"));
     let unfinished = beside(&copy, UNFINISHED);
     let refused = |error: std::io::Error| LedgerError::Unavailable(format!("{}: {error}", copy.display()));
@@ -71,5 +86,12 @@ async fn copied(connection: &mut sqlx::SqliteConnection, path: &Path, version: i
 
 fn existing(address: &str) -> Result<PathBuf, LedgerError> {
     let path = open::path(address)?;
-    if path.is_file() { Ok(path) } else { Err(LedgerError::Address(format!("there is no database at {}", path.display()))) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(LedgerError::Address(format!(
+            "there is no database at {}",
+            path.display()
+        )))
+    }
 }

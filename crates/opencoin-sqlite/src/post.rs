@@ -1,4 +1,5 @@
-//! Writing an assumed batch: what [`Postings`] name as conditions stands in the `WHERE`s, and no row is read beforehand.
+//! Writing an assumed batch: what [`Postings`] name as conditions stands in the `WHERE`s, and no row is read
+//! beforehand.
 
 use opencoin_ledger::{Amount, Postings};
 use sqlx::SqliteConnection;
@@ -8,7 +9,8 @@ use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
 use crate::save::{counter, insert_transactions};
 
-/// Writes inside the caller's transaction. `false` where a condition does not hold: the transaction must be undone.
+/// Writes inside the caller's transaction. `false` where a condition does not hold: the transaction must be
+/// undone.
 pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
     Ok((!postings.signs || is_signing(connection).await?)
         && update_accounts(connection, postings).await?
@@ -18,7 +20,9 @@ pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Posti
 }
 
 async fn is_signing(connection: &mut SqliteConnection) -> Result<bool, Fault> {
-    Ok(sqlx::query_scalar("SELECT NOT paused FROM signing WHERE id = 1").fetch_one(connection).await?)
+    Ok(sqlx::query_scalar("SELECT NOT paused FROM signing WHERE id = 1")
+        .fetch_one(connection)
+        .await?)
 }
 
 async fn update_accounts(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
@@ -30,7 +34,10 @@ async fn update_accounts(connection: &mut SqliteConnection, postings: &Postings)
             placeholders(padded.len(), 3)
         );
         let query = padded.iter().fold(sqlx::query(&sql), |query, account| {
-            query.bind(account.id.get()).bind(account.paid.as_i64()).bind(account.received.as_i64())
+            query
+                .bind(account.id.get())
+                .bind(account.paid.as_i64())
+                .bind(account.received.as_i64())
         });
         let result = query.bind(Amount::MAX.as_i64()).execute(&mut *connection).await?;
         if !is_all(&result, accounts) {
@@ -54,7 +61,11 @@ async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings
         let mut query = sqlx::query(&sql);
         for key in &padded {
             let (issued, returned) = (counter(key.issued)?, counter(key.returned)?);
-            query = query.bind(key.no.get()).bind(&key.id.as_bytes()[..]).bind(issued).bind(returned);
+            query = query
+                .bind(key.no.get())
+                .bind(&key.id.as_bytes()[..])
+                .bind(issued)
+                .bind(returned);
         }
         let result = query.bind(i64::MAX).execute(&mut *connection).await?;
         if !is_all(&result, keys) {
@@ -70,7 +81,9 @@ async fn insert_spent(connection: &mut SqliteConnection, postings: &Postings) ->
             "INSERT INTO spent (mint_key_no, payload_hash) VALUES {} ON CONFLICT (mint_key_no, payload_hash) DO NOTHING",
             placeholders(padded.len(), 2)
         );
-        let query = padded.iter().fold(sqlx::query(&sql), |query, (no, hash)| query.bind(no.get()).bind(hash.as_bytes()));
+        let query = padded.iter().fold(sqlx::query(&sql), |query, (no, hash)| {
+            query.bind(no.get()).bind(hash.as_bytes())
+        });
         if !is_all(&query.execute(&mut *connection).await?, coins) {
             return Ok(false);
         }

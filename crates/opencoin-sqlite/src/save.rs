@@ -1,8 +1,10 @@
-//! Writing what a batch changed, many rows in one statement. The write lock is held, so a row that is there already or not
-//! there at all is an error and not a race.
+//! Writing what a batch changed, many rows in one statement. The write lock is held, so a row that is there
+//! already or not there at all is an error and not a race.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing};
+use opencoin_ledger::view::{
+    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing,
+};
 use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement, stored};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
@@ -11,8 +13,19 @@ use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
 
 pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
-    let Changes { journal, spent, recouped, pruned, opened, balances, requested, settled, registered, mint_keys, signing } =
-        changes;
+    let Changes {
+        journal,
+        spent,
+        recouped,
+        pruned,
+        opened,
+        balances,
+        requested,
+        settled,
+        registered,
+        mint_keys,
+        signing,
+    } = changes;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
     if !insert_transactions(connection, &journal).await? {
@@ -34,7 +47,8 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
 
 async fn insert_accounts(connection: &mut SqliteConnection, opened: &[Opened]) -> Result<(), Fault> {
     for Opened { account, password } in opened {
-        let sql = "INSERT INTO accounts (id, name, token_hash, balance, password_hash) VALUES (?, ?, ?, ?, ?)";
+        let sql =
+            "INSERT INTO accounts (id, name, token_hash, balance, password_hash) VALUES (?, ?, ?, ?, ?)";
         let query = sqlx::query(sql)
             .bind(account.id.get())
             .bind(account.name.as_str())
@@ -71,7 +85,10 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
 }
 
 /// `false` where a record of one of the references is there already; what was written must then be undone.
-pub(crate) async fn insert_transactions(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<bool, Fault> {
+pub(crate) async fn insert_transactions(
+    connection: &mut SqliteConnection,
+    entries: &[Entry],
+) -> Result<bool, Fault> {
     // Exact pieces: blinds can be large.
     for entries in pieces(entries) {
         let sql = format!(
@@ -123,7 +140,11 @@ async fn update_payouts(connection: &mut SqliteConnection, payouts: &[PayoutStat
     for payout in payouts {
         let (paid, settlement, settled_at) = settled_columns(payout);
         let sql = "UPDATE payouts SET paid = ?, settlement = ?, settled_at = ? WHERE no = ? AND paid IS NULL";
-        let query = sqlx::query(sql).bind(paid).bind(settlement).bind(settled_at).bind(payout.no.get());
+        let query = sqlx::query(sql)
+            .bind(paid)
+            .bind(settlement)
+            .bind(settled_at)
+            .bind(payout.no.get());
         all_or_vanished(&query.execute(&mut *connection).await?, 1, "payouts")?;
     }
     Ok(())
@@ -137,13 +158,25 @@ fn settled_columns(payout: &PayoutState) -> (Option<bool>, Option<&str>, Option<
         };
         (paid, text.as_str(), at.unix_micros())
     });
-    (settled.map(|(paid, ..)| paid), settled.map(|(_, text, _)| text), settled.map(|(.., at)| at))
+    (
+        settled.map(|(paid, ..)| paid),
+        settled.map(|(_, text, _)| text),
+        settled.map(|(.., at)| at),
+    )
 }
 
-async fn insert_spent(connection: &mut SqliteConnection, coins: &[(MintKeyNo, PayloadHash)]) -> Result<(), Fault> {
+async fn insert_spent(
+    connection: &mut SqliteConnection,
+    coins: &[(MintKeyNo, PayloadHash)],
+) -> Result<(), Fault> {
     for coins in pieces(coins) {
-        let sql = format!("INSERT INTO spent (mint_key_no, payload_hash) VALUES {}", placeholders(coins.len(), 2));
-        let query = coins.iter().fold(sqlx::query(&sql), |query, (no, hash)| query.bind(no.get()).bind(hash.as_bytes()));
+        let sql = format!(
+            "INSERT INTO spent (mint_key_no, payload_hash) VALUES {}",
+            placeholders(coins.len(), 2)
+        );
+        let query = coins.iter().fold(sqlx::query(&sql), |query, (no, hash)| {
+            query.bind(no.get()).bind(hash.as_bytes())
+        });
         query.execute(&mut *connection).await?;
     }
     Ok(())
@@ -151,17 +184,18 @@ async fn insert_spent(connection: &mut SqliteConnection, coins: &[(MintKeyNo, Pa
 
 async fn insert_recouped(connection: &mut SqliteConnection, rows: &[Recouped]) -> Result<(), Fault> {
     for row in rows {
-        let query = sqlx::query("INSERT INTO recouped (mint_key_no, blind_digest, payload_hash) VALUES (?, ?, ?)")
-            .bind(row.mint_key.get())
-            .bind(&row.blind.as_bytes()[..])
-            .bind(row.payload_hash.as_bytes());
+        let query =
+            sqlx::query("INSERT INTO recouped (mint_key_no, blind_digest, payload_hash) VALUES (?, ?, ?)")
+                .bind(row.mint_key.get())
+                .bind(&row.blind.as_bytes()[..])
+                .bind(row.payload_hash.as_bytes());
         query.execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// The rows lie side by side, but SQLite has one write lock: batches wait until they are gone, about a second for a
-/// million. The file does not shrink; new rows fill the room.
+/// The rows lie side by side, but SQLite has one write lock: batches wait until they are gone, about a second
+/// for a million. The file does not shrink; new rows fill the room.
 async fn delete_pruned(connection: &mut SqliteConnection, pruned: &[Pruned]) -> Result<(), Fault> {
     for key in pruned {
         let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = ?").bind(key.mint_key.get());
@@ -172,15 +206,24 @@ async fn delete_pruned(connection: &mut SqliteConnection, pruned: &[Pruned]) -> 
     Ok(())
 }
 
-async fn update_accounts(connection: &mut SqliteConnection, balances: &[(AccountId, Amount)]) -> Result<(), Fault> {
+async fn update_accounts(
+    connection: &mut SqliteConnection,
+    balances: &[(AccountId, Amount)],
+) -> Result<(), Fault> {
     for balances in pieces(balances) {
         let sql = format!(
             "WITH new (id, balance) AS (VALUES {})
             UPDATE accounts SET balance = new.balance FROM new WHERE accounts.id = new.id",
             placeholders(balances.len(), 2)
         );
-        let query = balances.iter().fold(sqlx::query(&sql), |query, (id, balance)| query.bind(id.get()).bind(balance.as_i64()));
-        all_or_vanished(&query.execute(&mut *connection).await?, balances.len(), "accounts")?;
+        let query = balances.iter().fold(sqlx::query(&sql), |query, (id, balance)| {
+            query.bind(id.get()).bind(balance.as_i64())
+        });
+        all_or_vanished(
+            &query.execute(&mut *connection).await?,
+            balances.len(),
+            "accounts",
+        )?;
     }
     Ok(())
 }
@@ -215,5 +258,9 @@ fn all_or_vanished(result: &SqliteQueryResult, rows: usize, table: &str) -> Resu
     if result.rows_affected() == rows as u64 {
         return Ok(());
     }
-    Err(LedgerError::corrupt(format!("table {table}"), "a row that this transaction has read is not there").into())
+    Err(LedgerError::corrupt(
+        format!("table {table}"),
+        "a row that this transaction has read is not there",
+    )
+    .into())
 }

@@ -12,7 +12,11 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// The version that this program was written for.
 pub(crate) fn known() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
 }
 
 /// The version of the tables; `None` in a file without any.
@@ -21,7 +25,10 @@ pub(crate) async fn version(connection: &mut SqliteConnection) -> Result<Option<
         return Ok(None);
     }
     let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
-    query.fetch_one(connection).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 /// Refuses tables that this program does not work with.
@@ -37,32 +44,47 @@ pub(crate) async fn oldest_program(connection: &mut SqliteConnection) -> Result<
         return Ok(None);
     }
     let query = sqlx::query_scalar("SELECT oldest_program FROM schema_compatibility WHERE id = 1");
-    query.fetch_optional(connection).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 /// Whether nothing has happened in books of any version.
 pub(crate) async fn is_unused(connection: &mut SqliteConnection) -> Result<bool, LedgerError> {
     let query = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM transactions)");
-    query.fetch_one(connection).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 /// The migrations after a version.
 pub(crate) fn pending(version: i64) -> Vec<(i64, String)> {
     let newer = MIGRATIONS.iter().filter(|migration| migration.version > version);
-    newer.map(|migration| (migration.version, migration.description.to_string())).collect()
+    newer
+        .map(|migration| (migration.version, migration.description.to_string()))
+        .collect()
 }
 
 /// Brings the tables up to date.
 pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
     let run = MIGRATIONS.run_direct(connection).await;
     run.map_err(|error| match error {
-        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => LedgerError::SchemaUnknown(version),
+        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
+            LedgerError::SchemaUnknown(version)
+        }
         MigrateError::Execute(error) => ledger_error(&error),
         other => LedgerError::Migration(other.to_string()),
     })
 }
 
 async fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool, LedgerError> {
-    let query = sqlx::query_scalar("SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = ?").bind(name);
-    query.fetch_one(connection).await.map_err(|error| ledger_error(&error))
+    let query =
+        sqlx::query_scalar("SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = ?")
+            .bind(name);
+    query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }

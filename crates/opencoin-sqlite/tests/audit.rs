@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use opencoin_ledger::audit::{AuditSource, Auditor, Sample};
 use opencoin_ledger::conformance::{
-    Pair, TAMPERINGS, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes, books_to_tamper_with,
-    tampering_is_found,
+    Pair, TAMPERINGS, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes,
+    books_to_tamper_with, tampering_is_found,
 };
 use opencoin_ledger::{LedgerError, Store};
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -30,7 +30,11 @@ fn address(folder: &TempDir) -> String {
 
 /// Runs statements as somebody who tampers with the file.
 async fn tamper(folder: &TempDir, statements: &str) {
-    let mut connection = SqliteConnectOptions::new().filename(address(folder)).connect().await.unwrap();
+    let mut connection = SqliteConnectOptions::new()
+        .filename(address(folder))
+        .connect()
+        .await
+        .unwrap();
     connection.execute(sqlx::raw_sql(statements)).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -39,20 +43,29 @@ async fn tamper(folder: &TempDir, statements: &str) {
 async fn all_tampering_is_found() {
     for tampering in TAMPERINGS {
         let (ledgers, source, folder) = open().await;
-        tampering_is_found(&ledgers, &source, tampering, async |statements: &str| tamper(&folder, statements).await).await;
+        tampering_is_found(&ledgers, &source, tampering, async |statements: &str| {
+            tamper(&folder, statements).await
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn an_auditor_in_broken_books_says_what_is_new() {
     let (ledgers, source, folder) = open().await;
-    an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| tamper(&folder, statements).await).await;
+    an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| {
+        tamper(&folder, statements).await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_auditor_goes_on_where_it_was() {
     let (ledgers, source, folder) = open().await;
-    an_auditor_resumes(&ledgers, &source, async |statements: &str| tamper(&folder, statements).await).await;
+    an_auditor_resumes(&ledgers, &source, async |statements: &str| {
+        tamper(&folder, statements).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -66,11 +79,21 @@ async fn a_sample_is_known_by_its_seed() {
     let (ledgers, source, _folder) = open().await;
     books_to_tamper_with(&ledgers).await;
     let mut drawn = Vec::new();
-    for sample in [Sample { size: 2, seed: 1 }, Sample { size: 2, seed: 1 }, Sample { size: 9, seed: 1 }] {
+    for sample in [
+        Sample { size: 2, seed: 1 },
+        Sample { size: 2, seed: 1 },
+        Sample { size: 9, seed: 1 },
+    ] {
         drawn.push(Auditor::new().full(&source, Some(sample)).await.unwrap().drawn);
     }
     assert_eq!((drawn[0].len(), &drawn[0], drawn[2].len()), (2, &drawn[1], 4));
-    let of_seed = async |seed| Auditor::new().full(&source, Some(Sample { size: 1, seed })).await.unwrap().drawn;
+    let of_seed = async |seed| {
+        Auditor::new()
+            .full(&source, Some(Sample { size: 1, seed }))
+            .await
+            .unwrap()
+            .drawn
+    };
     let first = of_seed(0).await;
     let mut other = false;
     for seed in 1..20 {
@@ -85,7 +108,9 @@ async fn reading_changes_nothing_and_needs_tables_of_this_version() {
     books_to_tamper_with(&ledgers).await;
     drop((ledgers, source));
     // What an issuer leaves when it ends.
-    let issuer = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let issuer = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap();
     issuer.close().await;
     let before = fs::read(address(&folder)).unwrap();
     let source = SqliteLedger::open_to_read(&address(&folder)).await.unwrap();
@@ -95,11 +120,16 @@ async fn reading_changes_nothing_and_needs_tables_of_this_version() {
     assert_eq!(fs::read(address(&folder)).unwrap(), before);
 
     tamper(&folder, "DELETE FROM _sqlx_migrations WHERE version > 2").await;
-    assert!(matches!(SqliteLedger::open_to_read(&address(&folder)).await, Err(LedgerError::SchemaOlder { .. })));
-    let newer =
-        "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 2; UPDATE schema_compatibility SET oldest_program = 9000";
+    assert!(matches!(
+        SqliteLedger::open_to_read(&address(&folder)).await,
+        Err(LedgerError::SchemaOlder { .. })
+    ));
+    let newer = "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 2; UPDATE schema_compatibility SET oldest_program = 9000";
     tamper(&folder, newer).await;
-    assert!(matches!(SqliteLedger::open_to_read(&address(&folder)).await, Err(LedgerError::SchemaUnknown(9000))));
+    assert!(matches!(
+        SqliteLedger::open_to_read(&address(&folder)).await,
+        Err(LedgerError::SchemaUnknown(9000))
+    ));
     let missing = SqliteLedger::open_to_read("/nowhere/ledger.sqlite").await;
     assert!(matches!(missing, Err(LedgerError::Address(_))));
 }

@@ -1,4 +1,5 @@
-//! Every statement of every command fails once, and nothing is stored; and futures are dropped at every point.
+//! Every statement of every command fails once, and nothing is stored; and futures are dropped at every
+//! point.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
 use std::collections::BTreeSet;
@@ -32,7 +33,11 @@ const FAULT: &str = "a fault of the test";
 const BATCHES_DROPPED: usize = 320;
 
 async fn tamper(path: &Path, statements: &str) {
-    let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let mut connection = SqliteConnectOptions::new()
+        .filename(path)
+        .connect()
+        .await
+        .unwrap();
     connection.execute(sqlx::raw_sql(statements)).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -45,9 +50,15 @@ async fn every_command_of_which_a_statement_failed_is_not_stored() {
         for statement in STATEMENTS {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.sqlite");
-            let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
+            let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)
+                .await
+                .unwrap();
             case.prepare(Arc::new(ledger.clone())).await;
-            tamper(&path, &format!("CREATE TRIGGER fault BEFORE {statement} BEGIN SELECT RAISE(ABORT, '{FAULT}'); END")).await;
+            tamper(
+                &path,
+                &format!("CREATE TRIGGER fault BEFORE {statement} BEGIN SELECT RAISE(ABORT, '{FAULT}'); END"),
+            )
+            .await;
             match case.apply(&ledger).await {
                 Err(error) => {
                     assert_eq!(error, LedgerError::Database(FAULT.to_owned()));
@@ -70,11 +81,18 @@ async fn every_command_of_which_a_statement_failed_is_not_stored() {
 async fn a_batch_that_is_dropped_is_there_as_a_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    let first = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
-    let second = SqliteLedger::open(path.to_str().unwrap(), Mode::Existing).await.unwrap();
+    let first = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)
+        .await
+        .unwrap();
+    let second = SqliteLedger::open(path.to_str().unwrap(), Mode::Existing)
+        .await
+        .unwrap();
     let pair: Pair = [Arc::new(first), Arc::new(second)];
     let dropped = batches_are_dropped_anywhere(&pair, BATCHES_DROPPED).await;
     println!("{dropped:?}");
-    assert!(dropped.stored > 0 && dropped.not_stored > 0 && dropped.finished > 0, "{dropped:?}");
+    assert!(
+        dropped.stored > 0 && dropped.not_stored > 0 && dropped.finished > 0,
+        "{dropped:?}"
+    );
     assert_books_hold(&pair).await;
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use opencoin_ledger::Moments;
 use opencoin_ledger::conformance::{
-    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on, books_tell_their_history,
-    sequence,
+    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on,
+    books_tell_their_history, sequence,
 };
-use opencoin_ledger::{Applied, Command, Effect, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId};
+use opencoin_ledger::{
+    Applied, Command, Effect, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
+};
 use opencoin_sqlite::{
-    Migrated, Mode, Replaced, SqliteLedger, copy_into, inspect, mark_as_restored, migrate, replace, schema_state,
+    Migrated, Mode, Replaced, SqliteLedger, copy_into, inspect, mark_as_restored, migrate, replace,
+    schema_state,
 };
 use proptest::prelude::*;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -21,7 +24,9 @@ async fn open() -> (Pair, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = address(&folder);
     let first = SqliteLedger::open(&path, Mode::Create).await.unwrap();
-    let second = SqliteLedger::open(&format!("sqlite:{path}"), Mode::Existing).await.unwrap();
+    let second = SqliteLedger::open(&format!("sqlite:{path}"), Mode::Existing)
+        .await
+        .unwrap();
     ([Arc::new(first), Arc::new(second)], folder)
 }
 
@@ -31,7 +36,10 @@ fn address(folder: &TempDir) -> String {
 
 /// Runs statements as somebody who tampers with the file.
 async fn tamper(folder: &TempDir, statements: &str) -> Result<(), sqlx::Error> {
-    let mut connection = SqliteConnectOptions::new().filename(address(folder)).connect().await?;
+    let mut connection = SqliteConnectOptions::new()
+        .filename(address(folder))
+        .connect()
+        .await?;
     connection.execute(sqlx::raw_sql(statements)).await?;
     connection.close().await
 }
@@ -81,15 +89,22 @@ async fn a_transaction_that_sqlite_ends_by_itself_does_not_spoil_the_next() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     // What SQLite does on a full disk: not the statement is undone, but the transaction.
-    let full_disk = "CREATE TRIGGER full_disk BEFORE INSERT ON transactions BEGIN SELECT RAISE(ROLLBACK, 'no room'); END";
+    let full_disk =
+        "CREATE TRIGGER full_disk BEFORE INSERT ON transactions BEGIN SELECT RAISE(ROLLBACK, 'no room'); END";
     tamper(&folder, full_disk).await.unwrap();
     for _ in 0..2 {
         let error = ledgers[0].apply(&[debit(1)]).await.unwrap_err();
-        assert!(matches!(&error, LedgerError::Database(text) if text.contains("no room")), "{error}");
+        assert!(
+            matches!(&error, LedgerError::Database(text) if text.contains("no room")),
+            "{error}"
+        );
     }
     tamper(&folder, "DROP TRIGGER full_disk").await.unwrap();
     let outcomes = ledgers[0].apply(&[debit(1)]).await.unwrap();
-    assert!(outcomes[0].as_ref().is_ok_and(|applied| !applied.repeated), "{outcomes:?}");
+    assert!(
+        outcomes[0].as_ref().is_ok_and(|applied| !applied.repeated),
+        "{outcomes:?}"
+    );
 }
 
 #[tokio::test]
@@ -124,7 +139,10 @@ async fn the_tables_refuse_what_the_books_refuse() {
     ];
     for statement in statements {
         let error = tamper(&folder, statement).await.expect_err(statement);
-        assert!(error.to_string().contains("constraint failed"), "{statement}: {error}");
+        assert!(
+            error.to_string().contains("constraint failed"),
+            "{statement}: {error}"
+        );
     }
 }
 
@@ -132,9 +150,16 @@ async fn the_tables_refuse_what_the_books_refuse() {
 async fn an_audit_finds_what_somebody_changed_in_the_file() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
-    tamper(&folder, "UPDATE accounts SET balance = 1000 WHERE name = 'alice'").await.unwrap();
+    tamper(&folder, "UPDATE accounts SET balance = 1000 WHERE name = 'alice'")
+        .await
+        .unwrap();
     let report = opencoin_ledger::audit::check(&ledgers[0].audit_facts().await.unwrap());
-    let broken: Vec<_> = report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
+    let broken: Vec<_> = report
+        .checks
+        .iter()
+        .filter(|check| !check.holds)
+        .map(|check| check.name)
+        .collect();
     assert_eq!(
         broken,
         [
@@ -145,29 +170,50 @@ async fn an_audit_finds_what_somebody_changed_in_the_file() {
 }
 
 fn prune(key: u8) -> Command {
-    Command::PruneMintKey { id: MintKeyId::new([key; 20]), at: LedgerTime::from_unix_micros(301) }
+    Command::PruneMintKey {
+        id: MintKeyId::new([key; 20]),
+        at: LedgerTime::from_unix_micros(301),
+    }
 }
 
 #[tokio::test]
 async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_too_many() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
-    tamper(&folder, "INSERT INTO spent VALUES (1, x'07')").await.unwrap();
+    tamper(&folder, "INSERT INTO spent VALUES (1, x'07')")
+        .await
+        .unwrap();
     let before = ledgers[0].audit_facts().await.unwrap();
     let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"),
+        "{error}"
+    );
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 
-    tamper(&folder, "DELETE FROM spent; INSERT INTO recouped VALUES (1, zeroblob(32), x'07')").await.unwrap();
+    tamper(
+        &folder,
+        "DELETE FROM spent; INSERT INTO recouped VALUES (1, zeroblob(32), x'07')",
+    )
+    .await
+    .unwrap();
     let before = ledgers[0].audit_facts().await.unwrap();
     let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Corrupt { row, .. } if row == "table recouped of mint key number 1"), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Corrupt { row, .. } if row == "table recouped of mint key number 1"),
+        "{error}"
+    );
     assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 }
 
 /// Books as an earlier version of the program has left them.
 async fn books_of_version(version: usize, folder: &TempDir, rows: &str) {
-    let mut connection = SqliteConnectOptions::new().filename(address(folder)).create_if_missing(true).connect().await.unwrap();
+    let mut connection = SqliteConnectOptions::new()
+        .filename(address(folder))
+        .create_if_missing(true)
+        .connect()
+        .await
+        .unwrap();
     let mut earlier = sqlx::migrate!("../../migrations/sqlite");
     earlier.migrations.to_mut().truncate(version);
     earlier.run_direct(&mut connection).await.unwrap();
@@ -195,14 +241,29 @@ async fn books_of_the_second_version_keep_their_meaning() {
             (15, 11, x'0801', zeroblob(32), NULL, NULL, 0, 301, NULL)"
     );
     books_of_version(2, &folder, &rows).await;
-    let older = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
-    assert!(matches!(older, LedgerError::SchemaOlder { version: 2, .. }), "{older}");
+    let older = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(older, LedgerError::SchemaOlder { version: 2, .. }),
+        "{older}"
+    );
     let Migrated { before, copy } = migrate(&address(&folder)).await.unwrap();
     assert_eq!((before.version, before.pending[0].0), (Some(2), 3));
-    assert_eq!(schema_state(copy.unwrap().to_str().unwrap()).await.unwrap(), before, "the copy is of before");
-    assert_eq!(migrate(&address(&folder)).await.unwrap().copy, None, "there is nothing to do");
+    assert_eq!(
+        schema_state(copy.unwrap().to_str().unwrap()).await.unwrap(),
+        before,
+        "the copy is of before"
+    );
+    assert_eq!(
+        migrate(&address(&folder)).await.unwrap().copy,
+        None,
+        "there is nothing to do"
+    );
 
-    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap();
     books_of_the_second_version_go_on(&ledger).await;
 }
 
@@ -218,12 +279,30 @@ async fn books_of_the_first_version_keep_their_meaning() {
     books_of_version(1, &folder, rows).await;
     migrate(&address(&folder)).await.unwrap();
 
-    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap();
     let facts = ledger.audit_facts().await.unwrap();
     assert!(opencoin_ledger::audit::check(&facts).holds(), "{facts:?}");
-    assert_eq!((facts.transactions, facts.accounts[0].journal, facts.mint_keys[0].pruned), (3, 100, false));
-    let effect = Effect::MintKeyPruned { forgotten: 0, outstanding: 0 };
-    assert_eq!(ledger.apply(&[prune(0)]).await.unwrap(), [Ok(Applied { repeated: false, effect })]);
+    assert_eq!(
+        (
+            facts.transactions,
+            facts.accounts[0].journal,
+            facts.mint_keys[0].pruned
+        ),
+        (3, 100, false)
+    );
+    let effect = Effect::MintKeyPruned {
+        forgotten: 0,
+        outstanding: 0,
+    };
+    assert_eq!(
+        ledger.apply(&[prune(0)]).await.unwrap(),
+        [Ok(Applied {
+            repeated: false,
+            effect
+        })]
+    );
     assert!(opencoin_ledger::audit::check(&ledger.audit_facts().await.unwrap()).holds());
 }
 
@@ -236,15 +315,22 @@ async fn books_are_there_after_a_restart() {
     let before = first.audit_facts().await.unwrap();
     first.close().await;
     assert!(matches!(first.ready().await, Err(LedgerError::Unavailable(_))));
-    let second = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let second = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap();
     assert_eq!(second.audit_facts().await.unwrap(), before);
 }
 
 #[tokio::test]
 async fn a_missing_file_is_not_made_by_accident() {
     let folder = tempfile::tempdir().unwrap();
-    let error = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
-    assert_eq!(error, LedgerError::Address(format!("there is no database at {}", address(&folder))));
+    let error = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error,
+        LedgerError::Address(format!("there is no database at {}", address(&folder)))
+    );
 }
 
 #[tokio::test]
@@ -252,9 +338,14 @@ async fn who_reads_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     books_of_version(1, &folder, "").await;
     let older = SqliteLedger::open_to_read(&address(&folder)).await.unwrap_err();
-    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older:?}");
+    assert!(
+        matches!(older, LedgerError::SchemaOlder { version: 1, .. }),
+        "{older:?}"
+    );
     migrate(&address(&folder)).await.unwrap();
-    let writer = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let writer = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap();
     let reader = SqliteLedger::open_to_read(&address(&folder)).await.unwrap();
     assert_eq!(reader.moments().await, Ok(Moments::default()));
     let at = LedgerTime::from_unix_micros(17);
@@ -262,7 +353,13 @@ async fn who_reads_changes_nothing() {
     assert!(reader.apply(&pause).await.is_err());
     assert_eq!(reader.signing_paused().await, Ok(false));
     writer.apply(&pause).await.unwrap().remove(0).unwrap();
-    assert_eq!(reader.moments().await, Ok(Moments { last_applied: Some(at), database_now: None }));
+    assert_eq!(
+        reader.moments().await,
+        Ok(Moments {
+            last_applied: Some(at),
+            database_now: None
+        })
+    );
 }
 
 #[cfg(unix)]
@@ -273,7 +370,12 @@ async fn the_file_is_for_its_owner_alone() {
     let _world = World::with_paid_in(&ledgers, 100).await;
     for entry in folder.path().read_dir().unwrap() {
         let entry = entry.unwrap();
-        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.path());
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o077,
+            0,
+            "{:?}",
+            entry.path()
+        );
     }
 }
 
@@ -284,12 +386,22 @@ async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9000, 'from the future', 1, x'00', 0)";
     tamper(&folder, newer).await.unwrap();
-    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap();
+    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap();
     ledger.ready().await.unwrap();
     drop(ledger);
-    assert_eq!(migrate(&address(&folder)).await.unwrap().before.pending, [], "newer tables are left alone");
-    tamper(&folder, "UPDATE schema_compatibility SET oldest_program = 9000").await.unwrap();
-    let error = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
+    assert_eq!(
+        migrate(&address(&folder)).await.unwrap().before.pending,
+        [],
+        "newer tables are left alone"
+    );
+    tamper(&folder, "UPDATE schema_compatibility SET oldest_program = 9000")
+        .await
+        .unwrap();
+    let error = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap_err();
     assert_eq!(error, LedgerError::SchemaUnknown(9000));
 }
 
@@ -297,9 +409,19 @@ async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_
 async fn books_whose_making_was_interrupted_are_made_to_the_end() {
     let folder = tempfile::tempdir().unwrap();
     books_of_version(1, &folder, "").await;
-    let older = SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap_err();
-    assert!(matches!(older, LedgerError::SchemaOlder { version: 1, .. }), "{older}");
-    SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap().ready().await.unwrap();
+    let older = SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(older, LedgerError::SchemaOlder { version: 1, .. }),
+        "{older}"
+    );
+    SqliteLedger::open(&address(&folder), Mode::Create)
+        .await
+        .unwrap()
+        .ready()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -315,12 +437,23 @@ async fn nobody_replaces_or_migrates_books_that_are_open() {
     let (books, kept) = (folder.path().join("ledger.sqlite"), folder.path().join("kept"));
     let copy = folder.path().join("copy");
     copy_into(&address(&folder), &copy).await.unwrap();
-    assert!(matches!(replace(&books, &copy, &kept).await, Err(LedgerError::InUse(_))));
-    assert!(matches!(migrate(&address(&folder)).await, Err(LedgerError::InUse(_))));
+    assert!(matches!(
+        replace(&books, &copy, &kept).await,
+        Err(LedgerError::InUse(_))
+    ));
+    assert!(matches!(
+        migrate(&address(&folder)).await,
+        Err(LedgerError::InUse(_))
+    ));
     ledger.close().await;
     drop(ledger);
     assert_eq!(replace(&books, &copy, &kept).await.unwrap(), Replaced::Kept);
-    SqliteLedger::open(&address(&folder), Mode::Existing).await.unwrap().ready().await.unwrap();
+    SqliteLedger::open(&address(&folder), Mode::Existing)
+        .await
+        .unwrap()
+        .ready()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -332,13 +465,23 @@ async fn a_copy_holds_one_moment_and_damage_is_found() {
     copy_into(&address(&folder), &copy).await.unwrap();
     ledgers[0].apply(&[debit(30)]).await.unwrap()[0].as_ref().unwrap();
     let found = inspect(&copy).await.unwrap();
-    assert_eq!(found.standing.mark.newest.map(|entry| entry.no.get()), Some(i64::try_from(before.transactions).unwrap()));
-    mark_as_restored(&copy, HistoryId::new([7; 16]), LedgerTime::from_unix_micros(9)).await.unwrap();
+    assert_eq!(
+        found.standing.mark.newest.map(|entry| entry.no.get()),
+        Some(i64::try_from(before.transactions).unwrap())
+    );
+    mark_as_restored(&copy, HistoryId::new([7; 16]), LedgerTime::from_unix_micros(9))
+        .await
+        .unwrap();
     assert!(!inspect(&copy).await.unwrap().standing.is_confirmed);
-    let restored = SqliteLedger::open(copy.to_str().unwrap(), Mode::Existing).await.unwrap();
+    let restored = SqliteLedger::open(copy.to_str().unwrap(), Mode::Existing)
+        .await
+        .unwrap();
     assert_eq!(restored.audit_facts().await.unwrap(), before);
     restored.close().await;
-    assert!(!folder.path().join("copy-wal").exists(), "nothing is left beside books that were closed");
+    assert!(
+        !folder.path().join("copy-wal").exists(),
+        "nothing is left beside books that were closed"
+    );
 
     let mut bytes = std::fs::read(&copy).unwrap();
     let middle = bytes.len() / 2;

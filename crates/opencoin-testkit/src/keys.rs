@@ -14,15 +14,21 @@ static MADE: Mutex<BTreeMap<String, Slot>> = Mutex::new(BTreeMap::new());
 
 /// The key of this name, of the shortest length that new currencies may have (2048 bits).
 ///
-/// Making one takes some tenths of a second, so each is made once in a process; those with different names can be
-/// made at the same time.
+/// Making one takes some tenths of a second, so each is made once in a process; those with different names
+/// can be made at the same time.
 ///
 /// # Panics
 /// When the label is longer than 32 bytes.
 #[must_use]
 pub fn private_key(label: &str) -> Arc<PrivateKey> {
-    let slot = Slot::clone(MADE.lock().unwrap_or_else(PoisonError::into_inner).entry(label.to_owned()).or_default());
-    let make = || PrivateKey::generate(MINT_KEY_BITS_MIN, &mut rng::labelled(label)).expect("a supported length");
+    let slot = Slot::clone(
+        MADE.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(label.to_owned())
+            .or_default(),
+    );
+    let make =
+        || PrivateKey::generate(MINT_KEY_BITS_MIN, &mut rng::labelled(label)).expect("a supported length");
     Arc::clone(slot.get_or_init(|| Arc::new(make())))
 }
 

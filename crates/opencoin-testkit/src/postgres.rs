@@ -1,8 +1,9 @@
 //! Throw-away PostgreSQL for tests: a server in a temporary folder and a fresh database for each test.
 //!
-//! The server listens on a Unix socket in its folder only, runs as `postgres` or `nobody` when the tests run as root
-//! (PostgreSQL refuses root), and keeps its durable settings. A watcher process owns it: when the test program ends, by
-//! whatever means, the watcher's standard input closes, and it stops the server by its id and removes the folder.
+//! The server listens on a Unix socket in its folder only, runs as `postgres` or `nobody` when the tests run
+//! as root (PostgreSQL refuses root), and keeps its durable settings. A watcher process owns it: when the
+//! test program ends, by whatever means, the watcher's standard input closes, and it stops the server by its
+//! id and removes the folder.
 //!
 //! [`SERVER_VARIABLE`] names a server to use instead, so that many test programs share one.
 
@@ -18,7 +19,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor, PgConnection};
 
-/// The environment variable with the URL of a server to use: a maintenance database, as a user who may create databases.
+/// The environment variable with the URL of a server to use: a maintenance database, as a user who may create
+/// databases.
 pub const SERVER_VARIABLE: &str = "OPENCOIN_TEST_POSTGRES";
 
 /// Users that the server may run as when the tests run as root; the first that exists is taken.
@@ -26,8 +28,8 @@ const SERVER_USERS: [&str; 2] = ["postgres", "nobody"];
 
 const CONNECTIONS_MAX: u32 = 300;
 
-/// Starts the server, says so, and waits for orders until the program that started it ends (the end of standard input).
-/// Arguments: the folder, the folder of the programs, the number of connections.
+/// Starts the server, says so, and waits for orders until the program that started it ends (the end of
+/// standard input). Arguments: the folder, the folder of the programs, the number of connections.
 const WATCHER: &str = r#"
 folder=$1 programs=$2 connections=$3
 trap '' INT TERM HUP PIPE
@@ -79,11 +81,21 @@ impl EphemeralPostgres {
                 "the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them, or set {SERVER_VARIABLE}"
             )
         });
-        let folder = tempfile::Builder::new().prefix("opencoin-pg-").tempdir().expect("a temporary folder").keep();
+        let folder = tempfile::Builder::new()
+            .prefix("opencoin-pg-")
+            .tempdir()
+            .expect("a temporary folder")
+            .keep();
         let mut command = Command::new("sh");
-        command.args(["-c", WATCHER, "opencoin-postgres-watcher"]).arg(&folder).arg(programs);
+        command
+            .args(["-c", WATCHER, "opencoin-postgres-watcher"])
+            .arg(&folder)
+            .arg(programs);
         command.arg(CONNECTIONS_MAX.to_string()).current_dir("/");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0); // so that Ctrl-C reaches the tests alone
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0); // so that Ctrl-C reaches the tests alone
         if let Some((user, group)) = server_user() {
             chown(&folder, Some(user), Some(group)).expect("root gives its folder away");
             command.uid(user).gid(group);
@@ -91,13 +103,17 @@ impl EphemeralPostgres {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("our own folder");
         let mut watcher = command.spawn().expect("a shell");
         let answers = BufReader::new(watcher.stdout.take().expect("standard output is piped"));
-        let mut server = Self { watcher, answers, folder };
+        let mut server = Self {
+            watcher,
+            answers,
+            folder,
+        };
         server.expect("ready");
         server
     }
 
-    /// Stops the server as a crash does (`pg_ctl stop -m immediate`): connections are cut, what was not committed is gone, and
-    /// the next start recovers from the write-ahead log.
+    /// Stops the server as a crash does (`pg_ctl stop -m immediate`): connections are cut, what was not
+    /// committed is gone, and the next start recovers from the write-ahead log.
     ///
     /// # Panics
     /// The server does not run.
@@ -122,7 +138,9 @@ impl EphemeralPostgres {
 
     fn expect(&mut self, state: &str) {
         let mut said = String::new();
-        self.answers.read_line(&mut said).expect("the watcher says how it went");
+        self.answers
+            .read_line(&mut said)
+            .expect("the watcher says how it went");
         assert_eq!(said.trim(), state, "PostgreSQL is not {state}; its log is above");
     }
 
@@ -146,7 +164,10 @@ impl Drop for EphemeralPostgres {
     fn drop(&mut self) {
         drop(self.watcher.stdin.take());
         if let Ok(status) = self.watcher.wait() {
-            assert!(status.success() || std::thread::panicking(), "the watcher of PostgreSQL failed: {status}");
+            assert!(
+                status.success() || std::thread::panicking(),
+                "the watcher of PostgreSQL failed: {status}"
+            );
         }
     }
 }
@@ -158,14 +179,16 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Makes an empty database on the server that [`SERVER_VARIABLE`] names, or on one that this test program shares.
+    /// Makes an empty database on the server that [`SERVER_VARIABLE`] names, or on one that this test program
+    /// shares.
     ///
     /// # Panics
     /// There is no server and none can be started.
     #[must_use]
     pub fn create() -> Self {
         static SERVER: OnceLock<EphemeralPostgres> = OnceLock::new();
-        let server_url = env::var(SERVER_VARIABLE).unwrap_or_else(|_| SERVER.get_or_init(EphemeralPostgres::start).url());
+        let server_url =
+            env::var(SERVER_VARIABLE).unwrap_or_else(|_| SERVER.get_or_init(EphemeralPostgres::start).url());
         Self::create_on(&server_url)
     }
 
@@ -179,16 +202,25 @@ impl TestDatabase {
         let number = CREATED.fetch_add(1, Ordering::Relaxed);
         let name = format!("opencoin_{}_{number}", std::process::id());
         // One of a killed test program whose number came round again.
-        execute(server_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).expect("the test server answers");
+        execute(
+            server_url,
+            &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+        )
+        .expect("the test server answers");
         execute(server_url, &format!("CREATE DATABASE {name}")).expect("the test server makes a database");
-        Self { server_url: server_url.to_owned(), name }
+        Self {
+            server_url: server_url.to_owned(),
+            name,
+        }
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
         let (address, parameters) = self.server_url.split_once('?').unwrap_or((&self.server_url, ""));
-        let (server, _) = address.rsplit_once('/').expect("a server's URL names its maintenance database");
+        let (server, _) = address
+            .rsplit_once('/')
+            .expect("a server's URL names its maintenance database");
         format!("{server}/{}?{parameters}", self.name)
     }
 
@@ -218,27 +250,38 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // Best effort: the server is thrown away as well.
-        drop(execute(&self.server_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)));
+        drop(execute(
+            &self.server_url,
+            &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
+        ));
     }
 }
 
 /// Runs statements.
 pub(crate) fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
-    connected(url, async |connection| connection.execute(sqlx::raw_sql(statements)).await.map(|_| ()))
+    connected(url, async |connection| {
+        connection.execute(sqlx::raw_sql(statements)).await.map(|_| ())
+    })
 }
 
 /// Asks for one truth value.
 pub(crate) fn query_bool(url: &str, query: &str) -> Result<bool, sqlx::Error> {
-    connected(url, async |connection| sqlx::query_scalar(query).fetch_one(connection).await)
+    connected(url, async |connection| {
+        sqlx::query_scalar(query).fetch_one(connection).await
+    })
 }
 
-/// Does something with a connection on a thread of its own, so that tests can call it inside and outside a runtime.
+/// Does something with a connection on a thread of its own, so that tests can call it inside and outside a
+/// runtime.
 fn connected<T: Send>(
     url: &str,
     action: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Send,
 ) -> Result<T, sqlx::Error> {
     let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
             let mut connection = PgConnection::connect(url).await?;
             let result = action(&mut connection).await?;
@@ -246,17 +289,35 @@ fn connected<T: Send>(
             Ok(result)
         })
     };
-    std::thread::scope(|scope| scope.spawn(run).join().expect("a database client that does not panic"))
+    std::thread::scope(|scope| {
+        scope
+            .spawn(run)
+            .join()
+            .expect("a database client that does not panic")
+    })
 }
 
-/// The folder of `initdb` and `postgres`: that in PATH, or the newest that a Linux distribution has installed.
+/// The folder of `initdb` and `postgres`: that in PATH, or the newest that a Linux distribution has
+/// installed.
 #[must_use]
 pub fn programs() -> Option<PathBuf> {
-    let complete = |folder: &Path| ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).is_file());
+    let complete = |folder: &Path| {
+        ["initdb", "postgres", "pg_isready"]
+            .iter()
+            .all(|name| folder.join(name).is_file())
+    };
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path = env::split_paths(&path).find(|folder| complete(folder));
-    let version = |folder: &PathBuf| folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
-    let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path());
+    let version = |folder: &PathBuf| {
+        folder
+            .file_name()
+            .and_then(|name| name.to_str()?.parse::<u32>().ok())
+    };
+    let installed = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     let mut installed: Vec<PathBuf> = installed.filter(|folder| complete(&folder.join("bin"))).collect();
     installed.sort_by_key(version);
     in_path.or_else(|| installed.pop().map(|folder| folder.join("bin")))
@@ -271,7 +332,12 @@ pub(crate) fn server_user() -> Option<(u32, u32)> {
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
-    Some(SERVER_USERS.iter().find_map(ids).expect("root runs PostgreSQL as postgres or nobody, and neither exists"))
+    Some(
+        SERVER_USERS
+            .iter()
+            .find_map(ids)
+            .expect("root runs PostgreSQL as postgres or nobody, and neither exists"),
+    )
 }
 
 #[cfg(test)]
@@ -286,7 +352,10 @@ mod tests {
         server.crash();
         assert!(database.try_execute("SELECT 1").is_err());
         server.restart();
-        assert!(database.try_execute("INSERT INTO t VALUES (1)").is_err(), "the row is there");
+        assert!(
+            database.try_execute("INSERT INTO t VALUES (1)").is_err(),
+            "the row is there"
+        );
         database.execute("INSERT INTO t VALUES (2)");
         server.crash();
         drop(server);

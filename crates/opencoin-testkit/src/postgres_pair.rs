@@ -1,9 +1,9 @@
-//! A PostgreSQL primary and its synchronous standby, to be failed over: the primary is killed, the standby promoted, and a
-//! new standby made from it.
+//! A PostgreSQL primary and its synchronous standby, to be failed over: the primary is killed, the standby
+//! promoted, and a new standby made from it.
 //!
-//! As with [`EphemeralPostgres`](crate::postgres::EphemeralPostgres), each server listens on a Unix socket only and belongs to a
-//! watcher that stops it when the test program ends, by whatever means. While no standby is connected, commits wait: that is
-//! what synchronous replication means.
+//! As with [`EphemeralPostgres`](crate::postgres::EphemeralPostgres), each server listens on a Unix socket
+//! only and belongs to a watcher that stops it when the test program ends, by whatever means. While no
+//! standby is connected, commits wait: that is what synchronous replication means.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -20,8 +20,9 @@ use crate::postgres::{execute, programs, query_bool, server_user};
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Starts a server on a folder that is filled already, says so, and waits: for `kill`, or for the end of the program that
-/// started it (the end of standard input). Arguments: the folder of the data, that of the programs.
+/// Starts a server on a folder that is filled already, says so, and waits: for `kill`, or for the end of the
+/// program that started it (the end of standard input). Arguments: the folder of the data, that of the
+/// programs.
 ///
 /// `kill` is what a power cut is: the server and its children are gone at once.
 const WATCHER: &str = r#"
@@ -68,15 +69,38 @@ impl PostgresPair {
     /// PostgreSQL is not installed, or a server does not start.
     #[must_use]
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("opencoin-pg-").tempdir().expect("a temporary folder").keep();
+        let folder = tempfile::Builder::new()
+            .prefix("opencoin-pg-")
+            .tempdir()
+            .expect("a temporary folder")
+            .keep();
         if let Some((user, group)) = server_user() {
             chown(&folder, Some(user), Some(group)).expect("root gives its folder away");
         }
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("our own folder");
         let data = folder.join("0");
         let data_text = data.to_str().expect("a temporary folder has a plain name");
-        run("initdb", &["-D", data_text, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]);
-        let mut pair = Self { primary: Server::start(&data), standby: None, folder, servers_made: 1 };
+        run(
+            "initdb",
+            &[
+                "-D",
+                data_text,
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-locale",
+                "--no-sync",
+            ],
+        );
+        let mut pair = Self {
+            primary: Server::start(&data),
+            standby: None,
+            folder,
+            servers_made: 1,
+        };
         pair.add_standby();
         pair
     }
@@ -101,7 +125,8 @@ impl PostgresPair {
     /// # Panics
     /// The primary refuses.
     pub fn create_database(&self, name: &str) {
-        execute(&self.url("postgres"), &format!("CREATE DATABASE {name}")).expect("the primary makes a database");
+        execute(&self.url("postgres"), &format!("CREATE DATABASE {name}"))
+            .expect("the primary makes a database");
     }
 
     /// Kills the primary, as a power cut does.
@@ -130,10 +155,28 @@ impl PostgresPair {
         assert!(self.standby.is_none(), "one standby at a time");
         let data = self.folder.join(self.servers_made.to_string());
         self.servers_made += 1;
-        let [from, to] = [&self.primary.socket(), &data].map(|path| path.to_str().expect("a plain name").to_owned());
-        run("pg_basebackup", &["-h", &from, "-U", "postgres", "-D", &to, "-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+        let [from, to] =
+            [&self.primary.socket(), &data].map(|path| path.to_str().expect("a plain name").to_owned());
+        run(
+            "pg_basebackup",
+            &[
+                "-h",
+                &from,
+                "-U",
+                "postgres",
+                "-D",
+                &to,
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "--no-sync",
+            ],
+        );
         self.standby = Some(Server::start(&data));
-        let synchronous = "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'";
+        let synchronous =
+            "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'";
         let begun = Instant::now();
         while query_bool(&self.url("postgres"), synchronous).ok() != Some(true) {
             assert!(begun.elapsed() < PATIENCE, "the standby does not catch up");
@@ -152,11 +195,21 @@ struct Server {
 impl Server {
     fn start(data: &Path) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", WATCHER, "opencoin-postgres-watcher"]).arg(data).arg(program_folder());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0); // so that Ctrl-C reaches the tests alone
+        command
+            .args(["-c", WATCHER, "opencoin-postgres-watcher"])
+            .arg(data)
+            .arg(program_folder());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0); // so that Ctrl-C reaches the tests alone
         let mut watcher = as_server_user(&mut command).spawn().expect("a shell");
         let answers = BufReader::new(watcher.stdout.take().expect("standard output is piped"));
-        let mut server = Self { watcher, answers, data: data.to_owned() };
+        let mut server = Self {
+            watcher,
+            answers,
+            data: data.to_owned(),
+        };
         server.expect("ready");
         server
     }
@@ -169,12 +222,17 @@ impl Server {
 
     fn expect(&mut self, state: &str) {
         let mut said = String::new();
-        self.answers.read_line(&mut said).expect("the watcher says how it went");
+        self.answers
+            .read_line(&mut said)
+            .expect("the watcher says how it went");
         assert_eq!(said.trim(), state, "PostgreSQL is not {state}; its log is above");
     }
 
     fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost/{database}?host={}", self.socket().display())
+        format!(
+            "postgres://postgres@localhost/{database}?host={}",
+            self.socket().display()
+        )
     }
 
     fn socket(&self) -> PathBuf {
@@ -191,13 +249,21 @@ impl Drop for Server {
 }
 
 fn program_folder() -> PathBuf {
-    programs().expect("the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them")
+    programs()
+        .expect("the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them")
 }
 
 fn run(program: &str, arguments: &[&str]) {
     let mut command = Command::new(program_folder().join(program));
-    let output = as_server_user(command.args(arguments)).stdin(Stdio::null()).output().expect("a program of PostgreSQL");
-    assert!(output.status.success(), "{program} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = as_server_user(command.args(arguments))
+        .stdin(Stdio::null())
+        .output()
+        .expect("a program of PostgreSQL");
+    assert!(
+        output.status.success(),
+        "{program} failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn as_server_user(command: &mut Command) -> &mut Command {

@@ -1,7 +1,8 @@
-//! A proxy between a program and its PostgreSQL that cuts connections where it hurts: at the commit of a write.
+//! A proxy between a program and its PostgreSQL that cuts connections where it hurts: at the commit of a
+//! write.
 //!
-//! It listens on loopback TCP without encryption and hands on to whatever server it was last told, so that a test can play a
-//! failover as well. Two threads serve each connection; they end when either side closes.
+//! It listens on loopback TCP without encryption and hands on to whatever server it was last told, so that a
+//! test can play a failover as well. Two threads serve each connection; they end when either side closes.
 
 mod upstream;
 mod wire;
@@ -76,20 +77,35 @@ impl PostgresProxy {
         let (server, database) = address.rsplit_once('/').expect("a URL that names a database");
         let (_, authority) = server.split_once("://").expect("a URL with a scheme");
         let user = authority.rsplit_once('@').map_or("", |(user, _)| user).to_owned();
-        let state =
-            State { upstream: Upstream::of(url), plan: Plan::default(), counts: Counts::default(), links: HashMap::new() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), closed: AtomicBool::new(false) });
+        let state = State {
+            upstream: Upstream::of(url),
+            plan: Plan::default(),
+            counts: Counts::default(),
+            links: HashMap::new(),
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            closed: AtomicBool::new(false),
+        });
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port on loopback");
         let address = listener.local_addr().expect("a bound socket has an address");
         let serving = Arc::clone(&shared);
         thread::spawn(move || serving.accept(&listener));
-        Self { address, user, database: database.to_owned(), shared }
+        Self {
+            address,
+            user,
+            database: database.to_owned(),
+            shared,
+        }
     }
 
     /// The URL of the database through the proxy.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://{}@{}/{}?sslmode=disable", self.user, self.address, self.database)
+        format!(
+            "postgres://{}@{}/{}?sslmode=disable",
+            self.user, self.address, self.database
+        )
     }
 
     /// Hands new connections to the server of this URL from now on, and closes those that there are.
@@ -104,17 +120,22 @@ impl PostgresProxy {
         links.iter().for_each(|link| link.cut());
     }
 
-    /// Strikes the next commit of a write, and then no other. A commit that the server refuses does not count as one.
+    /// Strikes the next commit of a write, and then no other. A commit that the server refuses does not count
+    /// as one.
     pub fn strike_once(&self, fault: Fault) {
         self.shared.lock().plan.once = Some(fault);
     }
 
-    /// Strikes commits at random from now on; the same commits in the same order are struck for the same seed.
+    /// Strikes commits at random from now on; the same commits in the same order are struck for the same
+    /// seed.
     ///
     /// # Panics
     /// The rates sum up to more than a thousand.
     pub fn strike_at_random(&self, seed: u64, rates: Rates) {
-        assert!(rates.before_commit + rates.in_commit + rates.after_commit <= PER_MILLE, "more faults than commits: {rates:?}");
+        assert!(
+            rates.before_commit + rates.in_commit + rates.after_commit <= PER_MILLE,
+            "more faults than commits: {rates:?}"
+        );
         self.shared.lock().plan.random = Some((ChaCha20Rng::seed_from_u64(seed), rates));
     }
 
@@ -150,9 +171,20 @@ struct Plan {
 impl Plan {
     fn next(&mut self) -> Option<Fault> {
         self.once.take().or_else(|| {
-            let (rng, Rates { before_commit, in_commit, after_commit }) = self.random.as_mut()?;
+            let (
+                rng,
+                Rates {
+                    before_commit,
+                    in_commit,
+                    after_commit,
+                },
+            ) = self.random.as_mut()?;
             let draw = rng.next_u32() % PER_MILLE;
-            let faults = [(before_commit, Fault::BeforeCommit), (in_commit, Fault::InCommit), (after_commit, Fault::AfterCommit)];
+            let faults = [
+                (before_commit, Fault::BeforeCommit),
+                (in_commit, Fault::InCommit),
+                (after_commit, Fault::AfterCommit),
+            ];
             let mut end = 0;
             faults.into_iter().find_map(|(rate, fault)| {
                 end += *rate;
@@ -184,7 +216,9 @@ impl Shared {
             if self.closed.load(Ordering::SeqCst) {
                 return;
             }
-            let (Ok(client), shared) = (client, Arc::clone(&self)) else { continue };
+            let (Ok(client), shared) = (client, Arc::clone(&self)) else {
+                continue;
+            };
             // An error closes the connection; that is all a client can see of it.
             thread::spawn(move || drop(shared.serve(client)));
         }
@@ -194,8 +228,16 @@ impl Shared {
         let upstream = self.lock().upstream.clone();
         let server = upstream.connect()?;
         client.set_nodelay(true)?;
-        let answers = Answers { status: IDLE, owed: 1, withheld: None };
-        let link = Arc::new(Link { client, server, answers: Mutex::new(answers) });
+        let answers = Answers {
+            status: IDLE,
+            owed: 1,
+            withheld: None,
+        };
+        let link = Arc::new(Link {
+            client,
+            server,
+            answers: Mutex::new(answers),
+        });
         let number = {
             let mut state = self.lock();
             state.counts.connections += 1;
@@ -327,7 +369,10 @@ impl Link {
             };
             withheld.push(message);
             if last {
-                if !withheld.iter().any(|message| message.kind() == kind::ERROR_RESPONSE) {
+                if !withheld
+                    .iter()
+                    .any(|message| message.kind() == kind::ERROR_RESPONSE)
+                {
                     shared.struck(Fault::AfterCommit);
                     return Ok(());
                 }

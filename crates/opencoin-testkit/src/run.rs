@@ -1,8 +1,9 @@
 //! A whole run of the protocol, once for each cipher suite: the files of `fixtures/run`.
 //!
-//! The run is the specification's: Alice mints three coins (a0..a2) and hands them to Bob, who renews them into four
-//! (b0..b3), is told to wait, resumes, and redeems two. The files carry the specification's names. Keys have 2048 bits and
-//! numbers are whole, and all of it comes out the same each time, because every random number has a name for its seed.
+//! The run is the specification's: Alice mints three coins (a0..a2) and hands them to Bob, who renews them
+//! into four (b0..b3), is told to wait, resumes, and redeems two. The files carry the specification's names.
+//! Keys have 2048 bits and numbers are whole, and all of it comes out the same each time, because every
+//! random number has a name for its seed.
 //!
 //! For documentation and tests only: whoever reads this can make the private keys.
 
@@ -10,23 +11,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use opencoin_crypto::{
-    BlindingSeed, CipherSuite, PrivateKey, Unblinder, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate,
+    BlindingSeed, CipherSuite, PrivateKey, Unblinder, VerifiedCddc, VerifiedMintKey, sign_cddc,
+    sign_mint_key_certificate,
 };
 use opencoin_schema::{
-    BigInt, Blind, BlindSignature, Cdd, Coin, CoinStack, Document, MintKey, PROTOCOL_VERSION, Payload, RequestCddSerial,
-    RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial,
-    ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, Timestamp, WeightedUrl, text,
+    BigInt, Blind, BlindSignature, Cdd, Coin, CoinStack, Document, MintKey, PROTOCOL_VERSION, Payload,
+    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRedeem, RequestRenew,
+    RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
+    ResponseRedeem, Timestamp, WeightedUrl, text,
 };
 use rand_chacha::rand_core::RngCore;
 
 use crate::{keys, rng};
 
-/// The file with the secrets that unblind: reference of the blind -> hex number. No document of the specification.
+/// The file with the secrets that unblind: reference of the blind -> hex number. No document of the
+/// specification.
 pub const BLINDING_SECRETS_FILE: &str = "blinding_secrets.json";
 /// The file with the seeds from which payloads were blinded: reference of the blind -> hex number. As little.
 pub const BLINDING_SEEDS_FILE: &str = "blinding_seeds.json";
 
-const ADDITIONAL_INFO: &str = "For documentation only: the private keys of this currency are known to everybody.";
+const ADDITIONAL_INFO: &str =
+    "For documentation only: the private keys of this currency are known to everybody.";
 const LOCATION: &str = "https://opencent.example";
 const DENOMINATIONS: [u64; 3] = [1, 2, 5];
 /// Denomination and reference of the coins that Alice mints, and of those that Bob gets for them.
@@ -69,7 +74,13 @@ pub fn files(suite: CipherSuite) -> BTreeMap<String, String> {
     files.add_secrets(alice.iter().chain(&bob));
     files.add_inquiries(&issuer);
     files.add_mint(&alice, issuer.number("mint"));
-    files.add("coinstack", &CoinStack { coins: coins(&alice), subject: "a little gift".to_owned() });
+    files.add(
+        "coinstack",
+        &CoinStack {
+            coins: coins(&alice),
+            subject: "a little gift".to_owned(),
+        },
+    );
     files.add_renew(&alice, &bob, &issuer.number("renew"));
     files.add_redeem(&bob[..REDEEMED_COINS]);
     files.0
@@ -98,7 +109,11 @@ impl Issuer {
     fn new(suite: CipherSuite) -> Self {
         let label = |what: &str| format!("{} {what}", folder(suite));
         let master_key = keys::private_key(&label("master key"));
-        let cddc = sign_cddc(cdd(suite, &master_key), &master_key, &mut rng::labelled(&label("cddc salt")));
+        let cddc = sign_cddc(
+            cdd(suite, &master_key),
+            &master_key,
+            &mut rng::labelled(&label("cddc salt")),
+        );
         let cddc = cddc.expect("the CDD names this key");
         let mint_keys = DENOMINATIONS.map(|denomination| {
             let key = keys::private_key(&label(&format!("mint key {denomination}")));
@@ -107,7 +122,11 @@ impl Issuer {
             let mkc = sign_mint_key_certificate(mint_key, &cddc, &master_key, &mut salt_rng);
             (denomination, (mkc.expect("a key of this currency"), key))
         });
-        Self { suite, cddc, mint_keys: mint_keys.into() }
+        Self {
+            suite,
+            cddc,
+            mint_keys: mint_keys.into(),
+        }
     }
 
     /// Wallet and issuer together: a payload is blinded, signed, unblinded.
@@ -123,16 +142,31 @@ impl Issuer {
             serial: self.number(&format!("serial {reference}")),
         };
         let key = mkc.public_key();
-        let seed = BlindingSeed::generate(&mut rng::labelled(&format!("{} blind {reference}", folder(self.suite))));
+        let seed = BlindingSeed::generate(&mut rng::labelled(&format!(
+            "{} blind {reference}",
+            folder(self.suite)
+        )));
         let blind = self.suite.blind(key, &payload, &seed);
         let (blinded_payload_hash, unblinder) = blind.expect("the key was made for the suite");
-        let blinded = blinded_payload_hash.to_padded_be_bytes(key.modulus_bytes()).expect("less than the modulus");
+        let blinded = blinded_payload_hash
+            .to_padded_be_bytes(key.modulus_bytes())
+            .expect("less than the modulus");
         let signature = BigInt::from_be_bytes(&private_key.raw_sign(&blinded).expect("blinds are in range"));
-        let coin = self.suite.finish(key, &payload, &signature, &unblinder).expect("the signature is the key's");
+        let coin = self
+            .suite
+            .finish(key, &payload, &signature, &unblinder)
+            .expect("the signature is the key's");
         let reference = reference.to_owned();
         Minted {
-            blind: Blind { blinded_payload_hash, mint_key_id, reference: reference.clone() },
-            blind_signature: BlindSignature { blind_signature: signature, reference },
+            blind: Blind {
+                blinded_payload_hash,
+                mint_key_id,
+                reference: reference.clone(),
+            },
+            blind_signature: BlindSignature {
+                blind_signature: signature,
+                reference,
+            },
             seed,
             unblinder,
             coin,
@@ -179,8 +213,10 @@ impl Files {
             secrets.insert(reference, minted.unblinder.to_secret_hex().to_string());
             seeds.insert(reference, minted.seed.to_secret_hex().to_string());
         }
-        self.0.insert(BLINDING_SECRETS_FILE.to_owned(), text::pretty(&secrets));
-        self.0.insert(BLINDING_SEEDS_FILE.to_owned(), text::pretty(&seeds));
+        self.0
+            .insert(BLINDING_SECRETS_FILE.to_owned(), text::pretty(&secrets));
+        self.0
+            .insert(BLINDING_SEEDS_FILE.to_owned(), text::pretty(&seeds));
     }
 
     /// A wallet gets to know the currency.
@@ -198,16 +234,38 @@ impl Files {
             },
         );
         let message_reference = 100_001;
-        self.add("request_cddc", &RequestCddc { cdd_serial: CDD_SERIAL, message_reference });
+        self.add(
+            "request_cddc",
+            &RequestCddc {
+                cdd_serial: CDD_SERIAL,
+                message_reference,
+            },
+        );
         let cddc = Some(issuer.cddc.cddc().clone());
         self.add(
             "response_cddc",
-            &ResponseCddc { cddc, message_reference, status_code: STATUS_OK, status_description: status_description() },
+            &ResponseCddc {
+                cddc,
+                message_reference,
+                status_code: STATUS_OK,
+                status_description: status_description(),
+            },
         );
         let message_reference = 100_002;
         let denominations = DENOMINATIONS.to_vec();
-        self.add("request_mkc", &RequestMintKeyCertificates { denominations, message_reference, mint_key_ids: Vec::new() });
-        let keys = issuer.mint_keys.values().map(|(mkc, _)| mkc.mkc().clone()).collect();
+        self.add(
+            "request_mkc",
+            &RequestMintKeyCertificates {
+                denominations,
+                message_reference,
+                mint_key_ids: Vec::new(),
+            },
+        );
+        let keys = issuer
+            .mint_keys
+            .values()
+            .map(|(mkc, _)| mkc.mkc().clone())
+            .collect();
         self.add(
             "response_mkc",
             &ResponseMintKeyCertificates {
@@ -221,7 +279,14 @@ impl Files {
 
     fn add_mint(&mut self, alice: &[Minted], transaction_reference: BigInt) {
         let message_reference = 100_003;
-        self.add("request_mint", &RequestMint { blinds: blinds(alice), message_reference, transaction_reference });
+        self.add(
+            "request_mint",
+            &RequestMint {
+                blinds: blinds(alice),
+                message_reference,
+                transaction_reference,
+            },
+        );
         self.add("response_mint_a", &signed(alice, message_reference));
     }
 
@@ -238,17 +303,43 @@ impl Files {
             },
         );
         let status_description = STATUS_DESCRIPTION.to_owned();
-        self.add("response_delay", &ResponseDelay { message_reference, status_code: STATUS_DELAY, status_description });
+        self.add(
+            "response_delay",
+            &ResponseDelay {
+                message_reference,
+                status_code: STATUS_DELAY,
+                status_description,
+            },
+        );
         let message_reference = 100_005;
-        self.add("request_resume", &RequestResume { message_reference, transaction_reference });
+        self.add(
+            "request_resume",
+            &RequestResume {
+                message_reference,
+                transaction_reference,
+            },
+        );
         self.add("response_mint_b", &signed(bob, message_reference));
     }
 
     fn add_redeem(&mut self, redeemed: &[Minted]) {
         let message_reference = 100_006;
-        self.add("request_redeem", &RequestRedeem { coins: coins(redeemed), message_reference });
+        self.add(
+            "request_redeem",
+            &RequestRedeem {
+                coins: coins(redeemed),
+                message_reference,
+            },
+        );
         let status_description = STATUS_DESCRIPTION.to_owned();
-        self.add("response_redeem", &ResponseRedeem { message_reference, status_code: STATUS_OK, status_description });
+        self.add(
+            "response_redeem",
+            &ResponseRedeem {
+                message_reference,
+                status_code: STATUS_OK,
+                status_description,
+            },
+        );
     }
 }
 
@@ -303,7 +394,10 @@ fn coins(minted: &[Minted]) -> Vec<Coin> {
 
 fn signed(minted: &[Minted], message_reference: i128) -> ResponseMint {
     ResponseMint {
-        blind_signatures: minted.iter().map(|minted| minted.blind_signature.clone()).collect(),
+        blind_signatures: minted
+            .iter()
+            .map(|minted| minted.blind_signature.clone())
+            .collect(),
         message_reference,
         status_code: STATUS_OK,
         status_description: STATUS_DESCRIPTION.to_owned(),

@@ -1,8 +1,9 @@
 //! Throw-away hardware tokens for tests: SoftHSM 2, with its tokens in a temporary folder.
 //!
-//! A PKCS#11 module belongs to a whole process: it reads its environment once, and whoever is logged in is so for all threads.
-//! So a test that loads the module runs in a process of its own, [`in_own_process`], and no test sees the tokens, the
-//! logins or the faults of another. Programs that a test starts get a token through [`TestToken::environment`].
+//! A PKCS#11 module belongs to a whole process: it reads its environment once, and whoever is logged in is so
+//! for all threads. So a test that loads the module runs in a process of its own, [`in_own_process`], and no
+//! test sees the tokens, the logins or the faults of another. Programs that a test starts get a token through
+//! [`TestToken::environment`].
 //!
 //! [`MODULE_VARIABLE`] names a module where it is not where distributions put it.
 
@@ -49,7 +50,8 @@ const FOLDER_VARIABLE: &str = "OPENCOIN_TEST_TOKEN_FOLDER";
 const CONFIGURATION: &str = "softhsm2.conf";
 const TOKENS: &str = "tokens";
 
-/// Written by a process of its own once it has run the test, because a name that matches no test is a success as well.
+/// Written by a process of its own once it has run the test, because a name that matches no test is a success
+/// as well.
 const DONE: &str = "done";
 
 /// A token called [`LABEL`] in a folder of its own, which goes when this is dropped.
@@ -67,12 +69,21 @@ impl TestToken {
     /// SoftHSM is not installed, or makes no token.
     #[must_use]
     pub fn create() -> Self {
-        let owner = tempfile::Builder::new().prefix("opencoin-token-").tempdir().expect("a temporary folder");
+        let owner = tempfile::Builder::new()
+            .prefix("opencoin-token-")
+            .tempdir()
+            .expect("a temporary folder");
         let folder = owner.path().to_owned();
         fs::create_dir(folder.join(TOKENS)).expect("our own folder");
-        let token = Self { folder, _owner: Some(owner) };
+        let token = Self {
+            folder,
+            _owner: Some(owner),
+        };
         let tokens = token.tokens_folder();
-        token.configure(&format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR", tokens.display()));
+        token.configure(&format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR",
+            tokens.display()
+        ));
         token.add(LABEL);
         token
     }
@@ -91,17 +102,36 @@ impl TestToken {
         })
     }
 
-    /// Makes another token. A process that has loaded the module sees it when it initialises the module again.
+    /// Makes another token. A process that has loaded the module sees it when it initialises the module
+    /// again.
     ///
     /// # Panics
     /// SoftHSM makes none.
     pub fn add(&self, label: &str) {
         let mut command = Command::new(UTILITY);
-        command.args(["--init-token", "--free", "--label", label, "--so-pin", OFFICER_PIN, "--pin", PIN]);
+        command.args([
+            "--init-token",
+            "--free",
+            "--label",
+            label,
+            "--so-pin",
+            OFFICER_PIN,
+            "--pin",
+            PIN,
+        ]);
         let (variable, configuration) = self.environment();
-        let output = command.arg("--module").arg(self.module()).env(variable, configuration).output();
-        let output = output.unwrap_or_else(|error| panic!("cannot start {UTILITY}, which belongs to SoftHSM: {error}"));
-        assert!(output.status.success(), "{UTILITY} failed: {}", String::from_utf8_lossy(&output.stderr));
+        let output = command
+            .arg("--module")
+            .arg(self.module())
+            .env(variable, configuration)
+            .output();
+        let output = output
+            .unwrap_or_else(|error| panic!("cannot start {UTILITY}, which belongs to SoftHSM: {error}"));
+        assert!(
+            output.status.success(),
+            "{UTILITY} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// Adds lines to SoftHSM's configuration, for processes that load the module later.
@@ -109,7 +139,10 @@ impl TestToken {
     /// # Panics
     /// The folder cannot be written.
     pub fn configure(&self, lines: &str) {
-        let file = fs::OpenOptions::new().create(true).append(true).open(self.folder.join(CONFIGURATION));
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(CONFIGURATION));
         writeln!(file.expect("our own folder"), "{lines}").expect("our own file");
     }
 
@@ -134,7 +167,10 @@ pub fn module() -> Option<PathBuf> {
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let has_utility = env::split_paths(&path).any(|folder| folder.join(UTILITY).is_file());
-    MODULES.iter().map(PathBuf::from).find(|module| has_utility && module.is_file())
+    MODULES
+        .iter()
+        .map(PathBuf::from)
+        .find(|module| has_utility && module.is_file())
 }
 
 /// Runs the test that calls it in a process of its own, with a fresh token for it.
@@ -152,10 +188,22 @@ pub fn in_own_process(test: impl FnOnce(&TestToken)) {
     let name = test_name(&test);
     let token = TestToken::create();
     let mut command = own_program(&token);
-    let output = command.args([&name, "--exact", "--nocapture", "--include-ignored"]).output().expect("our own program");
+    let output = command
+        .args([&name, "--exact", "--nocapture", "--include-ignored"])
+        .output()
+        .expect("our own program");
     let texts = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(output.status.success(), "{name} in its own process: {}\n{}", output.status, texts.concat());
-    assert!(token.folder.join(DONE).exists(), "{name} is no test of this program\n{}", texts.concat());
+    assert!(
+        output.status.success(),
+        "{name} in its own process: {}\n{}",
+        output.status,
+        texts.concat()
+    );
+    assert!(
+        token.folder.join(DONE).exists(),
+        "{name} is no test of this program\n{}",
+        texts.concat()
+    );
 }
 
 /// For programs that are no tests: runs the program again, with the same arguments and a fresh token.
@@ -168,7 +216,10 @@ pub fn in_own_process(test: impl FnOnce(&TestToken)) {
 pub fn again_with_token() -> Result<TestToken, ExitStatus> {
     of_this_process().ok_or_else(|| {
         let token = TestToken::create();
-        own_program(&token).args(env::args_os().skip(1)).status().expect("our own program")
+        own_program(&token)
+            .args(env::args_os().skip(1))
+            .status()
+            .expect("our own program")
     })
 }
 
@@ -180,13 +231,18 @@ fn of_this_process() -> Option<TestToken> {
 fn own_program(token: &TestToken) -> Command {
     let mut command = Command::new(env::current_exe().expect("a program knows its path"));
     let (variable, configuration) = token.environment();
-    command.env(variable, configuration).env(FOLDER_VARIABLE, &token.folder);
+    command
+        .env(variable, configuration)
+        .env(FOLDER_VARIABLE, &token.folder);
     command
 }
 
 /// The test's name for the harness: that of its closure, without the crate and the closure itself.
 fn test_name<T>(test: &T) -> String {
-    let path = type_name_of_val(test).split("::{{closure}}").next().expect("a split has a first part");
+    let path = type_name_of_val(test)
+        .split("::{{closure}}")
+        .next()
+        .expect("a split has a first part");
     path.split_once("::").map_or(path, |(_, name)| name).to_owned()
 }
 

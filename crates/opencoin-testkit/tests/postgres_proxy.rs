@@ -14,23 +14,36 @@ enum Way {
 
 async fn insert(url: &str, number: i64, way: Way) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;
-    sqlx::query("SELECT n FROM t WHERE n = $1 FOR UPDATE").bind(number).execute(&mut connection).await?;
+    sqlx::query("SELECT n FROM t WHERE n = $1 FOR UPDATE")
+        .bind(number)
+        .execute(&mut connection)
+        .await?;
     match way {
         Way::Transaction => {
             let mut transaction = connection.begin().await?;
-            sqlx::query("INSERT INTO t VALUES ($1)").bind(number).execute(&mut *transaction).await?;
+            sqlx::query("INSERT INTO t VALUES ($1)")
+                .bind(number)
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await
         }
         Way::OneStatement => {
             let sql = "WITH new AS (INSERT INTO t VALUES ($1) RETURNING n) SELECT n FROM new";
-            sqlx::query_scalar::<_, i64>(sql).bind(number).fetch_one(&mut connection).await.map(|_| ())
+            sqlx::query_scalar::<_, i64>(sql)
+                .bind(number)
+                .fetch_one(&mut connection)
+                .await
+                .map(|_| ())
         }
     }
 }
 
 async fn stored(database: &TestDatabase) -> Vec<i64> {
     let mut connection = PgConnection::connect(&database.url()).await.unwrap();
-    sqlx::query_scalar("SELECT n FROM t ORDER BY n").fetch_all(&mut connection).await.unwrap()
+    sqlx::query_scalar("SELECT n FROM t ORDER BY n")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap()
 }
 
 fn proxied() -> (TestDatabase, PostgresProxy) {
@@ -46,16 +59,28 @@ async fn a_fault_strikes_one_commit_on_its_side_of_it() {
         let (database, proxy) = proxied();
         insert(&proxy.url(), 1, way).await.unwrap();
         proxy.strike_once(Fault::BeforeCommit);
-        assert!(matches!(insert(&proxy.url(), 2, way).await, Err(sqlx::Error::Io(_))));
+        assert!(matches!(
+            insert(&proxy.url(), 2, way).await,
+            Err(sqlx::Error::Io(_))
+        ));
         assert_eq!(stored(&database).await, [1]);
         proxy.strike_once(Fault::AfterCommit);
-        assert!(matches!(insert(&proxy.url(), 2, way).await, Err(sqlx::Error::Io(_))));
+        assert!(matches!(
+            insert(&proxy.url(), 2, way).await,
+            Err(sqlx::Error::Io(_))
+        ));
         assert_eq!(stored(&database).await, [1, 2]);
         proxy.strike_once(Fault::InCommit);
-        assert!(matches!(insert(&proxy.url(), 3, way).await, Err(sqlx::Error::Io(_))));
+        assert!(matches!(
+            insert(&proxy.url(), 3, way).await,
+            Err(sqlx::Error::Io(_))
+        ));
         insert(&proxy.url(), 4, way).await.unwrap();
         let counts = proxy.counts();
-        assert_eq!((counts.before_commit, counts.in_commit, counts.after_commit), (1, 1, 1));
+        assert_eq!(
+            (counts.before_commit, counts.in_commit, counts.after_commit),
+            (1, 1, 1)
+        );
         assert_eq!((counts.commits, counts.connections), (5, 5));
     }
 }
@@ -66,8 +91,14 @@ async fn a_refused_statement_is_told_and_the_next_commit_struck() {
         let (database, proxy) = proxied();
         insert(&proxy.url(), 1, way).await.unwrap();
         proxy.strike_once(Fault::AfterCommit);
-        assert!(matches!(insert(&proxy.url(), 1, way).await, Err(sqlx::Error::Database(_))));
-        assert!(matches!(insert(&proxy.url(), 2, way).await, Err(sqlx::Error::Io(_))));
+        assert!(matches!(
+            insert(&proxy.url(), 1, way).await,
+            Err(sqlx::Error::Database(_))
+        ));
+        assert!(matches!(
+            insert(&proxy.url(), 2, way).await,
+            Err(sqlx::Error::Io(_))
+        ));
         assert_eq!(stored(&database).await, [1, 2]);
         assert_eq!(proxy.counts().after_commit, 1);
     }
@@ -78,7 +109,14 @@ async fn faults_at_random_are_those_of_their_seed() {
     let mut struck = Vec::new();
     for _ in 0..2 {
         let (database, proxy) = proxied();
-        proxy.strike_at_random(7, Rates { before_commit: 300, in_commit: 0, after_commit: 300 });
+        proxy.strike_at_random(
+            7,
+            Rates {
+                before_commit: 300,
+                in_commit: 0,
+                after_commit: 300,
+            },
+        );
         let mut failed = Vec::new();
         for number in 0..30 {
             if insert(&proxy.url(), number, Way::OneStatement).await.is_err() {

@@ -1,5 +1,5 @@
-//! The files of `fixtures/run`, read as a stranger would read them: their text, identifiers, certificates, blind signatures,
-//! coins and messages fit together. Nothing here uses the code that made them.
+//! The files of `fixtures/run`, read as a stranger would read them: their text, identifiers, certificates,
+//! blind signatures, coins and messages fit together. Nothing here uses the code that made them.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -12,12 +12,15 @@ use opencoin_crypto::{
     verify_mint_key_certificate,
 };
 use opencoin_schema::{
-    AnyDocument, BigInt, Blind, BlindSignature, Coin, CoinStack, Document, Payload, RequestMint, RequestRedeem, RequestRenew,
-    RequestResume, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, from_json, text,
+    AnyDocument, BigInt, Blind, BlindSignature, Coin, CoinStack, Document, Payload, RequestMint,
+    RequestRedeem, RequestRenew, RequestResume, ResponseCddc, ResponseDelay, ResponseMint,
+    ResponseMintKeyCertificates, ResponseRedeem, from_json, text,
 };
 
-const RUNS: [(&str, CipherSuite); 2] =
-    [("chaum82", CipherSuite::RsaSha256PssChaum82), ("rfc9474", CipherSuite::RsaSha384PssRfc9474)];
+const RUNS: [(&str, CipherSuite); 2] = [
+    ("chaum82", CipherSuite::RsaSha256PssChaum82),
+    ("rfc9474", CipherSuite::RsaSha384PssRfc9474),
+];
 const DENOMINATIONS: [u64; 3] = [1, 2, 5];
 const MINTED: [&str; 3] = ["a0", "a1", "a2"];
 const RENEWED: [&str; 4] = ["b0", "b1", "b2", "b3"];
@@ -32,7 +35,10 @@ struct Run {
 impl Run {
     fn each() -> impl Iterator<Item = Self> {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/run");
-        RUNS.into_iter().map(move |(folder, suite)| Self { folder: fixtures.join(folder), suite })
+        RUNS.into_iter().map(move |(folder, suite)| Self {
+            folder: fixtures.join(folder),
+            suite,
+        })
     }
 
     fn json(&self, name: &str) -> Vec<u8> {
@@ -45,7 +51,10 @@ impl Run {
     }
 
     fn documents<D: Document>(&self, prefix: &str, references: &[&str]) -> Vec<D> {
-        references.iter().map(|reference| self.document(&format!("{prefix}_{reference}"))).collect()
+        references
+            .iter()
+            .map(|reference| self.document(&format!("{prefix}_{reference}")))
+            .collect()
     }
 
     fn currency(&self) -> VerifiedCddc {
@@ -54,8 +63,9 @@ impl Run {
 
     fn mint_keys(&self) -> Vec<VerifiedMintKey> {
         let currency = self.currency();
-        let verify =
-            |denomination| verify_mint_key_certificate(&self.document(&format!("mkc_{denomination}")), &currency).unwrap();
+        let verify = |denomination| {
+            verify_mint_key_certificate(&self.document(&format!("mkc_{denomination}")), &currency).unwrap()
+        };
         DENOMINATIONS.map(verify).into()
     }
 }
@@ -63,11 +73,18 @@ impl Run {
 #[test]
 fn every_document_is_in_its_pretty_text() {
     for run in Run::each() {
-        let names = fs::read_dir(&run.folder).unwrap().map(|entry| entry.unwrap().path());
-        let names: Vec<_> = names.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        let names = fs::read_dir(&run.folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let names: Vec<_> = names
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
         // The specification's own run without its secret keys; the blinding secrets and seeds.
         assert_eq!(names.len(), 54);
-        for name in names.iter().filter(|name| ![SECRETS, SEEDS].contains(&name.as_str())) {
+        for name in names
+            .iter()
+            .filter(|name| ![SECRETS, SEEDS].contains(&name.as_str()))
+        {
             let json = run.json(name);
             let document = AnyDocument::from_json(&json).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(text::pretty(&document).as_bytes(), json, "{name}");
@@ -81,7 +98,10 @@ fn certificates_and_identifiers_verify() {
         let currency = run.currency();
         assert_eq!(currency.cipher_suite(), run.suite);
         assert_eq!(*currency.cdd(), run.document("cdd"));
-        assert_eq!(*currency.master_key().document(), run.document("issuer_public_master_key"));
+        assert_eq!(
+            *currency.master_key().document(),
+            run.document("issuer_public_master_key")
+        );
         assert!(currency.cdd().additional_info.contains("documentation only"));
         assert_eq!(currency.master_key().modulus_bits(), MINT_KEY_BITS_MIN);
 
@@ -99,12 +119,23 @@ fn a_coin_verifies_under_its_own_mint_key_alone() {
         let mint_keys = run.mint_keys();
         for reference in MINTED.iter().chain(&RENEWED) {
             let coin: Coin = run.document(&format!("coin_{reference}"));
-            assert_eq!(coin.payload, run.document::<Payload>(&format!("payload_{reference}")));
+            assert_eq!(
+                coin.payload,
+                run.document::<Payload>(&format!("payload_{reference}"))
+            );
             assert_eq!(coin.payload.issuer_id, *run.currency().master_key().id());
             for key in &mint_keys {
                 let is_own = coin.payload.mint_key_id == *key.public_key().id();
-                assert_eq!(run.suite.verify_coin(key.public_key(), &coin).is_ok(), is_own, "coin {reference}");
-                assert_eq!(coin.payload.denomination == key.mint_key().denomination, is_own, "coin {reference}");
+                assert_eq!(
+                    run.suite.verify_coin(key.public_key(), &coin).is_ok(),
+                    is_own,
+                    "coin {reference}"
+                );
+                assert_eq!(
+                    coin.payload.denomination == key.mint_key().denomination,
+                    is_own,
+                    "coin {reference}"
+                );
             }
         }
     }
@@ -114,13 +145,20 @@ fn a_coin_verifies_under_its_own_mint_key_alone() {
 fn blinding_secrets_turn_blind_signatures_into_coins() {
     for run in Run::each() {
         let secrets: BTreeMap<String, String> = from_json(&run.json(SECRETS)).unwrap();
-        assert!(secrets.keys().eq(MINTED.iter().chain(&RENEWED)), "one secret for every coin");
+        assert!(
+            secrets.keys().eq(MINTED.iter().chain(&RENEWED)),
+            "one secret for every coin"
+        );
         let mint_keys = run.mint_keys();
         for (reference, secret) in &secrets {
             let blind: Blind = run.document(&format!("blind_{reference}"));
             let signed: BlindSignature = run.document(&format!("blind_signature_{reference}"));
             assert_eq!([&blind.reference, &signed.reference], [reference; 2]);
-            let key = mint_keys.iter().find(|key| *key.public_key().id() == blind.mint_key_id).unwrap().public_key();
+            let key = mint_keys
+                .iter()
+                .find(|key| *key.public_key().id() == blind.mint_key_id)
+                .unwrap()
+                .public_key();
             let coin: Coin = run.document(&format!("coin_{reference}"));
 
             let finish = |signature: &BigInt, secret: &str| {
@@ -128,9 +166,15 @@ fn blinding_secrets_turn_blind_signatures_into_coins() {
                 run.suite.finish(key, &coin.payload, signature, &unblinder)
             };
             assert_eq!(finish(&signed.blind_signature, secret), Ok(coin.clone()));
-            assert!(finish(&blind.blinded_payload_hash, secret).is_err(), "the blind itself is no signature");
+            assert!(
+                finish(&blind.blinded_payload_hash, secret).is_err(),
+                "the blind itself is no signature"
+            );
             let other = secrets.iter().find(|(other, _)| *other != reference).unwrap().1;
-            assert!(finish(&signed.blind_signature, other).is_err(), "another coin's secret");
+            assert!(
+                finish(&signed.blind_signature, other).is_err(),
+                "another coin's secret"
+            );
         }
     }
 }
@@ -139,11 +183,18 @@ fn blinding_secrets_turn_blind_signatures_into_coins() {
 fn seeds_open_blinds_to_their_payloads() {
     for run in Run::each() {
         let seeds: BTreeMap<String, String> = from_json(&run.json(SEEDS)).unwrap();
-        assert!(seeds.keys().eq(MINTED.iter().chain(&RENEWED)), "one seed for every coin");
+        assert!(
+            seeds.keys().eq(MINTED.iter().chain(&RENEWED)),
+            "one seed for every coin"
+        );
         let mint_keys = run.mint_keys();
         for (reference, seed) in &seeds {
             let blind: Blind = run.document(&format!("blind_{reference}"));
-            let key = mint_keys.iter().find(|key| *key.public_key().id() == blind.mint_key_id).unwrap().public_key();
+            let key = mint_keys
+                .iter()
+                .find(|key| *key.public_key().id() == blind.mint_key_id)
+                .unwrap()
+                .public_key();
             let seed = BlindingSeed::from_secret_hex(seed).unwrap();
             for other in MINTED.iter().chain(&RENEWED) {
                 let payload: Payload = run.document(&format!("payload_{other}"));
@@ -160,8 +211,14 @@ fn answers_fit_their_requests() {
         let mint: RequestMint = run.document("request_mint");
         assert_eq!(mint.blinds, run.documents::<Blind>("blind", &MINTED));
         let minted: ResponseMint = run.document("response_mint_a");
-        assert_eq!(minted.blind_signatures, run.documents::<BlindSignature>("blind_signature", &MINTED));
-        assert_eq!((minted.message_reference, minted.status_code), (mint.message_reference, 200));
+        assert_eq!(
+            minted.blind_signatures,
+            run.documents::<BlindSignature>("blind_signature", &MINTED)
+        );
+        assert_eq!(
+            (minted.message_reference, minted.status_code),
+            (mint.message_reference, 200)
+        );
 
         let renew: RequestRenew = run.document("request_renew");
         assert_eq!(renew.coins, run.documents::<Coin>("coin", &MINTED));
@@ -169,20 +226,35 @@ fn answers_fit_their_requests() {
         assert_eq!(renew.blinds, run.documents::<Blind>("blind", &RENEWED));
         assert_ne!(renew.transaction_reference, mint.transaction_reference);
         let delay: ResponseDelay = run.document("response_delay");
-        assert_eq!((delay.message_reference, delay.status_code), (renew.message_reference, 300));
+        assert_eq!(
+            (delay.message_reference, delay.status_code),
+            (renew.message_reference, 300)
+        );
 
         let resume: RequestResume = run.document("request_resume");
         assert_eq!(resume.transaction_reference, renew.transaction_reference);
         let renewed: ResponseMint = run.document("response_mint_b");
-        assert_eq!(renewed.blind_signatures, run.documents::<BlindSignature>("blind_signature", &RENEWED));
-        assert_eq!((renewed.message_reference, renewed.status_code), (resume.message_reference, 200));
+        assert_eq!(
+            renewed.blind_signatures,
+            run.documents::<BlindSignature>("blind_signature", &RENEWED)
+        );
+        assert_eq!(
+            (renewed.message_reference, renewed.status_code),
+            (resume.message_reference, 200)
+        );
 
         let redeem: RequestRedeem = run.document("request_redeem");
         assert_eq!(redeem.coins, run.documents::<Coin>("coin", &RENEWED[..2]));
         let redeemed: ResponseRedeem = run.document("response_redeem");
-        assert_eq!((redeemed.message_reference, redeemed.status_code), (redeem.message_reference, 200));
+        assert_eq!(
+            (redeemed.message_reference, redeemed.status_code),
+            (redeem.message_reference, 200)
+        );
 
-        assert_eq!(run.document::<ResponseCddc>("response_cddc").cddc.as_ref(), Some(run.currency().cddc()));
+        assert_eq!(
+            run.document::<ResponseCddc>("response_cddc").cddc.as_ref(),
+            Some(run.currency().cddc())
+        );
         let keys = run.document::<ResponseMintKeyCertificates>("response_mkc").keys;
         assert!(keys.iter().eq(run.mint_keys().iter().map(VerifiedMintKey::mkc)));
     }
@@ -192,6 +264,9 @@ fn answers_fit_their_requests() {
 fn renewing_keeps_the_value() {
     for run in Run::each() {
         let value = |coins: Vec<Coin>| coins.iter().map(|coin| coin.payload.denomination).sum::<u64>();
-        assert_eq!(value(run.documents("coin", &MINTED)), value(run.documents("coin", &RENEWED)));
+        assert_eq!(
+            value(run.documents("coin", &MINTED)),
+            value(run.documents("coin", &RENEWED))
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! Certificates and private keys for TLS, from PEM files: for the server that wallets talk to, and for the connection between it and
-//! its signer.
+//! Certificates and private keys for TLS, from PEM files: for the server that wallets talk to, and for the
+//! connection between it and its signer.
 //!
-//! The cryptography is AWS-LC's. A file that cannot be used is an error that names it and says what to do; no text shows what is in
-//! a file.
+//! The cryptography is AWS-LC's. A file that cannot be used is an error that names it and says what to do; no
+//! text shows what is in a file.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -117,8 +117,14 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// See [`PemError`].
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let pem = read(path, |_| Ok(()))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().unwrap_or_default();
-    if certificates.is_empty() { Err(damaged(path, CERTIFICATE)) } else { Ok(certificates) }
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .unwrap_or_default();
+    if certificates.is_empty() {
+        Err(damaged(path, CERTIFICATE))
+    } else {
+        Ok(certificates)
+    }
 }
 
 /// A certificate with its chain, and the private key that belongs to it.
@@ -130,7 +136,10 @@ pub fn certified_key(certificate: &Path, key: &Path, readers: KeyReaders) -> Res
     let pem = read(key, |file| check_private(key, file, readers))?;
     let private_key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| damaged(key, PRIVATE_KEY))?;
     CertifiedKey::from_der(chain, private_key, &aws_lc_rs::default_provider()).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => PemError::KeyMismatch { certificate: certificate.to_owned(), key: key.to_owned() },
+        rustls::Error::InconsistentKeys(_) => PemError::KeyMismatch {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        },
         rustls::Error::InvalidCertificate(_) => damaged(certificate, CERTIFICATE),
         _ => damaged(key, PRIVATE_KEY),
     })
@@ -141,7 +150,10 @@ pub fn certified_key(certificate: &Path, key: &Path, readers: KeyReaders) -> Res
 pub fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
     let validity = Certificate::from_der(certificate).ok()?.tbs_certificate.validity;
     let time = |time: Time| SystemTime::UNIX_EPOCH + time.to_unix_duration();
-    Some(Validity { not_before: time(validity.not_before), not_after: time(validity.not_after) })
+    Some(Validity {
+        not_before: time(validity.not_before),
+        not_after: time(validity.not_after),
+    })
 }
 
 /// Whether a certificate is for this host name or address.
@@ -161,20 +173,36 @@ pub fn damaged_certificate(path: &Path) -> PemError {
 }
 
 fn damaged(path: &Path, what: &'static str) -> PemError {
-    PemError::Damaged { path: path.to_owned(), what }
+    PemError::Damaged {
+        path: path.to_owned(),
+        what,
+    }
 }
 
 fn check_private(path: &Path, file: &File, readers: KeyReaders) -> Result<(), PemError> {
-    let metadata = file.metadata().map_err(|reason| PemError::Unreadable { path: path.to_owned(), reason })?;
+    let metadata = file.metadata().map_err(|reason| PemError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    })?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & readers.forbidden() == 0 {
         return Ok(());
     }
-    Err(PemError::KeyExposed { path: path.to_owned(), mode, tight: readers.tight() })
+    Err(PemError::KeyExposed {
+        path: path.to_owned(),
+        mode,
+        tight: readers.tight(),
+    })
 }
 
-fn read(path: &Path, check: impl FnOnce(&File) -> Result<(), PemError>) -> Result<Zeroizing<Vec<u8>>, PemError> {
-    let unreadable = |reason| PemError::Unreadable { path: path.to_owned(), reason };
+fn read(
+    path: &Path,
+    check: impl FnOnce(&File) -> Result<(), PemError>,
+) -> Result<Zeroizing<Vec<u8>>, PemError> {
+    let unreadable = |reason| PemError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
     let mut file = File::open(path).map_err(unreadable)?;
     check(&file)?;
     let mut bytes = Zeroizing::new(Vec::new());

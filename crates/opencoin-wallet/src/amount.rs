@@ -14,13 +14,21 @@ impl AmountDisplay {
     /// An amount of a currency of which `divisor` smallest units make one.
     #[must_use]
     pub fn new(amount: u64, divisor: u64, currency_name: &str) -> Self {
-        Self { amount, divisor: divisor.max(1), currency_name: currency_name.to_owned() }
+        Self {
+            amount,
+            divisor: divisor.max(1),
+            currency_name: currency_name.to_owned(),
+        }
     }
 }
 
 impl fmt::Display for AmountDisplay {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { amount, divisor, currency_name } = self;
+        let Self {
+            amount,
+            divisor,
+            currency_name,
+        } = self;
         let (whole, rest) = (amount / divisor, amount % divisor);
         write!(formatter, "{amount} (")?;
         match divisor.checked_ilog10() {

@@ -14,12 +14,18 @@ pub struct Bearer {
 impl From<&Secret> for Bearer {
     /// The account's own token.
     fn from(token: &Secret) -> Self {
-        Self { token: token.clone(), holder: None }
+        Self {
+            token: token.clone(),
+            holder: None,
+        }
     }
 }
 
 impl From<&StoredSession> for Bearer {
     fn from(session: &StoredSession) -> Self {
-        Self { token: session.token.clone(), holder: Some(session.holder.clone()) }
+        Self {
+            token: session.token.clone(),
+            holder: Some(session.holder.clone()),
+        }
     }
 }

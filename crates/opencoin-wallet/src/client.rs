@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opencoin_schema::{
-    BlindSignature, Cddc, Document, Mkc, RequestCddSerial, RequestCddc, RequestMintKeyCertificates, ResponseCddSerial,
-    ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, TypeName, WeightedUrl, from_json,
-    text,
+    BlindSignature, Cddc, Document, Mkc, RequestCddSerial, RequestCddc, RequestMintKeyCertificates,
+    ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
+    ResponseRedeem, TypeName, WeightedUrl, from_json, text,
 };
 use serde::Deserialize;
 use thiserror::Error;
@@ -103,8 +103,13 @@ impl HttpTransport {
     /// # Errors
     /// When the system's certificates cannot be read.
     pub fn trusting(authorities: &Authorities) -> Result<Self, NoAnswer> {
-        let no_network = |error| NoAnswer { url: "the network".to_owned(), reason: reason(&error) };
-        Ok(Self { client: network::client(authorities).map_err(no_network)? })
+        let no_network = |error| NoAnswer {
+            url: "the network".to_owned(),
+            reason: reason(&error),
+        };
+        Ok(Self {
+            client: network::client(authorities).map_err(no_network)?,
+        })
     }
 }
 
@@ -112,8 +117,14 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer> {
         let request = || {
-            let request = self.client.post(url).header("content-type", "application/json").body(body.to_owned());
-            token.iter().fold(request, |request, token| request.bearer_auth(token.expose()))
+            let request = self
+                .client
+                .post(url)
+                .header("content-type", "application/json")
+                .body(body.to_owned());
+            token
+                .iter()
+                .fold(request, |request, token| request.bearer_auth(token.expose()))
         };
         self.send(url, request).await
     }
@@ -125,30 +136,64 @@ impl Transport for HttpTransport {
 
 impl HttpTransport {
     /// Sends a request, and again when the issuer asks to come back a little later: it has done nothing then.
-    async fn send(&self, url: &str, request: impl Fn() -> reqwest::RequestBuilder) -> Result<HttpAnswer, NoAnswer> {
+    async fn send(
+        &self,
+        url: &str,
+        request: impl Fn() -> reqwest::RequestBuilder,
+    ) -> Result<HttpAnswer, NoAnswer> {
         for _ in 1..ATTEMPTS_MAX {
             let (answer, retry_after) = self.send_once(url, request()).await?;
             match retry_after {
-                Some(wait) if answer.status == TOO_MANY_REQUESTS && wait <= WAIT_MAX => tokio::time::sleep(wait).await,
+                Some(wait) if answer.status == TOO_MANY_REQUESTS && wait <= WAIT_MAX => {
+                    tokio::time::sleep(wait).await
+                }
                 Some(_) | None => return Ok(answer),
             }
         }
         self.send_once(url, request()).await.map(|(answer, _)| answer)
     }
 
-    async fn send_once(&self, url: &str, request: reqwest::RequestBuilder) -> Result<(HttpAnswer, Option<Duration>), NoAnswer> {
-        let no_answer = |reason: String| NoAnswer { url: url.to_owned(), reason };
-        let mut response = request.timeout(ANSWER_DURATION_MAX).send().await.map_err(|error| no_answer(reason(&error)))?;
-        let error_word = response.headers().get(ERROR_HEADER).and_then(|word| word.to_str().ok()).map(str::to_owned);
+    async fn send_once(
+        &self,
+        url: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(HttpAnswer, Option<Duration>), NoAnswer> {
+        let no_answer = |reason: String| NoAnswer {
+            url: url.to_owned(),
+            reason,
+        };
+        let mut response = request
+            .timeout(ANSWER_DURATION_MAX)
+            .send()
+            .await
+            .map_err(|error| no_answer(reason(&error)))?;
+        let error_word = response
+            .headers()
+            .get(ERROR_HEADER)
+            .and_then(|word| word.to_str().ok())
+            .map(str::to_owned);
         let (status, retry_after) = (response.status().as_u16(), network::retry_after(&response));
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(reason(&error)))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| no_answer(reason(&error)))?
+        {
             body.extend_from_slice(&chunk);
             if body.len() > ANSWER_BYTES_MAX {
-                return Err(no_answer(format!("the answer has more than {ANSWER_BYTES_MAX} bytes")));
+                return Err(no_answer(format!(
+                    "the answer has more than {ANSWER_BYTES_MAX} bytes"
+                )));
             }
         }
-        Ok((HttpAnswer { status, error_word, body }, retry_after))
+        Ok((
+            HttpAnswer {
+                status,
+                error_word,
+                body,
+            },
+            retry_after,
+        ))
     }
 }
 
@@ -192,29 +237,49 @@ pub(crate) async fn post(
         match (transport.post(&url, token, body).await, &unanswered) {
             // Another service may have carried it out without a word.
             (Ok(answer), Some(earlier)) if is_about_the_asker(&answer) => {
-                return Err(ExchangeError::Unknown(format!("{earlier}, and HTTP status {} from another service", answer.status)));
+                return Err(ExchangeError::Unknown(format!(
+                    "{earlier}, and HTTP status {} from another service",
+                    answer.status
+                )));
             }
             (Ok(answer), _) => return Ok(answer),
             (Err(error), _) => unanswered = Some(error.to_string()),
         }
     }
-    Err(ExchangeError::Unknown(unanswered.unwrap_or_else(|| "the currency names no service for this".to_owned())))
+    Err(ExchangeError::Unknown(unanswered.unwrap_or_else(|| {
+        "the currency names no service for this".to_owned()
+    })))
 }
 
 fn is_about_the_asker(answer: &HttpAnswer) -> bool {
-    answer.error_word.as_ref().is_some_and(|word| ABOUT_THE_ASKER.contains(&word.as_str()))
+    answer
+        .error_word
+        .as_ref()
+        .is_some_and(|word| ABOUT_THE_ASKER.contains(&word.as_str()))
 }
 
 fn urls(services: &[WeightedUrl], path: &str) -> impl Iterator<Item = String> {
     let mut services: Vec<&WeightedUrl> = services.iter().collect();
     services.sort_by_key(|service| service.0);
-    services.into_iter().map(move |WeightedUrl(_, base)| format!("{}{path}", base.trim_end_matches('/')))
+    services
+        .into_iter()
+        .map(move |WeightedUrl(_, base)| format!("{}{path}", base.trim_end_matches('/')))
 }
 
 /// The serial of the CDD that an issuer calls current.
-pub(crate) async fn fetch_cdd_serial(transport: &dyn Transport, services: &[WeightedUrl]) -> Result<u64, ExchangeError> {
+pub(crate) async fn fetch_cdd_serial(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+) -> Result<u64, ExchangeError> {
     let request = RequestCddSerial { message_reference: 0 };
-    let answer = post(transport, services, "/cddc/serial", None, &text::compact(&request)).await?;
+    let answer = post(
+        transport,
+        services,
+        "/cddc/serial",
+        None,
+        &text::compact(&request),
+    )
+    .await?;
     Ok(document::<ResponseCddSerial>(&answer)?.cdd_serial)
 }
 
@@ -224,9 +289,14 @@ pub(crate) async fn fetch_cddc(
     services: &[WeightedUrl],
     cdd_serial: u64,
 ) -> Result<Cddc, ExchangeError> {
-    let request = RequestCddc { cdd_serial, message_reference: 0 };
+    let request = RequestCddc {
+        cdd_serial,
+        message_reference: 0,
+    };
     let answer = post(transport, services, "/cddc", None, &text::compact(&request)).await?;
-    let cddc = document::<ResponseCddc>(&answer)?.cddc.filter(|cddc| [0, cddc.cdd.cdd_serial].contains(&cdd_serial));
+    let cddc = document::<ResponseCddc>(&answer)?
+        .cddc
+        .filter(|cddc| [0, cddc.cdd.cdd_serial].contains(&cdd_serial));
     cddc.ok_or_else(|| ExchangeError::Unknown("the issuer has answered without the CDDC".to_owned()))
 }
 
@@ -245,7 +315,8 @@ pub(crate) async fn fetch_revocations(
             Ok(answer) if answer.status == NOT_FOUND => return Ok(Vec::new()),
             Ok(answer) if answer.status == OK => {
                 let read = serde_json::from_slice::<Revocations>(&answer.body);
-                let wrong = |error| ExchangeError::Unknown(format!("not a list of revoked mint keys: {error}"));
+                let wrong =
+                    |error| ExchangeError::Unknown(format!("not a list of revoked mint keys: {error}"));
                 return read.map(|revocations| revocations.mint_keys).map_err(wrong);
             }
             Ok(answer) => last = format!("no revocations from {url}: HTTP status {}", answer.status),
@@ -261,7 +332,11 @@ pub(crate) async fn fetch_mkcs(
     services: &[WeightedUrl],
     mint_key_ids: Vec<opencoin_schema::BigInt>,
 ) -> Result<Vec<Mkc>, ExchangeError> {
-    let request = RequestMintKeyCertificates { denominations: Vec::new(), message_reference: 0, mint_key_ids };
+    let request = RequestMintKeyCertificates {
+        denominations: Vec::new(),
+        message_reference: 0,
+        mint_key_ids,
+    };
     let answer = post(transport, services, "/mkcs", None, &text::compact(&request)).await?;
     Ok(document::<ResponseMintKeyCertificates>(&answer)?.keys)
 }
@@ -271,7 +346,9 @@ pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, Exc
     if answer.status == ACCEPTED
         && let Ok(delay) = from_json::<ResponseDelay>(&answer.body)
     {
-        return Err(ExchangeError::Delayed { description: delay.status_description });
+        return Err(ExchangeError::Delayed {
+            description: delay.status_description,
+        });
     }
     Ok(document::<ResponseMint>(answer)?.blind_signatures)
 }
@@ -298,7 +375,10 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
     match &answer.error_word {
         Some(word) if word == RECOUP => Err(ExchangeError::Recoup),
         Some(word) if REFUSALS.contains(&word.as_str()) && (400..500).contains(&answer.status) => {
-            Err(ExchangeError::Refused { word: word.clone(), description })
+            Err(ExchangeError::Refused {
+                word: word.clone(),
+                description,
+            })
         }
         // Without a fixed word it is not the issuer that speaks, but something between.
         Some(_) | None => Err(ExchangeError::Unknown(description)),

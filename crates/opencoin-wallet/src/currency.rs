@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use opencoin_crypto::{CertificateError, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
+use opencoin_crypto::{
+    CertificateError, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
+};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
 
 use crate::event::{Blinded, BlindingSecret, CoinId};
@@ -44,7 +46,9 @@ pub(crate) struct Origin {
 impl Origin {
     /// Where the coin of a blind of this transaction comes from.
     pub(crate) fn new(transaction_reference: Option<&BigInt>, blinded: &Blinded) -> Option<Self> {
-        let BlindingSecret::Seed(seed) = &blinded.secret else { return None };
+        let BlindingSecret::Seed(seed) = &blinded.secret else {
+            return None;
+        };
         Some(Self {
             transaction_reference: transaction_reference?.clone(),
             blind_reference: blinded.reference.clone(),
@@ -118,7 +122,12 @@ impl Currency {
 
     /// The wallet's own coins that can be paid with, by value.
     pub(crate) fn here(&self, now: DateTime<Utc>) -> Counts {
-        count(self.coins.values().filter(|held| self.is_here(held, now)).map(|held| held.value))
+        count(
+            self.coins
+                .values()
+                .filter(|held| self.is_here(held, now))
+                .map(|held| held.value),
+        )
     }
 
     pub(crate) fn coin_id(&self, payload: &Payload) -> CoinId {
@@ -126,14 +135,22 @@ impl Currency {
     }
 
     pub(crate) fn value_at(&self, place: Place) -> u64 {
-        self.coins.values().filter(|held| held.place == place).map(|held| held.value).sum()
+        self.coins
+            .values()
+            .filter(|held| held.place == place)
+            .map(|held| held.value)
+            .sum()
     }
 
-    /// What fresh coins can be worth now: the currency's denominations, without those that no key signs. If none does, nothing
-    /// is known about the present, and all of them are given.
+    /// What fresh coins can be worth now: the currency's denominations, without those that no key signs. If
+    /// none does, nothing is known about the present, and all of them are given.
     pub(crate) fn denominations(&self, now: DateTime<Utc>) -> Vec<u64> {
         let all = &self.cddc.cdd().denominations;
-        let signed: Vec<u64> = all.iter().copied().filter(|value| self.signing_key(*value, now).is_some()).collect();
+        let signed: Vec<u64> = all
+            .iter()
+            .copied()
+            .filter(|value| self.signing_key(*value, now).is_some())
+            .collect();
         if signed.is_empty() { all.clone() } else { signed }
     }
 
@@ -143,7 +160,8 @@ impl Currency {
         let signs = |(id, key): &(&BigInt, &VerifiedMintKey)| {
             let mint_key = key.mint_key();
             mint_key.denomination == value
-                && (mint_key.sign_coins_not_before.to_utc()..=mint_key.sign_coins_not_after.to_utc()).contains(&now)
+                && (mint_key.sign_coins_not_before.to_utc()..=mint_key.sign_coins_not_after.to_utc())
+                    .contains(&now)
                 && is_current(id)
                 && !self.revoked.contains_key(id)
         };

@@ -7,8 +7,8 @@ use crate::client::{ExchangeError, NoAnswer};
 use crate::journal::JournalError;
 use crate::tokenizing::NotRepresentable;
 
-/// Why a wallet did not do what it was asked. In every case the money is where it was, or the request is kept and
-/// `resume` finishes it.
+/// Why a wallet did not do what it was asked. In every case the money is where it was, or the request is kept
+/// and `resume` finishes it.
 #[derive(Debug, Error)]
 pub enum WalletError {
     /// The wallet's memory cannot be used.

@@ -14,7 +14,8 @@ use crate::secret::Secret;
 /// The number of an operation in its wallet.
 pub(crate) type OperationId = u64;
 
-/// What tells a coin from every other: its payload hash. The serial alone does not, since whoever makes a coin chooses it.
+/// What tells a coin from every other: its payload hash. The serial alone does not, since whoever makes a
+/// coin chooses it.
 pub(crate) type CoinId = BigInt;
 
 /// Everything that can happen to a wallet.
@@ -35,16 +36,34 @@ pub(crate) enum Event {
         current: Option<BTreeSet<BigInt>>,
     },
     /// The issuer's list of revoked mint keys has changed to this one.
-    Revocations { currency: BigInt, mint_keys: Vec<RevokedKey>, at: DateTime<Utc> },
+    Revocations {
+        currency: BigInt,
+        mint_keys: Vec<RevokedKey>,
+        at: DateTime<Utc>,
+    },
     /// Requests are about to be sent: all that it takes to do what was asked.
     Begun { operations: Vec<Operation> },
     /// The answer came: these are its coins, those that were given are gone.
-    Finished { operation: OperationId, coins: Vec<Coin>, at: DateTime<Utc> },
-    /// The issuer has accepted the request, and does not sign all of it, because mint keys were revoked since: these are the
-    /// coins of the others, those that were given are gone, and the rest of the blinds waits for a recoup.
-    Unsigned { operation: OperationId, coins: Vec<Coin>, at: DateTime<Utc> },
+    Finished {
+        operation: OperationId,
+        coins: Vec<Coin>,
+        at: DateTime<Utc>,
+    },
+    /// The issuer has accepted the request, and does not sign all of it, because mint keys were revoked
+    /// since: these are the coins of the others, those that were given are gone, and the rest of the blinds
+    /// waits for a recoup.
+    Unsigned {
+        operation: OperationId,
+        coins: Vec<Coin>,
+        at: DateTime<Utc>,
+    },
     /// The issuer refused: nothing was done. Of the coins that were to be given, those at `spent` are gone.
-    Refused { operation: OperationId, description: String, spent: Vec<usize>, at: DateTime<Utc> },
+    Refused {
+        operation: OperationId,
+        description: String,
+        spent: Vec<usize>,
+        at: DateTime<Utc>,
+    },
     /// Coins are about to leave in a coin stack.
     Sent { send: Box<Send> },
     /// Somebody else has taken the coins of a send.
@@ -98,7 +117,8 @@ pub(crate) enum Kind {
         send: OperationId,
     },
     Redeem,
-    /// Coins of revoked mint keys, and blinds that were not signed because of a revocation, become fresh coins.
+    /// Coins of revoked mint keys, and blinds that were not signed because of a revocation, become fresh
+    /// coins.
     Recoup,
 }
 
@@ -115,7 +135,8 @@ pub(crate) struct Blinded {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BlindingSecret {
-    /// A [`opencoin_crypto::BlindingSeed`], from which the rest follows, and with which the coin's origin can be shown.
+    /// A [`opencoin_crypto::BlindingSeed`], from which the rest follows, and with which the coin's origin can
+    /// be shown.
     Seed(Secret),
     /// A [`opencoin_crypto::Unblinder`], in older journals.
     Unblinder(Secret),

@@ -1,7 +1,8 @@
 //! The wallet's memory on disk: a file of events, one JSON line each, that is only ever appended to.
 //!
-//! An event is on the disk before anything is done that relies on it. A crash while writing leaves a last line without its
-//! end, which is cut off when the wallet is opened again; any other damage is an error that names the line.
+//! An event is on the disk before anything is done that relies on it. A crash while writing leaves a last
+//! line without its end, which is cut off when the wallet is opened again; any other damage is an error that
+//! names the line.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -73,9 +74,14 @@ impl Journal {
             private_file::sync_folder(Some(folder)).map_err(io_error(folder))?;
         }
         let bytes = fs::read(&path).map_err(io_error(&path))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         if whole < bytes.len() {
-            file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(io_error(&path))?;
+            file.set_len(whole as u64)
+                .and_then(|()| file.sync_all())
+                .map_err(io_error(&path))?;
         }
         let read = |(index, line): (usize, &[u8])| {
             serde_json::from_slice(line).map_err(|error| JournalError::Damaged {
@@ -85,8 +91,18 @@ impl Journal {
             })
         };
         let lines = bytes[..whole].split(|byte| *byte == b'\n').enumerate();
-        let events = lines.filter(|(_, line)| !line.is_empty()).map(read).collect::<Result<_, _>>()?;
-        Ok((Self { path, file, is_broken: false }, events))
+        let events = lines
+            .filter(|(_, line)| !line.is_empty())
+            .map(read)
+            .collect::<Result<_, _>>()?;
+        Ok((
+            Self {
+                path,
+                file,
+                is_broken: false,
+            },
+            events,
+        ))
     }
 
     /// Appends events; they are on the disk when this returns, all or none of them.
@@ -95,7 +111,8 @@ impl Journal {
             let error = io::Error::other("an earlier write failed; open the wallet again");
             return Err(io_error(&self.path)(error));
         }
-        let mut line = Zeroizing::new(serde_json::to_vec(event).expect("events have string keys and no failing values"));
+        let mut line =
+            Zeroizing::new(serde_json::to_vec(event).expect("events have string keys and no failing values"));
         line.push(b'\n');
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
         self.is_broken = written.is_err();

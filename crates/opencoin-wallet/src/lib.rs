@@ -1,7 +1,9 @@
-//! An OpenCoin wallet as a library: which coins to hold, a memory that survives a crash at any moment, the talk with an issuer.
+//! An OpenCoin wallet as a library: which coins to hold, a memory that survives a crash at any moment, the
+//! talk with an issuer.
 //!
-//! Secrets and the exact request are on disk before anything is sent. Whatever happens then (a crash, a lost answer, a delay),
-//! the money is where it was or [`Wallet::resume`] finishes what was begun. Every certificate and every signature is verified.
+//! Secrets and the exact request are on disk before anything is sent. Whatever happens then (a crash, a lost
+//! answer, a delay), the money is where it was or [`Wallet::resume`] finishes what was begun. Every
+//! certificate and every signature is verified.
 
 pub mod account;
 mod amount;

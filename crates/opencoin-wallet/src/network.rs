@@ -31,12 +31,18 @@ impl Authorities {
     /// # Errors
     /// There are none, or one cannot be read.
     pub fn from_pem(pem: &[u8]) -> Result<Self, AuthoritiesError> {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| AuthoritiesError::Unreadable)?;
-        if certificates.is_empty() { Err(AuthoritiesError::Empty) } else { Ok(Self(certificates)) }
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(pem).map_err(|_| AuthoritiesError::Unreadable)?;
+        if certificates.is_empty() {
+            Err(AuthoritiesError::Empty)
+        } else {
+            Ok(Self(certificates))
+        }
     }
 }
 
-/// A client that follows no redirects: a token goes to nobody else. It sets no limit to the time of an answer.
+/// A client that follows no redirects: a token goes to nobody else. It sets no limit to the time of an
+/// answer.
 pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_DURATION_MAX)
@@ -47,7 +53,11 @@ pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwe
 
 /// How long the issuer asks to wait (`Retry-After` in seconds).
 pub(crate) fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let seconds = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
+    let seconds = response
+        .headers()
+        .get(reqwest::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?;
     seconds.parse().ok().map(Duration::from_secs)
 }
 
@@ -67,8 +77,14 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_refused() {
         assert_eq!(Authorities::from_pem(b"").unwrap_err(), AuthoritiesError::Empty);
-        assert_eq!(Authorities::from_pem(b"nonsense").unwrap_err(), AuthoritiesError::Empty);
+        assert_eq!(
+            Authorities::from_pem(b"nonsense").unwrap_err(),
+            AuthoritiesError::Empty
+        );
         let cut = b"-----BEGIN CERTIFICATE-----\nMIIB";
-        assert_eq!(Authorities::from_pem(cut).unwrap_err(), AuthoritiesError::Unreadable);
+        assert_eq!(
+            Authorities::from_pem(cut).unwrap_err(),
+            AuthoritiesError::Unreadable
+        );
     }
 }

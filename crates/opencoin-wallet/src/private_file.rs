@@ -38,14 +38,21 @@ pub enum FileError {
 
 impl FileError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::Io { path: path.to_owned(), error }
+        move |error| Self::Io {
+            path: path.to_owned(),
+            error,
+        }
     }
 
     /// The error of a reader of JSON names a place; it quotes values of the file, which may be secret.
     pub(crate) fn damaged(path: &Path) -> impl FnOnce(serde_json::Error) -> Self {
         move |error| Self::Damaged {
             path: path.to_owned(),
-            reason: format!("it makes no sense at line {}, column {}", error.line(), error.column()),
+            reason: format!(
+                "it makes no sense at line {}, column {}",
+                error.line(),
+                error.column()
+            ),
         }
     }
 }
@@ -55,7 +62,10 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(folder)?;
     sync_folder(folder.parent())
 }
 
@@ -65,7 +75,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let written = || {
         // What a crash has left is of no use. Removed rather than truncated, so that the mode is ours.
         remove_if_there(&unfinished)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&unfinished)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&unfinished, path)?;
@@ -94,7 +108,9 @@ pub(crate) fn remove(path: &Path) -> Result<bool, FileError> {
 
 /// Puts the names in a folder on the disk.
 pub(crate) fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
-    let folder = folder.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(folder).and_then(|file| file.sync_all())
 }
 

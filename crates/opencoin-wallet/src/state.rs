@@ -13,7 +13,8 @@ use crate::secret::Secret;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Pending,
-    /// The issuer has accepted it, and a recoup honours the blinds that are left: their mint keys were revoked.
+    /// The issuer has accepted it, and a recoup honours the blinds that are left: their mint keys were
+    /// revoked.
     AwaitsRecoup,
     Done,
     Refused,
@@ -46,14 +47,29 @@ impl State {
     /// Takes an event in. Events come from the journal, or were checked before they went there.
     pub(crate) fn apply(&mut self, event: Event) -> Result<(), String> {
         match event {
-            Event::Documents { url, cddc, mkcs, older, current } => {
-                self.documents(url, &cddc, &older, &mkcs, current).map_err(|error| error.to_string())
-            }
-            Event::Revocations { currency, mint_keys, .. } => self.revocations(&currency, mint_keys),
-            Event::Begun { operations } => operations.into_iter().try_for_each(|operation| self.begin(operation)),
+            Event::Documents {
+                url,
+                cddc,
+                mkcs,
+                older,
+                current,
+            } => self
+                .documents(url, &cddc, &older, &mkcs, current)
+                .map_err(|error| error.to_string()),
+            Event::Revocations {
+                currency, mint_keys, ..
+            } => self.revocations(&currency, mint_keys),
+            Event::Begun { operations } => operations
+                .into_iter()
+                .try_for_each(|operation| self.begin(operation)),
             Event::Finished { operation, coins, .. } => self.finish(operation, coins, Fate::Done),
             Event::Unsigned { operation, coins, .. } => self.finish(operation, coins, Fate::AwaitsRecoup),
-            Event::Refused { operation, description, spent, .. } => self.refuse(operation, description, &spent),
+            Event::Refused {
+                operation,
+                description,
+                spent,
+                ..
+            } => self.refuse(operation, description, &spent),
             Event::Sent { send } => self.send(*send),
             Event::Taken { send, .. } => self.taken(send),
         }
@@ -69,34 +85,51 @@ impl State {
     ) -> Result<(), CertificateError> {
         let cddc = verify_cddc(cddc)?;
         let id = cddc.master_key().id().clone();
-        let currency = self.currencies.entry(id).or_insert_with(|| Currency::new(url.clone(), cddc.clone()));
+        let currency = self
+            .currencies
+            .entry(id)
+            .or_insert_with(|| Currency::new(url.clone(), cddc.clone()));
         currency.url = url;
         currency.learn(cddc, older, mkcs, current)
     }
 
     fn revocations(&mut self, currency: &BigInt, mint_keys: Vec<RevokedKey>) -> Result<(), String> {
-        self.currency_mut(currency)?.revoked = mint_keys.into_iter().map(|key| (key.id, key.reason)).collect();
+        self.currency_mut(currency)?.revoked =
+            mint_keys.into_iter().map(|key| (key.id, key.reason)).collect();
         Ok(())
     }
 
     fn currency_mut(&mut self, id: &BigInt) -> Result<&mut Currency, String> {
-        self.currencies.get_mut(id).ok_or_else(|| format!("currency {id} is unknown"))
+        self.currencies
+            .get_mut(id)
+            .ok_or_else(|| format!("currency {id} is unknown"))
     }
 
     fn begin(&mut self, operation: Operation) -> Result<(), String> {
         let currency = self.currency_mut(&operation.currency)?;
         for given in operation.gives.iter().filter(|given| given.is_own) {
-            let held = currency.coins.get_mut(&given.coin).ok_or("a coin that is given is not there")?;
+            let held = currency
+                .coins
+                .get_mut(&given.coin)
+                .ok_or("a coin that is given is not there")?;
             held.place = Place::Given;
         }
-        let past = Past { what: operation, fate: Fate::Pending, note: String::new() };
+        let past = Past {
+            what: operation,
+            fate: Fate::Pending,
+            note: String::new(),
+        };
         self.operations.insert(past.what.id, past);
         Ok(())
     }
 
-    /// Marks an operation as ended and gives what is needed to settle it. Its secrets are not needed any more.
+    /// Marks an operation as ended and gives what is needed to settle it. Its secrets are not needed any
+    /// more.
     fn end(&mut self, id: OperationId, fate: Fate, note: String) -> Result<Ended, String> {
-        let past = self.operations.get_mut(&id).ok_or_else(|| format!("operation {id} is unknown"))?;
+        let past = self
+            .operations
+            .get_mut(&id)
+            .ok_or_else(|| format!("operation {id} is unknown"))?;
         past.fate = fate;
         past.note = note;
         past.what.request = Secret::new("");
@@ -109,11 +142,22 @@ impl State {
         })
     }
 
-    /// The coins that are given are gone, and these are there. Blinds without a coin stay with an operation that awaits a recoup.
+    /// The coins that are given are gone, and these are there. Blinds without a coin stay with an operation
+    /// that awaits a recoup.
     fn finish(&mut self, id: OperationId, coins: Vec<Coin>, fate: Fate) -> Result<(), String> {
-        let Ended { currency: currency_id, gives, reference, blinded } = self.end(id, fate, String::new())?;
-        let currency = self.currencies.get_mut(&currency_id).ok_or("the currency of an operation is unknown")?;
-        gives.iter().for_each(|given| drop(currency.coins.remove(&given.coin)));
+        let Ended {
+            currency: currency_id,
+            gives,
+            reference,
+            blinded,
+        } = self.end(id, fate, String::new())?;
+        let currency = self
+            .currencies
+            .get_mut(&currency_id)
+            .ok_or("the currency of an operation is unknown")?;
+        gives
+            .iter()
+            .for_each(|given| drop(currency.coins.remove(&given.coin)));
         let mut unsigned = Vec::new();
         let mut blinded = blinded.into_iter();
         for coin in coins {
@@ -126,12 +170,31 @@ impl State {
                 }
                 unsigned.push(blinded);
             }
-            let key = currency.mint_keys.get(&coin.payload.mint_key_id).ok_or("the mint key of a coin is unknown")?;
-            let (value, expiry) = (key.mint_key().denomination, key.mint_key().coins_expiry_date.to_utc());
-            currency.coins.insert(currency.coin_id(&coin.payload), Held { coin, value, expiry, place: Place::Here, origin });
+            let key = currency
+                .mint_keys
+                .get(&coin.payload.mint_key_id)
+                .ok_or("the mint key of a coin is unknown")?;
+            let (value, expiry) = (
+                key.mint_key().denomination,
+                key.mint_key().coins_expiry_date.to_utc(),
+            );
+            currency.coins.insert(
+                currency.coin_id(&coin.payload),
+                Held {
+                    coin,
+                    value,
+                    expiry,
+                    place: Place::Here,
+                    origin,
+                },
+            );
         }
         unsigned.extend(blinded);
-        if let Some(past) = self.operations.get_mut(&id).filter(|past| past.fate == Fate::AwaitsRecoup) {
+        if let Some(past) = self
+            .operations
+            .get_mut(&id)
+            .filter(|past| past.fate == Fate::AwaitsRecoup)
+        {
             past.what.blinded = unsigned;
         }
         let given: HashSet<&CoinId> = gives.iter().map(|given| &given.coin).collect();
@@ -142,10 +205,16 @@ impl State {
 
     /// A send of which coins have come back is over when none of its coins is out any more.
     fn end_sends(&mut self, currency_id: &BigInt, given: &HashSet<&CoinId>) {
-        let Some(currency) = self.currencies.get(currency_id) else { return };
+        let Some(currency) = self.currencies.get(currency_id) else {
+            return;
+        };
         let came_back = |send: &Send| send.coins.iter().any(|coin| given.contains(coin));
         let is_out = |send: &Send| send.coins.iter().any(|coin| currency.coins.contains_key(coin));
-        for past in self.sends.values_mut().filter(|past| past.fate == Fate::Pending && past.what.currency == *currency_id) {
+        for past in self
+            .sends
+            .values_mut()
+            .filter(|past| past.fate == Fate::Pending && past.what.currency == *currency_id)
+        {
             if came_back(&past.what) && !is_out(&past.what) {
                 past.fate = Fate::Reclaimed;
             }
@@ -154,10 +223,16 @@ impl State {
 
     /// Drops blinds that waited for a recoup; an operation with none left has this fate.
     fn forget_blinds(&mut self, currency_id: &BigInt, gone: &HashSet<&CoinId>, fate: Fate, note: &str) {
-        let Some(currency) = self.currencies.get(currency_id) else { return };
-        let waits = |past: &&mut Past<Operation>| past.fate == Fate::AwaitsRecoup && past.what.currency == *currency_id;
+        let Some(currency) = self.currencies.get(currency_id) else {
+            return;
+        };
+        let waits = |past: &&mut Past<Operation>| {
+            past.fate == Fate::AwaitsRecoup && past.what.currency == *currency_id
+        };
         for past in self.operations.values_mut().filter(waits) {
-            past.what.blinded.retain(|blinded| !gone.contains(&currency.coin_id(&blinded.payload)));
+            past.what
+                .blinded
+                .retain(|blinded| !gone.contains(&currency.coin_id(&blinded.payload)));
             if past.what.blinded.is_empty() {
                 past.fate = fate;
                 past.note = note.to_owned();
@@ -166,7 +241,11 @@ impl State {
     }
 
     fn refuse(&mut self, id: OperationId, description: String, spent: &[usize]) -> Result<(), String> {
-        let Ended { currency: currency_id, gives, .. } = self.end(id, Fate::Refused, description.clone())?;
+        let Ended {
+            currency: currency_id,
+            gives,
+            ..
+        } = self.end(id, Fate::Refused, description.clone())?;
         let currency = self.currency_mut(&currency_id)?;
         let mut gone = HashSet::new();
         for (index, given) in gives.iter().enumerate() {
@@ -186,15 +265,26 @@ impl State {
     fn send(&mut self, send: Send) -> Result<(), String> {
         let currency = self.currency_mut(&send.currency)?;
         for coin in &send.coins {
-            currency.coins.get_mut(coin).ok_or("a coin that is sent is not there")?.place = Place::Sent;
+            currency
+                .coins
+                .get_mut(coin)
+                .ok_or("a coin that is sent is not there")?
+                .place = Place::Sent;
         }
-        let past = Past { what: send, fate: Fate::Pending, note: String::new() };
+        let past = Past {
+            what: send,
+            fate: Fate::Pending,
+            note: String::new(),
+        };
         self.sends.insert(past.what.id, past);
         Ok(())
     }
 
     fn taken(&mut self, id: OperationId) -> Result<(), String> {
-        let past = self.sends.get_mut(&id).ok_or_else(|| format!("send {id} is unknown"))?;
+        let past = self
+            .sends
+            .get_mut(&id)
+            .ok_or_else(|| format!("send {id} is unknown"))?;
         past.fate = Fate::Done;
         let (currency, coins) = (past.what.currency.clone(), past.what.coins.clone());
         let currency = self.currency_mut(&currency)?;

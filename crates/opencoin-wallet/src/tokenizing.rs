@@ -1,14 +1,16 @@
-//! Which coins to hold, so that every amount up to the balance can be paid without change (the specification's
-//! "RequestRenew Message", "Tokenizing").
+//! Which coins to hold, so that every amount up to the balance can be paid without change (the
+//! specification's "RequestRenew Message", "Tokenizing").
 //!
-//! The rule behind it: coins that pay every amount from 1 to `reach` still do so, up to `reach + c`, when a coin `c` of at
-//! most `reach + 1` joins them. A set to which this never fails is called *complete*. Two complete sets together are complete.
+//! The rule behind it: coins that pay every amount from 1 to `reach` still do so, up to `reach + c`, when a
+//! coin `c` of at most `reach + 1` joins them. A set to which this never fails is called *complete*. Two
+//! complete sets together are complete.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-/// The largest amount for which an exact choice of coins is searched when taking the largest first does not find one.
+/// The largest amount for which an exact choice of coins is searched when taking the largest first does not
+/// find one.
 const SEARCH_AMOUNT_MAX: u64 = 1_000_000;
 
 /// Coins by value: how many of each.
@@ -26,13 +28,15 @@ pub struct NotRepresentable {
     pub nearest: Vec<u64>,
 }
 
-/// A complete set of coins worth `amount`, with few coins. Without a coin that divides all others no set is complete; then
-/// the fewest coins.
+/// A complete set of coins worth `amount`, with few coins. Without a coin that divides all others no set is
+/// complete; then the fewest coins.
 pub(crate) fn complete_set(amount: u64, denominations: &[u64]) -> Result<Counts, NotRepresentable> {
     let mut ascending = denominations.to_vec();
     ascending.sort_unstable();
     ascending.dedup();
-    let Some(&unit) = ascending.first() else { return Err(not_representable(amount, &ascending)) };
+    let Some(&unit) = ascending.first() else {
+        return Err(not_representable(amount, &ascending));
+    };
     if !ascending.iter().all(|value| value.is_multiple_of(unit)) {
         return fewest_coins(amount, &ascending).ok_or_else(|| not_representable(amount, &ascending));
     }
@@ -56,7 +60,11 @@ pub(crate) fn complete_set(amount: u64, denominations: &[u64]) -> Result<Counts,
         add(&mut counts, value, rest / value);
         rest %= value;
     }
-    debug_assert_eq!((rest, total(&counts)), (0, amount), "the unit divides every amount");
+    debug_assert_eq!(
+        (rest, total(&counts)),
+        (0, amount),
+        "the unit divides every amount"
+    );
     Ok(counts)
 }
 
@@ -73,7 +81,8 @@ pub(crate) fn is_complete(counts: &Counts, denominations: &[u64]) -> bool {
     true
 }
 
-/// Coins worth exactly `amount`; of those choices that are tried, one that leaves a complete set if there is one.
+/// Coins worth exactly `amount`; of those choices that are tried, one that leaves a complete set if there is
+/// one.
 pub(crate) fn select(have: &Counts, amount: u64, denominations: &[u64]) -> Option<Counts> {
     // Keeping a complete set of what is left and paying with the rest is the best there is.
     if let Some(left) = total(have).checked_sub(amount)
@@ -85,12 +94,22 @@ pub(crate) fn select(have: &Counts, amount: u64, denominations: &[u64]) -> Optio
     let choices = [largest_first(have, amount), search(have, amount)];
     let mut found = choices.into_iter().flatten();
     let first = found.next()?;
-    let leaves_complete = |choice: &Counts| subtract(have, choice).is_some_and(|left| is_complete(&left, denominations));
-    if leaves_complete(&first) { Some(first) } else { Some(found.find(leaves_complete).unwrap_or(first)) }
+    let leaves_complete =
+        |choice: &Counts| subtract(have, choice).is_some_and(|left| is_complete(&left, denominations));
+    if leaves_complete(&first) {
+        Some(first)
+    } else {
+        Some(found.find(leaves_complete).unwrap_or(first))
+    }
 }
 
-/// What to give and what to get, so that `have` becomes a complete set of the same value with `extra` added to it.
-pub(crate) fn exchange(have: &Counts, extra: u64, denominations: &[u64]) -> Result<(Counts, Counts), NotRepresentable> {
+/// What to give and what to get, so that `have` becomes a complete set of the same value with `extra` added
+/// to it.
+pub(crate) fn exchange(
+    have: &Counts,
+    extra: u64,
+    denominations: &[u64],
+) -> Result<(Counts, Counts), NotRepresentable> {
     let target = complete_set(total(have) + extra, denominations)?;
     Ok((excess(have, &target), excess(&target, have)))
 }
@@ -121,14 +140,22 @@ fn add(counts: &mut Counts, value: u64, coins: u64) {
 
 /// `a` without `b`, when `a` holds all of it.
 fn subtract(a: &Counts, b: &Counts) -> Option<Counts> {
-    if excess(b, a).is_empty() { Some(excess(a, b)) } else { None }
+    if excess(b, a).is_empty() {
+        Some(excess(a, b))
+    } else {
+        None
+    }
 }
 
 /// The coins of `a` that `b` does not have.
 fn excess(a: &Counts, b: &Counts) -> Counts {
     let mut excess = Counts::new();
     for (&value, &coins) in a {
-        add(&mut excess, value, coins.saturating_sub(b.get(&value).copied().unwrap_or(0)));
+        add(
+            &mut excess,
+            value,
+            coins.saturating_sub(b.get(&value).copied().unwrap_or(0)),
+        );
     }
     excess
 }
@@ -204,7 +231,9 @@ fn fewest_coins(amount: u64, denominations: &[u64]) -> Option<Counts> {
 }
 
 fn not_representable(amount: u64, denominations: &[u64]) -> NotRepresentable {
-    let has_unit = denominations.first().is_some_and(|unit| denominations.iter().all(|value| value.is_multiple_of(*unit)));
+    let has_unit = denominations
+        .first()
+        .is_some_and(|unit| denominations.iter().all(|value| value.is_multiple_of(*unit)));
     let can = |candidate: &u64| match denominations.first() {
         Some(unit) if has_unit => *candidate > 0 && candidate.is_multiple_of(*unit),
         Some(_) => *candidate > 0 && fewest_coins(*candidate, denominations).is_some(),
@@ -214,7 +243,11 @@ fn not_representable(amount: u64, denominations: &[u64]) -> NotRepresentable {
     let below = (amount.saturating_sub(largest)..amount).rev().find(can);
     let above = (amount + 1..=amount.saturating_add(largest)).find(can);
     let nearest = below.into_iter().chain(above).collect();
-    NotRepresentable { amount, denominations: denominations.to_vec(), nearest }
+    NotRepresentable {
+        amount,
+        denominations: denominations.to_vec(),
+        nearest,
+    }
 }
 
 #[cfg(test)]

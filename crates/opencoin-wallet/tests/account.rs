@@ -1,4 +1,5 @@
-//! The client of accounts against a server that says what the test wants: what is sent again, what is waited for, what is kept.
+//! The client of accounts against a server that says what the test wants: what is sent again, what is waited
+//! for, what is kept.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -29,7 +30,11 @@ enum Turn {
 }
 
 fn refusal(status: &'static str, headers: &'static str, detail: &str) -> Turn {
-    Turn::Answer(status, headers, format!(r#"{{"detail":"{detail}","status":0,"title":"word"}}"#))
+    Turn::Answer(
+        status,
+        headers,
+        format!(r#"{{"detail":"{detail}","status":0,"title":"word"}}"#),
+    )
 }
 
 fn created() -> Turn {
@@ -61,16 +66,23 @@ impl Server {
                         continue;
                     }
                     Turn::Answer(status, headers, body) => {
-                        format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+                        format!(
+                            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+                            body.len()
+                        )
                     }
                     Turn::Stream(body) => {
-                        format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n{body}")
+                        format!(
+                            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n{body}"
+                        )
                     }
                 };
                 stream.write_all(text.as_bytes()).await.unwrap();
             }
         });
-        let client = AccountClient::new(&url, &Authorities::default()).unwrap().with_token(Secret::new("ocs_token"));
+        let client = AccountClient::new(&url, &Authorities::default())
+            .unwrap()
+            .with_token(Secret::new("ocs_token"));
         Self { client, heard }
     }
 
@@ -82,7 +94,15 @@ impl Server {
         let payer = Payer::new("http://issuer.test", "alice");
         let mut outbox = Outbox::open(folder).unwrap();
         let now = DateTime::from_timestamp(1_000, 0).unwrap();
-        let paid = pay(&self.client, &mut outbox, &payer, &rent(), || new_key.to_owned(), now).await?;
+        let paid = pay(
+            &self.client,
+            &mut outbox,
+            &payer,
+            &rent(),
+            || new_key.to_owned(),
+            now,
+        )
+        .await?;
         outbox.settle(&payer, &paid.key).unwrap();
         Ok((paid.receipt, paid.is_repeated))
     }
@@ -95,8 +115,13 @@ async fn read(stream: &mut TcpStream) -> String {
         let length = stream.read(&mut chunk).await.unwrap();
         bytes.extend_from_slice(&chunk[..length]);
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let expected = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let expected = head
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next()?.parse().ok());
         if length == 0 || body.len() >= expected.unwrap_or(0) {
             return text;
         }
@@ -104,23 +129,40 @@ async fn read(stream: &mut TcpStream) -> String {
 }
 
 fn rent() -> Payment {
-    Payment::Transfer(Transfer { to: "bob".to_owned(), amount: 5, label: "rent".to_owned() })
+    Payment::Transfer(Transfer {
+        to: "bob".to_owned(),
+        amount: 5,
+        label: "rent".to_owned(),
+    })
 }
 
 fn key_of(request: &str) -> &str {
-    request.split("idempotency-key: ").nth(1).unwrap().lines().next().unwrap()
+    request
+        .split("idempotency-key: ")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_under_the_same_key() {
     let folder = tempfile::tempdir().unwrap();
-    let server =
-        Server::start(vec![Turn::HangUp, refusal("503 Service Unavailable", "retry-after: 0\r\n", "away"), created()]).await;
+    let server = Server::start(vec![
+        Turn::HangUp,
+        refusal("503 Service Unavailable", "retry-after: 0\r\n", "away"),
+        created(),
+    ])
+    .await;
     let (receipt, is_repeated) = server.pay(folder.path(), "k1").await.unwrap();
     assert!(matches!(receipt, Receipt::Entry(entry) if entry.id == 7) && !is_repeated);
     let heard = server.heard();
     assert!(heard.iter().all(|request| request.starts_with("post /base/v1/transfers http/1.1") && key_of(request) == "k1"));
-    assert_eq!((heard.len(), Outbox::unanswered(folder.path()).unwrap()), (3, Vec::new()));
+    assert_eq!(
+        (heard.len(), Outbox::unanswered(folder.path()).unwrap()),
+        (3, Vec::new())
+    );
 }
 
 #[tokio::test]
@@ -130,12 +172,29 @@ async fn a_refusal_ends_a_payment_unless_an_earlier_attempt_is_open() {
         let folder = folder.path();
         async move {
             let error = server.pay(folder, key).await.unwrap_err().to_string();
-            (error, Outbox::unanswered(folder).unwrap().iter().map(|payment| payment.key.clone()).collect::<Vec<_>>())
+            (
+                error,
+                Outbox::unanswered(folder)
+                    .unwrap()
+                    .iter()
+                    .map(|payment| payment.key.clone())
+                    .collect::<Vec<_>>(),
+            )
         }
     };
-    let unauthorized = || refusal("401 Unauthorized", "opencoin-error: unauthorized\r\n", "who are you");
+    let unauthorized = || {
+        refusal(
+            "401 Unauthorized",
+            "opencoin-error: unauthorized\r\n",
+            "who are you",
+        )
+    };
     let (error, kept) = refused(Server::start(vec![unauthorized()]).await, "k1").await;
-    assert_eq!((error.as_str(), kept.len()), ("the issuer refuses: who are you", 0), "it has done nothing");
+    assert_eq!(
+        (error.as_str(), kept.len()),
+        ("the issuer refuses: who are you", 0),
+        "it has done nothing"
+    );
     // The first attempt may have been heard.
     let (error, kept) = refused(Server::start(vec![Turn::HangUp, unauthorized()]).await, "k2").await;
     assert_eq!((error.as_str(), kept), ("who are you", vec!["k2".to_owned()]));
@@ -154,66 +213,143 @@ async fn a_refusal_ends_a_payment_unless_an_earlier_attempt_is_open() {
     assert_eq!(kept, ["k2"]);
     // The issuer knows the key and says what became of the payment.
     let (error, kept) = refused(
-        Server::start(vec![refusal("402 Payment Required", "opencoin-error: insufficient-funds\r\n", "too little")]).await,
+        Server::start(vec![refusal(
+            "402 Payment Required",
+            "opencoin-error: insufficient-funds\r\n",
+            "too little",
+        )])
+        .await,
         "k3",
     )
     .await;
-    assert_eq!((error.as_str(), kept.len()), ("the issuer refuses: too little", 0));
+    assert_eq!(
+        (error.as_str(), kept.len()),
+        ("the issuer refuses: too little", 0)
+    );
 }
 
-/// A proxy whose issuer restarts, a wrong route, a portal of a hotel: they know nothing of what an attempt before has done.
+/// A proxy whose issuer restarts, a wrong route, a portal of a hotel: they know nothing of what an attempt
+/// before has done.
 #[tokio::test]
 async fn an_answer_without_a_fixed_word_leaves_a_payment_open() {
     let folder = tempfile::tempdir().unwrap();
     // Longer than is waited for.
-    let page = |status| Turn::Answer(status, "retry-after: 11\r\n", "<html>no such page</html>".to_owned());
-    for status in ["404 Not Found", "403 Forbidden", "401 Unauthorized", "429 Too Many Requests"] {
+    let page = |status| {
+        Turn::Answer(
+            status,
+            "retry-after: 11\r\n",
+            "<html>no such page</html>".to_owned(),
+        )
+    };
+    for status in [
+        "404 Not Found",
+        "403 Forbidden",
+        "401 Unauthorized",
+        "429 Too Many Requests",
+    ] {
         // The issuer has paid, and its answer was lost; from then on the proxy speaks for itself.
-        let error = Server::start(vec![Turn::HangUp, page(status)]).await.pay(folder.path(), "k1").await.unwrap_err();
+        let error = Server::start(vec![Turn::HangUp, page(status)])
+            .await
+            .pay(folder.path(), "k1")
+            .await
+            .unwrap_err();
         assert!(matches!(error, AccountError::Open(_)), "{error}");
-        let error = Server::start(vec![page(status)]).await.pay(folder.path(), "k2").await.unwrap_err();
+        let error = Server::start(vec![page(status)])
+            .await
+            .pay(folder.path(), "k2")
+            .await
+            .unwrap_err();
         assert!(matches!(error, AccountError::Open(_)), "{error}");
-        let kept: Vec<String> = Outbox::unanswered(folder.path()).unwrap().into_iter().map(|payment| payment.key).collect();
+        let kept: Vec<String> = Outbox::unanswered(folder.path())
+            .unwrap()
+            .into_iter()
+            .map(|payment| payment.key)
+            .collect();
         assert_eq!(kept, ["k1"]);
     }
     let server = Server::start(vec![created()]).await;
     let _ = server.pay(folder.path(), "k3").await.unwrap();
-    assert_eq!((key_of(&server.heard()[0]), Outbox::unanswered(folder.path()).unwrap()), ("k1", Vec::new()));
+    assert_eq!(
+        (
+            key_of(&server.heard()[0]),
+            Outbox::unanswered(folder.path()).unwrap()
+        ),
+        ("k1", Vec::new())
+    );
 }
 
 #[tokio::test]
 async fn an_issuer_that_asks_to_wait_is_waited_for_a_little() {
     let slower = |headers: &'static str| refusal("429 Too Many Requests", headers, "slower");
     let balance = Turn::Answer("200 OK", "", r#"{"balance":5,"news":true}"#.to_owned());
-    let server = Server::start(vec![slower("opencoin-error: too-many-requests\r\nretry-after: 0\r\n"), balance]).await;
+    let server = Server::start(vec![
+        slower("opencoin-error: too-many-requests\r\nretry-after: 0\r\n"),
+        balance,
+    ])
+    .await;
     assert_eq!(server.client.balance().await.unwrap().balance, 5);
-    let server = Server::start(vec![slower("opencoin-error: too-many-requests\r\nretry-after: 900\r\n")]).await;
+    let server = Server::start(vec![slower(
+        "opencoin-error: too-many-requests\r\nretry-after: 900\r\n",
+    )])
+    .await;
     let error = server.client.balance().await.unwrap_err();
-    assert_eq!(error.to_string(), "the issuer refuses: slower; try again in 900 seconds");
+    assert_eq!(
+        error.to_string(),
+        "the issuer refuses: slower; try again in 900 seconds"
+    );
     // Control characters of others do not reach a terminal.
-    let server = Server::start(vec![refusal("403 Forbidden", "opencoin-error: forbidden\r\n", "no\\u001b[2J")]).await;
-    assert_eq!(server.client.balance().await.unwrap_err().to_string(), "the issuer refuses: no[2J");
+    let server = Server::start(vec![refusal(
+        "403 Forbidden",
+        "opencoin-error: forbidden\r\n",
+        "no\\u001b[2J",
+    )])
+    .await;
+    assert_eq!(
+        server.client.balance().await.unwrap_err().to_string(),
+        "the issuer refuses: no[2J"
+    );
 }
 
 #[tokio::test]
 async fn what_must_not_be_sent_twice_is_sent_once() {
-    let change = ChangePassword { current: None, new: opencoin_api::Secret::new("a secret password") };
+    let change = ChangePassword {
+        current: None,
+        new: opencoin_api::Secret::new("a secret password"),
+    };
     for turn in [Turn::HangUp, refusal("502 Bad Gateway", "", "away")] {
         let server = Server::start(vec![turn, created()]).await;
         let error = server.client.change_password(&change).await.unwrap_err();
-        assert!(matches!(&error, AccountError::Open(_)) && !error.to_string().contains("secret"), "{error}");
+        assert!(
+            matches!(&error, AccountError::Open(_)) && !error.to_string().contains("secret"),
+            "{error}"
+        );
         assert_eq!(server.heard().len(), 1);
         let error = server.client.rotate_service("../x").await;
-        assert!(error.is_err() || server.heard()[1].starts_with("post /base/v1/services/..%2fx/rotate"), "{:?}", server.heard());
+        assert!(
+            error.is_err() || server.heard()[1].starts_with("post /base/v1/services/..%2fx/rotate"),
+            "{:?}",
+            server.heard()
+        );
     }
 }
 
 #[tokio::test]
 async fn only_urls_of_issuers_are_taken() {
-    for url in
-        ["", "issuer.test", "ftp://issuer.test", "https://alice:secret@issuer.test", "https://issuer.test/?a=b", "mailto:a@b"]
-    {
-        assert!(matches!(AccountClient::new(url, &Authorities::default()), Err(AccountError::Address { .. })), "{url}");
+    for url in [
+        "",
+        "issuer.test",
+        "ftp://issuer.test",
+        "https://alice:secret@issuer.test",
+        "https://issuer.test/?a=b",
+        "mailto:a@b",
+    ] {
+        assert!(
+            matches!(
+                AccountClient::new(url, &Authorities::default()),
+                Err(AccountError::Address { .. })
+            ),
+            "{url}"
+        );
     }
 }
 
@@ -224,21 +360,36 @@ async fn a_watch_goes_on_after_the_last_entry_it_has_shown() {
         Turn::Stream(format!("id: 4\n\n{}{}{}", entry(5), entry(6), &entry(7)[..30])),
         refusal("503 Service Unavailable", "", "away"),
         // A server that says again what it has said before.
-        Turn::Stream(format!(": keep-alive\n\n{}{}event: news\ndata: 1\n\n", entry(6), entry(7))),
-        refusal("401 Unauthorized", "opencoin-error: unauthorized\r\n", "who are you"),
+        Turn::Stream(format!(
+            ": keep-alive\n\n{}{}event: news\ndata: 1\n\n",
+            entry(6),
+            entry(7)
+        )),
+        refusal(
+            "401 Unauthorized",
+            "opencoin-error: unauthorized\r\n",
+            "who are you",
+        ),
     ];
     let server = Server::start(turns).await;
     let mut watch = Watch::new(server.client.clone(), 4);
     let mut shown = Vec::new();
     let ended = loop {
-        match tokio::time::timeout(Duration::from_secs(30), watch.next()).await.unwrap() {
+        match tokio::time::timeout(Duration::from_secs(30), watch.next())
+            .await
+            .unwrap()
+        {
             Ok(entry) => shown.push(entry.id),
             Err(error) => break error,
         }
     };
     assert!(ended.is_unauthorized(), "{ended}");
     assert_eq!(shown, [5, 6, 7]);
-    let cursors: Vec<String> = server.heard().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
+    let cursors: Vec<String> = server
+        .heard()
+        .iter()
+        .map(|request| request.lines().next().unwrap().to_owned())
+        .collect();
     let asked = |after: u64| format!("get /base/v1/account/entries?after={after} http/1.1");
     assert_eq!(cursors, [asked(4), asked(6), asked(6), asked(7)]);
     assert!(server.heard()[0].contains("accept: text/event-stream"));
@@ -246,7 +397,11 @@ async fn a_watch_goes_on_after_the_last_entry_it_has_shown() {
 
 #[tokio::test]
 async fn a_watch_gives_up_a_connection_that_is_not_answered() {
-    let server = Server::start(vec![Turn::Hold, Turn::Stream(format!("id: 5\ndata: {}\n\n", ENTRY.replace(":7,", ":5,")))]).await;
+    let server = Server::start(vec![
+        Turn::Hold,
+        Turn::Stream(format!("id: 5\ndata: {}\n\n", ENTRY.replace(":7,", ":5,"))),
+    ])
+    .await;
     let mut watch = Watch::new(server.client.clone(), 4);
     let shown = tokio::spawn(async move { watch.next().await.map(|entry| entry.id) });
     while server.heard().is_empty() {
@@ -255,6 +410,13 @@ async fn a_watch_gives_up_a_connection_that_is_not_answered() {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(61)).await;
     tokio::time::resume();
-    assert_eq!(tokio::time::timeout(Duration::from_secs(30), shown).await.unwrap().unwrap().unwrap(), 5);
+    assert_eq!(
+        tokio::time::timeout(Duration::from_secs(30), shown)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap(),
+        5
+    );
     assert_eq!(server.heard().len(), 2);
 }

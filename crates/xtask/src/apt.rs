@@ -1,8 +1,9 @@
-//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, SoftHSM for the hardware tokens, the servers
-//! for which `deploy/` has settings.
+//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, SoftHSM for the hardware
+//! tokens, the servers for which `deploy/` has settings.
 //!
-//! Debian starts a server when its package is installed. The tests start their own, so that is forbidden meanwhile, in the way
-//! that Debian has for it: a program `policy-rc.d`. Where there is one already, it stays.
+//! Debian starts a server when its package is installed. The tests start their own, so that is forbidden
+//! meanwhile, in the way that Debian has for it: a program `policy-rc.d`. Where there is one already, it
+//! stays.
 
 use std::env;
 use std::ffi::OsStr;
@@ -71,8 +72,18 @@ pub(crate) const OPENSSL: Package = Package {
 };
 
 /// One of the servers for which `deploy/` has settings, or what the tests of these need.
-const fn deployed(name: &'static str, apt_name: &'static str, is_there: fn() -> bool, by_hand: fn() -> String) -> Package {
-    Package { name, apt_name, is_there, by_hand }
+const fn deployed(
+    name: &'static str,
+    apt_name: &'static str,
+    is_there: fn() -> bool,
+    by_hand: fn() -> String,
+) -> Package {
+    Package {
+        name,
+        apt_name,
+        is_there,
+        by_hand,
+    }
 }
 
 pub(crate) const NGINX: Package = deployed(
@@ -82,8 +93,12 @@ pub(crate) const NGINX: Package = deployed(
     || "install nginx so that nginx is in PATH".to_owned(),
 );
 
-pub(crate) const CADDY: Package =
-    deployed("Caddy", "caddy", || is_in_path("caddy"), || "install Caddy 2 so that caddy is in PATH".to_owned());
+pub(crate) const CADDY: Package = deployed(
+    "Caddy",
+    "caddy",
+    || is_in_path("caddy"),
+    || "install Caddy 2 so that caddy is in PATH".to_owned(),
+);
 
 pub(crate) const PROMETHEUS: Package = deployed(
     "Prometheus",
@@ -101,8 +116,12 @@ pub(crate) const SYSTEMD: Package = deployed(
 );
 
 /// Renders the manual pages.
-pub(crate) const MAN: Package =
-    deployed("man", "man-db", || is_in_path("man"), || "install man so that man is in PATH".to_owned());
+pub(crate) const MAN: Package = deployed(
+    "man",
+    "man-db",
+    || is_in_path("man"),
+    || "install man so that man is in PATH".to_owned(),
+);
 
 /// Makes the environment of [`crate::schemas`].
 pub(crate) const PYTHON: Package = deployed(
@@ -123,9 +142,15 @@ pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()
     if missing.is_empty() {
         return Ok(());
     }
-    ensure!(is_in_path("apt-get"), "{names}: not found, and there is no apt-get to install it with: {by_hand}");
+    ensure!(
+        is_in_path("apt-get"),
+        "{names}: not found, and there is no apt-get to install it with: {by_hand}"
+    );
     let may_install = geteuid().is_root() || is_in_path("sudo");
-    ensure!(may_install, "{names}: not found, and installing it takes root or sudo: {by_hand}");
+    ensure!(
+        may_install,
+        "{names}: not found, and installing it takes root or sudo: {by_hand}"
+    );
     run(steps, "package lists", &["update"], &by_hand).await?;
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(missing.iter().map(|package| package.apt_name));
@@ -155,14 +180,18 @@ impl NoStarts {
         let is_ours = !Path::new(POLICY).exists();
         if is_ours {
             let script = format!("printf '#!/bin/sh\\nexit 101\\n' >{POLICY} && chmod 755 {POLICY}");
-            steps.run("no server starts by itself", as_root("sh").args(["-c", &script])).await?;
+            steps
+                .run("no server starts by itself", as_root("sh").args(["-c", &script]))
+                .await?;
         }
         Ok(Self { is_ours })
     }
 
     async fn end(self, steps: &mut Steps) -> Result<()> {
         if self.is_ours {
-            steps.run("servers may start again", as_root("rm").args(["-f", POLICY])).await?;
+            steps
+                .run("servers may start again", as_root("rm").args(["-f", POLICY]))
+                .await?;
         }
         Ok(())
     }
@@ -171,11 +200,17 @@ impl NoStarts {
 /// Whether Python's own installer of pip is there, which is what `venv` needs and Debian packs apart.
 fn has_venv() -> bool {
     let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    libraries.map(|entry| entry.path().join("ensurepip/__init__.py")).any(|installer| installer.is_file())
+    libraries
+        .map(|entry| entry.path().join("ensurepip/__init__.py"))
+        .any(|installer| installer.is_file())
 }
 
 fn join(packages: &[&Package], between: &str, text: impl Fn(&Package) -> String) -> String {
-    packages.iter().map(|package| text(package)).collect::<Vec<_>>().join(between)
+    packages
+        .iter()
+        .map(|package| text(package))
+        .collect::<Vec<_>>()
+        .join(between)
 }
 
 async fn run(steps: &mut Steps, heading: &str, arguments: &[&str], by_hand: &str) -> Result<()> {
@@ -194,7 +229,9 @@ async fn run(steps: &mut Steps, heading: &str, arguments: &[&str], by_hand: &str
 
 fn apt_get(arguments: &[&str]) -> Command {
     let mut command = as_root("env");
-    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", LOCK_TIMEOUT]).args(arguments);
+    command
+        .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", LOCK_TIMEOUT])
+        .args(arguments);
     command
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask deb`: the Debian package, in `target/debian`, and whether it installs, serves and goes again.
 //!
-//! The program itself writes its manual and the completions of shells; what else is in the package is named in
-//! `crates/opencoin-cli/Cargo.toml`.
+//! The program itself writes its manual and the completions of shells; what else is in the package is named
+//! in `crates/opencoin-cli/Cargo.toml`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +18,11 @@ use crate::test::cargo;
 const CARGO_DEB_VERSION: &str = "3.8.0";
 const CHECK: &str = "deploy/debian/check.sh";
 /// Shells, and the names under which they look for completions.
-const COMPLETIONS: [(&str, &str); 3] = [("bash", "opencoin"), ("zsh", "_opencoin"), ("fish", "opencoin.fish")];
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "opencoin"),
+    ("zsh", "_opencoin"),
+    ("fish", "opencoin.fish"),
+];
 
 /// What becomes of the package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +47,18 @@ pub(crate) async fn run(workspace: &Path, mode: Mode) -> Result<()> {
     let program = workspace.join("target/release/opencoin");
     write_down(&program, &folder).await?;
     let mut pack = Command::new(packer);
-    pack.args(["--no-build", "--locked", "--package", "opencoin-cli", "--output"]).arg(&folder);
+    pack.args(["--no-build", "--locked", "--package", "opencoin-cli", "--output"])
+        .arg(&folder);
     steps.run("package", pack.current_dir(workspace)).await?;
     let package = package(&folder)?;
     println!("\n{}", package.display());
     if mode == Mode::Check {
-        steps.run("check", apt::as_root("sh").arg(workspace.join(CHECK)).arg(&package)).await?;
+        steps
+            .run(
+                "check",
+                apt::as_root("sh").arg(workspace.join(CHECK)).arg(&package),
+            )
+            .await?;
     }
     Ok(())
 }
@@ -58,8 +68,22 @@ async fn packer(steps: &mut Steps, workspace: &Path) -> Result<PathBuf> {
     let root = workspace.join("target/tools");
     let program = root.join("bin/cargo-deb");
     let version = Command::new(&program).arg("--version").output().await;
-    if !version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim().ends_with(CARGO_DEB_VERSION)) {
-        let mut install = cargo(workspace, &["install", "--locked", "cargo-deb", "--version", CARGO_DEB_VERSION, "--root"]);
+    if !version.is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .ends_with(CARGO_DEB_VERSION)
+    }) {
+        let mut install = cargo(
+            workspace,
+            &[
+                "install",
+                "--locked",
+                "cargo-deb",
+                "--version",
+                CARGO_DEB_VERSION,
+                "--root",
+            ],
+        );
         steps.run("cargo-deb", install.arg(root)).await?;
     }
     Ok(program)
@@ -68,9 +92,18 @@ async fn packer(steps: &mut Steps, workspace: &Path) -> Result<PathBuf> {
 /// The manual and the completions, as the program itself writes them.
 async fn write_down(program: &Path, folder: &Path) -> Result<()> {
     let opencoin = async |arguments: &[&OsStr]| -> Result<Vec<u8>> {
-        let output = Command::new(program).args(arguments).output().await.with_context(|| program.display().to_string())?;
+        let output = Command::new(program)
+            .args(arguments)
+            .output()
+            .await
+            .with_context(|| program.display().to_string())?;
         let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{} {}: {said}", program.display(), arguments.join(OsStr::new(" ")).display());
+        ensure!(
+            output.status.success(),
+            "{} {}: {said}",
+            program.display(),
+            arguments.join(OsStr::new(" ")).display()
+        );
         Ok(output.stdout)
     };
     let (manual, completions) = (folder.join("man"), folder.join("completions"));
@@ -78,7 +111,8 @@ async fn write_down(program: &Path, folder: &Path) -> Result<()> {
     opencoin(&["man".as_ref(), "--dir".as_ref(), manual.as_ref()]).await?;
     for (shell, name) in COMPLETIONS {
         let script = opencoin(&["completions".as_ref(), shell.as_ref()]).await?;
-        fs::write(completions.join(name), script).with_context(|| completions.join(name).display().to_string())?;
+        fs::write(completions.join(name), script)
+            .with_context(|| completions.join(name).display().to_string())?;
     }
     Ok(())
 }
@@ -86,6 +120,11 @@ async fn write_down(program: &Path, folder: &Path) -> Result<()> {
 /// The one package in the folder.
 fn package(folder: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut packages = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some("deb".as_ref()));
-    packages.next().with_context(|| format!("cargo-deb has left no package in {}", folder.display()))
+    let mut packages = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension() == Some("deb".as_ref()));
+    packages
+        .next()
+        .with_context(|| format!("cargo-deb has left no package in {}", folder.display()))
 }

@@ -76,7 +76,9 @@ fn names(folder: &Path) -> Result<BTreeSet<String>> {
         return Ok(BTreeSet::new());
     }
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -89,7 +91,11 @@ mod tests {
         let files = ["a", "b", "c"].map(|name| (format!("{name}.json"), format!("text {name}")));
         let files = BTreeMap::from(files);
         let folder = folder.path().join("run");
-        assert_eq!(compare(&files, &folder).unwrap().len(), 3, "there is no folder yet");
+        assert_eq!(
+            compare(&files, &folder).unwrap().len(),
+            3,
+            "there is no folder yet"
+        );
 
         write(&files, &folder).unwrap();
         assert_eq!(compare(&files, &folder).unwrap(), Vec::<String>::new());
@@ -99,7 +105,8 @@ mod tests {
         fs::write(folder.join("d.json"), "text d").unwrap();
         let differences = compare(&files, &folder).unwrap();
         let expected = [("missing", "a"), ("different", "b"), ("not part of the run", "d")];
-        let expected = expected.map(|(what, name)| format!("{what}: {}", folder.join(format!("{name}.json")).display()));
+        let expected =
+            expected.map(|(what, name)| format!("{what}: {}", folder.join(format!("{name}.json")).display()));
         assert_eq!(differences, expected);
 
         write(&files, &folder).unwrap();

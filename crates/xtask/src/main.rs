@@ -44,7 +44,10 @@ const EXIT_USAGE: u8 = 2;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<_> = env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         ["test"] => test::run(&workspace()).await,
@@ -71,9 +74,15 @@ async fn main() -> ExitCode {
 }
 
 fn exit_code(result: Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
     eprintln!("\nerror: {error:#}");
-    error.downcast_ref().map_or(ExitCode::FAILURE, |interrupted: &Interrupted| ExitCode::from(interrupted.exit_code()))
+    error
+        .downcast_ref()
+        .map_or(ExitCode::FAILURE, |interrupted: &Interrupted| {
+            ExitCode::from(interrupted.exit_code())
+        })
 }
 
 /// The root of the repository.

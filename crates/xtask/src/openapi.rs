@@ -9,9 +9,21 @@ use crate::test::cargo;
 const FILE: &str = "docs/openapi.json";
 
 pub(crate) async fn run(workspace: &Path) -> Result<()> {
-    let mut program = cargo(workspace, &["run", "--quiet", "--bin", "opencoin", "--locked", "--", "issuer", "openapi"]);
-    let printed = program.stderr(std::process::Stdio::inherit()).output().await.context("cannot start cargo")?;
-    ensure!(printed.status.success(), "the program did not print its description");
+    let mut program = cargo(
+        workspace,
+        &[
+            "run", "--quiet", "--bin", "opencoin", "--locked", "--", "issuer", "openapi",
+        ],
+    );
+    let printed = program
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .await
+        .context("cannot start cargo")?;
+    ensure!(
+        printed.status.success(),
+        "the program did not print its description"
+    );
     let file = workspace.join(FILE);
     std::fs::write(&file, printed.stdout).with_context(|| format!("cannot write {}", file.display()))?;
     println!("{} is written", file.display());

@@ -1,6 +1,6 @@
-//! Programs of Python with which tests compare something with its schema: the files of `deploy/` with those of Kubernetes and of
-//! compose files, a running server with its OpenAPI description (schemathesis).
-//! They go into `target/schemas` once, in exact versions, and need no network after that.
+//! Programs of Python with which tests compare something with its schema: the files of `deploy/` with those
+//! of Kubernetes and of compose files, a running server with its OpenAPI description (schemathesis). They go
+//! into `target/schemas` once, in exact versions, and need no network after that.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,15 @@ pub(crate) async fn ensure(steps: &mut Steps, workspace: &Path) -> Result<()> {
     steps.run("schemas", &mut environment).await?;
     let mut install = Command::new(folder.join("bin/python3"));
     // The list is complete. docker-compose wants older companions to run; its schema needs none.
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"]);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--requirement",
+    ]);
     steps.run("schemas", install.arg(&requirements)).await?;
     fs::write(&installed, wanted).with_context(|| installed.display().to_string())
 }

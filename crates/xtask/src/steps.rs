@@ -1,7 +1,7 @@
 //! Running other programs, one step after another, and stopping them when we are told to stop.
 //!
-//! Each step is a process group of its own: a test that was interrupted takes the servers it started with it. It gets no
-//! standard input, because nobody is there to answer on CI.
+//! Each step is a process group of its own: a test that was interrupted takes the servers it started with it.
+//! It gets no standard input, because nobody is there to answer on CI.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -25,17 +25,22 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { interrupts: Interrupts::listen().context("cannot listen for signals")? })
+        Ok(Self {
+            interrupts: Interrupts::listen().context("cannot listen for signals")?,
+        })
     }
 
     /// Runs a program to its end, with its output on ours.
     ///
-    /// Fails when it cannot be started, when it fails, or with `Interrupted`; then nothing of it runs any more.
+    /// Fails when it cannot be started, when it fails, or with `Interrupted`; then nothing of it runs any
+    /// more.
     pub(crate) async fn run(&mut self, heading: &str, command: &mut Command) -> Result<()> {
         println!("\n==> {heading}: {}", line(command));
         let begun = Instant::now();
         command.stdin(Stdio::null()).process_group(0);
-        let mut child = command.spawn().with_context(|| format!("{heading}: cannot start {}", line(command)))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("{heading}: cannot start {}", line(command)))?;
         let status = tokio::select! {
             status = child.wait() => status?,
             interrupted = self.interrupts.next() => {
@@ -44,7 +49,11 @@ impl Steps {
             }
         };
         let seconds = begun.elapsed().as_secs_f64();
-        ensure!(status.success(), "{heading} failed after {seconds:.1} s ({status}): {}", line(command));
+        ensure!(
+            status.success(),
+            "{heading} failed after {seconds:.1} s ({status}): {}",
+            line(command)
+        );
         println!("==> {heading}: done in {seconds:.1} s");
         Ok(())
     }
@@ -61,7 +70,9 @@ impl Steps {
 /// Ends a step and all that it started.
 async fn stop(child: &mut Child) -> Result<()> {
     // Once it was waited for it has no id, and its group's may be another's by now.
-    let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return Ok(()) };
+    let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
+        return Ok(());
+    };
     kill_process_group(group, Signal::TERM)?;
     if timeout(STOP_PATIENCE, child.wait()).await.is_err() {
         kill_process_group(group, Signal::KILL)?;

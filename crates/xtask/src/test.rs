@@ -1,7 +1,8 @@
-//! `cargo xtask test`: all that must hold before a change is merged, in the order in which failures are cheapest.
+//! `cargo xtask test`: all that must hold before a change is merged, in the order in which failures are
+//! cheapest.
 //!
-//! Programs that the tests use and that are missing are installed first. One throw-away PostgreSQL serves all tests. It is
-//! ours: however this program ends, the server ends with it and its folder is removed.
+//! Programs that the tests use and that are missing are installed first. One throw-away PostgreSQL serves all
+//! tests. It is ours: however this program ends, the server ends with it and its folder is removed.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,8 +20,8 @@ use crate::steps::Steps;
 /// How much of PostgreSQL's log is shown when the tests fail.
 const LOG_LINES_SHOWN: usize = 40;
 
-/// Documents that are not part of this repository; tests that read them say that they are skipped where they are missing,
-/// but nobody reads what a passing test says.
+/// Documents that are not part of this repository; tests that read them say that they are skipped where they
+/// are missing, but nobody reads what a passing test says.
 const REFERENCE_RUN: &str = "../shared/spec";
 
 pub(crate) async fn run(workspace: &Path) -> Result<()> {
@@ -37,18 +38,37 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
     schemas::ensure(&mut steps, workspace).await?;
     let cargo = |arguments: &[&str]| cargo(workspace, arguments);
 
-    steps.run("format", &mut cargo(&["fmt", "--all", "--check"])).await?;
-    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    steps
+        .run("format", &mut cargo(&["fmt", "--all", "--check"]))
+        .await?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
     steps.run("lints", &mut cargo(&clippy)).await?;
     // The end-to-end tests drive this program. With all crates named, the tests find their libraries built.
-    steps.run("program", &mut cargo(&["build", "--workspace", "--bin", "opencoin", "--locked"])).await?;
+    steps
+        .run(
+            "program",
+            &mut cargo(&["build", "--workspace", "--bin", "opencoin", "--locked"]),
+        )
+        .await?;
     let mut tests = cargo(&["test", "--workspace", "--locked"]);
     server.serve(&mut steps, "tests", &mut tests).await?;
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
-    steps.run("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings")).await?;
+    steps
+        .run("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))
+        .await?;
 
     if !workspace.join(REFERENCE_RUN).is_dir() {
-        println!("\nskipped: the checks against the specification's whole run, which is not there ({REFERENCE_RUN})");
+        println!(
+            "\nskipped: the checks against the specification's whole run, which is not there ({REFERENCE_RUN})"
+        );
     }
     println!("\neverything passed");
     Ok(())
@@ -64,7 +84,11 @@ enum Server {
 
 impl Server {
     fn of_environment() -> Self {
-        if env::var_os(SERVER_VARIABLE).is_some() { Self::Given } else { Self::Ours }
+        if env::var_os(SERVER_VARIABLE).is_some() {
+            Self::Given
+        } else {
+            Self::Ours
+        }
     }
 
     /// Runs a step that needs the server, which is there only for it.
@@ -73,7 +97,9 @@ impl Server {
             Self::Given => steps.run(heading, command).await,
             Self::Ours => {
                 let server = EphemeralPostgres::start();
-                let result = steps.run(heading, command.env(SERVER_VARIABLE, server.url())).await;
+                let result = steps
+                    .run(heading, command.env(SERVER_VARIABLE, server.url()))
+                    .await;
                 if result.is_err() {
                     show_end_of_log(&server);
                 }
@@ -88,7 +114,10 @@ fn show_end_of_log(server: &EphemeralPostgres) {
         Ok(log) => {
             let lines: Vec<_> = log.lines().collect();
             let end = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
-            eprintln!("\n==> the end of PostgreSQL's log (tests provoke errors on purpose):\n{}", end.join("\n"));
+            eprintln!(
+                "\n==> the end of PostgreSQL's log (tests provoke errors on purpose):\n{}",
+                end.join("\n")
+            );
         }
         Err(error) => eprintln!("\nPostgreSQL's log cannot be read: {error}"),
     }
@@ -96,9 +125,15 @@ fn show_end_of_log(server: &EphemeralPostgres) {
 
 async fn ensure_component(workspace: &Path, component: &str, arguments: &[&str]) -> Result<()> {
     let mut command = cargo(workspace, arguments);
-    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let command = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let status = command.status().await.context("cannot start cargo")?;
-    ensure!(status.success(), "{component} is missing: `rustup component add {component}` installs it");
+    ensure!(
+        status.success(),
+        "{component} is missing: `rustup component add {component}` installs it"
+    );
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! `cargo xtask torture`: the torture of `tests/src/torture`, optimised, for as long as the user says; with `--failover` that of
-//! `tests/src/failover`.
+//! `cargo xtask torture`: the torture of `tests/src/torture`, optimised, for as long as the user says; with
+//! `--failover` that of `tests/src/failover`.
 
 use std::env;
 use std::path::Path;
@@ -19,12 +19,35 @@ pub(crate) async fn run(workspace: &Path, options: &[&str]) -> Result<()> {
     let mut steps = Steps::new()?;
     // Fails early rather than after minutes of compiling.
     apt::ensure(&mut steps, &[apt::POSTGRES]).await?;
-    let build = ["build", "--release", "--locked", "-p", "opencoin-cli", "-p", "opencoin-e2e", "--bins"];
+    let build = [
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "opencoin-cli",
+        "-p",
+        "opencoin-e2e",
+        "--bins",
+    ];
     steps.run("programs", &mut cargo(workspace, &build)).await?;
     // We are target/debug/xtask.
     let program = env::current_exe()?;
-    let target = program.ancestors().nth(2).context("cargo runs this program from its target folder")?;
-    let program = if options.contains(&FAILOVER) { "failover" } else { "torture" };
+    let target = program
+        .ancestors()
+        .nth(2)
+        .context("cargo runs this program from its target folder")?;
+    let program = if options.contains(&FAILOVER) {
+        "failover"
+    } else {
+        "torture"
+    };
     let options = options.iter().filter(|option| **option != FAILOVER);
-    steps.run(program, Command::new(target.join("release").join(program)).args(options).current_dir(workspace)).await
+    steps
+        .run(
+            program,
+            Command::new(target.join("release").join(program))
+                .args(options)
+                .current_dir(workspace),
+        )
+        .await
 }

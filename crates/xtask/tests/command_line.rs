@@ -5,7 +5,10 @@
 use std::process::{Command, Output};
 
 fn xtask(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn stderr(output: &Output) -> String {
@@ -15,7 +18,12 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn the_fixtures_are_what_would_be_made() {
     let output = xtask(&["fixtures", "--check"]);
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -23,8 +31,20 @@ fn help_lists_every_command() {
     let output = xtask(&["--help"]);
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
-    for command in ["test", "fixtures", "fixtures --check", "torture OPTIONS", "deb", "deb --check", "help"] {
-        assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command}  "))), "{command} in {help}");
+    for command in [
+        "test",
+        "fixtures",
+        "fixtures --check",
+        "torture OPTIONS",
+        "deb",
+        "deb --check",
+        "help",
+    ] {
+        assert!(
+            help.lines()
+                .any(|line| line.trim_start().starts_with(&format!("{command}  "))),
+            "{command} in {help}"
+        );
     }
 }
 
@@ -33,7 +53,11 @@ fn what_is_no_command_is_refused_by_name_with_exit_code_2() {
     for arguments in [&["tset"][..], &["test", "--fast"], &["fixtures", "check"]] {
         let output = xtask(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(stderr(&output).contains(&format!("no such command: {}", arguments.join(" "))), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains(&format!("no such command: {}", arguments.join(" "))),
+            "{}",
+            stderr(&output)
+        );
     }
     assert_eq!(xtask(&[]).status.code(), Some(2));
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask test` with a `cargo` that only writes down how it was called: which steps run, what a failure says, and that
-//! nothing keeps running after it.
+//! `cargo xtask test` with a `cargo` that only writes down how it was called: which steps run, what a failure
+//! says, and that nothing keeps running after it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -26,7 +26,11 @@ impl FakeCargo {
     fn new(script: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let calls = folder.path().join("calls");
-        let text = format!("#!/bin/sh\necho \"$*\" >>'{}'\ncd '{}'\n{script}\n", calls.display(), folder.path().display());
+        let text = format!(
+            "#!/bin/sh\necho \"$*\" >>'{}'\ncd '{}'\n{script}\n",
+            calls.display(),
+            folder.path().display()
+        );
         fs::write(folder.path().join("cargo"), text).unwrap();
         fs::set_permissions(folder.path().join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
         Self { folder }
@@ -38,8 +42,14 @@ impl FakeCargo {
 
     fn xtask_test(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.arg("test").env("CARGO", self.path("cargo")).env_remove(SERVER_VARIABLE);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .arg("test")
+            .env("CARGO", self.path("cargo"))
+            .env_remove(SERVER_VARIABLE);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -47,7 +57,9 @@ impl FakeCargo {
     fn commands(&self) -> Vec<String> {
         let calls = fs::read_to_string(self.path("calls")).unwrap();
         let commands = calls.lines().filter(|call| !call.ends_with("--version"));
-        commands.map(|call| call.split(' ').next().unwrap().to_owned()).collect()
+        commands
+            .map(|call| call.split(' ').next().unwrap().to_owned())
+            .collect()
     }
 
     fn read_when_written(&self, name: &str) -> String {
@@ -58,13 +70,19 @@ impl FakeCargo {
 
 #[test]
 fn all_steps_run_and_the_tests_get_a_server_that_is_gone_afterwards() {
-    let cargo = FakeCargo::new(&format!("[ \"$1\" = test ] && echo \"${SERVER_VARIABLE}\" >server || true"));
+    let cargo = FakeCargo::new(&format!(
+        "[ \"$1\" = test ] && echo \"${SERVER_VARIABLE}\" >server || true"
+    ));
     let output = cargo.xtask_test().output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(cargo.commands(), ["fmt", "clippy", "build", "test", "doc"]);
     assert!(!server_folder(&cargo.read_when_written("server")).exists());
     for heading in ["format", "lints", "program", "tests", "documentation"] {
-        assert!(text(&output).contains(&format!("==> {heading}: done in ")), "{}", text(&output));
+        assert!(
+            text(&output).contains(&format!("==> {heading}: done in ")),
+            "{}",
+            text(&output)
+        );
     }
 }
 
@@ -74,12 +92,20 @@ fn the_first_failure_ends_it_and_is_named() {
     // The versions come first: a clippy that is not there is another failure.
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output).contains("error: clippy is missing: `rustup component add clippy`"), "{}", text(&output));
+    assert!(
+        text(&output).contains("error: clippy is missing: `rustup component add clippy`"),
+        "{}",
+        text(&output)
+    );
 
     let cargo = FakeCargo::new("[ \"$1 $2\" != 'clippy --workspace' ]");
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output).contains("error: lints failed after "), "{}", text(&output));
+    assert!(
+        text(&output).contains("error: lints failed after "),
+        "{}",
+        text(&output)
+    );
     assert_eq!(cargo.commands(), ["fmt", "clippy"]);
 }
 
@@ -88,8 +114,16 @@ fn failing_tests_show_what_the_server_logged() {
     let cargo = FakeCargo::new("[ \"$1\" != test ]");
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output).contains("error: tests failed after "), "{}", text(&output));
-    assert!(text(&output).contains("database system is ready to accept connections"), "{}", text(&output));
+    assert!(
+        text(&output).contains("error: tests failed after "),
+        "{}",
+        text(&output)
+    );
+    assert!(
+        text(&output).contains("database system is ready to accept connections"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
@@ -113,7 +147,11 @@ fn a_signal_stops_the_step_and_the_server() {
         let output = xtask.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
         assert!(!server.exists(), "the server's folder is left behind");
-        assert_eq!(cargo.read_when_written("told"), "TERM", "what the step has started is told to stop");
+        assert_eq!(
+            cargo.read_when_written("told"),
+            "TERM",
+            "what the step has started is told to stop"
+        );
     }
 }
 
@@ -128,7 +166,11 @@ fn server_folder(url: &str) -> PathBuf {
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 fn wait_until(mut holds: impl FnMut() -> bool) {

@@ -23,9 +23,20 @@ struct Arguments {
 }
 
 fn main() {
-    let Arguments { rounds, clients, seed } = Arguments::parse();
+    let Arguments {
+        rounds,
+        clients,
+        seed,
+    } = Arguments::parse();
     let seed = seed.unwrap_or_else(|| OsRng.next_u64());
     println!("seed {seed}");
-    print!("{}", run(&Options { rounds, clients, seed }));
+    print!(
+        "{}",
+        run(&Options {
+            rounds,
+            clients,
+            seed
+        })
+    );
     println!("nothing that was acknowledged is lost");
 }

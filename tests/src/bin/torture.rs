@@ -48,8 +48,15 @@ fn main() -> ExitCode {
         Databases::Postgres => vec![Database::Postgres],
         Databases::Both => vec![Database::Sqlite, Database::Postgres],
     };
-    let outcomes: Vec<bool> = databases.into_iter().map(|database| torture(&Options { database, time, seed })).collect();
-    if outcomes.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let outcomes: Vec<bool> = databases
+        .into_iter()
+        .map(|database| torture(&Options { database, time, seed }))
+        .collect();
+    if outcomes.contains(&false) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// Whether all is well.
@@ -61,7 +68,11 @@ fn torture(options: &Options) -> bool {
         println!("VIOLATION: {violation}");
     }
     match &outcome.remains {
-        Some(folder) => println!("failed with --seed {}; what is left is in {}", options.seed, folder.display()),
+        Some(folder) => println!(
+            "failed with --seed {}; what is left is in {}",
+            options.seed,
+            folder.display()
+        ),
         None => println!("no coin was lost, none was doubled"),
     }
     outcome.remains.is_none()

@@ -1,4 +1,5 @@
-//! What `deploy/` is tried with: the programs of others for which it has settings, run on ports and in folders of a test's own.
+//! What `deploy/` is tried with: the programs of others for which it has settings, run on ports and in
+//! folders of a test's own.
 
 mod prometheus;
 mod proxies;
@@ -38,8 +39,14 @@ pub fn changed(mut text: String, changes: &[(&str, String)]) -> String {
 
 /// Runs a program to its end, demands success, and gives all that it said.
 pub fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
     said
 }

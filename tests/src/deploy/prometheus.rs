@@ -34,24 +34,39 @@ impl Prometheus {
             ],
         );
         fs::write(folder.join("prometheus.yml"), settings).unwrap();
-        fs::copy(path("prometheus/opencoin-alerts.yml"), folder.join("opencoin-alerts.yml")).unwrap();
+        fs::copy(
+            path("prometheus/opencoin-alerts.yml"),
+            folder.join("opencoin-alerts.yml"),
+        )
+        .unwrap();
         let option = |name: &str, value: PathBuf| format!("--{name}={}", value.display());
         let mut command = Command::new("prometheus");
         command.arg(option("config.file", folder.join("prometheus.yml")));
         command.arg(option("storage.tsdb.path", folder.join("data")));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let service = Service::start(&mut command, port, &folder.join("log"));
-        let prometheus = Self { url: format!("http://127.0.0.1:{port}"), http: Client::new(), service };
+        let prometheus = Self {
+            url: format!("http://127.0.0.1:{port}"),
+            http: Client::new(),
+            service,
+        };
         let begun = Instant::now();
         while !prometheus.is_ready() {
-            assert!(begun.elapsed() < PATIENCE, "Prometheus is not ready:\n{}", prometheus.service.log());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "Prometheus is not ready:\n{}",
+                prometheus.service.log()
+            );
             thread::sleep(Duration::from_millis(50));
         }
         prometheus
     }
 
     fn is_ready(&self) -> bool {
-        self.http.get(format!("{}/-/ready", self.url)).send().is_ok_and(|response| response.status().is_success())
+        self.http
+            .get(format!("{}/-/ready", self.url))
+            .send()
+            .is_ok_and(|response| response.status().is_success())
     }
 
     /// What it answers to a path of its API.
@@ -60,7 +75,8 @@ impl Prometheus {
         let mut url = reqwest::Url::parse(&format!("{}{path}", self.url)).unwrap();
         url.query_pairs_mut().extend_pairs(parameters);
         let text = self.http.get(url).send().unwrap().text().unwrap();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}\n{}", self.service.log()))
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{path}: {error}: {text}\n{}", self.service.log()))
     }
 
     /// The series that a query finds.
@@ -68,6 +84,9 @@ impl Prometheus {
     pub fn query(&self, query: &str) -> Vec<Value> {
         let answer = self.get("/api/v1/query", &[("query", query)]);
         assert_eq!(answer["status"], "success", "{query}: {answer}");
-        answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{query}: {answer}")).clone()
+        answer["data"]["result"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{query}: {answer}"))
+            .clone()
     }
 }

@@ -16,13 +16,25 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
         &[
             ("127.0.0.1:8080", format!("127.0.0.1:{}", servers[0])),
             ("127.0.0.1:8081", format!("127.0.0.1:{}", servers[1])),
-            ("    listen 80;\n    listen [::]:80;\n", format!("    listen unix:{};\n", folder.join("plain").display())),
+            (
+                "    listen 80;\n    listen [::]:80;\n",
+                format!("    listen unix:{};\n", folder.join("plain").display()),
+            ),
             ("    listen [::]:443 ssl http2;\n", String::new()),
             ("listen 443 ssl", format!("listen 127.0.0.1:{port} ssl")),
             ("opencoin.example", "localhost".to_owned()),
-            ("/etc/ssl/opencoin/fullchain.pem", authority.server_certificate().display().to_string()),
-            ("/etc/ssl/opencoin/privkey.pem", authority.server_key().display().to_string()),
-            ("/var/log/nginx/opencoin_error.log", folder.join("error.log").display().to_string()),
+            (
+                "/etc/ssl/opencoin/fullchain.pem",
+                authority.server_certificate().display().to_string(),
+            ),
+            (
+                "/etc/ssl/opencoin/privkey.pem",
+                authority.server_key().display().to_string(),
+            ),
+            (
+                "/var/log/nginx/opencoin_error.log",
+                folder.join("error.log").display().to_string(),
+            ),
         ],
     );
     fs::write(folder.join("site.conf"), site).unwrap();
@@ -31,7 +43,11 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
         .map(|kind| format!("    {kind}_temp_path {};\n", at(&format!("temporary-{kind}"))))
         .collect();
     // The rest of /etc/nginx/nginx.conf. Its workers are of our user, who alone may enter our folder.
-    let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
+    let user = if rustix::process::geteuid().is_root() {
+        "user root;\n"
+    } else {
+        ""
+    };
     let settings = format!(
         "{user}daemon off;\npid {};\nerror_log stderr warn;\nevents {{}}\nhttp {{\n{temporary}    include {};\n}}\n",
         at("pid"),
@@ -40,9 +56,17 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
     fs::write(folder.join("nginx.conf"), settings).unwrap();
     // Debian keeps it where only root's PATH looks.
     let nginx = || {
-        let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
+        let program = if Path::new("/usr/sbin/nginx").exists() {
+            "/usr/sbin/nginx"
+        } else {
+            "nginx"
+        };
         let mut command = Command::new(program);
-        command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(folder.join("nginx.conf"));
+        command
+            .args(["-e", "stderr", "-p"])
+            .arg(folder)
+            .arg("-c")
+            .arg(folder.join("nginx.conf"));
         command
     };
     let said = run(nginx().arg("-t"));
@@ -50,11 +74,14 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
     Service::start(&mut nginx(), port, &folder.join("log"))
 }
 
-/// Caddy in front of these two servers, as `https://localhost:PORT`: with the JSON of its settings in which sessions are not
-/// resumed, which passes `caddy validate` first.
+/// Caddy in front of these two servers, as `https://localhost:PORT`: with the JSON of its settings in which
+/// sessions are not resumed, which passes `caddy validate` first.
 #[must_use]
 pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority) -> Service {
-    let settings = changed(text("caddy/Caddyfile"), &[("admin localhost:2019", "admin off".to_owned())]);
+    let settings = changed(
+        text("caddy/Caddyfile"),
+        &[("admin localhost:2019", "admin off".to_owned())],
+    );
     let file = folder.join("Caddyfile");
     fs::write(&file, settings).unwrap();
     let (certificate, key) = (authority.server_certificate(), authority.server_key());
@@ -62,10 +89,19 @@ pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
         let mut caddy = Command::new("caddy");
         caddy.args([command, "--config"]).arg(file);
         caddy.env("OPENCOIN_NAME", format!("https://localhost:{port}"));
-        caddy.env("OPENCOIN_SERVERS", servers.map(|port| format!("127.0.0.1:{port}")).join(" "));
-        caddy.env("OPENCOIN_TLS", format!("tls {} {}", certificate.display(), key.display()));
+        caddy.env(
+            "OPENCOIN_SERVERS",
+            servers.map(|port| format!("127.0.0.1:{port}")).join(" "),
+        );
+        caddy.env(
+            "OPENCOIN_TLS",
+            format!("tls {} {}", certificate.display(), key.display()),
+        );
         // What it would keep in a home.
-        caddy.env("HOME", folder).env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
+        caddy
+            .env("HOME", folder)
+            .env("XDG_DATA_HOME", folder)
+            .env("XDG_CONFIG_HOME", folder);
         caddy
     };
     let adapted = caddy("adapt", &file).output().unwrap();

@@ -24,13 +24,26 @@ impl Service {
     #[must_use]
     pub fn start(command: &mut Command, port: u16, log: &Path) -> Self {
         let file = File::create(log).unwrap();
-        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).process_group(0);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
-        let mut service = Self { child, log: log.to_owned() };
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .process_group(0);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
+        let mut service = Self {
+            child,
+            log: log.to_owned(),
+        };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let ended = service.child.try_wait().unwrap();
-            assert!(ended.is_none() && begun.elapsed() < PATIENCE, "{command:?} does not listen: {ended:?}\n{}", service.log());
+            assert!(
+                ended.is_none() && begun.elapsed() < PATIENCE,
+                "{command:?} does not listen: {ended:?}\n{}",
+                service.log()
+            );
             thread::sleep(Duration::from_millis(20));
         }
         service

@@ -14,18 +14,42 @@ impl Authority {
     /// Makes both in this folder.
     #[must_use]
     pub fn make(folder: &Path) -> Self {
-        let authority = Self { folder: folder.to_owned() };
+        let authority = Self {
+            folder: folder.to_owned(),
+        };
         let request = |name: &str, subject: &str, extension: &str| {
             let mut openssl = Command::new("openssl");
-            openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2"]);
+            openssl.args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-noenc",
+                "-days",
+                "2",
+            ]);
             openssl.args(["-subj", subject, "-addext", extension]);
-            openssl.arg("-keyout").arg(folder.join(format!("{name}.key"))).arg("-out").arg(folder.join(format!("{name}.pem")));
+            openssl
+                .arg("-keyout")
+                .arg(folder.join(format!("{name}.key")))
+                .arg("-out")
+                .arg(folder.join(format!("{name}.pem")));
             openssl
         };
-        run(&mut request("authority", "/CN=authority of a test", "keyUsage=critical,keyCertSign"));
+        run(&mut request(
+            "authority",
+            "/CN=authority of a test",
+            "keyUsage=critical,keyCertSign",
+        ));
         let mut leaf = request("server", "/CN=localhost", "subjectAltName=DNS:localhost");
         leaf.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-        run(leaf.arg("-CA").arg(authority.certificate()).arg("-CAkey").arg(folder.join("authority.key")));
+        run(leaf
+            .arg("-CA")
+            .arg(authority.certificate())
+            .arg("-CAkey")
+            .arg(folder.join("authority.key")));
         authority
     }
 

@@ -1,4 +1,5 @@
-//! A wallet that mints, renews and redeems all the time, sends a request again until it is done, and knows what it was told.
+//! A wallet that mints, renews and redeems all the time, sends a request again until it is done, and knows
+//! what it was told.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -39,7 +40,13 @@ struct Done {
 
 impl<'a> Client<'a> {
     pub(super) fn new(wallet: &'a ForeignWallet, number: u32, token: String) -> Self {
-        Self { wallet, number, token, transactions: 0, done: Vec::new() }
+        Self {
+            wallet,
+            number,
+            token,
+            transactions: 0,
+            done: Vec::new(),
+        }
     }
 
     /// The name of its account.
@@ -60,47 +67,78 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Everything that was acknowledged is answered again byte for byte, and no coin can be spent by somebody else or for
-    /// something else. Gives the number of comparisons.
+    /// Everything that was acknowledged is answered again byte for byte, and no coin can be spent by somebody
+    /// else or for something else. Gives the number of comparisons.
     pub(super) fn check(&self, other_token: &str) -> u64 {
-        for Done { path, message, answer } in &self.done {
+        for Done {
+            path,
+            message,
+            answer,
+        } in &self.done
+        {
             let again = self.wallet.post(path, Some(&self.token), message);
-            assert_eq!((again.http_status, &again.text), (200, answer), "{path} {}", message["transaction_reference"]);
+            assert_eq!(
+                (again.http_status, &again.text),
+                (200, answer),
+                "{path} {}",
+                message["transaction_reference"]
+            );
             let stolen = match *path {
                 "/renew" => {
                     let coins = message["coins"].as_array().unwrap();
                     let reference = format!("{OTHER}{}", message["transaction_reference"].as_str().unwrap());
-                    self.wallet.post(path, None, &request_renew(coins, &self.blinds(), &reference))
+                    self.wallet
+                        .post(path, None, &request_renew(coins, &self.blinds(), &reference))
                 }
                 "/redeem" => self.wallet.post(path, Some(other_token), message),
                 _ => continue,
             };
-            assert_eq!(stolen.error_word.as_deref(), Some("double-spend"), "{path} {}", message["transaction_reference"]);
+            assert_eq!(
+                stolen.error_word.as_deref(),
+                Some("double-spend"),
+                "{path} {}",
+                message["transaction_reference"]
+            );
         }
         self.done.len() as u64
     }
 
     fn blinds(&self) -> Vec<Blinded> {
-        DENOMINATIONS.map(|denomination| self.wallet.blind(denomination, &denomination.to_string())).into()
+        DENOMINATIONS
+            .map(|denomination| self.wallet.blind(denomination, &denomination.to_string()))
+            .into()
     }
 
     fn next_reference(&mut self) -> String {
         self.transactions += 1;
-        format!("{:x}", u64::from(self.number + 1) * TRANSACTIONS_MAX + self.transactions)
+        format!(
+            "{:x}",
+            u64::from(self.number + 1) * TRANSACTIONS_MAX + self.transactions
+        )
     }
 
     /// Sends a request until it is done.
     fn ask(&mut self, tally: &Tally, path: &'static str, message: Value) -> Answer {
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < PATIENCE, "{path} is not done: {}", message["transaction_reference"]);
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{path} is not done: {}",
+                message["transaction_reference"]
+            );
             let deaths = tally.deaths.load(Ordering::SeqCst);
             tally.requests.fetch_add(1, Ordering::SeqCst);
-            let answer = self.wallet.try_post_bytes(path, Some(&self.token), message.to_string().into_bytes());
+            let answer =
+                self.wallet
+                    .try_post_bytes(path, Some(&self.token), message.to_string().into_bytes());
             match answer {
                 Ok(answer) if answer.http_status == 200 => {
                     tally.acknowledged.fetch_add(1, Ordering::SeqCst);
-                    self.done.push(Done { path, message, answer: answer.text.clone() });
+                    self.done.push(Done {
+                        path,
+                        message,
+                        answer: answer.text.clone(),
+                    });
                     return answer;
                 }
                 // Lost, not confirmed, or accepted and not signed yet.

@@ -1,5 +1,6 @@
-//! Failover: an issuer on a PostgreSQL primary with a synchronous standby. The primary is killed while wallets work, the
-//! standby is promoted, and the wallets ask again with the same requests. What was acknowledged must all be there.
+//! Failover: an issuer on a PostgreSQL primary with a synchronous standby. The primary is killed while
+//! wallets work, the standby is promoted, and the wallets ask again with the same requests. What was
+//! acknowledged must all be there.
 
 mod client;
 
@@ -45,7 +46,8 @@ pub struct Outcome {
     pub requests: u64,
     /// Requests that were answered as done.
     pub acknowledged: u64,
-    /// Requests that were on their way when a primary died and not answered as done: whether they are stored is not known.
+    /// Requests that were on their way when a primary died and not answered as done: whether they are stored
+    /// is not known.
     pub unknown: u64,
     /// Requests that were sent again.
     pub retried: u64,
@@ -58,7 +60,8 @@ pub struct Outcome {
 /// One failover.
 #[derive(Debug)]
 pub struct Round {
-    /// From the promotion, until a request was done. A new standby must connect first: until then commits wait.
+    /// From the promotion, until a request was done. A new standby must connect first: until then commits
+    /// wait.
     pub promoted_to_done: Duration,
     /// From the connection of the new standby, until a request was done.
     pub standby_to_done: Duration,
@@ -89,13 +92,22 @@ pub fn run(options: &Options) -> Outcome {
     let mut currency = Currency::start_on(RFC9474, &proxy.url());
     let wallet = ForeignWallet::new(&currency.url(""));
     let mut clients: Vec<Client<'_>> = (0..options.clients)
-        .map(|number| Client::new(&wallet, number, currency.account(&Client::account(number), OPENING_BALANCE)))
+        .map(|number| {
+            Client::new(
+                &wallet,
+                number,
+                currency.account(&Client::account(number), OPENING_BALANCE),
+            )
+        })
         .collect();
     let thief = currency.account("thief", 0);
     let tally = Tally::default();
     let mut outcome = Outcome::default();
     thread::scope(|scope| {
-        let working: Vec<_> = clients.iter_mut().map(|client| scope.spawn(|| client.work(&tally))).collect();
+        let working: Vec<_> = clients
+            .iter_mut()
+            .map(|client| scope.spawn(|| client.work(&tally)))
+            .collect();
         let _stop = StopAtEnd(&tally);
         for _ in 0..options.rounds {
             await_done(&tally, u64::from(options.clients));
@@ -108,12 +120,19 @@ pub fn run(options: &Options) -> Outcome {
     });
     thread::scope(|scope| {
         let (thief, checking): (&str, Vec<_>) = (&thief, clients.iter().collect());
-        let checking: Vec<_> = checking.into_iter().map(|client| scope.spawn(move || client.check(thief))).collect();
+        let checking: Vec<_> = checking
+            .into_iter()
+            .map(|client| scope.spawn(move || client.check(thief)))
+            .collect();
         outcome.compared = checking.into_iter().map(|thread| thread.join().unwrap()).sum();
     });
     // Every client has redeemed all its coins.
     for number in 0..options.clients {
-        assert_eq!(currency.balance(&Client::account(number)), OPENING_BALANCE, "client {number}");
+        assert_eq!(
+            currency.balance(&Client::account(number)),
+            OPENING_BALANCE,
+            "client {number}"
+        );
     }
     assert_eq!(currency.balance("thief"), 0);
     currency.audit();
@@ -138,10 +157,16 @@ fn fail_over(pair: &mut PostgresPair, proxy: &PostgresProxy, tally: &Tally) -> R
     pair.add_standby();
     let standby = Instant::now();
     while tally.acknowledged.load(Ordering::SeqCst) == done {
-        assert!(standby.elapsed() < RECOVERY_MAX, "the issuer does not recover from a failover");
+        assert!(
+            standby.elapsed() < RECOVERY_MAX,
+            "the issuer does not recover from a failover"
+        );
         thread::sleep(POLL);
     }
-    Round { promoted_to_done: promoted.elapsed(), standby_to_done: standby.elapsed() }
+    Round {
+        promoted_to_done: promoted.elapsed(),
+        standby_to_done: standby.elapsed(),
+    }
 }
 
 /// Waits until so many more requests are done.
@@ -164,12 +189,35 @@ impl Drop for StopAtEnd<'_> {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { requests, acknowledged, unknown, retried, compared, rounds } = self;
-        writeln!(f, "requests {requests}, acknowledged {acknowledged}, retried {retried}")?;
-        writeln!(f, "unknown when a primary died {unknown}, compared at the end {compared}")?;
-        for (number, Round { promoted_to_done, standby_to_done }) in rounds.iter().enumerate() {
+        let Self {
+            requests,
+            acknowledged,
+            unknown,
+            retried,
+            compared,
+            rounds,
+        } = self;
+        writeln!(
+            f,
+            "requests {requests}, acknowledged {acknowledged}, retried {retried}"
+        )?;
+        writeln!(
+            f,
+            "unknown when a primary died {unknown}, compared at the end {compared}"
+        )?;
+        for (
+            number,
+            Round {
+                promoted_to_done,
+                standby_to_done,
+            },
+        ) in rounds.iter().enumerate()
+        {
             let [promoted, standby] = [promoted_to_done, standby_to_done].map(Duration::as_secs_f64);
-            writeln!(f, "round {number}: done {promoted:.2} s after the promotion, {standby:.2} s after the new standby")?;
+            writeln!(
+                f,
+                "round {number}: done {promoted:.2} s after the promotion, {standby:.2} s after the new standby"
+            )?;
         }
         Ok(())
     }

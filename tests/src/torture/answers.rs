@@ -1,5 +1,5 @@
-//! What the issuer has promised: once a request was accepted it stays accepted, and its signatures are the same bytes for
-//! ever, whichever process answers.
+//! What the issuer has promised: once a request was accepted it stays accepted, and its signatures are the
+//! same bytes for ever, whichever process answers.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -26,8 +26,8 @@ struct Accepted {
     signatures: Option<Hash>,
 }
 
-/// Everything that was accepted, by transaction reference, or by the whole request where there is none: less than a hundred
-/// bytes for each request, so half an hour takes some megabytes.
+/// Everything that was accepted, by transaction reference, or by the whole request where there is none: less
+/// than a hundred bytes for each request, so half an hour takes some megabytes.
 #[derive(Default)]
 pub(super) struct Answers {
     accepted: Mutex<HashMap<Hash, Accepted>>,
@@ -53,24 +53,38 @@ impl Answers {
         identity(sent).is_some_and(|(_, key)| self.accepted.lock().unwrap().contains_key(&key))
     }
 
-    /// Takes a complete answer of an issuer in. `was_promised` is what [`Self::is_promised`] said before the request went on its
-    /// way: of two at once, one may be answered before the other is accepted.
+    /// Takes a complete answer of an issuer in. `was_promised` is what [`Self::is_promised`] said before the
+    /// request went on its way: of two at once, one may be answered before the other is accepted.
     ///
     /// # Errors
     /// It breaks a promise.
-    pub(super) fn observe(&self, sent: &Sent, was_promised: bool, status: u16, answer: &[u8]) -> Result<News, String> {
-        let Some((kind, key)) = identity(sent) else { return Ok(News::Nothing) };
+    pub(super) fn observe(
+        &self,
+        sent: &Sent,
+        was_promised: bool,
+        status: u16,
+        answer: &[u8],
+    ) -> Result<News, String> {
+        let Some((kind, key)) = identity(sent) else {
+            return Ok(News::Nothing);
+        };
         let mut accepted = self.accepted.lock().unwrap();
         let known = accepted.get(&key).copied();
         let now = match status {
             200 if kind == "redeem" => Accepted { signatures: None },
-            200 => Accepted { signatures: Some(signatures(answer)?) },
-            202 => Accepted { signatures: known.and_then(|known| known.signatures) },
+            200 => Accepted {
+                signatures: Some(signatures(answer)?),
+            },
+            202 => Accepted {
+                signatures: known.and_then(|known| known.signatures),
+            },
             503 => return Ok(News::Nothing),
             _ if !was_promised => return Ok(News::Nothing),
             _ => {
                 let answer = String::from_utf8_lossy(answer);
-                return Err(format!("a {kind} was accepted before and is answered with {status} now: {answer}"));
+                return Err(format!(
+                    "a {kind} was accepted before and is answered with {status} now: {answer}"
+                ));
             }
         };
         accepted.insert(key, now);
@@ -79,7 +93,9 @@ impl Answers {
             self.sample(kind, key, sent);
         }
         match known {
-            Some(Accepted { signatures: Some(before) }) if now.signatures != Some(before) => {
+            Some(Accepted {
+                signatures: Some(before),
+            }) if now.signatures != Some(before) => {
                 Err(format!("a {kind} that was sent again got other signatures"))
             }
             Some(Accepted { signatures: Some(_) }) if status == 200 => Ok(News::SameSignatures),
@@ -90,10 +106,16 @@ impl Answers {
 
     /// Some of the accepted requests of a kind (`mint`, `renew`, `redeem`), from the whole run.
     pub(super) fn samples(&self, kind: &str) -> Vec<Sent> {
-        self.samples.lock().unwrap().get(kind).cloned().unwrap_or_default()
+        self.samples
+            .lock()
+            .unwrap()
+            .get(kind)
+            .cloned()
+            .unwrap_or_default()
     }
 
-    /// Keeps the first ones, and later one of sixteen in the place of an older one, so that the whole run is in it.
+    /// Keeps the first ones, and later one of sixteen in the place of an older one, so that the whole run is
+    /// in it.
     fn sample(&self, kind: &'static str, key: Hash, sent: &Sent) {
         let mut samples = self.samples.lock().unwrap();
         let kept = samples.entry(kind).or_default();
@@ -130,7 +152,10 @@ fn signatures(answer: &[u8]) -> Result<Hash, String> {
     const BEGIN: &str = "{\"blind_signatures\": [";
     const END: &str = "], \"message_reference\": ";
     let text = std::str::from_utf8(answer).map_err(|error| format!("an answer is no text: {error}"))?;
-    let list = text.strip_prefix(BEGIN).and_then(|rest| rest.rsplit_once(END)).map(|(list, _)| list);
+    let list = text
+        .strip_prefix(BEGIN)
+        .and_then(|rest| rest.rsplit_once(END))
+        .map(|(list, _)| list);
     let list = list.ok_or("an answer with status 200 is no compact text of a response mint")?;
     Ok(Sha256::digest(list).into())
 }
@@ -141,23 +166,42 @@ mod tests {
 
     fn sent(path: &str, reference: &str) -> Sent {
         let body = format!("{{\"transaction_reference\": \"{reference}\"}}").into_bytes();
-        Sent { path: path.to_owned(), token: None, body }
+        Sent {
+            path: path.to_owned(),
+            token: None,
+            body,
+        }
     }
 
     #[test]
     fn broken_promises_are_seen() {
         let answers = Answers::default();
-        let observe = |sent: &Sent, status, answer: &[u8]| answers.observe(sent, answers.is_promised(sent), status, answer);
-        let signed = |text: &str| format!("{{\"blind_signatures\": [{text}], \"message_reference\": 3}}").into_bytes();
+        let observe = |sent: &Sent, status, answer: &[u8]| {
+            answers.observe(sent, answers.is_promised(sent), status, answer)
+        };
+        let signed =
+            |text: &str| format!("{{\"blind_signatures\": [{text}], \"message_reference\": 3}}").into_bytes();
         let (mint, resume) = (sent("/mint", "a"), sent("/resume", "a"));
         assert_eq!(observe(&mint, 503, b""), Ok(News::Nothing));
-        assert_eq!(observe(&resume, 404, b""), Ok(News::Nothing), "nothing was promised");
+        assert_eq!(
+            observe(&resume, 404, b""),
+            Ok(News::Nothing),
+            "nothing was promised"
+        );
         assert_eq!(observe(&mint, 202, b""), Ok(News::First));
         assert!(observe(&resume, 404, b"").is_err(), "accepted and then unknown");
-        assert_eq!(answers.observe(&resume, false, 404, b""), Ok(News::Nothing), "asked before it was accepted");
+        assert_eq!(
+            answers.observe(&resume, false, 404, b""),
+            Ok(News::Nothing),
+            "asked before it was accepted"
+        );
         assert_eq!(observe(&resume, 200, &signed("1")), Ok(News::First));
         assert_eq!(observe(&mint, 200, &signed("1")), Ok(News::SameSignatures));
-        assert_eq!(observe(&mint, 202, b""), Ok(News::First), "signing may be paused later");
+        assert_eq!(
+            observe(&mint, 202, b""),
+            Ok(News::First),
+            "signing may be paused later"
+        );
         assert!(observe(&mint, 200, &signed("2")).is_err(), "other signatures");
         assert!(observe(&sent("/renew", "b"), 200, b"nonsense").is_err());
     }

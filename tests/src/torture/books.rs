@@ -12,8 +12,8 @@ use sqlx::{ConnectOptions, Connection, Executor};
 /// Every error that a trigger raises begins with this; logs are searched for it.
 pub(super) const TRIGGER_MARK: &str = "torture fails ";
 
-/// The statements by which the issuer writes while it serves. Two more exist: `INSERT INTO mint_keys` when a currency begins,
-/// and `DELETE FROM spent` when keys have expired.
+/// The statements by which the issuer writes while it serves. Two more exist: `INSERT INTO mint_keys` when a
+/// currency begins, and `DELETE FROM spent` when keys have expired.
 const STATEMENTS: [(&str, &str); 6] = [
     ("INSERT", "accounts"),
     ("INSERT", "transactions"),
@@ -24,17 +24,30 @@ const STATEMENTS: [(&str, &str); 6] = [
 ];
 
 /// Enough to happen in every run, and few enough that work is done.
-const COMMIT_FAULTS: Rates = Rates { before_commit: 15, in_commit: 15, after_commit: 15 };
+const COMMIT_FAULTS: Rates = Rates {
+    before_commit: 15,
+    in_commit: 15,
+    after_commit: 15,
+};
 
 /// The names under which commits that were cut off are counted.
-pub(super) const COMMIT_FAULT_NAMES: [&str; 3] =
-    ["PostgreSQL cut before a commit", "PostgreSQL cut in a commit", "PostgreSQL cut after a commit, the issuer not told"];
+pub(super) const COMMIT_FAULT_NAMES: [&str; 3] = [
+    "PostgreSQL cut before a commit",
+    "PostgreSQL cut in a commit",
+    "PostgreSQL cut after a commit, the issuer not told",
+];
 
 /// Where the books are.
 pub(super) enum Books {
-    Sqlite { file: PathBuf },
+    Sqlite {
+        file: PathBuf,
+    },
     // The database is dropped before its server.
-    Postgres { proxy: PostgresProxy, database: TestDatabase, server: Box<Mutex<EphemeralPostgres>> },
+    Postgres {
+        proxy: PostgresProxy,
+        database: TestDatabase,
+        server: Box<Mutex<EphemeralPostgres>>,
+    },
 }
 
 /// A way to fail a statement.
@@ -62,8 +75,15 @@ impl Trigger {
             Books::Sqlite { .. } => &[Way::Refused, Way::DiskFull],
             Books::Postgres { .. } => &[Way::Refused, Way::DiskFull, Way::AtCommit],
         };
-        let each = STATEMENTS.iter().flat_map(|(statement, table)| ways.iter().map(move |way| (*statement, *table, *way)));
-        each.map(|(statement, table, way)| Self { statement, table, way }).collect()
+        let each = STATEMENTS
+            .iter()
+            .flat_map(|(statement, table)| ways.iter().map(move |way| (*statement, *table, *way)));
+        each.map(|(statement, table, way)| Self {
+            statement,
+            table,
+            way,
+        })
+        .collect()
     }
 
     /// What its errors say after the mark, and the name under which its errors are counted.
@@ -83,7 +103,11 @@ impl Books {
         let server = EphemeralPostgres::start();
         let database = TestDatabase::create_on(&server.url());
         let proxy = PostgresProxy::start(&database.url());
-        Self::Postgres { proxy, database, server: Box::new(Mutex::new(server)) }
+        Self::Postgres {
+            proxy,
+            database,
+            server: Box::new(Mutex::new(server)),
+        }
     }
 
     /// What `opencoin issuer init --database` is told.
@@ -94,7 +118,8 @@ impl Books {
         }
     }
 
-    /// From now on some commits are cut off: before the server hears of them, in the middle, or before the issuer is told.
+    /// From now on some commits are cut off: before the server hears of them, in the middle, or before the
+    /// issuer is told.
     pub(super) fn strike_commits(&self, seed: u64) {
         if let Self::Postgres { proxy, .. } = self {
             proxy.strike_at_random(seed, COMMIT_FAULTS);
@@ -103,7 +128,9 @@ impl Books {
 
     /// No commit is cut off any more. Gives how many were, by kind.
     pub(super) fn spare_commits(&self) -> Vec<(&'static str, u64)> {
-        let Self::Postgres { proxy, .. } = self else { return Vec::new() };
+        let Self::Postgres { proxy, .. } = self else {
+            return Vec::new();
+        };
         proxy.strike_no_more();
         let counts = proxy.counts();
         let [before, within, after] = COMMIT_FAULT_NAMES;
@@ -116,7 +143,11 @@ impl Books {
     }
 
     pub(super) fn install(&self, trigger: Trigger) -> Result<(), String> {
-        let Trigger { statement, table, way } = trigger;
+        let Trigger {
+            statement,
+            table,
+            way,
+        } = trigger;
         let message = format!("{TRIGGER_MARK}{}", trigger.name());
         match self {
             Self::Sqlite { .. } => {
@@ -131,7 +162,11 @@ impl Books {
                     Way::DiskFull => ("53100", "TRIGGER torture BEFORE"),
                     Way::AtCommit => ("P0001", "CONSTRAINT TRIGGER torture AFTER"),
                 };
-                let deferred = if way == Way::AtCommit { "DEFERRABLE INITIALLY DEFERRED" } else { "" };
+                let deferred = if way == Way::AtCommit {
+                    "DEFERRABLE INITIALLY DEFERRED"
+                } else {
+                    ""
+                };
                 self.execute(&format!(
                     "CREATE OR REPLACE FUNCTION torture() RETURNS trigger LANGUAGE plpgsql
                         AS $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{state}'; END $$;
@@ -144,13 +179,17 @@ impl Books {
     pub(super) fn remove(&self, trigger: Trigger) -> Result<(), String> {
         match self {
             Self::Sqlite { .. } => self.execute("DROP TRIGGER IF EXISTS torture"),
-            Self::Postgres { .. } => self.execute(&format!("DROP TRIGGER IF EXISTS torture ON {}", trigger.table)),
+            Self::Postgres { .. } => {
+                self.execute(&format!("DROP TRIGGER IF EXISTS torture ON {}", trigger.table))
+            }
         }
     }
 
     /// Ends every connection of an issuer; it may be in the middle of a statement or of a commit.
     pub(super) fn cut_connections(&self) -> Result<(), String> {
-        self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'opencoin'")
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'opencoin'",
+        )
     }
 
     fn execute(&self, statements: &str) -> Result<(), String> {
@@ -164,7 +203,10 @@ impl Books {
 /// Runs statements on a thread of its own, so that it can be called inside and outside a runtime.
 fn execute_in_file(file: &std::path::Path, statements: &str) -> Result<(), String> {
     let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let mut connection = SqliteConnectOptions::new().filename(file).connect().await?;
             connection.execute(sqlx::raw_sql(statements)).await?;

@@ -9,7 +9,8 @@ use super::{OPENING, Torture, nemesis, proxy};
 use crate::foreign_wallet::{Answer, request_redeem};
 
 impl Torture {
-    /// Nobody holds a coin any more: all money is back in the accounts, and no coin can be had for it a second time.
+    /// Nobody holds a coin any more: all money is back in the accounts, and no coin can be had for it a
+    /// second time.
     pub(super) fn check(&self, credited: u64) {
         self.check_accounts(credited);
         self.check_repetitions();
@@ -20,30 +21,48 @@ impl Torture {
 
     /// Even in the shortest run something was broken, and something was compared.
     pub(super) fn check_work(&self) {
-        for name in ["issuers killed", WALLETS_KILLED, SIGNATURES_COMPARED, "spent coins refused", "wallets emptied"] {
+        for name in [
+            "issuers killed",
+            WALLETS_KILLED,
+            SIGNATURES_COMPARED,
+            "spent coins refused",
+            "wallets emptied",
+        ] {
             if self.tally.get(name) == 0 {
-                self.tally.violate(format!("nothing was tested, because this never happened: {name}"));
+                self.tally
+                    .violate(format!("nothing was tested, because this never happened: {name}"));
             }
         }
     }
 
     /// Every kind of fault has happened.
     pub(super) fn check_faults(&self) {
-        let names = nemesis::fault_names(&self.issuers.books).into_iter().chain(proxy::fault_names().map(str::to_owned));
+        let names = nemesis::fault_names(&self.issuers.books)
+            .into_iter()
+            .chain(proxy::fault_names().map(str::to_owned));
         for name in names.filter(|name| self.tally.get(name) == 0) {
-            self.tally.violate(format!("a fault never happened: {name}; a longer run, or a calmer machine"));
+            self.tally.violate(format!(
+                "a fault never happened: {name}; a longer run, or a calmer machine"
+            ));
         }
     }
 
     fn check_accounts(&self, credited: u64) {
-        let held: u64 = self.accounts.iter().map(|(name, _)| self.issuers.balance(name)).sum();
+        let held: u64 = self
+            .accounts
+            .iter()
+            .map(|(name, _)| self.issuers.balance(name))
+            .sum();
         let paid_in = OPENING * self.accounts.len() as u64 + credited;
         if held != paid_in {
-            self.tally.violate(format!("{paid_in} were paid in, no coin is outstanding, and the accounts hold {held}"));
+            self.tally.violate(format!(
+                "{paid_in} were paid in, no coin is outstanding, and the accounts hold {held}"
+            ));
         }
     }
 
-    /// Accepted requests, sent again as they were: the same signatures (the proxy compares them), and no money moves.
+    /// Accepted requests, sent again as they were: the same signatures (the proxy compares them), and no
+    /// money moves.
     fn check_repetitions(&self) {
         for kind in ["mint", "renew", "redeem"] {
             for sent in self.proxy.answers.samples(kind) {
@@ -56,26 +75,43 @@ impl Torture {
 
     /// The coins of accepted requests, redeemed by somebody else.
     fn check_double_spending(&self) {
-        for sent in ["renew", "redeem"].into_iter().flat_map(|kind| self.proxy.answers.samples(kind)) {
+        for sent in ["renew", "redeem"]
+            .into_iter()
+            .flat_map(|kind| self.proxy.answers.samples(kind))
+        {
             let message: Value = serde_json::from_slice(&sent.body).unwrap();
-            let body = request_redeem(message["coins"].as_array().unwrap()).to_string().into_bytes();
+            let body = request_redeem(message["coins"].as_array().unwrap())
+                .to_string()
+                .into_bytes();
             let others = self.accounts.iter().map(|(_, token)| format!("Bearer {token}"));
-            let other = others.into_iter().find(|token| Some(token) != sent.token.as_ref());
-            let answer = self.send(&Sent { path: "/redeem".to_owned(), token: other, body });
+            let other = others
+                .into_iter()
+                .find(|token| Some(token) != sent.token.as_ref());
+            let answer = self.send(&Sent {
+                path: "/redeem".to_owned(),
+                token: other,
+                body,
+            });
             self.expect(&answer, 409, "a redeem of spent coins");
             self.tally.count("checked: spent coins refused");
         }
     }
 
     fn send(&self, sent: &Sent) -> Answer {
-        let token = sent.token.as_deref().map(|token| token.trim_start_matches("Bearer "));
-        self.wallet.try_post_bytes(&sent.path, token, sent.body.clone()).unwrap()
+        let token = sent
+            .token
+            .as_deref()
+            .map(|token| token.trim_start_matches("Bearer "));
+        self.wallet
+            .try_post_bytes(&sent.path, token, sent.body.clone())
+            .unwrap()
     }
 
     fn expect(&self, answer: &Answer, status: u16, what: &str) {
         if answer.http_status != status {
             let (found, description) = (answer.http_status, &answer.body["status_description"]);
-            self.tally.violate(format!("{what} got {found} instead of {status}: {description}"));
+            self.tally
+                .violate(format!("{what} got {found} instead of {status}: {description}"));
         }
     }
 }

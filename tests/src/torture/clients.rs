@@ -1,5 +1,5 @@
-//! Wallets in memory that send requests of their own making: several coins at a time, the same request twice at once, the
-//! same coin in two requests at once, coins that are spent. They ask until they know.
+//! Wallets in memory that send requests of their own making: several coins at a time, the same request twice
+//! at once, the same coin in two requests at once, coins that are spent. They ask until they know.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use rand::{Rng, RngCore};
 use serde_json::Value;
 
 use super::tally::Tally;
-use crate::foreign_wallet::{Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume};
+use crate::foreign_wallet::{
+    Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
+};
 
 /// How long the answer to one request may take, all attempts together.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,7 +47,14 @@ struct Question<'a> {
 
 impl Client {
     pub(super) fn new(wallet: Arc<ForeignWallet>, token: String, rng: StdRng, tally: Arc<Tally>) -> Self {
-        Self { wallet, token, rng, tally, coins: Vec::new(), spent: VecDeque::new() }
+        Self {
+            wallet,
+            token,
+            rng,
+            tally,
+            coins: Vec::new(),
+            spent: VecDeque::new(),
+        }
     }
 
     /// Works until the time is over.
@@ -76,12 +85,18 @@ impl Client {
     }
 
     fn mint(&mut self) {
-        let values: Vec<u64> =
-            (0..self.rng.gen_range(1..=COINS_MAX)).map(|_| *DENOMINATIONS.choose(&mut self.rng).unwrap()).collect();
+        let values: Vec<u64> = (0..self.rng.gen_range(1..=COINS_MAX))
+            .map(|_| *DENOMINATIONS.choose(&mut self.rng).unwrap())
+            .collect();
         let (blinded, reference) = (self.blind(&values), self.reference());
         let request = request_mint(&blinded, &reference);
         let token = Some(self.token.clone());
-        let question = Question { path: "/mint", token: token.as_deref(), request: &request, reference: Some(&reference) };
+        let question = Question {
+            path: "/mint",
+            token: token.as_deref(),
+            request: &request,
+            reference: Some(&reference),
+        };
         let answer = self.ask_sometimes_twice(&question);
         if let Some(answer) = self.demand(&answer, 200, "a mint") {
             self.tally.add("coins minted by clients", blinded.len() as u64);
@@ -95,7 +110,12 @@ impl Client {
         let blinded = self.blind_worth(given.iter().map(value).sum());
         let reference = self.reference();
         let request = request_renew(&given, &blinded, &reference);
-        let question = Question { path: "/renew", token: None, request: &request, reference: Some(&reference) };
+        let question = Question {
+            path: "/renew",
+            token: None,
+            request: &request,
+            reference: Some(&reference),
+        };
         let answer = self.ask_sometimes_twice(&question);
         if let Some(answer) = self.demand(&answer, 200, "a renew") {
             self.tally.add("coins renewed by clients", given.len() as u64);
@@ -108,8 +128,12 @@ impl Client {
         let given = self.take(count);
         let request = request_redeem(&given);
         let token = Some(self.token.clone());
-        let answer =
-            self.ask_sometimes_twice(&Question { path: "/redeem", token: token.as_deref(), request: &request, reference: None });
+        let answer = self.ask_sometimes_twice(&Question {
+            path: "/redeem",
+            token: token.as_deref(),
+            request: &request,
+            reference: None,
+        });
         if self.demand(&answer, 200, "a redeem").is_some() {
             self.tally.add("coins redeemed by clients", given.len() as u64);
             self.forget(given);
@@ -127,24 +151,39 @@ impl Client {
         let answers = thread::scope(|scope| {
             let client = &*self;
             let running = attempts.each_ref().map(|(_, reference, request, seed)| {
-                let question = Question { path: "/renew", token: None, request, reference: Some(reference) };
+                let question = Question {
+                    path: "/renew",
+                    token: None,
+                    request,
+                    reference: Some(reference),
+                };
                 scope.spawn(move || client.ask(&question, *seed))
             });
             running.map(|thread| thread.join().unwrap())
         });
         self.tally.count("races of two renews for a coin");
-        let won: Vec<usize> =
-            (0..2).filter(|index| answers[*index].as_ref().is_some_and(|answer| answer.http_status == 200)).collect();
+        let won: Vec<usize> = (0..2)
+            .filter(|index| {
+                answers[*index]
+                    .as_ref()
+                    .is_some_and(|answer| answer.http_status == 200)
+            })
+            .collect();
         let [winner] = won[..] else {
             if self.tally.is_broken() {
                 return;
             }
-            self.tally.violate(format!("of two renews of one coin {} succeeded", won.len()));
+            self.tally
+                .violate(format!("of two renews of one coin {} succeeded", won.len()));
             return;
         };
-        if self.demand(&answers[1 - winner], 409, "the second renew of a coin").is_some() {
+        if self
+            .demand(&answers[1 - winner], 409, "the second renew of a coin")
+            .is_some()
+        {
             let answer = answers[winner].as_ref().unwrap();
-            self.coins.extend(self.wallet.unblind(&attempts[winner].0, answer));
+            self.coins
+                .extend(self.wallet.unblind(&attempts[winner].0, answer));
             self.forget(given);
         }
     }
@@ -155,7 +194,12 @@ impl Client {
         let given = [coin];
         let (blinded, reference) = (self.blind_worth(value(&given[0])), self.reference());
         let (renew, token) = (request_renew(&given, &blinded, &reference), self.token.clone());
-        let question = Question { path: "/renew", token: Some(&token), request: &renew, reference: Some(&reference) };
+        let question = Question {
+            path: "/renew",
+            token: Some(&token),
+            request: &renew,
+            reference: Some(&reference),
+        };
         let seed = self.rng.next_u64();
         let answer = self.ask(&question, seed);
         if self.demand(&answer, 409, "a renew of a spent coin").is_some() {
@@ -180,7 +224,9 @@ impl Client {
             && first.http_status != second.http_status
         {
             let (path, first, second) = (question.path, first.http_status, second.http_status);
-            self.tally.violate(format!("the same request to {path} twice at once got {first} and {second}"));
+            self.tally.violate(format!(
+                "the same request to {path} twice at once got {first} and {second}"
+            ));
         }
         first
     }
@@ -206,24 +252,39 @@ impl Client {
             }
         }
         if !self.tally.is_broken() {
-            self.tally.violate(format!("no final answer to {} in {} s", question.path, PATIENCE.as_secs()));
+            self.tally.violate(format!(
+                "no final answer to {} in {} s",
+                question.path,
+                PATIENCE.as_secs()
+            ));
         }
         None
     }
 
     fn send(&self, path: &str, token: Option<&str>, request: &Value) -> Option<Answer> {
-        let answer = self.wallet.try_post_bytes(path, token, request.to_string().into_bytes()).ok();
-        self.tally.count(if answer.is_some() { "clients: answers" } else { "clients: no answer" });
+        let answer = self
+            .wallet
+            .try_post_bytes(path, token, request.to_string().into_bytes())
+            .ok();
+        self.tally.count(if answer.is_some() {
+            "clients: answers"
+        } else {
+            "clients: no answer"
+        });
         answer
     }
 
     fn demand<'a>(&self, answer: &'a Option<Answer>, status: u16, what: &str) -> Option<&'a Answer> {
         let answer = answer.as_ref()?;
-        let is_right = answer.http_status == status && (status != 409 || answer.error_word.as_deref() == Some("double-spend"));
+        let is_right = answer.http_status == status
+            && (status != 409 || answer.error_word.as_deref() == Some("double-spend"));
         if !is_right {
             let word = answer.error_word.as_deref().unwrap_or("ok");
             let description = &answer.body["status_description"];
-            self.tally.violate(format!("{what} got {} ({word}) instead of {status}: {description}", answer.http_status));
+            self.tally.violate(format!(
+                "{what} got {} ({word}) instead of {status}: {description}",
+                answer.http_status
+            ));
         }
         is_right.then_some(answer)
     }
@@ -241,9 +302,16 @@ impl Client {
     fn blind_worth(&mut self, mut amount: u64) -> Vec<Blinded> {
         let mut values = Vec::new();
         while amount > 0 {
-            let fitting: Vec<u64> = DENOMINATIONS.into_iter().filter(|value| *value <= amount).collect();
+            let fitting: Vec<u64> = DENOMINATIONS
+                .into_iter()
+                .filter(|value| *value <= amount)
+                .collect();
             // Mostly the largest, so that coins do not crumble.
-            let chosen = if self.rng.gen_range(0..3) > 0 { fitting[0] } else { *fitting.choose(&mut self.rng).unwrap() };
+            let chosen = if self.rng.gen_range(0..3) > 0 {
+                fitting[0]
+            } else {
+                *fitting.choose(&mut self.rng).unwrap()
+            };
             values.push(chosen);
             amount -= chosen;
         }
@@ -251,7 +319,11 @@ impl Client {
     }
 
     fn blind(&self, values: &[u64]) -> Vec<Blinded> {
-        values.iter().enumerate().map(|(index, value)| self.wallet.blind(*value, &format!("b{index}"))).collect()
+        values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| self.wallet.blind(*value, &format!("b{index}")))
+            .collect()
     }
 
     fn reference(&mut self) -> String {

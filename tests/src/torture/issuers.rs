@@ -19,7 +19,8 @@ use crate::{RFC9474, SERVER_LINE, free_port};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause after a start, or an operator's command, that failed.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A log that is longer than this is put aside when its issuer starts again, and the one before it is dropped.
+/// A log that is longer than this is put aside when its issuer starts again, and the one before it is
+/// dropped.
 const LOG_BYTES_MAX: u64 = 8 << 20;
 /// What no log of an issuer may say, whatever happens around it.
 const ALARMS: [&str; 4] = ["panic", "makes no sense", "invariant", "cannot be signed"];
@@ -38,10 +39,28 @@ impl Issuers {
     pub(super) fn start(dir: PathBuf, books: Books, count: usize, url: &str, tally: Arc<Tally>) -> Self {
         let ports = (0..count).map(|_| free_port()).collect();
         let processes = (0..count).map(|_| Mutex::new(None)).collect();
-        let issuers = Self { dir, books, ports, processes, tally };
+        let issuers = Self {
+            dir,
+            books,
+            ports,
+            processes,
+            tally,
+        };
         let address = issuers.books.address();
-        let init = ["init", "--name", "OpenCent", "--divisor", "100", "--denominations", "1,2,5,10", "--url", url];
-        let _ = issuers.operate(&[&init[..], &["--database", &address, "--cipher-suite", RFC9474]].concat()).success();
+        let init = [
+            "init",
+            "--name",
+            "OpenCent",
+            "--divisor",
+            "100",
+            "--denominations",
+            "1,2,5,10",
+            "--url",
+            url,
+        ];
+        let _ = issuers
+            .operate(&[&init[..], &["--database", &address, "--cipher-suite", RFC9474]].concat())
+            .success();
         (0..count).for_each(|index| issuers.revive(index));
         issuers
     }
@@ -66,7 +85,10 @@ impl Issuers {
             *process = self.try_start(index);
             if process.is_none() {
                 self.tally.count("issuer start failed, tried again");
-                assert!(begun.elapsed() < PATIENCE, "an issuer does not start any more; see its log");
+                assert!(
+                    begun.elapsed() < PATIENCE,
+                    "an issuer does not start any more; see its log"
+                );
                 thread::sleep(PAUSE);
             }
         }
@@ -75,7 +97,12 @@ impl Issuers {
     /// Issuers that ended by themselves.
     pub(super) fn check_alive(&self) {
         for process in &self.processes {
-            if let Some(status) = process.lock().unwrap().as_mut().and_then(|process| process.try_wait().unwrap()) {
+            if let Some(status) = process
+                .lock()
+                .unwrap()
+                .as_mut()
+                .and_then(|process| process.try_wait().unwrap())
+            {
                 self.tally.violate(format!("an issuer ended by itself: {status}"));
             }
         }
@@ -83,7 +110,13 @@ impl Issuers {
 
     fn try_start(&self, index: usize) -> Option<Child> {
         let mut process = program::command()
-            .args(["issuer", "serve", "--listen", &format!("127.0.0.1:{}", self.ports[index]), "--dir"])
+            .args([
+                "issuer",
+                "serve",
+                "--listen",
+                &format!("127.0.0.1:{}", self.ports[index]),
+                "--dir",
+            ])
             .arg(&self.dir)
             .env("OPENCOIN_LOG", "warn")
             .stdin(Stdio::null())
@@ -107,7 +140,10 @@ impl Issuers {
     /// Runs `opencoin issuer ARGUMENTS --dir D`. A trigger that it meets is counted.
     pub(super) fn operate(&self, arguments: &[&str]) -> Output {
         let output = opencoin(&[&["issuer"], arguments, &["--dir", self.dir.to_str().unwrap()]].concat());
-        output.stderr.lines().for_each(|line| count_trigger(line, &self.tally));
+        output
+            .stderr
+            .lines()
+            .for_each(|line| count_trigger(line, &self.tally));
         output
     }
 
@@ -126,24 +162,35 @@ impl Issuers {
 
     /// Opens an account, credits it, and gives its token.
     pub(super) fn account(&self, name: &str, amount: u64) -> String {
-        let created: Value = self.operate(&["account", "create", name, "--json"]).success().json();
+        let created: Value = self
+            .operate(&["account", "create", name, "--json"])
+            .success()
+            .json();
         let (amount, reference) = (amount.to_string(), format!("opening {name}"));
         let _ = self.operate_until_done(&["account", "credit", name, &amount, "--reference", &reference]);
         created["token"].as_str().unwrap().to_owned()
     }
 
     pub(super) fn balance(&self, name: &str) -> u64 {
-        self.operate_until_done(&["account", "show", name, "--json"]).json()["balance"].as_u64().unwrap()
+        self.operate_until_done(&["account", "show", name, "--json"])
+            .json()["balance"]
+            .as_u64()
+            .unwrap()
     }
 
-    /// Runs the audit; books that do not hold are a violation. A database that is away is not, unless `must_answer`.
+    /// Runs the audit; books that do not hold are a violation. A database that is away is not, unless
+    /// `must_answer`.
     pub(super) fn audit(&self, must_answer: bool) {
         let output = self.operate(&["audit", "--json"]);
         let report: Option<Value> = serde_json::from_str(&output.stdout).ok();
         match report {
-            Some(report) if report["holds"] == true && output.code == Some(0) => self.tally.count("audit holds"),
+            Some(report) if report["holds"] == true && output.code == Some(0) => {
+                self.tally.count("audit holds")
+            }
             Some(report) => self.tally.violate(format!("the audit does not hold: {report:#}")),
-            None if must_answer => self.tally.violate(format!("the audit gives no report: {}", output.stderr)),
+            None if must_answer => self
+                .tally
+                .violate(format!("the audit gives no report: {}", output.stderr)),
             None => self.tally.count("audit found no database"),
         }
     }
@@ -175,7 +222,9 @@ fn watch_log(stderr: ChildStderr, path: PathBuf, tally: &Tally) {
 }
 
 fn count_trigger(line: &str, tally: &Tally) {
-    let Some((_, rest)) = line.split_once(TRIGGER_MARK) else { return };
+    let Some((_, rest)) = line.split_once(TRIGGER_MARK) else {
+        return;
+    };
     let name = rest.split(" (SQLSTATE").next().unwrap_or(rest);
     tally.count(&format!("trigger fired: {}", name.trim()));
 }

@@ -23,7 +23,8 @@ impl Parcel {
     /// Whether the file is there to its end.
     pub(super) fn is_whole(&self) -> bool {
         let text = fs::read(&self.path).unwrap_or_default();
-        serde_json::from_slice(&text).is_ok_and(|stack: Value| stack["type"] == "coinstack" || stack["coins"].is_array())
+        serde_json::from_slice(&text)
+            .is_ok_and(|stack: Value| stack["type"] == "coinstack" || stack["coins"].is_array())
     }
 
     /// The sender takes its coins back, so whoever receives them may be too late.
@@ -51,13 +52,22 @@ pub(super) struct Mailbox {
 impl Mailbox {
     pub(super) fn new(folder: PathBuf) -> Self {
         fs::create_dir_all(&folder).unwrap();
-        Self { folder, made: AtomicU64::new(0), parcels: Mutex::default() }
+        Self {
+            folder,
+            made: AtomicU64::new(0),
+            parcels: Mutex::default(),
+        }
     }
 
     /// A parcel whose file is not there yet.
     pub(super) fn parcel(&self) -> Arc<Parcel> {
-        let path = self.folder.join(format!("{}.oc", self.made.fetch_add(1, Ordering::SeqCst)));
-        Arc::new(Parcel { path, is_contested: AtomicBool::new(false) })
+        let path = self
+            .folder
+            .join(format!("{}.oc", self.made.fetch_add(1, Ordering::SeqCst)));
+        Arc::new(Parcel {
+            path,
+            is_contested: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn put(&self, parcel: Arc<Parcel>) {

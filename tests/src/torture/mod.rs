@@ -1,11 +1,12 @@
 //! Proof by force that no coin is lost and none is doubled.
 //!
-//! Wallets mint, send, renew and redeem at random against real issuers, while a nemesis kills issuers and wallets, crashes the
-//! database, cuts connections, pauses signing and fails statements. Then everything is mended and everybody finishes: every
-//! coin that a wallet holds must redeem exactly once, and all money must be back in the accounts, to the unit.
+//! Wallets mint, send, renew and redeem at random against real issuers, while a nemesis kills issuers and
+//! wallets, crashes the database, cuts connections, pauses signing and fails statements. Then everything is
+//! mended and everybody finishes: every coin that a wallet holds must redeem exactly once, and all money must
+//! be back in the accounts, to the unit.
 //!
-//! The order of faults follows from a seed; when they hit what, the operating system decides, so a seed that found something
-//! finds it often and not always.
+//! The order of faults follows from a seed; when they hit what, the operating system decides, so a seed that
+//! found something finds it often and not always.
 
 mod answers;
 mod books;
@@ -70,12 +71,21 @@ pub struct Outcome {
 /// Tortures one currency.
 #[must_use]
 pub fn run(options: &Options) -> Outcome {
-    let folder = tempfile::Builder::new().prefix("opencoin-torture-").tempdir().unwrap();
+    let folder = tempfile::Builder::new()
+        .prefix("opencoin-torture-")
+        .tempdir()
+        .unwrap();
     let tally = Arc::new(Tally::new(options.time));
-    tally.guard("the torture", || Torture::begin(options, folder.path(), &tally).run(options));
+    tally.guard("the torture", || {
+        Torture::begin(options, folder.path(), &tally).run(options)
+    });
     let violations = tally.violations();
     let remains = (!violations.is_empty()).then(|| folder.keep());
-    Outcome { table: tally.table(), violations, remains }
+    Outcome {
+        table: tally.table(),
+        violations,
+        remains,
+    }
 }
 
 /// A currency, everybody who uses it, and the way between them.
@@ -98,7 +108,12 @@ impl Torture {
         let mut rng = StdRng::seed_from_u64(options.seed);
         let (dir, port) = (folder.join("currency"), free_port());
         let (books, count) = match options.database {
-            Database::Sqlite => (Books::Sqlite { file: dir.join("ledger.sqlite") }, 1),
+            Database::Sqlite => (
+                Books::Sqlite {
+                    file: dir.join("ledger.sqlite"),
+                },
+                1,
+            ),
             Database::Postgres => (Books::postgres(), 2),
         };
         let url = format!("http://127.0.0.1:{port}");
@@ -114,7 +129,18 @@ impl Torture {
         let wallet = Arc::new(ForeignWallet::new(&url));
         let mailbox = Arc::new(Mailbox::new(folder.join("mail")));
         let slots = (0..PURSES).map(|_| Arc::default()).collect();
-        Self { folder: folder.to_owned(), tally: Arc::clone(tally), rng, issuers, proxy, url, wallet, accounts, mailbox, slots }
+        Self {
+            folder: folder.to_owned(),
+            tally: Arc::clone(tally),
+            rng,
+            issuers,
+            proxy,
+            url,
+            wallet,
+            accounts,
+            mailbox,
+            slots,
+        }
     }
 
     fn run(mut self, options: &Options) {
@@ -124,9 +150,15 @@ impl Torture {
         self.issuers.books.strike_commits(self.rng.next_u64());
         let (mut purses, mut clients, credited) = self.work();
         self.proxy.set_faults(false);
-        self.issuers.books.spare_commits().into_iter().for_each(|(name, number)| tally.add(name, number));
+        self.issuers
+            .books
+            .spare_commits()
+            .into_iter()
+            .for_each(|(name, number)| tally.add(name, number));
         self.issuers.check_alive();
-        tally.guard("emptying the mailbox", || in_parallel(&tally, &mut purses, Purse::empty_mailbox));
+        tally.guard("emptying the mailbox", || {
+            in_parallel(&tally, &mut purses, Purse::empty_mailbox)
+        });
         tally.guard("redeeming", || in_parallel(&tally, &mut clients, Client::finish));
         for purse in purses {
             tally.guard("a wallet", || purse.retire());
@@ -141,22 +173,28 @@ impl Torture {
         self.proxy.close();
     }
 
-    /// Wallets work and the nemesis breaks things until the time is over. Gives the wallets and what was credited.
+    /// Wallets work and the nemesis breaks things until the time is over. Gives the wallets and what was
+    /// credited.
     fn work(&mut self) -> (Vec<Purse>, Vec<Client>, u64) {
-        let mut rngs = (0..PURSES + CLIENTS + 2).map(|_| StdRng::seed_from_u64(self.rng.next_u64())).collect::<Vec<_>>();
+        let mut rngs = (0..PURSES + CLIENTS + 2)
+            .map(|_| StdRng::seed_from_u64(self.rng.next_u64()))
+            .collect::<Vec<_>>();
         let (killer, breaker) = (rngs.pop().unwrap(), rngs.pop().unwrap());
         let this = &*self;
         thread::scope(|scope| {
             let mut rngs = rngs.into_iter();
             let purses: Vec<_> = (0..PURSES)
                 .zip(&mut rngs)
-                .map(|(number, rng)| scope.spawn(move || this.tally.guard("a wallet", || this.use_purses(number, rng))))
+                .map(|(number, rng)| {
+                    scope.spawn(move || this.tally.guard("a wallet", || this.use_purses(number, rng)))
+                })
                 .collect();
             let clients: Vec<_> = (PURSES..PURSES + CLIENTS)
                 .zip(&mut rngs)
                 .map(|(number, rng)| {
                     let token = this.accounts[number].1.clone();
-                    let mut client = Client::new(Arc::clone(&this.wallet), token, rng, Arc::clone(&this.tally));
+                    let mut client =
+                        Client::new(Arc::clone(&this.wallet), token, rng, Arc::clone(&this.tally));
                     scope.spawn(move || {
                         this.tally.guard("a client", || {
                             client.work();
@@ -165,13 +203,24 @@ impl Torture {
                     })
                 })
                 .collect();
-            let nemesis = scope
-                .spawn(move || this.tally.guard("the killer", || nemesis::kill(&this.issuers, &this.slots, &this.tally, killer)));
+            let nemesis = scope.spawn(move || {
+                this.tally.guard("the killer", || {
+                    nemesis::kill(&this.issuers, &this.slots, &this.tally, killer)
+                })
+            });
             let account = this.accounts[0].0.as_str();
-            let credited = this.tally.guard("the breaker", || nemesis::break_books(&this.issuers, account, &this.tally, breaker));
+            let credited = this.tally.guard("the breaker", || {
+                nemesis::break_books(&this.issuers, account, &this.tally, breaker)
+            });
             let _ = nemesis.join();
-            let purses = purses.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
-            let clients = clients.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
+            let purses = purses
+                .into_iter()
+                .filter_map(|thread| thread.join().unwrap())
+                .collect();
+            let clients = clients
+                .into_iter()
+                .filter_map(|thread| thread.join().unwrap())
+                .collect();
             (purses, clients, credited.unwrap_or(0))
         })
     }
@@ -182,7 +231,10 @@ impl Torture {
         let mut new_purse = || {
             made += 1;
             let dir = self.folder.join(format!("wallet-{number}-{made}"));
-            let (token, rng) = (self.accounts[number].1.clone(), StdRng::seed_from_u64(rng.next_u64()));
+            let (token, rng) = (
+                self.accounts[number].1.clone(),
+                StdRng::seed_from_u64(rng.next_u64()),
+            );
             Purse::new(
                 dir,
                 &self.url,

@@ -1,5 +1,5 @@
-//! Who breaks things: one thread kills processes, one breaks the database. Each deals all its faults from a shuffled deck, so
-//! that a seed names the order and none is left out.
+//! Who breaks things: one thread kills processes, one breaks the database. Each deals all its faults from a
+//! shuffled deck, so that a seed names the order and none is left out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,19 +44,32 @@ enum Break {
 
 /// The names under which the faults that every long run must have are counted.
 pub(super) fn fault_names(books: &Books) -> Vec<String> {
-    let mut names = ["issuers killed", WALLETS_KILLED, "signing paused"].map(str::to_owned).to_vec();
+    let mut names = ["issuers killed", WALLETS_KILLED, "signing paused"]
+        .map(str::to_owned)
+        .to_vec();
     if let Books::Postgres { .. } = books {
         names.extend(["PostgreSQL crashed", "PostgreSQL connections cut"].map(str::to_owned));
         names.extend(COMMIT_FAULT_NAMES.map(str::to_owned));
     }
-    names.extend(Trigger::all(books).into_iter().map(|trigger| format!("trigger fired: {}", trigger.name())));
+    names.extend(
+        Trigger::all(books)
+            .into_iter()
+            .map(|trigger| format!("trigger fired: {}", trigger.name())),
+    );
     names
 }
 
 /// Kills issuers and wallets until the time is over.
 pub(super) fn kill(issuers: &Issuers, slots: &[Arc<Slot>], tally: &Tally, mut rng: StdRng) {
     while !tally.is_over() {
-        let mut deck = [Kill::Issuer, Kill::Issuer, Kill::Wallet, Kill::Wallet, Kill::Wallet, Kill::Wallet];
+        let mut deck = [
+            Kill::Issuer,
+            Kill::Issuer,
+            Kill::Wallet,
+            Kill::Wallet,
+            Kill::Wallet,
+            Kill::Wallet,
+        ];
         deck.shuffle(&mut rng);
         for kill in deck {
             pause(tally, &mut rng, KILL_PAUSE_MILLIS);
@@ -81,7 +94,8 @@ pub(super) fn kill(issuers: &Issuers, slots: &[Arc<Slot>], tally: &Tally, mut rn
     }
 }
 
-/// Breaks the database and what operators do until the time is over. Gives the sum of its credits to `account`.
+/// Breaks the database and what operators do until the time is over. Gives the sum of its credits to
+/// `account`.
 pub(super) fn break_books(issuers: &Issuers, account: &str, tally: &Tally, mut rng: StdRng) -> u64 {
     let mut credited = 0;
     while !tally.is_over() {
@@ -108,7 +122,14 @@ pub(super) fn break_books(issuers: &Issuers, account: &str, tally: &Tally, mut r
                     let (amount, reference) = (CREDIT.to_string(), format!("{:x}", rng.r#gen::<u64>()));
                     // Twice: the same reference credits once.
                     for _ in 0..2 {
-                        let _ = issuers.operate_until_done(&["account", "credit", account, &amount, "--reference", &reference]);
+                        let _ = issuers.operate_until_done(&[
+                            "account",
+                            "credit",
+                            account,
+                            &amount,
+                            "--reference",
+                            &reference,
+                        ]);
                     }
                     tally.count("operator's credits");
                     credited += CREDIT;
@@ -121,16 +142,29 @@ pub(super) fn break_books(issuers: &Issuers, account: &str, tally: &Tally, mut r
 
 fn deck(books: &Books, rng: &mut StdRng) -> Vec<Break> {
     let mut deck: Vec<Break> = Trigger::all(books).into_iter().map(Break::Fail).collect();
-    deck.extend([Break::PauseSigning, Break::PauseSigning, Break::Audit, Break::Credit]);
+    deck.extend([
+        Break::PauseSigning,
+        Break::PauseSigning,
+        Break::Audit,
+        Break::Credit,
+    ]);
     if let Books::Postgres { .. } = books {
-        deck.extend([Break::Crash, Break::Crash, Break::CutConnections, Break::CutConnections, Break::CutConnections]);
+        deck.extend([
+            Break::Crash,
+            Break::Crash,
+            Break::CutConnections,
+            Break::CutConnections,
+            Break::CutConnections,
+        ]);
     }
     deck.shuffle(rng);
     deck
 }
 
 fn crash(books: &Books, tally: &Tally, rng: &mut StdRng) {
-    let Books::Postgres { server, .. } = books else { return };
+    let Books::Postgres { server, .. } = books else {
+        return;
+    };
     let mut server = server.lock().unwrap();
     server.crash();
     tally.count("PostgreSQL crashed");
@@ -145,7 +179,11 @@ fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut
     persist(tally, "install a trigger", || issuers.books.install(trigger));
     // What wallets never cause, operators do; that it fails is what it is for.
     let operators = match (trigger.statement, trigger.table) {
-        ("INSERT", "accounts") => Some(vec!["account".to_owned(), "create".to_owned(), format!("a{:x}", rng.r#gen::<u64>())]),
+        ("INSERT", "accounts") => Some(vec![
+            "account".to_owned(),
+            "create".to_owned(),
+            format!("a{:x}", rng.r#gen::<u64>()),
+        ]),
         ("UPDATE", "signing") => Some(vec!["signing".to_owned(), "pause".to_owned()]),
         _ => None,
     };
@@ -154,7 +192,10 @@ fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut
         // Something else may be in the way the first time.
         for _ in 0..TRIES_MAX {
             if issuers.operate(&arguments).code == Some(0) {
-                tally.violate(format!("{arguments:?} succeeded although {} fails", trigger.name()));
+                tally.violate(format!(
+                    "{arguments:?} succeeded although {} fails",
+                    trigger.name()
+                ));
             }
             if tally.get(&fired) > before || tally.is_over() {
                 break;

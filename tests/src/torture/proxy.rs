@@ -1,5 +1,6 @@
-//! The way between wallets and issuers, which loses requests and answers: it cuts connections before a request has arrived,
-//! after it has arrived, and after it was answered, and shows every complete answer to [`Answers`].
+//! The way between wallets and issuers, which loses requests and answers: it cuts connections before a
+//! request has arrived, after it has arrived, and after it was answered, and shows every complete answer to
+//! [`Answers`].
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -84,7 +85,15 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let (has_faults, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
         let rng = Mutex::new(StdRng::seed_from_u64(seed));
-        let proxy = Arc::new(Self { port, issuers, has_faults, is_closed, rng, tally, answers: Answers::default() });
+        let proxy = Arc::new(Self {
+            port,
+            issuers,
+            has_faults,
+            is_closed,
+            rng,
+            tally,
+            answers: Answers::default(),
+        });
         let accepting = Arc::clone(&proxy);
         thread::spawn(move || accepting.accept(&listener));
         proxy
@@ -119,7 +128,9 @@ impl Proxy {
     /// One request and its answer; then the connection ends.
     fn carry(&self, mut client: TcpStream) -> io::Result<()> {
         client.set_read_timeout(Some(SILENCE_MAX))?;
-        let Some(request) = Message::read(&mut client)? else { return Ok(()) };
+        let Some(request) = Message::read(&mut client)? else {
+            return Ok(());
+        };
         let (fault, order, delay) = self.draw();
         self.tally.count(fault.name());
         if fault == Fault::Delay {
@@ -141,7 +152,9 @@ impl Proxy {
             thread::sleep(delay / 8);
             return issuer.shutdown(Shutdown::Both);
         }
-        let Some(answer) = Message::read(&mut issuer)? else { return Err(io::ErrorKind::UnexpectedEof.into()) };
+        let Some(answer) = Message::read(&mut issuer)? else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
         self.watch(&sent, was_promised, &answer);
         let text = answer.closing();
         match fault {
@@ -156,8 +169,15 @@ impl Proxy {
         let mut order = self.issuers.clone();
         order.shuffle(&mut *rng);
         let delay = Duration::from_millis(rng.gen_range(0..=DELAY_MILLIS_MAX));
-        let drawn = FAULTS.choose_weighted(&mut *rng, |(_, weight)| *weight).unwrap().0;
-        let fault = if self.has_faults.load(Ordering::SeqCst) { drawn } else { Fault::None };
+        let drawn = FAULTS
+            .choose_weighted(&mut *rng, |(_, weight)| *weight)
+            .unwrap()
+            .0;
+        let fault = if self.has_faults.load(Ordering::SeqCst) {
+            drawn
+        } else {
+            Fault::None
+        };
         (fault, order, delay)
     }
 
@@ -173,7 +193,12 @@ impl Proxy {
     }
 
     fn watch(&self, sent: &Sent, was_promised: bool, answer: &Message) {
-        let status = answer.head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        let status = answer
+            .head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or(0);
         // Not the ids in paths like /mkcs/ID.
         let kind = sent.path.split('/').nth(1).unwrap_or_default();
         self.tally.count(&format!("answered: {kind} {status}"));
@@ -210,10 +235,20 @@ impl Message {
     }
 
     fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
-        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-        let head = std::str::from_utf8(&bytes[..end]).map_err(io::Error::other)?.to_owned();
-        let mut message = Self { head, body: Vec::new() };
-        let length = message.header("content-length").map_or(Ok(0), str::parse::<usize>).map_err(io::Error::other)?;
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+            return Ok(None);
+        };
+        let head = std::str::from_utf8(&bytes[..end])
+            .map_err(io::Error::other)?
+            .to_owned();
+        let mut message = Self {
+            head,
+            body: Vec::new(),
+        };
+        let length = message
+            .header("content-length")
+            .map_or(Ok(0), str::parse::<usize>)
+            .map_err(io::Error::other)?;
         let body = &bytes[end + 4..];
         if body.len() < length {
             return Ok(None);
@@ -224,18 +259,34 @@ impl Message {
 
     fn header(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        fields
+            .into_iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
     }
 
     fn sent(&self) -> Sent {
         let path = self.head.split(' ').nth(1).unwrap_or_default().to_owned();
-        Sent { path, token: self.header("authorization").map(str::to_owned), body: self.body.clone() }
+        Sent {
+            path,
+            token: self.header("authorization").map(str::to_owned),
+            body: self.body.clone(),
+        }
     }
 
     /// Its text, with the wish that the connection ends after it: each connection carries one request.
     fn closing(&self) -> Vec<u8> {
-        let is_connection = |line: &str| line.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("connection"));
-        let mut text: String = self.head.lines().filter(|line| !is_connection(line)).flat_map(|line| [line, "\r\n"]).collect();
+        let is_connection = |line: &str| {
+            line.split(':')
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("connection"))
+        };
+        let mut text: String = self
+            .head
+            .lines()
+            .filter(|line| !is_connection(line))
+            .flat_map(|line| [line, "\r\n"])
+            .collect();
         text.push_str("connection: close\r\n\r\n");
         [text.as_bytes(), &self.body].concat()
     }

@@ -1,4 +1,5 @@
-//! A wallet of the real program, whose processes are killed: one command after another at random, each result judged.
+//! A wallet of the real program, whose processes are killed: one command after another at random, each result
+//! judged.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -29,7 +30,11 @@ const FINISH_TRIES_MAX: u32 = 200;
 /// The name under which processes of wallets that were killed are counted.
 pub(super) const WALLETS_KILLED: &str = "wallets killed";
 /// What a command says when its request is kept and can be finished later.
-const TEMPORARY: [&str; 3] = ["nothing is lost, finish it with `resume`", "will sign later", "no answer from"];
+const TEMPORARY: [&str; 3] = [
+    "nothing is lost, finish it with `resume`",
+    "will sign later",
+    "no answer from",
+];
 const DOUBLE_SPEND: &str = "refuses: double-spend";
 const RECEIVED_BEFORE: &str = "was received before";
 
@@ -40,7 +45,11 @@ pub(super) struct Slot(Mutex<Option<Child>>);
 impl Slot {
     /// Kills the process that runs, if one does.
     pub(super) fn kill(&self) -> bool {
-        self.0.lock().unwrap().as_mut().is_some_and(|process| process.kill().is_ok())
+        self.0
+            .lock()
+            .unwrap()
+            .as_mut()
+            .is_some_and(|process| process.kill().is_ok())
     }
 }
 
@@ -87,7 +96,18 @@ impl Purse {
         fs::create_dir_all(&dir).unwrap();
         let is_unfinished = Cell::new(false);
         let (sent, unsettled) = (Vec::new(), Vec::new());
-        let purse = Self { dir, token, slot, mailbox, tally, rng, sent, inbox: None, unsettled, is_unfinished };
+        let purse = Self {
+            dir,
+            token,
+            slot,
+            mailbox,
+            tally,
+            rng,
+            sent,
+            inbox: None,
+            unsettled,
+            is_unfinished,
+        };
         for _ in 0..FINISH_TRIES_MAX {
             match purse.run(&["add", url]) {
                 _ if purse.tally.is_broken() => return purse,
@@ -150,7 +170,8 @@ impl Purse {
             self.resume();
             self.reclaim();
             let Some(balance) = self.balance() else { continue };
-            let [held, pending, sent] = ["balance", "pending", "sent"].map(|name| balance[name].as_u64().unwrap());
+            let [held, pending, sent] =
+                ["balance", "pending", "sent"].map(|name| balance[name].as_u64().unwrap());
             if held > 0 {
                 self.redeem(held);
             } else if pending == 0 && sent == 0 && self.inbox.is_none() && !self.is_unfinished.get() {
@@ -159,7 +180,11 @@ impl Purse {
                 return;
             }
         }
-        self.tally.violate(format!("the wallet in {} cannot be emptied: {:?}", self.dir.display(), self.balance()));
+        self.tally.violate(format!(
+            "the wallet in {} cannot be emptied: {:?}",
+            self.dir.display(),
+            self.balance()
+        ));
     }
 
     fn balance(&self) -> Option<Value> {
@@ -185,15 +210,19 @@ impl Purse {
     /// Runs a command that no issuer has a reason to refuse.
     fn must_succeed(&self, name: &str, arguments: &[&str]) {
         if let Ended::Refused(text) = self.run(arguments) {
-            self.tally.violate(format!("wallet {name} in {}: {text}", self.dir.display()));
+            self.tally
+                .violate(format!("wallet {name} in {}: {text}", self.dir.display()));
         }
     }
 
     fn send(&mut self, held: u64) {
         let (amount, parcel) = (self.rng.gen_range(1..=held.min(SEND_MAX)), self.mailbox.parcel());
         match self.run(&["send", &amount.to_string(), "--out", parcel.path()]) {
-            Ended::Refused(text) => self.tally.violate(format!("wallet send in {}: {text}", self.dir.display())),
-            // Killed or not: what is whole can be handed over, and the rest of a file is nothing to the wallet.
+            Ended::Refused(text) => self
+                .tally
+                .violate(format!("wallet send in {}: {text}", self.dir.display())),
+            // Killed or not: what is whole can be handed over, and the rest of a file is nothing to the
+            // wallet.
             _ if parcel.is_whole() => {
                 self.sent.push(Arc::clone(&parcel));
                 self.mailbox.put(parcel);
@@ -214,7 +243,9 @@ impl Purse {
             Ended::Refused(text) if text.contains(DOUBLE_SPEND) && parcel.is_contested() => {
                 self.tally.count("parcels reclaimed in time")
             }
-            Ended::Refused(text) => self.tally.violate(format!("wallet receive in {}: {text}", self.dir.display())),
+            Ended::Refused(text) => self
+                .tally
+                .violate(format!("wallet receive in {}: {text}", self.dir.display())),
         }
         parcel.discard();
         self.inbox = None;
@@ -226,7 +257,9 @@ impl Purse {
         match self.run(&["reclaim"]) {
             Ended::Done(_) => self.sent.clear(),
             Ended::Temporary | Ended::Killed => {}
-            Ended::Refused(text) => self.tally.violate(format!("wallet reclaim in {}: {text}", self.dir.display())),
+            Ended::Refused(text) => self
+                .tally
+                .violate(format!("wallet reclaim in {}: {text}", self.dir.display())),
         }
     }
 
@@ -237,19 +270,35 @@ impl Purse {
                 self.unsettled.clear();
             }
             Ended::Temporary | Ended::Killed => {}
-            Ended::Refused(text) if text.contains(DOUBLE_SPEND) && self.unsettled.iter().any(|parcel| parcel.is_contested()) => {
+            Ended::Refused(text)
+                if text.contains(DOUBLE_SPEND)
+                    && self.unsettled.iter().any(|parcel| parcel.is_contested()) =>
+            {
                 self.tally.count("parcels reclaimed in time");
             }
-            Ended::Refused(text) => self.tally.violate(format!("wallet resume in {}: {text}", self.dir.display())),
+            Ended::Refused(text) => self
+                .tally
+                .violate(format!("wallet resume in {}: {text}", self.dir.display())),
         }
     }
 
     /// Runs `opencoin wallet ARGUMENTS --dir W` where it can be killed.
     fn run(&self, arguments: &[&str]) -> Ended {
-        let (stdout, stderr) = (self.dir.with_extension("stdout"), self.dir.with_extension("stderr"));
+        let (stdout, stderr) = (
+            self.dir.with_extension("stdout"),
+            self.dir.with_extension("stderr"),
+        );
         let mut command = program::command();
-        command.arg("wallet").args(arguments).arg("--dir").arg(&self.dir).env("OPENCOIN_TOKEN", &self.token);
-        command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        command
+            .arg("wallet")
+            .args(arguments)
+            .arg("--dir")
+            .arg(&self.dir)
+            .env("OPENCOIN_TOKEN", &self.token);
+        command
+            .stdin(Stdio::null())
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap());
         *self.slot.0.lock().unwrap() = Some(command.spawn().unwrap());
         let mut status = None;
         self.tally.wait(PATIENCE, || {
@@ -260,7 +309,11 @@ impl Purse {
         let status = status.unwrap_or_else(|| {
             // The run is broken, or this is what breaks it.
             if !self.tally.is_broken() {
-                self.tally.violate(format!("wallet {} takes more than {} s", arguments[0], PATIENCE.as_secs()));
+                self.tally.violate(format!(
+                    "wallet {} takes more than {} s",
+                    arguments[0],
+                    PATIENCE.as_secs()
+                ));
             }
             process.kill().unwrap();
             process.wait().unwrap()

@@ -75,7 +75,9 @@ impl Tally {
     /// Runs a part of the program; a panic in it is a violation and ends nothing else.
     pub(super) fn guard<T>(&self, name: &str, part: impl FnOnce() -> T) -> Option<T> {
         let result = catch_unwind(AssertUnwindSafe(part));
-        result.map_err(|panic| self.violate(format!("{name} panicked: {}", panic_text(panic.as_ref())))).ok()
+        result
+            .map_err(|panic| self.violate(format!("{name} panicked: {}", panic_text(panic.as_ref()))))
+            .ok()
     }
 
     /// Waits until the condition holds, at most `patience`. Gives up early when the run is broken.
@@ -107,5 +109,6 @@ impl Tally {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without words")
 }

@@ -1,4 +1,5 @@
-//! `opencoin demo`: the life of a coin on one screen. Everything in it is real: keys, files, HTTP on loopback, books.
+//! `opencoin demo`: the life of a coin on one screen. Everything in it is real: keys, files, HTTP on
+//! loopback, books.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use clap::Args;
 use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_issuer::http::{Server, Unwatched, serve};
 use opencoin_issuer::{
-    Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency, Operator, Passphrase,
-    StoreMode, SystemClock, create_with_key_files, open_books,
+    Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency,
+    Operator, Passphrase, StoreMode, SystemClock, create_with_key_files, open_books,
 };
 use opencoin_ledger::{AccountName, Amount, Reference};
 use opencoin_schema::text;
@@ -59,11 +60,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("cannot listen on loopback")?;
     let url = format!("http://{}", listener.local_addr()?);
     let directory = Directory::new(folder.join("currency"));
     let (currency, keys) = make_currency(&directory, &url, suite)?;
-    let books = open_books(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?.books;
+    let books = open_books(DATABASE_DEFAULT, directory.root(), StoreMode::Create)
+        .await?
+        .books;
     let issuer = start_issuer(&directory, &keys, books.clone(), listener).await?;
     step("issuer", &format!("serves {url}, books in SQLite"))?;
 
@@ -71,17 +76,39 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     let (alice_name, bob_name): (AccountName, AccountName) = ("alice".parse()?, "bob".parse()?);
     let alice_token = Secret::new(operator.create_account(&alice_name, &mut OsRng).await?.expose());
     let bob_token = Secret::new(operator.create_account(&bob_name, &mut OsRng).await?.expose());
-    operator.credit(&alice_name, Amount::new(PAID_IN)?, Reference::new("statement 1, line 1")?).await?;
-    step("operator", &format!("opens accounts; Alice pays in {}", show(PAID_IN)))?;
+    operator
+        .credit(
+            &alice_name,
+            Amount::new(PAID_IN)?,
+            Reference::new("statement 1, line 1")?,
+        )
+        .await?;
+    step(
+        "operator",
+        &format!("opens accounts; Alice pays in {}", show(PAID_IN)),
+    )?;
 
     let mut alice = wallet::open(&folder.join("alice"), &Authorities::default())?;
     alice.add(&url).await?;
     alice.mint(None, MINTED, &alice_token, &mut |_, _| {}).await?;
     ensure!(held(&alice) == MINTED, "Alice should hold {MINTED}");
-    step("Alice", &format!("mints {}: the issuer signs coins that it cannot see", show(MINTED)))?;
+    step(
+        "Alice",
+        &format!(
+            "mints {}: the issuer signs coins that it cannot see",
+            show(MINTED)
+        ),
+    )?;
 
     let stack_file = hand_over(folder, &mut alice).await?;
-    step("Alice", &format!("hands a coin stack of {} to Bob: {:?}", show(HANDED_OVER), "a little gift"))?;
+    step(
+        "Alice",
+        &format!(
+            "hands a coin stack of {} to Bob: {:?}",
+            show(HANDED_OVER),
+            "a little gift"
+        ),
+    )?;
 
     let mut bob = wallet::open(&folder.join("bob"), &Authorities::default())?;
     bob.add(&url).await?;
@@ -89,8 +116,14 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
 
     bob.redeem(None, HANDED_OVER, &bob_token).await?;
     let balance = operator.account(&bob_name).await?.balance.units();
-    ensure!(balance == HANDED_OVER, "Bob's account should hold {HANDED_OVER}, not {balance}");
-    step("Bob", &format!("redeems {}: it is in his account", show(HANDED_OVER)))?;
+    ensure!(
+        balance == HANDED_OVER,
+        "Bob's account should hold {HANDED_OVER}, not {balance}"
+    );
+    step(
+        "Bob",
+        &format!("redeems {}: it is in his account", show(HANDED_OVER)),
+    )?;
 
     try_again(folder, &url, &stack_file).await?;
     audit(&currency, &operator, &stack_file).await?;
@@ -110,9 +143,20 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
     let made = tokio::task::block_in_place(|| {
         let progress = Progress::new("making keys");
         let mut hear = |done, total| progress.set(done, total);
-        create_with_key_files(&new, directory, &passphrase, &SystemClock, &mut OsRng, || Box::new(OsRng), &mut hear)
+        create_with_key_files(
+            &new,
+            directory,
+            &passphrase,
+            &SystemClock,
+            &mut OsRng,
+            || Box::new(OsRng),
+            &mut hear,
+        )
     })?;
-    step("operator", &format!("creates {NAME} with coins of {DENOMINATIONS:?}, {suite}"))?;
+    step(
+        "operator",
+        &format!("creates {NAME} with coins of {DENOMINATIONS:?}, {suite}"),
+    )?;
     Ok(made)
 }
 
@@ -121,9 +165,21 @@ struct RunningIssuer {
     served: JoinHandle<Result<(), Unwatched>>,
 }
 
-async fn start_issuer(directory: &Directory, keys: &KeyFiles, books: Books, listener: TcpListener) -> Result<RunningIssuer> {
+async fn start_issuer(
+    directory: &Directory,
+    keys: &KeyFiles,
+    books: Books,
+    listener: TcpListener,
+) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
-    let issuer = Issuer::open(currency, books, keys.signer()?, Arc::new(SystemClock), IssuerOptions::default()).await?;
+    let issuer = Issuer::open(
+        currency,
+        books,
+        keys.signer()?,
+        Arc::new(SystemClock),
+        IssuerOptions::default(),
+    )
+    .await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
     let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));
@@ -152,11 +208,17 @@ async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &
         Ok(_) => bail!("signing is paused, and Bob got coins all the same"),
         Err(error) => return Err(error.into()),
     }
-    step("Bob", "renews them while signing is paused: accepted, with a delay")?;
+    step(
+        "Bob",
+        "renews them while signing is paused: accepted, with a delay",
+    )?;
     operator.set_signing_paused(false).await?;
     bob.resume().await?;
     ensure!(held(bob) == HANDED_OVER, "Bob should hold {HANDED_OVER}");
-    step("Bob", &format!("resumes and holds {} that only he can spend", show(HANDED_OVER)))
+    step(
+        "Bob",
+        &format!("resumes and holds {} that only he can spend", show(HANDED_OVER)),
+    )
 }
 
 /// Alice has kept a copy of the stack. A second wallet of hers tries to spend it.
@@ -168,18 +230,31 @@ async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
         Ok(_) => bail!("coins were spent twice"),
         Err(error) => return Err(error.into()),
     }
-    step("Alice", "tries the same coins again from a copy: refused, double-spend")
+    step(
+        "Alice",
+        "tries the same coins again from a copy: refused, double-spend",
+    )
 }
 
 async fn audit(currency: &Currency, operator: &Operator, stack_file: &Path) -> Result<()> {
     let mut verifier = Verifier::of(currency);
     let said = verifier.check(stack_file)?;
-    step("auditor", &format!("verifies the certificates and the coin stack: {said}"))?;
+    step(
+        "auditor",
+        &format!("verifies the certificates and the coin stack: {said}"),
+    )?;
     let report = operator.audit().await?;
     if let Some(broken) = report.checks.iter().find(|check| !check.holds) {
-        bail!("the audit found a broken invariant: {}: {}", broken.name, broken.detail);
+        bail!(
+            "the audit found a broken invariant: {}: {}",
+            broken.name,
+            broken.detail
+        );
     }
-    step("auditor", &format!("audits the books: {} invariants hold", report.checks.len()))
+    step(
+        "auditor",
+        &format!("audits the books: {} invariants hold", report.checks.len()),
+    )
 }
 
 fn held(wallet: &Wallet) -> u64 {

@@ -15,7 +15,8 @@ use crate::output;
 pub(crate) struct Arguments {
     /// The file; `-` reads stdin.
     file: PathBuf,
-    /// What to write. `compact` and `pretty` are the exact bytes that are hashed and signed, without a final newline.
+    /// What to write. `compact` and `pretty` are the exact bytes that are hashed and signed, without a final
+    /// newline.
     #[arg(long, value_enum, default_value_t = Form::Summary)]
     form: Form,
 }
@@ -32,7 +33,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     match arguments.form {
         Form::Compact => output::exact(&text::compact(&document))?,
         Form::Pretty => output::exact(&text::pretty(&document))?,
-        Form::Summary => summary(&document).iter().try_for_each(|line| output::line(line))?,
+        Form::Summary => summary(&document)
+            .iter()
+            .try_for_each(|line| output::line(line))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -41,7 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).context("cannot read stdin")?;
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .context("cannot read stdin")?;
         return Ok(bytes);
     }
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
@@ -87,7 +93,10 @@ fn summary(document: &AnyDocument) -> Vec<String> {
             lines.push(format!("mint key: {}", blind.mint_key_id));
         }
         AnyDocument::RevealedCoin(coin) => {
-            lines.push(format!("came from blind {:?} of transaction {}", coin.blind_reference, coin.transaction_reference));
+            lines.push(format!(
+                "came from blind {:?} of transaction {}",
+                coin.blind_reference, coin.transaction_reference
+            ));
             lines.push(format!("mint key: {}", coin.payload.mint_key_id));
         }
         AnyDocument::BlindSignature(signature) => lines.push(format!("reference: {:?}", signature.reference)),
@@ -116,8 +125,12 @@ fn summary(document: &AnyDocument) -> Vec<String> {
             lines.push(status(response.status_code, &response.status_description));
             lines.push(format!("blind signatures: {}", response.blind_signatures.len()));
         }
-        AnyDocument::ResponseDelay(response) => lines.push(status(response.status_code, &response.status_description)),
-        AnyDocument::ResponseRedeem(response) => lines.push(status(response.status_code, &response.status_description)),
+        AnyDocument::ResponseDelay(response) => {
+            lines.push(status(response.status_code, &response.status_description))
+        }
+        AnyDocument::ResponseRedeem(response) => {
+            lines.push(status(response.status_code, &response.status_description))
+        }
     }
     lines
 }
@@ -128,9 +141,15 @@ fn status(code: u16, description: &str) -> String {
 
 fn cdd_lines(cdd: &Cdd) -> Vec<String> {
     vec![
-        format!("currency: {:?}, {} of the smallest unit make one", cdd.currency_name, cdd.currency_divisor),
+        format!(
+            "currency: {:?}, {} of the smallest unit make one",
+            cdd.currency_name, cdd.currency_divisor
+        ),
         format!("id: {}", cdd.id),
-        format!("serial: {}, signed {}, expires {}", cdd.cdd_serial, cdd.cdd_signing_date, cdd.cdd_expiry_date),
+        format!(
+            "serial: {}, signed {}, expires {}",
+            cdd.cdd_serial, cdd.cdd_signing_date, cdd.cdd_expiry_date
+        ),
         format!("denominations: {:?}", cdd.denominations),
         format!("cipher suite: {}", cdd.issuer_cipher_suite),
         format!("master key: {} bits", cdd.issuer_public_master_key.modulus.bits()),
@@ -139,17 +158,30 @@ fn cdd_lines(cdd: &Cdd) -> Vec<String> {
 
 fn mint_key_lines(mint_key: &MintKey) -> Vec<String> {
     vec![
-        format!("mint key: {}, {} bits", mint_key.id, mint_key.public_mint_key.modulus.bits()),
+        format!(
+            "mint key: {}, {} bits",
+            mint_key.id,
+            mint_key.public_mint_key.modulus.bits()
+        ),
         format!("  denomination: {}", mint_key.denomination),
-        format!("  signs from {} to {}", mint_key.sign_coins_not_before, mint_key.sign_coins_not_after),
+        format!(
+            "  signs from {} to {}",
+            mint_key.sign_coins_not_before, mint_key.sign_coins_not_after
+        ),
         format!("  coins expire {}", mint_key.coins_expiry_date),
     ]
 }
 
 /// What coins say of themselves; only their mint keys know what they are worth.
 fn coins_lines(coins: &[Coin]) -> Vec<String> {
-    let said: u128 = coins.iter().map(|coin| u128::from(coin.payload.denomination)).sum();
-    let mut lines = vec![format!("coins: {}, which say they are worth {said} (check with `opencoin verify`)", coins.len())];
+    let said: u128 = coins
+        .iter()
+        .map(|coin| u128::from(coin.payload.denomination))
+        .sum();
+    let mut lines = vec![format!(
+        "coins: {}, which say they are worth {said} (check with `opencoin verify`)",
+        coins.len()
+    )];
     if let Some(coin) = coins.first() {
         lines.push(format!("issuer: {}", coin.payload.issuer_id));
     }

@@ -22,8 +22,8 @@ pub(crate) struct CompletionsArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArguments {
-    /// Write a page for each command into this folder, which is made if need be, and print their names. Without it, the page of
-    /// `opencoin` itself goes to stdout.
+    /// Write a page for each command into this folder, which is made if need be, and print their names.
+    /// Without it, the page of `opencoin` itself goes to stdout.
     #[arg(long, value_name = "D")]
     dir: Option<PathBuf>,
 }
@@ -48,14 +48,21 @@ pub(crate) fn man(arguments: &ManArguments, program: Command) -> Result<()> {
 
 /// Each `help` command would double all pages below its own.
 fn without_help_commands(program: Command) -> Command {
-    program.disable_help_subcommand(true).mut_subcommands(without_help_commands)
+    program
+        .disable_help_subcommand(true)
+        .mut_subcommands(without_help_commands)
 }
 
 fn write_pages(dir: &Path, program: Command) -> Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let mut commands = vec![program];
     while let Some(command) = commands.pop() {
-        commands.extend(command.get_subcommands().filter(|command| !command.is_hide_set()).cloned());
+        commands.extend(
+            command
+                .get_subcommands()
+                .filter(|command| !command.is_hide_set())
+                .cloned(),
+        );
         let path = dir.join(format!("{}.1", page_name(&command)));
         std::fs::write(&path, page(command)?).with_context(|| format!("cannot write {}", path.display()))?;
         output::line(&path.display().to_string())?;
@@ -65,13 +72,20 @@ fn write_pages(dir: &Path, program: Command) -> Result<()> {
 
 /// As git names its pages: `opencoin-wallet-mint` for `opencoin wallet mint`.
 fn page_name(command: &Command) -> String {
-    command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned()
+    command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name())
+        .to_owned()
 }
 
 fn page(command: Command) -> Result<String> {
     let title = page_name(&command).to_uppercase();
     let mut text = Vec::new();
-    let man = Man::new(command).title(title).manual("opencoin").source(format!("{PROGRAM} {}", env!("CARGO_PKG_VERSION")));
-    man.render(&mut text).map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
+    let man = Man::new(command)
+        .title(title)
+        .manual("opencoin")
+        .source(format!("{PROGRAM} {}", env!("CARGO_PKG_VERSION")));
+    man.render(&mut text)
+        .map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
     String::from_utf8(text).context("the page is not text")
 }

@@ -79,18 +79,32 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
 
 fn create(arguments: &CreateArguments) -> Result<ExitCode> {
     let vault = Vault::new(&arguments.dir);
-    ensure!(!vault.has_key(), "{} is there already; a master key is made once", vault.key_file().display());
+    ensure!(
+        !vault.has_key(),
+        "{} is there already; a master key is made once",
+        vault.key_file().display()
+    );
     let passphrase = arguments.secret.new_passphrase(None)?;
     let key = vault.create(arguments.key_bits, &passphrase, &mut OsRng)?;
-    output::line(&format!("made a master key of {} bits: {}", key.modulus_bits(), vault.key_file().display()))?;
+    output::line(&format!(
+        "made a master key of {} bits: {}",
+        key.modulus_bits(),
+        vault.key_file().display()
+    ))?;
     output::line(&format!("the currency's id will be {}", key.id()))?;
-    output::line("keep two copies of the folder in two places, and the passphrase in a third: it cannot be made again")?;
+    output::line(
+        "keep two copies of the folder in two places, and the passphrase in a third: it cannot be made again",
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn sign(arguments: &SignArguments) -> Result<ExitCode> {
     let vault = Vault::new(&arguments.dir);
-    ensure!(vault.has_key(), "{} is not there; `opencoin master create` makes a master key", vault.key_file().display());
+    ensure!(
+        vault.has_key(),
+        "{} is not there; `opencoin master create` makes a master key",
+        vault.key_file().display()
+    );
     let request = read_request(&arguments.request)?;
     for line in vault.describe(&request, SystemClock.now())? {
         output::line(&line)?;
@@ -98,25 +112,45 @@ fn sign(arguments: &SignArguments) -> Result<ExitCode> {
     if arguments.show {
         return Ok(ExitCode::SUCCESS);
     }
-    ensure!(!arguments.out.exists(), "{} is there already; name another file with --out", arguments.out.display());
+    ensure!(
+        !arguments.out.exists(),
+        "{} is there already; name another file with --out",
+        arguments.out.display()
+    );
     if !arguments.yes && !is_confirmed()? {
         output::line("nothing was signed")?;
         return Ok(ExitCode::FAILURE);
     }
     let answer = vault.sign(&request, &arguments.secret.passphrase(None)?, &mut OsRng)?;
     let written = fs::write(&arguments.out, text::compact(&answer));
-    written.with_context(|| format!("cannot write {}; the same request can be signed again", arguments.out.display()))?;
-    output::line(&format!("signed; take {} to the issuer: opencoin issuer import FILE --dir ...", arguments.out.display()))?;
+    written.with_context(|| {
+        format!(
+            "cannot write {}; the same request can be signed again",
+            arguments.out.display()
+        )
+    })?;
+    output::line(&format!(
+        "signed; take {} to the issuer: opencoin issuer import FILE --dir ...",
+        arguments.out.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
     let key_file = Vault::new(&arguments.dir).key_file();
-    ensure!(key_file.is_file(), "{} is not there, so its passphrase cannot be changed here", key_file.display());
+    ensure!(
+        key_file.is_file(),
+        "{} is not there, so its passphrase cannot be changed here",
+        key_file.display()
+    );
     let old = arguments.secret.passphrase(None)?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
     let changed = change_passphrase(&arguments.dir, &old, &new, &mut OsRng)?;
-    output::line(if changed > 0 { "the master key has the new passphrase" } else { "it has had this passphrase before" })?;
+    output::line(if changed > 0 {
+        "the master key has the new passphrase"
+    } else {
+        "it has had this passphrase before"
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,4 +1,5 @@
-//! `opencoin signer`: the process that has the private mint keys, so that the one that serves the network has none.
+//! `opencoin signer`: the process that has the private mint keys, so that the one that serves the network has
+//! none.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,8 +13,8 @@ use opencoin_issuer::{Currency, Directory, PublicKeys, SignerConfig, StoreMode, 
 use opencoin_ledger::{Ledger, MintKeyStatus};
 use opencoin_schema::BigInt;
 use opencoin_signer::{
-    ClientTls, CountsMode, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, ServerTls, SignedCounts,
-    SignerServer, SignerServerOptions, TlsFiles,
+    ClientTls, CountsMode, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, ServerTls,
+    SignedCounts, SignerServer, SignerServerOptions, TlsFiles,
 };
 
 use super::issuer::{DirArgs, key_store};
@@ -31,16 +32,22 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
     /// The books, for reading: with a role that may do no more. Default: `database` in issuer.toml.
-    #[arg(long, value_name = "URL", env = "OPENCOIN_SIGNER_DATABASE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPENCOIN_SIGNER_DATABASE",
+        hide_env_values = true
+    )]
     database: Option<String>,
     /// The folder of the signer's own counts. Default: `signer` in the currency's folder.
     #[arg(long, value_name = "D")]
     state: Option<PathBuf>,
-    /// Begin with new counts although the books have counted signatures: the old counts are lost, or another signer's.
+    /// Begin with new counts although the books have counted signatures: the old counts are lost, or another
+    /// signer's.
     #[arg(long)]
     new_counts: bool,
-    /// Believe the books where they have counted fewer signatures than this signer has given, and end: after a backup of the
-    /// books was restored on purpose.
+    /// Believe the books where they have counted fewer signatures than this signer has given, and end: after
+    /// a backup of the books was restored on purpose.
     #[arg(long)]
     accept_books: bool,
     #[command(flatten)]
@@ -53,18 +60,27 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let _log = log::start(&config.log)?;
     let currency = directory.currency()?;
     let database = arguments.database.as_deref().unwrap_or(&config.database);
-    let ledger = open_ledger(database, directory.root(), StoreMode::Reading).await.context("cannot open the books")?;
+    let ledger = open_ledger(database, directory.root(), StoreMode::Reading)
+        .await
+        .context("cannot open the books")?;
     let counts = open_counts(&arguments, &directory, &ledger).await?;
     if arguments.accept_books {
         return accept_books(&counts, ledger.as_ref()).await;
     }
     let Some(address) = &config.signer else {
-        bail!("issuer.toml has no [signer], so nobody would ask this one; docs/KEYS.md says how to set it up");
+        bail!(
+            "issuer.toml has no [signer], so nobody would ask this one; docs/KEYS.md says how to set it up"
+        );
     };
     let store = key_store::open(&directory, &config, &arguments.secrets)?;
     let there = store.ids()?;
     let is_there = |key: &MintKeyStatus| there.contains(&BigInt::from_be_bytes(key.id.as_bytes()));
-    for destroyed in ledger.mint_keys().await?.iter().filter(|key| key.retired && !is_there(key)) {
+    for destroyed in ledger
+        .mint_keys()
+        .await?
+        .iter()
+        .filter(|key| key.retired && !is_there(key))
+    {
         counts.forget(destroyed.id).await?;
     }
     let engine: Arc<dyn Signer> = store.signer()?;
@@ -73,7 +89,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let name = &currency.current().cdd().currency_name;
     output::line(&format!("signing for {name} at {}", listener.address()))?;
     let keys = public_keys(&directory, &currency);
-    let server = SignerServer::new(ledger, Arc::clone(&engine), keys, Arc::new(counts), SignerServerOptions::default());
+    let server = SignerServer::new(
+        ledger,
+        Arc::clone(&engine),
+        keys,
+        Arc::new(counts),
+        SignerServerOptions::default(),
+    );
     tokio::select! {
         () = server.serve(listener, stopped) => {}
         () = drop_destroyed_keys(engine) => {}
@@ -81,7 +103,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Now and then drops keys whose private halves were destroyed; new ones the engine takes up when it is asked for them.
+/// Now and then drops keys whose private halves were destroyed; new ones the engine takes up when it is asked
+/// for them.
 async fn drop_destroyed_keys(engine: Arc<dyn Signer>) {
     loop {
         tokio::time::sleep(REFRESH_INTERVAL).await;
@@ -93,15 +116,33 @@ async fn drop_destroyed_keys(engine: Arc<dyn Signer>) {
     }
 }
 
-/// A signer without counts would not notice books that are set back, so new ones are made only where nothing was signed yet.
-async fn open_counts(arguments: &Arguments, directory: &Directory, ledger: &Arc<dyn Ledger>) -> Result<SignedCounts> {
-    let state = arguments.state.clone().unwrap_or_else(|| directory.root().join(STATE_FOLDER));
-    let is_first = ledger.mint_keys().await?.iter().all(|key: &MintKeyStatus| key.issued == 0);
+/// A signer without counts would not notice books that are set back, so new ones are made only where nothing
+/// was signed yet.
+async fn open_counts(
+    arguments: &Arguments,
+    directory: &Directory,
+    ledger: &Arc<dyn Ledger>,
+) -> Result<SignedCounts> {
+    let state = arguments
+        .state
+        .clone()
+        .unwrap_or_else(|| directory.root().join(STATE_FOLDER));
+    let is_first = ledger
+        .mint_keys()
+        .await?
+        .iter()
+        .all(|key: &MintKeyStatus| key.issued == 0);
     let path = state.join(COUNTS_FILE);
-    let mode = if arguments.new_counts || (is_first && !path.exists()) { CountsMode::Create } else { CountsMode::Existing };
+    let mode = if arguments.new_counts || (is_first && !path.exists()) {
+        CountsMode::Create
+    } else {
+        CountsMode::Existing
+    };
     opencoin_issuer::make_private_folder(&state)?;
     let opened = SignedCounts::open(&path, mode, Arc::clone(ledger)).await;
-    opened.context("the signer's counts cannot be opened; --new-counts begins with new ones, if they are lost for good")
+    opened.context(
+        "the signer's counts cannot be opened; --new-counts begins with new ones, if they are lost for good",
+    )
 }
 
 async fn accept_books(counts: &SignedCounts, ledger: &dyn Ledger) -> Result<ExitCode> {
@@ -115,7 +156,13 @@ async fn accept_books(counts: &SignedCounts, ledger: &dyn Ledger) -> Result<Exit
 async fn listen(directory: &Directory, address: &SignerConfig) -> Result<Listener> {
     Ok(match address {
         SignerConfig::Socket { path } => Listener::unix(&directory.root().join(path), SOCKET_MODE)?,
-        SignerConfig::Tls { address, certificate, key, authority, .. } => {
+        SignerConfig::Tls {
+            address,
+            certificate,
+            key,
+            authority,
+            ..
+        } => {
             let files = tls_files(directory.root(), certificate, key, authority);
             Listener::tls(address, ServerTls::load(&files)?).await?
         }
@@ -123,19 +170,40 @@ async fn listen(directory: &Directory, address: &SignerConfig) -> Result<Listene
 }
 
 /// The engine of a server whose keys are in a signer's hands.
-pub(crate) fn remote(directory: &Directory, address: &SignerConfig, currency: &Currency) -> Result<RemoteSigner> {
+pub(crate) fn remote(
+    directory: &Directory,
+    address: &SignerConfig,
+    currency: &Currency,
+) -> Result<RemoteSigner> {
     let endpoint = match address {
         SignerConfig::Socket { path } => Endpoint::Unix(directory.root().join(path)),
-        SignerConfig::Tls { address, name, certificate, key, authority } => {
+        SignerConfig::Tls {
+            address,
+            name,
+            certificate,
+            key,
+            authority,
+        } => {
             let files = tls_files(directory.root(), certificate, key, authority);
-            Endpoint::Tls { address: address.clone(), tls: ClientTls::load(&files, name)? }
+            Endpoint::Tls {
+                address: address.clone(),
+                tls: ClientTls::load(&files, name)?,
+            }
         }
     };
-    Ok(RemoteSigner::start(endpoint, public_keys(directory, currency), RemoteSignerOptions::default()))
+    Ok(RemoteSigner::start(
+        endpoint,
+        public_keys(directory, currency),
+        RemoteSignerOptions::default(),
+    ))
 }
 
 fn tls_files(root: &Path, certificate: &Path, key: &Path, authority: &Path) -> TlsFiles {
-    TlsFiles { certificate: root.join(certificate), key: root.join(key), authority: root.join(authority) }
+    TlsFiles {
+        certificate: root.join(certificate),
+        key: root.join(key),
+        authority: root.join(authority),
+    }
 }
 
 fn public_keys(directory: &Directory, currency: &Currency) -> opencoin_signer::PublicKeys {

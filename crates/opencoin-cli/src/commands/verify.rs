@@ -18,7 +18,8 @@ pub(crate) struct Arguments {
     /// The currency's CDDC: a cdd certificate or a response cddc.
     #[arg(long, value_name = "F")]
     cddc: PathBuf,
-    /// Mint key certificates: one, a response with several, or the list that GET /mkcs gives. May be repeated.
+    /// Mint key certificates: one, a response with several, or the list that GET /mkcs gives. May be
+    /// repeated.
     #[arg(long, value_name = "F")]
     mkc: Vec<PathBuf>,
     /// What to check: coins, coin stacks, certificates, mint keys.
@@ -29,11 +30,19 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let currency = read_cddc(&arguments.cddc)?;
     let cdd = currency.cdd();
-    output::line(&format!("ok: CDDC of {:?}, serial {}, id {}", cdd.currency_name, cdd.cdd_serial, cdd.id))?;
-    let mut verifier = Verifier { currency, mint_keys: BTreeMap::new() };
+    output::line(&format!(
+        "ok: CDDC of {:?}, serial {}, id {}",
+        cdd.currency_name, cdd.cdd_serial, cdd.id
+    ))?;
+    let mut verifier = Verifier {
+        currency,
+        mint_keys: BTreeMap::new(),
+    };
     for path in &arguments.mkc {
         for mkc in read_mkcs(path)? {
-            let said = verifier.add(&mkc).with_context(|| format!("{}", path.display()))?;
+            let said = verifier
+                .add(&mkc)
+                .with_context(|| format!("{}", path.display()))?;
             output::line(&format!("ok: {said}"))?;
         }
     }
@@ -47,7 +56,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             }
         }
     }
-    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if refused == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Documents that were verified so far.
@@ -59,15 +72,24 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// With the documents of an issuer's own folder, which verified them when they were loaded.
     pub(crate) fn of(currency: &Currency) -> Self {
-        let mint_keys = currency.mint_keys().map(|key| (key.verified.public_key().id().clone(), key.verified.clone()));
-        Self { currency: currency.current().clone(), mint_keys: mint_keys.collect() }
+        let mint_keys = currency
+            .mint_keys()
+            .map(|key| (key.verified.public_key().id().clone(), key.verified.clone()));
+        Self {
+            currency: currency.current().clone(),
+            mint_keys: mint_keys.collect(),
+        }
     }
 
     fn add(&mut self, mkc: &Mkc) -> Result<String> {
         let verified = verify_mint_key_certificate(mkc, &self.currency)
             .with_context(|| format!("the certificate of mint key {} does not verify", mkc.mint_key.id))?;
-        let said = format!("mint key {} signs coins of {}", mkc.mint_key.id, mkc.mint_key.denomination);
-        self.mint_keys.insert(verified.public_key().id().clone(), verified);
+        let said = format!(
+            "mint key {} signs coins of {}",
+            mkc.mint_key.id, mkc.mint_key.denomination
+        );
+        self.mint_keys
+            .insert(verified.public_key().id().clone(), verified);
         Ok(said)
     }
 
@@ -78,11 +100,16 @@ impl Verifier {
             AnyDocument::CoinStack(stack) => self.stack(&stack.coins),
             AnyDocument::Mkc(mkc) => self.add(&mkc),
             AnyDocument::ResponseMintKeyCertificates(response) => {
-                response.keys.iter().try_for_each(|mkc| self.add(mkc).map(|_| ()))?;
+                response
+                    .keys
+                    .iter()
+                    .try_for_each(|mkc| self.add(mkc).map(|_| ()))?;
                 Ok(format!("{} mint key certificates", response.keys.len()))
             }
             AnyDocument::MintKey(mint_key) => match self.mint_keys.get(&mint_key.id) {
-                Some(certified) if *certified.mint_key() == mint_key => Ok("a mint key, as its certificate says".to_owned()),
+                Some(certified) if *certified.mint_key() == mint_key => {
+                    Ok("a mint key, as its certificate says".to_owned())
+                }
                 Some(_) => bail!("this is not the mint key that its certificate signs"),
                 None => bail!("a mint key proves nothing alone; give its certificate with --mkc"),
             },
@@ -91,7 +118,10 @@ impl Verifier {
                 Some(cddc) => self.same_currency(&verify_cddc(cddc)?),
                 None => bail!("this response holds no CDDC"),
             },
-            other => bail!("a {:?} carries no signature that could be checked", other.type_name()),
+            other => bail!(
+                "a {:?} carries no signature that could be checked",
+                other.type_name()
+            ),
         }
     }
 
@@ -105,7 +135,10 @@ impl Verifier {
         for (index, coin) in coins.iter().enumerate() {
             value += u128::from(self.coin_value(coin).with_context(|| format!("coins[{index}]"))?);
         }
-        Ok(format!("{} coins worth {value} together (only the issuer knows whether they are spent)", coins.len()))
+        Ok(format!(
+            "{} coins worth {value} together (only the issuer knows whether they are spent)",
+            coins.len()
+        ))
     }
 
     fn coin_value(&self, coin: &Coin) -> Result<u64> {
@@ -113,7 +146,10 @@ impl Verifier {
         if coin.payload.issuer_id != *self.currency.master_key().id() {
             bail!("a coin of another currency: issuer {}", coin.payload.issuer_id);
         }
-        let key = self.mint_keys.get(id).with_context(|| format!("give the certificate of mint key {id} with --mkc"))?;
+        let key = self
+            .mint_keys
+            .get(id)
+            .with_context(|| format!("give the certificate of mint key {id} with --mkc"))?;
         self.currency.cipher_suite().verify_coin(key.public_key(), coin)?;
         Ok(key.mint_key().denomination)
     }
@@ -122,14 +158,19 @@ impl Verifier {
         if other.master_key() != self.currency.master_key() {
             bail!("a valid CDDC, but of another currency: {}", other.cdd().id);
         }
-        Ok(format!("a CDDC of the same currency, serial {}", other.cdd().cdd_serial))
+        Ok(format!(
+            "a CDDC of the same currency, serial {}",
+            other.cdd().cdd_serial
+        ))
     }
 }
 
 fn read_cddc(path: &Path) -> Result<VerifiedCddc> {
     let cddc = match read_document(path)? {
         AnyDocument::Cddc(cddc) => cddc,
-        AnyDocument::ResponseCddc(response) => response.cddc.with_context(|| format!("{} holds no CDDC", path.display()))?,
+        AnyDocument::ResponseCddc(response) => response
+            .cddc
+            .with_context(|| format!("{} holds no CDDC", path.display()))?,
         other => bail!("{} is a {:?}, not a CDDC", path.display(), other.type_name()),
     };
     verify_cddc(&cddc).with_context(|| format!("the CDDC in {} does not verify", path.display()))
@@ -138,11 +179,18 @@ fn read_cddc(path: &Path) -> Result<VerifiedCddc> {
 fn read_mkcs(path: &Path) -> Result<Vec<Mkc>> {
     let json = read_file(path)?;
     if json.trim_ascii_start().starts_with(b"[") {
-        return from_json(&json).with_context(|| format!("{} is not a list of mint key certificates", path.display()));
+        return from_json(&json)
+            .with_context(|| format!("{} is not a list of mint key certificates", path.display()));
     }
-    match AnyDocument::from_json(&json).with_context(|| format!("{} is not a valid document", path.display()))? {
+    match AnyDocument::from_json(&json)
+        .with_context(|| format!("{} is not a valid document", path.display()))?
+    {
         AnyDocument::Mkc(mkc) => Ok(vec![mkc]),
         AnyDocument::ResponseMintKeyCertificates(response) => Ok(response.keys),
-        other => bail!("{} is a {:?}, not a mint key certificate", path.display(), other.type_name()),
+        other => bail!(
+            "{} is a {:?}, not a mint key certificate",
+            path.display(),
+            other.type_name()
+        ),
     }
 }

@@ -12,7 +12,9 @@ use clap::{Args, Subcommand};
 use opencoin_issuer::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
 use opencoin_wallet::account::StoredSession;
-use opencoin_wallet::{AmountDisplay, Authorities, Balance, Bearer, Done, HttpTransport, Wallet, WalletError};
+use opencoin_wallet::{
+    AmountDisplay, Authorities, Balance, Bearer, Done, HttpTransport, Wallet, WalletError,
+};
 use rand::rngs::OsRng;
 
 use super::account::connection;
@@ -41,7 +43,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add the currency of an issuer, or bring its documents up to date. You trust its master key from then on.
+    /// Add the currency of an issuer, or bring its documents up to date. You trust its master key from then
+    /// on.
     Add {
         /// Where the issuer is, for example http://127.0.0.1:8080.
         url: String,
@@ -82,7 +85,8 @@ enum Command {
     },
     /// Show what the wallet holds.
     Balance {
-        /// Write {"balance": ..., "currency": ..., "expired": ..., "id": ..., "pending": ..., "revoked": ..., "sent": ...}, or a list of these for several currencies.
+        /// Write {"balance": ..., "currency": ..., "expired": ..., "id": ..., "pending": ..., "revoked": ...,
+        /// "sent": ...}, or a list of these for several currencies.
         #[arg(long)]
         json: bool,
     },
@@ -95,18 +99,20 @@ enum Command {
         /// The number of a send, from `history`. Default: all.
         id: Option<u64>,
     },
-    /// Make fresh coins of those whose mint keys the issuer has revoked, because they were stolen. This shows the issuer where
-    /// those coins were minted or renewed: which account paid for them, if it was a mint.
+    /// Make fresh coins of those whose mint keys the issuer has revoked, because they were stolen. This shows
+    /// the issuer where those coins were minted or renewed: which account paid for them, if it was a mint.
     Recoup {
-        /// Also coins that were sent and not taken back. Where their receiver has spent them already, nothing comes back, and
-        /// the issuer learns that it was you who sent them.
+        /// Also coins that were sent and not taken back. Where their receiver has spent them already, nothing
+        /// comes back, and the issuer learns that it was you who sent them.
         #[arg(long)]
         sent: bool,
     },
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let dir = arguments.dir.context("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment")?;
+    let dir = arguments
+        .dir
+        .context("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment")?;
     let mut wallet = open(&dir, &arguments.network.authorities()?)?;
     let currency = arguments.currency.as_deref();
     match arguments.command {
@@ -119,11 +125,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             let bearer = bearer(&wallet, &dir, currency, &token)?;
             mint(&mut wallet, currency, amount, bearer).await?;
         }
-        Command::Send { amount, subject, out } => send(&mut wallet, currency, amount, &subject, out.as_deref()).await?,
+        Command::Send { amount, subject, out } => {
+            send(&mut wallet, currency, amount, &subject, out.as_deref()).await?
+        }
         Command::Receive { file } => {
             let stack = read_stack(&file)?;
             let amount = wallet.receive(&stack).await?;
-            let shown = in_currency(&wallet, amount, Some(&stack.coins[0].payload.issuer_id.to_string()));
+            let shown = in_currency(
+                &wallet,
+                amount,
+                Some(&stack.coins[0].payload.issuer_id.to_string()),
+            );
             output::line(&format!("received {shown}: {:?}", stack.subject))?;
         }
         Command::Redeem { amount, token } => {
@@ -136,8 +148,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::History => {
             for entry in wallet.history() {
                 let at = entry.at.format("%Y-%m-%d %H:%M:%S");
-                let subject = if entry.subject.is_empty() { String::new() } else { format!("  {:?}", entry.subject) };
-                output::line(&format!("{:>4}  {at}  {:<8} {}  {}{subject}", entry.id, entry.kind, entry.amount, entry.state))?;
+                let subject = if entry.subject.is_empty() {
+                    String::new()
+                } else {
+                    format!("  {:?}", entry.subject)
+                };
+                output::line(&format!(
+                    "{:>4}  {at}  {:<8} {}  {}{subject}",
+                    entry.id, entry.kind, entry.amount, entry.state
+                ))?;
             }
         }
         Command::Resume => {
@@ -162,14 +181,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 /// Opens the wallet in this folder, over HTTP.
 pub(crate) fn open(dir: &Path, authorities: &Authorities) -> Result<Wallet> {
     let transport = Arc::new(HttpTransport::trusting(authorities)?);
-    Ok(Wallet::open(dir, transport, Arc::new(|| SystemClock.now()), Box::new(OsRng))?)
+    Ok(Wallet::open(
+        dir,
+        transport,
+        Arc::new(|| SystemClock.now()),
+        Box::new(OsRng),
+    )?)
 }
 
 /// Whose account pays or is paid: that of the token that was given, or of the session in the wallet's folder.
 fn bearer(wallet: &Wallet, dir: &Path, currency: Option<&str>, token: &TokenArgs) -> Result<Bearer> {
     match token.given()? {
         Some(token) => Ok(Bearer::from(&token)),
-        None => Ok(Bearer::from(&connection::session_for_wallet(dir, wallet.currency_url(currency)?)?)),
+        None => Ok(Bearer::from(&connection::session_for_wallet(
+            dir,
+            wallet.currency_url(currency)?,
+        )?)),
     }
 }
 
@@ -183,7 +210,10 @@ async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, bearer: 
     let part = held(wallet).saturating_sub(before);
     if minted.is_err() && part > 0 {
         // A large mint is several requests.
-        output::complain(&format!("note: {} of it were minted", in_currency(wallet, part, currency)));
+        output::complain(&format!(
+            "note: {} of it were minted",
+            in_currency(wallet, part, currency)
+        ));
     }
     minted?;
     output::line(&format!("minted {}", in_currency(wallet, amount, currency)))
@@ -194,7 +224,10 @@ async fn recoup(wallet: &mut Wallet, currency: Option<&str>, sent: bool) -> Resu
     let show = |amount| in_currency(wallet, amount, currency);
     output::line(&format!("recouped {}", show(done.value.value)))?;
     if done.value.sent > 0 {
-        output::line(&format!("  left alone: {} that were sent; see `opencoin wallet recoup --help`", show(done.value.sent)))?;
+        output::line(&format!(
+            "  left alone: {} that were sent; see `opencoin wallet recoup --help`",
+            show(done.value.sent)
+        ))?;
     }
     if done.value.unprovable > 0 {
         let amount = show(done.value.unprovable);
@@ -206,7 +239,13 @@ async fn recoup(wallet: &mut Wallet, currency: Option<&str>, sent: bool) -> Resu
     Ok(())
 }
 
-async fn send(wallet: &mut Wallet, currency: Option<&str>, amount: u64, subject: &str, out: Option<&Path>) -> Result<()> {
+async fn send(
+    wallet: &mut Wallet,
+    currency: Option<&str>,
+    amount: u64,
+    subject: &str,
+    out: Option<&Path>,
+) -> Result<()> {
     // Before coins are taken out: can the file be made?
     let mut file = match out {
         Some(path) => Some(
@@ -229,8 +268,14 @@ async fn send(wallet: &mut Wallet, currency: Option<&str>, amount: u64, subject:
     match &mut file {
         Some(file) => {
             let written = file.write_all(json.as_bytes()).and_then(|()| file.sync_all());
-            written.context("the file could not be written; take the coins back with `opencoin wallet reclaim`")?;
-            output::line(&format!("sent {} in {} coins", in_currency(wallet, amount, currency), done.value.coins.len()))?;
+            written.context(
+                "the file could not be written; take the coins back with `opencoin wallet reclaim`",
+            )?;
+            output::line(&format!(
+                "sent {} in {} coins",
+                in_currency(wallet, amount, currency),
+                done.value.coins.len()
+            ))?;
         }
         None => output::line(&json).context("take the coins back with `opencoin wallet reclaim`")?,
     }
@@ -264,18 +309,29 @@ fn show_balances(balances: &[Balance], json: bool) -> Result<()> {
         output::line(&show(balance.balance))?;
         let resumable = balance.pending - balance.awaits_recoup;
         if resumable > 0 {
-            output::line(&format!("  not finished: {}; `opencoin wallet resume`", show(resumable)))?;
+            output::line(&format!(
+                "  not finished: {}; `opencoin wallet resume`",
+                show(resumable)
+            ))?;
         }
         let recoupable = balance.revoked + balance.awaits_recoup;
         if recoupable > 0 {
             let amount = show(recoupable);
-            output::line(&format!("  revoked: {amount}; `opencoin wallet recoup` makes fresh coins of them"))?;
+            output::line(&format!(
+                "  revoked: {amount}; `opencoin wallet recoup` makes fresh coins of them"
+            ))?;
         }
         if balance.expired > 0 {
-            output::line(&format!("  expired: {}; no issuer takes these any more", show(balance.expired)))?;
+            output::line(&format!(
+                "  expired: {}; no issuer takes these any more",
+                show(balance.expired)
+            ))?;
         }
         if balance.sent > 0 {
-            output::line(&format!("  sent: {}; `opencoin wallet reclaim` takes back what nobody has taken", show(balance.sent)))?;
+            output::line(&format!(
+                "  sent: {}; `opencoin wallet reclaim` takes back what nobody has taken",
+                show(balance.sent)
+            ))?;
         }
     }
     Ok(())
@@ -287,7 +343,8 @@ fn held(wallet: &Wallet) -> u64 {
 
 fn in_currency(wallet: &Wallet, amount: u64, currency: Option<&str>) -> String {
     let balances = wallet.balances();
-    let is_named = |balance: &&Balance| currency.is_none_or(|name| balance.name == name || balance.currency == name);
+    let is_named =
+        |balance: &&Balance| currency.is_none_or(|name| balance.name == name || balance.currency == name);
     match balances.iter().find(is_named) {
         Some(balance) => AmountDisplay::new(amount, balance.divisor, &balance.name).to_string(),
         None => amount.to_string(),
@@ -296,7 +353,9 @@ fn in_currency(wallet: &Wallet, amount: u64, currency: Option<&str>) -> String {
 
 fn warn<T>(done: &Done<T>) {
     if let Some(error) = &done.warning {
-        output::complain(&format!("note: coins could not be changed now, so some amounts may need it later: {error}"));
+        output::complain(&format!(
+            "note: coins could not be changed now, so some amounts may need it later: {error}"
+        ));
     }
 }
 
@@ -304,6 +363,10 @@ fn warn<T>(done: &Done<T>) {
 pub(crate) fn read_stack(path: &Path) -> Result<CoinStack> {
     match read_document(path)? {
         AnyDocument::CoinStack(stack) => Ok(stack),
-        other => bail!("{} is a {:?}, not a coin stack", path.display(), other.type_name()),
+        other => bail!(
+            "{} is a {:?}, not a coin stack",
+            path.display(),
+            other.type_name()
+        ),
     }
 }

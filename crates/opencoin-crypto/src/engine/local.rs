@@ -1,4 +1,5 @@
-//! The signing engine of this process: AWS-LC on threads of its own, so that signing never holds up the async runtime.
+//! The signing engine of this process: AWS-LC on threads of its own, so that signing never holds up the async
+//! runtime.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,13 +25,13 @@ const NEVER_POISONED: &str = "nothing panics while it holds the keys";
 pub struct LocalSignerOptions {
     /// How many threads sign. Default: one for each core.
     pub threads: NonZeroUsize,
-    /// How many blinds may wait; a request that would make them more is refused as [`SignError::Busy`], so it must
-    /// be larger than the largest request. Default: [`Self::BLINDS_QUEUED_MAX`].
+    /// How many blinds may wait; a request that would make them more is refused as [`SignError::Busy`], so it
+    /// must be larger than the largest request. Default: [`Self::BLINDS_QUEUED_MAX`].
     pub blinds_queued_max: usize,
 }
 
-/// Signs in this process. Dropping it finishes the operations in hand, tells all other callers that the signer is
-/// not available, and waits for its threads to end.
+/// Signs in this process. Dropping it finishes the operations in hand, tells all other callers that the
+/// signer is not available, and waits for its threads to end.
 pub struct LocalSigner {
     keys: RwLock<Keys>,
     pool: Pool<Task, BigInt>,
@@ -45,15 +46,18 @@ struct Task {
 }
 
 impl LocalSignerOptions {
-    /// About two seconds of work for two cores at 2048 bits: 256 requests of 64 blinds. What is delayed was accepted all the
-    /// same and is asked for again, so delaying early costs more than waiting.
+    /// About two seconds of work for two cores at 2048 bits: 256 requests of 64 blinds. What is delayed was
+    /// accepted all the same and is asked for again, so delaying early costs more than waiting.
     pub const BLINDS_QUEUED_MAX: usize = 16 * 1024;
 }
 
 impl Default for LocalSignerOptions {
     fn default() -> Self {
         let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { threads, blinds_queued_max: Self::BLINDS_QUEUED_MAX }
+        Self {
+            threads,
+            blinds_queued_max: Self::BLINDS_QUEUED_MAX,
+        }
     }
 }
 
@@ -62,32 +66,47 @@ impl LocalSigner {
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub fn start(keys: impl IntoIterator<Item = PrivateKey>, options: LocalSignerOptions) -> io::Result<Self> {
+    pub fn start(
+        keys: impl IntoIterator<Item = PrivateKey>,
+        options: LocalSignerOptions,
+    ) -> io::Result<Self> {
         let workers = (0..options.threads.get()).map(|_| -> Worker<Task, BigInt> { Box::new(sign_one) });
         let pool = Pool::start(THREAD_NAME, workers.collect(), options.blinds_queued_max)?;
-        let signer = Self { keys: RwLock::default(), pool };
+        let signer = Self {
+            keys: RwLock::default(),
+            pool,
+        };
         signer.change_keys(keys, |_| true);
         Ok(signer)
     }
 
-    /// Adds `new` keys and keeps those of the others that `is_kept` names; what is queued already is signed all the same.
+    /// Adds `new` keys and keeps those of the others that `is_kept` names; what is queued already is signed
+    /// all the same.
     ///
     /// # Panics
     /// Never: nothing panics while the lock is held.
     pub fn change_keys(&self, new: impl IntoIterator<Item = PrivateKey>, is_kept: impl Fn(&BigInt) -> bool) {
-        let new: Keys = new.into_iter().map(|key| (key.public_key().id().clone(), Arc::new(key))).collect();
+        let new: Keys = new
+            .into_iter()
+            .map(|key| (key.public_key().id().clone(), Arc::new(key)))
+            .collect();
         let mut keys = self.keys.write().expect(NEVER_POISONED);
         keys.retain(|id, _| is_kept(id));
         keys.extend(new);
     }
 
     fn prepare(keys: &Keys, index: usize, blind: &BlindToSign) -> Result<Task, SignError> {
-        let key = keys.get(&blind.mint_key_id).ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
+        let key = keys
+            .get(&blind.mint_key_id)
+            .ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
         if !blind_in_range(key.public_key(), &blind.blinded) {
             return Err(SignError::OutOfRange { index });
         }
         let input = blind.blinded.to_padded_be_bytes(key.public_key().modulus_bytes());
-        Ok(Task { key: Arc::clone(key), input: input.expect("a number in range is less than the modulus") })
+        Ok(Task {
+            key: Arc::clone(key),
+            input: input.expect("a number in range is less than the modulus"),
+        })
     }
 }
 
@@ -97,7 +116,9 @@ impl Signer for LocalSigner {
         let tasks = {
             let keys = self.keys.read().expect(NEVER_POISONED);
             let blinds = accepted.blinds.iter().enumerate();
-            blinds.map(|(index, blind)| Self::prepare(&keys, index, blind)).collect::<Result<_, _>>()?
+            blinds
+                .map(|(index, blind)| Self::prepare(&keys, index, blind))
+                .collect::<Result<_, _>>()?
         };
         self.pool.run(tasks).await
     }

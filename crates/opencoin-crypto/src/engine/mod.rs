@@ -1,10 +1,11 @@
 //! The signing engine: the only part of an issuer that holds the mint keys' private halves.
 //!
-//! [`Signer`] is the interface; it speaks of key identifiers and numbers, so that an engine may as well be a hardware token or
-//! another process. [`LocalSigner`] is the one that runs here, on threads of its own. Engines with threads share [`Pool`].
+//! [`Signer`] is the interface; it speaks of key identifiers and numbers, so that an engine may as well be a
+//! hardware token or another process. [`LocalSigner`] is the one that runs here, on threads of its own.
+//! Engines with threads share [`Pool`].
 //!
-//! Both suites sign deterministically: the same blind gives the same signature every time. So a failed request is never a lost
-//! one: whoever stored the blinds first asks again.
+//! Both suites sign deterministically: the same blind gives the same signature every time. So a failed
+//! request is never a lost one: whoever stored the blinds first asks again.
 
 mod key_store;
 mod local;
@@ -25,8 +26,8 @@ pub use pool::{Pool, Worker};
 pub struct AcceptedBlinds {
     /// The reference as the books know it: an engine with books at hand looks there for what it signs.
     pub transaction_reference: Vec<u8>,
-    /// What was accepted and is still to be signed, in the order of the request: without blinds whose signatures the books
-    /// keep, or whose mint keys were stopped since.
+    /// What was accepted and is still to be signed, in the order of the request: without blinds whose
+    /// signatures the books keep, or whose mint keys were stopped since.
     pub blinds: Vec<BlindToSign>,
 }
 
@@ -64,8 +65,8 @@ pub enum SignError {
     /// The engine is shutting down, or away. Try later.
     #[error("the signer is not available")]
     Unavailable,
-    /// The engine looked into the books, and they do not say that this was accepted, or have counted fewer signatures than it
-    /// has given.
+    /// The engine looked into the books, and they do not say that this was accepted, or have counted fewer
+    /// signatures than it has given.
     #[error("the signer refuses: {0}")]
     NotAccepted(String),
     /// The operation failed: a damaged key or a fault of the machine. No wrong signature was given.
@@ -76,8 +77,8 @@ pub enum SignError {
 /// Signs blinded numbers with the private halves of mint keys.
 #[async_trait]
 pub trait Signer: Send + Sync {
-    /// Signs all of the blinds, or none: the signatures come in the order of the blinds. Dropping the future cancels what has
-    /// not been signed yet.
+    /// Signs all of the blinds, or none: the signatures come in the order of the blinds. Dropping the future
+    /// cancels what has not been signed yet.
     ///
     /// # Errors
     /// See [`SignError`].

@@ -1,13 +1,16 @@
-//! Threads that share a queue of jobs fairly: a job is done in pieces, and after each piece the next job has its turn.
+//! Threads that share a queue of jobs fairly: a job is done in pieces, and after each piece the next job has
+//! its turn.
 //!
-//! So a request of one blind waits for one piece of each request before it, not for a thousand blinds of a single one. The
-//! queue is bounded by items, not by jobs, because items are what costs time.
+//! So a request of one blind waits for one piece of each request before it, not for a thousand blinds of a
+//! single one. The queue is bounded by items, not by jobs, because items are what costs time.
 //!
-//! Each thread has a worker of its own, so that an engine can give each what is used by one thread at a time: a token's session.
+//! Each thread has a worker of its own, so that an engine can give each what is used by one thread at a time:
+//! a token's session.
 //!
-//! Failures: an item that fails, or makes its thread panic, fails its job at once and its remaining items are not begun; the
-//! thread and its worker go on with other jobs. A job whose caller went away is dropped when its turn comes. When the pool is dropped, pieces in hand are finished
-//! and all other callers are told that the pool is not available.
+//! Failures: an item that fails, or makes its thread panic, fails its job at once and its remaining items are
+//! not begun; the thread and its worker go on with other jobs. A job whose caller went away is dropped when
+//! its turn comes. When the pool is dropped, pieces in hand are finished and all other callers are told that
+//! the pool is not available.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,20 +24,22 @@ use tokio::sync::oneshot;
 
 use super::SignError;
 
-/// How many items of a job are done before the next job has its turn. Four RSA operations are about a millisecond at 2048
-/// bits: short for whoever waits, long beside the cost of taking the queue's lock.
+/// How many items of a job are done before the next job has its turn. Four RSA operations are about a
+/// millisecond at 2048 bits: short for whoever waits, long beside the cost of taking the queue's lock.
 pub(super) const PIECE_ITEMS: usize = 4;
 
-/// Turns items of type `T` into results of type `R`: threads that share a queue of jobs fairly, a few items of each in turn.
+/// Turns items of type `T` into results of type `R`: threads that share a queue of jobs fairly, a few items
+/// of each in turn.
 ///
-/// Engines are built on it; see [`LocalSigner`](crate::LocalSigner). Dropping it finishes the pieces in hand, tells all other
-/// callers that the pool is gone, and waits for its threads to end.
+/// Engines are built on it; see [`LocalSigner`](crate::LocalSigner). Dropping it finishes the pieces in hand,
+/// tells all other callers that the pool is gone, and waits for its threads to end.
 pub struct Pool<T, R> {
     shared: Arc<Shared<T, R>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What one thread of a [`Pool`] does to an item. It is called again after an item failed, and after one made it panic.
+/// What one thread of a [`Pool`] does to an item. It is called again after an item failed, and after one made
+/// it panic.
 pub type Worker<T, R> = Box<dyn FnMut(&T) -> Result<R, SignError> + Send>;
 
 /// An answer on its way, out of the pool: nothing when the pool was dropped before.
@@ -78,8 +83,8 @@ struct Progress<R> {
 }
 
 impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
-    /// Starts a thread for each worker, called `name-0`, `name-1` and so on. Of all jobs together at most `items_queued_max`
-    /// items wait.
+    /// Starts a thread for each worker, called `name-0`, `name-1` and so on. Of all jobs together at most
+    /// `items_queued_max` items wait.
     ///
     /// # Errors
     /// When the system gives no more threads.
@@ -88,22 +93,38 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
     /// When there are no workers.
     pub fn start(name: &str, workers: Vec<Worker<T, R>>, items_queued_max: usize) -> io::Result<Self> {
         assert!(!workers.is_empty(), "a pool without threads answers nobody");
-        let queue = Mutex::new(Queue { jobs: VecDeque::new(), items: 0, closed: false });
-        let shared = Arc::new(Shared { items_queued_max, queue, changed: Condvar::new() });
+        let queue = Mutex::new(Queue {
+            jobs: VecDeque::new(),
+            items: 0,
+            closed: false,
+        });
+        let shared = Arc::new(Shared {
+            items_queued_max,
+            queue,
+            changed: Condvar::new(),
+        });
         // Made before its threads, so that those already running are stopped when one cannot be started.
-        let mut pool = Self { shared, threads: Vec::with_capacity(workers.len()) };
+        let mut pool = Self {
+            shared,
+            threads: Vec::with_capacity(workers.len()),
+        };
         for (number, worker) in workers.into_iter().enumerate() {
             let shared = Arc::clone(&pool.shared);
-            pool.threads.push(Builder::new().name(format!("{name}-{number}")).spawn(move || shared.run(worker))?);
+            pool.threads.push(
+                Builder::new()
+                    .name(format!("{name}-{number}"))
+                    .spawn(move || shared.run(worker))?,
+            );
         }
         Ok(pool)
     }
 
-    /// Does a job: the results come in the order of the items. Dropping the future cancels what has not been begun.
+    /// Does a job: the results come in the order of the items. Dropping the future cancels what has not been
+    /// begun.
     ///
     /// # Errors
-    /// [`SignError::Busy`] when the items do not fit into the queue, [`SignError::Failed`] when a worker panicked,
-    /// [`SignError::Unavailable`] when the pool was dropped meanwhile; or what a worker says.
+    /// [`SignError::Busy`] when the items do not fit into the queue, [`SignError::Failed`] when a worker
+    /// panicked, [`SignError::Unavailable`] when the pool was dropped meanwhile; or what a worker says.
     pub async fn run(&self, items: Vec<T>) -> Result<Vec<R>, SignError> {
         // The pool drops the question without an answer only when it is closed.
         self.submit(items)?.await.unwrap_or(Err(SignError::Unavailable))
@@ -125,7 +146,10 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
             return Err(SignError::Busy);
         }
         queue.items += items.len();
-        queue.jobs.push_back(Queued { job: Arc::new(Job::new(items, sender)), next: 0 });
+        queue.jobs.push_back(Queued {
+            job: Arc::new(Job::new(items, sender)),
+            next: 0,
+        });
         drop(queue);
         self.shared.changed.notify_all();
         Ok(answer)
@@ -135,7 +159,10 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
 impl<T, R> fmt::Debug for Pool<T, R> {
     /// What is queued is secret.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Pool").field("threads", &self.threads.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Pool")
+            .field("threads", &self.threads.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -157,7 +184,8 @@ impl<T, R> Shared<T, R> {
         }
     }
 
-    /// The next piece of the job at the front, which goes to the back; waits for one. `None` when the pool closes.
+    /// The next piece of the job at the front, which goes to the back; waits for one. `None` when the pool
+    /// closes.
     fn take_piece(&self) -> Option<Piece<T, R>> {
         let mut queue = lock(&self.queue);
         loop {
@@ -184,7 +212,10 @@ impl<T, R> Queue<T, R> {
             let items = next..next + left.min(PIECE_ITEMS);
             self.items -= items.len();
             if items.end < job.items.len() {
-                self.jobs.push_back(Queued { job: Arc::clone(&job), next: items.end });
+                self.jobs.push_back(Queued {
+                    job: Arc::clone(&job),
+                    next: items.end,
+                });
             }
             return Some(Piece { job, items });
         }
@@ -192,7 +223,11 @@ impl<T, R> Queue<T, R> {
 
     fn forget_abandoned(&mut self) {
         self.jobs.retain(|queued| !queued.job.is_over());
-        self.items = self.jobs.iter().map(|queued| queued.job.items.len() - queued.next).sum();
+        self.items = self
+            .jobs
+            .iter()
+            .map(|queued| queued.job.items.len() - queued.next)
+            .sum();
     }
 }
 
@@ -200,12 +235,22 @@ impl<T, R> Job<T, R> {
     fn new(items: Vec<T>, answer: oneshot::Sender<Result<Vec<R>, SignError>>) -> Self {
         let missing = items.len();
         let results = items.iter().map(|_| None).collect();
-        Self { items, progress: Mutex::new(Progress { results, missing, answer: Some(answer) }) }
+        Self {
+            items,
+            progress: Mutex::new(Progress {
+                results,
+                missing,
+                answer: Some(answer),
+            }),
+        }
     }
 
     /// Whether it was answered already, or nobody waits for the answer any more.
     fn is_over(&self) -> bool {
-        lock(&self.progress).answer.as_ref().is_none_or(oneshot::Sender::is_closed)
+        lock(&self.progress)
+            .answer
+            .as_ref()
+            .is_none_or(oneshot::Sender::is_closed)
     }
 
     fn work_on(&self, items: Range<usize>, worker: &mut Worker<T, R>) {
@@ -228,7 +273,11 @@ impl<R> Progress<R> {
         if self.missing == 0
             && let Some(answer) = self.answer.take()
         {
-            let results = self.results.drain(..).map(|result| result.expect("none is missing")).collect();
+            let results = self
+                .results
+                .drain(..)
+                .map(|result| result.expect("none is missing"))
+                .collect();
             // Whoever asked may be gone; then nobody needs the answer.
             let _ = answer.send(Ok(results));
         }
@@ -253,7 +302,8 @@ mod tests {
 
     use super::*;
 
-    /// One thread whose every item waits until the test lets it go, and which notes what it did in which order.
+    /// One thread whose every item waits until the test lets it go, and which notes what it did in which
+    /// order.
     struct Bench {
         pool: Pool<&'static str, String>,
         /// Let one item go, or all that follow by dropping it.
@@ -332,11 +382,16 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_micros(200 - 2 * *item as u64));
             Ok(item * item)
         };
-        let workers = (0..4).map(|_| -> Worker<usize, usize> { Box::new(work) }).collect();
+        let workers = (0..4)
+            .map(|_| -> Worker<usize, usize> { Box::new(work) })
+            .collect();
         let pool = Pool::start("many", workers, 1000).unwrap();
         let answers: Vec<_> = (0..3).map(|_| pool.submit((0..100).collect()).unwrap()).collect();
         for answer in answers {
-            assert_eq!(answer.blocking_recv().unwrap().unwrap(), (0..100).map(|item| item * item).collect::<Vec<_>>());
+            assert_eq!(
+                answer.blocking_recv().unwrap().unwrap(),
+                (0..100).map(|item| item * item).collect::<Vec<_>>()
+            );
         }
     }
 
@@ -388,7 +443,11 @@ mod tests {
         let panicking = bench.queue("panic", 2 * PIECE_ITEMS);
         let sound = bench.queue("sound", 1);
         let order = bench.run();
-        assert_eq!(order, ["panic", "sound"], "the rest of the failed job is not begun");
+        assert_eq!(
+            order,
+            ["panic", "sound"],
+            "the rest of the failed job is not begun"
+        );
         assert_eq!(panicking.blocking_recv(), Ok(Err(SignError::Failed)));
         assert_eq!(sound.blocking_recv(), Ok(Ok(vec!["SOUND".to_owned()])));
     }

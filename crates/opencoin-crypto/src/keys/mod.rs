@@ -1,4 +1,5 @@
-//! RSA keys. A [`PublicKey`] or [`PrivateKey`] that exists has passed every check, so that later code need not ask again.
+//! RSA keys. A [`PublicKey`] or [`PrivateKey`] that exists has passed every check, so that later code need
+//! not ask again.
 
 mod private;
 mod public;
@@ -10,8 +11,8 @@ pub use public::PublicKey;
 
 use crate::aws_lc;
 
-/// The shortest modulus that is read, in bits. The specification's documentation uses keys of this size; whoever
-/// creates a currency demands [`MINT_KEY_BITS_MIN`](crate::MINT_KEY_BITS_MIN).
+/// The shortest modulus that is read, in bits. The specification's documentation uses keys of this size;
+/// whoever creates a currency demands [`MINT_KEY_BITS_MIN`](crate::MINT_KEY_BITS_MIN).
 pub const KEY_BITS_MIN: usize = 512;
 
 /// The longest modulus that is read, in bits: a larger one in a stranger's document would only cost us time.
@@ -54,8 +55,8 @@ pub enum KeyError {
 #[error("the signature is not valid")]
 pub struct BadSignature;
 
-/// An operation with a key was refused: the number is out of range, or the result of a private one failed the check with the
-/// public exponent (which means a fault of the machine or a damaged key).
+/// An operation with a key was refused: the number is out of range, or the result of a private one failed the
+/// check with the public exponent (which means a fault of the machine or a damaged key).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the RSA operation failed")]
 pub struct OperationError;

@@ -19,13 +19,14 @@ use crate::aws_lc::{PrivateHandle, PrivateParts};
 use crate::emsa_pss;
 use crate::numbers::to_big_int;
 
-/// What scrypt costs (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5): 16 MiB, which OpenSSL's own limit of 32 MiB
-/// lets it open, too.
+/// What scrypt costs (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5): 16 MiB, which OpenSSL's
+/// own limit of 32 MiB lets it open, too.
 const SCRYPT_LOG_N: u8 = 14;
 const SCRYPT_R: u32 = 8;
 const SCRYPT_P: u32 = 5;
 
-/// An RSA private key: a master key, or a mint key. Erased from memory when dropped; `Debug` shows only its identifier.
+/// An RSA private key: a master key, or a mint key. Erased from memory when dropped; `Debug` shows only its
+/// identifier.
 pub struct PrivateKey {
     public: PublicKey,
     handle: PrivateHandle,
@@ -34,8 +35,9 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Makes a key of `bits` with two primes of the same size and the public exponent 65537. Deterministic: the same
-    /// generator in the same state makes the same key. Takes a time that varies widely, seconds for large keys.
+    /// Makes a key of `bits` with two primes of the same size and the public exponent 65537. Deterministic:
+    /// the same generator in the same state makes the same key. Takes a time that varies widely, seconds for
+    /// large keys.
     ///
     /// # Errors
     /// When `bits` is odd or not in [`KEY_BITS_MIN`]`..=`[`KEY_BITS_MAX`].
@@ -46,8 +48,8 @@ impl PrivateKey {
         if bits % 2 == 1 {
             return Err(KeyError::OddBits(bits));
         }
-        let stored =
-            RsaPrivateKey::new_with_exp(rng, bits, &BigUint::from(PUBLIC_EXPONENT)).map_err(|_| KeyError::Inconsistent)?;
+        let stored = RsaPrivateKey::new_with_exp(rng, bits, &BigUint::from(PUBLIC_EXPONENT))
+            .map_err(|_| KeyError::Inconsistent)?;
         Self::from_stored(stored)
     }
 
@@ -63,40 +65,56 @@ impl PrivateKey {
     /// The key as PKCS#8 (RFC 5958) in PEM, unencrypted: the caller protects where it goes.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
-        self.stored.to_pkcs8_pem(LineEnding::LF).expect("a key of two primes can be written")
+        self.stored
+            .to_pkcs8_pem(LineEnding::LF)
+            .expect("a key of two primes can be written")
     }
 
     /// Reads a key that [`Self::to_encrypted_pkcs8_pem`] or another program (`openssl pkey -aes256`) wrote.
     ///
     /// # Errors
-    /// [`KeyError::NotEncryptedPem`] when the text is something else, [`KeyError::Passphrase`] when the passphrase is
-    /// wrong; or as [`Self::from_pkcs8_pem`].
+    /// [`KeyError::NotEncryptedPem`] when the text is something else, [`KeyError::Passphrase`] when the
+    /// passphrase is wrong; or as [`Self::from_pkcs8_pem`].
     pub fn from_encrypted_pkcs8_pem(pem: &str, passphrase: &[u8]) -> Result<Self, KeyError> {
         let (label, document) = SecretDocument::from_pem(pem).map_err(|_| KeyError::NotEncryptedPem)?;
         if label != EncryptedPrivateKeyInfo::PEM_LABEL {
             return Err(KeyError::NotEncryptedPem);
         }
-        let encrypted = EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| KeyError::NotEncryptedPem)?;
+        let encrypted =
+            EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| KeyError::NotEncryptedPem)?;
         // A wrong passphrase gives noise, whose padding or structure is wrong.
         let document = encrypted.decrypt(passphrase).map_err(|_| KeyError::Passphrase)?;
         let stored = RsaPrivateKey::from_pkcs8_der(document.as_bytes()).map_err(|_| KeyError::Passphrase)?;
         Self::from_stored(stored)
     }
 
-    /// The key as encrypted PKCS#8 (RFC 5958, RFC 8018) in PEM: AES-256-CBC under a key that scrypt (RFC 7914) derives from the
-    /// passphrase. About a fifth of a second of work and 16 MiB of memory.
+    /// The key as encrypted PKCS#8 (RFC 5958, RFC 8018) in PEM: AES-256-CBC under a key that scrypt (RFC
+    /// 7914) derives from the passphrase. About a fifth of a second of work and 16 MiB of memory.
     #[must_use]
-    pub fn to_encrypted_pkcs8_pem(&self, passphrase: &[u8], rng: &mut (impl CryptoRngCore + ?Sized)) -> Zeroizing<String> {
+    pub fn to_encrypted_pkcs8_pem(
+        &self,
+        passphrase: &[u8],
+        rng: &mut (impl CryptoRngCore + ?Sized),
+    ) -> Zeroizing<String> {
         let [mut salt, mut vector] = [[0; 16]; 2];
         rng.fill_bytes(&mut salt);
         rng.fill_bytes(&mut vector);
-        let parameters = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P, scrypt::Params::RECOMMENDED_LEN);
+        let parameters =
+            scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P, scrypt::Params::RECOMMENDED_LEN);
         let parameters = parameters.expect("these parameters are in scrypt's range");
-        let parameters = pbes2::Parameters::scrypt_aes256cbc(parameters, &salt, &vector).expect("and in that of PBES2");
-        let document = self.stored.to_pkcs8_der().expect("a key of two primes can be written");
+        let parameters =
+            pbes2::Parameters::scrypt_aes256cbc(parameters, &salt, &vector).expect("and in that of PBES2");
+        let document = self
+            .stored
+            .to_pkcs8_der()
+            .expect("a key of two primes can be written");
         let info = PrivateKeyInfo::try_from(document.as_bytes()).expect("what was just written can be read");
-        let encrypted = info.encrypt_with_params(parameters, passphrase).expect("any bytes can be encrypted");
-        encrypted.to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF).expect("and written as PEM")
+        let encrypted = info
+            .encrypt_with_params(parameters, passphrase)
+            .expect("any bytes can be encrypted");
+        encrypted
+            .to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF)
+            .expect("and written as PEM")
     }
 
     /// The public half.
@@ -105,25 +123,33 @@ impl PrivateKey {
         &self.public
     }
 
-    /// Signs `text`, the pretty text of a document, for its certificate: RSASSA-PSS with SHA-256, MGF1 with SHA-256 and
-    /// the longest salt that the key allows. The same in every cipher suite.
+    /// Signs `text`, the pretty text of a document, for its certificate: RSASSA-PSS with SHA-256, MGF1 with
+    /// SHA-256 and the longest salt that the key allows. The same in every cipher suite.
     ///
     /// # Errors
     /// When the private operation fails; see [`OperationError`].
-    pub fn sign_certificate(&self, text: &str, rng: &mut (impl CryptoRngCore + ?Sized)) -> Result<BigInt, OperationError> {
+    pub fn sign_certificate(
+        &self,
+        text: &str,
+        rng: &mut (impl CryptoRngCore + ?Sized),
+    ) -> Result<BigInt, OperationError> {
         let modulus_bits = self.public.modulus_bits();
-        let salt_bytes = emsa_pss::salt_bytes_max::<Sha256>(modulus_bits).expect("SHA-256 fits into KEY_BITS_MIN");
+        let salt_bytes =
+            emsa_pss::salt_bytes_max::<Sha256>(modulus_bits).expect("SHA-256 fits into KEY_BITS_MIN");
         let mut salt = vec![0; salt_bytes];
         rng.fill_bytes(&mut salt);
-        let encoded = emsa_pss::encode::<Sha256>(&Sha256::digest(text), &salt, modulus_bits).expect("the longest salt fits");
+        let encoded = emsa_pss::encode::<Sha256>(&Sha256::digest(text), &salt, modulus_bits)
+            .expect("the longest salt fits");
         let encoded = BigInt::from_be_bytes(&encoded)
             .to_padded_be_bytes(self.public.modulus_bytes())
             .expect("an encoded message is less than the modulus");
-        self.raw_sign(&encoded).map(|signature| BigInt::from_be_bytes(&signature))
+        self.raw_sign(&encoded)
+            .map(|signature| BigInt::from_be_bytes(&signature))
     }
 
-    /// `input ^ d mod n`, on big-endian bytes as many as the modulus has: the one private operation, of which both blind
-    /// signing and certificates are made. Constant time, blinded, the result checked with the public exponent.
+    /// `input ^ d mod n`, on big-endian bytes as many as the modulus has: the one private operation, of which
+    /// both blind signing and certificates are made. Constant time, blinded, the result checked with the
+    /// public exponent.
     ///
     /// It signs whatever it is handed. Only a mint key may be used on numbers that a stranger chose.
     ///
@@ -142,8 +168,16 @@ impl PrivateKey {
         };
         let public = PublicKey::parse(&document)?;
         let handle = handle_of(&stored)?;
-        assert_eq!(handle.modulus_bytes(), public.modulus_bytes(), "both halves have one modulus");
-        Ok(Self { public, handle, stored })
+        assert_eq!(
+            handle.modulus_bytes(),
+            public.modulus_bytes(),
+            "both halves have one modulus"
+        );
+        Ok(Self {
+            public,
+            handle,
+            stored,
+        })
     }
 }
 

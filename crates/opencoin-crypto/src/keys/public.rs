@@ -12,8 +12,8 @@ use crate::aws_lc::{PssHash, PublicHandle};
 use crate::emsa_pss;
 use crate::numbers::{to_big_int, to_biguint};
 
-/// The largest public exponent. A larger one makes verification slow without making it safer, and cryptographic
-/// libraries (AWS-LC at 33 bits, the crate `rsa` as well) refuse it.
+/// The largest public exponent. A larger one makes verification slow without making it safer, and
+/// cryptographic libraries (AWS-LC at 33 bits, the crate `rsa` as well) refuse it.
 const PUBLIC_EXPONENT_MAX: u64 = u32::MAX as u64;
 
 /// An RSA public key of a supported size. Cheap to clone.
@@ -31,8 +31,8 @@ struct Parsed {
 impl PublicKey {
     /// Checks a key that came in a document.
     ///
-    /// Any odd exponent from 3 to 2^32 - 1 is read, because the specification names none and a certificate under a
-    /// small exponent is as good as another. What a *mint* key must have is
+    /// Any odd exponent from 3 to 2^32 - 1 is read, because the specification names none and a certificate
+    /// under a small exponent is as good as another. What a *mint* key must have is
     /// [`CipherSuite::check_mint_key`](crate::CipherSuite::check_mint_key)'s concern.
     ///
     /// # Errors
@@ -54,7 +54,13 @@ impl PublicKey {
         let (document, id) = (document.clone(), document.id());
         let modulus = to_biguint(&document.modulus);
         let modulus_less_one = to_big_int(&(&modulus - 1_u8));
-        Ok(Self(Arc::new(Parsed { document, id, modulus, modulus_less_one, handle })))
+        Ok(Self(Arc::new(Parsed {
+            document,
+            id,
+            modulus,
+            modulus_less_one,
+            handle,
+        })))
     }
 
     /// The document that the key was read from.
@@ -81,13 +87,15 @@ impl PublicKey {
         self.0.handle.modulus_bytes()
     }
 
-    /// Verifies the signature of a certificate over `text`, the pretty text of its document: RSASSA-PSS with SHA-256,
-    /// MGF1 with SHA-256 and exactly the longest salt that the key allows. The same in every cipher suite.
+    /// Verifies the signature of a certificate over `text`, the pretty text of its document: RSASSA-PSS with
+    /// SHA-256, MGF1 with SHA-256 and exactly the longest salt that the key allows. The same in every cipher
+    /// suite.
     ///
     /// # Errors
     /// When the signature is any other number.
     pub fn verify_certificate(&self, text: &str, signature: &BigInt) -> Result<(), BadSignature> {
-        let salt_bytes = emsa_pss::salt_bytes_max::<Sha256>(self.modulus_bits()).expect("SHA-256 fits into KEY_BITS_MIN");
+        let salt_bytes =
+            emsa_pss::salt_bytes_max::<Sha256>(self.modulus_bits()).expect("SHA-256 fits into KEY_BITS_MIN");
         self.verify_pss(PssHash::Sha256, &Sha256::digest(text), salt_bytes, signature)
     }
 
@@ -98,12 +106,19 @@ impl PublicKey {
         salt_bytes: usize,
         signature: &BigInt,
     ) -> Result<(), BadSignature> {
-        let signature = signature.to_padded_be_bytes(self.modulus_bytes()).ok_or(BadSignature)?;
-        if self.0.handle.verify_pss(hash, digest, salt_bytes, &signature) { Ok(()) } else { Err(BadSignature) }
+        let signature = signature
+            .to_padded_be_bytes(self.modulus_bytes())
+            .ok_or(BadSignature)?;
+        if self.0.handle.verify_pss(hash, digest, salt_bytes, &signature) {
+            Ok(())
+        } else {
+            Err(BadSignature)
+        }
     }
 
-    /// `input ^ e mod n`, on big-endian bytes as many as the modulus has: the one public operation, of which verification is
-    /// made. Alone it verifies nothing; outside of this crate it is for measuring what RSA costs.
+    /// `input ^ e mod n`, on big-endian bytes as many as the modulus has: the one public operation, of which
+    /// verification is made. Alone it verifies nothing; outside of this crate it is for measuring what RSA
+    /// costs.
     ///
     /// # Errors
     /// When `input` has another length or is not less than n as a number.
@@ -111,12 +126,15 @@ impl PublicKey {
         Ok(self.0.handle.public_operation(input)?)
     }
 
-    /// The number of which `signature` is this key's: `signature ^ e mod n`. What an engine that is not trusted to calculate well
-    /// has signed is checked with it before it is given out. `None` for what is no signature of any number.
+    /// The number of which `signature` is this key's: `signature ^ e mod n`. What an engine that is not
+    /// trusted to calculate well has signed is checked with it before it is given out. `None` for what is no
+    /// signature of any number.
     #[must_use]
     pub fn signed_number(&self, signature: &BigInt) -> Option<BigInt> {
         let signature = signature.to_padded_be_bytes(self.modulus_bytes())?;
-        self.raw_public(&signature).ok().map(|number| BigInt::from_be_bytes(&number))
+        self.raw_public(&signature)
+            .ok()
+            .map(|number| BigInt::from_be_bytes(&number))
     }
 
     pub(crate) fn modulus(&self) -> &BigUint {
@@ -138,7 +156,12 @@ impl Eq for PublicKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "PublicKey({}, {} bits)", self.id(), self.modulus_bits())
+        write!(
+            formatter,
+            "PublicKey({}, {} bits)",
+            self.id(),
+            self.modulus_bits()
+        )
     }
 }
 
@@ -147,7 +170,10 @@ mod tests {
     use super::*;
 
     fn document(modulus: &[u8], public_exponent: u64) -> RsaPublicKey {
-        RsaPublicKey { modulus: BigInt::from_be_bytes(modulus), public_exponent }
+        RsaPublicKey {
+            modulus: BigInt::from_be_bytes(modulus),
+            public_exponent,
+        }
     }
 
     #[test]
@@ -161,7 +187,10 @@ mod tests {
         assert_eq!(of_bits(512), Ok(512));
         assert_eq!(of_bits(8192), Ok(8192));
         assert_eq!(of_bits(8193), Err(KeyError::ModulusBits(8193)));
-        assert_eq!(PublicKey::parse(&document(&[], 65537)), Err(KeyError::ModulusBits(0)));
+        assert_eq!(
+            PublicKey::parse(&document(&[], 65537)),
+            Err(KeyError::ModulusBits(0))
+        );
     }
 
     #[test]
@@ -169,12 +198,18 @@ mod tests {
         let odd = [0xff; 64];
         let mut even = odd;
         even[63] = 0xfe;
-        assert_eq!(PublicKey::parse(&document(&even, 65537)), Err(KeyError::EvenModulus));
+        assert_eq!(
+            PublicKey::parse(&document(&even, 65537)),
+            Err(KeyError::EvenModulus)
+        );
         for exponent in [3, 65537, (1 << 32) - 1] {
             assert!(PublicKey::parse(&document(&odd, exponent)).is_ok(), "{exponent}");
         }
         for exponent in [0, 1, 2, 65536, 1 << 32, (1 << 32) + 1, u64::MAX] {
-            assert_eq!(PublicKey::parse(&document(&odd, exponent)), Err(KeyError::PublicExponent(exponent)));
+            assert_eq!(
+                PublicKey::parse(&document(&odd, exponent)),
+                Err(KeyError::PublicExponent(exponent))
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Certificates: what was signed verifies, and each check that fails says which.
 
 use opencoin_crypto::{
-    CertificateError, CipherSuite, KeyError, MintKeyError, VerifiedCddc, sign_cddc, sign_mint_key_certificate, verify_cddc,
-    verify_mint_key_certificate,
+    CertificateError, CipherSuite, KeyError, MintKeyError, VerifiedCddc, sign_cddc,
+    sign_mint_key_certificate, verify_cddc, verify_mint_key_certificate,
 };
 use opencoin_schema::{BigInt, Cddc, MintKey, Mkc};
 
@@ -14,7 +14,10 @@ fn currency(suite: CipherSuite) -> VerifiedCddc {
 
 fn certificate(mint_key: MintKey) -> Mkc {
     let currency = currency(CipherSuite::default());
-    sign_mint_key_certificate(mint_key, &currency, &MASTER_KEY, &mut rng(2)).unwrap().mkc().clone()
+    sign_mint_key_certificate(mint_key, &currency, &MASTER_KEY, &mut rng(2))
+        .unwrap()
+        .mkc()
+        .clone()
 }
 
 #[test]
@@ -27,7 +30,8 @@ fn what_is_signed_verifies_in_both_suites() {
         assert_eq!(verified.master_key(), MASTER_KEY.public_key());
 
         let mint_key = mint_key(&MINT_KEY, &MASTER_KEY);
-        let signed = sign_mint_key_certificate(mint_key.clone(), &verified, &MASTER_KEY, &mut rng(2)).unwrap();
+        let signed =
+            sign_mint_key_certificate(mint_key.clone(), &verified, &MASTER_KEY, &mut rng(2)).unwrap();
         let verified = verify_mint_key_certificate(signed.mkc(), &verified).unwrap();
         assert_eq!(verified.mint_key(), &mint_key);
         assert_eq!(verified.public_key(), MINT_KEY.public_key());
@@ -38,12 +42,30 @@ fn what_is_signed_verifies_in_both_suites() {
 fn a_cddc_is_refused_for_the_check_that_it_fails() {
     type Change = fn(&mut Cddc);
     let cases: [(Change, &str); 7] = [
-        (|cddc| cddc.cdd.cdd_serial += 1, "the signature is not the master key's"),
-        (|cddc| cddc.cdd.additional_info.push('x'), "the signature is not the master key's"),
-        (|cddc| cddc.signature = number("2"), "the signature is not the master key's"),
-        (|cddc| cddc.cdd.issuer_cipher_suite = "RSA".to_owned(), "unknown cipher suite \"RSA\""),
-        (|cddc| cddc.cdd.id = number("ab"), "the id ab is not the key's, which is "),
-        (|cddc| cddc.cdd.issuer_public_master_key.public_exponent = 4, "the key cannot be used: the public exponent 4"),
+        (
+            |cddc| cddc.cdd.cdd_serial += 1,
+            "the signature is not the master key's",
+        ),
+        (
+            |cddc| cddc.cdd.additional_info.push('x'),
+            "the signature is not the master key's",
+        ),
+        (
+            |cddc| cddc.signature = number("2"),
+            "the signature is not the master key's",
+        ),
+        (
+            |cddc| cddc.cdd.issuer_cipher_suite = "RSA".to_owned(),
+            "unknown cipher suite \"RSA\"",
+        ),
+        (
+            |cddc| cddc.cdd.id = number("ab"),
+            "the id ab is not the key's, which is ",
+        ),
+        (
+            |cddc| cddc.cdd.issuer_public_master_key.public_exponent = 4,
+            "the key cannot be used: the public exponent 4",
+        ),
         (
             |cddc| {
                 // Somebody else's key, with its right id: the signature must be by the key inside.
@@ -67,18 +89,41 @@ fn a_mint_key_certificate_is_refused_for_the_check_that_it_fails() {
     type Change = fn(&mut Mkc);
     type Expected = fn(&CertificateError) -> bool;
     let cases: [(Change, Expected); 8] = [
-        (|mkc| mkc.mint_key.denomination = 2, |error| *error == CertificateError::Signature),
-        (|mkc| mkc.mint_key.coins_expiry_date = mkc.mint_key.sign_coins_not_after, |error| *error == CertificateError::Signature),
-        (|mkc| mkc.signature = BigInt::default(), |error| *error == CertificateError::Signature),
-        (|mkc| mkc.mint_key.denomination = 3, |error| *error == CertificateError::Denomination(3)),
-        (|mkc| mkc.mint_key.issuer_id = number("1"), |error| matches!(error, CertificateError::Issuer { .. })),
-        (|mkc| mkc.mint_key.id = number("1"), |error| matches!(error, CertificateError::Id { .. })),
+        (
+            |mkc| mkc.mint_key.denomination = 2,
+            |error| *error == CertificateError::Signature,
+        ),
+        (
+            |mkc| mkc.mint_key.coins_expiry_date = mkc.mint_key.sign_coins_not_after,
+            |error| *error == CertificateError::Signature,
+        ),
+        (
+            |mkc| mkc.signature = BigInt::default(),
+            |error| *error == CertificateError::Signature,
+        ),
+        (
+            |mkc| mkc.mint_key.denomination = 3,
+            |error| *error == CertificateError::Denomination(3),
+        ),
+        (
+            |mkc| mkc.mint_key.issuer_id = number("1"),
+            |error| matches!(error, CertificateError::Issuer { .. }),
+        ),
+        (
+            |mkc| mkc.mint_key.id = number("1"),
+            |error| matches!(error, CertificateError::Id { .. }),
+        ),
         (
             |mkc| {
                 mkc.mint_key.public_mint_key = SMALL_KEY.public_key().document().clone();
                 mkc.mint_key.id = SMALL_KEY.public_key().id().clone();
             },
-            |error| matches!(error, CertificateError::MintKey(MintKeyError::TooSmall { bits: 512, .. })),
+            |error| {
+                matches!(
+                    error,
+                    CertificateError::MintKey(MintKeyError::TooSmall { bits: 512, .. })
+                )
+            },
         ),
         (
             |mkc| mkc.mint_key.public_mint_key.modulus = number("ff"),
@@ -105,7 +150,15 @@ fn nothing_is_signed_that_would_not_verify() {
     let mint_key = mint_key(&MINT_KEY, &MASTER_KEY);
     let refused = sign_mint_key_certificate(mint_key.clone(), &currency, &OTHER_MINT_KEY, &mut rng(1));
     assert_eq!(refused, Err(CertificateError::Signature), "another key");
-    let refused = sign_mint_key_certificate(MintKey { denomination: 3, ..mint_key }, &currency, &MASTER_KEY, &mut rng(1));
+    let refused = sign_mint_key_certificate(
+        MintKey {
+            denomination: 3,
+            ..mint_key
+        },
+        &currency,
+        &MASTER_KEY,
+        &mut rng(1),
+    );
     assert_eq!(refused, Err(CertificateError::Denomination(3)));
 }
 
@@ -113,6 +166,11 @@ fn nothing_is_signed_that_would_not_verify() {
 #[test]
 fn the_master_key_is_never_a_mint_key() {
     let currency = currency(CipherSuite::default());
-    let refused = sign_mint_key_certificate(mint_key(&MASTER_KEY, &MASTER_KEY), &currency, &MASTER_KEY, &mut rng(1));
+    let refused = sign_mint_key_certificate(
+        mint_key(&MASTER_KEY, &MASTER_KEY),
+        &currency,
+        &MASTER_KEY,
+        &mut rng(1),
+    );
     assert_eq!(refused, Err(CertificateError::MintKeyIsMasterKey));
 }

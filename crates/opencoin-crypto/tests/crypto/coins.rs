@@ -1,7 +1,8 @@
 //! Blinding, unblinding and verifying coins, in both suites.
 
 use opencoin_crypto::{
-    BlindError, CipherSuite, CoinError, MintKeyError, PrivateKey, PublicKey, Unblinder, UnknownCipherSuite, blind_in_range,
+    BlindError, CipherSuite, CoinError, MintKeyError, PrivateKey, PublicKey, Unblinder, UnknownCipherSuite,
+    blind_in_range,
 };
 use opencoin_schema::{BigInt, Coin, RsaPublicKey, text};
 use proptest::prelude::*;
@@ -17,7 +18,9 @@ const RFC9474: CipherSuite = CipherSuite::RsaSha384PssRfc9474;
 fn mint(suite: CipherSuite, key: &PrivateKey, serial: &[u8], seed: u64) -> Coin {
     let (public, payload) = (key.public_key(), payload(serial));
     let (blinded, unblinder) = suite.blind(public, &payload, &blinding_seed(seed)).unwrap();
-    suite.finish(public, &payload, &sign_blind(key, &blinded), &unblinder).unwrap()
+    suite
+        .finish(public, &payload, &sign_blind(key, &blinded), &unblinder)
+        .unwrap()
 }
 
 #[test]
@@ -29,25 +32,52 @@ fn suites_have_names_and_the_default_is_rfc_9474() {
     assert_eq!(CipherSuite::default(), RFC9474);
     let error = "RSA-MD5".parse::<CipherSuite>().unwrap_err();
     assert_eq!(error, UnknownCipherSuite("RSA-MD5".to_owned()));
-    assert_eq!(error.to_string(), "unknown cipher suite \"RSA-MD5\"; known are RSA-SHA256-PSS-CHAUM82, RSA-SHA384-PSS-RFC9474");
+    assert_eq!(
+        error.to_string(),
+        "unknown cipher suite \"RSA-MD5\"; known are RSA-SHA256-PSS-CHAUM82, RSA-SHA384-PSS-RFC9474"
+    );
 }
 
 #[test]
 fn a_small_key_is_read_in_the_first_suite_only() {
     let small = SMALL_KEY.public_key();
     assert_eq!(CHAUM.check_mint_key(small), Ok(()));
-    let refused = MintKeyError::TooSmall { suite: RFC9474, bits: 512, bits_min: 2048 };
+    let refused = MintKeyError::TooSmall {
+        suite: RFC9474,
+        bits: 512,
+        bits_min: 2048,
+    };
     assert_eq!(RFC9474.check_mint_key(small), Err(refused.clone()));
-    assert_eq!(RFC9474.blind(small, &payload(b"1"), &blinding_seed(1)).err(), Some(BlindError::MintKey(refused)));
-    assert_eq!(CHAUM.verify_coin(small, &mint(CHAUM, &SMALL_KEY, b"1", 1)).unwrap().as_bytes().len(), 20);
+    assert_eq!(
+        RFC9474.blind(small, &payload(b"1"), &blinding_seed(1)).err(),
+        Some(BlindError::MintKey(refused))
+    );
+    assert_eq!(
+        CHAUM
+            .verify_coin(small, &mint(CHAUM, &SMALL_KEY, b"1", 1))
+            .unwrap()
+            .as_bytes()
+            .len(),
+        20
+    );
 }
 
 #[test]
 fn another_exponent_is_refused_in_the_second_suite() {
     let modulus = MINT_KEY.public_key().document().modulus.clone();
-    let key = PublicKey::parse(&RsaPublicKey { modulus, public_exponent: 3 }).unwrap();
+    let key = PublicKey::parse(&RsaPublicKey {
+        modulus,
+        public_exponent: 3,
+    })
+    .unwrap();
     assert_eq!(CHAUM.check_mint_key(&key), Ok(()));
-    assert_eq!(RFC9474.check_mint_key(&key), Err(MintKeyError::PublicExponent { suite: RFC9474, public_exponent: 3 }));
+    assert_eq!(
+        RFC9474.check_mint_key(&key),
+        Err(MintKeyError::PublicExponent {
+            suite: RFC9474,
+            public_exponent: 3
+        })
+    );
 }
 
 #[test]
@@ -55,7 +85,10 @@ fn the_payload_hash_is_of_the_compact_text() {
     let payload = payload(b"serial");
     let text = text::compact(&payload);
     assert_eq!(CHAUM.payload_hash(&payload).as_bytes(), &Sha1::digest(&text)[..]);
-    assert_eq!(RFC9474.payload_hash(&payload).as_bytes(), &Sha384::digest(&text)[..32]);
+    assert_eq!(
+        RFC9474.payload_hash(&payload).as_bytes(),
+        &Sha384::digest(&text)[..32]
+    );
     assert_eq!(format!("{:?}", RFC9474.payload_hash(&payload)), "PayloadHash(..)");
 }
 
@@ -65,14 +98,22 @@ fn a_serial_written_differently_is_the_same_coin() {
         let coin = mint(suite, &MINT_KEY, &[0xab], 1);
         let mut other = coin.clone();
         other.payload.serial = number("00AB");
-        assert_eq!(suite.verify_coin(MINT_KEY.public_key(), &other), Ok(suite.payload_hash(&coin.payload)));
+        assert_eq!(
+            suite.verify_coin(MINT_KEY.public_key(), &other),
+            Ok(suite.payload_hash(&coin.payload))
+        );
     }
 }
 
 #[test]
 fn the_same_payload_is_blinded_differently_with_every_seed_and_the_same_with_one() {
     for suite in CipherSuite::ALL {
-        let blind = |seed| suite.blind(MINT_KEY.public_key(), &payload(b"1"), &blinding_seed(seed)).unwrap().0;
+        let blind = |seed| {
+            suite
+                .blind(MINT_KEY.public_key(), &payload(b"1"), &blinding_seed(seed))
+                .unwrap()
+                .0
+        };
         assert_ne!(blind(1), blind(2));
         assert_eq!(blind(1), blind(1));
     }
@@ -86,21 +127,33 @@ fn a_wrong_answer_of_the_issuer_is_noticed() {
         let sound = sign_blind(&MINT_KEY, &blinded);
         assert!(suite.finish(key, &payload, &sound, &unblinder).is_ok());
 
-        let other_key = sign_blind(&OTHER_MINT_KEY, &BigInt::from_be_bytes(&blinded.as_be_bytes()[1..]));
+        let other_key = sign_blind(
+            &OTHER_MINT_KEY,
+            &BigInt::from_be_bytes(&blinded.as_be_bytes()[1..]),
+        );
         let modulus = key.document().modulus.clone();
         for wrong in [BigInt::default(), number("1"), blinded, other_key, modulus] {
             assert_eq!(suite.finish(key, &payload, &wrong, &unblinder), Err(CoinError));
         }
         let other_unblinder = Unblinder::from_secret_hex("2").unwrap();
-        assert_eq!(suite.finish(key, &payload, &sound, &other_unblinder), Err(CoinError));
+        assert_eq!(
+            suite.finish(key, &payload, &sound, &other_unblinder),
+            Err(CoinError)
+        );
     }
 }
 
 #[test]
 fn a_coin_of_one_suite_is_none_of_the_other() {
     let key = MINT_KEY.public_key();
-    assert_eq!(RFC9474.verify_coin(key, &mint(CHAUM, &MINT_KEY, b"1", 1)), Err(CoinError));
-    assert_eq!(CHAUM.verify_coin(key, &mint(RFC9474, &MINT_KEY, b"1", 1)), Err(CoinError));
+    assert_eq!(
+        RFC9474.verify_coin(key, &mint(CHAUM, &MINT_KEY, b"1", 1)),
+        Err(CoinError)
+    );
+    assert_eq!(
+        CHAUM.verify_coin(key, &mint(RFC9474, &MINT_KEY, b"1", 1)),
+        Err(CoinError)
+    );
 }
 
 #[test]
@@ -126,7 +179,9 @@ fn blinds_are_numbers_from_2_to_n_less_2() {
     ] {
         assert_eq!(blind_in_range(key, &blinded), in_range);
         // The promise behind it: what is in range, and only that, can be signed.
-        let signed = blinded.to_padded_be_bytes(modulus.len()).is_some_and(|blinded| SMALL_KEY.raw_sign(&blinded).is_ok());
+        let signed = blinded
+            .to_padded_be_bytes(modulus.len())
+            .is_some_and(|blinded| SMALL_KEY.raw_sign(&blinded).is_ok());
         assert_eq!(signed, in_range);
     }
 }

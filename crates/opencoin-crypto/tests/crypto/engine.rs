@@ -3,23 +3,34 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, LocalSigner, LocalSignerOptions, PrivateKey, SignError, Signer};
+use opencoin_crypto::{
+    AcceptedBlinds, BlindToSign, CipherSuite, LocalSigner, LocalSignerOptions, PrivateKey, SignError, Signer,
+};
 use opencoin_schema::BigInt;
 
 use crate::support::{MINT_KEY, SMALL_KEY, blinding_seed, number, payload};
 
 fn signer(blinds_queued_max: usize) -> Arc<dyn Signer> {
     let copy = |key: &PrivateKey| PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap();
-    let options = LocalSignerOptions { threads: NonZeroUsize::new(2).unwrap(), blinds_queued_max };
+    let options = LocalSignerOptions {
+        threads: NonZeroUsize::new(2).unwrap(),
+        blinds_queued_max,
+    };
     Arc::new(LocalSigner::start([copy(&MINT_KEY), copy(&SMALL_KEY)], options).unwrap())
 }
 
 fn blind(key: &PrivateKey, blinded: BigInt) -> BlindToSign {
-    BlindToSign { mint_key_id: key.public_key().id().clone(), blinded }
+    BlindToSign {
+        mint_key_id: key.public_key().id().clone(),
+        blinded,
+    }
 }
 
 fn accepted(blinds: Vec<BlindToSign>) -> AcceptedBlinds {
-    AcceptedBlinds { transaction_reference: vec![1], blinds }
+    AcceptedBlinds {
+        transaction_reference: vec![1],
+        blinds,
+    }
 }
 
 #[tokio::test]
@@ -29,7 +40,9 @@ async fn keys_are_added_and_dropped_while_it_signs() {
     let blinds = || accepted(vec![blind(&key, number("2"))]);
     let unknown = SignError::UnknownKey(key.public_key().id().clone());
     assert_eq!(signer.sign(blinds()).await, Err(unknown.clone()));
-    signer.change_keys([PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap()], |_| true);
+    signer.change_keys([PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap()], |_| {
+        true
+    });
     assert!(signer.sign(blinds()).await.is_ok());
     signer.change_keys([], |id| id != key.public_key().id());
     assert_eq!(signer.sign(blinds()).await, Err(unknown));
@@ -44,14 +57,20 @@ async fn a_request_with_blinds_for_several_keys_is_answered_in_its_order() {
     for index in 0..30_u8 {
         let key = if index % 3 == 0 { &*MINT_KEY } else { &*SMALL_KEY };
         let payload = payload(&[index]);
-        let (blinded, unblinder) = suite.blind(key.public_key(), &payload, &blinding_seed(index.into())).unwrap();
+        let (blinded, unblinder) = suite
+            .blind(key.public_key(), &payload, &blinding_seed(index.into()))
+            .unwrap();
         blinds.push(blind(key, blinded));
         expected.push((key, payload, unblinder));
     }
     let signatures = signer.sign(accepted(blinds.clone())).await.unwrap();
     assert_eq!(signatures.len(), 30);
     for ((key, payload, unblinder), signature) in expected.iter().zip(&signatures) {
-        assert!(suite.finish(key.public_key(), payload, signature, unblinder).is_ok());
+        assert!(
+            suite
+                .finish(key.public_key(), payload, signature, unblinder)
+                .is_ok()
+        );
     }
     // Signing again, as after a crash or a lost answer, gives the same.
     assert_eq!(signer.sign(accepted(blinds)).await, Ok(signatures));
@@ -62,14 +81,26 @@ async fn requests_that_cannot_be_signed_are_refused_as_a_whole() {
     let signer = signer(4);
     let good = || blind(&MINT_KEY, number("2"));
     let with = |bad| signer.sign(accepted(vec![good(), bad]));
-    let unknown = BlindToSign { mint_key_id: number("abc"), blinded: number("2") };
+    let unknown = BlindToSign {
+        mint_key_id: number("abc"),
+        blinded: number("2"),
+    };
     assert_eq!(with(unknown).await, Err(SignError::UnknownKey(number("abc"))));
     let modulus = MINT_KEY.public_key().document().modulus.clone();
     for blinded in [number("0"), number("1"), modulus] {
-        assert_eq!(with(blind(&MINT_KEY, blinded)).await, Err(SignError::OutOfRange { index: 1 }));
+        assert_eq!(
+            with(blind(&MINT_KEY, blinded)).await,
+            Err(SignError::OutOfRange { index: 1 })
+        );
     }
     assert_eq!(signer.sign(accepted(vec![good(); 5])).await, Err(SignError::Busy));
-    assert_eq!(signer.sign(accepted(vec![good(); 4])).await.map(|signatures| signatures.len()), Ok(4));
+    assert_eq!(
+        signer
+            .sign(accepted(vec![good(); 4]))
+            .await
+            .map(|signatures| signatures.len()),
+        Ok(4)
+    );
     assert_eq!(signer.sign(accepted(Vec::new())).await, Ok(Vec::new()));
 }
 
@@ -79,14 +110,19 @@ async fn many_callers_get_each_their_own_signatures() {
     let callers = (2..40_u8).map(|caller| {
         let signer = Arc::clone(&signer);
         tokio::spawn(async move {
-            let blinds = (1..=caller).map(|count| blind(&SMALL_KEY, BigInt::from_be_bytes(&[caller, count]))).collect();
+            let blinds = (1..=caller)
+                .map(|count| blind(&SMALL_KEY, BigInt::from_be_bytes(&[caller, count])))
+                .collect();
             (caller, signer.sign(accepted(blinds)).await.unwrap())
         })
     });
     for task in callers.collect::<Vec<_>>() {
         let (caller, signatures) = task.await.unwrap();
         for (count, signature) in (1_u8..).zip(&signatures) {
-            assert_eq!(*signature, crate::support::sign_blind(&SMALL_KEY, &BigInt::from_be_bytes(&[caller, count])));
+            assert_eq!(
+                *signature,
+                crate::support::sign_blind(&SMALL_KEY, &BigInt::from_be_bytes(&[caller, count]))
+            );
         }
         assert_eq!(signatures.len(), usize::from(caller));
     }

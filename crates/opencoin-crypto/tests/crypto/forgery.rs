@@ -1,10 +1,11 @@
 //! Why there is a second suite: RSA is multiplicative, and so are coins whose hash is signed without padding.
 //!
-//! The forger here buys blind signatures on small primes, as coins of one unit each; blinding hides from the issuer that the
-//! numbers are no payloads' hashes. A product of those signatures is the signature of the product of their primes. So
-//! every payload whose hash is made of small primes is a coin, and the forger tries serials until one is (Desmedt and
-//! Odlyzko 1985). There are 82,025 primes below 2^20; with those bought once, one serial in some tens of millions
-//! is a free coin, a few minutes' search on one core. The size of the key does not help.
+//! The forger here buys blind signatures on small primes, as coins of one unit each; blinding hides from the
+//! issuer that the numbers are no payloads' hashes. A product of those signatures is the signature of the
+//! product of their primes. So every payload whose hash is made of small primes is a coin, and the forger
+//! tries serials until one is (Desmedt and Odlyzko 1985). There are 82,025 primes below 2^20; with those
+//! bought once, one serial in some tens of millions is a free coin, a few minutes' search on one core. The
+//! size of the key does not help.
 
 use num_bigint_dig::BigUint;
 use opencoin_crypto::{CipherSuite, CoinError};
@@ -34,14 +35,20 @@ fn in_the_first_suite_signatures_of_small_primes_multiply_into_a_coin() {
     let (factors, rest) = divide_by_small_primes(hash);
     assert_eq!(rest, BigUint::from(1_u8), "nothing but small primes");
 
-    let forged = Coin { payload: smooth_payload(), signature: product_of_signatures(&factors) };
+    let forged = Coin {
+        payload: smooth_payload(),
+        signature: product_of_signatures(&factors),
+    };
 
     assert!(suite.verify_coin(MINT_KEY.public_key(), &forged).is_ok());
-    assert_eq!(CipherSuite::RsaSha384PssRfc9474.verify_coin(MINT_KEY.public_key(), &forged), Err(CoinError));
+    assert_eq!(
+        CipherSuite::RsaSha384PssRfc9474.verify_coin(MINT_KEY.public_key(), &forged),
+        Err(CoinError)
+    );
 }
 
-/// What is signed in the second suite fills the whole modulus: numbers of that size are not made of small primes, and a
-/// product of them is the encoding of nothing.
+/// What is signed in the second suite fills the whole modulus: numbers of that size are not made of small
+/// primes, and a product of them is the encoding of nothing.
 #[test]
 fn in_the_second_suite_there_is_nothing_to_multiply() {
     let suite = CipherSuite::RsaSha384PssRfc9474;
@@ -49,21 +56,31 @@ fn in_the_second_suite_there_is_nothing_to_multiply() {
     let coins = [b"1", b"2"].map(|serial| {
         let payload = payload(serial);
         let (blinded, unblinder) = suite.blind(key, &payload, &blinding_seed(1)).unwrap();
-        suite.finish(key, &payload, &sign_blind(&MINT_KEY, &blinded), &unblinder).unwrap()
+        suite
+            .finish(key, &payload, &sign_blind(&MINT_KEY, &blinded), &unblinder)
+            .unwrap()
     });
 
     let signed = to_biguint(&coins[0].signature).modpow(&65537_u32.into(), &modulus());
     let (_, rest) = divide_by_small_primes(signed);
-    assert!(rest.bits() > 1500, "{} bits are left that no small prime divides", rest.bits());
+    assert!(
+        rest.bits() > 1500,
+        "{} bits are left that no small prime divides",
+        rest.bits()
+    );
 
     let product = to_biguint(&coins[0].signature) * to_biguint(&coins[1].signature) % modulus();
     for coin in coins {
-        let forged = Coin { signature: to_big_int(&product), ..coin };
+        let forged = Coin {
+            signature: to_big_int(&product),
+            ..coin
+        };
         assert_eq!(suite.verify_coin(key, &forged), Err(CoinError));
     }
 }
 
-/// The signature of a product, made of the signatures of its factors, which the issuer gave without seeing them.
+/// The signature of a product, made of the signatures of its factors, which the issuer gave without seeing
+/// them.
 fn product_of_signatures(factors: &[u32]) -> BigInt {
     let product = factors.iter().fold(BigUint::from(1_u8), |product, factor| {
         let bought = sign_blind(&MINT_KEY, &to_big_int(&BigUint::from(*factor)));

@@ -1,4 +1,5 @@
-//! The second suite against another implementation of RFC 9474, the crate `blind-rsa-signatures`, on either side.
+//! The second suite against another implementation of RFC 9474, the crate `blind-rsa-signatures`, on either
+//! side.
 
 use std::convert::Infallible;
 
@@ -40,7 +41,10 @@ impl TryCryptoRng for TheirRng {}
 /// The same key in their hands.
 fn their_key() -> KeyPair {
     let sk = SecretKey::from_pem(&MINT_KEY.to_pkcs8_pem()).unwrap();
-    KeyPair { pk: sk.public_key().unwrap(), sk }
+    KeyPair {
+        pk: sk.public_key().unwrap(),
+        sk,
+    }
 }
 
 #[test]
@@ -54,7 +58,10 @@ fn they_blind_we_sign_they_verify() {
     let blind_signature = BlindSignature(blind_signature.to_padded_be_bytes(256).unwrap());
     let signature = theirs.finalize(&blind_signature, &blinding, &message).unwrap();
     // And what they made is a coin of ours.
-    let coin = Coin { payload: payload(b"their wallet"), signature: BigInt::from_be_bytes(&signature) };
+    let coin = Coin {
+        payload: payload(b"their wallet"),
+        signature: BigInt::from_be_bytes(&signature),
+    };
     assert!(SUITE.verify_coin(MINT_KEY.public_key(), &coin).is_ok());
 }
 
@@ -62,14 +69,24 @@ fn they_blind_we_sign_they_verify() {
 fn we_blind_they_sign_we_finish() {
     let theirs = their_key();
     let payload = payload(b"our wallet");
-    let (blinded, unblinder) = SUITE.blind(MINT_KEY.public_key(), &payload, &blinding_seed(1)).unwrap();
+    let (blinded, unblinder) = SUITE
+        .blind(MINT_KEY.public_key(), &payload, &blinding_seed(1))
+        .unwrap();
 
     let blinded = blinded.to_padded_be_bytes(256).unwrap();
-    let blind_signature = theirs.sk.blind_sign_with_rng(&mut TheirRng(rng(2)), blinded).unwrap();
+    let blind_signature = theirs
+        .sk
+        .blind_sign_with_rng(&mut TheirRng(rng(2)), blinded)
+        .unwrap();
 
     let blind_signature = BigInt::from_be_bytes(&blind_signature);
-    let coin = SUITE.finish(MINT_KEY.public_key(), &payload, &blind_signature, &unblinder).unwrap();
+    let coin = SUITE
+        .finish(MINT_KEY.public_key(), &payload, &blind_signature, &unblinder)
+        .unwrap();
     // And what we made is a signature to them.
     let signature = blind_rsa_signatures::Signature(coin.signature.to_padded_be_bytes(256).unwrap());
-    theirs.pk.verify(&signature, None, text::compact(&payload)).unwrap();
+    theirs
+        .pk
+        .verify(&signature, None, text::compact(&payload))
+        .unwrap();
 }

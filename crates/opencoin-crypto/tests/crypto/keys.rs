@@ -38,14 +38,23 @@ fn a_damaged_file_is_refused() {
     let body_end = pem.find("\n-----END").unwrap();
     for position in body_start..body_end {
         let mut damaged = pem.to_string();
-        let replacement = if &damaged[position..=position] == "A" { "B" } else { "A" };
+        let replacement = if &damaged[position..=position] == "A" {
+            "B"
+        } else {
+            "A"
+        };
         damaged.replace_range(position..=position, replacement);
-        // Most of a key's bytes are checked by arithmetic. What is not (the CRT values) is computed again, never used as read.
+        // Most of a key's bytes are checked by arithmetic. What is not (the CRT values) is computed again,
+        // never used as read.
         if let Ok(read) = PrivateKey::from_pkcs8_pem(&damaged) {
             assert_eq!(read.public_key(), SMALL_KEY.public_key(), "position {position}");
         }
     }
-    for text in ["", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", &pem[..pem.len() / 2]] {
+    for text in [
+        "",
+        "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
+        &pem[..pem.len() / 2],
+    ] {
         assert_eq!(PrivateKey::from_pkcs8_pem(text).err(), Some(KeyError::NotPem));
     }
 }
@@ -57,12 +66,18 @@ fn an_encrypted_key_opens_with_its_passphrase_alone() {
     let read = PrivateKey::from_encrypted_pkcs8_pem(&pem, b"correct horse").unwrap();
     assert_eq!(read.public_key(), MASTER_KEY.public_key());
     for passphrase in [&b""[..], b"Correct horse", b"correct horse "] {
-        assert_eq!(PrivateKey::from_encrypted_pkcs8_pem(&pem, passphrase).err(), Some(KeyError::Passphrase));
+        assert_eq!(
+            PrivateKey::from_encrypted_pkcs8_pem(&pem, passphrase).err(),
+            Some(KeyError::Passphrase)
+        );
     }
     let again = MASTER_KEY.to_encrypted_pkcs8_pem(b"correct horse", &mut rng(4));
     assert_ne!(again, pem, "salt and initialisation vector are fresh");
     for text in ["", &MASTER_KEY.to_pkcs8_pem(), &pem[..pem.len() / 2]] {
-        assert_eq!(PrivateKey::from_encrypted_pkcs8_pem(text, b"correct horse").err(), Some(KeyError::NotEncryptedPem));
+        assert_eq!(
+            PrivateKey::from_encrypted_pkcs8_pem(text, b"correct horse").err(),
+            Some(KeyError::NotEncryptedPem)
+        );
     }
 }
 
@@ -72,7 +87,11 @@ fn a_damaged_encrypted_file_never_gives_another_key() {
     let (start, end) = (pem.find('\n').unwrap() + 1, pem.find("\n-----END").unwrap());
     for position in (start..end).step_by(29) {
         let mut damaged = pem.to_string();
-        let replacement = if &damaged[position..=position] == "A" { "B" } else { "A" };
+        let replacement = if &damaged[position..=position] == "A" {
+            "B"
+        } else {
+            "A"
+        };
         damaged.replace_range(position..=position, replacement);
         if let Ok(read) = PrivateKey::from_encrypted_pkcs8_pem(&damaged, b"p") {
             assert_eq!(read.public_key(), SMALL_KEY.public_key(), "position {position}");
@@ -84,7 +103,10 @@ fn a_damaged_encrypted_file_never_gives_another_key() {
 fn debug_shows_the_identifier_and_no_secret() {
     let id = MASTER_KEY.public_key().id();
     assert_eq!(format!("{:?}", *MASTER_KEY), format!("PrivateKey({id}, secret)"));
-    assert_eq!(format!("{:?}", MASTER_KEY.public_key()), format!("PublicKey({id}, 2048 bits)"));
+    assert_eq!(
+        format!("{:?}", MASTER_KEY.public_key()),
+        format!("PublicKey({id}, 2048 bits)")
+    );
 }
 
 #[test]
@@ -94,9 +116,18 @@ fn a_certificates_signature_belongs_to_its_text_and_key() {
         let public = key.public_key();
         assert_eq!(public.verify_certificate("text", &signature), Ok(()));
         assert_eq!(public.verify_certificate("texts", &signature), Err(BadSignature));
-        assert_eq!(MINT_KEY.public_key().verify_certificate("text", &signature), Err(BadSignature));
-        assert_eq!(public.verify_certificate("text", &BigInt::default()), Err(BadSignature));
-        assert_eq!(public.verify_certificate("text", &public.document().modulus), Err(BadSignature));
+        assert_eq!(
+            MINT_KEY.public_key().verify_certificate("text", &signature),
+            Err(BadSignature)
+        );
+        assert_eq!(
+            public.verify_certificate("text", &BigInt::default()),
+            Err(BadSignature)
+        );
+        assert_eq!(
+            public.verify_certificate("text", &public.document().modulus),
+            Err(BadSignature)
+        );
         let too_long = BigInt::from_be_bytes(&vec![0xff; public.modulus_bytes() + 1]);
         assert_eq!(public.verify_certificate("text", &too_long), Err(BadSignature));
     }
@@ -109,13 +140,18 @@ fn the_salt_is_random() {
     assert_ne!(signature(1), signature(2));
 }
 
-/// Sizes that are no multiple of eight: the encoded message ends on other bits, and may be a byte shorter than the modulus.
+/// Sizes that are no multiple of eight: the encoded message ends on other bits, and may be a byte shorter
+/// than the modulus.
 #[test]
 fn certificates_work_at_every_alignment_of_the_modulus() {
     for bits in (512..=528).step_by(2) {
         let key = key(bits, bits as u64);
         let signature = key.sign_certificate("text", &mut rng(1)).unwrap();
-        assert_eq!(key.public_key().verify_certificate("text", &signature), Ok(()), "{bits} bits");
+        assert_eq!(
+            key.public_key().verify_certificate("text", &signature),
+            Ok(()),
+            "{bits} bits"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! A seed proves which payload is in a blind: to the issuer, and against a thief who has the private mint key.
+//! A seed proves which payload is in a blind: to the issuer, and against a thief who has the private mint
+//! key.
 
 use num_bigint_dig::{BigUint, ModInverse};
 use opencoin_crypto::{BlindingSeed, CipherSuite};
@@ -8,8 +9,8 @@ use proptest::test_runner::RngSeed;
 
 use crate::support::{MINT_KEY, OTHER_MINT_KEY, blinding_seed, payload, rng, sign_blind};
 
-/// The thief opens a blind of his own to another payload, and has the arithmetic on his side: there is a factor r' that
-/// makes the same blind of the other payload. What he lacks is a seed that gives it.
+/// The thief opens a blind of his own to another payload, and has the arithmetic on his side: there is a
+/// factor r' that makes the same blind of the other payload. What he lacks is a seed that gives it.
 #[test]
 fn with_the_private_key_a_factor_can_be_made_to_fit_but_no_seed() {
     // In the first suite what is signed is the payload hash itself, so that anybody can calculate with it.
@@ -20,16 +21,33 @@ fn with_the_private_key_a_factor_can_be_made_to_fit_but_no_seed() {
 
     let modulus = to_biguint(&key.document().modulus);
     let message = BigUint::from_bytes_be(suite.payload_hash(&other).as_bytes());
-    let inverse = message.clone().mod_inverse(&modulus).unwrap().to_biguint().unwrap();
+    let inverse = message
+        .clone()
+        .mod_inverse(&modulus)
+        .unwrap()
+        .to_biguint()
+        .unwrap();
     let quotient = to_biguint(&blinded) * inverse % &modulus;
     let factor = to_biguint(&sign_blind(&MINT_KEY, &to_big_int(&quotient)));
     let opened = message * factor.modpow(&65537_u32.into(), &modulus) % &modulus;
-    assert_eq!(to_big_int(&opened), blinded, "the factor opens the blind to the other payload");
+    assert_eq!(
+        to_big_int(&opened),
+        blinded,
+        "the factor opens the blind to the other payload"
+    );
 
-    assert!(suite.opens(key, &spent, &blinding_seed(1), &blinded), "its own seed opens it to its own payload");
-    assert!(BlindingSeed::from_revealed(&to_big_int(&factor)).is_err(), "a factor is not a seed");
+    assert!(
+        suite.opens(key, &spent, &blinding_seed(1), &blinded),
+        "its own seed opens it to its own payload"
+    );
+    assert!(
+        BlindingSeed::from_revealed(&to_big_int(&factor)).is_err(),
+        "a factor is not a seed"
+    );
     let cut = BigInt::from_be_bytes(&factor.to_bytes_be()[..32]);
-    let tries = (2..200).map(blinding_seed).chain([blinding_seed(1), BlindingSeed::from_revealed(&cut).unwrap()]);
+    let tries = (2..200)
+        .map(blinding_seed)
+        .chain([blinding_seed(1), BlindingSeed::from_revealed(&cut).unwrap()]);
     for seed in tries {
         assert!(!suite.opens(key, &other, &seed, &blinded));
     }

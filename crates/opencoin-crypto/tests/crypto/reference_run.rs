@@ -1,12 +1,13 @@
-//! The whole reference run of the specification, where it lies beside the checkout: its ids, certificates, blind signatures
-//! and coins. Its keys have 512 bits and the first suite.
+//! The whole reference run of the specification, where it lies beside the checkout: its ids, certificates,
+//! blind signatures and coins. Its keys have 512 bits and the first suite.
 
 use std::fs;
 use std::path::PathBuf;
 
 use num_bigint_dig::BigUint;
 use opencoin_crypto::{
-    CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
+    CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, verify_cddc,
+    verify_mint_key_certificate,
 };
 use opencoin_schema::{BigInt, Blind, BlindSignature, Coin, Document, RsaPublicKey, from_json};
 use rsa::RsaPrivateKey;
@@ -37,7 +38,10 @@ impl ReferenceRun {
         if folder.is_dir() {
             Some(Self { folder })
         } else {
-            println!("SKIPPED: the reference run is not beside the checkout ({})", folder.display());
+            println!(
+                "SKIPPED: the reference run is not beside the checkout ({})",
+                folder.display()
+            );
             None
         }
     }
@@ -64,7 +68,13 @@ impl ReferenceRun {
         let secret: Secret = serde_json::from_slice(&self.json(name)).unwrap();
         let number = |number: &BigInt| BigUint::from_bytes_be(number.as_be_bytes());
         // Without primes given, they are recovered from the exponents.
-        let key = RsaPrivateKey::from_components(number(&secret.n), 65537_u32.into(), number(&secret.d), Vec::new()).unwrap();
+        let key = RsaPrivateKey::from_components(
+            number(&secret.n),
+            65537_u32.into(),
+            number(&secret.d),
+            Vec::new(),
+        )
+        .unwrap();
         PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem(LineEnding::LF).unwrap()).unwrap()
     }
 }
@@ -76,7 +86,11 @@ fn certificates_verify() {
     assert_eq!(currency.cipher_suite(), SUITE);
     let master_key = PublicKey::parse(&run.document::<RsaPublicKey>("issuer_public_master_key")).unwrap();
     assert_eq!(*currency.master_key(), master_key);
-    let denominations: Vec<_> = run.mint_keys().iter().map(|key| key.mint_key().denomination).collect();
+    let denominations: Vec<_> = run
+        .mint_keys()
+        .iter()
+        .map(|key| key.mint_key().denomination)
+        .collect();
     assert_eq!(denominations, [1, 2, 5]);
 }
 
@@ -89,7 +103,11 @@ fn coins_verify_and_belong_to_one_mint_key() {
         assert_eq!(coin.payload, run.document(&format!("payload_{name}")));
         for key in &mint_keys {
             let expected = coin.payload.mint_key_id == key.mint_key().id;
-            assert_eq!(SUITE.verify_coin(key.public_key(), &coin).is_ok(), expected, "coin {name}");
+            assert_eq!(
+                SUITE.verify_coin(key.public_key(), &coin).is_ok(),
+                expected,
+                "coin {name}"
+            );
         }
     }
 }
@@ -101,9 +119,16 @@ fn blind_signatures_are_given_again() {
     for name in COINS {
         let blind: Blind = run.document(&format!("blind_{name}"));
         let signature: BlindSignature = run.document(&format!("blind_signature_{name}"));
-        let key = keys.iter().find(|key| *key.public_key().id() == blind.mint_key_id).unwrap();
+        let key = keys
+            .iter()
+            .find(|key| *key.public_key().id() == blind.mint_key_id)
+            .unwrap();
         assert_eq!(blind.reference, signature.reference);
-        assert_eq!(sign_blind(key, &blind.blinded_payload_hash), signature.blind_signature, "coin {name}");
+        assert_eq!(
+            sign_blind(key, &blind.blinded_payload_hash),
+            signature.blind_signature,
+            "coin {name}"
+        );
     }
 }
 
@@ -112,11 +137,27 @@ fn our_wallet_and_our_certificates_work_with_its_keys() {
     let Some(run) = ReferenceRun::find() else { return };
     let master_key = run.private_key("issuer_secret");
     let signature = master_key.sign_certificate("text", &mut rng(1)).unwrap();
-    assert_eq!(run.currency().master_key().verify_certificate("text", &signature), Ok(()));
+    assert_eq!(
+        run.currency().master_key().verify_certificate("text", &signature),
+        Ok(())
+    );
 
     let key = run.private_key("mintkey_1_secret");
     let payload = run.document::<Coin>("coin_a0").payload;
-    let (blinded, unblinder) = SUITE.blind(key.public_key(), &payload, &blinding_seed(1)).unwrap();
-    let coin = SUITE.finish(key.public_key(), &payload, &sign_blind(&key, &blinded), &unblinder).unwrap();
-    assert_eq!(coin, run.document("coin_a0"), "a payload has one signature, however it was blinded");
+    let (blinded, unblinder) = SUITE
+        .blind(key.public_key(), &payload, &blinding_seed(1))
+        .unwrap();
+    let coin = SUITE
+        .finish(
+            key.public_key(),
+            &payload,
+            &sign_blind(&key, &blinded),
+            &unblinder,
+        )
+        .unwrap();
+    assert_eq!(
+        coin,
+        run.document("coin_a0"),
+        "a payload has one signature, however it was blinded"
+    );
 }

@@ -44,7 +44,9 @@ pub(crate) fn payload(serial: &[u8]) -> Payload {
 
 /// What the issuer does: the blinded number to the private exponent.
 pub(crate) fn sign_blind(key: &PrivateKey, blinded: &BigInt) -> BigInt {
-    let blinded = blinded.to_padded_be_bytes(key.public_key().modulus_bytes()).unwrap();
+    let blinded = blinded
+        .to_padded_be_bytes(key.public_key().modulus_bytes())
+        .unwrap();
     BigInt::from_be_bytes(&key.raw_sign(&blinded).unwrap())
 }
 

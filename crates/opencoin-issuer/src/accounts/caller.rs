@@ -52,18 +52,29 @@ impl Caller {
                 Right::Leave => true,
             },
         };
-        if may { Ok(self) } else { Err(Refusal::new(Reason::Forbidden, "this is outside the scopes of the service")) }
+        if may {
+            Ok(self)
+        } else {
+            Err(Refusal::new(
+                Reason::Forbidden,
+                "this is outside the scopes of the service",
+            ))
+        }
     }
 }
 
-/// Whose token is whose. An account keeps its token for good, so the ledger is asked once. Sessions end at once in every process,
-/// so they are looked up each time.
+/// Whose token is whose. An account keeps its token for good, so the ledger is asked once. Sessions end at
+/// once in every process, so they are looked up each time.
 #[derive(Debug, Default)]
 pub(super) struct Holders(Mutex<HashMap<TokenHash, AccountId>>);
 
 impl Holders {
     fn find(&self, token: &TokenHash) -> Option<AccountId> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).copied()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(token)
+            .copied()
     }
 
     fn remember(&self, token: TokenHash, account: AccountId) {
@@ -81,20 +92,46 @@ impl Desk {
     /// # Errors
     /// Without a token that is good now, or when a service may not do it.
     pub(crate) async fn caller(&self, token: Option<&Token>, right: Right) -> Result<Caller, Refusal> {
-        let missing = || Refusal::new(Reason::Unauthorized, "send a token as Authorization: Bearer TOKEN");
-        let unknown = || Refusal::new(Reason::Unauthorized, "nobody has this token, or its session has ended");
+        let missing = || {
+            Refusal::new(
+                Reason::Unauthorized,
+                "send a token as Authorization: Bearer TOKEN",
+            )
+        };
+        let unknown = || {
+            Refusal::new(
+                Reason::Unauthorized,
+                "nobody has this token, or its session has ended",
+            )
+        };
         let token = token.ok_or_else(missing)?.hash();
         if let Some(account) = self.holders.find(&token) {
-            return Ok(Caller { account, token, means: BearerMeans::AccountToken });
+            return Ok(Caller {
+                account,
+                token,
+                means: BearerMeans::AccountToken,
+            });
         }
         let now = self.now();
-        let Bearer { account, means } = self.accounts.bearer(&token, now).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        let Bearer { account, means } = self
+            .accounts
+            .bearer(&token, now)
+            .await
+            .map_err(unavailable)?
+            .ok_or_else(unknown)?;
         match &means {
             BearerMeans::AccountToken => self.holders.remember(token, account),
             BearerMeans::PasswordSession => {}
-            BearerMeans::ServiceSession { service, last_seen, .. } => self.saw(service, *last_seen, now).await?,
+            BearerMeans::ServiceSession {
+                service, last_seen, ..
+            } => self.saw(service, *last_seen, now).await?,
         }
-        Caller { account, token, means }.check(right)
+        Caller {
+            account,
+            token,
+            means,
+        }
+        .check(right)
     }
 
     /// Whether a token that was good is so still. The account's own always is.
@@ -105,11 +142,22 @@ impl Desk {
         if caller.means == BearerMeans::AccountToken {
             return Ok(true);
         }
-        Ok(self.accounts.bearer(&caller.token, self.now()).await.map_err(unavailable)?.is_some())
+        Ok(self
+            .accounts
+            .bearer(&caller.token, self.now())
+            .await
+            .map_err(unavailable)?
+            .is_some())
     }
 
-    async fn saw(&self, service: &ServiceId, last_seen: Option<LedgerTime>, now: LedgerTime) -> Result<(), Refusal> {
-        let is_recent = |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
+    async fn saw(
+        &self,
+        service: &ServiceId,
+        last_seen: Option<LedgerTime>,
+        now: LedgerTime,
+    ) -> Result<(), Refusal> {
+        let is_recent =
+            |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
         if last_seen.is_some_and(is_recent) {
             return Ok(());
         }

@@ -30,7 +30,10 @@ pub(crate) fn page_length(asked: Option<u32>) -> Result<u32, Refusal> {
     if (1..=PAGE_LENGTH_MAX).contains(&length) {
         return Ok(length);
     }
-    Err(Refusal::new(Reason::Invalid, format!("limit: a page has 1 to {PAGE_LENGTH_MAX} items")))
+    Err(Refusal::new(
+        Reason::Invalid,
+        format!("limit: a page has 1 to {PAGE_LENGTH_MAX} items"),
+    ))
 }
 
 impl Desk {
@@ -45,16 +48,30 @@ impl Desk {
         limit: Option<u32>,
     ) -> Result<Page<AccountEntry>, Refusal> {
         let limit = page_length(limit)?;
-        Ok(Page::new(self.accounts.entries(account, page, limit).await.map_err(unavailable)?, limit))
+        Ok(Page::new(
+            self.accounts
+                .entries(account, page, limit)
+                .await
+                .map_err(unavailable)?,
+            limit,
+        ))
     }
 
     /// Accounts that chose to be listed, by name.
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.
-    pub(crate) async fn directory(&self, after: Option<&AccountName>, limit: Option<u32>) -> Result<Page<Profile>, Refusal> {
+    pub(crate) async fn directory(
+        &self,
+        after: Option<&AccountName>,
+        limit: Option<u32>,
+    ) -> Result<Page<Profile>, Refusal> {
         let limit = page_length(limit)?;
-        let listed = self.accounts.profiles(ProfileFilter::Listed, after, limit).await.map_err(unavailable)?;
+        let listed = self
+            .accounts
+            .profiles(ProfileFilter::Listed, after, limit)
+            .await
+            .map_err(unavailable)?;
         Ok(Page::new(listed, limit))
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts as their holders use them: who may act, sessions, services, transfers, payouts, entries.
 //!
-//! Money moves by commands alone, through the committer like a mint. All the rest is read from and kept in the store of accounts.
+//! Money moves by commands alone, through the committer like a mint. All the rest is read from and kept in
+//! the store of accounts.
 
 mod caller;
 mod entries;
@@ -56,7 +57,16 @@ impl Desk {
         random: Arc<Random>,
     ) -> Self {
         let (passwords, holders, earlier_turns) = Default::default();
-        Self { accounts, committer, clock, config, random, passwords, holders, earlier_turns }
+        Self {
+            accounts,
+            committer,
+            clock,
+            config,
+            random,
+            passwords,
+            holders,
+            earlier_turns,
+        }
     }
 
     pub(crate) fn passwords(&self) -> Arc<Passwords> {
@@ -82,7 +92,10 @@ impl Desk {
     /// # Errors
     /// When the ledger fails.
     pub(crate) async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), Refusal> {
-        self.accounts.set_listed(account, listed).await.map_err(unavailable)
+        self.accounts
+            .set_listed(account, listed)
+            .await
+            .map_err(unavailable)
     }
 
     fn now(&self) -> LedgerTime {
@@ -90,11 +103,16 @@ impl Desk {
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
-        Ok(self.committer.apply(command).await.map_err(|_| Refusal::unavailable())??)
+        Ok(self
+            .committer
+            .apply(command)
+            .await
+            .map_err(|_| Refusal::unavailable())??)
     }
 }
 
 /// The name of an account that must exist.
 pub(crate) fn account_name(text: &str) -> Result<AccountName, Refusal> {
-    text.parse().map_err(|_| Refusal::new(Reason::NotFound, "there is no account of this name"))
+    text.parse()
+        .map_err(|_| Refusal::new(Reason::NotFound, "there is no account of this name"))
 }

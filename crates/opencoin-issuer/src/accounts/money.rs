@@ -1,6 +1,8 @@
 //! Transfers and payouts: what a holder does with the money, once for each idempotency key.
 
-use opencoin_ledger::{AccountEntry, AccountId, Amount, Command, IdempotencyKey, Payout, PayoutFilter, PayoutNo, Reference};
+use opencoin_ledger::{
+    AccountEntry, AccountId, Amount, Command, IdempotencyKey, Payout, PayoutFilter, PayoutNo, Reference,
+};
 
 use super::entries::page_length;
 use super::{Desk, account_name};
@@ -21,10 +23,28 @@ impl Desk {
         label: &str,
     ) -> Result<(AccountEntry, bool), Refusal> {
         let amount = positive(amount)?;
-        let label = if label.is_empty() { None } else { Some(text("label", label)?) };
-        let to = self.accounts.profile(&account_name(to)?).await.map_err(unavailable)?;
-        let to = to.ok_or_else(|| Refusal::new(Reason::NotFound, "there is no account of this name"))?.account.id;
-        let command = Command::Transfer { from, to, amount, key: key.clone(), label, at: self.now() };
+        let label = if label.is_empty() {
+            None
+        } else {
+            Some(text("label", label)?)
+        };
+        let to = self
+            .accounts
+            .profile(&account_name(to)?)
+            .await
+            .map_err(unavailable)?;
+        let to = to
+            .ok_or_else(|| Refusal::new(Reason::NotFound, "there is no account of this name"))?
+            .account
+            .id;
+        let command = Command::Transfer {
+            from,
+            to,
+            amount,
+            key: key.clone(),
+            label,
+            at: self.now(),
+        };
         let repeated = self.apply(command).await?.repeated;
         let entry = self.accounts.entry_of(from, &key).await.map_err(unavailable)?;
         // It was applied a moment ago; a server that is behind does not know it yet.
@@ -43,9 +63,19 @@ impl Desk {
         destination: &str,
     ) -> Result<(Payout, bool), Refusal> {
         let (amount, destination) = (positive(amount)?, text("destination", destination)?);
-        let command = Command::RequestPayout { account, amount, destination, key: key.clone(), at: self.now() };
+        let command = Command::RequestPayout {
+            account,
+            amount,
+            destination,
+            key: key.clone(),
+            at: self.now(),
+        };
         let repeated = self.apply(command).await?.repeated;
-        let payout = self.accounts.payout_of(account, &key).await.map_err(unavailable)?;
+        let payout = self
+            .accounts
+            .payout_of(account, &key)
+            .await
+            .map_err(unavailable)?;
         Ok((payout.ok_or_else(Refusal::unavailable)?, repeated)) // as above
     }
 
@@ -53,9 +83,17 @@ impl Desk {
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.
-    pub(crate) async fn payouts(&self, account: AccountId, after: PayoutNo, limit: Option<u32>) -> Result<Vec<Payout>, Refusal> {
+    pub(crate) async fn payouts(
+        &self,
+        account: AccountId,
+        after: PayoutNo,
+        limit: Option<u32>,
+    ) -> Result<Vec<Payout>, Refusal> {
         let limit = page_length(limit)?;
-        self.accounts.payouts(PayoutFilter::Of(account), after, limit).await.map_err(unavailable)
+        self.accounts
+            .payouts(PayoutFilter::Of(account), after, limit)
+            .await
+            .map_err(unavailable)
     }
 
     /// One payout of the account.
@@ -63,7 +101,12 @@ impl Desk {
     /// # Errors
     /// When it has none with this number.
     pub(crate) async fn payout(&self, account: AccountId, no: PayoutNo) -> Result<Payout, Refusal> {
-        let payout = self.accounts.payout(no).await.map_err(unavailable)?.filter(|payout| payout.account == account);
+        let payout = self
+            .accounts
+            .payout(no)
+            .await
+            .map_err(unavailable)?
+            .filter(|payout| payout.account == account);
         payout.ok_or_else(|| Refusal::new(Reason::NotFound, "the account has no such payout"))
     }
 }
@@ -71,7 +114,12 @@ impl Desk {
 /// An amount that can be paid.
 pub(crate) fn positive(units: u64) -> Result<Amount, Refusal> {
     let amount = Amount::new(units).ok().filter(|amount| !amount.is_zero());
-    amount.ok_or_else(|| Refusal::new(Reason::Invalid, "amount: a whole number, at least 1 and below 2^63"))
+    amount.ok_or_else(|| {
+        Refusal::new(
+            Reason::Invalid,
+            "amount: a whole number, at least 1 and below 2^63",
+        )
+    })
 }
 
 /// Text that the books can hold.

@@ -1,7 +1,8 @@
 //! Passwords: what may be one, and their slow hash.
 //!
-//! Argon2id with the parameters of the OWASP Password Storage Cheat Sheet: 19 MiB of memory, two passes, one lane. It runs on threads
-//! of its own, a few at a time, so that logins take neither the memory nor the time of everybody else.
+//! Argon2id with the parameters of the OWASP Password Storage Cheat Sheet: 19 MiB of memory, two passes, one
+//! lane. It runs on threads of its own, a few at a time, so that logins take neither the memory nor the time
+//! of everybody else.
 
 use std::sync::Arc;
 
@@ -27,7 +28,8 @@ const LOGINS_WAITING_MAX: usize = 64;
 /// How many new passwords may wait for their turn.
 const NEW_WAITING_MAX: usize = 16;
 /// The hash of a password that nobody has, for names without one: looking at them is as much work.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCE$FEDp+1VTy/UxQmOCIrcYxyhpdbLVFYMxMqw6pWtwjTE";
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCE$FEDp+1VTy/UxQmOCIrcYxyhpdbLVFYMxMqw6pWtwjTE";
 
 /// A password that is long enough, and not too long.
 #[derive(Clone)]
@@ -45,7 +47,11 @@ impl NewPassword {
     /// It is too short or too long.
     pub fn new(text: &str) -> Result<Self, NewPasswordError> {
         let fits = text.chars().count() >= PASSWORD_CHARS_MIN && text.len() <= PASSWORD_BYTES_MAX;
-        if fits { Ok(Self(Zeroizing::new(text.to_owned()))) } else { Err(NewPasswordError) }
+        if fits {
+            Ok(Self(Zeroizing::new(text.to_owned())))
+        } else {
+            Err(NewPasswordError)
+        }
     }
 }
 
@@ -68,7 +74,11 @@ pub(super) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemapho
 impl Default for Passwords {
     fn default() -> Self {
         let room = |places| Arc::new(Semaphore::new(places));
-        Self { turns: room(HASHED_AT_A_TIME_MAX), waiting: room(LOGINS_WAITING_MAX), new_waiting: room(NEW_WAITING_MAX) }
+        Self {
+            turns: room(HASHED_AT_A_TIME_MAX),
+            waiting: room(LOGINS_WAITING_MAX),
+            new_waiting: room(NEW_WAITING_MAX),
+        }
     }
 }
 
@@ -77,12 +87,20 @@ impl Passwords {
     ///
     /// # Errors
     /// When too many wait.
-    pub(crate) async fn hash(&self, password: NewPassword, salt: [u8; SALT_BYTES]) -> Result<PasswordHash, Refusal> {
-        let _place = place(&self.new_waiting, "too many set passwords at once; try again later")?;
+    pub(crate) async fn hash(
+        &self,
+        password: NewPassword,
+        salt: [u8; SALT_BYTES],
+    ) -> Result<PasswordHash, Refusal> {
+        let _place = place(
+            &self.new_waiting,
+            "too many set passwords at once; try again later",
+        )?;
         Ok(self.in_turn(move || hash(&password, salt)).await)
     }
 
-    /// A place in the queue: to be had before a guess is counted, so that every guess that counts is looked at.
+    /// A place in the queue: to be had before a guess is counted, so that every guess that counts is looked
+    /// at.
     ///
     /// # Errors
     /// When too many wait.
@@ -94,39 +112,60 @@ impl Passwords {
     ///
     /// # Errors
     /// When the hash cannot be read.
-    pub(super) async fn verify(&self, _place: Place, password: &str, hash: Option<&PasswordHash>) -> Result<bool, Refusal> {
+    pub(super) async fn verify(
+        &self,
+        _place: Place,
+        password: &str,
+        hash: Option<&PasswordHash>,
+    ) -> Result<bool, Refusal> {
         // A longer one is nobody's password.
-        let (password, hash) = if password.len() <= PASSWORD_BYTES_MAX { (password, hash) } else { ("", None) };
+        let (password, hash) = if password.len() <= PASSWORD_BYTES_MAX {
+            (password, hash)
+        } else {
+            ("", None)
+        };
         let password = Zeroizing::new(password.to_owned());
         let is_somebodys = hash.is_some();
         let phc = hash.map_or(NOBODYS, PasswordHash::as_str).to_owned();
-        let is_right = self.in_turn(move || verify(&password, &phc)).await.map_err(|error| {
-            tracing::error!(%error, "the hash of a password makes no sense");
-            Refusal::unavailable()
-        })?;
+        let is_right = self
+            .in_turn(move || verify(&password, &phc))
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "the hash of a password makes no sense");
+                Refusal::unavailable()
+            })?;
         Ok(is_right && is_somebodys)
     }
 
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.expect("nobody closes this");
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .expect("nobody closes this");
         let work = move || {
             let done = work();
             drop(turn); // only now, also when the client has hung up
             done
         };
-        tokio::task::spawn_blocking(work).await.expect("hashing does not panic")
+        tokio::task::spawn_blocking(work)
+            .await
+            .expect("hashing does not panic")
     }
 }
 
 fn place(places: &Arc<Semaphore>, busy: &str) -> Result<OwnedSemaphorePermit, Refusal> {
-    Arc::clone(places).try_acquire_owned().map_err(|_| Refusal::new(Reason::Unavailable, busy))
+    Arc::clone(places)
+        .try_acquire_owned()
+        .map_err(|_| Refusal::new(Reason::Unavailable, busy))
 }
 
 fn hash(password: &NewPassword, salt: [u8; SALT_BYTES]) -> PasswordHash {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are in argon2's ranges");
     let salt = SaltString::encode_b64(&salt).expect("a salt may have 16 bytes");
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let phc = argon2.hash_password(password.0.as_bytes(), &salt).expect("a password of this length can be hashed");
+    let phc = argon2
+        .hash_password(password.0.as_bytes(), &salt)
+        .expect("a password of this length can be hashed");
     PasswordHash::new(phc.to_string())
 }
 
@@ -146,9 +185,15 @@ mod tests {
     #[tokio::test]
     async fn a_password_verifies_against_its_hash_alone() {
         let passwords = Passwords::default();
-        let hash = passwords.hash(NewPassword::new("correct horse").unwrap(), [7; SALT_BYTES]).await.unwrap();
+        let hash = passwords
+            .hash(NewPassword::new("correct horse").unwrap(), [7; SALT_BYTES])
+            .await
+            .unwrap();
         let is_right = async |password: &str, hash: Option<&PasswordHash>| {
-            passwords.verify(passwords.place().unwrap(), password, hash).await.unwrap()
+            passwords
+                .verify(passwords.place().unwrap(), password, hash)
+                .await
+                .unwrap()
         };
         assert!(is_right("correct horse", Some(&hash)).await);
         for wrong in ["", "correct horsf", "correct horse "] {
@@ -161,8 +206,13 @@ mod tests {
     #[tokio::test]
     async fn places_are_limited_and_come_back() {
         let passwords = Passwords::default();
-        let places: Vec<_> = (0..LOGINS_WAITING_MAX).map(|_| passwords.place().unwrap()).collect();
-        assert_eq!(passwords.place().map(|_| ()).unwrap_err().reason, Reason::Unavailable);
+        let places: Vec<_> = (0..LOGINS_WAITING_MAX)
+            .map(|_| passwords.place().unwrap())
+            .collect();
+        assert_eq!(
+            passwords.place().map(|_| ()).unwrap_err().reason,
+            Reason::Unavailable
+        );
         drop(places);
         assert!(passwords.place().is_ok());
     }
@@ -170,8 +220,12 @@ mod tests {
     #[test]
     fn a_name_without_a_password_is_as_much_work() {
         let made = hash(&NewPassword::new("correct horse").unwrap(), [7; SALT_BYTES]);
-        let [made, nobodys] = [made.as_str(), NOBODYS].map(|phc| Params::try_from(&Phc::new(phc).unwrap()).unwrap());
-        assert_eq!((made.m_cost(), made.t_cost(), made.p_cost()), (nobodys.m_cost(), nobodys.t_cost(), nobodys.p_cost()));
+        let [made, nobodys] =
+            [made.as_str(), NOBODYS].map(|phc| Params::try_from(&Phc::new(phc).unwrap()).unwrap());
+        assert_eq!(
+            (made.m_cost(), made.t_cost(), made.p_cost()),
+            (nobodys.m_cost(), nobodys.t_cost(), nobodys.p_cost())
+        );
         assert_eq!((made.m_cost(), made.t_cost(), made.p_cost()), (19_456, 2, 1));
         assert_eq!(verify("", NOBODYS), Ok(false));
     }
@@ -181,6 +235,9 @@ mod tests {
         assert!(NewPassword::new(&"x".repeat(PASSWORD_CHARS_MIN)).is_ok());
         assert!(NewPassword::new(&"x".repeat(PASSWORD_CHARS_MIN - 1)).is_err());
         assert!(NewPassword::new(&"x".repeat(PASSWORD_BYTES_MAX + 1)).is_err());
-        assert_eq!(format!("{:?}", NewPassword::new("correct horse").unwrap()), "NewPassword(..)");
+        assert_eq!(
+            format!("{:?}", NewPassword::new("correct horse").unwrap()),
+            "NewPassword(..)"
+        );
     }
 }

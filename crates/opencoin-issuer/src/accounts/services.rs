@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use opencoin_ledger::{
-    AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId, ServiceRefusal,
+    AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId,
+    ServiceRefusal,
 };
 
 use super::{Desk, Token, TokenKind};
@@ -59,10 +60,23 @@ impl Desk {
         if scopes.is_empty() {
             return Err(invalid("scopes: a service needs at least one".to_owned()));
         }
-        let id = ServiceId::new(const_hex::encode(self.random.bytes::<ID_BYTES>())).expect("16 bytes are 32 digits");
+        let id = ServiceId::new(const_hex::encode(self.random.bytes::<ID_BYTES>()))
+            .expect("16 bytes are 32 digits");
         let key = self.random.token(TokenKind::ServiceKey);
-        let service = NewService { id: id.clone(), account, name: name.clone(), scopes, key: key.hash(), at: self.now() };
-        match self.accounts.declare_service(&service).await.map_err(unavailable)? {
+        let service = NewService {
+            id: id.clone(),
+            account,
+            name: name.clone(),
+            scopes,
+            key: key.hash(),
+            at: self.now(),
+        };
+        match self
+            .accounts
+            .declare_service(&service)
+            .await
+            .map_err(unavailable)?
+        {
             Ok(()) => Ok((id, name, key)),
             Err(refusal @ ServiceRefusal::Exists) => Err(Refusal::new(Reason::Exists, refusal.to_string())),
             Err(refusal @ ServiceRefusal::TooMany) => Err(invalid(refusal.to_string())),
@@ -76,8 +90,16 @@ impl Desk {
     pub(crate) async fn rotate_service(&self, account: AccountId, id: &str) -> Result<Token, Refusal> {
         let id = ServiceId::new(id).map_err(|_| unknown_service())?;
         let key = self.random.token(TokenKind::ServiceKey);
-        let was_there = self.accounts.rotate_service(account, &id, &key.hash(), self.now()).await.map_err(unavailable)?;
-        if was_there { Ok(key) } else { Err(unknown_service()) }
+        let was_there = self
+            .accounts
+            .rotate_service(account, &id, &key.hash(), self.now())
+            .await
+            .map_err(unavailable)?;
+        if was_there {
+            Ok(key)
+        } else {
+            Err(unknown_service())
+        }
     }
 
     /// Removes a service and ends its sessions.
@@ -86,7 +108,11 @@ impl Desk {
     /// When the account has no such service.
     pub(crate) async fn remove_service(&self, account: AccountId, id: &str) -> Result<(), Refusal> {
         let id = ServiceId::new(id).map_err(|_| unknown_service())?;
-        let was_there = self.accounts.remove_service(account, &id).await.map_err(unavailable)?;
+        let was_there = self
+            .accounts
+            .remove_service(account, &id)
+            .await
+            .map_err(unavailable)?;
         if was_there { Ok(()) } else { Err(unknown_service()) }
     }
 
@@ -97,7 +123,10 @@ impl Desk {
     pub(crate) async fn services(&self, account: AccountId) -> Result<Vec<ServiceStatus>, Refusal> {
         let now = self.now();
         let services = self.accounts.services(account).await.map_err(unavailable)?;
-        let status = |service: Service| ServiceStatus { age: age(service.last_seen, now), service };
+        let status = |service: Service| ServiceStatus {
+            age: age(service.last_seen, now),
+            service,
+        };
         Ok(services.into_iter().map(status).collect())
     }
 
@@ -105,21 +134,43 @@ impl Desk {
     ///
     /// # Errors
     /// When there is no such service, or the key is another's or an old one.
-    pub(crate) async fn service_log_in(&self, id: &str, key: &Token) -> Result<OpenedServiceSession, Refusal> {
+    pub(crate) async fn service_log_in(
+        &self,
+        id: &str,
+        key: &Token,
+    ) -> Result<OpenedServiceSession, Refusal> {
         let wrong = || Refusal::new(Reason::Unauthorized, "no service has this id and this key");
         let id = ServiceId::new(id).map_err(|_| wrong())?;
         // Hashes of random keys: how much of two of them is equal tells nothing about a key.
         let hash = key.hash();
-        let service = self.accounts.service(&id).await.map_err(unavailable)?.filter(|service| service.key == hash);
+        let service = self
+            .accounts
+            .service(&id)
+            .await
+            .map_err(unavailable)?
+            .filter(|service| service.key == hash);
         let Service { account, scopes, .. } = service.ok_or_else(wrong)?;
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
-        let (at, expires) = (ledger_time(now), ledger_time(now + self.config.service_session_lifetime.get()));
-        let session = NewSession { account, login: Login::Service(id.clone(), hash), token: token.hash(), at, expires };
+        let (at, expires) = (
+            ledger_time(now),
+            ledger_time(now + self.config.service_session_lifetime.get()),
+        );
+        let session = NewSession {
+            account,
+            login: Login::Service(id.clone(), hash),
+            token: token.hash(),
+            at,
+            expires,
+        };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong()); // it was given another key, or removed, this moment
         }
         self.accounts.saw_service(&id, at).await.map_err(unavailable)?;
-        Ok(OpenedServiceSession { token, expires, scopes })
+        Ok(OpenedServiceSession {
+            token,
+            expires,
+            scopes,
+        })
     }
 }
 

@@ -17,23 +17,39 @@ pub(crate) struct OpenedSession {
 }
 
 impl Desk {
-    /// Opens a session with a password. A name that does not exist is answered like a wrong password, after the same work.
+    /// Opens a session with a password. A name that does not exist is answered like a wrong password, after
+    /// the same work.
     ///
     /// # Errors
     /// When name or password are wrong, or it is too early for another guess.
     pub(crate) async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
         let Ok(name) = name.parse::<AccountName>() else {
-            self.passwords.verify(self.passwords.place()?, password, None).await?;
+            self.passwords
+                .verify(self.passwords.place()?, password, None)
+                .await?;
             return Err(wrong_password());
         };
         let profile = self.accounts.profile(&name).await.map_err(unavailable)?;
-        let (account, hash) = profile.map(|profile| (profile.account.id, profile.password)).unzip();
+        let (account, hash) = profile
+            .map(|profile| (profile.account.id, profile.password))
+            .unzip();
         let hash = hash.flatten();
         self.check_password(&name, password, hash.as_ref()).await?;
-        let (account, hash) = account.zip(hash).expect("only a password that is somebody's is right");
+        let (account, hash) = account
+            .zip(hash)
+            .expect("only a password that is somebody's is right");
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
-        let (at, expires) = (ledger_time(now), ledger_time(now + self.config.session_lifetime.get()));
-        let session = NewSession { account, login: Login::Password(hash), token: token.hash(), at, expires };
+        let (at, expires) = (
+            ledger_time(now),
+            ledger_time(now + self.config.session_lifetime.get()),
+        );
+        let session = NewSession {
+            account,
+            login: Login::Password(hash),
+            token: token.hash(),
+            at,
+            expires,
+        };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong_password()); // it was changed this moment
         }
@@ -46,30 +62,58 @@ impl Desk {
     /// When he acts with the account's own token, which does not end.
     pub(crate) async fn log_out(&self, caller: &Caller) -> Result<(), Refusal> {
         if caller.means == BearerMeans::AccountToken {
-            return Err(Refusal::new(Reason::Invalid, "this is the account's own token and not a session's"));
+            return Err(Refusal::new(
+                Reason::Invalid,
+                "this is the account's own token and not a session's",
+            ));
         }
         // One that was ended by somebody else meanwhile is ended.
-        self.accounts.end_session(&caller.token).await.map_err(unavailable).map(|_was_there| ())
+        self.accounts
+            .end_session(&caller.token)
+            .await
+            .map_err(unavailable)
+            .map(|_was_there| ())
     }
 
-    /// Sets another password and ends every other session of the account. Where there is a password it is asked for.
+    /// Sets another password and ends every other session of the account. Where there is a password it is
+    /// asked for.
     ///
     /// # Errors
     /// When the current password is wrong or missing, or the new one cannot be one.
-    pub(crate) async fn change_password(&self, caller: &Caller, current: Option<&str>, new: &str) -> Result<(), Refusal> {
-        let new = NewPassword::new(new).map_err(|error| Refusal::new(Reason::Invalid, format!("new: {error}")))?;
+    pub(crate) async fn change_password(
+        &self,
+        caller: &Caller,
+        current: Option<&str>,
+        new: &str,
+    ) -> Result<(), Refusal> {
+        let new =
+            NewPassword::new(new).map_err(|error| Refusal::new(Reason::Invalid, format!("new: {error}")))?;
         let profile = self.profile(caller.account).await?;
         match (&profile.password, current) {
             (Some(hash), current) => {
-                self.check_password(&profile.account.name, current.unwrap_or_default(), Some(hash)).await?;
+                self.check_password(&profile.account.name, current.unwrap_or_default(), Some(hash))
+                    .await?;
             }
-            (None, Some(_)) => return Err(Refusal::new(Reason::Invalid, "current: the account has no password yet")),
+            (None, Some(_)) => {
+                return Err(Refusal::new(
+                    Reason::Invalid,
+                    "current: the account has no password yet",
+                ));
+            }
             (None, None) => {}
         }
         let password = self.passwords.hash(new, self.random.bytes()).await?;
         let session = (caller.means == BearerMeans::PasswordSession).then_some(&caller.token);
-        let setter = PasswordSetter::Holder { before: profile.password.as_ref(), session };
-        if !self.accounts.set_password(caller.account, &password, setter).await.map_err(unavailable)? {
+        let setter = PasswordSetter::Holder {
+            before: profile.password.as_ref(),
+            session,
+        };
+        if !self
+            .accounts
+            .set_password(caller.account, &password, setter)
+            .await
+            .map_err(unavailable)?
+        {
             return Err(wrong_password()); // it was changed, or the session ended, this moment
         }
         Ok(())

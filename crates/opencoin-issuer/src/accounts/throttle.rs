@@ -1,7 +1,8 @@
 //! Guessing passwords is slowed down, name by name.
 //!
-//! A guess is counted before the password is looked at, and only the guess that was counted next after what was read may go on, so
-//! guesses at the same time, in any number of processes, gain nothing. Names that do not exist are counted like the others.
+//! A guess is counted before the password is looked at, and only the guess that was counted next after what
+//! was read may go on, so guesses at the same time, in any number of processes, gain nothing. Names that do
+//! not exist are counted like the others.
 
 use opencoin_ledger::{AccountName, FailedLogins, LedgerTime, PasswordHash};
 
@@ -55,19 +56,31 @@ fn check_wait(failed: FailedLogins, now: LedgerTime) -> Result<(), Refusal> {
     if last.unix_micros().saturating_sub(now.unix_micros()) > CLOCK_AHEAD_MICROS_MAX {
         return Ok(()); // a clock was ahead once; this guess is counted with the time of this one
     }
-    let left_micros = last.unix_micros().saturating_add(wait_micros).saturating_sub(now.unix_micros());
+    let left_micros = last
+        .unix_micros()
+        .saturating_add(wait_micros)
+        .saturating_sub(now.unix_micros());
     // A clock that is a little behind must not lock a name up for longer than the longest wait.
-    let left_s = u32::try_from(left_micros.clamp(0, wait_micros) as u64).map_or(WAIT_S_MAX, |micros| micros.div_ceil(1_000_000));
+    let left_s = u32::try_from(left_micros.clamp(0, wait_micros) as u64)
+        .map_or(WAIT_S_MAX, |micros| micros.div_ceil(1_000_000));
     if left_s == 0 {
         return Ok(());
     }
-    Err(Refusal::too_many_requests(left_s, "too many wrong passwords for this name; wait before the next one"))
+    Err(Refusal::too_many_requests(
+        left_s,
+        "too many wrong passwords for this name; wait before the next one",
+    ))
 }
 
 /// How long to wait after so many wrong guesses.
 fn wait_s(wrong_guesses: u32) -> u32 {
-    let Some(doublings) = wrong_guesses.checked_sub(FREE_GUESSES) else { return 0 };
-    1_u32.checked_shl(doublings).map_or(WAIT_S_MAX, |factor| factor.saturating_mul(FIRST_WAIT_S)).min(WAIT_S_MAX)
+    let Some(doublings) = wrong_guesses.checked_sub(FREE_GUESSES) else {
+        return 0;
+    };
+    1_u32
+        .checked_shl(doublings)
+        .map_or(WAIT_S_MAX, |factor| factor.saturating_mul(FIRST_WAIT_S))
+        .min(WAIT_S_MAX)
 }
 
 #[cfg(test)]
@@ -83,14 +96,33 @@ mod tests {
     #[test]
     fn a_wait_ends_to_the_second_whatever_the_clock_does() {
         let at = |seconds: i64| LedgerTime::from_unix_micros(seconds * 1_000_000);
-        let failed = |count| FailedLogins { count, last: Some(at(1_000_000)) };
-        let left = |count, seconds| check_wait(failed(count), at(seconds)).err().and_then(|refusal| refusal.retry_after_s);
+        let failed = |count| FailedLogins {
+            count,
+            last: Some(at(1_000_000)),
+        };
+        let left = |count, seconds| {
+            check_wait(failed(count), at(seconds))
+                .err()
+                .and_then(|refusal| refusal.retry_after_s)
+        };
         assert_eq!(
-            [left(4, 1_000_000), left(10, 1_000_000), left(10, 1_000_031), left(10, 1_000_032)],
+            [
+                left(4, 1_000_000),
+                left(10, 1_000_000),
+                left(10, 1_000_031),
+                left(10, 1_000_032)
+            ],
             [None, Some(32), Some(1), None]
         );
-        assert_eq!([left(10, 999_700), left(99, 1_000_000), left(99, 999_700)], [Some(32), Some(900), Some(900)]);
-        assert_eq!([left(10, 999_699), left(99, 0)], [None; 2], "a clock was ahead once");
+        assert_eq!(
+            [left(10, 999_700), left(99, 1_000_000), left(99, 999_700)],
+            [Some(32), Some(900), Some(900)]
+        );
+        assert_eq!(
+            [left(10, 999_699), left(99, 0)],
+            [None; 2],
+            "a clock was ahead once"
+        );
         assert_eq!(check_wait(FailedLogins::default(), at(0)), Ok(()));
     }
 }

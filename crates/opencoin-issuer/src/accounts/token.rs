@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 /// How much randomness a token has. That much needs no slow hash: it cannot be guessed.
 const TOKEN_BYTES: usize = 32;
 
-/// What a token is for. Each has a prefix that lets people and secret scanners see what it is; what it may do the books say.
+/// What a token is for. Each has a prefix that lets people and secret scanners see what it is; what it may do
+/// the books say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     /// The account's own.

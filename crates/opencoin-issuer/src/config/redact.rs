@@ -1,17 +1,20 @@
-//! Passwords in the addresses of databases, which are settings like any other and must not be shown like them.
+//! Passwords in the addresses of databases, which are settings like any other and must not be shown like
+//! them.
 
 /// What stands in the place of a password.
 const HIDDEN: &str = "***";
 
-/// The same text without passwords: `postgres://user:***@host/database`, `...?password=***`. Where it is not clear how far a password
-/// reaches, more is hidden rather than less.
+/// The same text without passwords: `postgres://user:***@host/database`, `...?password=***`. Where it is not
+/// clear how far a password reaches, more is hidden rather than less.
 #[must_use]
 pub fn hide_passwords(text: &str) -> String {
     hide_parameters(&hide_user_passwords(text))
 }
 
 fn hide_user_passwords(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
     // A password may hold an unescaped `@`, `/` or `?`: everything to the last `@` counts as its.
     match rest.rsplit_once('@') {
         Some((user, place)) => match user.split_once(':') {
@@ -28,7 +31,9 @@ fn hide_parameters(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(PARAMETER) {
         let (before, value) = rest.split_at(at + PARAMETER.len());
-        let end = value.find(['&', '"', '\'', '`', ' ', '\n']).unwrap_or(value.len());
+        let end = value
+            .find(['&', '"', '\'', '`', ' ', '\n'])
+            .unwrap_or(value.len());
         shown.push_str(before);
         shown.push_str(HIDDEN);
         rest = &value[end..];
@@ -45,10 +50,22 @@ mod tests {
         for (text, shown) in [
             ("sqlite:ledger.sqlite", "sqlite:ledger.sqlite"),
             ("postgres://opencoin@db/books", "postgres://opencoin@db/books"),
-            ("postgres://opencoin:s3cret@db/books", "postgres://opencoin:***@db/books"),
-            ("postgres://opencoin:s3:c/r@e?t@db/books", "postgres://opencoin:***@db/books"),
-            ("postgres:///books?host=/run&password=s3cret&user=x", "postgres:///books?host=/run&password=***&user=x"),
-            ("unknown variant `postgres://a:s3cret@b`, expected", "unknown variant `postgres://a:***@b`, expected"),
+            (
+                "postgres://opencoin:s3cret@db/books",
+                "postgres://opencoin:***@db/books",
+            ),
+            (
+                "postgres://opencoin:s3:c/r@e?t@db/books",
+                "postgres://opencoin:***@db/books",
+            ),
+            (
+                "postgres:///books?host=/run&password=s3cret&user=x",
+                "postgres:///books?host=/run&password=***&user=x",
+            ),
+            (
+                "unknown variant `postgres://a:s3cret@b`, expected",
+                "unknown variant `postgres://a:***@b`, expected",
+            ),
         ] {
             assert_eq!(hide_passwords(text), shown);
         }

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::rotation::Span;
 
-/// `[tls]`: TLS spoken by the server itself. Without it, it speaks plain HTTP: on loopback only, unless `insecure_http` says otherwise.
+/// `[tls]`: TLS spoken by the server itself. Without it, it speaks plain HTTP: on loopback only, unless
+/// `insecure_http` says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
-    /// The certificate and its chain, in PEM, relative to the folder of the currency. Read again when it changes.
+    /// The certificate and its chain, in PEM, relative to the folder of the currency. Read again when it
+    /// changes.
     pub certificate: PathBuf,
     /// Its private key, in PEM.
     pub key: PathBuf,
@@ -22,8 +24,8 @@ pub struct TlsConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProxyConfig {
-    /// Addresses of proxies. From them, and from nobody else, the last address of `X-Forwarded-For` that is not one of these is
-    /// taken for the client's.
+    /// Addresses of proxies. From them, and from nobody else, the last address of `X-Forwarded-For` that is
+    /// not one of these is taken for the client's.
     pub trusted: Vec<IpAddr>,
 }
 
@@ -56,8 +58,9 @@ pub struct AdminConfig {
     /// Address and port; without it there is no such listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
-    /// Whether it speaks plain HTTP to other machines as well: the operator's tokens then cross that network in the clear. A word of
-    /// its own, because what speaks TLS in front of the door for wallets does not do so in front of this one.
+    /// Whether it speaks plain HTTP to other machines as well: the operator's tokens then cross that network
+    /// in the clear. A word of its own, because what speaks TLS in front of the door for wallets does not do
+    /// so in front of this one.
     pub insecure_http: bool,
 }
 
@@ -137,6 +140,9 @@ impl Default for AccountsConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::default(), filter: "info,sqlx=warn".to_owned() }
+        Self {
+            format: LogFormat::default(),
+            filter: "info,sqlx=warn".to_owned(),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! The settings in force and where each came from: flag before environment before file before default.
 //!
-//! The layers are laid over each other as text and read as one [`Config`] at the end, so that a table may be spread over several of
-//! them. A value that cannot be read is an error that names the flag, the variable or the line of the file. A layer that says
-//! anew *what* a table is (`keys.store`, `signer.by`) replaces the whole table of the layers below. An empty variable or flag takes
-//! back what the layers below say.
+//! The layers are laid over each other as text and read as one [`Config`] at the end, so that a table may be
+//! spread over several of them. A value that cannot be read is an error that names the flag, the variable or
+//! the line of the file. A layer that says anew *what* a table is (`keys.store`, `signer.by`) replaces the
+//! whole table of the layers below. An empty variable or flag takes back what the layers below say.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -98,20 +98,32 @@ impl Overrides {
     ///
     /// # Errors
     /// One with our prefix is no setting's.
-    pub fn of_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+    pub fn of_environment(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
         let mut environment = BTreeMap::new();
         for (name, value) in variables {
             if !name.starts_with(VARIABLE_PREFIX) || OTHER_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
             let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) else {
-                let known = SETTINGS.iter().map(Setting::variable).chain(OTHER_VARIABLES.map(str::to_owned));
+                let known = SETTINGS
+                    .iter()
+                    .map(Setting::variable)
+                    .chain(OTHER_VARIABLES.map(str::to_owned));
                 let suggestion = most_like(&name, known);
-                return Err(SettingsError::Unknown { place: "the environment".to_owned(), name, suggestion });
+                return Err(SettingsError::Unknown {
+                    place: "the environment".to_owned(),
+                    name,
+                    suggestion,
+                });
             };
             environment.insert(setting.path, value);
         }
-        Ok(Self { environment, flags: BTreeMap::new() })
+        Ok(Self {
+            environment,
+            flags: BTreeMap::new(),
+        })
     }
 
     /// The same with what flags say, by the path of the setting.
@@ -135,9 +147,13 @@ impl Settings {
     /// See [`SettingsError`].
     pub fn load(file: &Path, text: &str, overrides: &Overrides) -> Result<Self, SettingsError> {
         let mut layers = Layers::of_file(file, text)?;
-        let variable = |setting: &Setting| Origin::Environment { name: setting.variable() };
+        let variable = |setting: &Setting| Origin::Environment {
+            name: setting.variable(),
+        };
         layers.lay(&overrides.environment, variable)?;
-        layers.lay(&overrides.flags, |setting| Origin::Flag { name: format!("--{}", setting.flag()) })?;
+        layers.lay(&overrides.flags, |setting| Origin::Flag {
+            name: format!("--{}", setting.flag()),
+        })?;
         layers.read()
     }
 
@@ -175,7 +191,10 @@ struct Layers<'path> {
 
 impl<'path> Layers<'path> {
     fn of_file(file: &'path Path, text: &str) -> Result<Self, SettingsError> {
-        let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+        let line = |at: usize| {
+            text.get(..at)
+                .map_or(1, |before| before.matches('\n').count() + 1)
+        };
         let syntax = |error: toml::de::Error| SettingsError::Syntax {
             file: file.to_owned(),
             line: error.span().map_or(1, |span| line(span.start)),
@@ -192,7 +211,11 @@ impl<'path> Layers<'path> {
                 None => {
                     let place = format!("{}, line {}", file.display(), line(at));
                     let suggestion = most_like(&path, SETTINGS.iter().map(|setting| setting.path.to_owned()));
-                    return Err(SettingsError::Unknown { place, name: path, suggestion });
+                    return Err(SettingsError::Unknown {
+                        place,
+                        name: path,
+                        suggestion,
+                    });
                 }
             }
         }
@@ -200,18 +223,30 @@ impl<'path> Layers<'path> {
     }
 
     /// Lays one layer over the others: first what says which keys a table has.
-    fn lay(&mut self, values: &BTreeMap<&'static str, String>, origin: impl Fn(&Setting) -> Origin) -> Result<(), SettingsError> {
-        let settings = || SETTINGS.iter().filter_map(|setting| Some((setting, values.get(setting.path)?)));
+    fn lay(
+        &mut self,
+        values: &BTreeMap<&'static str, String>,
+        origin: impl Fn(&Setting) -> Origin,
+    ) -> Result<(), SettingsError> {
+        let settings = || {
+            SETTINGS
+                .iter()
+                .filter_map(|setting| Some((setting, values.get(setting.path)?)))
+        };
         let is_tag = |setting: &Setting| setting.kind == SettingKind::Tag;
-        for (setting, text) in
-            settings().filter(|(setting, _)| is_tag(setting)).chain(settings().filter(|(setting, _)| !is_tag(setting)))
+        for (setting, text) in settings()
+            .filter(|(setting, _)| is_tag(setting))
+            .chain(settings().filter(|(setting, _)| !is_tag(setting)))
         {
             let origin = origin(setting);
             if text.is_empty() && setting.kind != SettingKind::List {
                 self.take_back(setting);
                 continue;
             }
-            let value = parse(setting.kind, text).map_err(|reason| SettingsError::Value { place: origin.to_string(), reason })?;
+            let value = parse(setting.kind, text).map_err(|reason| SettingsError::Value {
+                place: origin.to_string(),
+                reason,
+            })?;
             if is_tag(setting) && value_at(&self.table, setting.path) != Some(&value) {
                 self.take_back(setting);
             }
@@ -222,12 +257,20 @@ impl<'path> Layers<'path> {
 
     fn set(&mut self, setting: &Setting, value: Value, origin: Origin) {
         let path = setting.path;
-        let (table, key) = path.rsplit_once('.').map_or((None, path), |(table, key)| (Some(table), key));
+        let (table, key) = path
+            .rsplit_once('.')
+            .map_or((None, path), |(table, key)| (Some(table), key));
         let inner = match table {
             None => Some(&mut self.table),
-            Some(table) => self.table.entry(table).or_insert_with(|| Value::Table(Table::new())).as_table_mut(),
+            Some(table) => self
+                .table
+                .entry(table)
+                .or_insert_with(|| Value::Table(Table::new()))
+                .as_table_mut(),
         };
-        inner.expect("what is no table in the file was refused").insert(key.to_owned(), value);
+        inner
+            .expect("what is no table in the file was refused")
+            .insert(key.to_owned(), value);
         self.origins.insert(setting.path, origin);
     }
 
@@ -236,7 +279,8 @@ impl<'path> Layers<'path> {
         let table = setting.table();
         if setting.kind == SettingKind::Tag {
             self.table.remove(table);
-            self.origins.retain(|path, _| Setting::of_path(path).is_none_or(|other| other.table() != table));
+            self.origins
+                .retain(|path, _| Setting::of_path(path).is_none_or(|other| other.table() != table));
             return;
         }
         self.origins.remove(setting.path);
@@ -254,18 +298,26 @@ impl<'path> Layers<'path> {
     }
 
     fn read(self) -> Result<Settings, SettingsError> {
-        let config: Config = serde_path_to_error::deserialize(Value::Table(self.table.clone())).map_err(|error| {
-            let path = error.path().to_string();
-            self.wrong(&path, error.inner().message())
-        })?;
-        config.check().map_err(|(path, reason)| self.wrong(path, &reason))?;
-        Ok(Settings { config, file: self.file.to_owned(), origins: self.origins })
+        let config: Config =
+            serde_path_to_error::deserialize(Value::Table(self.table.clone())).map_err(|error| {
+                let path = error.path().to_string();
+                self.wrong(&path, error.inner().message())
+            })?;
+        config
+            .check()
+            .map_err(|(path, reason)| self.wrong(path, &reason))?;
+        Ok(Settings {
+            config,
+            file: self.file.to_owned(),
+            origins: self.origins,
+        })
     }
 
     /// Names the place of a value, or of the whole table that a value is missing in.
     fn wrong(&self, path: &str, reason: &str) -> SettingsError {
         let path = path.split('[').next().unwrap_or(path);
-        let is_of = |known: &str| known == path || known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let is_of =
+            |known: &str| known == path || known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
         let mut places: Vec<String> = Vec::new();
         for (_, origin) in self.origins.iter().filter(|(known, _)| is_of(known)) {
             match origin {
@@ -277,23 +329,37 @@ impl<'path> Layers<'path> {
             }
         }
         if places.is_empty() {
-            let table = if path == "." { String::new() } else { format!(", {path}") };
+            let table = if path == "." {
+                String::new()
+            } else {
+                format!(", {path}")
+            };
             places.push(format!("{}{table}", self.file.display()));
         }
-        SettingsError::Value { place: places.join(", "), reason: hide_passwords(reason.trim()) }
+        SettingsError::Value {
+            place: places.join(", "),
+            reason: hide_passwords(reason.trim()),
+        }
     }
 }
 
 fn not_a_table(file: &Path, line: usize, path: &str) -> SettingsError {
     let reason = format!("{path} is a table: write [{path}] and its settings below");
-    SettingsError::Value { place: format!("{}, line {line}", file.display()), reason }
+    SettingsError::Value {
+        place: format!("{}, line {line}", file.display()),
+        reason,
+    }
 }
 
 /// The paths of all values of a file, and where they begin.
 fn leaves(prefix: &str, table: &DeTable<'_>) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for (key, value) in table {
-        let path = if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+        let path = if prefix.is_empty() {
+            key.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", key.get_ref())
+        };
         match value.get_ref() {
             DeValue::Table(inner) => found.extend(leaves(&path, inner)),
             _ => found.push((path, key.span().start)),
@@ -313,11 +379,19 @@ fn parse(kind: SettingKind, text: &str) -> Result<Value, String> {
     let refuse = |expected: &str| format!("{:?} is not {expected}", hide_passwords(text));
     match kind {
         SettingKind::Text | SettingKind::Tag => Ok(Value::String(text.to_owned())),
-        SettingKind::Flag => text.parse().map(Value::Boolean).map_err(|_| refuse("true or false")),
-        SettingKind::Number => text.parse().map(Value::Integer).map_err(|_| refuse("a whole number")),
+        SettingKind::Flag => text
+            .parse()
+            .map(Value::Boolean)
+            .map_err(|_| refuse("true or false")),
+        SettingKind::Number => text
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_| refuse("a whole number")),
         SettingKind::List => {
             let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-            Ok(Value::Array(words.map(|word| Value::String(word.to_owned())).collect()))
+            Ok(Value::Array(
+                words.map(|word| Value::String(word.to_owned())).collect(),
+            ))
         }
     }
 }
@@ -325,11 +399,17 @@ fn parse(kind: SettingKind, text: &str) -> Result<Value, String> {
 /// The name that is meant, if one is near enough. A name without its table is near to the same name in it.
 fn most_like(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     let likeness = |known: &str| {
-        let inner = known.rsplit_once('.').map_or(0.0, |(_, key)| strsim::jaro_winkler(name, key));
+        let inner = known
+            .rsplit_once('.')
+            .map_or(0.0, |(_, key)| strsim::jaro_winkler(name, key));
         inner.max(strsim::jaro_winkler(name, known))
     };
-    let scored = known.map(|known| (likeness(&known), known)).filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
-    scored.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
+    let scored = known
+        .map(|known| (likeness(&known), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
+    scored
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
 }
 
 impl fmt::Display for Origin {
@@ -347,7 +427,10 @@ impl fmt::Debug for Overrides {
     /// Without values: the address of a database holds a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (environment, flags) = (self.environment.keys(), self.flags.keys());
-        write!(formatter, "Overrides {{ environment: {environment:?}, flags: {flags:?} }}")
+        write!(
+            formatter,
+            "Overrides {{ environment: {environment:?}, flags: {flags:?} }}"
+        )
     }
 }
 

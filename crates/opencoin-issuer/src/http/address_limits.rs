@@ -1,13 +1,15 @@
 //! The limits of each address, before anything of a request is read but its head.
 //!
-//! Every request takes a drop out of its address's bucket, but those with a token that was proved a short while ago: a header that was made
-//! up is no way around, because only an answer of a handler that has found the token's account proves it. Logins take one of a
-//! second, smaller bucket besides, whatever they carry.
+//! Every request takes a drop out of its address's bucket, but those with a token that was proved a short
+//! while ago: a header that was made up is no way around, because only an answer of a handler that has found
+//! the token's account proves it. Logins take one of a second, smaller bucket besides, whatever they carry.
 //!
-//! This machine's own programs are not limited. Who comes from loopback *with* an `X-Forwarded-For` is a proxy that nobody has said to
-//! trust: its clients cannot be told apart and share one bucket, and the log says so.
+//! This machine's own programs are not limited. Who comes from loopback *with* an `X-Forwarded-For` is a
+//! proxy that nobody has said to trust: its clients cannot be told apart and share one bucket, and the log
+//! says so.
 //!
-//! The refusal is a problem document and not a response of the request's type: for that the body would have to be read.
+//! The refusal is a problem document and not a response of the request's type: for that the body would have
+//! to be read.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -58,10 +60,14 @@ type HeaderDigest = [u8; 32];
 impl AddressLimits {
     pub(super) fn new(options: &ServerOptions) -> Self {
         let limits = &options.limits;
-        let requests = NonZeroU32::new(limits.requests_per_second)
-            .map(|number| Rate { interval: SECOND / number.get(), burst: limits.requests_burst });
-        let logins =
-            NonZeroU32::new(limits.logins_per_minute).map(|number| Rate { interval: MINUTE / number.get(), burst: number });
+        let requests = NonZeroU32::new(limits.requests_per_second).map(|number| Rate {
+            interval: SECOND / number.get(),
+            burst: limits.requests_burst,
+        });
+        let logins = NonZeroU32::new(limits.logins_per_minute).map(|number| Rate {
+            interval: MINUTE / number.get(),
+            burst: number,
+        });
         Self {
             trusted: options.proxy.trusted.clone(),
             requests: requests.map(RateLimiter::new),
@@ -74,7 +80,13 @@ impl AddressLimits {
     ///
     /// # Errors
     /// It may not: how long to wait.
-    fn admit(&self, client: ClientAddress, is_login: bool, is_proved: bool, now: Instant) -> Result<(), Duration> {
+    fn admit(
+        &self,
+        client: ClientAddress,
+        is_login: bool,
+        is_proved: bool,
+        now: Instant,
+    ) -> Result<(), Duration> {
         if let Some(logins) = self.logins.as_ref().filter(|_| is_login) {
             logins.take(client.0, now)?;
         }
@@ -85,7 +97,9 @@ impl AddressLimits {
     }
 
     fn is_proved(&self, token: &HeaderDigest, now: Instant) -> bool {
-        self.proved().get(token).is_some_and(|since| now.saturating_duration_since(*since) < PROVED_DURATION)
+        self.proved()
+            .get(token)
+            .is_some_and(|since| now.saturating_duration_since(*since) < PROVED_DURATION)
     }
 
     /// Remembers what an answer says about its request's token.
@@ -107,10 +121,16 @@ impl AddressLimits {
 }
 
 /// Refuses what comes too often.
-pub(super) async fn limit(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response<Body> {
+pub(super) async fn limit(
+    State(server): State<Arc<Server>>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
     let limits = server.address_limits();
     // Without a connection there is nobody else: a caller in this process.
-    let Some(peer) = request.extensions().get::<PeerAddress>().copied() else { return next.run(request).await };
+    let Some(peer) = request.extensions().get::<PeerAddress>().copied() else {
+        return next.run(request).await;
+    };
     let (client, way) = ClientAddress::of(peer, request.headers(), &limits.trusted);
     if way == Way::Untrusted {
         warn_of_proxy(client);
@@ -120,7 +140,9 @@ pub(super) async fn limit(State(server): State<Arc<Server>>, mut request: Reques
         return next.run(request).await;
     }
     let token = header_digest(request.headers());
-    let is_proved = token.as_ref().is_some_and(|token| limits.is_proved(token, Instant::now()));
+    let is_proved = token
+        .as_ref()
+        .is_some_and(|token| limits.is_proved(token, Instant::now()));
     let is_login = request.method() == Method::POST && LOGIN_PATHS.contains(&request.uri().path());
     if let Err(wait) = limits.admit(client, is_login, is_proved, Instant::now()) {
         server.issuer().metrics().rate_limited();
@@ -134,16 +156,22 @@ pub(super) async fn limit(State(server): State<Arc<Server>>, mut request: Reques
 }
 
 fn header_digest(headers: &HeaderMap) -> Option<HeaderDigest> {
-    headers.get(AUTHORIZATION).map(|value| Sha256::digest(value.as_bytes()).into())
+    headers
+        .get(AUTHORIZATION)
+        .map(|value| Sha256::digest(value.as_bytes()).into())
 }
 
 fn too_many(wait: Duration) -> Response<Body> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let description = format!("too much comes from this address; send the same request again in {seconds} s");
-    answer::problem(&Refusal::too_many_requests(u32::try_from(seconds).unwrap_or(u32::MAX), description))
+    answer::problem(&Refusal::too_many_requests(
+        u32::try_from(seconds).unwrap_or(u32::MAX),
+        description,
+    ))
 }
 
-/// A proxy that is not trusted is a mistake in the settings where it is near; elsewhere anybody can pretend to be one.
+/// A proxy that is not trusted is a mistake in the settings where it is near; elsewhere anybody can pretend
+/// to be one.
 fn warn_of_proxy(proxy: ClientAddress) {
     let is_near = match proxy.0 {
         IpAddr::V4(address) => address.is_loopback() || address.is_private(),
@@ -201,9 +229,16 @@ mod tests {
     fn logins_are_limited_whatever_they_carry() {
         let (limits, now) = (limits(), Instant::now());
         let client = ClientAddress("192.0.2.1".parse().unwrap());
-        assert_eq!([true; 2].map(|is_login| limits.admit(client, is_login, true, now)), [Ok(()), Ok(())]);
+        assert_eq!(
+            [true; 2].map(|is_login| limits.admit(client, is_login, true, now)),
+            [Ok(()), Ok(())]
+        );
         assert_eq!(limits.admit(client, true, true, now), Err(MINUTE / 2));
-        assert_eq!(limits.admit(client, false, true, now), Ok(()), "anything else goes on");
+        assert_eq!(
+            limits.admit(client, false, true, now),
+            Ok(()),
+            "anything else goes on"
+        );
         assert_eq!(limits.admit(client, false, false, now), Ok(()));
         assert_eq!(limits.admit(client, false, false, now), Err(SECOND));
     }

@@ -1,7 +1,8 @@
 //! The operator's listener: metrics and health, beside what else only operators may reach.
 //!
-//! It is off unless `[admin]` in `issuer.toml` names an address. It has its own limits on connections, so that it answers while clients
-//! have taken all of theirs, and it goes on until the server has ended, so that a stop can be watched.
+//! It is off unless `[admin]` in `issuer.toml` names an address. It has its own limits on connections, so
+//! that it answers while clients have taken all of theirs, and it goes on until the server has ended, so that
+//! a stop can be watched.
 
 use std::sync::Arc;
 
@@ -27,7 +28,10 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
         .merge(operators::router(Arc::clone(&server), tokens))
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), observe::watch))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            observe::watch,
+        ))
         .with_state(server)
 }
 
@@ -35,8 +39,12 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
 pub async fn serve_admin(listener: impl Into<Listener>, server: Arc<Server>, tokens: AdminTokens) {
     let router = admin_router(Arc::clone(&server), tokens);
     // Operators are not counted among the clients.
-    let open = connections::accept_until(listener.into(), router, server.limits(), server.ended(), || None).await;
-    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
+    let open =
+        connections::accept_until(listener.into(), router, server.limits(), server.ended(), || None).await;
+    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests of operators were still running and were dropped");
     }
 }
@@ -44,6 +52,8 @@ pub async fn serve_admin(listener: impl Into<Listener>, server: Arc<Server>, tok
 async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {
     let text = server.issuer().metrics_text(server.bodies().taken()).await;
     let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));
     response
 }

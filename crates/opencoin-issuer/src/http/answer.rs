@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use opencoin_schema::{
-    BlindSignature, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
-    RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
-    ResponseRedeem, TypeName, text,
+    BlindSignature, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup,
+    RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint,
+    ResponseMintKeyCertificates, ResponseRedeem, TypeName, text,
 };
 use serde::Serialize;
 
@@ -77,7 +77,10 @@ pub(super) fn cddc(message_reference: i128, cddc: opencoin_schema::Cddc) -> Resp
 }
 
 /// `ResponseMKCs`.
-pub(super) fn mint_key_certificates(message_reference: i128, keys: Vec<opencoin_schema::Mkc>) -> Response<Body> {
+pub(super) fn mint_key_certificates(
+    message_reference: i128,
+    keys: Vec<opencoin_schema::Mkc>,
+) -> Response<Body> {
     document(
         StatusCode::OK,
         &ResponseMintKeyCertificates {
@@ -93,16 +96,24 @@ pub(super) fn mint_key_certificates(message_reference: i128, keys: Vec<opencoin_
 pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> {
     match signed {
         Signed::Now(blind_signatures) => mint(message_reference, blind_signatures),
-        Signed::Later => delay(message_reference, "accepted; ask for the signatures with a request resume"),
-        Signed::WhenPaid => {
-            delay(message_reference, "waiting for money on the account; nothing was taken yet; ask again with a request resume")
-        }
+        Signed::Later => delay(
+            message_reference,
+            "accepted; ask for the signatures with a request resume",
+        ),
+        Signed::WhenPaid => delay(
+            message_reference,
+            "waiting for money on the account; nothing was taken yet; ask again with a request resume",
+        ),
     }
 }
 
 fn delay(message_reference: i128, status_description: &str) -> Response<Body> {
     let status_description = status_description.to_owned();
-    let delay = ResponseDelay { message_reference, status_code: DELAY_STATUS_CODE, status_description };
+    let delay = ResponseDelay {
+        message_reference,
+        status_code: DELAY_STATUS_CODE,
+        status_description,
+    };
     let mut response = document(StatusCode::ACCEPTED, &delay);
     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
     response
@@ -132,26 +143,61 @@ pub(super) fn redeem(message_reference: i128) -> Response<Body> {
     )
 }
 
-/// A refusal in the response type of its request, or as a problem document when `request_type` is no request's.
-pub(super) fn refusal(request_type: Option<&str>, message_reference: i128, refusal: &Refusal) -> Response<Body> {
+/// A refusal in the response type of its request, or as a problem document when `request_type` is no
+/// request's.
+pub(super) fn refusal(
+    request_type: Option<&str>,
+    message_reference: i128,
+    refusal: &Refusal,
+) -> Response<Body> {
     let status = status(refusal.reason);
     let status_code = status.as_u16();
     let status_description = refusal.to_string();
     let response = match request_type {
-        Some(RequestCddSerial::TYPE) => {
-            document(status, &ResponseCddSerial { cdd_serial: 0, message_reference, status_code, status_description })
-        }
-        Some(RequestCddc::TYPE) => {
-            document(status, &ResponseCddc { cddc: None, message_reference, status_code, status_description })
-        }
+        Some(RequestCddSerial::TYPE) => document(
+            status,
+            &ResponseCddSerial {
+                cdd_serial: 0,
+                message_reference,
+                status_code,
+                status_description,
+            },
+        ),
+        Some(RequestCddc::TYPE) => document(
+            status,
+            &ResponseCddc {
+                cddc: None,
+                message_reference,
+                status_code,
+                status_description,
+            },
+        ),
         Some(RequestMintKeyCertificates::TYPE) => document(
             status,
-            &ResponseMintKeyCertificates { keys: Vec::new(), message_reference, status_code, status_description },
+            &ResponseMintKeyCertificates {
+                keys: Vec::new(),
+                message_reference,
+                status_code,
+                status_description,
+            },
         ),
-        Some(RequestMint::TYPE | RequestRenew::TYPE | RequestRecoup::TYPE | RequestResume::TYPE) => {
-            document(status, &ResponseMint { blind_signatures: Vec::new(), message_reference, status_code, status_description })
-        }
-        Some(RequestRedeem::TYPE) => document(status, &ResponseRedeem { message_reference, status_code, status_description }),
+        Some(RequestMint::TYPE | RequestRenew::TYPE | RequestRecoup::TYPE | RequestResume::TYPE) => document(
+            status,
+            &ResponseMint {
+                blind_signatures: Vec::new(),
+                message_reference,
+                status_code,
+                status_description,
+            },
+        ),
+        Some(RequestRedeem::TYPE) => document(
+            status,
+            &ResponseRedeem {
+                message_reference,
+                status_code,
+                status_description,
+            },
+        ),
         Some(_) | None => return problem(refusal),
     };
     with_refusal_headers(response, refusal)
@@ -170,7 +216,11 @@ pub(super) fn problem_with_status(status: StatusCode, refusal: &Refusal) -> Resp
         status: u16,
         title: &'text str,
     }
-    let problem = Problem { detail: &refusal.description, status: status.as_u16(), title: refusal.reason.word() };
+    let problem = Problem {
+        detail: &refusal.description,
+        status: status.as_u16(),
+        title: refusal.reason.word(),
+    };
     let mut response = document(status, &problem);
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
     with_refusal_headers(response, refusal)
@@ -183,7 +233,10 @@ fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Resp
     headers.insert(ERROR_HEADER, HeaderValue::from_static(refusal.reason.word()));
     match refusal.reason {
         Reason::Unavailable | Reason::TooManyRequests => {
-            headers.insert(RETRY_AFTER, refusal.retry_after_s.unwrap_or(RETRY_AFTER_S.into()).into());
+            headers.insert(
+                RETRY_AFTER,
+                refusal.retry_after_s.unwrap_or(RETRY_AFTER_S.into()).into(),
+            );
         }
         Reason::Unauthorized => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -17,7 +17,9 @@ const BEARER: &str = "Bearer ";
 pub(super) fn bearer_token(headers: &HeaderMap) -> Option<Token> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_at_checked(BEARER.len())?;
-    scheme.eq_ignore_ascii_case(BEARER).then(|| Token::from_text(token.trim()))
+    scheme
+        .eq_ignore_ascii_case(BEARER)
+        .then(|| Token::from_text(token.trim()))
 }
 
 /// Declares who may ask: an extractor that looks at the token before anything else is looked at.

@@ -1,5 +1,5 @@
-//! Where a request came from: known for as long as the request is, for the limits of each address alone. It is never logged and never
-//! stored with anything of the request.
+//! Where a request came from: known for as long as the request is, for the limits of each address alone. It
+//! is never logged and never stored with anything of the request.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct PeerAddress(pub(super) IpAddr);
 
-/// Where a request came from, as far as is known: in its extensions. Only the limits of each address may look at it.
+/// Where a request came from, as far as is known: in its extensions. Only the limits of each address may look
+/// at it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClientAddress(pub(super) IpAddr);
 
@@ -28,19 +29,30 @@ pub(super) enum Way {
 }
 
 impl ClientAddress {
-    /// The peer, or, where that is a trusted proxy, the last address in `X-Forwarded-For` that is not one. A list that ends in what is no
-    /// address comes from a proxy that does not know its client: then it is the proxy itself.
+    /// The peer, or, where that is a trusted proxy, the last address in `X-Forwarded-For` that is not one. A
+    /// list that ends in what is no address comes from a proxy that does not know its client: then it is the
+    /// proxy itself.
     pub(super) fn of(peer: PeerAddress, headers: &HeaderMap, trusted: &[IpAddr]) -> (Self, Way) {
         let is_trusted = |address: &IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == *address);
         let peer = peer.0.to_canonical();
         if !is_trusted(&peer) {
-            let way = if headers.contains_key(FORWARDED_FOR) { Way::Untrusted } else { Way::Direct };
+            let way = if headers.contains_key(FORWARDED_FOR) {
+                Way::Untrusted
+            } else {
+                Way::Direct
+            };
             return (Self(peer), way);
         }
-        let lists: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|list| list.to_str().unwrap_or_default()).collect();
+        let lists: Vec<&str> = headers
+            .get_all(FORWARDED_FOR)
+            .iter()
+            .map(|list| list.to_str().unwrap_or_default())
+            .collect();
         let mut nearest = peer;
         for word in lists.iter().rev().flat_map(|list| list.rsplit(',')) {
-            let Some(address) = address(word.trim()) else { break };
+            let Some(address) = address(word.trim()) else {
+                break;
+            };
             nearest = address;
             if !is_trusted(&address) {
                 break;
@@ -54,7 +66,11 @@ impl ClientAddress {
 fn address(word: &str) -> Option<IpAddr> {
     let with_port = || word.parse::<SocketAddr>().map(|address| address.ip());
     let bracketed = || word.trim_start_matches('[').trim_end_matches(']').parse();
-    word.parse().or_else(|_| with_port()).or_else(|_| bracketed()).ok().map(|address: IpAddr| address.to_canonical())
+    word.parse()
+        .or_else(|_| with_port())
+        .or_else(|_| bracketed())
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
 }
 
 impl fmt::Debug for PeerAddress {
@@ -78,7 +94,10 @@ mod tests {
         for list in forwarded {
             headers.append(FORWARDED_FOR, list.parse().unwrap());
         }
-        let trusted: Vec<IpAddr> = ["10.0.0.1", "10.0.0.2", "::1"].iter().map(|text| text.parse().unwrap()).collect();
+        let trusted: Vec<IpAddr> = ["10.0.0.1", "10.0.0.2", "::1"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
         let (address, way) = ClientAddress::of(PeerAddress(peer.parse().unwrap()), &headers, &trusted);
         (address.0.to_string(), way)
     }
@@ -90,9 +109,24 @@ mod tests {
             ("192.0.2.1", &["198.51.100.7"], "192.0.2.1", Way::Untrusted),
             ("10.0.0.1", &["198.51.100.7"], "198.51.100.7", Way::Trusted),
             // What the client itself has put at the beginning counts for nothing.
-            ("10.0.0.1", &["203.0.113.9, 198.51.100.7"], "198.51.100.7", Way::Trusted),
-            ("10.0.0.1", &["203.0.113.9", "198.51.100.7, 10.0.0.2"], "198.51.100.7", Way::Trusted),
-            ("::ffff:10.0.0.1", &["::ffff:198.51.100.7"], "198.51.100.7", Way::Trusted),
+            (
+                "10.0.0.1",
+                &["203.0.113.9, 198.51.100.7"],
+                "198.51.100.7",
+                Way::Trusted,
+            ),
+            (
+                "10.0.0.1",
+                &["203.0.113.9", "198.51.100.7, 10.0.0.2"],
+                "198.51.100.7",
+                Way::Trusted,
+            ),
+            (
+                "::ffff:10.0.0.1",
+                &["::ffff:198.51.100.7"],
+                "198.51.100.7",
+                Way::Trusted,
+            ),
             ("::1", &["[2001:db8::7]:4711"], "2001:db8::7", Way::Trusted),
             ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7", Way::Trusted),
             // Nobody beyond the proxies is known.
@@ -100,7 +134,11 @@ mod tests {
             ("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1", Way::Trusted),
             ("10.0.0.1", &["10.0.0.2"], "10.0.0.2", Way::Trusted),
         ] {
-            assert!(client(peer, forwarded) == (address.to_owned(), way), "{peer} {forwarded:?}: {}", client(peer, forwarded).0);
+            assert!(
+                client(peer, forwarded) == (address.to_owned(), way),
+                "{peer} {forwarded:?}: {}",
+                client(peer, forwarded).0
+            );
         }
     }
 }

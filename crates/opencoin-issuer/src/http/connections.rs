@@ -1,8 +1,9 @@
 //! Connections, with bounds on their number and on the time that a handshake or a head may take.
 //!
-//! Beyond `limits.connections_max` nothing is accepted: further clients wait in the kernel's queue. Behind a proxy, which keeps and
-//! reuses its connections, that is a short wait where an answer of 503 would be an error that somebody sees; and connections that do
-//! nothing end after `limits.head_seconds_max`, so the wait has an end.
+//! Beyond `limits.connections_max` nothing is accepted: further clients wait in the kernel's queue. Behind a
+//! proxy, which keeps and reuses its connections, that is a short wait where an answer of 503 would be an
+//! error that somebody sees; and connections that do nothing end after `limits.head_seconds_max`, so the wait
+//! has an end.
 
 use std::future::{Future, pending};
 use std::io;
@@ -37,8 +38,8 @@ const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// How long to wait when the system has no room for a connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Accepts and serves connections until `stopping` is done; gives back those that are still open. `connected` says what is to be
-/// there as long as a connection is.
+/// Accepts and serves connections until `stopping` is done; gives back those that are still open. `connected`
+/// says what is to be there as long as a connection is.
 pub(super) async fn accept_until(
     listener: Listener,
     router: Router,
@@ -66,7 +67,8 @@ pub(super) async fn accept_until(
                 (place, accept(&tcp).await)
             } => accepted,
         };
-        // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything will.
+        // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything
+        // will.
         let _ = stream.set_nodelay(true);
         let (door, watcher, present) = (door.clone(), open.watcher(), connected());
         tokio::spawn(async move {
@@ -94,15 +96,27 @@ impl Door {
         let seconds = |number: NonZeroU32| Duration::from_secs(number.get().into());
         let head_duration_max = seconds(limits.head_seconds_max);
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(head_duration_max).max_buf_size(HEAD_BYTES_MAX);
+        http.timer(TokioTimer::new())
+            .header_read_timeout(head_duration_max)
+            .max_buf_size(HEAD_BYTES_MAX);
         let answer_duration_max = seconds(limits.body_seconds_max);
-        Self { tls, router, http, handshake_duration_max: head_duration_max, answer_duration_max }
+        Self {
+            tls,
+            router,
+            http,
+            handshake_duration_max: head_duration_max,
+            answer_duration_max,
+        }
     }
 
     async fn serve(self, stream: TcpStream, peer: PeerAddress, watcher: Watcher) -> Result<(), String> {
-        let Some(tls) = self.tls.clone() else { return self.serve_http(stream, peer, watcher).await };
+        let Some(tls) = self.tls.clone() else {
+            return self.serve_http(stream, peer, watcher).await;
+        };
         let handshake = tokio::time::timeout(self.handshake_duration_max, tls.accept(stream)).await;
-        let stream = handshake.map_err(|_| "the TLS handshake took too long".to_owned())?.map_err(|error| error.to_string())?;
+        let stream = handshake
+            .map_err(|_| "the TLS handshake took too long".to_owned())?
+            .map_err(|error| error.to_string())?;
         self.serve_http(stream, peer, watcher).await
     }
 
@@ -115,12 +129,15 @@ impl Door {
             request.extensions_mut().insert(peer);
             router.call(request)
         });
-        let served = self.http.serve_connection(ClientStream::new(stream, self.answer_duration_max), service);
+        let served = self
+            .http
+            .serve_connection(ClientStream::new(stream, self.answer_duration_max), service);
         watcher.watch(served).await.map_err(|error| error.to_string())
     }
 }
 
-/// The next connection. What fails is either that one connection, or the system, which is then left alone for a moment.
+/// The next connection. What fails is either that one connection, or the system, which is then left alone for
+/// a moment.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -136,5 +153,8 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }

@@ -40,8 +40,15 @@ async fn cddc_with_serial(server: &Server, serial: u64, headers: &HeaderMap) -> 
     }
 }
 
-pub(super) async fn current_mint_key_certificates(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response<Body> {
-    let all = RequestMintKeyCertificates { denominations: Vec::new(), message_reference: 0, mint_key_ids: Vec::new() };
+pub(super) async fn current_mint_key_certificates(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let all = RequestMintKeyCertificates {
+        denominations: Vec::new(),
+        message_reference: 0,
+        mint_key_ids: Vec::new(),
+    };
     pretty(&server.issuer().mint_key_certificates(&all).await, &headers)
 }
 
@@ -75,11 +82,17 @@ pub(super) fn pretty<D: Serialize>(document: &D, headers: &HeaderMap) -> Respons
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|known| matches!(known.trim().trim_start_matches("W/"), known if known == etag || known == "*"));
-    let mut response = Response::new(if unchanged { Body::empty() } else { Body::from(body) });
+    let mut response = Response::new(if unchanged {
+        Body::empty()
+    } else {
+        Body::from(body)
+    });
     if unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         response.headers_mut().insert(ETAG, etag);

@@ -1,7 +1,8 @@
 //! JSON of the accounts' API: bodies in, within the same bounds as messages; documents and problems out.
 //!
-//! A body that is not JSON, or has another field than the request, is malformed. A field with a value that cannot be (an amount that is
-//! negative, or a string) is invalid. Whoever needs a right to ask at all is looked at before the body is.
+//! A body that is not JSON, or has another field than the request, is malformed. A field with a value that
+//! cannot be (an amount that is negative, or a string) is invalid. Whoever needs a right to ask at all is
+//! looked at before the body is.
 
 use std::sync::Arc;
 
@@ -52,7 +53,11 @@ pub(super) fn nothing() -> Answer {
 
 /// 201 for what is new, 200 for what was there.
 pub(super) fn created(repeated: bool) -> StatusCode {
-    if repeated { StatusCode::OK } else { StatusCode::CREATED }
+    if repeated {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    }
 }
 
 /// The body of a request. Its share of the budget is free again when the handler is done.
@@ -83,11 +88,21 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let (path, error) = (error.path().to_string(), error.inner());
         let is_value = error.is_data() && path != WHOLE && !is_about_fields(error);
-        let reason = if is_value { Reason::Invalid } else { Reason::Malformed };
-        let place = if path == WHOLE { String::new() } else { format!("{path}: ") };
+        let reason = if is_value {
+            Reason::Invalid
+        } else {
+            Reason::Malformed
+        };
+        let place = if path == WHOLE {
+            String::new()
+        } else {
+            format!("{path}: ")
+        };
         Refusal::new(reason, format!("{place}{error}"))
     })?;
-    deserializer.end().map_err(|error| Refusal::new(Reason::Malformed, error.to_string()))?;
+    deserializer
+        .end()
+        .map_err(|error| Refusal::new(Reason::Malformed, error.to_string()))?;
     Ok(value)
 }
 
@@ -97,7 +112,9 @@ const WHOLE: &str = ".";
 /// Whether the error is about which fields there are, and not about the value of one.
 fn is_about_fields(error: &serde_json::Error) -> bool {
     let text = error.to_string();
-    ["unknown field", "missing field", "duplicate field"].iter().any(|beginning| text.starts_with(beginning))
+    ["unknown field", "missing field", "duplicate field"]
+        .iter()
+        .any(|beginning| text.starts_with(beginning))
 }
 
 /// The parameters after the `?`.
@@ -133,8 +150,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotent {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let malformed = |text: String| Refusal::new(Reason::Malformed, format!("{IDEMPOTENCY_KEY_HEADER}: {text}"));
-        let missing = || malformed("missing; make up a random one, and send it again with the same request".to_owned());
+        let malformed =
+            |text: String| Refusal::new(Reason::Malformed, format!("{IDEMPOTENCY_KEY_HEADER}: {text}"));
+        let missing =
+            || malformed("missing; make up a random one, and send it again with the same request".to_owned());
         let value = parts.headers.get(IDEMPOTENCY_KEY_HEADER).ok_or_else(missing)?;
         let key = IdempotencyKey::new(String::from_utf8_lossy(value.as_bytes()));
         Ok(Self(key.map_err(|error| malformed(error.to_string()))?))
@@ -164,7 +183,16 @@ mod tests {
         ] {
             assert_eq!(reason(malformed), Reason::Malformed, "{malformed}");
         }
-        for invalid in ["-1", "1.5", "\"1\"", "null", "true", "[]", "1e3", "99999999999999999999"] {
+        for invalid in [
+            "-1",
+            "1.5",
+            "\"1\"",
+            "null",
+            "true",
+            "[]",
+            "1e3",
+            "99999999999999999999",
+        ] {
             let text = format!(r#"{{"to":"bob","amount":{invalid}}}"#);
             assert_eq!(reason(&text), Reason::Invalid, "{text}");
         }

@@ -1,7 +1,7 @@
 //! Where wallets reach the server: an address and port, with TLS or without.
 //!
-//! Without TLS a token crosses the network in the clear, so such a listener is for this machine alone, unless the operator has said
-//! that something in front speaks TLS.
+//! Without TLS a token crosses the network in the clear, so such a listener is for this machine alone, unless
+//! the operator has said that something in front speaks TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -69,7 +69,12 @@ impl Listener {
     /// See [`ListenError`].
     pub async fn bind(config: &Config, root: &Path) -> Result<Self, ListenError> {
         let insecure = ("insecure_http", config.insecure_http);
-        let door = Door { address: &config.listen, option: "listen", is_plain_on_loopback: false, insecure };
+        let door = Door {
+            address: &config.listen,
+            option: "listen",
+            is_plain_on_loopback: false,
+            insecure,
+        };
         Self::bind_to(&door, config, root).await
     }
 
@@ -78,21 +83,45 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub async fn bind_admin(config: &Config, root: &Path) -> Result<Option<Self>, ListenError> {
-        let Some(address) = &config.admin.listen else { return Ok(None) };
+        let Some(address) = &config.admin.listen else {
+            return Ok(None);
+        };
         let insecure = ("admin.insecure_http", config.admin.insecure_http);
-        let door = Door { address, option: "admin-listen", is_plain_on_loopback: true, insecure };
+        let door = Door {
+            address,
+            option: "admin-listen",
+            is_plain_on_loopback: true,
+            insecure,
+        };
         Self::bind_to(&door, config, root).await.map(Some)
     }
 
     async fn bind_to(door: &Door<'_>, config: &Config, root: &Path) -> Result<Self, ListenError> {
-        let &Door { address, option, is_plain_on_loopback, insecure: (setting, may_be_insecure) } = door;
-        let refused = |reason| ListenError::System { address: address.to_owned(), option, reason };
+        let &Door {
+            address,
+            option,
+            is_plain_on_loopback,
+            insecure: (setting, may_be_insecure),
+        } = door;
+        let refused = |reason| ListenError::System {
+            address: address.to_owned(),
+            option,
+            reason,
+        };
         let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(refused)?.collect();
-        let is_for_others = addresses.iter().any(|address| !address.ip().to_canonical().is_loopback());
-        let files = config.tls.as_ref().filter(|_| is_for_others || !is_plain_on_loopback);
+        let is_for_others = addresses
+            .iter()
+            .any(|address| !address.ip().to_canonical().is_loopback());
+        let files = config
+            .tls
+            .as_ref()
+            .filter(|_| is_for_others || !is_plain_on_loopback);
         let tls = files.map(|files| Tls::load(files, root)).transpose()?;
         if is_for_others && tls.is_none() && !may_be_insecure {
-            return Err(ListenError::Insecure { address: address.to_owned(), setting });
+            return Err(ListenError::Insecure {
+                address: address.to_owned(),
+                setting,
+            });
         }
         let tcp = TcpListener::bind(&addresses[..]).await.map_err(refused)?;
         Ok(Self { tcp, tls })

@@ -1,6 +1,7 @@
 //! The issuer's HTTP API: which path takes which message.
 //!
-//! Handlers read, make one call of [`crate::issuer::Issuer`], and write. Requests are told apart by path or, on `/`, by `type`.
+//! Handlers read, make one call of [`crate::issuer::Issuer`], and write. Requests are told apart by path or,
+//! on `/`, by `type`.
 
 mod accounts;
 mod address_limits;
@@ -32,8 +33,8 @@ use axum::http::HeaderMap;
 use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 use opencoin_schema::{
-    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
-    RequestResume, TypeName,
+    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
+    RequestRenew, RequestResume, TypeName,
 };
 
 pub use admin::{admin_router, serve_admin};
@@ -49,9 +50,16 @@ pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/", message(Expected::Any))
         .route("/cddc/serial", message(Expected::Only(RequestCddSerial::TYPE)))
-        .route("/cddc", message(Expected::Only(RequestCddc::TYPE)).get(documents::current_cddc))
+        .route(
+            "/cddc",
+            message(Expected::Only(RequestCddc::TYPE)).get(documents::current_cddc),
+        )
         .route("/cddc/{serial}", get(documents::cddc))
-        .route("/mkcs", message(Expected::Only(RequestMintKeyCertificates::TYPE)).get(documents::current_mint_key_certificates))
+        .route(
+            "/mkcs",
+            message(Expected::Only(RequestMintKeyCertificates::TYPE))
+                .get(documents::current_mint_key_certificates),
+        )
         .route("/mkcs/{id}", get(documents::mint_key_certificate))
         .route("/mint", message(Expected::Only(RequestMint::TYPE)))
         .route("/renew", message(Expected::Only(RequestRenew::TYPE)))
@@ -65,11 +73,21 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/health/ready", get(server::ready))
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), address_limits::limit))
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), observe::watch))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            address_limits::limit,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            observe::watch,
+        ))
         .with_state(server)
 }
 
 fn message(expected: Expected) -> MethodRouter<Arc<Server>> {
-    post(move |server: State<Arc<Server>>, headers: HeaderMap, body: Body| requests::post(server, expected, headers, body))
+    post(
+        move |server: State<Arc<Server>>, headers: HeaderMap, body: Body| {
+            requests::post(server, expected, headers, body)
+        },
+    )
 }

@@ -1,8 +1,9 @@
 //! What is seen of every request: its id, one log line, its count and time, its span.
 //!
-//! The log names kind, path, outcome and time. It never has an address, a reference, or anything of a body. The id is made here, at
-//! random, and says nothing; it is in the answer and in every line that the request causes, so that a client who complains can name it.
-//! An id that comes with a request is not taken: it would be a client's text in the log.
+//! The log names kind, path, outcome and time. It never has an address, a reference, or anything of a body.
+//! The id is made here, at random, and says nothing; it is in the answer and in every line that the request
+//! causes, so that a client who complains can name it. An id that comes with a request is not taken: it would
+//! be a client's text in the log.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
@@ -16,8 +17,8 @@ use axum::http::header::{CONNECTION, HeaderName, HeaderValue};
 use axum::http::{Response, StatusCode};
 use axum::middleware::Next;
 use opencoin_schema::{
-    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
-    RequestResume, TypeName,
+    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
+    RequestRenew, RequestResume, TypeName,
 };
 use tracing::{Instrument, Span};
 
@@ -36,7 +37,8 @@ const DELAY: &str = "delay";
 /// An answer with a status of failure and no fixed word.
 const FAILED: &str = "failed";
 
-/// Makes ids of requests that nobody can guess and that do not repeat: a keyed hash of a count, with a key of this process.
+/// Makes ids of requests that nobody can guess and that do not repeat: a keyed hash of a count, with a key of
+/// this process.
 pub(super) struct RequestIds {
     keys: [RandomState; 2],
     made: AtomicU64,
@@ -44,7 +46,10 @@ pub(super) struct RequestIds {
 
 impl RequestIds {
     pub(super) fn new() -> Self {
-        Self { keys: [RandomState::new(), RandomState::new()], made: AtomicU64::new(0) }
+        Self {
+            keys: [RandomState::new(), RandomState::new()],
+            made: AtomicU64::new(0),
+        }
     }
 
     fn next(&self) -> String {
@@ -73,9 +78,15 @@ async fn watched(server: &Server, request: Request, next: Next, trace: &Span) ->
     let path = path.as_ref().map_or(UNKNOWN, MatchedPath::as_str);
     // Nothing is answered from books that were set back.
     let is_served = is_routine(path) || !server.issuer().is_set_back();
-    let mut response = if is_served { next.run(request).await } else { answer::problem(&Refusal::unavailable()) };
+    let mut response = if is_served {
+        next.run(request).await
+    } else {
+        answer::problem(&Refusal::unavailable())
+    };
     if server.is_leaving() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let (kind, outcome, duration) = (kind(path, &response), outcome(&response), started.elapsed());
     let latency_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
@@ -95,10 +106,14 @@ fn is_routine(path: &str) -> bool {
     matches!(path, "/metrics" | "/health/live" | "/health/ready")
 }
 
-/// What kind of request it was: a word for the messages of the specification, otherwise the template of the path.
+/// What kind of request it was: a word for the messages of the specification, otherwise the template of the
+/// path.
 fn kind(path: &str, response: &Response<Body>) -> Cow<'static, str> {
     Cow::Borrowed(match path {
-        "/" => response.extensions().get().map_or(UNKNOWN, |RequestType(type_name)| kind_of_type(type_name)),
+        "/" => response
+            .extensions()
+            .get()
+            .map_or(UNKNOWN, |RequestType(type_name)| kind_of_type(type_name)),
         "/cddc/serial" => kind_of_type(RequestCddSerial::TYPE),
         "/cddc" | "/cddc/{serial}" => kind_of_type(RequestCddc::TYPE),
         "/mkcs" | "/mkcs/{id}" => kind_of_type(RequestMintKeyCertificates::TYPE),

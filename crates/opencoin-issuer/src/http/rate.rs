@@ -1,11 +1,12 @@
 //! How often one address may ask.
 //!
-//! Each address (of IPv6, each network of 64 bits, which is what one customer has) has a bucket that a request takes one drop of and that
-//! fills again over time: kept as the moment at which it will be full again ("generic cell rate algorithm", ITU-T I.371). An address
-//! whose bucket is full is as one that never came, and is forgotten. Addresses are kept nowhere else and for no longer.
+//! Each address (of IPv6, each network of 64 bits, which is what one customer has) has a bucket that a
+//! request takes one drop of and that fills again over time: kept as the moment at which it will be full
+//! again ("generic cell rate algorithm", ITU-T I.371). An address whose bucket is full is as one that never
+//! came, and is forgotten. Addresses are kept nowhere else and for no longer.
 //!
-//! There are at most [`ADDRESSES_MAX`] buckets; addresses beyond share one, so that a flood from many addresses takes no memory, and those
-//! that were there before keep their own.
+//! There are at most [`ADDRESSES_MAX`] buckets; addresses beyond share one, so that a flood from many
+//! addresses takes no memory, and those that were there before keep their own.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -48,8 +49,16 @@ struct Buckets {
 
 impl RateLimiter {
     pub(super) fn new(rate: Rate) -> Self {
-        let buckets = Buckets { full_at: HashMap::new(), others_full_at: None, swept: None };
-        Self { rate, addresses_max: ADDRESSES_MAX, buckets: Mutex::new(buckets) }
+        let buckets = Buckets {
+            full_at: HashMap::new(),
+            others_full_at: None,
+            swept: None,
+        };
+        Self {
+            rate,
+            addresses_max: ADDRESSES_MAX,
+            buckets: Mutex::new(buckets),
+        }
     }
 
     /// Takes a drop out of an address's bucket.
@@ -80,8 +89,14 @@ impl RateLimiter {
 
     /// Forgets the addresses whose buckets are full, now and then.
     fn sweep(&self, buckets: &mut Buckets, now: Instant) {
-        let interval = if buckets.full_at.len() < self.addresses_max { SWEEP_INTERVAL } else { CROWDED_SWEEP_INTERVAL };
-        let is_due = buckets.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= interval);
+        let interval = if buckets.full_at.len() < self.addresses_max {
+            SWEEP_INTERVAL
+        } else {
+            CROWDED_SWEEP_INTERVAL
+        };
+        let is_due = buckets
+            .swept
+            .is_none_or(|swept| now.saturating_duration_since(swept) >= interval);
         if is_due {
             buckets.full_at.retain(|_, full_at| *full_at > now);
             buckets.full_at.shrink_to_fit();
@@ -109,7 +124,10 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn limiter(burst: u32) -> RateLimiter {
-        RateLimiter::new(Rate { interval: SECOND, burst: NonZeroU32::new(burst).unwrap() })
+        RateLimiter::new(Rate {
+            interval: SECOND,
+            burst: NonZeroU32::new(burst).unwrap(),
+        })
     }
 
     fn address(text: &str) -> IpAddr {
@@ -120,11 +138,21 @@ mod tests {
     fn a_burst_passes_and_then_the_rate_holds() {
         let (limiter, start, client) = (limiter(3), Instant::now(), address("192.0.2.1"));
         let at = |seconds: u32| limiter.take(client, start + SECOND * seconds);
-        assert_eq!([at(0), at(0), at(0), at(0)], [Ok(()), Ok(()), Ok(()), Err(SECOND)]);
+        assert_eq!(
+            [at(0), at(0), at(0), at(0)],
+            [Ok(()), Ok(()), Ok(()), Err(SECOND)]
+        );
         // What was refused has taken nothing.
         assert_eq!([at(1), at(1)], [Ok(()), Err(SECOND)]);
-        assert_eq!([at(100), at(100), at(100), at(100)], [Ok(()), Ok(()), Ok(()), Err(SECOND)]);
-        assert_eq!(limiter.take(address("192.0.2.2"), start + SECOND * 100), Ok(()), "another address has its own");
+        assert_eq!(
+            [at(100), at(100), at(100), at(100)],
+            [Ok(()), Ok(()), Ok(()), Err(SECOND)]
+        );
+        assert_eq!(
+            limiter.take(address("192.0.2.2"), start + SECOND * 100),
+            Ok(()),
+            "another address has its own"
+        );
     }
 
     #[test]
@@ -146,11 +174,17 @@ mod tests {
             assert_eq!(limiter.take(address(number), start), Ok(()));
         }
         // Those for whom there is no room share a bucket; the others keep theirs.
-        assert_eq!([3, 4, 5].map(|number| limiter.take(address(number), start)), [Ok(()), Ok(()), Err(SECOND)]);
+        assert_eq!(
+            [3, 4, 5].map(|number| limiter.take(address(number), start)),
+            [Ok(()), Ok(()), Err(SECOND)]
+        );
         assert_eq!(limiter.take(address(0), start), Ok(()));
         assert_eq!(limiter.buckets().full_at.len(), 3);
         let later = start + SWEEP_INTERVAL;
         assert_eq!(limiter.take(address(9), later), Ok(()));
-        assert_eq!(limiter.buckets().full_at.keys().copied().collect::<Vec<_>>(), [address(9)]);
+        assert_eq!(
+            limiter.buckets().full_at.keys().copied().collect::<Vec<_>>(),
+            [address(9)]
+        );
     }
 }

@@ -55,7 +55,10 @@ pub(super) async fn post(
     if matches!(expected, Expected::Any) {
         response.extensions_mut().insert(RequestType(type_name));
     }
-    share.until_written(response).await.unwrap_or_else(|| unreadable(BodyError::Overloaded))
+    share
+        .until_written(response)
+        .await
+        .unwrap_or_else(|| unreadable(BodyError::Overloaded))
 }
 
 /// A whole body, or the answer to one that cannot be had.
@@ -68,7 +71,10 @@ pub(super) async fn arrived(server: &Server, body: Body) -> Result<Counted, Resp
 }
 
 pub(super) fn shutting_down() -> Refusal {
-    Refusal::new(Reason::Unavailable, "the issuer is shutting down; send the same request again later")
+    Refusal::new(
+        Reason::Unavailable,
+        "the issuer is shutting down; send the same request again later",
+    )
 }
 
 fn unreadable(error: BodyError) -> Response<Body> {
@@ -80,12 +86,16 @@ fn unreadable(error: BodyError) -> Response<Body> {
         }
         BodyError::Broken => answer::problem(&malformed("the body did not arrive whole".to_owned())),
         BodyError::Slow(limit) => {
-            let refusal = malformed(format!("the body did not arrive within {} seconds", limit.as_secs()));
+            let refusal = malformed(format!(
+                "the body did not arrive within {} seconds",
+                limit.as_secs()
+            ));
             answer::problem_with_status(StatusCode::REQUEST_TIMEOUT, &refusal)
         }
-        BodyError::Overloaded => {
-            answer::problem(&Refusal::new(Reason::Unavailable, "too much is asked at once; send the same request again later"))
-        }
+        BodyError::Overloaded => answer::problem(&Refusal::new(
+            Reason::Unavailable,
+            "too much is asked at once; send the same request again later",
+        )),
     }
 }
 
@@ -95,7 +105,8 @@ fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {
         Expected::Any => match Request::from_json(body)? {
             Request::RequestRecoup(_) => Err(DecodeError {
                 path: "type".to_owned(),
-                reason: "a \"request recoup\" is not the specification's; it is taken on /v1/recoup alone".to_owned(),
+                reason: "a \"request recoup\" is not the specification's; it is taken on /v1/recoup alone"
+                    .to_owned(),
             }),
             request => Ok(request),
         },
@@ -108,7 +119,10 @@ fn malformed(expected: Expected, body: &[u8], error: DecodeError) -> Refusal {
     let error = match (expected, named) {
         (Expected::Only(wanted), Some(named)) if named != wanted => {
             let reason = format!("this path takes {wanted:?}; a request of any type can be sent to POST /");
-            DecodeError { path: "type".to_owned(), reason }
+            DecodeError {
+                path: "type".to_owned(),
+                reason,
+            }
         }
         _ => error,
     };
@@ -118,7 +132,11 @@ fn malformed(expected: Expected, body: &[u8], error: DecodeError) -> Refusal {
 /// Refuses in the response type of the request, when the body says at least which request it means to be.
 fn refuse(body: &[u8], refusal: &Refusal) -> Response<Body> {
     let envelope = Envelope::peek(body).unwrap_or_default();
-    answer::refusal(envelope.type_name.as_deref(), envelope.message_reference.unwrap_or(0), refusal)
+    answer::refusal(
+        envelope.type_name.as_deref(),
+        envelope.message_reference.unwrap_or(0),
+        refusal,
+    )
 }
 
 async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Response<Body> {
@@ -131,35 +149,78 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
         }
         Request::RequestCddc(request) => {
             let reference = request.message_reference;
-            (reference, issuer.cddc(request.cdd_serial).await.map(|cddc| answer::cddc(reference, cddc)))
+            (
+                reference,
+                issuer
+                    .cddc(request.cdd_serial)
+                    .await
+                    .map(|cddc| answer::cddc(reference, cddc)),
+            )
         }
         Request::RequestMintKeyCertificates(request) => {
             let reference = request.message_reference;
-            (reference, Ok(answer::mint_key_certificates(reference, issuer.mint_key_certificates(&request).await)))
+            (
+                reference,
+                Ok(answer::mint_key_certificates(
+                    reference,
+                    issuer.mint_key_certificates(&request).await,
+                )),
+            )
         }
         Request::RequestMint(request) => {
             let reference = request.message_reference;
-            (reference, issuer.mint(token, request).await.map(|signed| answer::signed(reference, signed)))
+            (
+                reference,
+                issuer
+                    .mint(token, request)
+                    .await
+                    .map(|signed| answer::signed(reference, signed)),
+            )
         }
         Request::RequestRenew(request) => {
             let reference = request.message_reference;
-            (reference, issuer.renew(request).await.map(|signed| answer::signed(reference, signed)))
+            (
+                reference,
+                issuer
+                    .renew(request)
+                    .await
+                    .map(|signed| answer::signed(reference, signed)),
+            )
         }
         Request::RequestRecoup(request) => {
             let reference = request.message_reference;
-            (reference, issuer.recoup(request).await.map(|signed| answer::signed(reference, signed)))
+            (
+                reference,
+                issuer
+                    .recoup(request)
+                    .await
+                    .map(|signed| answer::signed(reference, signed)),
+            )
         }
         Request::RequestResume(request) => {
             let reference = request.message_reference;
-            (reference, issuer.resume(&request).await.map(|signed| answer::signed(reference, signed)))
+            (
+                reference,
+                issuer
+                    .resume(&request)
+                    .await
+                    .map(|signed| answer::signed(reference, signed)),
+            )
         }
         Request::RequestRedeem(request) => {
             let reference = request.message_reference;
-            (reference, issuer.redeem(token, request).await.map(|()| answer::redeem(reference)))
+            (
+                reference,
+                issuer
+                    .redeem(token, request)
+                    .await
+                    .map(|()| answer::redeem(reference)),
+            )
         }
     };
     let is_authenticated = needs_token && result.is_ok();
-    let mut response = result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), message_reference, &refusal));
+    let mut response =
+        result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), message_reference, &refusal));
     if is_authenticated {
         response.extensions_mut().insert(Authenticated);
     }

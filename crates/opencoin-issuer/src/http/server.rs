@@ -28,7 +28,9 @@ const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// What goes on beside requests has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the work in the background has ended in a panic, and with it the watch over the books; start the server again")]
+#[error(
+    "the work in the background has ended in a panic, and with it the watch over the books; start the server again"
+)]
 pub struct Unwatched;
 
 /// The issuer and whether it is still open.
@@ -51,8 +53,8 @@ pub struct ServerOptions {
     pub limits: LimitsConfig,
     /// Whose word is taken for where a request came from.
     pub proxy: ProxyConfig,
-    /// When the server is told to stop, it says for this long that it is not ready and answers as before, so that a proxy in front
-    /// notices and sends no more.
+    /// When the server is told to stop, it says for this long that it is not ready and answers as before, so
+    /// that a proxy in front notices and sends no more.
     pub shutdown_grace: Duration,
 }
 
@@ -108,7 +110,11 @@ impl Server {
     /// Waits for the moment when the server is told to stop.
     pub(super) async fn shutting_down(&self) {
         // The sender lives as long as `self`.
-        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::ShuttingDown).await;
+        let _ = self
+            .phase
+            .subscribe()
+            .wait_for(|phase| *phase == Phase::ShuttingDown)
+            .await;
     }
 
     pub(super) fn streams(&self) -> &Streams {
@@ -137,17 +143,20 @@ impl Server {
     }
 }
 
-/// Serves until `shutdown` is done and the grace is over, then takes no more connections, finishes what was accepted, and returns.
+/// Serves until `shutdown` is done and the grace is over, then takes no more connections, finishes what was
+/// accepted, and returns.
 ///
-/// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the client gets the
-/// same answer by asking again.
+/// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the
+/// client gets the same answer by asking again.
 ///
-/// All the while the issuer follows new certificates and stopped mint keys, and the listener new files for its TLS.
+/// All the while the issuer follows new certificates and stopped mint keys, and the listener new files for
+/// its TLS.
 ///
 /// A listener that fails (too few open files, say) is tried again.
 ///
 /// # Errors
-/// The work in the background ended by itself, which is a fault of the program: without it nobody notices books that are set back.
+/// The work in the background ended by itself, which is a fault of the program: without it nobody notices
+/// books that are set back.
 pub async fn serve(
     listener: impl Into<Listener>,
     server: Arc<Server>,
@@ -177,10 +186,16 @@ pub async fn serve(
     };
     let connected = || Some(server.issuer.metrics().connected());
     let open = connections::accept_until(listener.into(), router, &server.limits, stopping, connected).await;
-    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown()).await.is_err() {
+    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests were still running and were dropped");
     }
-    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, server.issuer.close()).await.is_err() {
+    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, server.issuer.close())
+        .await
+        .is_err()
+    {
         tracing::warn!("the ledger did not confirm what was in the queue");
     }
     background.shutdown().await;
@@ -216,12 +231,17 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN_TEXT));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN_TEXT));
     response
 }
 
 pub(super) async fn unknown_path() -> Response<Body> {
-    answer::problem(&Refusal::new(Reason::NotFound, "no such path; a request of any type can be sent to POST /"))
+    answer::problem(&Refusal::new(
+        Reason::NotFound,
+        "no such path; a request of any type can be sent to POST /",
+    ))
 }
 
 pub(super) async fn wrong_method(method: Method) -> Response<Body> {

@@ -1,8 +1,8 @@
 //! TLS spoken by the server itself, with a certificate that changes while it runs.
 //!
-//! TLS 1.2 and 1.3, and HTTP/1.1 in it. The files are looked at every few seconds; a pair that can be used takes the place of the old one for
-//! connections from then on, and one that cannot is logged and changes nothing. Sessions are not resumed: whoever holds the key of a
-//! ticket recognises a wallet that comes back.
+//! TLS 1.2 and 1.3, and HTTP/1.1 in it. The files are looked at every few seconds; a pair that can be used
+//! takes the place of the old one for connections from then on, and one that cannot is logged and changes
+//! nothing. Sessions are not resumed: whoever holds the key of a ticket recognises a wallet that comes back.
 
 use std::fs;
 use std::path::Path;
@@ -47,7 +47,10 @@ type Seen = [Option<[u8; 32]>; 2];
 impl Tls {
     /// Reads the files; paths are relative to `root`.
     pub(super) fn load(files: &TlsConfig, root: &Path) -> Result<Self, PemError> {
-        let files = TlsConfig { certificate: root.join(&files.certificate), key: root.join(&files.key) };
+        let files = TlsConfig {
+            certificate: root.join(&files.certificate),
+            key: root.join(&files.key),
+        };
         // Before they are read for use: what changes in between is found at the next look.
         let seen = look(&files);
         let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
@@ -59,8 +62,15 @@ impl Tls {
         config.alpn_protocols = vec![HTTP_1_1.to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        let followed = Followed { files, current, seen: Mutex::new(seen) };
-        Ok(Self { acceptor: Arc::new(config).into(), followed: Arc::new(followed) })
+        let followed = Followed {
+            files,
+            current,
+            seen: Mutex::new(seen),
+        };
+        Ok(Self {
+            acceptor: Arc::new(config).into(),
+            followed: Arc::new(followed),
+        })
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
@@ -92,7 +102,9 @@ impl Followed {
                 *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
                 tracing::info!("a new TLS certificate is in use");
             }
-            Err(error) => tracing::error!(%error, "the new TLS certificate cannot be used; the old one stays in use"),
+            Err(error) => {
+                tracing::error!(%error, "the new TLS certificate cannot be used; the old one stays in use")
+            }
         }
     }
 }
@@ -109,6 +121,11 @@ fn read(files: &TlsConfig) -> Result<CertifiedKey, PemError> {
 
 /// Digests of what is in the files, so that a private key lies in memory no more often than it must.
 fn look(files: &TlsConfig) -> Seen {
-    let digest = |path: &Path| fs::read(path).ok().map(Zeroizing::new).map(|bytes| Sha256::digest(&*bytes).into());
+    let digest = |path: &Path| {
+        fs::read(path)
+            .ok()
+            .map(Zeroizing::new)
+            .map(|bytes| Sha256::digest(&*bytes).into())
+    };
     [digest(&files.certificate), digest(&files.key)]
 }

@@ -1,5 +1,5 @@
-//! What is not in the specification, under a version of its own: the list of revoked mint keys. (A recoup is a message like any
-//! other, and read where they are.)
+//! What is not in the specification, under a version of its own: the list of revoked mint keys. (A recoup is
+//! a message like any other, and read where they are.)
 
 use std::sync::Arc;
 

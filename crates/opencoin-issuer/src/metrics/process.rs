@@ -1,4 +1,5 @@
-//! What the system says about this process, from `/proc`. Where there is none, or it cannot be read, there is no figure.
+//! What the system says about this process, from `/proc`. Where there is none, or it cannot be read, there is
+//! no figure.
 
 use std::fs;
 
@@ -10,8 +11,16 @@ const BYTES_PER_KIB: i64 = 1024;
 /// Adds memory and open files.
 pub(super) fn register(registry: &mut Registry) {
     let figures = [
-        ("process_resident_memory_bytes", "Memory that is in use", resident_memory_bytes()),
-        ("process_open_fds", "Files and connections that are open", open_files()),
+        (
+            "process_resident_memory_bytes",
+            "Memory that is in use",
+            resident_memory_bytes(),
+        ),
+        (
+            "process_open_fds",
+            "Files and connections that are open",
+            open_files(),
+        ),
     ];
     for (name, help, figure) in figures {
         if let Some(figure) = figure {

@@ -1,7 +1,8 @@
 //! What is found out when somebody scrapes: what the books count, when keys end, what the process takes.
 //!
-//! The books are asked at most every few seconds and not waited for long, so that neither many scrapers nor a database that hangs do harm.
-//! When they cannot be read, `opencoin_ledger_up` says so, what they count is left out, and all the rest is there.
+//! The books are asked at most every few seconds and not waited for long, so that neither many scrapers nor a
+//! database that hangs do harm. When they cannot be read, `opencoin_ledger_up` says so, what they count is
+//! left out, and all the rest is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,13 +47,22 @@ struct Reading {
 
 impl LedgerReader {
     pub(crate) fn new() -> Self {
-        Self { last: Mutex::default(), read_duration_max: READ_DURATION_MAX }
+        Self {
+            last: Mutex::default(),
+            read_duration_max: READ_DURATION_MAX,
+        }
     }
 
     /// What `facts` says, or said a moment ago; nothing when the books cannot be read.
-    pub(crate) async fn read(&self, facts: impl Future<Output = Result<LedgerFacts, LedgerError>>) -> Option<Arc<LedgerFacts>> {
+    pub(crate) async fn read(
+        &self,
+        facts: impl Future<Output = Result<LedgerFacts, LedgerError>>,
+    ) -> Option<Arc<LedgerFacts>> {
         let mut last = self.last.lock().await;
-        if let Some(reading) = last.as_ref().filter(|reading| reading.at.elapsed() < FACTS_AGE_MAX) {
+        if let Some(reading) = last
+            .as_ref()
+            .filter(|reading| reading.at.elapsed() < FACTS_AGE_MAX)
+        {
             return reading.facts.clone();
         }
         let facts = match tokio::time::timeout(self.read_duration_max, facts).await {
@@ -66,13 +76,19 @@ impl LedgerReader {
                 None
             }
         };
-        *last = Some(Reading { at: Instant::now(), facts: facts.clone() });
+        *last = Some(Reading {
+            at: Instant::now(),
+            facts: facts.clone(),
+        });
         facts
     }
 }
 
 impl LedgerFacts {
-    pub(crate) async fn read(Books { ledger, accounts }: &Books, now: LedgerTime) -> Result<Self, LedgerError> {
+    pub(crate) async fn read(
+        Books { ledger, accounts }: &Books,
+        now: LedgerTime,
+    ) -> Result<Self, LedgerError> {
         Ok(Self {
             mint_keys: ledger.mint_keys().await?,
             is_signing_paused: ledger.signing_paused().await?,
@@ -108,9 +124,19 @@ impl Scrape<'_> {
         let bytes = i64::try_from(self.bodies_bytes_in_flight).unwrap_or(i64::MAX);
         let help = "Bytes of requests that are being read, worked on or answered";
         single(&mut registry, "opencoin_bodies_bytes_in_flight", help, bytes);
-        single(&mut registry, "opencoin_ledger_up", "Whether the books could be read", i64::from(self.ledger.is_some()));
+        single(
+            &mut registry,
+            "opencoin_ledger_up",
+            "Whether the books could be read",
+            i64::from(self.ledger.is_some()),
+        );
         let help = "Whether the books were set back while they were served: nothing is served until this server is started again";
-        single(&mut registry, "opencoin_books_set_back", help, i64::from(self.is_set_back));
+        single(
+            &mut registry,
+            "opencoin_books_set_back",
+            help,
+            i64::from(self.is_set_back),
+        );
         self.register_documents(&mut registry);
         self.register_mint_keys(&mut registry);
         if let Some(facts) = self.ledger {
@@ -125,10 +151,23 @@ impl Scrape<'_> {
     fn register_documents(&self, registry: &mut Registry) {
         let cdd = self.currency.current().cdd();
         let expiry = cdd.cdd_expiry_date.to_utc().timestamp();
-        single(registry, "opencoin_cdd_expiry_timestamp_seconds", "When the description of the currency expires", expiry);
+        single(
+            registry,
+            "opencoin_cdd_expiry_timestamp_seconds",
+            "When the description of the currency expires",
+            expiry,
+        );
         // A denomination without any key that signs is shown as ended long ago.
-        let mut until: BTreeMap<u64, i64> = cdd.denominations.iter().map(|denomination| (*denomination, 0)).collect();
-        for key in self.currency.mint_keys().filter(|key| !self.stopped.contains(&key.ledger_id)) {
+        let mut until: BTreeMap<u64, i64> = cdd
+            .denominations
+            .iter()
+            .map(|denomination| (*denomination, 0))
+            .collect();
+        for key in self
+            .currency
+            .mint_keys()
+            .filter(|key| !self.stopped.contains(&key.ledger_id))
+        {
             let mint_key = key.verified.mint_key();
             if let Some(until) = until.get_mut(&mint_key.denomination) {
                 *until = (*until).max(mint_key.sign_coins_not_after.to_utc().timestamp());
@@ -136,48 +175,82 @@ impl Scrape<'_> {
         }
         let family = Family::<DenominationLabel, Gauge>::default();
         for (denomination, until) in until {
-            family.get_or_create(&DenominationLabel { denomination }).set(until);
+            family
+                .get_or_create(&DenominationLabel { denomination })
+                .set(until);
         }
         let help = "The last moment at which any certified mint key of a denomination signs";
-        registry.register("opencoin_denomination_signing_until_timestamp_seconds", help, family);
+        registry.register(
+            "opencoin_denomination_signing_until_timestamp_seconds",
+            help,
+            family,
+        );
     }
 
     /// Keys whose coins have expired are left out: there would be more of them every year.
     fn register_mint_keys(&self, registry: &mut Registry) {
         let now = ledger_time(self.now);
         let [ends, expiries, stops] = [(); 3].map(|()| Family::<MintKeyLabels, Gauge>::default());
-        for key in self.currency.mint_keys().filter(|key| key.terms.accepts_coins_at(now)) {
+        for key in self
+            .currency
+            .mint_keys()
+            .filter(|key| key.terms.accepts_coins_at(now))
+        {
             let (labels, mint_key) = (labels(key), key.verified.mint_key());
-            ends.get_or_create(&labels).set(mint_key.sign_coins_not_after.to_utc().timestamp());
-            expiries.get_or_create(&labels).set(mint_key.coins_expiry_date.to_utc().timestamp());
-            stops.get_or_create(&labels).set(i64::from(self.stopped.contains(&key.ledger_id)));
+            ends.get_or_create(&labels)
+                .set(mint_key.sign_coins_not_after.to_utc().timestamp());
+            expiries
+                .get_or_create(&labels)
+                .set(mint_key.coins_expiry_date.to_utc().timestamp());
+            stops
+                .get_or_create(&labels)
+                .set(i64::from(self.stopped.contains(&key.ledger_id)));
         }
         let help = "The last moment at which a mint key signs";
         registry.register("opencoin_mint_key_sign_not_after_timestamp_seconds", help, ends);
         let help = "The last moment at which the coins of a mint key are taken";
         registry.register("opencoin_mint_key_coins_expiry_timestamp_seconds", help, expiries);
-        registry.register("opencoin_mint_key_stopped", "Whether a mint key was revoked or stopped by the books", stops);
+        registry.register(
+            "opencoin_mint_key_stopped",
+            "Whether a mint key was revoked or stopped by the books",
+            stops,
+        );
     }
 }
 
 fn labels(key: &CertifiedMintKey) -> MintKeyLabels {
     let mint_key = key.verified.mint_key();
-    MintKeyLabels { mint_key: mint_key.id.to_string(), denomination: mint_key.denomination }
+    MintKeyLabels {
+        mint_key: mint_key.id.to_string(),
+        denomination: mint_key.denomination,
+    }
 }
 
 /// What the books count, as `opencoin issuer keys list` shows it.
 fn register_coins(registry: &mut Registry, facts: &LedgerFacts) {
     let paused = i64::from(facts.is_signing_paused);
-    single(registry, "opencoin_signing_paused", "Whether an operator has paused signing", paused);
+    single(
+        registry,
+        "opencoin_signing_paused",
+        "Whether an operator has paused signing",
+        paused,
+    );
     let [signed, returned, outstanding] = [(); 3].map(|()| Family::<DenominationLabel, Gauge>::default());
     for key in &facts.mint_keys {
-        let label = DenominationLabel { denomination: key.terms.denomination().units() };
-        let [issued, came_back] = [key.issued, key.returned].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        let label = DenominationLabel {
+            denomination: key.terms.denomination().units(),
+        };
+        let [issued, came_back] =
+            [key.issued, key.returned].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
         signed.get_or_create(&label).inc_by(issued);
         returned.get_or_create(&label).inc_by(came_back);
         outstanding.get_or_create(&label).inc_by(issued - came_back);
     }
-    registry.register("opencoin_coins_signed", "Coins that were signed, over all mint keys", signed);
+    registry.register(
+        "opencoin_coins_signed",
+        "Coins that were signed, over all mint keys",
+        signed,
+    );
     registry.register("opencoin_coins_returned", "Coins that came back", returned);
     registry.register(
         "opencoin_coins_outstanding",
@@ -188,13 +261,33 @@ fn register_coins(registry: &mut Registry, facts: &LedgerFacts) {
 
 /// What waits for money or for the operator.
 fn register_backlog(registry: &mut Registry, backlog: Backlog) {
-    let Backlog { waiting_mints, payouts_requested, oldest_payout } = backlog;
-    let [mints, payouts] = [waiting_mints, payouts_requested].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-    single(registry, "opencoin_waiting_mints", "Mints that wait for money of their accounts", mints);
-    single(registry, "opencoin_payouts_requested", "Payouts that are neither paid nor failed", payouts);
+    let Backlog {
+        waiting_mints,
+        payouts_requested,
+        oldest_payout,
+    } = backlog;
+    let [mints, payouts] =
+        [waiting_mints, payouts_requested].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    single(
+        registry,
+        "opencoin_waiting_mints",
+        "Mints that wait for money of their accounts",
+        mints,
+    );
+    single(
+        registry,
+        "opencoin_payouts_requested",
+        "Payouts that are neither paid nor failed",
+        payouts,
+    );
     let help = "When the oldest of them was asked for; 0 when there is none";
     let seconds = oldest_payout.map_or(0, |at| at.unix_micros().div_euclid(MICROS_PER_SECOND));
-    single(registry, "opencoin_payout_oldest_requested_timestamp_seconds", help, seconds);
+    single(
+        registry,
+        "opencoin_payout_oldest_requested_timestamp_seconds",
+        help,
+        seconds,
+    );
 }
 
 fn single(registry: &mut Registry, name: &str, help: &str, value: i64) {
@@ -208,26 +301,53 @@ mod tests {
     use super::*;
 
     fn facts(is_signing_paused: bool) -> Result<LedgerFacts, LedgerError> {
-        Ok(LedgerFacts { mint_keys: Vec::new(), is_signing_paused, backlog: Backlog::default() })
+        Ok(LedgerFacts {
+            mint_keys: Vec::new(),
+            is_signing_paused,
+            backlog: Backlog::default(),
+        })
     }
 
     #[tokio::test]
     async fn books_that_hang_or_fail_are_not_waited_for_and_not_asked_again_at_once() {
-        for result in [None, Some(Err(LedgerError::Unavailable("by the test".to_owned())))] {
-            let reader = LedgerReader { read_duration_max: Duration::from_millis(10), ..LedgerReader::new() };
+        for result in [
+            None,
+            Some(Err(LedgerError::Unavailable("by the test".to_owned()))),
+        ] {
+            let reader = LedgerReader {
+                read_duration_max: Duration::from_millis(10),
+                ..LedgerReader::new()
+            };
             let read = match result {
                 None => reader.read(std::future::pending()).await,
                 Some(result) => reader.read(std::future::ready(result)).await,
             };
             assert!(read.is_none());
-            assert!(reader.read(async { panic!("they were asked a moment ago") }).await.is_none());
+            assert!(
+                reader
+                    .read(async { panic!("they were asked a moment ago") })
+                    .await
+                    .is_none()
+            );
         }
     }
 
     #[tokio::test]
     async fn many_scrapes_read_the_books_once() {
         let reader = LedgerReader::new();
-        assert!(reader.read(async { facts(true) }).await.unwrap().is_signing_paused);
-        assert!(reader.read(async { panic!("they were asked a moment ago") }).await.unwrap().is_signing_paused);
+        assert!(
+            reader
+                .read(async { facts(true) })
+                .await
+                .unwrap()
+                .is_signing_paused
+        );
+        assert!(
+            reader
+                .read(async { panic!("they were asked a moment ago") })
+                .await
+                .unwrap()
+                .is_signing_paused
+        );
     }
 }

@@ -7,8 +7,8 @@ use super::{Vault, VaultError, cdds, check, last_cdd, signed_mint_keys};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest, fingerprint};
 
 impl Vault {
-    /// What is about to be signed, in plain words, one line each; lines that begin with `WARNING` ask for a second look. Nothing that
-    /// the request says can move a cursor or make a line of its own.
+    /// What is about to be signed, in plain words, one line each; lines that begin with `WARNING` ask for a
+    /// second look. Nothing that the request says can move a cursor or make a line of its own.
     ///
     /// # Errors
     /// When what was signed before cannot be read.
@@ -18,17 +18,26 @@ impl Vault {
         match last_cdd(&past) {
             Some(cdd) => {
                 let name = plain(&cdd.currency_name);
-                lines.push(format!("Currency {name}, for which this machine has signed {} times.", past.len()));
+                lines.push(format!(
+                    "Currency {name}, for which this machine has signed {} times.",
+                    past.len()
+                ));
             }
             None => lines.push("The first documents that this machine signs with this key.".to_owned()),
         }
         match (&request.cdd, &request.current) {
             (Some(cdd), current) => {
-                let before = current.as_ref().map(|cddc| CddDraft::of(&cddc.cdd)).or_else(|| last_cdd(&past));
+                let before = current
+                    .as_ref()
+                    .map(|cddc| CddDraft::of(&cddc.cdd))
+                    .or_else(|| last_cdd(&past));
                 lines.extend(describe_cdd(cdd, before.as_ref()));
             }
             (None, Some(current)) => {
-                lines.push(format!("The description of the currency (CDD), serial {}, stays as it is.", current.cdd.cdd_serial));
+                lines.push(format!(
+                    "The description of the currency (CDD), serial {}, stays as it is.",
+                    current.cdd.cdd_serial
+                ));
             }
             (None, None) => {}
         }
@@ -38,7 +47,11 @@ impl Vault {
         for draft in &request.mint_keys {
             lines.extend(describe_mint_key(draft, &past, now));
         }
-        lines.extend(disagreements(request, &past).into_iter().map(|warning| format!("WARNING: {warning}")));
+        lines.extend(
+            disagreements(request, &past)
+                .into_iter()
+                .map(|warning| format!("WARNING: {warning}")),
+        );
         if let Err(error) = check(request, &past) {
             lines.push(format!("WARNING: it cannot be signed: {error}"));
         }
@@ -52,8 +65,10 @@ fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<S
     let mut warnings = Vec::new();
     let Some(last) = last_cdd(past) else {
         if request.current.is_some() {
-            warnings
-                .push("this machine has no record of what was signed before; is this the newest copy of the vault?".to_owned());
+            warnings.push(
+                "this machine has no record of what was signed before; is this the newest copy of the vault?"
+                    .to_owned(),
+            );
         }
         return warnings;
     };
@@ -64,7 +79,10 @@ fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<S
             last.cdd_serial
         ));
     }
-    let is_repeated = request.cdd.as_ref().is_some_and(|next| cdds(past).any(|signed| signed == *next));
+    let is_repeated = request
+        .cdd
+        .as_ref()
+        .is_some_and(|next| cdds(past).any(|signed| signed == *next));
     if current < last.cdd_serial && !is_repeated {
         warnings.push(format!(
             "this machine has signed a description with serial {}, and the request says that {current} is in force. Sign this only if that \
@@ -81,14 +99,25 @@ fn plain(text: &str) -> String {
         character.is_control()
             || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    text.chars().map(|c| if deceives(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| {
+            if deceives(c) {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }
 
 fn describe_cdd(next: &CddDraft, last: Option<&CddDraft>) -> Vec<String> {
     let mut lines = vec!["A description of the currency (CDD):".to_owned()];
     let before = last.map(rows);
     for (index, (name, value)) in rows(next).into_iter().enumerate() {
-        let was = before.as_ref().map(|before| &before[index].1).filter(|was| **was != value);
+        let was = before
+            .as_ref()
+            .map(|before| &before[index].1)
+            .filter(|was| **was != value);
         let change = was.map_or_else(String::new, |was| format!("   (CHANGED, was {was})"));
         lines.push(plain(&format!("  {name}: {value}{change}")));
     }
@@ -97,7 +126,13 @@ fn describe_cdd(next: &CddDraft, last: Option<&CddDraft>) -> Vec<String> {
 
 /// Everything that a CDD says, by name.
 fn rows(cdd: &CddDraft) -> Vec<(&'static str, String)> {
-    let urls = |services: &[WeightedUrl]| services.iter().map(|service| service.1.as_str()).collect::<Vec<_>>().join(", ");
+    let urls = |services: &[WeightedUrl]| {
+        services
+            .iter()
+            .map(|service| service.1.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     vec![
         ("name", cdd.currency_name.clone()),
         ("serial", cdd.cdd_serial.to_string()),
@@ -117,17 +152,40 @@ fn rows(cdd: &CddDraft) -> Vec<(&'static str, String)> {
 }
 
 fn describe_mint_key(draft: &MintKeyDraft, past: &[SignedCertificates], now: DateTime<Utc>) -> Vec<String> {
-    let [begins, ends, expires] =
-        [draft.sign_coins_not_before, draft.sign_coins_not_after, draft.coins_expiry_date].map(|moment| moment.to_utc());
+    let [begins, ends, expires] = [
+        draft.sign_coins_not_before,
+        draft.sign_coins_not_after,
+        draft.coins_expiry_date,
+    ]
+    .map(|moment| moment.to_utc());
     let bits = draft.public_mint_key.modulus.bits();
     let mut lines = vec![
-        format!("Mint key for coins of {}, {bits} bits, id {}:", draft.denomination, draft.id()),
-        format!("  signs from {} to {}, coins are taken until {}", date(begins), date(ends), date(expires)),
-        format!("  fingerprint {}", fingerprint(&text::compact(&draft.public_mint_key))),
+        format!(
+            "Mint key for coins of {}, {bits} bits, id {}:",
+            draft.denomination,
+            draft.id()
+        ),
+        format!(
+            "  signs from {} to {}, coins are taken until {}",
+            date(begins),
+            date(ends),
+            date(expires)
+        ),
+        format!(
+            "  fingerprint {}",
+            fingerprint(&text::compact(&draft.public_mint_key))
+        ),
     ];
-    let same_denomination = signed_mint_keys(past).filter(|mint_key| mint_key.denomination == draft.denomination);
-    match same_denomination.map(|mint_key| mint_key.sign_coins_not_after.to_utc()).max() {
-        Some(end) => lines.push(format!("  the last one of this denomination signs until {}", date(end))),
+    let same_denomination =
+        signed_mint_keys(past).filter(|mint_key| mint_key.denomination == draft.denomination);
+    match same_denomination
+        .map(|mint_key| mint_key.sign_coins_not_after.to_utc())
+        .max()
+    {
+        Some(end) => lines.push(format!(
+            "  the last one of this denomination signs until {}",
+            date(end)
+        )),
         None => lines.push("  the first one of this denomination".to_owned()),
     }
     if ends < now {

@@ -16,7 +16,10 @@ fn parsed(audience: Audience) -> Value {
 #[test]
 fn the_file_in_docs_is_current() {
     let file = std::fs::read_to_string(FILE).unwrap_or_default();
-    assert!(file == openapi_document(Audience::Operator), "docs/openapi.json is stale: `cargo xtask openapi` writes it anew");
+    assert!(
+        file == openapi_document(Audience::Operator),
+        "docs/openapi.json is stale: `cargo xtask openapi` writes it anew"
+    );
 }
 
 /// Every name that is referred to is there.
@@ -54,13 +57,22 @@ async fn what_is_described_is_served() {
         for (method, operation) in operations.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id.to_owned()), "{id} twice");
-            if operation["responses"]["200"]["content"].get("text/plain").is_some() {
+            if operation["responses"]["200"]["content"]
+                .get("text/plain")
+                .is_some()
+            {
                 continue; // health
             }
-            let served = path.replace("{serial}", "0").replace("{id}", "1").replace("{name}", "x");
+            let served = path
+                .replace("{serial}", "0")
+                .replace("{id}", "1")
+                .replace("{name}", "x");
             let reply = world.call(&method.to_uppercase(), &served, "", Value::Null).await;
             let status = reply.status.as_u16().to_string();
-            assert!(operation["responses"].get(&status).is_some(), "{method} {path}: {status}");
+            assert!(
+                operation["responses"].get(&status).is_some(),
+                "{method} {path}: {status}"
+            );
             assert_ne!(status, "405", "{method} {path}");
         }
     }

@@ -26,22 +26,31 @@ impl Events {
         let response = connect(world, token, after, last_event_id).await;
         assert_eq!(response.status().as_u16(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { body: response.into_body().into_data_stream(), text: String::new() }
+        Self {
+            body: response.into_body().into_data_stream(),
+            text: String::new(),
+        }
     }
 
     /// The next event with data: its id and its entry. `None` at the end of the stream.
     async fn next(&mut self) -> Option<(u64, Value)> {
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
-                let field =
-                    |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+                let field = |name: &str| {
+                    event
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .map(|value| value.trim().to_owned())
+                };
                 let (id, data) = (field("id:"), field("data:"));
                 self.text = rest.to_owned();
                 if let (Some(id), Some(data)) = (id, data) {
                     return Some((id.parse().unwrap(), serde_json::from_str(&data).unwrap()));
                 }
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("something comes, or the end")?;
+            let chunk = tokio::time::timeout(PATIENCE, self.body.next())
+                .await
+                .expect("something comes, or the end")?;
             self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
         }
     }
@@ -58,12 +67,18 @@ impl Events {
 }
 
 async fn connect(world: &World, token: &str, after: &str, last_event_id: Option<&str>) -> Response<Body> {
-    let mut request: Request<Body> = request("GET", &format!("/v1/account/entries{after}"), token, &Value::Null);
-    request.headers_mut().insert("accept", "text/event-stream".parse().unwrap());
+    let mut request: Request<Body> =
+        request("GET", &format!("/v1/account/entries{after}"), token, &Value::Null);
+    request
+        .headers_mut()
+        .insert("accept", "text/event-stream".parse().unwrap());
     if let Some(id) = last_event_id {
         request.headers_mut().insert("last-event-id", id.parse().unwrap());
     }
-    router(std::sync::Arc::clone(&world.server)).oneshot(request).await.unwrap()
+    router(std::sync::Arc::clone(&world.server))
+        .oneshot(request)
+        .await
+        .unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +91,10 @@ async fn a_stream_that_is_opened_again_elsewhere_has_no_gap_and_nothing_twice() 
     let mut from_now_on = Events::open(&world, &alice, "", None).await;
     assert_eq!(from_the_beginning.amounts(1).await, [1000]);
     for amount in 1..=3 {
-        world.pay(&alice, &format!("k{amount}"), "bob", amount).await.with(201);
+        world
+            .pay(&alice, &format!("k{amount}"), "bob", amount)
+            .await
+            .with(201);
     }
     assert_eq!(from_now_on.amounts(3).await, [-1, -2, -3]);
     let (seen, _) = from_the_beginning.next().await.unwrap();
@@ -107,10 +125,19 @@ async fn a_stream_ends_with_its_session() {
     let session = world.log_in("alice", PASSWORD).await.text("token");
     let mut events = Events::open(&world, &session, "?after=0", None).await;
     assert_eq!(events.amounts(1).await, [10]);
-    world.call("DELETE", "/v1/sessions", &session, Value::Null).await.with(204);
+    world
+        .call("DELETE", "/v1/sessions", &session, Value::Null)
+        .await
+        .with(204);
     assert_eq!(events.next().await, None);
     assert_eq!(connect(&world, &session, "", None).await.status().as_u16(), 401);
-    let service = world.post("/v1/services", &account, json!({ "name": "shop", "scopes": ["mint"] })).await;
+    let service = world
+        .post(
+            "/v1/services",
+            &account,
+            json!({ "name": "shop", "scopes": ["mint"] }),
+        )
+        .await;
     let login = json!({ "id": service.text("id"), "key": service.text("key") });
     let mints = world.post("/v1/services/session", "", login).await.text("token");
     assert_eq!(connect(&world, &mints, "", None).await.status().as_u16(), 403);
@@ -127,7 +154,10 @@ async fn streams_are_bounded_and_free_their_places() {
     let one_more = connect(&world, &alice, "", None).await;
     assert_eq!(one_more.status().as_u16(), 429);
     assert_eq!(
-        (&one_more.headers()["opencoin-error"], &one_more.headers()["retry-after"]),
+        (
+            &one_more.headers()["opencoin-error"],
+            &one_more.headers()["retry-after"]
+        ),
         (&"too-many-requests".parse().unwrap(), &"30".parse().unwrap())
     );
     let bob = world.open("bob", 10).await;
@@ -140,7 +170,13 @@ async fn streams_are_bounded_and_free_their_places() {
 async fn a_stream_goes_forwards_from_an_entry() {
     let world = World::new().await;
     let alice = world.open("alice", 10).await;
-    assert_eq!(connect(&world, &alice, "?before=3", None).await.status().as_u16(), 422);
-    assert_eq!(connect(&world, &alice, "", Some("x")).await.status().as_u16(), 400);
+    assert_eq!(
+        connect(&world, &alice, "?before=3", None).await.status().as_u16(),
+        422
+    );
+    assert_eq!(
+        connect(&world, &alice, "", Some("x")).await.status().as_u16(),
+        400
+    );
     assert_eq!(connect(&world, "", "", None).await.status().as_u16(), 401);
 }

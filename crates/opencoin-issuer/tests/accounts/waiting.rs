@@ -7,12 +7,18 @@ use serde_json::json;
 use crate::world::{Reply, World, run_background};
 
 fn delays() -> AccountsConfig {
-    AccountsConfig { when_short: WhenShort::Delay, ..AccountsConfig::default() }
+    AccountsConfig {
+        when_short: WhenShort::Delay,
+        ..AccountsConfig::default()
+    }
 }
 
 fn is_delay(reply: &Reply) -> bool {
     let is_delay = reply.status.as_u16() == 202;
-    assert!(!is_delay || reply.json["type"] == "response delay" && reply.json["status_code"] == 300, "{reply:?}");
+    assert!(
+        !is_delay || reply.json["type"] == "response delay" && reply.json["status_code"] == 300,
+        "{reply:?}"
+    );
     is_delay
 }
 
@@ -21,7 +27,10 @@ async fn a_mint_without_money_is_refused_unless_the_operator_lets_it_wait() {
     let mut world = World::new().await;
     let alice = world.open("alice", 4).await;
     let (blind, ..) = world.blind();
-    assert_eq!(world.mint(&alice, &blind, 1).await.refused(), (402, "insufficient-funds"));
+    assert_eq!(
+        world.mint(&alice, &blind, 1).await.refused(),
+        (402, "insufficient-funds")
+    );
     assert_eq!(world.resume(1).await.refused(), (404, "not-found"));
     let waits = world.beside(delays()).await;
     assert!(is_delay(&waits.mint(&alice, &blind, 1).await));
@@ -34,11 +43,21 @@ async fn a_resume_carries_out_what_can_be_paid_by_now() {
     let (alice, bob) = (world.open("alice", 4).await, world.open("bob", 0).await);
     let (blind, payload, unblinder) = world.blind();
     assert!(is_delay(&world.mint(&alice, &blind, 1).await));
-    assert!(is_delay(&world.mint(&alice, &blind, 1).await), "the same again waits");
+    assert!(
+        is_delay(&world.mint(&alice, &blind, 1).await),
+        "the same again waits"
+    );
     assert!(is_delay(&world.resume(1).await));
     let (other, ..) = world.blind();
-    assert_eq!(world.mint(&alice, &other, 1).await.refused(), (409, "reference-conflict"));
-    assert_eq!(world.mint(&bob, &blind, 1).await.refused(), (409, "reference-conflict"), "another account's");
+    assert_eq!(
+        world.mint(&alice, &other, 1).await.refused(),
+        (409, "reference-conflict")
+    );
+    assert_eq!(
+        world.mint(&bob, &blind, 1).await.refused(),
+        (409, "reference-conflict"),
+        "another account's"
+    );
     world.credit("alice", 1, "more").await;
     let minted = world.resume(1).await;
     assert_eq!(world.balance(&alice).await, 0);
@@ -89,21 +108,28 @@ async fn what_has_waited_in_vain_says_so_and_may_wait_anew() {
     let alice = world.open("alice", 0).await;
     let (blind, ..) = world.blind();
     assert!(is_delay(&world.mint(&alice, &blind, 1).await));
-    world.clock.forward(TimeDelta::days(7) - TimeDelta::microseconds(1));
+    world
+        .clock
+        .forward(TimeDelta::days(7) - TimeDelta::microseconds(1));
     assert!(is_delay(&world.resume(1).await));
     world.clock.forward(TimeDelta::microseconds(1));
     world.credit("alice", 5, "too late").await;
-    // Nobody begins to carry it out any more. Somebody who began before, or whose clock is behind, may still be about to, so the
-    // wallet is not yet told that it was in vain.
+    // Nobody begins to carry it out any more. Somebody who began before, or whose clock is behind, may still
+    // be about to, so the wallet is not yet told that it was in vain.
     world.run_background().await;
-    world.clock.forward(TimeDelta::hours(1) - TimeDelta::microseconds(1));
+    world
+        .clock
+        .forward(TimeDelta::hours(1) - TimeDelta::microseconds(1));
     world.run_background().await;
     assert!(is_delay(&world.resume(1).await));
     assert_eq!(world.balance(&alice).await, 5);
     world.clock.forward(TimeDelta::microseconds(1));
     let late = world.resume(1).await;
     assert_eq!(late.refused(), (402, "insufficient-funds"));
-    assert!(late.text("status_description").contains("2026-01-08T00:00:00Z"), "{late:?}");
+    assert!(
+        late.text("status_description").contains("2026-01-08T00:00:00Z"),
+        "{late:?}"
+    );
     assert_eq!(world.balance(&alice).await, 5);
     world.mint(&alice, &blind, 1).await.with(200);
     assert_eq!(world.balance(&alice).await, 0);
@@ -116,20 +142,42 @@ async fn what_waits_is_not_refused_by_a_process_that_lets_nothing_wait() {
     let alice = world.open("alice", 0).await;
     let [(blind, ..), (other, ..)] = [world.blind(), world.blind()];
     assert!(is_delay(&world.mint(&alice, &blind, 1).await));
-    assert!(is_delay(&refuses.mint(&alice, &blind, 1).await), "the other process may carry it out");
-    assert_eq!(refuses.mint(&alice, &other, 1).await.refused(), (402, "insufficient-funds"));
+    assert!(
+        is_delay(&refuses.mint(&alice, &blind, 1).await),
+        "the other process may carry it out"
+    );
+    assert_eq!(
+        refuses.mint(&alice, &other, 1).await.refused(),
+        (402, "insufficient-funds")
+    );
     world.clock.forward(TimeDelta::days(7) + TimeDelta::hours(1));
-    assert_eq!(refuses.mint(&alice, &blind, 1).await.refused(), (402, "insufficient-funds"));
+    assert_eq!(
+        refuses.mint(&alice, &blind, 1).await.refused(),
+        (402, "insufficient-funds")
+    );
 }
 
 #[tokio::test]
 async fn a_key_that_signs_no_more_ends_the_wait() {
-    let mut world = World::with(AccountsConfig { wait: "400days".parse().unwrap(), ..delays() }).await;
+    let mut world = World::with(AccountsConfig {
+        wait: "400days".parse().unwrap(),
+        ..delays()
+    })
+    .await;
     let alice = world.open("alice", 0).await;
     let (blind, ..) = world.blind();
     assert!(is_delay(&world.mint(&alice, &blind, 1).await));
-    let mint_key = world.currency.mint_keys().next().unwrap().verified.mint_key().clone();
-    world.clock.set(mint_key.sign_coins_not_after.to_utc() + TimeDelta::microseconds(1));
+    let mint_key = world
+        .currency
+        .mint_keys()
+        .next()
+        .unwrap()
+        .verified
+        .mint_key()
+        .clone();
+    world
+        .clock
+        .set(mint_key.sign_coins_not_after.to_utc() + TimeDelta::microseconds(1));
     world.credit("alice", 5, "too late").await;
     for _ in 0..2 {
         world.run_background().await;
@@ -149,12 +197,18 @@ async fn only_what_could_be_signed_waits_and_only_so_many() {
     for no in 1..=16 {
         assert!(is_delay(&world.mint(&alice, &blind, no).await));
     }
-    assert_eq!(world.mint(&alice, &blind, 17).await.refused(), (402, "insufficient-funds"));
+    assert_eq!(
+        world.mint(&alice, &blind, 17).await.refused(),
+        (402, "insufficient-funds")
+    );
     assert!(is_delay(&world.mint(&alice, &blind, 16).await));
     let transfer = json!({ "to": "alice", "amount": 5 });
     let bob = world.open("bob", 5).await;
     world.once("/v1/transfers", &bob, "k", transfer).await.with(201);
     world.run_background().await;
     assert_eq!(world.balance(&alice).await, 0);
-    assert!(is_delay(&world.mint(&alice, &blind, 17).await), "there is room again");
+    assert!(
+        is_delay(&world.mint(&alice, &blind, 17).await),
+        "there is room again"
+    );
 }

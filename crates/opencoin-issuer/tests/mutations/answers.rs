@@ -1,4 +1,5 @@
-//! What `docs/API.md` promises of every answer: status and fixed word, content type, response type, empty content.
+//! What `docs/API.md` promises of every answer: status and fixed word, content type, response type, empty
+//! content.
 
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -60,27 +61,50 @@ impl Answer {
             self.check_message(message, body);
         } else {
             assert_eq!((self.status, &message.method), (StatusCode::OK, &Method::GET));
-            assert!(self.headers.contains_key(ETAG) || message.path.starts_with("/health"), "{:?}", self.headers);
+            assert!(
+                self.headers.contains_key(ETAG) || message.path.starts_with("/health"),
+                "{:?}",
+                self.headers
+            );
         }
     }
 
     fn check_message(&self, message: &Message, body: &str) {
         let request = Request::from_json(&message.body).unwrap();
-        assert_eq!((self.header(CONTENT_TYPE), self.word()), (Some("application/json"), None));
+        assert_eq!(
+            (self.header(CONTENT_TYPE), self.word()),
+            (Some("application/json"), None)
+        );
         let is_delay = self.status == StatusCode::ACCEPTED;
         assert_eq!(self.headers.contains_key(RETRY_AFTER), is_delay);
         let answer = document(body);
         let code = if is_delay { 300 } else { 200 };
-        let wanted = if is_delay { "response delay" } else { response_type(request.type_name()).unwrap() };
-        assert_eq!((&answer["type"], &answer["status_code"]), (&json!(wanted), &json!(code)));
+        let wanted = if is_delay {
+            "response delay"
+        } else {
+            response_type(request.type_name()).unwrap()
+        };
+        assert_eq!(
+            (&answer["type"], &answer["status_code"]),
+            (&json!(wanted), &json!(code))
+        );
         assert_reference(body, message_reference(&request));
         if let Request::RequestMint(opencoin_schema::RequestMint { blinds, .. })
         | Request::RequestRenew(opencoin_schema::RequestRenew { blinds, .. }) = request
             && !is_delay
         {
             let signed = answer["blind_signatures"].as_array().unwrap();
-            let references: Vec<_> = signed.iter().map(|signature| signature["reference"].as_str().unwrap()).collect();
-            assert_eq!(references, blinds.iter().map(|blind| blind.reference.as_str()).collect::<Vec<_>>());
+            let references: Vec<_> = signed
+                .iter()
+                .map(|signature| signature["reference"].as_str().unwrap())
+                .collect();
+            assert_eq!(
+                references,
+                blinds
+                    .iter()
+                    .map(|blind| blind.reference.as_str())
+                    .collect::<Vec<_>>()
+            );
         }
     }
 
@@ -94,13 +118,19 @@ impl Answer {
         let Some(wanted) = named.filter(|_| is_read) else {
             assert_eq!(self.header(CONTENT_TYPE), Some("application/problem+json"));
             let problem: Value = serde_json::from_str(body).unwrap();
-            assert_eq!((&problem["title"], &problem["status"]), (&json!(word), &json!(status)));
+            assert_eq!(
+                (&problem["title"], &problem["status"]),
+                (&json!(word), &json!(status))
+            );
             assert!(!problem["detail"].as_str().unwrap().is_empty());
             return;
         };
         assert_eq!(self.header(CONTENT_TYPE), Some("application/json"));
         let answer = document(body);
-        assert_eq!((&answer["type"], &answer["status_code"]), (&json!(wanted), &json!(status)));
+        assert_eq!(
+            (&answer["type"], &answer["status_code"]),
+            (&json!(wanted), &json!(status))
+        );
         // A message that was not read is known by its envelope alone.
         let reference = match Request::from_json(&message.body) {
             Ok(request) if status != 400 => message_reference(&request),
@@ -108,11 +138,22 @@ impl Answer {
         };
         assert_reference(body, reference);
         let description = answer["status_description"].as_str().unwrap();
-        assert!(description.strip_prefix(word).is_some_and(|rest| rest.starts_with(": ")), "{description}");
-        for (field, empty) in
-            [("blind_signatures", json!([])), ("keys", json!([])), ("cddc", json!(null)), ("cdd_serial", json!(0))]
-        {
-            assert!(answer.get(field).is_none_or(|content| *content == empty), "{field} is not empty");
+        assert!(
+            description
+                .strip_prefix(word)
+                .is_some_and(|rest| rest.starts_with(": ")),
+            "{description}"
+        );
+        for (field, empty) in [
+            ("blind_signatures", json!([])),
+            ("keys", json!([])),
+            ("cddc", json!(null)),
+            ("cdd_serial", json!(0)),
+        ] {
+            assert!(
+                answer.get(field).is_none_or(|content| *content == empty),
+                "{field} is not empty"
+            );
         }
     }
 }
@@ -125,7 +166,10 @@ pub(crate) fn is_message(message: &Message) -> bool {
 
 /// Not every JSON library reads integers of this size, so the text is compared.
 fn assert_reference(body: &str, reference: i128) {
-    assert!(body.contains(&format!("\"message_reference\": {reference}, ")), "{body} does not name {reference}");
+    assert!(
+        body.contains(&format!("\"message_reference\": {reference}, ")),
+        "{body} does not name {reference}"
+    );
 }
 
 pub(crate) fn message_reference(request: &Request) -> i128 {

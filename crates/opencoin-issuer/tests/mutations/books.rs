@@ -11,7 +11,11 @@ pub(crate) fn command(house: &House, wanted: &Request, holder: Option<usize>) ->
     let at = LedgerTime::from_unix_micros(house.now().timestamp_micros());
     let account = || house.holders[holder.expect("only with a token")].account;
     let reference = |number: &BigInt| {
-        let bytes = if number.as_be_bytes().is_empty() { &[0][..] } else { number.as_be_bytes() };
+        let bytes = if number.as_be_bytes().is_empty() {
+            &[0][..]
+        } else {
+            number.as_be_bytes()
+        };
         TransactionReference::new(bytes).unwrap()
     };
     let blinds = |blinds: &[opencoin_schema::Blind]| blinds.iter().map(ledger_blind).collect();
@@ -29,15 +33,26 @@ pub(crate) fn command(house: &House, wanted: &Request, holder: Option<usize>) ->
             blinds: blinds(&renew.blinds),
             at,
         },
-        Request::RequestRedeem(redeem) => Command::Redeem { account: account(), coins: coins(&redeem.coins), at },
+        Request::RequestRedeem(redeem) => Command::Redeem {
+            account: account(),
+            coins: coins(&redeem.coins),
+            at,
+        },
         other => panic!("{} moves no money", other.type_name()),
     }
 }
 
 fn coin_in(house: &House, coin: &Coin) -> CoinIn {
     let key = house.currency.mint_key(&coin.payload.mint_key_id).unwrap();
-    let hash = house.currency.cipher_suite().verify_coin(key.verified.public_key(), coin).unwrap();
-    CoinIn { mint_key: key.ledger_id, payload_hash: PayloadHash::new(hash.as_bytes()).unwrap() }
+    let hash = house
+        .currency
+        .cipher_suite()
+        .verify_coin(key.verified.public_key(), coin)
+        .unwrap();
+    CoinIn {
+        mint_key: key.ledger_id,
+        payload_hash: PayloadHash::new(hash.as_bytes()).unwrap(),
+    }
 }
 
 /// Enters a command into what the books must hold.
@@ -62,7 +77,11 @@ pub(crate) fn book(books: &mut AuditFacts, command: &Command) {
     books.coins_outstanding += value;
     match account {
         Some(id) => {
-            let account = books.accounts.iter_mut().find(|account| account.id == id).unwrap();
+            let account = books
+                .accounts
+                .iter_mut()
+                .find(|account| account.id == id)
+                .unwrap();
             account.balance -= value;
             account.journal -= value;
         }

@@ -54,64 +54,144 @@ pub(crate) struct Drafts {
 
 impl Drafts {
     pub(crate) fn new(currency: &Currency, rng: &mut StdRng) -> Self {
-        let blinds = currency.mint_keys().flat_map(|key| (0..BLINDS_PER_KEY).map(move |_| key));
-        Self { blinds: blinds.map(|key| cast(key, rng).0).collect(), ..Self::default() }
+        let blinds = currency
+            .mint_keys()
+            .flat_map(|key| (0..BLINDS_PER_KEY).map(move |_| key));
+        Self {
+            blinds: blinds.map(|key| cast(key, rng).0).collect(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn needs_coins(&self) -> bool {
-        DENOMINATIONS.iter().any(|value| self.coins.iter().filter(|coin| coin.payload.denomination == *value).count() < COINS_MIN)
+        DENOMINATIONS.iter().any(|value| {
+            self.coins
+                .iter()
+                .filter(|coin| coin.payload.denomination == *value)
+                .count()
+                < COINS_MIN
+        })
     }
 
     /// A mint of coins to spend, and what turns its answer into coins.
     pub(crate) fn mint_of_coins(&self, currency: &Currency, rng: &mut StdRng) -> (Draft, Vec<Cast>) {
-        let keys = currency.mint_keys().flat_map(|key| (0..COINS_MINTED).map(move |_| key));
+        let keys = currency
+            .mint_keys()
+            .flat_map(|key| (0..COINS_MINTED).map(move |_| key));
         let (blinds, casts): (Vec<Blind>, Vec<Cast>) = keys.map(|key| cast(key, rng)).unzip();
-        let request = RequestMint { blinds: named(blinds), message_reference: 1, transaction_reference: random_number(rng) };
-        (Draft { path: "/mint", body: text::compact(&request).into_bytes(), holder: 0, is_certain: true }, casts)
+        let request = RequestMint {
+            blinds: named(blinds),
+            message_reference: 1,
+            transaction_reference: random_number(rng),
+        };
+        (
+            Draft {
+                path: "/mint",
+                body: text::compact(&request).into_bytes(),
+                holder: 0,
+                is_certain: true,
+            },
+            casts,
+        )
     }
 
     pub(crate) fn take_coins(&mut self, currency: &Currency, casts: &[Cast], answer: &[u8]) {
         let answer: ResponseMint = opencoin_schema::from_json(answer).unwrap();
         for (Cast { payload, unblinder }, signature) in casts.iter().zip(answer.blind_signatures) {
-            let key = currency.mint_key(&payload.mint_key_id).unwrap().verified.public_key();
-            let coin = currency.cipher_suite().finish(key, payload, &signature.blind_signature, unblinder);
+            let key = currency
+                .mint_key(&payload.mint_key_id)
+                .unwrap()
+                .verified
+                .public_key();
+            let coin = currency
+                .cipher_suite()
+                .finish(key, payload, &signature.blind_signature, unblinder);
             self.coins.push(coin.unwrap());
         }
     }
 
     pub(crate) fn draft(&self, rng: &mut StdRng) -> Draft {
-        let message_reference = *[0, 1, -1, i128::from(u64::MAX), i128::from(i64::MIN)].choose(rng).unwrap();
+        let message_reference = *[0, 1, -1, i128::from(u64::MAX), i128::from(i64::MIN)]
+            .choose(rng)
+            .unwrap();
         let holder = if rng.gen_ratio(1, 10) { POOR } else { 0 };
-        let draft = |path, body: String, is_certain| Draft { path, body: body.into_bytes(), holder, is_certain };
+        let draft = |path, body: String, is_certain| Draft {
+            path,
+            body: body.into_bytes(),
+            holder,
+            is_certain,
+        };
         match rng.gen_range(0..24) {
-            0 => draft("/cddc/serial", text::compact(&RequestCddSerial { message_reference }), true),
+            0 => draft(
+                "/cddc/serial",
+                text::compact(&RequestCddSerial { message_reference }),
+                true,
+            ),
             1 => {
-                let request = RequestCddc { cdd_serial: rng.gen_range(0..=1), message_reference };
+                let request = RequestCddc {
+                    cdd_serial: rng.gen_range(0..=1),
+                    message_reference,
+                };
                 draft("/cddc", text::compact(&request), true)
             }
-            2 | 3 => draft("/mkcs", text::compact(&self.mint_keys(message_reference, rng)), true),
+            2 | 3 => draft(
+                "/mkcs",
+                text::compact(&self.mint_keys(message_reference, rng)),
+                true,
+            ),
             4..9 => {
                 let mut blinds: Vec<Blind> = self.blinds.choose_multiple(rng, ITEMS_MAX).cloned().collect();
                 blinds.truncate(rng.gen_range(1..=ITEMS_MAX));
-                let request = RequestMint { blinds: named(blinds), message_reference, transaction_reference: random_number(rng) };
+                let request = RequestMint {
+                    blinds: named(blinds),
+                    message_reference,
+                    transaction_reference: random_number(rng),
+                };
                 draft("/mint", text::compact(&request), holder != POOR)
             }
             9..14 => {
                 let (coins, is_certain) = self.some_coins(rng);
-                let blinds = coins.iter().map(|coin| self.blind_of(&coin.payload.mint_key_id, rng)).collect();
+                let blinds = coins
+                    .iter()
+                    .map(|coin| self.blind_of(&coin.payload.mint_key_id, rng))
+                    .collect();
                 let transaction_reference = random_number(rng);
-                let request = RequestRenew { blinds: named(blinds), coins, message_reference, transaction_reference };
+                let request = RequestRenew {
+                    blinds: named(blinds),
+                    coins,
+                    message_reference,
+                    transaction_reference,
+                };
                 draft("/renew", text::compact(&request), is_certain)
             }
             14..17 => {
-                let known = self.references.iter().collect::<Vec<_>>().choose(rng).map(|reference| (*reference).clone());
+                let known = self
+                    .references
+                    .iter()
+                    .collect::<Vec<_>>()
+                    .choose(rng)
+                    .map(|reference| (*reference).clone());
                 let is_certain = known.is_some();
                 let transaction_reference = known.unwrap_or_else(|| random_number(rng));
-                draft("/resume", text::compact(&RequestResume { message_reference, transaction_reference }), is_certain)
+                draft(
+                    "/resume",
+                    text::compact(&RequestResume {
+                        message_reference,
+                        transaction_reference,
+                    }),
+                    is_certain,
+                )
             }
             17..21 => {
                 let (coins, is_certain) = self.some_coins(rng);
-                draft("/redeem", text::compact(&RequestRedeem { coins, message_reference }), is_certain)
+                draft(
+                    "/redeem",
+                    text::compact(&RequestRedeem {
+                        coins,
+                        message_reference,
+                    }),
+                    is_certain,
+                )
             }
             _ => match self.accepted.len() {
                 0 => draft("/", text::compact(&RequestCddSerial { message_reference }), true),
@@ -124,7 +204,9 @@ impl Drafts {
     pub(crate) fn accepted(&mut self, request: &Request, holder: usize) {
         let (path, coins, reference) = match request {
             Request::RequestMint(request) => ("/mint", &[][..], Some(&request.transaction_reference)),
-            Request::RequestRenew(request) => ("/renew", &request.coins[..], Some(&request.transaction_reference)),
+            Request::RequestRenew(request) => {
+                ("/renew", &request.coins[..], Some(&request.transaction_reference))
+            }
             Request::RequestRedeem(request) => ("/redeem", &request.coins[..], None),
             other => panic!("{} moves no money", other.type_name()),
         };
@@ -135,7 +217,12 @@ impl Drafts {
         // Larger integers do not survive the tree.
         let is_small = i64::try_from(message_reference(request)).is_ok();
         if is_small && body.len() <= REPEATED_BYTES_MAX {
-            self.accepted.push_back(Draft { path, body, holder, is_certain: true });
+            self.accepted.push_back(Draft {
+                path,
+                body,
+                holder,
+                is_certain: true,
+            });
         }
         forget(&mut self.spent);
         forget(&mut self.references);
@@ -154,15 +241,26 @@ impl Drafts {
     }
 
     fn blind_of(&self, mint_key_id: &BigInt, rng: &mut StdRng) -> Blind {
-        let blinds: Vec<_> = self.blinds.iter().filter(|blind| blind.mint_key_id == *mint_key_id).collect();
+        let blinds: Vec<_> = self
+            .blinds
+            .iter()
+            .filter(|blind| blind.mint_key_id == *mint_key_id)
+            .collect();
         (*blinds.choose(rng).unwrap()).clone()
     }
 
     fn mint_keys(&self, message_reference: i128, rng: &mut StdRng) -> RequestMintKeyCertificates {
         let denominations = DENOMINATIONS[..rng.gen_range(0..=DENOMINATIONS.len())].to_vec();
         let count = rng.gen_range(0..ITEMS_MAX);
-        let ids = self.blinds.choose_multiple(rng, count).map(|blind| blind.mint_key_id.clone());
-        RequestMintKeyCertificates { denominations, message_reference, mint_key_ids: ids.collect() }
+        let ids = self
+            .blinds
+            .choose_multiple(rng, count)
+            .map(|blind| blind.mint_key_id.clone());
+        RequestMintKeyCertificates {
+            denominations,
+            message_reference,
+            mint_key_ids: ids.collect(),
+        }
     }
 }
 
@@ -171,7 +269,10 @@ fn forget<T>(remembered: &mut VecDeque<T>) {
 }
 
 fn named(mut blinds: Vec<Blind>) -> Vec<Blind> {
-    blinds.iter_mut().enumerate().for_each(|(index, blind)| blind.reference = format!("b{index}"));
+    blinds
+        .iter_mut()
+        .enumerate()
+        .for_each(|(index, blind)| blind.reference = format!("b{index}"));
     blinds
 }
 
@@ -190,7 +291,13 @@ fn cast(key: &CertifiedMintKey, rng: &mut StdRng) -> (Blind, Cast) {
         serial: random_number(rng),
     };
     let seed = BlindingSeed::generate(rng);
-    let (blinded_payload_hash, unblinder) = CipherSuite::default().blind(key.verified.public_key(), &payload, &seed).unwrap();
-    let blind = Blind { blinded_payload_hash, mint_key_id: mint_key.id.clone(), reference: String::new() };
+    let (blinded_payload_hash, unblinder) = CipherSuite::default()
+        .blind(key.verified.public_key(), &payload, &seed)
+        .unwrap();
+    let blind = Blind {
+        blinded_payload_hash,
+        mint_key_id: mint_key.id.clone(),
+        reference: String::new(),
+    };
     (blind, Cast { payload, unblinder })
 }

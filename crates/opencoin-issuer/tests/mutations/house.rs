@@ -1,5 +1,5 @@
-//! An issuer whose books are watched: every command that reaches the ledger is remembered. Its signer can be away, its clock
-//! set.
+//! An issuer whose books are watched: every command that reaches the ledger is remembered. Its signer can be
+//! away, its clock set.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,13 +10,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer};
 use opencoin_issuer::http::{Server, router};
 use opencoin_issuer::{
-    Books, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness,
-    create_with_key_files,
+    Books, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase,
+    Randomness, create_with_key_files,
 };
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger,
-    MintKeyStatus, Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger,
+    LedgerError, MemoryLedger, MintKeyStatus, Outcome, Reference, TokenHash, TransactionNo,
+    TransactionReference, UnsignedPage,
 };
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -53,7 +54,11 @@ struct SignerWithHolidays {
 #[async_trait]
 impl Signer for SignerWithHolidays {
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<opencoin_schema::BigInt>, SignError> {
-        if self.is_away.load(Ordering::Relaxed) { Err(SignError::Unavailable) } else { self.signer.sign(accepted).await }
+        if self.is_away.load(Ordering::Relaxed) {
+            Err(SignError::Unavailable)
+        } else {
+            self.signer.sign(accepted).await
+        }
     }
 }
 
@@ -67,7 +72,10 @@ struct WatchedLedger {
 impl Ledger for WatchedLedger {
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
         let outcomes = self.ledger.apply(batch).await?;
-        self.seen.lock().unwrap().extend(batch.iter().cloned().zip(outcomes.iter().cloned()));
+        self.seen
+            .lock()
+            .unwrap()
+            .extend(batch.iter().cloned().zip(outcomes.iter().cloned()));
         Ok(outcomes)
     }
 
@@ -146,27 +154,66 @@ impl House {
         let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
         let keys_seed = rng.next_u64();
         let store_rng = || Box::new(StdRng::seed_from_u64(keys_seed)) as Box<dyn Randomness>;
-        let made = create_with_key_files(&new, &directory, &passphrase, clock.as_ref(), rng, store_rng, &mut |_, _| {});
+        let made = create_with_key_files(
+            &new,
+            &directory,
+            &passphrase,
+            clock.as_ref(),
+            rng,
+            store_rng,
+            &mut |_, _| {},
+        );
         let (_, keys) = made.unwrap();
         let currency = || directory.currency().unwrap();
-        let signer = Arc::new(SignerWithHolidays { signer: keys.signer().unwrap(), is_away: AtomicBool::new(false) });
+        let signer = Arc::new(SignerWithHolidays {
+            signer: keys.signer().unwrap(),
+            is_away: AtomicBool::new(false),
+        });
         let ledger = Arc::new(WatchedLedger::default());
         let accounts = Arc::clone(&ledger.ledger) as Arc<dyn Accounts>;
-        let books = Books { ledger: Arc::clone(&ledger) as Arc<dyn Ledger>, accounts };
+        let books = Books {
+            ledger: Arc::clone(&ledger) as Arc<dyn Ledger>,
+            accounts,
+        };
         let (engine, time) = (Arc::clone(&signer), Arc::clone(&clock));
-        let issuer = Issuer::open(currency(), books, engine, time, IssuerOptions::default()).await.unwrap();
+        let issuer = Issuer::open(currency(), books, engine, time, IssuerOptions::default())
+            .await
+            .unwrap();
 
-        let operator = Operator::new(Arc::clone(&ledger) as Arc<dyn Ledger>, Arc::clone(&clock) as Arc<dyn Clock>);
+        let operator = Operator::new(
+            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
         let mut holders = Vec::new();
         for name in ["rich", "poor"] {
             let name: AccountName = name.parse().unwrap();
-            let token = operator.create_account(&name, rng).await.unwrap().expose().to_owned();
-            holders.push(Holder { account: operator.account(&name).await.unwrap().id, token });
+            let token = operator
+                .create_account(&name, rng)
+                .await
+                .unwrap()
+                .expose()
+                .to_owned();
+            holders.push(Holder {
+                account: operator.account(&name).await.unwrap().id,
+                token,
+            });
         }
         let (fortune, reference) = (Amount::new(FORTUNE).unwrap(), Reference::new("opening").unwrap());
-        operator.credit(&"rich".parse().unwrap(), fortune, reference).await.unwrap();
-        let Ok(holders) = holders.try_into() else { panic!("there are two") };
-        let house = Self { router: router(Server::new(issuer)), currency: currency(), holders, ledger, signer, clock };
+        operator
+            .credit(&"rich".parse().unwrap(), fortune, reference)
+            .await
+            .unwrap();
+        let Ok(holders) = holders.try_into() else {
+            panic!("there are two")
+        };
+        let house = Self {
+            router: router(Server::new(issuer)),
+            currency: currency(),
+            holders,
+            ledger,
+            signer,
+            clock,
+        };
         house.seen();
         house
     }

@@ -44,12 +44,10 @@ impl InBytes {
         let (from, to) = some_range(body.len(), rng);
         match self {
             Self::FlipBits | Self::SetBytes if body.is_empty() => {}
-            Self::FlipBits => {
-                (0..rng.gen_range(1..=CHANGED_BYTES_MAX)).for_each(|_| *body.choose_mut(rng).unwrap() ^= 1 << rng.gen_range(0..8))
-            }
-            Self::SetBytes => {
-                (0..rng.gen_range(1..=CHANGED_BYTES_MAX)).for_each(|_| *body.choose_mut(rng).unwrap() = rng.r#gen())
-            }
+            Self::FlipBits => (0..rng.gen_range(1..=CHANGED_BYTES_MAX))
+                .for_each(|_| *body.choose_mut(rng).unwrap() ^= 1 << rng.gen_range(0..8)),
+            Self::SetBytes => (0..rng.gen_range(1..=CHANGED_BYTES_MAX))
+                .for_each(|_| *body.choose_mut(rng).unwrap() = rng.r#gen()),
             Self::Truncate => body.truncate(from),
             Self::InsertBytes => {
                 let inserted = garbage(INSERTED_BYTES_MAX, rng);
@@ -68,8 +66,11 @@ impl InBytes {
             Self::Endless => {
                 // White space is as good a JSON as before, until it is too much.
                 let is_huge = rng.gen_ratio(1, ONE_IN_HUGE);
-                let length =
-                    if is_huge { body_bytes_max() - 1 + rng.gen_range(0..3) } else { body.len() + rng.gen_range(0..SPACES_MAX) };
+                let length = if is_huge {
+                    body_bytes_max() - 1 + rng.gen_range(0..3)
+                } else {
+                    body.len() + rng.gen_range(0..SPACES_MAX)
+                };
                 body.resize(length.max(body.len()), b' ');
             }
         }
@@ -89,7 +90,9 @@ pub(crate) fn garbage(bytes_max: usize, rng: &mut StdRng) -> Vec<u8> {
     if rng.r#gen() {
         // Of the characters that JSON is made of.
         let structure = br#"{}[]",:\u0 a1-e."#;
-        bytes.iter_mut().for_each(|byte| *byte = structure[usize::from(*byte) % structure.len()]);
+        bytes
+            .iter_mut()
+            .for_each(|byte| *byte = structure[usize::from(*byte) % structure.len()]);
     }
     bytes
 }

@@ -70,8 +70,15 @@ const WRONG: [&str; 14] = [
     "\"\\ud800\"",
     "\"\\u0000\"",
 ];
-const HEX_FIELDS: [&str; 7] =
-    ["blinded_payload_hash", "issuer_id", "mint_key_id", "mint_key_ids", "serial", "signature", "transaction_reference"];
+const HEX_FIELDS: [&str; 7] = [
+    "blinded_payload_hash",
+    "issuer_id",
+    "mint_key_id",
+    "mint_key_ids",
+    "serial",
+    "signature",
+    "transaction_reference",
+];
 const NAMES: [&str; 12] = [
     "type",
     "blinds",
@@ -150,7 +157,11 @@ impl InTree {
     pub(crate) fn apply(self, body: &mut Vec<u8>, other: &[u8], rng: &mut StdRng) {
         let Some(mut tree) = Tree::parse(body) else { return };
         self.change(&mut tree, other, rng);
-        let gaps: &[&str] = if self == Self::Layout { &["", "", " ", "\n", "\t", "\r\n  "] } else { &[""] };
+        let gaps: &[&str] = if self == Self::Layout {
+            &["", "", " ", "\n", "\t", "\r\n  "]
+        } else {
+            &[""]
+        };
         *body = tree.write(&mut || gaps.choose(rng).unwrap());
     }
 
@@ -163,7 +174,9 @@ impl InTree {
                 fields.insert(rng.gen_range(0..=fields.len()), field);
             }),
             Self::RemoveField => with_fields(tree, rng, |fields, index, _| drop(fields.remove(index))),
-            Self::RenameField => with_fields(tree, rng, |fields, index, rng| fields[index].0 = some_name(rng)),
+            Self::RenameField => {
+                with_fields(tree, rng, |fields, index, rng| fields[index].0 = some_name(rng))
+            }
             Self::ExtraField => with_fields(tree, rng, |fields, index, rng| {
                 fields.insert(index, (some_name(rng), Tree::Bare("1".to_owned())));
             }),
@@ -172,12 +185,27 @@ impl InTree {
                 let value = fields[index].1.clone();
                 fields[index].1 = std::mem::replace(&mut fields[other].1, value);
             }),
-            Self::WrongType => set(tree, |_| true, Tree::Bare((*WRONG.choose(rng).unwrap()).to_owned()), rng),
+            Self::WrongType => set(
+                tree,
+                |_| true,
+                Tree::Bare((*WRONG.choose(rng).unwrap()).to_owned()),
+                rng,
+            ),
             Self::Number => {
-                set(tree, |tree| matches!(tree, Tree::Bare(_)), Tree::Bare((*NUMBERS.choose(rng).unwrap()).to_owned()), rng);
+                set(
+                    tree,
+                    |tree| matches!(tree, Tree::Bare(_)),
+                    Tree::Bare((*NUMBERS.choose(rng).unwrap()).to_owned()),
+                    rng,
+                );
             }
             Self::Hex => set(tree, is_text, Tree::Text(hex(rng)), rng),
-            Self::Text => set(tree, is_text, Tree::Text((*TEXTS.choose(rng).unwrap()).to_owned()), rng),
+            Self::Text => set(
+                tree,
+                is_text,
+                Tree::Text((*TEXTS.choose(rng).unwrap()).to_owned()),
+                rng,
+            ),
             Self::LongText => {
                 let text = ["a", "0", "f", "é", "\u{1f4b0}", "\"", "\\"]
                     .choose(rng)
@@ -186,14 +214,24 @@ impl InTree {
                 set(tree, is_text, Tree::Text(text), rng);
             }
             Self::Deep => {
-                let depth = if rng.gen_ratio(1, ONE_IN_HUGE) { DEPTH_MAX } else { rng.gen_range(1..DEPTH_USUAL) };
+                let depth = if rng.gen_ratio(1, ONE_IN_HUGE) {
+                    DEPTH_MAX
+                } else {
+                    rng.gen_range(1..DEPTH_USUAL)
+                };
                 let (open, close) = [("[", "]"), ("{\"a\":", "}"), ("[", "")].choose(rng).unwrap();
-                set(tree, |_| true, Tree::Bare(format!("{}0{}", open.repeat(depth), close.repeat(depth))), rng);
+                set(
+                    tree,
+                    |_| true,
+                    Tree::Bare(format!("{}0{}", open.repeat(depth), close.repeat(depth))),
+                    rng,
+                );
             }
             Self::OtherType => {
                 if let Tree::Object(fields) = tree {
                     let named = fields.iter_mut().filter(|(name, _)| name == "type");
-                    named.for_each(|(_, value)| *value = Tree::Text((*TYPES.choose(rng).unwrap()).to_owned()));
+                    named
+                        .for_each(|(_, value)| *value = Tree::Text((*TYPES.choose(rng).unwrap()).to_owned()));
                 }
             }
             Self::FromOther => from_other(tree, other, rng),
@@ -204,7 +242,11 @@ impl InTree {
 }
 
 /// Changes the fields of some object, of which one is chosen.
-fn with_fields(tree: &mut Tree, rng: &mut StdRng, change: impl FnOnce(&mut Vec<(String, Tree)>, usize, &mut StdRng)) {
+fn with_fields(
+    tree: &mut Tree,
+    rng: &mut StdRng,
+    change: impl FnOnce(&mut Vec<(String, Tree)>, usize, &mut StdRng),
+) {
     if let Some(fields) = tree.any_fields(rng) {
         let index = rng.gen_range(0..fields.len());
         change(fields, index, rng);
@@ -227,15 +269,22 @@ fn set(tree: &mut Tree, wanted: impl Fn(&Tree) -> bool, value: Tree, rng: &mut S
 
 /// A number of any length, as short as can be or as long as a key's.
 fn hex(rng: &mut StdRng) -> String {
-    let digits = *[1, 2, 31, 32, 33, 40, 41, 511, 512, 513, 514, 2000].choose(rng).unwrap();
+    let digits = *[1, 2, 31, 32, 33, 40, 41, 511, 512, 513, 514, 2000]
+        .choose(rng)
+        .unwrap();
     let filling = *[Some('0'), Some('f'), Some('F'), None].choose(rng).unwrap();
-    (0..digits).map(|_| filling.unwrap_or_else(|| char::from_digit(rng.gen_range(0..16), 16).unwrap())).collect()
+    (0..digits)
+        .map(|_| filling.unwrap_or_else(|| char::from_digit(rng.gen_range(0..16), 16).unwrap()))
+        .collect()
 }
 
-/// Writes the numbers of fields that take hex in capital letters, or with leading zeros. `name` is the field of `tree`.
+/// Writes the numbers of fields that take hex in capital letters, or with leading zeros. `name` is the field
+/// of `tree`.
 fn spell_hex(tree: &mut Tree, name: &str, rng: &mut StdRng) {
     match tree {
-        Tree::Object(fields) => fields.iter_mut().for_each(|(name, value)| spell_hex(value, name, rng)),
+        Tree::Object(fields) => fields
+            .iter_mut()
+            .for_each(|(name, value)| spell_hex(value, name, rng)),
         Tree::List(items) => items.iter_mut().for_each(|item| spell_hex(item, name, rng)),
         Tree::Text(text) if HEX_FIELDS.contains(&name) => *text = spelled(text, rng),
         Tree::Text(_) | Tree::Bare(_) => {}
@@ -245,7 +294,13 @@ fn spell_hex(tree: &mut Tree, name: &str, rng: &mut StdRng) {
 fn spelled(text: &str, rng: &mut StdRng) -> String {
     let zeros = *[0, 0, 1, 2, 3, LEADING_ZEROS_MAX].choose(rng).unwrap();
     let mut spelled = "0".repeat(zeros);
-    spelled.extend(text.chars().map(|digit| if rng.r#gen() { digit.to_ascii_uppercase() } else { digit }));
+    spelled.extend(text.chars().map(|digit| {
+        if rng.r#gen() {
+            digit.to_ascii_uppercase()
+        } else {
+            digit
+        }
+    }));
     spelled
 }
 
@@ -253,7 +308,9 @@ fn shuffle_fields(tree: &mut Tree, rng: &mut StdRng) {
     match tree {
         Tree::Object(fields) => {
             fields.shuffle(rng);
-            fields.iter_mut().for_each(|(_, value)| shuffle_fields(value, rng));
+            fields
+                .iter_mut()
+                .for_each(|(_, value)| shuffle_fields(value, rng));
         }
         Tree::List(items) => items.iter_mut().for_each(|item| shuffle_fields(item, rng)),
         Tree::Text(_) | Tree::Bare(_) => {}
@@ -262,7 +319,9 @@ fn shuffle_fields(tree: &mut Tree, rng: &mut StdRng) {
 
 /// A field gets the value that a field of its name has in the other message.
 fn from_other(tree: &mut Tree, other: &[u8], rng: &mut StdRng) {
-    let (Some(other), Some(fields)) = (Tree::parse(other), tree.any_fields(rng)) else { return };
+    let (Some(other), Some(fields)) = (Tree::parse(other), tree.any_fields(rng)) else {
+        return;
+    };
     let (name, value) = fields.choose_mut(rng).unwrap();
     if let Some(found) = other.any_of_name(name, rng) {
         *value = found;

@@ -9,7 +9,16 @@ use crate::in_bytes::{InBytes, garbage, some_range};
 use crate::in_tree::{InTree, LONG_TEXT_CHARS_MAX};
 
 /// The paths that take a message by POST; the first takes all of them.
-pub(crate) const MESSAGE_PATHS: [&str; 8] = ["/", "/cddc/serial", "/cddc", "/mkcs", "/mint", "/renew", "/resume", "/redeem"];
+pub(crate) const MESSAGE_PATHS: [&str; 8] = [
+    "/",
+    "/cddc/serial",
+    "/cddc",
+    "/mkcs",
+    "/mint",
+    "/renew",
+    "/resume",
+    "/redeem",
+];
 
 const OTHER_PATHS: [&str; 12] = [
     "/health/live",
@@ -26,7 +35,13 @@ const OTHER_PATHS: [&str; 12] = [
     "/../mint",
 ];
 
-const METHODS: [Method; 5] = [Method::GET, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS];
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::PUT,
+    Method::DELETE,
+    Method::PATCH,
+    Method::OPTIONS,
+];
 
 const SHORT_GARBAGE_BYTES_MAX: usize = 10;
 const LONG_GARBAGE_BYTES_MAX: usize = 100;
@@ -78,7 +93,9 @@ impl Kind {
             Self::Authorization => {
                 message.authorization = authorization(&message.authorization, token, rng);
                 // What HTTP does not take as a header cannot arrive.
-                message.authorization.retain(|value| HeaderValue::from_bytes(value).is_ok());
+                message
+                    .authorization
+                    .retain(|value| HeaderValue::from_bytes(value).is_ok());
             }
             Self::Path => message.path = some_path(rng),
             Self::Method => message.method = METHODS.choose(rng).unwrap().clone(),
@@ -88,7 +105,11 @@ impl Kind {
 
 fn some_path(rng: &mut StdRng) -> String {
     let paths = [&MESSAGE_PATHS[..], &OTHER_PATHS].concat();
-    let query = if rng.gen_ratio(1, 8) { "?type=request%20mint" } else { "" };
+    let query = if rng.gen_ratio(1, 8) {
+        "?type=request%20mint"
+    } else {
+        ""
+    };
     format!("{}{query}", paths.choose(rng).unwrap())
 }
 

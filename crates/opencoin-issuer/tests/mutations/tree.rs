@@ -1,4 +1,5 @@
-//! A message as a tree that can hold what no JSON library would write: fields twice, in any order, values that are no JSON.
+//! A message as a tree that can hold what no JSON library would write: fields twice, in any order, values
+//! that are no JSON.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -23,9 +24,12 @@ impl Tree {
 
     fn from_value(value: Value) -> Self {
         match value {
-            Value::Object(fields) => {
-                Self::Object(fields.into_iter().map(|(name, value)| (name, Self::from_value(value))).collect())
-            }
+            Value::Object(fields) => Self::Object(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (name, Self::from_value(value)))
+                    .collect(),
+            ),
             Value::Array(items) => Self::List(items.into_iter().map(Self::from_value).collect()),
             Value::String(text) => Self::Text(text),
             other => Self::Bare(other.to_string()),
@@ -80,7 +84,10 @@ impl Tree {
 
     /// The fields of one of the objects that have some.
     pub(crate) fn any_fields(&mut self, rng: &mut StdRng) -> Option<&mut Vec<(String, Self)>> {
-        match self.any(|tree| matches!(tree, Self::Object(fields) if !fields.is_empty()), rng) {
+        match self.any(
+            |tree| matches!(tree, Self::Object(fields) if !fields.is_empty()),
+            rng,
+        ) {
             Some(Self::Object(fields)) => Some(fields),
             _ => None,
         }

@@ -51,7 +51,10 @@ impl Auditor {
     /// One that goes on with what was kept of the same books.
     #[must_use]
     pub fn resume(settled: Settled) -> Self {
-        Self { settled: Some(settled), ..Self::default() }
+        Self {
+            settled: Some(settled),
+            ..Self::default()
+        }
     }
 
     /// What to keep.
@@ -64,21 +67,31 @@ impl Auditor {
     ///
     /// # Errors
     /// The store cannot be read. Then nothing is forgotten.
-    pub async fn full(&mut self, source: &dyn AuditSource, sample: Option<Sample>) -> Result<Audited, LedgerError> {
-        let audited = self.pass(source, Extent::Full, Pass::full(self.settled.as_ref(), sample)).await?;
+    pub async fn full(
+        &mut self,
+        source: &dyn AuditSource,
+        sample: Option<Sample>,
+    ) -> Result<Audited, LedgerError> {
+        let audited = self
+            .pass(source, Extent::Full, Pass::full(self.settled.as_ref(), sample))
+            .await?;
         self.broken = broken(&audited);
         Ok(audited)
     }
 
-    /// Reads what is new. Where something does not hold that held before, everything is read, and that counts: a row that came
-    /// later than any should is no alarm.
+    /// Reads what is new. Where something does not hold that held before, everything is read, and that
+    /// counts: a row that came later than any should is no alarm.
     ///
     /// # Errors
     /// As [`Self::full`].
     pub async fn turn(&mut self, source: &dyn AuditSource) -> Result<Audited, LedgerError> {
-        let Some(settled) = self.settled.clone() else { return self.full(source, None).await };
+        let Some(settled) = self.settled.clone() else {
+            return self.full(source, None).await;
+        };
         self.turn = self.turn.wrapping_add(1);
-        let audited = self.pass(source, Extent::New, Pass::since(&settled, self.turn)).await?;
+        let audited = self
+            .pass(source, Extent::New, Pass::since(&settled, self.turn))
+            .await?;
         if broken(&audited).iter().all(|name| self.broken.contains(name)) {
             return Ok(audited);
         }
@@ -86,17 +99,43 @@ impl Auditor {
         self.full(source, None).await
     }
 
-    async fn pass(&mut self, source: &dyn AuditSource, extent: Extent, mut pass: Pass) -> Result<Audited, LedgerError> {
+    async fn pass(
+        &mut self,
+        source: &dyn AuditSource,
+        extent: Extent,
+        mut pass: Pass,
+    ) -> Result<Audited, LedgerError> {
         source.read(&mut pass).await?;
-        let Found { facts, settled, past, rows_read, last, drawn } = pass.finish();
+        let Found {
+            facts,
+            settled,
+            past,
+            rows_read,
+            last,
+            drawn,
+        } = pass.finish();
         let mut report = check(&facts);
         report.checks.extend(past);
         let (position, settled_to) = (TransactionNo::new(last), settled.position());
         self.settled = Some(settled);
-        Ok(Audited { extent, facts, report, rows_read, position, settled: settled_to, drawn })
+        Ok(Audited {
+            extent,
+            facts,
+            report,
+            rows_read,
+            position,
+            settled: settled_to,
+            drawn,
+        })
     }
 }
 
 fn broken(audited: &Audited) -> Vec<&'static str> {
-    audited.report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect()
+    audited
+        .report
+        .checks
+        .iter()
+        .filter(|check| !check.holds)
+        .map(|check| check.name)
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! Turns the stored rows of the books into facts. It believes nothing: numbers come as the columns hold them.
 //!
-//! It can begin with the [`Sums`] of a journal that was read before; then only the rows that follow need be read.
+//! It can begin with the [`Sums`] of a journal that was read before; then only the rows that follow need be
+//! read.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,8 @@ use super::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DE
 use crate::journal::{Kind, ReferenceKey};
 use crate::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, count_blinds};
 
-/// Collects facts from rows: first accounts, mint keys and payouts, then spent coins, recouped ones and the journal, in any order.
+/// Collects facts from rows: first accounts, mint keys and payouts, then spent coins, recouped ones and the
+/// journal, in any order.
 #[derive(Default)]
 pub struct Collector {
     facts: AuditFacts,
@@ -92,18 +94,33 @@ impl Collector {
     /// Goes on where the journal added up to this.
     pub(super) fn resume(mut earlier: Sums) -> Self {
         let facts = std::mem::take(&mut earlier.totals);
-        Self { facts, earlier, ..Self::default() }
+        Self {
+            facts,
+            earlier,
+            ..Self::default()
+        }
     }
 
     /// What the journal adds up to so far; all accounts and mint keys have been taken.
     pub(super) fn sums(&self) -> Sums {
         let mut sums = self.earlier.clone(); // those whose rows are gone
-        sums.accounts.extend(self.facts.accounts.iter().map(|account| (account.id, account.journal)));
-        sums.mint_keys.extend(self.facts.mint_keys.iter().map(|key| (key.id, key.blinds)));
+        sums.accounts.extend(
+            self.facts
+                .accounts
+                .iter()
+                .map(|account| (account.id, account.journal)),
+        );
+        sums.mint_keys
+            .extend(self.facts.mint_keys.iter().map(|key| (key.id, key.blinds)));
         let counts = |payout: &PayoutFacts| (payout.no, (payout.requests, payout.settlements));
         sums.payouts.extend(self.facts.payouts.iter().map(counts));
         let (accounts, mint_keys, payouts) = (Vec::new(), Vec::new(), Vec::new());
-        sums.totals = AuditFacts { accounts, mint_keys, payouts, ..self.facts.clone() };
+        sums.totals = AuditFacts {
+            accounts,
+            mint_keys,
+            payouts,
+            ..self.facts.clone()
+        };
         sums
     }
 
@@ -114,14 +131,26 @@ impl Collector {
             self.strange_table(format!("account {id}: the number is reserved"));
         }
         self.accounts.insert(number, self.facts.accounts.len());
-        let (name, journal) = (name.to_owned(), self.earlier.accounts.remove(&number).unwrap_or(0));
-        self.facts.accounts.push(AccountFacts { id: number, name, balance: balance.into(), journal });
+        let (name, journal) = (
+            name.to_owned(),
+            self.earlier.accounts.remove(&number).unwrap_or(0),
+        );
+        self.facts.accounts.push(AccountFacts {
+            id: number,
+            name,
+            balance: balance.into(),
+            journal,
+        });
     }
 
     /// Takes a mint key.
     pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
         let Ok(id) = row.id.try_into().map(MintKeyId::new) else {
-            return self.strange_table(format!("mint key number {}: its id has {} bytes", row.no, row.id.len()));
+            return self.strange_table(format!(
+                "mint key number {}: its id has {} bytes",
+                row.no,
+                row.id.len()
+            ));
         };
         let [not_before, not_after, expiry] = row.dates.map(LedgerTime::from_unix_micros);
         let denomination = Amount::try_from(row.denomination);
@@ -155,19 +184,31 @@ impl Collector {
 
     /// Takes a payout.
     pub fn payout(&mut self, row: PayoutRow<'_>) {
-        let (no, place) = (PayoutNo::new(row.no), (self.facts.payouts.len(), AccountId::new(row.account)));
+        let (no, place) = (
+            PayoutNo::new(row.no),
+            (self.facts.payouts.len(), AccountId::new(row.account)),
+        );
         self.payouts.insert(row.reference.into(), place);
-        self.payouts.insert(ReferenceKey::of_settlement(no).as_bytes().into(), place);
+        self.payouts
+            .insert(ReferenceKey::of_settlement(no).as_bytes().into(), place);
         let (amount, paid) = (row.amount.into(), row.paid);
         let (requests, settlements) = self.earlier.payouts.remove(&no).unwrap_or_default();
-        self.facts.payouts.push(PayoutFacts { no, amount, paid, requests, settlements });
+        self.facts.payouts.push(PayoutFacts {
+            no,
+            amount,
+            paid,
+            requests,
+            settlements,
+        });
     }
 
     /// Takes the number of spent coins of one mint key.
     pub fn spent(&mut self, mint_key_no: i64, coins: i64) {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].spent += i128::from(coins),
-            None => self.strange_table(format!("{coins} spent coins: there is no mint key number {mint_key_no}")),
+            None => self.strange_table(format!(
+                "{coins} spent coins: there is no mint key number {mint_key_no}"
+            )),
         }
     }
 
@@ -175,7 +216,9 @@ impl Collector {
     pub fn recouped(&mut self, mint_key_no: i64, coins: i64) {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].recouped_rows += i128::from(coins),
-            None => self.strange_table(format!("{coins} recouped coins: there is no mint key number {mint_key_no}")),
+            None => self.strange_table(format!(
+                "{coins} recouped coins: there is no mint key number {mint_key_no}"
+            )),
         }
     }
 
@@ -198,7 +241,12 @@ impl Collector {
     /// What was collected.
     #[must_use]
     pub fn finish(mut self) -> AuditFacts {
-        let Sums { accounts, mint_keys, payouts, totals: _ } = std::mem::take(&mut self.earlier);
+        let Sums {
+            accounts,
+            mint_keys,
+            payouts,
+            totals: _,
+        } = std::mem::take(&mut self.earlier);
         for id in accounts.into_keys() {
             self.strange_table(format!("{id:?} is gone, and the journal names it"));
         }
@@ -215,7 +263,8 @@ impl Collector {
         self.facts
     }
 
-    /// Takes note of a row of the journal that makes no sense. The description names the row and holds no secret.
+    /// Takes note of a row of the journal that makes no sense. The description names the row and holds no
+    /// secret.
     fn strange(&mut self, description: String) {
         self.facts.strange_rows += 1;
         if self.facts.strange.len() < STRANGE_ROWS_DESCRIBED_MAX {
@@ -269,18 +318,29 @@ impl Collector {
             AccountId::COINS => self.facts.coins_outstanding += amount,
             AccountId::PAYOUTS => self.facts.on_its_way += amount,
             AccountId::RECOUPED => self.facts.recouped -= amount,
-            AccountId::OUTSIDE if matches!(kind, Kind::Debit | Kind::PayPayout) => self.facts.paid_out += amount,
+            AccountId::OUTSIDE if matches!(kind, Kind::Debit | Kind::PayPayout) => {
+                self.facts.paid_out += amount
+            }
             AccountId::OUTSIDE => self.facts.paid_in -= amount,
             holder => {
-                let index = *self.accounts.get(&holder).ok_or_else(|| format!("there is no {holder:?}"))?;
+                let index = *self
+                    .accounts
+                    .get(&holder)
+                    .ok_or_else(|| format!("there is no {holder:?}"))?;
                 self.facts.accounts[index].journal += amount;
             }
         }
         Ok(())
     }
 
-    /// Holds a record against the payout that its reference names. `settled` is what it says came of it, `None` that it was asked for.
-    fn payout_moved(&mut self, row: &JournalRow<'_>, account: Option<AccountId>, settled: Option<bool>) -> Result<(), String> {
+    /// Holds a record against the payout that its reference names. `settled` is what it says came of it,
+    /// `None` that it was asked for.
+    fn payout_moved(
+        &mut self,
+        row: &JournalRow<'_>,
+        account: Option<AccountId>,
+        settled: Option<bool>,
+    ) -> Result<(), String> {
         let found = self.payouts.get(row.reference);
         let &(index, holder) = found.ok_or("there is no payout that it is of")?;
         let payout = &mut self.facts.payouts[index];
@@ -288,7 +348,11 @@ impl Collector {
         if !fits || (settled.is_some() && settled != payout.paid) {
             return Err(format!("it does not fit payout {}", payout.no.get()));
         }
-        let count = if settled.is_none() { &mut payout.requests } else { &mut payout.settlements };
+        let count = if settled.is_none() {
+            &mut payout.requests
+        } else {
+            &mut payout.settlements
+        };
         *count += 1;
         Ok(())
     }
@@ -296,12 +360,19 @@ impl Collector {
     fn blinds(&mut self, blinds: &[u8], amount: i128) -> Result<(), String> {
         let mut value = 0_i128;
         for (key, count) in count_blinds(blinds).map_err(|error| error.to_string())? {
-            let index = *self.mint_keys.get(&key).ok_or_else(|| format!("its blinds name an unknown {key:?}"))?;
+            let index = *self
+                .mint_keys
+                .get(&key)
+                .ok_or_else(|| format!("its blinds name an unknown {key:?}"))?;
             let facts = &mut self.facts.mint_keys[index];
             facts.blinds += i128::from(count);
             value += facts.denomination * i128::from(count);
         }
-        if value == amount { Ok(()) } else { Err(format!("its blinds are worth {value}, its amount is {amount}")) }
+        if value == amount {
+            Ok(())
+        } else {
+            Err(format!("its blinds are worth {value}, its amount is {amount}"))
+        }
     }
 }
 
@@ -334,7 +405,17 @@ mod tests {
     fn row(kind: Kind, debit: i64, credit: i64, amount: i64) -> JournalRow<'static> {
         let (debit, credit) = (Some(debit), Some(credit));
         let kind = kind.code().into();
-        JournalRow { id: 1, kind, debit, credit, amount, at: 15, reference: &[3, 1], content: &[0; 32], blinds: None }
+        JournalRow {
+            id: 1,
+            kind,
+            debit,
+            credit,
+            amount,
+            at: 15,
+            reference: &[3, 1],
+            content: &[0; 32],
+            blinds: None,
+        }
     }
 
     #[test]
@@ -342,14 +423,37 @@ mod tests {
         let mut collector = collector();
         collector.journal(&row(Kind::Credit, 1, 3, 100));
         collector.journal(&row(Kind::Debit, 3, 1, 30));
-        let blind = Blind { reference: "a".into(), mint_key: MintKeyId::new(KEY), blinded: vec![1] };
+        let blind = Blind {
+            reference: "a".into(),
+            mint_key: MintKeyId::new(KEY),
+            blinded: vec![1],
+        };
         let blinds = encode_blinds(&[blind]);
-        collector.journal(&JournalRow { blinds: Some(&blinds), ..row(Kind::Mint, 3, 2, 5) });
-        collector.journal(&JournalRow { blinds: Some(&blinds), ..row(Kind::Recoup, 0, 2, 5) });
+        collector.journal(&JournalRow {
+            blinds: Some(&blinds),
+            ..row(Kind::Mint, 3, 2, 5)
+        });
+        collector.journal(&JournalRow {
+            blinds: Some(&blinds),
+            ..row(Kind::Recoup, 0, 2, 5)
+        });
         let facts = collector.finish();
-        assert_eq!((facts.paid_in, facts.paid_out, facts.recouped, facts.coins_outstanding), (100, 30, 5, 10));
+        assert_eq!(
+            (
+                facts.paid_in,
+                facts.paid_out,
+                facts.recouped,
+                facts.coins_outstanding
+            ),
+            (100, 30, 5, 10)
+        );
         assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 2));
-        assert_eq!((facts.transactions, facts.strange_rows), (4, 0), "{:?}", facts.strange);
+        assert_eq!(
+            (facts.transactions, facts.strange_rows),
+            (4, 0),
+            "{:?}",
+            facts.strange
+        );
     }
 
     #[test]
@@ -357,18 +461,54 @@ mod tests {
         let mut collector = collector();
         let settlement = ReferenceKey::of_settlement(PayoutNo::new(1));
         let (request, settlement) = (&b"request"[..], settlement.as_bytes());
-        collector.payout(PayoutRow { no: 1, account: 3, amount: 30, reference: b"request", paid: Some(false) });
-        collector.journal(&JournalRow { reference: request, ..row(Kind::RequestPayout, 3, -1, 30) });
-        assert_eq!((collector.facts.on_its_way, collector.facts.accounts[0].journal), (30, -30));
-        collector.journal(&JournalRow { reference: settlement, ..row(Kind::ReturnPayout, -1, 3, 30) });
+        collector.payout(PayoutRow {
+            no: 1,
+            account: 3,
+            amount: 30,
+            reference: b"request",
+            paid: Some(false),
+        });
+        collector.journal(&JournalRow {
+            reference: request,
+            ..row(Kind::RequestPayout, 3, -1, 30)
+        });
+        assert_eq!(
+            (collector.facts.on_its_way, collector.facts.accounts[0].journal),
+            (30, -30)
+        );
+        collector.journal(&JournalRow {
+            reference: settlement,
+            ..row(Kind::ReturnPayout, -1, 3, 30)
+        });
         assert_eq!((collector.facts.on_its_way, collector.facts.strange_rows), (0, 0));
         for (row, expected) in [
-            (JournalRow { reference: settlement, ..row(Kind::PayPayout, -1, 1, 30) }, "it does not fit payout 1"),
-            (JournalRow { reference: request, ..row(Kind::RequestPayout, 3, -1, 31) }, "it does not fit payout 1"),
-            (JournalRow { reference: b"x", ..row(Kind::RequestPayout, 3, -1, 30) }, "there is no payout that it is of"),
+            (
+                JournalRow {
+                    reference: settlement,
+                    ..row(Kind::PayPayout, -1, 1, 30)
+                },
+                "it does not fit payout 1",
+            ),
+            (
+                JournalRow {
+                    reference: request,
+                    ..row(Kind::RequestPayout, 3, -1, 31)
+                },
+                "it does not fit payout 1",
+            ),
+            (
+                JournalRow {
+                    reference: b"x",
+                    ..row(Kind::RequestPayout, 3, -1, 30)
+                },
+                "there is no payout that it is of",
+            ),
         ] {
             collector.journal(&row);
-            assert_eq!(collector.facts.strange.pop().unwrap(), format!("transaction 1: {expected}"));
+            assert_eq!(
+                collector.facts.strange.pop().unwrap(),
+                format!("transaction 1: {expected}")
+            );
         }
         let facts = collector.finish();
         assert_eq!((facts.payouts[0].requests, facts.payouts[0].settlements), (1, 1));
@@ -378,13 +518,37 @@ mod tests {
     #[test]
     fn strange_rows_are_named() {
         let cases: [(JournalRow<'_>, &str); 7] = [
-            (JournalRow { kind: 99, ..row(Kind::Credit, 1, 3, 1) }, "transaction 1: unknown kind 99"),
+            (
+                JournalRow {
+                    kind: 99,
+                    ..row(Kind::Credit, 1, 3, 1)
+                },
+                "transaction 1: unknown kind 99",
+            ),
             (row(Kind::Credit, 1, 9, 1), "transaction 1: there is no account 9"),
-            (row(Kind::Credit, 3, 1, 1), "transaction 1: its accounts do not fit the kind Credit"),
-            (row(Kind::Credit, 1, 3, 0), "transaction 1: the amount 0 does not fit the kind Credit"),
-            (row(Kind::Credit, 1, 3, -4), "transaction 1: the amount -4 does not fit the kind Credit"),
-            (row(Kind::Mint, 3, 2, 5), "transaction 1: blinds, or their absence, do not fit the kind Mint"),
-            (JournalRow { blinds: Some(&[1, 2]), ..row(Kind::Mint, 3, 2, 5) }, "transaction 1: stored blinds are damaged"),
+            (
+                row(Kind::Credit, 3, 1, 1),
+                "transaction 1: its accounts do not fit the kind Credit",
+            ),
+            (
+                row(Kind::Credit, 1, 3, 0),
+                "transaction 1: the amount 0 does not fit the kind Credit",
+            ),
+            (
+                row(Kind::Credit, 1, 3, -4),
+                "transaction 1: the amount -4 does not fit the kind Credit",
+            ),
+            (
+                row(Kind::Mint, 3, 2, 5),
+                "transaction 1: blinds, or their absence, do not fit the kind Mint",
+            ),
+            (
+                JournalRow {
+                    blinds: Some(&[1, 2]),
+                    ..row(Kind::Mint, 3, 2, 5)
+                },
+                "transaction 1: stored blinds are damaged",
+            ),
         ];
         for (row, expected) in cases {
             let mut collector = collector();
@@ -399,6 +563,9 @@ mod tests {
         let mut collector = collector();
         (0..50).for_each(|no| collector.spent(100 + no, 1));
         let facts = collector.finish();
-        assert_eq!((facts.strange_rows, facts.strange.len()), (50, STRANGE_ROWS_DESCRIBED_MAX));
+        assert_eq!(
+            (facts.strange_rows, facts.strange.len()),
+            (50, STRANGE_ROWS_DESCRIBED_MAX)
+        );
     }
 }

@@ -1,15 +1,17 @@
 //! One reading of the books, of all of the journal or of what is new in it.
 //!
-//! **Which rows are not read again.** On PostgreSQL a number is given to a row before its transaction commits, so a row may
-//! appear below others that were seen already. A row has *settled* when none below it can appear any more, and the sums of an audit are
-//! carried on from the settled part alone; what is above is read again each time. An attempt to write lasts at most 60 seconds
-//! (`ATTEMPT_SECONDS_MAX` of `opencoin-postgres`), and a number below that of a row was given before that row's. So rows settle
-//! [`SETTLE_SECONDS`] after their time, twice as long, measured by the database's clock; on a standby, by the time up to which it has
-//! followed the primary, so that one that lags or rests settles nothing. A prune alone may take longer, and is in no chain. On SQLite
-//! there is one writer at a time, and every row that is seen has settled.
+//! **Which rows are not read again.** On PostgreSQL a number is given to a row before its transaction
+//! commits, so a row may appear below others that were seen already. A row has *settled* when none below it
+//! can appear any more, and the sums of an audit are carried on from the settled part alone; what is above is
+//! read again each time. An attempt to write lasts at most 60 seconds (`ATTEMPT_SECONDS_MAX` of
+//! `opencoin-postgres`), and a number below that of a row was given before that row's. So rows settle
+//! [`SETTLE_SECONDS`] after their time, twice as long, measured by the database's clock; on a standby, by the
+//! time up to which it has followed the primary, so that one that lags or rests settles nothing. A prune
+//! alone may take longer, and is in no chain. On SQLite there is one writer at a time, and every row that is
+//! seen has settled.
 //!
-//! Nothing depends on that for being right, only for being cheap: where a short pass finds that something does not hold, the
-//! [`Auditor`](super::Auditor) reads everything before it says so.
+//! Nothing depends on that for being right, only for being cheap: where a short pass finds that something
+//! does not hold, the [`Auditor`](super::Auditor) reads everything before it says so.
 
 use std::collections::BinaryHeap;
 
@@ -49,9 +51,10 @@ pub struct Sample {
     pub seed: u64,
 }
 
-/// A reading in progress. The store calls, in one snapshot: [`Self::settle_before`] or [`Self::settle_at_once`], then everything of
-/// accounts, mint keys and payouts, then the counts of coins that [`Self::coins_to_count`] asks for, then the journal from
-/// [`Self::journal_from`] on in the order of its numbers.
+/// A reading in progress. The store calls, in one snapshot: [`Self::settle_before`] or
+/// [`Self::settle_at_once`], then everything of accounts, mint keys and payouts, then the counts of coins
+/// that [`Self::coins_to_count`] asks for, then the journal from [`Self::journal_from`] on in the order of
+/// its numbers.
 pub struct Pass {
     collector: Collector,
     mint_key_nos: Vec<i64>,
@@ -163,7 +166,9 @@ impl Pass {
 
     /// What to count, when all mint keys have been taken.
     pub fn coins_to_count(&mut self) -> CoinsToCount {
-        let Some(turn) = self.turn else { return CoinsToCount::All };
+        let Some(turn) = self.turn else {
+            return CoinsToCount::All;
+        };
         let no = (!self.mint_key_nos.is_empty()).then(|| self.mint_key_nos[turn % self.mint_key_nos.len()]);
         self.collector.counted_only(no);
         no.map_or(CoinsToCount::None, CoinsToCount::Of)
@@ -179,10 +184,13 @@ impl Pass {
         self.collector.recouped(mint_key_no, coins);
     }
 
-    /// The number with which the journal is read from: that of the last settled row, to see that it is still the same.
+    /// The number with which the journal is read from: that of the last settled row, to see that it is still
+    /// the same.
     #[must_use]
     pub fn journal_from(&self) -> i64 {
-        self.before.as_ref().map_or(i64::MIN, |before| before.chain.position())
+        self.before
+            .as_ref()
+            .map_or(i64::MIN, |before| before.chain.position())
     }
 
     /// Takes a record of the journal.
@@ -213,13 +221,22 @@ impl Pass {
 
     fn settle(&mut self) {
         let (sums, chain) = (self.collector.sums(), std::mem::take(&mut self.chain));
-        self.settled = Some(Settled { sums, chain, last: self.settled_to });
+        self.settled = Some(Settled {
+            sums,
+            chain,
+            last: self.settled_to,
+        });
     }
 
     /// Keeps the acceptances with the lowest hashes: a sample of fixed size of a stream of unknown length.
     fn draw(&mut self, row: &JournalRow<'_>) {
-        let Some(Sample { size, seed }) = self.sample.filter(|_| row.blinds.is_some()) else { return };
-        let hash = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(row.id.to_be_bytes()).finalize();
+        let Some(Sample { size, seed }) = self.sample.filter(|_| row.blinds.is_some()) else {
+            return;
+        };
+        let hash = Sha256::new()
+            .chain_update(seed.to_be_bytes())
+            .chain_update(row.id.to_be_bytes())
+            .finalize();
         let hash = u64::from_be_bytes(*hash.first_chunk().expect("SHA-256 has 32 bytes"));
         self.drawn.push((hash, row.id));
         if self.drawn.len() > size {
@@ -238,7 +255,11 @@ impl Pass {
             self.settle();
         }
         let past = self.past();
-        let mut drawn: Vec<TransactionNo> = self.drawn.into_iter().map(|(_, id)| TransactionNo::new(id)).collect();
+        let mut drawn: Vec<TransactionNo> = self
+            .drawn
+            .into_iter()
+            .map(|(_, id)| TransactionNo::new(id))
+            .collect();
         drawn.sort_unstable();
         Found {
             facts: self.collector.finish(),
@@ -262,6 +283,10 @@ impl Pass {
         };
         let holds = difference.is_none();
         let detail = difference.unwrap_or_else(|| format!("{rows} rows"));
-        Some(Check { name: "the journal that was read earlier has not changed", holds, detail })
+        Some(Check {
+            name: "the journal that was read earlier has not changed",
+            holds,
+            detail,
+        })
     }
 }

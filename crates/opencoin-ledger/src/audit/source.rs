@@ -17,7 +17,8 @@ pub trait AuditSource: Send + Sync {
     /// Reads what the pass asks for, in one consistent snapshot, while commands go on.
     ///
     /// # Errors
-    /// The store cannot be read; the pass is of no use then. A row that makes no sense is a fact and not an error.
+    /// The store cannot be read; the pass is of no use then. A row that makes no sense is a fact and not an
+    /// error.
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError>;
 
     /// Reads mints, renews and recoups, by number, at most [`ACCEPTANCES_PER_PAGE_MAX`].
@@ -56,9 +57,23 @@ pub struct StoredAcceptance {
 impl StoredAcceptance {
     /// The acceptance of a stored row: `id`, `kind`, `content`, `debit_account`, `applied_at`, `blinds`.
     #[must_use]
-    pub fn new(id: i64, kind: i16, content: Vec<u8>, debit: Option<i64>, at: i64, blinds: Option<&[u8]>) -> Self {
+    pub fn new(
+        id: i64,
+        kind: i16,
+        content: Vec<u8>,
+        debit: Option<i64>,
+        at: i64,
+        blinds: Option<&[u8]>,
+    ) -> Self {
         let blinds = blinds.ok_or_else(|| "it has no blinds".to_owned());
         let blinds = blinds.and_then(|bytes| crate::decode_blinds(bytes).map_err(|error| error.to_string()));
-        Self { no: TransactionNo::new(id), kind, content, debit, at: LedgerTime::from_unix_micros(at), blinds }
+        Self {
+            no: TransactionNo::new(id),
+            kind,
+            content,
+            debit,
+            at: LedgerTime::from_unix_micros(at),
+            blinds,
+        }
     }
 }

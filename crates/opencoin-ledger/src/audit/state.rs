@@ -1,8 +1,9 @@
 //! What an auditor keeps on the disk between two runs: the settled part of the journal, in few words.
 //!
-//! A line with the version, then integers in big-endian order and texts after their lengths, then SHA-256 over all of it and a
-//! text that names the books. What is damaged, of another version or of other books is refused as a whole; nothing is lost by
-//! that, because a full pass makes it anew. The digest is against damage and mistakes, not against somebody who may write the file.
+//! A line with the version, then integers in big-endian order and texts after their lengths, then SHA-256
+//! over all of it and a text that names the books. What is damaged, of another version or of other books is
+//! refused as a whole; nothing is lost by that, because a full pass makes it anew. The digest is against
+//! damage and mistakes, not against somebody who may write the file.
 
 use sha2::{Digest, Sha256};
 
@@ -23,7 +24,17 @@ pub struct StateError;
 /// Writes the state. `books` names what it belongs to.
 #[must_use]
 pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
-    let Settled { sums: Sums { accounts, mint_keys, payouts, totals }, chain, last } = settled;
+    let Settled {
+        sums:
+            Sums {
+                accounts,
+                mint_keys,
+                payouts,
+                totals,
+            },
+        chain,
+        last,
+    } = settled;
     let AuditFacts {
         accounts: _,
         mint_keys: _,
@@ -87,7 +98,8 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     let last = reader.long()?;
     let [paid_in, paid_out, on_its_way] = [reader.sum()?, reader.sum()?, reader.sum()?];
     let [coins_outstanding, recouped] = [reader.sum()?, reader.sum()?];
-    let [retirements, prunes, transactions, strange_rows] = [reader.count()?, reader.count()?, reader.count()?, reader.count()?];
+    let [retirements, prunes, transactions, strange_rows] =
+        [reader.count()?, reader.count()?, reader.count()?, reader.count()?];
     let mut totals = AuditFacts {
         paid_in,
         paid_out,
@@ -109,23 +121,38 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
         let text = str::from_utf8(reader.take(length)?).map_err(|_| StateError)?;
         totals.strange.push(text.to_owned());
     }
-    let mut sums = Sums { totals, ..Sums::default() };
+    let mut sums = Sums {
+        totals,
+        ..Sums::default()
+    };
     for _ in 0..reader.count()? {
-        sums.accounts.insert(AccountId::new(reader.long()?), reader.sum()?);
+        sums.accounts
+            .insert(AccountId::new(reader.long()?), reader.sum()?);
     }
     for _ in 0..reader.count()? {
-        sums.mint_keys.insert(MintKeyId::new(reader.array()?), reader.sum()?);
+        sums.mint_keys
+            .insert(MintKeyId::new(reader.array()?), reader.sum()?);
     }
     for _ in 0..reader.count()? {
-        sums.payouts.insert(PayoutNo::new(reader.long()?), (reader.count()?, reader.count()?));
+        sums.payouts
+            .insert(PayoutNo::new(reader.long()?), (reader.count()?, reader.count()?));
     }
     let chain = reader.chain()?;
-    if reader.0.is_empty() { Ok(Settled { sums, chain, last }) } else { Err(StateError) }
+    if reader.0.is_empty() {
+        Ok(Settled { sums, chain, last })
+    } else {
+        Err(StateError)
+    }
 }
 
 fn digest(body: &[u8], books: &str) -> [u8; DIGEST_BYTES] {
     let length = (body.len() as u64).to_be_bytes();
-    Sha256::new().chain_update(length).chain_update(body).chain_update(books).finalize().into()
+    Sha256::new()
+        .chain_update(length)
+        .chain_update(body)
+        .chain_update(books)
+        .finalize()
+        .into()
 }
 
 struct Writer(Vec<u8>);
@@ -143,7 +170,15 @@ impl Writer {
         self.0.extend(number.to_be_bytes());
     }
 
-    fn chain(&mut self, Chain { rows, digest, last, links }: &Chain) {
+    fn chain(
+        &mut self,
+        Chain {
+            rows,
+            digest,
+            last,
+            links,
+        }: &Chain,
+    ) {
         self.count(*rows);
         self.0.extend(digest);
         self.count(u64::from(last.is_some()));
@@ -152,7 +187,12 @@ impl Writer {
             self.0.extend(own);
         }
         self.count(links.len() as u64);
-        for Link { stretch, rows, digest } in links {
+        for Link {
+            stretch,
+            rows,
+            digest,
+        } in links
+        {
             self.long(*stretch);
             self.count(*rows);
             self.0.extend(digest);
@@ -194,9 +234,18 @@ impl<'a> Reader<'a> {
         };
         let mut links = Vec::new();
         for _ in 0..self.count()? {
-            links.push(Link { stretch: self.long()?, rows: self.count()?, digest: self.array()? });
+            links.push(Link {
+                stretch: self.long()?,
+                rows: self.count()?,
+                digest: self.array()?,
+            });
         }
-        Ok(Chain { rows, digest, last, links })
+        Ok(Chain {
+            rows,
+            digest,
+            last,
+            links,
+        })
     }
 }
 
@@ -205,12 +254,38 @@ mod tests {
     use super::*;
 
     fn settled() -> Settled {
-        let totals = AuditFacts { paid_in: 7, transactions: 3, strange: vec!["odd".to_owned()], ..AuditFacts::default() };
+        let totals = AuditFacts {
+            paid_in: 7,
+            transactions: 3,
+            strange: vec!["odd".to_owned()],
+            ..AuditFacts::default()
+        };
         let accounts = [(AccountId::new(3), -4), (AccountId::new(4), i128::MAX)].into();
-        let (mint_keys, payouts) = ([(MintKeyId::new([7; 20]), 5)].into(), [(PayoutNo::new(2), (1, 0))].into());
-        let sums = Sums { accounts, mint_keys, payouts, totals };
-        let links = vec![Link { stretch: 1, rows: 2, digest: [9; 32] }];
-        Settled { sums, chain: Chain { rows: 3, digest: [1; 32], last: Some((8, [2; 32])), links }, last: 9 }
+        let (mint_keys, payouts) = (
+            [(MintKeyId::new([7; 20]), 5)].into(),
+            [(PayoutNo::new(2), (1, 0))].into(),
+        );
+        let sums = Sums {
+            accounts,
+            mint_keys,
+            payouts,
+            totals,
+        };
+        let links = vec![Link {
+            stretch: 1,
+            rows: 2,
+            digest: [9; 32],
+        }];
+        Settled {
+            sums,
+            chain: Chain {
+                rows: 3,
+                digest: [1; 32],
+                last: Some((8, [2; 32])),
+                links,
+            },
+            last: 9,
+        }
     }
 
     #[test]

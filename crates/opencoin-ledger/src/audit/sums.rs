@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::AuditFacts;
 use crate::{AccountId, MintKeyId, PayoutNo};
 
-/// Running sums of the journal. As large as accounts, mint keys and payouts are many, whatever the length of the journal.
+/// Running sums of the journal. As large as accounts, mint keys and payouts are many, whatever the length of
+/// the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
     /// Credits less debits of every holder's account.

@@ -1,8 +1,11 @@
-//! What an auditor must find in a store that somebody tampers with, in a full pass or in one of the short ones after it.
+//! What an auditor must find in a store that somebody tampers with, in a full pass or in one of the short
+//! ones after it.
 
 use super::world::*;
 use super::{Pair, World};
-use crate::audit::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, Audited, Auditor, Extent, Wanted, decode_state, encode_state};
+use crate::audit::{
+    ACCEPTANCES_PER_PAGE_MAX, AuditSource, Audited, Auditor, Extent, Wanted, decode_state, encode_state,
+};
 use crate::{Ledger, TransactionNo};
 
 const PAST: &str = "the journal that was read earlier has not changed";
@@ -19,43 +22,87 @@ pub struct Tampering {
 }
 
 const fn at_once(statements: &'static str, finding: &'static str) -> Tampering {
-    Tampering { statements, finding, is_found_while_following: true }
+    Tampering {
+        statements,
+        finding,
+        is_found_while_following: true,
+    }
 }
 
 const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tampering {
-    Tampering { statements, finding, is_found_while_following: false }
+    Tampering {
+        statements,
+        finding,
+        is_found_while_following: false,
+    }
 }
 
 /// Every kind of break that the tables themselves do not refuse.
 pub const TAMPERINGS: [Tampering; 18] = [
-    at_once("UPDATE accounts SET balance = balance + 1 WHERE id = 3", "every balance is what the journal says"),
+    at_once(
+        "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
+        "every balance is what the journal says",
+    ),
     at_once("DELETE FROM accounts WHERE id = 4", "every row makes sense"),
-    at_once("UPDATE mint_keys SET issued = issued + 1 WHERE no = 2", "every signature counted was accepted in the journal"),
+    at_once(
+        "UPDATE mint_keys SET issued = issued + 1 WHERE no = 2",
+        "every signature counted was accepted in the journal",
+    ),
     at_once(
         "UPDATE mint_keys SET returned = returned - 1 WHERE no = 1",
         "coins outstanding by mint key are what the journal says",
     ),
-    at_once("UPDATE mint_keys SET denomination = 3 WHERE no = 2", "coins outstanding by mint key are what the journal says"),
-    at_once("DELETE FROM spent WHERE mint_key_no = 1", "every coin counted as returned is recorded as spent"),
-    at_once("DELETE FROM recouped", "every coin counted as recouped is recorded as such"),
+    at_once(
+        "UPDATE mint_keys SET denomination = 3 WHERE no = 2",
+        "coins outstanding by mint key are what the journal says",
+    ),
+    at_once(
+        "DELETE FROM spent WHERE mint_key_no = 1",
+        "every coin counted as returned is recorded as spent",
+    ),
+    at_once(
+        "DELETE FROM recouped",
+        "every coin counted as recouped is recorded as such",
+    ),
     at_once(
         "UPDATE mint_keys SET stopped_reason = NULL",
         "coins of stopped mint keys alone were recouped, and no more than were signed",
     ),
-    at_once("UPDATE mint_keys SET retired = true WHERE no = 1", "every retired mint key was retired in the journal"),
-    at_once("UPDATE mint_keys SET pruned = true WHERE no = 1", "every pruned mint key was pruned in the journal"),
+    at_once(
+        "UPDATE mint_keys SET retired = true WHERE no = 1",
+        "every retired mint key was retired in the journal",
+    ),
+    at_once(
+        "UPDATE mint_keys SET pruned = true WHERE no = 1",
+        "every pruned mint key was pruned in the journal",
+    ),
     at_once(
         "UPDATE payouts SET paid = true, settlement = 'x', settled_at = 1 WHERE no = 2",
         "every payout was asked for in the journal and settled as it says",
     ),
     at_once("DELETE FROM payouts WHERE no = 1", "every row makes sense"),
-    at_once("UPDATE payouts SET amount = amount + 1 WHERE no = 2", "payouts on their way are what the journal says"),
-    at_once("DELETE FROM transactions WHERE id = (SELECT max(id) FROM transactions)", PAST),
+    at_once(
+        "UPDATE payouts SET amount = amount + 1 WHERE no = 2",
+        "payouts on their way are what the journal says",
+    ),
+    at_once(
+        "DELETE FROM transactions WHERE id = (SELECT max(id) FROM transactions)",
+        PAST,
+    ),
     // Both sides are changed, so that every sum is right again.
-    at_once("UPDATE transactions SET amount = 101 WHERE kind = 2; UPDATE accounts SET balance = balance + 1 WHERE id = 3", PAST),
-    in_a_full_pass("DELETE FROM transactions WHERE kind = 8 AND id < 10", "every balance is what the journal says"),
+    at_once(
+        "UPDATE transactions SET amount = 101 WHERE kind = 2; UPDATE accounts SET balance = balance + 1 WHERE id = 3",
+        PAST,
+    ),
+    in_a_full_pass(
+        "DELETE FROM transactions WHERE kind = 8 AND id < 10",
+        "every balance is what the journal says",
+    ),
     in_a_full_pass("DELETE FROM transactions WHERE kind = 1", PAST),
-    in_a_full_pass("UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 10", PAST),
+    in_a_full_pass(
+        "UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 10",
+        PAST,
+    ),
 ];
 
 /// Books with something in every table.
@@ -65,11 +112,21 @@ pub const TAMPERINGS: [Tampering; 18] = [
 pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
     let world = World::with_paid_in(ledgers, 100).await;
     let (first, second) = (mint(alice(), "a", &[1, 2, 5]), mint(alice(), "b", &[5, 1]));
-    for command in [first, second, redeem(bob(), &[(1, 1)]), renew("c", &[(2, 1)], &[1, 1]), stop(5)] {
+    for command in [
+        first,
+        second,
+        redeem(bob(), &[(1, 1)]),
+        renew("c", &[(2, 1)], &[1, 1]),
+        stop(5),
+    ] {
         world.one(command).await.unwrap();
     }
     world.one(recoup("d", &[(5, 1, 1)], &[2, 2, 1])).await.unwrap();
-    for command in [payout(alice(), 3, "p"), payout(alice(), 4, "q"), paid(1, "bank 1")] {
+    for command in [
+        payout(alice(), 3, "p"),
+        payout(alice(), 4, "q"),
+        paid(1, "bank 1"),
+    ] {
         world.one(command).await.unwrap();
     }
     world
@@ -79,7 +136,12 @@ pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
 ///
 /// # Panics
 /// It is not.
-pub async fn tampering_is_found(ledgers: &Pair, source: &dyn AuditSource, tampering: Tampering, tamper: impl AsyncFnOnce(&str)) {
+pub async fn tampering_is_found(
+    ledgers: &Pair,
+    source: &dyn AuditSource,
+    tampering: Tampering,
+    tamper: impl AsyncFnOnce(&str),
+) {
     let world = books_to_tamper_with(ledgers).await;
     let mut auditor = Auditor::new();
     assert_holds(&auditor.turn(source).await.unwrap(), Extent::Full);
@@ -110,7 +172,11 @@ pub async fn tampering_is_found(ledgers: &Pair, source: &dyn AuditSource, tamper
 ///
 /// # Panics
 /// It is.
-pub async fn an_auditor_goes_on_in_broken_books(ledgers: &Pair, source: &dyn AuditSource, tamper: impl AsyncFn(&str)) {
+pub async fn an_auditor_goes_on_in_broken_books(
+    ledgers: &Pair,
+    source: &dyn AuditSource,
+    tamper: impl AsyncFn(&str),
+) {
     let world = books_to_tamper_with(ledgers).await;
     let mut auditor = Auditor::new();
     auditor.turn(source).await.unwrap();
@@ -118,7 +184,10 @@ pub async fn an_auditor_goes_on_in_broken_books(ledgers: &Pair, source: &dyn Aud
     assert_eq!(auditor.turn(source).await.unwrap().extent, Extent::Full);
     world.one(mint(alice(), "e", &[1])).await.unwrap();
     let audited = auditor.turn(source).await.unwrap();
-    assert_eq!((audited.extent, audited.rows_read, audited.report.holds()), (Extent::New, 1, false));
+    assert_eq!(
+        (audited.extent, audited.rows_read, audited.report.holds()),
+        (Extent::New, 1, false)
+    );
     tamper("UPDATE mint_keys SET issued = issued + 1 WHERE no = 2").await;
     let audited = auditor.turn(source).await.unwrap();
     assert_eq!(audited.extent, Extent::Full);
@@ -137,7 +206,13 @@ pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper
     auditor.full(source, None).await.unwrap();
     let state = encode_state(auditor.settled().unwrap(), "books");
     let late = |key: u8| at(EXPIRY + 1, prune(key));
-    for command in [mint(alice(), "e", &[1, 2]), redeem(alice(), &[(1, 2)]), retire(2), late(5), mint(bob(), "f", &[1])] {
+    for command in [
+        mint(alice(), "e", &[1, 2]),
+        redeem(alice(), &[(1, 2)]),
+        retire(2),
+        late(5),
+        mint(bob(), "f", &[1]),
+    ] {
         world.one(command).await.unwrap();
     }
     let resumed = || Auditor::resume(decode_state(&state, "books").unwrap());
@@ -170,19 +245,44 @@ pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper
 /// They are others.
 pub async fn acceptances_are_read(ledgers: &Pair, source: &dyn AuditSource) {
     let world = books_to_tamper_with(ledgers).await;
-    let all = source.acceptances(Wanted::After(TransactionNo::BEFORE_ALL)).await.unwrap();
-    assert_eq!(all.iter().map(|acceptance| acceptance.kind).collect::<Vec<_>>(), [8, 8, 9, 13]);
-    assert_eq!((all[0].debit, all[0].at, &all[0].blinds), (Some(alice().get()), NOW, &Ok(stored(&[1, 2, 5]))));
-    assert_eq!(all[0].content, crate::mint_content(alice(), &blinds(&[1, 2, 5])).as_bytes());
-    assert_eq!(source.acceptances(Wanted::After(all[1].no)).await.unwrap(), all[2..]);
-    let numbers = [all[3].no, all[0].no, TransactionNo::new(1), TransactionNo::new(i64::MAX)];
+    let all = source
+        .acceptances(Wanted::After(TransactionNo::BEFORE_ALL))
+        .await
+        .unwrap();
+    assert_eq!(
+        all.iter().map(|acceptance| acceptance.kind).collect::<Vec<_>>(),
+        [8, 8, 9, 13]
+    );
+    assert_eq!(
+        (all[0].debit, all[0].at, &all[0].blinds),
+        (Some(alice().get()), NOW, &Ok(stored(&[1, 2, 5])))
+    );
+    assert_eq!(
+        all[0].content,
+        crate::mint_content(alice(), &blinds(&[1, 2, 5])).as_bytes()
+    );
+    assert_eq!(
+        source.acceptances(Wanted::After(all[1].no)).await.unwrap(),
+        all[2..]
+    );
+    let numbers = [
+        all[3].no,
+        all[0].no,
+        TransactionNo::new(1),
+        TransactionNo::new(i64::MAX),
+    ];
     let mut found = source.acceptances(Wanted::Numbers(&numbers)).await.unwrap();
     found.sort_by_key(|acceptance| acceptance.no);
     assert_eq!(found, [all[0].clone(), all[3].clone()]);
     world.one(credit(alice(), 1000, "for more")).await.unwrap();
-    let many: Vec<_> = (0..=ACCEPTANCES_PER_PAGE_MAX).map(|number| mint(alice(), &format!("m{number}"), &[1])).collect();
+    let many: Vec<_> = (0..=ACCEPTANCES_PER_PAGE_MAX)
+        .map(|number| mint(alice(), &format!("m{number}"), &[1]))
+        .collect();
     assert!(world.apply(&many).await.iter().all(Result::is_ok));
-    let page = source.acceptances(Wanted::After(TransactionNo::BEFORE_ALL)).await.unwrap();
+    let page = source
+        .acceptances(Wanted::After(TransactionNo::BEFORE_ALL))
+        .await
+        .unwrap();
     assert_eq!(page.len(), ACCEPTANCES_PER_PAGE_MAX);
     assert!(page.is_sorted_by_key(|acceptance| acceptance.no) && page[..4] == all);
 }
@@ -197,9 +297,20 @@ pub async fn credit_at(ledger: &dyn Ledger, micros: i64, text: &str) {
 }
 
 fn broken(audited: &Audited) -> Vec<&'static str> {
-    audited.report.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect()
+    audited
+        .report
+        .checks
+        .iter()
+        .filter(|check| !check.holds)
+        .map(|check| check.name)
+        .collect()
 }
 
 fn assert_holds(audited: &Audited, extent: Extent) {
-    assert_eq!((audited.extent, broken(audited)), (extent, vec![]), "{:#?}", audited.report);
+    assert_eq!(
+        (audited.extent, broken(audited)),
+        (extent, vec![]),
+        "{:#?}",
+        audited.report
+    );
 }

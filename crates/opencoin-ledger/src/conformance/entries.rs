@@ -47,26 +47,55 @@ pub async fn entries_say_what_moved_the_money_of_an_account(ledgers: &Pair) {
         ]
     );
     let texts: Vec<_> = entries.iter().map(|entry| entry.label.as_deref()).collect();
-    assert_eq!(texts, [Some("opening balance"), Some("rent"), None, None, None, Some("statement 2"), None, None]);
-    let others: Vec<_> = entries.iter().map(|entry| entry.counterparty.as_ref().map(|name| name.as_str())).collect();
-    assert_eq!(others, [None, Some("bob"), Some("bob"), None, None, None, None, None]);
+    assert_eq!(
+        texts,
+        [
+            Some("opening balance"),
+            Some("rent"),
+            None,
+            None,
+            None,
+            Some("statement 2"),
+            None,
+            None
+        ]
+    );
+    let others: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.counterparty.as_ref().map(|name| name.as_str()))
+        .collect();
+    assert_eq!(
+        others,
+        [None, Some("bob"), Some("bob"), None, None, None, None, None]
+    );
     assert!(entries.iter().all(|entry| entry.at == NOW));
     // The same transfer, seen from the other side.
     let of_bob = &all(&*ledgers[1], bob()).await[0];
-    assert_eq!((of_bob.no, of_bob.received, of_bob.label.as_deref()), (entries[1].no, true, Some("rent")));
-    assert_eq!(of_bob.counterparty.as_ref().map(|name| name.as_str()), Some("alice"));
+    assert_eq!(
+        (of_bob.no, of_bob.received, of_bob.label.as_deref()),
+        (entries[1].no, true, Some("rent"))
+    );
+    assert_eq!(
+        of_bob.counterparty.as_ref().map(|name| name.as_str()),
+        Some("alice")
+    );
 
     let by_key = async |account, key| ledgers[1].entry_of(account, &idempotency_key(key)).await.unwrap();
     assert_eq!(by_key(alice(), "1").await.as_ref(), Some(&entries[1]));
     assert_eq!(by_key(alice(), "2").await.as_ref(), Some(&entries[6]));
-    assert_eq!(by_key(bob(), "1").await, Some(all(&*ledgers[1], bob()).await[1].clone()));
+    assert_eq!(
+        by_key(bob(), "1").await,
+        Some(all(&*ledgers[1], bob()).await[1].clone())
+    );
     assert_eq!(by_key(bob(), "2").await, None);
 }
 
 /// Pages join without a gap, in both directions.
 pub async fn entries_are_read_in_pages(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
-    let transfers: Vec<_> = (0..9).map(|index| transfer(alice(), bob(), 1 + index, &index.to_string())).collect();
+    let transfers: Vec<_> = (0..9)
+        .map(|index| transfer(alice(), bob(), 1 + index, &index.to_string()))
+        .collect();
     world.apply(&transfers).await;
     let expected = all(&*ledgers[0], alice()).await;
     let (mut forwards, mut no) = (Vec::new(), TransactionNo::BEFORE_ALL);
@@ -84,12 +113,24 @@ pub async fn entries_are_read_in_pages(ledgers: &Pair) {
         backwards.extend(page);
     }
     backwards.reverse();
-    assert_eq!((expected.len(), &forwards, &backwards), (10, &expected, &expected));
-    assert!(read(&*ledgers[1], alice(), EntryPage::After(TransactionNo::BEFORE_ALL), 0).await.is_empty());
+    assert_eq!(
+        (expected.len(), &forwards, &backwards),
+        (10, &expected, &expected)
+    );
+    assert!(
+        read(
+            &*ledgers[1],
+            alice(),
+            EntryPage::After(TransactionNo::BEFORE_ALL),
+            0
+        )
+        .await
+        .is_empty()
+    );
 }
 
-/// Whoever goes on reading from the last number that they saw, while money moves through both processes, misses nothing and sees
-/// nothing twice.
+/// Whoever goes on reading from the last number that they saw, while money moves through both processes,
+/// misses nothing and sees nothing twice.
 pub async fn entries_are_followed_while_money_moves(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 1000).await;
     world.one(credit(bob(), 1000, "b")).await.unwrap();
@@ -122,7 +163,10 @@ pub async fn entries_are_followed_while_money_moves(ledgers: &Pair) {
     for (account, follower) in followers {
         let seen = follower.await.unwrap();
         assert_eq!(seen, all(&*ledgers[0], account).await);
-        assert_eq!(seen.len(), 1 + 30 + 30 + 15 + if account == alice() { 30 } else { 0 });
+        assert_eq!(
+            seen.len(),
+            1 + 30 + 30 + 15 + if account == alice() { 30 } else { 0 }
+        );
     }
 }
 
@@ -138,5 +182,8 @@ pub async fn fifty_spend_one_balance(ledgers: &Pair) {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 20);
     let facts = world.facts().await;
     assert_eq!(facts.accounts[0].balance, 0);
-    assert_eq!(facts.accounts[1].balance + facts.coins_outstanding + facts.on_its_way, 20);
+    assert_eq!(
+        facts.accounts[1].balance + facts.coins_outstanding + facts.on_its_way,
+        20
+    );
 }

@@ -1,7 +1,8 @@
-//! Faults in pairs: a store fails and has stored nothing, or it fails and has stored everything. Also futures that are
-//! dropped, which is the same without an error.
+//! Faults in pairs: a store fails and has stored nothing, or it fails and has stored everything. Also futures
+//! that are dropped, which is the same without an error.
 //!
-//! A store's test program makes the faults; here is what every store must hold to, for every command that there is.
+//! A store's test program makes the faults; here is what every store must hold to, for every command that
+//! there is.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,8 +14,8 @@ use super::world::*;
 use crate::audit::AuditFacts;
 use crate::journal::Kind;
 use crate::{
-    Accepted, Account, Applied, Command, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo,
-    Settlement, Store, TransactionNo, UnsignedTransaction,
+    Accepted, Account, Applied, Command, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Payout,
+    PayoutFilter, PayoutNo, Settlement, Store, TransactionNo, UnsignedTransaction,
 };
 
 /// Polls of one batch after which it is dropped: from one to this many, in turn. More than any store needs.
@@ -64,15 +65,27 @@ impl FaultCase {
     /// The model does not apply a command.
     pub async fn all() -> Vec<Self> {
         let mut cases = Vec::new();
-        for (kind, command) in Kind::ALL.into_iter().filter_map(|kind| Some((kind, example(kind)?))) {
+        for (kind, command) in Kind::ALL
+            .into_iter()
+            .filter_map(|kind| Some((kind, example(kind)?)))
+        {
             assert_eq!(kind_of(&command), kind);
             let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
             prepare(Arc::clone(&model)).await;
             let before = Books::read(&*model).await;
-            let applied = model.apply(std::slice::from_ref(&command)).await.unwrap().remove(0).unwrap();
+            let applied = model
+                .apply(std::slice::from_ref(&command))
+                .await
+                .unwrap()
+                .remove(0)
+                .unwrap();
             let after = Books::read(&*model).await;
             assert!(!applied.repeated && before != after, "{kind:?} changes the books");
-            cases.push(Self { change: Change::Command(Box::new(command), applied), before, after });
+            cases.push(Self {
+                change: Change::Command(Box::new(command), applied),
+                before,
+                after,
+            });
         }
         cases.push(Self::of_signatures().await);
         cases
@@ -83,7 +96,11 @@ impl FaultCase {
         prepare(Arc::clone(&model)).await;
         let before = Books::read(&*model).await;
         assert_eq!(keep_signatures(&*model).await.unwrap(), [true]);
-        Self { change: Change::Signatures, before, after: Books::read(&*model).await }
+        Self {
+            change: Change::Signatures,
+            before,
+            after: Books::read(&*model).await,
+        }
     }
 
     /// What to call it.
@@ -123,15 +140,21 @@ impl FaultCase {
         }
     }
 
-    /// After a fault that stored nothing: the books are as before, and the command is applied as if for the first time.
+    /// After a fault that stored nothing: the books are as before, and the command is applied as if for the
+    /// first time.
     pub async fn assert_not_stored(&self, ledger: &dyn Store) {
         assert_eq!(Books::read(ledger).await, self.before, "{}", self.name());
-        assert_eq!(self.apply(ledger).await, Ok(self.answer(false)), "{}", self.name());
+        assert_eq!(
+            self.apply(ledger).await,
+            Ok(self.answer(false)),
+            "{}",
+            self.name()
+        );
         self.assert_stored(ledger).await;
     }
 
-    /// After a fault that stored everything: the books hold the command once, and asking again has the same effect and
-    /// moves nothing.
+    /// After a fault that stored everything: the books hold the command once, and asking again has the same
+    /// effect and moves nothing.
     pub async fn assert_stored(&self, ledger: &dyn Store) {
         assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
         assert_eq!(self.apply(ledger).await, Ok(self.answer(true)), "{}", self.name());
@@ -148,11 +171,24 @@ impl Books {
         for name in ["minted before", "recouped before", "mint", "renew", "recoup"] {
             accepted.push(ledger.accepted(&reference(name)).await.unwrap());
         }
-        let payouts = ledger.payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100).await.unwrap();
+        let payouts = ledger
+            .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
+            .await
+            .unwrap();
         let facts = ledger.audit_facts().await.unwrap();
         assert!(crate::audit::check(&facts).holds(), "{facts:?}");
-        let (mint_keys, signing_paused) = (ledger.mint_keys().await.unwrap(), ledger.signing_paused().await.unwrap());
-        Self { facts, accounts, mint_keys, accepted, payouts, signing_paused }
+        let (mint_keys, signing_paused) = (
+            ledger.mint_keys().await.unwrap(),
+            ledger.signing_paused().await.unwrap(),
+        );
+        Self {
+            facts,
+            accounts,
+            mint_keys,
+            accepted,
+            payouts,
+            signing_paused,
+        }
     }
 }
 
@@ -175,9 +211,21 @@ async fn keep_signatures(ledger: &dyn Store) -> Result<Vec<bool>, LedgerError> {
     let keys = ledger.mint_keys().await?;
     let other = keys.iter().find(|key| key.id == key_id(2)).unwrap();
     let page = ledger.unsigned(other, TransactionNo::BEFORE_ALL, 100).await?;
-    let transaction = page.transactions.into_iter().find(|found| found.reference == reference("minted before")).unwrap();
+    let transaction = page
+        .transactions
+        .into_iter()
+        .find(|found| found.reference == reference("minted before"))
+        .unwrap();
     let before = stored(&[1, 1, 1, 2, 2, 3, 3, 3]);
-    ledger.keep_signatures(&[keep(SIGNER, &UnsignedTransaction { blinds: before, ..transaction })]).await
+    ledger
+        .keep_signatures(&[keep(
+            SIGNER,
+            &UnsignedTransaction {
+                blinds: before,
+                ..transaction
+            },
+        )])
+        .await
 }
 
 /// A command of this kind that the prepared books apply, if it is a command's.
@@ -189,7 +237,10 @@ fn example(kind: Kind) -> Option<Command> {
         Kind::Transfer => labelled("rent", transfer(alice(), bob(), 30, "transfer")),
         Kind::RegisterMintKey => register(7, 7),
         Kind::StopMintKey => stop(5),
-        Kind::SetSigningPaused => Command::SetSigningPaused { paused: true, at: NOW },
+        Kind::SetSigningPaused => Command::SetSigningPaused {
+            paused: true,
+            at: NOW,
+        },
         Kind::Mint => mint(alice(), "mint", &[1, 2, 5]),
         Kind::Renew => renew("renew", &[(1, 1), (1, 2)], &[2]),
         Kind::Redeem => redeem(bob(), &[(1, 1), (2, 2)]),
@@ -220,8 +271,14 @@ fn kind_of(command: &Command) -> Kind {
         Command::RetireMintKey { .. } => Kind::RetireMintKey,
         Command::Recoup { .. } => Kind::Recoup,
         Command::RequestPayout { .. } => Kind::RequestPayout,
-        Command::SettlePayout { settlement: Settlement::Paid(_), .. } => Kind::PayPayout,
-        Command::SettlePayout { settlement: Settlement::Failed(_), .. } => Kind::ReturnPayout,
+        Command::SettlePayout {
+            settlement: Settlement::Paid(_),
+            ..
+        } => Kind::PayPayout,
+        Command::SettlePayout {
+            settlement: Settlement::Failed(_),
+            ..
+        } => Kind::ReturnPayout,
     }
 }
 
@@ -236,8 +293,8 @@ pub struct Dropped {
     pub not_stored: usize,
 }
 
-/// Drops the futures of so many batches, each at another point: each batch is there as a whole or not at all, and is
-/// applied when it is sent again.
+/// Drops the futures of so many batches, each at another point: each batch is there as a whole or not at all,
+/// and is applied when it is sent again.
 ///
 /// # Panics
 /// A batch is there in part, or the ledger does not go on working.
@@ -247,10 +304,19 @@ pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dro
     for number in 0..batches {
         let name = number.to_string();
         let credit = credit(bob(), 1, &format!("credit {name}"));
-        let batch = [credit, labelled(&name, transfer(alice(), bob(), 2, &name)), mint(alice(), &name, &[1, 1, 2])];
-        let finished = polled(ledgers[0].apply(&batch), 1 + number * POLLS_MAX / batches).await.is_some();
+        let batch = [
+            credit,
+            labelled(&name, transfer(alice(), bob(), 2, &name)),
+            mint(alice(), &name, &[1, 1, 2]),
+        ];
+        let finished = polled(ledgers[0].apply(&batch), 1 + number * POLLS_MAX / batches)
+            .await
+            .is_some();
         let outcomes = world.apply(&batch).await;
-        let repeated = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().repeated).count();
+        let repeated = outcomes
+            .iter()
+            .filter(|outcome| outcome.as_ref().unwrap().repeated)
+            .count();
         match (finished, repeated) {
             (true, 3) => dropped.finished += 1,
             (false, 3) => dropped.stored += 1,
@@ -270,7 +336,11 @@ async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => {
             left -= 1;
-            if left == 0 { Poll::Ready(None) } else { Poll::Pending }
+            if left == 0 {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
         }
     })
     .await

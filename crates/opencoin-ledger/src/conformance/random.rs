@@ -1,7 +1,7 @@
 //! Random commands in random batches, and the comparison of ledgers that carry them out.
 //!
-//! The world is small on purpose: few accounts, keys, references and coins, so that repetitions, conflicts, double spending and
-//! over-redemption come often.
+//! The world is small on purpose: few accounts, keys, references and coins, so that repetitions, conflicts,
+//! double spending and over-redemption come often.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use super::world::*;
 use crate::audit::check;
 use crate::{
-    AccountEntry, AccountId, Command, EntryPage, LedgerTime, MintKeyStatus, PayoutFilter, PayoutNo, Store, StoredBlind,
-    TransactionNo, TransactionReference,
+    AccountEntry, AccountId, Command, EntryPage, LedgerTime, MintKeyStatus, PayoutFilter, PayoutNo, Store,
+    StoredBlind, TransactionNo, TransactionReference,
 };
 
 /// Batches of commands.
@@ -21,12 +21,21 @@ pub type Sequence = Vec<Vec<Command>>;
 const COMMANDS_MAX: usize = 60;
 const BATCH_MAX: usize = 12;
 
-/// Any sequence of commands, cut into batches anywhere. It begins with accounts, keys and money, so that the rest has
-/// something to act on.
+/// Any sequence of commands, cut into batches anywhere. It begins with accounts, keys and money, so that the
+/// rest has something to act on.
 pub fn sequence() -> impl Strategy<Value = Sequence> {
     (vec(command(), 1..COMMANDS_MAX), vec(1..=BATCH_MAX, COMMANDS_MAX)).prop_map(|(random, sizes)| {
-        let mut commands = vec![open("alice", 1), open("bob", 2), register(1, 1), register(2, 2), register(4, 2)];
-        commands.extend([credit(alice(), 80, "0"), mint(alice(), "0", &[1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4])]);
+        let mut commands = vec![
+            open("alice", 1),
+            open("bob", 2),
+            register(1, 1),
+            register(2, 2),
+            register(4, 2),
+        ];
+        commands.extend([
+            credit(alice(), 80, "0"),
+            mint(alice(), "0", &[1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4]),
+        ]);
         commands.extend(random);
         let mut rest = commands.into_iter().peekable();
         let mut sizes = sizes.into_iter();
@@ -39,8 +48,8 @@ pub fn sequence() -> impl Strategy<Value = Sequence> {
     })
 }
 
-/// Carries a sequence out on every ledger and asserts that nobody could tell them apart, and that all books hold. The
-/// first is the model.
+/// Carries a sequence out on every ledger and asserts that nobody could tell them apart, and that all books
+/// hold. The first is the model.
 ///
 /// # Panics
 /// They differ, or an invariant does not hold.
@@ -58,27 +67,46 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
     for store in stores {
         assert_eq!(store.audit_facts().await.unwrap(), facts);
         assert_eq!(store.mint_keys().await.unwrap(), model.mint_keys().await.unwrap());
-        assert_eq!(store.signing_paused().await.unwrap(), model.signing_paused().await.unwrap());
+        assert_eq!(
+            store.signing_paused().await.unwrap(),
+            model.signing_paused().await.unwrap()
+        );
         for key in model.mint_keys().await.unwrap() {
             assert_eq!(unsigned(&**store, &key).await, unsigned(&**model, &key).await);
         }
-        let payouts = async |store: &dyn Store| store.payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100).await.unwrap();
+        let payouts = async |store: &dyn Store| {
+            store
+                .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
+                .await
+                .unwrap()
+        };
         assert_eq!(payouts(&**store).await, payouts(&**model).await);
         for account in [alice(), bob()] {
             assert_eq!(entries(&**store, account).await, entries(&**model, account).await);
         }
         for name in ["t1", "t2", "t3"] {
             let reference = reference(name);
-            assert_eq!(store.accepted(&reference).await.unwrap(), model.accepted(&reference).await.unwrap());
+            assert_eq!(
+                store.accepted(&reference).await.unwrap(),
+                model.accepted(&reference).await.unwrap()
+            );
         }
     }
 }
 
-/// What waits for a key, without the numbers of the rows: they differ where another process took some, or an attempt was undone.
+/// What waits for a key, without the numbers of the rows: they differ where another process took some, or an
+/// attempt was undone.
 async fn unsigned(ledger: &dyn Store, key: &MintKeyStatus) -> Vec<(TransactionReference, Vec<StoredBlind>)> {
-    let page = ledger.unsigned(key, TransactionNo::BEFORE_ALL, usize::from(u16::MAX)).await.unwrap();
+    let page = ledger
+        .unsigned(key, TransactionNo::BEFORE_ALL, usize::from(u16::MAX))
+        .await
+        .unwrap();
     assert_eq!(page.next, None);
-    let mut found: Vec<_> = page.transactions.into_iter().map(|found| (found.reference, found.blinds)).collect();
+    let mut found: Vec<_> = page
+        .transactions
+        .into_iter()
+        .map(|found| (found.reference, found.blinds))
+        .collect();
     found.sort_unstable_by(|first, second| first.0.cmp(&second.0));
     found
 }
@@ -88,7 +116,10 @@ async fn entries(ledger: &dyn Store, account: AccountId) -> Vec<AccountEntry> {
     let page = EntryPage::After(TransactionNo::BEFORE_ALL);
     let entries = ledger.entries(account, page, u32::from(u16::MAX)).await.unwrap();
     assert!(entries.is_sorted_by_key(|entry| entry.no));
-    let without_number = |entry| AccountEntry { no: TransactionNo::BEFORE_ALL, ..entry };
+    let without_number = |entry| AccountEntry {
+        no: TransactionNo::BEFORE_ALL,
+        ..entry
+    };
     entries.into_iter().map(without_number).collect()
 }
 
@@ -126,8 +157,14 @@ fn command() -> impl Strategy<Value = Command> {
     ];
     let timed = (kinds, time()).prop_map(|(command, time)| at(time.unix_micros(), command));
     // Mostly when it is allowed; commands of earlier times follow, as after a clock was set back.
-    let prunes = (key(), prop_oneof![3 => Just(EXPIRY + 1), 1 => time().prop_map(LedgerTime::unix_micros)]);
-    let retirements = (key(), prop_oneof![1 => Just(SIGN_TO + 1), 1 => time().prop_map(LedgerTime::unix_micros)]);
+    let prunes = (
+        key(),
+        prop_oneof![3 => Just(EXPIRY + 1), 1 => time().prop_map(LedgerTime::unix_micros)],
+    );
+    let retirements = (
+        key(),
+        prop_oneof![1 => Just(SIGN_TO + 1), 1 => time().prop_map(LedgerTime::unix_micros)],
+    );
     prop_oneof![
         60 => timed,
         1 => prunes.prop_map(|(key, time)| at(time, prune(key))),
@@ -165,7 +202,11 @@ fn coin() -> impl Strategy<Value = (u8, u32)> {
 
 /// A blind that was recouped perhaps, and the coin that it became perhaps.
 fn lost() -> impl Strategy<Value = (u8, u32, u32)> {
-    (prop_oneof![3 => Just(4), 1 => key()], 0_u32..12, prop_oneof![3 => 0_u32..12, 1 => 0_u32..30])
+    (
+        prop_oneof![3 => Just(4), 1 => key()],
+        0_u32..12,
+        prop_oneof![3 => 0_u32..12, 1 => 0_u32..30],
+    )
 }
 
 fn time() -> impl Strategy<Value = LedgerTime> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::Pair;
 use crate::audit::AuditFacts;
 use crate::{
-    AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, IdempotencyKey, KeptSignatures, LedgerTime,
-    MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, PayoutNo, Reference, RevokedBlind, Settlement, Store,
-    StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedTransaction,
+    AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, IdempotencyKey, KeptSignatures,
+    LedgerTime, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, PayoutNo, Reference,
+    RevokedBlind, Settlement, Store, StoredBlind, StoredNumber, TokenHash, TransactionNo,
+    TransactionReference, UnsignedTransaction,
 };
 
 /// When mint keys of a [`World`] begin to sign.
@@ -42,8 +43,16 @@ impl World {
     /// # Panics
     /// The ledger refuses.
     pub async fn with_paid_in(ledgers: &Pair, units: u64) -> Self {
-        let world = Self { ledger: Arc::clone(&ledgers[0]) };
-        let mut batch = vec![open("alice", 1), open("bob", 2), register(1, 1), register(2, 2), register(5, 5)];
+        let world = Self {
+            ledger: Arc::clone(&ledgers[0]),
+        };
+        let mut batch = vec![
+            open("alice", 1),
+            open("bob", 2),
+            register(1, 1),
+            register(2, 2),
+            register(5, 5),
+        ];
         if units > 0 {
             batch.push(credit(alice(), units, "opening balance"));
         }
@@ -99,7 +108,12 @@ impl World {
     }
 
     pub(crate) async fn stored(&self, text: &str) -> Vec<StoredBlind> {
-        self.ledger.accepted(&reference(text)).await.unwrap().unwrap().blinds
+        self.ledger
+            .accepted(&reference(text))
+            .await
+            .unwrap()
+            .unwrap()
+            .blinds
     }
 
     pub(crate) async fn facts(&self) -> AuditFacts {
@@ -108,11 +122,17 @@ impl World {
 }
 
 pub(crate) fn new(effect: Effect) -> Outcome {
-    Ok(Applied { repeated: false, effect })
+    Ok(Applied {
+        repeated: false,
+        effect,
+    })
 }
 
 pub(crate) fn again(effect: Effect) -> Outcome {
-    Ok(Applied { repeated: true, effect })
+    Ok(Applied {
+        repeated: true,
+        effect,
+    })
 }
 
 pub(crate) fn moved(units: u64) -> Effect {
@@ -121,7 +141,10 @@ pub(crate) fn moved(units: u64) -> Effect {
 
 /// Of a mint, renew or recoup while signing goes on.
 pub(crate) fn accepted(units: u64) -> Effect {
-    Effect::Accepted { amount: amount(units), signing_paused: false }
+    Effect::Accepted {
+        amount: amount(units),
+        signing_paused: false,
+    }
 }
 
 pub(crate) fn amount(units: u64) -> Amount {
@@ -138,15 +161,30 @@ pub(crate) fn reference(text: &str) -> TransactionReference {
 
 pub(crate) fn open(name: &str, token: u8) -> Command {
     let (name, token_hash) = (name.parse().unwrap(), TokenHash::new([token; 32]));
-    Command::OpenAccount { name, token_hash, password: None, at: NOW }
+    Command::OpenAccount {
+        name,
+        token_hash,
+        password: None,
+        at: NOW,
+    }
 }
 
 pub(crate) fn credit(account: AccountId, units: u64, reference: &str) -> Command {
-    Command::Credit { account, amount: amount(units), reference: Reference::new(reference).unwrap(), at: NOW }
+    Command::Credit {
+        account,
+        amount: amount(units),
+        reference: Reference::new(reference).unwrap(),
+        at: NOW,
+    }
 }
 
 pub(crate) fn debit(account: AccountId, units: u64, reference: &str) -> Command {
-    Command::Debit { account, amount: amount(units), reference: Reference::new(reference).unwrap(), at: NOW }
+    Command::Debit {
+        account,
+        amount: amount(units),
+        reference: Reference::new(reference).unwrap(),
+        at: NOW,
+    }
 }
 
 pub(crate) fn idempotency_key(text: &str) -> IdempotencyKey {
@@ -155,7 +193,14 @@ pub(crate) fn idempotency_key(text: &str) -> IdempotencyKey {
 
 /// Without a label.
 pub(crate) fn transfer(from: AccountId, to: AccountId, units: u64, key: &str) -> Command {
-    Command::Transfer { from, to, amount: amount(units), key: idempotency_key(key), label: None, at: NOW }
+    Command::Transfer {
+        from,
+        to,
+        amount: amount(units),
+        key: idempotency_key(key),
+        label: None,
+        at: NOW,
+    }
 }
 
 pub(crate) fn labelled(text: &str, mut transfer: Command) -> Command {
@@ -167,17 +212,31 @@ pub(crate) fn labelled(text: &str, mut transfer: Command) -> Command {
 
 pub(crate) fn payout(account: AccountId, units: u64, key: &str) -> Command {
     let destination = Reference::new("account 1 of the bank").unwrap();
-    Command::RequestPayout { account, amount: amount(units), destination, key: idempotency_key(key), at: NOW }
+    Command::RequestPayout {
+        account,
+        amount: amount(units),
+        destination,
+        key: idempotency_key(key),
+        at: NOW,
+    }
 }
 
 pub(crate) fn paid(payout: i64, text: &str) -> Command {
     let settlement = Settlement::Paid(Reference::new(text).unwrap());
-    Command::SettlePayout { payout: PayoutNo::new(payout), settlement, at: NOW }
+    Command::SettlePayout {
+        payout: PayoutNo::new(payout),
+        settlement,
+        at: NOW,
+    }
 }
 
 pub(crate) fn failed(payout: i64, text: &str) -> Command {
     let settlement = Settlement::Failed(Reference::new(text).unwrap());
-    Command::SettlePayout { payout: PayoutNo::new(payout), settlement, at: NOW }
+    Command::SettlePayout {
+        payout: PayoutNo::new(payout),
+        settlement,
+        at: NOW,
+    }
 }
 
 pub(crate) fn terms(denomination: u64) -> MintKeyTerms {
@@ -186,25 +245,42 @@ pub(crate) fn terms(denomination: u64) -> MintKeyTerms {
 }
 
 pub(crate) fn register(key: u8, denomination: u64) -> Command {
-    Command::RegisterMintKey { id: key_id(key), terms: terms(denomination), at: NOW }
+    Command::RegisterMintKey {
+        id: key_id(key),
+        terms: terms(denomination),
+        at: NOW,
+    }
 }
 
 pub(crate) fn stop(key: u8) -> Command {
-    Command::StopMintKey { id: key_id(key), reason: "stolen".parse().unwrap(), at: NOW }
+    Command::StopMintKey {
+        id: key_id(key),
+        reason: "stolen".parse().unwrap(),
+        at: NOW,
+    }
 }
 
 /// At the first moment at which it is allowed.
 pub(crate) fn retire(key: u8) -> Command {
-    Command::RetireMintKey { id: key_id(key), at: LedgerTime::from_unix_micros(SIGN_TO + 1) }
+    Command::RetireMintKey {
+        id: key_id(key),
+        at: LedgerTime::from_unix_micros(SIGN_TO + 1),
+    }
 }
 
 pub(crate) fn prune(key: u8) -> Command {
-    Command::PruneMintKey { id: key_id(key), at: LedgerTime::from_unix_micros(EXPIRY + 1) }
+    Command::PruneMintKey {
+        id: key_id(key),
+        at: LedgerTime::from_unix_micros(EXPIRY + 1),
+    }
 }
 
 /// What pruning a key leaves behind.
 pub(crate) fn pruned(forgotten: u64, outstanding: u64) -> Effect {
-    Effect::MintKeyPruned { forgotten, outstanding }
+    Effect::MintKeyPruned {
+        forgotten,
+        outstanding,
+    }
 }
 
 /// Blinds for these keys, named by their place.
@@ -227,7 +303,10 @@ pub(crate) fn signed(key: u8, before: &[StoredBlind]) -> Vec<StoredBlind> {
     let sign = |blind: &StoredBlind| match &blind.number {
         StoredNumber::Blinded(number) if blind.mint_key == key_id(key) => {
             let signature = number.iter().map(|byte| byte ^ 0xff).collect();
-            StoredBlind { number: StoredNumber::Signature(signature), ..blind.clone() }
+            StoredBlind {
+                number: StoredNumber::Signature(signature),
+                ..blind.clone()
+            }
         }
         _ => blind.clone(),
     };
@@ -236,7 +315,11 @@ pub(crate) fn signed(key: u8, before: &[StoredBlind]) -> Vec<StoredBlind> {
 
 /// What a key's last signing leaves of a transaction.
 pub(crate) fn keep(key: u8, transaction: &UnsignedTransaction) -> KeptSignatures {
-    KeptSignatures::new(transaction.no, &transaction.blinds, &signed(key, &transaction.blinds))
+    KeptSignatures::new(
+        transaction.no,
+        &transaction.blinds,
+        &signed(key, &transaction.blinds),
+    )
 }
 
 /// Coins as (key, serial).
@@ -244,21 +327,38 @@ pub(crate) fn coins(coins: &[(u8, u32)]) -> Vec<CoinIn> {
     let coin = |&(key, serial): &(u8, u32)| {
         let mut hash = [7; 20];
         hash[..4].copy_from_slice(&serial.to_be_bytes());
-        CoinIn { mint_key: key_id(key), payload_hash: PayloadHash::new(&hash).unwrap() }
+        CoinIn {
+            mint_key: key_id(key),
+            payload_hash: PayloadHash::new(&hash).unwrap(),
+        }
     };
     coins.iter().map(coin).collect()
 }
 
 pub(crate) fn mint(account: AccountId, text: &str, keys: &[u8]) -> Command {
-    Command::Mint { account, transaction_reference: reference(text), blinds: blinds(keys), at: NOW }
+    Command::Mint {
+        account,
+        transaction_reference: reference(text),
+        blinds: blinds(keys),
+        at: NOW,
+    }
 }
 
 pub(crate) fn renew(text: &str, coins_in: &[(u8, u32)], keys: &[u8]) -> Command {
-    Command::Renew { transaction_reference: reference(text), coins: coins(coins_in), blinds: blinds(keys), at: NOW }
+    Command::Renew {
+        transaction_reference: reference(text),
+        coins: coins(coins_in),
+        blinds: blinds(keys),
+        at: NOW,
+    }
 }
 
 pub(crate) fn redeem(account: AccountId, coins_in: &[(u8, u32)]) -> Command {
-    Command::Redeem { account, coins: coins(coins_in), at: NOW }
+    Command::Redeem {
+        account,
+        coins: coins(coins_in),
+        at: NOW,
+    }
 }
 
 /// Blinds as (key, blind, serial of the coin that it became).
@@ -266,20 +366,29 @@ pub(crate) fn revoked(revoked: &[(u8, u32, u32)]) -> Vec<RevokedBlind> {
     let revoked_blind = |&(key, blind, serial): &(u8, u32, u32)| {
         let coin = coins(&[(key, serial)])[0];
         let blind = BlindDigest::of(coin.mint_key, &blind.to_be_bytes());
-        RevokedBlind { mint_key: coin.mint_key, blind, payload_hash: coin.payload_hash }
+        RevokedBlind {
+            mint_key: coin.mint_key,
+            blind,
+            payload_hash: coin.payload_hash,
+        }
     };
     revoked.iter().map(revoked_blind).collect()
 }
 
 pub(crate) fn recoup(text: &str, lost: &[(u8, u32, u32)], keys: &[u8]) -> Command {
-    Command::Recoup { transaction_reference: reference(text), revoked: revoked(lost), blinds: blinds(keys), at: NOW }
+    Command::Recoup {
+        transaction_reference: reference(text),
+        revoked: revoked(lost),
+        blinds: blinds(keys),
+        at: NOW,
+    }
 }
 
 /// The same command at another time.
 pub(crate) fn at(micros: i64, mut command: Command) -> Command {
     use Command::{
-        Credit, Debit, Mint, OpenAccount, PruneMintKey, Recoup, Redeem, RegisterMintKey, Renew, RequestPayout, RetireMintKey,
-        SetSigningPaused, SettlePayout, StopMintKey, Transfer,
+        Credit, Debit, Mint, OpenAccount, PruneMintKey, Recoup, Redeem, RegisterMintKey, Renew,
+        RequestPayout, RetireMintKey, SetSigningPaused, SettlePayout, StopMintKey, Transfer,
     };
     match &mut command {
         OpenAccount { at, .. }

@@ -3,7 +3,8 @@
 use super::{applied, money_key, note, repeated};
 use crate::journal::{Entry, Kind, ReferenceKey, Scope};
 use crate::{
-    AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, PasswordHash, Prepared, Reference, Refusal, TokenHash, View,
+    AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, PasswordHash, Prepared, Reference, Refusal,
+    TokenHash, View,
 };
 
 pub(super) fn open(
@@ -16,7 +17,11 @@ pub(super) fn open(
 ) -> Outcome {
     if let Some(account) = view.account_by_name(name) {
         let same = account.token_hash == token_hash;
-        return if same { repeated(Effect::AccountOpened(account.id)) } else { Err(Refusal::AccountExists) };
+        return if same {
+            repeated(Effect::AccountOpened(account.id))
+        } else {
+            Err(Refusal::AccountExists)
+        };
     }
     if view.account_by_token(&token_hash).is_some() {
         return Err(Refusal::TokenExists);
@@ -27,19 +32,43 @@ pub(super) fn open(
     applied(Effect::AccountOpened(id))
 }
 
-pub(super) fn credit(view: &mut View, prepared: &Prepared<'_>, account: AccountId, amount: Amount, at: LedgerTime) -> Outcome {
+pub(super) fn credit(
+    view: &mut View,
+    prepared: &Prepared<'_>,
+    account: AccountId,
+    amount: Amount,
+    at: LedgerTime,
+) -> Outcome {
     check_some(amount)?;
     let balance = balance_after_receipt(view, account, amount)?;
     view.set_balance(account, balance);
-    view.write(payment(Kind::Credit, prepared, [AccountId::OUTSIDE, account], amount, at));
+    view.write(payment(
+        Kind::Credit,
+        prepared,
+        [AccountId::OUTSIDE, account],
+        amount,
+        at,
+    ));
     applied(Effect::Moved(amount))
 }
 
-pub(super) fn debit(view: &mut View, prepared: &Prepared<'_>, account: AccountId, amount: Amount, at: LedgerTime) -> Outcome {
+pub(super) fn debit(
+    view: &mut View,
+    prepared: &Prepared<'_>,
+    account: AccountId,
+    amount: Amount,
+    at: LedgerTime,
+) -> Outcome {
     check_some(amount)?;
     let balance = balance_after_payment(view, account, amount)?;
     view.set_balance(account, balance);
-    view.write(payment(Kind::Debit, prepared, [account, AccountId::OUTSIDE], amount, at));
+    view.write(payment(
+        Kind::Debit,
+        prepared,
+        [account, AccountId::OUTSIDE],
+        amount,
+        at,
+    ));
     applied(Effect::Moved(amount))
 }
 
@@ -60,28 +89,51 @@ pub(super) fn transfer(
     let payee_balance = balance_after_receipt(view, to, amount)?;
     view.set_balance(from, payer_balance);
     view.set_balance(to, payee_balance);
-    view.write(Entry { label, ..payment(Kind::Transfer, prepared, [from, to], amount, at) });
+    view.write(Entry {
+        label,
+        ..payment(Kind::Transfer, prepared, [from, to], amount, at)
+    });
     applied(Effect::Moved(amount))
 }
 
 /// What the account would hold after it has paid.
-pub(super) fn balance_after_payment(view: &View, account: AccountId, needed: Amount) -> Result<Amount, Refusal> {
+pub(super) fn balance_after_payment(
+    view: &View,
+    account: AccountId,
+    needed: Amount,
+) -> Result<Amount, Refusal> {
     let balance = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
-    balance.checked_sub(needed).ok_or(Refusal::InsufficientFunds { balance, needed })
+    balance
+        .checked_sub(needed)
+        .ok_or(Refusal::InsufficientFunds { balance, needed })
 }
 
 /// What the account would hold after it has been paid.
-pub(super) fn balance_after_receipt(view: &View, account: AccountId, amount: Amount) -> Result<Amount, Refusal> {
+pub(super) fn balance_after_receipt(
+    view: &View,
+    account: AccountId,
+    amount: Amount,
+) -> Result<Amount, Refusal> {
     let balance = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
     balance.checked_add(amount).ok_or(Refusal::Overflow)
 }
 
 pub(super) fn check_some(amount: Amount) -> Result<(), Refusal> {
-    if amount.is_zero() { Err(Refusal::ZeroAmount) } else { Ok(()) }
+    if amount.is_zero() {
+        Err(Refusal::ZeroAmount)
+    } else {
+        Ok(())
+    }
 }
 
 /// The record of money that moves between two accounts without coins.
-pub(super) fn payment(kind: Kind, prepared: &Prepared<'_>, [from, to]: [AccountId; 2], amount: Amount, at: LedgerTime) -> Entry {
+pub(super) fn payment(
+    kind: Kind,
+    prepared: &Prepared<'_>,
+    [from, to]: [AccountId; 2],
+    amount: Amount,
+    at: LedgerTime,
+) -> Entry {
     Entry {
         kind,
         reference: money_key(prepared),

@@ -2,12 +2,24 @@
 
 use super::{applied, note, repeated};
 use crate::journal::{Kind, ReferenceKey, Scope};
-use crate::{Command, Effect, LedgerTime, MintKeyId, MintKeyTerms, Outcome, Prepared, Refusal, StopReason, View};
+use crate::{
+    Command, Effect, LedgerTime, MintKeyId, MintKeyTerms, Outcome, Prepared, Refusal, StopReason, View,
+};
 
-pub(super) fn register(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, terms: MintKeyTerms, at: LedgerTime) -> Outcome {
+pub(super) fn register(
+    view: &mut View,
+    prepared: &Prepared<'_>,
+    id: MintKeyId,
+    terms: MintKeyTerms,
+    at: LedgerTime,
+) -> Outcome {
     if let Some(key) = view.mint_key(id) {
         let same = key.terms == terms;
-        return if same { repeated(Effect::MintKeyRegistered) } else { Err(Refusal::ReferenceConflict) };
+        return if same {
+            repeated(Effect::MintKeyRegistered)
+        } else {
+            Err(Refusal::ReferenceConflict)
+        };
     }
     view.register_mint_key(id, terms);
     let reference = ReferenceKey::new(Scope::MintKey, id.as_bytes());
@@ -17,21 +29,35 @@ pub(super) fn register(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, 
 
 /// Stops a key, by an operator's command or because too many of its coins came back.
 pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: LedgerTime) -> Outcome {
-    let key = view.mint_key(id).ok_or(Refusal::UnknownMintKey { mint_key: id })?;
+    let key = view
+        .mint_key(id)
+        .ok_or(Refusal::UnknownMintKey { mint_key: id })?;
     if key.stopped.is_some() {
         return repeated(Effect::MintKeyStopped);
     }
     // The record is that of the operator's command in either case.
-    let command = Command::StopMintKey { id, reason: reason.clone(), at };
+    let command = Command::StopMintKey {
+        id,
+        reason: reason.clone(),
+        at,
+    };
     let content = Prepared::new(&command).content;
     view.stop_mint_key(id, reason);
-    view.write(note(Kind::StopMintKey, ReferenceKey::new(Scope::MintKeyStop, id.as_bytes()), content, at));
+    view.write(note(
+        Kind::StopMintKey,
+        ReferenceKey::new(Scope::MintKeyStop, id.as_bytes()),
+        content,
+        at,
+    ));
     applied(Effect::MintKeyStopped)
 }
 
-/// Ends the signing of a key for good. The mark stays, so that no clock that is set back makes it sign when its private half is gone.
+/// Ends the signing of a key for good. The mark stays, so that no clock that is set back makes it sign when
+/// its private half is gone.
 pub(super) fn retire(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at: LedgerTime) -> Outcome {
-    let key = view.mint_key(id).ok_or(Refusal::UnknownMintKey { mint_key: id })?;
+    let key = view
+        .mint_key(id)
+        .ok_or(Refusal::UnknownMintKey { mint_key: id })?;
     if key.retired {
         return repeated(Effect::MintKeyRetired);
     }
@@ -44,11 +70,16 @@ pub(super) fn retire(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at
     applied(Effect::MintKeyRetired)
 }
 
-/// Forgets the spent coins of a key whose coins have expired. The mark stays, so that a clock set back later does not make
-/// forgotten coins good again.
+/// Forgets the spent coins of a key whose coins have expired. The mark stays, so that a clock set back later
+/// does not make forgotten coins good again.
 pub(super) fn prune(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at: LedgerTime) -> Outcome {
-    let key = view.mint_key(id).ok_or(Refusal::UnknownMintKey { mint_key: id })?;
-    let effect = Effect::MintKeyPruned { forgotten: key.returned, outstanding: key.issued - key.returned };
+    let key = view
+        .mint_key(id)
+        .ok_or(Refusal::UnknownMintKey { mint_key: id })?;
+    let effect = Effect::MintKeyPruned {
+        forgotten: key.returned,
+        outstanding: key.issued - key.returned,
+    };
     if key.pruned {
         return repeated(effect);
     }

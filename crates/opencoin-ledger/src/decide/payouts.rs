@@ -1,12 +1,15 @@
 //! Payouts: money that a holder wants outside, and what came of it.
 //!
-//! It leaves the holder when it is asked for, so that it is not spent twice, and waits in [`AccountId::PAYOUTS`].
+//! It leaves the holder when it is asked for, so that it is not spent twice, and waits in
+//! [`AccountId::PAYOUTS`].
 
 use super::accounts::{balance_after_payment, balance_after_receipt, check_some, payment};
 use super::{applied, money_key};
 use crate::journal::Kind;
 use crate::view::PayoutState;
-use crate::{AccountId, Amount, Effect, LedgerTime, Outcome, PayoutNo, Prepared, Reference, Refusal, Settlement, View};
+use crate::{
+    AccountId, Amount, Effect, LedgerTime, Outcome, PayoutNo, Prepared, Reference, Refusal, Settlement, View,
+};
 
 pub(super) fn request(
     view: &mut View,
@@ -21,12 +24,27 @@ pub(super) fn request(
     view.set_balance(account, balance);
     let request = money_key(prepared);
     let no = view.next_payout();
-    view.request_payout(PayoutState { no, account, amount, destination, request, requested: at, settled: None });
-    view.write(payment(Kind::RequestPayout, prepared, [account, AccountId::PAYOUTS], amount, at));
+    view.request_payout(PayoutState {
+        no,
+        account,
+        amount,
+        destination,
+        request,
+        requested: at,
+        settled: None,
+    });
+    view.write(payment(
+        Kind::RequestPayout,
+        prepared,
+        [account, AccountId::PAYOUTS],
+        amount,
+        at,
+    ));
     applied(Effect::Moved(amount))
 }
 
-/// That it was settled before is found by its record: the same settlement is a repetition, another one a conflict.
+/// That it was settled before is found by its record: the same settlement is a repetition, another one a
+/// conflict.
 pub(super) fn settle(
     view: &mut View,
     prepared: &Prepared<'_>,

@@ -1,8 +1,8 @@
 //! Recoup: honest coins of stopped mint keys become coins of other keys.
 //!
-//! Neither the count of returned coins nor the table of spent ones takes part: forged coins of the stolen key may have used the
-//! count up, and honest holders are made whole beyond it. What bounds the issuer's loss is that each accepted blind is recouped
-//! once, and no more of them than the key was given.
+//! Neither the count of returned coins nor the table of spent ones takes part: forged coins of the stolen key
+//! may have used the count up, and honest holders are made whole beyond it. What bounds the issuer's loss is
+//! that each accepted blind is recouped once, and no more of them than the key was given.
 
 use std::collections::HashSet;
 
@@ -32,11 +32,22 @@ pub(super) fn recoup(
     let amount = value(view, &lost)?;
     let worth = value(view, &asked)?;
     if amount != worth {
-        return Err(Refusal::ValueMismatch { coins: amount, blinds: worth });
+        return Err(Refusal::ValueMismatch {
+            coins: amount,
+            blinds: worth,
+        });
     }
     revoked.iter().for_each(|revoked| view.recoup(revoked));
     issue(view, &asked);
-    record(view, Kind::Recoup, prepared, [AccountId::RECOUPED, AccountId::COINS], amount, at, Some(blinds))
+    record(
+        view,
+        Kind::Recoup,
+        prepared,
+        [AccountId::RECOUPED, AccountId::COINS],
+        amount,
+        at,
+        Some(blinds),
+    )
 }
 
 /// No blind twice, and no coin.
@@ -44,7 +55,10 @@ fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
     if revoked.is_empty() {
         return Err(Refusal::Empty);
     }
-    let (mut blinds, mut coins) = (HashSet::with_capacity(revoked.len()), HashSet::with_capacity(revoked.len()));
+    let (mut blinds, mut coins) = (
+        HashSet::with_capacity(revoked.len()),
+        HashSet::with_capacity(revoked.len()),
+    );
     let is_new = |revoked: &RevokedBlind| {
         let is_new_blind = blinds.insert((revoked.mint_key, revoked.blind));
         coins.insert((revoked.mint_key, revoked.payload_hash)) && is_new_blind
@@ -55,29 +69,55 @@ fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
     }
 }
 
-/// The keys were stopped, and their coins would come back otherwise. The first that offends decides the answer.
+/// The keys were stopped, and their coins would come back otherwise. The first that offends decides the
+/// answer.
 fn check_stopped(view: &View, revoked: &[RevokedBlind], at: LedgerTime) -> Result<(), Refusal> {
     revoked.iter().try_for_each(|revoked| {
         let mint_key = revoked.mint_key;
-        let key = view.mint_key(mint_key).ok_or(Refusal::UnknownMintKey { mint_key })?;
+        let key = view
+            .mint_key(mint_key)
+            .ok_or(Refusal::UnknownMintKey { mint_key })?;
         if key.stopped.is_none() {
             return Err(Refusal::MintKeyNotStopped { mint_key });
         }
-        if !key.pruned && key.terms.accepts_coins_at(at) { Ok(()) } else { Err(Refusal::CoinsExpired { mint_key }) }
+        if !key.pruned && key.terms.accepts_coins_at(at) {
+            Ok(())
+        } else {
+            Err(Refusal::CoinsExpired { mint_key })
+        }
     })
 }
 
 /// The indices of those of which `is` says so.
-fn none_is(view: &View, revoked: &[RevokedBlind], is: impl Fn(&MintKeyState, &RevokedBlind) -> bool) -> Result<(), Vec<usize>> {
-    let offends = |(_, revoked): &(usize, &RevokedBlind)| view.mint_key(revoked.mint_key).is_some_and(|key| is(key, revoked));
-    let indices: Vec<usize> = revoked.iter().enumerate().filter(offends).map(|(index, _)| index).collect();
+fn none_is(
+    view: &View,
+    revoked: &[RevokedBlind],
+    is: impl Fn(&MintKeyState, &RevokedBlind) -> bool,
+) -> Result<(), Vec<usize>> {
+    let offends = |(_, revoked): &(usize, &RevokedBlind)| {
+        view.mint_key(revoked.mint_key)
+            .is_some_and(|key| is(key, revoked))
+    };
+    let indices: Vec<usize> = revoked
+        .iter()
+        .enumerate()
+        .filter(offends)
+        .map(|(index, _)| index)
+        .collect();
     if indices.is_empty() { Ok(()) } else { Err(indices) }
 }
 
-/// Blinds that were accepted are not more than were counted. That is refused and not asserted because a hole in the
-/// proofs, whatever a client could send through it, must neither stop the issuer nor cost more than was issued.
+/// Blinds that were accepted are not more than were counted. That is refused and not asserted because a hole
+/// in the proofs, whatever a client could send through it, must neither stop the issuer nor cost more than
+/// was issued.
 fn check_over_recoup(view: &View, lost: &Counts) -> Result<(), Refusal> {
-    let fits = |key: &MintKeyState, blinds: u64| key.recouped.checked_add(blinds).is_some_and(|sum| sum <= key.issued);
-    let broken = lost.iter().find(|(id, blinds)| view.mint_key(**id).is_some_and(|key| !fits(key, **blinds)));
+    let fits = |key: &MintKeyState, blinds: u64| {
+        key.recouped
+            .checked_add(blinds)
+            .is_some_and(|sum| sum <= key.issued)
+    };
+    let broken = lost
+        .iter()
+        .find(|(id, blinds)| view.mint_key(**id).is_some_and(|key| !fits(key, **blinds)));
     broken.map_or(Ok(()), |(&mint_key, _)| Err(Refusal::OverRecoup { mint_key }))
 }

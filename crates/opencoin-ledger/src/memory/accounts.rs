@@ -9,10 +9,11 @@ use crate::journal::{Entry, ReferenceKey};
 use crate::stored::{self, StoredEntry};
 use crate::view::{AccountState, Opened, PayoutState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FailedLogins,
-    IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
-    PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
-    TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, BearerMeans, EntryPage,
+    FailedLogins, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash,
+    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
+    SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
+    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 
 /// Everything but the books.
@@ -42,30 +43,46 @@ struct Session {
 impl Holders {
     pub(super) fn open(&mut self, opened: Opened) {
         let Opened { account, password } = opened;
-        self.choices.insert(account.id, Choices { password, listed: false });
+        self.choices.insert(
+            account.id,
+            Choices {
+                password,
+                listed: false,
+            },
+        );
     }
 
     fn choices(&mut self, account: AccountId) -> Result<&mut Choices, LedgerError> {
-        self.choices.get_mut(&account).ok_or_else(|| stored::missing_account(account))
+        self.choices
+            .get_mut(&account)
+            .ok_or_else(|| stored::missing_account(account))
     }
 
     fn profile(&self, account: &AccountState) -> Profile {
         let choices = &self.choices[&account.id];
-        Profile { account: Account::from(account.clone()), password: choices.password.clone(), listed: choices.listed }
+        Profile {
+            account: Account::from(account.clone()),
+            password: choices.password.clone(),
+            listed: choices.listed,
+        }
     }
 
     fn own_service(&mut self, account: AccountId, id: &ServiceId) -> Option<&mut Service> {
-        self.services.get_mut(id).filter(|service| service.account == account)
+        self.services
+            .get_mut(id)
+            .filter(|service| service.account == account)
     }
 
     fn end_sessions_of(&mut self, service: &ServiceId) {
-        self.sessions.retain(|_, session| session.service.as_ref() != Some(service));
+        self.sessions
+            .retain(|_, session| session.service.as_ref() != Some(service));
     }
 
     /// Ends what has expired, and as many of the oldest as make room for one more.
     fn make_room(&mut self, account: AccountId, service: Option<&ServiceId>, now: LedgerTime) {
         let is_of = |session: &Session| session.account == account && session.service.as_ref() == service;
-        self.sessions.retain(|_, session| !is_of(session) || session.expires > now);
+        self.sessions
+            .retain(|_, session| !is_of(session) || session.expires > now);
         let of_it = self.sessions.iter().filter(|(_, session)| is_of(session));
         let mut by_age: Vec<_> = of_it.map(|(token, session)| (session.at, *token)).collect();
         by_age.sort_unstable();
@@ -79,8 +96,14 @@ impl Holders {
 impl Books {
     fn entry(&self, account: AccountId, index: usize) -> Result<AccountEntry, LedgerError> {
         let entry = &self.journal[index];
-        let others = [entry.debit, entry.credit].into_iter().flatten().filter(|id| *id != account);
-        let name = others.filter_map(|id| self.view.account(id)).map(|other| other.name.as_str().to_owned()).next();
+        let others = [entry.debit, entry.credit]
+            .into_iter()
+            .flatten()
+            .filter(|id| *id != account);
+        let name = others
+            .filter_map(|id| self.view.account(id))
+            .map(|other| other.name.as_str().to_owned())
+            .next();
         let row = StoredEntry {
             id: number(index),
             kind: entry.kind.code(),
@@ -95,7 +118,10 @@ impl Books {
     }
 
     fn payout(&self, payout: &PayoutState) -> Payout {
-        let account = self.view.account(payout.account).expect("a payout is one of an account");
+        let account = self
+            .view
+            .account(payout.account)
+            .expect("a payout is one of an account");
         payout.clone().named(account.name.clone())
     }
 }
@@ -105,16 +131,29 @@ impl Accounts for MemoryLedger {
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
         let books = self.books();
         if let Some(account) = books.view.account_by_token(token) {
-            return Ok(Some(Bearer { account: account.id, means: BearerMeans::AccountToken }));
+            return Ok(Some(Bearer {
+                account: account.id,
+                means: BearerMeans::AccountToken,
+            }));
         }
-        let session = books.holders.sessions.get(token).filter(|session| session.expires > now);
+        let session = books
+            .holders
+            .sessions
+            .get(token)
+            .filter(|session| session.expires > now);
         Ok(session.map(|session| Bearer {
             account: session.account,
             means: match &session.service {
                 None => BearerMeans::PasswordSession,
                 Some(id) => {
-                    let Service { scopes, last_seen, .. } = books.holders.services[id].clone();
-                    BearerMeans::ServiceSession { service: id.clone(), scopes, last_seen }
+                    let Service {
+                        scopes, last_seen, ..
+                    } = books.holders.services[id].clone();
+                    BearerMeans::ServiceSession {
+                        service: id.clone(),
+                        scopes,
+                        last_seen,
+                    }
                 }
             },
         }))
@@ -122,12 +161,18 @@ impl Accounts for MemoryLedger {
 
     async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
         let books = self.books();
-        Ok(books.view.account_by_name(name).map(|account| books.holders.profile(account)))
+        Ok(books
+            .view
+            .account_by_name(name)
+            .map(|account| books.holders.profile(account)))
     }
 
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError> {
         let books = self.books();
-        Ok(books.view.account(account).map(|account| books.holders.profile(account)))
+        Ok(books
+            .view
+            .account(account)
+            .map(|account| books.holders.profile(account)))
     }
 
     async fn profiles(
@@ -137,9 +182,14 @@ impl Accounts for MemoryLedger {
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError> {
         let books = self.books();
-        let mut profiles: Vec<_> = books.view.accounts().map(|account| books.holders.profile(account)).collect();
+        let mut profiles: Vec<_> = books
+            .view
+            .accounts()
+            .map(|account| books.holders.profile(account))
+            .collect();
         profiles.retain(|profile| {
-            (filter == ProfileFilter::All || profile.listed) && after.is_none_or(|after| profile.account.name > *after)
+            (filter == ProfileFilter::All || profile.listed)
+                && after.is_none_or(|after| profile.account.name > *after)
         });
         profiles.sort_unstable_by(|one, other| one.account.name.cmp(&other.account.name));
         profiles.truncate(limit as usize);
@@ -180,33 +230,62 @@ impl Accounts for MemoryLedger {
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
-        Ok(self.books().holders.failed_logins.get(&stored::login_key(name)).copied().unwrap_or_default())
+        Ok(self
+            .books()
+            .holders
+            .failed_logins
+            .get(&stored::login_key(name))
+            .copied()
+            .unwrap_or_default())
     }
 
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError> {
         let mut books = self.books();
-        let failed = books.holders.failed_logins.entry(stored::login_key(name)).or_default();
+        let failed = books
+            .holders
+            .failed_logins
+            .entry(stored::login_key(name))
+            .or_default();
         failed.count = failed.count.saturating_add(1);
         failed.last = Some(now);
         Ok(*failed)
     }
 
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError> {
-        self.books().holders.failed_logins.remove(&stored::login_key(name));
+        self.books()
+            .holders
+            .failed_logins
+            .remove(&stored::login_key(name));
         Ok(())
     }
 
     async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError> {
-        let NewSession { account, login, token, at, expires } = session.clone();
+        let NewSession {
+            account,
+            login,
+            token,
+            at,
+            expires,
+        } = session.clone();
         let mut books = self.books();
         let holders = &mut books.holders;
         let (counts, service) = match login {
             Login::Password(password) => (holders.choices(account)?.password == Some(password), None),
-            Login::Service(id, key) => (holders.own_service(account, &id).is_some_and(|service| service.key == key), Some(id)),
+            Login::Service(id, key) => (
+                holders
+                    .own_service(account, &id)
+                    .is_some_and(|service| service.key == key),
+                Some(id),
+            ),
         };
         if counts {
             holders.make_room(account, service.as_ref(), at);
-            holders.sessions.entry(token).or_insert(Session { account, service, at, expires });
+            holders.sessions.entry(token).or_insert(Session {
+                account,
+                service,
+                at,
+                expires,
+            });
         }
         Ok(counts)
     }
@@ -219,15 +298,34 @@ impl Accounts for MemoryLedger {
         let mut books = self.books();
         let holders = &mut books.holders;
         holders.choices(service.account)?;
-        let own: Vec<_> = holders.services.values().filter(|other| other.account == service.account).collect();
+        let own: Vec<_> = holders
+            .services
+            .values()
+            .filter(|other| other.account == service.account)
+            .collect();
         if own.iter().any(|other| other.name == service.name) {
             return Ok(Err(ServiceRefusal::Exists));
         }
         if own.len() >= SERVICES_PER_ACCOUNT_MAX {
             return Ok(Err(ServiceRefusal::TooMany));
         }
-        let NewService { id, account, name, scopes, key, at } = service.clone();
-        let service = Service { id: id.clone(), account, name, scopes, key, key_at: at, last_seen: None };
+        let NewService {
+            id,
+            account,
+            name,
+            scopes,
+            key,
+            at,
+        } = service.clone();
+        let service = Service {
+            id: id.clone(),
+            account,
+            name,
+            scopes,
+            key,
+            key_at: at,
+            last_seen: None,
+        };
         holders.services.insert(id, service);
         Ok(Ok(()))
     }
@@ -238,7 +336,13 @@ impl Accounts for MemoryLedger {
 
     async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError> {
         let books = self.books();
-        let mut own: Vec<_> = books.holders.services.values().filter(|service| service.account == account).cloned().collect();
+        let mut own: Vec<_> = books
+            .holders
+            .services
+            .values()
+            .filter(|service| service.account == account)
+            .cloned()
+            .collect();
         own.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(own)
     }
@@ -252,7 +356,9 @@ impl Accounts for MemoryLedger {
     ) -> Result<bool, LedgerError> {
         let mut books = self.books();
         let holders = &mut books.holders;
-        let Some(service) = holders.own_service(account, id) else { return Ok(false) };
+        let Some(service) = holders.own_service(account, id) else {
+            return Ok(false);
+        };
         (service.key, service.key_at) = (*key, now);
         holders.end_sessions_of(id);
         Ok(true)
@@ -276,10 +382,17 @@ impl Accounts for MemoryLedger {
         Ok(())
     }
 
-    async fn entries(&self, account: AccountId, page: EntryPage, limit: u32) -> Result<Vec<AccountEntry>, LedgerError> {
+    async fn entries(
+        &self,
+        account: AccountId,
+        page: EntryPage,
+        limit: u32,
+    ) -> Result<Vec<AccountEntry>, LedgerError> {
         let books = self.books();
         let is_its = |entry: &Entry| entry.debit == Some(account) || entry.credit == Some(account);
-        let mut indices: Vec<usize> = (0..books.journal.len()).filter(|index| is_its(&books.journal[*index])).collect();
+        let mut indices: Vec<usize> = (0..books.journal.len())
+            .filter(|index| is_its(&books.journal[*index]))
+            .collect();
         match page {
             EntryPage::After(no) => indices.retain(|index| number(*index) > no.get()),
             EntryPage::Before(no) => {
@@ -287,25 +400,49 @@ impl Accounts for MemoryLedger {
                 indices.reverse();
             }
         }
-        indices.into_iter().take(limit as usize).map(|index| books.entry(account, index)).collect()
+        indices
+            .into_iter()
+            .take(limit as usize)
+            .map(|index| books.entry(account, index))
+            .collect()
     }
 
-    async fn entry_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<AccountEntry>, LedgerError> {
+    async fn entry_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<AccountEntry>, LedgerError> {
         let books = self.books();
-        let index = books.journal_by_reference.get(&ReferenceKey::of_holder(account, key));
+        let index = books
+            .journal_by_reference
+            .get(&ReferenceKey::of_holder(account, key));
         index.map(|index| books.entry(account, *index)).transpose()
     }
 
-    async fn payouts(&self, filter: PayoutFilter, after: PayoutNo, limit: u32) -> Result<Vec<Payout>, LedgerError> {
+    async fn payouts(
+        &self,
+        filter: PayoutFilter,
+        after: PayoutNo,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError> {
         let books = self.books();
         let is_wanted = |payout: &&PayoutState| match filter {
             PayoutFilter::All => true,
             PayoutFilter::Of(account) => payout.account == account,
             PayoutFilter::Requested => payout.settled.is_none(),
         };
-        let mut payouts: Vec<_> = books.view.payouts().filter(|payout| payout.no > after).filter(is_wanted).collect();
+        let mut payouts: Vec<_> = books
+            .view
+            .payouts()
+            .filter(|payout| payout.no > after)
+            .filter(is_wanted)
+            .collect();
         payouts.sort_unstable_by_key(|payout| payout.no);
-        Ok(payouts.into_iter().take(limit as usize).map(|payout| books.payout(payout)).collect())
+        Ok(payouts
+            .into_iter()
+            .take(limit as usize)
+            .map(|payout| books.payout(payout))
+            .collect())
     }
 
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
@@ -313,13 +450,25 @@ impl Accounts for MemoryLedger {
         Ok(books.view.payout(no).map(|payout| books.payout(payout)))
     }
 
-    async fn payout_of(&self, account: AccountId, key: &IdempotencyKey) -> Result<Option<Payout>, LedgerError> {
+    async fn payout_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Payout>, LedgerError> {
         let books = self.books();
         let request = ReferenceKey::of_holder(account, key);
-        Ok(books.view.payouts().find(|payout| payout.request == request).map(|payout| books.payout(payout)))
+        Ok(books
+            .view
+            .payouts()
+            .find(|payout| payout.request == request)
+            .map(|payout| books.payout(payout)))
     }
 
-    async fn wait(&self, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, LedgerError> {
+    async fn wait(
+        &self,
+        mint: &WaitingMint,
+        now: LedgerTime,
+    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
         let mut books = self.books();
         let holders = &mut books.holders;
         holders.choices(mint.account)?;
@@ -328,8 +477,12 @@ impl Accounts for MemoryLedger {
             Ok(row) => row,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let is_another = |other: &WaitingMint| other.transaction_reference != *reference && other.expires > now;
-        let others = holders.waiting.values().filter(|other| other.account == mint.account && is_another(other));
+        let is_another =
+            |other: &WaitingMint| other.transaction_reference != *reference && other.expires > now;
+        let others = holders
+            .waiting
+            .values()
+            .filter(|other| other.account == mint.account && is_another(other));
         if others.count() >= WAITING_MINTS_PER_ACCOUNT_MAX {
             return Ok(Err(WaitRefusal::TooMany));
         }
@@ -349,7 +502,11 @@ impl Accounts for MemoryLedger {
         };
         let mut payable: Vec<_> = books.holders.waiting.values().filter(is_payable).collect();
         payable.sort_by_key(|mint| mint.asked); // stable: by reference where times are the same
-        Ok(payable.into_iter().take(limit as usize).map(|mint| mint.transaction_reference.clone()).collect())
+        Ok(payable
+            .into_iter()
+            .take(limit as usize)
+            .map(|mint| mint.transaction_reference.clone())
+            .collect())
     }
 
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
@@ -362,7 +519,12 @@ impl Accounts for MemoryLedger {
         let requested = books.view.payouts().filter(|payout| payout.settled.is_none());
         let oldest = requested.clone().min_by_key(|payout| payout.no);
         Ok(Backlog {
-            waiting_mints: books.holders.waiting.values().filter(|mint| mint.expires > now).count() as u64,
+            waiting_mints: books
+                .holders
+                .waiting
+                .values()
+                .filter(|mint| mint.expires > now)
+                .count() as u64,
             payouts_requested: requested.count() as u64,
             oldest_payout: oldest.map(|payout| payout.requested),
         })

@@ -1,4 +1,5 @@
-//! Rows of what a store knows of accounts beside their money, and the few rules that every store keeps by them.
+//! Rows of what a store knows of accounts beside their money, and the few rules that every store keeps by
+//! them.
 
 use sha2::{Digest, Sha256};
 
@@ -6,9 +7,10 @@ use crate::accounts::FAILED_LOGINS_KEPT_HOURS;
 use crate::journal::{Kind, ReferenceKey};
 use crate::view::{AccountState, PayoutState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, BearerMeans, Blind, FailedLogins, LedgerError, LedgerTime,
-    PasswordHash, Payout, PayoutNo, Profile, Reference, Scope, Service, ServiceId, Settlement, StoredBlind, StoredNumber,
-    TokenHash, TransactionNo, TransactionReference, WaitRefusal, WaitingMint, decode_blinds,
+    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, BearerMeans, Blind, FailedLogins,
+    LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference, Scope, Service, ServiceId,
+    Settlement, StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, WaitRefusal,
+    WaitingMint, decode_blinds,
 };
 
 /// A row of `services`.
@@ -34,13 +36,19 @@ impl TryFrom<StoredService> for Service {
     type Error = LedgerError;
 
     fn try_from(row: StoredService) -> Result<Self, LedgerError> {
-        let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("service {}", row.id), reason.to_string());
+        let corrupt =
+            |reason: &dyn ToString| LedgerError::corrupt(format!("service {}", row.id), reason.to_string());
         Ok(Self {
             id: ServiceId::new(&*row.id).map_err(|error| corrupt(&error))?,
             account: AccountId::new(row.account),
             name: row.name.parse().map_err(|error| corrupt(&error))?,
             scopes: Scope::from_bits(row.scopes).ok_or_else(|| corrupt(&"it has scopes that are none"))?,
-            key: TokenHash::new(row.key.as_slice().try_into().map_err(|_| corrupt(&"the key's hash has not 32 bytes"))?),
+            key: TokenHash::new(
+                row.key
+                    .as_slice()
+                    .try_into()
+                    .map_err(|_| corrupt(&"the key's hash has not 32 bytes"))?,
+            ),
             key_at: LedgerTime::from_unix_micros(row.key_at),
             last_seen: row.last_seen.map(LedgerTime::from_unix_micros),
         })
@@ -66,18 +74,29 @@ impl TryFrom<StoredBearer> for Bearer {
     type Error = LedgerError;
 
     fn try_from(row: StoredBearer) -> Result<Self, LedgerError> {
-        let StoredBearer { account, is_session, service, scopes, last_seen } = row;
+        let StoredBearer {
+            account,
+            is_session,
+            service,
+            scopes,
+            last_seen,
+        } = row;
         let corrupt = |reason: &str| LedgerError::corrupt(format!("session of account {account}"), reason);
         let means = match (is_session, service) {
             (false, _) => BearerMeans::AccountToken,
             (true, None) => BearerMeans::PasswordSession,
             (true, Some(service)) => BearerMeans::ServiceSession {
                 service: ServiceId::new(service).map_err(|_| corrupt("the id of its service is none"))?,
-                scopes: scopes.and_then(Scope::from_bits).ok_or_else(|| corrupt("its service has no scopes"))?,
+                scopes: scopes
+                    .and_then(Scope::from_bits)
+                    .ok_or_else(|| corrupt("its service has no scopes"))?,
                 last_seen: last_seen.map(LedgerTime::from_unix_micros),
             },
         };
-        Ok(Self { account: AccountId::new(account), means })
+        Ok(Self {
+            account: AccountId::new(account),
+            means,
+        })
     }
 }
 
@@ -109,10 +128,20 @@ impl StoredEntry {
     /// The kind is unknown, the amount below zero, or the name none of an account.
     pub fn of(self, account: AccountId) -> Result<AccountEntry, LedgerError> {
         let id = self.id;
-        let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
-        let kind = Kind::from_code(self.kind).ok_or_else(|| corrupt(&format!("unknown kind {}", self.kind)))?;
-        let counterparty = self.counterparty.map(|name| name.parse()).transpose().map_err(|error| corrupt(&error))?;
-        let payment = || ReferenceKey::from_bytes(self.reference).payment().map(str::to_owned);
+        let corrupt =
+            |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
+        let kind =
+            Kind::from_code(self.kind).ok_or_else(|| corrupt(&format!("unknown kind {}", self.kind)))?;
+        let counterparty = self
+            .counterparty
+            .map(|name| name.parse())
+            .transpose()
+            .map_err(|error| corrupt(&error))?;
+        let payment = || {
+            ReferenceKey::from_bytes(self.reference)
+                .payment()
+                .map(str::to_owned)
+        };
         Ok(AccountEntry {
             no: TransactionNo::new(id),
             at: LedgerTime::from_unix_micros(self.at),
@@ -148,13 +177,18 @@ impl TryFrom<StoredPayout> for PayoutState {
     type Error = LedgerError;
 
     fn try_from(row: StoredPayout) -> Result<Self, LedgerError> {
-        let corrupt = |reason: &dyn ToString| LedgerError::corrupt(format!("payout {}", row.no), reason.to_string());
+        let corrupt =
+            |reason: &dyn ToString| LedgerError::corrupt(format!("payout {}", row.no), reason.to_string());
         let text = |text: String| Reference::new(text).map_err(|error| corrupt(&error));
         let settled = match row.settled {
             (None, None, None) => None,
             (Some(paid), Some(settlement), Some(at)) => {
                 let settlement = text(settlement)?;
-                let settlement = if paid { Settlement::Paid(settlement) } else { Settlement::Failed(settlement) };
+                let settlement = if paid {
+                    Settlement::Paid(settlement)
+                } else {
+                    Settlement::Failed(settlement)
+                };
                 Some((settlement, LedgerTime::from_unix_micros(at)))
             }
             _ => return Err(corrupt(&"it is settled in part")),
@@ -175,8 +209,24 @@ impl PayoutState {
     /// With the name of its account.
     #[must_use]
     pub fn named(self, name: AccountName) -> Payout {
-        let Self { no, account, amount, destination, request: _, requested, settled } = self;
-        Payout { no, account, name, amount, destination, requested, settled }
+        let Self {
+            no,
+            account,
+            amount,
+            destination,
+            request: _,
+            requested,
+            settled,
+        } = self;
+        Payout {
+            no,
+            account,
+            name,
+            amount,
+            destination,
+            requested,
+            settled,
+        }
     }
 }
 
@@ -185,7 +235,9 @@ impl PayoutState {
 /// # Errors
 /// A column makes no sense.
 pub fn payout(row: StoredPayout, name: &str) -> Result<Payout, LedgerError> {
-    let name = name.parse().map_err(|error| LedgerError::corrupt(format!("account {}", row.account), error))?;
+    let name = name
+        .parse()
+        .map_err(|error| LedgerError::corrupt(format!("account {}", row.account), error))?;
     Ok(PayoutState::try_from(row)?.named(name))
 }
 
@@ -211,16 +263,25 @@ impl TryFrom<StoredWaiting> for WaitingMint {
 
     fn try_from(row: StoredWaiting) -> Result<Self, LedgerError> {
         // References can be confirmed from elsewhere and are not for logs: the account is named instead.
-        let corrupt =
-            |reason: &dyn ToString| LedgerError::corrupt(format!("waiting mint of account {}", row.account), reason.to_string());
+        let corrupt = |reason: &dyn ToString| {
+            LedgerError::corrupt(
+                format!("waiting mint of account {}", row.account),
+                reason.to_string(),
+            )
+        };
         let blinded = |blind: StoredBlind| match blind.number {
-            StoredNumber::Blinded(blinded) => Ok(Blind { reference: blind.reference, mint_key: blind.mint_key, blinded }),
+            StoredNumber::Blinded(blinded) => Ok(Blind {
+                reference: blind.reference,
+                mint_key: blind.mint_key,
+                blinded,
+            }),
             StoredNumber::Signature(_) => Err(corrupt(&"it is signed")),
         };
         let blinds = decode_blinds(&row.blinds).map_err(|error| corrupt(&error))?;
         Ok(Self {
             account: AccountId::new(row.account),
-            transaction_reference: TransactionReference::new(&row.reference[..]).map_err(|error| corrupt(&error))?,
+            transaction_reference: TransactionReference::new(&row.reference[..])
+                .map_err(|error| corrupt(&error))?,
             blinds: blinds.into_iter().map(blinded).collect::<Result<_, _>>()?,
             amount: Amount::try_from(row.amount).map_err(|error| corrupt(&error))?,
             asked: LedgerTime::from_unix_micros(row.asked_at),
@@ -234,19 +295,36 @@ impl TryFrom<StoredWaiting> for WaitingMint {
 /// # Errors
 /// It is none.
 pub fn waiting_reference(reference: Vec<u8>) -> Result<TransactionReference, LedgerError> {
-    TransactionReference::new(reference).map_err(|error| LedgerError::corrupt("reference of a waiting mint", error.to_string()))
+    TransactionReference::new(reference)
+        .map_err(|error| LedgerError::corrupt("reference of a waiting mint", error.to_string()))
 }
 
 /// What becomes of the row of a mint that is to wait, when there may be one under its reference.
 ///
 /// # Errors
 /// That one still waits, and is another mint.
-pub fn wait(before: Option<WaitingMint>, mint: &WaitingMint, now: LedgerTime) -> Result<WaitingMint, WaitRefusal> {
+pub fn wait(
+    before: Option<WaitingMint>,
+    mint: &WaitingMint,
+    now: LedgerTime,
+) -> Result<WaitingMint, WaitRefusal> {
     match before {
         Some(before) if before.expires > now => {
             let (asked, expires) = (before.asked, before.expires.max(mint.expires));
-            let same = WaitingMint { asked: mint.asked, expires: mint.expires, ..before } == *mint;
-            if same { Ok(WaitingMint { asked, expires, ..mint.clone() }) } else { Err(WaitRefusal::ReferenceConflict) }
+            let same = WaitingMint {
+                asked: mint.asked,
+                expires: mint.expires,
+                ..before
+            } == *mint;
+            if same {
+                Ok(WaitingMint {
+                    asked,
+                    expires,
+                    ..mint.clone()
+                })
+            } else {
+                Err(WaitRefusal::ReferenceConflict)
+            }
         }
         _ => Ok(mint.clone()),
     }
@@ -255,7 +333,11 @@ pub fn wait(before: Option<WaitingMint>, mint: &WaitingMint, now: LedgerTime) ->
 /// An account of the books, with the columns `password_hash` and `listed`.
 #[must_use]
 pub fn profile(account: AccountState, password: Option<String>, listed: bool) -> Profile {
-    Profile { account: Account::from(account), password: password.map(PasswordHash::new), listed }
+    Profile {
+        account: Account::from(account),
+        password: password.map(PasswordHash::new),
+        listed,
+    }
 }
 
 /// A row of `failed_logins`.
@@ -264,18 +346,24 @@ pub fn profile(account: AccountState, password: Option<String>, listed: bool) ->
 /// The count is below zero.
 pub fn failed_logins(count: i32, last: i64) -> Result<FailedLogins, LedgerError> {
     let count = u32::try_from(count).map_err(|error| LedgerError::corrupt("row of failed_logins", error))?;
-    Ok(FailedLogins { count, last: Some(LedgerTime::from_unix_micros(last)) })
+    Ok(FailedLogins {
+        count,
+        last: Some(LedgerTime::from_unix_micros(last)),
+    })
 }
 
 /// Failed logins are forgotten when the last one was at this time, or before.
 #[must_use]
 pub fn failed_logins_over(now: LedgerTime) -> LedgerTime {
     const HOUR_MICROS: i64 = 3_600_000_000;
-    LedgerTime::from_unix_micros(now.unix_micros().saturating_sub(FAILED_LOGINS_KEPT_HOURS * HOUR_MICROS))
+    LedgerTime::from_unix_micros(
+        now.unix_micros()
+            .saturating_sub(FAILED_LOGINS_KEPT_HOURS * HOUR_MICROS),
+    )
 }
 
-/// The key of a row of `failed_logins`. Names that nobody has are counted as well, and whatever people type there by mistake is
-/// not stored.
+/// The key of a row of `failed_logins`. Names that nobody has are counted as well, and whatever people type
+/// there by mistake is not stored.
 #[must_use]
 pub fn login_key(name: &AccountName) -> [u8; 32] {
     Sha256::digest(name.as_str()).into()
@@ -295,18 +383,39 @@ mod tests {
     fn a_row_that_makes_no_sense_is_named() {
         let payout = |amount, settled| {
             let (destination, reference) = ("x".into(), vec![10]);
-            StoredPayout { no: 7, account: 3, amount, destination, reference, requested_at: 0, settled }
+            StoredPayout {
+                no: 7,
+                account: 3,
+                amount,
+                destination,
+                reference,
+                requested_at: 0,
+                settled,
+            }
         };
         assert!(PayoutState::try_from(payout(5, (None, None, None))).is_ok());
         assert!(PayoutState::try_from(payout(5, (Some(true), Some("y".into()), Some(1)))).is_ok());
-        for row in [payout(-1, (None, None, None)), payout(5, (Some(true), None, Some(1)))] {
-            assert!(matches!(PayoutState::try_from(row), Err(LedgerError::Corrupt { row, .. }) if row == "payout 7"));
+        for row in [
+            payout(-1, (None, None, None)),
+            payout(5, (Some(true), None, Some(1))),
+        ] {
+            assert!(
+                matches!(PayoutState::try_from(row), Err(LedgerError::Corrupt { row, .. }) if row == "payout 7")
+            );
         }
-        let bearer =
-            |scopes| StoredBearer { account: 3, is_session: true, service: Some("0".repeat(32)), scopes, last_seen: None };
+        let bearer = |scopes| StoredBearer {
+            account: 3,
+            is_session: true,
+            service: Some("0".repeat(32)),
+            scopes,
+            last_seen: None,
+        };
         assert!(Bearer::try_from(bearer(Some(7))).is_ok());
         for scopes in [None, Some(8), Some(-1)] {
-            assert!(Bearer::try_from(bearer(scopes)).is_err(), "a session whose service is unknown stands for nobody");
+            assert!(
+                Bearer::try_from(bearer(scopes)).is_err(),
+                "a session whose service is unknown stands for nobody"
+            );
         }
     }
 }

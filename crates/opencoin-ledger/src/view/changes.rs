@@ -42,8 +42,8 @@ pub struct Opened {
     pub password: Option<PasswordHash>,
 }
 
-/// The spent and recouped coins of a mint key, to delete. Where a store finds another number its table is damaged, and it must
-/// not delete what shows that.
+/// The spent and recouped coins of a mint key, to delete. Where a store finds another number its table is
+/// damaged, and it must not delete what shows that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pruned {
     /// Which key.
@@ -80,7 +80,11 @@ impl View {
         let dirty = mem::take(&mut self.dirty);
         let old_accounts = dirty.balances.iter().filter(|id| !dirty.opened.contains_key(id));
         let old_payouts = dirty.settled.difference(&dirty.requested);
-        let mut registered: Vec<_> = dirty.registered.iter().map(|id| self.mint_keys[id].clone()).collect();
+        let mut registered: Vec<_> = dirty
+            .registered
+            .iter()
+            .map(|id| self.mint_keys[id].clone())
+            .collect();
         let old_keys = dirty.mint_keys.difference(&dirty.registered);
         let mut mint_keys: Vec<_> = old_keys.map(|id| self.mint_keys[id].clone()).collect();
         registered.sort_unstable_by_key(|key| key.no);
@@ -94,12 +98,19 @@ impl View {
             recouped,
             pruned: dirty.pruned,
             balances: old_accounts.map(|id| (*id, self.accounts[id].balance)).collect(),
-            requested: dirty.requested.iter().map(|no| self.payouts[no].clone()).collect(),
+            requested: dirty
+                .requested
+                .iter()
+                .map(|no| self.payouts[no].clone())
+                .collect(),
             settled: old_payouts.map(|no| self.payouts[no].clone()).collect(),
             opened: dirty
                 .opened
                 .into_iter()
-                .map(|(id, password)| Opened { account: self.accounts[&id].clone(), password })
+                .map(|(id, password)| Opened {
+                    account: self.accounts[&id].clone(),
+                    password,
+                })
                 .collect(),
             registered,
             mint_keys,
@@ -107,7 +118,10 @@ impl View {
             journal: dirty.journal,
         };
         let counted = |key: &MintKeyState| key.returned <= key.issued && key.recouped <= key.issued;
-        assert!(changes.registered.iter().chain(&changes.mint_keys).all(counted), "no coin comes back or is recouped unsigned");
+        assert!(
+            changes.registered.iter().chain(&changes.mint_keys).all(counted),
+            "no coin comes back or is recouped unsigned"
+        );
         changes
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::journal::ReferenceKey;
 use crate::{
-    AccountId, AccountName, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference, Settlement, StopReason, TokenHash,
+    AccountId, AccountName, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference, Settlement,
+    StopReason, TokenHash,
 };
 
 /// The short number of a mint key in the rows of spent coins.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::journal::ReferenceKey;
-use crate::{AccountId, AccountName, CoinIn, Command, MintKeyId, PayoutNo, Prepared, RevokedBlind, TokenHash, View};
+use crate::{
+    AccountId, AccountName, CoinIn, Command, MintKeyId, PayoutNo, Prepared, RevokedBlind, TokenHash, View,
+};
 
 /// The keys of all rows that a batch can read, each set sorted: the order in which a store locks.
 #[derive(Debug, Default)]
@@ -36,7 +38,8 @@ pub struct Touches {
     pub last_payout: bool,
     /// Whether all spent coins of a mint key may have to be deleted, which can take long.
     pub prunes: bool,
-    /// Whether the batch moves money and coins, and does nothing else. A recoup or payout is seldom and not counted as such.
+    /// Whether the batch moves money and coins, and does nothing else. A recoup or payout is seldom and not
+    /// counted as such.
     pub only_moves: bool,
 }
 
@@ -44,7 +47,10 @@ impl Touches {
     /// What these commands can read.
     #[must_use]
     pub fn of(batch: &[Prepared<'_>]) -> Self {
-        let mut touches = Self { only_moves: true, ..Self::default() };
+        let mut touches = Self {
+            only_moves: true,
+            ..Self::default()
+        };
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
             touches.add(prepared.command);
@@ -52,10 +58,15 @@ impl Touches {
         touches
     }
 
-    /// The accounts of this batch, and those of the payouts that were loaded for it: their money may come back.
+    /// The accounts of this batch, and those of the payouts that were loaded for it: their money may come
+    /// back.
     #[must_use]
     pub fn accounts_and_payees(&self, view: &View) -> BTreeSet<AccountId> {
-        self.accounts.iter().copied().chain(view.payouts().map(|payout| payout.account)).collect()
+        self.accounts
+            .iter()
+            .copied()
+            .chain(view.payouts().map(|payout| payout.account))
+            .collect()
     }
 
     fn add(&mut self, command: &Command) {
@@ -108,7 +119,10 @@ impl Touches {
             }
             Command::Recoup { revoked, blinds, .. } => {
                 self.signing = true;
-                let coin = |revoked: &RevokedBlind| CoinIn { mint_key: revoked.mint_key, payload_hash: revoked.payload_hash };
+                let coin = |revoked: &RevokedBlind| CoinIn {
+                    mint_key: revoked.mint_key,
+                    payload_hash: revoked.payload_hash,
+                };
                 self.add_coins(&revoked.iter().map(coin).collect::<Vec<_>>());
                 self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
                 self.revoked.extend(revoked);

@@ -166,7 +166,9 @@ fn a_pin_that_was_refused_is_not_tried_again() {
         let signer = store.signer().unwrap();
         let other = Other::new(token);
         let session = other.session();
-        session.set_pin(&AuthPin::new(PIN.into()), &AuthPin::new(OTHER_PIN.into())).unwrap();
+        session
+            .set_pin(&AuthPin::new(PIN.into()), &AuthPin::new(OTHER_PIN.into()))
+            .unwrap();
         session.logout().unwrap();
         let begun = Instant::now();
         while !other.pin_was_refused() {
@@ -183,7 +185,12 @@ fn a_pin_that_was_refused_is_not_tried_again() {
         }
         assert!(!other.pin_was_refused());
         let log = log.text();
-        assert_eq!(log.matches("the token is not asked again until the next start").count(), 1, "{log}");
+        assert_eq!(
+            log.matches("the token is not asked again until the next start")
+                .count(),
+            1,
+            "{log}"
+        );
         assert!(!log.contains(PIN), "{log}");
     });
 }
@@ -196,7 +203,9 @@ impl Log {
     fn capture() -> Self {
         let log = Self::default();
         let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false);
         subscriber.with_writer(move || writer.clone()).init();
         log
     }

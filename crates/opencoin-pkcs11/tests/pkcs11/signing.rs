@@ -27,7 +27,9 @@ fn signatures_unblind_to_coins_in_both_suites() {
             for serial in 0..12 {
                 let key = &keys[usize::from(serial % 2)];
                 let payload = payload(key, serial);
-                let (blinded, unblinder) = suite.blind(key, &payload, &BlindingSeed::generate(&mut rng)).unwrap();
+                let (blinded, unblinder) = suite
+                    .blind(key, &payload, &BlindingSeed::generate(&mut rng))
+                    .unwrap();
                 request.push(blind(key, blinded));
                 coins.push((key, payload, unblinder));
             }
@@ -36,7 +38,11 @@ fn signatures_unblind_to_coins_in_both_suites() {
                 let coin = suite.finish(key, payload, signature, unblinder).unwrap();
                 assert!(suite.verify_coin(key, &coin).is_ok());
             }
-            assert_eq!(wait(signer.sign(accepted(request))), Ok(signatures), "the same again, as after a lost answer");
+            assert_eq!(
+                wait(signer.sign(accepted(request))),
+                Ok(signatures),
+                "the same again, as after a lost answer"
+            );
         }
     });
 }
@@ -44,7 +50,10 @@ fn signatures_unblind_to_coins_in_both_suites() {
 #[test]
 fn many_callers_are_answered_at_the_same_time() {
     in_own_process(|token| {
-        let options = TokenOptions { sessions: NonZeroUsize::new(4).unwrap(), ..options(token) };
+        let options = TokenOptions {
+            sessions: NonZeroUsize::new(4).unwrap(),
+            ..options(token)
+        };
         let store = TokenKeyStore::open(options).unwrap();
         let key = store.generate(BITS).unwrap();
         let signer = store.signer().unwrap();
@@ -73,7 +82,10 @@ fn many_callers_are_answered_at_the_same_time() {
 #[test]
 fn more_than_the_queue_holds_is_refused_as_busy() {
     in_own_process(|token| {
-        let options = TokenOptions { blinds_queued_max: 8, ..options(token) };
+        let options = TokenOptions {
+            blinds_queued_max: 8,
+            ..options(token)
+        };
         let store = TokenKeyStore::open(options).unwrap();
         let key = store.generate(BITS).unwrap();
         let signer = store.signer().unwrap();
@@ -91,7 +103,10 @@ fn numbers_and_keys_that_are_not_signed_with_are_named() {
         let number = |bytes: &[u8]| BigInt::from_be_bytes(bytes);
         for unfit in [number(&[]), number(&[1]), key.document().modulus.clone()] {
             let request = accepted(vec![blind(&key, number(&[2])), blind(&key, unfit)]);
-            assert_eq!(wait(signer.sign(request)), Err(SignError::OutOfRange { index: 1 }));
+            assert_eq!(
+                wait(signer.sign(request)),
+                Err(SignError::OutOfRange { index: 1 })
+            );
         }
         let other = opencoin_testkit::keys::private_key("not in the token");
         let unknown = SignError::UnknownKey(other.public_key().id().clone());

@@ -20,7 +20,10 @@ pub(crate) fn pin(text: &str) -> Pin {
 
 pub(crate) fn options(token: &TestToken) -> TokenOptions {
     let retry_pause = Duration::from_millis(1);
-    TokenOptions { retry_pause, ..TokenOptions::new(token.module(), LABEL.to_owned(), pin(PIN)) }
+    TokenOptions {
+        retry_pause,
+        ..TokenOptions::new(token.module(), LABEL.to_owned(), pin(PIN))
+    }
 }
 
 pub(crate) fn open(token: &TestToken) -> TokenKeyStore {
@@ -49,16 +52,24 @@ impl Other {
 
     /// Whether a PIN was refused since the last right one.
     pub(crate) fn pin_was_refused(&self) -> bool {
-        self.pkcs11.get_token_info(self.slot).unwrap().user_pin_count_low()
+        self.pkcs11
+            .get_token_info(self.slot)
+            .unwrap()
+            .user_pin_count_low()
     }
 }
 
 pub(crate) fn login(session: &Session, pin: &str) {
-    session.login(UserType::User, Some(&AuthPin::new(pin.into()))).unwrap();
+    session
+        .login(UserType::User, Some(&AuthPin::new(pin.into())))
+        .unwrap();
 }
 
 pub(crate) fn blind(key: &PublicKey, blinded: BigInt) -> BlindToSign {
-    BlindToSign { mint_key_id: key.id().clone(), blinded }
+    BlindToSign {
+        mint_key_id: key.id().clone(),
+        blinded,
+    }
 }
 
 /// As many numbers to sign, all different.
@@ -73,7 +84,10 @@ pub(crate) fn number(key: &PublicKey, index: usize) -> BigInt {
 }
 
 pub(crate) fn accepted(blinds: Vec<BlindToSign>) -> AcceptedBlinds {
-    AcceptedBlinds { transaction_reference: vec![1], blinds }
+    AcceptedBlinds {
+        transaction_reference: vec![1],
+        blinds,
+    }
 }
 
 /// Whether these are the key's signatures of [`blinds`].
@@ -97,5 +111,8 @@ pub(crate) fn payload(key: &PublicKey, serial: u8) -> Payload {
 
 /// Runs a future of a signer.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
 }

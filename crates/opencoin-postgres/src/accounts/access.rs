@@ -2,8 +2,8 @@
 
 use opencoin_ledger::stored::{self, StoredBearer};
 use opencoin_ledger::{
-    AccountId, AccountName, Bearer, FailedLogins, LedgerError, LedgerTime, Login, NewSession, PasswordHash, PasswordSetter,
-    SESSIONS_MAX, TokenHash,
+    AccountId, AccountName, Bearer, FailedLogins, LedgerError, LedgerTime, Login, NewSession, PasswordHash,
+    PasswordSetter, SESSIONS_MAX, TokenHash,
 };
 use sqlx::{PgConnection, PgPool};
 
@@ -15,17 +15,31 @@ use crate::writer::Writer;
 const TIDIED_AT_A_TIME_MAX: i64 = 1000;
 
 /// One look-up in each of two unique indexes, in one round trip: every request of a holder asks this.
-pub(super) async fn bearer(pool: &PgPool, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
+pub(super) async fn bearer(
+    pool: &PgPool,
+    token: &TokenHash,
+    now: LedgerTime,
+) -> Result<Option<Bearer>, LedgerError> {
     let sql = "SELECT id, false, NULL::text, NULL::int2, NULL::int8 FROM accounts WHERE token_hash = $1
         UNION ALL
         SELECT sessions.account, true, sessions.service_id, services.scopes, services.last_seen
         FROM sessions LEFT JOIN services ON services.id = sessions.service_id
         WHERE sessions.token_hash = $1 AND sessions.expires_at > $2";
     type Columns = (i64, bool, Option<String>, Option<i16>, Option<i64>);
-    let query = sqlx::query_as(sql).bind(&token.as_bytes()[..]).bind(now.unix_micros()).fetch_optional(pool).await;
+    let query = sqlx::query_as(sql)
+        .bind(&token.as_bytes()[..])
+        .bind(now.unix_micros())
+        .fetch_optional(pool)
+        .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
     let bearer = |(account, is_session, service, scopes, last_seen)| {
-        Bearer::try_from(StoredBearer { account, is_session, service, scopes, last_seen })
+        Bearer::try_from(StoredBearer {
+            account,
+            is_session,
+            service,
+            scopes,
+            last_seen,
+        })
     };
     row.map(bearer).transpose()
 }
@@ -45,11 +59,17 @@ pub(super) async fn set_password(
         }
         except = session;
     }
-    let query = sqlx::query("UPDATE accounts SET password_hash = $1 WHERE id = $2").bind(password.as_str()).bind(account.get());
+    let query = sqlx::query("UPDATE accounts SET password_hash = $1 WHERE id = $2")
+        .bind(password.as_str())
+        .bind(account.get());
     query.execute(change.connection()).await?;
     let sql = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL AND token_hash <> $2";
     let except = except.map_or(&[][..], |token| &token.as_bytes()[..]);
-    sqlx::query(sql).bind(account.get()).bind(except).execute(change.connection()).await?;
+    sqlx::query(sql)
+        .bind(account.get())
+        .bind(except)
+        .execute(change.connection())
+        .await?;
     change.commit().await?;
     Ok(true)
 }
@@ -57,14 +77,20 @@ pub(super) async fn set_password(
 /// [`PasswordSetter`], for work that goes on when nobody waits for it.
 pub(super) enum OwnedSetter {
     Operator,
-    Holder { before: Option<PasswordHash>, session: Option<TokenHash> },
+    Holder {
+        before: Option<PasswordHash>,
+        session: Option<TokenHash>,
+    },
 }
 
 impl From<PasswordSetter<'_>> for OwnedSetter {
     fn from(setter: PasswordSetter<'_>) -> Self {
         match setter {
             PasswordSetter::Operator => Self::Operator,
-            PasswordSetter::Holder { before, session } => Self::Holder { before: before.cloned(), session: session.copied() },
+            PasswordSetter::Holder { before, session } => Self::Holder {
+                before: before.cloned(),
+                session: session.copied(),
+            },
         }
     }
 }
@@ -73,7 +99,10 @@ impl OwnedSetter {
     pub(super) fn borrowed(&self) -> PasswordSetter<'_> {
         match self {
             Self::Operator => PasswordSetter::Operator,
-            Self::Holder { before, session } => PasswordSetter::Holder { before: before.as_ref(), session: session.as_ref() },
+            Self::Holder { before, session } => PasswordSetter::Holder {
+                before: before.as_ref(),
+                session: session.as_ref(),
+            },
         }
     }
 }
@@ -86,28 +115,49 @@ async fn may_set(
     session: Option<&TokenHash>,
 ) -> Result<bool, Fault> {
     let sql = "SELECT count(*) FROM accounts WHERE id = $1 AND password_hash IS NOT DISTINCT FROM $2";
-    let query = sqlx::query_scalar(sql).bind(account.get()).bind(before.map(PasswordHash::as_str));
+    let query = sqlx::query_scalar(sql)
+        .bind(account.get())
+        .bind(before.map(PasswordHash::as_str));
     let same: i64 = query.fetch_one(&mut *connection).await?;
-    let Some(session) = session else { return Ok(same == 1) };
+    let Some(session) = session else {
+        return Ok(same == 1);
+    };
     let sql = "SELECT count(*) FROM sessions WHERE token_hash = $1 AND account = $2 AND service_id IS NULL";
-    let open: i64 = sqlx::query_scalar(sql).bind(&session.as_bytes()[..]).bind(account.get()).fetch_one(connection).await?;
+    let open: i64 = sqlx::query_scalar(sql)
+        .bind(&session.as_bytes()[..])
+        .bind(account.get())
+        .fetch_one(connection)
+        .await?;
     Ok(same == 1 && open == 1)
 }
 
 pub(super) async fn failed_logins(pool: &PgPool, name: &AccountName) -> Result<FailedLogins, LedgerError> {
     let query = sqlx::query_as("SELECT count, last_at FROM failed_logins WHERE name_hash = $1");
-    let row = query.bind(&stored::login_key(name)[..]).fetch_optional(pool).await.map_err(|error| ledger_error(&error))?;
-    row.map_or(Ok(FailedLogins::default()), |(count, last)| stored::failed_logins(count, last))
+    let row = query
+        .bind(&stored::login_key(name)[..])
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    row.map_or(Ok(FailedLogins::default()), |(count, last)| {
+        stored::failed_logins(count, last)
+    })
 }
 
-pub(super) async fn count_login(writer: &Writer, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, Fault> {
+pub(super) async fn count_login(
+    writer: &Writer,
+    name: &AccountName,
+    now: LedgerTime,
+) -> Result<FailedLogins, Fault> {
     let sql = "INSERT INTO failed_logins (name_hash, count, last_at) VALUES ($1, 1, $2)
         ON CONFLICT (name_hash) DO UPDATE SET last_at = excluded.last_at,
             count = CASE WHEN failed_logins.count < $3 THEN failed_logins.count + 1 ELSE $3 END
         RETURNING count, last_at";
     let mut change = Change::begin(writer).await?;
     let name = stored::login_key(name);
-    let query = sqlx::query_as(sql).bind(&name[..]).bind(now.unix_micros()).bind(i32::MAX);
+    let query = sqlx::query_as(sql)
+        .bind(&name[..])
+        .bind(now.unix_micros())
+        .bind(i32::MAX);
     let (count, last) = query.fetch_one(change.connection()).await?;
     change.commit().await?;
     Ok(stored::failed_logins(count, last)?)
@@ -148,7 +198,8 @@ fn service_of(session: &NewSession) -> Option<&str> {
     }
 }
 
-/// Whether what somebody logged in with is what counts now. The account's row is locked, and nothing of this changes without it.
+/// Whether what somebody logged in with is what counts now. The account's row is locked, and nothing of this
+/// changes without it.
 async fn counts(connection: &mut PgConnection, session: &NewSession) -> Result<bool, Fault> {
     let account = session.account.get();
     let query = match &session.login {
@@ -158,7 +209,10 @@ async fn counts(connection: &mut PgConnection, session: &NewSession) -> Result<b
         }
         Login::Service(service, key) => {
             let sql = "SELECT count(*) FROM services WHERE account = $1 AND id = $2 AND key_hash = $3";
-            sqlx::query_scalar(sql).bind(account).bind(service.as_str()).bind(&key.as_bytes()[..])
+            sqlx::query_scalar(sql)
+                .bind(account)
+                .bind(service.as_str())
+                .bind(&key.as_bytes()[..])
         }
     };
     let rows: i64 = query.fetch_one(connection).await?;
@@ -166,16 +220,29 @@ async fn counts(connection: &mut PgConnection, session: &NewSession) -> Result<b
 }
 
 /// Ends what has expired, and as many of the oldest as make room for one more.
-async fn make_room(connection: &mut PgConnection, session: &NewSession, service: Option<&str>) -> Result<(), Fault> {
-    let sql = "DELETE FROM sessions WHERE account = $1 AND service_id IS NOT DISTINCT FROM $2 AND expires_at <= $3";
-    let query = sqlx::query(sql).bind(session.account.get()).bind(service).bind(session.at.unix_micros());
+async fn make_room(
+    connection: &mut PgConnection,
+    session: &NewSession,
+    service: Option<&str>,
+) -> Result<(), Fault> {
+    let sql =
+        "DELETE FROM sessions WHERE account = $1 AND service_id IS NOT DISTINCT FROM $2 AND expires_at <= $3";
+    let query = sqlx::query(sql)
+        .bind(session.account.get())
+        .bind(service)
+        .bind(session.at.unix_micros());
     query.execute(&mut *connection).await?;
     let sql = "DELETE FROM sessions WHERE token_hash IN (
             SELECT token_hash FROM sessions WHERE account = $1 AND service_id IS NOT DISTINCT FROM $2
             ORDER BY opened_at DESC, token_hash DESC OFFSET $3
         )";
     let kept = i64::try_from(SESSIONS_MAX - 1).expect("it is a small number");
-    sqlx::query(sql).bind(session.account.get()).bind(service).bind(kept).execute(connection).await?;
+    sqlx::query(sql)
+        .bind(session.account.get())
+        .bind(service)
+        .bind(kept)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -190,7 +257,10 @@ pub(super) async fn end_session(writer: &Writer, token: &TokenHash) -> Result<bo
 /// What is over, and how it is found.
 pub(super) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str, LedgerTime); 3] {
     [
-        ("DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)", now),
+        (
+            "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
+            now,
+        ),
         (
             "DELETE FROM failed_logins WHERE name_hash IN (SELECT name_hash FROM failed_logins WHERE last_at <= $1 LIMIT $2)",
             stored::failed_logins_over(now),
@@ -205,7 +275,9 @@ pub(super) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str
 /// Deletes one portion; whether there may be more.
 pub(super) async fn tidy(writer: &Writer, sql: &str, time: LedgerTime) -> Result<bool, Fault> {
     let mut change = Change::begin(writer).await?;
-    let query = sqlx::query(sql).bind(time.unix_micros()).bind(TIDIED_AT_A_TIME_MAX);
+    let query = sqlx::query(sql)
+        .bind(time.unix_micros())
+        .bind(TIDIED_AT_A_TIME_MAX);
     let deleted = query.execute(change.connection()).await?.rows_affected();
     change.commit().await?;
     Ok(deleted >= TIDIED_AT_A_TIME_MAX.unsigned_abs())

@@ -7,7 +7,8 @@ use sqlx::{Executor, PgConnection};
 use crate::fault::Fault;
 use crate::writer::{Writer, Writing};
 
-/// A transaction that is open. Dropped without [`Change::commit`], it takes its connection with it and leaves nothing.
+/// A transaction that is open. Dropped without [`Change::commit`], it takes its connection with it and leaves
+/// nothing.
 pub(super) struct Change {
     writing: Writing,
 }

@@ -2,21 +2,43 @@
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored::{self, StoredEntry};
-use opencoin_ledger::{AccountEntry, AccountId, EntryPage, IdempotencyKey, LedgerError, Payout, PayoutFilter, PayoutNo};
+use opencoin_ledger::{
+    AccountEntry, AccountId, EntryPage, IdempotencyKey, LedgerError, Payout, PayoutFilter, PayoutNo,
+};
 use sqlx::PgPool;
 
 use crate::fault::ledger_error;
 use crate::read;
 
 const COLUMNS: &str = "id, kind, reference, debit_account, credit_account, amount, applied_at, label";
-type Columns = (i64, i16, Vec<u8>, Option<i64>, i64, i64, Option<String>, Option<String>);
+type Columns = (
+    i64,
+    i16,
+    Vec<u8>,
+    Option<i64>,
+    i64,
+    i64,
+    Option<String>,
+    Option<String>,
+);
 
 fn entry(account: AccountId, row: Columns) -> Result<AccountEntry, LedgerError> {
     let (id, kind, reference, debit, amount, at, label, counterparty) = row;
-    StoredEntry { id, kind, reference, debit, amount, at, label, counterparty }.of(account)
+    StoredEntry {
+        id,
+        kind,
+        reference,
+        debit,
+        amount,
+        at,
+        label,
+        counterparty,
+    }
+    .of(account)
 }
 
-/// Two walks along an index, one for each side. The partial indexes are found only where their condition is written out.
+/// Two walks along an index, one for each side. The partial indexes are found only where their condition is
+/// written out.
 pub(super) async fn page(
     pool: &PgPool,
     account: AccountId,
@@ -40,28 +62,66 @@ pub(super) async fn page(
         side("debit_account"),
         side("credit_account")
     );
-    let query = sqlx::query_as(&sql).bind(account.get()).bind(from).bind(i64::from(limit));
-    let rows = query.fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
+    let query = sqlx::query_as(&sql)
+        .bind(account.get())
+        .bind(from)
+        .bind(i64::from(limit));
+    let rows = query
+        .fetch_all(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(|row| entry(account, row)).collect()
 }
 
-pub(super) async fn by_key(pool: &PgPool, account: AccountId, key: &IdempotencyKey) -> Result<Option<AccountEntry>, LedgerError> {
+pub(super) async fn by_key(
+    pool: &PgPool,
+    account: AccountId,
+    key: &IdempotencyKey,
+) -> Result<Option<AccountEntry>, LedgerError> {
     let sql = "SELECT found.id, kind, reference, debit_account, amount, applied_at, label, other.name
         FROM transactions AS found LEFT JOIN accounts AS other ON other.id = credit_account
         WHERE reference = $1";
     let reference = ReferenceKey::of_holder(account, key);
-    let query = sqlx::query_as(sql).bind(reference.as_bytes()).fetch_optional(pool).await;
-    query.map_err(|error| ledger_error(&error))?.map(|row| entry(account, row)).transpose()
+    let query = sqlx::query_as(sql)
+        .bind(reference.as_bytes())
+        .fetch_optional(pool)
+        .await;
+    query
+        .map_err(|error| ledger_error(&error))?
+        .map(|row| entry(account, row))
+        .transpose()
 }
 
-type PayoutRow = (i64, i64, i64, String, Vec<u8>, i64, Option<bool>, Option<String>, Option<i64>, String);
+type PayoutRow = (
+    i64,
+    i64,
+    i64,
+    String,
+    Vec<u8>,
+    i64,
+    Option<bool>,
+    Option<String>,
+    Option<i64>,
+    String,
+);
 
-const PAYOUTS: &str = "SELECT no, account, amount, destination, reference, requested_at, paid, settlement, settled_at, name
+const PAYOUTS: &str =
+    "SELECT no, account, amount, destination, reference, requested_at, paid, settlement, settled_at, name
     FROM payouts JOIN accounts ON accounts.id = payouts.account";
 
 fn payout_of(row: PayoutRow) -> Result<Payout, LedgerError> {
     let (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at, name) = row;
-    let columns = (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at);
+    let columns = (
+        no,
+        account,
+        amount,
+        destination,
+        reference,
+        requested_at,
+        paid,
+        settlement,
+        settled_at,
+    );
     stored::payout(read::payout(columns), &name)
 }
 
@@ -78,14 +138,24 @@ pub(super) async fn payouts(
         PayoutFilter::Requested => ("paid IS NULL AND $2 = 0", 0),
     };
     let sql = format!("{PAYOUTS} WHERE no > $1 AND {wanted} ORDER BY no LIMIT $3");
-    let query = sqlx::query_as(&sql).bind(after.get()).bind(account).bind(i64::from(limit));
-    let rows = query.fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
+    let query = sqlx::query_as(&sql)
+        .bind(after.get())
+        .bind(account)
+        .bind(i64::from(limit));
+    let rows = query
+        .fetch_all(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(payout_of).collect()
 }
 
 pub(super) async fn payout(pool: &PgPool, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
     let sql = format!("{PAYOUTS} WHERE no = $1");
-    let row = sqlx::query_as(&sql).bind(no.get()).fetch_optional(pool).await.map_err(|error| ledger_error(&error))?;
+    let row = sqlx::query_as(&sql)
+        .bind(no.get())
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     row.map(payout_of).transpose()
 }
 
@@ -96,6 +166,12 @@ pub(super) async fn payout_by_key(
 ) -> Result<Option<Payout>, LedgerError> {
     let sql = format!("{PAYOUTS} WHERE reference = $1");
     let reference = ReferenceKey::of_holder(account, key);
-    let query = sqlx::query_as(&sql).bind(reference.as_bytes()).fetch_optional(pool).await;
-    query.map_err(|error| ledger_error(&error))?.map(payout_of).transpose()
+    let query = sqlx::query_as(&sql)
+        .bind(reference.as_bytes())
+        .fetch_optional(pool)
+        .await;
+    query
+        .map_err(|error| ledger_error(&error))?
+        .map(payout_of)
+        .transpose()
 }

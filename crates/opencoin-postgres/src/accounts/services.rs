@@ -2,8 +2,8 @@
 
 use opencoin_ledger::stored::StoredService;
 use opencoin_ledger::{
-    AccountId, LedgerError, LedgerTime, NewService, SERVICES_PER_ACCOUNT_MAX, Scope, Service, ServiceId, ServiceRefusal,
-    TokenHash,
+    AccountId, LedgerError, LedgerTime, NewService, SERVICES_PER_ACCOUNT_MAX, Scope, Service, ServiceId,
+    ServiceRefusal, TokenHash,
 };
 use sqlx::{PgConnection, PgPool};
 
@@ -15,25 +15,46 @@ const COLUMNS: &str = "id, account, name, scopes, key_hash, key_at, last_seen";
 type Columns = (String, i64, String, i16, Vec<u8>, i64, Option<i64>);
 
 fn service((id, account, name, scopes, key, key_at, last_seen): Columns) -> Result<Service, LedgerError> {
-    Service::try_from(StoredService { id, account, name, scopes, key, key_at, last_seen })
+    Service::try_from(StoredService {
+        id,
+        account,
+        name,
+        scopes,
+        key,
+        key_at,
+        last_seen,
+    })
 }
 
 pub(super) async fn by_id(pool: &PgPool, id: &ServiceId) -> Result<Option<Service>, LedgerError> {
     let sql = format!("SELECT {COLUMNS} FROM services WHERE id = $1");
-    let row = sqlx::query_as(&sql).bind(id.as_str()).fetch_optional(pool).await.map_err(|error| ledger_error(&error))?;
+    let row = sqlx::query_as(&sql)
+        .bind(id.as_str())
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     row.map(service).transpose()
 }
 
 pub(super) async fn of(pool: &PgPool, account: AccountId) -> Result<Vec<Service>, LedgerError> {
     let sql = format!("SELECT {COLUMNS} FROM services WHERE account = $1 ORDER BY name COLLATE \"C\"");
-    let rows = sqlx::query_as(&sql).bind(account.get()).fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
+    let rows = sqlx::query_as(&sql)
+        .bind(account.get())
+        .fetch_all(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(service).collect()
 }
 
-pub(super) async fn declare(writer: &Writer, service: &NewService) -> Result<Result<(), ServiceRefusal>, Fault> {
+pub(super) async fn declare(
+    writer: &Writer,
+    service: &NewService,
+) -> Result<Result<(), ServiceRefusal>, Fault> {
     let mut change = Change::of_account(writer, service.account).await?;
     let sql = "SELECT count(*), count(*) FILTER (WHERE name = $2) FROM services WHERE account = $1";
-    let query = sqlx::query_as(sql).bind(service.account.get()).bind(service.name.as_str());
+    let query = sqlx::query_as(sql)
+        .bind(service.account.get())
+        .bind(service.name.as_str());
     let (all, of_this_name): (i64, i64) = query.fetch_one(change.connection()).await?;
     let answer = if of_this_name > 0 {
         Err(ServiceRefusal::Exists)
@@ -48,7 +69,8 @@ pub(super) async fn declare(writer: &Writer, service: &NewService) -> Result<Res
 }
 
 async fn insert(connection: &mut PgConnection, service: &NewService) -> Result<(), Fault> {
-    let sql = "INSERT INTO services (id, account, name, scopes, key_hash, key_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    let sql =
+        "INSERT INTO services (id, account, name, scopes, key_hash, key_at) VALUES ($1, $2, $3, $4, $5, $6)";
     let query = sqlx::query(sql)
         .bind(service.id.as_str())
         .bind(service.account.get())
@@ -79,15 +101,26 @@ pub(super) async fn rotate(
 
 pub(super) async fn remove(writer: &Writer, account: AccountId, id: &ServiceId) -> Result<bool, Fault> {
     let mut change = Change::of_account(writer, account).await?;
-    let query = sqlx::query("DELETE FROM services WHERE account = $1 AND id = $2").bind(account.get()).bind(id.as_str());
+    let query = sqlx::query("DELETE FROM services WHERE account = $1 AND id = $2")
+        .bind(account.get())
+        .bind(id.as_str());
     let found = query.execute(change.connection()).await?.rows_affected() == 1;
     end_sessions(change, account, id, found).await
 }
 
-async fn end_sessions(mut change: Change, account: AccountId, id: &ServiceId, found: bool) -> Result<bool, Fault> {
+async fn end_sessions(
+    mut change: Change,
+    account: AccountId,
+    id: &ServiceId,
+    found: bool,
+) -> Result<bool, Fault> {
     if found {
         let query = sqlx::query("DELETE FROM sessions WHERE account = $1 AND service_id = $2");
-        query.bind(account.get()).bind(id.as_str()).execute(change.connection()).await?;
+        query
+            .bind(account.get())
+            .bind(id.as_str())
+            .execute(change.connection())
+            .await?;
     }
     change.commit().await?;
     Ok(found)
@@ -96,6 +129,10 @@ async fn end_sessions(mut change: Change, account: AccountId, id: &ServiceId, fo
 pub(super) async fn saw(writer: &Writer, id: &ServiceId, now: LedgerTime) -> Result<(), Fault> {
     let mut change = Change::begin(writer).await?;
     let sql = "UPDATE services SET last_seen = GREATEST(last_seen, $1) WHERE id = $2";
-    sqlx::query(sql).bind(now.unix_micros()).bind(id.as_str()).execute(change.connection()).await?;
+    sqlx::query(sql)
+        .bind(now.unix_micros())
+        .bind(id.as_str())
+        .execute(change.connection())
+        .await?;
     change.commit().await
 }

@@ -1,5 +1,5 @@
-//! Where the requests of many connections meet: one durable commit, and one reading of the books' counters, for all that came
-//! while the one before was on its way.
+//! Where the requests of many connections meet: one durable commit, and one reading of the books' counters,
+//! for all that came while the one before was on its way.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,8 +62,9 @@ async fn commit(
     batch: &[Entry],
 ) -> Result<(Verdicts, BTreeMap<MintKeyId, Alarm>), CountsError> {
     let mut writing = database.write().await?;
-    // The transactions were read before, so what they add to the counters is in this. It is read inside of the write lock, so that
-    // a count that an operator sets meanwhile is compared with counters that are as new.
+    // The transactions were read before, so what they add to the counters is in this. It is read inside of
+    // the write lock, so that a count that an operator sets meanwhile is compared with counters that are as
+    // new.
     let books = tokio::time::timeout(BOOKS_DURATION_MAX, ledger.mint_keys()).await;
     let books = books.unwrap_or_else(|_| Err(LedgerError::Unavailable("it does not answer".to_owned())))?;
     let mut state = State::new(writing.keys().await?, books);
@@ -98,7 +99,16 @@ async fn load(writing: &mut Writing, state: &mut State, part: &KeyPart) -> Resul
 }
 
 fn report(alarms: &BTreeMap<MintKeyId, Alarm>) {
-    for (mint_key, Alarm { signed, issued, refused, is_new }) in alarms {
+    for (
+        mint_key,
+        Alarm {
+            signed,
+            issued,
+            refused,
+            is_new,
+        },
+    ) in alarms
+    {
         if *is_new {
             tracing::error!(
                 %mint_key, signed, issued,

@@ -69,11 +69,24 @@ impl TryFrom<StoredKey> for KeyRow {
     type Error = CountsError;
 
     fn try_from(row: StoredKey) -> Result<Self, CountsError> {
-        let StoredKey { no, id, signed, is_alarmed, is_forgotten } = row;
-        let corrupt = |what| CountsError::Database(format!("the row of mint key number {no} makes no sense: {what}"));
+        let StoredKey {
+            no,
+            id,
+            signed,
+            is_alarmed,
+            is_forgotten,
+        } = row;
+        let corrupt =
+            |what| CountsError::Database(format!("the row of mint key number {no} makes no sense: {what}"));
         let id = MintKeyId::new(id.try_into().map_err(|_| corrupt("its id has not 20 bytes"))?);
         let signed = u64::try_from(signed).map_err(|_| corrupt("it has signed fewer than no blinds"))?;
-        Ok(Self { no, id, signed, is_alarmed, is_forgotten })
+        Ok(Self {
+            no,
+            id,
+            signed,
+            is_alarmed,
+            is_forgotten,
+        })
     }
 }
 
@@ -97,7 +110,8 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX));
-        // After some errors SQLite itself ends a transaction and sqlx does not notice: such a connection is replaced.
+        // After some errors SQLite itself ends a transaction and sqlx does not notice: such a connection is
+        // replaced.
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
@@ -111,7 +125,9 @@ impl Database {
 
     async fn make_tables(&self) -> Result<(), CountsError> {
         let mut writing = self.write().await?;
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *writing.0).await?;
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version")
+            .fetch_one(&mut *writing.0)
+            .await?;
         match version {
             0 => sqlx::raw_sql(TABLES).execute(&mut *writing.0).await.map(|_| ())?,
             VERSION => {}
@@ -133,21 +149,33 @@ impl Database {
 impl Writing {
     /// All mint keys that anything was signed with.
     pub(super) async fn keys(&mut self) -> Result<Vec<KeyRow>, CountsError> {
-        let rows: Vec<StoredKey> = sqlx::query_as("SELECT no, id, signed, is_alarmed, is_forgotten FROM mint_keys ORDER BY no")
-            .fetch_all(&mut *self.0)
-            .await?;
+        let rows: Vec<StoredKey> =
+            sqlx::query_as("SELECT no, id, signed, is_alarmed, is_forgotten FROM mint_keys ORDER BY no")
+                .fetch_all(&mut *self.0)
+                .await?;
         rows.into_iter().map(KeyRow::try_from).collect()
     }
 
     /// Makes a key known, with nothing signed.
     pub(super) async fn add_key(&mut self, id: MintKeyId) -> Result<KeyRow, CountsError> {
-        let insert = "INSERT INTO mint_keys (id, signed, is_alarmed, is_forgotten) VALUES (?, 0, 0, 0) RETURNING no";
-        let no = sqlx::query_scalar(insert).bind(&id.as_bytes()[..]).fetch_one(&mut *self.0).await?;
-        Ok(KeyRow { no, id, signed: 0, is_alarmed: false, is_forgotten: false })
+        let insert =
+            "INSERT INTO mint_keys (id, signed, is_alarmed, is_forgotten) VALUES (?, 0, 0, 0) RETURNING no";
+        let no = sqlx::query_scalar(insert)
+            .bind(&id.as_bytes()[..])
+            .fetch_one(&mut *self.0)
+            .await?;
+        Ok(KeyRow {
+            no,
+            id,
+            signed: 0,
+            is_alarmed: false,
+            is_forgotten: false,
+        })
     }
 
     pub(super) async fn put_key(&mut self, key: &KeyRow) -> Result<(), CountsError> {
-        let signed = i64::try_from(key.signed).map_err(|_| CountsError::Database("a count is too large".to_owned()))?;
+        let signed = i64::try_from(key.signed)
+            .map_err(|_| CountsError::Database("a count is too large".to_owned()))?;
         sqlx::query("UPDATE mint_keys SET signed = ?, is_alarmed = ?, is_forgotten = ? WHERE no = ?")
             .bind(signed)
             .bind(key.is_alarmed)
@@ -159,9 +187,17 @@ impl Writing {
     }
 
     /// Whether a transaction was counted for a key; `None` when it is new.
-    pub(super) async fn is_counted(&mut self, key: i64, hash: &TransactionHash) -> Result<Option<bool>, CountsError> {
+    pub(super) async fn is_counted(
+        &mut self,
+        key: i64,
+        hash: &TransactionHash,
+    ) -> Result<Option<bool>, CountsError> {
         let select = "SELECT is_counted FROM transactions WHERE mint_key = ? AND hash = ?";
-        Ok(sqlx::query_scalar(select).bind(key).bind(&hash[..HASH_BYTES]).fetch_optional(&mut *self.0).await?)
+        Ok(sqlx::query_scalar(select)
+            .bind(key)
+            .bind(&hash[..HASH_BYTES])
+            .fetch_optional(&mut *self.0)
+            .await?)
     }
 
     pub(super) async fn put_transaction(
@@ -172,7 +208,12 @@ impl Writing {
     ) -> Result<(), CountsError> {
         let upsert = "INSERT INTO transactions (mint_key, hash, is_counted) VALUES (?, ?, ?)
             ON CONFLICT DO UPDATE SET is_counted = excluded.is_counted";
-        sqlx::query(upsert).bind(key).bind(&hash[..HASH_BYTES]).bind(is_counted).execute(&mut *self.0).await?;
+        sqlx::query(upsert)
+            .bind(key)
+            .bind(&hash[..HASH_BYTES])
+            .bind(is_counted)
+            .execute(&mut *self.0)
+            .await?;
         Ok(())
     }
 
@@ -184,7 +225,10 @@ impl Writing {
     }
 
     pub(super) async fn drop_transactions(&mut self, key: i64) -> Result<(), CountsError> {
-        sqlx::query("DELETE FROM transactions WHERE mint_key = ?").bind(key).execute(&mut *self.0).await?;
+        sqlx::query("DELETE FROM transactions WHERE mint_key = ?")
+            .bind(key)
+            .execute(&mut *self.0)
+            .await?;
         Ok(())
     }
 
@@ -200,6 +244,14 @@ impl Writing {
 
 /// Makes the file for its owner alone; SQLite's own would be readable by all.
 fn create(path: &Path) -> Result<(), CountsError> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
-    file.map(|_| ()).map_err(|reason| CountsError::CannotMake { path: path.to_owned(), reason: reason.to_string() })
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path);
+    file.map(|_| ()).map_err(|reason| CountsError::CannotMake {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    })
 }

@@ -1,5 +1,5 @@
-//! What may be signed, given what was signed and what the books have counted. Pure: what it needs is read before, what it changes
-//! is written after.
+//! What may be signed, given what was signed and what the books have counted. Pure: what it needs is read
+//! before, what it changes is written after.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -52,9 +52,23 @@ pub(super) struct Changes {
 impl State {
     pub(super) fn new(keys: Vec<KeyRow>, books: Vec<MintKeyStatus>) -> Self {
         let keys = keys.into_iter().map(|key| (key.id, key)).collect();
-        let books =
-            books.into_iter().map(|key| (key.id, Books { issued: key.issued, is_stopped: key.stopped.is_some() })).collect();
-        Self { keys, books, ..Self::default() }
+        let books = books
+            .into_iter()
+            .map(|key| {
+                (
+                    key.id,
+                    Books {
+                        issued: key.issued,
+                        is_stopped: key.stopped.is_some(),
+                    },
+                )
+            })
+            .collect();
+        Self {
+            keys,
+            books,
+            ..Self::default()
+        }
     }
 
     pub(super) fn key(&self, id: &MintKeyId) -> Option<&KeyRow> {
@@ -73,12 +87,17 @@ impl State {
         self.transactions.insert((key, hash), is_counted);
     }
 
-    /// Counts a request, unless it is counted already, or refuses it as a whole. Its keys and transactions must have been
-    /// loaded.
+    /// Counts a request, unless it is counted already, or refuses it as a whole. Its keys and transactions
+    /// must have been loaded.
     pub(super) fn decide(&mut self, request: &[KeyPart]) -> Result<(), SignError> {
         for part in request {
             let id = part.key;
-            if self.keys.get(&id).expect("the keys of a request are loaded").is_forgotten {
+            if self
+                .keys
+                .get(&id)
+                .expect("the keys of a request are loaded")
+                .is_forgotten
+            {
                 return Err(SignError::UnknownKey(BigInt::from_be_bytes(id.as_bytes())));
             }
             if self.books.get(&id).is_some_and(|books| books.is_stopped) {
@@ -87,7 +106,10 @@ impl State {
         }
         let disagreeing: Vec<&KeyPart> = request.iter().filter(|part| !self.agrees(part)).collect();
         if let Some(first) = disagreeing.first() {
-            let text = format!("the signer's count and the books disagree about mint key {}", first.key);
+            let text = format!(
+                "the signer's count and the books disagree about mint key {}",
+                first.key
+            );
             disagreeing.into_iter().for_each(|part| self.alarm(part));
             return Err(SignError::NotAccepted(text));
         }
@@ -98,15 +120,20 @@ impl State {
     /// What was changed, and what an operator must hear of.
     pub(super) fn finish(self) -> (Changes, BTreeMap<MintKeyId, Alarm>) {
         let keys = self.changed_keys.iter().map(|id| self.keys[id].clone()).collect();
-        let transaction =
-            |&(key, hash): &(MintKeyId, TransactionHash)| (self.keys[&key].no, hash, self.transactions[&(key, hash)]);
+        let transaction = |&(key, hash): &(MintKeyId, TransactionHash)| {
+            (self.keys[&key].no, hash, self.transactions[&(key, hash)])
+        };
         let transactions = self.changed_transactions.iter().map(transaction).collect();
         (Changes { keys, transactions }, self.alarms)
     }
 
     /// How many blinds the key will have signed with this part.
     fn signed_with(&self, part: &KeyPart) -> u64 {
-        let is_counted = self.transactions.get(&(part.key, part.hash)).copied().unwrap_or(false);
+        let is_counted = self
+            .transactions
+            .get(&(part.key, part.hash))
+            .copied()
+            .unwrap_or(false);
         let new = if is_counted { 0 } else { part.blinds };
         // What is too large is more than the books can count, so it disagrees.
         self.keys[&part.key].signed.saturating_add(new)
@@ -123,8 +150,14 @@ impl State {
 
     fn count(&mut self, part: &KeyPart) {
         let signed = self.signed_with(part);
-        assert!(signed <= self.issued(&part.key), "no more is counted than the books have counted");
-        let key = self.keys.get_mut(&part.key).expect("the keys of a request are loaded");
+        assert!(
+            signed <= self.issued(&part.key),
+            "no more is counted than the books have counted"
+        );
+        let key = self
+            .keys
+            .get_mut(&part.key)
+            .expect("the keys of a request are loaded");
         if key.signed != signed {
             key.signed = signed;
             self.changed_keys.insert(part.key);
@@ -134,12 +167,20 @@ impl State {
 
     fn alarm(&mut self, part: &KeyPart) {
         let (signed, issued) = (self.signed_with(part), self.issued(&part.key));
-        let key = self.keys.get_mut(&part.key).expect("the keys of a request are loaded");
+        let key = self
+            .keys
+            .get_mut(&part.key)
+            .expect("the keys of a request are loaded");
         let is_new = !std::mem::replace(&mut key.is_alarmed, true);
         if is_new {
             self.changed_keys.insert(part.key);
         }
-        let alarm = self.alarms.entry(part.key).or_insert(Alarm { signed, issued, refused: 0, is_new });
+        let alarm = self.alarms.entry(part.key).or_insert(Alarm {
+            signed,
+            issued,
+            refused: 0,
+            is_new,
+        });
         alarm.refused += 1;
         if !self.transactions.contains_key(&(part.key, part.hash)) {
             self.put_transaction(part, false);
@@ -173,12 +214,27 @@ mod tests {
     }
 
     fn row(key: u8, signed: u64, is_alarmed: bool) -> KeyRow {
-        KeyRow { no: key.into(), id: id(key), signed, is_alarmed, is_forgotten: false }
+        KeyRow {
+            no: key.into(),
+            id: id(key),
+            signed,
+            is_alarmed,
+            is_forgotten: false,
+        }
     }
 
     fn books(key: u8, issued: u64) -> MintKeyStatus {
         let terms = MintKeyTerms::new(Amount::new(1).unwrap(), time(1), time(2), time(3)).unwrap();
-        MintKeyStatus { id: id(key), terms, issued, returned: 0, recouped: 0, stopped: None, retired: false, pruned: false }
+        MintKeyStatus {
+            id: id(key),
+            terms,
+            issued,
+            returned: 0,
+            recouped: 0,
+            stopped: None,
+            retired: false,
+            pruned: false,
+        }
     }
 
     fn time(micros: i64) -> LedgerTime {
@@ -186,7 +242,11 @@ mod tests {
     }
 
     fn part(key: u8, transaction: u8, blinds: u64) -> KeyPart {
-        KeyPart { key: id(key), hash: [transaction; 16], blinds }
+        KeyPart {
+            key: id(key),
+            hash: [transaction; 16],
+            blinds,
+        }
     }
 
     fn disagrees(verdict: &Result<(), SignError>) -> bool {
@@ -202,15 +262,30 @@ mod tests {
         let (changes, alarms) = state.finish();
         assert_eq!(changes.keys, [row(1, 15, true)]);
         assert_eq!(changes.transactions.len(), 2);
-        assert_eq!(alarms[&id(1)], Alarm { signed: 16, issued: 15, refused: 1, is_new: true });
+        assert_eq!(
+            alarms[&id(1)],
+            Alarm {
+                signed: 16,
+                issued: 15,
+                refused: 1,
+                is_new: true
+            }
+        );
     }
 
     #[test]
     fn a_request_is_counted_as_a_whole_or_not() {
-        let mut state = State::new(vec![row(1, 0, false), row(2, 0, false)], vec![books(1, 5), books(2, 0)]);
+        let mut state = State::new(
+            vec![row(1, 0, false), row(2, 0, false)],
+            vec![books(1, 5), books(2, 0)],
+        );
         assert!(disagrees(&state.decide(&[part(1, 1, 5), part(2, 1, 1)])));
         let (changes, alarms) = state.finish();
-        assert_eq!(changes.keys, [row(2, 0, true)], "the other key has signed nothing, and is above suspicion");
+        assert_eq!(
+            changes.keys,
+            [row(2, 0, true)],
+            "the other key has signed nothing, and is above suspicion"
+        );
         assert_eq!(changes.transactions, [(2, [1; 16], false)]);
         assert_eq!(alarms.len(), 1);
     }

@@ -1,14 +1,16 @@
 //! How many blinds each mint key has signed, kept by the signer itself.
 //!
-//! The books say what is signed. Should they be set back to an older state, or changed by somebody who can write the database, they
-//! would say it twice; so the signer counts. Before signatures leave, the count that includes them is durable, and it is not
-//! above what the books have counted as issued, read after the transaction itself. Where it is above, the key signs nothing
-//! more: a line of the log begins with `ALARM`, and that lasts, over restarts, until an operator has looked and calls
-//! [`SignedCounts::accept_ledger`]. Signing a transaction again counts nothing.
+//! The books say what is signed. Should they be set back to an older state, or changed by somebody who can
+//! write the database, they would say it twice; so the signer counts. Before signatures leave, the count that
+//! includes them is durable, and it is not above what the books have counted as issued, read after the
+//! transaction itself. Where it is above, the key signs nothing more: a line of the log begins with `ALARM`,
+//! and that lasts, over restarts, until an operator has looked and calls [`SignedCounts::accept_ledger`].
+//! Signing a transaction again counts nothing.
 //!
-//! Requests that come while one commit is on its way share the next, and one reading of the books' counters. When the file or
-//! the books cannot be used, nothing is signed ([`SignError::Unavailable`]). A count that was durable for a signature that was
-//! then not made errs on the safe side, and the next attempt counts nothing.
+//! Requests that come while one commit is on its way share the next, and one reading of the books' counters.
+//! When the file or the books cannot be used, nothing is signed ([`SignError::Unavailable`]). A count that
+//! was durable for a signature that was then not made errs on the safe side, and the next attempt counts
+//! nothing.
 
 mod committer;
 mod database;
@@ -38,8 +40,8 @@ static ENDED: Seldom = Seldom::new();
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountsMode {
-    /// Make it, for its owner alone: of a new signer. It has counted nothing, so until it has caught up with the books it would not
-    /// notice books that are set back.
+    /// Make it, for its owner alone: of a new signer. It has counted nothing, so until it has caught up with
+    /// the books it would not notice books that are set back.
     Create,
     /// Refuse: a mistyped path, or a lost file, must not begin at zero.
     Existing,
@@ -60,7 +62,9 @@ pub enum CountsError {
         reason: String,
     },
     /// A newer version of this program has written the file.
-    #[error("the signer's counts have version {0}, which this version of the program does not know: update it")]
+    #[error(
+        "the signer's counts have version {0}, which this version of the program does not know: update it"
+    )]
     VersionUnknown(i64),
     /// The file cannot be read or written.
     #[error("the signer's counts: {0}")]
@@ -102,8 +106,17 @@ impl SignedCounts {
         let database = Database::open(path, mode).await?;
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(committer::run(Arc::clone(&ledger), database.clone(), entries));
-        let counts = Self { ledger, database, queue };
-        for KeyCount { id, signed, .. } in counts.counts().await?.into_iter().filter(|count| count.is_alarmed) {
+        let counts = Self {
+            ledger,
+            database,
+            queue,
+        };
+        for KeyCount { id, signed, .. } in counts
+            .counts()
+            .await?
+            .into_iter()
+            .filter(|count| count.is_alarmed)
+        {
             tracing::error!(mint_key = %id, signed, "ALARM: a mint key's counts disagreed before, and no operator has accepted the books");
         }
         Ok(counts)
@@ -120,11 +133,13 @@ impl SignedCounts {
         Ok(keys.into_iter().map(KeyCount::from).collect())
     }
 
-    /// An operator says that the books are right, after they were restored on purpose: sets the count of a key to theirs, which is
-    /// given back, and lets the key sign again. Requests that were refused meanwhile are in that number.
+    /// An operator says that the books are right, after they were restored on purpose: sets the count of a
+    /// key to theirs, which is given back, and lets the key sign again. Requests that were refused meanwhile
+    /// are in that number.
     ///
-    /// Transactions that were accepted, but neither signed nor asked for until now, are in it, too: the first of them to be asked
-    /// for raises the alarm again, unless other transactions have been accepted and not signed since.
+    /// Transactions that were accepted, but neither signed nor asked for until now, are in it, too: the first
+    /// of them to be asked for raises the alarm again, unless other transactions have been accepted and not
+    /// signed since.
     ///
     /// # Errors
     /// The books do not know the key, or books or file cannot be used; then nothing has changed.
@@ -132,16 +147,26 @@ impl SignedCounts {
         let mut writing = self.database.write().await?;
         // After the lock: whatever was refused until now was in the books before.
         let books = self.ledger.mint_keys().await?;
-        let status = books.into_iter().find(|status| status.id == key).ok_or(CountsError::UnknownKey(key))?;
+        let status = books
+            .into_iter()
+            .find(|status| status.id == key)
+            .ok_or(CountsError::UnknownKey(key))?;
         let row = find_or_add(&mut writing, key).await?;
         writing.count_refused(row.no).await?;
-        writing.put_key(&KeyRow { signed: status.issued, is_alarmed: false, ..row.clone() }).await?;
+        writing
+            .put_key(&KeyRow {
+                signed: status.issued,
+                is_alarmed: false,
+                ..row.clone()
+            })
+            .await?;
         writing.commit().await?;
         tracing::warn!(mint_key = %key, before = row.signed, now = status.issued, "an operator has set the count of a mint key to that of the books");
         Ok(status.issued)
     }
 
-    /// Forgets which transactions a key has signed, once its private half is destroyed: it signs nothing any more, and its total stays.
+    /// Forgets which transactions a key has signed, once its private half is destroyed: it signs nothing any
+    /// more, and its total stays.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -149,7 +174,12 @@ impl SignedCounts {
         let mut writing = self.database.write().await?;
         let row = find_or_add(&mut writing, key).await?;
         writing.drop_transactions(row.no).await?;
-        writing.put_key(&KeyRow { is_forgotten: true, ..row }).await?;
+        writing
+            .put_key(&KeyRow {
+                is_forgotten: true,
+                ..row
+            })
+            .await?;
         writing.commit().await
     }
 
@@ -161,26 +191,43 @@ impl SignedCounts {
     /// Counts a request. Its signatures may leave when this has returned, and not before.
     ///
     /// # Errors
-    /// [`SignError::NotAccepted`] when counts disagree or a key was stopped, [`SignError::UnknownKey`] when a key was forgotten,
-    /// [`SignError::Unavailable`] when file or books cannot be used.
+    /// [`SignError::NotAccepted`] when counts disagree or a key was stopped, [`SignError::UnknownKey`] when a
+    /// key was forgotten, [`SignError::Unavailable`] when file or books cannot be used.
     pub(crate) async fn record(&self, request: Vec<KeyPart>) -> Result<(), SignError> {
         let (answer, answered) = oneshot::channel();
         // It ends with this, or in a panic.
         let ended = |()| {
             if let Some(requests) = ENDED.count(Instant::now()) {
-                tracing::error!(requests, "nothing is signed any more: counting has ended in a panic; restart the signer");
+                tracing::error!(
+                    requests,
+                    "nothing is signed any more: counting has ended in a panic; restart the signer"
+                );
             }
             SignError::Unavailable
         };
-        self.queue.send(Entry { request, answer }).await.map_err(|_| ended(()))?;
+        self.queue
+            .send(Entry { request, answer })
+            .await
+            .map_err(|_| ended(()))?;
         answered.await.unwrap_or_else(|_| Err(ended(())))
     }
 }
 
 impl From<KeyRow> for KeyCount {
     fn from(row: KeyRow) -> Self {
-        let KeyRow { no: _, id, signed, is_alarmed, is_forgotten } = row;
-        Self { id, signed, is_alarmed, is_forgotten }
+        let KeyRow {
+            no: _,
+            id,
+            signed,
+            is_alarmed,
+            is_forgotten,
+        } = row;
+        Self {
+            id,
+            signed,
+            is_alarmed,
+            is_forgotten,
+        }
     }
 }
 

@@ -12,10 +12,11 @@ pub(super) const HASH_BYTES: usize = 16;
 /// Keeps the hash apart from every other use of SHA-256.
 const DOMAIN: &[u8] = b"opencoin signer: transaction of a mint key\0";
 
-/// What one mint key signs in one transaction, hashed: the reference *and* the numbers. Books in which the numbers of a signed
-/// transaction were exchanged have a new transaction here, and it counts.
+/// What one mint key signs in one transaction, hashed: the reference *and* the numbers. Books in which the
+/// numbers of a signed transaction were exchanged have a new transaction here, and it counts.
 ///
-/// SHA-256, cut: to sign two without counting one takes a collision, 2^64 attempts at what the books then hold.
+/// SHA-256, cut: to sign two without counting one takes a collision, 2^64 attempts at what the books then
+/// hold.
 pub(super) type TransactionHash = [u8; HASH_BYTES];
 
 /// The part of a transaction that is one mint key's.
@@ -30,7 +31,10 @@ pub(crate) struct KeyPart {
 ///
 /// # Errors
 /// An identifier is no mint key's.
-pub(crate) fn key_parts(reference: &TransactionReference, blinds: &[BlindToSign]) -> Result<Vec<KeyPart>, MintKeyIdError> {
+pub(crate) fn key_parts(
+    reference: &TransactionReference,
+    blinds: &[BlindToSign],
+) -> Result<Vec<KeyPart>, MintKeyIdError> {
     let mut parts: BTreeMap<MintKeyId, (Sha256, u64)> = BTreeMap::new();
     for blind in blinds {
         let key = MintKeyId::from_be_bytes(blind.mint_key_id.as_be_bytes())?;
@@ -66,14 +70,27 @@ mod tests {
 
     fn parts(reference: &[u8], blinds: &[(u8, &[u8])]) -> Vec<KeyPart> {
         let number = BigInt::from_be_bytes;
-        let blind = |(key, blinded): &(u8, &[u8])| BlindToSign { mint_key_id: number(&[*key]), blinded: number(blinded) };
-        key_parts(&TransactionReference::new(reference).unwrap(), &blinds.iter().map(blind).collect::<Vec<_>>()).unwrap()
+        let blind = |(key, blinded): &(u8, &[u8])| BlindToSign {
+            mint_key_id: number(&[*key]),
+            blinded: number(blinded),
+        };
+        key_parts(
+            &TransactionReference::new(reference).unwrap(),
+            &blinds.iter().map(blind).collect::<Vec<_>>(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn each_key_has_its_part() {
         let parts = parts(b"r", &[(2, &[1]), (1, &[2]), (2, &[3])]);
-        assert_eq!(parts.iter().map(|part| (part.key.as_bytes()[19], part.blinds)).collect::<Vec<_>>(), [(1, 1), (2, 2)]);
+        assert_eq!(
+            parts
+                .iter()
+                .map(|part| (part.key.as_bytes()[19], part.blinds))
+                .collect::<Vec<_>>(),
+            [(1, 1), (2, 2)]
+        );
         assert_ne!(parts[0].hash, parts[1].hash);
     }
 
@@ -81,7 +98,11 @@ mod tests {
     fn reference_key_and_numbers_make_the_transaction() {
         let one = |reference: &[u8], blinds: &[(u8, &[u8])]| parts(reference, blinds)[0].hash;
         let hash = one(b"r", &[(1, &[1, 2]), (1, &[3])]);
-        assert_eq!(hash, one(b"r", &[(1, &[1, 2]), (1, &[3]), (2, &[9])]), "another key's blinds are another part");
+        assert_eq!(
+            hash,
+            one(b"r", &[(1, &[1, 2]), (1, &[3]), (2, &[9])]),
+            "another key's blinds are another part"
+        );
         for other in [
             one(b"s", &[(1, &[1, 2]), (1, &[3])]),
             one(b"r", &[(2, &[1, 2]), (2, &[3])]),

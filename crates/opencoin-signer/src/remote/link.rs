@@ -1,8 +1,8 @@
 //! One connection to the signer: kept up, shared by many requests.
 //!
 //! A connection that breaks, goes silent or brings what is no answer is given up; its requests are told
-//! [`SignError::Unavailable`], and after a pause there is a new one. Numbers of requests go on over connections, so that an answer can
-//! never be taken for another's.
+//! [`SignError::Unavailable`], and after a pause there is a new one. Numbers of requests go on over
+//! connections, so that an answer can never be taken for another's.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -84,7 +84,10 @@ enum LinkError {
 
 impl Link {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), is_up: watch::Sender::new(false) }
+        Self {
+            state: Mutex::default(),
+            is_up: watch::Sender::new(false),
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -113,11 +116,27 @@ impl Link {
         let (sender, answer) = oneshot::channel();
         let mut state = self.state();
         let number = state.next_number;
-        let message = Request::Sign { number, blinds, reference };
-        state.outgoing.as_ref()?.send(Outgoing { message, _room: Arc::clone(&room) }).ok()?;
+        let message = Request::Sign {
+            number,
+            blinds,
+            reference,
+        };
+        state
+            .outgoing
+            .as_ref()?
+            .send(Outgoing {
+                message,
+                _room: Arc::clone(&room),
+            })
+            .ok()?;
         state.next_number += 1;
         state.pending.insert(number, sender);
-        Some(Question { link: self, number, answer, room })
+        Some(Question {
+            link: self,
+            number,
+            answer,
+            room,
+        })
     }
 
     /// Keeps the connection up, for ever.
@@ -133,7 +152,8 @@ impl Link {
         }
     }
 
-    /// Connects and carries requests until the connection is of no use. Says whether it was up, and why it is not.
+    /// Connects and carries requests until the connection is of no use. Says whether it was up, and why it is
+    /// not.
     async fn connect(&self, endpoint: &Endpoint, patience: Patience) -> (bool, LinkError) {
         let connecting = async {
             let mut stream = endpoint.connect().await.map_err(FrameError::from)?;
@@ -165,10 +185,16 @@ impl Link {
         error
     }
 
-    async fn read(&self, reader: impl AsyncRead + Unpin, patience: Patience) -> Result<Infallible, LinkError> {
+    async fn read(
+        &self,
+        reader: impl AsyncRead + Unpin,
+        patience: Patience,
+    ) -> Result<Infallible, LinkError> {
         let mut frames = FrameReader::new(reader, ANSWER_BYTES_MAX);
         loop {
-            let content = timeout(patience.silence, frames.next()).await.map_err(|_| LinkError::Silent)??;
+            let content = timeout(patience.silence, frames.next())
+                .await
+                .map_err(|_| LinkError::Silent)??;
             match Answer::decode(&content.ok_or(LinkError::Ended)?)? {
                 Answer::Pong => {}
                 Answer::Sign { number, result } => self.answer(number, result)?,
@@ -220,7 +246,10 @@ async fn write(
             writer.write_all(&bytes).await?;
             writer.flush().await
         };
-        timeout(patience.silence, written).await.map_err(|_| LinkError::Silent)?.map_err(FrameError::from)?;
+        timeout(patience.silence, written)
+            .await
+            .map_err(|_| LinkError::Silent)?
+            .map_err(FrameError::from)?;
         bytes.clear();
     }
 }
@@ -254,7 +283,10 @@ impl Drop for Question<'_> {
         }
         if let Some(outgoing) = &state.outgoing {
             // A connection that ends meanwhile needs no telling.
-            let _ = outgoing.send(Outgoing { message: Request::Cancel { number: self.number }, _room: Arc::clone(&self.room) });
+            let _ = outgoing.send(Outgoing {
+                message: Request::Cancel { number: self.number },
+                _room: Arc::clone(&self.room),
+            });
         }
     }
 }

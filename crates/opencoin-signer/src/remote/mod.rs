@@ -1,12 +1,13 @@
 //! The issuer's side: a [`Signer`] whose keys are in another process.
 //!
-//! A request goes over one of a few connections, which many share; its number tells the answers apart. Each connection is kept up by
-//! a task of its own ([`link`]), which connects again after a pause. While none is up, requests are refused at once as
-//! [`SignError::Unavailable`], and beyond a number of blinds as [`SignError::Busy`]; one that is not answered in time is
-//! `Unavailable`, too. Nothing of that harms the blinds: they were accepted, and are asked for again.
+//! A request goes over one of a few connections, which many share; its number tells the answers apart. Each
+//! connection is kept up by a task of its own ([`link`]), which connects again after a pause. While none is
+//! up, requests are refused at once as [`SignError::Unavailable`], and beyond a number of blinds as
+//! [`SignError::Busy`]; one that is not answered in time is `Unavailable`, too. Nothing of that harms the
+//! blinds: they were accepted, and are asked for again.
 //!
-//! The other process is not believed: each signature must give its blind when it is raised to the key's public exponent, or it is
-//! [`SignError::Failed`].
+//! The other process is not believed: each signature must give its blind when it is raised to the key's
+//! public exponent, or it is [`SignError::Failed`].
 
 mod endpoint;
 mod link;
@@ -17,7 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, LocalSignerOptions, PublicKey, SignError, Signer, blind_in_range};
+use opencoin_crypto::{
+    AcceptedBlinds, BlindToSign, LocalSignerOptions, PublicKey, SignError, Signer, blind_in_range,
+};
 use opencoin_ledger::TransactionReference;
 use opencoin_schema::BigInt;
 use tokio::sync::Semaphore;
@@ -37,11 +40,13 @@ const SIGNATURES_PER_TURN: usize = 8;
 pub struct RemoteSignerOptions {
     /// How many connections. One can carry everything; with two a large answer does not hold up all others.
     pub connections: NonZeroUsize,
-    /// How many blinds may be under way; a request that would make them more is refused as [`SignError::Busy`].
+    /// How many blinds may be under way; a request that would make them more is refused as
+    /// [`SignError::Busy`].
     pub blinds_in_flight_max: usize,
     /// How long a request may take before it is [`SignError::Unavailable`].
     pub request_duration_max: Duration,
-    /// How long a signer may say nothing, though it is asked to, before its connection is given up and made anew.
+    /// How long a signer may say nothing, though it is asked to, before its connection is given up and made
+    /// anew.
     pub silence_duration_max: Duration,
     /// How long to wait before connecting again.
     pub reconnect_pause: Duration,
@@ -75,11 +80,19 @@ impl RemoteSigner {
     /// When fewer than [`BLINDS_MAX`] blinds may be under way: the largest request would never be signed.
     #[must_use]
     pub fn start(endpoint: Endpoint, public_keys: PublicKeys, options: RemoteSignerOptions) -> Self {
-        assert!(options.blinds_in_flight_max >= BLINDS_MAX, "the largest request must fit");
+        assert!(
+            options.blinds_in_flight_max >= BLINDS_MAX,
+            "the largest request must fit"
+        );
         let endpoint = Arc::new(endpoint);
-        let patience = Patience { silence: options.silence_duration_max, pause: options.reconnect_pause };
+        let patience = Patience {
+            silence: options.silence_duration_max,
+            pause: options.reconnect_pause,
+        };
         let mut tasks = JoinSet::new();
-        let links: Vec<_> = (0..options.connections.get()).map(|_| Arc::new(Link::new())).collect();
+        let links: Vec<_> = (0..options.connections.get())
+            .map(|_| Arc::new(Link::new()))
+            .collect();
         for link in &links {
             tasks.spawn(Arc::clone(link).run(Arc::clone(&endpoint), patience));
         }
@@ -110,8 +123,13 @@ impl RemoteSigner {
 
     fn keys_of(&self, blinds: &[BlindToSign]) -> Result<Vec<PublicKey>, SignError> {
         let key_of = |(index, blind): (usize, &BlindToSign)| {
-            let key = (self.public_keys)(&blind.mint_key_id).ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
-            if blind_in_range(&key, &blind.blinded) { Ok(key) } else { Err(SignError::OutOfRange { index }) }
+            let key = (self.public_keys)(&blind.mint_key_id)
+                .ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
+            if blind_in_range(&key, &blind.blinded) {
+                Ok(key)
+            } else {
+                Err(SignError::OutOfRange { index })
+            }
         };
         blinds.iter().enumerate().map(key_of).collect()
     }
@@ -119,26 +137,41 @@ impl RemoteSigner {
     /// The answer of the least busy connection.
     async fn ask(&self, reference: TransactionReference, count: usize) -> Result<Vec<BigInt>, SignError> {
         let blinds = count_of(count);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(blinds).map_err(|_| SignError::Busy)?;
-        let link =
-            self.links.iter().filter(|link| link.is_up()).min_by_key(|link| link.pending()).ok_or(SignError::Unavailable)?;
-        let question = link.submit(reference, blinds, room).ok_or(SignError::Unavailable)?;
-        tokio::time::timeout(self.request_duration_max, question.answered()).await.unwrap_or(Err(SignError::Unavailable))
+        let room = Arc::clone(&self.room)
+            .try_acquire_many_owned(blinds)
+            .map_err(|_| SignError::Busy)?;
+        let link = self
+            .links
+            .iter()
+            .filter(|link| link.is_up())
+            .min_by_key(|link| link.pending())
+            .ok_or(SignError::Unavailable)?;
+        let question = link
+            .submit(reference, blinds, room)
+            .ok_or(SignError::Unavailable)?;
+        tokio::time::timeout(self.request_duration_max, question.answered())
+            .await
+            .unwrap_or(Err(SignError::Unavailable))
     }
 }
 
 #[async_trait]
 impl Signer for RemoteSigner {
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
-        let AcceptedBlinds { transaction_reference, blinds } = accepted;
+        let AcceptedBlinds {
+            transaction_reference,
+            blinds,
+        } = accepted;
         if blinds.is_empty() {
             return Ok(Vec::new());
         }
         if blinds.len() > BLINDS_MAX {
-            return Err(SignError::NotAccepted(format!("a request has at most {BLINDS_MAX} blinds")));
+            return Err(SignError::NotAccepted(format!(
+                "a request has at most {BLINDS_MAX} blinds"
+            )));
         }
-        let reference =
-            TransactionReference::new(transaction_reference).map_err(|error| SignError::NotAccepted(error.to_string()))?;
+        let reference = TransactionReference::new(transaction_reference)
+            .map_err(|error| SignError::NotAccepted(error.to_string()))?;
         let keys = self.keys_of(&blinds)?;
         let signatures = self.ask(reference, blinds.len()).await?;
         check(&keys, &blinds, &signatures).await?;
@@ -155,7 +188,11 @@ impl fmt::Debug for RemoteSigner {
 /// Checks that these are the signatures of these blinds; after a few of them other requests have their turn.
 async fn check(keys: &[PublicKey], blinds: &[BlindToSign], signatures: &[BigInt]) -> Result<(), SignError> {
     if signatures.len() != blinds.len() {
-        tracing::error!(asked = blinds.len(), given = signatures.len(), "the signer gave another number of signatures");
+        tracing::error!(
+            asked = blinds.len(),
+            given = signatures.len(),
+            "the signer gave another number of signatures"
+        );
         return Err(SignError::Failed);
     }
     for (index, ((key, blind), signature)) in keys.iter().zip(blinds).zip(signatures).enumerate() {

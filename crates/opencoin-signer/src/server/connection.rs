@@ -1,7 +1,8 @@
 //! One connection from an issuer: requests come in, answers go out in the order in which they are ready.
 //!
-//! Whatever is no request ends the connection, and with it everything that was asked on it. So does a peer that takes no answers, or
-//! says nothing for a minute: an issuer that is alive says something every few seconds.
+//! Whatever is no request ends the connection, and with it everything that was asked on it. So does a peer
+//! that takes no answers, or says nothing for a minute: an issuer that is alive says something every few
+//! seconds.
 
 use std::collections::HashMap;
 use std::io;
@@ -70,11 +71,18 @@ pub(super) async fn serve(
         greeted = timeout(GREETING_DURATION_MAX, greet(incoming)) => greeted.map_err(|_| ConnectionError::Silent)??,
         () = told_to_stop(&mut stopping) => return Ok(()),
     };
-    let _place = Arc::clone(&server.places).try_acquire_owned().map_err(|_| ConnectionError::TooMany)?;
+    let _place = Arc::clone(&server.places)
+        .try_acquire_owned()
+        .map_err(|_| ConnectionError::TooMany)?;
     drop(stranger);
     let (reader, writer) = tokio::io::split(stream);
     let (answers, queue) = mpsc::channel(ANSWERS_QUEUED_MAX);
-    let connection = Connection { server, answers, requests: JoinSet::new(), numbers: HashMap::new() };
+    let connection = Connection {
+        server,
+        answers,
+        requests: JoinSet::new(),
+        numbers: HashMap::new(),
+    };
     match tokio::try_join!(connection.read(reader, stopping), write(writer, queue)) {
         Ok(_) | Err(End::HungUp) => Ok(()),
         Err(End::Error(error)) => Err(error),
@@ -102,7 +110,11 @@ impl<E: Into<ConnectionError>> From<E> for End {
 
 impl Connection {
     /// Takes requests until the signer stops, then finishes them.
-    async fn read(mut self, reader: impl AsyncRead + Unpin, mut stopping: watch::Receiver<bool>) -> Result<(), End> {
+    async fn read(
+        mut self,
+        reader: impl AsyncRead + Unpin,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<(), End> {
         let mut frames = FrameReader::new(reader, REQUEST_BYTES_MAX);
         loop {
             tokio::select! {
@@ -129,7 +141,11 @@ impl Connection {
                 }
                 Ok(())
             }
-            Request::Sign { number, blinds, reference } => self.begin(number, blinds, reference).await,
+            Request::Sign {
+                number,
+                blinds,
+                reference,
+            } => self.begin(number, blinds, reference).await,
         }
     }
 
@@ -138,17 +154,26 @@ impl Connection {
             return Err(ConnectionError::NumberInUse.into());
         }
         if blinds as usize > BLINDS_MAX {
-            let result = Err(SignError::NotAccepted(format!("a request has at most {BLINDS_MAX} blinds")));
+            let result = Err(SignError::NotAccepted(format!(
+                "a request has at most {BLINDS_MAX} blinds"
+            )));
             return self.say(&Answer::Sign { number, result }).await;
         }
         let Some(room) = self.server.room_for(blinds) else {
-            return self.say(&Answer::Sign { number, result: Err(SignError::Busy) }).await;
+            return self
+                .say(&Answer::Sign {
+                    number,
+                    result: Err(SignError::Busy),
+                })
+                .await;
         };
         let (server, answers) = (Arc::clone(&self.server), self.answers.clone());
         let request = self.requests.spawn(async move {
             let result = server.sign(&reference, blinds).await;
             // A connection that ended needs no answer.
-            let _ = answers.send(frame(&Answer::Sign { number, result }.encode())).await;
+            let _ = answers
+                .send(frame(&Answer::Sign { number, result }.encode()))
+                .await;
             drop(room);
             number
         });
@@ -157,7 +182,10 @@ impl Connection {
     }
 
     async fn say(&self, answer: &Answer) -> Result<(), End> {
-        self.answers.send(frame(&answer.encode())).await.map_err(|_| End::HungUp)
+        self.answers
+            .send(frame(&answer.encode()))
+            .await
+            .map_err(|_| End::HungUp)
     }
 
     fn forget(&mut self, finished: Result<u64, JoinError>) -> Result<(), End> {
@@ -189,7 +217,10 @@ async fn write(mut writer: impl AsyncWrite + Unpin, mut answers: mpsc::Receiver<
             writer.write_all(&bytes).await?;
             writer.flush().await
         };
-        timeout(WRITE_DURATION_MAX, written).await.map_err(|_| ConnectionError::Silent)?.map_err(FrameError::from)?;
+        timeout(WRITE_DURATION_MAX, written)
+            .await
+            .map_err(|_| ConnectionError::Silent)?
+            .map_err(FrameError::from)?;
     }
     // Says goodbye, where TLS wants it. One that has hung up already does not mind.
     let _ = timeout(WRITE_DURATION_MAX, writer.shutdown()).await;

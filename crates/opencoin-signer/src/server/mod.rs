@@ -1,8 +1,9 @@
 //! The signer's side: whoever may connect can have signed what the books say was accepted, and nothing else.
 //!
-//! For each request: read what was accepted under its reference ([`request`]), count it durably ([`SignedCounts`]), sign it, answer. Nothing
-//! of the request but the reference is believed. What is under way is bounded by blinds; beyond that the answer is
-//! [`SignError::Busy`](opencoin_crypto::SignError). For one that cancels or hangs up, what is not signed yet is dropped.
+//! For each request: read what was accepted under its reference ([`request`]), count it durably
+//! ([`SignedCounts`]), sign it, answer. Nothing of the request but the reference is believed. What is under
+//! way is bounded by blinds; beyond that the answer is [`SignError::Busy`](opencoin_crypto::SignError). For
+//! one that cancels or hangs up, what is not signed yet is dropped.
 
 mod connection;
 mod request;
@@ -38,14 +39,16 @@ static ENDS: Seldom = Seldom::new();
 /// How a [`SignerServer`] uses the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignerServerOptions {
-    /// How many blinds may be under way; a request that would make them more is answered as busy. At most what the engine
-    /// takes into its own queue.
+    /// How many blinds may be under way; a request that would make them more is answered as busy. At most
+    /// what the engine takes into its own queue.
     pub blinds_in_hand_max: usize,
 }
 
 impl Default for SignerServerOptions {
     fn default() -> Self {
-        Self { blinds_in_hand_max: LocalSignerOptions::BLINDS_QUEUED_MAX }
+        Self {
+            blinds_in_hand_max: LocalSignerOptions::BLINDS_QUEUED_MAX,
+        }
     }
 }
 
@@ -75,7 +78,10 @@ impl SignerServer {
         counts: Arc<SignedCounts>,
         options: SignerServerOptions,
     ) -> Arc<Self> {
-        assert!(options.blinds_in_hand_max >= BLINDS_MAX, "the largest request must fit");
+        assert!(
+            options.blinds_in_hand_max >= BLINDS_MAX,
+            "the largest request must fit"
+        );
         Arc::new(Self {
             ledger,
             engine,
@@ -88,7 +94,8 @@ impl SignerServer {
         })
     }
 
-    /// Serves until `stopped` is done, then takes no more requests, finishes for at most ten seconds what was begun, and returns.
+    /// Serves until `stopped` is done, then takes no more requests, finishes for at most ten seconds what was
+    /// begun, and returns.
     pub async fn serve(self: &Arc<Self>, listener: Listener, stopped: impl Future<Output = ()>) {
         let (stop, stopping) = watch::channel(false);
         let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
@@ -109,11 +116,16 @@ impl SignerServer {
                 }
             }
         }
-        tracing::info!("the signer is stopping: no more requests are taken, those that were begun are finished");
+        tracing::info!(
+            "the signer is stopping: no more requests are taken, those that were begun are finished"
+        );
         drop(listener);
         stop.send_replace(true);
         let finished = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(SHUTDOWN_DURATION_MAX, finished).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_DURATION_MAX, finished)
+            .await
+            .is_err()
+        {
             tracing::warn!("some requests were still being signed and were dropped");
         }
     }
@@ -124,7 +136,12 @@ impl SignerServer {
     }
 }
 
-async fn connect(server: Arc<SignerServer>, incoming: Incoming, stranger: OwnedSemaphorePermit, stopping: watch::Receiver<bool>) {
+async fn connect(
+    server: Arc<SignerServer>,
+    incoming: Incoming,
+    stranger: OwnedSemaphorePermit,
+    stopping: watch::Receiver<bool>,
+) {
     if let Err(error) = connection::serve(server, incoming, stranger, stopping).await
         && let Some(connections) = ENDS.count(Instant::now())
     {

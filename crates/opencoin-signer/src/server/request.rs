@@ -20,20 +20,32 @@ const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 static BOOKS_AWAY: Seldom = Seldom::new();
 
 impl SignerServer {
-    /// The signatures of what was accepted under a reference, which must be so many blinds. Dropping the future drops what is not
-    /// signed yet.
-    pub(super) async fn sign(&self, reference: &TransactionReference, blinds: u32) -> Result<Vec<BigInt>, SignError> {
+    /// The signatures of what was accepted under a reference, which must be so many blinds. Dropping the
+    /// future drops what is not signed yet.
+    pub(super) async fn sign(
+        &self,
+        reference: &TransactionReference,
+        blinds: u32,
+    ) -> Result<Vec<BigInt>, SignError> {
         let accepted = self.accepted(reference).await?;
         let to_sign = to_sign(&accepted)?;
         if to_sign.len() != blinds as usize {
             let is_stopped = !accepted.stopped.is_empty();
-            let reason = if is_stopped { "a mint key of it was stopped" } else { "the books hold another number of blinds" };
+            let reason = if is_stopped {
+                "a mint key of it was stopped"
+            } else {
+                "the books hold another number of blinds"
+            };
             return Err(SignError::NotAccepted(reason.to_owned()));
         }
         self.check(&to_sign)?;
-        let parts = key_parts(reference, &to_sign).map_err(|error| SignError::NotAccepted(error.to_string()))?;
+        let parts =
+            key_parts(reference, &to_sign).map_err(|error| SignError::NotAccepted(error.to_string()))?;
         self.counts.record(parts).await?;
-        let accepted = AcceptedBlinds { transaction_reference: reference.as_bytes().to_vec(), blinds: to_sign };
+        let accepted = AcceptedBlinds {
+            transaction_reference: reference.as_bytes().to_vec(),
+            blinds: to_sign,
+        };
         match self.engine.sign(accepted.clone()).await {
             // A key that was made a moment ago, by another process.
             Err(SignError::UnknownKey(id)) if self.refreshed().await => {
@@ -44,7 +56,8 @@ impl SignerServer {
         }
     }
 
-    /// Lets the engine take up new keys, one request at a time and at most ten times a second; whether it could.
+    /// Lets the engine take up new keys, one request at a time and at most ten times a second; whether it
+    /// could.
     async fn refreshed(&self) -> bool {
         let mut refreshed = self.refreshed.lock().await;
         if refreshed.is_some_and(|at| at.elapsed() < REFRESH_PAUSE) {
@@ -64,7 +77,9 @@ impl SignerServer {
         let read = tokio::time::timeout(BOOKS_DURATION_MAX, reading).await;
         match read.unwrap_or_else(|_| Err(LedgerError::Unavailable("it does not answer".to_owned()))) {
             Ok(Some(accepted)) => Ok(accepted),
-            Ok(None) => Err(SignError::NotAccepted("the books know nothing of the transaction".to_owned())),
+            Ok(None) => Err(SignError::NotAccepted(
+                "the books know nothing of the transaction".to_owned(),
+            )),
             Err(error @ (LedgerError::Unavailable(_) | LedgerError::Contended { .. })) => {
                 if let Some(requests) = BOOKS_AWAY.count(Instant::now()) {
                     tracing::warn!(%error, requests, "the signer cannot read the books");
@@ -102,12 +117,16 @@ impl SignerServer {
     }
 }
 
-/// What the books want signed now, in its order: not what they hold the signature of, and nothing of a key that was stopped.
+/// What the books want signed now, in its order: not what they hold the signature of, and nothing of a key
+/// that was stopped.
 fn to_sign(accepted: &Accepted) -> Result<Vec<BlindToSign>, SignError> {
     if accepted.signing_paused {
         return Err(SignError::Unavailable);
     }
     let number = BigInt::from_be_bytes;
-    let blind = |blind: &Blind| BlindToSign { mint_key_id: number(blind.mint_key.as_bytes()), blinded: number(&blind.blinded) };
+    let blind = |blind: &Blind| BlindToSign {
+        mint_key_id: number(blind.mint_key.as_bytes()),
+        blinded: number(&blind.blinded),
+    };
     Ok(accepted.to_sign().iter().map(blind).collect())
 }

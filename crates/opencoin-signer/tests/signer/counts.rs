@@ -7,11 +7,19 @@ use opencoin_ledger::Ledger;
 use opencoin_signer::{CountsError, CountsMode, KeyCount, SignedCounts};
 
 use crate::support::{
-    Away, KEYS, Place, Running, TwoBooks, accept, blinds, books, disagrees, exists, id, local_signer, sign_each, within,
+    Away, KEYS, Place, Running, TwoBooks, accept, blinds, books, disagrees, exists, id, local_signer,
+    sign_each, within,
 };
 
 async fn signed(signer: &Running) -> Vec<u64> {
-    signer.counts.counts().await.unwrap().iter().map(|count| count.signed).collect()
+    signer
+        .counts
+        .counts()
+        .await
+        .unwrap()
+        .iter()
+        .map(|count| count.signed)
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,17 +80,32 @@ async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
     }
     signer.stop().await;
 
-    // Restored from before "b" and "c". A new transaction would be the sixteenth to twentieth signature; counted are ten.
+    // Restored from before "b" and "c". A new transaction would be the sixteenth to twentieth signature;
+    // counted are ten.
     let older = books_with(&["a", "new"]).await;
     for _restart in 0..2 {
         let signer = place.start(&older, local_signer()).await;
         within("connecting", remote.connected()).await;
-        assert!(disagrees(within("a restored ledger", remote.sign(of("new"))).await));
-        assert!(disagrees(remote.sign(of("a")).await), "the key signs nothing, not even again");
+        assert!(disagrees(
+            within("a restored ledger", remote.sign(of("new"))).await
+        ));
+        assert!(
+            disagrees(remote.sign(of("a")).await),
+            "the key signs nothing, not even again"
+        );
         let other = accept(older.as_ref(), "other key", blinds(&KEYS[1], "other key", 1)).await;
-        assert_eq!(remote.sign(other.clone()).await, Ok(sign_each(&other)), "the other key signs");
+        assert_eq!(
+            remote.sign(other.clone()).await,
+            Ok(sign_each(&other)),
+            "the other key signs"
+        );
         let counts = signer.counts.counts().await.unwrap();
-        let alarmed = KeyCount { id: id(&KEYS[0]), signed: 15, is_alarmed: true, is_forgotten: false };
+        let alarmed = KeyCount {
+            id: id(&KEYS[0]),
+            signed: 15,
+            is_alarmed: true,
+            is_forgotten: false,
+        };
         assert!(counts.contains(&alarmed), "{counts:?}");
         signer.stop().await;
     }
@@ -99,9 +122,18 @@ async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
     assert_eq!(signer.counts.accept_ledger(id(&KEYS[0])).await.unwrap(), 30);
     // What was refused is in that number, and what was lost may come again.
     for reference in ["a", "new", "d", "e", "f", "g", "a"] {
-        assert_eq!(remote.sign(of(reference)).await, Ok(sign_each(&of(reference))), "{reference}");
+        assert_eq!(
+            remote.sign(of(reference)).await,
+            Ok(sign_each(&of(reference))),
+            "{reference}"
+        );
     }
-    assert!(remote.sign(accept(older.as_ref(), "b", blinds(&KEYS[0], "b", 5)).await).await.is_ok());
+    assert!(
+        remote
+            .sign(accept(older.as_ref(), "b", blinds(&KEYS[0], "b", 5)).await)
+            .await
+            .is_ok()
+    );
     assert_eq!(signed(&signer).await, [30, 2 - 1]);
     signer.stop().await;
 }
@@ -113,12 +145,20 @@ async fn numbers_that_were_exchanged_under_a_signed_reference_count_anew() {
     let honest = books_with(&["a"]).await;
     let signer = place.start(&honest, local_signer()).await;
     within("connecting", remote.connected()).await;
-    assert!(remote.sign(crate::support::request("a", blinds(&KEYS[0], "a", 5))).await.is_ok());
+    assert!(
+        remote
+            .sign(crate::support::request("a", blinds(&KEYS[0], "a", 5)))
+            .await
+            .is_ok()
+    );
     signer.stop().await;
 
     let transactions = books().await;
     let exchanged = accept(transactions.as_ref(), "a", blinds(&KEYS[0], "exchanged", 5)).await;
-    let cooked: Arc<dyn Ledger> = Arc::new(TwoBooks { transactions, counters: honest });
+    let cooked: Arc<dyn Ledger> = Arc::new(TwoBooks {
+        transactions,
+        counters: honest,
+    });
     let signer = place.start(&cooked, local_signer()).await;
     within("connecting", remote.connected()).await;
     assert!(disagrees(remote.sign(exchanged).await));
@@ -136,7 +176,12 @@ async fn a_forgotten_key_signs_nothing_and_keeps_its_total() {
     signer.counts.forget(id(&KEYS[0])).await.unwrap();
     let gone = SignError::UnknownKey(KEYS[0].public_key().id().clone());
     assert_eq!(remote.sign(accepted.clone()).await, Err(gone.clone()));
-    let count = KeyCount { id: id(&KEYS[0]), signed: 5, is_alarmed: false, is_forgotten: true };
+    let count = KeyCount {
+        id: id(&KEYS[0]),
+        signed: 5,
+        is_alarmed: false,
+        is_forgotten: true,
+    };
     assert_eq!(signer.counts.counts().await.unwrap(), [count]);
     signer.stop().await;
     let signer = place.start(&ledger, local_signer()).await;
@@ -151,7 +196,10 @@ async fn a_file_that_is_missing_or_unknown_is_refused_with_its_name() {
     let path = place.path("counts.sqlite");
     let open = async |mode| SignedCounts::open(&path, mode, Arc::clone(&ledger)).await;
     let missing = open(CountsMode::Existing).await.err().unwrap();
-    assert!(matches!(&missing, CountsError::Missing(named) if *named == path), "{missing}");
+    assert!(
+        matches!(&missing, CountsError::Missing(named) if *named == path),
+        "{missing}"
+    );
     assert!(!exists(&path));
     open(CountsMode::Create).await.unwrap().close().await;
     use std::os::unix::fs::PermissionsExt;
@@ -163,8 +211,12 @@ async fn a_file_that_is_missing_or_unknown_is_refused_with_its_name() {
     let unknown = id(&KEYS[0]);
     std::fs::remove_file(&path).unwrap();
     let empty: Arc<dyn Ledger> = Arc::new(opencoin_ledger::MemoryLedger::new());
-    let counts = SignedCounts::open(&path, CountsMode::Create, empty).await.unwrap();
-    assert!(matches!(counts.accept_ledger(unknown).await, Err(CountsError::UnknownKey(key)) if key == unknown));
+    let counts = SignedCounts::open(&path, CountsMode::Create, empty)
+        .await
+        .unwrap();
+    assert!(
+        matches!(counts.accept_ledger(unknown).await, Err(CountsError::UnknownKey(key)) if key == unknown)
+    );
     assert!(counts.counts().await.unwrap().is_empty());
 }
 
@@ -175,19 +227,31 @@ async fn what_cannot_be_counted_or_compared_is_not_signed() {
     let remote = place.remote();
     let away = Arc::new(Away);
     let cases: [Arc<dyn Ledger>; 2] = [
-        Arc::new(TwoBooks { transactions: Arc::clone(&ledger), counters: away.clone() }),
-        Arc::new(TwoBooks { transactions: away, counters: Arc::clone(&ledger) }),
+        Arc::new(TwoBooks {
+            transactions: Arc::clone(&ledger),
+            counters: away.clone(),
+        }),
+        Arc::new(TwoBooks {
+            transactions: away,
+            counters: Arc::clone(&ledger),
+        }),
     ];
     for half_away in cases {
         let signer = place.start(&half_away, local_signer()).await;
         within("connecting", remote.connected()).await;
-        assert_eq!(within("books that are away", remote.sign(accepted.clone())).await, Err(SignError::Unavailable));
+        assert_eq!(
+            within("books that are away", remote.sign(accepted.clone())).await,
+            Err(SignError::Unavailable)
+        );
         assert!(signer.counts.counts().await.unwrap().is_empty());
         signer.stop().await;
     }
     let signer = place.start(&ledger, local_signer()).await;
     within("connecting", remote.connected()).await;
     signer.counts.close().await;
-    assert_eq!(within("no counts", remote.sign(accepted)).await, Err(SignError::Unavailable));
+    assert_eq!(
+        within("no counts", remote.sign(accepted)).await,
+        Err(SignError::Unavailable)
+    );
     signer.stop().await;
 }

@@ -1,4 +1,5 @@
-//! Both sides against one that sends anything: never a hang, never a wrong signature, never the end of somebody else's work.
+//! Both sides against one that sends anything: never a hang, never a wrong signature, never the end of
+//! somebody else's work.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::support::{KEYS, OPTIONS, Place, accept, blinds, books, eventually, local_signer, request, sign_each, within};
+use crate::support::{
+    KEYS, OPTIONS, Place, accept, blinds, books, eventually, local_signer, request, sign_each, within,
+};
 
 const SEEDS: u64 = 150;
 const GREETING: &[u8] = b"OCSIGN\0\x01";
@@ -35,7 +38,13 @@ fn frame(content: &[u8]) -> Vec<u8> {
 /// A sign request, or an answer with signatures, as the format has it.
 fn good_request(number: u64, accepted: &AcceptedBlinds) -> Vec<u8> {
     let count = u32::try_from(accepted.blinds.len()).unwrap();
-    [&[SIGN][..], &number.to_be_bytes(), &count.to_be_bytes(), &accepted.transaction_reference].concat()
+    [
+        &[SIGN][..],
+        &number.to_be_bytes(),
+        &count.to_be_bytes(),
+        &accepted.transaction_reference,
+    ]
+    .concat()
 }
 
 fn good_answer(number: u64, accepted: &AcceptedBlinds) -> Vec<u8> {
@@ -77,7 +86,11 @@ async fn a_signer_survives_any_bytes() {
     for seed in 0..SEEDS {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut peer = UnixStream::connect(place.socket()).await.unwrap();
-        let greeting = if seed % 5 == 0 { random(&mut rng, 20) } else { GREETING.to_vec() };
+        let greeting = if seed % 5 == 0 {
+            random(&mut rng, 20)
+        } else {
+            GREETING.to_vec()
+        };
         let mut bytes = greeting;
         for number in 0..below(&mut rng, 4).into() {
             bytes.extend_from_slice(&frame(&good_request(number, &accepted)));
@@ -90,7 +103,11 @@ async fn a_signer_survives_any_bytes() {
             let _ = within("reading what it says", peer.read_to_end(&mut Vec::new())).await;
         }
         drop(peer);
-        assert_eq!(within("signing", remote.sign(accepted.clone())).await, Ok(signatures.clone()), "seed {seed}");
+        assert_eq!(
+            within("signing", remote.sign(accepted.clone())).await,
+            Ok(signatures.clone()),
+            "seed {seed}"
+        );
     }
     assert!(remote.is_connected());
     assert_eq!(signer.counts.counts().await.unwrap()[0].signed, 2);
@@ -107,7 +124,9 @@ async fn broken_signer(listener: UnixListener, accepted: AcceptedBlinds) {
             continue;
         }
         peer.write_all(GREETING).await.unwrap();
-        let Some(number) = request_number(&mut peer).await else { continue };
+        let Some(number) = request_number(&mut peer).await else {
+            continue;
+        };
         let answer = good_answer(number, &accepted);
         let _ = peer.write_all(&damaged(&mut rng, &answer)).await;
         if seed % 3 == 0 {
@@ -152,11 +171,17 @@ async fn an_issuer_survives_any_answer() {
             signed += 1;
         }
     }
-    assert!(signed > 0, "damage behind a whole answer comes too late to harm it");
+    assert!(
+        signed > 0,
+        "damage behind a whole answer comes too late to harm it"
+    );
     broken.abort();
     let _ = broken.await;
     eventually("it is noticed", || !remote.is_connected()).await;
-    assert_eq!(within("nobody there", remote.sign(accepted)).await, Err(SignError::Unavailable));
+    assert_eq!(
+        within("nobody there", remote.sign(accepted)).await,
+        Err(SignError::Unavailable)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,8 +189,11 @@ async fn half_an_answer_is_no_answer() {
     let place = Place::new();
     let accepted = request("half", blinds(&KEYS[0], "half", 2));
     let listener = UnixListener::bind(place.socket()).unwrap();
-    let options =
-        RemoteSignerOptions { connections: NonZeroUsize::MIN, silence_duration_max: Duration::from_millis(200), ..OPTIONS };
+    let options = RemoteSignerOptions {
+        connections: NonZeroUsize::MIN,
+        silence_duration_max: Duration::from_millis(200),
+        ..OPTIONS
+    };
     let remote = place.remote_with(options);
     for round in 0..2 {
         let (mut peer, _) = within("connecting", listener.accept()).await.unwrap();
@@ -181,7 +209,10 @@ async fn half_an_answer_is_no_answer() {
                 let _ = peer.read_to_end(&mut Vec::new()).await;
             }
         };
-        let (signed, ()) = within("half an answer", async { tokio::join!(remote.sign(accepted.clone()), half) }).await;
+        let (signed, ()) = within("half an answer", async {
+            tokio::join!(remote.sign(accepted.clone()), half)
+        })
+        .await;
         assert_eq!(signed, Err(SignError::Unavailable));
         eventually("it is noticed", || !remote.is_connected()).await;
     }

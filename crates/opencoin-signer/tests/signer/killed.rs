@@ -11,7 +11,8 @@ use opencoin_signer::{CountsMode, KeyCount, Listener, SOCKET_MODE, SignedCounts,
 use opencoin_sqlite::{Mode, SqliteLedger};
 
 use crate::support::{
-    KEYS, Place, Running, accept, blinds, disagrees, eventually, fill, local_signer, request, sign_each, within,
+    KEYS, Place, Running, accept, blinds, disagrees, eventually, fill, local_signer, request, sign_each,
+    within,
 };
 
 const FOLDER: &str = "OPENCOIN_SIGNER_TEST_FOLDER";
@@ -19,17 +20,35 @@ const READY: &str = "the signer serves";
 
 async fn open_books(folder: &Path) -> Arc<dyn Ledger> {
     let path = folder.join("books.sqlite");
-    Arc::new(SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap())
+    Arc::new(
+        SqliteLedger::open(path.to_str().unwrap(), Mode::Create)
+            .await
+            .unwrap(),
+    )
 }
 
 /// Not a test: the process that the test below starts and kills. On its own it does nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn signer_process() {
-    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
+        return;
+    };
     let ledger = open_books(&folder).await;
-    let counts = SignedCounts::open(&folder.join("counts.sqlite"), CountsMode::Create, Arc::clone(&ledger)).await.unwrap();
+    let counts = SignedCounts::open(
+        &folder.join("counts.sqlite"),
+        CountsMode::Create,
+        Arc::clone(&ledger),
+    )
+    .await
+    .unwrap();
     let listener = Listener::unix(&folder.join("signer.socket"), SOCKET_MODE).unwrap();
-    let _running = Running::start(listener, &ledger, local_signer(), Arc::new(counts), SignerServerOptions::default());
+    let _running = Running::start(
+        listener,
+        &ledger,
+        local_signer(),
+        Arc::new(counts),
+        SignerServerOptions::default(),
+    );
     println!("\n{READY}");
     std::future::pending::<()>().await;
 }
@@ -39,10 +58,19 @@ struct Process(Child);
 impl Process {
     fn start(folder: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "killed::signer_process", "--nocapture"]).env(FOLDER, folder);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        command
+            .args(["--exact", "killed::signer_process", "--nocapture"])
+            .env(FOLDER, folder);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap() == READY), "it ended before it served");
+        assert!(
+            lines.any(|line| line.unwrap() == READY),
+            "it ended before it served"
+        );
         Self(child)
     }
 
@@ -77,10 +105,15 @@ async fn counts_survive_being_killed_between_requests() {
             let reference = format!("{round}.{caller}");
             let accepted = accept(ledger.as_ref(), &reference, blinds(&KEYS[0], &reference, 10)).await;
             let remote = Arc::clone(&remote);
-            crowd.push(tokio::spawn(async move { (remote.sign(accepted.clone()).await, accepted) }));
+            crowd.push(tokio::spawn(async move {
+                (remote.sign(accepted.clone()).await, accepted)
+            }));
         }
         let first = request(&format!("{round}.0"), blinds(&KEYS[0], &format!("{round}.0"), 10));
-        assert_eq!(within("signing", remote.sign(first.clone())).await, Ok(sign_each(&first)));
+        assert_eq!(
+            within("signing", remote.sign(first.clone())).await,
+            Ok(sign_each(&first))
+        );
         process.kill();
         for caller in crowd {
             match within("being told", caller).await.unwrap() {
@@ -92,9 +125,15 @@ async fn counts_survive_being_killed_between_requests() {
             }
         }
         eventually("the outage is noticed", || !remote.is_connected()).await;
-        assert_eq!(within("an outage", remote.sign(first)).await, Err(SignError::Unavailable));
+        assert_eq!(
+            within("an outage", remote.sign(first)).await,
+            Err(SignError::Unavailable)
+        );
         let counted = count(&place).await.signed;
-        assert!((signed..=200 * (round + 1)).contains(&counted), "{signed} were signed and {counted} counted");
+        assert!(
+            (signed..=200 * (round + 1)).contains(&counted),
+            "{signed} were signed and {counted} counted"
+        );
     }
 
     // All of it once more, from a new process: now everything is counted, and nothing twice.
@@ -102,7 +141,10 @@ async fn counts_survive_being_killed_between_requests() {
     within("connecting", remote.connected()).await;
     for reference in (0..3).flat_map(|round| (0..20).map(move |caller| format!("{round}.{caller}"))) {
         let accepted = request(&reference, blinds(&KEYS[0], &reference, 10));
-        assert_eq!(within("signing", remote.sign(accepted.clone())).await, Ok(sign_each(&accepted)));
+        assert_eq!(
+            within("signing", remote.sign(accepted.clone())).await,
+            Ok(sign_each(&accepted))
+        );
     }
     process.kill();
     assert_eq!(count(&place).await.signed, 600);
@@ -117,14 +159,18 @@ async fn counts_survive_being_killed_between_requests() {
     let accepted = accept(restored.as_ref(), "after", blinds(&KEYS[0], "after", 1)).await;
     let _process = Process::start(&folder);
     within("connecting", remote.connected()).await;
-    assert!(disagrees(within("a restored ledger", remote.sign(accepted)).await));
+    assert!(disagrees(
+        within("a restored ledger", remote.sign(accepted)).await
+    ));
     assert!(count(&place).await.is_alarmed, "read beside the running signer");
 }
 
 /// What was counted for the one key.
 async fn count(place: &Place) -> KeyCount {
     let no_books: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-    let counts = SignedCounts::open(&place.path("counts.sqlite"), CountsMode::Existing, no_books).await.unwrap();
+    let counts = SignedCounts::open(&place.path("counts.sqlite"), CountsMode::Existing, no_books)
+        .await
+        .unwrap();
     let count = counts.counts().await.unwrap().remove(0);
     counts.close().await;
     count

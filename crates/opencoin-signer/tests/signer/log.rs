@@ -7,7 +7,9 @@ use opencoin_crypto::{AcceptedBlinds, SignError, Signer};
 use opencoin_schema::BigInt;
 use tracing_subscriber::fmt;
 
-use crate::support::{KEYS, Place, accept, blinds, books, disagrees, local_signer, request, sign_each, within};
+use crate::support::{
+    KEYS, Place, accept, blinds, books, disagrees, local_signer, request, sign_each, within,
+};
 
 /// Collects what is logged.
 #[derive(Clone, Default)]
@@ -38,45 +40,83 @@ impl Signer for Liar {
 async fn secrets_do_not_reach_the_log_at_trace() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(move || writer.clone()).finish();
-    // For the whole process: in one of a single thread, what other tests log first would be left out for ever.
+    let subscriber = fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // For the whole process: in one of a single thread, what other tests log first would be left out for
+    // ever.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let secrets = every_flow().await;
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!([" DEBUG sqlx", "connected to the signer", "a wrong signature"].iter().all(|text| log.contains(text)), "{log}");
+    assert!(
+        [" DEBUG sqlx", "connected to the signer", "a wrong signature"]
+            .iter()
+            .all(|text| log.contains(text)),
+        "{log}"
+    );
     let alarm = log.lines().find(|line| line.contains("ALARM")).expect("an alarm");
-    assert!(alarm.contains(" ERROR ") && alarm.contains(": ALARM: "), "it is an error and begins so: {alarm}");
+    assert!(
+        alarm.contains(" ERROR ") && alarm.contains(": ALARM: "),
+        "it is an error and begins so: {alarm}"
+    );
     for secret in secrets {
-        assert!(secret.len() >= 16 && !log.contains(&secret), "{secret} is in the log");
+        assert!(
+            secret.len() >= 16 && !log.contains(&secret),
+            "{secret} is in the log"
+        );
     }
 }
 
-/// Signing, repeating, refusals, lies, garbage and an alarm; gives what must not be logged, in the ways it might be written.
+/// Signing, repeating, refusals, lies, garbage and an alarm; gives what must not be logged, in the ways it
+/// might be written.
 async fn every_flow() -> Vec<String> {
     let (place, ledger) = (Place::new(), books().await);
     let remote = place.remote();
     let mut used = Vec::new();
     let signer = place.start(&ledger, local_signer()).await;
     within("connecting", remote.connected()).await;
-    let accepted = accept(ledger.as_ref(), "a secret reference", blinds(&KEYS[0], "a secret reference", 2)).await;
+    let accepted = accept(
+        ledger.as_ref(),
+        "a secret reference",
+        blinds(&KEYS[0], "a secret reference", 2),
+    )
+    .await;
     assert!(within("signing", remote.sign(accepted.clone())).await.is_ok());
     assert!(within("signing", remote.sign(accepted.clone())).await.is_ok());
-    let unknown = request("an unknown reference", blinds(&KEYS[0], "an unknown reference", 2));
+    let unknown = request(
+        "an unknown reference",
+        blinds(&KEYS[0], "an unknown reference", 2),
+    );
     assert!(within("refusing", remote.sign(unknown.clone())).await.is_err());
     let other = request("a secret reference", blinds(&KEYS[0], "of other content", 2));
-    assert_eq!(within("refusing", remote.sign(other.clone())).await, Err(SignError::Failed));
+    assert_eq!(
+        within("refusing", remote.sign(other.clone())).await,
+        Err(SignError::Failed)
+    );
     let mut stranger = tokio::net::UnixStream::connect(place.socket()).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stranger, b"OCSIGN\0\x01\0\0\0\x12a secret reference").await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stranger, b"OCSIGN\0\x01\0\0\0\x12a secret reference")
+        .await
+        .unwrap();
     let _ = tokio::io::AsyncReadExt::read_to_end(&mut stranger, &mut Vec::new()).await;
     signer.stop().await;
 
     let signer = place.start(&ledger, Arc::new(Liar)).await;
     within("connecting", remote.connected()).await;
-    assert_eq!(within("a lie", remote.sign(accepted.clone())).await, Err(SignError::Failed));
+    assert_eq!(
+        within("a lie", remote.sign(accepted.clone())).await,
+        Err(SignError::Failed)
+    );
     signer.stop().await;
 
     let older = books().await;
-    let alarming = accept(older.as_ref(), "an alarming reference", blinds(&KEYS[0], "an alarming reference", 1)).await;
+    let alarming = accept(
+        older.as_ref(),
+        "an alarming reference",
+        blinds(&KEYS[0], "an alarming reference", 1),
+    )
+    .await;
     let signer = place.start(&older, local_signer()).await;
     within("connecting", remote.connected()).await;
     assert!(disagrees(within("an alarm", remote.sign(alarming.clone())).await));
@@ -88,7 +128,12 @@ async fn every_flow() -> Vec<String> {
 
 fn secrets_of(accepted: &AcceptedBlinds) -> Vec<String> {
     let reference = BigInt::from_be_bytes(&accepted.transaction_reference);
-    let numbers = accepted.blinds.iter().map(|blind| blind.blinded.clone()).chain(sign_each(accepted)).chain([reference]);
+    let numbers = accepted
+        .blinds
+        .iter()
+        .map(|blind| blind.blinded.clone())
+        .chain(sign_each(accepted))
+        .chain([reference]);
     let mut secrets: Vec<String> = numbers.flat_map(|number| written(&number)).collect();
     secrets.push(String::from_utf8(accepted.transaction_reference.clone()).unwrap());
     secrets
@@ -98,5 +143,8 @@ fn secrets_of(accepted: &AcceptedBlinds) -> Vec<String> {
 fn written(number: &BigInt) -> [String; 2] {
     let bytes = &number.as_be_bytes()[..12.min(number.as_be_bytes().len())];
     let list = format!("{bytes:?}");
-    [bytes.iter().map(|byte| format!("{byte:02x}")).collect(), list.trim_matches(['[', ']']).to_owned()]
+    [
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        list.trim_matches(['[', ']']).to_owned(),
+    ]
 }

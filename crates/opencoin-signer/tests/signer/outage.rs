@@ -5,21 +5,33 @@ use std::time::Duration;
 
 use opencoin_crypto::{SignError, Signer};
 
-use crate::support::{Gated, KEYS, OPTIONS, Place, accept, blinds, books, eventually, local_signer, sign_each, within};
+use crate::support::{
+    Gated, KEYS, OPTIONS, Place, accept, blinds, books, eventually, local_signer, sign_each, within,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_in_an_outage_are_unavailable_and_work_after() {
     let (place, ledger) = (Place::new(), books().await);
     let accepted = accept(ledger.as_ref(), "outage", blinds(&KEYS[0], "outage", 3)).await;
     let remote = place.remote();
-    assert_eq!(remote.sign(accepted.clone()).await, Err(SignError::Unavailable), "it never was there");
+    assert_eq!(
+        remote.sign(accepted.clone()).await,
+        Err(SignError::Unavailable),
+        "it never was there"
+    );
     for _ in 0..3 {
         let signer = place.start(&ledger, local_signer()).await;
         within("connecting", remote.connected()).await;
-        assert_eq!(within("signing", remote.sign(accepted.clone())).await, Ok(sign_each(&accepted)));
+        assert_eq!(
+            within("signing", remote.sign(accepted.clone())).await,
+            Ok(sign_each(&accepted))
+        );
         signer.drop_dead().await;
         eventually("the outage is noticed", || !remote.is_connected()).await;
-        assert_eq!(within("an outage", remote.sign(accepted.clone())).await, Err(SignError::Unavailable));
+        assert_eq!(
+            within("an outage", remote.sign(accepted.clone())).await,
+            Err(SignError::Unavailable)
+        );
     }
 }
 
@@ -40,7 +52,10 @@ async fn those_who_wait_when_it_dies_are_told() {
     eventually("all are being signed", || engine.begun() == 10).await;
     signer.drop_dead().await;
     for caller in callers {
-        assert_eq!(within("an outage", caller).await.unwrap(), Err(SignError::Unavailable));
+        assert_eq!(
+            within("an outage", caller).await.unwrap(),
+            Err(SignError::Unavailable)
+        );
     }
 }
 
@@ -60,7 +75,10 @@ async fn stopping_finishes_what_was_begun() {
     signer.tell_to_stop();
     eventually("nobody new is let in", || !place.socket().exists()).await;
     engine.open();
-    assert_eq!(within("finishing", begun).await.unwrap(), Ok(sign_each(&accepted)));
+    assert_eq!(
+        within("finishing", begun).await.unwrap(),
+        Ok(sign_each(&accepted))
+    );
     within("stopping", signer.stop()).await;
 }
 
@@ -84,7 +102,10 @@ async fn a_dropped_request_is_not_signed_and_disturbs_nobody() {
     engine.open();
     assert_eq!(within("signing", waiting).await.unwrap(), Ok(sign_each(&kept)));
     // It was counted already, and can be had again.
-    assert_eq!(within("signing", remote.sign(dropped.clone())).await, Ok(sign_each(&dropped)));
+    assert_eq!(
+        within("signing", remote.sign(dropped.clone())).await,
+        Ok(sign_each(&dropped))
+    );
     assert_eq!(signer.counts.counts().await.unwrap()[0].signed, 4);
     signer.stop().await;
 }
@@ -113,11 +134,17 @@ async fn a_request_has_a_time_limit() {
     let (place, ledger) = (Place::new(), books().await);
     let engine = Gated::closed();
     let signer = place.start(&ledger, engine.clone()).await;
-    let options = opencoin_signer::RemoteSignerOptions { request_duration_max: Duration::from_millis(50), ..OPTIONS };
+    let options = opencoin_signer::RemoteSignerOptions {
+        request_duration_max: Duration::from_millis(50),
+        ..OPTIONS
+    };
     let remote = place.remote_with(options);
     within("connecting", remote.connected()).await;
     let accepted = accept(ledger.as_ref(), "slow", blinds(&KEYS[0], "slow", 1)).await;
-    assert_eq!(within("a slow signer", remote.sign(accepted)).await, Err(SignError::Unavailable));
+    assert_eq!(
+        within("a slow signer", remote.sign(accepted)).await,
+        Err(SignError::Unavailable)
+    );
     eventually("it is not signed any more", || engine.begun() == engine.dropped()).await;
     assert!(remote.is_connected(), "the connection is as good as before");
     signer.stop().await;

@@ -8,17 +8,19 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, SignError, Signer};
+use opencoin_crypto::{
+    AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, SignError, Signer,
+};
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Amount, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError, LedgerTime,
-    MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash, TransactionNo, TransactionReference,
-    UnsignedPage,
+    Accepted, Account, AccountId, AccountName, Amount, Blind, Command, Effect, KeptSignatures, Ledger,
+    LedgerError, LedgerTime, MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference,
+    TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
-    CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, SignedCounts, SignerServer,
-    SignerServerOptions,
+    CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, SignedCounts,
+    SignerServer, SignerServerOptions,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -54,7 +56,9 @@ pub(crate) fn public_keys() -> PublicKeys {
 }
 
 pub(crate) fn local_signer() -> Arc<dyn Signer> {
-    let copies = KEYS.iter().map(|key| PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap());
+    let copies = KEYS
+        .iter()
+        .map(|key| PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap());
     Arc::new(LocalSigner::start(copies, LocalSignerOptions::default()).unwrap())
 }
 
@@ -62,7 +66,12 @@ pub(crate) fn local_signer() -> Arc<dyn Signer> {
 pub(crate) async fn fill(ledger: &dyn Ledger) {
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), at(100), at(200), at(300)).unwrap();
     let mut batch = vec![
-        Command::OpenAccount { name: "alice".parse().unwrap(), token_hash: TokenHash::new([1; 32]), password: None, at: NOW },
+        Command::OpenAccount {
+            name: "alice".parse().unwrap(),
+            token_hash: TokenHash::new([1; 32]),
+            password: None,
+            at: NOW,
+        },
         Command::Credit {
             account: AccountId::FIRST_HOLDER,
             amount: Amount::new(1_000_000).unwrap(),
@@ -70,7 +79,11 @@ pub(crate) async fn fill(ledger: &dyn Ledger) {
             at: NOW,
         },
     ];
-    batch.extend(KEYS.iter().map(|key| Command::RegisterMintKey { id: id(key), terms, at: NOW }));
+    batch.extend(KEYS.iter().map(|key| Command::RegisterMintKey {
+        id: id(key),
+        terms,
+        at: NOW,
+    }));
     for outcome in ledger.apply(&batch).await.unwrap() {
         outcome.unwrap();
     }
@@ -94,12 +107,20 @@ pub(crate) fn blinds(key: &PrivateKey, reference: &str, count: usize) -> Vec<Bli
         bytes[0] = 1; // less than the modulus
         BigInt::from_be_bytes(&bytes)
     };
-    (0..count).map(|index| BlindToSign { mint_key_id: key.public_key().id().clone(), blinded: number(index) }).collect()
+    (0..count)
+        .map(|index| BlindToSign {
+            mint_key_id: key.public_key().id().clone(),
+            blinded: number(index),
+        })
+        .collect()
 }
 
 /// What an issuer hands to its signer.
 pub(crate) fn request(reference: &str, blinds: Vec<BlindToSign>) -> AcceptedBlinds {
-    AcceptedBlinds { transaction_reference: reference.as_bytes().to_vec(), blinds }
+    AcceptedBlinds {
+        transaction_reference: reference.as_bytes().to_vec(),
+        blinds,
+    }
 }
 
 /// Accepts blinds as a mint, and gives the request that an issuer makes of it.
@@ -122,8 +143,14 @@ pub(crate) async fn accept(ledger: &dyn Ledger, reference: &str, blinds: Vec<Bli
 
 pub(crate) fn sign_each(accepted: &AcceptedBlinds) -> Vec<BigInt> {
     let sign = |blind: &BlindToSign| {
-        let key = KEYS.iter().find(|key| *key.public_key().id() == blind.mint_key_id).unwrap();
-        let input = blind.blinded.to_padded_be_bytes(key.public_key().modulus_bytes()).unwrap();
+        let key = KEYS
+            .iter()
+            .find(|key| *key.public_key().id() == blind.mint_key_id)
+            .unwrap();
+        let input = blind
+            .blinded
+            .to_padded_be_bytes(key.public_key().modulus_bytes())
+            .unwrap();
         BigInt::from_be_bytes(&key.raw_sign(&input).unwrap())
     };
     accepted.blinds.iter().map(sign).collect()
@@ -136,7 +163,9 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
+        Self {
+            folder: TempDir::new().unwrap(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -148,12 +177,26 @@ impl Place {
     }
 
     pub(crate) async fn counts(&self, ledger: &Arc<dyn Ledger>) -> Arc<SignedCounts> {
-        Arc::new(SignedCounts::open(&self.path("counts.sqlite"), CountsMode::Create, Arc::clone(ledger)).await.unwrap())
+        Arc::new(
+            SignedCounts::open(
+                &self.path("counts.sqlite"),
+                CountsMode::Create,
+                Arc::clone(ledger),
+            )
+            .await
+            .unwrap(),
+        )
     }
 
     pub(crate) async fn start(&self, ledger: &Arc<dyn Ledger>, engine: Arc<dyn Signer>) -> Running {
         let listener = Listener::unix(&self.socket(), SOCKET_MODE).unwrap();
-        Running::start(listener, ledger, engine, self.counts(ledger).await, SignerServerOptions::default())
+        Running::start(
+            listener,
+            ledger,
+            engine,
+            self.counts(ledger).await,
+            SignerServerOptions::default(),
+        )
     }
 
     pub(crate) fn remote(&self) -> RemoteSigner {
@@ -180,7 +223,13 @@ impl Running {
         counts: Arc<SignedCounts>,
         options: SignerServerOptions,
     ) -> Self {
-        let server = SignerServer::new(Arc::clone(ledger), engine, public_keys(), Arc::clone(&counts), options);
+        let server = SignerServer::new(
+            Arc::clone(ledger),
+            engine,
+            public_keys(),
+            Arc::clone(&counts),
+            options,
+        );
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             server
@@ -189,7 +238,11 @@ impl Running {
                 })
                 .await;
         });
-        Self { counts, stop: Some(stop), task }
+        Self {
+            counts,
+            stop: Some(stop),
+            task,
+        }
     }
 
     /// Tells it to stop, without waiting.
@@ -225,7 +278,12 @@ pub(crate) struct Gated {
 impl Gated {
     pub(crate) fn closed() -> Arc<Self> {
         let (begun, dropped) = Default::default();
-        Arc::new(Self { engine: local_signer(), gate: Semaphore::new(0), begun, dropped })
+        Arc::new(Self {
+            engine: local_signer(),
+            gate: Semaphore::new(0),
+            begun,
+            dropped,
+        })
     }
 
     /// Lets everything through from now on.
@@ -275,7 +333,9 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Fails the test where it would hang.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), work).await.unwrap_or_else(|_| panic!("hangs: {what}"))
+    tokio::time::timeout(Duration::from_secs(60), work)
+        .await
+        .unwrap_or_else(|_| panic!("hangs: {what}"))
 }
 
 pub(crate) fn disagrees(result: Result<Vec<BigInt>, SignError>) -> bool {
@@ -353,7 +413,12 @@ impl Ledger for Away {
         Err(away())
     }
 
-    async fn unsigned(&self, _: &MintKeyStatus, _: TransactionNo, _: usize) -> Result<UnsignedPage, LedgerError> {
+    async fn unsigned(
+        &self,
+        _: &MintKeyStatus,
+        _: TransactionNo,
+        _: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
         Err(away())
     }
 

@@ -10,43 +10,77 @@ use std::time::Duration;
 use opencoin_crypto::{SignError, Signer};
 use opencoin_ledger::Ledger;
 use opencoin_signer::{
-    ClientTls, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, ServerTls, SignerServerOptions, TlsError, TlsFiles,
+    ClientTls, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, ServerTls, SignerServerOptions,
+    TlsError, TlsFiles,
 };
 use opencoin_tls::PemError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{KEYS, OPTIONS, Place, Running, accept, blinds, books, local_signer, public_keys, sign_each, within};
+use crate::support::{
+    KEYS, OPTIONS, Place, Running, accept, blinds, books, local_signer, public_keys, sign_each, within,
+};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/signer/certificates.sh");
 
 fn certificates(folder: &Path, signer_name: &str) -> PathBuf {
-    let made = Command::new(SCRIPT).arg(folder).arg(signer_name).output().unwrap();
+    let made = Command::new(SCRIPT)
+        .arg(folder)
+        .arg(signer_name)
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     folder.to_owned()
 }
 
 fn files(folder: &Path, name: &str) -> TlsFiles {
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
-    TlsFiles { certificate: file("pem"), key: file("key"), authority: folder.join("authority.pem") }
+    TlsFiles {
+        certificate: file("pem"),
+        key: file("key"),
+        authority: folder.join("authority.pem"),
+    }
 }
 
 async fn start(place: &Place, ledger: &Arc<dyn Ledger>, files: &TlsFiles) -> (Running, String) {
-    let listener = Listener::tls("127.0.0.1:0", ServerTls::load(files).unwrap()).await.unwrap();
+    let listener = Listener::tls("127.0.0.1:0", ServerTls::load(files).unwrap())
+        .await
+        .unwrap();
     let address = listener.address();
     let counts = place.counts(ledger).await;
-    (Running::start(listener, ledger, local_signer(), counts, SignerServerOptions::default()), address)
+    (
+        Running::start(
+            listener,
+            ledger,
+            local_signer(),
+            counts,
+            SignerServerOptions::default(),
+        ),
+        address,
+    )
 }
 
 fn remote(address: &str, files: &TlsFiles, signer_name: &str) -> RemoteSigner {
     let tls = ClientTls::load(files, signer_name).unwrap();
-    let options = RemoteSignerOptions { silence_duration_max: Duration::from_secs(5), ..OPTIONS };
-    RemoteSigner::start(Endpoint::Tls { address: address.to_owned(), tls }, public_keys(), options)
+    let options = RemoteSignerOptions {
+        silence_duration_max: Duration::from_secs(5),
+        ..OPTIONS
+    };
+    RemoteSigner::start(
+        Endpoint::Tls {
+            address: address.to_owned(),
+            tls,
+        },
+        public_keys(),
+        options,
+    )
 }
 
 /// Whether nobody gets in this way, with half a second to try.
 async fn is_refused(remote: RemoteSigner) -> bool {
-    tokio::time::timeout(Duration::from_millis(500), remote.connected()).await.is_err()
+    tokio::time::timeout(Duration::from_millis(500), remote.connected())
+        .await
+        .is_err()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,10 +93,16 @@ async fn both_sides_must_have_a_certificate_of_their_authority() {
     let good = remote(&address, &files(&ours, "server"), "127.0.0.1");
     within("connecting", good.connected()).await;
     let accepted = accept(ledger.as_ref(), "tls", blinds(&KEYS[0], "tls", 100)).await;
-    assert_eq!(within("signing", good.sign(accepted.clone())).await, Ok(sign_each(&accepted)));
+    assert_eq!(
+        within("signing", good.sign(accepted.clone())).await,
+        Ok(sign_each(&accepted))
+    );
 
     // Somebody else's certificate, shown to our signer.
-    let stranger = TlsFiles { authority: files(&ours, "server").authority, ..files(&theirs, "server") };
+    let stranger = TlsFiles {
+        authority: files(&ours, "server").authority,
+        ..files(&theirs, "server")
+    };
     assert!(is_refused(remote(&address, &stranger, "127.0.0.1")).await);
     // Our certificate, but not one for asking.
     assert!(is_refused(remote(&address, &files(&ours, "signer"), "127.0.0.1")).await);
@@ -77,9 +117,16 @@ async fn both_sides_must_have_a_certificate_of_their_authority() {
     let _ = within("no TLS", plain.read_to_end(&mut answer)).await;
     assert!(!answer.starts_with(b"OCSIGN"));
 
-    assert_eq!(within("signing", good.sign(accepted.clone())).await, Ok(sign_each(&accepted)), "that disturbed nobody");
+    assert_eq!(
+        within("signing", good.sign(accepted.clone())).await,
+        Ok(sign_each(&accepted)),
+        "that disturbed nobody"
+    );
     within("stopping", signer.stop()).await;
-    assert_eq!(within("an outage", good.sign(accepted)).await, Err(SignError::Unavailable));
+    assert_eq!(
+        within("an outage", good.sign(accepted)).await,
+        Err(SignError::Unavailable)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +142,12 @@ async fn an_issuers_certificate_does_not_make_a_signer() {
 fn files_that_cannot_be_used_are_named() {
     let place = Place::new();
     let ours = certificates(&place.path("ours"), "localhost");
-    let load = |files: &TlsFiles| [ServerTls::load(files).err(), ClientTls::load(files, "localhost").err()];
+    let load = |files: &TlsFiles| {
+        [
+            ServerTls::load(files).err(),
+            ClientTls::load(files, "localhost").err(),
+        ]
+    };
     let good = files(&ours, "signer");
     assert!(load(&good).iter().all(Option::is_none));
     let errors = |files: &TlsFiles, expected: &dyn Fn(&TlsError) -> bool, named: &Path| {
@@ -108,25 +160,77 @@ fn files_that_cannot_be_used_are_named() {
 
     let missing = place.path("missing.pem");
     let unreadable = |error: &TlsError| matches!(error, TlsError::File(PemError::Unreadable { .. }));
-    errors(&TlsFiles { certificate: missing.clone(), ..good.clone() }, &unreadable, &missing);
-    errors(&TlsFiles { key: missing.clone(), ..good.clone() }, &unreadable, &missing);
-    errors(&TlsFiles { authority: missing.clone(), ..good.clone() }, &unreadable, &missing);
+    errors(
+        &TlsFiles {
+            certificate: missing.clone(),
+            ..good.clone()
+        },
+        &unreadable,
+        &missing,
+    );
+    errors(
+        &TlsFiles {
+            key: missing.clone(),
+            ..good.clone()
+        },
+        &unreadable,
+        &missing,
+    );
+    errors(
+        &TlsFiles {
+            authority: missing.clone(),
+            ..good.clone()
+        },
+        &unreadable,
+        &missing,
+    );
 
     let other = files(&ours, "server");
     let mismatch = |error: &TlsError| matches!(error, TlsError::File(PemError::KeyMismatch { .. }));
-    errors(&TlsFiles { key: other.key.clone(), ..good.clone() }, &mismatch, &other.key);
+    errors(
+        &TlsFiles {
+            key: other.key.clone(),
+            ..good.clone()
+        },
+        &mismatch,
+        &other.key,
+    );
 
     let noise = place.path("noise.pem");
     let is_damaged = |error: &TlsError| matches!(error, TlsError::File(PemError::Damaged { .. }));
     let whole = fs::read_to_string(&good.certificate).unwrap();
-    for text in
-        ["", "no PEM at all\n", &whole[..whole.len() / 2], "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
-    {
+    for text in [
+        "",
+        "no PEM at all\n",
+        &whole[..whole.len() / 2],
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
         fs::write(&noise, text).unwrap();
         fs::set_permissions(&noise, Permissions::from_mode(0o600)).unwrap();
-        errors(&TlsFiles { certificate: noise.clone(), ..good.clone() }, &is_damaged, &noise);
-        errors(&TlsFiles { authority: noise.clone(), ..good.clone() }, &is_damaged, &noise);
-        errors(&TlsFiles { key: noise.clone(), ..good.clone() }, &is_damaged, &noise);
+        errors(
+            &TlsFiles {
+                certificate: noise.clone(),
+                ..good.clone()
+            },
+            &is_damaged,
+            &noise,
+        );
+        errors(
+            &TlsFiles {
+                authority: noise.clone(),
+                ..good.clone()
+            },
+            &is_damaged,
+            &noise,
+        );
+        errors(
+            &TlsFiles {
+                key: noise.clone(),
+                ..good.clone()
+            },
+            &is_damaged,
+            &noise,
+        );
     }
 
     let exposed = |error: &TlsError| matches!(error, TlsError::File(PemError::KeyExposed { .. }));
@@ -136,7 +240,10 @@ fn files_that_cannot_be_used_are_named() {
     }
     fs::set_permissions(&good.key, Permissions::from_mode(0o400)).unwrap();
     assert!(load(&good).iter().all(Option::is_none));
-    assert!(matches!(ClientTls::load(&good, "not a name"), Err(TlsError::SignerName(_))));
+    assert!(matches!(
+        ClientTls::load(&good, "not a name"),
+        Err(TlsError::SignerName(_))
+    ));
 }
 
 #[test]
@@ -149,10 +256,18 @@ fn the_script_renews_under_the_same_authority() {
     assert_eq!(fs::read(ours.join("authority.pem")).unwrap(), authority);
     assert_ne!(fs::read(ours.join("signer.pem")).unwrap(), signer);
     for key in ["authority.key", "signer.key", "server.key"] {
-        assert_eq!(ours.join(key).metadata().unwrap().permissions().mode() & 0o777, 0o600, "{key}");
+        assert_eq!(
+            ours.join(key).metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{key}"
+        );
     }
     for wrong in ["", "a b", "evil\n[x]", "DNS:x,IP:1.2.3.4"] {
-        let made = Command::new(SCRIPT).arg(place.path("other")).arg(wrong).output().unwrap();
+        let made = Command::new(SCRIPT)
+            .arg(place.path("other"))
+            .arg(wrong)
+            .output()
+            .unwrap();
         assert!(!made.status.success(), "{wrong:?}");
     }
 }

@@ -12,7 +12,9 @@ pub(super) struct Change {
 
 impl Change {
     pub(super) async fn begin(writer: &SqlitePool) -> Result<Self, Fault> {
-        Ok(Self { transaction: writer.begin_with("BEGIN IMMEDIATE").await? })
+        Ok(Self {
+            transaction: writer.begin_with("BEGIN IMMEDIATE").await?,
+        })
     }
 
     /// The same for changes that need their account to be there.

@@ -18,13 +18,21 @@ fn profile((id, name, token_hash, balance, password, listed): Columns) -> Result
 
 pub(super) async fn by_name(pool: &SqlitePool, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE name = ?1");
-    let row = sqlx::query_as(&sql).bind(name.as_str()).fetch_optional(pool).await.map_err(|error| ledger_error(&error))?;
+    let row = sqlx::query_as(&sql)
+        .bind(name.as_str())
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     row.map(profile).transpose()
 }
 
 pub(super) async fn by_id(pool: &SqlitePool, id: AccountId) -> Result<Option<Profile>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE id = ?1");
-    let row = sqlx::query_as(&sql).bind(id.get()).fetch_optional(pool).await.map_err(|error| ledger_error(&error))?;
+    let row = sqlx::query_as(&sql)
+        .bind(id.get())
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     row.map(profile).transpose()
 }
 
@@ -43,14 +51,21 @@ pub(super) async fn page(
         "SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts
         WHERE name > ?1 AND {wanted} ORDER BY name LIMIT ?2"
     );
-    let query = sqlx::query_as(&sql).bind(after.map_or("", |name| name.as_str())).bind(i64::from(limit));
-    let rows = query.fetch_all(pool).await.map_err(|error| ledger_error(&error))?;
+    let query = sqlx::query_as(&sql)
+        .bind(after.map_or("", |name| name.as_str()))
+        .bind(i64::from(limit));
+    let rows = query
+        .fetch_all(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(profile).collect()
 }
 
 pub(super) async fn set_listed(writer: &SqlitePool, account: AccountId, listed: bool) -> Result<(), Fault> {
     let mut change = Change::of_account(writer, account).await?;
-    let query = sqlx::query("UPDATE accounts SET listed = ?1 WHERE id = ?2").bind(listed).bind(account.get());
+    let query = sqlx::query("UPDATE accounts SET listed = ?1 WHERE id = ?2")
+        .bind(listed)
+        .bind(account.get());
     query.execute(change.connection()).await?;
     change.commit().await
 }

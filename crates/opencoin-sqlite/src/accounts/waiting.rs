@@ -2,8 +2,8 @@
 
 use opencoin_ledger::stored::{self, StoredWaiting};
 use opencoin_ledger::{
-    Backlog, LedgerError, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
-    encode_blinds,
+    Backlog, LedgerError, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
+    WaitingMint, encode_blinds,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -13,8 +13,17 @@ use crate::fault::{Fault, ledger_error};
 const COLUMNS: &str = "reference, account, blinds, waiting_mints.amount, asked_at, expires_at";
 type Columns = (Vec<u8>, i64, Vec<u8>, i64, i64, i64);
 
-fn waiting_mint((reference, account, blinds, amount, asked_at, expires_at): Columns) -> Result<WaitingMint, LedgerError> {
-    WaitingMint::try_from(StoredWaiting { reference, account, blinds, amount, asked_at, expires_at })
+fn waiting_mint(
+    (reference, account, blinds, amount, asked_at, expires_at): Columns,
+) -> Result<WaitingMint, LedgerError> {
+    WaitingMint::try_from(StoredWaiting {
+        reference,
+        account,
+        blinds,
+        amount,
+        asked_at,
+        expires_at,
+    })
 }
 
 pub(super) async fn by_reference(
@@ -22,15 +31,29 @@ pub(super) async fn by_reference(
     reference: &TransactionReference,
 ) -> Result<Option<WaitingMint>, LedgerError> {
     let sql = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = ?1");
-    let query = sqlx::query_as(&sql).bind(reference.as_bytes()).fetch_optional(pool).await;
-    query.map_err(|error| ledger_error(&error))?.map(waiting_mint).transpose()
+    let query = sqlx::query_as(&sql)
+        .bind(reference.as_bytes())
+        .fetch_optional(pool)
+        .await;
+    query
+        .map_err(|error| ledger_error(&error))?
+        .map(waiting_mint)
+        .transpose()
 }
 
 /// Without the blinds, of which there may be many.
-pub(super) async fn payable(pool: &SqlitePool, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
+pub(super) async fn payable(
+    pool: &SqlitePool,
+    now: LedgerTime,
+    limit: u32,
+) -> Result<Vec<TransactionReference>, LedgerError> {
     let sql = "SELECT reference FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
         WHERE expires_at > ?1 AND accounts.balance >= waiting_mints.amount ORDER BY asked_at, reference LIMIT ?2";
-    let query = sqlx::query_scalar(sql).bind(now.unix_micros()).bind(i64::from(limit)).fetch_all(pool).await;
+    let query = sqlx::query_scalar(sql)
+        .bind(now.unix_micros())
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await;
     let rows: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(stored::waiting_reference).collect()
 }
@@ -41,13 +64,22 @@ pub(super) async fn backlog(pool: &SqlitePool, now: LedgerTime) -> Result<Backlo
         (SELECT count(*) FROM payouts WHERE paid IS NULL),
         (SELECT requested_at FROM payouts WHERE paid IS NULL ORDER BY no LIMIT 1)";
     let query = sqlx::query_as(sql).bind(now.unix_micros()).fetch_one(pool).await;
-    let (waiting, requested, oldest): (i64, i64, Option<i64>) = query.map_err(|error| ledger_error(&error))?;
+    let (waiting, requested, oldest): (i64, i64, Option<i64>) =
+        query.map_err(|error| ledger_error(&error))?;
     let [waiting_mints, payouts_requested] =
         [waiting, requested].map(|count| u64::try_from(count).expect("a count is not below zero"));
-    Ok(Backlog { waiting_mints, payouts_requested, oldest_payout: oldest.map(LedgerTime::from_unix_micros) })
+    Ok(Backlog {
+        waiting_mints,
+        payouts_requested,
+        oldest_payout: oldest.map(LedgerTime::from_unix_micros),
+    })
 }
 
-pub(super) async fn wait(writer: &SqlitePool, mint: &WaitingMint, now: LedgerTime) -> Result<Result<(), WaitRefusal>, Fault> {
+pub(super) async fn wait(
+    writer: &SqlitePool,
+    mint: &WaitingMint,
+    now: LedgerTime,
+) -> Result<Result<(), WaitRefusal>, Fault> {
     let mut change = Change::of_account(writer, mint.account).await?;
     let sql = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = ?1 ");
     let query = sqlx::query_as(&sql).bind(mint.transaction_reference.as_bytes());
@@ -56,7 +88,9 @@ pub(super) async fn wait(writer: &SqlitePool, mint: &WaitingMint, now: LedgerTim
     let is_there = before.is_some();
     let answer = match stored::wait(before, mint, now) {
         Err(refusal) => Err(refusal),
-        Ok(_) if others(change.connection(), mint, now).await? >= WAITING_MINTS_PER_ACCOUNT_MAX => Err(WaitRefusal::TooMany),
+        Ok(_) if others(change.connection(), mint, now).await? >= WAITING_MINTS_PER_ACCOUNT_MAX => {
+            Err(WaitRefusal::TooMany)
+        }
         Ok(row) => {
             write(change.connection(), &row, is_there).await?;
             Ok(())
@@ -67,17 +101,27 @@ pub(super) async fn wait(writer: &SqlitePool, mint: &WaitingMint, now: LedgerTim
 }
 
 /// How many of the account wait under other references.
-async fn others(connection: &mut SqliteConnection, mint: &WaitingMint, now: LedgerTime) -> Result<usize, Fault> {
+async fn others(
+    connection: &mut SqliteConnection,
+    mint: &WaitingMint,
+    now: LedgerTime,
+) -> Result<usize, Fault> {
     let sql = "SELECT count(*) FROM waiting_mints WHERE account = ?1 AND expires_at > ?2 AND reference <> ?3";
-    let query = sqlx::query_scalar(sql).bind(mint.account.get()).bind(now.unix_micros());
-    let count: i64 = query.bind(mint.transaction_reference.as_bytes()).fetch_one(connection).await?;
+    let query = sqlx::query_scalar(sql)
+        .bind(mint.account.get())
+        .bind(now.unix_micros());
+    let count: i64 = query
+        .bind(mint.transaction_reference.as_bytes())
+        .fetch_one(connection)
+        .await?;
     Ok(usize::try_from(count).expect("a count is not below zero"))
 }
 
 async fn write(connection: &mut SqliteConnection, mint: &WaitingMint, is_there: bool) -> Result<(), Fault> {
     let insert = "INSERT INTO waiting_mints (reference, account, blinds, amount, asked_at, expires_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let update = "UPDATE waiting_mints SET account = ?2, blinds = ?3, amount = ?4, asked_at = ?5, expires_at = ?6
+    let update =
+        "UPDATE waiting_mints SET account = ?2, blinds = ?3, amount = ?4, asked_at = ?5, expires_at = ?6
         WHERE reference = ?1";
     let query = sqlx::query(if is_there { update } else { insert })
         .bind(mint.transaction_reference.as_bytes())

@@ -1,10 +1,13 @@
-//! As much of PostgreSQL's protocol (version 3.0) as it takes to see that a client is about to commit something it wrote.
+//! As much of PostgreSQL's protocol (version 3.0) as it takes to see that a client is about to commit
+//! something it wrote.
 //!
-//! The client sends groups of messages: a `Query`, or `Parse`, `Bind`, `Execute` and so on up to a `Sync`. The server ends
-//! its answer to each with `ReadyForQuery`, which says whether a transaction is open. A group commits a write when it ends a
-//! transaction that wrote with `COMMIT`, or when it writes outside any transaction.
+//! The client sends groups of messages: a `Query`, or `Parse`, `Bind`, `Execute` and so on up to a `Sync`.
+//! The server ends its answer to each with `ReadyForQuery`, which says whether a transaction is open. A group
+//! commits a write when it ends a transaction that wrote with `COMMIT`, or when it writes outside any
+//! transaction.
 //!
-//! Statements are told apart by their words alone; whoever hides words in comments or strings is not understood.
+//! Statements are told apart by their words alone; whoever hides words in comments or strings is not
+//! understood.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
@@ -23,7 +26,8 @@ pub(super) mod kind {
     pub(crate) const PARSE: u8 = b'P';
     pub(crate) const QUERY: u8 = b'Q';
     pub(crate) const SYNC: u8 = b'S';
-    /// Messages that a server waits for before the end of their group: copied rows, a flush, a password, the farewell.
+    /// Messages that a server waits for before the end of their group: copied rows, a flush, a password, the
+    /// farewell.
     pub(crate) const UNGROUPED: [u8; 6] = [b'd', b'c', b'f', b'H', b'p', b'X'];
 
     pub(crate) const ERROR_RESPONSE: u8 = b'E';
@@ -74,8 +78,15 @@ pub(super) enum Opening {
 impl Opening {
     pub(super) fn read(reader: &mut impl Read) -> io::Result<Self> {
         let bytes = read_counted(reader, &[])?;
-        let code = bytes.get(LENGTH_BYTES..2 * LENGTH_BYTES).and_then(|code| code.try_into().ok()).map(u32::from_be_bytes);
-        Ok(if matches!(code, Some(SSL_REQUEST | GSS_ENCRYPTION_REQUEST)) { Self::Encryption } else { Self::Startup(bytes) })
+        let code = bytes
+            .get(LENGTH_BYTES..2 * LENGTH_BYTES)
+            .and_then(|code| code.try_into().ok())
+            .map(u32::from_be_bytes);
+        Ok(if matches!(code, Some(SSL_REQUEST | GSS_ENCRYPTION_REQUEST)) {
+            Self::Encryption
+        } else {
+            Self::Startup(bytes)
+        })
     }
 }
 
@@ -84,7 +95,10 @@ fn read_counted(reader: &mut impl Read, kind: &[u8]) -> io::Result<Vec<u8>> {
     reader.read_exact(&mut length)?;
     let count = usize::try_from(u32::from_be_bytes(length)).expect("at least 32 bits");
     if !(LENGTH_BYTES..=MESSAGE_BYTES_MAX).contains(&count) {
-        return Err(io::Error::new(ErrorKind::InvalidData, format!("a message of {count} bytes")));
+        return Err(io::Error::new(
+            ErrorKind::InvalidData,
+            format!("a message of {count} bytes"),
+        ));
     }
     let mut bytes = [kind, &length].concat();
     let begin = bytes.len();
@@ -104,7 +118,10 @@ enum Statement {
 
 impl Statement {
     fn of(text: &str) -> Self {
-        let words = || text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+        let words = || {
+            text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .filter(|word| !word.is_empty())
+        };
         let upper: Vec<String> = words().map(str::to_uppercase).collect();
         // `SELECT ... FOR UPDATE` and `FOR NO KEY UPDATE` only lock.
         let locks = |index: usize| index > 0 && ["FOR", "KEY"].contains(&upper[index - 1].as_str());
@@ -142,22 +159,27 @@ impl Session {
         match message.kind() {
             kind::PARSE => {
                 let name = next().to_vec();
-                self.prepared.insert(name, Statement::of(&String::from_utf8_lossy(next())));
+                self.prepared
+                    .insert(name, Statement::of(&String::from_utf8_lossy(next())));
             }
             kind::BIND => {
                 let portal = next().to_vec();
                 let statement = self.prepared.get(next()).copied().unwrap_or(Statement::Other);
                 self.portals.insert(portal, statement);
             }
-            kind::EXECUTE => self.group.push(self.portals.get(next()).copied().unwrap_or(Statement::Other)),
-            kind::QUERY => self.group.extend(String::from_utf8_lossy(next()).split(';').map(Statement::of)),
+            kind::EXECUTE => self
+                .group
+                .push(self.portals.get(next()).copied().unwrap_or(Statement::Other)),
+            kind::QUERY => self
+                .group
+                .extend(String::from_utf8_lossy(next()).split(';').map(Statement::of)),
             _ => {}
         }
         matches!(message.kind(), kind::QUERY | kind::SYNC)
     }
 
-    /// Ends the group: whether it commits something written, if all goes well. `status` is what the server said last, unless
-    /// it still owes an answer.
+    /// Ends the group: whether it commits something written, if all goes well. `status` is what the server
+    /// said last, unless it still owes an answer.
     pub(super) fn commits_at_end_of_group(&mut self, status: Option<u8>) -> bool {
         if let Some(status) = status {
             self.in_transaction = status != IDLE;
@@ -209,7 +231,10 @@ mod tests {
     fn a_commit_counts_when_its_transaction_wrote() {
         let mut session = Session::default();
         assert!(!query(&mut session, "BEGIN ISOLATION LEVEL READ COMMITTED"));
-        assert!(!execute(&mut session, Some("SELECT balance FROM accounts WHERE id = ANY($1) FOR NO KEY UPDATE")));
+        assert!(!execute(
+            &mut session,
+            Some("SELECT balance FROM accounts WHERE id = ANY($1) FOR NO KEY UPDATE")
+        ));
         assert!(!query(&mut session, "COMMIT"));
         assert!(!query(&mut session, "BEGIN"));
         assert!(!execute(&mut session, Some("UPDATE accounts SET balance = 1")));
@@ -223,9 +248,15 @@ mod tests {
     #[test]
     fn a_statement_that_writes_outside_a_transaction_counts() {
         let mut session = Session::default();
-        assert!(execute(&mut session, Some("WITH a AS (INSERT INTO spent SELECT 1 RETURNING 1) SELECT count(*) FROM a")));
+        assert!(execute(
+            &mut session,
+            Some("WITH a AS (INSERT INTO spent SELECT 1 RETURNING 1) SELECT count(*) FROM a")
+        ));
         assert!(execute(&mut session, None), "prepared before");
-        assert!(!execute(&mut session, Some("SELECT updated, inserted FROM t FOR UPDATE")));
+        assert!(!execute(
+            &mut session,
+            Some("SELECT updated, inserted FROM t FOR UPDATE")
+        ));
         assert!(query(&mut session, "BEGIN; DELETE FROM t; COMMIT"));
     }
 

@@ -34,29 +34,54 @@ pub(super) struct Answer {
 impl Answered {
     pub(super) fn of(url: &Url, sent: Result<Response, reqwest::Error>) -> Result<Self, AccountError> {
         match sent {
-            Ok(response) => Ok(Self { response, url: url.clone() }),
+            Ok(response) => Ok(Self {
+                response,
+                url: url.clone(),
+            }),
             Err(error) => Err(no_answer(url, &reason(&error))),
         }
     }
 
     /// Whether it is a stream of events.
     pub(super) fn is_event_stream(&self) -> bool {
-        let kind = self.response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        self.response.status() == StatusCode::OK && kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+        let kind = self
+            .response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        self.response.status() == StatusCode::OK
+            && kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 
     pub(super) async fn read_all(mut self) -> Result<Answer, AccountError> {
         let headers = self.response.headers();
-        let word = headers.get(ERROR_HEADER).and_then(|word| word.to_str().ok()).unwrap_or_default().to_owned();
+        let word = headers
+            .get(ERROR_HEADER)
+            .and_then(|word| word.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let (status, retry_after) = (self.response.status(), network::retry_after(&self.response));
         let mut body = Vec::new();
-        while let Some(chunk) = self.response.chunk().await.map_err(|error| no_answer(&self.url, &reason(&error)))? {
+        while let Some(chunk) = self
+            .response
+            .chunk()
+            .await
+            .map_err(|error| no_answer(&self.url, &reason(&error)))?
+        {
             body.extend_from_slice(&chunk);
             if body.len() > ANSWER_BYTES_MAX {
-                return Err(no_answer(&self.url, &format!("the answer has more than {ANSWER_BYTES_MAX} bytes")));
+                return Err(no_answer(
+                    &self.url,
+                    &format!("the answer has more than {ANSWER_BYTES_MAX} bytes"),
+                ));
             }
         }
-        Ok(Answer { status, word, retry_after, body })
+        Ok(Answer {
+            status,
+            word,
+            retry_after,
+            body,
+        })
     }
 }
 
@@ -69,14 +94,16 @@ impl Answer {
         self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
-    /// Whether it says nothing about what was done: the server's own trouble, a request that arrived in part, or somebody between.
-    /// A refusal has a fixed word: a proxy's 404 while the issuer restarts says nothing about a payment that went before it.
+    /// Whether it says nothing about what was done: the server's own trouble, a request that arrived in part,
+    /// or somebody between. A refusal has a fixed word: a proxy's 404 while the issuer restarts says nothing
+    /// about a payment that went before it.
     pub(super) fn says_nothing(&self) -> bool {
         let is_refusal = !self.may_pass() && REFUSALS.contains(&self.word.as_str());
         !self.status.is_success() && !is_refusal
     }
 
-    /// Whether it is neither what was asked for nor a refusal of anybody: the same request may succeed a little later.
+    /// Whether it is neither what was asked for nor a refusal of anybody: the same request may succeed a
+    /// little later.
     pub(super) fn may_pass(&self) -> bool {
         let is_refusal = self.status.is_client_error() && self.status != StatusCode::REQUEST_TIMEOUT;
         !self.status.is_success() && !is_refusal
@@ -84,7 +111,12 @@ impl Answer {
 
     /// Whether it is about who asks and how often, rather than about what is asked.
     pub(super) fn is_about_the_asker(&self) -> bool {
-        [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&self.status)
+        [
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]
+        .contains(&self.status)
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {
@@ -101,9 +133,16 @@ impl Answer {
             return Err(AccountError::Open(description));
         }
         if let (true, Some(wait)) = (self.is_too_many_requests(), self.retry_after) {
-            return Err(AccountError::TooSoon { wait_s: wait.as_secs(), description });
+            return Err(AccountError::TooSoon {
+                wait_s: wait.as_secs(),
+                description,
+            });
         }
-        Err(AccountError::Refused { status: self.status.as_u16(), word: self.word, description })
+        Err(AccountError::Refused {
+            status: self.status.as_u16(),
+            word: self.word,
+            description,
+        })
     }
 
     /// The issuer's words, fit to be shown.
@@ -115,19 +154,29 @@ impl Answer {
             detail: Option<String>,
         }
         let problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
-        let said = problem.and_then(|problem| problem.detail.or(problem.title)).filter(|text| !text.is_empty());
+        let said = problem
+            .and_then(|problem| problem.detail.or(problem.title))
+            .filter(|text| !text.is_empty());
         let said = said.unwrap_or_else(|| format!("HTTP status {}", self.status.as_u16()));
-        said.chars().filter(|character| !character.is_control()).take(SHOWN_CHARS_MAX).collect()
+        said.chars()
+            .filter(|character| !character.is_control())
+            .take(SHOWN_CHARS_MAX)
+            .collect()
     }
 
     /// What it holds.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, AccountError> {
         // The reader's own words may quote a secret.
-        let wrong = |_| AccountError::Open("the issuer has answered with something else than was asked for".to_owned());
+        let wrong = |_| {
+            AccountError::Open("the issuer has answered with something else than was asked for".to_owned())
+        };
         serde_json::from_slice(&self.body).map_err(wrong)
     }
 }
 
 fn no_answer(url: &Url, reason: &str) -> AccountError {
-    AccountError::Open(format!("no answer from {}: {reason}", url.origin().ascii_serialization()))
+    AccountError::Open(format!(
+        "no answer from {}: {reason}",
+        url.origin().ascii_serialization()
+    ))
 }

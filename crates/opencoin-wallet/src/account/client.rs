@@ -1,15 +1,15 @@
 //! Requests to an issuer's accounts, one method each, and what becomes of an answer that is lost.
 //!
-//! A request that may be sent twice is sent again when no answer came, a few times with growing pauses; others are not. Where the
-//! issuer asks to wait it is waited for, a little. In the end there is a result, a refusal that has done nothing, or
-//! [`AccountError::Open`].
+//! A request that may be sent twice is sent again when no answer came, a few times with growing pauses;
+//! others are not. Where the issuer asks to wait it is waited for, a little. In the end there is a result, a
+//! refusal that has done nothing, or [`AccountError::Open`].
 
 use std::time::Duration;
 
 use opencoin_api::{
-    AccountSummary, Balance, ChangeAccount, ChangePassword, DeclareService, DeclaredService, Directory, Entries, Entry,
-    IDEMPOTENCY_KEY_HEADER, Login, Payout, Payouts, RequestPayout, RotatedService, ServiceLogin, ServiceSession, Services,
-    Session, Transfer,
+    AccountSummary, Balance, ChangeAccount, ChangePassword, DeclareService, DeclaredService, Directory,
+    Entries, Entry, IDEMPOTENCY_KEY_HEADER, Login, Payout, Payouts, RequestPayout, RotatedService,
+    ServiceLogin, ServiceSession, Services, Session, Transfer,
 };
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -76,16 +76,27 @@ impl AccountClient {
     /// # Errors
     /// This is not a URL of HTTP, or the system's certificates cannot be read.
     pub fn new(url: &str, authorities: &Authorities) -> Result<Self, AccountError> {
-        let wrong = |reason: String| AccountError::Address { url: url.to_owned(), reason };
+        let wrong = |reason: String| AccountError::Address {
+            url: url.to_owned(),
+            reason,
+        };
         let base = Url::parse(without_slash(url)).map_err(|error| wrong(error.to_string()))?;
         if !["http", "https"].contains(&base.scheme()) || base.cannot_be_a_base() {
             return Err(wrong("it begins with neither https:// nor http://".to_owned()));
         }
-        if !base.username().is_empty() || base.password().is_some() || base.query().is_some() || base.fragment().is_some() {
+        if !base.username().is_empty()
+            || base.password().is_some()
+            || base.query().is_some()
+            || base.fragment().is_some()
+        {
             return Err(wrong("it has more than a host and a path".to_owned()));
         }
         let http = network::client(authorities).map_err(|error| AccountError::Open(reason(&error)))?;
-        Ok(Self { http, base, token: None })
+        Ok(Self {
+            http,
+            base,
+            token: None,
+        })
     }
 
     /// The same with this token.
@@ -98,7 +109,8 @@ impl AccountClient {
     /// `POST /v1/sessions`: a password becomes a token.
     ///
     /// # Errors
-    /// Status 401 for a wrong name or password; 429 after too many wrong ones. All methods fail as [`AccountError`] says.
+    /// Status 401 for a wrong name or password; 429 after too many wrong ones. All methods fail as
+    /// [`AccountError`] says.
     pub async fn log_in(&self, login: &Login) -> Result<Session, AccountError> {
         self.post(&["sessions"], login, Repeat::Safe).await
     }
@@ -108,7 +120,10 @@ impl AccountClient {
     /// # Errors
     /// As [`AccountError`] says.
     pub async fn log_out(&self) -> Result<(), AccountError> {
-        match self.exchange(&self.request(Method::DELETE, &["sessions"], Repeat::Safe)).await {
+        match self
+            .exchange(&self.request(Method::DELETE, &["sessions"], Repeat::Safe))
+            .await
+        {
             Err(error) if error.is_unauthorized() => Ok(()),
             ended => ended.map(|_| ()),
         }
@@ -156,7 +171,11 @@ impl AccountClient {
     ///
     /// # Errors
     /// As [`AccountError`] says.
-    pub async fn request_payout(&self, key: &str, payout: &RequestPayout) -> Result<Made<Payout>, AccountError> {
+    pub async fn request_payout(
+        &self,
+        key: &str,
+        payout: &RequestPayout,
+    ) -> Result<Made<Payout>, AccountError> {
         self.make(&["payouts"], key, payout).await
     }
 
@@ -165,7 +184,11 @@ impl AccountClient {
     /// # Errors
     /// As [`AccountError`] says.
     pub async fn payouts(&self, after: u64, limit: u32) -> Result<Payouts, AccountError> {
-        self.get(&["payouts"], &[("after", after.to_string()), ("limit", limit.to_string())]).await
+        self.get(
+            &["payouts"],
+            &[("after", after.to_string()), ("limit", limit.to_string())],
+        )
+        .await
     }
 
     /// `PATCH /v1/account`.
@@ -174,17 +197,24 @@ impl AccountClient {
     /// As [`AccountError`] says.
     pub async fn change(&self, change: &ChangeAccount) -> Result<(), AccountError> {
         let body = json(change);
-        let request = Request { body: Some(&body), ..self.request(Method::PATCH, &["account"], Repeat::Safe) };
+        let request = Request {
+            body: Some(&body),
+            ..self.request(Method::PATCH, &["account"], Repeat::Safe)
+        };
         self.exchange(&request).await.map(|_| ())
     }
 
-    /// `PUT /v1/account/password`. Not sent again: after a first one that was heard, the second would be a wrong guess.
+    /// `PUT /v1/account/password`. Not sent again: after a first one that was heard, the second would be a
+    /// wrong guess.
     ///
     /// # Errors
     /// As [`AccountError`] says.
     pub async fn change_password(&self, change: &ChangePassword) -> Result<(), AccountError> {
         let body = json(change);
-        let request = Request { body: Some(&body), ..self.request(Method::PUT, &["account", "password"], Repeat::Never) };
+        let request = Request {
+            body: Some(&body),
+            ..self.request(Method::PUT, &["account", "password"], Repeat::Never)
+        };
         self.exchange(&request).await.map(|_| ())
     }
 
@@ -219,7 +249,9 @@ impl AccountClient {
     /// # Errors
     /// As [`AccountError`] says.
     pub async fn rotate_service(&self, id: &str) -> Result<RotatedService, AccountError> {
-        self.exchange(&self.request(Method::POST, &["services", id, "rotate"], Repeat::Never)).await?.read()
+        self.exchange(&self.request(Method::POST, &["services", id, "rotate"], Repeat::Never))
+            .await?
+            .read()
     }
 
     /// `DELETE /v1/services/{id}`.
@@ -227,7 +259,9 @@ impl AccountClient {
     /// # Errors
     /// As [`AccountError`] says. A repetition after a lost answer says that there is no such service.
     pub async fn remove_service(&self, id: &str) -> Result<(), AccountError> {
-        self.exchange(&self.request(Method::DELETE, &["services", id], Repeat::Safe)).await.map(|_| ())
+        self.exchange(&self.request(Method::DELETE, &["services", id], Repeat::Safe))
+            .await
+            .map(|_| ())
     }
 
     /// `POST /v1/services/session`: a service's key becomes a token.
@@ -241,12 +275,23 @@ impl AccountClient {
     /// Opens the stream of entries after this one. It sets no limit to the time of the answer.
     pub(super) async fn open_stream(&self, after: u64) -> Result<Answered, AccountError> {
         let mut request = self.request(Method::GET, &["account", "entries"], Repeat::Never);
-        request.url.query_pairs_mut().append_pair("after", &after.to_string());
-        let sent = self.builder(&request).header("accept", "text/event-stream").send().await;
+        request
+            .url
+            .query_pairs_mut()
+            .append_pair("after", &after.to_string());
+        let sent = self
+            .builder(&request)
+            .header("accept", "text/event-stream")
+            .send()
+            .await;
         Answered::of(&request.url, sent)
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T, AccountError> {
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, AccountError> {
         let mut request = self.request(Method::GET, path, Repeat::Safe);
         if !query.is_empty() {
             request.url.query_pairs_mut().extend_pairs(query);
@@ -254,17 +299,37 @@ impl AccountClient {
         self.exchange(&request).await?.read()
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize, repeat: Repeat) -> Result<T, AccountError> {
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+        repeat: Repeat,
+    ) -> Result<T, AccountError> {
         let body = json(body);
-        let request = Request { body: Some(&body), ..self.request(Method::POST, path, repeat) };
+        let request = Request {
+            body: Some(&body),
+            ..self.request(Method::POST, path, repeat)
+        };
         self.exchange(&request).await?.read()
     }
 
-    async fn make<T: DeserializeOwned>(&self, path: &[&str], key: &str, body: &impl Serialize) -> Result<Made<T>, AccountError> {
+    async fn make<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        key: &str,
+        body: &impl Serialize,
+    ) -> Result<Made<T>, AccountError> {
         let body = json(body);
-        let request = Request { body: Some(&body), key: Some(key), ..self.request(Method::POST, path, Repeat::Safe) };
+        let request = Request {
+            body: Some(&body),
+            key: Some(key),
+            ..self.request(Method::POST, path, Repeat::Safe)
+        };
         let answer = self.exchange(&request).await?;
-        Ok(Made { is_repeated: !answer.is_created(), value: answer.read()? })
+        Ok(Made {
+            is_repeated: !answer.is_created(),
+            value: answer.read()?,
+        })
     }
 
     fn request(&self, method: Method, path: &[&str], repeat: Repeat) -> Request<'static> {
@@ -273,13 +338,21 @@ impl AccountClient {
         let mut segments = url.path_segments_mut().expect("a URL of HTTP has a path");
         segments.pop_if_empty().push("v1").extend(path);
         drop(segments);
-        Request { method, url, body: None, key: None, repeat }
+        Request {
+            method,
+            url,
+            body: None,
+            key: None,
+            repeat,
+        }
     }
 
     fn builder(&self, request: &Request<'_>) -> reqwest::RequestBuilder {
         let mut builder = self.http.request(request.method.clone(), request.url.clone());
         if let Some(body) = request.body {
-            builder = builder.header("content-type", "application/json").body(body.to_owned());
+            builder = builder
+                .header("content-type", "application/json")
+                .body(body.to_owned());
         }
         if let Some(key) = request.key {
             builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
@@ -301,9 +374,13 @@ impl AccountClient {
                     is_open = true;
                     answer.retry_after().unwrap_or(pause).max(pause)
                 }
-                Ok(answer) if answer.is_too_many_requests() => answer.retry_after().unwrap_or(pause).max(pause),
+                Ok(answer) if answer.is_too_many_requests() => {
+                    answer.retry_after().unwrap_or(pause).max(pause)
+                }
                 // What one attempt was refused for says nothing about the attempt before it.
-                Ok(answer) if is_open && answer.is_about_the_asker() => return Err(AccountError::Open(answer.description())),
+                Ok(answer) if is_open && answer.is_about_the_asker() => {
+                    return Err(AccountError::Open(answer.description()));
+                }
                 Ok(_) => return answer?.result(),
                 Err(_) => {
                     is_open = true;

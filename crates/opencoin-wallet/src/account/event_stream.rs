@@ -1,7 +1,9 @@
-//! Server-sent events, as the HTML standard reads them ("Server-sent events", 9.2.6 "Interpreting an event stream").
+//! Server-sent events, as the HTML standard reads them ("Server-sent events", 9.2.6 "Interpreting an event
+//! stream").
 //!
-//! Bytes come in as the network cuts them; an event comes out with the empty line at its end. What has no such end is not an
-//! event: a connection that breaks loses what it was in the middle of, and the next one brings it again.
+//! Bytes come in as the network cuts them; an event comes out with the empty line at its end. What has no
+//! such end is not an event: a connection that breaks loses what it was in the middle of, and the next one
+//! brings it again.
 
 use std::time::Duration;
 
@@ -64,10 +66,18 @@ impl EventParser {
     fn end_line(&mut self, line: &[u8]) -> Option<StreamEvent> {
         let text = String::from_utf8_lossy(line);
         let is_first = !std::mem::replace(&mut self.is_after_first_line, true);
-        let text = if is_first { text.strip_prefix('\u{feff}').unwrap_or(&text) } else { &text };
+        let text = if is_first {
+            text.strip_prefix('\u{feff}').unwrap_or(&text)
+        } else {
+            &text
+        };
         if text.is_empty() {
             let kind = std::mem::take(&mut self.kind);
-            let kind = if kind.is_empty() { "message".to_owned() } else { kind };
+            let kind = if kind.is_empty() {
+                "message".to_owned()
+            } else {
+                kind
+            };
             return self.data.take().map(|data| StreamEvent { kind, data });
         }
         let (field, value) = text.split_once(':').unwrap_or((text, ""));
@@ -109,18 +119,39 @@ mod tests {
     /// The examples of the standard, section 9.2.6.
     #[test]
     fn the_examples_of_the_standard() {
-        assert_eq!(read("data: YHOO\ndata: +2\ndata: 10\n\n"), [message("YHOO\n+2\n10")]);
-        let stream = ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n";
-        assert_eq!(read(stream), [message("first event"), message("second event")], "the last one has no end");
+        assert_eq!(
+            read("data: YHOO\ndata: +2\ndata: 10\n\n"),
+            [message("YHOO\n+2\n10")]
+        );
+        let stream =
+            ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n";
+        assert_eq!(
+            read(stream),
+            [message("first event"), message("second event")],
+            "the last one has no end"
+        );
         assert_eq!(read("data\n\ndata\ndata\n\ndata:"), [message(""), message("\n")]);
-        assert_eq!(read("data:test\n\ndata: test\n\n"), [message("test"), message("test")]);
+        assert_eq!(
+            read("data:test\n\ndata: test\n\n"),
+            [message("test"), message("test")]
+        );
     }
 
     #[test]
     fn types_comments_unknown_fields_and_empty_events() {
-        assert_eq!(read("event: add\ndata: 1\n\ndata: 2\n\n"), [("add".to_owned(), "1".to_owned()), message("2")]);
-        assert_eq!(read("event: gone\n\ndata: 1\n\n"), [message("1")], "a type without data is no event and does not stay");
-        assert_eq!(read(":\n: keep alive\n\nnonsense: 1\nDATA: 2\ndata: a:b\n\n"), [message("a:b")]);
+        assert_eq!(
+            read("event: add\ndata: 1\n\ndata: 2\n\n"),
+            [("add".to_owned(), "1".to_owned()), message("2")]
+        );
+        assert_eq!(
+            read("event: gone\n\ndata: 1\n\n"),
+            [message("1")],
+            "a type without data is no event and does not stay"
+        );
+        assert_eq!(
+            read(":\n: keep alive\n\nnonsense: 1\nDATA: 2\ndata: a:b\n\n"),
+            [message("a:b")]
+        );
         assert_eq!(read("\u{feff}data: 1\n\n"), [message("1")]);
     }
 
@@ -132,7 +163,10 @@ mod tests {
             parser.retry
         };
         assert_eq!(retry("retry: 1500\n"), Some(Duration::from_millis(1_500)));
-        assert_eq!(retry("retry: 1500\nretry: 1x\nretry:\nretry: 99999999999999999999\n"), Some(Duration::from_millis(1_500)));
+        assert_eq!(
+            retry("retry: 1500\nretry: 1x\nretry:\nretry: 99999999999999999999\n"),
+            Some(Duration::from_millis(1_500))
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! An account at an issuer, as its holder and their services use it: sessions, payments, entries as they come.
+//! An account at an issuer, as its holder and their services use it: sessions, payments, entries as they
+//! come.
 //!
-//! Apart from coins: the issuer sees all of it. A payment is sent under a key that is on the disk before ([`Outbox`]), and money
-//! that came or went is followed by a cursor ([`Watch`]), so that neither a crash nor a lost answer pays twice or shows
-//! anything twice or never.
+//! Apart from coins: the issuer sees all of it. A payment is sent under a key that is on the disk before
+//! ([`Outbox`]), and money that came or went is followed by a cursor ([`Watch`]), so that neither a crash nor
+//! a lost answer pays twice or shows anything twice or never.
 
 mod answer;
 mod client;

@@ -1,9 +1,9 @@
 //! Payments whose answer has not been seen: what makes that the same command again cannot pay twice.
 //!
-//! A payment's idempotency key is on the disk before the payment is sent and stays there until somebody was told what became of it.
-//! Whatever dies in between, the same payment is sent again under the same key, and the issuer pays once for a key. So it
-//! is with two identical payments that are both meant: the second one, begun before the first one's answer was seen, only
-//! finishes the first, and is said to have done so.
+//! A payment's idempotency key is on the disk before the payment is sent and stays there until somebody was
+//! told what became of it. Whatever dies in between, the same payment is sent again under the same key, and
+//! the issuer pays once for a key. So it is with two identical payments that are both meant: the second one,
+//! begun before the first one's answer was seen, only finishes the first, and is said to have done so.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -41,7 +41,10 @@ impl Payer {
     /// This account of the issuer at this URL.
     #[must_use]
     pub fn new(url: &str, account: &str) -> Self {
-        Self { url: without_slash(url).to_owned(), account: account.to_owned() }
+        Self {
+            url: without_slash(url).to_owned(),
+            account: account.to_owned(),
+        }
     }
 }
 
@@ -84,7 +87,11 @@ impl Outbox {
     pub fn open(folder: &Path) -> Result<Self, FileError> {
         private_file::make_folder(folder).map_err(FileError::io(folder))?;
         let lock_path = folder.join(LOCK_FILE);
-        let open = OpenOptions::new().append(true).create(true).mode(private_file::FILE_MODE).open(&lock_path);
+        let open = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(private_file::FILE_MODE)
+            .open(&lock_path);
         let lock = open.map_err(FileError::io(&lock_path))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -92,7 +99,11 @@ impl Outbox {
             Err(TryLockError::Error(error)) => return Err(FileError::io(&lock_path)(error)),
         }
         let payments = Self::unanswered(folder)?;
-        Ok(Self { path: folder.join(PAYMENTS_FILE), payments, _lock: lock })
+        Ok(Self {
+            path: folder.join(PAYMENTS_FILE),
+            payments,
+            _lock: lock,
+        })
     }
 
     /// The payments of this folder, those that another process is making now among them.
@@ -101,12 +112,14 @@ impl Outbox {
     /// Their file cannot be read.
     pub fn unanswered(folder: &Path) -> Result<Vec<Unanswered>, FileError> {
         let path = folder.join(PAYMENTS_FILE);
-        let Some(bytes) = private_file::read(&path)? else { return Ok(Vec::new()) };
+        let Some(bytes) = private_file::read(&path)? else {
+            return Ok(Vec::new());
+        };
         serde_json::from_slice(&bytes).map_err(FileError::damaged(&path))
     }
 
-    /// Begins a payment: its key is on the disk when this returns. `new_key` makes one up, and is not asked when the same payment
-    /// was begun before.
+    /// Begins a payment: its key is on the disk when this returns. `new_key` makes one up, and is not asked
+    /// when the same payment was begun before.
     ///
     /// # Errors
     /// It cannot be written down; then it must not be sent.
@@ -119,10 +132,18 @@ impl Outbox {
     ) -> Result<Begun, FileError> {
         let is_same = |old: &&Unanswered| old.payer == *payer && old.payment == *payment;
         if let Some(old) = self.payments.iter().find(is_same) {
-            return Ok(Begun { key: old.key.clone(), before: Some(old.begun_at) });
+            return Ok(Begun {
+                key: old.key.clone(),
+                before: Some(old.begun_at),
+            });
         }
         let key = new_key();
-        let payment = Unanswered { payer: payer.clone(), payment: payment.clone(), key: key.clone(), begun_at: now };
+        let payment = Unanswered {
+            payer: payer.clone(),
+            payment: payment.clone(),
+            key: key.clone(),
+            begun_at: now,
+        };
         self.payments.push(payment);
         self.write()?;
         Ok(Begun { key, before: None })
@@ -133,12 +154,14 @@ impl Outbox {
     /// # Errors
     /// It cannot be written down.
     pub fn settle(&mut self, payer: &Payer, key: &str) -> Result<(), FileError> {
-        self.payments.retain(|payment| payment.payer != *payer || payment.key != key);
+        self.payments
+            .retain(|payment| payment.payer != *payer || payment.key != key);
         self.write()
     }
 
     fn write(&self) -> Result<(), FileError> {
-        let bytes = serde_json::to_vec(&self.payments).expect("payments have string keys and no failing values");
+        let bytes =
+            serde_json::to_vec(&self.payments).expect("payments have string keys and no failing values");
         private_file::write(&self.path, &bytes)
     }
 }
@@ -152,7 +175,11 @@ mod tests {
     }
 
     fn rent(amount: u64) -> Payment {
-        Payment::Transfer(Transfer { to: "bob".to_owned(), amount, label: "rent".to_owned() })
+        Payment::Transfer(Transfer {
+            to: "bob".to_owned(),
+            amount,
+            label: "rent".to_owned(),
+        })
     }
 
     fn alice() -> Payer {
@@ -166,22 +193,66 @@ mod tests {
             outbox.begin(payer, payment, || key.to_owned(), now()).unwrap()
         };
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        assert_eq!(begin(&mut outbox, &alice(), &rent(5), "k1"), Begun { key: "k1".to_owned(), before: None });
+        assert_eq!(
+            begin(&mut outbox, &alice(), &rent(5), "k1"),
+            Begun {
+                key: "k1".to_owned(),
+                before: None
+            }
+        );
         // The process dies: another one finds it.
         drop(outbox);
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        let again = begin(&mut outbox, &Payer::new("https://issuer.test", "alice"), &rent(5), "k2");
-        assert_eq!(again, Begun { key: "k1".to_owned(), before: Some(now()) });
+        let again = begin(
+            &mut outbox,
+            &Payer::new("https://issuer.test", "alice"),
+            &rent(5),
+            "k2",
+        );
+        assert_eq!(
+            again,
+            Begun {
+                key: "k1".to_owned(),
+                before: Some(now())
+            }
+        );
         // Whatever differs is another payment.
         assert_eq!(begin(&mut outbox, &alice(), &rent(6), "k3").key, "k3");
-        assert_eq!(begin(&mut outbox, &Payer::new("https://issuer.test", "carol"), &rent(5), "k4").key, "k4");
-        assert_eq!(begin(&mut outbox, &Payer::new("https://other.test", "alice"), &rent(5), "k5").key, "k5");
-        let payout = Payment::Payout(RequestPayout { amount: 5, destination: "bob".to_owned() });
+        assert_eq!(
+            begin(
+                &mut outbox,
+                &Payer::new("https://issuer.test", "carol"),
+                &rent(5),
+                "k4"
+            )
+            .key,
+            "k4"
+        );
+        assert_eq!(
+            begin(
+                &mut outbox,
+                &Payer::new("https://other.test", "alice"),
+                &rent(5),
+                "k5"
+            )
+            .key,
+            "k5"
+        );
+        let payout = Payment::Payout(RequestPayout {
+            amount: 5,
+            destination: "bob".to_owned(),
+        });
         assert_eq!(begin(&mut outbox, &alice(), &payout, "k6").key, "k6");
         outbox.settle(&alice(), "k1").unwrap();
         drop(outbox);
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        assert_eq!(begin(&mut outbox, &alice(), &rent(5), "k7"), Begun { key: "k7".to_owned(), before: None });
+        assert_eq!(
+            begin(&mut outbox, &alice(), &rent(5), "k7"),
+            Begun {
+                key: "k7".to_owned(),
+                before: None
+            }
+        );
         assert_eq!(begin(&mut outbox, &alice(), &payout, "k8").key, "k6");
     }
 
@@ -189,7 +260,9 @@ mod tests {
     fn two_processes_do_not_pay_at_once_and_both_can_look() {
         let folder = tempfile::tempdir().unwrap();
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        outbox.begin(&alice(), &rent(5), || "k1".to_owned(), now()).unwrap();
+        outbox
+            .begin(&alice(), &rent(5), || "k1".to_owned(), now())
+            .unwrap();
         assert!(matches!(Outbox::open(folder.path()), Err(FileError::InUse(_))));
         assert_eq!(Outbox::unanswered(folder.path()).unwrap()[0].key, "k1");
     }
@@ -198,6 +271,9 @@ mod tests {
     fn a_damaged_file_stops_payments() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(PAYMENTS_FILE), "[{").unwrap();
-        assert!(matches!(Outbox::open(folder.path()), Err(FileError::Damaged { .. })));
+        assert!(matches!(
+            Outbox::open(folder.path()),
+            Err(FileError::Damaged { .. })
+        ));
     }
 }

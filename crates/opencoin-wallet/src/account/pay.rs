@@ -16,8 +16,8 @@ pub enum Receipt {
     Payout(Payout),
 }
 
-/// A payment that was made. It stays in the outbox until [`Outbox::settle`], which comes after its result was shown: what was not
-/// seen is not settled.
+/// A payment that was made. It stays in the outbox until [`Outbox::settle`], which comes after its result was
+/// shown: what was not seen is not settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
     /// What the issuer has done.
@@ -26,23 +26,35 @@ pub struct Paid {
     pub is_repeated: bool,
     /// The idempotency key.
     pub key: String,
-    /// When the same payment was begun before, without an answer that anybody saw: this has finished that one.
+    /// When the same payment was begun before, without an answer that anybody saw: this has finished that
+    /// one.
     pub begun_before: Option<DateTime<Utc>>,
 }
 
 /// Sends a payment under this key, which the caller keeps.
 ///
 /// # Errors
-/// As [`AccountError`] says. After [`AccountError::Open`] the same payment under the same key asks what became of it.
-pub async fn pay_with_key(client: &AccountClient, payment: &Payment, key: &str) -> Result<Made<Receipt>, AccountError> {
+/// As [`AccountError`] says. After [`AccountError::Open`] the same payment under the same key asks what
+/// became of it.
+pub async fn pay_with_key(
+    client: &AccountClient,
+    payment: &Payment,
+    key: &str,
+) -> Result<Made<Receipt>, AccountError> {
     match payment {
         Payment::Transfer(transfer) => {
             let made = client.transfer(key, transfer).await?;
-            Ok(Made { value: Receipt::Entry(made.value), is_repeated: made.is_repeated })
+            Ok(Made {
+                value: Receipt::Entry(made.value),
+                is_repeated: made.is_repeated,
+            })
         }
         Payment::Payout(payout) => {
             let made = client.request_payout(key, payout).await?;
-            Ok(Made { value: Receipt::Payout(made.value), is_repeated: made.is_repeated })
+            Ok(Made {
+                value: Receipt::Payout(made.value),
+                is_repeated: made.is_repeated,
+            })
         }
     }
 }
@@ -51,7 +63,8 @@ pub async fn pay_with_key(client: &AccountClient, payment: &Payment, key: &str) 
 ///
 /// # Errors
 /// As [`AccountError`] says. A refusal of the payment itself takes it out of the outbox. It stays there after
-/// [`AccountError::Open`], and when an earlier attempt is open and this one was refused for who asks, or how often.
+/// [`AccountError::Open`], and when an earlier attempt is open and this one was refused for who asks, or how
+/// often.
 pub async fn pay(
     client: &AccountClient,
     outbox: &mut Outbox,
@@ -62,10 +75,19 @@ pub async fn pay(
 ) -> Result<Paid, AccountError> {
     let Begun { key, before } = outbox.begin(payer, payment, new_key, now)?;
     match pay_with_key(client, payment, &key).await {
-        Ok(Made { value, is_repeated }) => Ok(Paid { receipt: value, is_repeated, key, begun_before: before }),
+        Ok(Made { value, is_repeated }) => Ok(Paid {
+            receipt: value,
+            is_repeated,
+            key,
+            begun_before: before,
+        }),
         Err(error) => {
             let says_what_became = match &error {
-                AccountError::Refused { status: 401 | 403 | 429, .. } | AccountError::TooSoon { .. } => before.is_none(),
+                AccountError::Refused {
+                    status: 401 | 403 | 429,
+                    ..
+                }
+                | AccountError::TooSoon { .. } => before.is_none(),
                 AccountError::Refused { .. } => true,
                 AccountError::Open(_) | AccountError::Address { .. } | AccountError::File(_) => false,
             };

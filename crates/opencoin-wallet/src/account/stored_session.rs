@@ -41,8 +41,12 @@ impl StoredSession {
     /// Its file cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, FileError> {
         let path = path(folder);
-        let Some(bytes) = private_file::read(&path)?.map(Zeroizing::new) else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(FileError::damaged(&path))
+        let Some(bytes) = private_file::read(&path)?.map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(FileError::damaged(&path))
     }
 
     /// Keeps it in this folder, which is made if need be, in place of the one there.
@@ -51,7 +55,9 @@ impl StoredSession {
     /// Its file cannot be written; then the one before is still there.
     pub fn write(&self, folder: &Path) -> Result<(), FileError> {
         private_file::make_folder(folder).map_err(FileError::io(folder))?;
-        let bytes = Zeroizing::new(serde_json::to_vec(self).expect("a session has string keys and no failing values"));
+        let bytes = Zeroizing::new(
+            serde_json::to_vec(self).expect("a session has string keys and no failing values"),
+        );
         private_file::write(&path(folder), &bytes)
     }
 
@@ -107,10 +113,16 @@ mod tests {
         let folder = folder.path().join("a").join("wallet");
         assert_eq!(StoredSession::read(&folder).unwrap(), None);
         session().write(&folder).unwrap();
-        let other = StoredSession { holder: Holder::Service("ab".to_owned()), ..session() };
+        let other = StoredSession {
+            holder: Holder::Service("ab".to_owned()),
+            ..session()
+        };
         other.write(&folder).unwrap();
         assert_eq!(StoredSession::read(&folder).unwrap(), Some(other));
-        let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(names, [SESSION_FILE], "nothing unfinished is left");
         assert!(StoredSession::remove(&folder).unwrap());
         assert!(!StoredSession::remove(&folder).unwrap());
@@ -133,9 +145,16 @@ mod tests {
     fn neither_its_debug_form_nor_an_error_shows_the_token() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!format!("{:?}", session()).contains("ocs_secret"));
-        fs::write(path(folder.path()), r#"{"url": "x", "holder": {"account": "a"}, "token": ["ocs_secret"]}"#).unwrap();
+        fs::write(
+            path(folder.path()),
+            r#"{"url": "x", "holder": {"account": "a"}, "token": ["ocs_secret"]}"#,
+        )
+        .unwrap();
         let error = StoredSession::read(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("session.json") && error.contains("line 1") && !error.contains("ocs_secret"), "{error}");
+        assert!(
+            error.contains("session.json") && error.contains("line 1") && !error.contains("ocs_secret"),
+            "{error}"
+        );
     }
 
     #[test]

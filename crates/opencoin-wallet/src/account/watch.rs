@@ -1,7 +1,7 @@
 //! Following an account: every entry once, in order, across connections that break and servers that restart.
 //!
-//! The id of the last entry is the cursor. A connection that ends, for whatever reason, is followed by another one that begins after
-//! it, so there is no gap; an entry at or below it is not shown again.
+//! The id of the last entry is the cursor. A connection that ends, for whatever reason, is followed by
+//! another one that begins after it, so there is no gap; an entry at or below it is not shown again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -46,7 +46,14 @@ impl Watch {
     #[must_use]
     pub fn new(client: AccountClient, after: u64) -> Self {
         let (ready, connection) = (VecDeque::new(), None);
-        Self { client, cursor: after, ready, connection, pause: PAUSE_FIRST, retry: PAUSE_FIRST }
+        Self {
+            client,
+            cursor: after,
+            ready,
+            connection,
+            pause: PAUSE_FIRST,
+            retry: PAUSE_FIRST,
+        }
     }
 
     /// The next entry, as soon as there is one.
@@ -66,13 +73,21 @@ impl Watch {
                 Some((response, parser)) => match timeout(SILENCE_MAX, response.chunk()).await {
                     Ok(Ok(Some(bytes))) => {
                         let Ok(events) = parser.push(&bytes) else {
-                            return Err(AccountError::Open("the issuer sends an event without an end".to_owned()));
+                            return Err(AccountError::Open(
+                                "the issuer sends an event without an end".to_owned(),
+                            ));
                         };
                         self.retry = parser.retry.unwrap_or(self.retry).clamp(PAUSE_FIRST, PAUSE_MAX);
                         self.pause = self.retry;
-                        for event in events.iter().filter(|event| ENTRY_EVENTS.contains(&event.kind.as_str())) {
+                        for event in events
+                            .iter()
+                            .filter(|event| ENTRY_EVENTS.contains(&event.kind.as_str()))
+                        {
                             let entry = serde_json::from_str(&event.data);
-                            self.ready.push_back(entry.map_err(|_| AccountError::Open("an event is not an entry".to_owned()))?);
+                            self.ready
+                                .push_back(entry.map_err(|_| {
+                                    AccountError::Open("an event is not an entry".to_owned())
+                                })?);
                         }
                     }
                     Ok(Ok(None) | Err(_)) | Err(_) => {
@@ -92,7 +107,9 @@ impl Watch {
             }
             Ok(Ok(Opened::Other(answer))) => {
                 answer.result()?;
-                return Err(AccountError::Open("the issuer has answered with something else than events".to_owned()));
+                return Err(AccountError::Open(
+                    "the issuer has answered with something else than events".to_owned(),
+                ));
             }
             Ok(Err(AccountError::Open(_))) | Err(_) => self.wait(None).await,
             Ok(Err(error)) => return Err(error),

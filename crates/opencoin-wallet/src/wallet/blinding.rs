@@ -23,7 +23,9 @@ impl Wallet {
     ) -> Result<Vec<(Blinded, Blind)>, WalletError> {
         let lacks_keys = |wallet: &Self| -> Result<bool, WalletError> {
             let currency = wallet.currency(id)?;
-            Ok(wanted.keys().any(|value| currency.signing_key(*value, (wallet.clock)()).is_none()))
+            Ok(wanted
+                .keys()
+                .any(|value| currency.signing_key(*value, (wallet.clock)()).is_none()))
         };
         if lacks_keys(self)? {
             self.refresh(id).await?;
@@ -42,8 +44,13 @@ impl Wallet {
         let currency = self.state.currencies.get(id).ok_or(WalletError::NoCurrency)?;
         let suite = currency.cddc.cipher_suite();
         let mut all = Vec::new();
-        for value in wanted.iter().flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize)) {
-            let key = currency.signing_key(value, now).ok_or(WalletError::NoMintKey(value))?;
+        for value in wanted
+            .iter()
+            .flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize))
+        {
+            let key = currency
+                .signing_key(value, now)
+                .ok_or(WalletError::NoMintKey(value))?;
             let payload = Payload {
                 cdd_location: currency.cddc.cdd().cdd_location.clone(),
                 denomination: value,
@@ -53,13 +60,25 @@ impl Wallet {
                 serial: random_number(&mut self.rng),
             };
             let seed = BlindingSeed::generate(&mut self.rng);
-            let (blinded_payload_hash, _) =
-                suite.blind(key.public_key(), &payload, &seed).map_err(|error| WalletError::Blinding(error.to_string()))?;
+            let (blinded_payload_hash, _) = suite
+                .blind(key.public_key(), &payload, &seed)
+                .map_err(|error| WalletError::Blinding(error.to_string()))?;
             let reference = all.len().to_string();
             let mint_key_id = payload.mint_key_id.clone();
-            let blind = Blind { blinded_payload_hash, mint_key_id, reference: reference.clone() };
+            let blind = Blind {
+                blinded_payload_hash,
+                mint_key_id,
+                reference: reference.clone(),
+            };
             let secret = BlindingSecret::Seed(Secret::new(seed.to_secret_hex().as_str()));
-            all.push((Blinded { reference, payload, secret }, blind));
+            all.push((
+                Blinded {
+                    reference,
+                    payload,
+                    secret,
+                },
+                blind,
+            ));
             made(all.len());
         }
         Ok(all)

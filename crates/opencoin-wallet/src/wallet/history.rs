@@ -54,7 +54,11 @@ impl Wallet {
     /// What the wallet holds, by currency.
     #[must_use]
     pub fn balances(&self) -> Vec<Balance> {
-        self.state.currencies.iter().map(|(id, currency)| self.balance(id, currency)).collect()
+        self.state
+            .currencies
+            .iter()
+            .map(|(id, currency)| self.balance(id, currency))
+            .collect()
     }
 
     /// Everything that the wallet has done, in order.
@@ -76,7 +80,15 @@ impl Wallet {
                 Fate::Refused => format!("refused: {}", past.note),
             };
             let operation = &past.what;
-            self.history_entry(operation.id, operation.at, kind, operation.amount, &operation.currency, subject, state)
+            self.history_entry(
+                operation.id,
+                operation.at,
+                kind,
+                operation.amount,
+                &operation.currency,
+                subject,
+                state,
+            )
         });
         let sends = self.state.sends.values().map(|past| {
             let state = match past.fate {
@@ -85,7 +97,15 @@ impl Wallet {
                 Fate::Reclaimed => "reclaimed",
             };
             let send = &past.what;
-            self.history_entry(send.id, send.at, "send", send.amount, &send.currency, &send.subject, state.to_owned())
+            self.history_entry(
+                send.id,
+                send.at,
+                "send",
+                send.amount,
+                &send.currency,
+                &send.subject,
+                state.to_owned(),
+            )
         });
         let mut entries: Vec<HistoryEntry> = operations.chain(sends).collect();
         entries.sort_by_key(|entry| entry.id);
@@ -103,22 +123,48 @@ impl Wallet {
         subject: &str,
         state: String,
     ) -> HistoryEntry {
-        let cdd = self.state.currencies.get(currency).map(|currency| currency.cddc.cdd());
+        let cdd = self
+            .state
+            .currencies
+            .get(currency)
+            .map(|currency| currency.cddc.cdd());
         let (divisor, name) = cdd.map_or((1, "?"), |cdd| (cdd.currency_divisor, cdd.currency_name.as_str()));
         let amount = AmountDisplay::new(amount, divisor, name);
-        HistoryEntry { id, at, kind, amount, subject: subject.to_owned(), state }
+        HistoryEntry {
+            id,
+            at,
+            kind,
+            amount,
+            subject: subject.to_owned(),
+            state,
+        }
     }
 
     pub(super) fn balance(&self, id: &BigInt, currency: &Currency) -> Balance {
         let (cdd, now) = (currency.cddc.cdd(), (self.clock)());
         let (here, balance) = (currency.value_at(Place::Here), total(&currency.here(now)));
-        let is_recoupable =
-            |held: &&Held| held.place == Place::Here && now <= held.expiry && currency.is_revoked(&held.coin.payload);
-        let revoked = currency.coins.values().filter(is_recoupable).map(|held| held.value).sum();
+        let is_recoupable = |held: &&Held| {
+            held.place == Place::Here && now <= held.expiry && currency.is_revoked(&held.coin.payload)
+        };
+        let revoked = currency
+            .coins
+            .values()
+            .filter(is_recoupable)
+            .map(|held| held.value)
+            .sum();
         let awaits_recoup = self.awaits_recoup(id, currency);
-        let pending = self.state.operations.values().filter(|past| past.fate == Fate::Pending && past.what.currency == *id);
-        let sent =
-            |given: &Given| currency.coins.get(&given.coin).filter(|held| held.place == Place::Sent).map_or(0, |held| held.value);
+        let pending = self
+            .state
+            .operations
+            .values()
+            .filter(|past| past.fate == Fate::Pending && past.what.currency == *id);
+        let sent = |given: &Given| {
+            currency
+                .coins
+                .get(&given.coin)
+                .filter(|held| held.place == Place::Sent)
+                .map_or(0, |held| held.value)
+        };
         let brings = pending.map(|past| match past.what.kind {
             Kind::Mint => past.what.amount,
             // Coins of its own that come back so still count as sent.
@@ -142,7 +188,12 @@ impl Wallet {
     fn awaits_recoup(&self, id: &BigInt, currency: &Currency) -> u64 {
         let now = (self.clock)();
         let waits = |past: &&Past<Operation>| past.fate == Fate::AwaitsRecoup && past.what.currency == *id;
-        let waiting = self.state.operations.values().filter(waits).flat_map(|past| &past.what.blinded);
+        let waiting = self
+            .state
+            .operations
+            .values()
+            .filter(waits)
+            .flat_map(|past| &past.what.blinded);
         let keys = waiting.filter_map(|blinded| currency.mint_keys.get(&blinded.payload.mint_key_id));
         let alive = keys.filter(|key| now <= key.mint_key().coins_expiry_date.to_utc());
         alive.map(|key| key.mint_key().denomination).sum()

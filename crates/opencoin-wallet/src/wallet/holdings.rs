@@ -28,19 +28,30 @@ impl Wallet {
     /// Own coins by value, without those that expire soon.
     pub(super) fn fresh(&self, id: &BigInt) -> Result<Counts, WalletError> {
         let (currency, now) = (self.currency(id)?, (self.clock)());
-        let here = currency.coins.values().filter(|held| currency.is_here(held, now) && !is_stale(currency, held, now));
+        let here = currency
+            .coins
+            .values()
+            .filter(|held| currency.is_here(held, now) && !is_stale(currency, held, now));
         Ok(count(here.map(|held| held.value)))
     }
 
     /// Own coins that expire soon, as many as one renew takes.
     pub(super) fn stale(&self, id: &BigInt) -> Result<Vec<Held>, WalletError> {
         let (currency, now) = (self.currency(id)?, (self.clock)());
-        let here = currency.coins.values().filter(|held| currency.is_here(held, now) && is_stale(currency, held, now));
+        let here = currency
+            .coins
+            .values()
+            .filter(|held| currency.is_here(held, now) && is_stale(currency, held, now));
         Ok(here.take(STALE_COINS_MAX).cloned().collect())
     }
 
     /// Own coins of these values.
-    pub(super) fn take(&self, id: &BigInt, counts: &Counts, lasting: Lasting) -> Result<Vec<Coin>, WalletError> {
+    pub(super) fn take(
+        &self,
+        id: &BigInt,
+        counts: &Counts,
+        lasting: Lasting,
+    ) -> Result<Vec<Coin>, WalletError> {
         let (currency, now) = (self.currency(id)?, (self.clock)());
         let mut coins = Vec::new();
         for (&value, &wanted) in counts {
@@ -51,9 +62,17 @@ impl Wallet {
                 Lasting::Shortest => here.sort_by_key(|held| (is_stale(currency, held, now), held.expiry)),
                 Lasting::Longest => here.sort_by_key(|held| std::cmp::Reverse(held.expiry)),
             }
-            coins.extend(here.into_iter().take(wanted as usize).map(|held| held.coin.clone()));
+            coins.extend(
+                here.into_iter()
+                    .take(wanted as usize)
+                    .map(|held| held.coin.clone()),
+            );
         }
-        assert_eq!(coins.len() as u64, number(counts), "the counts were chosen from these coins");
+        assert_eq!(
+            coins.len() as u64,
+            number(counts),
+            "the counts were chosen from these coins"
+        );
         Ok(coins)
     }
 }

@@ -1,8 +1,9 @@
 //! The wallet itself: mint, send, receive, redeem, reclaim, recoup, resume.
 //!
-//! A money operation is *begun* (its secrets and exact request are in the journal), then *run* (the request is sent, as often
-//! as it takes), then *settled* (coins or a refusal go to the journal). A crash after the first step leaves a pending
-//! operation, which [`Wallet::resume`] runs again; the issuer answers a repeated request as it did the first time.
+//! A money operation is *begun* (its secrets and exact request are in the journal), then *run* (the request
+//! is sent, as often as it takes), then *settled* (coins or a refusal go to the journal). A crash after the
+//! first step leaves a pending operation, which [`Wallet::resume`] runs again; the issuer answers a repeated
+//! request as it did the first time.
 
 mod blinding;
 mod documents;
@@ -47,8 +48,8 @@ const DOUBLE_SPEND: &str = "double-spend";
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + std::marker::Send + Sync>;
 
-/// Where serials, transaction references and blinding secrets come from. It must be a cryptographic generator seeded by the
-/// operating system: whoever can guess its numbers can spend the wallet's coins.
+/// Where serials, transaction references and blinding secrets come from. It must be a cryptographic generator
+/// seeded by the operating system: whoever can guess its numbers can spend the wallet's coins.
 pub trait Randomness: RngCore + CryptoRng + std::marker::Send {}
 
 impl<R: RngCore + CryptoRng + std::marker::Send> Randomness for R {}
@@ -94,10 +95,19 @@ impl Wallet {
         for event in events {
             state.apply(event).map_err(WalletError::Inconsistent)?;
         }
-        Ok(Self { journal, state, documents_at: BTreeMap::new(), transport, clock, rng, session: None })
+        Ok(Self {
+            journal,
+            state,
+            documents_at: BTreeMap::new(),
+            transport,
+            clock,
+            rng,
+            session: None,
+        })
     }
 
-    /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is trusted from then on.
+    /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is
+    /// trusted from then on.
     ///
     /// # Errors
     /// When the issuer does not answer or its documents do not verify.
@@ -114,7 +124,8 @@ impl Wallet {
         Ok(&self.currency(&self.choose(currency)?)?.url)
     }
 
-    /// Requests that were begun in an earlier session of the same holder with the same issuer are finished in this one.
+    /// Requests that were begun in an earlier session of the same holder with the same issuer are finished in
+    /// this one.
     pub fn use_session(&mut self, session: StoredSession) {
         self.session = Some(session);
     }
@@ -142,15 +153,23 @@ impl Wallet {
         };
         let coins = number(&wanted);
         if coins > MINT_COINS_MAX {
-            return Err(WalletError::TooManyCoins { coins, coins_max: MINT_COINS_MAX });
+            return Err(WalletError::TooManyCoins {
+                coins,
+                coins_max: MINT_COINS_MAX,
+            });
         }
         let mut operations = Vec::new();
         let (mut done, all) = (0, coins as usize);
         for part in parts(&wanted, ITEMS_MAX) {
-            let blinded = self.blind(&id, &part, &mut |made| progress(done + made, all)).await?;
+            let blinded = self
+                .blind(&id, &part, &mut |made| progress(done + made, all))
+                .await?;
             let reference = random_number(&mut self.rng);
-            let request =
-                RequestMint { blinds: blinds(&blinded), message_reference: 0, transaction_reference: reference.clone() };
+            let request = RequestMint {
+                blinds: blinds(&blinded),
+                message_reference: 0,
+                transaction_reference: reference.clone(),
+            };
             operations.push(Operation {
                 id: self.state.next_id() + operations.len() as OperationId,
                 currency: id.clone(),
@@ -169,12 +188,17 @@ impl Wallet {
         self.begin_and_run(operations).await
     }
 
-    /// Takes coins worth `amount` out of the wallet, to be handed over. They can be taken back with [`Self::reclaim`] while
-    /// the receiver has not renewed them.
+    /// Takes coins worth `amount` out of the wallet, to be handed over. They can be taken back with
+    /// [`Self::reclaim`] while the receiver has not renewed them.
     ///
     /// # Errors
     /// When there is not enough, or the coins at hand do not make the amount and cannot be changed.
-    pub async fn send(&mut self, currency: Option<&str>, amount: u64, subject: &str) -> Result<Done<CoinStack>, WalletError> {
+    pub async fn send(
+        &mut self,
+        currency: Option<&str>,
+        amount: u64,
+        subject: &str,
+    ) -> Result<Done<CoinStack>, WalletError> {
         let id = self.choose(currency)?;
         let coins = self.pick(&id, amount).await?;
         let currency = self.currency(&id)?;
@@ -187,12 +211,18 @@ impl Wallet {
             at: (self.clock)(),
         };
         self.record(Event::Sent { send: Box::new(send) })?;
-        let value = CoinStack { coins, subject: subject.to_owned() };
-        Ok(Done { value, warning: self.tidy(&id).await.err() })
+        let value = CoinStack {
+            coins,
+            subject: subject.to_owned(),
+        };
+        Ok(Done {
+            value,
+            warning: self.tidy(&id).await.err(),
+        })
     }
 
-    /// Takes the coins of a stack: verifies them and renews them at once, so that nobody else can spend them. Gives what
-    /// they are worth.
+    /// Takes the coins of a stack: verifies them and renews them at once, so that nobody else can spend them.
+    /// Gives what they are worth.
     ///
     /// # Errors
     /// When a coin is not valid (then nothing is done), or the issuer refuses, delays or does not answer.
@@ -204,8 +234,12 @@ impl Wallet {
         self.check_not_revoked(&id, stack)?;
         let mut open: Vec<(Coin, u64)> = stack.coins.iter().cloned().zip(values).collect();
         let (currency, received) = (self.currency(&id)?, self.received());
-        let is_own =
-            |coin: &Coin| currency.coins.get(&currency.coin_id(&coin.payload)).is_some_and(|held| held.place != Place::Sent);
+        let is_own = |coin: &Coin| {
+            currency
+                .coins
+                .get(&currency.coin_id(&coin.payload))
+                .is_some_and(|held| held.place != Place::Sent)
+        };
         open.retain(|(coin, _)| !received.contains(&currency.coin_id(&coin.payload)) && !is_own(coin));
         if open.is_empty() {
             return Err(WalletError::ReceivedBefore);
@@ -213,7 +247,9 @@ impl Wallet {
         let amount = open.iter().map(|(_, value)| value).sum();
         let mut begun = Vec::new();
         for part in open.chunks(RECEIVE_COINS_MAX) {
-            let kind = Kind::Receive { subject: stack.subject.clone() };
+            let kind = Kind::Receive {
+                subject: stack.subject.clone(),
+            };
             begun.extend(self.begin_renew(&id, kind, part.to_vec()).await?);
         }
         let is_large = begun.len() > 1;
@@ -240,7 +276,10 @@ impl Wallet {
         let currency = self.currency(&id)?;
         let mut operations = Vec::new();
         for part in coins.chunks(ITEMS_MAX) {
-            let request = RequestRedeem { coins: part.to_vec(), message_reference: 0 };
+            let request = RequestRedeem {
+                coins: part.to_vec(),
+                message_reference: 0,
+            };
             let ids: Vec<CoinId> = part.iter().map(|coin| currency.coin_id(&coin.payload)).collect();
             operations.push(Operation {
                 id: self.state.next_id() + operations.len() as OperationId,
@@ -257,13 +296,18 @@ impl Wallet {
             });
         }
         self.begin_and_run(operations).await?;
-        Ok(Done { value: (), warning: self.tidy(&id).await.err() })
+        Ok(Done {
+            value: (),
+            warning: self.tidy(&id).await.err(),
+        })
     }
 
-    /// Takes back coins that were sent: all sends that nobody has taken, or the one with this number. Gives what came back.
+    /// Takes back coins that were sent: all sends that nobody has taken, or the one with this number. Gives
+    /// what came back.
     ///
     /// # Errors
-    /// When there is no such send, or the issuer delays or does not answer. Coins that their receiver has renewed do not come back: that is no error.
+    /// When there is no such send, or the issuer delays or does not answer. Coins that their receiver has
+    /// renewed do not come back: that is no error.
     pub async fn reclaim(&mut self, send: Option<u64>) -> Result<u64, WalletError> {
         if let Some(id) = send
             && !self.state.sends.contains_key(&id)
@@ -271,9 +315,18 @@ impl Wallet {
             return Err(WalletError::UnknownSend(id));
         }
         let pending = |past: &&Past<Send>| past.fate == Fate::Pending;
-        let sends: Vec<Send> = self.state.sends.values().filter(pending).map(|past| past.what.clone()).collect();
+        let sends: Vec<Send> = self
+            .state
+            .sends
+            .values()
+            .filter(pending)
+            .map(|past| past.what.clone())
+            .collect();
         let (mut amount, mut failed) = (0, None);
-        for send in sends.into_iter().filter(|candidate| send.is_none_or(|id| id == candidate.id)) {
+        for send in sends
+            .into_iter()
+            .filter(|candidate| send.is_none_or(|id| id == candidate.id))
+        {
             match self.reclaim_send(&send, &mut amount).await {
                 Ok(()) => {}
                 // One send that does not come back does not keep the others from it.
@@ -284,20 +337,30 @@ impl Wallet {
         failed.map_or(Ok(amount), Err)
     }
 
-    /// Finishes everything that was begun. Gives how many requests are finished, with the first error of those that are not.
+    /// Finishes everything that was begun. Gives how many requests are finished, with the first error of
+    /// those that are not.
     ///
     /// # Errors
     /// When the journal cannot be written.
     pub async fn resume(&mut self) -> Result<Done<usize>, WalletError> {
-        let pending = self.state.operations.values().filter(|past| past.fate == Fate::Pending);
+        let pending = self
+            .state
+            .operations
+            .values()
+            .filter(|past| past.fate == Fate::Pending);
         let pending: Vec<OperationId> = pending.map(|past| past.what.id).collect();
-        let mut done = Done { value: 0, warning: None };
+        let mut done = Done {
+            value: 0,
+            warning: None,
+        };
         for id in pending {
             match self.resume_operation(id).await {
                 Ok(()) => done.value += 1,
                 Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
                 // The receiver was faster: that is what a reclaim is there to find out.
-                Err(WalletError::Exchange(ExchangeError::Refused { word, .. })) if word == DOUBLE_SPEND && self.reclaims(id) => {
+                Err(WalletError::Exchange(ExchangeError::Refused { word, .. }))
+                    if word == DOUBLE_SPEND && self.reclaims(id) =>
+                {
                     done.value += 1;
                 }
                 Err(error) => done.warning = done.warning.or(Some(error)),
@@ -322,6 +385,12 @@ impl Wallet {
 
 /// Cuts coins into parts of at most `items_max`.
 fn parts(counts: &Counts, items_max: usize) -> Vec<Counts> {
-    let values: Vec<u64> = counts.iter().flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize)).collect();
-    values.chunks(items_max).map(|part| count(part.iter().copied())).collect()
+    let values: Vec<u64> = counts
+        .iter()
+        .flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize))
+        .collect();
+    values
+        .chunks(items_max)
+        .map(|part| count(part.iter().copied()))
+        .collect()
 }

@@ -1,5 +1,5 @@
-//! A money operation, step by step: begun (its secrets and exact request are in the journal), run (the request is sent, as often
-//! as it takes), settled (coins or a refusal go to the journal).
+//! A money operation, step by step: begun (its secrets and exact request are in the journal), run (the
+//! request is sent, as often as it takes), settled (coins or a refusal go to the journal).
 
 use opencoin_crypto::{BlindingSeed, CipherSuite, PublicKey, Unblinder};
 use opencoin_schema::{BigInt, BlindSignature, Coin, RequestResume, text};
@@ -14,7 +14,8 @@ use crate::secret::Secret;
 
 /// The issuer knows nothing of a transaction reference.
 const NOT_FOUND: &str = "not-found";
-/// The answer to a resume of a mint that was kept until its account has enough, and has not been carried out in time.
+/// The answer to a resume of a mint that was kept until its account has enough, and has not been carried out
+/// in time.
 const INSUFFICIENT_FUNDS: &str = "insufficient-funds";
 /// The same, because its mint keys have stopped to sign meanwhile.
 const KEY_EXPIRED: &str = "key-expired";
@@ -44,7 +45,12 @@ impl Wallet {
                         let description = "not sent, because another part of it was refused".to_owned();
                         for id in ids {
                             let (description, at) = (description.clone(), (self.clock)());
-                            self.record(Event::Refused { operation: id, description, spent: Vec::new(), at })?;
+                            self.record(Event::Refused {
+                                operation: id,
+                                description,
+                                spent: Vec::new(),
+                                at,
+                            })?;
                         }
                     }
                     return Err(error);
@@ -63,7 +69,13 @@ impl Wallet {
     async fn ask(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
         let operation = &self.state.operations[&id].what;
         let unknown = || ExchangeError::Unknown("the currency is unknown".to_owned());
-        let cdd = self.state.currencies.get(&operation.currency).ok_or_else(unknown)?.cddc.cdd();
+        let cdd = self
+            .state
+            .currencies
+            .get(&operation.currency)
+            .ok_or_else(unknown)?
+            .cddc
+            .cdd();
         let (services, path) = match operation.kind {
             Kind::Mint => (&cdd.mint_service, "/mint"),
             Kind::Redeem => (&cdd.redeem_service, "/redeem"),
@@ -74,7 +86,9 @@ impl Wallet {
         let answer = client::post(self.transport.as_ref(), services, path, token, request).await?;
         match operation.kind {
             Kind::Redeem => client::redeemed(&answer).map(|()| Vec::new()),
-            Kind::Mint | Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } | Kind::Recoup => client::signatures(&answer),
+            Kind::Mint | Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } | Kind::Recoup => {
+                client::signatures(&answer)
+            }
         }
     }
 
@@ -106,12 +120,15 @@ impl Wallet {
         match self.ask_resume(id).await {
             Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run(id).await,
             // It was kept until the account has enough; that is over, and nothing was taken.
-            Err(ended @ ExchangeError::Refused { .. }) if has_waited_in_vain(&ended) => self.settle(id, Err(ended)),
+            Err(ended @ ExchangeError::Refused { .. }) if has_waited_in_vain(&ended) => {
+                self.settle(id, Err(ended))
+            }
             answer => self.settle_accepted(id, answer).await,
         }
     }
 
-    /// Sends the exact request of an operation that cannot be asked about once more: it may have been carried out the first time.
+    /// Sends the exact request of an operation that cannot be asked about once more: it may have been carried
+    /// out the first time.
     async fn run_again(&mut self, id: OperationId) -> Result<(), WalletError> {
         let answer = self.ask(id).await;
         match answer {
@@ -125,27 +142,55 @@ impl Wallet {
 
     /// The token that an operation was begun with, or that of its holder's present session.
     fn token<'this>(&'this self, operation: &'this Operation) -> Option<&'this Secret> {
-        let url = self.state.currencies.get(&operation.currency).map(|currency| currency.url.as_str());
+        let url = self
+            .state
+            .currencies
+            .get(&operation.currency)
+            .map(|currency| currency.url.as_str());
         let is_theirs = |session: &&StoredSession| {
             operation.holder.as_ref() == Some(&session.holder) && url.is_some_and(|url| session.is_with(url))
         };
-        self.session.as_ref().filter(is_theirs).map(|session| &session.token).or(operation.token.as_ref())
+        self.session
+            .as_ref()
+            .filter(is_theirs)
+            .map(|session| &session.token)
+            .or(operation.token.as_ref())
     }
 
     async fn ask_resume(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
         let operation = &self.state.operations[&id].what;
         let unknown = |what: &str| ExchangeError::Unknown(what.to_owned());
-        let reference = operation.reference.clone().ok_or_else(|| unknown("a request without a reference is not resumed"))?;
+        let reference = operation
+            .reference
+            .clone()
+            .ok_or_else(|| unknown("a request without a reference is not resumed"))?;
         let currency = self.state.currencies.get(&operation.currency);
-        let cdd = currency.ok_or_else(|| unknown("the currency is unknown"))?.cddc.cdd();
-        let services = if operation.kind == Kind::Mint { &cdd.mint_service } else { &cdd.renew_service };
-        let request = RequestResume { message_reference: 0, transaction_reference: reference };
-        let answer = client::post(self.transport.as_ref(), services, "/resume", None, &text::compact(&request)).await;
+        let cdd = currency
+            .ok_or_else(|| unknown("the currency is unknown"))?
+            .cddc
+            .cdd();
+        let services = if operation.kind == Kind::Mint {
+            &cdd.mint_service
+        } else {
+            &cdd.renew_service
+        };
+        let request = RequestResume {
+            message_reference: 0,
+            transaction_reference: reference,
+        };
+        let answer = client::post(
+            self.transport.as_ref(),
+            services,
+            "/resume",
+            None,
+            &text::compact(&request),
+        )
+        .await;
         answer.and_then(|answer| client::signatures(&answer))
     }
 
-    /// Settles an operation that the issuer has accepted, with its answer to a resume: all signatures, or those of mint keys
-    /// that were not revoked.
+    /// Settles an operation that the issuer has accepted, with its answer to a resume: all signatures, or
+    /// those of mint keys that were not revoked.
     async fn settle_accepted(
         &mut self,
         id: OperationId,
@@ -153,11 +198,15 @@ impl Wallet {
     ) -> Result<(), WalletError> {
         let operation = &self.state.operations[&id].what;
         let signatures = match answer {
-            Ok(signatures) if signatures.len() == operation.blinded.len() => return self.settle(id, Ok(signatures)),
+            Ok(signatures) if signatures.len() == operation.blinded.len() => {
+                return self.settle(id, Ok(signatures));
+            }
             Ok(signatures) => signatures,
             Err(ExchangeError::Recoup) => Vec::new(),
             // That the question is refused says nothing about what was accepted before.
-            Err(ExchangeError::Refused { description, .. }) => return Err(ExchangeError::Unknown(description).into()),
+            Err(ExchangeError::Refused { description, .. }) => {
+                return Err(ExchangeError::Unknown(description).into());
+            }
             Err(unfinished) => return Err(unfinished.into()),
         };
         // Only what the issuer calls revoked, in its own list, may be left out.
@@ -165,40 +214,78 @@ impl Wallet {
         self.refresh(&currency).await?;
         let operation = &self.state.operations[&id].what;
         let currency = self.currency(&currency)?;
-        let is_signed = |blinded: &&Blinded| signatures.iter().any(|signature| signature.reference == blinded.reference);
-        let (signed, unsigned): (Vec<&Blinded>, Vec<&Blinded>) = operation.blinded.iter().partition(is_signed);
-        if unsigned.is_empty() || unsigned.iter().any(|blinded| !currency.is_revoked(&blinded.payload)) {
+        let is_signed = |blinded: &&Blinded| {
+            signatures
+                .iter()
+                .any(|signature| signature.reference == blinded.reference)
+        };
+        let (signed, unsigned): (Vec<&Blinded>, Vec<&Blinded>) =
+            operation.blinded.iter().partition(is_signed);
+        if unsigned.is_empty()
+            || unsigned
+                .iter()
+                .any(|blinded| !currency.is_revoked(&blinded.payload))
+        {
             return Err(WalletError::WrongSignature);
         }
         let coins = unblind(currency, &signed, &signatures)?;
-        self.record(Event::Unsigned { operation: id, coins, at: (self.clock)() })?;
+        self.record(Event::Unsigned {
+            operation: id,
+            coins,
+            at: (self.clock)(),
+        })?;
         Err(ExchangeError::Recoup.into())
     }
 
-    fn settle(&mut self, id: OperationId, answer: Result<Vec<BlindSignature>, ExchangeError>) -> Result<(), WalletError> {
+    fn settle(
+        &mut self,
+        id: OperationId,
+        answer: Result<Vec<BlindSignature>, ExchangeError>,
+    ) -> Result<(), WalletError> {
         let at = (self.clock)();
         match answer {
             Ok(signatures) => {
                 let operation = &self.state.operations[&id].what;
                 let blinded: Vec<&Blinded> = operation.blinded.iter().collect();
                 let coins = unblind(self.currency(&operation.currency)?, &blinded, &signatures)?;
-                self.record(Event::Finished { operation: id, coins, at })
+                self.record(Event::Finished {
+                    operation: id,
+                    coins,
+                    at,
+                })
             }
             Err(ExchangeError::Refused { word, description }) => {
                 let gives = &self.state.operations[&id].what.gives;
-                let spent = if word == DOUBLE_SPEND { spent_coins(&description, gives) } else { Vec::new() };
-                self.record(Event::Refused { operation: id, description: description.clone(), spent, at })?;
+                let spent = if word == DOUBLE_SPEND {
+                    spent_coins(&description, gives)
+                } else {
+                    Vec::new()
+                };
+                self.record(Event::Refused {
+                    operation: id,
+                    description: description.clone(),
+                    spent,
+                    at,
+                })?;
                 Err(ExchangeError::Refused { word, description }.into())
             }
-            Err(unfinished @ (ExchangeError::Delayed { .. } | ExchangeError::Recoup | ExchangeError::Unknown(_))) => {
-                Err(unfinished.into())
-            }
+            Err(
+                unfinished @ (ExchangeError::Delayed { .. }
+                | ExchangeError::Recoup
+                | ExchangeError::Unknown(_)),
+            ) => Err(unfinished.into()),
         }
     }
 
     /// After a refusal because of a revoked key: learns which keys are revoked, and says what to do.
-    async fn advise(&mut self, currency: &BigInt, refused: Result<(), WalletError>) -> Result<(), WalletError> {
-        let Err(WalletError::Exchange(ExchangeError::Refused { word, description })) = refused else { return refused };
+    async fn advise(
+        &mut self,
+        currency: &BigInt,
+        refused: Result<(), WalletError>,
+    ) -> Result<(), WalletError> {
+        let Err(WalletError::Exchange(ExchangeError::Refused { word, description })) = refused else {
+            return refused;
+        };
         match self.refresh(currency).await {
             Ok(()) | Err(WalletError::Exchange(_)) => {}
             Err(error) => return Err(error),
@@ -209,7 +296,11 @@ impl Wallet {
         } else {
             "nothing was done; the wallet has asked for the keys that are good, so do this again"
         };
-        Err(ExchangeError::Refused { word, description: format!("{description}; {advice}") }.into())
+        Err(ExchangeError::Refused {
+            word,
+            description: format!("{description}; {advice}"),
+        }
+        .into())
     }
 
     pub(super) fn reclaims(&self, id: OperationId) -> bool {
@@ -223,14 +314,22 @@ fn has_waited_in_vain(refused: &ExchangeError) -> bool {
 }
 
 /// Makes and verifies the coins of blinds, in their order.
-fn unblind(currency: &Currency, blinded: &[&Blinded], signatures: &[BlindSignature]) -> Result<Vec<Coin>, WalletError> {
+fn unblind(
+    currency: &Currency,
+    blinded: &[&Blinded],
+    signatures: &[BlindSignature],
+) -> Result<Vec<Coin>, WalletError> {
     let suite = currency.cddc.cipher_suite();
     let finish = |blinded: &&Blinded| {
-        let signature = signatures.iter().find(|signature| signature.reference == blinded.reference);
+        let signature = signatures
+            .iter()
+            .find(|signature| signature.reference == blinded.reference);
         let signature = &signature.ok_or(WalletError::WrongSignature)?.blind_signature;
         let key = currency.mint_keys[&blinded.payload.mint_key_id].public_key();
         let unblinder = unblinder(suite, key, blinded)?;
-        suite.finish(key, &blinded.payload, signature, &unblinder).map_err(|_| WalletError::WrongSignature)
+        suite
+            .finish(key, &blinded.payload, signature, &unblinder)
+            .map_err(|_| WalletError::WrongSignature)
     };
     blinded.iter().map(finish).collect()
 }
@@ -240,17 +339,26 @@ fn unblinder(suite: CipherSuite, key: &PublicKey, blinded: &Blinded) -> Result<U
     match &blinded.secret {
         BlindingSecret::Seed(seed) => {
             let seed = BlindingSeed::from_secret_hex(seed.expose()).map_err(|error| failed(&error))?;
-            suite.blind(key, &blinded.payload, &seed).map(|(_, unblinder)| unblinder).map_err(|error| failed(&error))
+            suite
+                .blind(key, &blinded.payload, &seed)
+                .map(|(_, unblinder)| unblinder)
+                .map_err(|error| failed(&error))
         }
-        BlindingSecret::Unblinder(unblinder) => Unblinder::from_secret_hex(unblinder.expose()).map_err(|error| failed(&error)),
+        BlindingSecret::Unblinder(unblinder) => {
+            Unblinder::from_secret_hex(unblinder.expose()).map_err(|error| failed(&error))
+        }
     }
 }
 
-/// The indices in the issuer's description, as in `double-spend: coins were spent before: [0, 2]`. An issuer that names none
-/// leaves it open, unless there was only one coin: no coin is given up on suspicion.
+/// The indices in the issuer's description, as in `double-spend: coins were spent before: [0, 2]`. An issuer
+/// that names none leaves it open, unless there was only one coin: no coin is given up on suspicion.
 fn spent_coins(description: &str, gives: &[Given]) -> Vec<usize> {
-    let list = description.rsplit_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(list, _)| list);
-    let named: Option<Vec<usize>> = list.and_then(|list| list.split(',').map(|index| index.trim().parse().ok()).collect());
+    let list = description
+        .rsplit_once('[')
+        .and_then(|(_, rest)| rest.split_once(']'))
+        .map(|(list, _)| list);
+    let named: Option<Vec<usize>> =
+        list.and_then(|list| list.split(',').map(|index| index.trim().parse().ok()).collect());
     match named {
         Some(indices) if indices.iter().all(|index| *index < gives.len()) => indices,
         Some(_) | None if gives.len() == 1 => vec![0],
@@ -265,10 +373,24 @@ mod tests {
     #[test]
     fn only_coins_that_the_issuer_names_are_given_up() {
         let given = |count: u8| -> Vec<Given> {
-            (0..count).map(|number| Given { coin: BigInt::from_be_bytes(&[number]), is_own: true }).collect()
+            (0..count)
+                .map(|number| Given {
+                    coin: BigInt::from_be_bytes(&[number]),
+                    is_own: true,
+                })
+                .collect()
         };
-        assert_eq!(spent_coins("double-spend: coins were spent before: [0, 2]", &given(3)), [0, 2]);
-        for unclear in ["double-spend: [3]", "double-spend: [-1]", "double-spend: []", "double-spend", "double-spend: [0, x]"] {
+        assert_eq!(
+            spent_coins("double-spend: coins were spent before: [0, 2]", &given(3)),
+            [0, 2]
+        );
+        for unclear in [
+            "double-spend: [3]",
+            "double-spend: [-1]",
+            "double-spend: []",
+            "double-spend",
+            "double-spend: [0, x]",
+        ] {
             assert_eq!(spent_coins(unclear, &given(3)), [0; 0], "{unclear}");
             assert_eq!(spent_coins(unclear, &given(1)), [0], "there is no other");
         }

@@ -23,7 +23,12 @@ fn word(error: &WalletError) -> &str {
 }
 
 fn states(wallet: &Wallet, kind: &str) -> Vec<String> {
-    wallet.history().into_iter().filter(|entry| entry.kind == kind).map(|entry| entry.state).collect()
+    wallet
+        .history()
+        .into_iter()
+        .filter(|entry| entry.kind == kind)
+        .map(|entry| entry.state)
+        .collect()
 }
 
 #[tokio::test]
@@ -38,7 +43,10 @@ async fn coins_go_from_hand_to_hand_in_both_suites() {
         let part = bob.send(None, 43, "half of it").await.unwrap().value;
         assert_eq!(alice.receive(&part).await.unwrap(), 43);
         bob.redeem(None, 43, &token()).await.unwrap();
-        assert_eq!((balance(&alice).balance, balance(&bob).balance), (137 - 86 + 43, 0));
+        assert_eq!(
+            (balance(&alice).balance, balance(&bob).balance),
+            (137 - 86 + 43, 0)
+        );
         assert_eq!(world.issuer.account(TOKEN), 200 - 137 + 43);
     }
 }
@@ -56,7 +64,10 @@ async fn every_amount_is_paid_without_asking_the_issuer_first() {
         world.network.fail_all(Fault::RequestLost);
         let stack = wallet.send(None, amount, "").await.unwrap().value;
         let value: u64 = stack.coins.iter().map(|coin| coin.payload.denomination).sum();
-        assert_eq!((value, balance(&wallet).balance + balance(&wallet).pending), (amount, 47 - amount));
+        assert_eq!(
+            (value, balance(&wallet).balance + balance(&wallet).pending),
+            (amount, 47 - amount)
+        );
     }
 }
 
@@ -86,13 +97,19 @@ async fn a_wrong_signature_is_said_aloud_and_nothing_is_dropped() {
         let world = world();
         let mut wallet = world.wallet_with("wallet", 0).await;
         world.network.fail_all(fault);
-        assert!(matches!(mint(&mut wallet, 7).await, Err(WalletError::WrongSignature)));
+        assert!(matches!(
+            mint(&mut wallet, 7).await,
+            Err(WalletError::WrongSignature)
+        ));
         let resumed = wallet.resume().await.unwrap();
         assert!(matches!(resumed.warning, Some(WalletError::WrongSignature)));
         assert_eq!(states(&wallet, "mint"), ["pending"]);
         world.network.heal();
         wallet.resume().await.unwrap();
-        assert_eq!((balance(&wallet).balance, states(&wallet, "mint")), (7, vec!["done".to_owned()]));
+        assert_eq!(
+            (balance(&wallet).balance, states(&wallet, "mint")),
+            (7, vec!["done".to_owned()])
+        );
     }
 }
 
@@ -104,7 +121,10 @@ async fn a_refused_resume_does_not_end_what_was_accepted() {
     mint(&mut wallet, 7).await.unwrap_err();
     world.network.fail_all(Fault::Refused);
     assert!(wallet.resume().await.unwrap().warning.is_some());
-    assert_eq!((balance(&wallet).pending, states(&wallet, "mint")), (7, vec!["pending".to_owned()]));
+    assert_eq!(
+        (balance(&wallet).pending, states(&wallet, "mint")),
+        (7, vec!["pending".to_owned()])
+    );
     world.network.heal();
     wallet.resume().await.unwrap();
     assert_eq!(balance(&wallet).balance, 7);
@@ -114,7 +134,8 @@ async fn a_refused_resume_does_not_end_what_was_accepted() {
 async fn an_older_description_does_not_replace_a_newer_one() {
     let world = world();
     let issuer = |serial| {
-        let issuer = FakeIssuer::with_cdd_serial(serial, "Tens", OTHER_URL, CipherSuite::default(), &[10, 20]);
+        let issuer =
+            FakeIssuer::with_cdd_serial(serial, "Tens", OTHER_URL, CipherSuite::default(), &[10, 20]);
         world.network.connect(OTHER_URL, Arc::new(issuer));
     };
     let mut wallet = world.open("wallet");
@@ -133,7 +154,10 @@ async fn what_is_pending_is_shown() {
     world.network.fail_all(Fault::Delay);
     mint(&mut wallet, 7).await.unwrap_err();
     let error = wallet.receive(&stack).await.unwrap_err();
-    assert!(matches!(error, WalletError::Exchange(ExchangeError::Delayed { .. })), "{error}");
+    assert!(
+        matches!(error, WalletError::Exchange(ExchangeError::Delayed { .. })),
+        "{error}"
+    );
     let shown = balance(&wallet);
     assert_eq!(shown.balance + shown.pending, 10 + 7 + 12);
     // While something is under way, resuming it does not begin more.
@@ -143,7 +167,10 @@ async fn what_is_pending_is_shown() {
     assert_eq!(wallet.history().len(), begun);
     world.network.heal();
     wallet.resume().await.unwrap();
-    assert_eq!((balance(&wallet).balance, balance(&wallet).pending), (10 + 7 + 12, 0));
+    assert_eq!(
+        (balance(&wallet).balance, balance(&wallet).pending),
+        (10 + 7 + 12, 0)
+    );
 }
 
 #[tokio::test]
@@ -153,7 +180,10 @@ async fn a_stack_is_received_once() {
     let stack = alice.send(None, 12, "").await.unwrap().value;
     let mut bob = world.wallet_with("bob", 0).await;
     bob.receive(&stack).await.unwrap();
-    assert!(matches!(bob.receive(&stack).await, Err(WalletError::ReceivedBefore)));
+    assert!(matches!(
+        bob.receive(&stack).await,
+        Err(WalletError::ReceivedBefore)
+    ));
     // Somebody else is refused by the issuer, and loses nothing of his own.
     let mut carol = world.wallet_with("carol", 7).await;
     assert_eq!(word(&carol.receive(&stack).await.unwrap_err()), "double-spend");
@@ -161,7 +191,10 @@ async fn a_stack_is_received_once() {
     carol.redeem(None, 7, &token()).await.unwrap();
     // And the sender cannot take them back any more.
     assert_eq!(alice.reclaim(None).await.unwrap(), 0);
-    assert_eq!((balance(&alice).sent, states(&alice, "send")), (0, vec!["taken".to_owned()]));
+    assert_eq!(
+        (balance(&alice).sent, states(&alice, "send")),
+        (0, vec!["taken".to_owned()])
+    );
 }
 
 #[tokio::test]
@@ -181,13 +214,24 @@ async fn a_stack_is_checked_before_anything_is_sent() {
     let raised = with(&|stack| stack.coins[0].payload.denomination = 1_000_000);
     assert!(matches!(bob.receive(&raised).await, Err(WalletError::BadCoin(0))));
     let repeated = with(&|stack| stack.coins.push(stack.coins[0].clone()));
-    assert!(matches!(bob.receive(&repeated).await, Err(WalletError::RepeatedCoin(_))));
+    assert!(matches!(
+        bob.receive(&repeated).await,
+        Err(WalletError::RepeatedCoin(_))
+    ));
     let empty = with(&|stack| stack.coins.clear());
     assert!(matches!(bob.receive(&empty).await, Err(WalletError::EmptyStack)));
-    let foreign = with(&|stack| stack.coins.iter_mut().for_each(|coin| coin.payload.issuer_id = BigInt::from_be_bytes(&[9])));
+    let foreign = with(&|stack| {
+        stack
+            .coins
+            .iter_mut()
+            .for_each(|coin| coin.payload.issuer_id = BigInt::from_be_bytes(&[9]))
+    });
     let error = bob.receive(&foreign).await.unwrap_err().to_string();
     assert!(error.contains("wallet add URL"), "{error}");
-    assert!(world.network.take_steps().is_empty(), "nobody was asked, least of all where the coins point to");
+    assert!(
+        world.network.take_steps().is_empty(),
+        "nobody was asked, least of all where the coins point to"
+    );
     assert_eq!(bob.receive(&stack).await.unwrap(), 12);
 }
 
@@ -195,12 +239,22 @@ async fn a_stack_is_checked_before_anything_is_sent() {
 async fn a_refused_mint_changes_nothing() {
     let world = World::new(CipherSuite::default(), 10);
     let mut wallet = world.wallet_with("wallet", 4).await;
-    assert_eq!(word(&mint(&mut wallet, 7).await.unwrap_err()), "insufficient-funds");
+    assert_eq!(
+        word(&mint(&mut wallet, 7).await.unwrap_err()),
+        "insufficient-funds"
+    );
     let stranger = opencoin_wallet::Secret::new("a token nobody has");
     let error = wallet.mint(None, 2, &stranger, &mut |_, _| {}).await.unwrap_err();
     assert_eq!(word(&error), "unauthorized");
     assert!(!format!("{error:?} {error}").contains("nobody has"));
-    assert_eq!((balance(&wallet).balance, balance(&wallet).pending, world.issuer.account(TOKEN)), (4, 0, 6));
+    assert_eq!(
+        (
+            balance(&wallet).balance,
+            balance(&wallet).pending,
+            world.issuer.account(TOKEN)
+        ),
+        (4, 0, 6)
+    );
     assert_eq!(wallet.resume().await.unwrap().value, 0);
 }
 
@@ -208,33 +262,82 @@ async fn a_refused_mint_changes_nothing() {
 async fn amounts_that_cannot_be_are_refused_at_once() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
-    assert!(matches!(wallet.send(None, 21, "").await, Err(WalletError::InsufficientFunds { balance: 20, needed: 21 })));
+    assert!(matches!(
+        wallet.send(None, 21, "").await,
+        Err(WalletError::InsufficientFunds {
+            balance: 20,
+            needed: 21
+        })
+    ));
     for amount in [u64::MAX / 2, 100_000_000_000] {
-        assert!(matches!(mint(&mut wallet, amount).await, Err(WalletError::TooManyCoins { .. })), "{amount}");
+        assert!(
+            matches!(
+                mint(&mut wallet, amount).await,
+                Err(WalletError::TooManyCoins { .. })
+            ),
+            "{amount}"
+        );
     }
-    let tens = Arc::new(FakeIssuer::new("Tens", OTHER_URL, CipherSuite::default(), &[10, 20]));
+    let tens = Arc::new(FakeIssuer::new(
+        "Tens",
+        OTHER_URL,
+        CipherSuite::default(),
+        &[10, 20],
+    ));
     world.network.connect(OTHER_URL, tens);
     wallet.add(OTHER_URL).await.unwrap();
-    let error = wallet.mint(Some("Tens"), 25, &token(), &mut |_, _| {}).await.unwrap_err();
-    assert!(matches!(&error, WalletError::NotRepresentable(refused) if refused.nearest == [20, 30]), "{error}");
+    let error = wallet
+        .mint(Some("Tens"), 25, &token(), &mut |_, _| {})
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, WalletError::NotRepresentable(refused) if refused.nearest == [20, 30]),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn several_currencies_are_told_apart() {
     let world = world();
-    let other = Arc::new(FakeIssuer::new("Tens", OTHER_URL, CipherSuite::default(), &[10, 20]));
+    let other = Arc::new(FakeIssuer::new(
+        "Tens",
+        OTHER_URL,
+        CipherSuite::default(),
+        &[10, 20],
+    ));
     other.credit(TOKEN, 100);
     world.network.connect(OTHER_URL, Arc::clone(&other));
     let mut wallet = world.wallet_with("wallet", 30).await;
     let added = wallet.add(OTHER_URL).await.unwrap();
     assert_eq!((added.name.as_str(), added.balance), ("Tens", 0));
-    assert!(matches!(wallet.send(None, 10, "").await, Err(WalletError::WhichCurrency(_))));
-    assert!(matches!(wallet.send(Some("Dollar"), 10, "").await, Err(WalletError::WhichCurrency(_))));
-    wallet.mint(Some(&added.currency), 60, &token(), &mut |_, _| {}).await.unwrap();
+    assert!(matches!(
+        wallet.send(None, 10, "").await,
+        Err(WalletError::WhichCurrency(_))
+    ));
+    assert!(matches!(
+        wallet.send(Some("Dollar"), 10, "").await,
+        Err(WalletError::WhichCurrency(_))
+    ));
+    wallet
+        .mint(Some(&added.currency), 60, &token(), &mut |_, _| {})
+        .await
+        .unwrap();
     let stack = wallet.send(Some("Tens"), 20, "").await.unwrap().value;
-    assert!(stack.coins.iter().all(|coin| coin.payload.issuer_id == *other.cddc.master_key().id()));
-    let balances: Vec<_> = wallet.balances().into_iter().map(|balance| (balance.name, balance.balance)).collect();
-    assert!(balances.contains(&("OpenCent".to_owned(), 30)) && balances.contains(&("Tens".to_owned(), 40)), "{balances:?}");
+    assert!(
+        stack
+            .coins
+            .iter()
+            .all(|coin| coin.payload.issuer_id == *other.cddc.master_key().id())
+    );
+    let balances: Vec<_> = wallet
+        .balances()
+        .into_iter()
+        .map(|balance| (balance.name, balance.balance))
+        .collect();
+    assert!(
+        balances.contains(&("OpenCent".to_owned(), 30)) && balances.contains(&("Tens".to_owned(), 40)),
+        "{balances:?}"
+    );
     // Adding what is known changes nothing.
     assert_eq!(wallet.add(OTHER_URL).await.unwrap().balance, 40);
 }
@@ -250,7 +353,13 @@ async fn another_master_key_behind_a_known_url_gets_nothing() {
     world.network.heal();
     let error = mint(&mut wallet, 5).await.unwrap_err();
     assert!(matches!(error, WalletError::MasterKeyChanged(_)), "{error}");
-    assert!(world.network.take_steps().iter().all(|step| !step.url.ends_with("/mint")));
+    assert!(
+        world
+            .network
+            .take_steps()
+            .iter()
+            .all(|step| !step.url.ends_with("/mint"))
+    );
     assert_eq!(balance(&wallet).balance, 30);
 }
 
@@ -279,7 +388,10 @@ async fn expired_coins_are_not_counted_and_stand_in_nobodys_way() {
     let stack = sender.send(None, 12, "").await.unwrap().value;
     world.network.set_day(202);
     assert_eq!((balance(&wallet).balance, balance(&wallet).expired), (0, 27));
-    assert!(matches!(wallet.send(None, 5, "").await, Err(WalletError::InsufficientFunds { balance: 0, .. })));
+    assert!(matches!(
+        wallet.send(None, 5, "").await,
+        Err(WalletError::InsufficientFunds { balance: 0, .. })
+    ));
     wallet.receive(&stack).await.unwrap();
     wallet.send(None, 5, "").await.unwrap();
     // What was sent and has expired does not keep the rest from coming back.
@@ -296,7 +408,10 @@ async fn more_coins_than_one_request_holds() {
     let mut wallet = world.open("wallet");
     wallet.add(OTHER_URL).await.unwrap();
     let mut last = (0, 0);
-    wallet.mint(None, 1_200, &token(), &mut |done, total| last = (done, total)).await.unwrap();
+    wallet
+        .mint(None, 1_200, &token(), &mut |done, total| last = (done, total))
+        .await
+        .unwrap();
     assert_eq!((balance(&wallet).balance, last), (1_200, (1_200, 1_200)));
     let stack = wallet.send(None, 1_100, "").await.unwrap().value;
     assert_eq!(stack.coins.len(), 1_100);
@@ -329,7 +444,10 @@ async fn a_stack_that_was_sent_comes_back_as_if_received() {
     assert_eq!(wallet.receive(&stack).await.unwrap(), 12);
     assert_eq!((balance(&wallet).balance, balance(&wallet).sent), (20, 0));
     assert_eq!(states(&wallet, "send"), ["reclaimed"]);
-    assert!(matches!(wallet.receive(&stack).await, Err(WalletError::ReceivedBefore)));
+    assert!(matches!(
+        wallet.receive(&stack).await,
+        Err(WalletError::ReceivedBefore)
+    ));
 }
 
 /// Serials are chosen by whoever makes a coin, so that a stranger's coin may bear the serial of one of ours.
@@ -339,10 +457,25 @@ async fn a_strangers_coin_with_a_serial_of_ours_takes_nothing_away() {
     let mut wallet = world.wallet_with("wallet", 20).await;
     let stack = wallet.send(None, 2, "").await.unwrap().value;
     let ours = &stack.coins[0].payload;
-    let payload = Payload { cdd_location: "http://elsewhere.test".to_owned(), ..ours.clone() };
+    let payload = Payload {
+        cdd_location: "http://elsewhere.test".to_owned(),
+        ..ours.clone()
+    };
     let twin = world.issuer.mint_for_anybody(&payload, TOKEN);
-    assert_eq!(wallet.receive(&CoinStack { coins: vec![twin], subject: String::new() }).await.unwrap(), ours.denomination);
-    assert_eq!((balance(&wallet).balance, balance(&wallet).sent), (18 + ours.denomination, 2));
+    assert_eq!(
+        wallet
+            .receive(&CoinStack {
+                coins: vec![twin],
+                subject: String::new()
+            })
+            .await
+            .unwrap(),
+        ours.denomination
+    );
+    assert_eq!(
+        (balance(&wallet).balance, balance(&wallet).sent),
+        (18 + ours.denomination, 2)
+    );
     assert_eq!(wallet.reclaim(None).await.unwrap(), 2);
     assert_eq!(balance(&wallet).balance, 20 + ours.denomination);
 }

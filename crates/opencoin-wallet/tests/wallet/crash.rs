@@ -1,6 +1,7 @@
-//! A process can die at any moment. Each operation is played once while disk and issuer are watched; then the world is put
-//! back to every moment of it (before and after each request, after each line of the journal and within it), the wallet is
-//! opened again, and the money must add up to the last unit, in coins that the issuer takes.
+//! A process can die at any moment. Each operation is played once while disk and issuer are watched; then the
+//! world is put back to every moment of it (before and after each request, after each line of the journal and
+//! within it), the wallet is opened again, and the money must add up to the last unit, in coins that the
+//! issuer takes.
 
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::CoinStack;
@@ -27,17 +28,34 @@ async fn wrecks(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), Wall
     act(&mut wallet).await.expect("nothing goes wrong the first time");
     drop(wallet);
     let steps = world.network.take_steps();
-    assert!(!steps.is_empty(), "an operation that asks nobody is not worth this test");
+    assert!(
+        !steps.is_empty(),
+        "an operation that asks nobody is not worth this test"
+    );
     let journal = world.journal(NAME);
     let last_books = world.issuer.books.lock().unwrap().clone();
 
     let mut wrecks = Vec::new();
     let mut written = start;
-    for (number, books) in steps.iter().map(|step| &step.books).chain([&last_books]).enumerate() {
-        let until = steps.get(number).map_or(journal.len(), |step| step.journal_bytes as usize);
+    for (number, books) in steps
+        .iter()
+        .map(|step| &step.books)
+        .chain([&last_books])
+        .enumerate()
+    {
+        let until = steps
+            .get(number)
+            .map_or(journal.len(), |step| step.journal_bytes as usize);
         for cut in cuts(&journal, written, until) {
-            let moment = format!("after {number} of {} requests, with {cut} bytes written", steps.len());
-            wrecks.push(Wreck { moment, journal: journal[..cut].to_vec(), books: books.clone() });
+            let moment = format!(
+                "after {number} of {} requests, with {cut} bytes written",
+                steps.len()
+            );
+            wrecks.push(Wreck {
+                moment,
+                journal: journal[..cut].to_vec(),
+                books: books.clone(),
+            });
         }
         written = until;
     }
@@ -49,7 +67,12 @@ fn cuts(journal: &[u8], from: usize, to: usize) -> Vec<usize> {
     let mut cuts = vec![from];
     for line in journal[from..to].split_inclusive(|byte| *byte == b'\n') {
         let begin = *cuts.last().unwrap();
-        cuts.extend([begin + 1, begin + line.len() / 2, begin + line.len() - 1, begin + line.len()]);
+        cuts.extend([
+            begin + 1,
+            begin + line.len() / 2,
+            begin + line.len() - 1,
+            begin + line.len(),
+        ]);
     }
     cuts
 }
@@ -63,7 +86,10 @@ async fn survive(world: &World, wrecks: Vec<Wreck>, check: impl AsyncFn(&mut Wal
         world.network.heal();
         let mut wallet = world.open(&name);
         let resumed = wallet.resume().await.unwrap();
-        let is_well = matches!(resumed.warning, None | Some(WalletError::Exchange(ExchangeError::Recoup)));
+        let is_well = matches!(
+            resumed.warning,
+            None | Some(WalletError::Exchange(ExchangeError::Recoup))
+        );
         assert!(is_well, "{}: {:?}", wreck.moment, resumed.warning);
         let balance = balance(&wallet);
         assert_eq!(balance.pending, balance.awaits_recoup, "{}", wreck.moment);
@@ -82,11 +108,18 @@ async fn all_comes_back(world: &World, wallet: &mut Wallet, moment: &str) {
     assert_eq!(world.issuer.account(TOKEN), FUNDS, "{moment}");
 }
 
-async fn die_at_every_moment(suite: CipherSuite, minted: u64, act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>) {
+async fn die_at_every_moment(
+    suite: CipherSuite,
+    minted: u64,
+    act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>,
+) {
     let world = World::new(suite, FUNDS);
     drop(world.wallet_with(NAME, minted).await);
     let wrecks = wrecks(&world, act).await;
-    survive(&world, wrecks, async |wallet, moment| all_comes_back(&world, wallet, moment).await).await;
+    survive(&world, wrecks, async |wallet, moment| {
+        all_comes_back(&world, wallet, moment).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -103,12 +136,18 @@ async fn a_second_mint_survives() {
 
 #[tokio::test]
 async fn send_and_the_change_after_it_survive() {
-    die_at_every_moment(CipherSuite::default(), 24, async |wallet| wallet.send(None, 16, "rent").await.map(drop)).await;
+    die_at_every_moment(CipherSuite::default(), 24, async |wallet| {
+        wallet.send(None, 16, "rent").await.map(drop)
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn redeem_and_the_change_after_it_survive() {
-    die_at_every_moment(CipherSuite::default(), 24, async |wallet| wallet.redeem(None, 16, &token()).await.map(drop)).await;
+    die_at_every_moment(CipherSuite::default(), 24, async |wallet| {
+        wallet.redeem(None, 16, &token()).await.map(drop)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -119,7 +158,10 @@ async fn reclaim_survives() {
     wallet.send(None, 7, "to nobody either").await.unwrap();
     drop(wallet);
     let wrecks = wrecks(&world, async |wallet| wallet.reclaim(None).await.map(drop)).await;
-    survive(&world, wrecks, async |wallet, moment| all_comes_back(&world, wallet, moment).await).await;
+    survive(&world, wrecks, async |wallet, moment| {
+        all_comes_back(&world, wallet, moment).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -130,14 +172,24 @@ async fn reclaiming_what_was_partly_taken_survives() {
     drop(wallet);
     let mut other = world.wallet_with("other", 0).await;
     let (taken, _) = stack.coins.split_at(1);
-    let taken = other.receive(&CoinStack { coins: taken.to_vec(), subject: String::new() }).await.unwrap();
+    let taken = other
+        .receive(&CoinStack {
+            coins: taken.to_vec(),
+            subject: String::new(),
+        })
+        .await
+        .unwrap();
     drop(other);
 
     let wrecks = wrecks(&world, async |wallet| wallet.reclaim(None).await.map(drop)).await;
     survive(&world, wrecks, async |wallet, moment| {
         wallet.reclaim(None).await.unwrap();
         let balance = balance(wallet);
-        assert_eq!((balance.balance, balance.pending, balance.sent), (40 - taken, 0, 0), "{moment}");
+        assert_eq!(
+            (balance.balance, balance.pending, balance.sent),
+            (40 - taken, 0, 0),
+            "{moment}"
+        );
         wallet.redeem(None, balance.balance, &token()).await.unwrap();
         assert_eq!(world.issuer.account(TOKEN), FUNDS - taken, "{moment}");
     })
@@ -177,11 +229,16 @@ async fn recoup_survives() {
         mint(&mut wallet, 13).await.unwrap_err();
         drop(wallet);
         world.network.heal();
-        [1, 2, 10].iter().for_each(|denomination| world.issuer.revoke(*denomination, 0));
+        [1, 2, 10]
+            .iter()
+            .for_each(|denomination| world.issuer.revoke(*denomination, 0));
         world.network.set_day(115); // the next keys sign
         let act = async |wallet: &mut Wallet| {
             let resumed = wallet.resume().await?;
-            assert!(matches!(resumed.warning, Some(WalletError::Exchange(ExchangeError::Recoup))));
+            assert!(matches!(
+                resumed.warning,
+                Some(WalletError::Exchange(ExchangeError::Recoup))
+            ));
             wallet.recoup(None, true).await.map(drop)
         };
         let wrecks = wrecks(&world, act).await;

@@ -20,7 +20,10 @@ async fn the_wallet_asks_before_it_blinds_and_not_again_within_a_minute() {
     let mut wallet = world.wallet_with("wallet", 0).await;
     let asked = |world: &World| {
         let steps = world.network.take_steps();
-        steps.iter().map(|step| step.url.strip_prefix(URL).unwrap().to_owned()).collect::<Vec<_>>()
+        steps
+            .iter()
+            .map(|step| step.url.strip_prefix(URL).unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     world.network.heal();
     mint(&mut wallet, 1).await.unwrap();
@@ -28,7 +31,10 @@ async fn the_wallet_asks_before_it_blinds_and_not_again_within_a_minute() {
     world.network.set_day(2);
     mint(&mut wallet, 1).await.unwrap();
     mint(&mut wallet, 1).await.unwrap();
-    assert_eq!(asked(&world), ["/cddc/serial", "/mkcs", "/v1/revocations", "/mint", "/mint"]);
+    assert_eq!(
+        asked(&world),
+        ["/cddc/serial", "/mkcs", "/v1/revocations", "/mint", "/mint"]
+    );
     let length = world.journal("wallet").len();
     world.network.set_day(3);
     wallet.add(URL).await.unwrap();
@@ -38,7 +44,13 @@ async fn the_wallet_asks_before_it_blinds_and_not_again_within_a_minute() {
 #[tokio::test]
 async fn an_issuer_that_does_not_answer_these_questions_is_no_reason_to_fail() {
     for number in 0..3 {
-        for fault in [Fault::RequestLost, Fault::Unavailable, Fault::Refused, Fault::Nonsense, Fault::BadGateway] {
+        for fault in [
+            Fault::RequestLost,
+            Fault::Unavailable,
+            Fault::Refused,
+            Fault::Nonsense,
+            Fault::BadGateway,
+        ] {
             let world = world();
             let mut wallet = world.wallet_with("wallet", 0).await;
             world.network.set_day(2);
@@ -60,9 +72,20 @@ async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
     mint(&mut wallet, 30).await.unwrap();
     let steps = world.network.take_steps();
     let minted: Vec<_> = steps.iter().filter(|step| step.url.ends_with("/mint")).collect();
-    assert!(minted.iter().all(|step| step.url.starts_with(NEW_URL)), "the new CDD says where");
-    assert!(minted.iter().all(|step| !step.body.contains("\"denomination\": 10")));
-    let stack = wallet.send(None, 50, "with tens, that are still good").await.unwrap().value;
+    assert!(
+        minted.iter().all(|step| step.url.starts_with(NEW_URL)),
+        "the new CDD says where"
+    );
+    assert!(
+        minted
+            .iter()
+            .all(|step| !step.body.contains("\"denomination\": 10"))
+    );
+    let stack = wallet
+        .send(None, 50, "with tens, that are still good")
+        .await
+        .unwrap()
+        .value;
     assert!(stack.coins.iter().any(|coin| coin.payload.denomination == 10));
 
     // Somebody who never saw the first CDD verifies the tens under it all the same.
@@ -81,7 +104,13 @@ async fn a_higher_serial_of_another_master_key_gets_nothing() {
     for serial in [1, 2] {
         let world = world();
         let mut wallet = world.wallet_with("wallet", 7).await;
-        let impostor = Arc::new(FakeIssuer::with_cdd_serial(serial, "Impostor", URL, CipherSuite::default(), &DENOMINATIONS));
+        let impostor = Arc::new(FakeIssuer::with_cdd_serial(
+            serial,
+            "Impostor",
+            URL,
+            CipherSuite::default(),
+            &DENOMINATIONS,
+        ));
         impostor.credit(TOKEN, 1_000);
         world.network.connect(URL, impostor);
         world.network.set_day(2);
@@ -90,7 +119,13 @@ async fn a_higher_serial_of_another_master_key_gets_nothing() {
             let error = mint(&mut wallet, 5).await.unwrap_err();
             assert!(matches!(error, WalletError::MasterKeyChanged(_)), "{error}");
         }
-        assert!(world.network.take_steps().iter().all(|step| !step.url.ends_with("/mint")));
+        assert!(
+            world
+                .network
+                .take_steps()
+                .iter()
+                .all(|step| !step.url.ends_with("/mint"))
+        );
         assert_eq!(balance(&wallet).balance, 7);
     }
 }

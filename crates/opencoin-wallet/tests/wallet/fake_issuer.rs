@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{
-    BlindingSeed, CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate,
+    BlindingSeed, CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, sign_cddc,
+    sign_mint_key_certificate,
 };
 use opencoin_schema::{
-    BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, PROTOCOL_VERSION, Payload, Request, RequestMintKeyCertificates,
-    RequestRecoup, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem,
-    RevealedCoin, Timestamp, WeightedUrl, text,
+    BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, PROTOCOL_VERSION, Payload, Request,
+    RequestMintKeyCertificates, RequestRecoup, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint,
+    ResponseMintKeyCertificates, ResponseRedeem, RevealedCoin, Timestamp, WeightedUrl, text,
 };
 use opencoin_testkit::keys::private_key;
 use opencoin_wallet::{HttpAnswer, Secret};
@@ -72,7 +73,13 @@ impl FakeIssuer {
     }
 
     /// Each CDD has another divisor, by which it is known.
-    pub(crate) fn with_cdd_serial(serial: u64, name: &str, url: &str, suite: CipherSuite, denominations: &[u64]) -> Self {
+    pub(crate) fn with_cdd_serial(
+        serial: u64,
+        name: &str,
+        url: &str,
+        suite: CipherSuite,
+        denominations: &[u64],
+    ) -> Self {
         let rng = &mut ChaCha20Rng::seed_from_u64(1);
         let master_key = private_key(&format!("{name} master"));
         let mut cdd = cdd(name, url, suite, denominations, &master_key);
@@ -84,10 +91,19 @@ impl FakeIssuer {
             for denomination in denominations {
                 let key = private_key(&format!("{name} {denomination} {generation}"));
                 let mint_key = mint_key(&key, *denomination, generation, &cddc);
-                mint_keys.push((sign_mint_key_certificate(mint_key, &cddc, &master_key, rng).unwrap(), key));
+                mint_keys.push((
+                    sign_mint_key_certificate(mint_key, &cddc, &master_key, rng).unwrap(),
+                    key,
+                ));
             }
         }
-        Self { cddc, later_cddcs: Mutex::default(), master_key, mint_keys, books: Mutex::default() }
+        Self {
+            cddc,
+            later_cddcs: Mutex::default(),
+            master_key,
+            mint_keys,
+            books: Mutex::default(),
+        }
     }
 
     /// Publishes a new CDD with another URL and other denominations. Mint keys stay as they are certified.
@@ -100,12 +116,22 @@ impl FakeIssuer {
         self.later_cddcs.lock().unwrap().push(cddc);
     }
 
-    /// From now on no coin of the mint key of this denomination and generation is taken, and it signs nothing.
+    /// From now on no coin of the mint key of this denomination and generation is taken, and it signs
+    /// nothing.
     pub(crate) fn revoke(&self, denomination: u64, generation: i64) {
         let begin = begin() + TimeDelta::days(generation * SIGNING_DAYS);
-        let is_it = |key: &MintKey| key.denomination == denomination && key.sign_coins_not_before.to_utc() == begin;
-        let keys = self.mint_keys.iter().map(|(key, _)| key.mint_key()).filter(|key| is_it(key));
-        self.books.lock().unwrap().stopped.extend(keys.map(|key| key.id.clone()));
+        let is_it =
+            |key: &MintKey| key.denomination == denomination && key.sign_coins_not_before.to_utc() == begin;
+        let keys = self
+            .mint_keys
+            .iter()
+            .map(|(key, _)| key.mint_key())
+            .filter(|key| is_it(key));
+        self.books
+            .lock()
+            .unwrap()
+            .stopped
+            .extend(keys.map(|key| key.id.clone()));
     }
 
     pub(crate) fn public_key(&self, id: &BigInt) -> PublicKey {
@@ -113,7 +139,12 @@ impl FakeIssuer {
     }
 
     fn current_cddc(&self) -> VerifiedCddc {
-        self.later_cddcs.lock().unwrap().last().unwrap_or(&self.cddc).clone()
+        self.later_cddcs
+            .lock()
+            .unwrap()
+            .last()
+            .unwrap_or(&self.cddc)
+            .clone()
     }
 
     /// Answers a GET.
@@ -125,11 +156,23 @@ impl FakeIssuer {
     }
 
     pub(crate) fn credit(&self, token: &str, amount: u64) {
-        *self.books.lock().unwrap().accounts.entry(token.to_owned()).or_default() += amount;
+        *self
+            .books
+            .lock()
+            .unwrap()
+            .accounts
+            .entry(token.to_owned())
+            .or_default() += amount;
     }
 
     pub(crate) fn account(&self, token: &str) -> u64 {
-        self.books.lock().unwrap().accounts.get(token).copied().unwrap_or(0)
+        self.books
+            .lock()
+            .unwrap()
+            .accounts
+            .get(token)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// An account's holder logs in anew: the old token is nobody's any more.
@@ -139,11 +182,20 @@ impl FakeIssuer {
         books.accounts.insert(new.to_owned(), balance);
         let redeemed = std::mem::take(&mut books.redeemed);
         let renamed = |token: String| if token == old { new.to_owned() } else { token };
-        books.redeemed = redeemed.into_iter().map(|(token, coins)| (renamed(token), coins)).collect();
+        books.redeemed = redeemed
+            .into_iter()
+            .map(|(token, coins)| (renamed(token), coins))
+            .collect();
     }
 
     /// Carries out one request.
-    pub(crate) fn answer(&self, token: Option<&Secret>, body: &str, now: DateTime<Utc>, signing: Signing) -> HttpAnswer {
+    pub(crate) fn answer(
+        &self,
+        token: Option<&Secret>,
+        body: &str,
+        now: DateTime<Utc>,
+        signing: Signing,
+    ) -> HttpAnswer {
         let (message_reference, status_code, status_description) = (0, 200, "ok".to_owned());
         let signed = |result: Result<Vec<Blind>, Refusal>, is_resume: bool| match result
             .and_then(|blinds| self.not_stopped(blinds, is_resume))
@@ -151,7 +203,11 @@ impl FakeIssuer {
             Ok(_) if signing == Signing::Later => http(
                 202,
                 None,
-                text::compact(&ResponseDelay { message_reference, status_code: 300, status_description: "later".to_owned() }),
+                text::compact(&ResponseDelay {
+                    message_reference,
+                    status_code: 300,
+                    status_description: "later".to_owned(),
+                }),
             ),
             Ok(blinds) => {
                 let blind_signatures = blinds.iter().map(|blind| self.sign(blind)).collect();
@@ -159,13 +215,22 @@ impl FakeIssuer {
                 http(
                     200,
                     None,
-                    text::compact(&ResponseMint { blind_signatures, message_reference, status_code, status_description }),
+                    text::compact(&ResponseMint {
+                        blind_signatures,
+                        message_reference,
+                        status_code,
+                        status_description,
+                    }),
                 )
             }
             Err((status, word, description)) => {
                 let status_description = format!("{word}: {description}");
-                let response =
-                    ResponseMint { blind_signatures: Vec::new(), message_reference, status_code: status, status_description };
+                let response = ResponseMint {
+                    blind_signatures: Vec::new(),
+                    message_reference,
+                    status_code: status,
+                    status_description,
+                };
                 http(status, Some(word), text::compact(&response))
             }
         };
@@ -174,53 +239,126 @@ impl FakeIssuer {
                 let later = self.later_cddcs.lock().unwrap();
                 let wanted = |cddc: &&VerifiedCddc| [0, cddc.cdd().cdd_serial].contains(&request.cdd_serial);
                 // The first mint keys are all certified under serial 1, whatever the first CDD's is.
-                let cddc = later.iter().rev().chain([&self.cddc]).find(wanted).unwrap_or(&self.cddc).cddc().clone();
+                let cddc = later
+                    .iter()
+                    .rev()
+                    .chain([&self.cddc])
+                    .find(wanted)
+                    .unwrap_or(&self.cddc)
+                    .cddc()
+                    .clone();
                 let cddc = Some(cddc);
-                http(200, None, text::compact(&ResponseCddc { cddc, message_reference, status_code, status_description }))
+                http(
+                    200,
+                    None,
+                    text::compact(&ResponseCddc {
+                        cddc,
+                        message_reference,
+                        status_code,
+                        status_description,
+                    }),
+                )
             }
             Request::RequestMintKeyCertificates(request) => {
                 let keys = self.certificates(&request, now);
-                let response = ResponseMintKeyCertificates { keys, message_reference, status_code, status_description };
+                let response = ResponseMintKeyCertificates {
+                    keys,
+                    message_reference,
+                    status_code,
+                    status_description,
+                };
                 http(200, None, text::compact(&response))
             }
-            Request::RequestMint(request) => {
-                signed(self.mint(token, body, request.transaction_reference, request.blinds, now), false)
-            }
-            Request::RequestRenew(request) => {
-                signed(self.renew(body, request.transaction_reference, &request.coins, request.blinds, now), false)
-            }
+            Request::RequestMint(request) => signed(
+                self.mint(token, body, request.transaction_reference, request.blinds, now),
+                false,
+            ),
+            Request::RequestRenew(request) => signed(
+                self.renew(
+                    body,
+                    request.transaction_reference,
+                    &request.coins,
+                    request.blinds,
+                    now,
+                ),
+                false,
+            ),
             Request::RequestResume(request) => {
-                let accepted = self.books.lock().unwrap().accepted.get(&request.transaction_reference).cloned();
-                signed(accepted.map(|(_, blinds)| blinds).ok_or((404, "not-found", "no such reference".to_owned())), true)
+                let accepted = self
+                    .books
+                    .lock()
+                    .unwrap()
+                    .accepted
+                    .get(&request.transaction_reference)
+                    .cloned();
+                signed(
+                    accepted.map(|(_, blinds)| blinds).ok_or((
+                        404,
+                        "not-found",
+                        "no such reference".to_owned(),
+                    )),
+                    true,
+                )
             }
             Request::RequestRedeem(request) => match self.redeem(token, &request.coins, now) {
-                Ok(()) => http(200, None, text::compact(&ResponseRedeem { message_reference, status_code, status_description })),
+                Ok(()) => http(
+                    200,
+                    None,
+                    text::compact(&ResponseRedeem {
+                        message_reference,
+                        status_code,
+                        status_description,
+                    }),
+                ),
                 Err((status_code, word, description)) => {
                     let status_description = format!("{word}: {description}");
-                    let response = ResponseRedeem { message_reference, status_code, status_description };
+                    let response = ResponseRedeem {
+                        message_reference,
+                        status_code,
+                        status_description,
+                    };
                     http(status_code, Some(word), text::compact(&response))
                 }
             },
             Request::RequestRecoup(request) => signed(self.recoup(body, request, now), false),
             Request::RequestCddSerial(_) => {
                 let cdd_serial = self.current_cddc().cdd().cdd_serial;
-                let response = ResponseCddSerial { cdd_serial, message_reference, status_code, status_description };
+                let response = ResponseCddSerial {
+                    cdd_serial,
+                    message_reference,
+                    status_code,
+                    status_description,
+                };
                 http(200, None, text::compact(&response))
             }
         }
     }
 
-    fn certificates(&self, request: &RequestMintKeyCertificates, now: DateTime<Utc>) -> Vec<opencoin_schema::Mkc> {
+    fn certificates(
+        &self,
+        request: &RequestMintKeyCertificates,
+        now: DateTime<Utc>,
+    ) -> Vec<opencoin_schema::Mkc> {
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
         let is_asked = |key: &&VerifiedMintKey| {
             let mint_key = key.mint_key();
-            let is_current = mint_key.sign_coins_not_before.to_utc() <= now && now <= mint_key.sign_coins_not_after.to_utc();
+            let is_current = mint_key.sign_coins_not_before.to_utc() <= now
+                && now <= mint_key.sign_coins_not_after.to_utc();
             let is_current = is_current
-                && self.current_cddc().cdd().denominations.contains(&mint_key.denomination)
+                && self
+                    .current_cddc()
+                    .cdd()
+                    .denominations
+                    .contains(&mint_key.denomination)
                 && !self.books.lock().unwrap().stopped.contains(&mint_key.id);
             is_current && is_all || request.mint_key_ids.contains(&mint_key.id)
         };
-        self.mint_keys.iter().map(|(key, _)| key).filter(is_asked).map(|key| key.mkc().clone()).collect()
+        self.mint_keys
+            .iter()
+            .map(|(key, _)| key)
+            .filter(is_asked)
+            .map(|key| key.mkc().clone())
+            .collect()
     }
 
     fn mint(
@@ -233,14 +371,22 @@ impl FakeIssuer {
     ) -> Result<Vec<Blind>, Refusal> {
         let books = &mut *self.books.lock().unwrap();
         let token = token.map(Secret::expose).unwrap_or_default();
-        let balance = *books.accounts.get(token).ok_or((401, "unauthorized", "no such token".to_owned()))?;
+        let balance = *books
+            .accounts
+            .get(token)
+            .ok_or((401, "unauthorized", "no such token".to_owned()))?;
         if let Some(answer) = repeated(books, &reference, body) {
             return answer;
         }
         let worth = self.worth(books, &blinds, now)?;
-        let left = balance.checked_sub(worth).ok_or((402, "insufficient-funds", format!("{balance} of {worth}")))?;
+        let left =
+            balance
+                .checked_sub(worth)
+                .ok_or((402, "insufficient-funds", format!("{balance} of {worth}")))?;
         books.accounts.insert(token.to_owned(), left);
-        books.accepted.insert(reference, (body.to_owned(), blinds.clone()));
+        books
+            .accepted
+            .insert(reference, (body.to_owned(), blinds.clone()));
         Ok(blinds)
     }
 
@@ -261,7 +407,9 @@ impl FakeIssuer {
             return Err((422, "invalid", "value in and out differ".to_owned()));
         }
         books.spent.extend(hashes);
-        books.accepted.insert(reference, (body.to_owned(), blinds.clone()));
+        books
+            .accepted
+            .insert(reference, (body.to_owned(), blinds.clone()));
         Ok(blinds)
     }
 
@@ -271,17 +419,32 @@ impl FakeIssuer {
             return answer;
         }
         check_count(request.coins.len())?;
-        let transactions: BTreeSet<&BigInt> = request.coins.iter().map(|coin| &coin.transaction_reference).collect();
-        assert!(transactions.len() <= TRANSACTIONS_MAX, "{} transactions are too many", transactions.len());
+        let transactions: BTreeSet<&BigInt> = request
+            .coins
+            .iter()
+            .map(|coin| &coin.transaction_reference)
+            .collect();
+        assert!(
+            transactions.len() <= TRANSACTIONS_MAX,
+            "{} transactions are too many",
+            transactions.len()
+        );
         let (mut value, mut keys, mut spent, mut recouped) = (0, Vec::new(), Vec::new(), Vec::new());
         for (index, coin) in request.coins.iter().enumerate() {
             let invalid = |what: &str| (422, "invalid", format!("coins[{index}]: {what}"));
-            let (key, blind) = self.opened(books, coin).ok_or_else(|| invalid("not a blind that was accepted"))?;
+            let (key, blind) = self
+                .opened(books, coin)
+                .ok_or_else(|| invalid("not a blind that was accepted"))?;
             if now > key.coins_expiry_date.to_utc() || !books.stopped.contains(&key.id) {
                 return Err(invalid("expired, or not revoked"));
             }
             value += key.denomination;
-            let hash = self.cddc.cipher_suite().payload_hash(&coin.payload).as_bytes().to_vec();
+            let hash = self
+                .cddc
+                .cipher_suite()
+                .payload_hash(&coin.payload)
+                .as_bytes()
+                .to_vec();
             if books.spent.contains(&hash) {
                 spent.push(index);
             }
@@ -294,7 +457,11 @@ impl FakeIssuer {
             return Err((409, "double-spend", format!("coins were spent before: {spent:?}")));
         }
         if !recouped.is_empty() {
-            return Err((409, "double-spend", format!("coins were recouped before: {recouped:?}")));
+            return Err((
+                409,
+                "double-spend",
+                format!("coins were recouped before: {recouped:?}"),
+            ));
         }
         if self.worth(books, &request.blinds, now)? != value {
             return Err((422, "invalid", "value in and out differ".to_owned()));
@@ -302,39 +469,61 @@ impl FakeIssuer {
         let count = keys.len();
         let before = books.recouped.len();
         books.recouped.extend(keys);
-        assert_eq!(books.recouped.len(), before + count, "the wallet names each coin once");
-        books.accepted.insert(request.transaction_reference, (body.to_owned(), request.blinds.clone()));
+        assert_eq!(
+            books.recouped.len(),
+            before + count,
+            "the wallet names each coin once"
+        );
+        books.accepted.insert(
+            request.transaction_reference,
+            (body.to_owned(), request.blinds.clone()),
+        );
         Ok(request.blinds)
     }
 
     /// The key and the blind that a coin of a recoup came from, if its seed proves it.
     fn opened(&self, books: &Books, coin: &RevealedCoin) -> Option<(&MintKey, Vec<u8>)> {
         let (_, blinds) = books.accepted.get(&coin.transaction_reference)?;
-        let blind = blinds.iter().find(|blind| blind.reference == coin.blind_reference)?;
+        let blind = blinds
+            .iter()
+            .find(|blind| blind.reference == coin.blind_reference)?;
         let key = &self.key(&blind.mint_key_id).ok()?.0;
         let seed = BlindingSeed::from_revealed(&coin.blinding_seed).ok()?;
         let suite = self.cddc.cipher_suite();
         let is_own = coin.payload.mint_key_id == blind.mint_key_id
-            && suite.opens(key.public_key(), &coin.payload, &seed, &blind.blinded_payload_hash);
+            && suite.opens(
+                key.public_key(),
+                &coin.payload,
+                &seed,
+                &blind.blinded_payload_hash,
+            );
         is_own.then(|| (key.mint_key(), blind.blinded_payload_hash.as_be_bytes().to_vec()))
     }
 
     /// What may be signed of accepted blinds; a resume gets what there is, all others all or nothing.
     fn not_stopped(&self, blinds: Vec<Blind>, is_resume: bool) -> Result<Vec<Blind>, Refusal> {
         let books = self.books.lock().unwrap();
-        let (stopped, good): (Vec<Blind>, Vec<Blind>) =
-            blinds.into_iter().partition(|blind| books.stopped.contains(&blind.mint_key_id));
+        let (stopped, good): (Vec<Blind>, Vec<Blind>) = blinds
+            .into_iter()
+            .partition(|blind| books.stopped.contains(&blind.mint_key_id));
         if stopped.is_empty() || is_resume && !good.is_empty() {
             Ok(good)
         } else {
-            Err((410, "recoup", "accepted, and a mint key of it was revoked since".to_owned()))
+            Err((
+                410,
+                "recoup",
+                "accepted, and a mint key of it was revoked since".to_owned(),
+            ))
         }
     }
 
     fn redeem(&self, token: Option<&Secret>, coins: &[Coin], now: DateTime<Utc>) -> Result<(), Refusal> {
         let books = &mut *self.books.lock().unwrap();
         let token = token.map(Secret::expose).unwrap_or_default().to_owned();
-        let balance = *books.accounts.get(&token).ok_or((401, "unauthorized", "no such token".to_owned()))?;
+        let balance = *books
+            .accounts
+            .get(&token)
+            .ok_or((401, "unauthorized", "no such token".to_owned()))?;
         let content = (token.clone(), text::compact(coins));
         if books.redeemed.contains(&content) {
             return Ok(());
@@ -347,13 +536,21 @@ impl FakeIssuer {
     }
 
     /// What the coins are worth, and the hashes under which they will be spent.
-    fn unspent(&self, books: &Books, coins: &[Coin], now: DateTime<Utc>) -> Result<(u64, Vec<Vec<u8>>), Refusal> {
+    fn unspent(
+        &self,
+        books: &Books,
+        coins: &[Coin],
+        now: DateTime<Utc>,
+    ) -> Result<(u64, Vec<Vec<u8>>), Refusal> {
         check_count(coins.len())?;
         let (mut value, mut hashes) = (0, Vec::new());
         for coin in coins {
             let (key, _) = self.key(&coin.payload.mint_key_id)?;
             let hash = self.cddc.cipher_suite().verify_coin(key.public_key(), coin);
-            let hash = hash.map_err(|_| (422, "invalid", "a bad signature".to_owned()))?.as_bytes().to_vec();
+            let hash = hash
+                .map_err(|_| (422, "invalid", "a bad signature".to_owned()))?
+                .as_bytes()
+                .to_vec();
             if hashes.contains(&hash) {
                 return Err((422, "invalid", "the same coin twice".to_owned()));
             }
@@ -366,7 +563,9 @@ impl FakeIssuer {
             value += key.mint_key().denomination;
             hashes.push(hash);
         }
-        let spent: Vec<usize> = (0..hashes.len()).filter(|index| books.spent.contains(&hashes[*index])).collect();
+        let spent: Vec<usize> = (0..hashes.len())
+            .filter(|index| books.spent.contains(&hashes[*index]))
+            .collect();
         if spent.is_empty() {
             Ok((value, hashes))
         } else {
@@ -379,7 +578,10 @@ impl FakeIssuer {
         let mut references = BTreeSet::new();
         let mut worth = 0;
         for blind in blinds {
-            assert!(references.insert(&blind.reference), "the same blind reference twice");
+            assert!(
+                references.insert(&blind.reference),
+                "the same blind reference twice"
+            );
             let key = self.key(&blind.mint_key_id)?.0.mint_key();
             if books.stopped.contains(&blind.mint_key_id) {
                 return Err((410, "key-revoked", "a stopped key signs nothing".to_owned()));
@@ -404,21 +606,39 @@ impl FakeIssuer {
         let seed = BlindingSeed::generate(&mut ChaCha20Rng::seed_from_u64(2));
         let (blinded_payload_hash, unblinder) = suite.blind(key.public_key(), payload, &seed).unwrap();
         let mint_key_id = payload.mint_key_id.clone();
-        let signed = self.sign(&Blind { blinded_payload_hash, mint_key_id, reference: "0".to_owned() });
+        let signed = self.sign(&Blind {
+            blinded_payload_hash,
+            mint_key_id,
+            reference: "0".to_owned(),
+        });
         *self.books.lock().unwrap().accounts.get_mut(token).unwrap() -= key.mint_key().denomination;
-        suite.finish(key.public_key(), payload, &signed.blind_signature, &unblinder).unwrap()
+        suite
+            .finish(key.public_key(), payload, &signed.blind_signature, &unblinder)
+            .unwrap()
     }
 
     fn sign(&self, blind: &Blind) -> BlindSignature {
-        let (key, private_key) = self.key(&blind.mint_key_id).expect("checked before it was accepted");
-        let blinded = blind.blinded_payload_hash.to_padded_be_bytes(key.public_key().modulus_bytes()).unwrap();
+        let (key, private_key) = self
+            .key(&blind.mint_key_id)
+            .expect("checked before it was accepted");
+        let blinded = blind
+            .blinded_payload_hash
+            .to_padded_be_bytes(key.public_key().modulus_bytes())
+            .unwrap();
         let blind_signature = BigInt::from_be_bytes(&private_key.raw_sign(&blinded).unwrap());
-        BlindSignature { blind_signature, reference: blind.reference.clone() }
+        BlindSignature {
+            blind_signature,
+            reference: blind.reference.clone(),
+        }
     }
 }
 
 pub(crate) fn http(status: u16, word: Option<&str>, body: String) -> HttpAnswer {
-    HttpAnswer { status, error_word: word.map(str::to_owned), body: body.into_bytes() }
+    HttpAnswer {
+        status,
+        error_word: word.map(str::to_owned),
+        body: body.into_bytes(),
+    }
 }
 
 pub(crate) fn begin() -> DateTime<Utc> {
@@ -427,7 +647,11 @@ pub(crate) fn begin() -> DateTime<Utc> {
 
 fn repeated(books: &Books, reference: &BigInt, body: &str) -> Option<Result<Vec<Blind>, Refusal>> {
     let (first, blinds) = books.accepted.get(reference)?;
-    Some(if first == body { Ok(blinds.clone()) } else { Err((409, "reference-conflict", "other content".to_owned())) })
+    Some(if first == body {
+        Ok(blinds.clone())
+    } else {
+        Err((409, "reference-conflict", "other content".to_owned()))
+    })
 }
 
 fn check_count(items: usize) -> Result<(), Refusal> {

@@ -1,5 +1,6 @@
-//! Networks and issuers fail while the wallet lives on. Every request of every operation goes wrong in every way; what the
-//! wallet makes of it may be an error, but after a healthy `resume` the money adds up, in coins that the issuer takes.
+//! Networks and issuers fail while the wallet lives on. Every request of every operation goes wrong in every
+//! way; what the wallet makes of it may be an error, but after a healthy `resume` the money adds up, in coins
+//! that the issuer takes.
 
 use opencoin_crypto::CipherSuite;
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};
@@ -11,7 +12,10 @@ const MINTED: u64 = 24;
 /// More requests than any operation here makes.
 const REQUESTS_MAX: usize = 20;
 
-async fn fail_everywhere(prepare: impl AsyncFn(&mut Wallet, &World), act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>) {
+async fn fail_everywhere(
+    prepare: impl AsyncFn(&mut Wallet, &World),
+    act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>,
+) {
     for fault in Fault::ALL {
         let mut number = 0;
         loop {
@@ -28,7 +32,10 @@ async fn fail_everywhere(prepare: impl AsyncFn(&mut Wallet, &World), act: impl A
             world.network.heal();
             let mut wallet = world.open("wallet");
             let resumed = wallet.resume().await.unwrap();
-            let is_well = matches!(resumed.warning, None | Some(WalletError::Exchange(ExchangeError::Recoup)));
+            let is_well = matches!(
+                resumed.warning,
+                None | Some(WalletError::Exchange(ExchangeError::Recoup))
+            );
             assert!(is_well, "{moment}: {:?}", resumed.warning);
             wallet.reclaim(None).await.unwrap();
             wallet.recoup(None, true).await.unwrap();
@@ -63,7 +70,10 @@ async fn send_loses_nothing() {
 
 #[tokio::test]
 async fn redeem_loses_nothing() {
-    fail_everywhere(nothing, async |wallet| wallet.redeem(None, 16, &token()).await.map(drop)).await;
+    fail_everywhere(nothing, async |wallet| {
+        wallet.redeem(None, 16, &token()).await.map(drop)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -122,13 +132,17 @@ async fn resuming_what_was_accepted_before_a_revocation_loses_nothing() {
         let prepare = async |wallet: &mut Wallet, world: &World| {
             world.network.fail_all(Fault::Delay);
             mint(wallet, 16).await.unwrap_err();
-            revoked.iter().for_each(|denomination| world.issuer.revoke(*denomination, 0));
+            revoked
+                .iter()
+                .for_each(|denomination| world.issuer.revoke(*denomination, 0));
             world.network.set_day(115);
         };
         let act = async |wallet: &mut Wallet| {
             let done = wallet.resume().await?;
             match done.warning {
-                None | Some(WalletError::Exchange(ExchangeError::Recoup)) => wallet.recoup(None, false).await.map(drop),
+                None | Some(WalletError::Exchange(ExchangeError::Recoup)) => {
+                    wallet.recoup(None, false).await.map(drop)
+                }
                 Some(error) => Err(error),
             }
         };

@@ -7,7 +7,8 @@ use opencoin_wallet::{ExchangeError, Wallet, WalletError};
 use crate::world::{Fault, TOKEN, URL, World, balance, mint, token};
 
 const FUNDS: u64 = 1_000;
-/// When the second generation of keys signs, so that a denomination of which the first was revoked can be had.
+/// When the second generation of keys signs, so that a denomination of which the first was revoked can be
+/// had.
 const NEXT_KEYS_DAY: i64 = 115;
 
 fn world() -> World {
@@ -15,17 +16,28 @@ fn world() -> World {
 }
 
 fn states(wallet: &Wallet, kind: &str) -> Vec<String> {
-    wallet.history().into_iter().filter(|entry| entry.kind == kind).map(|entry| entry.state).collect()
+    wallet
+        .history()
+        .into_iter()
+        .filter(|entry| entry.kind == kind)
+        .map(|entry| entry.state)
+        .collect()
 }
 
 fn text(error: &WalletError) -> String {
-    assert!(matches!(error, WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "key-revoked"), "{error}");
+    assert!(
+        matches!(error, WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "key-revoked"),
+        "{error}"
+    );
     error.to_string()
 }
 
 async fn all_is_good(world: &World, wallet: &mut Wallet) {
     let left = balance(wallet);
-    assert_eq!((left.pending, left.sent, left.revoked, left.expired), (0, 0, 0, 0));
+    assert_eq!(
+        (left.pending, left.sent, left.revoked, left.expired),
+        (0, 0, 0, 0)
+    );
     wallet.redeem(None, left.balance, &token()).await.unwrap();
     assert_eq!(world.issuer.account(TOKEN), FUNDS);
 }
@@ -39,18 +51,36 @@ async fn revoked_coins_are_kept_back_and_become_fresh_ones() {
         world.network.set_day(NEXT_KEYS_DAY);
         mint(&mut wallet, 3).await.unwrap();
         let shown = balance(&wallet);
-        assert!(shown.revoked >= 10 && shown.balance + shown.revoked == 63, "{shown:?}");
+        assert!(
+            shown.revoked >= 10 && shown.balance + shown.revoked == 63,
+            "{shown:?}"
+        );
         let all = wallet.send(None, shown.balance + 1, "").await;
-        assert!(matches!(all, Err(WalletError::InsufficientFunds { balance, .. }) if balance == shown.balance));
+        assert!(
+            matches!(all, Err(WalletError::InsufficientFunds { balance, .. }) if balance == shown.balance)
+        );
         let stack = wallet.send(None, 5, "").await.unwrap().value;
-        assert!(stack.coins.iter().all(|coin| coin.payload.denomination != 10), "they are not handed over either");
+        assert!(
+            stack.coins.iter().all(|coin| coin.payload.denomination != 10),
+            "they are not handed over either"
+        );
         wallet.reclaim(None).await.unwrap();
 
         let done = wallet.recoup(None, false).await.unwrap();
-        assert_eq!((done.value.value, done.value.unprovable, done.value.sent), (shown.revoked, 0, 0));
+        assert_eq!(
+            (done.value.value, done.value.unprovable, done.value.sent),
+            (shown.revoked, 0, 0)
+        );
         assert!(done.warning.is_none());
-        assert_eq!((balance(&wallet).balance, states(&wallet, "recoup")), (63, vec!["done".to_owned()]));
-        assert_eq!(wallet.recoup(None, false).await.unwrap().value.value, 0, "there is nothing left to recoup");
+        assert_eq!(
+            (balance(&wallet).balance, states(&wallet, "recoup")),
+            (63, vec!["done".to_owned()])
+        );
+        assert_eq!(
+            wallet.recoup(None, false).await.unwrap().value.value,
+            0,
+            "there is nothing left to recoup"
+        );
         all_is_good(&world, &mut wallet).await;
     }
 }
@@ -75,7 +105,10 @@ async fn a_key_that_is_revoked_before_a_mint_costs_nothing() {
     world.issuer.revoke(1, 0); // within the minute in which the wallet does not ask again
     let error = text(&mint(&mut wallet, 8).await.unwrap_err());
     assert!(error.contains("do this again"), "{error}");
-    assert_eq!((balance(&wallet).pending, world.issuer.account(TOKEN)), (0, FUNDS));
+    assert_eq!(
+        (balance(&wallet).pending, world.issuer.account(TOKEN)),
+        (0, FUNDS)
+    );
     mint(&mut wallet, 8).await.unwrap();
     assert_eq!(balance(&wallet).balance, 8, "in coins of other denominations");
     all_is_good(&world, &mut wallet).await;
@@ -91,16 +124,36 @@ async fn a_stack_of_revoked_coins_is_refused_with_a_reason() {
     world.network.set_day(NEXT_KEYS_DAY);
     world.network.heal();
     let error = receiver.receive(&stack).await.unwrap_err();
-    assert!(matches!(&error, WalletError::RevokedCoin { reason, .. } if reason == "stolen"), "{error}");
-    assert!(world.network.take_steps().iter().all(|step| !step.url.ends_with("/renew")), "no coin was shown to anybody");
+    assert!(
+        matches!(&error, WalletError::RevokedCoin { reason, .. } if reason == "stolen"),
+        "{error}"
+    );
+    assert!(
+        world
+            .network
+            .take_steps()
+            .iter()
+            .all(|step| !step.url.ends_with("/renew")),
+        "no coin was shown to anybody"
+    );
     assert!(receiver.history().is_empty());
 
     // The sender gets them back, when he says that these are meant, too.
     let before = balance(&sender);
     let recouped = sender.recoup(None, false).await.unwrap().value;
-    assert!(recouped.sent > 0 && balance(&sender).sent == before.sent, "{recouped:?}");
-    assert_eq!(sender.reclaim(None).await.unwrap() + recouped.sent, 20, "good coins come back in the ordinary way");
-    assert_eq!(sender.recoup(None, true).await.unwrap().value.value, recouped.sent);
+    assert!(
+        recouped.sent > 0 && balance(&sender).sent == before.sent,
+        "{recouped:?}"
+    );
+    assert_eq!(
+        sender.reclaim(None).await.unwrap() + recouped.sent,
+        20,
+        "good coins come back in the ordinary way"
+    );
+    assert_eq!(
+        sender.recoup(None, true).await.unwrap().value.value,
+        recouped.sent
+    );
     assert_eq!(states(&sender, "send"), ["reclaimed"]);
     all_is_good(&world, &mut sender).await;
 }
@@ -110,10 +163,21 @@ async fn sent_coins_that_somebody_has_spent_are_dropped_and_the_others_come_back
     let world = world();
     let mut sender = world.wallet_with("sender", 60).await;
     let stack = sender.send(None, 40, "").await.unwrap().value;
-    let tens: Vec<_> = stack.coins.iter().filter(|coin| coin.payload.denomination == 10).cloned().collect();
+    let tens: Vec<_> = stack
+        .coins
+        .iter()
+        .filter(|coin| coin.payload.denomination == 10)
+        .cloned()
+        .collect();
     assert!(tens.len() >= 2);
     let mut receiver = world.wallet_with("receiver", 0).await;
-    receiver.receive(&CoinStack { coins: tens[..1].to_vec(), subject: String::new() }).await.unwrap();
+    receiver
+        .receive(&CoinStack {
+            coins: tens[..1].to_vec(),
+            subject: String::new(),
+        })
+        .await
+        .unwrap();
     world.issuer.revoke(10, 0);
     world.network.set_day(NEXT_KEYS_DAY);
     sender.reclaim(None).await.unwrap();
@@ -133,21 +197,46 @@ async fn what_was_accepted_before_the_revocation_is_pending_until_a_recoup() {
             world.network.fail_all(fault);
             mint(&mut wallet, 37).await.unwrap_err();
             world.network.heal();
-            revoked.iter().for_each(|denomination| world.issuer.revoke(*denomination, 0));
+            revoked
+                .iter()
+                .for_each(|denomination| world.issuer.revoke(*denomination, 0));
             world.network.set_day(NEXT_KEYS_DAY);
 
             let resumed = wallet.resume().await.unwrap();
-            assert!(matches!(resumed.warning, Some(WalletError::Exchange(ExchangeError::Recoup))), "{:?}", resumed.warning);
+            assert!(
+                matches!(
+                    resumed.warning,
+                    Some(WalletError::Exchange(ExchangeError::Recoup))
+                ),
+                "{:?}",
+                resumed.warning
+            );
             let shown = balance(&wallet);
             assert_eq!(shown.balance + shown.pending, 37);
-            assert_eq!((shown.pending, states(&wallet, "mint")), (shown.awaits_recoup, vec!["pending: recoup".to_owned()]));
-            assert_eq!(shown.balance == 0, signed == 0, "what good keys have signed is there: {shown:?}");
+            assert_eq!(
+                (shown.pending, states(&wallet, "mint")),
+                (shown.awaits_recoup, vec!["pending: recoup".to_owned()])
+            );
+            assert_eq!(
+                shown.balance == 0,
+                signed == 0,
+                "what good keys have signed is there: {shown:?}"
+            );
             drop(wallet);
             let mut wallet = world.open("wallet");
-            assert!(wallet.resume().await.unwrap().warning.is_none(), "resuming it again would bring nothing");
+            assert!(
+                wallet.resume().await.unwrap().warning.is_none(),
+                "resuming it again would bring nothing"
+            );
 
-            assert_eq!(wallet.recoup(None, false).await.unwrap().value.value, shown.awaits_recoup);
-            assert_eq!((balance(&wallet).balance, states(&wallet, "mint")), (37, vec!["done".to_owned()]));
+            assert_eq!(
+                wallet.recoup(None, false).await.unwrap().value.value,
+                shown.awaits_recoup
+            );
+            assert_eq!(
+                (balance(&wallet).balance, states(&wallet, "mint")),
+                (37, vec!["done".to_owned()])
+            );
             all_is_good(&world, &mut wallet).await;
         }
     }
@@ -165,9 +254,15 @@ async fn a_receive_that_was_accepted_before_the_revocation_ends_with_the_recoup(
     world.issuer.revoke(1, 0);
     world.network.set_day(NEXT_KEYS_DAY);
     assert!(wallet.resume().await.unwrap().warning.is_some());
-    assert!(matches!(wallet.receive(&stack).await, Err(WalletError::RevokedCoin { .. } | WalletError::ReceivedBefore)));
+    assert!(matches!(
+        wallet.receive(&stack).await,
+        Err(WalletError::RevokedCoin { .. } | WalletError::ReceivedBefore)
+    ));
     wallet.recoup(None, false).await.unwrap();
-    assert_eq!((balance(&wallet).balance, states(&wallet, "receive")), (20, vec!["done".to_owned()]));
+    assert_eq!(
+        (balance(&wallet).balance, states(&wallet, "receive")),
+        (20, vec!["done".to_owned()])
+    );
     all_is_good(&world, &mut wallet).await;
 }
 
@@ -180,11 +275,17 @@ async fn a_recoup_whose_own_keys_are_revoked_is_recouped_again() {
     world.network.fail(3, Fault::AnswerLost); // after three questions
     wallet.recoup(None, false).await.unwrap_err();
     world.network.heal();
-    assert_eq!((balance(&wallet).pending, states(&wallet, "recoup")), (20, vec!["pending".to_owned()]));
+    assert_eq!(
+        (balance(&wallet).pending, states(&wallet, "recoup")),
+        (20, vec!["pending".to_owned()])
+    );
     world.issuer.revoke(2, 1);
     assert!(wallet.resume().await.unwrap().warning.is_some());
     let shown = balance(&wallet);
-    assert_eq!((shown.balance + shown.awaits_recoup, states(&wallet, "recoup")), (20, vec!["pending: recoup".to_owned()]));
+    assert_eq!(
+        (shown.balance + shown.awaits_recoup, states(&wallet, "recoup")),
+        (20, vec!["pending: recoup".to_owned()])
+    );
     wallet.recoup(None, false).await.unwrap();
     assert_eq!(states(&wallet, "recoup"), ["done", "done"]);
     all_is_good(&world, &mut wallet).await;
@@ -210,7 +311,9 @@ async fn coins_of_an_older_journal_have_no_proof_and_are_named() {
     drop(world.wallet_with("wallet", 20).await);
     // Such journals had another secret, and their documents no further fields.
     let journal = String::from_utf8(world.journal("wallet")).unwrap();
-    let journal = journal.replace(r#""seed":"#, r#""unblinder":"#).replace(r#","older":[]"#, "");
+    let journal = journal
+        .replace(r#""seed":"#, r#""unblinder":"#)
+        .replace(r#","older":[]"#, "");
     let begin = journal.find(r#","current":["#).unwrap();
     let end = begin + journal[begin..].find(']').unwrap() + 1;
     let journal = format!("{}{}", &journal[..begin], &journal[end..]);
@@ -236,7 +339,10 @@ async fn a_request_of_an_older_journal_is_finished() {
         mint(&mut wallet, 8).await.unwrap_err();
         world.network.heal();
         let journal = String::from_utf8(world.journal("wallet")).unwrap();
-        let older: Vec<String> = journal.lines().map(|line| with_unblinders(&world, line)).collect();
+        let older: Vec<String> = journal
+            .lines()
+            .map(|line| with_unblinders(&world, line))
+            .collect();
         assert!(!older.concat().contains(r#""seed""#));
         world.put_journal("older", format!("{}\n", older.join("\n")).as_bytes());
         let mut wallet = world.open("older");
@@ -253,7 +359,12 @@ fn with_unblinders(world: &World, line: &str) -> String {
             let seed = blinded.as_object_mut().unwrap().remove("seed").unwrap();
             let seed = BlindingSeed::from_secret_hex(seed.as_str().unwrap()).unwrap();
             let key = world.issuer.public_key(&payload.mint_key_id);
-            let (_, unblinder) = world.issuer.cddc.cipher_suite().blind(&key, &payload, &seed).unwrap();
+            let (_, unblinder) = world
+                .issuer
+                .cddc
+                .cipher_suite()
+                .blind(&key, &payload, &seed)
+                .unwrap();
             blinded["unblinder"] = unblinder.to_secret_hex().as_str().into();
         }
     }
@@ -273,10 +384,22 @@ async fn coins_of_many_transactions_take_several_requests_and_show_nothing_but_t
     world.network.heal();
     assert_eq!(wallet.recoup(None, false).await.unwrap().value.value, 120);
     let steps = world.network.take_steps();
-    let requests: Vec<RequestRecoup> = steps.iter().filter_map(|step| from_json(step.body.as_bytes()).ok()).collect();
-    assert_eq!(requests.iter().map(|request| request.coins.len()).collect::<Vec<_>>(), [100, 20]);
+    let requests: Vec<RequestRecoup> = steps
+        .iter()
+        .filter_map(|step| from_json(step.body.as_bytes()).ok())
+        .collect();
+    assert_eq!(
+        requests
+            .iter()
+            .map(|request| request.coins.len())
+            .collect::<Vec<_>>(),
+        [100, 20]
+    );
     for coin in requests.iter().flat_map(|request| &request.coins) {
-        assert!(secrets.contains(&coin.blinding_seed.to_string()), "only seeds of revoked coins are shown");
+        assert!(
+            secrets.contains(&coin.blinding_seed.to_string()),
+            "only seeds of revoked coins are shown"
+        );
     }
     all_is_good(&world, &mut wallet).await;
 }

@@ -11,12 +11,22 @@ const FUNDS: u64 = 100;
 
 fn session(holder: &str, token: &str) -> StoredSession {
     let holder = Holder::Account(holder.to_owned());
-    StoredSession { url: URL.to_owned(), holder, token: Secret::new(token), expires_at: DateTime::<Utc>::MAX_UTC }
+    StoredSession {
+        url: URL.to_owned(),
+        holder,
+        token: Secret::new(token),
+        expires_at: DateTime::<Utc>::MAX_UTC,
+    }
 }
 
 /// The state of the wallet's last request of this kind.
 fn state(wallet: &Wallet, kind: &str) -> String {
-    wallet.history().into_iter().rfind(|entry| entry.kind == kind).unwrap().state
+    wallet
+        .history()
+        .into_iter()
+        .rfind(|entry| entry.kind == kind)
+        .unwrap()
+        .state
 }
 
 #[tokio::test]
@@ -25,27 +35,48 @@ async fn a_redeem_whose_session_has_ended_is_finished_in_the_holders_next_one() 
         let world = World::new(CipherSuite::default(), FUNDS);
         let mut wallet = world.wallet_with("wallet", 20).await;
         world.network.fail_all(lost);
-        wallet.redeem(None, 20, &session("alice", TOKEN)).await.unwrap_err();
+        wallet
+            .redeem(None, 20, &session("alice", TOKEN))
+            .await
+            .unwrap_err();
         world.network.heal();
         world.issuer.change_token(TOKEN, "the next one");
         drop(wallet);
 
-        // That the old token is refused says nothing about what was done with it; nor is another account to be paid.
+        // That the old token is refused says nothing about what was done with it; nor is another account to
+        // be paid.
         for other in [
             None,
             Some(session("bob", "bobs token")),
-            Some(StoredSession { url: "http://x".to_owned(), ..session("alice", "x") }),
+            Some(StoredSession {
+                url: "http://x".to_owned(),
+                ..session("alice", "x")
+            }),
         ] {
             let mut wallet = world.open("wallet");
             other.into_iter().for_each(|session| wallet.use_session(session));
             let done = wallet.resume().await.unwrap();
-            assert!(matches!(done.warning, Some(WalletError::Exchange(ExchangeError::Unknown(_)))), "{:?}", done.warning);
-            assert_eq!((balance(&wallet).pending, state(&wallet, "redeem").as_str()), (20, "pending"), "{lost:?}");
+            assert!(
+                matches!(
+                    done.warning,
+                    Some(WalletError::Exchange(ExchangeError::Unknown(_)))
+                ),
+                "{:?}",
+                done.warning
+            );
+            assert_eq!(
+                (balance(&wallet).pending, state(&wallet, "redeem").as_str()),
+                (20, "pending"),
+                "{lost:?}"
+            );
         }
         let mut wallet = world.open("wallet");
         wallet.use_session(session("alice", "the next one"));
         assert_eq!(wallet.resume().await.unwrap().value, 1);
-        assert_eq!((balance(&wallet).pending, state(&wallet, "redeem").as_str()), (0, "done"));
+        assert_eq!(
+            (balance(&wallet).pending, state(&wallet, "redeem").as_str()),
+            (0, "done")
+        );
         assert_eq!(world.issuer.account("the next one"), FUNDS);
     }
 }
@@ -54,8 +85,14 @@ async fn a_redeem_whose_session_has_ended_is_finished_in_the_holders_next_one() 
 async fn a_first_request_with_a_token_of_nobody_is_refused() {
     let world = World::new(CipherSuite::default(), FUNDS);
     let mut wallet = world.wallet_with("wallet", 20).await;
-    let error = wallet.redeem(None, 20, &session("alice", "an old one")).await.unwrap_err();
-    assert!(matches!(&error, WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "unauthorized"), "{error}");
+    let error = wallet
+        .redeem(None, 20, &session("alice", "an old one"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "unauthorized"),
+        "{error}"
+    );
     assert_eq!((balance(&wallet).balance, balance(&wallet).pending), (20, 0));
 }
 
@@ -65,14 +102,29 @@ async fn a_mint_waits_for_money_and_is_over_when_it_has_waited_in_vain() {
     let mut wallet = world.wallet_with("wallet", 0).await;
     world.network.fail_all(Fault::Wait);
     let error = mint(&mut wallet, 7).await.unwrap_err();
-    assert!(matches!(error, WalletError::Exchange(ExchangeError::Delayed { .. })), "{error}");
+    assert!(
+        matches!(error, WalletError::Exchange(ExchangeError::Delayed { .. })),
+        "{error}"
+    );
     assert!(wallet.resume().await.unwrap().warning.is_some());
     assert_eq!(balance(&wallet).pending, 7);
     world.network.fail_all(Fault::WaitedInVain);
     let ended = wallet.resume().await.unwrap().warning;
-    assert!(matches!(&ended, Some(WalletError::Exchange(ExchangeError::Refused { .. }))), "{ended:?}");
-    assert_eq!((balance(&wallet).pending, state(&wallet, "mint").starts_with("refused")), (0, true));
+    assert!(
+        matches!(&ended, Some(WalletError::Exchange(ExchangeError::Refused { .. }))),
+        "{ended:?}"
+    );
+    assert_eq!(
+        (
+            balance(&wallet).pending,
+            state(&wallet, "mint").starts_with("refused")
+        ),
+        (0, true)
+    );
     world.network.heal();
     mint(&mut wallet, 7).await.unwrap();
-    assert_eq!((balance(&wallet).balance, world.issuer.account(TOKEN)), (7, FUNDS - 7));
+    assert_eq!(
+        (balance(&wallet).balance, world.issuer.account(TOKEN)),
+        (7, FUNDS - 7)
+    );
 }

@@ -1,4 +1,5 @@
-//! The network between wallets and issuers, and the disk: both can be looked at, and turned back, at every step.
+//! The network between wallets and issuers, and the disk: both can be looked at, and turned back, at every
+//! step.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -86,7 +87,10 @@ pub(crate) struct Network {
 #[async_trait]
 impl Transport for Network {
     async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer> {
-        let no_answer = || NoAnswer { url: url.to_owned(), reason: "the test says so".to_owned() };
+        let no_answer = || NoAnswer {
+            url: url.to_owned(),
+            reason: "the test says so".to_owned(),
+        };
         let number = self.note_step(url, body);
         let fault = self.faults.lock().unwrap().get(&number).copied();
         if fault == Some(Fault::RequestLost) {
@@ -100,13 +104,21 @@ impl Transport for Network {
         }
         if fault == Some(Fault::Wait) {
             let (message_reference, status_description) = (0, "later".to_owned());
-            let delay = ResponseDelay { message_reference, status_code: 300, status_description };
+            let delay = ResponseDelay {
+                message_reference,
+                status_code: 300,
+                status_description,
+            };
             return Ok(http(202, None, text::compact(&delay)));
         }
         if fault == Some(Fault::WaitedInVain) {
             return Ok(http(402, Some("insufficient-funds"), "{}".to_owned()));
         }
-        let signing = if fault == Some(Fault::Delay) { Signing::Later } else { Signing::Now };
+        let signing = if fault == Some(Fault::Delay) {
+            Signing::Later
+        } else {
+            Signing::Now
+        };
         let issuer = self.issuer_at(url).ok_or_else(no_answer)?;
         let answer = issuer.answer(token, body, self.now(), signing);
         match fault {
@@ -116,18 +128,32 @@ impl Transport for Network {
             Some(Fault::WrongSignature) => Ok(spoil(answer, |response| {
                 response.blind_signatures[0].blind_signature = BigInt::from_be_bytes(&[7]);
             })),
-            Some(Fault::MissingSignature) => Ok(spoil(answer, |response| drop(response.blind_signatures.remove(0)))),
-            Some(Fault::RequestLost | Fault::Unavailable | Fault::Refused | Fault::Delay | Fault::Wait | Fault::WaitedInVain)
+            Some(Fault::MissingSignature) => Ok(spoil(answer, |response| {
+                drop(response.blind_signatures.remove(0))
+            })),
+            Some(
+                Fault::RequestLost
+                | Fault::Unavailable
+                | Fault::Refused
+                | Fault::Delay
+                | Fault::Wait
+                | Fault::WaitedInVain,
+            )
             | None => Ok(answer),
         }
     }
 
     async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer> {
-        let no_answer = || NoAnswer { url: url.to_owned(), reason: "the test says so".to_owned() };
+        let no_answer = || NoAnswer {
+            url: url.to_owned(),
+            reason: "the test says so".to_owned(),
+        };
         let number = self.note_step(url, "");
         match self.faults.lock().unwrap().get(&number).copied() {
             Some(Fault::RequestLost | Fault::AnswerLost) => Err(no_answer()),
-            Some(Fault::Unavailable | Fault::BadGateway) => Ok(http(503, None, "<html>away</html>".to_owned())),
+            Some(Fault::Unavailable | Fault::BadGateway) => {
+                Ok(http(503, None, "<html>away</html>".to_owned()))
+            }
             Some(Fault::Nonsense) => Ok(http(200, None, "nonsense".to_owned())),
             Some(
                 Fault::Refused
@@ -180,16 +206,32 @@ impl Network {
 
     fn note_step(&self, url: &str, body: &str) -> usize {
         let journal = self.watched.lock().unwrap().clone();
-        let journal_bytes = journal.and_then(|path| fs::metadata(path).ok()).map_or(0, |metadata| metadata.len());
-        let books = self.issuers.lock().unwrap().get(URL).map(|issuer| issuer.books.lock().unwrap().clone()).unwrap_or_default();
+        let journal_bytes = journal
+            .and_then(|path| fs::metadata(path).ok())
+            .map_or(0, |metadata| metadata.len());
+        let books = self
+            .issuers
+            .lock()
+            .unwrap()
+            .get(URL)
+            .map(|issuer| issuer.books.lock().unwrap().clone())
+            .unwrap_or_default();
         let mut steps = self.steps.lock().unwrap();
-        steps.push(Step { url: url.to_owned(), body: body.to_owned(), journal_bytes, books });
+        steps.push(Step {
+            url: url.to_owned(),
+            body: body.to_owned(),
+            journal_bytes,
+            books,
+        });
         steps.len() - 1
     }
 
     fn issuer_at(&self, url: &str) -> Option<Arc<FakeIssuer>> {
         let issuers = self.issuers.lock().unwrap();
-        issuers.iter().find(|(base, _)| url.starts_with(&format!("{base}/"))).map(|(_, issuer)| Arc::clone(issuer))
+        issuers
+            .iter()
+            .find(|(base, _)| url.starts_with(&format!("{base}/")))
+            .map(|(_, issuer)| Arc::clone(issuer))
     }
 }
 
@@ -197,7 +239,10 @@ fn spoil(answer: HttpAnswer, how: impl FnOnce(&mut ResponseMint)) -> HttpAnswer 
     match from_json::<ResponseMint>(&answer.body) {
         Ok(mut response) if !response.blind_signatures.is_empty() => {
             how(&mut response);
-            HttpAnswer { body: text::compact(&response).into_bytes(), ..answer }
+            HttpAnswer {
+                body: text::compact(&response).into_bytes(),
+                ..answer
+            }
         }
         Ok(_) | Err(_) => answer,
     }
@@ -213,7 +258,11 @@ pub(crate) struct World {
 impl World {
     /// An issuer at [`URL`] with so much in the account of [`TOKEN`].
     pub(crate) fn new(suite: CipherSuite, funds: u64) -> Self {
-        let name = if suite == CipherSuite::default() { "OpenCent" } else { "ChaumCent" };
+        let name = if suite == CipherSuite::default() {
+            "OpenCent"
+        } else {
+            "ChaumCent"
+        };
         let issuer = Arc::new(FakeIssuer::new(name, URL, suite, &DENOMINATIONS));
         issuer.credit(TOKEN, funds);
         let network = Network {
@@ -225,12 +274,18 @@ impl World {
         };
         network.set_day(1);
         network.connect(URL, Arc::clone(&issuer));
-        Self { network: Arc::new(network), issuer, disk: tempfile::tempdir().unwrap() }
+        Self {
+            network: Arc::new(network),
+            issuer,
+            disk: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Revokes the keys that sign first.
     pub(crate) fn revoke_all(&self) {
-        DENOMINATIONS.iter().for_each(|denomination| self.issuer.revoke(*denomination, 0));
+        DENOMINATIONS
+            .iter()
+            .for_each(|denomination| self.issuer.revoke(*denomination, 0));
     }
 
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
@@ -241,10 +296,15 @@ impl World {
     pub(crate) fn open(&self, name: &str) -> Wallet {
         let folder = self.folder(name);
         *self.network.watched.lock().unwrap() = Some(journal_of(&folder));
-        let (network, transport) = (Arc::clone(&self.network), Arc::clone(&self.network) as Arc<dyn Transport>);
+        let (network, transport) = (
+            Arc::clone(&self.network),
+            Arc::clone(&self.network) as Arc<dyn Transport>,
+        );
         // Another process draws other numbers: the journal's length is a seed that says where it stands.
         let seed = fs::metadata(journal_of(&folder)).map_or(0, |metadata| metadata.len());
-        let seed = name.bytes().fold(seed, |seed, byte| seed.wrapping_mul(257).wrapping_add(byte.into()));
+        let seed = name.bytes().fold(seed, |seed, byte| {
+            seed.wrapping_mul(257).wrapping_add(byte.into())
+        });
         let rng = Box::new(ChaCha20Rng::seed_from_u64(seed));
         Wallet::open(&folder, transport, Arc::new(move || network.now()), rng).unwrap()
     }

@@ -38,7 +38,9 @@ pub(crate) struct Connection {
 impl HolderArgs {
     /// The folder of the wallet.
     pub(crate) fn dir(&self) -> Result<&Path> {
-        self.dir.as_deref().context("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment")
+        self.dir
+            .as_deref()
+            .context("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment")
     }
 
     /// The session in the folder, whoever it is with; `None` without a folder.
@@ -69,7 +71,11 @@ impl HolderArgs {
         if let Some(token) = token_args::given(None, self.token_file.as_deref())? {
             let url = self.url()?;
             let client = AccountClient::new(&url, &authorities)?.with_token(token);
-            return Ok(Connection { client, url, session: None });
+            return Ok(Connection {
+                client,
+                url,
+                session: None,
+            });
         }
         let session = self.stored_session()?.with_context(|| {
             format!(
@@ -79,7 +85,10 @@ impl HolderArgs {
             )
         })?;
         if self.url.as_deref().is_some_and(|url| !session.is_with(url)) {
-            bail!("the session in this folder is with {}; log in at the other issuer, or leave out --url", session.url);
+            bail!(
+                "the session in this folder is with {}; log in at the other issuer, or leave out --url",
+                session.url
+            );
         }
         Connection::of_session(session, &authorities, SystemClock.now())
     }
@@ -92,19 +101,29 @@ impl HolderArgs {
 }
 
 impl Connection {
-    fn of_session(session: StoredSession, authorities: &Authorities, now: chrono::DateTime<chrono::Utc>) -> Result<Self> {
+    fn of_session(
+        session: StoredSession,
+        authorities: &Authorities,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Self> {
         if session.is_over(now) {
             bail!("{}", is_over(&session));
         }
         let client = AccountClient::new(&session.url, authorities)?.with_token(session.token.clone());
-        Ok(Self { client, url: session.url.clone(), session: Some(session) })
+        Ok(Self {
+            client,
+            url: session.url.clone(),
+            session: Some(session),
+        })
     }
 
     /// The name of the account, under which payments are kept.
     pub(crate) async fn account_name(&self) -> Result<String> {
         match self.session.as_ref().map(|session| &session.holder) {
             Some(Holder::Account(name)) => Ok(name.clone()),
-            Some(Holder::Service(_)) => bail!("this takes the holder's own session: a service neither pays nor asks for payouts"),
+            Some(Holder::Service(_)) => {
+                bail!("this takes the holder's own session: a service neither pays nor asks for payouts")
+            }
             None => Ok(self.explain(self.client.summary().await)?.name),
         }
     }
@@ -120,17 +139,28 @@ impl Connection {
 
 /// A session that has ended by itself, and what to do.
 pub(crate) fn is_over(session: &StoredSession) -> String {
-    format!("the session has ended ({}); {}", session.expires_at.format("%Y-%m-%d %H:%M:%S UTC"), log_in_again(session))
+    format!(
+        "the session has ended ({}); {}",
+        session.expires_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        log_in_again(session)
+    )
 }
 
 fn log_in_again(session: &StoredSession) -> String {
     match &session.holder {
-        Holder::Account(name) => format!("log in again: `opencoin account login --url {} {name}`", session.url),
-        Holder::Service(id) => format!("log in again: `opencoin service login --store --url {} {id}`", session.url),
+        Holder::Account(name) => format!(
+            "log in again: `opencoin account login --url {} {name}`",
+            session.url
+        ),
+        Holder::Service(id) => format!(
+            "log in again: `opencoin service login --store --url {} {id}`",
+            session.url
+        ),
     }
 }
 
-/// The token of this folder's session with the issuer at `url`, for a wallet: a clear error where there is none that helps.
+/// The token of this folder's session with the issuer at `url`, for a wallet: a clear error where there is
+/// none that helps.
 pub(crate) fn session_for_wallet(dir: &Path, url: &str) -> Result<StoredSession> {
     let Some(session) = StoredSession::read(dir)? else {
         bail!(
@@ -141,7 +171,11 @@ pub(crate) fn session_for_wallet(dir: &Path, url: &str) -> Result<StoredSession>
         );
     };
     if !session.is_with(url) {
-        bail!("the session in {} is with {}, and the issuer of this currency is {url}: log in there", dir.display(), session.url);
+        bail!(
+            "the session in {} is with {}, and the issuer of this currency is {url}: log in there",
+            dir.display(),
+            session.url
+        );
     }
     if session.is_over(SystemClock.now()) {
         bail!("{}", is_over(&session));

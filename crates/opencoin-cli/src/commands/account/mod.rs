@@ -1,4 +1,5 @@
-//! `opencoin account` and `opencoin service`: an account at an issuer, over HTTP. Thin on top of the wallet library.
+//! `opencoin account` and `opencoin service`: an account at an issuer, over HTTP. Thin on top of the wallet
+//! library.
 
 pub(super) mod connection;
 mod login;
@@ -35,7 +36,8 @@ enum Command {
     Balance(view::JsonArgs),
     /// Show what has moved the account's money, newest first.
     History(view::HistoryArguments),
-    /// Show entries as they come, until Ctrl-C. A server that goes away is waited for; nothing is missed or shown twice.
+    /// Show entries as they come, until Ctrl-C. A server that goes away is waited for; nothing is missed or
+    /// shown twice.
     Watch(view::WatchArguments),
     /// Show the accounts that chose to be listed.
     Directory(view::JsonArgs),
@@ -43,12 +45,13 @@ enum Command {
     ListMe(view::ListMeArguments),
     /// Pay to another account.
     ///
-    /// If no answer comes, or this program dies, run the same command again: the issuer pays once. An identical second payment is
-    /// a new one as soon as the first one's result was shown.
+    /// If no answer comes, or this program dies, run the same command again: the issuer pays once. An
+    /// identical second payment is a new one as soon as the first one's result was shown.
     Pay(money::PayArguments),
     /// Have money paid out of the currency, by the operator.
     ///
-    /// The money leaves the account at once. If no answer comes, run the same command again: it is asked for once.
+    /// The money leaves the account at once. If no answer comes, run the same command again: it is asked for
+    /// once.
     Payout(money::PayoutArguments),
     /// Show the payouts of the account and what came of them.
     Payouts(money::PayoutsArguments),

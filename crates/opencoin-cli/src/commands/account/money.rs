@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use opencoin_api::{Entry, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, Payout, PayoutState, RequestPayout, Transfer};
+use opencoin_api::{
+    Entry, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, Payout, PayoutState, RequestPayout, Transfer,
+};
 use opencoin_issuer::{Clock, SystemClock};
 use opencoin_wallet::account::{AccountError, Outbox, Paid, Payer, Payment, Receipt, pay, pay_with_key};
 use rand::RngCore;
@@ -43,8 +45,9 @@ pub(crate) struct PayoutArguments {
 
 #[derive(Debug, Args)]
 struct KeyArgs {
-    /// An idempotency key of your own: the issuer pays once for each key, whenever and wherever it is sent again. Without one, this
-    /// program makes one up and keeps it in the wallet's folder until the result was shown.
+    /// An idempotency key of your own: the issuer pays once for each key, whenever and wherever it is sent
+    /// again. Without one, this program makes one up and keeps it in the wallet's folder until the result was
+    /// shown.
     #[arg(long, value_parser = parse_key)]
     key: Option<String>,
     /// Write what the issuer has made, with `key` and `repeated` (whether it was made before).
@@ -63,32 +66,74 @@ pub(crate) struct PayoutsArguments {
 }
 
 fn parse_key(text: &str) -> Result<String> {
-    let fits = (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { Ok(text.to_owned()) } else { bail!("a key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters") }
+    let fits = (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        bail!("a key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters")
+    }
 }
 
 pub(super) async fn transfer(holder: &HolderArgs, arguments: PayArguments) -> Result<()> {
-    let PayArguments { to, amount, label, key } = arguments;
+    let PayArguments {
+        to,
+        amount,
+        label,
+        key,
+    } = arguments;
     send(holder, Payment::Transfer(Transfer { to, amount, label }), &key).await
 }
 
 pub(super) async fn payout(holder: &HolderArgs, arguments: PayoutArguments) -> Result<()> {
-    let PayoutArguments { amount, destination, key } = arguments;
-    send(holder, Payment::Payout(RequestPayout { amount, destination }), &key).await
+    let PayoutArguments {
+        amount,
+        destination,
+        key,
+    } = arguments;
+    send(
+        holder,
+        Payment::Payout(RequestPayout { amount, destination }),
+        &key,
+    )
+    .await
 }
 
 async fn send(holder: &HolderArgs, payment: Payment, arguments: &KeyArgs) -> Result<()> {
     let connection = holder.connect()?;
     if let Some(key) = &arguments.key {
-        let made = explain(&connection, pay_with_key(&connection.client, &payment, key).await, "the same command again asks")?;
-        let paid = Paid { receipt: made.value, is_repeated: made.is_repeated, key: key.clone(), begun_before: None };
+        let made = explain(
+            &connection,
+            pay_with_key(&connection.client, &payment, key).await,
+            "the same command again asks",
+        )?;
+        let paid = Paid {
+            receipt: made.value,
+            is_repeated: made.is_repeated,
+            key: key.clone(),
+            begun_before: None,
+        };
         return show(&payment, &paid, arguments.json);
     }
-    let dir = holder.dir().context("an idempotency key is kept there; or make one up yourself: --key KEY")?;
+    let dir = holder
+        .dir()
+        .context("an idempotency key is kept there; or make one up yourself: --key KEY")?;
     let payer = Payer::new(&connection.url, &connection.account_name().await?);
     let mut outbox = Outbox::open(dir)?;
-    let paid = pay(&connection.client, &mut outbox, &payer, &payment, new_key, SystemClock.now()).await;
-    let paid = explain(&connection, paid, "the same command again finds out, and does not pay twice")?;
+    let paid = pay(
+        &connection.client,
+        &mut outbox,
+        &payer,
+        &payment,
+        new_key,
+        SystemClock.now(),
+    )
+    .await;
+    let paid = explain(
+        &connection,
+        paid,
+        "the same command again finds out, and does not pay twice",
+    )?;
     // In this order: a result that nobody has seen is not settled.
     show(&payment, &paid, arguments.json)?;
     Ok(outbox.settle(&payer, &paid.key)?)
@@ -102,9 +147,13 @@ fn new_key() -> String {
 
 fn explain<T>(connection: &Connection, result: Result<T, AccountError>, again: &str) -> Result<T> {
     let is_open = matches!(result, Err(AccountError::Open(_)));
-    connection
-        .explain(result)
-        .map_err(|error| if is_open { anyhow!("{error:#}\nwhether it was paid is not known: {again}") } else { error })
+    connection.explain(result).map_err(|error| {
+        if is_open {
+            anyhow!("{error:#}\nwhether it was paid is not known: {again}")
+        } else {
+            error
+        }
+    })
 }
 
 fn show(payment: &Payment, paid: &Paid, json: bool) -> Result<()> {
@@ -121,8 +170,15 @@ fn show(payment: &Payment, paid: &Paid, json: bool) -> Result<()> {
         (Receipt::Entry(Entry { id, at, .. }), Payment::Transfer(Transfer { to, amount, .. })) => {
             format!("paid {amount} to {}: entry {id} of {}", printable(to), time(*at))
         }
-        (Receipt::Payout(Payout { id, requested_at, .. }), Payment::Payout(RequestPayout { amount, destination })) => {
-            format!("asked for a payout of {amount} to {}: number {id} of {}", printable(destination), time(*requested_at))
+        (
+            Receipt::Payout(Payout { id, requested_at, .. }),
+            Payment::Payout(RequestPayout { amount, destination }),
+        ) => {
+            format!(
+                "asked for a payout of {amount} to {}: number {id} of {}",
+                printable(destination),
+                time(*requested_at)
+            )
         }
         (Receipt::Entry(_), Payment::Payout(_)) | (Receipt::Payout(_), Payment::Transfer(_)) => {
             unreachable!("a transfer makes an entry, a payout a payout")
@@ -152,10 +208,18 @@ pub(super) async fn payouts(holder: &HolderArgs, arguments: &PayoutsArguments) -
         }
         after = page.after;
         for payout in page.payouts {
-            if arguments.json { collected.push(payout) } else { output::line(&shown(&payout))? }
+            if arguments.json {
+                collected.push(payout)
+            } else {
+                output::line(&shown(&payout))?
+            }
         }
     }
-    if arguments.json { output::json(&serde_json::json!({ "payouts": collected, "after": after })) } else { Ok(()) }
+    if arguments.json {
+        output::json(&serde_json::json!({ "payouts": collected, "after": after }))
+    } else {
+        Ok(())
+    }
 }
 
 fn shown(payout: &Payout) -> String {
@@ -164,7 +228,16 @@ fn shown(payout: &Payout) -> String {
         PayoutState::Paid => "paid",
         PayoutState::Failed => "failed",
     };
-    let note = payout.note.as_ref().map(|note| format!("  {}", printable(note))).unwrap_or_default();
+    let note = payout
+        .note
+        .as_ref()
+        .map(|note| format!("  {}", printable(note)))
+        .unwrap_or_default();
     let destination = printable(&payout.destination);
-    format!("{:>6}  {}  {:>12}  {state}  to {destination}{note}", payout.id, time(payout.requested_at), payout.amount)
+    format!(
+        "{:>6}  {}  {:>12}  {state}  to {destination}{note}",
+        payout.id,
+        time(payout.requested_at),
+        payout.amount
+    )
 }

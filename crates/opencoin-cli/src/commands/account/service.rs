@@ -54,8 +54,8 @@ enum Command {
     Login {
         /// The id of the service.
         id: String,
-        /// A file that holds the service's key. Without it: `OPENCOIN_SERVICE_KEY`, a systemd credential `opencoin-service-key`, or
-        /// a prompt.
+        /// A file that holds the service's key. Without it: `OPENCOIN_SERVICE_KEY`, a systemd credential
+        /// `opencoin-service-key`, or a prompt.
         #[arg(long, value_name = "FILE", env = "OPENCOIN_SERVICE_KEY_FILE")]
         key_file: Option<PathBuf>,
         /// Keep the session in the wallet's folder, in place of the one there, and do not print the token.
@@ -101,7 +101,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::List(json) => list(&holder, &json).await?,
         Command::Rotate { id, json } => rotate(&holder, &id, json).await?,
         Command::Remove { id } => remove(&holder, &id).await?,
-        Command::Login { id, key_file, store, json } => log_in(&holder, id, key_file, store, json).await?,
+        Command::Login {
+            id,
+            key_file,
+            store,
+            json,
+        } => log_in(&holder, id, key_file, store, json).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -111,7 +116,10 @@ async fn declare(holder: &HolderArgs, name: String, scopes: Vec<ScopeArg>, json:
     let mut scopes: Vec<Scope> = scopes.into_iter().map(Scope::from).collect();
     scopes.sort_unstable();
     scopes.dedup();
-    let declared = connection.client.declare_service(&DeclareService { name, scopes }).await;
+    let declared = connection
+        .client
+        .declare_service(&DeclareService { name, scopes })
+        .await;
     let is_open = matches!(declared, Err(AccountError::Open(_)));
     let declared = connection.explain(declared);
     let declared = if is_open {
@@ -133,7 +141,10 @@ async fn list(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
     if arguments.json {
         return output::json(&services);
     }
-    services.services.iter().try_for_each(|service| output::line(&shown(service)))
+    services
+        .services
+        .iter()
+        .try_for_each(|service| output::line(&shown(service)))
 }
 
 async fn rotate(holder: &HolderArgs, id: &str, json: bool) -> Result<()> {
@@ -152,19 +163,36 @@ async fn remove(holder: &HolderArgs, id: &str) -> Result<()> {
     output::line("the service is removed")
 }
 
-async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, store: bool, json: bool) -> Result<()> {
+async fn log_in(
+    holder: &HolderArgs,
+    id: String,
+    key_file: Option<PathBuf>,
+    store: bool,
+    json: bool,
+) -> Result<()> {
     let url = holder.url()?;
     let client = holder.stranger(&url)?;
     let key = Secret::new(secret_args::service_key(key_file.as_deref())?.text().as_str());
-    let session = client.log_in_service(&ServiceLogin { id: named(&id)?, key }).await?;
+    let session = client
+        .log_in_service(&ServiceLogin { id: named(&id)?, key })
+        .await?;
     let until = session.expires_at.format("%Y-%m-%d %H:%M:%S UTC");
     if store {
         let (token, expires_at) = (secret(&session.token), session.expires_at);
-        StoredSession { url: url.clone(), holder: Holder::Service(id), token, expires_at }.write(holder.dir()?)?;
+        StoredSession {
+            url: url.clone(),
+            holder: Holder::Service(id),
+            token,
+            expires_at,
+        }
+        .write(holder.dir()?)?;
         if json {
             return output::json(&serde_json::json!({ "expires_at": expires_at, "scopes": session.scopes }));
         }
-        return output::line(&format!("logged in as a service at {url} until {until}, with {}", scopes(&session.scopes)));
+        return output::line(&format!(
+            "logged in as a service at {url} until {until}, with {}",
+            scopes(&session.scopes)
+        ));
     }
     if json {
         return output::json(&session);
@@ -175,7 +203,11 @@ async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, stor
 
 /// An id that is one segment of a path.
 fn named(id: &str) -> Result<String> {
-    if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+    if id.is_empty()
+        || !id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    {
         bail!("{id:?} is not the id of a service; `opencoin service list` shows them");
     }
     Ok(id.to_owned())
@@ -187,9 +219,19 @@ fn shown(service: &ServiceStatus) -> String {
         ServiceState::Live => "live",
         ServiceState::Silent => "silent",
     };
-    let seen = service.last_seen_at.map(|at| format!(", last seen {}", time(at))).unwrap_or_default();
-    let (id, name, scopes) = (printable(&service.id), printable(&service.name), scopes(&service.scopes));
-    format!("{id}  {name}  may {scopes}; {state}{seen}; key of {}", time(service.key_created_at))
+    let seen = service
+        .last_seen_at
+        .map(|at| format!(", last seen {}", time(at)))
+        .unwrap_or_default();
+    let (id, name, scopes) = (
+        printable(&service.id),
+        printable(&service.name),
+        scopes(&service.scopes),
+    );
+    format!(
+        "{id}  {name}  may {scopes}; {state}{seen}; key of {}",
+        time(service.key_created_at)
+    )
 }
 
 fn scopes(scopes: &[Scope]) -> String {

@@ -60,12 +60,21 @@ pub(super) async fn show(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()
     if arguments.json {
         return output::json(&summary);
     }
-    let listed = if summary.listed { "listed in the directory" } else { "not listed" };
+    let listed = if summary.listed {
+        "listed in the directory"
+    } else {
+        "not listed"
+    };
     output::line(&format!("{} at {}, {listed}", summary.name, connection.url))?;
     output::line(&format!("balance {}", summary.balance))?;
-    summary.entries.iter().try_for_each(|entry| output::line(&shown(entry)))?;
+    summary
+        .entries
+        .iter()
+        .try_for_each(|entry| output::line(&shown(entry)))?;
     if let Ok(dir) = holder.dir() {
-        Outbox::unanswered(dir)?.iter().try_for_each(|payment| output::line(&reminder(payment)))?;
+        Outbox::unanswered(dir)?
+            .iter()
+            .try_for_each(|payment| output::line(&reminder(payment)))?;
     }
     Ok(())
 }
@@ -73,12 +82,20 @@ pub(super) async fn show(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()
 pub(super) async fn balance(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
     let connection = holder.connect()?;
     let balance = connection.explain(connection.client.balance().await)?;
-    if arguments.json { output::json(&balance) } else { output::line(&balance.balance.to_string()) }
+    if arguments.json {
+        output::json(&balance)
+    } else {
+        output::line(&balance.balance.to_string())
+    }
 }
 
 pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -> Result<()> {
     let connection = holder.connect()?;
-    let limit = if arguments.all { PAGE_LENGTH_MAX } else { arguments.limit };
+    let limit = if arguments.all {
+        PAGE_LENGTH_MAX
+    } else {
+        arguments.limit
+    };
     let (mut before, mut collected) = (arguments.before, Vec::new());
     loop {
         let page = before.map_or(Page::Newest, Page::Before);
@@ -86,7 +103,9 @@ pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -
         if arguments.json {
             collected.extend(page.entries);
         } else {
-            page.entries.iter().try_for_each(|entry| output::line(&shown(entry)))?;
+            page.entries
+                .iter()
+                .try_for_each(|entry| output::line(&shown(entry)))?;
         }
         if page.before.is_some() && page.before == before {
             return Err(anyhow!("the issuer's pages do not come to an end"));
@@ -121,7 +140,11 @@ pub(super) async fn watch(holder: &HolderArgs, arguments: &WatchArguments) -> Re
             entry = watch.next() => connection.explain(entry)?,
             () = &mut stopped => return Ok(()),
         };
-        if arguments.json { output::json(&entry)? } else { output::line(&shown(&entry))? }
+        if arguments.json {
+            output::json(&entry)?
+        } else {
+            output::line(&shown(&entry))?
+        }
     }
 }
 
@@ -138,25 +161,44 @@ pub(super) async fn directory(holder: &HolderArgs, arguments: &JsonArgs) -> Resu
     let connection = holder.connect()?;
     let (mut after, mut names): (Option<String>, Vec<String>) = (None, Vec::new());
     loop {
-        let page = connection.explain(connection.client.directory(after.as_deref(), PAGE_LENGTH_MAX).await)?;
+        let page = connection.explain(
+            connection
+                .client
+                .directory(after.as_deref(), PAGE_LENGTH_MAX)
+                .await,
+        )?;
         let last = page.accounts.last().map(|account| account.name.clone());
         for account in page.accounts {
-            if arguments.json { names.push(account.name) } else { output::line(&printable(&account.name))? }
+            if arguments.json {
+                names.push(account.name)
+            } else {
+                output::line(&printable(&account.name))?
+            }
         }
         // Names ascend; whoever sends the same ones again would never come to an end.
-        after = page.after.filter(|name| last.is_some() && after.as_ref().is_none_or(|before| before < name));
+        after = page
+            .after
+            .filter(|name| last.is_some() && after.as_ref().is_none_or(|before| before < name));
         if after.is_none() {
             break;
         }
     }
-    if arguments.json { output::json(&serde_json::json!({ "accounts": names })) } else { Ok(()) }
+    if arguments.json {
+        output::json(&serde_json::json!({ "accounts": names }))
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) async fn list_me(holder: &HolderArgs, arguments: &ListMeArguments) -> Result<()> {
     let connection = holder.connect()?;
     let listed = arguments.choice == Choice::On;
     connection.explain(connection.client.change(&ChangeAccount { listed }).await)?;
-    output::line(if listed { "the account stands in the directory" } else { "the account does not stand in the directory" })
+    output::line(if listed {
+        "the account stands in the directory"
+    } else {
+        "the account does not stand in the directory"
+    })
 }
 
 /// An entry as a line.
@@ -171,9 +213,22 @@ pub(super) fn shown(entry: &Entry) -> String {
         EntryKind::Payout => "payout",
         EntryKind::PayoutFailed => "payout failed",
     };
-    let who = entry.counterparty.as_ref().map(|name| format!(" {}", printable(name))).unwrap_or_default();
-    let label = if entry.label.is_empty() { String::new() } else { format!("  {}", printable(&entry.label)) };
-    format!("{:>6}  {}  {:>+12}  {kind}{who}{label}", entry.id, time(entry.at), entry.amount)
+    let who = entry
+        .counterparty
+        .as_ref()
+        .map(|name| format!(" {}", printable(name)))
+        .unwrap_or_default();
+    let label = if entry.label.is_empty() {
+        String::new()
+    } else {
+        format!("  {}", printable(&entry.label))
+    };
+    format!(
+        "{:>6}  {}  {:>+12}  {kind}{who}{label}",
+        entry.id,
+        time(entry.at),
+        entry.amount
+    )
 }
 
 /// A time, for people.
@@ -183,7 +238,15 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 
 /// What others have written, without what could move the cursor of a terminal.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                '\u{fffd}'
+            } else {
+                character
+            }
+        })
+        .collect()
 }
 
 fn reminder(unanswered: &Unanswered) -> String {
@@ -192,5 +255,7 @@ fn reminder(unanswered: &Unanswered) -> String {
         Payment::Payout(payout) => format!("payout of {} to {}", payout.amount, payout.destination),
     };
     let begun = time(unanswered.begun_at);
-    format!("no answer was seen to a {what}, begun {begun}; the same command again finishes it and does not pay twice")
+    format!(
+        "no answer was seen to a {what}, begun {begun}; the same command again finishes it and does not pay twice"
+    )
 }

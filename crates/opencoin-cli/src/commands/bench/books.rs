@@ -1,4 +1,5 @@
-//! The database below the issuer: which it is, the CPU time of its processes, and what only a benchmark asks of it.
+//! The database below the issuer: which it is, the CPU time of its processes, and what only a benchmark asks
+//! of it.
 
 use std::process;
 use std::time::Duration;
@@ -54,9 +55,13 @@ impl Books {
             let processes = PostgresProcesses::of_backend(ledger.backend_process_id().await?);
             return Ok(Self::Postgres { ledger, processes });
         }
-        let file = DATABASE_DEFAULT.strip_prefix("sqlite:").expect("books are in SQLite unless said otherwise");
+        let file = DATABASE_DEFAULT
+            .strip_prefix("sqlite:")
+            .expect("books are in SQLite unless said otherwise");
         let path = directory.root().join(file);
-        let path = path.to_str().context("the temporary folder's path is not valid UTF-8")?;
+        let path = path
+            .to_str()
+            .context("the temporary folder's path is not valid UTF-8")?;
         Ok(Self::Sqlite(SqliteLedger::open(path, Mode::Existing).await?))
     }
 
@@ -64,7 +69,9 @@ impl Books {
     pub(super) fn database(&self) -> Database {
         match self {
             Self::Sqlite(_) => Database::Sqlite,
-            Self::Postgres { processes: Some(_), .. } => Database::Postgres,
+            Self::Postgres {
+                processes: Some(_), ..
+            } => Database::Postgres,
             Self::Postgres { processes: None, .. } => Database::PostgresElsewhere,
         }
     }
@@ -88,9 +95,14 @@ impl Books {
             Self::Sqlite(ledger) => ledger.measure_bare_inserts(duration, random_hashes).await?,
             Self::Postgres { ledger, .. } => ledger.measure_bare_inserts(duration, random_hashes).await?,
         };
-        let used = cpu_time()?.zip(begin).map(|(end, begin)| end.saturating_sub(begin));
+        let used = cpu_time()?
+            .zip(begin)
+            .map(|(end, begin)| end.saturating_sub(begin));
         let cpu_us_per_row = used.map(|used| used.as_secs_f64() * 1e6 / rows as f64);
-        Ok(BareInserts { rows_per_second: rows as f64 / elapsed.as_secs_f64(), cpu_us_per_row })
+        Ok(BareInserts {
+            rows_per_second: rows as f64 / elapsed.as_secs_f64(),
+            cpu_us_per_row,
+        })
     }
 
     /// Adds so many spent coins of a mint key. The books do not balance afterwards.
@@ -98,8 +110,16 @@ impl Books {
         let bar = Progress::new("spent coins");
         let progress = |done: u64| bar.set(done as usize, rows as usize);
         match self {
-            Self::Sqlite(ledger) => ledger.fill_spent_and_break_the_books(mint_key, rows, progress).await?,
-            Self::Postgres { ledger, .. } => ledger.fill_spent_and_break_the_books(mint_key, rows, progress).await?,
+            Self::Sqlite(ledger) => {
+                ledger
+                    .fill_spent_and_break_the_books(mint_key, rows, progress)
+                    .await?
+            }
+            Self::Postgres { ledger, .. } => {
+                ledger
+                    .fill_spent_and_break_the_books(mint_key, rows, progress)
+                    .await?
+            }
         }
         Ok(())
     }

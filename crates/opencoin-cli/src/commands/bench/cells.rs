@@ -44,29 +44,62 @@ pub(super) struct Bench<'run> {
 
 impl Bench<'_> {
     /// Measures an operation and shows the row.
-    pub(super) async fn row(&self, operation: Operation, coins: usize, clients: usize) -> Result<Measurement> {
-        let cell = Cell { operation, key_bits: self.raw.key_bits, coins, clients };
-        let measured = self.cell(cell).await.with_context(|| format!("measuring {cell:?}"))?;
+    pub(super) async fn row(
+        &self,
+        operation: Operation,
+        coins: usize,
+        clients: usize,
+    ) -> Result<Measurement> {
+        let cell = Cell {
+            operation,
+            key_bits: self.raw.key_bits,
+            coins,
+            clients,
+        };
+        let measured = self
+            .cell(cell)
+            .await
+            .with_context(|| format!("measuring {cell:?}"))?;
         output::line(&measured.row(self.books.database()))?;
         Ok(measured)
     }
 
     /// Requests of `coins` coins.
-    pub(super) async fn requests(&self, operation: Operation, coins: usize, count: usize) -> Result<Vec<Request>> {
+    pub(super) async fn requests(
+        &self,
+        operation: Operation,
+        coins: usize,
+        count: usize,
+    ) -> Result<Vec<Request>> {
         material::prepare(self.currency, self.key, operation, coins, count).await
     }
 
     /// Warms up, makes as many requests as the warm-up suggests, and measures.
     async fn cell(&self, cell: Cell) -> Result<Measurement> {
-        let Cell { operation, coins, clients, .. } = cell;
+        let Cell {
+            operation,
+            coins,
+            clients,
+            ..
+        } = cell;
         let drive = |requests, limit| load::drive(self.issuer.address(), clients, requests, limit);
 
         let count = clients.min(WARM_UP_REQUESTS).max(WARM_UP_COINS.div_ceil(coins));
-        let warm_up = drive(self.requests(operation, coins, count).await?, WARM_UP_DURATION_MAX).await?;
+        let warm_up = drive(
+            self.requests(operation, coins, count).await?,
+            WARM_UP_DURATION_MAX,
+        )
+        .await?;
         let per_second = warm_up.latencies.len() as f64 / warm_up.elapsed.as_secs_f64();
         let planned = (per_second * PLAN_FACTOR * self.duration.as_secs_f64()).ceil() as usize;
-        let coins_max = if operation.spends() { material::COINS_MAX } else { usize::MAX };
-        let count = planned.min(coins_max / coins).max(clients * REQUESTS_PER_CLIENT_MIN);
+        let coins_max = if operation.spends() {
+            material::COINS_MAX
+        } else {
+            usize::MAX
+        };
+        let count = planned
+            .min(coins_max / coins)
+            .max(clients * REQUESTS_PER_CLIENT_MIN);
         let requests = self.requests(operation, coins, count).await?;
 
         let begun = self.cpu_times()?;
@@ -80,14 +113,21 @@ impl Bench<'_> {
                 .transpose()?
                 .map(|memory| memory.resident_mib),
         };
-        ensure!(!answers.latencies.is_empty(), "no request was answered with status 200, but {:?}", answers.refused);
+        ensure!(
+            !answers.latencies.is_empty(),
+            "no request was answered with status 200, but {:?}",
+            answers.refused
+        );
         Ok(Measurement::new(cell, answers, used, &self.raw, &self.engine))
     }
 
     fn cpu_times(&self) -> Result<CpuTimes> {
         Ok(CpuTimes {
             issuer: processes::cpu_time(self.issuer.id())?,
-            signer: self.signer.map(|signer| processes::cpu_time(signer.id())).transpose()?,
+            signer: self
+                .signer
+                .map(|signer| processes::cpu_time(signer.id()))
+                .transpose()?,
             database: self.books.cpu_time()?,
         })
     }

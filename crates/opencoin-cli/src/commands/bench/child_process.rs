@@ -1,5 +1,5 @@
-//! The processes that are measured, each of its own, so that its CPU time and memory are its own. Killed when dropped, unless
-//! stopped.
+//! The processes that are measured, each of its own, so that its CPU time and memory are its own. Killed when
+//! dropped, unless stopped.
 
 use std::env;
 use std::fs::{self, File};
@@ -38,12 +38,15 @@ struct ChildProcess {
 }
 
 impl IssuerProcess {
-    /// Starts `opencoin issuer serve` as an operator would, with these further options and its log in `folder`, and waits until
-    /// it serves.
+    /// Starts `opencoin issuer serve` as an operator would, with these further options and its log in
+    /// `folder`, and waits until it serves.
     pub(super) fn start(currency: &Currency, folder: &Path, options: &[&str]) -> Result<Self> {
         let arguments = [&["issuer", "serve", "--listen", "127.0.0.1:0"], options].concat();
         let (process, address) = ChildProcess::start("issuer", currency, folder, &arguments, ISSUER_READY)?;
-        Ok(Self { process, address: address.parse().context("the issuer says where it serves")? })
+        Ok(Self {
+            process,
+            address: address.parse().context("the issuer says where it serves")?,
+        })
     }
 
     /// Where it serves.
@@ -63,10 +66,16 @@ impl IssuerProcess {
 }
 
 impl SignerProcess {
-    /// Starts `opencoin signer` as an operator would, with its log in `folder`, and waits until it listens. It has new counts,
-    /// because the books hold blinds that it will never be asked for.
+    /// Starts `opencoin signer` as an operator would, with its log in `folder`, and waits until it listens.
+    /// It has new counts, because the books hold blinds that it will never be asked for.
     pub(super) fn start(currency: &Currency, folder: &Path) -> Result<Self> {
-        let (process, _) = ChildProcess::start("signer", currency, folder, &["signer", "--new-counts"], SIGNER_READY)?;
+        let (process, _) = ChildProcess::start(
+            "signer",
+            currency,
+            folder,
+            &["signer", "--new-counts"],
+            SIGNER_READY,
+        )?;
         Ok(Self { process })
     }
 
@@ -83,29 +92,55 @@ impl SignerProcess {
 
 impl ChildProcess {
     /// Starts this program and waits for its first line; also gives what stands there behind `ready`.
-    fn start(name: &'static str, currency: &Currency, folder: &Path, arguments: &[&str], ready: &str) -> Result<(Self, String)> {
+    fn start(
+        name: &'static str,
+        currency: &Currency,
+        folder: &Path,
+        arguments: &[&str],
+        ready: &str,
+    ) -> Result<(Self, String)> {
         let log = folder.join(format!("{name}.log"));
-        let log_file =
-            File::options().create(true).append(true).open(&log).with_context(|| format!("cannot make the {name}'s log"))?;
+        let log_file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| format!("cannot make the {name}'s log"))?;
         let (variable, secret) = currency.engine().secret();
         let mut command = Command::new(env::current_exe().context("cannot find this program")?);
-        command.args(arguments).arg("--dir").arg(currency.directory().root());
-        SECRET_FILE_VARIABLES.iter().for_each(|variable| _ = command.env_remove(variable));
-        command.env(variable, secret.text().as_str()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
-        let child = command.spawn().with_context(|| format!("cannot start the {name}"))?;
+        command
+            .args(arguments)
+            .arg("--dir")
+            .arg(currency.directory().root());
+        SECRET_FILE_VARIABLES
+            .iter()
+            .for_each(|variable| _ = command.env_remove(variable));
+        command
+            .env(variable, secret.text().as_str())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log_file);
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start the {name}"))?;
         let mut started = Self { name, child };
         let stdout = started.child.stdout.take().expect("standard output is piped");
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).with_context(|| format!("cannot read what the {name} says"))?;
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .with_context(|| format!("cannot read what the {name} says"))?;
         let Some((_, address)) = line.trim().split_once(ready) else {
-            bail!("the {name} did not start: {}", fs::read_to_string(&log).unwrap_or_default());
+            bail!(
+                "the {name} did not start: {}",
+                fs::read_to_string(&log).unwrap_or_default()
+            );
         };
         Ok((started, address.to_owned()))
     }
 
     fn stop(mut self) -> Result<()> {
         let name = self.name;
-        kill_process(Pid::from_child(&self.child), Signal::TERM).with_context(|| format!("cannot stop the {name}"))?;
+        kill_process(Pid::from_child(&self.child), Signal::TERM)
+            .with_context(|| format!("cannot stop the {name}"))?;
         let status = self.child.wait()?;
         ensure!(status.success(), "the {name} ended with {status}");
         Ok(())

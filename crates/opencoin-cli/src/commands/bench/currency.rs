@@ -1,8 +1,9 @@
-//! The throw-away currency that is measured: one mint key of each size, its books, and one account with funds.
+//! The throw-away currency that is measured: one mint key of each size, its books, and one account with
+//! funds.
 //!
-//! The load generator may use the private mint keys. That is how it makes coins to spend without asking the issuer, which
-//! would warm the issuer up and cost time. For each coin made so the books record that a blind was accepted, so that at the
-//! end the audit balances.
+//! The load generator may use the private mint keys. That is how it makes coins to spend without asking the
+//! issuer, which would warm the issuer up and cost time. For each coin made so the books record that a blind
+//! was accepted, so that at the end the audit balances.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,9 +12,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, Signer};
 use opencoin_issuer::admission::ITEMS_MAX;
-use opencoin_issuer::{Clock, Config, Directory, Operator, StoreMode, SystemClock, Token, open_ledger, register_mint_keys};
+use opencoin_issuer::{
+    Clock, Config, Directory, Operator, StoreMode, SystemClock, Token, open_ledger, register_mint_keys,
+};
 use opencoin_ledger::{
-    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, PayloadHash, Reference, TransactionReference,
+    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, PayloadHash, Reference,
+    TransactionReference,
 };
 use opencoin_schema::{BigInt, Cdd};
 use rand::RngCore;
@@ -42,8 +46,8 @@ pub(super) struct Currency {
 }
 
 impl Currency {
-    /// Makes keys of these sizes for the engine, a folder under `folder`, and the books there or in the PostgreSQL database
-    /// `database`.
+    /// Makes keys of these sizes for the engine, a folder under `folder`, and the books there or in the
+    /// PostgreSQL database `database`.
     pub(super) async fn create(
         folder: &Path,
         database: Option<&str>,
@@ -52,18 +56,37 @@ impl Currency {
     ) -> Result<Self> {
         let directory = Directory::new(folder.join("currency"));
         let config = engine.config(database, folder);
-        let mint_keys = tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, key_bits))?;
+        let mint_keys =
+            tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, key_bits))?;
         let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create).await?;
         let has_books = !ledger.mint_keys().await?.is_empty();
-        ensure!(!has_books, "the database holds the books of a currency; name an empty one with --database");
+        ensure!(
+            !has_books,
+            "the database holds the books of a currency; name an empty one with --database"
+        );
         register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
 
         let operator = Operator::new(Arc::clone(&ledger), Arc::new(SystemClock));
         let name: AccountName = "bench".parse()?;
         let token = operator.create_account(&name, &mut OsRng).await?;
-        operator.credit(&name, Amount::new(FUNDS)?, Reference::new("funds of the benchmark")?).await?;
+        operator
+            .credit(
+                &name,
+                Amount::new(FUNDS)?,
+                Reference::new("funds of the benchmark")?,
+            )
+            .await?;
         let account = operator.account(&name).await?.id;
-        Ok(Self { directory, config, engine: engine.clone(), mint_keys, ledger, operator, account, token })
+        Ok(Self {
+            directory,
+            config,
+            engine: engine.clone(),
+            mint_keys,
+            ledger,
+            operator,
+            account,
+            token,
+        })
     }
 
     /// Where it is.
@@ -118,10 +141,18 @@ impl Currency {
     }
 
     /// Lets the books accept so many requests of so many blinds, and leaves them to be signed.
-    pub(super) async fn accept(&self, key: &SigningKey, requests: usize, blinds: usize) -> Result<Vec<AcceptedBlinds>> {
+    pub(super) async fn accept(
+        &self,
+        key: &SigningKey,
+        requests: usize,
+        blinds: usize,
+    ) -> Result<Vec<AcceptedBlinds>> {
         let accepted: Vec<_> = (0..requests).map(|_| random_blinds(key, blinds)).collect();
         for batch in accepted.chunks(LEDGER_BATCH_COMMANDS) {
-            let commands: Vec<_> = batch.iter().map(|blinds| self.mint(key, blinds)).collect::<Result<_>>()?;
+            let commands: Vec<_> = batch
+                .iter()
+                .map(|blinds| self.mint(key, blinds))
+                .collect::<Result<_>>()?;
             self.apply(&commands).await?;
         }
         Ok(accepted)
@@ -134,7 +165,9 @@ impl Currency {
         self.record_minted(key, coins).await?;
         let mut spent = Duration::ZERO;
         for _ in 0..LEDGER_BATCHES {
-            let batch: Vec<_> = (0..LEDGER_BATCH_COMMANDS).map(|_| self.redeem(key)).collect::<Result<_>>()?;
+            let batch: Vec<_> = (0..LEDGER_BATCH_COMMANDS)
+                .map(|_| self.redeem(key))
+                .collect::<Result<_>>()?;
             let begun = Instant::now();
             self.apply(&batch).await?;
             spent += begun.elapsed();
@@ -146,7 +179,12 @@ impl Currency {
     pub(super) async fn broken_invariants(&self) -> Result<Vec<String>> {
         let report = self.operator.audit().await?;
         ensure!(!report.checks.is_empty(), "an audit checks something");
-        Ok(report.checks.iter().filter(|check| !check.holds).map(|check| format!("{}: {}", check.name, check.detail)).collect())
+        Ok(report
+            .checks
+            .iter()
+            .filter(|check| !check.holds)
+            .map(|check| format!("{}: {}", check.name, check.detail))
+            .collect())
     }
 
     /// Destroys the private mint keys, when nobody signs with them any more.
@@ -158,24 +196,43 @@ impl Currency {
         let transaction_reference = TransactionReference::new(accepted.transaction_reference.as_slice())?;
         let blind = |(index, blind): (usize, &BlindToSign)| {
             let blinded = blind.blinded.as_be_bytes().to_vec();
-            Blind { reference: index.to_string(), mint_key: key.ledger_id, blinded }
+            Blind {
+                reference: index.to_string(),
+                mint_key: key.ledger_id,
+                blinded,
+            }
         };
         let blinds = accepted.blinds.iter().enumerate().map(blind).collect();
-        Ok(Command::Mint { account: self.account, transaction_reference, blinds, at: now() })
+        Ok(Command::Mint {
+            account: self.account,
+            transaction_reference,
+            blinds,
+            at: now(),
+        })
     }
 
     fn redeem(&self, key: &SigningKey) -> Result<Command> {
         let coin = |_| {
             let payload_hash = PayloadHash::new(&random_bytes(32))?;
-            anyhow::Ok(CoinIn { mint_key: key.ledger_id, payload_hash })
+            anyhow::Ok(CoinIn {
+                mint_key: key.ledger_id,
+                payload_hash,
+            })
         };
         let coins = (0..LEDGER_COMMAND_COINS).map(coin).collect::<Result<_>>()?;
-        Ok(Command::Redeem { account: self.account, coins, at: now() })
+        Ok(Command::Redeem {
+            account: self.account,
+            coins,
+            at: now(),
+        })
     }
 
     async fn apply(&self, batch: &[Command]) -> Result<()> {
         let outcomes = self.ledger.apply(batch).await?;
-        outcomes.into_iter().try_for_each(|outcome| outcome.map(|_| ())).context("the ledger refused the preparation")
+        outcomes
+            .into_iter()
+            .try_for_each(|outcome| outcome.map(|_| ()))
+            .context("the ledger refused the preparation")
     }
 }
 
@@ -194,7 +251,13 @@ fn now() -> LedgerTime {
 fn random_blinds(key: &SigningKey, count: usize) -> AcceptedBlinds {
     let blind = |_| {
         let blinded = BigInt::from_be_bytes(&random_bytes(key.public.modulus_bytes() - 1));
-        BlindToSign { mint_key_id: key.public.id().clone(), blinded }
+        BlindToSign {
+            mint_key_id: key.public.id().clone(),
+            blinded,
+        }
     };
-    AcceptedBlinds { transaction_reference: random_bytes(16), blinds: (0..count).map(blind).collect() }
+    AcceptedBlinds {
+        transaction_reference: random_bytes(16),
+        blinds: (0..count).map(blind).collect(),
+    }
 }

@@ -38,9 +38,15 @@ pub(super) struct EngineArguments {
     /// What signs.
     #[arg(long, value_enum, default_value_t = Engine::Memory)]
     engine: Engine,
-    /// For `--engine token`: its PKCS#11 library, for example /usr/lib/softhsm/libsofthsm2.so. Mint keys are made in the token and
-    /// destroyed at the end. Coins to renew and redeem are signed by it beforehand, which takes a slow one minutes.
-    #[arg(long, value_name = "LIBRARY", requires = "token_label", required_if_eq("engine", "token"))]
+    /// For `--engine token`: its PKCS#11 library, for example /usr/lib/softhsm/libsofthsm2.so. Mint keys are
+    /// made in the token and destroyed at the end. Coins to renew and redeem are signed by it beforehand,
+    /// which takes a slow one minutes.
+    #[arg(
+        long,
+        value_name = "LIBRARY",
+        requires = "token_label",
+        required_if_eq("engine", "token")
+    )]
     pkcs11_module: Option<PathBuf>,
     /// The label of the token; not one that a currency needs, because the token is kept busy.
     #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
@@ -60,49 +66,77 @@ pub(super) struct EngineSettings {
 #[derive(Debug, Clone)]
 enum Keys {
     Files(Passphrase),
-    Token { module: PathBuf, label: String, pin: Passphrase },
+    Token {
+        module: PathBuf,
+        label: String,
+        pin: Passphrase,
+    },
 }
 
 impl EngineSettings {
     /// Asks for the PIN if there is a token.
     pub(super) fn new(arguments: EngineArguments) -> Result<Self> {
-        let EngineArguments { engine, pkcs11_module, token_label, pin } = arguments;
+        let EngineArguments {
+            engine,
+            pkcs11_module,
+            token_label,
+            pin,
+        } = arguments;
         let token = pkcs11_module.zip(token_label);
         let keys = match engine {
             Engine::Memory | Engine::Signer => {
-                ensure!(token.is_none(), "--pkcs11-module: a token is measured with --engine token");
+                ensure!(
+                    token.is_none(),
+                    "--pkcs11-module: a token is measured with --engine token"
+                );
                 Keys::Files(Passphrase::new(Zeroizing::new(PASSPHRASE.to_owned()))?)
             }
             Engine::Token => {
-                let (module, label) = token.expect("the command line demands the module and the label of a token");
-                Keys::Token { module, label, pin: pin.read()? }
+                let (module, label) =
+                    token.expect("the command line demands the module and the label of a token");
+                Keys::Token {
+                    module,
+                    label,
+                    pin: pin.read()?,
+                }
             }
         };
         Ok(Self { engine, keys })
     }
 
-    /// issuer.toml of a currency with this engine: books in `database` or in its folder, keys in files under `folder` unless
-    /// in a token.
+    /// issuer.toml of a currency with this engine: books in `database` or in its folder, keys in files under
+    /// `folder` unless in a token.
     pub(super) fn config(&self, database: Option<&str>, folder: &Path) -> Config {
         let keys = match &self.keys {
-            Keys::Files(_) => KeyConfig::Files { folder: folder.join(KEY_FOLDER) },
-            Keys::Token { module, label, .. } => {
-                KeyConfig::Token { module: module.clone(), label: label.clone(), sessions: None }
-            }
+            Keys::Files(_) => KeyConfig::Files {
+                folder: folder.join(KEY_FOLDER),
+            },
+            Keys::Token { module, label, .. } => KeyConfig::Token {
+                module: module.clone(),
+                label: label.clone(),
+                sessions: None,
+            },
         };
         let signer = match self.engine {
             Engine::Signer => Some(SignerConfig::Socket { path: SOCKET.into() }),
             Engine::Memory | Engine::Token => None,
         };
-        Config { keys, signer, ..Config::new(database.unwrap_or(DATABASE_DEFAULT), "127.0.0.1:0") }
+        Config {
+            keys,
+            signer,
+            ..Config::new(database.unwrap_or(DATABASE_DEFAULT), "127.0.0.1:0")
+        }
     }
 
     /// Opens the store of keys that `config` names.
     pub(super) fn open(&self, directory: &Directory, config: &Config) -> Result<Box<dyn KeyStore>> {
         Ok(match &self.keys {
-            Keys::Files(passphrase) => {
-                Box::new(KeyFiles::open(directory, &config.keys, Some(passphrase.clone()), Box::new(OsRng))?)
-            }
+            Keys::Files(passphrase) => Box::new(KeyFiles::open(
+                directory,
+                &config.keys,
+                Some(passphrase.clone()),
+                Box::new(OsRng),
+            )?),
             Keys::Token { module, label, pin } => {
                 let options = TokenOptions::new(module.clone(), label.clone(), Pin::new(pin.text()));
                 Box::new(TokenKeyStore::open(options)?)

@@ -1,7 +1,7 @@
 //! How fast the engine is without an issuer: the measure for what an issuer adds to it.
 //!
-//! It is asked through the interface by which an issuer asks it. A signer process looks into the books and counts what it
-//! signs, as always, so the requests stand in the books.
+//! It is asked through the interface by which an issuer asks it. A signer process looks into the books and
+//! counts what it signs, as always, so the requests stand in the books.
 
 use std::process;
 use std::sync::{Arc, Mutex};
@@ -49,13 +49,19 @@ pub(super) async fn measure(
     duration: Duration,
 ) -> Result<EngineRate> {
     let (signer, worker) = match process {
-        Some(process) => (Arc::new(connected(currency).await?) as Arc<dyn Signer>, process.id()),
+        Some(process) => (
+            Arc::new(connected(currency).await?) as Arc<dyn Signer>,
+            process.id(),
+        ),
         None => (Arc::clone(currency.signer()), process::id()),
     };
     let requests = currency.accept(key, WARM_UP_REQUESTS, BLINDS).await?;
     let warm_up = drive(&signer, requests, WARM_UP_DURATION_MAX).await?;
-    let planned = (warm_up.per_second() / BLINDS as f64 * PLAN_FACTOR * duration.as_secs_f64()).ceil() as usize;
-    let requests = currency.accept(key, planned.max(WARM_UP_REQUESTS), BLINDS).await?;
+    let planned =
+        (warm_up.per_second() / BLINDS as f64 * PLAN_FACTOR * duration.as_secs_f64()).ceil() as usize;
+    let requests = currency
+        .accept(key, planned.max(WARM_UP_REQUESTS), BLINDS)
+        .await?;
     let begun = processes::cpu_time(worker)?;
     let signed = drive(&signer, requests, duration).await?;
     let used = processes::cpu_time(worker)? - begun;
@@ -79,7 +85,11 @@ impl EngineRate {
 
 async fn connected(currency: &Currency) -> Result<RemoteSigner> {
     let directory = currency.directory();
-    let address = currency.config().signer.as_ref().context("a currency with a signer says where it is")?;
+    let address = currency
+        .config()
+        .signer
+        .as_ref()
+        .context("a currency with a signer says where it is")?;
     let remote = signer::remote(directory, address, &directory.currency()?)?;
     remote.connected().await;
     Ok(remote)
@@ -108,14 +118,25 @@ async fn drive(signer: &Arc<dyn Signer>, requests: Vec<AcceptedBlinds>, limit: D
     while let Some(signed) = running.join_next().await {
         signatures += signed??;
     }
-    Ok(Signed { signatures, elapsed: begun.elapsed() })
+    Ok(Signed {
+        signatures,
+        elapsed: begun.elapsed(),
+    })
 }
 
-async fn client(signer: Arc<dyn Signer>, requests: Arc<Mutex<Vec<AcceptedBlinds>>>, end: Instant) -> Result<usize> {
+async fn client(
+    signer: Arc<dyn Signer>,
+    requests: Arc<Mutex<Vec<AcceptedBlinds>>>,
+    end: Instant,
+) -> Result<usize> {
     let next = || requests.lock().expect("nothing panics while it is held").pop();
     let mut signatures = 0;
     while let Some(request) = next().filter(|_| Instant::now() < end) {
-        signatures += signer.sign(request).await.context("the engine does not sign")?.len();
+        signatures += signer
+            .sign(request)
+            .await
+            .context("the engine does not sign")?
+            .len();
     }
     Ok(signatures)
 }

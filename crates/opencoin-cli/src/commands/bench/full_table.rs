@@ -25,16 +25,30 @@ pub(super) struct FullTable {
 }
 
 /// Measures, fills the table with `rows` coins, and measures again. The books do not balance afterwards.
-pub(super) async fn measure_and_break_the_books(bench: &Bench<'_>, rows: u64, is_quick: bool) -> Result<FullTable> {
+pub(super) async fn measure_and_break_the_books(
+    bench: &Bench<'_>,
+    rows: u64,
+    is_quick: bool,
+) -> Result<FullTable> {
     let all: &[_] = if is_quick { &LOADS_QUICK } else { &LOADS };
     output::line("\nredeems, before the table of spent coins is full:")?;
     let before = loads(bench, all).await?;
     let begun = Instant::now();
-    bench.books.fill_spent_and_break(bench.key.ledger_id, rows).await?;
+    bench
+        .books
+        .fill_spent_and_break(bench.key.ledger_id, rows)
+        .await?;
     let fill_seconds = begun.elapsed().as_secs_f64();
-    output::line(&format!("redeems, with {rows} spent coins more ({fill_seconds:.0} s to make them):"))?;
+    output::line(&format!(
+        "redeems, with {rows} spent coins more ({fill_seconds:.0} s to make them):"
+    ))?;
     let after = loads(bench, all).await?;
-    Ok(FullTable { rows, fill_seconds, before, after })
+    Ok(FullTable {
+        rows,
+        fill_seconds,
+        before,
+        after,
+    })
 }
 
 async fn loads(bench: &Bench<'_>, all: &[(usize, usize)]) -> Result<Vec<Measurement>> {

@@ -1,4 +1,5 @@
-//! How long one small mint takes when the issuer is half busy, and how long when somebody's large mints are in its way.
+//! How long one small mint takes when the issuer is half busy, and how long when somebody's large mints are
+//! in its way.
 
 use anyhow::{Result, ensure};
 use opencoin_issuer::admission::ITEMS_MAX;
@@ -52,14 +53,30 @@ pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
     let arrivals = || open_loop::arrivals(count, requests_per_second);
     let alone = open_loop::drive(address, small().await?, arrivals()).await?;
 
-    let signatures_per_second = bench.raw.private.all_cores_per_second.max(bench.engine.signatures_per_second);
+    let signatures_per_second = bench
+        .raw
+        .private
+        .all_cores_per_second
+        .max(bench.engine.signatures_per_second);
     let coins = signatures_per_second * duration.as_secs_f64() * LARGE_MARGIN;
-    let large = bench.requests(Operation::Mint, ITEMS_MAX, 1 + (coins / ITEMS_MAX as f64).ceil() as usize).await?;
+    let large = bench
+        .requests(
+            Operation::Mint,
+            ITEMS_MAX,
+            1 + (coins / ITEMS_MAX as f64).ceil() as usize,
+        )
+        .await?;
     let small = open_loop::drive(address, small().await?, arrivals());
     let (small, large) = tokio::try_join!(small, load::drive(address, 1, large, duration))?;
 
     let (alone, beside_large) = (Latencies::of(&alone)?, Latencies::of(&small)?);
-    let measured = HalfLoad { best, requests_per_second, alone, beside_large, large_answered: large.latencies.len() };
+    let measured = HalfLoad {
+        best,
+        requests_per_second,
+        alone,
+        beside_large,
+        large_answered: large.latencies.len(),
+    };
     output::line(&measured.text())?;
     Ok(measured)
 }
@@ -79,7 +96,11 @@ impl HalfLoad {
 
 impl Latencies {
     fn of(answers: &Answers) -> Result<Self> {
-        ensure!(!answers.latencies.is_empty(), "no request was answered with status 200, but {:?}", answers.refused);
+        ensure!(
+            !answers.latencies.is_empty(),
+            "no request was answered with status 200, but {:?}",
+            answers.refused
+        );
         Ok(Self {
             answered: answers.latencies.len(),
             refused: answers.refused.values().sum(),

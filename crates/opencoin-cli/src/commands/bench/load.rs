@@ -1,5 +1,5 @@
-//! The load generator: ready requests over kept connections, as cheap as can be, because it shares the machine with what it
-//! measures. It reads of an answer what it needs: its status and its length.
+//! The load generator: ready requests over kept connections, as cheap as can be, because it shares the
+//! machine with what it measures. It reads of an answer what it needs: its status and its length.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -56,15 +56,25 @@ impl Answers {
     }
 }
 
-/// Sends the requests from so many clients at once, each waiting for its answer before its next request, until there are none
-/// left or the time is over.
-pub(super) async fn drive(address: SocketAddr, clients: usize, requests: Vec<Request>, limit: Duration) -> Result<Answers> {
+/// Sends the requests from so many clients at once, each waiting for its answer before its next request,
+/// until there are none left or the time is over.
+pub(super) async fn drive(
+    address: SocketAddr,
+    clients: usize,
+    requests: Vec<Request>,
+    limit: Duration,
+) -> Result<Answers> {
     let connections = Connection::open_many(address, clients).await?;
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let mut running = JoinSet::new();
     let begun = Instant::now();
     for connection in connections {
-        running.spawn(client(connection, Arc::clone(&requests), Arc::clone(&next), begun + limit));
+        running.spawn(client(
+            connection,
+            Arc::clone(&requests),
+            Arc::clone(&next),
+            begun + limit,
+        ));
     }
     Answers::of_all(running, begun).await
 }
@@ -78,7 +88,10 @@ async fn client(
     let mut answers = Answers::default();
     loop {
         let sent = Instant::now();
-        let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| sent < end) else {
+        let Some(request) = requests
+            .get(next.fetch_add(1, Ordering::Relaxed))
+            .filter(|_| sent < end)
+        else {
             return Ok(answers);
         };
         let status = connection.exchange(request).await?;
@@ -103,27 +116,42 @@ impl Connection {
     }
 
     async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.context("cannot connect to the issuer")?;
+        let stream = TcpStream::connect(address)
+            .await
+            .context("cannot connect to the issuer")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::new() })
+        Ok(Self {
+            stream,
+            buffer: Vec::new(),
+        })
     }
 
     /// Sends a request and gives the status of its answer.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
-        self.send_and_read(request).await.context("the issuer's connection broke")
+        self.send_and_read(request)
+            .await
+            .context("the issuer's connection broke")
     }
 
     async fn send_and_read(&mut self, request: &[u8]) -> Result<u16> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         let head_bytes = loop {
-            if let Some(end) = self.buffer.windows(END_OF_HEAD.len()).position(|bytes| bytes == END_OF_HEAD) {
+            if let Some(end) = self
+                .buffer
+                .windows(END_OF_HEAD.len())
+                .position(|bytes| bytes == END_OF_HEAD)
+            {
                 break end + END_OF_HEAD.len();
             }
-            ensure!(self.buffer.len() <= HEAD_BYTES_MAX, "the head of an answer does not end");
+            ensure!(
+                self.buffer.len() <= HEAD_BYTES_MAX,
+                "the head of an answer does not end"
+            );
             self.read_more().await?;
         };
-        let (status, body_bytes) = parse_head(&self.buffer[..head_bytes]).context("not an answer of an issuer")?;
+        let (status, body_bytes) =
+            parse_head(&self.buffer[..head_bytes]).context("not an answer of an issuer")?;
         while self.buffer.len() < head_bytes + body_bytes {
             self.read_more().await?;
         }
@@ -141,7 +169,9 @@ impl Connection {
 fn parse_head(head: &[u8]) -> Option<(u16, usize)> {
     let mut lines = str::from_utf8(head).ok()?.lines();
     let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    let length = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     Some((status, length?.1.trim().parse().ok()?))
 }
 
@@ -153,7 +183,12 @@ mod tests {
     fn a_head_says_how_it_went_and_how_long_the_body_is() {
         let head = b"HTTP/1.1 202 Accepted\r\nRetry-After: 1\r\ncontent-LENGTH: 42\r\n\r\n";
         assert_eq!(parse_head(head), Some((202, 42)));
-        for wrong in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/2 200\r\ncontent-length: 1\r\n\r\n", "HTTP/1.1 2\r\n\r\n", ""] {
+        for wrong in [
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/2 200\r\ncontent-length: 1\r\n\r\n",
+            "HTTP/1.1 2\r\n\r\n",
+            "",
+        ] {
             assert_eq!(parse_head(wrong.as_bytes()), None, "{wrong:?}");
         }
     }

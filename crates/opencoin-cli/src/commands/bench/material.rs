@@ -1,8 +1,9 @@
 //! Requests, made before they are needed.
 //!
-//! A blind may be any number that the mint key signs, because the issuer cannot tell it from one that hides a payload; so blinds
-//! are random numbers. Coins are real: each is blinded, signed with the private key and unblinded, which costs more than
-//! the issuer's part and is why a measurement of coins can be cut short (see [`COINS_MAX`]).
+//! A blind may be any number that the mint key signs, because the issuer cannot tell it from one that hides a
+//! payload; so blinds are random numbers. Coins are real: each is blinded, signed with the private key and
+//! unblinded, which costs more than the issuer's part and is why a measurement of coins can be cut short (see
+//! [`COINS_MAX`]).
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -34,7 +35,13 @@ pub(super) async fn prepare(
     if operation.spends() {
         currency.record_minted(key, coins * requests).await?;
     }
-    let maker = Maker { currency, key, operation, coins, runtime: Handle::current() };
+    let maker = Maker {
+        currency,
+        key,
+        operation,
+        coins,
+        runtime: Handle::current(),
+    };
     tokio::task::block_in_place(|| maker.on_all_cores(requests))
 }
 
@@ -51,7 +58,9 @@ impl Maker<'_> {
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let share = |thread: usize| (requests + thread) / threads;
         thread::scope(|scope| {
-            let make = |count: usize| scope.spawn(move || (0..count).map(|_| self.request()).collect::<Result<Vec<_>>>());
+            let make = |count: usize| {
+                scope.spawn(move || (0..count).map(|_| self.request()).collect::<Result<Vec<_>>>())
+            };
             let running: Vec<_> = (0..threads).map(|thread| make(share(thread))).collect();
             let mut all = Vec::with_capacity(requests);
             for thread in running {
@@ -65,12 +74,24 @@ impl Maker<'_> {
         let message_reference = 1;
         let transaction_reference = BigInt::from_be_bytes(&random_bytes(REFERENCE_BYTES));
         let body = match self.operation {
-            Operation::Mint => text::compact(&RequestMint { blinds: self.blinds(), message_reference, transaction_reference }),
+            Operation::Mint => text::compact(&RequestMint {
+                blinds: self.blinds(),
+                message_reference,
+                transaction_reference,
+            }),
             Operation::Renew => {
                 let (blinds, coins) = (self.blinds(), self.coins()?);
-                text::compact(&RequestRenew { blinds, coins, message_reference, transaction_reference })
+                text::compact(&RequestRenew {
+                    blinds,
+                    coins,
+                    message_reference,
+                    transaction_reference,
+                })
             }
-            Operation::Redeem => text::compact(&RequestRedeem { coins: self.coins()?, message_reference }),
+            Operation::Redeem => text::compact(&RequestRedeem {
+                coins: self.coins()?,
+                message_reference,
+            }),
         };
         let head = format!(
             "POST /{} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -91,7 +112,11 @@ impl Maker<'_> {
         // Less than the modulus, whose first bit is set, and as long.
         number[0] = number[0] & 0x3f | 0x40;
         let blinded_payload_hash = BigInt::from_be_bytes(&number);
-        Blind { blinded_payload_hash, mint_key_id: public.id().clone(), reference: format!("blind {index}") }
+        Blind {
+            blinded_payload_hash,
+            mint_key_id: public.id().clone(),
+            reference: format!("blind {index}"),
+        }
     }
 
     /// Coins that the mint key signed.
@@ -102,12 +127,22 @@ impl Maker<'_> {
         for _ in 0..self.coins {
             let payload = self.payload();
             let (blinded, unblinder) = suite.blind(public, &payload, &BlindingSeed::generate(&mut OsRng))?;
-            blinds.push(BlindToSign { mint_key_id: public.id().clone(), blinded });
+            blinds.push(BlindToSign {
+                mint_key_id: public.id().clone(),
+                blinded,
+            });
             payloads.push((payload, unblinder));
         }
-        let accepted = AcceptedBlinds { transaction_reference: random_bytes(REFERENCE_BYTES), blinds };
-        let signatures = self.runtime.block_on(self.currency.signer().sign(accepted)).context("coins cannot be made")?;
-        let finish = |((payload, unblinder), signature)| Ok(suite.finish(public, &payload, &signature, &unblinder)?);
+        let accepted = AcceptedBlinds {
+            transaction_reference: random_bytes(REFERENCE_BYTES),
+            blinds,
+        };
+        let signatures = self
+            .runtime
+            .block_on(self.currency.signer().sign(accepted))
+            .context("coins cannot be made")?;
+        let finish =
+            |((payload, unblinder), signature)| Ok(suite.finish(public, &payload, &signature, &unblinder)?);
         payloads.into_iter().zip(signatures).map(finish).collect()
     }
 

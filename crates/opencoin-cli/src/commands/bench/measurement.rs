@@ -58,7 +58,9 @@ pub(super) struct Used {
 impl CpuTimes {
     /// What was used since `earlier`.
     pub(super) fn since(self, earlier: Self) -> Self {
-        let since = |now: Option<Duration>, then: Option<Duration>| now.zip(then).map(|(now, then)| now.saturating_sub(then));
+        let since = |now: Option<Duration>, then: Option<Duration>| {
+            now.zip(then).map(|(now, then)| now.saturating_sub(then))
+        };
         Self {
             issuer: self.issuer.saturating_sub(earlier.issuer),
             signer: since(self.signer, earlier.signer),
@@ -74,8 +76,16 @@ impl Measurement {
         let coins = (requests * cell.coins) as f64;
         let seconds = answers.elapsed.as_secs_f64();
         let us_per_coin = |time: Duration| time.as_secs_f64() * 1e6 / coins;
-        let CpuTimes { issuer, signer, database } = used.cpu;
-        let (issuer, signer, database) = (us_per_coin(issuer), signer.map(us_per_coin), database.map(us_per_coin));
+        let CpuTimes {
+            issuer,
+            signer,
+            database,
+        } = used.cpu;
+        let (issuer, signer, database) = (
+            us_per_coin(issuer),
+            signer.map(us_per_coin),
+            database.map(us_per_coin),
+        );
         let rsa_us = cell.operation.rsa_us(raw, engine);
         let coins_per_second = coins / seconds;
         Self {
@@ -89,7 +99,10 @@ impl Measurement {
             signer_cpu_us_per_coin: signer,
             database_cpu_us_per_coin: database,
             ratio: database.map(|database| (issuer + signer.unwrap_or(0.0) + database) / rsa_us),
-            of_engine: cell.operation.signs().then(|| coins_per_second / engine.signatures_per_second),
+            of_engine: cell
+                .operation
+                .signs()
+                .then(|| coins_per_second / engine.signatures_per_second),
             issuer_memory_mib: used.issuer_memory_mib,
             signer_memory_mib: used.signer_memory_mib,
             refused: answers.refused,
@@ -98,12 +111,19 @@ impl Measurement {
 
     /// Its row of the table.
     pub(super) fn row(&self, database: Database) -> String {
-        let Cell { operation, key_bits, coins, clients } = self.cell;
+        let Cell {
+            operation,
+            key_bits,
+            coins,
+            clients,
+        } = self.cell;
         let database = match (database, self.database_cpu_us_per_coin) {
             (Database::Sqlite, _) => "-".to_owned(),
             (Database::Postgres | Database::PostgresElsewhere, us) => number_or_unknown(us, 1),
         };
-        let or_dash = |number: Option<f64>, decimals| number.map_or("-".to_owned(), |number| format!("{number:.decimals$}"));
+        let or_dash = |number: Option<f64>, decimals| {
+            number.map_or("-".to_owned(), |number| format!("{number:.decimals$}"))
+        };
         format!(
             "{:<8}{key_bits:>5}{coins:>7}{clients:>9}{:>10.0}{:>10.0}{:>9.2}{:>9.2}{:>11.1}{:>11}{database:>8}{:>7}{:>11}{:>6.0}{:>9}",
             operation.to_string(),
@@ -129,7 +149,9 @@ pub(super) fn number_or_unknown(number: Option<f64>, decimals: usize) -> String 
 /// The nearest-rank percentile of sorted latencies.
 pub(super) fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
+    sorted
+        .get(rank - 1)
+        .map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
 }
 
 #[cfg(test)]
@@ -139,7 +161,10 @@ mod tests {
     #[test]
     fn percentiles_are_latencies_that_were_measured() {
         let sorted: Vec<_> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!((percentile_ms(&sorted, 50), percentile_ms(&sorted, 99)), (100.0, 198.0));
+        assert_eq!(
+            (percentile_ms(&sorted, 50), percentile_ms(&sorted, 99)),
+            (100.0, 198.0)
+        );
         assert_eq!(percentile_ms(&sorted[..1], 99), 1.0);
         assert_eq!(percentile_ms(&[], 99), 0.0);
     }

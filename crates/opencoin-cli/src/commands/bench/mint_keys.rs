@@ -1,12 +1,13 @@
-//! The mint keys of a run: made where the engine has its keys, certified by a master key that is thrown away, and destroyed at
-//! the end. A run that is killed leaves those that it made in a token.
+//! The mint keys of a run: made where the engine has its keys, certified by a master key that is thrown away,
+//! and destroyed at the end. A run that is killed leaves those that it made in a token.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use opencoin_crypto::{
-    CipherSuite, KeyStore, KeyStoreError, PrivateKey, PublicKey, Signer, VerifiedCddc, sign_cddc, sign_mint_key_certificate,
+    CipherSuite, KeyStore, KeyStoreError, PrivateKey, PublicKey, Signer, VerifiedCddc, sign_cddc,
+    sign_mint_key_certificate,
 };
 use opencoin_issuer::{Clock, Config, Directory, SignedCertificates, SystemClock};
 use opencoin_ledger::MintKeyId;
@@ -47,29 +48,54 @@ pub(super) struct MintKeys {
 
 impl MintKeys {
     /// Makes keys of these sizes, and the folder of their currency.
-    pub(super) fn make(directory: &Directory, config: &Config, engine: &EngineSettings, key_bits: &[usize]) -> Result<Self> {
+    pub(super) fn make(
+        directory: &Directory,
+        config: &Config,
+        engine: &EngineSettings,
+        key_bits: &[usize],
+    ) -> Result<Self> {
         // First of all, because a wrong PIN is known at once.
-        let mut private_halves = PrivateHalves { store: engine.open(directory, config)?, made: Vec::new() };
+        let mut private_halves = PrivateHalves {
+            store: engine.open(directory, config)?,
+            made: Vec::new(),
+        };
         let progress = Progress::new("making keys");
         let master_key = PrivateKey::generate(MASTER_KEY_BITS, &mut OsRng)?;
         let cddc = sign_cddc(cdd(&master_key, key_bits.len()), &master_key, &mut OsRng)?;
         let (mut keys, mut mkcs) = (Vec::new(), Vec::new());
         for (made, (denomination, bits)) in (1..).zip(key_bits).enumerate() {
             progress.set(made + 1, key_bits.len() + 1);
-            let public = private_halves.generate(*bits).with_context(|| format!("a mint key of {bits} bits"))?;
+            let public = private_halves
+                .generate(*bits)
+                .with_context(|| format!("a mint key of {bits} bits"))?;
             let mint_key = mint_key(&cddc, &public, denomination);
-            mkcs.push(sign_mint_key_certificate(mint_key, &cddc, &master_key, &mut OsRng)?.mkc().clone());
+            mkcs.push(
+                sign_mint_key_certificate(mint_key, &cddc, &master_key, &mut OsRng)?
+                    .mkc()
+                    .clone(),
+            );
             let ledger_id = MintKeyId::from_be_bytes(public.id().as_be_bytes())?;
-            keys.push(SigningKey { public, denomination, ledger_id });
+            keys.push(SigningKey {
+                public,
+                denomination,
+                ledger_id,
+            });
         }
         directory.create(config, &SignedCertificates::new(Some(cddc.cddc().clone()), mkcs))?;
         let signer = private_halves.store.signer()?;
-        Ok(Self { cddc, keys, signer, private_halves })
+        Ok(Self {
+            cddc,
+            keys,
+            signer,
+            private_halves,
+        })
     }
 
     /// Destroys the private halves.
     pub(super) fn destroy(mut self) -> Result<()> {
-        self.private_halves.destroy().context("the mint keys of this run are left in their token; destroy them with its own tool")
+        self.private_halves
+            .destroy()
+            .context("the mint keys of this run are left in their token; destroy them with its own tool")
     }
 }
 
@@ -89,7 +115,9 @@ impl PrivateHalves {
     /// Tries all of them once.
     fn destroy(&mut self) -> Result<(), KeyStoreError> {
         let destroyed: Vec<_> = self.made.drain(..).map(|id| self.store.destroy(&id)).collect();
-        destroyed.into_iter().try_for_each(|destroyed| destroyed.map(drop))
+        destroyed
+            .into_iter()
+            .try_for_each(|destroyed| destroyed.map(drop))
     }
 }
 

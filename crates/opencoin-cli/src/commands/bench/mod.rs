@@ -1,8 +1,9 @@
 //! `opencoin bench`: how fast an issuer is on this machine, and how near to what RSA alone costs.
 //!
-//! The issuer is a process of its own (and the signer, where there is one), on a throw-away currency and database. Requests are made beforehand, so that while a
-//! cell of the table is measured the load generator only sends and reads. It still takes CPU from issuer and database on a small
-//! machine: the figures that count are CPU time a coin in units of raw RSA operations measured in the same run.
+//! The issuer is a process of its own (and the signer, where there is one), on a throw-away currency and
+//! database. Requests are made beforehand, so that while a cell of the table is measured the load generator
+//! only sends and reads. It still takes CPU from issuer and database on a small machine: the figures that
+//! count are CPU time a coin in units of raw RSA operations measured in the same run.
 //!
 //! Broken books, or an issuer that fails, end in exit code 1; refused requests are counted and shown.
 
@@ -70,7 +71,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Some(path) = svg {
         fs::write(&path, plot::svg(&report)).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(if report.broken_invariants.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.broken_invariants.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
@@ -102,7 +107,13 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
 }
 
 /// Everything for which an issuer runs.
-async fn processes_and_parts(plan: &Plan, folder: &Path, currency: &Currency, books: &Books, report: &mut Report) -> Result<()> {
+async fn processes_and_parts(
+    plan: &Plan,
+    folder: &Path,
+    currency: &Currency,
+    books: &Books,
+    report: &mut Report,
+) -> Result<()> {
     let signer = match plan.engine.engine {
         Engine::Signer => Some(SignerProcess::start(currency, folder)?),
         Engine::Memory | Engine::Token => None,
@@ -110,31 +121,48 @@ async fn processes_and_parts(plan: &Plan, folder: &Path, currency: &Currency, bo
     let issuer = IssuerProcess::start(currency, folder, &[])?;
     let raw_duration = plan.cell_duration.min(RAW_DURATION_MAX);
     let duration = plan.cell_duration;
-    let bench =
-        |key, raw, engine| Bench { currency, books, issuer: &issuer, signer: signer.as_ref(), key, raw, engine, duration };
+    let bench = |key, raw, engine| Bench {
+        currency,
+        books,
+        issuer: &issuer,
+        signer: signer.as_ref(),
+        key,
+        raw,
+        engine,
+        duration,
+    };
     for (index, key) in currency.keys().iter().enumerate() {
         let raw = tokio::task::block_in_place(|| raw::measure(key.public.modulus_bits(), raw_duration))?;
         let engine = engine_rate::measure(currency, key, signer.as_ref(), duration).await?;
         output::line(&Report::raw_heading(&raw, &engine))?;
         if plan.has(Part::Table) {
             for (operation, coins, clients) in plan.cells(index) {
-                report.cells.push(bench(key, raw, engine).row(operation, coins, clients).await?);
+                report
+                    .cells
+                    .push(bench(key, raw, engine).row(operation, coins, clients).await?);
             }
         }
         report.raw_rsa.push(raw);
         report.engine_rates.push(engine);
     }
-    let first = currency.keys().first().zip(report.raw_rsa.first().zip(report.engine_rates.first()));
+    let first = currency
+        .keys()
+        .first()
+        .zip(report.raw_rsa.first().zip(report.engine_rates.first()));
     let (key, (raw, engine)) = first.context("a currency has a mint key")?;
     parts(plan, &bench(key, *raw, *engine), folder, report).await?;
     report.issuer_memory_peak_mib = processes::memory(issuer.id())?.peak_mib;
-    report.signer_memory_peak_mib =
-        signer.as_ref().map(|signer| processes::memory(signer.id())).transpose()?.map(|memory| memory.peak_mib);
+    report.signer_memory_peak_mib = signer
+        .as_ref()
+        .map(|signer| processes::memory(signer.id()))
+        .transpose()?
+        .map(|memory| memory.peak_mib);
     issuer.stop()?;
     signer.map_or(Ok(()), SignerProcess::stop)
 }
 
-/// Everything beside the table, with the first key. The last of it is what breaks the books, so the audit comes before.
+/// Everything beside the table, with the first key. The last of it is what breaks the books, so the audit
+/// comes before.
 async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, report: &mut Report) -> Result<()> {
     output::line("")?;
     if plan.has(Part::HalfLoad) {

@@ -1,4 +1,5 @@
-//! What batches are worth: the same issuer, on the same books, once as it is and once with one request a transaction.
+//! What batches are worth: the same issuer, on the same books, once as it is and once with one request a
+//! transaction.
 
 use std::path::Path;
 
@@ -25,9 +26,17 @@ pub(super) async fn measure(bench: &Bench<'_>, folder: &Path) -> Result<OneByOne
     output::line("in batches, then one request a transaction:")?;
     let in_batches = bench.row(Operation::Redeem, 1, CLIENTS).await?;
     let issuer = IssuerProcess::start(bench.currency, folder, &["--batch-commands-max", "1"])?;
-    let one_by_one = Bench { issuer: &issuer, ..*bench }.row(Operation::Redeem, 1, CLIENTS).await?;
+    let one_by_one = Bench {
+        issuer: &issuer,
+        ..*bench
+    }
+    .row(Operation::Redeem, 1, CLIENTS)
+    .await?;
     issuer.stop()?;
-    Ok(OneByOne { in_batches, one_by_one })
+    Ok(OneByOne {
+        in_batches,
+        one_by_one,
+    })
 }
 
 impl OneByOne {

@@ -1,6 +1,6 @@
-//! Load that does not wait: requests are sent when their time has come, whether or not earlier ones are answered, as wallets
-//! do that know nothing of each other. A latency counts from the time at which the request was due, so that an issuer
-//! that stalls is charged for everybody who had to wait.
+//! Load that does not wait: requests are sent when their time has come, whether or not earlier ones are
+//! answered, as wallets do that know nothing of each other. A latency counts from the time at which the
+//! request was due, so that an issuer that stalls is charged for everybody who had to wait.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ const SEED: u64 = 1;
 /// How many requests can be under way at once; when all are, the next is late and its latency says so.
 const CONNECTIONS: usize = 64;
 
-/// When so many requests are due if they come independently of each other, so many a second on average (a Poisson process).
+/// When so many requests are due if they come independently of each other, so many a second on average (a
+/// Poisson process).
 pub(super) fn arrivals(count: usize, per_second: f64) -> Vec<Duration> {
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut at = 0.0;
@@ -32,7 +33,11 @@ pub(super) fn arrivals(count: usize, per_second: f64) -> Vec<Duration> {
 }
 
 /// Sends each request at its time, counted from now.
-pub(super) async fn drive(address: SocketAddr, requests: Vec<Request>, arrivals: Vec<Duration>) -> Result<Answers> {
+pub(super) async fn drive(
+    address: SocketAddr,
+    requests: Vec<Request>,
+    arrivals: Vec<Duration>,
+) -> Result<Answers> {
     let connections = Connection::open_many(address, CONNECTIONS).await?;
     let (due, waiting) = mpsc::unbounded_channel();
     let waiting = Arc::new(Mutex::new(waiting));
@@ -56,11 +61,16 @@ pub(super) async fn drive(address: SocketAddr, requests: Vec<Request>, arrivals:
     Answers::of_all(running, begun).await
 }
 
-async fn client(mut connection: Connection, waiting: Arc<Mutex<mpsc::UnboundedReceiver<(Request, Instant)>>>) -> Result<Answers> {
+async fn client(
+    mut connection: Connection,
+    waiting: Arc<Mutex<mpsc::UnboundedReceiver<(Request, Instant)>>>,
+) -> Result<Answers> {
     let mut answers = Answers::default();
     loop {
         let next = waiting.lock().await.recv().await;
-        let Some((request, due)) = next else { return Ok(answers) };
+        let Some((request, due)) = next else {
+            return Ok(answers);
+        };
         let status = connection.exchange(&request).await?;
         answers.add(status, due.elapsed());
     }
@@ -75,6 +85,9 @@ mod tests {
         let arrivals = arrivals(10_000, 1000.0);
         assert!(arrivals.is_sorted());
         let last = arrivals.last().unwrap().as_secs_f64();
-        assert!((9.0..11.0).contains(&last), "10,000 requests at 1,000 a second last {last} s");
+        assert!(
+            (9.0..11.0).contains(&last),
+            "10,000 requests at 1,000 a second last {last} s"
+        );
     }
 }

@@ -23,8 +23,14 @@ const SPENT_ROWS_MAX: u64 = 10_000_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless given.
-    #[arg(long, value_name = "URL", env = "OPENCOIN_BENCH_DATABASE", hide_env_values = true)]
+    /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless
+    /// given.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPENCOIN_BENCH_DATABASE",
+        hide_env_values = true
+    )]
     pub(super) database: Option<String>,
     #[command(flatten)]
     engine: EngineArguments,
@@ -49,7 +55,8 @@ pub(crate) struct Arguments {
     /// What to measure, all unless given.
     #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values_t = Part::ALL)]
     parts: Vec<Part>,
-    /// At the end, measure redeems before and after so many spent coins are in the books; 20000000 takes minutes and 3 GB.
+    /// At the end, measure redeems before and after so many spent coins are in the books; 20000000 takes
+    /// minutes and 3 GB.
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=SPENT_ROWS_MAX))]
     spent_rows: Option<u64>,
     /// Write the figures as JSON.
@@ -107,7 +114,11 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(arguments: Arguments) -> Result<Self> {
         let quick = arguments.quick;
-        let seconds_default = if quick { SECONDS_PER_CELL_QUICK } else { SECONDS_PER_CELL_DEFAULT };
+        let seconds_default = if quick {
+            SECONDS_PER_CELL_QUICK
+        } else {
+            SECONDS_PER_CELL_DEFAULT
+        };
         let or = |given: Vec<usize>, quickly: &[usize], fully: &[usize]| {
             let default = if quick { quickly } else { fully };
             if given.is_empty() { default.to_vec() } else { given }
@@ -124,8 +135,14 @@ impl Plan {
             operations: arguments.operations,
             parts: arguments.parts,
         };
-        ensure!(plan.coins.iter().all(|coins| (1..=ITEMS_MAX).contains(coins)), "--coins: a request has 1 to {ITEMS_MAX}");
-        let clients_fit = plan.clients.iter().all(|clients| (1..=CLIENTS_MAX).contains(clients));
+        ensure!(
+            plan.coins.iter().all(|coins| (1..=ITEMS_MAX).contains(coins)),
+            "--coins: a request has 1 to {ITEMS_MAX}"
+        );
+        let clients_fit = plan
+            .clients
+            .iter()
+            .all(|clients| (1..=CLIENTS_MAX).contains(clients));
         ensure!(clients_fit, "--clients: 1 to {CLIENTS_MAX} at once");
         Ok(plan)
     }
@@ -225,5 +242,9 @@ impl fmt::Display for Operation {
 fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     let fits = seconds > 0.0 && seconds <= SECONDS_PER_CELL_MAX;
-    if fits { Ok(seconds) } else { Err(format!("more than 0 and at most {SECONDS_PER_CELL_MAX}")) }
+    if fits {
+        Ok(seconds)
+    } else {
+        Err(format!("more than 0 and at most {SECONDS_PER_CELL_MAX}"))
+    }
 }

@@ -1,5 +1,5 @@
-//! CPU time and memory of other processes, from `/proc` (Linux; see proc_pid_stat(5)). In steps of the kernel's clock
-//! tick, 10 ms as a rule.
+//! CPU time and memory of other processes, from `/proc` (Linux; see proc_pid_stat(5)). In steps of the
+//! kernel's clock tick, 10 ms as a rule.
 
 use std::fs;
 use std::time::Duration;
@@ -41,18 +41,27 @@ pub(super) fn memory(process: u32) -> Result<Memory> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let mib = |name: &str| {
-        let value = status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?;
+        let value = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))?
+            .split_whitespace()
+            .next()?;
         value.parse::<f64>().ok().map(|kib| kib / 1024.0)
     };
     let field = |name| mib(name).with_context(|| format!("{path} has no {name}"));
-    Ok(Memory { resident_mib: field("VmRSS:")?, peak_mib: field("VmHWM:")? })
+    Ok(Memory {
+        resident_mib: field("VmRSS:")?,
+        peak_mib: field("VmHWM:")?,
+    })
 }
 
 impl PostgresProcesses {
     /// The server that one of whose backends has this id; nothing when it runs elsewhere.
     pub(super) fn of_backend(backend: u32) -> Option<Self> {
         let backend = Stat::read(backend).ok().filter(Stat::is_postgres)?;
-        let postmaster = backend.field(PARENT).and_then(|parent| u32::try_from(parent).ok())?;
+        let postmaster = backend
+            .field(PARENT)
+            .and_then(|parent| u32::try_from(parent).ok())?;
         Stat::read(postmaster).ok().filter(Stat::is_postgres)?;
         Some(Self { postmaster })
     }
@@ -62,7 +71,9 @@ impl PostgresProcesses {
         let postmaster = Stat::read(self.postmaster)?;
         let mut sum = postmaster.own() + postmaster.ended_children();
         for entry in fs::read_dir("/proc").context("cannot read /proc")? {
-            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
             // One that ends between two steps is counted by its parent the next time.
             let Ok(stat) = Stat::read(process) else { continue };
             if stat.field(PARENT) == Some(u64::from(self.postmaster)) {
@@ -91,7 +102,10 @@ impl Stat {
         let (before, after) = text.rsplit_once(')')?;
         let (_, name) = before.split_once('(')?;
         let fields: Vec<String> = after.split_whitespace().map(str::to_owned).collect();
-        (fields.len() > ENDED_CHILDREN_SYSTEM_TICKS).then(|| Self { name: name.to_owned(), fields })
+        (fields.len() > ENDED_CHILDREN_SYSTEM_TICKS).then(|| Self {
+            name: name.to_owned(),
+            fields,
+        })
     }
 
     fn is_postgres(&self) -> bool {
@@ -123,7 +137,10 @@ mod tests {
     fn a_name_with_brackets_does_not_shift_the_fields() {
         let stat = Stat::parse("17 (a) b (c) S 4 17 17 0 -1 1 2 3 4 5 250 50 30 20 20 0 1").unwrap();
         assert_eq!((stat.name.as_str(), stat.field(PARENT)), ("a) b (c", Some(4)));
-        assert_eq!(stat.time(USER_TICKS) * 30, stat.time(ENDED_CHILDREN_USER_TICKS) * 250);
+        assert_eq!(
+            stat.time(USER_TICKS) * 30,
+            stat.time(ENDED_CHILDREN_USER_TICKS) * 250
+        );
         assert!(Stat::parse("17 (short) S 4").is_none());
     }
 
@@ -133,7 +150,10 @@ mod tests {
         let begun = cpu_time(me).unwrap();
         while cpu_time(me).unwrap() == begun {}
         let memory = memory(me).unwrap();
-        assert!(memory.resident_mib > 0.1 && memory.peak_mib >= memory.resident_mib, "{memory:?}");
+        assert!(
+            memory.resident_mib > 0.1 && memory.peak_mib >= memory.resident_mib,
+            "{memory:?}"
+        );
         assert!(PostgresProcesses::of_backend(me).is_none());
     }
 }

@@ -63,12 +63,21 @@ fn rates(operation: &(impl Fn() -> bool + Sync), duration: Duration) -> Rates {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let begun = Instant::now();
     let all: usize = thread::scope(|scope| {
-        let running: Vec<_> = (0..cores).map(|_| scope.spawn(|| repeat(operation, duration).0)).collect();
-        running.into_iter().map(|thread| thread.join().expect("an operation does not panic")).sum()
+        let running: Vec<_> = (0..cores)
+            .map(|_| scope.spawn(|| repeat(operation, duration).0))
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("an operation does not panic"))
+            .sum()
     });
     let all_cores_per_second = all as f64 / begun.elapsed().as_secs_f64();
     let seconds = cpu.as_secs_f64() / count as f64;
-    Rates { cpu_us: seconds * 1e6, one_core_per_second: 1.0 / seconds, all_cores_per_second }
+    Rates {
+        cpu_us: seconds * 1e6,
+        one_core_per_second: 1.0 / seconds,
+        all_cores_per_second,
+    }
 }
 
 /// How many operations were done in about `duration`, and the CPU time that they took.

@@ -71,18 +71,29 @@ impl Report {
         };
         let columns = "          key  coins  clients     req/s   coins/s   p50 ms   p99 ms  issuer us  signer us   db us  ratio  of engine   MiB  refused";
         let [private, public] = [line("private", raw.private), line("public", raw.public)];
-        format!("\n{private}\n{public}\n{}\n{}\n{columns}", line("verification", raw.verification), engine.text())
+        format!(
+            "\n{private}\n{public}\n{}\n{}\n{columns}",
+            line("verification", raw.verification),
+            engine.text()
+        )
     }
 
     /// What comes after the rows.
     pub(super) fn conclusion(&self) -> String {
-        let ratios = Operation::ALL.map(|operation| format!("{operation} {}", operation.rsa_text(self.engine))).join(", ");
+        let ratios = Operation::ALL
+            .map(|operation| format!("{operation} {}", operation.rsa_text(self.engine)))
+            .join(", ");
         let mut lines = vec![
-            format!("\nissuer us, signer us, db us: CPU time of a coin; ratio: their sum / RSA alone ({ratios})"),
+            format!(
+                "\nissuer us, signer us, db us: CPU time of a coin; ratio: their sum / RSA alone ({ratios})"
+            ),
             "of engine: coins/s / signatures/s of the engine alone".to_owned(),
             format!("issuer memory: at most {:.0} MiB", self.issuer_memory_peak_mib),
         ];
-        lines.extend(self.signer_memory_peak_mib.map(|peak| format!("signer memory: at most {peak:.0} MiB")));
+        lines.extend(
+            self.signer_memory_peak_mib
+                .map(|peak| format!("signer memory: at most {peak:.0} MiB")),
+        );
         let mut refused: BTreeMap<u16, usize> = BTreeMap::new();
         for (status, count) in self.measurements().flat_map(|cell| &cell.refused) {
             *refused.entry(*status).or_default() += count;
@@ -94,7 +105,11 @@ impl Report {
         });
         match self.broken_invariants.as_slice() {
             [] => lines.push("audit: every invariant holds".to_owned()),
-            broken => lines.extend(broken.iter().map(|invariant| format!("audit: BROKEN: {invariant}"))),
+            broken => lines.extend(
+                broken
+                    .iter()
+                    .map(|invariant| format!("audit: BROKEN: {invariant}")),
+            ),
         }
         lines.push(format!("\n{}", Target::heading()));
         lines.extend(self.targets.iter().map(Target::row));
@@ -104,8 +119,18 @@ impl Report {
     /// Every row that was shown.
     fn measurements(&self) -> impl Iterator<Item = &Measurement> {
         let half_load = self.half_load.iter().map(|part| &part.best);
-        let one_by_one = self.one_by_one.iter().flat_map(|part| [&part.in_batches, &part.one_by_one]);
-        let full_table = self.full_table.iter().flat_map(|part| part.before.iter().chain(&part.after));
-        self.cells.iter().chain(half_load).chain(one_by_one).chain(full_table)
+        let one_by_one = self
+            .one_by_one
+            .iter()
+            .flat_map(|part| [&part.in_batches, &part.one_by_one]);
+        let full_table = self
+            .full_table
+            .iter()
+            .flat_map(|part| part.before.iter().chain(&part.after));
+        self.cells
+            .iter()
+            .chain(half_load)
+            .chain(one_by_one)
+            .chain(full_table)
     }
 }

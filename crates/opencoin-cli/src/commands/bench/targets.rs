@@ -1,5 +1,6 @@
-//! The issuer's targets, each with what this run says of it. They are set for two cores, books in PostgreSQL and keys in memory;
-//! elsewhere they are something to compare with. A missed target is no failure of the run.
+//! The issuer's targets, each with what this run says of it. They are set for two cores, books in PostgreSQL
+//! and keys in memory; elsewhere they are something to compare with. A missed target is no failure of the
+//! run.
 
 use serde::Serialize;
 
@@ -46,18 +47,40 @@ enum Limit {
 pub(super) fn of(report: &Report) -> Vec<Target> {
     let ratios = [
         (Operation::Mint, "CPU a coin / private operation", MINT_RATIO_MAX),
-        (Operation::Renew, "CPU a coin / private and public operation", RENEW_RATIO_MAX),
-        (Operation::Redeem, "CPU a coin / public operation", REDEEM_RATIO_MAX),
+        (
+            Operation::Renew,
+            "CPU a coin / private and public operation",
+            RENEW_RATIO_MAX,
+        ),
+        (
+            Operation::Redeem,
+            "CPU a coin / public operation",
+            REDEEM_RATIO_MAX,
+        ),
     ];
-    let mut targets: Vec<_> = ratios.map(|(operation, unit, limit)| ratio(report, operation, unit, limit)).into();
+    let mut targets: Vec<_> = ratios
+        .map(|(operation, unit, limit)| ratio(report, operation, unit, limit))
+        .into();
 
     let gain = report.one_by_one.as_ref().map(|part| part.gain());
-    targets.push(Target::new("redeem 1 coin, 64 clients: batches / one by one".to_owned(), Limit::AtLeast(BATCH_GAIN_MIN), gain));
+    targets.push(Target::new(
+        "redeem 1 coin, 64 clients: batches / one by one".to_owned(),
+        Limit::AtLeast(BATCH_GAIN_MIN),
+        gain,
+    ));
     let p99 = report.half_load.as_ref().map(|part| part.alone.p99_ms);
-    targets.push(Target::new("mint 1 coin at half load: p99 in ms".to_owned(), Limit::AtMost(HALF_LOAD_P99_MS_MAX), p99));
+    targets.push(Target::new(
+        "mint 1 coin at half load: p99 in ms".to_owned(),
+        Limit::AtMost(HALF_LOAD_P99_MS_MAX),
+        p99,
+    ));
     targets.extend(full_table(report));
     let memory = Some(report.issuer_memory_peak_mib);
-    targets.push(Target::new("resident memory of the issuer in MiB".to_owned(), Limit::AtMost(MEMORY_MIB_MAX), memory));
+    targets.push(Target::new(
+        "resident memory of the issuer in MiB".to_owned(),
+        Limit::AtMost(MEMORY_MIB_MAX),
+        memory,
+    ));
     for operation in Operation::ALL {
         targets.extend([1, COINS].map(|coins| throughput(report, operation, coins)));
     }
@@ -66,23 +89,42 @@ pub(super) fn of(report: &Report) -> Vec<Target> {
 
 fn ratio(report: &Report, operation: Operation, unit: &str, limit: f64) -> Target {
     let cells = report.cells.iter().map(|cell| (cell.cell, cell));
-    let of_load = cells.filter(|(cell, _)| (cell.operation, cell.key_bits, cell.coins) == (operation, KEY_BITS, COINS));
-    let cell = of_load.filter(|(cell, _)| cell.clients <= CLIENTS_MAX).max_by_key(|(cell, _)| cell.clients);
+    let of_load =
+        cells.filter(|(cell, _)| (cell.operation, cell.key_bits, cell.coins) == (operation, KEY_BITS, COINS));
+    let cell = of_load
+        .filter(|(cell, _)| cell.clients <= CLIENTS_MAX)
+        .max_by_key(|(cell, _)| cell.clients);
     let clients = cell.map_or(CLIENTS_MAX, |(cell, _)| cell.clients);
     let measured = cell.and_then(|(_, measured)| measured.ratio);
-    Target::new(format!("{operation} {COINS} coins, {clients} clients: {unit}"), Limit::AtMost(limit), measured)
+    Target::new(
+        format!("{operation} {COINS} coins, {clients} clients: {unit}"),
+        Limit::AtMost(limit),
+        measured,
+    )
 }
 
 /// One target for each load; one without a figure when there is none.
 fn full_table(report: &Report) -> Vec<Target> {
     let limit = Limit::AtLeast(FULL_TABLE_KEPT_MIN);
     let Some(part) = &report.full_table else {
-        return vec![Target::new("redeem with 20000000 spent coins / with few".to_owned(), limit, None)];
+        return vec![Target::new(
+            "redeem with 20000000 spent coins / with few".to_owned(),
+            limit,
+            None,
+        )];
     };
     let target = |(before, after): (&Measurement, &Measurement)| {
         let (coins, clients) = (before.cell.coins, before.cell.clients);
-        let what = format!("redeem {}, {clients} clients: with {} spent / with few", count(coins), part.rows);
-        Target::new(what, limit, Some(after.coins_per_second / before.coins_per_second))
+        let what = format!(
+            "redeem {}, {clients} clients: with {} spent / with few",
+            count(coins),
+            part.rows
+        );
+        Target::new(
+            what,
+            limit,
+            Some(after.coins_per_second / before.coins_per_second),
+        )
     };
     part.before.iter().zip(&part.after).map(target).collect()
 }
@@ -93,15 +135,28 @@ fn throughput(report: &Report, operation: Operation, coins: usize) -> Target {
             let cell = measured.cell;
             (cell.operation, cell.key_bits, cell.coins, cell.clients) == (operation, KEY_BITS, coins, clients)
         };
-        report.cells.iter().find(is_meant).map(|measured| measured.coins_per_second)
+        report
+            .cells
+            .iter()
+            .find(is_meant)
+            .map(|measured| measured.coins_per_second)
     };
-    let kept = rate(CLIENTS_MANY).zip(rate(CLIENTS_FEW)).map(|(many, few)| many / few);
-    let what = format!("{operation} {}: throughput with {CLIENTS_MANY} clients / with {CLIENTS_FEW}", count(coins));
+    let kept = rate(CLIENTS_MANY)
+        .zip(rate(CLIENTS_FEW))
+        .map(|(many, few)| many / few);
+    let what = format!(
+        "{operation} {}: throughput with {CLIENTS_MANY} clients / with {CLIENTS_FEW}",
+        count(coins)
+    );
     Target::new(what, Limit::AtLeast(THROUGHPUT_KEPT_MIN), kept)
 }
 
 fn count(coins: usize) -> String {
-    if coins == 1 { "1 coin".to_owned() } else { format!("{coins} coins") }
+    if coins == 1 {
+        "1 coin".to_owned()
+    } else {
+        format!("{coins} coins")
+    }
 }
 
 impl Target {
@@ -115,7 +170,12 @@ impl Target {
             Limit::AtMost(most) => measured <= most,
             Limit::AtLeast(least) => measured >= least,
         });
-        Self { what, limit, measured, met }
+        Self {
+            what,
+            limit,
+            measured,
+            met,
+        }
     }
 
     /// A line of the conclusion.
@@ -125,7 +185,10 @@ impl Target {
             Limit::AtLeast(least) => format!(">= {least:.2}"),
         };
         let (measured, met) = match self.met {
-            Some(met) => (number_or_unknown(self.measured, 2), if met { "yes" } else { "NO" }),
+            Some(met) => (
+                number_or_unknown(self.measured, 2),
+                if met { "yes" } else { "NO" },
+            ),
             None => ("-".to_owned(), "not measured"),
         };
         format!("{:<70}{limit:>10}{measured:>10}  {met}", self.what)
@@ -139,8 +202,14 @@ mod tests {
     #[test]
     fn a_target_is_met_up_to_its_limit_and_unknown_without_a_figure() {
         let met = |limit, measured| Target::new(String::new(), limit, measured).met;
-        assert_eq!([1.1, 1.11].map(|measured| met(Limit::AtMost(1.1), Some(measured))), [Some(true), Some(false)]);
-        assert_eq!([3.0, 2.9].map(|measured| met(Limit::AtLeast(3.0), Some(measured))), [Some(true), Some(false)]);
+        assert_eq!(
+            [1.1, 1.11].map(|measured| met(Limit::AtMost(1.1), Some(measured))),
+            [Some(true), Some(false)]
+        );
+        assert_eq!(
+            [3.0, 2.9].map(|measured| met(Limit::AtLeast(3.0), Some(measured))),
+            [Some(true), Some(false)]
+        );
         assert_eq!(met(Limit::AtMost(1.0), None), None);
     }
 }

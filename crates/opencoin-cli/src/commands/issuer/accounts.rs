@@ -85,15 +85,25 @@ pub(crate) async fn run(command: AccountCommand) -> Result<ExitCode> {
         AccountCommand::List { dir, json } => list(dir, json).await?,
         AccountCommand::Password { name, new, dir } => {
             let password = NewPassword::new(new.read()?.text())?;
-            open(dir, Purpose::Change).await?.0.set_password(&name, password).await?;
-            output::line(&format!("the password of {name} is set; sessions of the account have ended"))?;
+            open(dir, Purpose::Change)
+                .await?
+                .0
+                .set_password(&name, password)
+                .await?;
+            output::line(&format!(
+                "the password of {name} is set; sessions of the account have ended"
+            ))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn create(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
-    let token = open(dir, Purpose::Change).await?.0.open_account(name, None).await?;
+    let token = open(dir, Purpose::Change)
+        .await?
+        .0
+        .open_account(name, None)
+        .await?;
     if json {
         return output::json(&serde_json::json!({ "account": name.as_str(), "token": token.expose() }));
     }
@@ -103,7 +113,12 @@ async fn create(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
 }
 
 async fn credit(arguments: PaymentArguments) -> Result<()> {
-    let PaymentArguments { name, amount, reference, dir } = arguments;
+    let PaymentArguments {
+        name,
+        amount,
+        reference,
+        dir,
+    } = arguments;
     let (cashier, directory) = open(dir, Purpose::Change).await?;
     let applied = cashier.credit(&name, Amount::new(amount)?, reference).await?;
     let done = done(applied, "credited", "to");
@@ -111,7 +126,12 @@ async fn credit(arguments: PaymentArguments) -> Result<()> {
 }
 
 async fn debit(arguments: PaymentArguments) -> Result<()> {
-    let PaymentArguments { name, amount, reference, dir } = arguments;
+    let PaymentArguments {
+        name,
+        amount,
+        reference,
+        dir,
+    } = arguments;
     let (cashier, directory) = open(dir, Purpose::Change).await?;
     let applied = cashier.debit(&name, Amount::new(amount)?, reference).await?;
     let done = done(applied, "debited", "from");
@@ -120,16 +140,27 @@ async fn debit(arguments: PaymentArguments) -> Result<()> {
 
 /// What happened, and between which words the amount stands.
 fn done(applied: Applied, what: &str, preposition: &str) -> [String; 2] {
-    let beginning =
-        if applied.repeated { format!("was {what} before with this reference: nothing changed;") } else { what.to_owned() };
+    let beginning = if applied.repeated {
+        format!("was {what} before with this reference: nothing changed;")
+    } else {
+        what.to_owned()
+    };
     [beginning, preposition.to_owned()]
 }
 
-async fn said(cashier: &Cashier, directory: &Directory, done: &[String; 2], name: &AccountName, amount: u64) -> Result<()> {
+async fn said(
+    cashier: &Cashier,
+    directory: &Directory,
+    done: &[String; 2],
+    name: &AccountName,
+    amount: u64,
+) -> Result<()> {
     let shown = display(directory, amount)?;
     let balance = display(directory, cashier.account(name).await?.account.balance.units())?;
     let [beginning, preposition] = done;
-    output::line(&format!("{beginning} {shown} {preposition} {name}; balance {balance}"))
+    output::line(&format!(
+        "{beginning} {shown} {preposition} {name}; balance {balance}"
+    ))
 }
 
 async fn show(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
@@ -145,7 +176,9 @@ async fn list(dir: DirArgs, json: bool) -> Result<()> {
     let (cashier, directory) = open(dir, Purpose::Look).await?;
     let mut accounts = Vec::new();
     loop {
-        let after = accounts.last().map(|last: &opencoin_ledger::Profile| last.account.name.clone());
+        let after = accounts
+            .last()
+            .map(|last: &opencoin_ledger::Profile| last.account.name.clone());
         let page = cashier.accounts(after.as_ref(), PAGE).await?;
         let is_last = page.len() < PAGE as usize;
         accounts.extend(page);
@@ -161,7 +194,11 @@ async fn list(dir: DirArgs, json: bool) -> Result<()> {
         return output::json(&accounts.iter().map(shown).collect::<Vec<_>>());
     }
     for profile in accounts {
-        output::line(&format!("{}: {}", profile.account.name, display(&directory, profile.account.balance.units())?))?;
+        output::line(&format!(
+            "{}: {}",
+            profile.account.name,
+            display(&directory, profile.account.balance.units())?
+        ))?;
     }
     Ok(())
 }
@@ -169,7 +206,10 @@ async fn list(dir: DirArgs, json: bool) -> Result<()> {
 pub(super) async fn open(dir: DirArgs, purpose: Purpose) -> Result<(Cashier, Directory)> {
     let directory = dir.directory()?;
     let books = super::books(&directory, purpose).await?;
-    Ok((Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng)), directory))
+    Ok((
+        Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng)),
+        directory,
+    ))
 }
 
 pub(super) fn display(directory: &Directory, amount: u64) -> Result<String> {

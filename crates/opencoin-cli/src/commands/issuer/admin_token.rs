@@ -54,11 +54,17 @@ pub(crate) fn run(command: AdminTokenCommand) -> Result<ExitCode> {
         AdminTokenCommand::List { dir, json } => {
             let tokens = tokens(dir)?.list()?;
             if json {
-                let shown = tokens.iter().map(|token| serde_json::json!({ "name": token.name, "created_at": token.created_at }));
+                let shown = tokens
+                    .iter()
+                    .map(|token| serde_json::json!({ "name": token.name, "created_at": token.created_at }));
                 output::json(&shown.collect::<Vec<_>>())?;
             } else {
                 for token in tokens {
-                    output::line(&format!("{}: made {}", token.name, token.created_at.format("%Y-%m-%d %H:%M:%S UTC")))?;
+                    output::line(&format!(
+                        "{}: made {}",
+                        token.name,
+                        token.created_at.format("%Y-%m-%d %H:%M:%S UTC")
+                    ))?;
                 }
             }
         }

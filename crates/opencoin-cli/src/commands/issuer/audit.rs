@@ -1,8 +1,8 @@
 //! `opencoin issuer audit`: whether the books hold, once or again and again.
 //!
-//! It reads certificates and books and writes nothing to either: a copy of the public part of the folder and a role that may read
-//! are enough. Exit codes: 0 everything holds, 1 something does not, 2 a wrong command line, 3 the books could not be read, so nothing
-//! is known.
+//! It reads certificates and books and writes nothing to either: a copy of the public part of the folder and
+//! a role that may read are enough. Exit codes: 0 everything holds, 1 something does not, 2 a wrong command
+//! line, 3 the books could not be read, so nothing is known.
 
 mod report;
 mod signatures;
@@ -31,8 +31,14 @@ const UNREADABLE: u8 = 3;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Read the books here: a standby, a copy, or with another role. Otherwise `database` in issuer.toml says where they are.
-    #[arg(long, value_name = "URL", env = "OPENCOIN_AUDIT_DATABASE", hide_env_values = true)]
+    /// Read the books here: a standby, a copy, or with another role. Otherwise `database` in issuer.toml says
+    /// where they are.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPENCOIN_AUDIT_DATABASE",
+        hide_env_values = true
+    )]
     database: Option<String>,
     /// Write the report as a line of JSON.
     #[arg(long)]
@@ -40,7 +46,8 @@ pub(crate) struct Arguments {
     /// Write the report as JSON into this file, too.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Keep here what was read, so that the next run notices if the past has changed; with --follow it goes on there.
+    /// Keep here what was read, so that the next run notices if the past has changed; with --follow it goes
+    /// on there.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Check the stored acceptances one by one: `all` of them, or `sample=N` drawn at random.
@@ -64,7 +71,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
-    let audited = if arguments.follow { follow(&arguments).await } else { once(&arguments).await };
+    let audited = if arguments.follow {
+        follow(&arguments).await
+    } else {
+        once(&arguments).await
+    };
     audited.unwrap_or_else(|error| {
         output::complain(&format!("error: {error:#}"));
         ExitCode::from(UNREADABLE)
@@ -74,7 +85,9 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
 async fn once(arguments: &Arguments) -> Result<ExitCode> {
     let books = Books::open(arguments).await?;
     let mut auditor = books.auditor(arguments);
-    let audited = auditor.full(books.source.as_ref(), books.sample(arguments)).await?;
+    let audited = auditor
+        .full(books.source.as_ref(), books.sample(arguments))
+        .await?;
     let report = books.report(arguments, audited).await?;
     show(arguments, &report, true)?;
     books.keep(arguments, &auditor, &report)?;
@@ -118,7 +131,11 @@ async fn follow(arguments: &Arguments) -> Result<ExitCode> {
 async fn pass(arguments: &Arguments, auditor: &mut Auditor, full: bool) -> Result<Report> {
     let books = Books::open(arguments).await?;
     let source = books.source.as_ref();
-    let audited = if full { auditor.full(source, books.sample(arguments)).await? } else { auditor.turn(source).await? };
+    let audited = if full {
+        auditor.full(source, books.sample(arguments)).await?
+    } else {
+        auditor.turn(source).await?
+    };
     let report = books.report(arguments, audited).await?;
     books.keep(arguments, auditor, &report)?;
     Ok(report)
@@ -138,9 +155,17 @@ impl Books {
             Some(database) => database.clone(),
             None => directory.config()?.database,
         };
-        let source = open_audit_source(&database, directory.root()).await.context("cannot read the books")?;
-        let seed = arguments.seed.unwrap_or_else(|| rand::RngCore::next_u64(&mut rand::rngs::OsRng));
-        Ok(Self { currency: directory.currency(), source, seed })
+        let source = open_audit_source(&database, directory.root())
+            .await
+            .context("cannot read the books")?;
+        let seed = arguments
+            .seed
+            .unwrap_or_else(|| rand::RngCore::next_u64(&mut rand::rngs::OsRng));
+        Ok(Self {
+            currency: directory.currency(),
+            source,
+            seed,
+        })
     }
 
     /// What a state file belongs to.
@@ -151,33 +176,64 @@ impl Books {
 
     /// One that goes on with what was kept, if it was.
     fn auditor(&self, arguments: &Arguments) -> Auditor {
-        let Some((path, name)) = arguments.state.as_ref().zip(self.name()) else { return Auditor::new() };
-        let Ok(bytes) = fs::read(path) else {
-            output::complain(&format!("{} is not there yet or cannot be read: everything is read", path.display()));
+        let Some((path, name)) = arguments.state.as_ref().zip(self.name()) else {
             return Auditor::new();
         };
-        decode_state(&bytes, &name).map(Auditor::resume).unwrap_or_else(|error| {
-            output::complain(&format!("{}: {error}: everything is read, and not compared", path.display()));
-            Auditor::new()
-        })
+        let Ok(bytes) = fs::read(path) else {
+            output::complain(&format!(
+                "{} is not there yet or cannot be read: everything is read",
+                path.display()
+            ));
+            return Auditor::new();
+        };
+        decode_state(&bytes, &name)
+            .map(Auditor::resume)
+            .unwrap_or_else(|error| {
+                output::complain(&format!(
+                    "{}: {error}: everything is read, and not compared",
+                    path.display()
+                ));
+                Auditor::new()
+            })
     }
 
     fn sample(&self, arguments: &Arguments) -> Option<Sample> {
-        arguments.signatures.as_ref().and_then(|signatures| signatures.sample(self.seed))
+        arguments
+            .signatures
+            .as_ref()
+            .and_then(|signatures| signatures.sample(self.seed))
     }
 
     async fn report(&self, arguments: &Arguments, audited: Audited) -> Result<Report> {
-        let mut report = Report::new(self.currency.as_ref(), self.source.database(), SystemClock.now(), &audited);
-        if let (Some(signatures), Ok(currency), Extent::Full) = (&arguments.signatures, &self.currency, audited.extent) {
-            report.add_signatures(signatures.check(currency, self.source.as_ref(), &audited.drawn, self.seed).await?);
+        let mut report = Report::new(
+            self.currency.as_ref(),
+            self.source.database(),
+            SystemClock.now(),
+            &audited,
+        );
+        if let (Some(signatures), Ok(currency), Extent::Full) =
+            (&arguments.signatures, &self.currency, audited.extent)
+        {
+            report.add_signatures(
+                signatures
+                    .check(currency, self.source.as_ref(), &audited.drawn, self.seed)
+                    .await?,
+            );
         }
         Ok(report)
     }
 
     /// Keeps what was read, unless something does not hold: then the next run is to find it as well.
     fn keep(&self, arguments: &Arguments, auditor: &Auditor, report: &Report) -> Result<()> {
-        let (Some(path), Some(name), Some(settled)) = (&arguments.state, self.name(), auditor.settled()) else { return Ok(()) };
-        if report.holds() { write(path, &encode_state(settled, &name)) } else { Ok(()) }
+        let (Some(path), Some(name), Some(settled)) = (&arguments.state, self.name(), auditor.settled())
+        else {
+            return Ok(());
+        };
+        if report.holds() {
+            write(path, &encode_state(settled, &name))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -192,23 +248,35 @@ fn show(arguments: &Arguments, report: &Report, news: bool) -> Result<()> {
         report.lines().try_for_each(|line| output::line(&line))?;
     }
     if news && !report.holds() {
-        output::complain(&format!("the audit found broken invariants: {}", report.broken().join("; ")));
+        output::complain(&format!(
+            "the audit found broken invariants: {}",
+            report.broken().join("; ")
+        ));
     }
     Ok(())
 }
 
 fn verdict(report: &Report) -> ExitCode {
-    if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.holds() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Writes a file for its owner alone, the old one or the new one being there at any moment.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let written = || {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)
     };
-    written().map(|_| ()).with_context(|| format!("cannot write {}", path.display()))
+    written()
+        .map(|_| ())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -40,11 +40,22 @@ pub(crate) async fn back_up(arguments: BackupArguments) -> Result<ExitCode> {
     let directory = dir.directory()?;
     let options = BackupOptions { to, with_keys };
     let manifest = opencoin_issuer::back_up(&directory, &options, &SystemClock).await?;
-    output::line(&format!("backed up the books as of {}, in {}", manifest.made_at, options.to.display()))?;
-    let entry = manifest.entry.map_or_else(|| "none".to_owned(), |entry| entry.to_string());
-    output::line(&format!("newest entry of the journal: {entry}; certificates to serial {}", manifest.cdd_serial))?;
+    output::line(&format!(
+        "backed up the books as of {}, in {}",
+        manifest.made_at,
+        options.to.display()
+    ))?;
+    let entry = manifest
+        .entry
+        .map_or_else(|| "none".to_owned(), |entry| entry.to_string());
+    output::line(&format!(
+        "newest entry of the journal: {entry}; certificates to serial {}",
+        manifest.cdd_serial
+    ))?;
     if !with_keys {
-        output::line("without private mint keys: keep a copy of those apart, or make the backup --with-keys")?;
+        output::line(
+            "without private mint keys: keep a copy of those apart, or make the backup --with-keys",
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -52,16 +63,30 @@ pub(crate) async fn back_up(arguments: BackupArguments) -> Result<ExitCode> {
 pub(crate) async fn restore(arguments: RestoreArguments) -> Result<ExitCode> {
     let RestoreArguments { dir, from, replace } = arguments;
     let directory = dir.directory()?;
-    let restored = opencoin_issuer::restore(&directory, &RestoreOptions { from, replace }, &SystemClock, &mut OsRng).await?;
-    output::line(&format!("restored the books as of {} to {}", restored.manifest.made_at, restored.books.display()))?;
+    let restored = opencoin_issuer::restore(
+        &directory,
+        &RestoreOptions { from, replace },
+        &SystemClock,
+        &mut OsRng,
+    )
+    .await?;
+    output::line(&format!(
+        "restored the books as of {} to {}",
+        restored.manifest.made_at,
+        restored.books.display()
+    ))?;
     if let Some(kept) = restored.kept {
         output::line(&format!("the books that were there are in {}", kept.display()))?;
     }
     if restored.made_folder {
-        output::line("the folder of the currency was made anew; put private mint keys back that the backup does not hold")?;
+        output::line(
+            "the folder of the currency was made anew; put private mint keys back that the backup does not hold",
+        )?;
     }
     output::line("coins that were spent since can be spent again; no server starts until you accept that:")?;
     let dir = directory.root().display();
-    output::line(&format!("opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten"))?;
+    output::line(&format!(
+        "opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

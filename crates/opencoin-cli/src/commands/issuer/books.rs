@@ -25,8 +25,15 @@ pub(crate) async fn signing(command: SigningCommand) -> Result<ExitCode> {
     };
     let (operator, _) = open(dir).await?;
     let changed = operator.set_signing_paused(paused).await?;
-    let state = if paused { "paused: mint and renew are accepted and answered with a delay" } else { "on" };
-    output::line(&format!("signing is {}{state}", if changed { "" } else { "already " }))?;
+    let state = if paused {
+        "paused: mint and renew are accepted and answered with a delay"
+    } else {
+        "on"
+    };
+    output::line(&format!(
+        "signing is {}{state}",
+        if changed { "" } else { "already " }
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

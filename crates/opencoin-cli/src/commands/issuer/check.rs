@@ -1,7 +1,8 @@
-//! `opencoin issuer check`: tries everything that a server needs, without serving and without changing anything.
+//! `opencoin issuer check`: tries everything that a server needs, without serving and without changing
+//! anything.
 //!
-//! One line for each thing: `ok`, `warn` or `FAILED`, the last two with what to do. What another thing is missing for is left out, so that
-//! one mistake is one line.
+//! One line for each thing: `ok`, `warn` or `FAILED`, the last two with what to do. What another thing is
+//! missing for is left out, so that one mistake is one line.
 
 mod disk;
 mod history;
@@ -61,10 +62,24 @@ struct Subject<'arguments> {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut report = Report::default();
-    match arguments.dir.directory_with(&arguments.settings).and_then(|directory| Ok((directory.settings()?, directory))) {
+    match arguments
+        .dir
+        .directory_with(&arguments.settings)
+        .and_then(|directory| Ok((directory.settings()?, directory)))
+    {
         Ok((settings, directory)) => {
-            report.ok("settings", format!("{} and what is laid over it make sense", settings.file().display()));
-            let subject = Subject { directory: &directory, config: &settings.config, secrets: &arguments.secrets };
+            report.ok(
+                "settings",
+                format!(
+                    "{} and what is laid over it make sense",
+                    settings.file().display()
+                ),
+            );
+            let subject = Subject {
+                directory: &directory,
+                config: &settings.config,
+                secrets: &arguments.secrets,
+            };
             folder(&subject, &mut report);
             let currency = certificates(&subject, &mut report);
             disk::room(&subject, &mut report);
@@ -112,12 +127,18 @@ fn admin_tokens(subject: &Subject<'_>, report: &mut Report) {
     };
     if !tokens.file().exists() {
         if subject.config.admin.listen.is_some() {
-            report.ok("admin tokens", "none: /v1/admin is closed until `opencoin issuer admin-token create NAME`");
+            report.ok(
+                "admin tokens",
+                "none: /v1/admin is closed until `opencoin issuer admin-token create NAME`",
+            );
         }
         return;
     }
     match exposure(tokens.file()) {
-        Ok(None) => report.ok("admin tokens", format!("{}, and their file is its owner's alone", list.len())),
+        Ok(None) => report.ok(
+            "admin tokens",
+            format!("{}, and their file is its owner's alone", list.len()),
+        ),
         Ok(Some(open)) => report.warn("admin tokens", open),
         Err(error) => report.failed("admin tokens", error.to_string()),
     }
@@ -127,7 +148,13 @@ fn certificates(subject: &Subject<'_>, report: &mut Report) -> Option<Currency> 
     match subject.directory.currency() {
         Ok(currency) => {
             let (cdd, count) = (currency.current().cdd(), currency.mint_keys().count());
-            report.ok("certificates", format!("{}, CDD {} and {count} mint keys verify", cdd.currency_name, cdd.cdd_serial));
+            report.ok(
+                "certificates",
+                format!(
+                    "{}, CDD {} and {count} mint keys verify",
+                    cdd.currency_name, cdd.cdd_serial
+                ),
+            );
             Some(currency)
         }
         Err(error) => {
@@ -151,7 +178,11 @@ impl Report {
     }
 
     fn add(&mut self, check: &'static str, result: Outcome, detail: String) {
-        self.0.push(Finding { check, result, detail: hide_passwords(&detail) });
+        self.0.push(Finding {
+            check,
+            result,
+            detail: hide_passwords(&detail),
+        });
     }
 
     fn show(&self, as_json: bool) -> Result<ExitCode> {
@@ -159,7 +190,12 @@ impl Report {
         if as_json {
             output::json(&serde_json::json!({ "passed": passed, "checks": self.0 }))?;
         } else {
-            for Finding { check, result, detail } in &self.0 {
+            for Finding {
+                check,
+                result,
+                detail,
+            } in &self.0
+            {
                 let word = match result {
                     Outcome::Ok => "ok",
                     Outcome::Warn => "warn",
@@ -168,6 +204,10 @@ impl Report {
                 output::line(&format!("{word:6}  {check}: {detail}"))?;
             }
         }
-        Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if passed {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

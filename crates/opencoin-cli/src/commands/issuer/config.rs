@@ -15,8 +15,8 @@ use crate::settings_args::SettingsArgs;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Write {"file": ..., "settings": [{"key": ..., "value": ..., "from": "default"|"file"|"environment"|"flag", "line"|"name": ...}]};
-    /// the value of what is not set is null.
+    /// Write {"file": ..., "settings": [{"key": ..., "value": ..., "from":
+    /// "default"|"file"|"environment"|"flag", "line"|"name": ...}]}; the value of what is not set is null.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -37,7 +37,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let entries: Result<Vec<Entry<'_>>> = settings
             .entries()
             .map(|(setting, value, origin)| {
-                Ok(Entry { key: setting.path, value: value.map(serde_json::to_value).transpose()?, origin })
+                Ok(Entry {
+                    key: setting.path,
+                    value: value.map(serde_json::to_value).transpose()?,
+                    origin,
+                })
             })
             .collect();
         output::json(&serde_json::json!({ "file": settings.file(), "settings": entries? }))?;
@@ -51,7 +55,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             None => (format!("# {path} is not set"), origin),
         })
         .collect();
-    let width = shown.iter().map(|(text, _)| text.chars().count()).filter(|width| *width <= COLUMN_MAX).max().unwrap_or(0);
+    let width = shown
+        .iter()
+        .map(|(text, _)| text.chars().count())
+        .filter(|width| *width <= COLUMN_MAX)
+        .max()
+        .unwrap_or(0);
     for (text, origin) in shown {
         if *origin == Origin::Default && text.starts_with('#') {
             output::line(&text)?;

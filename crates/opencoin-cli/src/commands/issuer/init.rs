@@ -7,8 +7,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::{
-    Config, DATABASE_DEFAULT, Directory, KeyConfig, LISTEN_DEFAULT, NewCurrency, NewKeys, RotationPolicy, SignerConfig, Span,
-    StoreMode, SystemClock, create, is_shared, open_books, open_ledger, register_mint_keys,
+    Config, DATABASE_DEFAULT, Directory, KeyConfig, LISTEN_DEFAULT, NewCurrency, NewKeys, RotationPolicy,
+    SignerConfig, Span, StoreMode, SystemClock, create, is_shared, open_books, open_ledger,
+    register_mint_keys,
 };
 use rand::rngs::OsRng;
 
@@ -30,7 +31,11 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 100)]
     divisor: u64,
     /// The values of coins in the smallest unit. With a 1 among them every amount can be paid.
-    #[arg(long, value_delimiter = ',', default_value = "1,2,5,10,20,50,100,200,500,1000")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1,2,5,10,20,50,100,200,500,1000"
+    )]
     denominations: Vec<u64>,
     /// Where wallets reach the issuer.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
@@ -38,11 +43,13 @@ pub(crate) struct Arguments {
     /// Where the server listens.
     #[arg(long, default_value = LISTEN_DEFAULT)]
     listen: String,
-    /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE`, an empty database. By default
-    /// what `OPENCOIN_ISSUER_DATABASE` says, which is not written into the settings, or sqlite:ledger.sqlite.
+    /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE`, an
+    /// empty database. By default what `OPENCOIN_ISSUER_DATABASE` says, which is not written into the
+    /// settings, or sqlite:ledger.sqlite.
     #[arg(long, env = "OPENCOIN_DATABASE", hide_env_values = true)]
     database: Option<String>,
-    /// How coins are signed: RSA-SHA384-PSS-RFC9474, or RSA-SHA256-PSS-CHAUM82 for wallets that know only that.
+    /// How coins are signed: RSA-SHA384-PSS-RFC9474, or RSA-SHA256-PSS-CHAUM82 for wallets that know only
+    /// that.
     #[arg(long, default_value_t)]
     cipher_suite: CipherSuite,
     /// The size of mint keys in bits.
@@ -57,10 +64,12 @@ pub(crate) struct Arguments {
     /// The label of the token.
     #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
     token_label: Option<String>,
-    /// Keep private mint keys in files of this folder, relative to that of the currency: one that only a signer can read.
+    /// Keep private mint keys in files of this folder, relative to that of the currency: one that only a
+    /// signer can read.
     #[arg(long, value_name = "D", conflicts_with = "pkcs11_module")]
     key_folder: Option<PathBuf>,
-    /// The Unix socket of a process of its own that signs (`opencoin signer`), so that the server needs no keys.
+    /// The Unix socket of a process of its own that signs (`opencoin signer`), so that the server needs no
+    /// keys.
     #[arg(long, value_name = "PATH")]
     signer_socket: Option<PathBuf>,
     #[command(flatten)]
@@ -104,7 +113,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     new.check()?;
     directory.check_vacant()?;
     // Where the server, which hears the same variable, will look for them.
-    let elsewhere = settings_args::of_environment()?.environment("database").map(str::to_owned);
+    let elsewhere = settings_args::of_environment()?
+        .environment("database")
+        .map(str::to_owned);
     let database = elsewhere.unwrap_or_else(|| new.config.database.clone());
     if is_shared(&database) {
         // Before keys are made, which takes a while: is there a database, and is it nobody's?
@@ -115,14 +126,28 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     // Asked for before keys are made, which takes a while.
     let secret = KeySecret::read_new(&new.config, &arguments.secrets)?;
-    let master = (!arguments.offline_master).then(|| arguments.master.new_passphrase(Some(&arguments.secrets))).transpose()?;
+    let master = (!arguments.offline_master)
+        .then(|| arguments.master.new_passphrase(Some(&arguments.secrets)))
+        .transpose()?;
     let open = |directory: &Directory| secret.open(directory, &new.config);
-    let keys = NewKeys { store: &open, master_passphrase: master.as_ref() };
+    let keys = NewKeys {
+        store: &open,
+        master_passphrase: master.as_ref(),
+    };
     let currency = tokio::task::block_in_place(|| {
         let progress = Progress::new("making keys");
-        create(&new, &directory, &keys, &SystemClock, &mut OsRng, &mut |done, total| progress.set(done, total))
+        create(
+            &new,
+            &directory,
+            &keys,
+            &SystemClock,
+            &mut OsRng,
+            &mut |done, total| progress.set(done, total),
+        )
     })?;
-    let Some(currency) = currency else { return tell_of_request(&directory) };
+    let Some(currency) = currency else {
+        return tell_of_request(&directory);
+    };
     let opened = open_books(&database, directory.root(), StoreMode::Create)
         .await
         .context("the currency is made, but its books are not; `opencoin issuer serve` tries again")?;
@@ -130,9 +155,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     opened.history.close().await;
     let dir = directory.root().display();
     let cdd = currency.current().cdd();
-    output::line(&format!("created {} with coins of {:?}, id {}", cdd.currency_name, cdd.denominations, cdd.id))?;
-    output::line(&format!("cipher suite {}, keys of {} bits", cdd.issuer_cipher_suite, new.config.rotation.key_bits))?;
-    output::line(&format!("keep {dir} and the passphrase safe: whoever has both prints money, whoever loses either stops"))?;
+    output::line(&format!(
+        "created {} with coins of {:?}, id {}",
+        cdd.currency_name, cdd.denominations, cdd.id
+    ))?;
+    output::line(&format!(
+        "cipher suite {}, keys of {} bits",
+        cdd.issuer_cipher_suite, new.config.rotation.key_bits
+    ))?;
+    output::line(&format!(
+        "keep {dir} and the passphrase safe: whoever has both prints money, whoever loses either stops"
+    ))?;
     output::line(&format!(
         "the master key is in {dir}/master; the server does not need it, so take it off this machine if you can"
     ))?;
@@ -141,27 +174,64 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 fn config(arguments: &Arguments) -> Config {
-    let RotationArgs { signing_window, overlap, lead, coin_lifetime, resume_window } = arguments.rotation;
+    let RotationArgs {
+        signing_window,
+        overlap,
+        lead,
+        coin_lifetime,
+        resume_window,
+    } = arguments.rotation;
     let key_bits = arguments.key_bits;
-    let keys = match (&arguments.pkcs11_module, &arguments.token_label, &arguments.key_folder) {
-        (Some(module), Some(label), _) => KeyConfig::Token { module: module.clone(), label: label.clone(), sessions: None },
-        (_, _, Some(folder)) => KeyConfig::Files { folder: folder.clone() },
+    let keys = match (
+        &arguments.pkcs11_module,
+        &arguments.token_label,
+        &arguments.key_folder,
+    ) {
+        (Some(module), Some(label), _) => KeyConfig::Token {
+            module: module.clone(),
+            label: label.clone(),
+            sessions: None,
+        },
+        (_, _, Some(folder)) => KeyConfig::Files {
+            folder: folder.clone(),
+        },
         (_, _, None) => KeyConfig::default(),
     };
     Config {
         keys,
-        signer: arguments.signer_socket.clone().map(|path| SignerConfig::Socket { path }),
-        rotation: RotationPolicy { signing_window, overlap, lead, coin_lifetime, resume_window, key_bits },
-        ..Config::new(arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT), &arguments.listen)
+        signer: arguments
+            .signer_socket
+            .clone()
+            .map(|path| SignerConfig::Socket { path }),
+        rotation: RotationPolicy {
+            signing_window,
+            overlap,
+            lead,
+            coin_lifetime,
+            resume_window,
+            key_bits,
+        },
+        ..Config::new(
+            arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT),
+            &arguments.listen,
+        )
     }
 }
 
 fn tell_of_request(directory: &Directory) -> Result<ExitCode> {
-    let request = directory.pending()?.context("a currency without certificates has a request for them")?;
+    let request = directory
+        .pending()?
+        .context("a currency without certificates has a request for them")?;
     let (dir, file) = (directory.root().display(), directory.pending_file());
-    output::line(&format!("made {} mint keys; {} waits for the master key", request.mint_keys.len(), file.display()))?;
+    output::line(&format!(
+        "made {} mint keys; {} waits for the master key",
+        request.mint_keys.len(),
+        file.display()
+    ))?;
     output::line(&format!("fingerprint of the request: {}", request.fingerprint()))?;
     output::line("next, on the machine of the master key: opencoin master sign pending.json --dir D")?;
-    output::line(&format!("then here: opencoin issuer import certificates.json --dir {dir}"))?;
+    output::line(&format!(
+        "then here: opencoin issuer import certificates.json --dir {dir}"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

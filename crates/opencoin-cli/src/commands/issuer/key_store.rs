@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use opencoin_crypto::{KeyStore, KeyStoreError};
-use opencoin_issuer::{CertifiedMintKey, Clock, Config, Directory, KeyConfig, KeyFiles, Passphrase, SystemClock};
+use opencoin_issuer::{
+    CertifiedMintKey, Clock, Config, Directory, KeyConfig, KeyFiles, Passphrase, SystemClock,
+};
 use opencoin_ledger::MintKeyStatus;
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use rand::rngs::OsRng;
@@ -38,10 +40,23 @@ impl KeySecret {
     }
 
     /// Opens the store.
-    pub(crate) fn open(&self, directory: &Directory, config: &Config) -> Result<Box<dyn KeyStore>, KeyStoreError> {
+    pub(crate) fn open(
+        &self,
+        directory: &Directory,
+        config: &Config,
+    ) -> Result<Box<dyn KeyStore>, KeyStoreError> {
         match &config.keys {
-            keys @ KeyConfig::Files { .. } => Ok(Box::new(KeyFiles::open(directory, keys, self.0.clone(), Box::new(OsRng))?)),
-            KeyConfig::Token { module, label, sessions } => {
+            keys @ KeyConfig::Files { .. } => Ok(Box::new(KeyFiles::open(
+                directory,
+                keys,
+                self.0.clone(),
+                Box::new(OsRng),
+            )?)),
+            KeyConfig::Token {
+                module,
+                label,
+                sessions,
+            } => {
                 let pin = self.0.as_ref().expect("a token is never opened without its PIN");
                 let mut options = TokenOptions::new(module.clone(), label.clone(), Pin::new(pin.text()));
                 options.sessions = sessions.unwrap_or(options.sessions);
@@ -52,13 +67,19 @@ impl KeySecret {
 }
 
 /// Opens the store of keys that are there.
-pub(crate) fn open(directory: &Directory, config: &Config, secrets: &KeySecretArgs) -> Result<Box<dyn KeyStore>> {
+pub(crate) fn open(
+    directory: &Directory,
+    config: &Config,
+    secrets: &KeySecretArgs,
+) -> Result<Box<dyn KeyStore>> {
     Ok(KeySecret::read(config, secrets)?.open(directory, config)?)
 }
 
 /// Whether a key signs now or later.
 pub(crate) fn is_needed(key: &CertifiedMintKey, statuses: &[MintKeyStatus]) -> bool {
     // Of a stopped or retired key nothing is signed any more, and its private half may have been destroyed.
-    let is_over = statuses.iter().any(|status| status.id == key.ledger_id && (status.stopped.is_some() || status.retired));
+    let is_over = statuses
+        .iter()
+        .any(|status| status.id == key.ledger_id && (status.stopped.is_some() || status.retired));
     SystemClock.now() <= key.verified.mint_key().sign_coins_not_after.to_utc() && !is_over
 }

@@ -1,4 +1,5 @@
-//! `opencoin issuer keys`, `issuer import` and `issuer cdd`: the keys and certificates of a currency, over the years.
+//! `opencoin issuer keys`, `issuer import` and `issuer cdd`: the keys and certificates of a currency, over
+//! the years.
 
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -10,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use opencoin_issuer::{
-    CddChange, Change, Clock, Config, Directory, Due, Keeper, KeyConfig, KeyEntry, KeyState, OpenVault, Operator, Passphrase,
-    SignedCertificates, Step, StoreMode, SystemClock, Vault, change_passphrase,
+    CddChange, Change, Clock, Config, Directory, Due, Keeper, KeyConfig, KeyEntry, KeyState, OpenVault,
+    Operator, Passphrase, SignedCertificates, Step, StoreMode, SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::StopReason;
 use opencoin_schema::{BigInt, from_json};
@@ -35,13 +36,16 @@ pub(crate) enum KeysCommand {
     Plan(LookArguments),
     /// Show each key's window, state, coins signed, come back, outstanding.
     List(LookArguments),
-    /// Make the keys that are due. Where the master key is elsewhere, a request for it is left in `pending.json`.
+    /// Make the keys that are due. Where the master key is elsewhere, a request for it is left in
+    /// `pending.json`.
     Rotate(RotateArguments),
-    /// Stop a key at once and for good, in all processes: it signs nothing, and none of its coins come back but by recoup.
+    /// Stop a key at once and for good, in all processes: it signs nothing, and none of its coins come back
+    /// but by recoup.
     Revoke(RevokeArguments),
     /// Destroy the private halves of keys past their resume window, and of revoked ones. It cannot be undone.
     Destroy(DestroyArguments),
-    /// Encrypt all private mint keys with another passphrase; `opencoin master passphrase` is for the master key.
+    /// Encrypt all private mint keys with another passphrase; `opencoin master passphrase` is for the master
+    /// key.
     Passphrase(PassphraseArguments),
 }
 
@@ -113,7 +117,8 @@ pub(crate) struct PassphraseArguments {
 pub(crate) struct ImportArguments {
     /// What `opencoin master sign` wrote.
     certificates: PathBuf,
-    /// The id of the currency as `opencoin master create` has shown it: the first import takes in no other. Without it you are asked.
+    /// The id of the currency as `opencoin master create` has shown it: the first import takes in no other.
+    /// Without it you are asked.
     #[arg(long)]
     id: Option<BigInt>,
     #[command(flatten)]
@@ -127,7 +132,8 @@ pub(crate) struct CddChangeArguments {
     /// Where wallets reach the issuer from now on.
     #[arg(long)]
     url: Option<String>,
-    /// All values of coins, in the smallest unit. Coins of values that are left out are taken back as long as they live.
+    /// All values of coins, in the smallest unit. Coins of values that are left out are taken back as long as
+    /// they live.
     #[arg(long, value_delimiter = ',')]
     denominations: Option<Vec<u64>>,
     /// How long the description holds, for example 2030-12-31T00:00:00Z.
@@ -160,7 +166,11 @@ struct Open {
 }
 
 impl Open {
-    async fn new(dir: DirArgs, purpose: Purpose, secret: impl FnOnce(&Config) -> Result<KeySecret>) -> Result<Self> {
+    async fn new(
+        dir: DirArgs,
+        purpose: Purpose,
+        secret: impl FnOnce(&Config) -> Result<KeySecret>,
+    ) -> Result<Self> {
         let directory = dir.directory()?;
         let config = directory.config()?;
         let store = secret(&config)?.open(&directory, &config)?;
@@ -188,16 +198,25 @@ impl Master {
         if !vault.has_key() {
             return Ok(None);
         }
-        Ok(Some(Self { vault, passphrase: secret.passphrase(Some(keys))? }))
+        Ok(Some(Self {
+            vault,
+            passphrase: secret.passphrase(Some(keys))?,
+        }))
     }
 
     fn open(master: Option<&Self>) -> Option<OpenVault<'_>> {
-        master.map(|master| OpenVault { vault: &master.vault, passphrase: &master.passphrase })
+        master.map(|master| OpenVault {
+            vault: &master.vault,
+            passphrase: &master.passphrase,
+        })
     }
 }
 
 async fn plan(arguments: LookArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, Purpose::Look, |config| KeySecret::to_look(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Look, |config| {
+        KeySecret::to_look(config, &arguments.secrets)
+    })
+    .await?;
     let (steps, now) = (open.keeper.plan().await?, SystemClock.now());
     if arguments.json {
         let step = |step: &Step| {
@@ -208,16 +227,28 @@ async fn plan(arguments: LookArguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     for step in steps {
-        let when = if step.at <= now { "now".to_owned() } else { date(step.at) };
+        let when = if step.at <= now {
+            "now".to_owned()
+        } else {
+            date(step.at)
+        };
         let text = match step.what {
             Due::MakeKey { denomination, window } => {
                 let coin = open.coin(denomination)?;
-                format!("make a key for coins of {coin}, to sign from {} (`keys rotate`)", date(window.sign_not_before))
+                format!(
+                    "make a key for coins of {coin}, to sign from {} (`keys rotate`)",
+                    date(window.sign_not_before)
+                )
             }
             Due::DestroyKey { id, denomination } => {
-                format!("destroy the private half of {id}, coins of {} (`keys destroy`)", open.coin(denomination)?)
+                format!(
+                    "destroy the private half of {id}, coins of {} (`keys destroy`)",
+                    open.coin(denomination)?
+                )
             }
-            Due::Prune { id, denomination } => format!("prune {id}, coins of {} (`prune`)", open.coin(denomination)?),
+            Due::Prune { id, denomination } => {
+                format!("prune {id}, coins of {} (`prune`)", open.coin(denomination)?)
+            }
             Due::ChangeCdd => "sign a description with a later expiry (`cdd change --expiry ...`)".to_owned(),
         };
         output::line(&format!("{when:<23}  {text}"))?;
@@ -235,18 +266,33 @@ fn named(due: &Due) -> (&'static str, Option<String>, Option<u64>) {
 }
 
 async fn list(arguments: LookArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, Purpose::Look, |config| KeySecret::to_look(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Look, |config| {
+        KeySecret::to_look(config, &arguments.secrets)
+    })
+    .await?;
     let entries = open.keeper.list().await?;
     if arguments.json {
         output::json(&entries.iter().map(entry_json).collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     for entry in &entries {
-        let KeyEntry { id, denomination, window, .. } = entry;
+        let KeyEntry {
+            id,
+            denomination,
+            window,
+            ..
+        } = entry;
         let [issued, returned, recouped] = figures(entry);
         let coin = open.coin(*denomination)?;
-        let private = if entry.has_private { "private half here" } else { "no private half" };
-        output::line(&format!("{id}  coins of {coin}  {}  {private}", state_name(entry.state)))?;
+        let private = if entry.has_private {
+            "private half here"
+        } else {
+            "no private half"
+        };
+        output::line(&format!(
+            "{id}  coins of {coin}  {}  {private}",
+            state_name(entry.state)
+        ))?;
         output::line(&format!(
             "  signs {} to {}, coins until {}",
             date(window.sign_not_before),
@@ -262,13 +308,18 @@ async fn list(arguments: LookArguments) -> Result<ExitCode> {
         }
     }
     for id in open.keeper.uncertified().await? {
-        output::line(&format!("{id}  no certificate, and none is asked for (`keys destroy --uncertified`)"))?;
+        output::line(&format!(
+            "{id}  no certificate, and none is asked for (`keys destroy --uncertified`)"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn figures(entry: &KeyEntry) -> [u64; 3] {
-    entry.status.as_ref().map_or([0; 3], |status| [status.issued, status.returned, status.recouped])
+    entry
+        .status
+        .as_ref()
+        .map_or([0; 3], |status| [status.issued, status.returned, status.recouped])
 }
 
 fn entry_json(entry: &KeyEntry) -> serde_json::Value {
@@ -300,24 +351,52 @@ fn state_name(state: KeyState) -> &'static str {
 }
 
 async fn rotate(arguments: RotateArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, Purpose::Change, |config| KeySecret::read(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Change, |config| {
+        KeySecret::read(config, &arguments.secrets)
+    })
+    .await?;
     let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
     let progress = Progress::new("making keys");
     let mut hear = |done, total| progress.set(done, total);
-    let change = open.keeper.rotate(Master::open(master.as_ref()), arguments.now, &mut OsRng, &mut hear).await?;
+    let change = open
+        .keeper
+        .rotate(
+            Master::open(master.as_ref()),
+            arguments.now,
+            &mut OsRng,
+            &mut hear,
+        )
+        .await?;
     drop(progress);
     tell(&open, &change)
 }
 
 pub(crate) async fn cdd(command: CddCommand) -> Result<ExitCode> {
     let CddCommand::Change(arguments) = command;
-    let open = Open::new(arguments.dir, Purpose::Change, |config| KeySecret::read(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Change, |config| {
+        KeySecret::read(config, &arguments.secrets)
+    })
+    .await?;
     let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
-    let CddChangeArguments { url, denominations, expiry, info: additional_info, .. } = arguments;
-    let change = CddChange { url, denominations, expiry, additional_info };
+    let CddChangeArguments {
+        url,
+        denominations,
+        expiry,
+        info: additional_info,
+        ..
+    } = arguments;
+    let change = CddChange {
+        url,
+        denominations,
+        expiry,
+        additional_info,
+    };
     let progress = Progress::new("making keys");
     let mut hear = |done, total| progress.set(done, total);
-    let change = open.keeper.change_cdd(change, Master::open(master.as_ref()), &mut OsRng, &mut hear).await?;
+    let change = open
+        .keeper
+        .change_cdd(change, Master::open(master.as_ref()), &mut OsRng, &mut hear)
+        .await?;
     drop(progress);
     tell(&open, &change)
 }
@@ -333,7 +412,10 @@ fn tell(open: &Open, change: &Change) -> Result<ExitCode> {
         }
         Change::Done(certificates) => {
             if let Some(cddc) = &certificates.cddc {
-                output::line(&format!("the description of the currency has serial {} now", cddc.cdd.cdd_serial))?;
+                output::line(&format!(
+                    "the description of the currency has serial {} now",
+                    cddc.cdd.cdd_serial
+                ))?;
             }
             for mkc in &certificates.mkcs {
                 let mint_key = &mkc.mint_key;
@@ -363,8 +445,11 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
     }
     let imported = directory.import(&answer, &directory.lock()?)?;
     let currency = directory.currency()?;
-    // The books of a new currency are made with its first certificates, unless an import was interrupted between the two.
-    let ledger = super::books_to_change(&directory, &config, StoreMode::Create).await?.ledger;
+    // The books of a new currency are made with its first certificates, unless an import was interrupted
+    // between the two.
+    let ledger = super::books_to_change(&directory, &config, StoreMode::Create)
+        .await?
+        .ledger;
     opencoin_issuer::register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
     if imported {
         let cdd = currency.current().cdd();
@@ -376,7 +461,10 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
         ))?;
         if is_first {
             output::line(&format!("its id is {}", cdd.id))?;
-            output::line(&format!("next: opencoin issuer serve --dir {}", directory.root().display()))?;
+            output::line(&format!(
+                "next: opencoin issuer serve --dir {}",
+                directory.root().display()
+            ))?;
         }
     } else {
         output::line("these were imported before: nothing changed")?;
@@ -384,18 +472,23 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first certificates decide whose currency it is for good, so somebody must say that they are the right master key's.
+/// The first certificates decide whose currency it is for good, so somebody must say that they are the right
+/// master key's.
 fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
     match expected {
         Some(expected) if expected == id => Ok(()),
-        Some(expected) => bail!("nothing was imported: the certificates are of the currency {id}, not of {expected}"),
+        Some(expected) => {
+            bail!("nothing was imported: the certificates are of the currency {id}, not of {expected}")
+        }
         None if !io::stdin().is_terminal() => {
             bail!(
                 "nothing was imported: name the id that `opencoin master create` has shown with --id; these certificates say {id}"
             )
         }
         None => {
-            output::line(&format!("These certificates are of the currency {id}. Has `opencoin master create` shown this id?"))?;
+            output::line(&format!(
+                "These certificates are of the currency {id}. Has `opencoin master create` shown this id?"
+            ))?;
             ensure!(master::is_confirmed()?, "nothing was imported");
             Ok(())
         }
@@ -405,9 +498,14 @@ fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
 async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
     let directory = arguments.dir.directory()?;
     let currency = directory.currency()?;
-    let key = key_meant(&arguments.id, currency.mint_keys(), |key| key.verified.mint_key().id.to_string())?;
+    let key = key_meant(&arguments.id, currency.mint_keys(), |key| {
+        key.verified.mint_key().id.to_string()
+    })?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
-    let operator = Operator::new(super::ledger(&directory, Purpose::Change).await?, Arc::new(SystemClock));
+    let operator = Operator::new(
+        super::ledger(&directory, Purpose::Change).await?,
+        Arc::new(SystemClock),
+    );
     let changed = operator.revoke(id, arguments.reason).await?;
     let cdd = currency.current().cdd();
     let coin = AmountDisplay::new(denomination, cdd.currency_divisor, &cdd.currency_name);
@@ -418,7 +516,9 @@ async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
     output::line(&format!(
         "revoked mint key {id}, coins of {coin}: nothing is signed with it any more, and none of its coins come back"
     ))?;
-    output::line("holders get fresh coins with `opencoin wallet recoup`; they need a key of this denomination that signs:")?;
+    output::line(
+        "holders get fresh coins with `opencoin wallet recoup`; they need a key of this denomination that signs:",
+    )?;
     output::line("next: opencoin issuer keys rotate, then opencoin issuer keys destroy")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -435,17 +535,26 @@ fn key_meant<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> 
         (Some(key), None) => Ok(key),
         (Some(_), Some(_)) => bail!("several mint keys begin with {wanted}; give more of the id"),
         (None, _) => {
-            bail!("no mint key has the id {wanted}; `opencoin issuer keys list` shows them ({ID_CHARS_MIN} characters will do)")
+            bail!(
+                "no mint key has the id {wanted}; `opencoin issuer keys list` shows them ({ID_CHARS_MIN} characters will do)"
+            )
         }
     }
 }
 
 async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
-    let open = Open::new(arguments.dir, Purpose::Change, |config| KeySecret::read(config, &arguments.secrets)).await?;
+    let open = Open::new(arguments.dir, Purpose::Change, |config| {
+        KeySecret::read(config, &arguments.secrets)
+    })
+    .await?;
     if arguments.uncertified {
         let ids = open.keeper.destroy_uncertified().await?;
-        ids.iter().try_for_each(|id| output::line(&format!("destroyed {id}, which had no certificate")))?;
-        output::line(&format!("{} private halves without a certificate are gone", ids.len()))?;
+        ids.iter()
+            .try_for_each(|id| output::line(&format!("destroyed {id}, which had no certificate")))?;
+        output::line(&format!(
+            "{} private halves without a certificate are gone",
+            ids.len()
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut all = Vec::new();
@@ -453,7 +562,9 @@ async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
     for key in &all {
         let (id, kept) = (&key.id, key.transactions_kept);
         let coin = open.coin(key.denomination)?;
-        output::line(&format!("destroyed the private half of {id}, coins of {coin}; kept the signatures of {kept} requests"))?;
+        output::line(&format!(
+            "destroyed the private half of {id}, coins of {coin}; kept the signatures of {kept} requests"
+        ))?;
     }
     result?;
     if all.is_empty() {
@@ -464,18 +575,25 @@ async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
 
 fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
     let directory = arguments.dir.directory()?;
-    let (folder, old) = (key_folder(&directory, &directory.config()?)?, arguments.secrets.passphrase()?);
+    let (folder, old) = (
+        key_folder(&directory, &directory.config()?)?,
+        arguments.secrets.passphrase()?,
+    );
     let _lock = directory.lock()?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
     let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
-    output::line(&format!("{changed} private keys have the new passphrase; restart what has the old one"))?;
+    output::line(&format!(
+        "{changed} private keys have the new passphrase; restart what has the old one"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn key_folder(directory: &Directory, config: &Config) -> Result<PathBuf> {
     match &config.keys {
         KeyConfig::Files { folder } => Ok(directory.root().join(folder)),
-        KeyConfig::Token { label, .. } => bail!("the keys are in the token {label:?}, which has a PIN and no passphrase"),
+        KeyConfig::Token { label, .. } => {
+            bail!("the keys are in the token {label:?}, which has a PIN and no passphrase")
+        }
     }
 }
 
@@ -490,14 +608,22 @@ mod tests {
     #[test]
     fn a_key_is_named_by_its_id_or_by_enough_of_its_beginning() {
         let ids = ["abcdef01", "abcdef02", "1234567"];
-        let meant = |wanted| key_meant(wanted, ids.into_iter(), |id| (*id).to_owned()).map_err(|error| error.to_string());
+        let meant = |wanted| {
+            key_meant(wanted, ids.into_iter(), |id| (*id).to_owned()).map_err(|error| error.to_string())
+        };
         assert_eq!(meant("abcdef02"), Ok("abcdef02"));
         assert_eq!(meant("ABCDEF01"), Ok("abcdef01"));
         assert_eq!(meant("123456"), Ok("1234567"));
-        assert_eq!(meant("abcdef"), Err("several mint keys begin with abcdef; give more of the id".to_owned()));
+        assert_eq!(
+            meant("abcdef"),
+            Err("several mint keys begin with abcdef; give more of the id".to_owned())
+        );
         for unknown in ["", "a", "abcde", "bcdef0", "abcdef03", "abcdef011"] {
             let refused = meant(unknown).unwrap_err();
-            assert!(refused.starts_with(&format!("no mint key has the id {unknown};")), "{refused}");
+            assert!(
+                refused.starts_with(&format!("no mint key has the id {unknown};")),
+                "{refused}"
+            );
         }
     }
 }

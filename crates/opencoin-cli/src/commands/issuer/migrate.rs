@@ -24,14 +24,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let config = directory.config()?;
     if arguments.dry_run {
         let state = schema_state(&config.database, directory.root()).await?;
-        let Some(version) = state.version else { bail!("there are no books; `opencoin issuer serve` makes them") };
+        let Some(version) = state.version else {
+            bail!("there are no books; `opencoin issuer serve` makes them")
+        };
         tell(&state, version, "would be applied")?;
         return Ok(ExitCode::SUCCESS);
     }
     let MigratedBooks { before, copy } = migrate_books(&config.database, directory.root()).await?;
     tell(&before, before.version.unwrap_or(0), "applied")?;
     if let Some(copy) = copy {
-        output::line(&format!("the books before that are in {}; remove them when all is well", copy.display()))?;
+        output::line(&format!(
+            "the books before that are in {}; remove them when all is well",
+            copy.display()
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -39,7 +44,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 fn tell(state: &SchemaState, version: i64, done: &str) -> Result<()> {
     let known = state.known;
     if state.pending.is_empty() {
-        return output::line(&format!("the books have schema version {version}, this program knows {known}: nothing to do"));
+        return output::line(&format!(
+            "the books have schema version {version}, this program knows {known}: nothing to do"
+        ));
     }
     for (version, name) in &state.pending {
         output::line(&format!("{done}: {version:04} {name}"))?;

@@ -78,7 +78,10 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it does nothing but show what is there.
     pub(crate) fn only_shows(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_)))
+        matches!(
+            self,
+            Self::Config(_) | Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_))
+        )
     }
 }
 
@@ -159,9 +162,15 @@ async fn ledger(directory: &Directory, purpose: Purpose) -> Result<Arc<dyn Ledge
 async fn books_to_change(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Books> {
     let mark = directory.high_water_mark(config.high_water_mark.as_deref());
     // Where books were served before, none must be made in place of those that are lost.
-    let mode = if mark.read()?.is_some() { StoreMode::Existing } else { mode };
+    let mode = if mark.read()?.is_some() {
+        StoreMode::Existing
+    } else {
+        mode
+    };
     let opened = open_books(directory, config, mode).await?;
-    examine(opened.history.as_ref(), &mark).await.map_err(|error| restored_state::explain(error, directory))?;
+    examine(opened.history.as_ref(), &mark)
+        .await
+        .map_err(|error| restored_state::explain(error, directory))?;
     Ok(opened.books)
 }
 

@@ -24,7 +24,8 @@ pub(crate) enum PayoutsCommand {
         /// Begin after this number.
         #[arg(long, value_name = "N", default_value_t = 0)]
         after: u32,
-        /// Write [{"id": ..., "account": ..., "amount": ..., "destination": ..., "state": ..., "note": ...}, ...].
+        /// Write [{"id": ..., "account": ..., "amount": ..., "destination": ..., "state": ..., "note": ...},
+        /// ...].
         #[arg(long)]
         json: bool,
     },
@@ -58,12 +59,25 @@ pub(crate) struct FailedArguments {
 
 pub(crate) async fn run(command: PayoutsCommand) -> Result<ExitCode> {
     match command {
-        PayoutsCommand::List { dir, all, after, json } => {
-            let filter = if all { PayoutFilter::All } else { PayoutFilter::Requested };
+        PayoutsCommand::List {
+            dir,
+            all,
+            after,
+            json,
+        } => {
+            let filter = if all {
+                PayoutFilter::All
+            } else {
+                PayoutFilter::Requested
+            };
             list(dir, filter, PayoutNo::new(after.into()), json).await?;
         }
-        PayoutsCommand::Paid(PaidArguments { id, reference, dir }) => settle(dir, id, Settlement::Paid(reference)).await?,
-        PayoutsCommand::Failed(FailedArguments { id, reason, dir }) => settle(dir, id, Settlement::Failed(reason)).await?,
+        PayoutsCommand::Paid(PaidArguments { id, reference, dir }) => {
+            settle(dir, id, Settlement::Paid(reference)).await?
+        }
+        PayoutsCommand::Failed(FailedArguments { id, reason, dir }) => {
+            settle(dir, id, Settlement::Failed(reason)).await?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,16 +98,28 @@ async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, json: boo
         let amount = accounts::display(&directory, payout.amount.units())?;
         let (state, note) = state(payout);
         let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
-        output::line(&format!("{}: {amount} from {} to {}: {state}{note}", payout.no.get(), payout.name, payout.destination))?;
+        output::line(&format!(
+            "{}: {amount} from {} to {}: {state}{note}",
+            payout.no.get(),
+            payout.name,
+            payout.destination
+        ))?;
     }
     Ok(())
 }
 
 async fn settle(dir: DirArgs, id: u32, settlement: Settlement) -> Result<()> {
     let (cashier, directory) = accounts::open(dir, Purpose::Change).await?;
-    let payout = cashier.settle(PayoutNo::new(id.into()), settlement).await.with_context(|| format!("payout {id}"))?;
+    let payout = cashier
+        .settle(PayoutNo::new(id.into()), settlement)
+        .await
+        .with_context(|| format!("payout {id}"))?;
     let amount = accounts::display(&directory, payout.amount.units())?;
-    let what = if state(&payout).0 == "paid" { "is paid" } else { "has failed; the money is back on the account" };
+    let what = if state(&payout).0 == "paid" {
+        "is paid"
+    } else {
+        "has failed; the money is back on the account"
+    };
     output::line(&format!("payout {id} of {amount} from {} {what}", payout.name))
 }
 

@@ -1,7 +1,7 @@
 //! `opencoin issuer prune`: drops the spent coins of mint keys whose coins have expired.
 //!
-//! Each key is pruned in a transaction of its own and told of when that is done, so a failure at one key leaves the others
-//! pruned and said; the next call goes on with the rest.
+//! Each key is pruned in a transaction of its own and told of when that is done, so a failure at one key
+//! leaves the others pruned and said; the next call goes on with the rest.
 
 use std::process::ExitCode;
 
@@ -18,7 +18,8 @@ use crate::output;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Write {"pruned": [{"mint_key": ..., "denomination": ..., "rows_dropped": ..., "coins_outstanding": ...}]}.
+    /// Write {"pruned": [{"mint_key": ..., "denomination": ..., "rows_dropped": ..., "coins_outstanding":
+    /// ...}]}.
     #[arg(long)]
     json: bool,
 }
@@ -30,12 +31,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let keys = operator.prunable_mint_keys().await?;
     let mut findings = Vec::with_capacity(keys.len());
     for key in &keys {
-        let pruned = operator.prune(key).await.with_context(|| format!("{:?} was not pruned", key.id))?;
+        let pruned = operator
+            .prune(key)
+            .await
+            .with_context(|| format!("{:?} was not pruned", key.id))?;
         if arguments.json {
             findings.push(Finding::from(pruned));
         } else {
-            let coin = AmountDisplay::new(pruned.denomination.units(), cdd.currency_divisor, &cdd.currency_name);
-            let PrunedMintKey { id, denomination: _, rows_dropped, coins_outstanding } = pruned;
+            let coin = AmountDisplay::new(
+                pruned.denomination.units(),
+                cdd.currency_divisor,
+                &cdd.currency_name,
+            );
+            let PrunedMintKey {
+                id,
+                denomination: _,
+                rows_dropped,
+                coins_outstanding,
+            } = pruned;
             let fate = format!("rows dropped {rows_dropped}, coins that never come back {coins_outstanding}");
             output::line(&format!("{id:?}, coins of {coin}: {fate}"))?;
         }
@@ -58,7 +71,17 @@ struct Finding {
 
 impl From<PrunedMintKey> for Finding {
     fn from(pruned: PrunedMintKey) -> Self {
-        let PrunedMintKey { id, denomination, rows_dropped, coins_outstanding } = pruned;
-        Self { mint_key: id.to_string(), denomination: denomination.units(), rows_dropped, coins_outstanding }
+        let PrunedMintKey {
+            id,
+            denomination,
+            rows_dropped,
+            coins_outstanding,
+        } = pruned;
+        Self {
+            mint_key: id.to_string(),
+            denomination: denomination.units(),
+            rows_dropped,
+            coins_outstanding,
+        }
     }
 }

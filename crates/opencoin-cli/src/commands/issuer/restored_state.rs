@@ -15,7 +15,8 @@ use crate::output;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// You know that coins that were spent since may be spent again, and that newer payments and accounts are gone.
+    /// You know that coins that were spent since may be spent again, and that newer payments and accounts are
+    /// gone.
     #[arg(long)]
     yes_spent_coins_may_be_forgotten: bool,
     /// You know that these are not the books that were served before, and they are the right ones.

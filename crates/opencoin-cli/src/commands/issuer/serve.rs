@@ -9,7 +9,8 @@ use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
 use opencoin_issuer::http::{Listener, Server, ServerOptions, serve, serve_admin};
 use opencoin_issuer::{
-    AdminTokens, Config, Currency, Directory, Guard, Issuer, IssuerOptions, OpenedBooks, StoreMode, SystemClock,
+    AdminTokens, Config, Currency, Directory, Guard, Issuer, IssuerOptions, OpenedBooks, StoreMode,
+    SystemClock,
 };
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rand::rngs::OsRng;
@@ -49,7 +50,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let name = currency.current().cdd().currency_name.clone();
     let mark = directory.high_water_mark(config.high_water_mark.as_deref());
     // Where books were served before, none must be made in place of those that are lost.
-    let mode = if mark.read()?.is_some() { StoreMode::Existing } else { StoreMode::Create };
+    let mode = if mark.read()?.is_some() {
+        StoreMode::Existing
+    } else {
+        StoreMode::Create
+    };
     let OpenedBooks { books, history } = super::open_books(&directory, &config, mode).await?;
     let guard = match Guard::begin(Arc::clone(&history), mark).await {
         Ok(guard) => guard,
@@ -61,21 +66,40 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let statuses = books.ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
-    let options = IssuerOptions { batch_commands_max: usize::try_from(arguments.batch_commands_max)? };
-    let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), options).await?.in_folder(directory.clone());
-    let issuer = issuer.with_accounts(config.accounts.clone(), Box::new(OsRng)).guarded_by(guard);
+    let options = IssuerOptions {
+        batch_commands_max: usize::try_from(arguments.batch_commands_max)?,
+    };
+    let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), options)
+        .await?
+        .in_folder(directory.clone());
+    let issuer = issuer
+        .with_accounts(config.accounts.clone(), Box::new(OsRng))
+        .guarded_by(guard);
     // Before anybody is told where to come: a signal from now on is a request to stop.
     let stopped = service::stop_signal()?;
     let listener = Listener::bind(&config, directory.root()).await?;
     let admin = Listener::bind_admin(&config, directory.root()).await?;
     output::line(&format!("serving {name} on {}", listener.url()?))?;
-    let shutdown_grace = config.shutdown_grace.get().to_std().expect("a span is not negative");
-    let options = ServerOptions { limits: config.limits, proxy: config.proxy, shutdown_grace };
-    let (server, tokens) = (Server::with_options(issuer, options), AdminTokens::in_folder(directory.root()));
+    let shutdown_grace = config
+        .shutdown_grace
+        .get()
+        .to_std()
+        .expect("a span is not negative");
+    let options = ServerOptions {
+        limits: config.limits,
+        proxy: config.proxy,
+        shutdown_grace,
+    };
+    let (server, tokens) = (
+        Server::with_options(issuer, options),
+        AdminTokens::in_folder(directory.root()),
+    );
     let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server), tokens.clone())));
     let served = serve(listener, server, stopped).await;
     if let Some(operators) = operators {
-        operators.await.context("the operator's listener ended in a panic")?;
+        operators
+            .await
+            .context("the operator's listener ended in a panic")?;
     }
     history.close().await;
     served?;
@@ -92,19 +116,26 @@ fn engine(
 ) -> Result<Arc<dyn Signer>> {
     if let Some(address) = &config.signer {
         if arguments.secrets.is_given() {
-            tracing::warn!("this process is given a passphrase or PIN and does not need it: the signer has the keys");
+            tracing::warn!(
+                "this process is given a passphrase or PIN and does not need it: the signer has the keys"
+            );
         }
         return Ok(Arc::new(signer::remote(directory, address, currency)?));
     }
     let store = key_store::open(directory, config, &arguments.secrets)?;
     let there = store.ids()?;
-    let mut ids = currency.mint_keys().filter(|key| key_store::is_needed(key, statuses)).map(|key| &key.verified.mint_key().id);
+    let mut ids = currency
+        .mint_keys()
+        .filter(|key| key_store::is_needed(key, statuses))
+        .map(|key| &key.verified.mint_key().id);
     match ids.find(|id| !there.contains(id)) {
         Some(missing) if !arguments.allow_missing_keys => bail!(
             "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
              from your backup (or, if it is lost for good, see \"When a passphrase is lost\" in docs/KEYS.md)"
         ),
-        Some(missing) => tracing::warn!(%missing, "private mint keys are missing: what is accepted for them is not signed"),
+        Some(missing) => {
+            tracing::warn!(%missing, "private mint keys are missing: what is accepted for them is not signed")
+        }
         None => {}
     }
     Ok(store.signer()?)
@@ -113,11 +144,24 @@ fn engine(
 /// Takes all the open files that the system lets this process have, and says so when that is too few.
 fn raise_open_files(connections_max: NonZeroU32) {
     let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+    if let Err(error) = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    ) {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
     let wanted = u64::from(connections_max.get()) + OPEN_FILES_BESIDE_CONNECTIONS;
-    if let Some(open_files) = getrlimit(Resource::Nofile).current.filter(|open_files| *open_files < wanted) {
-        tracing::warn!(open_files, wanted, "too few open files for all connections; raise LimitNOFILE or `ulimit -n`");
+    if let Some(open_files) = getrlimit(Resource::Nofile)
+        .current
+        .filter(|open_files| *open_files < wanted)
+    {
+        tracing::warn!(
+            open_files,
+            wanted,
+            "too few open files for all connections; raise LimitNOFILE or `ulimit -n`"
+        );
     }
 }

@@ -46,8 +46,13 @@ impl ByName {
 pub(in crate::http) async fn show(State(server): State<Arc<Server>>, Reader(caller): Reader) -> Answer {
     let desk = server.issuer().desk();
     let profile = desk.profile(caller.account).await?;
-    let Page { items, is_full } = desk.entries(caller.account, EntryPage::Before(None), None).await?;
-    let before = items.last().filter(|_| is_full).map(|entry| convert::entry_id(entry.no));
+    let Page { items, is_full } = desk
+        .entries(caller.account, EntryPage::Before(None), None)
+        .await?;
+    let before = items
+        .last()
+        .filter(|_| is_full)
+        .map(|entry| convert::entry_id(entry.no));
     let summary = AccountSummary {
         name: profile.account.name.as_str().to_owned(),
         balance: profile.account.balance.units(),
@@ -68,7 +73,11 @@ pub(in crate::http) async fn change(
     Holder(caller): Holder,
     Json(change): Json<ChangeAccount>,
 ) -> Answer {
-    server.issuer().desk().set_listed(caller.account, change.listed).await?;
+    server
+        .issuer()
+        .desk()
+        .set_listed(caller.account, change.listed)
+        .await?;
     nothing()
 }
 
@@ -78,7 +87,14 @@ pub(in crate::http) async fn change(
     responses((status = 200, description = "The balance.", body = Balance), Unauthorized, Forbidden, Unavailable)
 )]
 pub(in crate::http) async fn balance(State(server): State<Arc<Server>>, Reader(caller): Reader) -> Answer {
-    let balance = server.issuer().desk().profile(caller.account).await?.account.balance.units();
+    let balance = server
+        .issuer()
+        .desk()
+        .profile(caller.account)
+        .await?
+        .account
+        .balance
+        .units();
     document(StatusCode::OK, &Balance { balance })
 }
 
@@ -93,9 +109,20 @@ pub(in crate::http) async fn directory(
     Reader(_): Reader,
     Parameters(page): Parameters<ByName>,
 ) -> Answer {
-    let Page { items, is_full } = server.issuer().desk().directory(page.cursor()?.as_ref(), page.limit).await?;
-    let accounts: Vec<_> =
-        items.into_iter().map(|profile| DirectoryEntry { name: profile.account.name.as_str().to_owned() }).collect();
-    let after = accounts.last().filter(|_| is_full).map(|entry| entry.name.clone());
+    let Page { items, is_full } = server
+        .issuer()
+        .desk()
+        .directory(page.cursor()?.as_ref(), page.limit)
+        .await?;
+    let accounts: Vec<_> = items
+        .into_iter()
+        .map(|profile| DirectoryEntry {
+            name: profile.account.name.as_str().to_owned(),
+        })
+        .collect();
+    let after = accounts
+        .last()
+        .filter(|_| is_full)
+        .map(|entry| entry.name.clone());
     document(StatusCode::OK, &Directory { accounts, after })
 }

@@ -87,19 +87,32 @@ pub(in crate::http) fn payout(payout: opencoin_ledger::Payout) -> Payout {
 
 /// A payout's number in a path.
 pub(in crate::http) fn payout_no(id: &str) -> Result<PayoutNo, Refusal> {
-    let number = id.parse::<u64>().ok().and_then(|number| i64::try_from(number).ok());
-    number.map(PayoutNo::new).ok_or_else(|| Refusal::new(Reason::NotFound, "there is no such payout"))
+    let number = id
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| i64::try_from(number).ok());
+    number
+        .map(PayoutNo::new)
+        .ok_or_else(|| Refusal::new(Reason::NotFound, "there is no such payout"))
 }
 
 /// The cursor of a list of payouts.
 pub(in crate::http) fn payouts_after(after: Option<u64>) -> Result<PayoutNo, Refusal> {
-    after.map_or(Ok(PayoutNo::BEFORE_ALL), |after| number("after", after).map(PayoutNo::new))
+    after.map_or(Ok(PayoutNo::BEFORE_ALL), |after| {
+        number("after", after).map(PayoutNo::new)
+    })
 }
 
 /// A page of payouts that begins after that cursor.
-pub(in crate::http) fn payouts(payouts: Vec<opencoin_ledger::Payout>, after: PayoutNo) -> opencoin_api::Payouts {
+pub(in crate::http) fn payouts(
+    payouts: Vec<opencoin_ledger::Payout>,
+    after: PayoutNo,
+) -> opencoin_api::Payouts {
     let after = payouts.last().map_or(after, |last| last.no).get().unsigned_abs();
-    opencoin_api::Payouts { payouts: payouts.into_iter().map(payout).collect(), after }
+    opencoin_api::Payouts {
+        payouts: payouts.into_iter().map(payout).collect(),
+        after,
+    }
 }
 
 pub(in crate::http) fn service(status: ServiceStatus) -> opencoin_api::ServiceStatus {

@@ -39,7 +39,8 @@ pub(in crate::http) struct Range {
     limit: Option<u32>,
 }
 
-/// Entries, newest first unless `after` is given; or, with `Accept: text/event-stream`, as events, each with its id, as they come.
+/// Entries, newest first unless `after` is given; or, with `Accept: text/event-stream`, as events, each with
+/// its id, as they come.
 #[utoipa::path(
     get, path = "/v1/account/entries", tag = "account",
     params(Range, ("Last-Event-ID" = inline(Option<Cursor>), Header, description = "In a stream: begin above this id, whatever `after` says.")),
@@ -66,33 +67,63 @@ pub(in crate::http) async fn list(
         };
         return stream::open(server, caller, after).await;
     }
-    let Page { items, is_full } = server.issuer().desk().entries(caller.account, page, range.limit).await?;
+    let Page { items, is_full } = server
+        .issuer()
+        .desk()
+        .entries(caller.account, page, range.limit)
+        .await?;
     let last = items.last().map(|entry| convert::entry_id(entry.no));
     let (before, after) = match page {
         EntryPage::Before(_) => (last.filter(|_| is_full), None),
         EntryPage::After(after) => (None, Some(last.unwrap_or(convert::entry_id(after)))),
     };
-    document(StatusCode::OK, &Entries { entries: items.into_iter().map(convert::entry).collect(), before, after })
+    document(
+        StatusCode::OK,
+        &Entries {
+            entries: items.into_iter().map(convert::entry).collect(),
+            before,
+            after,
+        },
+    )
 }
 
 impl Range {
     fn page(&self) -> Result<EntryPage, Refusal> {
         match (self.before, self.after) {
-            (Some(_), Some(_)) => Err(Refusal::new(Reason::Invalid, "before and after exclude each other")),
-            (before, None) => Ok(EntryPage::Before(before.map(|id| convert::transaction_no("before", id)).transpose()?)),
+            (Some(_), Some(_)) => Err(Refusal::new(
+                Reason::Invalid,
+                "before and after exclude each other",
+            )),
+            (before, None) => Ok(EntryPage::Before(
+                before
+                    .map(|id| convert::transaction_no("before", id))
+                    .transpose()?,
+            )),
             (None, Some(after)) => Ok(EntryPage::After(convert::transaction_no("after", after)?)),
         }
     }
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let media_type = |range: &str| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(EVENT_STREAM);
+    let values = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let media_type = |range: &str| {
+        range
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .eq_ignore_ascii_case(EVENT_STREAM)
+    };
     values.flat_map(|value| value.split(',')).any(media_type)
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<TransactionNo>, Refusal> {
-    let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
+    let Some(value) = headers.get(LAST_EVENT_ID) else {
+        return Ok(None);
+    };
     let id: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
     let malformed = || Refusal::new(Reason::Malformed, "last-event-id: not the id of an entry");
     convert::transaction_no("last-event-id", id.ok_or_else(malformed)?).map(Some)

@@ -12,7 +12,8 @@ use super::convert;
 use crate::http::callers::{Holder, Reader};
 use crate::http::json::{Answer, Idempotent, Json, Name, Parameters, created, document};
 use crate::http::openapi::{
-    Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized, Unavailable,
+    Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge,
+    Unauthorized, Unavailable,
 };
 use crate::http::server::Server;
 
@@ -44,7 +45,11 @@ pub(in crate::http) async fn request(
     Json(request): Json<RequestPayout>,
 ) -> Answer {
     let RequestPayout { amount, destination } = request;
-    let (payout, repeated) = server.issuer().desk().request_payout(caller.account, key, amount, &destination).await?;
+    let (payout, repeated) = server
+        .issuer()
+        .desk()
+        .request_payout(caller.account, key, amount, &destination)
+        .await?;
     document(created(repeated), &convert::payout(payout))
 }
 
@@ -60,7 +65,11 @@ pub(in crate::http) async fn list(
     Parameters(page): Parameters<ByNumber>,
 ) -> Answer {
     let after = convert::payouts_after(page.after)?;
-    let payouts = server.issuer().desk().payouts(caller.account, after, page.limit).await?;
+    let payouts = server
+        .issuer()
+        .desk()
+        .payouts(caller.account, after, page.limit)
+        .await?;
     document(StatusCode::OK, &convert::payouts(payouts, after))
 }
 
@@ -69,7 +78,15 @@ pub(in crate::http) async fn list(
     get, path = "/v1/payouts/{id}", tag = "money", params(("id" = u64, Path, description = "Its number.")),
     responses((status = 200, description = "The payout.", body = Payout), Unauthorized, Forbidden, NotFound, Unavailable)
 )]
-pub(in crate::http) async fn show(State(server): State<Arc<Server>>, Reader(caller): Reader, Name(id): Name) -> Answer {
-    let payout = server.issuer().desk().payout(caller.account, convert::payout_no(&id)?).await?;
+pub(in crate::http) async fn show(
+    State(server): State<Arc<Server>>,
+    Reader(caller): Reader,
+    Name(id): Name,
+) -> Answer {
+    let payout = server
+        .issuer()
+        .desk()
+        .payout(caller.account, convert::payout_no(&id)?)
+        .await?;
     document(StatusCode::OK, &convert::payout(payout))
 }

@@ -28,7 +28,11 @@ pub(in crate::http) async fn declare(
     Json(service): Json<DeclareService>,
 ) -> Answer {
     let scopes = convert::known_scopes(&service.scopes);
-    let declared = server.issuer().desk().declare_service(caller.account, &service.name, scopes.clone()).await?;
+    let declared = server
+        .issuer()
+        .desk()
+        .declare_service(caller.account, &service.name, scopes.clone())
+        .await?;
     let (id, name, key) = declared;
     let declared = DeclaredService {
         id: id.as_str().to_owned(),
@@ -46,7 +50,12 @@ pub(in crate::http) async fn declare(
 )]
 pub(in crate::http) async fn list(State(server): State<Arc<Server>>, Holder(caller): Holder) -> Answer {
     let services = server.issuer().desk().services(caller.account).await?;
-    document(StatusCode::OK, &Services { services: services.into_iter().map(convert::service).collect() })
+    document(
+        StatusCode::OK,
+        &Services {
+            services: services.into_iter().map(convert::service).collect(),
+        },
+    )
 }
 
 /// Remove a service. Its sessions end at once.
@@ -54,7 +63,11 @@ pub(in crate::http) async fn list(State(server): State<Arc<Server>>, Holder(call
     delete, path = "/v1/services/{id}", tag = "services", params(("id" = String, Path, description = "The service.")),
     responses((status = 204, description = "It is gone."), Unauthorized, Forbidden, NotFound, Unavailable)
 )]
-pub(in crate::http) async fn remove(State(server): State<Arc<Server>>, Holder(caller): Holder, Name(id): Name) -> Answer {
+pub(in crate::http) async fn remove(
+    State(server): State<Arc<Server>>,
+    Holder(caller): Holder,
+    Name(id): Name,
+) -> Answer {
     server.issuer().desk().remove_service(caller.account, &id).await?;
     nothing()
 }
@@ -65,9 +78,19 @@ pub(in crate::http) async fn remove(State(server): State<Arc<Server>>, Holder(ca
     responses((status = 200, description = "The new key, shown this once.", body = RotatedService),
         Unauthorized, Forbidden, NotFound, Unavailable)
 )]
-pub(in crate::http) async fn rotate(State(server): State<Arc<Server>>, Holder(caller): Holder, Name(id): Name) -> Answer {
+pub(in crate::http) async fn rotate(
+    State(server): State<Arc<Server>>,
+    Holder(caller): Holder,
+    Name(id): Name,
+) -> Answer {
     let key = server.issuer().desk().rotate_service(caller.account, &id).await?;
-    document(StatusCode::OK, &RotatedService { id, key: secret(&key) })
+    document(
+        StatusCode::OK,
+        &RotatedService {
+            id,
+            key: secret(&key),
+        },
+    )
 }
 
 /// Log in with the key of a service.
@@ -76,13 +99,24 @@ pub(in crate::http) async fn rotate(State(server): State<Arc<Server>>, Holder(ca
     responses((status = 201, description = "A session was opened.", body = ServiceSession),
         Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
 )]
-pub(in crate::http) async fn open_session(State(server): State<Arc<Server>>, Json(login): Json<ServiceLogin>) -> Answer {
-    let opened = server.issuer().desk().service_log_in(&login.id, &Token::from_text(login.key.expose())).await;
+pub(in crate::http) async fn open_session(
+    State(server): State<Arc<Server>>,
+    Json(login): Json<ServiceLogin>,
+) -> Answer {
+    let opened = server
+        .issuer()
+        .desk()
+        .service_log_in(&login.id, &Token::from_text(login.key.expose()))
+        .await;
     count(&server, &opened);
     let opened = opened?;
     let scopes = convert::scopes(&opened.scopes);
     document(
         StatusCode::CREATED,
-        &ServiceSession { token: secret(&opened.token), expires_at: convert::moment(opened.expires), scopes },
+        &ServiceSession {
+            token: secret(&opened.token),
+            expires_at: convert::moment(opened.expires),
+            scopes,
+        },
     )
 }

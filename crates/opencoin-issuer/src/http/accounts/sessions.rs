@@ -9,21 +9,34 @@ use opencoin_api::{ChangePassword, Login, Secret, Session};
 use super::convert::{moment, secret};
 use crate::http::callers::{Holder, Leaver};
 use crate::http::json::{Answer, Json, document, nothing};
-use crate::http::openapi::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
+use crate::http::openapi::{
+    Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable,
+};
 use crate::http::server::Server;
 use crate::refusal::Refusal;
 
-/// Log in with a password. After five wrong ones for a name each further one has to wait, whether or not there is such an account.
+/// Log in with a password. After five wrong ones for a name each further one has to wait, whether or not
+/// there is such an account.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions", request_body = Login, security(()),
     responses((status = 201, description = "A session was opened.", body = Session),
         Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
 )]
 pub(in crate::http) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Login>) -> Answer {
-    let opened = server.issuer().desk().log_in(&login.name, login.password.expose()).await;
+    let opened = server
+        .issuer()
+        .desk()
+        .log_in(&login.name, login.password.expose())
+        .await;
     count(&server, &opened);
     let opened = opened?;
-    document(StatusCode::CREATED, &Session { token: secret(&opened.token), expires_at: moment(opened.expires) })
+    document(
+        StatusCode::CREATED,
+        &Session {
+            token: secret(&opened.token),
+            expires_at: moment(opened.expires),
+        },
+    )
 }
 
 /// End the session that asks, at once.
@@ -48,11 +61,19 @@ pub(in crate::http) async fn change_password(
     Json(change): Json<ChangePassword>,
 ) -> Answer {
     let current = change.current.as_ref().map(Secret::expose);
-    server.issuer().desk().change_password(&caller, current, change.new.expose()).await?;
+    server
+        .issuer()
+        .desk()
+        .change_password(&caller, current, change.new.expose())
+        .await?;
     nothing()
 }
 
 /// Counts a login, whoever logs in.
 pub(super) fn count<T>(server: &Server, opened: &Result<T, Refusal>) {
-    server.issuer().metrics().login(opened.as_ref().map_or_else(|refusal| refusal.reason.word(), |_| "ok"));
+    server.issuer().metrics().login(
+        opened
+            .as_ref()
+            .map_or_else(|refusal| refusal.reason.word(), |_| "ok"),
+    );
 }

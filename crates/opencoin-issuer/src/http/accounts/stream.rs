@@ -1,8 +1,8 @@
-//! Entries as server-sent events: read from the books again and again from a cursor, so that what comes has no gap and nothing
-//! twice, also for a client that connects again, and to another process.
+//! Entries as server-sent events: read from the books again and again from a cursor, so that what comes has
+//! no gap and nothing twice, also for a client that connects again, and to another process.
 //!
-//! A stream ends with its session, when the server stops, and when the books were set back. A client that goes away is noticed when an event, or the comment that
-//! is sent while none comes, cannot be written.
+//! A stream ends with its session, when the server stops, and when the books were set back. A client that
+//! goes away is noticed when an event, or the comment that is sent while none comes, cannot be written.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -47,7 +47,10 @@ impl Streams {
     fn enter(&self, account: AccountId) -> Result<Place, Refusal> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if open.values().sum::<usize>() >= STREAMS_MAX {
-            let mut refusal = Refusal::new(Reason::Unavailable, "too many streams are open; ask for pages, or try again later");
+            let mut refusal = Refusal::new(
+                Reason::Unavailable,
+                "too many streams are open; ask for pages, or try again later",
+            );
             refusal.retry_after_s = Some(STREAM_RETRY_AFTER_S);
             return Err(refusal);
         }
@@ -57,14 +60,19 @@ impl Streams {
             return Err(Refusal::too_many_requests(STREAM_RETRY_AFTER_S, description));
         }
         *own += 1;
-        Ok(Place { open: Arc::clone(&self.0), account })
+        Ok(Place {
+            open: Arc::clone(&self.0),
+            account,
+        })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = open.get_mut(&self.account).expect("it was counted when it was opened");
+        let own = open
+            .get_mut(&self.account)
+            .expect("it was counted when it was opened");
         *own -= 1;
         if *own == 0 {
             open.remove(&self.account);
@@ -78,12 +86,27 @@ pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<Tran
     let after = match after {
         Some(after) => after,
         None => {
-            let newest = server.issuer().desk().entries(caller.account, EntryPage::Before(None), Some(1)).await?;
-            newest.items.first().map_or(TransactionNo::BEFORE_ALL, |entry| entry.no)
+            let newest = server
+                .issuer()
+                .desk()
+                .entries(caller.account, EntryPage::Before(None), Some(1))
+                .await?;
+            newest
+                .items
+                .first()
+                .map_or(TransactionNo::BEFORE_ALL, |entry| entry.no)
         }
     };
-    let cursor = Cursor { server, caller, after, reads_at_once: true, _place: place };
-    Ok(Sse::new(events(cursor)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())
+    let cursor = Cursor {
+        server,
+        caller,
+        after,
+        reads_at_once: true,
+        _place: place,
+    };
+    Ok(Sse::new(events(cursor))
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL))
+        .into_response())
 }
 
 /// Where a stream is.
@@ -98,13 +121,16 @@ struct Cursor {
 fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
     // An id without data tells a client where it is before anything has come.
     let begin = Event::default().id(cursor.after.get().to_string());
-    let later = stream::unfold(cursor, |mut cursor| async move { cursor.next().await.map(|entries| (entries, cursor)) });
+    let later = stream::unfold(cursor, |mut cursor| async move {
+        cursor.next().await.map(|entries| (entries, cursor))
+    });
     let event = |entry: AccountEntry| {
         let entry = convert::entry(entry);
         let data = serde_json::to_string(&entry).expect("an entry is JSON");
         Ok(Event::default().id(entry.id.to_string()).data(data))
     };
-    stream::once(async { Ok(begin) }).chain(later.flat_map(move |entries| stream::iter(entries.into_iter().map(event))))
+    stream::once(async { Ok(begin) })
+        .chain(later.flat_map(move |entries| stream::iter(entries.into_iter().map(event))))
 }
 
 impl Cursor {
@@ -127,7 +153,12 @@ impl Cursor {
                 Err(_unavailable) => continue,
             }
             let page = EntryPage::After(self.after);
-            let Ok(entries) = desk.entries(self.caller.account, page, Some(ENTRIES_PER_POLL_MAX)).await else { continue };
+            let Ok(entries) = desk
+                .entries(self.caller.account, page, Some(ENTRIES_PER_POLL_MAX))
+                .await
+            else {
+                continue;
+            };
             if let Some(last) = entries.items.last() {
                 self.after = last.no;
                 self.reads_at_once = entries.is_full; // more are there already

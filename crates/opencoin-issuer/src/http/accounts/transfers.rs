@@ -9,7 +9,8 @@ use super::convert;
 use crate::http::callers::Holder;
 use crate::http::json::{Answer, Idempotent, Json, created, document};
 use crate::http::openapi::{
-    Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized, Unavailable,
+    Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge,
+    Unauthorized, Unavailable,
 };
 use crate::http::server::Server;
 
@@ -28,6 +29,10 @@ pub(in crate::http) async fn pay(
     Json(transfer): Json<Transfer>,
 ) -> Answer {
     let Transfer { to, amount, label } = transfer;
-    let (entry, repeated) = server.issuer().desk().transfer(caller.account, key, &to, amount, &label).await?;
+    let (entry, repeated) = server
+        .issuer()
+        .desk()
+        .transfer(caller.account, key, &to, amount, &label)
+        .await?;
     document(created(repeated), &convert::entry(entry))
 }

@@ -1,7 +1,7 @@
 //! The specification's messages and documents, and what else is served to wallets.
 //!
-//! Their types know nothing of OpenAPI, so their schemas stand in `messages.json`. Requests are read strictly: every field, and no
-//! other. Numbers of any size are hex in strings.
+//! Their types know nothing of OpenAPI, so their schemas stand in `messages.json`. Requests are read
+//! strictly: every field, and no other. Numbers of any size are hex in strings.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
@@ -102,7 +102,13 @@ const MESSAGES: [Message; 9] = [
             "RequestResume",
             "RequestRedeem",
         ],
-        response: &["ResponseCddSerial", "ResponseCddc", "ResponseMintKeyCertificates", "ResponseMint", "ResponseRedeem"],
+        response: &[
+            "ResponseCddSerial",
+            "ResponseCddc",
+            "ResponseMintKeyCertificates",
+            "ResponseMint",
+            "ResponseRedeem",
+        ],
         statuses: &[DELAYED, 401, 402, 403, 404, 409, 410, 422],
         takes_token: true,
     },
@@ -116,7 +122,10 @@ pub(super) fn openapi() -> OpenApi {
     }
     for (path, get) in documents() {
         let operations = paths.entry(path).or_insert_with(|| json!({}));
-        operations.as_object_mut().expect("made as an object").insert("get".to_owned(), get);
+        operations
+            .as_object_mut()
+            .expect("made as an object")
+            .insert("get".to_owned(), get);
     }
     let schemas: Value = serde_json::from_str(SCHEMAS).expect("the file beside this one is JSON");
     let document = json!({
@@ -133,14 +142,24 @@ fn operation(message: &Message) -> Value {
     for status in [200].iter().chain(message.statuses).chain(&ALWAYS) {
         let description = describe(*status);
         let mut content = Map::new();
-        let names = if *status == DELAYED { &["ResponseDelay"] } else { message.response };
+        let names = if *status == DELAYED {
+            &["ResponseDelay"]
+        } else {
+            message.response
+        };
         if *status != 408 {
             content.insert(MEDIA_TYPE.to_owned(), json!({ "schema": one_of(names) }));
         }
         if matches!(status, 400 | 408 | 413 | 429 | 503) {
-            content.insert("application/problem+json".to_owned(), json!({ "schema": one_of(&["Problem"]) }));
+            content.insert(
+                "application/problem+json".to_owned(),
+                json!({ "schema": one_of(&["Problem"]) }),
+            );
         }
-        responses.insert(status.to_string(), json!({ "description": description, "content": content }));
+        responses.insert(
+            status.to_string(),
+            json!({ "description": description, "content": content }),
+        );
     }
     let security = match (message.takes_token, message.request) {
         (false, _) => json!([{}]),
@@ -189,31 +208,78 @@ fn describe(status: u16) -> &'static str {
 fn documents() -> Vec<(&'static str, Value)> {
     let serial = json!([{ "name": "serial", "in": "path", "required": true, "schema": { "type": "integer", "minimum": 0 } }]);
     let id = json!([{ "name": "id", "in": "path", "required": true, "schema": { "$ref": "#/components/schemas/BigInt" } }]);
-    let list = |name: &str| json!({ "type": "array", "items": { "$ref": format!("#/components/schemas/{name}") } });
+    let list =
+        |name: &str| json!({ "type": "array", "items": { "$ref": format!("#/components/schemas/{name}") } });
     let one = |name: &str| one_of(&[name]);
     vec![
-        ("/cddc", get("The current CDDC, in the text that is signed.", one("Cddc"), json!([]), &[304])),
-        ("/cddc/{serial}", get("The CDDC with this serial.", one("Cddc"), serial, &[304, 404])),
-        ("/mkcs", get("The certificates of all current mint keys.", list("Mkc"), json!([]), &[304])),
-        ("/mkcs/{id}", get("The certificate of this mint key.", one("Mkc"), id, &[304, 404])),
-        ("/v1/revocations", get("The revoked mint keys.", one("Revocations"), json!([]), &[304, 503])),
-        ("/v1/openapi.json", get("This description.", json!({ "type": "object" }), json!([]), &[])),
+        (
+            "/cddc",
+            get(
+                "The current CDDC, in the text that is signed.",
+                one("Cddc"),
+                json!([]),
+                &[304],
+            ),
+        ),
+        (
+            "/cddc/{serial}",
+            get("The CDDC with this serial.", one("Cddc"), serial, &[304, 404]),
+        ),
+        (
+            "/mkcs",
+            get(
+                "The certificates of all current mint keys.",
+                list("Mkc"),
+                json!([]),
+                &[304],
+            ),
+        ),
+        (
+            "/mkcs/{id}",
+            get("The certificate of this mint key.", one("Mkc"), id, &[304, 404]),
+        ),
+        (
+            "/v1/revocations",
+            get(
+                "The revoked mint keys.",
+                one("Revocations"),
+                json!([]),
+                &[304, 503],
+            ),
+        ),
+        (
+            "/v1/openapi.json",
+            get("This description.", json!({ "type": "object" }), json!([]), &[]),
+        ),
         ("/health/live", health("Whether the process runs.", &[])),
         ("/health/ready", health("Whether the database answers.", &[503])),
     ]
 }
 
 fn get(summary: &str, schema: Value, parameters: Value, statuses: &[u16]) -> Value {
-    fetch(summary, json!({ MEDIA_TYPE: { "schema": schema } }), parameters, statuses)
+    fetch(
+        summary,
+        json!({ MEDIA_TYPE: { "schema": schema } }),
+        parameters,
+        statuses,
+    )
 }
 
 fn health(summary: &str, statuses: &[u16]) -> Value {
-    fetch(summary, json!({ "text/plain": { "schema": { "type": "string" } } }), json!([]), statuses)
+    fetch(
+        summary,
+        json!({ "text/plain": { "schema": { "type": "string" } } }),
+        json!([]),
+        statuses,
+    )
 }
 
 fn fetch(summary: &str, content: Value, parameters: Value, statuses: &[u16]) -> Value {
     let mut responses = Map::new();
-    responses.insert("200".to_owned(), json!({ "description": "It is here.", "content": content }));
+    responses.insert(
+        "200".to_owned(),
+        json!({ "description": "It is here.", "content": content }),
+    );
     for status in statuses.iter().chain(&[429]) {
         let response = match status {
             304 => json!({ "description": "The client has it: its If-None-Match names it." }),
@@ -237,7 +303,8 @@ fn fetch(summary: &str, content: Value, parameters: Value, statuses: &[u16]) -> 
 mod tests {
     use super::*;
 
-    /// The library that writes the description has types of its own for schemas, and drops what they do not know.
+    /// The library that writes the description has types of its own for schemas, and drops what they do not
+    /// know.
     #[test]
     fn nothing_of_the_schemas_is_lost() {
         let written = serde_json::to_value(openapi()).unwrap();

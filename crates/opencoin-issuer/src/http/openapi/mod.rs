@@ -1,5 +1,5 @@
-//! The OpenAPI description of everything under HTTP: what holders and the operator use comes from the handlers and the types of
-//! `opencoin-api`, the specification's messages stand in [`messages`].
+//! The OpenAPI description of everything under HTTP: what holders and the operator use comes from the
+//! handlers and the types of `opencoin-api`, the specification's messages stand in [`messages`].
 //!
 //! `docs/openapi.json` is the same text; a test fails when it is not.
 
@@ -18,8 +18,8 @@ use super::operators;
 use crate::refusal::Reason;
 
 pub(super) use problems::{
-    Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, TooManyRequests, Unauthorized,
-    Unavailable,
+    Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, TooManyRequests,
+    Unauthorized, Unavailable,
 };
 
 /// Where an address is not limited: on the operator's listener.
@@ -39,8 +39,14 @@ pub enum Audience {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only described")]
 pub(super) struct IdempotencyKeyHeader {
-    /// 1 to 64 visible ASCII characters that the client makes up, unique within its account; transfers and payouts share them.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 64, pattern = "^[!-~]{1,64}$")]
+    /// 1 to 64 visible ASCII characters that the client makes up, unique within its account; transfers and
+    /// payouts share them.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[!-~]{1,64}$"
+    )]
     key: String,
 }
 
@@ -82,7 +88,8 @@ struct Token;
 impl Modify for Token {
     fn modify(&self, document: &mut Document) {
         let mut scheme = Http::new(HttpAuthScheme::Bearer);
-        scheme.description = Some("The token of an account, a session or, under /v1/admin, an operator.".to_owned());
+        scheme.description =
+            Some("The token of an account, a session or, under /v1/admin, an operator.".to_owned());
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
     }
@@ -101,8 +108,8 @@ pub fn document(audience: Audience) -> String {
     json
 }
 
-/// Gives every operation a name of its own, which handlers of different paths need not have, and the refusals that come before a
-/// handler is asked.
+/// Gives every operation a name of its own, which handlers of different paths need not have, and the refusals
+/// that come before a handler is asked.
 fn complete_operations(document: &mut Document) {
     for (path, item) in &mut document.paths.paths {
         let operations = [
@@ -117,11 +124,13 @@ fn complete_operations(document: &mut Document) {
                 operation.operation_id = Some(operation_id(method, path));
                 let refusals = &mut operation.responses.responses;
                 if !path.starts_with(ADMIN_PATHS) {
-                    let (status, response) = problems::response(Reason::TooManyRequests, "Too many requests from one address.");
+                    let (status, response) =
+                        problems::response(Reason::TooManyRequests, "Too many requests from one address.");
                     refusals.entry(status).or_insert(response);
                 }
                 if operation.request_body.is_some() {
-                    let (_, response) = problems::response(Reason::Malformed, "The body did not arrive in time.");
+                    let (_, response) =
+                        problems::response(Reason::Malformed, "The body did not arrive in time.");
                     let status = StatusCode::REQUEST_TIMEOUT.as_str().to_owned();
                     refusals.entry(status).or_insert(response);
                 }
@@ -132,7 +141,9 @@ fn complete_operations(document: &mut Document) {
 
 /// `post_v1_services_id_rotate`.
 fn operation_id(method: &str, path: &str) -> String {
-    let words = path.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words = path
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
     words.fold(method.to_owned(), |id, word| format!("{id}_{word}"))
 }
 
@@ -148,6 +159,8 @@ pub(super) async fn whole() -> Response<Body> {
 
 fn json(document: String) -> Response<Body> {
     let mut response = Response::new(Body::from(document));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword};
+use opencoin_api::{
+    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
+};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 
 use super::{Admin, Operator};
@@ -11,7 +13,8 @@ use crate::http::accounts::account::ByName;
 use crate::http::accounts::convert::secret;
 use crate::http::json::{Answer, Json, Name, Parameters, Problem, created, document, nothing};
 use crate::http::openapi::{
-    Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized, Unavailable,
+    Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized,
+    Unavailable,
 };
 use crate::refusal::{Reason, Refusal};
 
@@ -21,12 +24,25 @@ use crate::refusal::{Reason, Refusal};
     responses((status = 201, description = "It is open.", body = CreatedAccount),
         Malformed, Unauthorized, Forbidden, Exists, TooLarge, Invalid, Unavailable)
 )]
-pub(in crate::http) async fn create(State(admin): State<Admin>, _: Operator, Json(account): Json<CreateAccount>) -> Answer {
+pub(in crate::http) async fn create(
+    State(admin): State<Admin>,
+    _: Operator,
+    Json(account): Json<CreateAccount>,
+) -> Answer {
     let invalid = |error| Refusal::new(Reason::Invalid, format!("name: {error}"));
     let name: AccountName = account.name.parse().map_err(invalid)?;
-    let password = account.password.map(|password| new_password("password", password.expose())).transpose()?;
+    let password = account
+        .password
+        .map(|password| new_password("password", password.expose()))
+        .transpose()?;
     let token = admin.cashier().open_account(&name, password).await?;
-    document(StatusCode::CREATED, &CreatedAccount { name: account.name, token: secret(&token) })
+    document(
+        StatusCode::CREATED,
+        &CreatedAccount {
+            name: account.name,
+            token: secret(&token),
+        },
+    )
 }
 
 /// All accounts, by name.
@@ -35,11 +51,18 @@ pub(in crate::http) async fn create(State(admin): State<Admin>, _: Operator, Jso
     responses((status = 200, description = "One page.", body = AdminAccounts),
         Malformed, Unauthorized, Forbidden, Invalid, Unavailable)
 )]
-pub(in crate::http) async fn list(State(admin): State<Admin>, _: Operator, Parameters(page): Parameters<ByName>) -> Answer {
+pub(in crate::http) async fn list(
+    State(admin): State<Admin>,
+    _: Operator,
+    Parameters(page): Parameters<ByName>,
+) -> Answer {
     let (after, limit) = (page.cursor()?, page_length(page.limit)?);
     let Page { items, is_full } = Page::new(admin.cashier().accounts(after.as_ref(), limit).await?, limit);
     let accounts: Vec<AdminAccount> = items.into_iter().map(shown).collect();
-    let after = accounts.last().filter(|_| is_full).map(|account| account.name.clone());
+    let after = accounts
+        .last()
+        .filter(|_| is_full)
+        .map(|account| account.name.clone());
     document(StatusCode::OK, &AdminAccounts { accounts, after })
 }
 
@@ -67,7 +90,10 @@ pub(in crate::http) async fn set_password(
     Json(password): Json<SetPassword>,
 ) -> Answer {
     let password = new_password("new", password.new.expose())?;
-    admin.cashier().set_password(&account_name(&name)?, password).await?;
+    admin
+        .cashier()
+        .set_password(&account_name(&name)?, password)
+        .await?;
     nothing()
 }
 
@@ -110,13 +136,25 @@ pub(in crate::http) async fn debit(
 }
 
 fn checked(name: &str, payment: &Payment) -> Result<(AccountName, Amount, Reference), Refusal> {
-    Ok((account_name(name)?, positive(payment.amount)?, text("reference", &payment.reference)?))
+    Ok((
+        account_name(name)?,
+        positive(payment.amount)?,
+        text("reference", &payment.reference)?,
+    ))
 }
 
 async fn receipt(admin: &Admin, name: &AccountName, payment: Payment, repeated: bool) -> Answer {
     let balance = admin.cashier().account(name).await?.account.balance.units();
     let Payment { amount, reference } = payment;
-    document(created(repeated), &PaymentReceipt { account: name.as_str().to_owned(), amount, reference, balance })
+    document(
+        created(repeated),
+        &PaymentReceipt {
+            account: name.as_str().to_owned(),
+            amount,
+            reference,
+            balance,
+        },
+    )
 }
 
 fn new_password(field: &str, text: &str) -> Result<NewPassword, Problem> {
@@ -125,5 +163,9 @@ fn new_password(field: &str, text: &str) -> Result<NewPassword, Problem> {
 
 fn shown(profile: Profile) -> AdminAccount {
     let Profile { account, listed, .. } = profile;
-    AdminAccount { name: account.name.as_str().to_owned(), balance: account.balance.units(), listed }
+    AdminAccount {
+        name: account.name.as_str().to_owned(),
+        balance: account.balance.units(),
+        listed,
+    }
 }

@@ -43,7 +43,11 @@ impl FromRef<Admin> for Arc<Server> {
 
 /// The paths of operators with these tokens, and the description of the whole API.
 pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
-    let admin = Admin(Arc::new(Inner { cashier: server.issuer().cashier(), server, tokens }));
+    let admin = Admin(Arc::new(Inner {
+        cashier: server.issuer().cashier(),
+        server,
+        tokens,
+    }));
     Router::new()
         .route("/v1/openapi.json", get(super::openapi::whole))
         .route("/v1/admin/accounts", post(accounts::create).get(accounts::list))
@@ -64,20 +68,37 @@ impl FromRequestParts<Admin> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, Problem> {
-        let missing = || Refusal::new(Reason::Unauthorized, "send an operator's token as Authorization: Bearer TOKEN");
+        let missing = || {
+            Refusal::new(
+                Reason::Unauthorized,
+                "send an operator's token as Authorization: Bearer TOKEN",
+            )
+        };
         let token = bearer_token(&parts.headers).ok_or_else(missing)?;
         if is_operators(admin, &token).await? {
             return Ok(Self);
         }
         // Somebody is told that his token is good, but not for this; nobody else learns anything.
-        admin.0.server.issuer().desk().caller(Some(&token), Right::Leave).await?;
-        Err(Refusal::new(Reason::Forbidden, "this is a holder's token, and not an operator's").into())
+        admin
+            .0
+            .server
+            .issuer()
+            .desk()
+            .caller(Some(&token), Right::Leave)
+            .await?;
+        Err(Refusal::new(
+            Reason::Forbidden,
+            "this is a holder's token, and not an operator's",
+        )
+        .into())
     }
 }
 
 async fn is_operators(admin: &Admin, token: &Token) -> Result<bool, Refusal> {
     let (tokens, token) = (admin.0.tokens.clone(), token.clone());
-    let found = tokio::task::spawn_blocking(move || tokens.name_of(&token)).await.expect("reading a file does not panic");
+    let found = tokio::task::spawn_blocking(move || tokens.name_of(&token))
+        .await
+        .expect("reading a file does not panic");
     let name = found.map_err(|error| {
         tracing::error!(%error, "the operator's tokens cannot be read");
         Refusal::unavailable()

@@ -11,7 +11,9 @@ use super::{Admin, Operator};
 use crate::accounts::{page_length, text};
 use crate::http::accounts::convert;
 use crate::http::json::{Answer, Json, Name, Parameters, document};
-use crate::http::openapi::{Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable};
+use crate::http::openapi::{
+    Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable,
+};
 use crate::refusal::{Reason, Refusal};
 
 /// Which payouts.
@@ -44,7 +46,11 @@ enum Open {
     responses((status = 200, description = "One page.", body = Payouts),
         Malformed, Unauthorized, Forbidden, Invalid, Unavailable)
 )]
-pub(in crate::http) async fn list(State(admin): State<Admin>, _: Operator, Parameters(page): Parameters<OfAll>) -> Answer {
+pub(in crate::http) async fn list(
+    State(admin): State<Admin>,
+    _: Operator,
+    Parameters(page): Parameters<OfAll>,
+) -> Answer {
     let filter = match page.state {
         None => PayoutFilter::All,
         Some(PayoutState::Requested) => PayoutFilter::Requested,
@@ -53,7 +59,10 @@ pub(in crate::http) async fn list(State(admin): State<Admin>, _: Operator, Param
         }
     };
     let after = convert::payouts_after(page.after)?;
-    let payouts = admin.cashier().payouts(filter, after, page_length(page.limit)?).await?;
+    let payouts = admin
+        .cashier()
+        .payouts(filter, after, page_length(page.limit)?)
+        .await?;
     document(StatusCode::OK, &convert::payouts(payouts, after))
 }
 
@@ -90,6 +99,9 @@ pub(in crate::http) async fn failed(
 }
 
 async fn settle(admin: &Admin, id: &str, settlement: Settlement) -> Answer {
-    let payout = admin.cashier().settle(convert::payout_no(id)?, settlement).await?;
+    let payout = admin
+        .cashier()
+        .settle(convert::payout_no(id)?, settlement)
+        .await?;
     document(StatusCode::OK, &convert::payout(payout))
 }

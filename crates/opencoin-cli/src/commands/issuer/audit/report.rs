@@ -93,7 +93,11 @@ impl Report {
         let facts = &audited.facts;
         let mut checks = vec![certificates(currency, facts)];
         let told = audited.report.checks.iter();
-        checks.extend(told.map(|check| Finding { name: check.name, holds: check.holds, detail: check.detail.clone() }));
+        checks.extend(told.map(|check| Finding {
+            name: check.name,
+            holds: check.holds,
+            detail: check.detail.clone(),
+        }));
         Self {
             format: "opencoin-audit",
             version: VERSION,
@@ -114,8 +118,15 @@ impl Report {
     }
 
     pub(super) fn add_signatures(&mut self, signatures: SignaturesReport) {
-        let SignaturesReport { seed, acceptances, blinds, signatures: kept, proven_by_digest, ref wrong, wrong_count } =
-            signatures;
+        let SignaturesReport {
+            seed,
+            acceptances,
+            blinds,
+            signatures: kept,
+            proven_by_digest,
+            ref wrong,
+            wrong_count,
+        } = signatures;
         let holds = wrong_count == 0;
         let drawn = seed.map_or(String::new(), |seed| format!(", drawn with the seed {seed}"));
         let detail = if holds {
@@ -123,10 +134,18 @@ impl Report {
                 "{acceptances} acceptances{drawn}: {blinds} blinds, of which {kept} are kept signatures; {proven_by_digest} proven by their digests"
             )
         } else {
-            format!("{} of {acceptances} acceptances{drawn} are wrong: {}", wrong_count, wrong.join("; "))
+            format!(
+                "{} of {acceptances} acceptances{drawn} are wrong: {}",
+                wrong_count,
+                wrong.join("; ")
+            )
         };
         self.holds &= holds;
-        self.checks.push(Finding { name: "stored acceptances are what mint keys sign", holds, detail });
+        self.checks.push(Finding {
+            name: "stored acceptances are what mint keys sign",
+            holds,
+            detail,
+        });
         self.signatures = Some(signatures);
     }
 
@@ -135,12 +154,20 @@ impl Report {
     }
 
     pub(super) fn extent(&self) -> Extent {
-        if self.extent == extent_name(Extent::Full) { Extent::Full } else { Extent::New }
+        if self.extent == extent_name(Extent::Full) {
+            Extent::Full
+        } else {
+            Extent::New
+        }
     }
 
     /// The names of what does not hold.
     pub(super) fn broken(&self) -> Vec<&'static str> {
-        self.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect()
+        self.checks
+            .iter()
+            .filter(|check| !check.holds)
+            .map(|check| check.name)
+            .collect()
     }
 
     /// The report for people.
@@ -161,22 +188,45 @@ fn extent_name(extent: Extent) -> &'static str {
 
 /// Whether every certificate verifies, and every mint key of the books has one that says the same.
 fn certificates(currency: Result<&Currency, &DirectoryError>, facts: &AuditFacts) -> Finding {
-    let finding = |holds, detail| Finding { name: "certificates verify", holds, detail };
+    let finding = |holds, detail| Finding {
+        name: "certificates verify",
+        holds,
+        detail,
+    };
     let currency = match currency {
         Ok(currency) => currency,
         Err(error) => return finding(false, error.to_string()),
     };
-    let is_certified =
-        |known: &&MintKeyFacts| currency.mint_keys().any(|key| key.ledger_id == known.id && Some(key.terms) == known.terms);
+    let is_certified = |known: &&MintKeyFacts| {
+        currency
+            .mint_keys()
+            .any(|key| key.ledger_id == known.id && Some(key.terms) == known.terms)
+    };
     if let Some(known) = facts.mint_keys.iter().find(|known| !is_certified(known)) {
-        return finding(false, format!("mint key {} of the books has no certificate that says the same", known.id));
+        return finding(
+            false,
+            format!(
+                "mint key {} of the books has no certificate that says the same",
+                known.id
+            ),
+        );
     }
     let certified = currency.mint_keys().count();
     let in_books = |id| facts.mint_keys.iter().any(|known| known.id == id);
-    let waiting = currency.mint_keys().filter(|key| !in_books(key.ledger_id)).count();
+    let waiting = currency
+        .mint_keys()
+        .filter(|key| !in_books(key.ledger_id))
+        .count();
     // A server takes it into the books before it signs with it.
-    let waiting = if waiting > 0 { format!(", {waiting} of them not yet in the books") } else { String::new() };
-    finding(true, format!("{certified} mint keys and the CDDC verify{waiting}"))
+    let waiting = if waiting > 0 {
+        format!(", {waiting} of them not yet in the books")
+    } else {
+        String::new()
+    };
+    finding(
+        true,
+        format!("{certified} mint keys and the CDDC verify{waiting}"),
+    )
 }
 
 fn totals(facts: &AuditFacts) -> Totals {

@@ -32,7 +32,8 @@ impl FromStr for Signatures {
         }
         let size = text.strip_prefix("sample=").and_then(|size| size.parse().ok());
         let size = size.filter(|size| (1..=SAMPLE_MAX).contains(size));
-        size.map(Self::Sample).ok_or_else(|| format!("write all, or sample=N with N from 1 to {SAMPLE_MAX}"))
+        size.map(Self::Sample)
+            .ok_or_else(|| format!("write all, or sample=N with N from 1 to {SAMPLE_MAX}"))
     }
 }
 
@@ -45,8 +46,8 @@ impl Signatures {
         }
     }
 
-    /// Checks those that were drawn, or all. Acceptances stay as they are but for signatures that take the place of blinds, so it does
-    /// not matter that they are read after the books.
+    /// Checks those that were drawn, or all. Acceptances stay as they are but for signatures that take the
+    /// place of blinds, so it does not matter that they are read after the books.
     pub(super) async fn check(
         self,
         currency: &Currency,
@@ -60,7 +61,9 @@ impl Signatures {
                 report.seed = Some(seed);
                 for numbers in drawn.chunks(ACCEPTANCES_PER_PAGE_MAX) {
                     let found = source.acceptances(Wanted::Numbers(numbers)).await?;
-                    found.iter().for_each(|acceptance| count(&mut report, currency, acceptance));
+                    found
+                        .iter()
+                        .for_each(|acceptance| count(&mut report, currency, acceptance));
                 }
             }
             Self::All => {
@@ -69,7 +72,9 @@ impl Signatures {
                     let found = source.acceptances(Wanted::After(after)).await?;
                     let Some(last) = found.last() else { break };
                     after = last.no;
-                    found.iter().for_each(|acceptance| count(&mut report, currency, acceptance));
+                    found
+                        .iter()
+                        .for_each(|acceptance| count(&mut report, currency, acceptance));
                 }
             }
         }
@@ -88,7 +93,9 @@ fn count(report: &mut SignaturesReport, currency: &Currency, acceptance: &Stored
         Err(reason) => {
             report.wrong_count += 1;
             if report.wrong.len() < WRONG_DESCRIBED_MAX {
-                report.wrong.push(format!("transaction {}: {reason}", acceptance.no.get()));
+                report
+                    .wrong
+                    .push(format!("transaction {}: {reason}", acceptance.no.get()));
             }
         }
     }
@@ -102,7 +109,16 @@ mod tests {
     fn all_or_a_sample_of_a_size_and_nothing_else() {
         assert_eq!("all".parse(), Ok(Signatures::All));
         assert_eq!("sample=20".parse(), Ok(Signatures::Sample(20)));
-        for text in ["", "sample", "sample=", "sample=0", "sample=-1", "sample=1000001", "ALL", "20"] {
+        for text in [
+            "",
+            "sample",
+            "sample=",
+            "sample=0",
+            "sample=-1",
+            "sample=1000001",
+            "ALL",
+            "20",
+        ] {
             assert!(text.parse::<Signatures>().is_err(), "{text}");
         }
     }

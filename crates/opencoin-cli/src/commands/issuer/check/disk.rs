@@ -7,7 +7,8 @@ use rustix::fs::statvfs;
 
 use super::{Report, Subject};
 
-/// With less room than this a server may stop before anybody has cleaned up: the write-ahead log, a copy of small books.
+/// With less room than this a server may stop before anybody has cleaned up: the write-ahead log, a copy of
+/// small books.
 const FREE_BYTES_MIN: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 
@@ -19,7 +20,10 @@ pub(super) fn room(subject: &Subject<'_>, report: &mut Report) {
     let folder = file.as_deref().and_then(Path::parent).unwrap_or(root);
     match statvfs(folder) {
         Ok(disk) => tell(folder, disk.f_bavail.saturating_mul(disk.f_frsize), report),
-        Err(error) => report.warn("disk", format!("the room in {} is not known: {error}", folder.display())),
+        Err(error) => report.warn(
+            "disk",
+            format!("the room in {} is not known: {error}", folder.display()),
+        ),
     }
 }
 
@@ -28,7 +32,10 @@ fn tell(folder: &Path, free_bytes: u64, report: &mut Report) {
     if free_bytes < FREE_BYTES_MIN {
         let wanted = FREE_BYTES_MIN / MIB;
         let advice = "make room, or the books cannot be written one day";
-        report.warn("disk", format!("{free} MiB are free in {folder}, less than {wanted}: {advice}"));
+        report.warn(
+            "disk",
+            format!("{free} MiB are free in {folder}, less than {wanted}: {advice}"),
+        );
     } else {
         report.ok("disk", format!("{free} MiB are free in {folder}"));
     }
@@ -44,7 +51,14 @@ mod tests {
         let mut report = Report::default();
         tell(Path::new("/books"), FREE_BYTES_MIN - 1, &mut report);
         tell(Path::new("/books"), FREE_BYTES_MIN, &mut report);
-        assert_eq!([report.0[0].result, report.0[1].result], [Outcome::Warn, Outcome::Ok]);
-        assert!(report.0[0].detail.starts_with("1023 MiB are free in /books"), "{:?}", report.0);
+        assert_eq!(
+            [report.0[0].result, report.0[1].result],
+            [Outcome::Warn, Outcome::Ok]
+        );
+        assert!(
+            report.0[0].detail.starts_with("1023 MiB are free in /books"),
+            "{:?}",
+            report.0
+        );
     }
 }

@@ -8,13 +8,21 @@ use crate::commands::issuer::restored_state;
 /// Compares the books with their high-water mark, as a server does before it serves them.
 pub(super) async fn guard(subject: &Subject<'_>, opened: Option<&OpenedBooks>, report: &mut Report) {
     let Some(opened) = opened else { return };
-    let mark = subject.directory.high_water_mark(subject.config.high_water_mark.as_deref());
+    let mark = subject
+        .directory
+        .high_water_mark(subject.config.high_water_mark.as_deref());
     match examine(opened.history.as_ref(), &mark).await {
         Ok(Examined::Onward(_)) => report.ok("history", "the books hold all that was seen of them"),
         Ok(Examined::FirstTime(_)) => report.ok("history", "these books were not served from here yet"),
         Ok(Examined::Accepted(_)) => {
-            report.ok("history", "an operator has accepted an older state; it is served when a server starts the next time");
+            report.ok(
+                "history",
+                "an operator has accepted an older state; it is served when a server starts the next time",
+            );
         }
-        Err(error) => report.failed("history", format!("{:#}", restored_state::explain(error, subject.directory))),
+        Err(error) => report.failed(
+            "history",
+            format!("{:#}", restored_state::explain(error, subject.directory)),
+        ),
     }
 }

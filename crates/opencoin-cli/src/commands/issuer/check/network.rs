@@ -14,15 +14,26 @@ const ANY_PORT: &str = ":0";
 /// A certificate that ends sooner is worth a warning: renewals that work come before that.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// Whether the ports are free, and may be listened on without TLS where they would be. They are given back at once.
+/// Whether the ports are free, and may be listened on without TLS where they would be. They are given back at
+/// once.
 pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
     let (config, root) = (subject.config, subject.directory.root());
-    tell("listen", &config.listen, Listener::bind(config, root).await.map(drop), report);
-    let Some(listen) = &config.admin.listen else { return };
+    tell(
+        "listen",
+        &config.listen,
+        Listener::bind(config, root).await.map(drop),
+        report,
+    );
+    let Some(listen) = &config.admin.listen else {
+        return;
+    };
     let bound = Listener::bind_admin(config, root).await.map(drop);
     let is_taken = *listen == config.listen && !listen.ends_with(ANY_PORT);
     if is_taken && bound.is_ok() {
-        return report.failed("admin.listen", format!("{listen} is where wallets are served: choose another port"));
+        return report.failed(
+            "admin.listen",
+            format!("{listen} is where wallets are served: choose another port"),
+        );
     }
     tell("admin.listen", listen, bound, report);
 }
@@ -30,16 +41,26 @@ pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
 fn tell(check: &'static str, listen: &str, bound: Result<(), ListenError>, report: &mut Report) {
     match bound {
         Ok(()) => report.ok(check, format!("{listen} is free")),
-        Err(ListenError::System { address, reason, option: _ }) if reason.kind() == io::ErrorKind::AddrInUse => {
-            report.warn(check, format!("something listens on {address}: this server if it runs, else choose another port"));
+        Err(ListenError::System {
+            address,
+            reason,
+            option: _,
+        }) if reason.kind() == io::ErrorKind::AddrInUse => {
+            report.warn(
+                check,
+                format!("something listens on {address}: this server if it runs, else choose another port"),
+            );
         }
         // Said by the check of TLS.
         Err(ListenError::Tls(_)) => {}
-        Err(error @ (ListenError::Insecure { .. } | ListenError::System { .. })) => report.failed(check, error.to_string()),
+        Err(error @ (ListenError::Insecure { .. } | ListenError::System { .. })) => {
+            report.failed(check, error.to_string())
+        }
     }
 }
 
-/// Whether the files of TLS belong together, are valid now and for a while, and for the name that wallets call.
+/// Whether the files of TLS belong together, are valid now and for a while, and for the name that wallets
+/// call.
 pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &mut Report) {
     let Some(files) = &subject.config.tls else { return };
     let root = subject.directory.root();
@@ -48,7 +69,9 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
         Ok(loaded) => loaded,
         Err(error) => return report.failed("tls", error.to_string()),
     };
-    let first = loaded.end_entity_cert().expect("a certified key has a certificate");
+    let first = loaded
+        .end_entity_cert()
+        .expect("a certified key has a certificate");
     let path = certificate.display();
     let Some(validity) = opencoin_tls::validity(first) else {
         return report.warn("tls", format!("{path}: it does not say when it ends"));
@@ -56,20 +79,39 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
     let now = SystemTime::from(SystemClock.now());
     let end = chrono::DateTime::<chrono::Utc>::from(validity.not_after).format("%F %T UTC");
     if validity.not_before > now {
-        return report.failed("tls", format!("{path} is not valid yet: set the clock right, or use another"));
+        return report.failed(
+            "tls",
+            format!("{path} is not valid yet: set the clock right, or use another"),
+        );
     }
     if validity.not_after < now {
         return report.failed("tls", format!("{path} ended on {end}: renew it"));
     }
-    let services = currency.map(|currency| currency.current().cdd().mint_service.as_slice()).unwrap_or_default();
+    let services = currency
+        .map(|currency| currency.current().cdd().mint_service.as_slice())
+        .unwrap_or_default();
     let hosts = services.iter().filter_map(|service| host(&service.1));
-    let strange: Vec<&str> = hosts.filter(|host| !opencoin_tls::is_for_host(first, host)).collect();
+    let strange: Vec<&str> = hosts
+        .filter(|host| !opencoin_tls::is_for_host(first, host))
+        .collect();
     if !strange.is_empty() {
-        report.warn("tls", format!("{path} is not for {}, which wallets call: use one that is", strange.join(", ")));
+        report.warn(
+            "tls",
+            format!(
+                "{path} is not for {}, which wallets call: use one that is",
+                strange.join(", ")
+            ),
+        );
     } else if validity.not_after < now + EXPIRY_MARGIN {
-        report.warn("tls", format!("{path} ends on {end}: renew it; a running server takes the new one up by itself"));
+        report.warn(
+            "tls",
+            format!("{path} ends on {end}: renew it; a running server takes the new one up by itself"),
+        );
     } else {
-        report.ok("tls", format!("{path} and its key belong together and are valid until {end}"));
+        report.ok(
+            "tls",
+            format!("{path} and its key belong together and are valid until {end}"),
+        );
     }
 }
 

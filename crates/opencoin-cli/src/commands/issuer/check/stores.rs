@@ -32,12 +32,18 @@ pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<
             return None;
         }
         Err(error) => {
-            report.failed("books", format!("{error}; `database` in the settings says where they are"));
+            report.failed(
+                "books",
+                format!("{error}; `database` in the settings says where they are"),
+            );
             return None;
         }
     };
     match opened.books.ledger.mint_keys().await {
-        Ok(keys) => report.ok("books", format!("they can be read and know {} mint keys", keys.len())),
+        Ok(keys) => report.ok(
+            "books",
+            format!("they can be read and know {} mint keys", keys.len()),
+        ),
         Err(error) => report.failed("books", error.to_string()),
     }
     match schema_state(database, root).await {
@@ -50,14 +56,27 @@ pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<
 fn schema(state: &SchemaState, report: &mut Report) {
     let (version, known) = (state.version.unwrap_or_default(), state.known);
     if version > known {
-        report.warn("schema", format!("the tables have version {version}, this program knows {known}: it works, update it soon"));
+        report.warn(
+            "schema",
+            format!(
+                "the tables have version {version}, this program knows {known}: it works, update it soon"
+            ),
+        );
     } else {
-        report.ok("schema", format!("the tables have version {version}, which is this program's"));
+        report.ok(
+            "schema",
+            format!("the tables have version {version}, which is this program's"),
+        );
     }
 }
 
 /// The private mint keys, or the process that has them.
-pub(super) async fn keys(subject: &Subject<'_>, currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
+pub(super) async fn keys(
+    subject: &Subject<'_>,
+    currency: Option<&Currency>,
+    ledger: Option<&dyn Ledger>,
+    report: &mut Report,
+) {
     let Some(currency) = currency else { return };
     if let Some(address) = &subject.config.signer {
         let remote = match signer::remote(subject.directory, address, currency) {
@@ -66,7 +85,10 @@ pub(super) async fn keys(subject: &Subject<'_>, currency: Option<&Currency>, led
         };
         return match tokio::time::timeout(SIGNER_DURATION_MAX, remote.connected()).await {
             Ok(()) => report.ok("signer", "it answers"),
-            Err(_) => report.failed("signer", "it does not answer: start `opencoin signer`; the log of both sides says more"),
+            Err(_) => report.failed(
+                "signer",
+                "it does not answer: start `opencoin signer`; the log of both sides says more",
+            ),
         };
     }
     let store = match key_store::open(subject.directory, subject.config, subject.secrets) {
@@ -86,9 +108,14 @@ pub(super) async fn keys(subject: &Subject<'_>, currency: Option<&Currency>, led
 /// How many private keys are there, where all that are needed are, and can be opened.
 fn opened(store: &dyn KeyStore, currency: &Currency, statuses: &[MintKeyStatus]) -> Result<usize, String> {
     let there = store.ids().map_err(|error| error.to_string())?;
-    let missing = currency.mint_keys().filter(|key| key_store::is_needed(key, statuses)).map(|key| &key.verified.mint_key().id);
+    let missing = currency
+        .mint_keys()
+        .filter(|key| key_store::is_needed(key, statuses))
+        .map(|key| &key.verified.mint_key().id);
     if let Some(missing) = missing.into_iter().find(|id| !there.contains(id)) {
-        return Err(format!("the private half of mint key {missing} is missing: put it back from your backup"));
+        return Err(format!(
+            "the private half of mint key {missing} is missing: put it back from your backup"
+        ));
     }
     store.signer().map_err(|error| error.to_string())?;
     Ok(there.len())
@@ -96,23 +123,42 @@ fn opened(store: &dyn KeyStore, currency: &Currency, statuses: &[MintKeyStatus])
 
 /// Whether every denomination has a key that signs now.
 pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
-    let (Some(currency), Some(ledger)) = (currency, ledger) else { return };
-    let Ok(statuses) = ledger.mint_keys().await else { return };
-    let stopped: BTreeSet<MintKeyId> =
-        statuses.iter().filter(|status| status.stopped.is_some() || status.retired).map(|status| status.id).collect();
+    let (Some(currency), Some(ledger)) = (currency, ledger) else {
+        return;
+    };
+    let Ok(statuses) = ledger.mint_keys().await else {
+        return;
+    };
+    let stopped: BTreeSet<MintKeyId> = statuses
+        .iter()
+        .filter(|status| status.stopped.is_some() || status.retired)
+        .map(|status| status.id)
+        .collect();
     let current = currency.current_mint_keys(SystemClock.now(), &stopped);
-    let denominations: BTreeSet<u64> = current.iter().map(|key| key.verified.mint_key().denomination).collect();
+    let denominations: BTreeSet<u64> = current
+        .iter()
+        .map(|key| key.verified.mint_key().denomination)
+        .collect();
     let all: BTreeSet<u64> = currency.current().cdd().denominations.iter().copied().collect();
     let uncovered: Vec<String> = all.difference(&denominations).map(u64::to_string).collect();
-    let end = current.iter().map(|key| key.verified.mint_key().sign_coins_not_after.to_utc()).min();
+    let end = current
+        .iter()
+        .map(|key| key.verified.mint_key().sign_coins_not_after.to_utc())
+        .min();
     match end.filter(|_| uncovered.is_empty()) {
         Some(end) => report.ok(
             "signing windows",
-            format!("every denomination has a key that signs, until {} at least", end.format(TIME_FORMAT)),
+            format!(
+                "every denomination has a key that signs, until {} at least",
+                end.format(TIME_FORMAT)
+            ),
         ),
         None => report.failed(
             "signing windows",
-            format!("no key signs now for {}: run `opencoin issuer keys rotate`, or set the clock right", uncovered.join(", ")),
+            format!(
+                "no key signs now for {}: run `opencoin issuer keys rotate`, or set the clock right",
+                uncovered.join(", ")
+            ),
         ),
     }
 }
@@ -130,22 +176,38 @@ pub(super) async fn clock(currency: Option<&Currency>, ledger: Option<&dyn Ledge
             "the description of the currency was signed",
             currency.map(|currency| currency.current().cdd().cdd_signing_date.to_utc()),
         ),
-        ("the last entry of the books was made", moments.last_applied.and_then(moment)),
+        (
+            "the last entry of the books was made",
+            moments.last_applied.and_then(moment),
+        ),
     ];
-    let later = known
-        .into_iter()
-        .find_map(|(what, at)| at.filter(|at| *at > now).map(|at| format!("{what} at {}", at.format(TIME_FORMAT))));
+    let later = known.into_iter().find_map(|(what, at)| {
+        at.filter(|at| *at > now)
+            .map(|at| format!("{what} at {}", at.format(TIME_FORMAT)))
+    });
     if let Some(later) = later {
-        return report.failed("clock", format!("it is {shown} here, and {later}: set the clock right before anything else"));
+        return report.failed(
+            "clock",
+            format!("it is {shown} here, and {later}: set the clock right before anything else"),
+        );
     }
     let Some(database_now) = moments.database_now.and_then(moment) else {
-        return report.ok("clock", format!("it is {shown}, after all that was signed and booked"));
+        return report.ok(
+            "clock",
+            format!("it is {shown}, after all that was signed and booked"),
+        );
     };
     let difference_s = (database_now - now).num_seconds();
     if difference_s.abs() > CLOCK_DIFFERENCE_MAX_S {
-        report.warn("clock", format!("the database's clock differs by {difference_s} s: set both by NTP"));
+        report.warn(
+            "clock",
+            format!("the database's clock differs by {difference_s} s: set both by NTP"),
+        );
     } else {
-        report.ok("clock", format!("it is {shown}, after all that was signed and booked, and the database agrees"));
+        report.ok(
+            "clock",
+            format!("it is {shown}, after all that was signed and booked, and the database agrees"),
+        );
     }
 }
 
