@@ -6,7 +6,6 @@
 //! certificate and every signature is verified.
 
 pub mod account;
-mod amount;
 mod bearer;
 mod client;
 mod currency;
@@ -20,7 +19,6 @@ mod state;
 mod tokenizing;
 mod wallet;
 
-pub use amount::AmountDisplay;
 pub use bearer::Bearer;
 pub use client::{ExchangeError, HttpAnswer, HttpTransport, NoAnswer, Transport};
 pub use error::WalletError;

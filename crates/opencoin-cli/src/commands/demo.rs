@@ -16,7 +16,8 @@ use opencoin_issuer::{
 };
 use opencoin_ledger::{AccountName, Amount, Reference};
 use opencoin_schema::text;
-use opencoin_wallet::{AmountDisplay, Authorities, ExchangeError, Secret, Wallet, WalletError};
+use opencoin_text::AmountDisplay;
+use opencoin_wallet::{Authorities, ExchangeError, Secret, Wallet, WalletError};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use tempfile::TempDir;

@@ -11,10 +11,9 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use opencoin_issuer::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
+use opencoin_text::AmountDisplay;
 use opencoin_wallet::account::StoredSession;
-use opencoin_wallet::{
-    AmountDisplay, Authorities, Balance, Bearer, Done, HttpTransport, Wallet, WalletError,
-};
+use opencoin_wallet::{Authorities, Balance, Bearer, Done, HttpTransport, Wallet, WalletError};
 use rand::rngs::OsRng;
 
 use super::account::connection;

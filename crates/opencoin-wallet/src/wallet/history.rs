@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use opencoin_schema::BigInt;
+use opencoin_text::AmountDisplay;
 
 use super::Wallet;
-use crate::amount::AmountDisplay;
 use crate::currency::{Currency, Held, Place};
 use crate::event::{Given, Kind, Operation};
 use crate::state::{Fate, Past};

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use opencoin_issuer::{Cashier, Directory, NewPassword, SystemClock};
 use opencoin_ledger::{AccountName, Amount, Applied, Reference};
-use opencoin_wallet::AmountDisplay;
+use opencoin_text::AmountDisplay;
 use rand::rngs::OsRng;
 
 use super::{DirArgs, Purpose};

@@ -16,7 +16,7 @@ use opencoin_issuer::{
 };
 use opencoin_ledger::StopReason;
 use opencoin_schema::{BigInt, from_json};
-use opencoin_wallet::AmountDisplay;
+use opencoin_text::AmountDisplay;
 use rand::rngs::OsRng;
 use serde_json::json;
 

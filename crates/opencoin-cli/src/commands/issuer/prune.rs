@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use opencoin_issuer::PrunedMintKey;
-use opencoin_wallet::AmountDisplay;
+use opencoin_text::AmountDisplay;
 use serde::Serialize;
 
 use super::{DirArgs, books};

@@ -1,0 +1,182 @@
+//! Where an issuer is: a URL that wallets, sessions and signed documents name in the same way.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+use url::{Host, Url};
+
+/// The longest URL of an issuer, in characters.
+const URL_CHARS_MAX: usize = 1_000;
+
+/// The URL of an issuer: `http` or `https`, a host, perhaps a port and a path, and nothing else. It is
+/// normalised: scheme and host in lower case, no default port, no slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerUrl {
+    url: Url,
+    text: String,
+}
+
+/// Why a text is not the URL of an issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{reason}")]
+pub struct IssuerUrlError {
+    reason: String,
+}
+
+impl FromStr for IssuerUrl {
+    type Err = IssuerUrlError;
+
+    fn from_str(text: &str) -> Result<Self, IssuerUrlError> {
+        let refuse = |reason: &str| {
+            Err(IssuerUrlError {
+                reason: reason.to_owned(),
+            })
+        };
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > URL_CHARS_MAX {
+            return refuse(&format!(
+                "the URL of an issuer has 1 to {URL_CHARS_MAX} characters"
+            ));
+        }
+        if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            return refuse("the URL of an issuer has no spaces in it");
+        }
+        let lower = text.to_ascii_lowercase();
+        if !lower.starts_with("http://") && !lower.starts_with("https://") {
+            return refuse(
+                "the URL of an issuer begins with https:// (or http://), for example https://issuer.example",
+            );
+        }
+        let url = match Url::parse(text) {
+            Ok(url) => url,
+            Err(error) => return refuse(&format!("this is not a URL: {error}")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return refuse("the URL of an issuer holds no user name and no password");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return refuse("the URL of an issuer ends after its path: without ? and #");
+        }
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { url, text })
+    }
+}
+
+impl IssuerUrl {
+    /// The URL as it is stored, compared and signed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The URL for a client of HTTP.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or ::1.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+            None => false,
+        }
+    }
+
+    /// Whether others on the way can read and change what is sent: plain HTTP to another machine.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.url.scheme() == "http" && !self.is_loopback()
+    }
+}
+
+impl fmt::Display for IssuerUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<IssuerUrl, String> {
+        text.parse().map_err(|error: IssuerUrlError| error.to_string())
+    }
+
+    #[test]
+    fn one_issuer_has_one_url() {
+        for (text, expected) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            (" https://Issuer.Example/ ", "https://issuer.example"),
+            ("HTTP://h:80/", "http://h"),
+            ("https://h:443/a/b/", "https://h/a/b"),
+            ("https://h:8443//", "https://h:8443"),
+            ("http://[::1]:9/", "http://[::1]:9"),
+        ] {
+            let url = parse(text).unwrap();
+            assert_eq!(url.as_str(), expected);
+            assert_eq!(
+                parse(url.as_str()).unwrap().as_str(),
+                expected,
+                "normalising ends"
+            );
+        }
+    }
+
+    #[test]
+    fn a_url_with_anything_else_is_refused() {
+        for (text, reason) in [
+            ("127.0.0.1:8080", "begins with https://"),
+            ("issuer.example", "begins with https://"),
+            ("localhost:8080", "begins with https://"),
+            ("ftp://h", "begins with https://"),
+            ("http:/h", "begins with https://"),
+            ("http://", "not a URL"),
+            ("http://h:99999", "not a URL"),
+            ("http://h?x=1", "without ? and #"),
+            ("http://h/?", "without ? and #"),
+            ("http://h/#x", "without ? and #"),
+            ("http://u:p@h/", "no password"),
+            ("http://u@h/", "no user name"),
+            ("http://h/a b", "no spaces"),
+            ("", "characters"),
+        ] {
+            let refused = parse(text).unwrap_err();
+            assert!(refused.contains(reason), "{text:?}: {refused}");
+        }
+        assert!(parse(&format!("http://{}", "h".repeat(URL_CHARS_MAX))).is_err());
+    }
+
+    #[test]
+    fn this_machine_is_told_by_the_host() {
+        for here in [
+            "http://localhost:8080",
+            "http://LOCALHOST",
+            "http://localhost.",
+            "http://127.0.0.1",
+            "http://127.8.9.1:1",
+            "http://[::1]",
+            "http://[::ffff:127.0.0.1]",
+        ] {
+            let url = parse(here).unwrap();
+            assert!(url.is_loopback() && !url.is_exposed(), "{here}");
+        }
+        for away in [
+            "http://localhost.example.net",
+            "http://127.example.net",
+            "http://127.0.0.1.example.net",
+            "http://[::2]",
+            "http://10.0.0.1",
+            "http://example.net/localhost",
+        ] {
+            let url = parse(away).unwrap();
+            assert!(!url.is_loopback() && url.is_exposed(), "{away}");
+        }
+        assert!(!parse("https://example.net").unwrap().is_exposed());
+    }
+}
