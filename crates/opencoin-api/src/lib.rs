@@ -8,6 +8,7 @@
 
 mod account;
 mod admin;
+mod coin_indices;
 mod entry;
 mod payout;
 mod service;
@@ -19,6 +20,7 @@ pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Direct
 pub use admin::{
     AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
 };
+pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};
 pub use payout::{FailPayout, PayPayout, Payout, PayoutState, Payouts, RequestPayout};
 pub use service::{

@@ -85,13 +85,13 @@ async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
         .send(None, 50, "with tens, that are still good")
         .await
         .unwrap()
-        .value;
+        .stack;
     assert!(stack.coins.iter().any(|coin| coin.payload.denomination == 10));
 
     // Somebody who never saw the first CDD verifies the tens under it all the same.
     let mut other = world.open("other");
     other.add(NEW_URL).await.unwrap();
-    assert_eq!(other.receive(&stack).await.unwrap(), 50);
+    assert_eq!(other.receive(&stack).await.unwrap().amount, 50);
     drop(other);
     let mut other = world.open("other");
     other.redeem(None, 50, &token()).await.unwrap();
@@ -139,6 +139,6 @@ async fn keys_that_the_issuer_does_not_call_current_are_not_blinded_for() {
     // The revocations are not answered; that the key is not among the current ones says enough.
     world.network.fail(2, Fault::RequestLost);
     mint(&mut wallet, 40).await.unwrap();
-    let stack = wallet.send(None, 40, "").await.unwrap().value;
+    let stack = wallet.send(None, 40, "").await.unwrap().stack;
     assert!(stack.coins.iter().all(|coin| coin.payload.denomination != 10));
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_api::write_coin_indices;
 use opencoin_crypto::{
     BlindingSeed, CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, sign_cddc,
     sign_mint_key_certificate,
@@ -26,6 +27,7 @@ pub(crate) const SIGNING_DAYS: i64 = 110;
 pub(crate) const COINS_DAYS: i64 = 200;
 /// How many generations of mint keys there are.
 const GENERATIONS: i64 = 2;
+const SPENT_BEFORE: &str = "coins were spent before: ";
 const ITEMS_MAX: usize = 1000;
 /// How many transactions a recoup may name.
 const TRANSACTIONS_MAX: usize = 100;
@@ -148,7 +150,11 @@ impl FakeIssuer {
     }
 
     /// Answers a GET.
-    pub(crate) fn get(&self, url: &str) -> HttpAnswer {
+    pub(crate) fn get(&self, url: &str, token: Option<&Secret>) -> HttpAnswer {
+        if url.ends_with("/v1/account/balance") {
+            let balance = self.account(token.expect("an account needs a token").expose());
+            return http(200, None, format!(r#"{{"balance": {balance}}}"#));
+        }
         assert!(url.ends_with("/v1/revocations"), "the wallet gets nothing else");
         let key = |id: &BigInt| format!(r#"{{"id": "{id}", "reason": "stolen"}}"#);
         let keys: Vec<String> = self.books.lock().unwrap().stopped.iter().map(key).collect();
@@ -231,7 +237,7 @@ impl FakeIssuer {
                     status_code: status,
                     status_description,
                 };
-                http(status, Some(word), text::compact(&response))
+                refused(status, word, &description, text::compact(&response))
             }
         };
         match Request::from_json(body.as_bytes()).expect("the wallet sends what the specification knows") {
@@ -317,7 +323,7 @@ impl FakeIssuer {
                         status_code,
                         status_description,
                     };
-                    http(status_code, Some(word), text::compact(&response))
+                    refused(status_code, word, &description, text::compact(&response))
                 }
             },
             Request::RequestRecoup(request) => signed(self.recoup(body, request, now), false),
@@ -454,7 +460,7 @@ impl FakeIssuer {
             keys.extend([blind, hash]);
         }
         if !spent.is_empty() {
-            return Err((409, "double-spend", format!("coins were spent before: {spent:?}")));
+            return Err((409, "double-spend", spent_before(&spent)));
         }
         if !recouped.is_empty() {
             return Err((
@@ -569,7 +575,7 @@ impl FakeIssuer {
         if spent.is_empty() {
             Ok((value, hashes))
         } else {
-            Err((409, "double-spend", format!("coins were spent before: {spent:?}")))
+            Err((409, "double-spend", spent_before(&spent)))
         }
     }
 
@@ -638,7 +644,21 @@ pub(crate) fn http(status: u16, word: Option<&str>, body: String) -> HttpAnswer 
         status,
         error_word: word.map(str::to_owned),
         body: body.into_bytes(),
+        ..HttpAnswer::default()
     }
+}
+
+/// A refusal, with the coins that it is about in a header if its description ends with them.
+fn refused(status: u16, word: &str, description: &str, body: String) -> HttpAnswer {
+    let coins = description.strip_prefix(SPENT_BEFORE);
+    HttpAnswer {
+        coins: coins.map(str::to_owned),
+        ..http(status, Some(word), body)
+    }
+}
+
+fn spent_before(spent: &[usize]) -> String {
+    format!("{SPENT_BEFORE}{}", write_coin_indices(spent))
 }
 
 pub(crate) fn begin() -> DateTime<Utc> {

@@ -25,8 +25,13 @@ pub(crate) const DENOMINATIONS: [u64; 4] = [1, 2, 5, 10];
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It does not arrive.
+    /// It does not arrive, and nobody knows.
     RequestLost,
+    /// There is no connection.
+    NoConnection,
+    /// A server answers that does not do what is asked, and points somewhere else. To a GET it answers that
+    /// there is nothing.
+    Redirect,
     /// It is carried out, and the answer does not arrive.
     AnswerLost,
     /// The issuer is shutting down: nothing is done.
@@ -50,8 +55,10 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::RequestLost,
+        Self::NoConnection,
+        Self::Redirect,
         Self::AnswerLost,
         Self::Unavailable,
         Self::Refused,
@@ -90,11 +97,24 @@ impl Transport for Network {
         let no_answer = || NoAnswer {
             url: url.to_owned(),
             reason: "the test says so".to_owned(),
+            was_sent: true,
         };
         let number = self.note_step(url, body);
         let fault = self.faults.lock().unwrap().get(&number).copied();
         if fault == Some(Fault::RequestLost) {
             return Err(no_answer());
+        }
+        if fault == Some(Fault::NoConnection) {
+            return Err(NoAnswer {
+                was_sent: false,
+                ..no_answer()
+            });
+        }
+        if fault == Some(Fault::Redirect) {
+            return Ok(HttpAnswer {
+                location: Some("https://elsewhere.test/".to_owned()),
+                ..http(301, None, String::new())
+            });
         }
         if fault == Some(Fault::Unavailable) {
             return Ok(http(503, Some("unavailable"), "{}".to_owned()));
@@ -133,6 +153,8 @@ impl Transport for Network {
             })),
             Some(
                 Fault::RequestLost
+                | Fault::NoConnection
+                | Fault::Redirect
                 | Fault::Unavailable
                 | Fault::Refused
                 | Fault::Delay
@@ -143,14 +165,16 @@ impl Transport for Network {
         }
     }
 
-    async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer> {
+    async fn get(&self, url: &str, token: Option<&Secret>) -> Result<HttpAnswer, NoAnswer> {
         let no_answer = || NoAnswer {
             url: url.to_owned(),
             reason: "the test says so".to_owned(),
+            was_sent: true,
         };
         let number = self.note_step(url, "");
         match self.faults.lock().unwrap().get(&number).copied() {
-            Some(Fault::RequestLost | Fault::AnswerLost) => Err(no_answer()),
+            Some(Fault::RequestLost | Fault::AnswerLost | Fault::NoConnection) => Err(no_answer()),
+            Some(Fault::Redirect) => Ok(http(404, None, "<html>not here</html>".to_owned())),
             Some(Fault::Unavailable | Fault::BadGateway) => {
                 Ok(http(503, None, "<html>away</html>".to_owned()))
             }
@@ -163,7 +187,7 @@ impl Transport for Network {
                 | Fault::WrongSignature
                 | Fault::MissingSignature,
             )
-            | None => Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url)),
+            | None => Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url, token)),
         }
     }
 }
@@ -306,7 +330,10 @@ impl World {
             seed.wrapping_mul(257).wrapping_add(byte.into())
         });
         let rng = Box::new(ChaCha20Rng::seed_from_u64(seed));
-        Wallet::open(&folder, transport, Arc::new(move || network.now()), rng).unwrap()
+        let mut wallet = Wallet::create(&folder, transport, Arc::new(move || network.now()), rng).unwrap();
+        // The wallet keeps no token on the disk.
+        wallet.use_token(token());
+        wallet
     }
 
     /// A wallet that knows the currency and has minted so much.
@@ -335,7 +362,10 @@ fn journal_of(folder: &Path) -> PathBuf {
 }
 
 pub(crate) async fn mint(wallet: &mut Wallet, amount: u64) -> Result<(), opencoin_wallet::WalletError> {
-    wallet.mint(None, amount, &token(), &mut |_, _| {}).await
+    wallet
+        .mint(None, amount, &token(), &mut |_, _| {})
+        .await
+        .map(drop)
 }
 
 pub(crate) fn token() -> Secret {
