@@ -17,7 +17,6 @@ use opencoin_issuer::{
     Books, Clock, Config, Currency, Directory, Guard, HighWaterMark, Issuer, IssuerOptions, NewCurrency,
     Operator, Passphrase, Randomness, Reason, Refusal, Signed, Token, create_with_key_files,
 };
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Accepted, Account, AccountName, Accounts, Amount, Command, HISTORY_ID_BYTES, History, HistoryId,
     KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference,
@@ -131,10 +130,6 @@ impl Ledger for Faulty {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.ledger.signing_paused().await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        self.ledger.audit_facts().await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

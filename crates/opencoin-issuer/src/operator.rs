@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::audit::{AuditReport, check};
 use opencoin_ledger::{
     Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus,
     Outcome, Reference, Refusal, StopReason,
@@ -168,14 +167,6 @@ impl Operator {
             rows_dropped: forgotten,
             coins_outstanding: outstanding,
         })
-    }
-
-    /// Computes every invariant of the books again, from one consistent view of them.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read. Books that do not hold are a report and not an error.
-    pub async fn audit(&self) -> Result<AuditReport, OperatorError> {
-        Ok(check(&self.ledger.audit_facts().await?))
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, OperatorError> {

@@ -12,7 +12,7 @@ use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_http::{Server, Unwatched, serve};
 use opencoin_issuer::{
     Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency,
-    Operator, Passphrase, StoreMode, SystemClock, create_with_key_files, open_books,
+    Operator, Passphrase, StoreMode, SystemClock, create_with_key_files, open_audit_source, open_books,
 };
 use opencoin_ledger::{AccountName, Amount, Reference};
 use opencoin_schema::text;
@@ -127,7 +127,7 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     )?;
 
     try_again(folder, &url, &stack_file).await?;
-    audit(&currency, &operator, &stack_file).await?;
+    audit(&currency, directory.root(), &stack_file).await?;
     issuer.stop().await
 }
 
@@ -237,14 +237,15 @@ async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
     )
 }
 
-async fn audit(currency: &Currency, operator: &Operator, stack_file: &Path) -> Result<()> {
+async fn audit(currency: &Currency, root: &Path, stack_file: &Path) -> Result<()> {
     let mut verifier = Verifier::of(currency);
     let said = verifier.check(stack_file)?;
     step(
         "auditor",
         &format!("verifies the certificates and the coin stack: {said}"),
     )?;
-    let report = operator.audit().await?;
+    let books = open_audit_source(DATABASE_DEFAULT, root).await?;
+    let report = check(&books.audit_facts().await?);
     if let Some(broken) = report.checks.iter().find(|check| !check.holds) {
         bail!(
             "the audit found a broken invariant: {}: {}",

@@ -13,7 +13,6 @@ use opencoin_issuer::{
     Books, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase,
     Randomness, create_with_key_files,
 };
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger,
     LedgerError, MemoryLedger, MintKeyStatus, Outcome, Reference, TokenHash, TransactionNo,
@@ -110,10 +109,6 @@ impl Ledger for WatchedLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.ledger.signing_paused().await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        self.ledger.audit_facts().await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
