@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use opencoin_crypto::{CipherSuite, KeyStore};
-use opencoin_issuer::http::{Server, Unwatched, serve};
+use opencoin_http::{Server, Unwatched, serve};
 use opencoin_issuer::{
     Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency,
     Operator, Passphrase, StoreMode, SystemClock, create_with_key_files, open_books,

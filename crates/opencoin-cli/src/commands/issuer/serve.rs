@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{Listener, Server, ServerOptions, serve, serve_admin};
+use opencoin_http::{Listener, Server, ServerOptions, serve, serve_admin};
 use opencoin_issuer::{
     AdminTokens, Config, Currency, Directory, Guard, Issuer, IssuerOptions, OpenedBooks, StoreMode,
     SystemClock,
