@@ -12,7 +12,7 @@ async fn open() -> (Pair, ()) {
     ([Arc::clone(&ledger), ledger], ())
 }
 
-opencoin_conformance_tests!(open);
+opencoin_conformance::conformance_tests!(open);
 
 proptest! {
     /// Whatever happens, the books hold; and the cut into batches makes no difference.

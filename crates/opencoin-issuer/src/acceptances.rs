@@ -9,11 +9,10 @@
 
 use opencoin_audit::StoredAcceptance;
 use opencoin_crypto::blind_in_range;
+use opencoin_keys::Currency;
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{AccountId, Blind, StoredBlind, StoredNumber, mint_content};
 use opencoin_schema::BigInt;
-
-use crate::currency::Currency;
 
 /// What was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::{
     Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus,
     Outcome, Reference, Refusal, StopReason,
@@ -11,8 +12,6 @@ use rand::{CryptoRng, RngCore};
 use thiserror::Error;
 
 use crate::accounts::Token;
-use crate::clock::Clock;
-use crate::currency::ledger_time;
 
 /// An operator at the ledger.
 pub struct Operator {
@@ -184,6 +183,7 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use chrono::{DateTime, Utc};
+    use opencoin_audit::AuditSource;
     use opencoin_ledger::{
         AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, TransactionReference,
     };
@@ -249,8 +249,11 @@ mod tests {
         use rand::SeedableRng;
 
         let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-        let operator = Operator::new(Arc::clone(&ledger), Arc::clone(&clock) as Arc<dyn Clock>);
+        let ledger = Arc::new(MemoryLedger::new());
+        let operator = Operator::new(
+            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
         let alice = "alice".parse().unwrap();
         operator
             .create_account(&alice, &mut rand::rngs::StdRng::seed_from_u64(7))
@@ -290,7 +293,7 @@ mod tests {
             assert_eq!(operator.prune(key).await.unwrap(), expected);
         }
         assert_eq!(operator.prunable_mint_keys().await.unwrap(), []);
-        let report = operator.audit().await.unwrap();
+        let report = opencoin_audit::check(&ledger.audit_facts().await.unwrap());
         assert!(report.holds(), "{report:#?}");
     }
 }

@@ -1,8 +1,10 @@
 //! SQLite obeys the rules of the books, agrees with the model, and survives what happens to files.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
+use std::path::Path;
 use std::sync::Arc;
 
+use opencoin_audit::AuditSource;
 use opencoin_conformance::{
     Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on,
     books_tell_their_history, sequence,
@@ -16,6 +18,7 @@ use opencoin_sqlite::{
     schema_state,
 };
 use proptest::prelude::*;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
@@ -44,7 +47,7 @@ async fn tamper(folder: &TempDir, statements: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-opencoin_conformance_tests!(open);
+opencoin_conformance::conformance_tests!(open);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -214,7 +217,8 @@ async fn books_of_version(version: usize, folder: &TempDir, rows: &str) {
         .connect()
         .await
         .unwrap();
-    let mut earlier = sqlx::migrate!("../../migrations/sqlite");
+    let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite"));
+    let mut earlier = Migrator::new(migrations).await.unwrap();
     earlier.migrations.to_mut().truncate(version);
     earlier.run_direct(&mut connection).await.unwrap();
     connection.execute(sqlx::raw_sql(rows)).await.unwrap();
