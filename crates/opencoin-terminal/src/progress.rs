@@ -3,13 +3,13 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar that is told how many of how many are done.
-pub(crate) struct Progress {
+pub struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
     /// A bar with a title.
-    pub(crate) fn new(title: &'static str) -> Self {
+    pub fn new(title: &'static str) -> Self {
         let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -19,7 +19,7 @@ impl Progress {
     }
 
     /// So many are done.
-    pub(crate) fn set(&self, done: usize, total: usize) {
+    pub fn set(&self, done: usize, total: usize) {
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);
     }
