@@ -10,11 +10,11 @@ use opencoin_keys::Directory;
 use opencoin_ledger::MintKeyId;
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
+use opencoin_terminal::progress::Progress;
 use serde::Serialize;
 
 use super::currency::random_bytes;
 use super::processes::{self, PostgresProcesses};
-use crate::progress::Progress;
 
 const HASH_BYTES: usize = 32;
 

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use opencoin_terminal::output;
 use serde::Serialize;
 
 use super::cells::Bench;
 use super::measurement::Measurement;
 use super::plan::Operation;
-use crate::output;
 
 /// Coins a request, and clients.
 const LOADS: [(usize, usize); 3] = [(1, 64), (64, 8), (64, 64)];

@@ -9,7 +9,7 @@ const NOTHING_DRAWN: usize = usize::MAX;
 const CLEAR_LINE: &str = "\r\x1b[K";
 
 /// A bar with a title. It disappears when it is dropped.
-pub(crate) struct Progress {
+pub struct Progress {
     title: &'static str,
     is_shown: bool,
     /// How much of the bar is drawn; drawing only when this changes does not slow the work down.
@@ -17,7 +17,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(title: &'static str) -> Self {
+    /// A bar with this title; nothing is drawn before [`Self::set`].
+    pub fn new(title: &'static str) -> Self {
         Self {
             title,
             is_shown: io::stderr().is_terminal(),
@@ -26,7 +27,7 @@ impl Progress {
     }
 
     /// `done` of `total` steps are done.
-    pub(crate) fn set(&self, done: usize, total: usize) {
+    pub fn set(&self, done: usize, total: usize) {
         let filled = BAR_WIDTH * done.min(total) / total.max(1);
         if self.is_shown && self.filled.swap(filled, Ordering::Relaxed) != filled {
             let rest = BAR_WIDTH - filled;

@@ -9,11 +9,10 @@ use opencoin_config::{Config, DATABASE_DEFAULT, KeyConfig, SignerConfig};
 use opencoin_crypto::KeyStore;
 use opencoin_keys::{Directory, KeyFiles, Passphrase};
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
+use opencoin_terminal::secret_args::PinArgs;
 use rand::rngs::OsRng;
 use serde::Serialize;
 use zeroize::Zeroizing;
-
-use crate::secret_args::PinArgs;
 
 /// Files with keys are thrown away after the run, so this is no secret.
 const PASSPHRASE: &str = "bench";

@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use opencoin_terminal::output;
 
 use super::books::Books;
 use super::child_process::{IssuerProcess, SignerProcess};
 use super::currency::Currency;
 use super::engine_rate::EngineRate;
-use super::load;
 use super::load::Request;
-use super::material;
 use super::measurement::{CpuTimes, Measurement, Used};
 use super::mint_keys::SigningKey;
 use super::plan::{Cell, Operation};
-use super::processes;
 use super::raw::RawRsa;
-use crate::output;
+use super::{load, material, processes};
 
 /// Requests of the warm-up: as many as there are clients, up to this; more where that would be few coins.
 const WARM_UP_REQUESTS: usize = 16;

@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use anyhow::Result;
+use opencoin_terminal::output;
 use serde::Serialize;
 
 use super::cells::Bench;
 use super::child_process::IssuerProcess;
 use super::measurement::Measurement;
 use super::plan::Operation;
-use crate::output;
 
 const CLIENTS: usize = 64;
 

@@ -3,15 +3,14 @@
 
 use anyhow::{Result, ensure};
 use opencoin_issuer::admission::ITEMS_MAX;
+use opencoin_terminal::output;
 use serde::Serialize;
 
 use super::cells::Bench;
-use super::load;
 use super::load::Answers;
 use super::measurement::{Measurement, percentile_ms};
-use super::open_loop;
 use super::plan::Operation;
-use crate::output;
+use super::{load, open_loop};
 
 /// Clients of the closed loop that finds the issuer's best rate.
 const CLIENTS: usize = 64;

@@ -30,7 +30,7 @@ struct Source<'arguments> {
 
 /// The passphrase of the private mint keys, or the PIN of their token.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct KeySecretArgs {
+pub struct KeySecretArgs {
     /// A file that holds the passphrase of the private keys. Without it: `OPENCOIN_PASSPHRASE`, a systemd
     /// credential `opencoin-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PASSPHRASE_FILE")]
@@ -41,7 +41,7 @@ pub(crate) struct KeySecretArgs {
 
 /// The PIN of a token.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct PinArgs {
+pub struct PinArgs {
     /// A file that holds the PIN of the token, for keys in a token. Without it: `OPENCOIN_PIN`, a systemd
     /// credential `opencoin-pin`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PIN_FILE")]
@@ -50,7 +50,7 @@ pub(crate) struct PinArgs {
 
 /// The passphrase of the master key.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct MasterSecretArgs {
+pub struct MasterSecretArgs {
     /// A file that holds the passphrase of the master key. Without it: `OPENCOIN_MASTER_PASSPHRASE`, else the
     /// passphrase of the private mint keys, else a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_MASTER_PASSPHRASE_FILE")]
@@ -59,7 +59,7 @@ pub(crate) struct MasterSecretArgs {
 
 /// The password of an account.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct PasswordArgs {
+pub struct PasswordArgs {
     /// A file that holds the account's password. Without it: `OPENCOIN_PASSWORD`, a systemd credential
     /// `opencoin-password`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_PASSWORD_FILE")]
@@ -68,7 +68,7 @@ pub(crate) struct PasswordArgs {
 
 /// The password that an account is to have.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct NewPasswordArgs {
+pub struct NewPasswordArgs {
     /// A file that holds the new password. Without it: `OPENCOIN_NEW_PASSWORD`, a systemd credential
     /// `opencoin-new-password`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_NEW_PASSWORD_FILE")]
@@ -87,7 +87,7 @@ impl KeySecretArgs {
     }
 
     /// Whether a secret was put into this process's hands.
-    pub(crate) fn is_given(&self) -> bool {
+    pub fn is_given(&self) -> bool {
         let variables = ["OPENCOIN_PASSPHRASE", "OPENCOIN_PIN"];
         self.passphrase_file.is_some()
             || self.pin.pin_file.is_some()
@@ -95,25 +95,25 @@ impl KeySecretArgs {
     }
 
     /// The passphrase of keys that are there.
-    pub(crate) fn passphrase(&self) -> Result<Passphrase> {
+    pub fn passphrase(&self) -> Result<Passphrase> {
         self.passphrase_source().read("passphrase of the private keys")
     }
 
     /// The passphrase of keys that are about to be made: asked for twice where it is typed.
-    pub(crate) fn new_passphrase(&self) -> Result<Passphrase> {
+    pub fn new_passphrase(&self) -> Result<Passphrase> {
         self.passphrase_source()
             .read_new("passphrase for the private keys")
     }
 
     /// The PIN of the token.
-    pub(crate) fn pin(&self) -> Result<Passphrase> {
+    pub fn pin(&self) -> Result<Passphrase> {
         self.pin.read()
     }
 }
 
 impl PinArgs {
     /// The PIN.
-    pub(crate) fn read(&self) -> Result<Passphrase> {
+    pub fn read(&self) -> Result<Passphrase> {
         let source = Source {
             name: "PIN",
             file: self.pin_file.as_deref(),
@@ -138,7 +138,7 @@ impl MasterSecretArgs {
 
     /// The passphrase of a master key that is there; `keys` is asked where nothing is said of the master
     /// key's own.
-    pub(crate) fn passphrase(&self, keys: Option<&KeySecretArgs>) -> Result<Passphrase> {
+    pub fn passphrase(&self, keys: Option<&KeySecretArgs>) -> Result<Passphrase> {
         match self.given(keys)? {
             Some(passphrase) => Ok(passphrase),
             None => self.source().read("passphrase of the master key"),
@@ -146,7 +146,7 @@ impl MasterSecretArgs {
     }
 
     /// The passphrase of a master key that is about to be made.
-    pub(crate) fn new_passphrase(&self, keys: Option<&KeySecretArgs>) -> Result<Passphrase> {
+    pub fn new_passphrase(&self, keys: Option<&KeySecretArgs>) -> Result<Passphrase> {
         match self.given(keys)? {
             Some(passphrase) => Ok(passphrase),
             None => self.source().read_new("passphrase for the master key"),
@@ -163,7 +163,7 @@ impl MasterSecretArgs {
 
 impl PasswordArgs {
     /// The password.
-    pub(crate) fn read(&self) -> Result<Passphrase> {
+    pub fn read(&self) -> Result<Passphrase> {
         let source = Source {
             name: "password of the account",
             file: self.password_file.as_deref(),
@@ -177,7 +177,7 @@ impl PasswordArgs {
 
 impl NewPasswordArgs {
     /// The new password: asked for twice where it is typed.
-    pub(crate) fn read(&self) -> Result<Passphrase> {
+    pub fn read(&self) -> Result<Passphrase> {
         let source = Source {
             name: "new password",
             file: self.new_password_file.as_deref(),
@@ -190,7 +190,7 @@ impl NewPasswordArgs {
 }
 
 /// The key of a service.
-pub(crate) fn service_key(file: Option<&Path>) -> Result<Passphrase> {
+pub fn service_key(file: Option<&Path>) -> Result<Passphrase> {
     let source = Source {
         name: "key of the service",
         file,
@@ -202,7 +202,7 @@ pub(crate) fn service_key(file: Option<&Path>) -> Result<Passphrase> {
 }
 
 /// A passphrase that is to replace another: from this file, or typed twice.
-pub(crate) fn replacement(file: Option<&Path>) -> Result<Passphrase> {
+pub fn replacement(file: Option<&Path>) -> Result<Passphrase> {
     let source = Source {
         name: "new passphrase",
         file,

@@ -7,9 +7,11 @@ use std::process;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use opencoin_config::SignerConfig;
 use opencoin_crypto::{AcceptedBlinds, Signer};
-use opencoin_signer::RemoteSigner;
+use opencoin_keys::PublicKeys;
+use opencoin_signer::{Endpoint, RemoteSigner, RemoteSignerOptions};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -18,7 +20,6 @@ use super::currency::Currency;
 use super::engine::Engine;
 use super::mint_keys::SigningKey;
 use super::processes;
-use crate::commands::signer;
 
 /// Blinds of a request.
 const BLINDS: usize = 64;
@@ -85,12 +86,15 @@ impl EngineRate {
 
 async fn connected(currency: &Currency) -> Result<RemoteSigner> {
     let directory = currency.directory();
-    let address = currency
-        .config()
-        .signer
-        .as_ref()
-        .context("a currency with a signer says where it is")?;
-    let remote = signer::remote(directory, address, &directory.currency()?)?;
+    let Some(SignerConfig::Socket { path }) = &currency.config().signer else {
+        bail!("the signer of a benchmark listens on a socket");
+    };
+    let keys = PublicKeys::new(directory.clone(), &directory.currency()?);
+    let remote = RemoteSigner::start(
+        Endpoint::Unix(directory.root().join(path)),
+        Arc::new(move |id| keys.get(id)),
+        RemoteSignerOptions::default(),
+    );
     remote.connected().await;
     Ok(remote)
 }

@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
+use super::measured::Measured;
 use super::measurement::Measurement;
 use super::plan::Operation;
-use super::report::Report;
 
 const PANEL_WIDTH: f64 = 320.0;
 const PANEL_HEIGHT: f64 = 250.0;
@@ -17,14 +17,19 @@ const TITLE_HEIGHT: f64 = 30.0;
 /// Distinguishable without red and green.
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
-/// Draws the report as an SVG document.
-pub(super) fn svg(report: &Report) -> String {
-    let key_bits = distinct(report.cells.iter().map(|cell| cell.cell.key_bits));
+/// Draws the figures as an SVG document.
+pub(super) fn svg(measured: &Measured) -> String {
+    let key_bits = distinct(measured.cells.iter().map(|cell| cell.cell.key_bits));
     let operations: Vec<Operation> = Operation::ALL
         .into_iter()
-        .filter(|operation| report.cells.iter().any(|cell| cell.cell.operation == *operation))
+        .filter(|operation| {
+            measured
+                .cells
+                .iter()
+                .any(|cell| cell.cell.operation == *operation)
+        })
         .collect();
-    let scale = Scale::of(report);
+    let scale = Scale::of(measured);
     let (width, height) = (
         PANEL_WIDTH * operations.len() as f64,
         TITLE_HEIGHT + PANEL_HEIGHT * key_bits.len() as f64,
@@ -36,7 +41,7 @@ pub(super) fn svg(report: &Report) -> String {
                 PANEL_WIDTH * column as f64,
                 TITLE_HEIGHT + PANEL_HEIGHT * row as f64,
             );
-            let cells: Vec<_> = report
+            let cells: Vec<_> = measured
                 .cells
                 .iter()
                 .filter(|cell| (cell.cell.operation, cell.cell.key_bits) == (*operation, *bits))
@@ -49,7 +54,7 @@ pub(super) fn svg(report: &Report) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
          font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"12\" y=\"20\" font-size=\"14\">opencoin {}: coins a second by clients, engine {}, {} cores</text>\n{panels}</svg>\n",
-        report.version, report.engine, report.cores
+        measured.version, measured.engine, measured.cores
     )
 }
 
@@ -61,10 +66,10 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(report: &Report) -> Self {
-        let clients = distinct(report.cells.iter().map(|cell| cell.cell.clients));
+    fn of(measured: &Measured) -> Self {
+        let clients = distinct(measured.cells.iter().map(|cell| cell.cell.clients));
         let decades = || {
-            report
+            measured
                 .cells
                 .iter()
                 .map(|cell| cell.coins_per_second.max(1.0).log10())

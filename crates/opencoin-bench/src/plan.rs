@@ -21,8 +21,9 @@ const CLIENTS_MAX: usize = 4096;
 /// Far more than a disk holds.
 const SPENT_ROWS_MAX: u64 = 10_000_000_000;
 
+/// What to measure, and where the figures go.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless
     /// given.
     #[arg(

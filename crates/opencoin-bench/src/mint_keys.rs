@@ -13,11 +13,11 @@ use opencoin_crypto::{
 use opencoin_keys::{Clock, Directory, SignedCertificates, SystemClock};
 use opencoin_ledger::MintKeyId;
 use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Timestamp, WeightedUrl};
+use opencoin_terminal::output;
+use opencoin_terminal::progress::Progress;
 use rand::rngs::OsRng;
 
 use super::engine::EngineSettings;
-use crate::output;
-use crate::progress::Progress;
 
 /// The master key signs a few certificates and is thrown away.
 const MASTER_KEY_BITS: usize = 2048;

@@ -4,9 +4,9 @@
 
 use serde::Serialize;
 
+use super::measured::Measured;
 use super::measurement::{Measurement, number_or_unknown};
 use super::plan::Operation;
-use super::report::Report;
 
 /// The key size that targets speak of.
 const KEY_BITS: usize = 2048;
@@ -43,8 +43,8 @@ enum Limit {
     AtLeast(f64),
 }
 
-/// All targets, as far as the report knows.
-pub(super) fn of(report: &Report) -> Vec<Target> {
+/// All targets, as far as the run has figures for them.
+pub(super) fn of(measured: &Measured) -> Vec<Target> {
     let ratios = [
         (Operation::Mint, "CPU a coin / private operation", MINT_RATIO_MAX),
         (
@@ -59,36 +59,36 @@ pub(super) fn of(report: &Report) -> Vec<Target> {
         ),
     ];
     let mut targets: Vec<_> = ratios
-        .map(|(operation, unit, limit)| ratio(report, operation, unit, limit))
+        .map(|(operation, unit, limit)| ratio(measured, operation, unit, limit))
         .into();
 
-    let gain = report.one_by_one.as_ref().map(|part| part.gain());
+    let gain = measured.one_by_one.as_ref().map(|part| part.gain());
     targets.push(Target::new(
         "redeem 1 coin, 64 clients: batches / one by one".to_owned(),
         Limit::AtLeast(BATCH_GAIN_MIN),
         gain,
     ));
-    let p99 = report.half_load.as_ref().map(|part| part.alone.p99_ms);
+    let p99 = measured.half_load.as_ref().map(|part| part.alone.p99_ms);
     targets.push(Target::new(
         "mint 1 coin at half load: p99 in ms".to_owned(),
         Limit::AtMost(HALF_LOAD_P99_MS_MAX),
         p99,
     ));
-    targets.extend(full_table(report));
-    let memory = Some(report.issuer_memory_peak_mib);
+    targets.extend(full_table(measured));
+    let memory = Some(measured.issuer_memory_peak_mib);
     targets.push(Target::new(
         "resident memory of the issuer in MiB".to_owned(),
         Limit::AtMost(MEMORY_MIB_MAX),
         memory,
     ));
     for operation in Operation::ALL {
-        targets.extend([1, COINS].map(|coins| throughput(report, operation, coins)));
+        targets.extend([1, COINS].map(|coins| throughput(measured, operation, coins)));
     }
     targets
 }
 
-fn ratio(report: &Report, operation: Operation, unit: &str, limit: f64) -> Target {
-    let cells = report.cells.iter().map(|cell| (cell.cell, cell));
+fn ratio(measured: &Measured, operation: Operation, unit: &str, limit: f64) -> Target {
+    let cells = measured.cells.iter().map(|cell| (cell.cell, cell));
     let of_load =
         cells.filter(|(cell, _)| (cell.operation, cell.key_bits, cell.coins) == (operation, KEY_BITS, COINS));
     let cell = of_load
@@ -104,9 +104,9 @@ fn ratio(report: &Report, operation: Operation, unit: &str, limit: f64) -> Targe
 }
 
 /// One target for each load; one without a figure when there is none.
-fn full_table(report: &Report) -> Vec<Target> {
+fn full_table(measured: &Measured) -> Vec<Target> {
     let limit = Limit::AtLeast(FULL_TABLE_KEPT_MIN);
-    let Some(part) = &report.full_table else {
+    let Some(part) = &measured.full_table else {
         return vec![Target::new(
             "redeem with 20000000 spent coins / with few".to_owned(),
             limit,
@@ -129,13 +129,13 @@ fn full_table(report: &Report) -> Vec<Target> {
     part.before.iter().zip(&part.after).map(target).collect()
 }
 
-fn throughput(report: &Report, operation: Operation, coins: usize) -> Target {
+fn throughput(measured: &Measured, operation: Operation, coins: usize) -> Target {
     let rate = |clients| {
         let is_meant = |measured: &&Measurement| {
             let cell = measured.cell;
             (cell.operation, cell.key_bits, cell.coins, cell.clients) == (operation, KEY_BITS, coins, clients)
         };
-        report
+        measured
             .cells
             .iter()
             .find(is_meant)

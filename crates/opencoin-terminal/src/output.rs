@@ -6,23 +6,23 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// Writes a line to stdout.
-pub(crate) fn line(text: &str) -> Result<()> {
+pub fn line(text: &str) -> Result<()> {
     writeln!(io::stdout().lock(), "{text}").context("the output could not be written to its end")
 }
 
 /// Writes exact bytes to stdout, nothing after them.
-pub(crate) fn exact(text: &str) -> Result<()> {
+pub fn exact(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     Ok(stdout.flush()?)
 }
 
 /// Writes one JSON value as a line to stdout.
-pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+pub fn json(value: &impl Serialize) -> Result<()> {
     line(&serde_json::to_string(value)?)
 }
 
 /// Writes a line to stderr. There is nobody to tell when that fails.
-pub(crate) fn complain(text: &str) {
+pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -17,6 +17,7 @@ mod full_table;
 mod half_load;
 mod load;
 mod material;
+mod measured;
 mod measurement;
 mod mint_keys;
 mod one_by_one;
@@ -39,20 +40,25 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::output;
 use books::Books;
 use cells::Bench;
 use child_process::{IssuerProcess, SignerProcess};
 use currency::Currency;
 use engine::Engine;
-pub(crate) use plan::Arguments;
+use measured::Measured;
+use opencoin_terminal::output;
+pub use plan::Arguments;
 use plan::{Part, Plan};
 use report::Report;
 
 /// How long one raw operation is measured, at most; a cell's time where that is shorter.
 const RAW_DURATION_MAX: Duration = Duration::from_secs(1);
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+/// Runs the benchmark and writes its report.
+///
+/// # Errors
+/// The issuer cannot be started, or fails.
+pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (json, svg) = (arguments.json.clone(), arguments.svg.clone());
     let plan = Plan::new(arguments)?;
     let folder = TempDir::with_prefix("opencoin-bench-").context("cannot make a temporary folder")?;
@@ -69,9 +75,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if let Some(path) = svg {
-        fs::write(&path, plot::svg(&report)).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, plot::svg(&report.measured))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(if report.broken_invariants.is_empty() {
+    Ok(if report.measured.broken_invariants.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -81,7 +88,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
     let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits).await?;
     let books = Books::open(plan.database.as_deref(), currency.directory()).await?;
-    let mut report = Report {
+    let mut measured = Measured {
         version: env!("CARGO_PKG_VERSION"),
         cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
         engine: plan.engine.engine,
@@ -97,13 +104,12 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         issuer_memory_peak_mib: 0.0,
         signer_memory_peak_mib: None,
         broken_invariants: Vec::new(),
-        targets: Vec::new(),
     };
-    output::line(&report.heading())?;
-    processes_and_parts(plan, folder, &currency, &books, &mut report).await?;
+    output::line(&measured.heading())?;
+    processes_and_parts(plan, folder, &currency, &books, &mut measured).await?;
     currency.destroy_keys()?;
-    report.targets = targets::of(&report);
-    Ok(report)
+    let targets = targets::of(&measured);
+    Ok(Report { measured, targets })
 }
 
 /// Everything for which an issuer runs.
@@ -112,7 +118,7 @@ async fn processes_and_parts(
     folder: &Path,
     currency: &Currency,
     books: &Books,
-    report: &mut Report,
+    measured: &mut Measured,
 ) -> Result<()> {
     let signer = match plan.engine.engine {
         Engine::Signer => Some(SignerProcess::start(currency, folder)?),
@@ -137,22 +143,22 @@ async fn processes_and_parts(
         output::line(&Report::raw_heading(&raw, &engine))?;
         if plan.has(Part::Table) {
             for (operation, coins, clients) in plan.cells(index) {
-                report
+                measured
                     .cells
                     .push(bench(key, raw, engine).row(operation, coins, clients).await?);
             }
         }
-        report.raw_rsa.push(raw);
-        report.engine_rates.push(engine);
+        measured.raw_rsa.push(raw);
+        measured.engine_rates.push(engine);
     }
     let first = currency
         .keys()
         .first()
-        .zip(report.raw_rsa.first().zip(report.engine_rates.first()));
+        .zip(measured.raw_rsa.first().zip(measured.engine_rates.first()));
     let (key, (raw, engine)) = first.context("a currency has a mint key")?;
-    parts(plan, &bench(key, *raw, *engine), folder, report).await?;
-    report.issuer_memory_peak_mib = processes::memory(issuer.id())?.peak_mib;
-    report.signer_memory_peak_mib = signer
+    parts(plan, &bench(key, *raw, *engine), folder, measured).await?;
+    measured.issuer_memory_peak_mib = processes::memory(issuer.id())?.peak_mib;
+    measured.signer_memory_peak_mib = signer
         .as_ref()
         .map(|signer| processes::memory(signer.id()))
         .transpose()?
@@ -163,17 +169,18 @@ async fn processes_and_parts(
 
 /// Everything beside the table, with the first key. The last of it is what breaks the books, so the audit
 /// comes before.
-async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, report: &mut Report) -> Result<()> {
+async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, measured: &mut Measured) -> Result<()> {
     output::line("")?;
     if plan.has(Part::HalfLoad) {
-        report.half_load = Some(half_load::measure(bench).await?);
+        measured.half_load = Some(half_load::measure(bench).await?);
     }
     if plan.has(Part::OneByOne) {
-        report.one_by_one = Some(one_by_one::measure(bench, folder).await?);
+        measured.one_by_one = Some(one_by_one::measure(bench, folder).await?);
     }
-    report.broken_invariants = bench.currency.broken_invariants().await?;
+    measured.broken_invariants = bench.currency.broken_invariants().await?;
     if let Some(rows) = plan.spent_rows {
-        report.full_table = Some(full_table::measure_and_break_the_books(bench, rows, plan.is_quick).await?);
+        measured.full_table =
+            Some(full_table::measure_and_break_the_books(bench, rows, plan.is_quick).await?);
     }
     Ok(())
 }
