@@ -92,6 +92,12 @@ pub enum DirectoryError {
         /// What is wrong.
         error: CurrencyError,
     },
+    /// A request that its own text cannot carry.
+    #[error("the request for the master key cannot be written down: {0}; nothing was asked for")]
+    Unwritable(String),
+    /// Another process makes a currency in this folder.
+    #[error("another process is making a currency in {0}")]
+    Begun(PathBuf),
     /// Certificates that nobody here has asked for.
     #[error("not imported: {0}")]
     Import(String),
@@ -165,7 +171,8 @@ impl Directory {
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
         if unfinished.exists() {
             // What somebody else is making at this moment stays.
-            drop(Self::at(unfinished.clone()).lock()?);
+            let in_use = |_| DirectoryError::Begun(self.root.clone());
+            drop(Self::at(unfinished.clone()).lock().map_err(in_use)?);
             fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
         }
         for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
@@ -300,19 +307,22 @@ impl Directory {
         }
     }
 
-    /// Keeps a request until it is answered.
+    /// Keeps a request until it is answered. It is read back from its text first: what the master key signs
+    /// must be what every reader of the documents understands.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When the text does not say what was meant, or the system refuses; then nothing is kept.
     pub(crate) fn set_pending(
         &self,
         request: &SigningRequest,
         _lock: &CertificateLock,
     ) -> Result<(), DirectoryError> {
-        Ok(private_files::write(
-            &self.pending_file(),
-            text::compact(request).as_bytes(),
-        )?)
+        let (path, json) = (self.pending_file(), text::compact(request));
+        match from_json::<SigningRequest>(json.as_bytes()) {
+            Ok(read) if read == *request => Ok(private_files::write(&path, json.as_bytes())?),
+            Ok(_) => Err(DirectoryError::Unwritable("its text says something else".to_owned())),
+            Err(error) => Err(DirectoryError::Unwritable(error.to_string())),
+        }
     }
 
     /// Takes certificates in that were asked for. Again, after they were taken in: says so by `false`.

@@ -154,10 +154,8 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
             &mut hear,
         )
     })?;
-    step(
-        "operator",
-        &format!("creates {NAME} with coins of {DENOMINATIONS:?}, {suite}"),
-    )?;
+    let coins = DENOMINATIONS.map(|value| AmountDisplay::new(value, DIVISOR, NAME).number()).join(", ");
+    step("operator", &format!("creates {NAME} with coins of {coins}, {suite}"))?;
     Ok(made)
 }
 

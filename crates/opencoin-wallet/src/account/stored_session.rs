@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use opencoin_text::IssuerUrl;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -78,7 +79,10 @@ impl StoredSession {
     /// Whether it is with the issuer at this URL.
     #[must_use]
     pub fn is_with(&self, url: &str) -> bool {
-        self.url == without_slash(url)
+        match (self.url.parse::<IssuerUrl>(), url.parse::<IssuerUrl>()) {
+            (Ok(own), Ok(url)) => own == url,
+            (Err(_), _) | (_, Err(_)) => false,
+        }
     }
 }
 
@@ -161,7 +165,7 @@ mod tests {
     fn it_is_over_at_its_time_and_with_one_issuer() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         assert!(!session().is_over(at(999)) && session().is_over(at(1_000)));
-        assert!(session().is_with("https://issuer.test/") && session().is_with("https://issuer.test"));
+        assert!(session().is_with("https://issuer.test/") && session().is_with("HTTPS://Issuer.test:443"));
         assert!(!session().is_with("https://issuer.test.evil") && !session().is_with("http://issuer.test"));
     }
 }
