@@ -15,7 +15,10 @@ pub(crate) struct CurrencyUnit {
 
 impl CurrencyUnit {
     pub(crate) fn of(cdd: &Cdd) -> Self {
-        Self { name: cdd.currency_name.clone(), divisor: cdd.currency_divisor }
+        Self {
+            name: cdd.currency_name.clone(),
+            divisor: cdd.currency_divisor,
+        }
     }
 
     /// What somebody has written, in the smallest unit.

@@ -60,7 +60,10 @@ pub(crate) fn refused(text: impl Into<String>) -> anyhow::Error {
 
 /// The error with what to do about it. It keeps its exit code.
 pub(crate) fn explained(error: anyhow::Error, help: &str) -> anyhow::Error {
-    stated(Failure::of(&error), format!("{}\n{help}", crate::output::error_text(&error)))
+    stated(
+        Failure::of(&error),
+        format!("{}\n{help}", crate::output::error_text(&error)),
+    )
 }
 
 fn stated(failure: Failure, text: impl Into<String>) -> anyhow::Error {
@@ -141,7 +144,10 @@ fn of_wallet(error: &WalletError) -> Option<Failure> {
 fn of_account(error: &AccountError) -> Option<Failure> {
     match error {
         AccountError::Open(_) | AccountError::TooSoon { .. } => Some(Failure::TryLater),
-        AccountError::Refused { status: NOT_FOUND_STATUS, .. } => Some(Failure::NotFound),
+        AccountError::Refused {
+            status: NOT_FOUND_STATUS,
+            ..
+        } => Some(Failure::NotFound),
         AccountError::Refused { .. } => None,
         AccountError::File(FileError::InUse(_)) => Some(Failure::TryLater),
         AccountError::File(_) => None,
@@ -178,14 +184,29 @@ mod tests {
         assert_eq!(code(anyhow::anyhow!("no")), Failure::Refused);
         assert_eq!(code(within(usage("x"))), Failure::Usage);
         assert_eq!(code(within(not_found("x"))), Failure::NotFound);
-        assert_eq!(code(within(WalletError::UnknownSend(9).into())), Failure::NotFound);
-        let delayed = ExchangeError::Delayed { description: String::new() };
-        assert_eq!(code(within(WalletError::Exchange(delayed).into())), Failure::TryLater);
-        let refused = ExchangeError::Refused { word: String::new(), description: String::new() };
+        assert_eq!(
+            code(within(WalletError::UnknownSend(9).into())),
+            Failure::NotFound
+        );
+        let delayed = ExchangeError::Delayed {
+            description: String::new(),
+        };
+        assert_eq!(
+            code(within(WalletError::Exchange(delayed).into())),
+            Failure::TryLater
+        );
+        let refused = ExchangeError::Refused {
+            word: String::new(),
+            description: String::new(),
+        };
         assert_eq!(code(WalletError::Exchange(refused).into()), Failure::Refused);
         let away = LedgerError::Unavailable(String::new());
         assert_eq!(code(CashierError::Ledger(away).into()), Failure::TryLater);
-        let unknown = AccountError::Refused { status: 404, word: String::new(), description: String::new() };
+        let unknown = AccountError::Refused {
+            status: 404,
+            word: String::new(),
+            description: String::new(),
+        };
         assert_eq!(code(unknown.into()), Failure::NotFound);
     }
 }

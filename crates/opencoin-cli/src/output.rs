@@ -20,7 +20,11 @@ pub(crate) struct OutputArgs {
 
 impl OutputArgs {
     /// Shows a result: the value for a program, or the lines for a person.
-    pub(crate) fn show<L: Into<String>>(self, value: Value, lines: impl IntoIterator<Item = L>) -> Result<()> {
+    pub(crate) fn show<L: Into<String>>(
+        self,
+        value: Value,
+        lines: impl IntoIterator<Item = L>,
+    ) -> Result<()> {
         if self.json {
             return json(&value);
         }
@@ -104,7 +108,9 @@ fn write(text: &str) -> Result<()> {
 /// Waits for `yes` on the terminal; without a terminal it is an error that says what to do instead.
 pub(crate) fn confirm(question: &str, instead: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
-        return Err(crate::failure::usage(format!("nobody is there to confirm it; {instead}")));
+        return Err(crate::failure::usage(format!(
+            "nobody is there to confirm it; {instead}"
+        )));
     }
     line(question)?;
     line("Type yes to go on:")?;
@@ -159,18 +165,30 @@ mod tests {
 
     #[test]
     fn a_cause_is_told_once() {
-        let quoted = anyhow!(Outer("the key cannot be used: the modulus is even", Inner("the modulus is even")));
+        let quoted = anyhow!(Outer(
+            "the key cannot be used: the modulus is even",
+            Inner("the modulus is even")
+        ));
         let text = error_text(&quoted.context("mint key 7 does not verify"));
-        assert_eq!(text, "mint key 7 does not verify: the key cannot be used: the modulus is even");
+        assert_eq!(
+            text,
+            "mint key 7 does not verify: the key cannot be used: the modulus is even"
+        );
         let more = anyhow!(Outer("cannot open a.json", Inner("permission denied")));
         assert_eq!(error_text(&more), "cannot open a.json: permission denied");
-        let explained = anyhow!(Outer("connection refused; start the server", Inner("connection refused")));
+        let explained = anyhow!(Outer(
+            "connection refused; start the server",
+            Inner("connection refused")
+        ));
         assert_eq!(error_text(&explained), "connection refused; start the server");
     }
 
     #[test]
     fn a_line_keeps_its_breaks_and_shows_what_would_mislead() {
-        assert_eq!(shown("a\nb\u{1b}[8mc\u{202e}d\u{9b}"), "a\nb\\u{1b}[8mc\\u{202e}d\\u{9b}");
+        assert_eq!(
+            shown("a\nb\u{1b}[8mc\u{202e}d\u{9b}"),
+            "a\nb\\u{1b}[8mc\\u{202e}d\\u{9b}"
+        );
         assert_eq!(shown("Café 👩\u{200d}🚀"), "Café 👩\u{200d}🚀");
     }
 }

@@ -19,18 +19,27 @@ pub(crate) struct WalletDirArgs {
 impl WalletDirArgs {
     /// The folder, whether or not it exists.
     pub(crate) fn path(&self) -> Result<PathBuf> {
-        let default = || default(env::var_os("XDG_DATA_HOME").map(PathBuf::from), env::var_os("HOME").map(PathBuf::from));
+        let default = || {
+            default(
+                env::var_os("XDG_DATA_HOME").map(PathBuf::from),
+                env::var_os("HOME").map(PathBuf::from),
+            )
+        };
         self.dir.clone().or_else(default).ok_or_else(|| {
-            failure::usage("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment (HOME is not set)")
+            failure::usage(
+                "say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment (HOME is not set)",
+            )
         })
     }
 
     /// ` --dir W`, where the wallet is not the one that the environment or the default names: for commands
     /// that a message advises.
     pub(crate) fn flag(&self) -> String {
-        let is_elsewhere = |dir: &&PathBuf| env::var_os("OPENCOIN_WALLET_DIR").is_none_or(|named| named != dir.as_os_str());
+        let is_elsewhere =
+            |dir: &&PathBuf| env::var_os("OPENCOIN_WALLET_DIR").is_none_or(|named| named != dir.as_os_str());
         let dir = self.dir.as_ref().filter(is_elsewhere);
-        dir.map(|dir| format!(" --dir {}", dir.display())).unwrap_or_default()
+        dir.map(|dir| format!(" --dir {}", dir.display()))
+            .unwrap_or_default()
     }
 }
 
@@ -49,9 +58,18 @@ mod tests {
     #[test]
     fn the_default_is_in_the_folder_for_data() {
         let path = |text: &str| Some(PathBuf::from(text));
-        assert_eq!(default(path("/data"), path("/home/a")), path("/data/opencoin/wallet"));
-        assert_eq!(default(path("data"), path("/home/a")), path("/home/a/.local/share/opencoin/wallet"));
-        assert_eq!(default(None, path("/home/a")), path("/home/a/.local/share/opencoin/wallet"));
+        assert_eq!(
+            default(path("/data"), path("/home/a")),
+            path("/data/opencoin/wallet")
+        );
+        assert_eq!(
+            default(path("data"), path("/home/a")),
+            path("/home/a/.local/share/opencoin/wallet")
+        );
+        assert_eq!(
+            default(None, path("/home/a")),
+            path("/home/a/.local/share/opencoin/wallet")
+        );
         assert_eq!(default(None, path("")), None);
         assert_eq!(default(None, None), None);
     }

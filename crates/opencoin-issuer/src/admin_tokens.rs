@@ -140,7 +140,7 @@ impl AdminTokens {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(crate) fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
+    pub fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
         // Hashes of random tokens: how much of two of them is equal tells nothing about a token.
         let sha256 = const_hex::encode(token.hash().as_bytes());
         Ok(self

@@ -116,10 +116,17 @@ impl NewCurrency {
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let chars = name.chars().count();
     if name.trim() != name || chars == 0 || chars > NAME_CHARS_MAX {
-        return Err(format!("must have 1 to {NAME_CHARS_MAX} characters, without spaces around them"));
+        return Err(format!(
+            "must have 1 to {NAME_CHARS_MAX} characters, without spaces around them"
+        ));
     }
-    if name.chars().any(|character| is_misleading(character) || is_invisible(character)) {
-        return Err("must not contain control characters, invisible characters or changes of direction".to_owned());
+    if name
+        .chars()
+        .any(|character| is_misleading(character) || is_invisible(character))
+    {
+        return Err(
+            "must not contain control characters, invisible characters or changes of direction".to_owned(),
+        );
     }
     Ok(())
 }
@@ -127,7 +134,9 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
 /// Whether a currency can have coins of these values.
 pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), String> {
     if denominations.is_empty() || denominations.len() > DENOMINATIONS_MAX {
-        return Err(format!("must be 1 to {DENOMINATIONS_MAX} values, for example 1,2,5,10"));
+        return Err(format!(
+            "must be 1 to {DENOMINATIONS_MAX} values, for example 1,2,5,10"
+        ));
     }
     let distinct: BTreeSet<&u64> = denominations.iter().collect();
     let fit = denominations

@@ -95,6 +95,9 @@ pub enum DirectoryError {
     /// A request that its own text cannot carry.
     #[error("the request for the master key cannot be written down: {0}; nothing was asked for")]
     Unwritable(String),
+    /// The address of a SQLite file ends at a question mark.
+    #[error("{0} has a question mark in it; choose another folder for the currency")]
+    Path(PathBuf),
     /// Another process makes a currency in this folder.
     #[error("another process is making a currency in {0}")]
     Begun(PathBuf),
@@ -150,8 +153,11 @@ impl Directory {
     /// Makes sure that a currency can be written here: nothing is there, or an empty folder.
     ///
     /// # Errors
-    /// When something is there.
+    /// When something is there, or the path cannot be part of the address of a SQLite file.
     pub fn check_vacant(&self) -> Result<(), DirectoryError> {
+        if self.root.to_string_lossy().contains('?') {
+            return Err(DirectoryError::Path(self.root.clone()));
+        }
         match fs::read_dir(&self.root).map(|mut entries| entries.next().is_none()) {
             Ok(true) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -320,7 +326,9 @@ impl Directory {
         let (path, json) = (self.pending_file(), text::compact(request));
         match from_json::<SigningRequest>(json.as_bytes()) {
             Ok(read) if read == *request => Ok(private_files::write(&path, json.as_bytes())?),
-            Ok(_) => Err(DirectoryError::Unwritable("its text says something else".to_owned())),
+            Ok(_) => Err(DirectoryError::Unwritable(
+                "its text says something else".to_owned(),
+            )),
             Err(error) => Err(DirectoryError::Unwritable(error.to_string())),
         }
     }

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::currency::Currency;
 use crate::directory::{Directory, DirectoryError};
 use crate::issuer::register_mint_keys;
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
 /// How often a server looks for changes.
 pub(crate) const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const LOOKS_PER_REFRESH: u64 = 30;
 /// How often it looks, at most, because of requests that name an unknown mint key.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-static FAILURES: Seldom = Seldom::new();
+static FAILURES: LogThrottle = LogThrottle::new();
 
 /// What the issuer publishes and goes by.
 pub(crate) struct Documents {

@@ -35,15 +35,15 @@ use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal};
-use crate::seldom::Seldom;
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
 use crate::store::Books;
-use crate::traces;
+use opencoin_log::LogThrottle;
+use opencoin_log::spans;
 
 /// After how many turns of the background work what is over is deleted: ten minutes.
 const TURNS_PER_TIDY: u64 = 600;
 
-static LEDGER_FAILURES: Seldom = Seldom::new();
+static LEDGER_FAILURES: LogThrottle = LogThrottle::new();
 
 /// How an issuer works; the default is for every use but measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Issuer {
     }
 
     /// What an operator does to accounts, at the books of this issuer.
-    pub(crate) fn cashier(&self) -> Cashier {
+    pub fn cashier(&self) -> Cashier {
         Cashier::sharing(
             self.books.clone(),
             Arc::clone(&self.clock),
@@ -181,7 +181,7 @@ impl Issuer {
     }
 
     /// Where holders are served.
-    pub(crate) fn desk(&self) -> &Desk {
+    pub fn desk(&self) -> &Desk {
         &self.desk
     }
 
@@ -376,7 +376,7 @@ impl Issuer {
 
     /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when
     /// the database hangs.
-    pub(crate) async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
+    pub async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
         let now = self.clock.now();
         let ledger = self
             .ledger_reader
@@ -451,7 +451,7 @@ impl Issuer {
         }
         self.committer
             .apply(command)
-            .instrument(traces::ledger())
+            .instrument(spans::ledger())
             .await
             .map_err(|Unconfirmed| Refusal::unavailable())
     }
@@ -563,7 +563,7 @@ pub async fn register_mint_keys(
 }
 
 /// The client learns that it should ask again, the log learns why.
-pub(crate) fn unavailable(error: LedgerError) -> Refusal {
+pub fn unavailable(error: LedgerError) -> Refusal {
     if let Some(requests) = LEDGER_FAILURES.count(Instant::now()) {
         tracing::error!(%error, requests, "the ledger failed");
     }

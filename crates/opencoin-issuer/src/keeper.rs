@@ -307,7 +307,10 @@ impl Keeper {
             set_url(&mut next, check_url(&url)?.as_str());
         }
         if let Some(mut denominations) = change.denominations {
-            let refuse = |reason| CreateError::Setting { field: "denominations", reason };
+            let refuse = |reason| CreateError::Setting {
+                field: "denominations",
+                reason,
+            };
             check_denominations(&denominations).map_err(refuse)?;
             denominations.sort_unstable();
             next.denominations = denominations;

@@ -1,12 +1,11 @@
-//! The issuer of an OpenCoin currency: its documents, its mint keys, its accounts, and the HTTP API that
-//! wallets speak.
+//! The issuer of an OpenCoin currency: its documents, its mint keys and its accounts. It knows no HTTP.
 //!
-//! The way of a request: [`http`] reads it, [`Issuer`] decides, [`admission`] verifies what needs no books,
-//! the committer takes it to the ledger in a batch with others, and a [`Signer`](opencoin_crypto::Signer)
-//! signs what was accepted.
+//! The way of a request: `opencoin-http` reads it, [`Issuer`] decides, [`admission`] verifies what needs no
+//! books, the committer takes it to the ledger in a batch with others, and a
+//! [`Signer`](opencoin_crypto::Signer) signs what was accepted.
 
 mod acceptances;
-mod accounts;
+pub mod accounts;
 mod admin_tokens;
 pub mod admission;
 mod backup;
@@ -20,7 +19,6 @@ mod directory;
 mod documents;
 mod guard;
 mod high_water;
-pub mod http;
 mod issuer;
 mod keeper;
 mod key_files;
@@ -33,11 +31,9 @@ mod recoup;
 mod refusal;
 mod restore;
 mod rotation;
-mod seldom;
 mod signing;
 mod signing_request;
 mod store;
-mod traces;
 mod vault;
 
 pub use acceptances::{AcceptanceProof, check_acceptance};
@@ -56,10 +52,10 @@ pub use currency::{CertifiedMintKey, Currency, CurrencyError};
 pub use directory::{CertificateLock, Directory, DirectoryError};
 pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
-pub use issuer::{Issuer, IssuerOptions, OpenError, register_mint_keys};
+pub use issuer::{Issuer, IssuerOptions, OpenError, register_mint_keys, unavailable};
 pub use keeper::{CddChange, Change, DestroyedKey, Keeper, KeeperError, KeyEntry, OpenVault};
 pub use key_files::{KeyFiles, Randomness, change_passphrase};
-pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
+pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
 pub use operator::{Operator, OperatorError, PrunedMintKey};
 pub use passphrase::{EmptyPassphrase, Passphrase};
 pub use private_files::{FileError, exposure, make_private_folder};
@@ -74,5 +70,4 @@ pub use store::{
     Books, MigratedBooks, OpenedBooks, StoreMode, books_file, is_shared, migrate_books, open_audit_source,
     open_books, open_ledger, schema_state,
 };
-pub use traces::TRACE_TARGET;
 pub use vault::{Vault, VaultError};

@@ -85,8 +85,14 @@ mod tests {
         assert!(Reference::new("").is_err());
         assert!(Reference::new("x".repeat(TEXT_CHARS_MAX + 1)).is_err());
         assert!(Reference::new("two\nlines").is_err());
-        assert!(Reference::new("invoice \u{202e}fdp.exe").is_err(), "an override hides what is written");
-        assert!(Reference::new("نامه\u{200c}ها").is_ok(), "a joiner belongs to the script");
+        assert!(
+            Reference::new("invoice \u{202e}fdp.exe").is_err(),
+            "an override hides what is written"
+        );
+        assert!(
+            Reference::new("نامه\u{200c}ها").is_ok(),
+            "a joiner belongs to the script"
+        );
         assert!(StopReason::new(StopReason::over_redemption().as_str()).is_ok());
     }
 }

@@ -7,6 +7,7 @@
 use opencoin_crypto::{KEY_BITS_MAX, SignError};
 use opencoin_ledger::{MINT_KEY_ID_BYTES, TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference};
 use opencoin_schema::BigInt;
+use opencoin_text::printable;
 use thiserror::Error;
 
 /// The most blinds of a request: as many as an issuer takes in one.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use opencoin_crypto::{CipherSuite, KeyStore};
-use opencoin_issuer::http::{Server, Unwatched, serve};
+use opencoin_http::{Server, Unwatched, serve};
 use opencoin_issuer::{
     Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency,
     Operator, Passphrase, StoreMode, SystemClock, create_with_key_files, open_books,
@@ -154,8 +154,13 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
             &mut hear,
         )
     })?;
-    let coins = DENOMINATIONS.map(|value| AmountDisplay::new(value, DIVISOR, NAME).number()).join(", ");
-    step("operator", &format!("creates {NAME} with coins of {coins}, {suite}"))?;
+    let coins = DENOMINATIONS
+        .map(|value| AmountDisplay::new(value, DIVISOR, NAME).number())
+        .join(", ");
+    step(
+        "operator",
+        &format!("creates {NAME} with coins of {coins}, {suite}"),
+    )?;
     Ok(made)
 }
 

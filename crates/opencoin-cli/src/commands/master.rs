@@ -116,7 +116,10 @@ fn sign(arguments: &SignArguments, output: OutputArgs) -> Result<ExitCode> {
         vault.key_file().display()
     );
     let request = read_request(&arguments.request)?;
-    let (lines, fingerprint) = (vault.describe(&request, SystemClock.now())?, request.fingerprint());
+    let (lines, fingerprint) = (
+        vault.describe(&request, SystemClock.now())?,
+        request.fingerprint(),
+    );
     if arguments.show {
         output.show(json!({ "fingerprint": fingerprint, "request": lines }), &lines)?;
         return Ok(ExitCode::SUCCESS);
@@ -144,7 +147,9 @@ fn sign(arguments: &SignArguments, output: OutputArgs) -> Result<ExitCode> {
     let file = arguments.out.display();
     output.show(
         json!({ "signed": true, "file": arguments.out, "fingerprint": fingerprint }),
-        [format!("signed; take {file} to the issuer: opencoin issuer import FILE --dir ...")],
+        [format!(
+            "signed; take {file} to the issuer: opencoin issuer import FILE --dir ..."
+        )],
     )?;
     Ok(ExitCode::SUCCESS)
 }

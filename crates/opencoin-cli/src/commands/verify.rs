@@ -36,8 +36,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (currency, output) = (read_cddc(&arguments.cddc)?, arguments.output);
     let cdd = currency.cdd();
     let (id, serial) = (cdd.id.to_string(), cdd.cdd_serial);
-    let mut findings = vec![json!({ "file": arguments.cddc, "ok": true, "detail": format!("CDDC, serial {serial}, id {id}") })];
-    let mut lines = vec![format!("ok: CDDC of \"{}\", serial {serial}, id {id}", printable(&cdd.currency_name))];
+    let mut findings = vec![
+        json!({ "file": arguments.cddc, "ok": true, "detail": format!("CDDC, serial {serial}, id {id}") }),
+    ];
+    let mut lines = vec![format!(
+        "ok: CDDC of \"{}\", serial {serial}, id {id}",
+        printable(&cdd.currency_name)
+    )];
     let mut verifier = Verifier {
         currency,
         mint_keys: BTreeMap::new(),
@@ -63,7 +68,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             output::complain(&format!("refused: {}: {said}", path.display()));
         }
     }
-    output.show(json!({ "verified": refused == 0, "id": id, "checks": findings }), lines)?;
+    output.show(
+        json!({ "verified": refused == 0, "id": id, "checks": findings }),
+        lines,
+    )?;
     Ok(if refused == 0 {
         ExitCode::SUCCESS
     } else {
@@ -109,7 +117,7 @@ impl Verifier {
             AnyDocument::Coin(coin) => {
                 let value = self.coin_value(&coin)?;
                 Ok(format!("a coin worth {}", self.unit().show(value)))
-            },
+            }
             AnyDocument::CoinStack(stack) => self.stack(&stack.coins),
             AnyDocument::Mkc(mkc) => self.add(&mkc),
             AnyDocument::ResponseMintKeyCertificates(response) => {
@@ -147,7 +155,9 @@ impl Verifier {
         let mut value: u64 = 0;
         for (index, coin) in coins.iter().enumerate() {
             let worth = self.coin_value(coin).with_context(|| format!("coins[{index}]"))?;
-            value = value.checked_add(worth).context("together they are worth more than a currency can hold")?;
+            value = value
+                .checked_add(worth)
+                .context("together they are worth more than a currency can hold")?;
         }
         Ok(format!(
             "{} coins worth {} together (only the issuer knows whether they are spent)",

@@ -126,13 +126,28 @@ struct Session {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let Arguments { command, dir, currency, network, output } = arguments;
+    let Arguments {
+        command,
+        dir,
+        currency,
+        network,
+        output,
+    } = arguments;
     let (flag, dir) = (dir.flag(), dir.path()?);
     if !matches!(command, Command::Add { .. }) && !Wallet::is_in(&dir) {
-        let text = format!("there is no wallet in {}; `opencoin wallet add URL{flag}` makes one", dir.display());
+        let text = format!(
+            "there is no wallet in {}; `opencoin wallet add URL{flag}` makes one",
+            dir.display()
+        );
         return Err(failure::not_found(text));
     }
-    let mut session = Session { wallet: open(&dir, &network.authorities()?)?, dir, flag, currency, output };
+    let mut session = Session {
+        wallet: open(&dir, &network.authorities()?)?,
+        dir,
+        flag,
+        currency,
+        output,
+    };
     let done = session.run(command).await;
     done.map_err(|error| session.explain(error))?;
     Ok(ExitCode::SUCCESS)
@@ -173,7 +188,10 @@ impl Session {
         let bar = (units >= PROGRESS_AMOUNT_MIN).then(|| Progress::new("blinding coins"));
         let mut progress = |done, total| bar.iter().for_each(|bar| bar.set(done, total));
         let before = held(&self.wallet);
-        let minted = self.wallet.mint(Some(&chosen.currency), units, bearer, &mut progress).await;
+        let minted = self
+            .wallet
+            .mint(Some(&chosen.currency), units, bearer, &mut progress)
+            .await;
         drop(bar);
         // Less than before where the wallet has learned meanwhile that coins were revoked.
         let part = held(&self.wallet).saturating_sub(before);
@@ -253,11 +271,17 @@ impl Session {
         let chosen = self.wallet.balance_of(self.currency.as_deref())?;
         let done = self.wallet.recoup(Some(&chosen.currency), sent).await?;
         let show = |amount| unit(&chosen).show(amount);
-        let Recouped { value, sent, unprovable } = done.value;
+        let Recouped {
+            value,
+            sent,
+            unprovable,
+        } = done.value;
         let mut lines = vec![format!("recouped {}", show(value))];
         if sent > 0 {
             let left = show(sent);
-            lines.push(format!("  left alone: {left} that were sent; see `opencoin wallet recoup --help`"));
+            lines.push(format!(
+                "  left alone: {left} that were sent; see `opencoin wallet recoup --help`"
+            ));
         }
         if unprovable > 0 {
             lines.push(format!(
@@ -300,7 +324,12 @@ impl Session {
         }
         let done = sent?;
         let (stack, coins) = (text::compact(&done.value), done.value.coins.len());
-        let take_back = || format!("take the coins back with `opencoin wallet reclaim ID{}`", self.flag);
+        let take_back = || {
+            format!(
+                "take the coins back with `opencoin wallet reclaim ID{}`",
+                self.flag
+            )
+        };
         match &mut file {
             Some(file) => {
                 let written = file.write_all(stack.as_bytes()).and_then(|()| file.sync_all());
@@ -312,7 +341,11 @@ impl Session {
                     "id": chosen.currency,
                     "file": out,
                 });
-                let lines = [format!("sent {} in {}", unit(&chosen).show(units), counted(coins, "coin"))];
+                let lines = [format!(
+                    "sent {} in {}",
+                    unit(&chosen).show(units),
+                    counted(coins, "coin")
+                )];
                 self.output.show(value, lines)?;
             }
             None => output::once(output::line(&stack)).with_context(take_back)?,
@@ -331,8 +364,17 @@ impl Session {
         }
         let mut values: Vec<Value> = balances.iter().map(balance_json).collect();
         // One currency is the usual case and is one object.
-        let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-        self.output.show(value, balances.iter().flat_map(|balance| balance_lines(balance, &self.flag)))
+        let value = if values.len() == 1 {
+            values.remove(0)
+        } else {
+            Value::Array(values)
+        };
+        self.output.show(
+            value,
+            balances
+                .iter()
+                .flat_map(|balance| balance_lines(balance, &self.flag)),
+        )
     }
 
     fn show_amount(&self, chosen: &Balance, units: u64, done: &str) -> Result<()> {
@@ -358,7 +400,9 @@ impl Session {
         }
         match token.given()? {
             Some(token) => Ok(Bearer::from(&token)),
-            None => Ok(Bearer::from(&connection::session_for_wallet(&self.dir, &self.flag, url)?)),
+            None => Ok(Bearer::from(&connection::session_for_wallet(
+                &self.dir, &self.flag, url,
+            )?)),
         }
     }
 
@@ -388,7 +432,9 @@ impl Session {
 
     fn has_unfinished(&self) -> bool {
         let balances = self.wallet.balances();
-        balances.iter().any(|balance| balance.pending > balance.awaits_recoup)
+        balances
+            .iter()
+            .any(|balance| balance.pending > balance.awaits_recoup)
     }
 }
 
@@ -397,16 +443,27 @@ fn amounts_text(error: &WalletError, unit: &CurrencyUnit) -> Option<String> {
     let show = |units: &u64| unit.show(*units);
     Some(match error {
         WalletError::InsufficientFunds { balance, needed } => {
-            format!("the wallet holds {}, and this takes {}", show(balance), show(needed))
+            format!(
+                "the wallet holds {}, and this takes {}",
+                show(balance),
+                show(needed)
+            )
         }
         WalletError::NoExactCoins(amount) => format!(
             "the coins at hand do not make {} exactly, and could not be changed into others now",
             show(amount)
         ),
         WalletError::NoMintKey(value) => {
-            format!("the issuer has no mint key that signs coins of {} now", show(value))
+            format!(
+                "the issuer has no mint key that signs coins of {} now",
+                show(value)
+            )
         }
-        WalletError::NotRepresentable(NotRepresentable { amount, denominations, nearest }) => {
+        WalletError::NotRepresentable(NotRepresentable {
+            amount,
+            denominations,
+            nearest,
+        }) => {
             let list = |values: &[u64]| values.iter().map(show).collect::<Vec<_>>().join(", ");
             let (amount, coins, nearest) = (show(amount), list(denominations), list(nearest));
             format!("{amount} cannot be made of coins of {coins}; the nearest that can: {nearest}")
@@ -443,15 +500,23 @@ fn balance_lines(balance: &Balance, flag: &str) -> Vec<String> {
     let mut lines = vec![show(balance.balance)];
     let resumable = balance.pending - balance.awaits_recoup;
     if resumable > 0 {
-        lines.push(format!("  not finished: {}; `opencoin wallet resume{flag}`", show(resumable)));
+        lines.push(format!(
+            "  not finished: {}; `opencoin wallet resume{flag}`",
+            show(resumable)
+        ));
     }
     let recoupable = balance.revoked + balance.awaits_recoup;
     if recoupable > 0 {
         let amount = show(recoupable);
-        lines.push(format!("  revoked: {amount}; `opencoin wallet recoup{flag}` makes fresh coins of them"));
+        lines.push(format!(
+            "  revoked: {amount}; `opencoin wallet recoup{flag}` makes fresh coins of them"
+        ));
     }
     if balance.expired > 0 {
-        lines.push(format!("  expired: {}; no issuer takes these any more", show(balance.expired)));
+        lines.push(format!(
+            "  expired: {}; no issuer takes these any more",
+            show(balance.expired)
+        ));
     }
     if balance.sent > 0 {
         lines.push(format!(
@@ -467,7 +532,10 @@ fn held(wallet: &Wallet) -> u64 {
 }
 
 fn unit(balance: &Balance) -> CurrencyUnit {
-    CurrencyUnit { name: balance.name.clone(), divisor: balance.divisor }
+    CurrencyUnit {
+        name: balance.name.clone(),
+        divisor: balance.divisor,
+    }
 }
 
 /// A text of somebody else between quotation marks.

@@ -14,7 +14,7 @@ impl Desk {
     ///
     /// # Errors
     /// When there is no such account, too little money, or the key was used for something else.
-    pub(crate) async fn transfer(
+    pub async fn transfer(
         &self,
         from: AccountId,
         key: IdempotencyKey,
@@ -55,7 +55,7 @@ impl Desk {
     ///
     /// # Errors
     /// When there is too little money, or the key was used for something else.
-    pub(crate) async fn request_payout(
+    pub async fn request_payout(
         &self,
         account: AccountId,
         key: IdempotencyKey,
@@ -83,7 +83,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.
-    pub(crate) async fn payouts(
+    pub async fn payouts(
         &self,
         account: AccountId,
         after: PayoutNo,
@@ -100,7 +100,7 @@ impl Desk {
     ///
     /// # Errors
     /// When it has none with this number.
-    pub(crate) async fn payout(&self, account: AccountId, no: PayoutNo) -> Result<Payout, Refusal> {
+    pub async fn payout(&self, account: AccountId, no: PayoutNo) -> Result<Payout, Refusal> {
         let payout = self
             .accounts
             .payout(no)
@@ -112,7 +112,7 @@ impl Desk {
 }
 
 /// An amount that can be paid.
-pub(crate) fn positive(units: u64) -> Result<Amount, Refusal> {
+pub fn positive(units: u64) -> Result<Amount, Refusal> {
     let amount = Amount::new(units).ok().filter(|amount| !amount.is_zero());
     amount.ok_or_else(|| {
         Refusal::new(
@@ -123,6 +123,6 @@ pub(crate) fn positive(units: u64) -> Result<Amount, Refusal> {
 }
 
 /// Text that the books can hold.
-pub(crate) fn text(field: &str, text: &str) -> Result<Reference, Refusal> {
+pub fn text(field: &str, text: &str) -> Result<Reference, Refusal> {
     Reference::new(text).map_err(|error| Refusal::new(Reason::Invalid, format!("{field}: {error}")))
 }

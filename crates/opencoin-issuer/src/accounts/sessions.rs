@@ -9,11 +9,11 @@ use crate::issuer::unavailable;
 use crate::refusal::{Reason, Refusal};
 
 /// A session that was opened.
-pub(crate) struct OpenedSession {
+pub struct OpenedSession {
     /// Its token, stored nowhere.
-    pub(crate) token: Token,
+    pub token: Token,
     /// When it ends by itself.
-    pub(crate) expires: LedgerTime,
+    pub expires: LedgerTime,
 }
 
 impl Desk {
@@ -22,7 +22,7 @@ impl Desk {
     ///
     /// # Errors
     /// When name or password are wrong, or it is too early for another guess.
-    pub(crate) async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
+    pub async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
         let Ok(name) = name.parse::<AccountName>() else {
             self.passwords
                 .verify(self.passwords.place()?, password, None)
@@ -60,7 +60,7 @@ impl Desk {
     ///
     /// # Errors
     /// When he acts with the account's own token, which does not end.
-    pub(crate) async fn log_out(&self, caller: &Caller) -> Result<(), Refusal> {
+    pub async fn log_out(&self, caller: &Caller) -> Result<(), Refusal> {
         if caller.means == BearerMeans::AccountToken {
             return Err(Refusal::new(
                 Reason::Invalid,
@@ -80,7 +80,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the current password is wrong or missing, or the new one cannot be one.
-    pub(crate) async fn change_password(
+    pub async fn change_password(
         &self,
         caller: &Caller,
         current: Option<&str>,

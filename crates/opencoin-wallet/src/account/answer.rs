@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
 use opencoin_text::printable;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -100,7 +100,12 @@ impl AccountClient {
     pub async fn description(&self) -> Result<Cdd, AccountError> {
         let mut request = self.request(Method::GET, &[], Repeat::Safe);
         request.url = self.base.clone();
-        request.url.path_segments_mut().expect("a URL of HTTP has a path").pop_if_empty().push("cddc");
+        request
+            .url
+            .path_segments_mut()
+            .expect("a URL of HTTP has a path")
+            .pop_if_empty()
+            .push("cddc");
         Ok(self.exchange(&request).await?.read::<Cddc>()?.cdd)
     }
 

@@ -44,11 +44,18 @@ impl Wallet {
                 let describe = |(id, currency): (&BigInt, &Currency)| {
                     format!("{} ({id})", printable(&currency.cddc.cdd().currency_name))
                 };
-                let known = self.state.currencies.iter().map(describe).collect::<Vec<_>>().join(", ");
+                let known = self
+                    .state
+                    .currencies
+                    .iter()
+                    .map(describe)
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 Err(match wanted {
-                    Some(wanted) if found.is_empty() => {
-                        WalletError::UnknownCurrencyName { wanted: wanted.to_owned(), known }
-                    }
+                    Some(wanted) if found.is_empty() => WalletError::UnknownCurrencyName {
+                        wanted: wanted.to_owned(),
+                        known,
+                    },
                     Some(_) | None => WalletError::WhichCurrency(known),
                 })
             }

@@ -78,7 +78,12 @@ impl HolderArgs {
             let url = self.url()?;
             warn_if_exposed(&url, "read the account's token");
             let client = self.stranger(&url)?.with_token(token);
-            return Ok(Connection { client, url, flag, session: None });
+            return Ok(Connection {
+                client,
+                url,
+                flag,
+                session: None,
+            });
         }
         let session = self.stored_session()?.with_context(|| {
             format!(
@@ -95,7 +100,12 @@ impl HolderArgs {
         }
         warn_if_exposed(&url, "read the session's token");
         let client = self.stranger(&url)?.with_token(session.token.clone());
-        Ok(Connection { client, url, flag, session: Some(session) })
+        Ok(Connection {
+            client,
+            url,
+            flag,
+            session: Some(session),
+        })
     }
 }
 
@@ -108,7 +118,9 @@ fn read_session(dir: &Path, flag: &str) -> Result<Option<StoredSession>> {
 
 fn url_of(session: &StoredSession) -> Result<IssuerUrl> {
     let url = session.url.parse();
-    url.with_context(|| "the session in this folder is with no issuer; log in again with --url URL".to_owned())
+    url.with_context(|| {
+        "the session in this folder is with no issuer; log in again with --url URL".to_owned()
+    })
 }
 
 impl Connection {
@@ -133,7 +145,7 @@ impl Connection {
         result.map_err(|error| match &self.session {
             Some(session) if error.is_unauthorized() => {
                 failure::explained(error.into(), &log_in_again(session, &self.flag))
-            },
+            }
             Some(_) | None => error.into(),
         })
     }

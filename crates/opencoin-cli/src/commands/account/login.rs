@@ -53,7 +53,10 @@ pub(super) async fn log_in(holder: &HolderArgs, arguments: &LoginArguments) -> R
     let name = &arguments.name;
     holder.output.show(
         json!({ "account": name, "expires_at": expires_at, "url": url.as_str() }),
-        [format!("logged in as {name} at {url} until {}", expires_at.format("%Y-%m-%d %H:%M:%S UTC"))],
+        [format!(
+            "logged in as {name} at {url} until {}",
+            expires_at.format("%Y-%m-%d %H:%M:%S UTC")
+        )],
     )
 }
 

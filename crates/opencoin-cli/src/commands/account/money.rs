@@ -71,13 +71,22 @@ fn parse_key(text: &str) -> Result<String> {
 }
 
 pub(super) async fn transfer(holder: &HolderArgs, arguments: PayArguments) -> Result<()> {
-    let PayArguments { to, amount, label, key } = arguments;
+    let PayArguments {
+        to,
+        amount,
+        label,
+        key,
+    } = arguments;
     let to_payment = |amount| Payment::Transfer(Transfer { to, amount, label });
     send(holder, &amount, to_payment, &key).await
 }
 
 pub(super) async fn payout(holder: &HolderArgs, arguments: PayoutArguments) -> Result<()> {
-    let PayoutArguments { amount, destination, key } = arguments;
+    let PayoutArguments {
+        amount,
+        destination,
+        key,
+    } = arguments;
     let to_payment = |amount| Payment::Payout(RequestPayout { amount, destination });
     send(holder, &amount, to_payment, &key).await
 }
@@ -153,7 +162,12 @@ fn show(payment: &Payment, paid: &Paid, unit: &CurrencyUnit, output: OutputArgs)
     value["repeated"] = Value::from(paid.is_repeated);
     let done = match (&paid.receipt, payment) {
         (Receipt::Entry(Entry { id, at, .. }), Payment::Transfer(Transfer { to, amount, .. })) => {
-            format!("paid {} to {}: entry {id} of {}", unit.show(*amount), printable(to), time(*at))
+            format!(
+                "paid {} to {}: entry {id} of {}",
+                unit.show(*amount),
+                printable(to),
+                time(*at)
+            )
         }
         (
             Receipt::Payout(Payout { id, requested_at, .. }),
@@ -170,7 +184,9 @@ fn show(payment: &Payment, paid: &Paid, unit: &CurrencyUnit, output: OutputArgs)
             unreachable!("a transfer makes an entry, a payout a payout")
         }
     };
-    let repeated = paid.is_repeated.then(|| "this was done before and not again now".to_owned());
+    let repeated = paid
+        .is_repeated
+        .then(|| "this was done before and not again now".to_owned());
     output.show_once(value, [done].into_iter().chain(repeated))?;
     if output.json {
         return Ok(());
@@ -186,7 +202,11 @@ fn show(payment: &Payment, paid: &Paid, unit: &CurrencyUnit, output: OutputArgs)
 
 pub(super) async fn payouts(holder: &HolderArgs, arguments: &PayoutsArguments) -> Result<()> {
     let connection = holder.connect()?;
-    let unit = if holder.output.json { None } else { Some(connection.unit().await?) };
+    let unit = if holder.output.json {
+        None
+    } else {
+        Some(connection.unit().await?)
+    };
     let (mut after, mut collected) = (arguments.after, Vec::new());
     loop {
         let page = connection.explain(connection.client.payouts(after, PAGE_LENGTH_MAX).await)?;

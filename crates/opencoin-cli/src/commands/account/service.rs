@@ -87,11 +87,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::List => list(&holder).await?,
         Command::Rotate { id } => rotate(&holder, &id).await?,
         Command::Remove { id } => remove(&holder, &id).await?,
-        Command::Login {
-            id,
-            key_file,
-            store,
-        } => log_in(&holder, id, key_file, store).await?,
+        Command::Login { id, key_file, store } => log_in(&holder, id, key_file, store).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -125,9 +121,10 @@ async fn declare(holder: &HolderArgs, name: String, scopes: Vec<ScopeArg>) -> Re
 async fn list(holder: &HolderArgs) -> Result<()> {
     let connection = holder.connect()?;
     let services = connection.explain(connection.client.services().await)?;
-    holder
-        .output
-        .show(serde_json::to_value(&services)?, services.services.iter().map(shown))
+    holder.output.show(
+        serde_json::to_value(&services)?,
+        services.services.iter().map(shown),
+    )
 }
 
 async fn rotate(holder: &HolderArgs, id: &str) -> Result<()> {
@@ -145,15 +142,12 @@ async fn rotate(holder: &HolderArgs, id: &str) -> Result<()> {
 async fn remove(holder: &HolderArgs, id: &str) -> Result<()> {
     let connection = holder.connect()?;
     connection.explain(connection.client.remove_service(&named(id)?).await)?;
-    holder.output.show(json!({ "id": id, "removed": true }), ["the service is removed"])
+    holder
+        .output
+        .show(json!({ "id": id, "removed": true }), ["the service is removed"])
 }
 
-async fn log_in(
-    holder: &HolderArgs,
-    id: String,
-    key_file: Option<PathBuf>,
-    store: bool,
-) -> Result<()> {
+async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, store: bool) -> Result<()> {
     let url = holder.url()?;
     let client = holder.stranger(&url)?;
     warn_if_exposed(&url, "read the service's key");
@@ -173,7 +167,10 @@ async fn log_in(
         .write(&holder.dir()?)?;
         return holder.output.show(
             json!({ "expires_at": expires_at, "scopes": session.scopes }),
-            [format!("logged in as a service at {url} until {until}, with {}", scopes(&session.scopes))],
+            [format!(
+                "logged in as a service at {url} until {until}, with {}",
+                scopes(&session.scopes)
+            )],
         );
     }
     holder.output.show_once(

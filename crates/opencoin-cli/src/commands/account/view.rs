@@ -50,7 +50,11 @@ pub(super) async fn show(holder: &HolderArgs) -> Result<()> {
         return output::json(&summary);
     }
     let unit = connection.unit().await?;
-    let listed = if summary.listed { "listed in the directory" } else { "not listed" };
+    let listed = if summary.listed {
+        "listed in the directory"
+    } else {
+        "not listed"
+    };
     let name = printable(&summary.name);
     output::line(&format!("{name} at {}, {listed}", connection.url))?;
     output::line(&format!("balance {}", unit.show(summary.balance)))?;
@@ -81,7 +85,11 @@ pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -
         arguments.limit
     };
     let json = holder.output.json;
-    let unit = if json { None } else { Some(connection.unit().await?) };
+    let unit = if json {
+        None
+    } else {
+        Some(connection.unit().await?)
+    };
     let (mut before, mut collected) = (arguments.before, Vec::new());
     loop {
         let page = before.map_or(Page::Newest, Page::Before);
@@ -120,7 +128,11 @@ pub(super) async fn watch(holder: &HolderArgs, arguments: &WatchArguments) -> Re
         after = first_cursor(&connection, arguments.after) => after?,
         () = &mut stopped => return Ok(()),
     };
-    let unit = if holder.output.json { None } else { Some(connection.unit().await?) };
+    let unit = if holder.output.json {
+        None
+    } else {
+        Some(connection.unit().await?)
+    };
     let mut watch = Watch::new(connection.client.clone(), after);
     loop {
         let entry = tokio::select! {
@@ -180,8 +192,14 @@ pub(super) async fn list_me(holder: &HolderArgs, arguments: &ListMeArguments) ->
     let connection = holder.connect()?;
     let listed = arguments.choice == Choice::On;
     connection.explain(connection.client.change(&ChangeAccount { listed }).await)?;
-    let said = if listed { "others find the account in the directory" } else { "the account is not listed any more" };
-    holder.output.show(serde_json::json!({ "listed": listed }), [said])
+    let said = if listed {
+        "others find the account in the directory"
+    } else {
+        "the account is not listed any more"
+    };
+    holder
+        .output
+        .show(serde_json::json!({ "listed": listed }), [said])
 }
 
 /// An entry as a line.
@@ -222,11 +240,19 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 fn reminder(unanswered: &Unanswered, unit: &CurrencyUnit) -> String {
     let what = match &unanswered.payment {
         Payment::Transfer(transfer) => {
-            format!("payment of {} to {}", unit.show(transfer.amount), printable(&transfer.to))
-        },
+            format!(
+                "payment of {} to {}",
+                unit.show(transfer.amount),
+                printable(&transfer.to)
+            )
+        }
         Payment::Payout(payout) => {
-            format!("payout of {} to {}", unit.show(payout.amount), printable(&payout.destination))
-        },
+            format!(
+                "payout of {} to {}",
+                unit.show(payout.amount),
+                printable(&payout.destination)
+            )
+        }
     };
     let begun = time(unanswered.begun_at);
     format!(

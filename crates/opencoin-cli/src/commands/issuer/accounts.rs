@@ -104,7 +104,12 @@ enum Direction {
 }
 
 async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputArgs) -> Result<()> {
-    let PaymentArguments { name, amount, reference, dir } = arguments;
+    let PaymentArguments {
+        name,
+        amount,
+        reference,
+        dir,
+    } = arguments;
     let (cashier, directory) = open(dir, Purpose::Change).await?;
     let unit = super::unit(&directory)?;
     let units = unit.read(&amount)?;
@@ -129,7 +134,10 @@ async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()
     let (cashier, directory) = open(dir, Purpose::Look).await?;
     let balance = cashier.account(name).await?.account.balance.units();
     let shown = super::unit(&directory)?.show(balance);
-    output.show(json!({ "account": name.as_str(), "balance": balance }), [format!("{name}: {shown}")])
+    output.show(
+        json!({ "account": name.as_str(), "balance": balance }),
+        [format!("{name}: {shown}")],
+    )
 }
 
 async fn list(dir: DirArgs, output: OutputArgs) -> Result<()> {
@@ -148,9 +156,9 @@ async fn list(dir: DirArgs, output: OutputArgs) -> Result<()> {
     let value = accounts.iter().map(|Profile { account, listed, .. }| {
         json!({ "account": account.name.as_str(), "balance": account.balance.units(), "listed": listed })
     });
-    let lines = accounts.iter().map(|Profile { account, .. }| {
-        format!("{}: {}", account.name, unit.show(account.balance.units()))
-    });
+    let lines = accounts
+        .iter()
+        .map(|Profile { account, .. }| format!("{}: {}", account.name, unit.show(account.balance.units())));
     output.show(value.collect(), lines)
 }
 

@@ -51,7 +51,11 @@ pub(crate) fn run(command: AdminTokenCommand, output: OutputArgs) -> Result<()> 
                 .iter()
                 .map(|token| json!({ "name": token.name, "created_at": token.created_at }));
             let lines = tokens.iter().map(|token| {
-                format!("{}: made {}", token.name, token.created_at.format("%Y-%m-%d %H:%M:%S UTC"))
+                format!(
+                    "{}: made {}",
+                    token.name,
+                    token.created_at.format("%Y-%m-%d %H:%M:%S UTC")
+                )
             });
             output.show(value.collect(), lines)
         }

@@ -53,7 +53,8 @@ pub(crate) async fn back_up(arguments: BackupArguments, output: OutputArgs) -> R
     ];
     if !with_keys {
         lines.push(
-            "without private mint keys: keep a copy of those apart, or make the backup --with-keys".to_owned(),
+            "without private mint keys: keep a copy of those apart, or make the backup --with-keys"
+                .to_owned(),
         );
     }
     let value = json!({

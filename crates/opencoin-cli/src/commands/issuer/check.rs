@@ -148,7 +148,10 @@ fn certificates(subject: &Subject<'_>, report: &mut Report) -> Option<Currency> 
         Ok(currency) => {
             let (cdd, count) = (currency.current().cdd(), currency.mint_keys().count());
             let (name, serial) = (printable(&cdd.currency_name), cdd.cdd_serial);
-            report.ok("certificates", format!("{name}, CDD {serial} and {count} mint keys verify"));
+            report.ok(
+                "certificates",
+                format!("{name}, CDD {serial} and {count} mint keys verify"),
+            );
             Some(currency)
         }
         Err(error) => {

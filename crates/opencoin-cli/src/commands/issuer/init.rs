@@ -158,8 +158,16 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let dir = directory.root().display();
     let cdd = currency.current().cdd();
     let unit = CurrencyUnit::of(cdd);
-    let coins: Vec<String> = cdd.denominations.iter().map(|value| unit.number(*value)).collect();
-    let (name, suite, listen) = (printable(&cdd.currency_name), &cdd.issuer_cipher_suite, &new.config.listen);
+    let coins: Vec<String> = cdd
+        .denominations
+        .iter()
+        .map(|value| unit.number(*value))
+        .collect();
+    let (name, suite, listen) = (
+        printable(&cdd.currency_name),
+        &cdd.issuer_cipher_suite,
+        &new.config.listen,
+    );
     output.show(
         json!({
             "currency": cdd.currency_name,
@@ -186,8 +194,15 @@ fn denominations(arguments: &Arguments) -> Result<Vec<u64>> {
     if arguments.denominations.is_empty() {
         return Ok(DENOMINATIONS_DEFAULT.to_vec());
     }
-    let unit = CurrencyUnit { name: arguments.name.clone(), divisor: arguments.divisor };
-    arguments.denominations.iter().map(|value| unit.read(value)).collect()
+    let unit = CurrencyUnit {
+        name: arguments.name.clone(),
+        divisor: arguments.divisor,
+    };
+    arguments
+        .denominations
+        .iter()
+        .map(|value| unit.read(value))
+        .collect()
 }
 
 /// Where the server listens: as was said, or on loopback at the port that wallets use. The port of https:// is
@@ -250,12 +265,19 @@ fn tell_of_request(directory: &Directory, output: OutputArgs) -> Result<()> {
     let request = directory
         .pending()?
         .context("a currency without certificates has a request for them")?;
-    let (dir, file, keys) = (directory.root().display(), directory.pending_file(), request.mint_keys.len());
+    let (dir, file, keys) = (
+        directory.root().display(),
+        directory.pending_file(),
+        request.mint_keys.len(),
+    );
     let fingerprint = request.fingerprint();
     output.show(
         json!({ "mint_keys": keys, "file": file, "fingerprint": fingerprint }),
         [
-            format!("made {keys} mint keys; {} waits for the master key", file.display()),
+            format!(
+                "made {keys} mint keys; {} waits for the master key",
+                file.display()
+            ),
             format!("fingerprint of the request: {fingerprint}"),
             "next, on the machine of the master key: opencoin master sign pending.json --dir D".to_owned(),
             format!("then here: opencoin issuer import certificates.json --dir {dir}"),

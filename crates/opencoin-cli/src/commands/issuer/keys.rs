@@ -150,7 +150,9 @@ pub(crate) struct CddChangeArguments {
 fn parse_expiry(text: &str) -> Result<DateTime<Utc>, String> {
     let moment: DateTime<Utc> = text.parse().map_err(|error| format!("{error}"))?;
     if moment.nanosecond() >= NANOSECONDS_PER_SECOND {
-        return Err("second 60 does not exist in the documents of a currency; take 59, or the next minute".to_owned());
+        return Err(
+            "second 60 does not exist in the documents of a currency; take 59, or the next minute".to_owned(),
+        );
     }
     Ok(moment)
 }
@@ -228,7 +230,11 @@ async fn plan(arguments: LookArguments, output: OutputArgs) -> Result<()> {
         json!({ "at": step.at.to_rfc3339(), "due": step.at <= now, "what": what, "mint_key": id, "denomination": denomination })
     };
     let line = |step: &Step| {
-        let when = if step.at <= now { "now".to_owned() } else { date(step.at) };
+        let when = if step.at <= now {
+            "now".to_owned()
+        } else {
+            date(step.at)
+        };
         let text = match &step.what {
             Due::MakeKey { denomination, window } => {
                 let (coin, begins) = (unit.show(*denomination), date(window.sign_not_before));
@@ -263,18 +269,34 @@ async fn list(arguments: LookArguments, output: OutputArgs) -> Result<()> {
     })
     .await?;
     let (entries, unit) = (open.keeper.list().await?, open.unit()?);
-    let mut lines: Vec<String> = entries.iter().flat_map(|entry| entry_lines(entry, &unit)).collect();
-    lines.extend(open.keeper.uncertified().await?.iter().map(|id| {
-        format!("{id}  no certificate, and none is asked for (`keys destroy --uncertified`)")
-    }));
+    let mut lines: Vec<String> = entries
+        .iter()
+        .flat_map(|entry| entry_lines(entry, &unit))
+        .collect();
+    lines.extend(
+        open.keeper
+            .uncertified()
+            .await?
+            .iter()
+            .map(|id| format!("{id}  no certificate, and none is asked for (`keys destroy --uncertified`)")),
+    );
     output.show(entries.iter().map(entry_json).collect(), lines)
 }
 
 fn entry_lines(entry: &KeyEntry, unit: &CurrencyUnit) -> Vec<String> {
-    let KeyEntry { id, denomination, window, .. } = entry;
+    let KeyEntry {
+        id,
+        denomination,
+        window,
+        ..
+    } = entry;
     let [issued, returned, recouped] = figures(entry);
     let (coin, state) = (unit.show(*denomination), state_name(entry.state));
-    let private = if entry.has_private { "private half here" } else { "no private half" };
+    let private = if entry.has_private {
+        "private half here"
+    } else {
+        "no private half"
+    };
     let mut lines = vec![
         format!("{id}  coins of {coin}  {state}  {private}"),
         format!(
@@ -400,11 +422,18 @@ fn tell(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
             )
         }
         Change::Done(certificates) => {
-            let (unit, serial) = (open.unit()?, certificates.cddc.as_ref().map(|cddc| cddc.cdd.cdd_serial));
+            let (unit, serial) = (
+                open.unit()?,
+                certificates.cddc.as_ref().map(|cddc| cddc.cdd.cdd_serial),
+            );
             let keys = certificates.mkcs.iter().map(|mkc| &mkc.mint_key);
-            let described = serial.map(|serial| format!("the description of the currency has serial {serial} now"));
+            let described =
+                serial.map(|serial| format!("the description of the currency has serial {serial} now"));
             let lines = keys.clone().map(|key| {
-                let (coin, begins) = (unit.show(key.denomination), date(key.sign_coins_not_before.to_utc()));
+                let (coin, begins) = (
+                    unit.show(key.denomination),
+                    date(key.sign_coins_not_before.to_utc()),
+                );
                 format!("{}  coins of {coin}  signs from {begins}", key.id)
             });
             let made = keys.map(|key| json!({ "id": key.id.to_string(), "denomination": key.denomination }));
@@ -444,7 +473,10 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     }];
     if imported && is_first {
         lines.push(format!("its id is {}", cdd.id));
-        lines.push(format!("next: opencoin issuer serve --dir {}", directory.root().display()));
+        lines.push(format!(
+            "next: opencoin issuer serve --dir {}",
+            directory.root().display()
+        ));
     }
     let id = cdd.id.to_string();
     output.show(
@@ -465,8 +497,9 @@ fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
             let question = format!(
                 "These certificates are of the currency {id}. Has `opencoin master create` shown this id?"
             );
-            let instead =
-                format!("name the id that `opencoin master create` has shown with --id; these certificates say {id}");
+            let instead = format!(
+                "name the id that `opencoin master create` has shown with --id; these certificates say {id}"
+            );
             ensure!(output::confirm(&question, &instead)?, "nothing was imported");
             Ok(())
         }
@@ -532,7 +565,10 @@ async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> 
             .iter()
             .map(|id| format!("destroyed {id}, which had no certificate"))
             .collect();
-        lines.push(format!("{} private halves without a certificate are gone", ids.len()));
+        lines.push(format!(
+            "{} private halves without a certificate are gone",
+            ids.len()
+        ));
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         return output.show(json!({ "uncertified": ids }), lines);
     }
@@ -542,7 +578,9 @@ async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> 
         .iter()
         .map(|key| {
             let (id, kept, coin) = (&key.id, key.transactions_kept, unit.show(key.denomination));
-            format!("destroyed the private half of {id}, coins of {coin}; kept the signatures of {kept} requests")
+            format!(
+                "destroyed the private half of {id}, coins of {coin}; kept the signatures of {kept} requests"
+            )
         })
         .collect();
     if all.is_empty() && result.is_ok() {
@@ -589,8 +627,16 @@ mod tests {
     fn an_expiry_is_a_second_that_documents_can_carry() {
         assert!(parse_expiry("2040-06-30T23:59:59Z").is_ok());
         assert!(parse_expiry("2040-06-30T23:59:59.999999999+02:00").is_ok());
-        assert!(parse_expiry("2040-06-30T23:59:60Z").unwrap_err().contains("second 60"));
-        assert!(parse_expiry("2040-06-30T23:59:60.5Z").unwrap_err().contains("second 60"));
+        assert!(
+            parse_expiry("2040-06-30T23:59:60Z")
+                .unwrap_err()
+                .contains("second 60")
+        );
+        assert!(
+            parse_expiry("2040-06-30T23:59:60.5Z")
+                .unwrap_err()
+                .contains("second 60")
+        );
         assert!(parse_expiry("tomorrow").is_err());
     }
 

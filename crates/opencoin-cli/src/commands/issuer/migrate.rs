@@ -42,9 +42,15 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         format!("schema version {version} before, {known} after")
     });
     lines.extend(copy.as_ref().map(|copy| {
-        format!("the books before that are in {}; remove them when all is well", copy.display())
+        format!(
+            "the books before that are in {}; remove them when all is well",
+            copy.display()
+        )
     }));
-    let pending = state.pending.iter().map(|(version, name)| json!({ "version": version, "name": name }));
+    let pending = state
+        .pending
+        .iter()
+        .map(|(version, name)| json!({ "version": version, "name": name }));
     let value = json!({
         "version": version,
         "known": known,

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use opencoin_issuer::http::{Audience, openapi_document};
+use opencoin_http::{Audience, openapi_document};
 use opencoin_issuer::{Books, Config, Directory, OpenedBooks, StoreMode, examine};
 use opencoin_ledger::Ledger;
 

@@ -54,11 +54,7 @@ pub(crate) struct FailedArguments {
 
 pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<()> {
     match command {
-        PayoutsCommand::List {
-            dir,
-            all,
-            after,
-        } => {
+        PayoutsCommand::List { dir, all, after } => {
             let filter = if all {
                 PayoutFilter::All
             } else {
@@ -87,7 +83,9 @@ async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, output: O
     let unit = super::unit(&directory)?;
     let line = |payout: &Payout| {
         let (state, note) = state(payout);
-        let note = note.map(|note| format!(" ({})", printable(note.as_str()))).unwrap_or_default();
+        let note = note
+            .map(|note| format!(" ({})", printable(note.as_str())))
+            .unwrap_or_default();
         format!(
             "{}: {} from {} to {}: {state}{note}",
             payout.no.get(),

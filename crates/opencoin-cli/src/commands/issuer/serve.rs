@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{Listener, Server, ServerOptions, serve, serve_admin};
+use opencoin_http::{Listener, Server, ServerOptions, serve, serve_admin};
 use opencoin_issuer::{
     AdminTokens, Config, Currency, Directory, Guard, Issuer, IssuerOptions, OpenedBooks, StoreMode,
     SystemClock,
@@ -18,9 +18,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{DirArgs, key_store, restored_state};
 use crate::commands::signer;
+use crate::output::OutputArgs;
 use crate::secret_args::KeySecretArgs;
 use crate::settings_args::SettingsArgs;
-use crate::output::OutputArgs;
 use crate::{log, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
@@ -82,7 +82,10 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let admin = Listener::bind_admin(&config, directory.root()).await?;
     let url = listener.url()?;
     let said = format!("serving {} on {url}", printable(&name));
-    output.show(serde_json::json!({ "currency": name, "url": url.to_string() }), [said])?;
+    output.show(
+        serde_json::json!({ "currency": name, "url": url.to_string() }),
+        [said],
+    )?;
     let shutdown_grace = config
         .shutdown_grace
         .get()

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use opencoin_issuer::http::{ListenError, Listener};
+use opencoin_http::{ListenError, Listener};
 use opencoin_issuer::{Clock, Currency, SystemClock};
 use opencoin_tls::KeyReaders;
 
