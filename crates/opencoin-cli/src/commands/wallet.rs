@@ -423,7 +423,7 @@ impl Session {
             }
             WalletError::UnknownSend(_) => format!("`opencoin wallet history{flag}` shows the numbers"),
             WalletError::Exchange(_) if self.has_unfinished() => {
-                format!("what was begun is kept: `opencoin wallet resume{flag}` finishes it")
+                format!("nothing is lost: `opencoin wallet resume{flag}` finishes it")
             }
             _ => return error,
         };

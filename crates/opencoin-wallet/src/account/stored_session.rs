@@ -23,6 +23,19 @@ pub struct StoredSession {
     pub token: Secret,
     /// When it ends by itself, by the issuer's clock.
     pub expires_at: DateTime<Utc>,
+    /// How amounts are written, so that a payment needs one request alone; `None` where the issuer was not
+    /// heard to say.
+    #[serde(default)]
+    pub currency: Option<SessionCurrency>,
+}
+
+/// The currency of a session's issuer. Its name and divisor never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionCurrency {
+    /// Its name.
+    pub name: String,
+    /// How many of the smallest unit make one.
+    pub divisor: u64,
 }
 
 /// Who logged in.
@@ -108,6 +121,10 @@ mod tests {
             holder: Holder::Account("alice".to_owned()),
             token: Secret::new("ocs_secret"),
             expires_at: DateTime::from_timestamp(1_000, 0).unwrap(),
+            currency: Some(SessionCurrency {
+                name: "OpenCent".to_owned(),
+                divisor: 100,
+            }),
         }
     }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use opencoin_issuer::{Clock, SystemClock};
 use opencoin_text::IssuerUrl;
 use opencoin_wallet::Secret;
-use opencoin_wallet::account::{AccountClient, AccountError, Holder, StoredSession};
+use opencoin_wallet::account::{AccountClient, AccountError, Holder, SessionCurrency, StoredSession};
 
 use crate::currency_unit::CurrencyUnit;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
@@ -126,7 +126,10 @@ fn url_of(session: &StoredSession) -> Result<IssuerUrl> {
 impl Connection {
     /// The currency of the issuer, in which amounts are read and shown.
     pub(crate) async fn unit(&self) -> Result<CurrencyUnit> {
-        Ok(CurrencyUnit::of(&self.client.description().await?))
+        match self.session.as_ref().and_then(|session| session.currency.clone()) {
+            Some(SessionCurrency { name, divisor }) => Ok(CurrencyUnit { name, divisor }),
+            None => Ok(CurrencyUnit::of(&self.client.description().await?)),
+        }
     }
 
     /// The name of the account, under which payments are kept.
@@ -199,4 +202,13 @@ pub(crate) fn session_for_wallet(dir: &Path, flag: &str, url: &str) -> Result<St
 /// As the wallet keeps secrets.
 pub(crate) fn secret(text: &opencoin_api::Secret) -> Secret {
     Secret::new(text.expose())
+}
+
+/// The currency of an issuer, for a session that is about to be kept.
+pub(super) async fn currency_of(client: &AccountClient) -> Option<SessionCurrency> {
+    let cdd = client.description().await.ok()?;
+    Some(SessionCurrency {
+        name: cdd.currency_name,
+        divisor: cdd.currency_divisor,
+    })
 }

@@ -6,7 +6,7 @@ use opencoin_api::{ChangePassword, Login, Secret};
 use opencoin_wallet::account::{Holder, StoredSession};
 use serde_json::json;
 
-use super::connection::{HolderArgs, secret};
+use super::connection::{HolderArgs, currency_of, secret};
 use crate::network_args::warn_if_exposed;
 use crate::output;
 use crate::secret_args::{NewPasswordArgs, PasswordArgs};
@@ -48,6 +48,7 @@ pub(super) async fn log_in(holder: &HolderArgs, arguments: &LoginArguments) -> R
         holder: Holder::Account(arguments.name.clone()),
         token,
         expires_at,
+        currency: currency_of(&client).await,
     }
     .write(&dir)?;
     let name = &arguments.name;

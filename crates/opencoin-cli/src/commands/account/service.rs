@@ -10,7 +10,7 @@ use opencoin_text::printable;
 use opencoin_wallet::account::{AccountError, Holder, StoredSession};
 use serde_json::json;
 
-use super::connection::{HolderArgs, secret};
+use super::connection::{HolderArgs, currency_of, secret};
 use super::view::time;
 use crate::network_args::warn_if_exposed;
 use crate::{failure, secret_args};
@@ -163,6 +163,7 @@ async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, stor
             holder: Holder::Service(id),
             token,
             expires_at,
+            currency: currency_of(&client).await,
         }
         .write(&holder.dir()?)?;
         return holder.output.show(
