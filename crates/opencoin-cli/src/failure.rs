@@ -11,7 +11,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use opencoin_issuer::{CashierError, DirectoryError, KeeperError, OperatorError, VaultError};
+use opencoin_issuer::{CashierError, OperatorError};
+use opencoin_keys::{DirectoryError, KeeperError, VaultError};
 use opencoin_ledger::LedgerError;
 use opencoin_wallet::account::AccountError;
 use opencoin_wallet::{ExchangeError, FileError, JournalError, NoAnswer, WalletError};

@@ -7,7 +7,7 @@ use std::env;
 use std::io::{self, IsTerminal};
 
 use anyhow::{Context, Result};
-use opencoin_issuer::{LogConfig, LogFormat};
+use opencoin_config::{LogConfig, LogFormat};
 use opencoin_log::TRACE_TARGET;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, filter_fn};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use opencoin_issuer::exposure;
+use opencoin_private_files::exposure;
 use opencoin_wallet::Secret;
 
 /// The variable that holds a token.

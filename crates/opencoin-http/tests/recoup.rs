@@ -8,12 +8,13 @@ use std::sync::{Arc, OnceLock};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, Utc};
+use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, router};
 use opencoin_issuer::{
-    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness,
-    Reason, Refusal, Signed, StoreMode, Token, create_with_key_files, open_books,
+    Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, StoreMode, Token, open_books,
 };
+use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Amount, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, Reference, StopReason, StoredBlind,
     StoredNumber, TransactionNo,

@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer};
 use opencoin_http::{Server, router};
-use opencoin_issuer::{
-    Books, Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase,
-    Randomness, create_with_key_files,
-};
+use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator};
+use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use opencoin_issuer::{Clock, SystemClock};
+use opencoin_keys::{Clock, SystemClock};
 use opencoin_text::IssuerUrl;
 use opencoin_wallet::Secret;
 use opencoin_wallet::account::{AccountClient, AccountError, Holder, SessionCurrency, StoredSession};

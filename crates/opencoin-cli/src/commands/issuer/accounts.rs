@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Subcommand;
-use opencoin_issuer::{Cashier, Directory, NewPassword, SystemClock};
+use opencoin_issuer::{Cashier, NewPassword};
+use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 use opencoin_text::AmountText;
 use rand::rngs::OsRng;

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use opencoin_issuer::{AdminTokens, Clock, SystemClock};
+use opencoin_issuer::AdminTokens;
+use opencoin_keys::{Clock, SystemClock};
 use opencoin_ledger::AccountName;
 use rand::rngs::OsRng;
 use serde_json::json;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_issuer::{BackupOptions, RestoreOptions, SystemClock};
+use opencoin_issuer::{BackupOptions, RestoreOptions};
+use opencoin_keys::SystemClock;
 use rand::rngs::OsRng;
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_issuer::{Origin, Setting};
+use opencoin_config::{Origin, Setting};
 use serde::Serialize;
 
 use super::DirArgs;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use opencoin_crypto::CipherSuite;
-use opencoin_issuer::{
-    Config, DATABASE_DEFAULT, Directory, KeyConfig, LISTEN_DEFAULT, NewCurrency, NewKeys, RotationPolicy,
-    SignerConfig, Span, StoreMode, SystemClock, create, is_shared, open_books, open_ledger,
-    register_mint_keys,
+use opencoin_config::{
+    Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, RotationPolicy, SignerConfig, Span, is_shared,
 };
+use opencoin_crypto::CipherSuite;
+use opencoin_issuer::{StoreMode, open_books, open_ledger};
+use opencoin_keys::{Directory, NewCurrency, NewKeys, SystemClock, create, register_mint_keys};
 use opencoin_text::{AmountText, IssuerUrl, printable};
 use rand::rngs::OsRng;
 use serde_json::json;

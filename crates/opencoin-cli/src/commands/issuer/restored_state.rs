@@ -2,7 +2,8 @@
 
 use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
-use opencoin_issuer::{Clock, Directory, GuardError, StoreMode, SystemClock, accept_state, examine};
+use opencoin_issuer::{GuardError, HighWaterMark, StoreMode, accept_state, examine};
+use opencoin_keys::{Clock, Directory, SystemClock};
 use opencoin_ledger::{LedgerTime, Setback};
 use rand::rngs::OsRng;
 use serde_json::json;
@@ -27,7 +28,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let opened = super::open_books(&directory, &config, StoreMode::Existing).await?;
-    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
     let setback = match examine(opened.history.as_ref(), &mark).await {
         Ok(_) => {
             let said = "there is nothing to accept: the books are not behind what was seen of them";

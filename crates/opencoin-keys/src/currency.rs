@@ -173,7 +173,7 @@ impl Currency {
 
 /// A moment as the ledger stores it.
 #[must_use]
-pub(crate) fn ledger_time(moment: DateTime<Utc>) -> LedgerTime {
+pub fn ledger_time(moment: DateTime<Utc>) -> LedgerTime {
     LedgerTime::from_unix_micros(moment.timestamp_micros())
 }
 

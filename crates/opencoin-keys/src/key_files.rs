@@ -4,33 +4,27 @@
 //! others can read is not private, whatever its passphrase.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::{fs, thread};
 
 use async_trait::async_trait;
+use opencoin_config::KeyConfig;
 use opencoin_crypto::{
-    AcceptedBlinds, CryptoRngCore, KeyError, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions,
-    PrivateKey, PublicKey, SignError, Signer,
+    AcceptedBlinds, KeyError, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, PrivateKey,
+    PublicKey, SignError, Signer,
 };
+use opencoin_private_files::{self as private_files, FileError};
 use opencoin_schema::BigInt;
 use zeroize::Zeroizing;
 
-use crate::config::KeyConfig;
-use crate::directory::Directory;
 use crate::passphrase::Passphrase;
-use crate::private_files::{self, FileError};
+use crate::randomness::Randomness;
 
 const PREFIX: &str = "mint-";
 const SUFFIX: &str = ".pem";
-
-/// A cryptographic generator, seeded by the operating system.
-pub trait Randomness: CryptoRngCore + Send {}
-
-impl<R: CryptoRngCore + Send> Randomness for R {}
 
 /// A folder of encrypted private mint keys.
 #[derive(Clone)]
@@ -64,12 +58,13 @@ impl KeyFiles {
         }))
     }
 
-    /// The keys of a currency whose settings keep them in files; makes their folder if it is not there.
+    /// The keys of the currency in the folder `root` whose settings keep them in files; makes their folder if it
+    /// is not there.
     ///
     /// # Errors
     /// The settings keep them elsewhere, or the folder cannot be made.
     pub fn open(
-        directory: &Directory,
+        root: &Path,
         config: &KeyConfig,
         passphrase: Option<Passphrase>,
         rng: Box<dyn Randomness>,
@@ -79,7 +74,7 @@ impl KeyFiles {
                 "the private mint keys are in a token, not in files".to_owned(),
             ));
         };
-        let folder = directory.root().join(folder);
+        let folder = root.join(folder);
         private_files::make_private_folder(&folder).map_err(unusable)?;
         Ok(Self::new(folder, passphrase, rng))
     }

@@ -4,12 +4,11 @@
 //! reads it in plain words ([`crate::Vault::describe`]) before signing. A first request is made before there
 //! is a currency, so it has neither the master key nor its id; both are filled in where the master key is.
 
+use opencoin_config::Window;
 use opencoin_crypto::{PublicKey, VerifiedCddc};
 use opencoin_schema::{BigInt, Cdd, Cddc, MintKey, Mkc, RsaPublicKey, Timestamp, WeightedUrl, text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::rotation::Window;
 
 /// Documents for the master key to sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

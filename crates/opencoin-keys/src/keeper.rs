@@ -18,16 +18,16 @@ use thiserror::Error;
 pub use destroy::DestroyedKey;
 
 use crate::clock::Clock;
-use crate::config::{Config, SignerConfig};
 use crate::create::{CreateError, check_denominations, check_url, set_url};
 use crate::currency::{CertifiedMintKey, Currency};
 use crate::directory::{CertificateLock, Directory, DirectoryError};
-use crate::issuer::{OpenError, register_mint_keys};
-use crate::key_files::Randomness;
 use crate::passphrase::Passphrase;
-use crate::rotation::{CLOCK_SKEW, Due, KeyState, Step, Window, plan, state};
+use crate::randomness::Randomness;
+use crate::registration::{OpenError, register_mint_keys};
+use crate::rotation::{Due, KeyState, Step, plan, state};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 use crate::vault::{Vault, VaultError};
+use opencoin_config::{CLOCK_SKEW, Config, SignerConfig, Window};
 
 /// Takes care of the keys of one currency.
 pub struct Keeper {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_config::{ADDRESS_FORMS, CLOCK_SKEW, Config, is_address};
 use opencoin_crypto::{CipherSuite, KeyStore, KeyStoreError};
 use opencoin_ledger::Amount;
 use opencoin_schema::{PROTOCOL_VERSION, Timestamp, WeightedUrl};
@@ -11,15 +12,13 @@ use opencoin_text::{IssuerUrl, IssuerUrlError, is_invisible, is_misleading};
 use thiserror::Error;
 
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::currency::Currency;
 use crate::directory::{Directory, DirectoryError};
-use crate::key_files::{KeyFiles, Randomness};
+use crate::key_files::KeyFiles;
 use crate::passphrase::Passphrase;
-use crate::rotation::CLOCK_SKEW;
+use crate::randomness::Randomness;
 use crate::signing_request::{CddDraft, MintKeyDraft, SigningRequest};
-use crate::store;
-use crate::vault::VaultError;
+use crate::vault::{Vault, VaultError};
 
 /// How long a CDD holds.
 pub(crate) const CDD_LIFETIME: TimeDelta = TimeDelta::days(3650);
@@ -102,8 +101,8 @@ impl NewCurrency {
         }
         check_denominations(&self.denominations).or_else(|reason| refuse("denominations", &reason))?;
         check_url(&self.url)?;
-        if !store::is_address(&self.config.database) {
-            return refuse("database", store::ADDRESS_FORMS);
+        if !is_address(&self.config.database) {
+            return refuse("database", ADDRESS_FORMS);
         }
         self.config
             .rotation
@@ -180,9 +179,7 @@ pub fn create(
     let mut step = || progress(made.next().unwrap_or(total), total);
     step();
     if let Some(passphrase) = keys.master_passphrase {
-        begun
-            .vault()
-            .create(new.config.rotation.key_bits, passphrase, rng)?;
+        Vault::new(begun.master_folder()).create(new.config.rotation.key_bits, passphrase, rng)?;
         step();
     }
     let now = clock.now();
@@ -197,7 +194,10 @@ pub fn create(
     let request = SigningRequest::new(None, Some(cdd), mint_keys);
     begun.set_pending(&request, &lock)?;
     if let Some(passphrase) = keys.master_passphrase {
-        begun.import(&begun.vault().sign(&request, passphrase, rng)?, &lock)?;
+        begun.import(
+            &Vault::new(begun.master_folder()).sign(&request, passphrase, rng)?,
+            &lock,
+        )?;
     }
     begun.finish(directory)?;
     Ok(if keys.master_passphrase.is_some() {
@@ -222,7 +222,12 @@ pub fn create_with_key_files(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(Currency, KeyFiles), CreateError> {
     let open = |directory: &Directory| {
-        KeyFiles::open(directory, &new.config.keys, Some(passphrase.clone()), store_rng())
+        KeyFiles::open(
+            directory.root(),
+            &new.config.keys,
+            Some(passphrase.clone()),
+            store_rng(),
+        )
     };
     let store = |directory: &Directory| Ok(Box::new(open(directory)?) as Box<dyn KeyStore>);
     let keys = NewKeys {

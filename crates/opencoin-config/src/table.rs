@@ -1,5 +1,5 @@
 //! The one list of all settings. From it come the environment variables, the flags, the documentation and the
-//! check for misspelt names; a test compares it with what [`Config`](super::Config) really reads, so that
+//! check for misspelt names; a test compares it with what [`Config`](crate::Config) really reads, so that
 //! neither can have a setting that the other lacks.
 
 /// What stands before the path of a setting in the name of its environment variable.
@@ -237,7 +237,8 @@ pub const SETTINGS: &[Setting] = &[
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::config::{Config, KeyConfig, SignerConfig, TlsConfig};
+    use crate::config::{Config, KeyConfig, SignerConfig};
+    use crate::sections::TlsConfig;
 
     use super::*;
 
@@ -267,7 +268,7 @@ mod tests {
         });
         [full, other]
             .iter()
-            .flat_map(|config| super::super::values(config).into_keys())
+            .flat_map(|config| crate::config::values(config).into_keys())
             .collect()
     }
 
@@ -280,7 +281,7 @@ mod tests {
 
     /// The table of settings as `docs/OPERATING.md` has it.
     fn documentation() -> String {
-        let defaults = super::super::values(&Config::new("sqlite:ledger.sqlite", "127.0.0.1:8080"));
+        let defaults = crate::config::values(&Config::new("sqlite:ledger.sqlite", "127.0.0.1:8080"));
         let row = |setting: &Setting| {
             let Setting {
                 path,
@@ -303,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_documentation_has_this_table() {
-        let operating = include_str!("../../../../docs/OPERATING.md");
+        let operating = include_str!("../../../docs/OPERATING.md");
         assert!(
             operating.contains(&documentation()),
             "put this into docs/OPERATING.md, \"Settings\":\n\n{}",

@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::{KeyConfig, LISTEN_DEFAULT, LogFormat, SignerConfig, WhenShort};
+use crate::config::{KeyConfig, LISTEN_DEFAULT, SignerConfig};
+use crate::sections::{LogFormat, WhenShort};
 
 const FILE: &str =
     "database = 'sqlite:x'\n\n[keys]\nstore = 'files'\nfolder = 'k'\n[limits]\nrequests_burst = 7\n";

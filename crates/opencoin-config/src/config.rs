@@ -1,10 +1,5 @@
 //! `issuer.toml`: where the books and the private mint keys are, where to listen, how keys rotate. Every
-//! setting can also be given in the environment and on the command line; see [`Settings`].
-
-mod redact;
-mod sections;
-mod settings;
-mod table;
+//! setting can also be given in the environment and on the command line; see [`Settings`](crate::Settings).
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -13,15 +8,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::database::{ADDRESS_FORMS, is_address};
 use crate::rotation::{RotationPolicy, Span};
-use crate::store;
-
-pub use redact::hide_passwords;
-pub use sections::{
-    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort,
-};
-pub use settings::{Origin, Overrides, Settings, SettingsError};
-pub use table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
+use crate::sections::{AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, TlsConfig};
 
 /// Where an issuer listens unless told otherwise: this machine only. A proxy in front speaks TLS.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -161,19 +150,19 @@ impl Config {
     /// # Errors
     /// The path of a setting that does not, and why.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
-        if !store::is_address(&self.database) {
-            return Err(("database", store::ADDRESS_FORMS.to_owned()));
+        if !is_address(&self.database) {
+            return Err(("database", ADDRESS_FORMS.to_owned()));
         }
         let listeners = [
             ("listen", Some(&self.listen)),
             ("admin.listen", self.admin.listen.as_ref()),
         ];
         for (path, address) in listeners {
-            let is_address = |text: &String| {
+            let is_listener = |text: &String| {
                 text.rsplit_once(':')
                     .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
             };
-            if let Some(address) = address.filter(|address| !is_address(address)) {
+            if let Some(address) = address.filter(|address| !is_listener(address)) {
                 return Err((
                     path,
                     format!("{address:?} is not ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080"),
@@ -190,7 +179,7 @@ impl Config {
     /// The text of a new `issuer.toml`: what a currency should keep whatever the defaults of later versions
     /// are, and what differs from the defaults.
     #[must_use]
-    pub(crate) fn file_text(&self) -> String {
+    pub fn file_text(&self) -> String {
         let mut table = Table::try_from(self).expect("settings can be written as TOML");
         let default = Self::new(DATABASE_DEFAULT, LISTEN_DEFAULT);
         let default = Table::try_from(&default).expect("settings can be written as TOML");
@@ -203,7 +192,7 @@ impl Config {
 const FILE_KEYS: [&str; 4] = ["database", "listen", "keys", "rotation"];
 
 /// All values by their paths: `limits.requests_burst`.
-fn values(config: &Config) -> BTreeMap<String, Value> {
+pub(crate) fn values(config: &Config) -> BTreeMap<String, Value> {
     let mut values = BTreeMap::new();
     for (name, value) in Table::try_from(config).expect("settings can be written as TOML") {
         match value {

@@ -12,7 +12,7 @@ use opencoin_schema::BigInt;
 
 use super::{Keeper, KeeperError};
 use crate::currency::{CertifiedMintKey, ledger_time};
-use crate::issuer::register_mint_keys;
+use crate::registration::register_mint_keys;
 use crate::rotation::Due;
 
 /// How many transactions are read, signed and kept at a time when a key is destroyed.

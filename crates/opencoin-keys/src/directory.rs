@@ -21,16 +21,14 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use opencoin_config::{Config, Overrides, Settings, SettingsError};
+use opencoin_private_files::{self as private_files, FileError};
 use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::config::{Config, Overrides, Settings, SettingsError};
 use crate::currency::{Currency, CurrencyError};
-use crate::high_water::{HIGH_WATER_MARK_FILE, HighWaterMark};
-use crate::private_files::{self, FileError};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
-use crate::vault::Vault;
 
 const CONFIG_FILE: &str = "issuer.toml";
 const CDDC_FOLDER: &str = "cddc";
@@ -140,8 +138,8 @@ impl Directory {
 
     /// Where the master key is, if it is on this machine.
     #[must_use]
-    pub fn vault(&self) -> Vault {
-        Vault::new(self.root.join(MASTER_FOLDER))
+    pub fn master_folder(&self) -> PathBuf {
+        self.root.join(MASTER_FOLDER)
     }
 
     /// The file of the request that has not been answered yet.
@@ -259,7 +257,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the folders cannot be read.
-    pub(crate) fn backup_files(&self) -> Result<Vec<PathBuf>, DirectoryError> {
+    pub fn backup_files(&self) -> Result<Vec<PathBuf>, DirectoryError> {
         let mut files = vec![self.root.join(CONFIG_FILE)];
         files.extend(self.certificate_files()?);
         files.extend(Some(self.pending_file()).filter(|pending| pending.is_file()));
@@ -267,18 +265,11 @@ impl Directory {
         Ok(within.map(Path::to_owned).collect())
     }
 
-    /// How far the books have come, as far as servers have seen; `place` is the setting that names another
-    /// file.
-    #[must_use]
-    pub fn high_water_mark(&self, place: Option<&Path>) -> HighWaterMark {
-        HighWaterMark::new(self.root.join(place.unwrap_or(Path::new(HIGH_WATER_MARK_FILE))))
-    }
-
     /// The names of all certificates: as none ever changes, other names are other certificates.
     ///
     /// # Errors
     /// When the folders cannot be read.
-    pub(crate) fn certificate_files(&self) -> Result<BTreeSet<PathBuf>, DirectoryError> {
+    pub fn certificate_files(&self) -> Result<BTreeSet<PathBuf>, DirectoryError> {
         let mut files = BTreeSet::new();
         for folder in [CDDC_FOLDER, MKC_FOLDER] {
             files.extend(private_files::list(&self.root.join(folder), DOCUMENT_SUFFIX)?);

@@ -17,12 +17,13 @@ use opencoin_crypto::{
     CertificateError, KeyError, KeyStoreError, PrivateKey, PublicKey, VerifiedCddc, sign_cddc,
     sign_mint_key_certificate, verify_cddc,
 };
+use opencoin_private_files::{self as private_files, FileError};
 use opencoin_schema::{Cddc, DecodeError, MintKey, from_json, text};
 use thiserror::Error;
 
-use crate::key_files::{Randomness, read_key};
+use crate::key_files::read_key;
 use crate::passphrase::Passphrase;
-use crate::private_files::{self, FileError};
+use crate::randomness::Randomness;
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 
 const MASTER_KEY_FILE: &str = "master.pem";

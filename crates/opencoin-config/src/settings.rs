@@ -14,9 +14,9 @@ use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::Config;
-use super::redact::hide_passwords;
-use super::table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
+use crate::config::{Config, values};
+use crate::redact::hide_passwords;
+use crate::table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
 
 /// How like two names must be for one to be suggested for the other (Jaro-Winkler, 1 is the same).
 const LIKENESS_MIN: f64 = 0.8;
@@ -171,7 +171,7 @@ impl Settings {
 
     /// Each setting with its value, if it has one, and where that came from. Passwords are hidden.
     pub fn entries(&self) -> impl Iterator<Item = (&'static Setting, Option<Value>, &Origin)> {
-        let mut values = super::values(&self.config);
+        let mut values = values(&self.config);
         SETTINGS.iter().map(move |setting| {
             let value = values.remove(setting.path).map(|value| match value {
                 Value::String(text) => Value::String(hide_passwords(&text)),

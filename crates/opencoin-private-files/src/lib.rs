@@ -26,7 +26,8 @@ pub struct FileError {
 }
 
 impl FileError {
-    pub(crate) fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// Adds the path to what the system said.
+    pub fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self {
             path: path.to_owned(),
             error,
@@ -46,7 +47,10 @@ pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
 }
 
 /// Opens a file to lock it, and makes it if it is not there.
-pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// The system refuses.
+pub fn open_lock(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
         .append(true)
@@ -55,7 +59,10 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a file, in place of what is there: a crash leaves the old one or the new one.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+///
+/// # Errors
+/// The system refuses.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let unfinished = unfinished(path);
     let written = || {
         // What a crash has left is of no use. Removed rather than truncated, so that the mode is ours.
@@ -75,7 +82,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// Copies a file of any length in place of what is there, for its owner alone, to the disk. It is not there
 /// whole until this returns.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
+///
+/// # Errors
+/// The system refuses.
+pub fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
     let copied = || {
         remove_if_there(to)?;
         let mut file = OpenOptions::new()
@@ -90,7 +100,10 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
 }
 
 /// Removes a file and says whether it was there; it stays removed after a crash.
-pub(crate) fn remove(path: &Path) -> Result<bool, FileError> {
+///
+/// # Errors
+/// The system refuses.
+pub fn remove(path: &Path) -> Result<bool, FileError> {
     let was_there = remove_if_there(path).map_err(FileError::of(path))?;
     sync_folder(path.parent().unwrap_or(Path::new("/")))?;
     Ok(was_there)
@@ -105,7 +118,7 @@ fn remove_if_there(path: &Path) -> io::Result<bool> {
 }
 
 /// Beside a file or folder, under the name that it has until it is whole.
-pub(crate) fn unfinished(path: &Path) -> PathBuf {
+pub fn unfinished(path: &Path) -> PathBuf {
     let mut name = path
         .file_name()
         .map_or_else(|| OsString::from("currency"), OsString::from);
@@ -113,7 +126,11 @@ pub(crate) fn unfinished(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
+/// Puts the names in a folder on the disk.
+///
+/// # Errors
+/// The system refuses.
+pub fn sync_folder(path: &Path) -> Result<(), FileError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(FileError::of(path))
@@ -121,7 +138,10 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
 
 /// The files of a folder with names that end so, in their order. Hidden ones, and with them what programs
 /// that copy files have not finished, are left out.
-pub(crate) fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
+///
+/// # Errors
+/// The system refuses.
+pub fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
     let entries = fs::read_dir(folder).map_err(FileError::of(folder))?;
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut paths = paths.map_err(FileError::of(folder))?;
