@@ -112,8 +112,9 @@ impl Currency {
             "init",
             "--name",
             "OpenCent",
+            // Amounts in tests count the smallest unit.
             "--divisor",
-            "100",
+            "1",
             "--denominations",
             "1,2,5,10",
         ];

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474, Wallet, opencoin};
@@ -53,7 +54,7 @@ fn hand_to_hand(suite: &str, database: Database) {
     // Sent and taken back before anybody else took it.
     let mistake = currency.scratch("mistake.oc");
     alice.run(&["send", "20", "--out", text(&mistake)]);
-    alice.run(&["reclaim"]);
+    alice.run(&["reclaim", "--all"]);
     assert_eq!(alice.balance(), 87);
     let late = bob.run_unchecked(&["receive", text(&mistake)]);
     assert_ne!(late.code, Some(0), "{late:?}");
@@ -168,7 +169,7 @@ fn a_credit_counts_once_for_each_reference() {
         .refused(1, "exists");
     let _ = currency
         .issuer_unchecked(&["account", "show", "bob"])
-        .refused(1, "no account bob");
+        .refused(4, "no account bob");
     currency.audit();
 }
 
@@ -177,7 +178,7 @@ fn mistakes_are_answered_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let nowhere = text(&nowhere);
-    let _ = opencoin(&["issuer", "serve", "--dir", nowhere]).refused(1, "opencoin issuer init");
+    let _ = opencoin(&["issuer", "serve", "--dir", nowhere]).refused(4, "opencoin issuer init");
     let _ = opencoin(&["issuer", "audit", "--dir", nowhere]).refused(3, "opencoin issuer init");
     let _ = opencoin(&["issuer", "serve", "--dirr", nowhere]).refused(2, "--dir");
     let init = |more: &[&str]| {
@@ -187,9 +188,9 @@ fn mistakes_are_answered_with_what_to_do() {
     };
     let _ = init(&["--cipher-suite", "ROT13"]).refused(2, "RSA-SHA384-PSS-RFC9474");
     let _ = init(&["--denominations", "1,1"]).refused(1, "denominations");
-    let _ = init(&["--denominations", "0"]).refused(1, "denominations");
+    let _ = init(&["--denominations", "0"]).refused(2, "denominations");
     let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits must be 2048");
-    let _ = init(&["--url", "example.org"]).refused(1, "url");
+    let _ = init(&["--url", "example.org"]).refused(2, "begins with https://");
     let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
     for address in [
         "postgres://opencoin:s3cret@127.0.0.1:1/books",
@@ -221,7 +222,7 @@ fn mistakes_are_answered_with_what_to_do() {
     let wallet = Wallet::new(&folder.path().join("wallet"));
     let _ = wallet
         .run_unchecked(&["mint", "5", "--token", "oc_x"])
-        .refused(1, "opencoin wallet add");
+        .refused(4, "opencoin wallet add");
     let _ = wallet
         .run_unchecked(&["mint", "0", "--token", "oc_x"])
         .refused(2, "at least 1");
@@ -287,10 +288,14 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     alice.run(&["add", &currency.url("")]);
     let token_file = currency.scratch("token");
     fs::write(&token_file, format!("{token}\n")).unwrap();
+    fs::set_permissions(&token_file, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = ["mint", "7", "--token-file", text(&token_file)];
+    let _ = alice.run_unchecked(&open).refused(1, "run `chmod 600");
+    fs::set_permissions(&token_file, fs::Permissions::from_mode(0o600)).unwrap();
     alice.run(&["mint", "7", "--token-file", text(&token_file)]);
     let _ = alice
         .run_unchecked(&["reclaim", "9"])
-        .refused(1, "no send number 9");
+        .refused(4, "no send number 9");
     currency.stop();
 }
 

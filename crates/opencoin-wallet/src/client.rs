@@ -6,6 +6,7 @@ use opencoin_schema::{
     ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
     ResponseRedeem, TypeName, WeightedUrl, from_json, text,
 };
+use opencoin_text::printable;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -14,6 +15,8 @@ use crate::network::HttpAnswer;
 use crate::secret::Secret;
 use crate::transport::{NoAnswer, Transport};
 
+/// What is shown of an issuer's words.
+pub(crate) const SHOWN_CHARS_MAX: usize = 500;
 const OK: u16 = 200;
 const ACCEPTED: u16 = 202;
 const NOT_FOUND: u16 = 404;
@@ -241,7 +244,7 @@ pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, Exc
         && let Ok(delay) = from_json::<ResponseDelay>(&answer.body)
     {
         return Err(ExchangeError::Delayed {
-            description: delay.status_description,
+            description: printable(&delay.status_description),
         });
     }
     Ok(document::<ResponseMint>(answer)?.blind_signatures)
@@ -265,6 +268,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
     }
     let status: Option<Status> = serde_json::from_slice(&answer.body).ok();
     let said = status.and_then(|status| status.status_description.or(status.detail));
+    let said = said.map(|said| printable(&said.chars().take(SHOWN_CHARS_MAX).collect::<String>()));
     let description = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
     match &answer.error_word {
         Some(word) if word == RECOUP => Err(ExchangeError::Recoup),

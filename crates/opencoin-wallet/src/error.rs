@@ -35,6 +35,14 @@ pub enum WalletError {
     /// No currency was added yet.
     #[error("this wallet knows no currency")]
     NoCurrency,
+    /// The currency that was named is not among those of the wallet.
+    #[error("the wallet holds no currency {wanted:?}; it holds {known}")]
+    UnknownCurrencyName {
+        /// What was named.
+        wanted: String,
+        /// What the wallet holds.
+        known: String,
+    },
     /// Several currencies, and none was named.
     #[error("this wallet holds several currencies; choose one: {0}")]
     WhichCurrency(String),

@@ -80,7 +80,7 @@ impl Server {
                 stream.write_all(text.as_bytes()).await.unwrap();
             }
         });
-        let client = AccountClient::new(&url, &Authorities::default())
+        let client = AccountClient::new(&url.parse().unwrap(), &Authorities::default())
             .unwrap()
             .with_token(Secret::new("ocs_token"));
         Self { client, heard }

@@ -151,8 +151,8 @@ impl Wallet {
         }
     }
 
-    /// The token of the holder's present session, the one that the user has given, or the one that an operation
-    /// was begun with.
+    /// The token of the holder's present session, the one that an operation was begun with, or the one that the
+    /// user has given since.
     fn token<'this>(&'this self, operation: &'this Operation) -> Option<&'this Secret> {
         let url = self
             .state
@@ -166,8 +166,8 @@ impl Wallet {
             .as_ref()
             .filter(is_theirs)
             .map(|session| &session.token)
-            .or(self.token.as_ref())
             .or(operation.token.as_ref())
+            .or(self.token.as_ref())
             .filter(|_| matches!(operation.kind, Kind::Mint | Kind::Redeem))
     }
 

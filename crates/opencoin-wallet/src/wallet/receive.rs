@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Coin, CoinStack};
-use opencoin_text::AMOUNT_MAX;
+use opencoin_text::{AMOUNT_MAX, printable};
 
 use super::{RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
@@ -236,7 +236,7 @@ impl Wallet {
             .map_err(|_| CoinFault::NotSigned)?;
         let expiry = key.mint_key().coins_expiry_date.to_utc();
         if let Some(reason) = currency.revoked.get(&coin.payload.mint_key_id) {
-            Err(CoinFault::Revoked(reason.clone()))
+            Err(CoinFault::Revoked(printable(reason)))
         } else if self.now > expiry {
             Err(CoinFault::Expired(expiry))
         } else {

@@ -36,8 +36,11 @@ impl Wallet {
         self.session = Some(session);
     }
 
-    /// Requests whose token the wallet does not have are finished with this one.
+    /// Requests that are pending now and are of no session are finished with this token.
     pub fn use_token(&mut self, token: Secret) {
+        for past in self.state.operations.values_mut() {
+            past.what.token = None;
+        }
         self.token = Some(token);
     }
 

@@ -284,12 +284,13 @@ async fn amounts_that_cannot_be_are_refused_at_once() {
             needed: 21
         })
     ));
-    for amount in [u64::MAX / 2, 100_000_000_000] {
+    assert!(matches!(
+        mint(&mut wallet, 100_000_000_000).await,
+        Err(WalletError::TooManyCoins { .. })
+    ));
+    for amount in [u64::MAX / 2, u64::MAX] {
         assert!(
-            matches!(
-                mint(&mut wallet, amount).await,
-                Err(WalletError::TooManyCoins { .. })
-            ),
+            matches!(mint(&mut wallet, amount).await, Err(WalletError::Overflow)),
             "{amount}"
         );
     }
@@ -331,7 +332,7 @@ async fn several_currencies_are_told_apart() {
     ));
     assert!(matches!(
         wallet.send(Some("Dollar"), 10, "").await,
-        Err(WalletError::WhichCurrency(_))
+        Err(WalletError::UnknownCurrencyName { .. })
     ));
     wallet
         .mint(Some(&added.currency), 60, &token(), &mut |_, _| {})

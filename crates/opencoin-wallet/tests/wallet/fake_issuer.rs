@@ -1,6 +1,7 @@
 //! An issuer in memory: accounts, spent coins, accepted requests; real keys. It answers as the HTTP API says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -56,6 +57,8 @@ pub(crate) struct FakeIssuer {
     master_key: Arc<PrivateKey>,
     mint_keys: Vec<(VerifiedMintKey, Arc<PrivateKey>)>,
     pub(crate) books: Mutex<Books>,
+    /// Whether a refusal says which coins it is about.
+    pub(crate) names_coins: AtomicBool,
 }
 
 /// Whether this answer is to be a delay: the request is accepted, its signatures come later.
@@ -105,6 +108,7 @@ impl FakeIssuer {
             master_key,
             mint_keys,
             books: Mutex::default(),
+            names_coins: AtomicBool::new(true),
         }
     }
 
@@ -237,7 +241,7 @@ impl FakeIssuer {
                     status_code: status,
                     status_description,
                 };
-                refused(status, word, &description, text::compact(&response))
+                self.refused(status, word, &description, text::compact(&response))
             }
         };
         match Request::from_json(body.as_bytes()).expect("the wallet sends what the specification knows") {
@@ -323,7 +327,7 @@ impl FakeIssuer {
                         status_code,
                         status_description,
                     };
-                    refused(status_code, word, &description, text::compact(&response))
+                    self.refused(status_code, word, &description, text::compact(&response))
                 }
             },
             Request::RequestRecoup(request) => signed(self.recoup(body, request, now), false),
@@ -623,6 +627,15 @@ impl FakeIssuer {
             .unwrap()
     }
 
+    /// A refusal, with the coins that it is about in a header if its description ends with them.
+    fn refused(&self, status: u16, word: &str, description: &str, body: String) -> HttpAnswer {
+        let coins = description.strip_prefix(SPENT_BEFORE).map(str::to_owned);
+        HttpAnswer {
+            coins: coins.filter(|_| self.names_coins.load(Ordering::SeqCst)),
+            ..http(status, Some(word), body)
+        }
+    }
+
     fn sign(&self, blind: &Blind) -> BlindSignature {
         let (key, private_key) = self
             .key(&blind.mint_key_id)
@@ -645,15 +658,6 @@ pub(crate) fn http(status: u16, word: Option<&str>, body: String) -> HttpAnswer 
         error_word: word.map(str::to_owned),
         body: body.into_bytes(),
         ..HttpAnswer::default()
-    }
-}
-
-/// A refusal, with the coins that it is about in a header if its description ends with them.
-fn refused(status: u16, word: &str, description: &str, body: String) -> HttpAnswer {
-    let coins = description.strip_prefix(SPENT_BEFORE);
-    HttpAnswer {
-        coins: coins.map(str::to_owned),
-        ..http(status, Some(word), body)
     }
 }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{BigInt, ResponseDelay, ResponseMint, from_json, text};
-use opencoin_wallet::{Balance, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
+use opencoin_wallet::{Balance, Clock, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tempfile::TempDir;
@@ -89,6 +89,8 @@ pub(crate) struct Network {
     /// What goes wrong, by the number of the request.
     faults: Mutex<BTreeMap<usize, Fault>>,
     pub(crate) steps: Mutex<Vec<Step>>,
+    /// How far the issuers' clocks are ahead of the wallets', in seconds.
+    pub(crate) issuers_ahead_s: AtomicI64,
 }
 
 #[async_trait]
@@ -161,7 +163,10 @@ impl Transport for Network {
                 | Fault::Wait
                 | Fault::WaitedInVain,
             )
-            | None => Ok(answer),
+            | None => Ok(HttpAnswer {
+                date: Some(self.now() + TimeDelta::seconds(self.issuers_ahead_s.load(Ordering::SeqCst))),
+                ..answer
+            }),
         }
     }
 
@@ -295,6 +300,7 @@ impl World {
             watched: Mutex::default(),
             faults: Mutex::default(),
             steps: Mutex::default(),
+            issuers_ahead_s: AtomicI64::new(0),
         };
         network.set_day(1);
         network.connect(URL, Arc::clone(&issuer));
@@ -318,22 +324,25 @@ impl World {
 
     /// Opens the wallet of this name; its journal is the one that is watched from now on.
     pub(crate) fn open(&self, name: &str) -> Wallet {
+        let network = Arc::clone(&self.network);
+        let mut wallet = self.open_with_clock(name, Arc::new(move || network.now()));
+        // The wallet keeps no token on the disk.
+        wallet.use_token(token());
+        wallet
+    }
+
+    /// As [`Self::open`], with a clock of its own and no token.
+    pub(crate) fn open_with_clock(&self, name: &str, clock: Clock) -> Wallet {
         let folder = self.folder(name);
         *self.network.watched.lock().unwrap() = Some(journal_of(&folder));
-        let (network, transport) = (
-            Arc::clone(&self.network),
-            Arc::clone(&self.network) as Arc<dyn Transport>,
-        );
+        let transport = Arc::clone(&self.network) as Arc<dyn Transport>;
         // Another process draws other numbers: the journal's length is a seed that says where it stands.
         let seed = fs::metadata(journal_of(&folder)).map_or(0, |metadata| metadata.len());
         let seed = name.bytes().fold(seed, |seed, byte| {
             seed.wrapping_mul(257).wrapping_add(byte.into())
         });
         let rng = Box::new(ChaCha20Rng::seed_from_u64(seed));
-        let mut wallet = Wallet::create(&folder, transport, Arc::new(move || network.now()), rng).unwrap();
-        // The wallet keeps no token on the disk.
-        wallet.use_token(token());
-        wallet
+        Wallet::create(&folder, transport, clock, rng).unwrap()
     }
 
     /// A wallet that knows the currency and has minted so much.
