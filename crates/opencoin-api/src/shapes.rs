@@ -12,7 +12,8 @@ use crate::{ACCOUNT_NAME_CHARS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, TEXT
 /// The greatest amount and the greatest id of the books.
 const NUMBER_MAX: i64 = i64::MAX;
 /// No control character, and none that changes the direction of text.
-const PRINTED: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufff9-\\ufffb]*$";
+const PRINTED: &str =
+    "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufff9-\\ufffb]*$";
 
 /// Declares a component of the description.
 macro_rules! shape {

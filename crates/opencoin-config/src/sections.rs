@@ -95,7 +95,7 @@ pub enum WhenShort {
 pub struct LogConfig {
     /// In what form.
     pub format: LogFormat,
-    /// Which of it, in the syntax of tracing's `EnvFilter`: `info`, `opencoin_issuer=debug`.
+    /// Which of it: `LEVEL` and `TARGET=LEVEL` with commas between, as in `info,opencoin_issuer=debug`.
     pub filter: String,
 }
 

@@ -181,7 +181,7 @@ pub const SETTINGS: &[Setting] = &[
     text("log.format", "The form of the log: text or json"),
     text(
         "log.filter",
-        "What is logged, in the syntax of tracing's EnvFilter",
+        "What is logged, as `LEVEL` and `TARGET=LEVEL` with commas between",
     ),
     decided(tag(
         "keys.store",
