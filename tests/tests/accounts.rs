@@ -257,7 +257,16 @@ fn sessions_begin_with_the_password_and_end() {
     let _ = again
         .unchecked(&["account", "balance"])
         .refused(1, "the session has ended (2020-01-01 00:00:00 UTC); log in again");
-    fs::write(&file, kept).unwrap();
+
+    // A session that nobody can read is told of, and replaced by the next login.
+    fs::write(&file, "").unwrap();
+    let damaged = again.unchecked(&["account", "balance"]);
+    let _ = damaged.refused(1, "`opencoin account login --url URL NAME");
+    let mut login = again.command();
+    login.env("OPENCOIN_PASSWORD", "another long password");
+    let _ = run(&mut login, &["account", "login", "--url", &again.url, "alice"]).success();
+    assert_eq!(again.balance(), 100);
+    fs::write(&file, &kept).unwrap();
 
     // A logout ends it at the issuer too.
     again.account(&["logout"]);

@@ -330,3 +330,143 @@ fn the_demo_tells_its_story() {
         }
     }
 }
+
+#[test]
+fn amounts_are_written_as_the_currency_shows_them() {
+    let options = ["--divisor", "100", "--denominations", "0.01,0.02,0.05,0.10,1.00"];
+    let mut currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &options);
+    currency.serve();
+    let created = currency.issuer(&["account", "create", "alice", "--json"]).json();
+    let token = created["token"].as_str().unwrap();
+    let credit = ["account", "credit", "alice", "5", "--reference", "statement 1"];
+    let credited = currency.issuer(&credit).stdout;
+    assert_eq!(
+        credited,
+        "credited 5.00 OpenCent to alice; balance 5.00 OpenCent\n"
+    );
+    assert_eq!(currency.balance("alice"), 500);
+    let alice = Wallet::new(&currency.scratch("alice"));
+    alice.run(&["add", &currency.url("")]);
+    let minted = alice.run(&["mint", "1.37", "--token", token, "--json"]).json();
+    assert_eq!((minted["amount"].as_u64(), alice.balance()), (Some(137), 137));
+    assert_eq!(
+        alice.run(&["balance"]).stdout.lines().next(),
+        Some("1.37 OpenCent")
+    );
+    // A program counts in the smallest unit, and says so.
+    let gift = currency.scratch("gift.oc");
+    let sent = alice.run(&["send", "50/100", "--out", text(&gift)]).stdout;
+    assert!(sent.starts_with("sent 0.50 OpenCent in "), "{sent}");
+    for (amount, code, reason) in [
+        (
+            "0.005",
+            2,
+            "not a multiple of the smallest unit, 1/100 of OpenCent",
+        ),
+        ("50/10", 2, "counts in 1/10"),
+        ("1,37", 2, "12.50, or 12 for 12.00"),
+        ("0", 2, "more than zero"),
+        (
+            "87",
+            1,
+            "the wallet holds 0.87 OpenCent, and this takes 87.00 OpenCent",
+        ),
+    ] {
+        let _ = alice.run_unchecked(&["send", amount]).refused(code, reason);
+    }
+    assert_eq!(alice.balance(), 87);
+    // What is on its way is not taken back by mistake.
+    let _ = alice.run_unchecked(&["reclaim"]).refused(2, "--all");
+    let id = alice.run(&["history", "--json"]).json();
+    let sends = id
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["kind"] == "send");
+    let id = sends.map(|entry| entry["id"].to_string()).next_back().unwrap();
+    assert_eq!(alice.run(&["reclaim", &id]).stdout, "took back 0.50 OpenCent\n");
+    assert_eq!(alice.balance(), 137);
+    currency.stop();
+    // The next command says what to do, and a script knows that it can try again.
+    let away = alice.run_unchecked(&["redeem", "0.20", "--token", token]);
+    let _ = away.refused(3, "opencoin wallet resume --dir");
+}
+
+#[test]
+fn a_name_that_is_misspelt_is_not_found() {
+    let currency = Currency::start(RFC9474, Database::Sqlite);
+    let (typo, alice) = (currency.scratch("typo"), Wallet::new(&currency.scratch("alice")));
+    for command in [
+        &["balance"][..],
+        &["history"],
+        &["mint", "1"],
+        &["resume"],
+        &["reclaim", "--all"],
+    ] {
+        let _ = Wallet::new(&typo)
+            .run_unchecked(command)
+            .refused(4, "opencoin wallet add URL");
+    }
+    assert!(!typo.exists(), "only `add` makes a wallet");
+    for (url, reason) in [
+        ("127.0.0.1:8080", "begins with https://"),
+        ("http://127.0.0.1:8080?x=1", "without ? and #"),
+        ("http://u:p@127.0.0.1:8080", "no password"),
+    ] {
+        let _ = Wallet::new(&typo).run_unchecked(&["add", url]).refused(2, reason);
+        let options = [
+            "issuer",
+            "init",
+            "--name",
+            "X",
+            "--dir",
+            text(&typo),
+            "--url",
+            url,
+        ];
+        let _ = opencoin(&options).refused(2, reason);
+    }
+    assert!(!typo.exists());
+    let port = currency.port();
+    alice.run(&["add", &format!(" HTTP://127.0.0.1:{port}/ ")]);
+    let again = alice.run(&["add", &currency.url(""), "--json"]).json();
+    assert_eq!(again["url"].as_str(), Some(currency.url("").as_str()));
+    for command in [&["balance"][..], &["send", "1"], &["reclaim", "--all"]] {
+        let named = [command, &["--currency", "Nope"]].concat();
+        let _ = alice.run_unchecked(&named).refused(4, "it holds OpenCent (");
+    }
+    // Plain HTTP to another machine is said, before anything goes there.
+    let other = Wallet::new(&currency.scratch("other"));
+    let _ = other
+        .run_unchecked(&["add", "http://127.0.0.1.invalid:1"])
+        .refused(3, "is without TLS (http://)");
+}
+
+#[test]
+fn no_currency_has_a_name_or_key_request_that_misleads() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = |name: &str, dir: &str| {
+        let dir = folder.path().join(dir);
+        opencoin(&["issuer", "init", "--name", name, "--dir", text(&dir)])
+    };
+    for name in [
+        "OpenCent\n\u{1b}[8m",
+        "tneCnepO\u{202e}",
+        "Open\u{200b}Cent",
+        " OpenCent",
+        &"x".repeat(65),
+    ] {
+        let _ = init(name, "currency").refused(1, "name: must");
+    }
+    let _ = init("OpenCent", "what?").refused(1, "question mark");
+    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &["--divisor", "100"]);
+    let leap = ["cdd", "change", "--expiry", "2040-06-30T23:59:60Z"];
+    let _ = currency.issuer_unchecked(&leap).refused(2, "second 60");
+    assert!(!currency.dir().join("pending.json").exists());
+    let passed = currency.issuer_unchecked(&["check"]).stdout;
+    assert!(!passed.contains("pending request"), "{passed}");
+    fs::write(currency.dir().join("pending.json"), "{}").unwrap();
+    let failed = currency.issuer_unchecked(&["check"]);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stdout.contains("FAILED  pending request: "), "{failed:?}");
+}

@@ -3,6 +3,7 @@
 //! Results go to stdout, everything else to stderr. `failure.rs` has the exit codes.
 
 mod commands;
+mod confirmation;
 mod currency_unit;
 mod database_args;
 mod failure;

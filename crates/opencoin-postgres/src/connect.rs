@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
 use crate::fault::ledger_error;
+use crate::password_file::with_password;
 use crate::writer::Writer;
 use crate::{PostgresLedger, schema};
 
@@ -150,7 +151,15 @@ fn options(url: &str) -> Result<PgConnectOptions, LedgerError> {
         .any(|scheme| url.starts_with(scheme));
     let options = postgres.then(|| PgConnectOptions::from_str(url).ok()).flatten();
     let text = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";
-    options.ok_or_else(|| LedgerError::Address(text.to_owned()))
+    let options = options.ok_or_else(|| LedgerError::Address(text.to_owned()))?;
+    let (user, _) = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@'))
+        .unwrap_or_default();
+    if user.contains(':') || url.contains("password=") {
+        return Ok(options);
+    }
+    with_password(options)
 }
 
 /// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.

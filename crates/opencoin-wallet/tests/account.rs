@@ -334,26 +334,6 @@ async fn what_must_not_be_sent_twice_is_sent_once() {
 }
 
 #[tokio::test]
-async fn only_urls_of_issuers_are_taken() {
-    for url in [
-        "",
-        "issuer.test",
-        "ftp://issuer.test",
-        "https://alice:secret@issuer.test",
-        "https://issuer.test/?a=b",
-        "mailto:a@b",
-    ] {
-        assert!(
-            matches!(
-                AccountClient::new(url, &Authorities::default()),
-                Err(AccountError::Address { .. })
-            ),
-            "{url}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn a_watch_goes_on_after_the_last_entry_it_has_shown() {
     let entry = |id: u64| format!("id: {id}\ndata: {}\n\n", ENTRY.replace(":7,", &format!(":{id},")));
     let turns = vec![

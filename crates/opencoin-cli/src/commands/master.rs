@@ -11,6 +11,7 @@ use opencoin_schema::{from_json, text};
 use rand::rngs::OsRng;
 use serde_json::json;
 
+use crate::confirmation::confirm;
 use crate::output::{self, OutputArgs};
 use crate::secret_args::{self, MasterSecretArgs};
 
@@ -132,7 +133,7 @@ fn sign(arguments: &SignArguments, output: OutputArgs) -> Result<ExitCode> {
         "{} is there already; name another file with --out",
         arguments.out.display()
     );
-    if !arguments.yes && !output::confirm("Sign this?", "read it with --show, then sign it with --yes")? {
+    if !arguments.yes && !confirm("Sign this?", "read it with --show, then sign it with --yes")? {
         output.show(json!({ "signed": false }), ["nothing was signed"])?;
         return Ok(ExitCode::FAILURE);
     }

@@ -22,8 +22,9 @@ use serde_json::json;
 
 use super::key_store::KeySecret;
 use super::{DirArgs, Purpose};
+use crate::confirmation::confirm;
 use crate::currency_unit::CurrencyUnit;
-use crate::output::{self, OutputArgs};
+use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
 use crate::{failure, secret_args};
@@ -502,7 +503,7 @@ fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
             let instead = format!(
                 "name the id that `opencoin master create` has shown with --id; these certificates say {id}"
             );
-            ensure!(output::confirm(&question, &instead)?, "nothing was imported");
+            ensure!(confirm(&question, &instead)?, "nothing was imported");
             Ok(())
         }
     }
