@@ -23,6 +23,9 @@ pub(super) struct Given {
     pub(super) is_own: bool,
 }
 
+/// Received coins and their values, and what they were received as.
+type Part = (Kind, Vec<(Coin, u64)>);
+
 impl Wallet {
     /// Renews `foreign` coins together with own coins where that makes the wallet's set of coins better.
     async fn renew(&mut self, id: &BigInt, kind: Kind, foreign: Vec<(Coin, u64)>) -> Result<(), WalletError> {
@@ -238,7 +241,7 @@ impl Wallet {
 
     /// The coins that were received and are still to be renewed, by the stacks they came in, in parts that one
     /// request takes. Those of revoked keys are not taken by the issuer.
-    pub(super) fn received_coins(&self, id: &BigInt) -> Result<Vec<(Kind, Vec<(Coin, u64)>)>, WalletError> {
+    pub(super) fn received_coins(&self, id: &BigInt) -> Result<Vec<Part>, WalletError> {
         let currency = self.currency(id)?;
         let mut seen = BTreeSet::new();
         let mut parts = Vec::new();

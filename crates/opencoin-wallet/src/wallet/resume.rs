@@ -5,18 +5,19 @@
 //! out, it does not carry out both. The blinds of an abandoned request are kept, and the issuer is asked about
 //! them until their mint keys have stopped to sign: what it has signed is not lost.
 
+use opencoin_schema::BigInt;
+
 use super::exchange::Given;
 use super::operations::{NOT_FOUND, has_waited_in_vain};
 use super::{Done, Wallet};
 use crate::account::StoredSession;
 use crate::client::ExchangeError;
-use crate::currency::Place;
+use crate::currency::{Currency, Place};
 use crate::error::WalletError;
 use crate::event::{Event, Kind, Operation, OperationId};
 use crate::secret::Secret;
 use crate::state::Fate;
 use crate::tokenizing::sum;
-use opencoin_schema::BigInt;
 
 /// What came of abandoning a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Wallet {
     /// Whether a request, or a received coin, waits for [`Self::resume`].
     #[must_use]
     pub fn has_unfinished(&self) -> bool {
-        let is_received = |currency: &crate::currency::Currency| {
+        let is_received = |currency: &Currency| {
             let mut coins = currency.coins.values();
             coins.any(|held| held.place == Place::Received && !currency.is_revoked(&held.coin.payload))
         };
@@ -78,9 +79,10 @@ impl Wallet {
         }
         for id in self.operations_with(Fate::Abandoned) {
             self.tick();
-            match self.ask_about_abandoned(id).await {
-                Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
-                Ok(()) | Err(_) => {}
+            if let Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) =
+                self.ask_about_abandoned(id).await
+            {
+                return Err(error);
             }
         }
         if let Err(error) = self.tidy().await {
@@ -275,4 +277,10 @@ impl Wallet {
         });
         Ok(held.collect())
     }
+}
+
+/// Whether the answer to a resume says that the issuer has accepted nothing.
+fn was_not_done(refused: &ExchangeError) -> bool {
+    let is_unknown = matches!(refused, ExchangeError::Refused { word, .. } if word == NOT_FOUND);
+    is_unknown || has_waited_in_vain(refused)
 }

@@ -142,3 +142,30 @@ async fn keys_that_the_issuer_does_not_call_current_are_not_blinded_for() {
     let stack = wallet.send(None, 40, "").await.unwrap().stack;
     assert!(stack.coins.iter().all(|coin| coin.payload.denomination != 10));
 }
+
+/// More than the wallet fetches at a time. What it has learned stays known when the issuer stops to answer, and
+/// revoked keys are heard of in any case.
+#[tokio::test]
+async fn keys_under_many_descriptions_are_learned_in_portions() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 40).await;
+    world.issuer.certify_under(2..=40);
+    world.issuer.revoke(10, 0);
+    world.network.set_day(2);
+    world.network.fail(36, Fault::Refused);
+    let before = world.journal("wallet").len();
+    mint(&mut wallet, 5).await.unwrap();
+    assert!(balance(&wallet).revoked > 0, "it knows what was revoked");
+    assert!(
+        world.journal("wallet").len() > before + 20_000,
+        "and the first portion"
+    );
+    world.network.set_day(3);
+    world.network.heal();
+    mint(&mut wallet, 5).await.unwrap();
+    let asked = world.network.take_steps();
+    let fetched = asked.iter().filter(|step| step.url.ends_with("/cddc")).count();
+    assert!((1..32).contains(&fetched), "{fetched} were left");
+    let mut other = world.open("other");
+    other.add(URL).await.unwrap();
+}
