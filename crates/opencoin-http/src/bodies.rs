@@ -12,9 +12,8 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Response;
 use http_body_util::BodyExt;
+use opencoin_config::LimitsConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use opencoin_issuer::LimitsConfig;
 
 /// A body of up to so many times the limit is read to its end, and thrown away, so that a client that is not
 /// far off sees the answer instead of a broken pipe. Of a longer one the connection breaks.

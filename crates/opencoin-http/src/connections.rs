@@ -21,6 +21,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use opencoin_config::LimitsConfig;
+use opencoin_issuer::Present;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -30,8 +32,6 @@ use super::client_address::PeerAddress;
 use super::client_stream::ClientStream;
 use super::listener::Listener;
 use super::tls::Tls;
-use opencoin_issuer::LimitsConfig;
-use opencoin_issuer::Present;
 
 /// The longest head: what hyper holds in memory for a connection before its body. It takes no smaller bound.
 const HEAD_BYTES_MAX: usize = 8 * 1024;

@@ -7,12 +7,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use opencoin_config::Config;
 use opencoin_tls::PemError;
 use thiserror::Error;
 use tokio::net::{TcpListener, lookup_host};
 
 use super::tls::Tls;
-use opencoin_issuer::Config;
 
 /// A door for wallets.
 pub struct Listener {

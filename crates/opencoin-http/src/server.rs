@@ -8,6 +8,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
+use opencoin_config::{LimitsConfig, ProxyConfig};
+use opencoin_issuer::{Issuer, Reason, Refusal};
 use tokio::sync::watch as channel;
 use tokio::task::JoinSet;
 
@@ -18,9 +20,6 @@ use super::headers::HostNames;
 use super::listener::Listener;
 use super::observe::RequestIds;
 use super::{answer, connections};
-use opencoin_issuer::Issuer;
-use opencoin_issuer::{LimitsConfig, ProxyConfig};
-use opencoin_issuer::{Reason, Refusal};
 
 /// How long requests that were begun may take once the server is told to stop.
 pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);

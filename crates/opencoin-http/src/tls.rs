@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use opencoin_config::TlsConfig;
 use opencoin_tls::{KeyReaders, PemError};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
@@ -17,8 +18,6 @@ use tokio_rustls::rustls::server::{ClientHello, NoServerSessionStorage, Resolves
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use zeroize::Zeroizing;
-
-use opencoin_issuer::TlsConfig;
 
 /// How often the files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);

@@ -11,13 +11,13 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer, Unblinder};
 use opencoin_http::{ERROR_HEADER, Server, Unwatched, router, serve};
 use opencoin_issuer::{
-    Books, Clock, Config, Currency, Directory, Guard, HighWaterMark, Issuer, IssuerOptions, NewCurrency,
-    Operator, Passphrase, Randomness, Reason, Refusal, Signed, Token, create_with_key_files,
+    Books, Guard, HighWaterMark, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token,
 };
-use opencoin_ledger::audit::AuditFacts;
+use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Accepted, Account, AccountName, Accounts, Amount, Command, HISTORY_ID_BYTES, History, HistoryId,
     KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference,
@@ -131,10 +131,6 @@ impl Ledger for Faulty {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.ledger.signing_paused().await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        self.ledger.audit_facts().await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

@@ -8,12 +8,13 @@ use std::sync::{Arc, OnceLock};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, Utc};
+use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, router};
 use opencoin_issuer::{
-    Clock, Config, Currency, Directory, Issuer, IssuerOptions, NewCurrency, Operator, Passphrase, Randomness,
-    Reason, Refusal, Signed, StoreMode, Token, create_with_key_files, open_books,
+    Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, StoreMode, Token, open_audit_source, open_books,
 };
+use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Amount, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, Reference, StopReason, StoredBlind,
     StoredNumber, TransactionNo,
@@ -101,7 +102,7 @@ struct Fixture {
     currency: Currency,
     token: Token,
     rng: StdRng,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Fixture {
@@ -146,7 +147,7 @@ impl Fixture {
             currency,
             token,
             rng,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -290,7 +291,10 @@ impl Fixture {
     }
 
     async fn books_hold(&self) {
-        let report = self.operator.audit().await.unwrap();
+        let source = open_audit_source("sqlite:books", self.folder.path())
+            .await
+            .unwrap();
+        let report = opencoin_audit::check(&source.audit_facts().await.unwrap());
         assert!(report.holds(), "{report:?}");
     }
 }

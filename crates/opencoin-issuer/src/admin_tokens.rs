@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use opencoin_ledger::AccountName;
+use opencoin_private_files::{self as private_files, FileError};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::accounts::{Token, TokenKind};
-use crate::private_files::{self, FileError};
 
 const FILE: &str = "admin-tokens.json";
 const LOCK_FILE: &str = ".admin-tokens.lock";

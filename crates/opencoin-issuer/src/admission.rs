@@ -8,11 +8,11 @@
 use std::fmt;
 
 use opencoin_crypto::blind_in_range;
+use opencoin_keys::{CertifiedMintKey, Currency};
 use opencoin_ledger::{BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, PayloadHash, TransactionReference};
 use opencoin_schema::{BigInt, Coin, Payload};
 use thiserror::Error;
 
-use crate::currency::{CertifiedMintKey, Currency};
 use crate::refusal::{Reason, Refusal};
 
 /// The most blinds of a request, and the most coins.

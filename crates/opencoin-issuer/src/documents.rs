@@ -13,12 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use opencoin_crypto::Signer;
+use opencoin_keys::{Clock, Currency, Directory, DirectoryError, register_mint_keys};
 use opencoin_ledger::{Ledger, MintKeyId, MintKeyStatus};
-
-use crate::clock::Clock;
-use crate::currency::Currency;
-use crate::directory::{Directory, DirectoryError};
-use crate::issuer::register_mint_keys;
 use opencoin_log::LogThrottle;
 
 /// How often a server looks for changes.

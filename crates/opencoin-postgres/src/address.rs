@@ -14,7 +14,7 @@ use std::str::FromStr;
 use opencoin_ledger::LedgerError;
 use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx_core::Url;
+use url::Url;
 
 const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 const FORM: &str = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";

@@ -24,6 +24,7 @@ mod fault;
 mod history;
 mod kept;
 mod load;
+mod migrations;
 mod post;
 mod read;
 mod save;
@@ -33,7 +34,6 @@ mod writer;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures,
     KnownMintKeys, Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches,
@@ -119,10 +119,6 @@ impl Ledger for PostgresLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         read::signing_paused(&self.pool).await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        audit::facts(&self.pool).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

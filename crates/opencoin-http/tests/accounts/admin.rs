@@ -1,6 +1,6 @@
 //! The operator's side.
 
-use opencoin_issuer::AccountsConfig;
+use opencoin_config::AccountsConfig;
 use serde_json::{Value, json};
 
 use crate::world::{PASSWORD, World};

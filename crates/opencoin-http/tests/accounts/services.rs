@@ -1,7 +1,7 @@
 //! Services: declared, limited, rotated, seen.
 
 use chrono::TimeDelta;
-use opencoin_issuer::AccountsConfig;
+use opencoin_config::AccountsConfig;
 use serde_json::{Value, json};
 
 use crate::world::{PASSWORD, World};

@@ -1,7 +1,7 @@
 //! Logging in, guessing, logging out, another password.
 
 use chrono::TimeDelta;
-use opencoin_issuer::AccountsConfig;
+use opencoin_config::AccountsConfig;
 use serde_json::{Value, json};
 
 use crate::world::{PASSWORD, World};

@@ -131,7 +131,7 @@ async fn nothing_is_answered_or_done_at_either_listener() {
         );
     }
     // Another process, which does not guard them, sees that nothing was done.
-    let other = world.beside(opencoin_issuer::AccountsConfig::default()).await;
+    let other = world.beside(opencoin_config::AccountsConfig::default()).await;
     assert_eq!(other.balance(&alice).await, 90);
     assert_eq!(
         other

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use futures_util::StreamExt;
+use opencoin_config::AccountsConfig;
 use opencoin_http::router;
-use opencoin_issuer::AccountsConfig;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 

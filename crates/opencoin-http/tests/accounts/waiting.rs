@@ -1,7 +1,7 @@
 //! Mints that wait for money.
 
 use chrono::TimeDelta;
-use opencoin_issuer::{AccountsConfig, WhenShort};
+use opencoin_config::{AccountsConfig, WhenShort};
 use serde_json::json;
 
 use crate::world::{Reply, World, run_background};

@@ -7,12 +7,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_config::{AccountsConfig, Config};
 use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer, Unblinder};
 use opencoin_http::{ERROR_HEADER, Server, admin_router, router};
-use opencoin_issuer::{
-    AccountsConfig, AdminTokens, Clock, Config, Currency, Directory, Guard, Issuer, IssuerOptions,
-    NewCurrency, Passphrase, Randomness, create_with_key_files,
-};
+use opencoin_issuer::{AdminTokens, Guard, Issuer, IssuerOptions};
+use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::MemoryLedger;
 use opencoin_schema::{
     BigInt, Blind, Coin, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestResume, ResponseMint,

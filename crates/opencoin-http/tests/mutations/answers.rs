@@ -4,8 +4,8 @@
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, StatusCode};
+use opencoin_config::LimitsConfig;
 use opencoin_http::ERROR_HEADER;
-use opencoin_issuer::LimitsConfig;
 use opencoin_schema::{AnyDocument, Envelope, Request, text};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use opencoin_crypto::{BlindingSeed, CipherSuite, Unblinder};
-use opencoin_issuer::{CertifiedMintKey, Currency};
+use opencoin_keys::{CertifiedMintKey, Currency};
 use opencoin_schema::{
     BigInt, Blind, Coin, PROTOCOL_VERSION, Payload, Request, RequestCddSerial, RequestCddc, RequestMint,
     RequestMintKeyCertificates, RequestRedeem, RequestRenew, RequestResume, ResponseMint, text,

@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use opencoin_ledger::{AccountId, Bearer, BearerMeans, LedgerTime, Scope, ServiceId, TokenHash};
 
 use super::{Desk, Token};
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
 const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;

@@ -4,8 +4,7 @@ use opencoin_api::{PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX};
 use opencoin_ledger::{AccountEntry, AccountId, AccountName, EntryPage, Profile, ProfileFilter};
 
 use super::Desk;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// One page of a list.
 pub struct Page<T> {

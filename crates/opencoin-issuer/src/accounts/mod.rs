@@ -16,14 +16,12 @@ mod waiting;
 
 use std::sync::Arc;
 
+use opencoin_config::AccountsConfig;
+use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::{AccountId, AccountName, Accounts, Applied, Command, LedgerTime, Profile};
 
-use crate::clock::Clock;
 use crate::committer::Committer;
-use crate::config::AccountsConfig;
-use crate::currency::ledger_time;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 pub use caller::{Caller, Right};
 pub use entries::{Page, page_length};

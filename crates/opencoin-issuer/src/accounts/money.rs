@@ -7,8 +7,7 @@ use opencoin_ledger::{
 
 use super::entries::page_length;
 use super::{Desk, account_name};
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 impl Desk {
     /// Pays another account. The answer is the payer's entry, and whether it was made before.

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use opencoin_keys::ledger_time;
 use opencoin_ledger::{
     AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId,
     ServiceRefusal,
 };
 
 use super::{Desk, Token, TokenKind};
-use crate::currency::ledger_time;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// The random bytes of a service's id.
 const ID_BYTES: usize = 16;

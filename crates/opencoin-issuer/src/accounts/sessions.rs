@@ -1,12 +1,11 @@
 //! Logging in with a password, logging out, another password.
 
+use opencoin_keys::ledger_time;
 use opencoin_ledger::{AccountName, BearerMeans, LedgerTime, Login, NewSession, PasswordSetter};
 
 use super::throttle::wrong_password;
 use super::{Caller, Desk, NewPassword, Token, TokenKind};
-use crate::currency::ledger_time;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// A session that was opened.
 pub struct OpenedSession {
