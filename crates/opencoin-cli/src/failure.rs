@@ -12,7 +12,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use opencoin_issuer::{CashierError, OperatorError};
-use opencoin_keys::{DirectoryError, KeeperError, VaultError};
+use opencoin_keys::{DirectoryError, KeyManagerError, VaultError};
 use opencoin_ledger::LedgerError;
 use opencoin_wallet::account::AccountError;
 use opencoin_wallet::{ExchangeError, FileError, JournalError, NoAnswer, WalletError};
@@ -114,11 +114,11 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
             OperatorError::Refused(_) => None,
         };
     }
-    if let Some(error) = cause.downcast_ref::<KeeperError>() {
+    if let Some(error) = cause.downcast_ref::<KeyManagerError>() {
         return match error {
-            KeeperError::Directory(error) => of_directory(error),
-            KeeperError::Vault(VaultError::InUse(_)) => Some(Failure::TryLater),
-            KeeperError::Ledger(error) => of_ledger(error),
+            KeyManagerError::Directory(error) => of_directory(error),
+            KeyManagerError::Vault(VaultError::InUse(_)) => Some(Failure::TryLater),
+            KeyManagerError::Ledger(error) => of_ledger(error),
             _ => None,
         };
     }

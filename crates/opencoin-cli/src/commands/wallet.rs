@@ -27,7 +27,7 @@ use super::inspect::read_file;
 use crate::currency_unit::CurrencyUnit;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
 use crate::output::OutputArgs;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 use crate::token_args::TokenArgs;
 use crate::wallet_dir_args::WalletDirArgs;
 use crate::{failure, output};
@@ -226,7 +226,7 @@ impl Session {
     async fn mint(&mut self, amount: &AmountText, token: &TokenArgs) -> Result<()> {
         let (chosen, units) = self.amount(amount)?;
         let bearer = self.bearer(token)?;
-        let bar = (units >= PROGRESS_AMOUNT_MIN).then(|| Progress::new("blinding coins"));
+        let bar = (units >= PROGRESS_AMOUNT_MIN).then(|| ProgressBar::new("blinding coins"));
         let mut progress = |done, total| bar.iter().for_each(|bar| bar.set(done, total));
         let before = held(&self.wallet);
         let minted = self

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::key_store::KeySecret;
 use crate::currency_unit::CurrencyUnit;
 use crate::output::OutputArgs;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
 use crate::settings_args;
 
@@ -137,7 +137,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         master_passphrase: master.as_ref(),
     };
     let currency = tokio::task::block_in_place(|| {
-        let progress = Progress::new("making keys");
+        let progress = ProgressBar::new("making keys");
         create(
             &new,
             &directory,

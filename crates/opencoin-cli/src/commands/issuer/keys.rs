@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use opencoin_config::{Config, KeyConfig};
 use opencoin_issuer::{Operator, StoreMode};
 use opencoin_keys::{
-    CddChange, Change, Clock, Directory, Due, Keeper, KeyEntry, KeyState, OpenVault, Passphrase,
+    CddChange, Change, Clock, Directory, Due, KeyEntry, KeyManager, KeyState, OpenVault, Passphrase,
     SignedCertificates, Step, SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::StopReason;
@@ -25,7 +25,7 @@ use super::{DirArgs, Purpose};
 use crate::confirmation::confirm;
 use crate::currency_unit::CurrencyUnit;
 use crate::output::OutputArgs;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
 use crate::{failure, secret_args};
 
@@ -171,10 +171,10 @@ pub(crate) async fn run(command: KeysCommand, output: OutputArgs) -> Result<()> 
     }
 }
 
-/// A currency and all that its keeper needs.
+/// A currency and all that its manager needs.
 struct Open {
     directory: Directory,
-    keeper: Keeper,
+    manager: KeyManager,
 }
 
 impl Open {
@@ -187,8 +187,8 @@ impl Open {
         let config = directory.config()?;
         let store = secret(&config)?.open(&directory, &config)?;
         let ledger = super::ledger(&directory, purpose).await?;
-        let keeper = Keeper::new(directory.clone(), config, store, ledger, Arc::new(SystemClock));
-        Ok(Self { directory, keeper })
+        let manager = KeyManager::new(directory.clone(), config, store, ledger, Arc::new(SystemClock));
+        Ok(Self { directory, manager })
     }
 
     fn unit(&self) -> Result<CurrencyUnit> {
@@ -227,7 +227,7 @@ async fn plan(arguments: LookArguments, output: OutputArgs) -> Result<()> {
         KeySecret::to_look(config, &arguments.secrets)
     })
     .await?;
-    let (steps, now, unit) = (open.keeper.plan().await?, SystemClock.now(), open.unit()?);
+    let (steps, now, unit) = (open.manager.plan().await?, SystemClock.now(), open.unit()?);
     let value = |step: &Step| {
         let (what, id, denomination) = named(&step.what);
         json!({ "at": step.at.to_rfc3339(), "due": step.at <= now, "what": what, "mint_key": id, "denomination": denomination })
@@ -271,13 +271,13 @@ async fn list(arguments: LookArguments, output: OutputArgs) -> Result<()> {
         KeySecret::to_look(config, &arguments.secrets)
     })
     .await?;
-    let (entries, unit) = (open.keeper.list().await?, open.unit()?);
+    let (entries, unit) = (open.manager.list().await?, open.unit()?);
     let mut lines: Vec<String> = entries
         .iter()
         .flat_map(|entry| entry_lines(entry, &unit))
         .collect();
     lines.extend(
-        open.keeper
+        open.manager
             .uncertified()
             .await?
             .iter()
@@ -359,10 +359,10 @@ async fn rotate(arguments: RotateArguments, output: OutputArgs) -> Result<()> {
     })
     .await?;
     let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
-    let progress = Progress::new("making keys");
+    let progress = ProgressBar::new("making keys");
     let mut hear = |done, total| progress.set(done, total);
     let change = open
-        .keeper
+        .manager
         .rotate(
             Master::open(master.as_ref()),
             arguments.now,
@@ -397,10 +397,10 @@ pub(crate) async fn cdd(command: CddCommand, output: OutputArgs) -> Result<()> {
         expiry,
         additional_info,
     };
-    let progress = Progress::new("making keys");
+    let progress = ProgressBar::new("making keys");
     let mut hear = |done, total| progress.set(done, total);
     let change = open
-        .keeper
+        .manager
         .change_cdd(change, Master::open(master.as_ref()), &mut OsRng, &mut hear)
         .await?;
     drop(progress);
@@ -563,7 +563,7 @@ async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> 
     })
     .await?;
     if arguments.uncertified {
-        let ids = open.keeper.destroy_uncertified().await?;
+        let ids = open.manager.destroy_uncertified().await?;
         let mut lines: Vec<String> = ids
             .iter()
             .map(|id| format!("destroyed {id}, which had no certificate"))
@@ -576,7 +576,7 @@ async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> 
         return output.show(json!({ "uncertified": ids }), lines);
     }
     let (unit, mut all) = (open.unit()?, Vec::new());
-    let result = open.keeper.destroy(&mut |key| all.push(key)).await;
+    let result = open.manager.destroy(&mut |key| all.push(key)).await;
     let mut lines: Vec<String> = all
         .iter()
         .map(|key| {

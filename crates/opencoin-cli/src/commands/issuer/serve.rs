@@ -94,6 +94,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         limits: config.limits,
         proxy: config.proxy,
         shutdown_grace,
+        admin_hosts: config.admin.hosts,
     };
     let (server, tokens) = (
         Server::with_options(issuer, options),
