@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{DeclareService, DeclaredService, RotatedService, ServiceLogin, ServiceSession, Services};
+use opencoin_issuer::accounts::Token;
 
 use super::convert::{self, secret};
 use super::sessions::count;
 use crate::callers::Holder;
 use crate::json::{HandlerResult, Json, Name, document, nothing};
-use crate::openapi::{
+use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, TooLarge, TooManyRequests, Unauthorized, Unavailable,
 };
 use crate::server::Server;
-use opencoin_issuer::accounts::Token;
 
 /// Declare a service. Its key is shown this once.
 #[utoipa::path(
