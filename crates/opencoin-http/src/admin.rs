@@ -17,7 +17,7 @@ use opencoin_issuer::{AdminTokens, METRICS_CONTENT_TYPE};
 use super::listener::Listener;
 use super::serve::SHUTDOWN_DURATION_MAX;
 use super::server::Server;
-use super::{connections, fallback, health, observe, openapi, operators};
+use super::{connections, fallback, headers, health, observe, openapi, operators};
 
 /// The paths of the operator's listener. `/v1/admin` is for the holders of these tokens.
 pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
@@ -29,6 +29,11 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
         .merge(operators::router(Arc::clone(&server), tokens))
         .fallback(fallback::unknown_path)
         .method_not_allowed_fallback(fallback::wrong_method)
+        .layer(middleware::from_fn(headers::once))
+        .layer(middleware::from_fn_with_state(
+            server.admin_hosts(),
+            headers::own_host,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&server),
             observe::watch,

@@ -8,10 +8,14 @@ use super::answer;
 use super::bodies::{BodyError, Counted};
 use super::server::Server;
 
-/// A whole body, or the answer to one that cannot be had.
-pub(super) async fn arrived(server: &Server, body: Body) -> Result<Counted, Response<Body>> {
+/// A whole body of at most so many bytes, or the answer to one that cannot be had.
+pub(super) async fn arrived(
+    server: &Server,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Counted, Response<Body>> {
     tokio::select! {
-        read = server.bodies().read(body) => read.map_err(unreadable),
+        read = server.bodies().read(body, bytes_max) => read.map_err(unreadable),
         // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
         () = server.shutting_down() => Err(answer::problem(&shutting_down())),
     }

@@ -15,6 +15,7 @@ mod client_stream;
 mod connections;
 mod documents;
 mod fallback;
+mod headers;
 mod health;
 mod json;
 mod limit_addresses;

@@ -14,4 +14,6 @@ pub struct ServerOptions {
     /// When the server is told to stop, it says for this long that it is not ready and answers as before, so
     /// that a proxy in front notices and sends no more.
     pub shutdown_grace: Duration,
+    /// The names under which operators reach their listener, beside addresses and names without a dot.
+    pub admin_hosts: Vec<String>,
 }

@@ -32,7 +32,8 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let Counted { bytes, share } = match arrived(&server, body).await {
+    let bytes_max = server.bodies().bytes_max();
+    let Counted { bytes, share } = match arrived(&server, body, bytes_max).await {
         Ok(counted) => counted,
         Err(response) => return response,
     };
@@ -119,10 +120,10 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
             let reference = request.message_reference;
             (
                 reference,
-                Ok(answer::mint_key_certificates(
-                    reference,
-                    issuer.mint_key_certificates(&request).await,
-                )),
+                issuer
+                    .mint_key_certificates(&request)
+                    .await
+                    .map(|keys| answer::mint_key_certificates(reference, keys)),
             )
         }
         Request::RequestMint(request) => {

@@ -14,7 +14,7 @@ use opencoin_schema::{
 
 use super::requests::{self, Expected};
 use super::server::Server;
-use super::{accounts, documents, fallback, health, limit_addresses, observe, openapi, v1};
+use super::{accounts, documents, fallback, headers, health, limit_addresses, observe, openapi, v1};
 
 /// All paths of the API.
 pub fn router(server: Arc<Server>) -> Router {
@@ -44,6 +44,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/health/ready", get(health::ready))
         .fallback(fallback::unknown_path)
         .method_not_allowed_fallback(fallback::wrong_method)
+        .layer(middleware::from_fn(headers::once))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&server),
             limit_addresses::limit,

@@ -9,6 +9,7 @@ use tokio::sync::watch as channel;
 
 use super::address_limits::AddressLimits;
 use super::bodies::Budget;
+use super::headers::HostNames;
 use super::options::ServerOptions;
 use super::request_ids::RequestIds;
 use super::streams::Streams;
@@ -24,6 +25,7 @@ pub struct Server {
     request_ids: RequestIds,
     address_limits: AddressLimits,
     limits: LimitsConfig,
+    admin_hosts: HostNames,
 }
 
 /// The end of a server.
@@ -58,6 +60,7 @@ impl Server {
             request_ids: RequestIds::new(),
             address_limits,
             limits: options.limits,
+            admin_hosts: options.admin_hosts.into(),
         })
     }
 
@@ -104,6 +107,10 @@ impl Server {
 
     pub(super) fn limits(&self) -> &LimitsConfig {
         &self.limits
+    }
+
+    pub(super) fn admin_hosts(&self) -> HostNames {
+        Arc::clone(&self.admin_hosts)
     }
 
     pub(super) fn address_limits(&self) -> &AddressLimits {

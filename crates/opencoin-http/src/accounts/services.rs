@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{DeclareService, DeclaredService, RotatedService, ServiceLogin, ServiceSession, Services};
+use opencoin_api::{
+    DeclareService, DeclaredService, RotatedService, SCOPES_MAX, ServiceLogin, ServiceSession, Services,
+};
 use opencoin_issuer::accounts::Token;
+use opencoin_issuer::{Reason, Refusal};
 
 use super::convert::{self, secret};
 use super::sessions::count;
@@ -27,6 +30,10 @@ pub(crate) async fn declare(
     Holder(caller): Holder,
     Json(service): Json<DeclareService>,
 ) -> HandlerResult {
+    if service.scopes.len() > SCOPES_MAX {
+        let text = format!("scopes: at most {SCOPES_MAX}, each of them once");
+        return Err(Refusal::new(Reason::Invalid, text).into());
+    }
     let scopes = convert::known_scopes(&service.scopes);
     let declared = server
         .issuer()
