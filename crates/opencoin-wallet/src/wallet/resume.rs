@@ -128,7 +128,7 @@ impl Wallet {
         }
         let may_come = self.can_be_signed(operation);
         match self.ask_resume(id).await {
-            Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND && !may_come => {
+            Err(ended @ ExchangeError::Refused { .. }) if !may_come && was_not_done(&ended) => {
                 self.record(Event::Refused {
                     operation: id,
                     description: "abandoned, and never carried out".to_owned(),
@@ -136,13 +136,6 @@ impl Wallet {
                     at: self.now,
                 })
             }
-            Err(ref ended @ ExchangeError::Refused { .. }) if has_waited_in_vain(ended) && !may_come => self
-                .record(Event::Refused {
-                    operation: id,
-                    description: "abandoned, and waited in vain".to_owned(),
-                    spent: Vec::new(),
-                    at: self.now,
-                }),
             answer @ (Ok(_) | Err(ExchangeError::Recoup)) => self.settle_accepted(id, answer).await,
             Err(_) => Ok(()),
         }
