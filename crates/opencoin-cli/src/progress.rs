@@ -1,32 +1,51 @@
-//! A progress bar on stderr for work that takes over a second; nothing when stderr is not a terminal.
+//! A progress bar on stderr for work that may take over a second; nothing when stderr is not a terminal.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A bar that is told how many of how many are done.
+const BAR_WIDTH: usize = 30;
+const NOTHING_DRAWN: usize = usize::MAX;
+/// Returns to the start of the line and clears it.
+const CLEAR_LINE: &str = "\r\x1b[K";
+
+/// A bar with a title. It disappears when it is dropped.
 pub(crate) struct Progress {
-    bar: ProgressBar,
+    title: &'static str,
+    is_shown: bool,
+    /// How much of the bar is drawn; drawing only when this changes does not slow the work down.
+    filled: AtomicUsize,
 }
 
 impl Progress {
-    /// A bar with a title.
     pub(crate) fn new(title: &'static str) -> Self {
-        let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style);
-        bar.set_message(title);
-        Self { bar }
+        Self {
+            title,
+            is_shown: io::stderr().is_terminal(),
+            filled: AtomicUsize::new(NOTHING_DRAWN),
+        }
     }
 
-    /// So many are done.
+    /// `done` of `total` steps are done.
     pub(crate) fn set(&self, done: usize, total: usize) {
-        self.bar.set_length(total as u64);
-        self.bar.set_position(done as u64);
+        let filled = BAR_WIDTH * done.min(total) / total.max(1);
+        if self.is_shown && self.filled.swap(filled, Ordering::Relaxed) != filled {
+            let rest = BAR_WIDTH - filled;
+            // A bar that cannot be drawn is no reason to fail.
+            let _ = write!(
+                io::stderr(),
+                "{CLEAR_LINE}{} {:#<filled$}{:-<rest$} {done}/{total}",
+                self.title,
+                "",
+                ""
+            );
+        }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        if self.is_shown && *self.filled.get_mut() != NOTHING_DRAWN {
+            let _ = write!(io::stderr(), "{CLEAR_LINE}");
+        }
     }
 }

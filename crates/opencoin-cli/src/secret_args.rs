@@ -1,14 +1,14 @@
 //! Passphrases, PINs, passwords and keys of services: from a file, the environment, a systemd credential, or
 //! a prompt. Never from the command line, which everybody on the machine can read.
 
-use std::env;
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use opencoin_issuer::{Passphrase, exposure};
+use opencoin_keys::Passphrase;
+use opencoin_private_files::exposure;
 use zeroize::Zeroizing;
 
 /// Where systemd puts the credentials of a service (systemd.exec(5), "Credentials").

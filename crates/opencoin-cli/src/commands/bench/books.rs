@@ -5,7 +5,8 @@ use std::process;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use opencoin_issuer::{DATABASE_DEFAULT, Directory};
+use opencoin_config::DATABASE_DEFAULT;
+use opencoin_keys::Directory;
 use opencoin_ledger::MintKeyId;
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, Signer};
 use opencoin_issuer::admission::ITEMS_MAX;
-use opencoin_issuer::{
-    Clock, Config, Directory, Operator, StoreMode, SystemClock, Token, open_ledger, register_mint_keys,
-};
+use opencoin_issuer::{Operator, StoreMode, Token, open_ledger};
+use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
 use opencoin_ledger::{
     AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, PayloadHash, Reference,
     TransactionReference,

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use opencoin_config::{Config, DATABASE_DEFAULT, KeyConfig, SignerConfig};
 use opencoin_crypto::KeyStore;
-use opencoin_issuer::{Config, DATABASE_DEFAULT, Directory, KeyConfig, KeyFiles, Passphrase, SignerConfig};
+use opencoin_keys::{Directory, KeyFiles, Passphrase};
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use rand::rngs::OsRng;
 use serde::Serialize;
@@ -132,7 +133,7 @@ impl EngineSettings {
     pub(super) fn open(&self, directory: &Directory, config: &Config) -> Result<Box<dyn KeyStore>> {
         Ok(match &self.keys {
             Keys::Files(passphrase) => Box::new(KeyFiles::open(
-                directory,
+                directory.root(),
                 &config.keys,
                 Some(passphrase.clone()),
                 Box::new(OsRng),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
+use opencoin_config::Config;
 use opencoin_crypto::{
     CipherSuite, KeyStore, KeyStoreError, PrivateKey, PublicKey, Signer, VerifiedCddc, sign_cddc,
     sign_mint_key_certificate,
 };
-use opencoin_issuer::{Clock, Config, Directory, SignedCertificates, SystemClock};
+use opencoin_keys::{Clock, Directory, SignedCertificates, SystemClock};
 use opencoin_ledger::MintKeyId;
 use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Timestamp, WeightedUrl};
 use rand::rngs::OsRng;
