@@ -59,9 +59,12 @@ pub struct AdminConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
     /// Whether it speaks plain HTTP to other machines as well: the operator's tokens then cross that network
-    /// in the clear. A word of its own, because what speaks TLS in front of the door for wallets does not do
+    /// in the clear. A word of its own, because what speaks TLS in front of the listener for wallets does not do
     /// so in front of this one.
     pub insecure_http: bool,
+    /// Names with a dot under which it is asked. Under any other it refuses, but not under an address or a name
+    /// without a dot.
+    pub hosts: Vec<String>,
 }
 
 /// `[accounts]`: how holders use their accounts.

@@ -4,7 +4,7 @@ use crate::Store;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{
-    AccountId, AccountName, Bearer, BearerMeans, Command, FAILED_LOGINS_KEPT_HOURS, FailedLogins, LedgerTime,
+    AccountId, AccountName, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS, FailedLogins, LedgerTime,
     Login, NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
     SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, TokenHash,
 };
@@ -77,7 +77,7 @@ async fn begin(ledgers: &Pair) {
         .unwrap();
 }
 
-async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<BearerMeans> {
+async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<Credential> {
     let bearer = ledger.bearer(&token(number), time(now)).await.unwrap();
     bearer.map(|Bearer { account, means }| {
         assert_eq!(account, alice());
@@ -156,13 +156,13 @@ pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
         account,
         Some(Bearer {
             account: alice(),
-            means: BearerMeans::AccountToken
+            means: Credential::AccountToken
         })
     );
     assert!(ledgers[0].open_session(&by_password(1, 10)).await.unwrap());
     assert_eq!(
         bearer(&*ledgers[1], 1, END - 1).await,
-        Some(BearerMeans::PasswordSession)
+        Some(Credential::PasswordSession)
     );
     assert_eq!(bearer(&*ledgers[1], 1, END).await, None);
     assert_eq!(bearer(&*ledgers[1], 2, 10).await, None);
@@ -372,7 +372,7 @@ pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
         assert_eq!(bearer(&*ledgers[1], 2, 20).await, None);
     }
     let (service, scopes) = (service_id(1), [Scope::Mint, Scope::Read].into());
-    let means = |last_seen| BearerMeans::ServiceSession {
+    let means = |last_seen| Credential::ServiceSession {
         service: service.clone(),
         scopes: Clone::clone(&scopes),
         last_seen,

@@ -6,10 +6,10 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use opencoin_issuer::accounts::{Caller, Right, Token};
 
 use super::json::Problem;
 use super::server::Server;
-use opencoin_issuer::accounts::{Caller, Right, Token};
 
 const BEARER: &str = "Bearer ";
 
@@ -36,7 +36,7 @@ macro_rules! caller {
 
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
                 let server = Arc::<Server>::from_ref(state);
-                Ok(Self(server.issuer().desk().caller(bearer_token(&parts.headers).as_ref(), $right).await?))
+                Ok(Self(server.issuer().accounts().caller(bearer_token(&parts.headers).as_ref(), $right).await?))
             }
         }
     };

@@ -11,7 +11,8 @@ use opencoin_config::AccountsConfig;
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, ledger_time, register_mint_keys};
 use opencoin_ledger::{
-    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Outcome, TransactionReference,
+    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, MintKeyId, Outcome,
+    TransactionReference,
 };
 use opencoin_log::spans;
 use opencoin_schema::{
@@ -21,7 +22,7 @@ use opencoin_schema::{
 use rand::rngs::OsRng;
 use tracing::Instrument;
 
-use crate::accounts::{Desk, Random, Resumed, Right, Token};
+use crate::accounts::{AccountService, Random, Resumed, Right, Token};
 use crate::admission;
 use crate::cashier::Cashier;
 use crate::committer::{Committer, Unconfirmed};
@@ -56,7 +57,7 @@ impl Default for IssuerOptions {
 pub struct Issuer {
     documents: Documents,
     books: Books,
-    desk: Desk,
+    accounts: AccountService,
     committer: Arc<Committer>,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
@@ -89,7 +90,7 @@ impl Issuer {
         );
         let (committer, ledger_reader) = (Arc::new(committer), LedgerReader::new());
         let signer = Arc::new(MeteredSigner::new(signer, Arc::clone(&metrics)));
-        let desk = desk(
+        let accounts = account_service(
             &books,
             &committer,
             &clock,
@@ -99,7 +100,7 @@ impl Issuer {
         Ok(Self {
             documents,
             books,
-            desk,
+            accounts,
             committer,
             signer,
             clock,
@@ -113,7 +114,7 @@ impl Issuer {
     /// operating system's.
     #[must_use]
     pub fn with_accounts(mut self, config: AccountsConfig, rng: Box<dyn Randomness>) -> Self {
-        self.desk = desk(&self.books, &self.committer, &self.clock, config, rng);
+        self.accounts = account_service(&self.books, &self.committer, &self.clock, config, rng);
         self
     }
 
@@ -153,10 +154,10 @@ impl Issuer {
                 .follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref())
                 .await;
             if !self.is_set_back() {
-                self.desk.carry_out_payable().await;
+                self.accounts.carry_out_payable().await;
             }
             if turn % TURNS_PER_TIDY == 0 {
-                self.desk.tidy().await;
+                self.accounts.tidy().await;
             }
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
@@ -167,14 +168,14 @@ impl Issuer {
         Cashier::sharing(
             self.books.clone(),
             Arc::clone(&self.clock),
-            self.desk.random(),
-            self.desk.passwords(),
+            self.accounts.random(),
+            self.accounts.passwords(),
         )
     }
 
     /// Where holders are served.
-    pub fn desk(&self) -> &Desk {
-        &self.desk
+    pub fn accounts(&self) -> &AccountService {
+        &self.accounts
     }
 
     /// `RequestCDDSerial`.
@@ -197,7 +198,15 @@ impl Issuer {
 
     /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all
     /// current keys.
-    pub async fn mint_key_certificates(&self, request: &RequestMintKeyCertificates) -> Vec<Mkc> {
+    ///
+    /// # Errors
+    /// When more are asked for than a request may name.
+    pub async fn mint_key_certificates(
+        &self,
+        request: &RequestMintKeyCertificates,
+    ) -> Result<Vec<Mkc>, Refusal> {
+        admission::check_count("denominations", request.denominations.len())?;
+        admission::check_count("mint_key_ids", request.mint_key_ids.len())?;
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
         let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
         let current = currency.current_mint_keys(self.clock.now(), &self.documents.stopped());
@@ -213,7 +222,7 @@ impl Issuer {
             .cloned()
             .collect();
         keys.sort_by_key(|mkc| mkc.mint_key.denomination);
-        keys
+        Ok(keys)
     }
 
     /// The certificate of one mint key.
@@ -229,7 +238,7 @@ impl Issuer {
     /// # Errors
     /// When the request is refused.
     pub async fn mint(&self, token: Option<&Token>, request: RequestMint) -> Result<Signed, Refusal> {
-        let account = self.desk.caller(token, Right::Mint).await?.account;
+        let account = self.accounts.caller(token, Right::Mint).await?.account;
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(request.blinds).await?;
         let at = ledger_time(self.clock.now());
@@ -244,11 +253,11 @@ impl Issuer {
             .await?
         {
             Ok(applied) => {
-                self.desk.stop_waiting(&reference).await;
+                self.accounts.stop_waiting(&reference).await;
                 self.sign(&reference, to_sign, applied).await
             }
             Err(refusal) => self
-                .desk
+                .accounts
                 .wait(account, reference, to_sign, refusal)
                 .await
                 .map(|()| Signed::WhenPaid),
@@ -265,14 +274,14 @@ impl Issuer {
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        let applied = self
-            .apply(Command::Renew {
-                transaction_reference,
-                coins,
-                blinds,
-                at,
-            })
-            .await?;
+        let mint_keys = mint_keys_of(&coins);
+        let renew = Command::Renew {
+            transaction_reference,
+            coins,
+            blinds,
+            at,
+        };
+        let applied = self.apply_to_coins(renew, &mint_keys).await?;
         self.sign(&reference, to_sign, applied).await
     }
 
@@ -325,7 +334,7 @@ impl Issuer {
         if let Some(accepted) = self.accepted(&reference).await? {
             return sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await;
         }
-        match self.desk.resume(&reference).await? {
+        match self.accounts.resume(&reference).await? {
             Some(Resumed::Waits) => Ok(Signed::WhenPaid),
             // It was accepted by now, or by the background work between the two looks.
             Some(Resumed::Accepted) | None => {
@@ -340,10 +349,11 @@ impl Issuer {
     /// # Errors
     /// When the request is refused.
     pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
-        let account = self.desk.caller(token, Right::Redeem).await?.account;
+        let account = self.accounts.caller(token, Right::Redeem).await?.account;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
-        self.apply(Command::Redeem { account, coins, at })
+        let mint_keys = mint_keys_of(&coins);
+        self.apply_to_coins(Command::Redeem { account, coins, at }, &mint_keys)
             .await
             .map(|_applied| ())
     }
@@ -437,6 +447,21 @@ impl Issuer {
         Ok(self.outcome(command).await??)
     }
 
+    /// Applies a command that takes coins of these mint keys. A refusal because of a mint key names its coins.
+    async fn apply_to_coins(&self, command: Command, mint_keys: &[MintKeyId]) -> Result<Applied, Refusal> {
+        self.outcome(command).await?.map_err(|refusal| {
+            let Some(refused) = refusal.mint_key_of_coins() else {
+                return refusal.into();
+            };
+            let coins = mint_keys
+                .iter()
+                .enumerate()
+                .filter(|(_, mint_key)| **mint_key == refused);
+            let coins = coins.map(|(index, _)| index).collect();
+            Refusal::from(refusal).about_coins(coins)
+        })
+    }
+
     async fn outcome(&self, command: Command) -> Result<Outcome, Refusal> {
         if self.is_set_back() {
             return Err(Refusal::unavailable());
@@ -473,21 +498,26 @@ impl Issuer {
     }
 }
 
-fn desk(
+fn account_service(
     books: &Books,
     committer: &Arc<Committer>,
     clock: &Arc<dyn Clock>,
     config: AccountsConfig,
     rng: Box<dyn Randomness>,
-) -> Desk {
+) -> AccountService {
     let random = Arc::new(Random::new(rng));
-    Desk::new(
+    AccountService::new(
         Arc::clone(&books.accounts),
         Arc::clone(committer),
         Arc::clone(clock),
         config,
         random,
     )
+}
+
+/// The mint key of each coin.
+fn mint_keys_of(coins: &[CoinIn]) -> Vec<MintKeyId> {
+    coins.iter().map(|coin| coin.mint_key).collect()
 }
 
 fn signing_paused(effect: Effect) -> bool {

@@ -38,7 +38,7 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
-    AccountEntry, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
+    AccountEntry, Accounts, Backlog, Bearer, Credential, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
     IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
     PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service,
     ServiceId, ServiceIdError, ServiceRefusal, Settlement, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
@@ -46,12 +46,13 @@ pub use accounts::{
 };
 pub use amount::{Amount, AmountError};
 pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};
-pub use blind::{Blind, StoredBlind, StoredNumber};
+pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
 pub use history::{
-    Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark, Progress, Setback, Standing,
+    BooksPosition, Continuation, Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark,
+    RollbackDetected,
 };
 pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};

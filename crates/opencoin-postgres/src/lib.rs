@@ -16,6 +16,7 @@
 //! is unknown, and sending the same commands again is safe.
 
 mod accounts;
+mod address;
 mod audit;
 mod bench;
 mod connect;
@@ -39,6 +40,7 @@ use opencoin_ledger::{
 };
 use sqlx::{PgConnection, PgPool};
 
+pub use crate::address::Protection;
 use crate::fault::Fault;
 use crate::transaction::Task;
 use crate::writer::Writer;
@@ -129,7 +131,8 @@ impl Ledger for PostgresLedger {
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
-        self.signing_paused().await.map(|_| ())
+        self.read("ready", |connection| scoped(read::ready(connection)))
+            .await
     }
 }
 

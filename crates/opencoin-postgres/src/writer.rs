@@ -14,19 +14,15 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::{LedgerError, Mark, Progress, Standing};
+use opencoin_ledger::{BooksPosition, Continuation, LedgerError, Mark};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use crate::connect::{ACQUIRE_SECONDS_MAX, SESSION};
+use crate::connect::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 use crate::fault::Fault;
 use crate::history;
-
-/// How long the connection may have been idle to be used without asking whether it lives: that would be a
-/// round trip for each batch.
-const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
 
@@ -91,11 +87,12 @@ impl Writer {
     }
 
     /// What was seen of the books, where it goes on from what was seen before.
-    pub(crate) fn saw(&self, standing: &Standing) {
+    pub(crate) fn saw(&self, position: &BooksPosition) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if standing.is_confirmed && seen.is_none_or(|before| standing.since(&before) == Ok(Progress::Onward))
+        if position.is_confirmed
+            && seen.is_none_or(|before| position.since(&before) == Ok(Continuation::Ahead))
         {
-            *seen = Some(standing.mark);
+            *seen = Some(position.mark);
         }
     }
 
@@ -109,12 +106,12 @@ impl Writer {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = seen {
             let asked = before.newest.map(|entry| entry.no);
-            let standing = history::standing(&mut connection, asked).await?;
+            let position = history::position(&mut connection, asked).await?;
             let refused =
                 |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
-            match standing.since(&before) {
-                Ok(Progress::Onward) => {}
-                Ok(Progress::Accepted) => {
+            match position.since(&before) {
+                Ok(Continuation::Ahead) => {}
+                Ok(Continuation::Accepted) => {
                     return refused(
                         &"an operator has accepted an older state; this process knows the newer one",
                     );
@@ -170,9 +167,8 @@ async fn still_alive(idle: Idle) -> Option<PgConnection> {
         mut connection,
         since,
     } = idle;
-    if since.elapsed() < UNPINGED_DURATION_MAX {
-        return Some(connection);
-    }
-    let answer = timeout(ACQUIRE_DURATION_MAX, connection.ping()).await;
-    matches!(answer, Ok(Ok(()))).then_some(connection)
+    let idle = since.elapsed();
+    let is_usable =
+        idle < UNPINGED_DURATION_MAX || (idle < IDLE_DURATION_MAX && is_alive(&mut connection).await);
+    is_usable.then_some(connection)
 }

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{DeclareService, DeclaredService, RotatedService, ServiceLogin, ServiceSession, Services};
+use opencoin_api::{
+    DeclareService, DeclaredService, RotatedService, SCOPES_MAX, ServiceLogin, ServiceSession, Services,
+};
+use opencoin_issuer::accounts::Token;
+use opencoin_issuer::{Reason, Refusal};
 
 use super::convert::{self, secret};
 use super::sessions::count;
 use crate::callers::Holder;
-use crate::json::{Answer, Json, Name, document, nothing};
-use crate::openapi::{
+use crate::json::{HandlerResult, Json, Name, document, nothing};
+use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, TooLarge, TooManyRequests, Unauthorized, Unavailable,
 };
 use crate::server::Server;
-use opencoin_issuer::accounts::Token;
 
 /// Declare a service. Its key is shown this once.
 #[utoipa::path(
@@ -26,11 +29,15 @@ pub(crate) async fn declare(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Json(service): Json<DeclareService>,
-) -> Answer {
+) -> HandlerResult {
+    if service.scopes.len() > SCOPES_MAX {
+        let text = format!("scopes: at most {SCOPES_MAX}, each of them once");
+        return Err(Refusal::new(Reason::Invalid, text).into());
+    }
     let scopes = convert::known_scopes(&service.scopes);
     let declared = server
         .issuer()
-        .desk()
+        .accounts()
         .declare_service(caller.account, &service.name, scopes.clone())
         .await?;
     let (id, name, key) = declared;
@@ -48,8 +55,8 @@ pub(crate) async fn declare(
     get, path = "/v1/services", tag = "services",
     responses((status = 200, description = "All of them, by name.", body = Services), Unauthorized, Forbidden, Unavailable)
 )]
-pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Holder) -> Answer {
-    let services = server.issuer().desk().services(caller.account).await?;
+pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Holder) -> HandlerResult {
+    let services = server.issuer().accounts().services(caller.account).await?;
     document(
         StatusCode::OK,
         &Services {
@@ -67,8 +74,12 @@ pub(crate) async fn remove(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Name(id): Name,
-) -> Answer {
-    server.issuer().desk().remove_service(caller.account, &id).await?;
+) -> HandlerResult {
+    server
+        .issuer()
+        .accounts()
+        .remove_service(caller.account, &id)
+        .await?;
     nothing()
 }
 
@@ -82,8 +93,12 @@ pub(crate) async fn rotate(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Name(id): Name,
-) -> Answer {
-    let key = server.issuer().desk().rotate_service(caller.account, &id).await?;
+) -> HandlerResult {
+    let key = server
+        .issuer()
+        .accounts()
+        .rotate_service(caller.account, &id)
+        .await?;
     document(
         StatusCode::OK,
         &RotatedService {
@@ -102,10 +117,10 @@ pub(crate) async fn rotate(
 pub(crate) async fn open_session(
     State(server): State<Arc<Server>>,
     Json(login): Json<ServiceLogin>,
-) -> Answer {
+) -> HandlerResult {
     let opened = server
         .issuer()
-        .desk()
+        .accounts()
         .service_log_in(&login.id, &Token::from_text(login.key.expose()))
         .await;
     count(&server, &opened);
