@@ -156,7 +156,9 @@ impl PostgresLedger {
                     if is_alive {
                         Ok(true)
                     } else {
-                        Err(sqlx::Error::PoolClosed)
+                        Err(sqlx::Error::Protocol(
+                            "the server has ended an idle connection".to_owned(),
+                        ))
                     }
                 })
             })
