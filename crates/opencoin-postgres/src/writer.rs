@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use crate::connect::{ACQUIRE_SECONDS_MAX, SESSION};
-use crate::fault::{Fault, ledger_error};
+use crate::fault::Fault;
 use crate::history;
 
 /// How long the connection may have been idle to be used without asking whether it lives: that would be a
@@ -109,12 +109,10 @@ impl Writer {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = seen {
             let asked = before.newest.map(|entry| entry.no);
-            let standing = history::standing(&mut connection, asked)
-                .await
-                .map_err(|error| ledger_error(&error))?;
+            let standing = history::standing(&mut connection, asked).await?;
             let refused =
                 |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
-            match history::read(standing)?.since(&before) {
+            match standing.since(&before) {
                 Ok(Progress::Onward) => {}
                 Ok(Progress::Accepted) => {
                     return refused(
