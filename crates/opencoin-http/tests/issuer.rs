@@ -18,7 +18,6 @@ use opencoin_issuer::{
     Books, Guard, HighWaterMark, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token,
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Accepted, Account, AccountName, Accounts, Amount, Command, HISTORY_ID_BYTES, History, HistoryId,
     KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference,
@@ -132,10 +131,6 @@ impl Ledger for Faulty {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.ledger.signing_paused().await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        self.ledger.audit_facts().await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

@@ -14,12 +14,9 @@ mod account;
 mod accounts;
 mod amount;
 mod assume;
-pub mod audit;
 mod blind;
 mod coin;
 mod command;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod decide;
 mod history;
 mod identity;
@@ -44,7 +41,7 @@ pub use accounts::{
     AccountEntry, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
     IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
     PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service,
-    ServiceId, ServiceIdError, ServiceRefusal, Settlement, Store, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
+    ServiceId, ServiceIdError, ServiceRefusal, Settlement, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
     WaitingMint,
 };
 pub use amount::{Amount, AmountError};

@@ -9,14 +9,13 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use crate::audit::{AuditFacts, Collector, JournalRow, MintKeyRow, PayoutRow};
 use crate::journal::{Entry, ReferenceKey};
 use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
-    MintKeyStatus, Outcome, Prepared, Settlement, TokenHash, TransactionNo, TransactionReference,
-    UnsignedPage, View, decide,
+    MintKeyStatus, Outcome, Prepared, TokenHash, TransactionNo, TransactionReference, UnsignedPage, View,
+    decide,
 };
 
 /// Books in memory.
@@ -38,6 +37,13 @@ impl MemoryLedger {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Lets `reader` see everything at one moment: the state, and the journal in the order of its numbers, which
+    /// begin at 1. What an audit reads.
+    pub fn read<T>(&self, reader: impl FnOnce(&View, &[Entry]) -> T) -> T {
+        let books = self.books();
+        reader(&books.view, &books.journal)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -142,10 +148,6 @@ impl Ledger for MemoryLedger {
         Ok(self.books().view.signing().paused)
     }
 
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        Ok(self.books().facts())
-    }
-
     async fn ready(&self) -> Result<(), LedgerError> {
         Ok(())
     }
@@ -185,69 +187,6 @@ impl Books {
         let mut keys: Vec<_> = self.view.mint_keys().collect();
         keys.sort_unstable_by_key(|key| key.no);
         keys
-    }
-
-    fn facts(&self) -> AuditFacts {
-        let mut collector = Collector::default();
-        let mut accounts: Vec<_> = self.view.accounts().collect();
-        accounts.sort_unstable_by_key(|account| account.id);
-        for account in accounts {
-            collector.account(account.id.get(), account.name.as_str(), account.balance.as_i64());
-        }
-        for key in self.mint_keys() {
-            let terms = &key.terms;
-            let dates = [
-                terms.sign_not_before(),
-                terms.sign_not_after(),
-                terms.coins_expiry(),
-            ];
-            collector.mint_key(MintKeyRow {
-                no: key.no.get().into(),
-                id: key.id.as_bytes(),
-                denomination: terms.denomination().as_i64(),
-                dates: dates.map(|date| date.unix_micros()),
-                issued: key.issued as i64,     // counted up to `i64::MAX` only
-                returned: key.returned as i64, // at most `issued`
-                recouped: key.recouped as i64, // the same
-                stopped: key.stopped.is_some(),
-                retired: key.retired,
-                pruned: key.pruned,
-            });
-        }
-        self.view
-            .spent()
-            .for_each(|no| collector.spent(no.get().into(), 1));
-        self.view
-            .recouped()
-            .for_each(|no| collector.recouped(no.get().into(), 1));
-        let mut payouts: Vec<_> = self.view.payouts().collect();
-        payouts.sort_unstable_by_key(|payout| payout.no);
-        for payout in payouts {
-            collector.payout(PayoutRow {
-                no: payout.no.get(),
-                account: payout.account.get(),
-                amount: payout.amount.as_i64(),
-                reference: payout.request.as_bytes(),
-                paid: payout
-                    .settled
-                    .as_ref()
-                    .map(|(settlement, _)| matches!(settlement, Settlement::Paid(_))),
-            });
-        }
-        for (index, entry) in self.journal.iter().enumerate() {
-            collector.journal(&JournalRow {
-                id: number(index),
-                kind: entry.kind.code().into(),
-                debit: entry.debit.map(|account| account.get()),
-                credit: entry.credit.map(|account| account.get()),
-                amount: entry.amount.as_i64(),
-                at: entry.at.unix_micros(),
-                reference: entry.reference.as_bytes(),
-                content: entry.content.as_bytes(),
-                blinds: entry.blinds.as_deref(),
-            });
-        }
-        collector.finish()
     }
 }
 

@@ -129,7 +129,8 @@ impl View {
             .map(|id| &self.accounts[id])
     }
 
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = &AccountState> {
+    /// All loaded accounts, in no order.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountState> {
         self.accounts.values()
     }
 
@@ -139,7 +140,8 @@ impl View {
         self.mint_keys.get(&id)
     }
 
-    pub(crate) fn mint_keys(&self) -> impl Iterator<Item = &MintKeyState> {
+    /// All loaded mint keys, in no order.
+    pub fn mint_keys(&self) -> impl Iterator<Item = &MintKeyState> {
         self.mint_keys.values()
     }
 
@@ -147,7 +149,8 @@ impl View {
         self.spent.contains(&(mint_key, payload_hash))
     }
 
-    pub(crate) fn spent(&self) -> impl Iterator<Item = MintKeyNo> {
+    /// The mint key of every loaded spent coin, in no order.
+    pub fn spent(&self) -> impl Iterator<Item = MintKeyNo> {
         self.spent.iter().map(|(mint_key, _)| *mint_key)
     }
 
@@ -157,7 +160,8 @@ impl View {
             || self.recouped_coins.contains(&(mint_key, revoked.payload_hash))
     }
 
-    pub(crate) fn recouped(&self) -> impl Iterator<Item = MintKeyNo> {
+    /// The mint key of every loaded recouped blind, in no order.
+    pub fn recouped(&self) -> impl Iterator<Item = MintKeyNo> {
         self.recouped_blinds.iter().map(|(mint_key, _)| *mint_key)
     }
 

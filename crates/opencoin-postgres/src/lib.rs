@@ -32,7 +32,6 @@ mod transaction;
 mod writer;
 
 use async_trait::async_trait;
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
     LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
@@ -127,10 +126,6 @@ impl Ledger for PostgresLedger {
             scoped(read::signing_paused(connection))
         })
         .await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        audit::facts(&self.pool).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

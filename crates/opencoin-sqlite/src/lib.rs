@@ -32,7 +32,6 @@ use std::fs::File;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
     LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
@@ -137,10 +136,6 @@ impl Ledger for SqliteLedger {
             scoped(read::signing_paused(connection))
         })
         .await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        audit::facts(&self.readers).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
