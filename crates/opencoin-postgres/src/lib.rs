@@ -15,7 +15,6 @@
 //! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
 //! is unknown, and sending the same commands again is safe.
 
-mod accounts;
 mod audit;
 mod bench;
 mod connect;
@@ -28,6 +27,7 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod sql;
 mod transaction;
 mod writer;
 
@@ -40,6 +40,7 @@ use opencoin_ledger::{
 use sqlx::{PgConnection, PgPool};
 
 use crate::fault::Fault;
+use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
 use crate::writer::Writer;
 
@@ -84,7 +85,7 @@ impl Ledger for PostgresLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(kept::unsigned(connection, key, after, transactions_max))
+            scoped(async move { opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max).await.map_err(read_error) })
         })
         .await
     }
@@ -99,20 +100,20 @@ impl Ledger for PostgresLedger {
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(read::account_by_token(connection, token_hash))
+            scoped(async move { opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash).await.map_err(read_error) })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(read::account_by_name(connection, name))
+            scoped(async move { opencoin_sql::read::account_by_name(&mut Sql(connection), name).await.map_err(read_error) })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
+        self.read("mint keys", |connection| scoped(async move { opencoin_sql::read::mint_keys(&mut Sql(connection)).await.map_err(read_error) }))
             .await
     }
 
@@ -123,7 +124,7 @@ impl Ledger for PostgresLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(read::signing_paused(connection))
+            scoped(async move { opencoin_sql::read::signing_paused(&mut Sql(connection)).await.map_err(read_error) })
         })
         .await
     }

@@ -2,7 +2,7 @@
 //!
 //! Only these columns are read: a role that may read them and no others is enough (docs/AUDIT.md has the grants).
 
-use opencoin_ledger::audit::{
+use opencoin_audit::{
     ACCEPTANCES_PER_PAGE_MAX, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance, Wanted,
 };
 

@@ -219,7 +219,7 @@ impl dyn Executor + '_ {
         &mut self,
         sql: &str,
         values: &[Value<'_>],
-        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send,
+        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send + Sync,
     ) -> Result<Vec<T>, SqlError> {
         let mut rows = Vec::new();
         let mut take = |mut row: Row| {
@@ -235,7 +235,7 @@ impl dyn Executor + '_ {
         &mut self,
         sql: &str,
         values: &[Value<'_>],
-        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send,
+        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send + Sync,
     ) -> Result<Option<T>, SqlError> {
         let mut rows = self.all(sql, values, read).await?;
         assert!(rows.len() <= 1, "the query is by a unique key");
@@ -247,7 +247,7 @@ impl dyn Executor + '_ {
         &mut self,
         sql: &str,
         values: &[Value<'_>],
-        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send,
+        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send + Sync,
     ) -> Result<T, SqlError> {
         let row = self.optional(sql, values, read).await?;
         row.ok_or_else(|| sqlx::Error::RowNotFound.into())

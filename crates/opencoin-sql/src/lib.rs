@@ -20,5 +20,5 @@ mod services;
 mod waiting;
 
 pub use accounts::SqlAccounts;
-pub use executor::{Cell, Dialect, Executor, FromCell, Row, SqlError, Value};
+pub use executor::{Cell, Dialect, Executor, FromCell, Row, SqlError, TakeRow, Value};
 pub use runner::{Runner, Work, Working};

@@ -18,7 +18,7 @@ pub trait Runner: Send + Sync {
     ///
     /// # Errors
     /// The database does not answer in time, or a row makes no sense.
-    fn read<A: Send + Sync, T: Send>(
+    fn read<A: Send + Sync + 'static, T: Send + 'static>(
         &self,
         name: &'static str,
         arguments: A,
