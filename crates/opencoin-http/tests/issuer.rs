@@ -19,9 +19,9 @@ use opencoin_issuer::{
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
-    Accepted, Account, AccountName, Accounts, Amount, Command, HISTORY_ID_BYTES, History, HistoryId,
-    KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference,
-    Standing, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Accepted, Account, AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History,
+    HistoryId, KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome,
+    Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestRenew,
@@ -599,7 +599,7 @@ struct SeenOnce(AtomicUsize);
 
 #[async_trait]
 impl History for SeenOnce {
-    async fn standing(&self, _asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+    async fn position(&self, _asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
         assert_ne!(
             self.0.fetch_add(1, Ordering::Relaxed),
             1,
@@ -609,7 +609,7 @@ impl History for SeenOnce {
             history: HistoryId::new([1; HISTORY_ID_BYTES]),
             newest: None,
         };
-        Ok(Standing {
+        Ok(BooksPosition {
             mark,
             is_confirmed: true,
             earlier: vec![],

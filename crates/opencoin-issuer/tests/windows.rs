@@ -13,7 +13,7 @@ use opencoin_config::{Config, Window};
 use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_issuer::{Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token};
 use opencoin_keys::{
-    Change, Clock, Currency, DestroyedKey, Directory, Due, Keeper, KeyFiles, NewCurrency, OpenVault,
+    Change, Clock, Currency, DestroyedKey, Directory, Due, KeyFiles, KeyManager, NewCurrency, OpenVault,
     Passphrase, Randomness, Vault, create_with_key_files,
 };
 use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, Reference, StopReason};
@@ -137,12 +137,12 @@ impl Fixture {
         self.clock.0.store(moment.timestamp_micros(), Ordering::Relaxed);
     }
 
-    fn keeper(&self) -> Keeper {
+    fn manager(&self) -> KeyManager {
         let (ledger, clock) = (
             Arc::clone(&self.ledger) as Arc<dyn Ledger>,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
         );
-        Keeper::new(
+        KeyManager::new(
             self.directory.clone(),
             self.config.clone(),
             Box::new(self.files.clone()),
@@ -160,7 +160,7 @@ impl Fixture {
         };
         let mut rng = StdRng::seed_from_u64(SEED - 1);
         let change = self
-            .keeper()
+            .manager()
             .rotate(Some(vault), false, &mut rng, &mut |_, _| {})
             .await
             .unwrap();
@@ -175,7 +175,7 @@ impl Fixture {
 
     async fn destroy(&self) -> Vec<DestroyedKey> {
         let mut all = Vec::new();
-        self.keeper().destroy(&mut |key| all.push(key)).await.unwrap();
+        self.manager().destroy(&mut |key| all.push(key)).await.unwrap();
         all
     }
 
@@ -295,7 +295,7 @@ impl Fixture {
     }
 
     async fn plan(&self) -> Vec<Due> {
-        self.keeper()
+        self.manager()
             .plan()
             .await
             .unwrap()

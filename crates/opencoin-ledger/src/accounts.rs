@@ -171,12 +171,12 @@ pub struct Bearer {
     /// For which account.
     pub account: AccountId,
     /// With what.
-    pub means: BearerMeans,
+    pub means: Credential,
 }
 
 /// With what somebody acts for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BearerMeans {
+pub enum Credential {
     /// The account's own token.
     AccountToken,
     /// A session that a password opened.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal,
+    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, BooksPosition, TransactionNo, journal,
     scoped,
 };
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use crate::transaction::{self, Task};
 use crate::{PostgresLedger, save};
 
 /// One statement is one snapshot. Every part is a look-up in a primary key.
-const STANDING: &str = "
+const POSITION: &str = "
     SELECT ARRAY(SELECT id FROM histories ORDER BY no), ARRAY(SELECT confirmed FROM histories ORDER BY no),
         newest.id, newest.reference, newest.content, newest.applied_at, asked.reference, asked.content, asked.applied_at
     FROM (VALUES (1)) AS one (one)
@@ -33,11 +33,11 @@ type Columns = (
 
 #[async_trait]
 impl History for PostgresLedger {
-    async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-        let standing = self.read("standing", |connection| scoped(standing(connection, asked)));
-        let standing = standing.await?;
-        self.writer.saw(&standing);
-        Ok(standing)
+    async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
+        let position = self.read("position", |connection| scoped(position(connection, asked)));
+        let position = position.await?;
+        self.writer.saw(&position);
+        Ok(position)
     }
 
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
@@ -84,11 +84,11 @@ async fn accept(
     Ok(())
 }
 
-pub(crate) async fn standing(
+pub(crate) async fn position(
     connection: &mut PgConnection,
     asked: Option<TransactionNo>,
-) -> Result<Standing, LedgerError> {
-    let query = sqlx::query_as(STANDING).bind(asked.map(TransactionNo::get));
+) -> Result<BooksPosition, LedgerError> {
+    let query = sqlx::query_as(POSITION).bind(asked.map(TransactionNo::get));
     read(
         query
             .fetch_one(connection)
@@ -97,7 +97,7 @@ pub(crate) async fn standing(
     )
 }
 
-fn read(row: Columns) -> Result<Standing, LedgerError> {
+fn read(row: Columns) -> Result<BooksPosition, LedgerError> {
     let (ids, confirmed, no, reference, content, applied_at, asked_reference, asked_content, asked_at) = row;
     let mut histories = ids
         .iter()
@@ -110,7 +110,7 @@ fn read(row: Columns) -> Result<Standing, LedgerError> {
         no: TransactionNo::new(no),
         digest,
     });
-    Ok(Standing {
+    Ok(BooksPosition {
         mark: Mark { history, newest },
         is_confirmed: confirmed.last().copied().unwrap_or(false),
         earlier: histories,

@@ -411,7 +411,7 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger.clone())];
     let _world = World::with_paid_in(&pair, 100).await;
-    ledger.standing(None).await.unwrap();
+    ledger.position(None).await.unwrap();
     // As when a standby takes over that was behind.
     let gone = "CREATE TABLE gone AS SELECT * FROM transactions ORDER BY id DESC LIMIT 1;
         DELETE FROM transactions WHERE id IN (SELECT id FROM gone);";

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal,
+    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, BooksPosition, TransactionNo, journal,
     scoped,
 };
 use sqlx::{Connection, SqliteConnection};
@@ -15,8 +15,8 @@ type EntryColumns = (i64, Vec<u8>, Vec<u8>, i64);
 
 #[async_trait]
 impl History for SqliteLedger {
-    async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-        self.read("standing", |connection| scoped(snapshot(connection, asked)))
+    async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
+        self.read("position", |connection| scoped(snapshot(connection, asked)))
             .await
     }
 
@@ -35,20 +35,20 @@ impl History for SqliteLedger {
 async fn snapshot(
     connection: &mut SqliteConnection,
     asked: Option<TransactionNo>,
-) -> Result<Standing, LedgerError> {
+) -> Result<BooksPosition, LedgerError> {
     let mut snapshot = connection
         .begin_with("BEGIN")
         .await
         .map_err(|error| ledger_error(&error))?;
-    let standing = standing(&mut snapshot, asked).await?;
+    let position = position(&mut snapshot, asked).await?;
     snapshot.rollback().await.map_err(|error| ledger_error(&error))?;
-    Ok(standing)
+    Ok(position)
 }
 
-pub(crate) async fn standing(
+pub(crate) async fn position(
     connection: &mut SqliteConnection,
     asked: Option<TransactionNo>,
-) -> Result<Standing, LedgerError> {
+) -> Result<BooksPosition, LedgerError> {
     let query = sqlx::query_as("SELECT id, confirmed FROM histories ORDER BY no")
         .fetch_all(&mut *connection)
         .await;
@@ -77,7 +77,7 @@ pub(crate) async fn standing(
         history: HistoryId::from_row(&id)?,
         newest: newest.map(entry),
     };
-    Ok(Standing {
+    Ok(BooksPosition {
         mark,
         is_confirmed,
         earlier,

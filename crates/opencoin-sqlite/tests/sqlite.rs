@@ -470,13 +470,13 @@ async fn a_copy_holds_one_moment_and_damage_is_found() {
     ledgers[0].apply(&[debit(30)]).await.unwrap()[0].as_ref().unwrap();
     let found = inspect(&copy).await.unwrap();
     assert_eq!(
-        found.standing.mark.newest.map(|entry| entry.no.get()),
+        found.position.mark.newest.map(|entry| entry.no.get()),
         Some(i64::try_from(before.transactions).unwrap())
     );
     mark_as_restored(&copy, HistoryId::new([7; 16]), LedgerTime::from_unix_micros(9))
         .await
         .unwrap();
-    assert!(!inspect(&copy).await.unwrap().standing.is_confirmed);
+    assert!(!inspect(&copy).await.unwrap().position.is_confirmed);
     let restored = SqliteLedger::open(copy.to_str().unwrap(), Mode::Existing)
         .await
         .unwrap();

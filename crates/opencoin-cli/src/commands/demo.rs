@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 use super::verify::Verifier;
 use super::wallet;
 use crate::output;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 
 const NAME: &str = "OpenCent";
 const DIVISOR: u64 = 100;
@@ -144,7 +144,7 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
     };
     let passphrase = Passphrase::new(Zeroizing::new(OsRng.next_u64().to_string()))?;
     let made = tokio::task::block_in_place(|| {
-        let progress = Progress::new("making keys");
+        let progress = ProgressBar::new("making keys");
         let mut hear = |done, total| progress.set(done, total);
         create_with_key_files(
             &new,

@@ -20,7 +20,7 @@ use opencoin_ledger::{
     WaitRefusal, WaitingMint,
 };
 
-use super::Desk;
+use super::AccountService;
 use crate::committer::Unconfirmed;
 use crate::refusal::{Reason, Refusal, unavailable};
 
@@ -58,7 +58,7 @@ pub(crate) enum Resumed {
     Waits,
 }
 
-impl Desk {
+impl AccountService {
     /// Keeps a mint that its account cannot pay, if mints may wait here.
     ///
     /// # Errors

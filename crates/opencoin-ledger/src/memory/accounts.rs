@@ -10,7 +10,7 @@ use crate::journal::{Entry, ReferenceKey};
 use crate::stored::{self, StoredEntry};
 use crate::view::{AccountState, Opened, PayoutState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, BearerMeans, EntryPage,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, EntryPage,
     FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash,
     PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
     SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
@@ -140,7 +140,7 @@ impl Accounts for MemoryLedger {
         if let Some(account) = books.view.account_by_token(token) {
             return Ok(Some(Bearer {
                 account: account.id,
-                means: BearerMeans::AccountToken,
+                means: Credential::AccountToken,
             }));
         }
         let session = books
@@ -151,12 +151,12 @@ impl Accounts for MemoryLedger {
         Ok(session.map(|session| Bearer {
             account: session.account,
             means: match &session.service {
-                None => BearerMeans::PasswordSession,
+                None => Credential::PasswordSession,
                 Some(id) => {
                     let Service {
                         scopes, last_seen, ..
                     } = books.holders.services[id].clone();
-                    BearerMeans::ServiceSession {
+                    Credential::ServiceSession {
                         service: id.clone(),
                         scopes,
                         last_seen,

@@ -7,7 +7,7 @@ use crate::accounts::FAILED_LOGINS_KEPT_HOURS;
 use crate::journal::{Kind, ReferenceKey};
 use crate::view::{AccountState, PayoutState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, BearerMeans, Blind, FailedLogins,
+    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, Blind, Credential, FailedLogins,
     LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference, Scope, Service, ServiceId,
     Settlement, StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, WaitRefusal,
     WaitingMint, decode_blinds,
@@ -83,9 +83,9 @@ impl TryFrom<StoredBearer> for Bearer {
         } = row;
         let corrupt = |reason: &str| LedgerError::corrupt(format!("session of account {account}"), reason);
         let means = match (is_session, service) {
-            (false, _) => BearerMeans::AccountToken,
-            (true, None) => BearerMeans::PasswordSession,
-            (true, Some(service)) => BearerMeans::ServiceSession {
+            (false, _) => Credential::AccountToken,
+            (true, None) => Credential::PasswordSession,
+            (true, Some(service)) => Credential::ServiceSession {
                 service: ServiceId::new(service).map_err(|_| corrupt("the id of its service is none"))?,
                 scopes: scopes
                     .and_then(Scope::from_bits)

@@ -10,7 +10,7 @@ use opencoin_ledger::{
 };
 use opencoin_schema::BigInt;
 
-use super::{Keeper, KeeperError};
+use super::{KeyManager, KeyManagerError};
 use crate::currency::{CertifiedMintKey, ledger_time};
 use crate::registration::register_mint_keys;
 use crate::rotation::Due;
@@ -29,12 +29,12 @@ pub struct DestroyedKey {
     pub transactions_kept: u64,
 }
 
-impl Keeper {
+impl KeyManager {
     /// Destroys [`Self::uncertified`] private halves; gives their ids.
     ///
     /// # Errors
     /// Those that were destroyed stay so.
-    pub async fn destroy_uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
+    pub async fn destroy_uncertified(&self) -> Result<Vec<BigInt>, KeyManagerError> {
         let _lock = self.directory.lock()?;
         let ids = self.uncertified().await?;
         for id in &ids {
@@ -48,7 +48,7 @@ impl Keeper {
     ///
     /// # Errors
     /// Those that were destroyed stay so; the next call goes on with the others.
-    pub async fn destroy(&self, destroyed: &mut dyn FnMut(DestroyedKey)) -> Result<(), KeeperError> {
+    pub async fn destroy(&self, destroyed: &mut dyn FnMut(DestroyedKey)) -> Result<(), KeyManagerError> {
         let _lock = self.directory.lock()?;
         let (currency, now) = (self.directory.currency()?, self.clock.now());
         register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
@@ -82,7 +82,7 @@ impl Keeper {
     /// Makes sure that nobody will need the private half: afterwards nothing is accepted for the key, and
     /// what was accepted is signed. Of a revoked key nothing is signed any more; its holders are made whole
     /// by their blinds.
-    async fn retire(&self, key: &CertifiedMintKey, engine: &dyn Signer) -> Result<u64, KeeperError> {
+    async fn retire(&self, key: &CertifiedMintKey, engine: &dyn Signer) -> Result<u64, KeyManagerError> {
         let retire = Command::RetireMintKey {
             id: key.ledger_id,
             at: ledger_time(self.clock.now()),
@@ -123,10 +123,10 @@ async fn sign(
     key: &CertifiedMintKey,
     transaction: &UnsignedTransaction,
     engine: &dyn Signer,
-) -> Result<KeptSignatures, KeeperError> {
+) -> Result<KeptSignatures, KeyManagerError> {
     let public_key = key.verified.public_key();
     let id = public_key.id();
-    let failed = |error| KeeperError::Sign {
+    let failed = |error| KeyManagerError::Sign {
         id: id.clone(),
         error,
     };

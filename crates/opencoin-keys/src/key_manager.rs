@@ -30,7 +30,7 @@ use crate::vault::{Vault, VaultError};
 use opencoin_config::{CLOCK_SKEW, Config, SignerConfig, Window};
 
 /// Takes care of the keys of one currency.
-pub struct Keeper {
+pub struct KeyManager {
     directory: Directory,
     config: Config,
     store: Box<dyn KeyStore>,
@@ -91,7 +91,7 @@ pub struct CddChange {
 
 /// Why the keys are as they were, or a step further and no more.
 #[derive(Debug, Error)]
-pub enum KeeperError {
+pub enum KeyManagerError {
     /// The folder.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -134,7 +134,7 @@ pub enum KeeperError {
     },
 }
 
-impl Keeper {
+impl KeyManager {
     /// Takes care of the currency in this folder.
     #[must_use]
     pub fn new(
@@ -157,7 +157,7 @@ impl Keeper {
     ///
     /// # Errors
     /// When folder, store or books cannot be read.
-    pub async fn list(&self) -> Result<Vec<KeyEntry>, KeeperError> {
+    pub async fn list(&self) -> Result<Vec<KeyEntry>, KeyManagerError> {
         let currency = self.directory.currency()?;
         let (private, now) = (self.store.ids()?, self.clock.now());
         let statuses: BTreeMap<MintKeyId, MintKeyStatus> = self
@@ -193,7 +193,7 @@ impl Keeper {
     ///
     /// # Errors
     /// When folder, store or books cannot be read.
-    pub async fn uncertified(&self) -> Result<Vec<BigInt>, KeeperError> {
+    pub async fn uncertified(&self) -> Result<Vec<BigInt>, KeyManagerError> {
         let (currency, pending) = (self.directory.currency()?, self.directory.pending()?);
         let known = self.ledger.mint_keys().await?;
         let is_known = |id: &BigInt| {
@@ -220,12 +220,12 @@ impl Keeper {
     ///
     /// # Errors
     /// When folder, store or books cannot be read.
-    pub async fn plan(&self) -> Result<Vec<Step>, KeeperError> {
+    pub async fn plan(&self) -> Result<Vec<Step>, KeyManagerError> {
         self.plan_at(self.clock.now()).await
     }
 
     /// The plan, and what of it is due, must be of one moment: what is needed at once is due from then on.
-    async fn plan_at(&self, now: DateTime<Utc>) -> Result<Vec<Step>, KeeperError> {
+    async fn plan_at(&self, now: DateTime<Utc>) -> Result<Vec<Step>, KeyManagerError> {
         let currency = self.directory.currency()?;
         let statuses = self.ledger.mint_keys().await?;
         Ok(plan(
@@ -248,12 +248,12 @@ impl Keeper {
         at_once: bool,
         rng: &mut dyn Randomness,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Change, KeeperError> {
+    ) -> Result<Change, KeyManagerError> {
         let lock = self.directory.lock()?;
         if let Some(request) = self.directory.pending()? {
             // What is wanted at once is not in a request that was made before.
             if at_once && vault.is_none() {
-                return Err(KeeperError::Waits(self.directory.pending_file()));
+                return Err(KeyManagerError::Waits(self.directory.pending_file()));
             }
             let finished = self.finish(request, vault, rng, &lock).await?;
             if !at_once {
@@ -295,10 +295,10 @@ impl Keeper {
         vault: Option<OpenVault<'_>>,
         rng: &mut dyn Randomness,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Change, KeeperError> {
+    ) -> Result<Change, KeyManagerError> {
         let lock = self.directory.lock()?;
         if self.directory.pending()?.is_some() {
-            return Err(KeeperError::Waits(self.directory.pending_file()));
+            return Err(KeyManagerError::Waits(self.directory.pending_file()));
         }
         let (currency, now) = (self.directory.currency()?, self.clock.now());
         let before = CddDraft::of(currency.current().cdd());
@@ -327,7 +327,7 @@ impl Keeper {
             next.additional_info = additional_info;
         }
         if next == before {
-            return Err(KeeperError::NoChange);
+            return Err(KeyManagerError::NoChange);
         }
         next.cdd_serial += 1;
         next.cdd_signing_date = Timestamp::from_utc(now - CLOCK_SKEW);
@@ -361,11 +361,11 @@ impl Keeper {
         wanted: &[(u64, Window)],
         progress: &mut dyn FnMut(usize, usize),
         lock: &CertificateLock,
-    ) -> Result<SigningRequest, KeeperError> {
+    ) -> Result<SigningRequest, KeyManagerError> {
         let is_elsewhere =
             matches!(self.config.signer, Some(SignerConfig::Tls { .. })) && self.store.ids()?.is_empty();
         if is_elsewhere && currency.mint_keys().next().is_some() {
-            return Err(KeeperError::KeysElsewhere);
+            return Err(KeyManagerError::KeysElsewhere);
         }
         let serial = cdd
             .as_ref()
@@ -388,7 +388,7 @@ impl Keeper {
         vault: Option<OpenVault<'_>>,
         rng: &mut dyn Randomness,
         lock: &CertificateLock,
-    ) -> Result<Change, KeeperError> {
+    ) -> Result<Change, KeyManagerError> {
         let Some(OpenVault { vault, passphrase }) = vault else {
             return Ok(Change::Waits(Box::new(request)));
         };
