@@ -140,7 +140,8 @@ impl Collector {
             self.strange_table(format!("{id:?}: {error}"));
         }
         self.mint_keys.insert(id, self.facts.mint_keys.len());
-        self.mint_keys_by_no.insert(row.no.into(), self.facts.mint_keys.len());
+        self.mint_keys_by_no
+            .insert(row.no.into(), self.facts.mint_keys.len());
         self.facts.mint_keys.push(MintKeyFacts {
             id,
             denomination: row.denomination.into(),

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::journal::Entry;
+use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::view::MintKeyState;
 use opencoin_ledger::{AccountId, LedgerError, LedgerTime, MemoryLedger, Settlement, TransactionNo, View};
 
 use crate::{
-    ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow,
-    StoredAcceptance, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance,
+    Wanted,
 };
 
 #[async_trait]

@@ -173,7 +173,8 @@ impl Books {
             accepted.push(ledger.accepted(&reference(name)).await.unwrap());
         }
         let payouts = ledger
-            .accounts().payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
+            .accounts()
+            .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
             .await
             .unwrap();
         let facts = ledger.audit_facts().await.unwrap();

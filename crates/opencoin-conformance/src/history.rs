@@ -42,7 +42,8 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
 
     let new = HistoryId::new([7; HISTORY_ID_BYTES]);
     store
-        .accounts().set_password(alice(), &password("first"), PasswordSetter::Operator)
+        .accounts()
+        .set_password(alice(), &password("first"), PasswordSetter::Operator)
         .await
         .unwrap();
     let session = by_password(1, 160);
@@ -97,7 +98,8 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     let outcomes = store.apply(&[payout(alice(), 8, "l")]).await.unwrap();
     assert!(outcomes[0].is_ok(), "{outcomes:?}");
     let payouts = store
-        .accounts().payouts(PayoutFilter::All, PayoutNo::new(above.get() + 1), 2)
+        .accounts()
+        .payouts(PayoutFilter::All, PayoutNo::new(above.get() + 1), 2)
         .await
         .unwrap();
     assert!(payouts.len() == 1, "{payouts:?}");

@@ -38,11 +38,11 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
-    AccountEntry, Accounts, Backlog, Bearer, Credential, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins, HasAccounts,
-    IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
-    PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service,
-    ServiceId, ServiceIdError, ServiceRefusal, Settlement, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
-    WaitingMint,
+    AccountEntry, Accounts, Backlog, Bearer, Credential, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
+    HasAccounts, IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash,
+    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
+    SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement,
+    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
 pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};

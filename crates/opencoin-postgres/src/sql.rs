@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use opencoin_ledger::{Accounts, HasAccounts, LedgerError, scoped};
 use opencoin_sql::{Cell, Dialect, Executor, Runner, SqlAccounts, SqlError, TakeRow, Value, Work};
-use sqlx::query::Query;
 use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row, TypeInfo, ValueRef};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -58,8 +58,12 @@ pub(crate) fn cells(row: &PgRow) -> Result<opencoin_sql::Row, sqlx::Error> {
     for index in 0..row.len() {
         let cell = match row.try_get_raw(index)?.type_info().name() {
             "BOOL" => row.try_get::<Option<bool>, _>(index)?.map(Cell::Bool),
-            "INT2" => row.try_get::<Option<i16>, _>(index)?.map(|value| Cell::Int(value.into())),
-            "INT4" => row.try_get::<Option<i32>, _>(index)?.map(|value| Cell::Int(value.into())),
+            "INT2" => row
+                .try_get::<Option<i16>, _>(index)?
+                .map(|value| Cell::Int(value.into())),
+            "INT4" => row
+                .try_get::<Option<i32>, _>(index)?
+                .map(|value| Cell::Int(value.into())),
             "INT8" => row.try_get::<Option<i64>, _>(index)?.map(Cell::Int),
             "BYTEA" => row.try_get::<Option<Vec<u8>>, _>(index)?.map(Cell::Bytes),
             _ => row.try_get::<Option<String>, _>(index)?.map(Cell::Text),
@@ -101,11 +105,7 @@ impl Runner for PostgresLedger {
         work: Work<A, T>,
     ) -> Result<T, LedgerError> {
         transaction::read(&self.pool, Task::read(name), |connection| {
-            scoped(async move {
-                work(&mut Sql(connection), &arguments)
-                    .await
-                    .map_err(read_error)
-            })
+            scoped(async move { work(&mut Sql(connection), &arguments).await.map_err(read_error) })
         })
         .await
     }

@@ -110,10 +110,7 @@ pub(crate) async fn count_login(
     sql.one(query, &values, failed).await
 }
 
-pub(crate) async fn clear_failed_logins(
-    sql: &mut dyn Executor,
-    name: &AccountName,
-) -> Result<(), SqlError> {
+pub(crate) async fn clear_failed_logins(sql: &mut dyn Executor, name: &AccountName) -> Result<(), SqlError> {
     let key = stored::login_key(name);
     sql.execute("DELETE FROM failed_logins WHERE name_hash = $1", &[(&key).into()])
         .await?;
@@ -211,9 +208,6 @@ pub(crate) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str
 
 /// Deletes one portion; whether there may be more.
 pub(crate) async fn tidy(sql: &mut dyn Executor, query: &str, time: LedgerTime) -> Result<bool, SqlError> {
-    let values = [
-        time.unix_micros().into(),
-        i64::from(TIDIED_AT_A_TIME_MAX).into(),
-    ];
+    let values = [time.unix_micros().into(), i64::from(TIDIED_AT_A_TIME_MAX).into()];
     Ok(sql.execute(query, &values).await? >= u64::from(TIDIED_AT_A_TIME_MAX))
 }

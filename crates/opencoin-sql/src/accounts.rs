@@ -31,9 +31,11 @@ pub(crate) async fn lock(sql: &mut dyn Executor, account: AccountId) -> Result<(
 #[async_trait]
 impl<R: Runner> Accounts for SqlAccounts<R> {
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
-        let read = self.0.read("bearer of a token", (*token, now), |sql, (token, now)| {
-            Box::pin(access::bearer(sql, token, *now))
-        });
+        let read = self
+            .0
+            .read("bearer of a token", (*token, now), |sql, (token, now)| {
+                Box::pin(access::bearer(sql, token, *now))
+            });
         read.await
     }
 
@@ -65,9 +67,11 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
     }
 
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
-        let change = self.0.change("list an account", (account, listed), |sql, (account, listed)| {
-            Box::pin(profiles::set_listed(sql, *account, *listed))
-        });
+        let change = self
+            .0
+            .change("list an account", (account, listed), |sql, (account, listed)| {
+                Box::pin(profiles::set_listed(sql, *account, *listed))
+            });
         change.await
     }
 
@@ -78,9 +82,11 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         setter: PasswordSetter,
     ) -> Result<bool, LedgerError> {
         let arguments = (account, password.clone(), setter);
-        let change = self.0.change("set a password", arguments, |sql, (account, password, setter)| {
-            Box::pin(access::set_password(sql, *account, password, setter))
-        });
+        let change = self
+            .0
+            .change("set a password", arguments, |sql, (account, password, setter)| {
+                Box::pin(access::set_password(sql, *account, password, setter))
+            });
         change.await
     }
 
@@ -92,9 +98,11 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
     }
 
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError> {
-        let change = self.0.change("count a login", (name.clone(), now), |sql, (name, now)| {
-            Box::pin(access::count_login(sql, name, *now))
-        });
+        let change = self
+            .0
+            .change("count a login", (name.clone(), now), |sql, (name, now)| {
+                Box::pin(access::count_login(sql, name, *now))
+            });
         change.await
     }
 
@@ -120,14 +128,18 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
     }
 
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
-        let change = self.0.change("declare a service", service.clone(), |sql, service| {
-            Box::pin(services::declare(sql, service))
-        });
+        let change = self
+            .0
+            .change("declare a service", service.clone(), |sql, service| {
+                Box::pin(services::declare(sql, service))
+            });
         change.await
     }
 
     async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError> {
-        let read = self.0.read("service", id.clone(), |sql, id| Box::pin(services::by_id(sql, id)));
+        let read = self.0.read("service", id.clone(), |sql, id| {
+            Box::pin(services::by_id(sql, id))
+        });
         read.await
     }
 
@@ -146,23 +158,29 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         now: LedgerTime,
     ) -> Result<bool, LedgerError> {
         let arguments = (account, id.clone(), *key, now);
-        let change = self.0.change("rotate a service", arguments, |sql, (account, id, key, now)| {
-            Box::pin(services::rotate(sql, *account, id, key, *now))
-        });
+        let change = self
+            .0
+            .change("rotate a service", arguments, |sql, (account, id, key, now)| {
+                Box::pin(services::rotate(sql, *account, id, key, *now))
+            });
         change.await
     }
 
     async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
-        let change = self.0.change("remove a service", (account, id.clone()), |sql, (account, id)| {
-            Box::pin(services::remove(sql, *account, id))
-        });
+        let change = self
+            .0
+            .change("remove a service", (account, id.clone()), |sql, (account, id)| {
+                Box::pin(services::remove(sql, *account, id))
+            });
         change.await
     }
 
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError> {
-        let change = self.0.change("note a service", (id.clone(), now), |sql, (id, now)| {
-            Box::pin(services::saw(sql, id, *now))
-        });
+        let change = self
+            .0
+            .change("note a service", (id.clone(), now), |sql, (id, now)| {
+                Box::pin(services::saw(sql, id, *now))
+            });
         change.await
     }
 
@@ -172,9 +190,11 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         page: EntryPage,
         limit: u32,
     ) -> Result<Vec<AccountEntry>, LedgerError> {
-        let read = self.0.read("entries", (account, page, limit), |sql, (account, page, limit)| {
-            Box::pin(entries::page(sql, *account, *page, *limit))
-        });
+        let read = self.0.read(
+            "entries",
+            (account, page, limit),
+            |sql, (account, page, limit)| Box::pin(entries::page(sql, *account, *page, *limit)),
+        );
         read.await
     }
 
@@ -183,9 +203,11 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<AccountEntry>, LedgerError> {
-        let read = self.0.read("entry by key", (account, key.clone()), |sql, (account, key)| {
-            Box::pin(entries::by_key(sql, *account, key))
-        });
+        let read = self
+            .0
+            .read("entry by key", (account, key.clone()), |sql, (account, key)| {
+                Box::pin(entries::by_key(sql, *account, key))
+            });
         read.await
     }
 
@@ -195,14 +217,18 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         after: PayoutNo,
         limit: u32,
     ) -> Result<Vec<Payout>, LedgerError> {
-        let read = self.0.read("payouts", (filter, after, limit), |sql, (filter, after, limit)| {
-            Box::pin(entries::payouts(sql, *filter, *after, *limit))
-        });
+        let read = self.0.read(
+            "payouts",
+            (filter, after, limit),
+            |sql, (filter, after, limit)| Box::pin(entries::payouts(sql, *filter, *after, *limit)),
+        );
         read.await
     }
 
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
-        let read = self.0.read("payout", no, |sql, no| Box::pin(entries::payout(sql, *no)));
+        let read = self
+            .0
+            .read("payout", no, |sql, no| Box::pin(entries::payout(sql, *no)));
         read.await
     }
 
@@ -211,9 +237,11 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<Payout>, LedgerError> {
-        let read = self.0.read("payout by key", (account, key.clone()), |sql, (account, key)| {
-            Box::pin(entries::payout_by_key(sql, *account, key))
-        });
+        let read = self
+            .0
+            .read("payout by key", (account, key.clone()), |sql, (account, key)| {
+                Box::pin(entries::payout_by_key(sql, *account, key))
+            });
         read.await
     }
 
@@ -222,9 +250,11 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         mint: &WaitingMint,
         now: LedgerTime,
     ) -> Result<Result<(), WaitRefusal>, LedgerError> {
-        let change = self.0.change("let a mint wait", (mint.clone(), now), |sql, (mint, now)| {
-            Box::pin(waiting::wait(sql, mint, *now))
-        });
+        let change = self
+            .0
+            .change("let a mint wait", (mint.clone(), now), |sql, (mint, now)| {
+                Box::pin(waiting::wait(sql, mint, *now))
+            });
         change.await
     }
 
@@ -243,14 +273,18 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
     }
 
     async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
-        let change = self.0.change("forget a waiting mint", reference.clone(), |sql, reference| {
-            Box::pin(waiting::stop(sql, reference))
-        });
+        let change = self
+            .0
+            .change("forget a waiting mint", reference.clone(), |sql, reference| {
+                Box::pin(waiting::stop(sql, reference))
+            });
         change.await
     }
 
     async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
-        let read = self.0.read("backlog", now, |sql, now| Box::pin(waiting::backlog(sql, *now)));
+        let read = self
+            .0
+            .read("backlog", now, |sql, now| Box::pin(waiting::backlog(sql, *now)));
         read.await
     }
 

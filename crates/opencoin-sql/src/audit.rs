@@ -34,8 +34,12 @@ async fn accounts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlErro
         pass.account(id, &name, row.take()?);
         Ok(())
     };
-    sql.stream("SELECT id, name, balance FROM accounts ORDER BY id", &[], &mut take)
-        .await
+    sql.stream(
+        "SELECT id, name, balance FROM accounts ORDER BY id",
+        &[],
+        &mut take,
+    )
+    .await
 }
 
 async fn mint_keys(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
@@ -92,7 +96,8 @@ async fn coins_of(sql: &mut dyn Executor, pass: &mut Pass, no: i64) -> Result<()
 }
 
 async fn journal(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
-    let query = "SELECT reference, content, blinds, id, kind, debit_account, credit_account, amount, applied_at
+    let query =
+        "SELECT reference, content, blinds, id, kind, debit_account, credit_account, amount, applied_at
         FROM transactions WHERE id >= $1 ORDER BY id";
     let from = pass.journal_from();
     let mut take = |mut row: Row| {
@@ -127,7 +132,8 @@ pub async fn acceptances(
         Wanted::After(no) => {
             let query = format!("{columns} WHERE id > $1 AND kind IN (8, 9, 13) ORDER BY id LIMIT $2");
             let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("a small number");
-            sql.all(&query, &[no.get().into(), limit.into()], acceptance).await
+            sql.all(&query, &[no.get().into(), limit.into()], acceptance)
+                .await
         }
         Wanted::Numbers(numbers) => {
             let query = format!("{columns} WHERE id = $1 AND kind IN (8, 9, 13)");
@@ -144,5 +150,12 @@ fn acceptance(row: &mut Row) -> Result<StoredAcceptance, SqlError> {
     let (id, kind, content) = (row.take()?, row.take()?, row.take()?);
     let (debit, at): (_, i64) = (row.take()?, row.take()?);
     let blinds: Option<Vec<u8>> = row.take()?;
-    Ok(StoredAcceptance::new(id, kind, content, debit, at, blinds.as_deref()))
+    Ok(StoredAcceptance::new(
+        id,
+        kind,
+        content,
+        debit,
+        at,
+        blinds.as_deref(),
+    ))
 }

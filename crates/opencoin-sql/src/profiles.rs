@@ -17,16 +17,14 @@ fn select(condition: &str) -> String {
     format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE {condition}")
 }
 
-pub(crate) async fn by_name(
-    sql: &mut dyn Executor,
-    name: &AccountName,
-) -> Result<Option<Profile>, SqlError> {
+pub(crate) async fn by_name(sql: &mut dyn Executor, name: &AccountName) -> Result<Option<Profile>, SqlError> {
     sql.optional(&select("name = $1"), &[name.as_str().into()], profile)
         .await
 }
 
 pub(crate) async fn by_id(sql: &mut dyn Executor, id: AccountId) -> Result<Option<Profile>, SqlError> {
-    sql.optional(&select("id = $1"), &[id.get().into()], profile).await
+    sql.optional(&select("id = $1"), &[id.get().into()], profile)
+        .await
 }
 
 /// In the order of bytes, whatever the database's own order of texts is.

@@ -81,7 +81,8 @@ pub(crate) async fn wait(
         Ok(row) => row,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let query = "SELECT count(*) FROM waiting_mints WHERE account = $1 AND expires_at > $2 AND reference <> $3";
+    let query =
+        "SELECT count(*) FROM waiting_mints WHERE account = $1 AND expires_at > $2 AND reference <> $3";
     let values = [mint.account.get().into(), now.unix_micros().into(), reference];
     let others = sql.count(query, &values).await?;
     if usize::try_from(others).is_ok_and(|others| others >= WAITING_MINTS_PER_ACCOUNT_MAX) {
@@ -106,7 +107,8 @@ async fn write(sql: &mut dyn Executor, mint: &WaitingMint, is_there: bool) -> Re
         mint.asked.unix_micros().into(),
         mint.expires.unix_micros().into(),
     ];
-    sql.execute(if is_there { update } else { insert }, &values).await?;
+    sql.execute(if is_there { update } else { insert }, &values)
+        .await?;
     Ok(())
 }
 

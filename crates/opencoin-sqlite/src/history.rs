@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, BooksPosition, TransactionNo, journal,
-    scoped,
+    BooksPosition, Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, TransactionNo,
+    journal, scoped,
 };
 use sqlx::{Connection, SqliteConnection};
 

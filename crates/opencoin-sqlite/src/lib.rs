@@ -95,7 +95,11 @@ impl Ledger for SqliteLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(async move { opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max).await.map_err(read_error) })
+            scoped(async move {
+                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -110,21 +114,35 @@ impl Ledger for SqliteLedger {
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(async move { opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash).await.map_err(read_error) })
+            scoped(async move {
+                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(async move { opencoin_sql::read::account_by_name(&mut Sql(connection), name).await.map_err(read_error) })
+            scoped(async move {
+                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(async move { opencoin_sql::read::mint_keys(&mut Sql(connection)).await.map_err(read_error) }))
-            .await
+        self.read("mint keys", |connection| {
+            scoped(async move {
+                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
+        })
+        .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
@@ -134,7 +152,11 @@ impl Ledger for SqliteLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(async move { opencoin_sql::read::signing_paused(&mut Sql(connection)).await.map_err(read_error) })
+            scoped(async move {
+                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }

@@ -6,7 +6,7 @@ use opencoin_ledger::{Accounts, HasAccounts, LedgerError, scoped};
 use opencoin_sql::{Cell, Dialect, Executor, Runner, SqlAccounts, SqlError, TakeRow, Value, Work};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{SqliteConnection, Sqlite, Row, TypeInfo, ValueRef};
+use sqlx::{Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
 use std::sync::Arc;
 
 use crate::SqliteLedger;
@@ -57,7 +57,9 @@ pub(crate) fn cells(row: &SqliteRow) -> Result<opencoin_sql::Row, sqlx::Error> {
         let cell = match row.try_get_raw(index)?.type_info().name() {
             "NULL" => None,
             "TEXT" => row.try_get_unchecked::<Option<String>, _>(index)?.map(Cell::Text),
-            "BLOB" => row.try_get_unchecked::<Option<Vec<u8>>, _>(index)?.map(Cell::Bytes),
+            "BLOB" => row
+                .try_get_unchecked::<Option<Vec<u8>>, _>(index)?
+                .map(Cell::Bytes),
             _ => row.try_get_unchecked::<Option<i64>, _>(index)?.map(Cell::Int),
         };
         cells.push(cell.unwrap_or(Cell::Null));
@@ -92,11 +94,7 @@ impl Runner for SqliteLedger {
         work: Work<A, T>,
     ) -> Result<T, LedgerError> {
         transaction::read(&self.readers, Task::read(name), |connection| {
-            scoped(async move {
-                work(&mut Sql(connection), &arguments)
-                    .await
-                    .map_err(read_error)
-            })
+            scoped(async move { work(&mut Sql(connection), &arguments).await.map_err(read_error) })
         })
         .await
     }

@@ -11,10 +11,10 @@ use crate::stored::{self, StoredEntry};
 use crate::view::{AccountState, Opened, PayoutState};
 use crate::{
     Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, EntryPage,
-    FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash,
-    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
-    SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession,
+    PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
+    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 
 /// Everything but the books.
