@@ -15,7 +15,7 @@ use axum::{Router, middleware};
 
 use super::listener::Listener;
 use super::server::{self, SHUTDOWN_DURATION_MAX, Server};
-use super::{connections, observe, operators};
+use super::{connections, headers, observe, operators};
 use opencoin_issuer::AdminTokens;
 use opencoin_issuer::METRICS_CONTENT_TYPE;
 
@@ -28,6 +28,11 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
         .merge(operators::router(Arc::clone(&server), tokens))
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
+        .layer(middleware::from_fn(headers::once))
+        .layer(middleware::from_fn_with_state(
+            server.admin_hosts(),
+            headers::own_host,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&server),
             observe::watch,

@@ -49,7 +49,10 @@ pub(super) async fn current_mint_key_certificates(
         message_reference: 0,
         mint_key_ids: Vec::new(),
     };
-    pretty(&server.issuer().mint_key_certificates(&all).await, &headers)
+    match server.issuer().mint_key_certificates(&all).await {
+        Ok(certificates) => pretty(&certificates, &headers),
+        Err(refusal) => answer::problem(&refusal),
+    }
 }
 
 pub(super) async fn mint_key_certificate(

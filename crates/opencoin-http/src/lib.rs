@@ -13,6 +13,7 @@ mod client_address;
 mod client_stream;
 mod connections;
 mod documents;
+mod headers;
 mod json;
 mod listener;
 mod observe;
@@ -73,6 +74,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/health/ready", get(server::ready))
         .fallback(server::unknown_path)
         .method_not_allowed_fallback(server::wrong_method)
+        .layer(middleware::from_fn(headers::once))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&server),
             address_limits::limit,

@@ -36,7 +36,8 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let Counted { bytes, share } = match arrived(&server, body).await {
+    let bytes_max = server.bodies().bytes_max();
+    let Counted { bytes, share } = match arrived(&server, body, bytes_max).await {
         Ok(counted) => counted,
         Err(response) => return response,
     };
@@ -61,10 +62,14 @@ pub(super) async fn post(
         .unwrap_or_else(|| unreadable(BodyError::Overloaded))
 }
 
-/// A whole body, or the answer to one that cannot be had.
-pub(super) async fn arrived(server: &Server, body: Body) -> Result<Counted, Response<Body>> {
+/// A whole body of at most so many bytes, or the answer to one that cannot be had.
+pub(super) async fn arrived(
+    server: &Server,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Counted, Response<Body>> {
     tokio::select! {
-        read = server.bodies().read(body) => read.map_err(unreadable),
+        read = server.bodies().read(body, bytes_max) => read.map_err(unreadable),
         // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
         () = server.shutting_down() => Err(answer::problem(&shutting_down())),
     }
@@ -161,10 +166,10 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
             let reference = request.message_reference;
             (
                 reference,
-                Ok(answer::mint_key_certificates(
-                    reference,
-                    issuer.mint_key_certificates(&request).await,
-                )),
+                issuer
+                    .mint_key_certificates(&request)
+                    .await
+                    .map(|keys| answer::mint_key_certificates(reference, keys)),
             )
         }
         Request::RequestMint(request) => {

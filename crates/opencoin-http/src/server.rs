@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::accounts::stream::Streams;
 use super::address_limits::AddressLimits;
 use super::bodies::Budget;
+use super::headers::HostNames;
 use super::listener::Listener;
 use super::observe::RequestIds;
 use super::{answer, connections};
@@ -43,6 +44,7 @@ pub struct Server {
     request_ids: RequestIds,
     address_limits: AddressLimits,
     limits: LimitsConfig,
+    admin_hosts: HostNames,
 }
 
 /// How a server treats its clients: the settings `[limits]`, `[proxy]` and `shutdown_grace`.
@@ -55,6 +57,8 @@ pub struct ServerOptions {
     /// When the server is told to stop, it says for this long that it is not ready and answers as before, so
     /// that a proxy in front notices and sends no more.
     pub shutdown_grace: Duration,
+    /// The names under which operators reach their listener, beside addresses and names without a dot.
+    pub admin_hosts: Vec<String>,
 }
 
 /// The end of a server.
@@ -89,6 +93,7 @@ impl Server {
             request_ids: RequestIds::new(),
             address_limits,
             limits: options.limits,
+            admin_hosts: options.admin_hosts.into(),
         })
     }
 
@@ -135,6 +140,10 @@ impl Server {
 
     pub(super) fn limits(&self) -> &LimitsConfig {
         &self.limits
+    }
+
+    pub(super) fn admin_hosts(&self) -> HostNames {
+        Arc::clone(&self.admin_hosts)
     }
 
     pub(super) fn address_limits(&self) -> &AddressLimits {

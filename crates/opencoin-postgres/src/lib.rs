@@ -15,6 +15,7 @@
 //! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
 //! is unknown, and sending the same commands again is safe.
 
+mod address;
 mod audit;
 mod bench;
 mod connect;
@@ -39,6 +40,7 @@ use opencoin_ledger::{
 };
 use sqlx::{PgConnection, PgPool};
 
+pub use crate::address::Protection;
 use crate::fault::Fault;
 use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
@@ -152,7 +154,8 @@ impl Ledger for PostgresLedger {
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
-        self.signing_paused().await.map(|_| ())
+        self.read("ready", |connection| scoped(read::ready(connection)))
+            .await
     }
 }
 

@@ -40,3 +40,19 @@ pub(crate) async fn moments(connection: &mut PgConnection) -> Result<Moments, Le
         database_now: Some(time(now)),
     })
 }
+
+/// Whether batches can be written: a standby, or a server that is read only because its disk is full, answers every
+/// question and takes none.
+pub(crate) async fn ready(connection: &mut PgConnection) -> Result<(), LedgerError> {
+    let query =
+        sqlx::query_scalar("SELECT current_setting('transaction_read_only') FROM signing WHERE id = 1");
+    let read_only: String = query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    if read_only == "off" {
+        Ok(())
+    } else {
+        Err(LedgerError::Unavailable("it is read only".to_owned()))
+    }
+}
