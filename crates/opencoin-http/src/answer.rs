@@ -4,15 +4,13 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use opencoin_api::{COINS_HEADER, write_coin_indices};
+use opencoin_issuer::{Reason, Refusal, Signed};
 use opencoin_schema::{
     BlindSignature, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup,
     RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint,
     ResponseMintKeyCertificates, ResponseRedeem, TypeName, text,
 };
 use serde::Serialize;
-
-use opencoin_issuer::Signed;
-use opencoin_issuer::{Reason, Refusal};
 
 /// Carries the fixed word of a refusal.
 pub const ERROR_HEADER: HeaderName = HeaderName::from_static("opencoin-error");

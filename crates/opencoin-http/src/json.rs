@@ -12,15 +12,17 @@ use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use opencoin_api::{BODY_BYTES_MAX, IDEMPOTENCY_KEY_HEADER};
+use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::IdempotencyKey;
 use opencoin_schema::wrong_value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
+use super::answer;
+use super::arrival::{arrived, shutting_down};
 use super::bodies::Counted;
 use super::server::Server;
-use super::{answer, requests};
-use opencoin_issuer::{Reason, Refusal};
 
 /// What a handler of this API gives back.
 pub(super) type HandlerResult = Result<Response<Body>, Problem>;
@@ -75,11 +77,10 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
         let server = Arc::<Server>::from_ref(state);
         // What is parsed here is small, and so is the answer.
-        let Counted { bytes, share: _ } =
-            requests::arrived(&server, request.into_body(), BODY_BYTES_MAX).await?;
+        let Counted { bytes, share: _ } = arrived(&server, request.into_body(), BODY_BYTES_MAX).await?;
         let value = parse(&bytes).map_err(|refusal| answer::problem(&refusal))?;
         if server.is_shutting_down() {
-            return Err(answer::problem(&requests::shutting_down()));
+            return Err(answer::problem(&shutting_down()));
         }
         Ok(Self(value))
     }
@@ -181,6 +182,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
 
 /// The header that makes a transfer or payout happen once.
 pub(super) struct Idempotent(pub(super) IdempotencyKey);
+
+/// What makes a transfer or payout happen once.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct IdempotencyKeyHeader {
+    /// 1 to 64 visible ASCII characters that the client makes up, unique within its account; transfers and
+    /// payouts share them.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[!-~]{1,64}$"
+    )]
+    key: String,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Idempotent {
     type Rejection = Problem;

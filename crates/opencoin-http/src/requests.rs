@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, Response};
+use opencoin_issuer::accounts::Token;
+use opencoin_issuer::{Issuer, Reason, Refusal};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
-use super::address_limits::Authenticated;
 use super::answer;
+use super::arrival::{arrived, shutting_down, unreadable};
 use super::bodies::{BodyError, Counted};
 use super::callers::bearer_token;
+use super::marks::{Authenticated, RequestType};
 use super::server::Server;
-use opencoin_issuer::Issuer;
-use opencoin_issuer::accounts::Token;
-use opencoin_issuer::{Reason, Refusal};
 
 /// What a path takes.
 #[derive(Debug, Clone, Copy)]
@@ -24,10 +24,6 @@ pub(super) enum Expected {
     /// Any request of the specification, told apart by its `type`.
     Any,
 }
-
-/// The type of a request whose path does not say it; it goes with the response.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RequestType(pub(super) &'static str);
 
 /// Handles one POST.
 pub(super) async fn post(
@@ -60,48 +56,6 @@ pub(super) async fn post(
         .until_written(response)
         .await
         .unwrap_or_else(|| unreadable(BodyError::Overloaded))
-}
-
-/// A whole body of at most so many bytes, or the answer to one that cannot be had.
-pub(super) async fn arrived(
-    server: &Server,
-    body: Body,
-    bytes_max: usize,
-) -> Result<Counted, Response<Body>> {
-    tokio::select! {
-        read = server.bodies().read(body, bytes_max) => read.map_err(unreadable),
-        // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
-        () = server.shutting_down() => Err(answer::problem(&shutting_down())),
-    }
-}
-
-pub(super) fn shutting_down() -> Refusal {
-    Refusal::new(
-        Reason::Unavailable,
-        "the issuer is shutting down; send the same request again later",
-    )
-}
-
-fn unreadable(error: BodyError) -> Response<Body> {
-    let malformed = |description: String| Refusal::new(Reason::Malformed, description);
-    match error {
-        BodyError::TooLarge(limit) => {
-            let description = format!("a body has at most {limit} bytes; make several requests of it");
-            answer::problem(&Refusal::new(Reason::TooLarge, description))
-        }
-        BodyError::Broken => answer::problem(&malformed("the body did not arrive whole".to_owned())),
-        BodyError::Slow(limit) => {
-            let refusal = malformed(format!(
-                "the body did not arrive within {} seconds",
-                limit.as_secs()
-            ));
-            answer::problem_with_status(StatusCode::REQUEST_TIMEOUT, &refusal)
-        }
-        BodyError::Overloaded => answer::problem(&Refusal::new(
-            Reason::Unavailable,
-            "too much is asked at once; send the same request again later",
-        )),
-    }
 }
 
 fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {

@@ -7,17 +7,17 @@ use axum::http::StatusCode;
 use opencoin_api::{
     DeclareService, DeclaredService, RotatedService, SCOPES_MAX, ServiceLogin, ServiceSession, Services,
 };
+use opencoin_issuer::accounts::Token;
+use opencoin_issuer::{Reason, Refusal};
 
 use super::convert::{self, secret};
 use super::sessions::count;
 use crate::callers::Holder;
 use crate::json::{HandlerResult, Json, Name, document, nothing};
-use crate::openapi::{
+use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, TooLarge, TooManyRequests, Unauthorized, Unavailable,
 };
 use crate::server::Server;
-use opencoin_issuer::accounts::Token;
-use opencoin_issuer::{Reason, Refusal};
 
 /// Declare a service. Its key is shown this once.
 #[utoipa::path(
