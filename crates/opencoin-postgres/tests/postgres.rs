@@ -12,7 +12,7 @@ use opencoin_conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accounts, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger,
     LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
