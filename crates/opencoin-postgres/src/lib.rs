@@ -11,9 +11,10 @@
 //! serialization failure, a deadlock), the transaction is undone and the batch decided again on what is there
 //! now, [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
-//! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more
-//! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
-//! is unknown, and sending the same commands again is safe.
+//! Statements use the primary keys and unique indexes, and no advisory locks, `LISTEN` or triggers. That is meant to
+//! keep the way open to engines that speak PostgreSQL's protocol, but only PostgreSQL is tested, and Citus is known
+//! not to work: several unique keys in one table cannot be distributed. A lost connection is
+//! [`LedgerError::Unavailable`]: the outcome is unknown, and sending the same commands again is safe.
 
 mod address;
 mod audit;
