@@ -40,8 +40,8 @@ pub(crate) const IDLE_DURATION_MAX: Duration = Duration::from_secs(60);
 ///   statement anew each time. Engines that lack a setting are not asked for it.
 pub(crate) const SESSION: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
-    SET idle_in_transaction_session_timeout = '30s';
-    SET lock_timeout = '5s';
+    SELECT set_config(name, '30s', false) FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout';
+    SELECT set_config(name, '5s', false) FROM pg_settings WHERE name = 'lock_timeout';
     SELECT set_config(name, 'off', false) FROM pg_settings
         WHERE name IN ('enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'jit');
     SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode';
@@ -232,13 +232,14 @@ pub(crate) async fn is_alive(connection: &mut PgConnection) -> bool {
     matches!(timeout(PING_DURATION_MAX, connection.ping()).await, Ok(Ok(())))
 }
 
-/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.
+/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that. An engine that does
+/// not know the setting says nothing.
 async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
-    let fsync: String = sqlx::query_scalar("SELECT current_setting('fsync')")
+    let fsync: Option<String> = sqlx::query_scalar("SELECT current_setting('fsync', true)")
         .fetch_one(pool)
         .await
         .map_err(|error| ledger_error(&error))?;
-    if fsync != "on" {
+    if let Some(fsync) = fsync.filter(|fsync| fsync != "on") {
         tracing::warn!(
             "the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money"
         );
