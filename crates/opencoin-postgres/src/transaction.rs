@@ -149,9 +149,7 @@ async fn attempt<'a, T>(
         Ok(_) => {}
         // The connection may be broken: it is closed.
         Err(fault) if fault.is_of_database() => return result,
-        Err(_) if task.has_frame => {
-            writing.execute("ROLLBACK").await?;
-        }
+        Err(_) if task.has_frame && writing.execute("ROLLBACK").await.is_err() => return result,
         Err(_) => {}
     }
     writing.done();

@@ -119,10 +119,9 @@ async fn attempt<'a, T>(
 ) -> Result<T, Fault> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let result = work(&mut transaction).await;
+    // Otherwise it is rolled back when it is dropped, unless SQLite has done so.
     if result.is_ok() {
         transaction.commit().await?;
-    } else {
-        transaction.rollback().await?;
     }
     result
 }
