@@ -71,7 +71,7 @@ fn holders_of_a_revoked_key_are_made_whole() {
         assert!(recouped.contains("left alone"), "{recouped}");
         assert_eq!(alice.balance(), 97 + 60);
         alice.run(&["recoup", "--sent"]);
-        alice.run(&["reclaim"]);
+        alice.run(&["reclaim", "--all"]);
         assert_eq!(alice.balance(), 197);
         let history = alice.run(&["history"]).stdout;
         assert!(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use opencoin_private_files::exposure;
 use opencoin_wallet::Secret;
 
 /// The variable that holds a token.
@@ -36,8 +37,13 @@ impl TokenArgs {
 /// The token of a file, of a command line, or of the environment.
 pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>> {
     let text = match (token, file) {
-        (_, Some(path)) => fs::read_to_string(path)
-            .with_context(|| format!("cannot read the token file {}", path.display()))?,
+        (_, Some(path)) => {
+            let read = || format!("cannot read the token file {}", path.display());
+            if let Some(exposure) = exposure(path).with_context(read)? {
+                bail!("{exposure}");
+            }
+            fs::read_to_string(path).with_context(read)?
+        }
         (Some(token), None) => token.to_owned(),
         (None, None) => match env::var_os(VARIABLE) {
             Some(text) => text

@@ -8,6 +8,7 @@ use opencoin_schema::{
     ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
     ResponseRedeem, TypeName, WeightedUrl, from_json, text,
 };
+use opencoin_text::printable;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -17,6 +18,8 @@ use crate::secret::Secret;
 
 /// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What is shown of an issuer's words.
+pub(crate) const SHOWN_CHARS_MAX: usize = 500;
 /// Carries the fixed word of a refusal.
 pub(crate) const ERROR_HEADER: &str = "opencoin-error";
 const OK: u16 = 200;
@@ -209,7 +212,7 @@ pub enum ExchangeError {
         description: String,
     },
     /// The signatures come later: the request is accepted, or a mint waits until its account has enough.
-    #[error("the issuer will sign later ({description}); finish it with `resume`")]
+    #[error("the issuer will sign later ({description})")]
     Delayed {
         /// The issuer's words: for what it waits.
         description: String,
@@ -220,7 +223,7 @@ pub enum ExchangeError {
     )]
     Recoup,
     /// No answer, or one that says nothing about what was done. The same request must be sent again.
-    #[error("{0}; nothing is lost, finish it with `resume`")]
+    #[error("{0}")]
     Unknown(String),
 }
 
@@ -347,7 +350,7 @@ pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, Exc
         && let Ok(delay) = from_json::<ResponseDelay>(&answer.body)
     {
         return Err(ExchangeError::Delayed {
-            description: delay.status_description,
+            description: printable(&delay.status_description),
         });
     }
     Ok(document::<ResponseMint>(answer)?.blind_signatures)
@@ -371,6 +374,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
     }
     let status: Option<Status> = serde_json::from_slice(&answer.body).ok();
     let said = status.and_then(|status| status.status_description.or(status.detail));
+    let said = said.map(|said| printable(&said.chars().take(SHOWN_CHARS_MAX).collect::<String>()));
     let description = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
     match &answer.error_word {
         Some(word) if word == RECOUP => Err(ExchangeError::Recoup),

@@ -30,14 +30,22 @@ pub enum WalletError {
     #[error("the issuer's master key has changed: this is another currency, {0}; nothing was taken from it")]
     MasterKeyChanged(String),
     /// No currency was added yet.
-    #[error("this wallet knows no currency; add one with `opencoin wallet add URL`")]
+    #[error("this wallet knows no currency")]
     NoCurrency,
+    /// The currency that was named is not among those of the wallet.
+    #[error("the wallet holds no currency {wanted:?}; it holds {known}")]
+    UnknownCurrencyName {
+        /// What was named.
+        wanted: String,
+        /// What the wallet holds.
+        known: String,
+    },
     /// Several currencies, and none was named.
     #[error("this wallet holds several currencies; choose one with --currency: {0}")]
     WhichCurrency(String),
     /// Coins of a currency that was not added.
     #[error(
-        "these are coins of a currency that this wallet does not know ({issuer}); if you trust it, add it first: `opencoin wallet add URL` ({hint})"
+        "these are coins of a currency that this wallet does not know ({issuer}); if you trust it, add it first ({hint})"
     )]
     UnknownCurrency {
         /// Its id.
@@ -46,7 +54,7 @@ pub enum WalletError {
         hint: String,
     },
     /// No send has this number.
-    #[error("there is no send number {0}; `opencoin wallet history` shows the numbers")]
+    #[error("there is no send number {0}")]
     UnknownSend(u64),
     /// The wallet holds too little.
     #[error("the wallet holds {balance}, needed are {needed}")]

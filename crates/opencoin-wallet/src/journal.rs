@@ -53,6 +53,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// Whether there is a journal in this folder.
+    pub(crate) fn is_in(folder: &Path) -> bool {
+        folder.join(JOURNAL_FILE).exists()
+    }
+
     /// Opens the journal in this folder, making both if need be, and reads all events.
     pub(crate) fn open<E: DeserializeOwned>(folder: &Path) -> Result<(Self, Vec<E>), JournalError> {
         private_file::make_folder(folder).map_err(io_error(folder))?;

@@ -156,9 +156,12 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
             &mut hear,
         )
     })?;
+    let coins = DENOMINATIONS
+        .map(|value| AmountDisplay::new(value, DIVISOR, NAME).number())
+        .join(", ");
     step(
         "operator",
-        &format!("creates {NAME} with coins of {DENOMINATIONS:?}, {suite}"),
+        &format!("creates {NAME} with coins of {coins}, {suite}"),
     )?;
     Ok(made)
 }

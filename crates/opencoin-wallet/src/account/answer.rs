@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
+use opencoin_text::printable;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::AccountError;
-use crate::client::{ERROR_HEADER, REFUSALS};
+use crate::client::{ERROR_HEADER, REFUSALS, SHOWN_CHARS_MAX};
 use crate::network::{self, reason};
 
 /// A page of 500 entries has less than 200 kB.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
-/// What is shown of words that are not in a problem document.
-const SHOWN_CHARS_MAX: usize = 500;
 
 /// An answer whose body has not been read.
 pub(super) struct Answered {
@@ -158,10 +157,7 @@ impl Answer {
             .and_then(|problem| problem.detail.or(problem.title))
             .filter(|text| !text.is_empty());
         let said = said.unwrap_or_else(|| format!("HTTP status {}", self.status.as_u16()));
-        said.chars()
-            .filter(|character| !character.is_control())
-            .take(SHOWN_CHARS_MAX)
-            .collect()
+        printable(&said.chars().take(SHOWN_CHARS_MAX).collect::<String>())
     }
 
     /// What it holds.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::TimeDelta;
 use opencoin_crypto::VerifiedCddc;
 use opencoin_schema::{BigInt, Cddc, Coin, CoinStack, Mkc, WeightedUrl};
+use opencoin_text::printable;
 
 use super::Wallet;
 use crate::client::{self, ExchangeError};
@@ -39,18 +40,24 @@ impl Wallet {
         match found.as_slice() {
             [(id, _)] => Ok((*id).clone()),
             [] if self.state.currencies.is_empty() => Err(WalletError::NoCurrency),
-            _ => {
+            found => {
                 let describe = |(id, currency): (&BigInt, &Currency)| {
-                    format!("{} ({id})", currency.cddc.cdd().currency_name)
+                    format!("{} ({id})", printable(&currency.cddc.cdd().currency_name))
                 };
-                Err(WalletError::WhichCurrency(
-                    self.state
-                        .currencies
-                        .iter()
-                        .map(describe)
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                ))
+                let known = self
+                    .state
+                    .currencies
+                    .iter()
+                    .map(describe)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Err(match wanted {
+                    Some(wanted) if found.is_empty() => WalletError::UnknownCurrencyName {
+                        wanted: wanted.to_owned(),
+                        known,
+                    },
+                    Some(_) | None => WalletError::WhichCurrency(known),
+                })
             }
         }
     }
@@ -282,7 +289,7 @@ impl Wallet {
         {
             Some((index, reason)) => Err(WalletError::RevokedCoin {
                 index,
-                reason: reason.clone(),
+                reason: printable(reason),
             }),
             None => Ok(()),
         }

@@ -6,6 +6,7 @@ use opencoin_text::AmountDisplay;
 
 use super::Wallet;
 use crate::currency::{Currency, Held, Place};
+use crate::error::WalletError;
 use crate::event::{Given, Kind, Operation};
 use crate::state::{Fate, Past};
 use crate::tokenizing::total;
@@ -44,6 +45,8 @@ pub struct HistoryEntry {
     pub kind: &'static str,
     /// How much.
     pub amount: AmountDisplay,
+    /// The currency's id.
+    pub currency: String,
     /// The subject of the coin stack, if there was one.
     pub subject: String,
     /// `done`, `pending`, `pending: recoup`, `refused: ...`, and for a send: `sent`, `taken`, `reclaimed`.
@@ -59,6 +62,15 @@ impl Wallet {
             .iter()
             .map(|(id, currency)| self.balance(id, currency))
             .collect()
+    }
+
+    /// What the wallet holds of the only currency, or of the one with this name or id.
+    ///
+    /// # Errors
+    /// When the wallet holds no such currency, or several.
+    pub fn balance_of(&self, currency: Option<&str>) -> Result<Balance, WalletError> {
+        let id = self.choose(currency)?;
+        Ok(self.balance(&id, self.currency(&id)?))
     }
 
     /// Everything that the wallet has done, in order.
@@ -129,12 +141,13 @@ impl Wallet {
             .get(currency)
             .map(|currency| currency.cddc.cdd());
         let (divisor, name) = cdd.map_or((1, "?"), |cdd| (cdd.currency_divisor, cdd.currency_name.as_str()));
-        let amount = AmountDisplay::new(amount, divisor, name);
+        let (amount, currency) = (AmountDisplay::new(amount, divisor, name), currency.to_string());
         HistoryEntry {
             id,
             at,
             kind,
             amount,
+            currency,
             subject: subject.to_owned(),
             state,
         }

@@ -106,6 +106,12 @@ impl Wallet {
         })
     }
 
+    /// Whether there is a wallet in this folder.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        Journal::is_in(folder)
+    }
+
     /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is
     /// trusted from then on.
     ///
