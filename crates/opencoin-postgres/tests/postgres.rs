@@ -2,6 +2,9 @@
 //! its server.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
+#[path = "postgres/connections.rs"]
+mod connections;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +15,8 @@ use opencoin_conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, HasAccounts, History, IdempotencyKey, Ledger,
-    LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, HasAccounts, History, IdempotencyKey,
+    Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
