@@ -31,6 +31,7 @@ mod payout;
 mod recoup;
 mod refusal;
 mod schema;
+mod scoped;
 pub mod stored;
 mod stored_blinds;
 mod text;
@@ -60,7 +61,7 @@ pub use idempotency_key::{IdempotencyKey, IdempotencyKeyError};
 pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, UnsignedPage, UnsignedTransaction};
 pub use ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments,
+    APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
 };
 pub use memory::MemoryLedger;
 pub use mint_key::{
@@ -71,6 +72,7 @@ pub use payout::{PayoutNo, Settlement};
 pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};
 pub use refusal::Refusal;
 pub use schema::{SchemaState, admit};
+pub use scoped::{Scoped, scoped};
 pub use stored_blinds::{
     StoredBlindsError, count_blinds, decode_blinds, encode_blinds, encode_stored_blinds,
 };

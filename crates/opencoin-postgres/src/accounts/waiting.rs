@@ -5,11 +5,10 @@ use opencoin_ledger::{
     Backlog, LedgerError, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
     WaitingMint, encode_blinds,
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
-use super::change::Change;
+use super::lock;
 use crate::fault::{Fault, ledger_error};
-use crate::writer::Writer;
 
 const COLUMNS: &str = "reference, account, blinds, waiting_mints.amount, asked_at, expires_at";
 type Columns = (Vec<u8>, i64, Vec<u8>, i64, i64, i64);
@@ -28,13 +27,13 @@ fn waiting_mint(
 }
 
 pub(super) async fn by_reference(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     reference: &TransactionReference,
 ) -> Result<Option<WaitingMint>, LedgerError> {
     let sql = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = $1");
     let query = sqlx::query_as(&sql)
         .bind(reference.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await;
     query
         .map_err(|error| ledger_error(&error))?
@@ -44,7 +43,7 @@ pub(super) async fn by_reference(
 
 /// Without the blinds, of which there may be many.
 pub(super) async fn payable(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     now: LedgerTime,
     limit: u32,
 ) -> Result<Vec<TransactionReference>, LedgerError> {
@@ -53,18 +52,21 @@ pub(super) async fn payable(
     let query = sqlx::query_scalar(sql)
         .bind(now.unix_micros())
         .bind(i64::from(limit))
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await;
     let rows: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(stored::waiting_reference).collect()
 }
 
 /// One statement, each part over an index of what waits alone.
-pub(super) async fn backlog(pool: &PgPool, now: LedgerTime) -> Result<Backlog, LedgerError> {
+pub(super) async fn backlog(connection: &mut PgConnection, now: LedgerTime) -> Result<Backlog, LedgerError> {
     let sql = "SELECT (SELECT count(*) FROM waiting_mints WHERE expires_at > $1),
         (SELECT count(*) FROM payouts WHERE paid IS NULL),
         (SELECT requested_at FROM payouts WHERE paid IS NULL ORDER BY no LIMIT 1)";
-    let query = sqlx::query_as(sql).bind(now.unix_micros()).fetch_one(pool).await;
+    let query = sqlx::query_as(sql)
+        .bind(now.unix_micros())
+        .fetch_one(connection)
+        .await;
     let (waiting, requested, oldest): (i64, i64, Option<i64>) =
         query.map_err(|error| ledger_error(&error))?;
     let [waiting_mints, payouts_requested] =
@@ -79,27 +81,26 @@ pub(super) async fn backlog(pool: &PgPool, now: LedgerTime) -> Result<Backlog, L
 /// Mints of one account take their turns, so that they are counted. One that another account inserts under
 /// the same reference at the same moment violates the primary key, and is found in the next attempt.
 pub(super) async fn wait(
-    writer: &Writer,
+    connection: &mut PgConnection,
     mint: &WaitingMint,
     now: LedgerTime,
 ) -> Result<Result<(), WaitRefusal>, Fault> {
-    let mut change = Change::of_account(writer, mint.account).await?;
+    lock(connection, mint.account).await?;
     let sql = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = $1 FOR UPDATE");
     let query = sqlx::query_as(&sql).bind(mint.transaction_reference.as_bytes());
-    let before: Option<Columns> = query.fetch_optional(change.connection()).await?;
+    let before: Option<Columns> = query.fetch_optional(&mut *connection).await?;
     let before = before.map(waiting_mint).transpose()?;
     let is_there = before.is_some();
     let answer = match stored::wait(before, mint, now) {
         Err(refusal) => Err(refusal),
-        Ok(_) if others(change.connection(), mint, now).await? >= WAITING_MINTS_PER_ACCOUNT_MAX => {
+        Ok(_) if others(&mut *connection, mint, now).await? >= WAITING_MINTS_PER_ACCOUNT_MAX => {
             Err(WaitRefusal::TooMany)
         }
         Ok(row) => {
-            write(change.connection(), &row, is_there).await?;
+            write(&mut *connection, &row, is_there).await?;
             Ok(())
         }
     };
-    change.commit().await?;
     Ok(answer)
 }
 
@@ -133,9 +134,11 @@ async fn write(connection: &mut PgConnection, mint: &WaitingMint, is_there: bool
     Ok(())
 }
 
-pub(super) async fn stop(writer: &Writer, reference: &TransactionReference) -> Result<(), Fault> {
-    let mut change = Change::begin(writer).await?;
+pub(super) async fn stop(
+    connection: &mut PgConnection,
+    reference: &TransactionReference,
+) -> Result<(), Fault> {
     let query = sqlx::query("DELETE FROM waiting_mints WHERE reference = $1").bind(reference.as_bytes());
-    query.execute(change.connection()).await?;
-    change.commit().await
+    query.execute(&mut *connection).await?;
+    Ok(())
 }

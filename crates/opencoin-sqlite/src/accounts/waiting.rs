@@ -5,9 +5,9 @@ use opencoin_ledger::{
     Backlog, LedgerError, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
     WaitingMint, encode_blinds,
 };
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
-use super::change::Change;
+use super::must_exist;
 use crate::fault::{Fault, ledger_error};
 
 const COLUMNS: &str = "reference, account, blinds, waiting_mints.amount, asked_at, expires_at";
@@ -27,13 +27,13 @@ fn waiting_mint(
 }
 
 pub(super) async fn by_reference(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     reference: &TransactionReference,
 ) -> Result<Option<WaitingMint>, LedgerError> {
     let sql = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = ?1");
     let query = sqlx::query_as(&sql)
         .bind(reference.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await;
     query
         .map_err(|error| ledger_error(&error))?
@@ -43,7 +43,7 @@ pub(super) async fn by_reference(
 
 /// Without the blinds, of which there may be many.
 pub(super) async fn payable(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     now: LedgerTime,
     limit: u32,
 ) -> Result<Vec<TransactionReference>, LedgerError> {
@@ -52,18 +52,24 @@ pub(super) async fn payable(
     let query = sqlx::query_scalar(sql)
         .bind(now.unix_micros())
         .bind(i64::from(limit))
-        .fetch_all(pool)
+        .fetch_all(&mut *connection)
         .await;
     let rows: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(stored::waiting_reference).collect()
 }
 
 /// One statement, each part over an index of what waits alone.
-pub(super) async fn backlog(pool: &SqlitePool, now: LedgerTime) -> Result<Backlog, LedgerError> {
+pub(super) async fn backlog(
+    connection: &mut SqliteConnection,
+    now: LedgerTime,
+) -> Result<Backlog, LedgerError> {
     let sql = "SELECT (SELECT count(*) FROM waiting_mints WHERE expires_at > ?1),
         (SELECT count(*) FROM payouts WHERE paid IS NULL),
         (SELECT requested_at FROM payouts WHERE paid IS NULL ORDER BY no LIMIT 1)";
-    let query = sqlx::query_as(sql).bind(now.unix_micros()).fetch_one(pool).await;
+    let query = sqlx::query_as(sql)
+        .bind(now.unix_micros())
+        .fetch_one(&mut *connection)
+        .await;
     let (waiting, requested, oldest): (i64, i64, Option<i64>) =
         query.map_err(|error| ledger_error(&error))?;
     let [waiting_mints, payouts_requested] =
@@ -76,27 +82,26 @@ pub(super) async fn backlog(pool: &SqlitePool, now: LedgerTime) -> Result<Backlo
 }
 
 pub(super) async fn wait(
-    writer: &SqlitePool,
+    connection: &mut SqliteConnection,
     mint: &WaitingMint,
     now: LedgerTime,
 ) -> Result<Result<(), WaitRefusal>, Fault> {
-    let mut change = Change::of_account(writer, mint.account).await?;
+    must_exist(connection, mint.account).await?;
     let sql = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = ?1 ");
     let query = sqlx::query_as(&sql).bind(mint.transaction_reference.as_bytes());
-    let before: Option<Columns> = query.fetch_optional(change.connection()).await?;
+    let before: Option<Columns> = query.fetch_optional(&mut *connection).await?;
     let before = before.map(waiting_mint).transpose()?;
     let is_there = before.is_some();
     let answer = match stored::wait(before, mint, now) {
         Err(refusal) => Err(refusal),
-        Ok(_) if others(change.connection(), mint, now).await? >= WAITING_MINTS_PER_ACCOUNT_MAX => {
+        Ok(_) if others(&mut *connection, mint, now).await? >= WAITING_MINTS_PER_ACCOUNT_MAX => {
             Err(WaitRefusal::TooMany)
         }
         Ok(row) => {
-            write(change.connection(), &row, is_there).await?;
+            write(&mut *connection, &row, is_there).await?;
             Ok(())
         }
     };
-    change.commit().await?;
     Ok(answer)
 }
 
@@ -134,9 +139,11 @@ async fn write(connection: &mut SqliteConnection, mint: &WaitingMint, is_there: 
     Ok(())
 }
 
-pub(super) async fn stop(writer: &SqlitePool, reference: &TransactionReference) -> Result<(), Fault> {
-    let mut change = Change::begin(writer).await?;
+pub(super) async fn stop(
+    connection: &mut SqliteConnection,
+    reference: &TransactionReference,
+) -> Result<(), Fault> {
     let query = sqlx::query("DELETE FROM waiting_mints WHERE reference = ?1").bind(reference.as_bytes());
-    query.execute(change.connection()).await?;
-    change.commit().await
+    query.execute(&mut *connection).await?;
+    Ok(())
 }
