@@ -13,7 +13,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ("opencoin-schema", &[]),
     ("opencoin-text", &[]),
     ("opencoin-tls", &[]),
-    ("opencoin-ledger", &[]),
+    ("opencoin-ledger", &["text"]),
     ("opencoin-crypto", &["schema"]),
     ("opencoin-audit", &["ledger"]),
     ("opencoin-conformance", &["audit", "ledger"]),
@@ -28,7 +28,15 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ),
     (
         "opencoin-signer",
-        &["crypto", "ledger", "log", "private-files", "schema", "tls"],
+        &[
+            "crypto",
+            "ledger",
+            "log",
+            "private-files",
+            "schema",
+            "text",
+            "tls",
+        ],
     ),
     ("opencoin-config", &["crypto", "text"]),
     (
