@@ -6,7 +6,7 @@ use opencoin_ledger::{
     PasswordSetter, SESSIONS_MAX, TokenHash,
 };
 
-use crate::accounts::lock;
+use crate::lock::lock;
 use crate::{Executor, Row, SqlError};
 
 /// The rows that are deleted in one transaction when tidying, so that others do not wait long for it.

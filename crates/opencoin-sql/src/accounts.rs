@@ -7,26 +7,15 @@ use opencoin_ledger::{
     AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey,
     LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
     PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WaitRefusal, WaitingMint, stored,
+    WaitRefusal, WaitingMint,
 };
 
-use crate::{Executor, Runner, SqlError};
+use crate::Runner;
 use crate::{access, entries, profiles, services, waiting};
 
 /// The accounts of a store.
 #[derive(Debug, Clone)]
 pub struct SqlAccounts<R>(pub R);
-
-/// Locks the row of an account, for changes that depend on others of this account: they take their turns.
-pub(crate) async fn lock(sql: &mut dyn Executor, account: AccountId) -> Result<(), SqlError> {
-    let for_update = sql.dialect().for_update;
-    let query = format!("SELECT id FROM accounts WHERE id = $1 {for_update}");
-    let found = sql.all(&query, &[account.get().into()], |_| Ok(())).await?;
-    if found.is_empty() {
-        return Err(stored::missing_account(account).into());
-    }
-    Ok(())
-}
 
 #[async_trait]
 impl<R: Runner> Accounts for SqlAccounts<R> {

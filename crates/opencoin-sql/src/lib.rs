@@ -12,6 +12,7 @@ mod accounts;
 pub mod audit;
 mod entries;
 mod executor;
+mod lock;
 mod profiles;
 pub mod read;
 pub mod rows;

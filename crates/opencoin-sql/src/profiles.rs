@@ -4,7 +4,7 @@ use opencoin_ledger::stored;
 use opencoin_ledger::view::AccountState;
 use opencoin_ledger::{AccountId, AccountName, Profile, ProfileFilter};
 
-use crate::accounts::lock;
+use crate::lock::lock;
 use crate::rows::{ACCOUNT_COLUMNS, account};
 use crate::{Executor, Row, SqlError};
 

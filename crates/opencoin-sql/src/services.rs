@@ -6,7 +6,7 @@ use opencoin_ledger::{
     TokenHash,
 };
 
-use crate::accounts::lock;
+use crate::lock::lock;
 use crate::{Executor, Row, SqlError};
 
 const COLUMNS: &str = "id, account, name, scopes, key_hash, key_at, last_seen";

@@ -6,7 +6,7 @@ use opencoin_ledger::{
     encode_blinds,
 };
 
-use crate::accounts::lock;
+use crate::lock::lock;
 use crate::{Executor, Row, SqlError};
 
 const COLUMNS: &str = "reference, account, blinds, amount, asked_at, expires_at";

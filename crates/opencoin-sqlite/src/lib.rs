@@ -9,6 +9,7 @@
 //!
 //! SQLite runs on a thread of its own behind each connection, so no async worker ever waits for the disk.
 
+mod accounts;
 mod audit;
 mod backup;
 mod bench;

@@ -2,16 +2,13 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use opencoin_ledger::{Accounts, HasAccounts, LedgerError, scoped};
-use opencoin_sql::{Cell, Dialect, Executor, Runner, SqlAccounts, SqlError, TakeRow, Value, Work};
+use opencoin_ledger::LedgerError;
+use opencoin_sql::{Cell, Dialect, Executor, SqlError, TakeRow, Value};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
-use std::sync::Arc;
 
-use crate::SqliteLedger;
 use crate::fault::{Fault, ledger_error};
-use crate::transaction::{self, Task};
 
 static DIALECT: Dialect = Dialect {
     for_update: "",
@@ -81,40 +78,5 @@ pub(crate) fn read_error(error: SqlError) -> LedgerError {
     match error {
         SqlError::Database(error) => ledger_error(&error),
         SqlError::Ledger(error) => error,
-    }
-}
-
-/// What is known of accounts beside their money. Changes take their turns with batches at the connection that
-/// writes; SQLite has one write lock.
-impl Runner for SqliteLedger {
-    async fn read<A: Send + Sync + 'static, T: Send + 'static>(
-        &self,
-        name: &'static str,
-        arguments: A,
-        work: Work<A, T>,
-    ) -> Result<T, LedgerError> {
-        transaction::read(&self.readers, Task::read(name), |connection| {
-            scoped(async move { work(&mut Sql(connection), &arguments).await.map_err(read_error) })
-        })
-        .await
-    }
-
-    async fn change<A: Send + Sync + 'static, T: Send + 'static>(
-        &self,
-        name: &'static str,
-        arguments: A,
-        work: Work<A, T>,
-    ) -> Result<T, LedgerError> {
-        let arguments = &arguments;
-        transaction::run(&self.writer, Task::transaction(name), |connection| {
-            scoped(async move { Ok(work(&mut Sql(connection), arguments).await?) })
-        })
-        .await
-    }
-}
-
-impl HasAccounts for SqliteLedger {
-    fn accounts(&self) -> Arc<dyn Accounts> {
-        Arc::new(SqlAccounts(self.clone()))
     }
 }

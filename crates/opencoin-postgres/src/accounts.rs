@@ -1,0 +1,79 @@
+//! What is known of accounts beside their money: the SQL is shared, the way to a connection is this store's.
+
+use std::sync::Arc;
+
+use opencoin_ledger::{Accounts, HasAccounts, LedgerError, scoped};
+use opencoin_sql::{Runner, SqlAccounts, Work};
+use tokio::sync::Semaphore;
+
+use crate::PostgresLedger;
+use crate::sql::{Sql, read_error};
+use crate::transaction::{self, Task};
+use crate::writer::Writer;
+
+/// How many changes may be in hand or wait for the connection. More are turned away.
+const CHANGES_MAX: usize = 1024;
+
+static CHANGES: Semaphore = Semaphore::const_new(CHANGES_MAX);
+
+/// What is known of accounts beside their money. Changes go one after another over a connection of their own, so
+/// that neither batches wait for them nor they for batches.
+impl Runner for PostgresLedger {
+    async fn read<A: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        name: &'static str,
+        arguments: A,
+        work: Work<A, T>,
+    ) -> Result<T, LedgerError> {
+        transaction::read(&self.pool, Task::read(name), |connection| {
+            scoped(async move { work(&mut Sql(connection), &arguments).await.map_err(read_error) })
+        })
+        .await
+    }
+
+    async fn change<A: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        name: &'static str,
+        arguments: A,
+        work: Work<A, T>,
+    ) -> Result<T, LedgerError> {
+        let writer = self.holders.clone();
+        finished(async move { change(&writer, name, &arguments, work).await }).await
+    }
+}
+
+async fn change<A: Send + Sync, T: Send>(
+    writer: &Writer,
+    name: &'static str,
+    arguments: &A,
+    work: Work<A, T>,
+) -> Result<T, LedgerError> {
+    transaction::run(writer, Task::transaction(name), |connection| {
+        scoped(async move { Ok(work(&mut Sql(connection), arguments).await?) })
+    })
+    .await
+}
+
+/// Runs a change to completion even if the caller is dropped: a client that hangs up must not cost the
+/// connection.
+async fn finished<T: Send + 'static>(
+    change: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let unavailable = |text: &str| LedgerError::Unavailable(text.to_owned());
+    let place = CHANGES
+        .try_acquire()
+        .map_err(|_| unavailable("too many changes of accounts wait"))?;
+    let change = async move {
+        let _place = place;
+        change.await
+    };
+    tokio::spawn(change)
+        .await
+        .map_err(|_| unavailable("a change of an account came to no end"))?
+}
+
+impl HasAccounts for PostgresLedger {
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        Arc::new(SqlAccounts(self.clone()))
+    }
+}

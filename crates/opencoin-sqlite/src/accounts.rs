@@ -1,0 +1,45 @@
+//! What is known of accounts beside their money: the SQL is shared, the way to a connection is this store's.
+
+use std::sync::Arc;
+
+use opencoin_ledger::{Accounts, HasAccounts, LedgerError, scoped};
+use opencoin_sql::{Runner, SqlAccounts, Work};
+
+use crate::SqliteLedger;
+use crate::sql::{Sql, read_error};
+use crate::transaction::{self, Task};
+
+/// What is known of accounts beside their money. Changes take their turns with batches at the connection that
+/// writes; SQLite has one write lock.
+impl Runner for SqliteLedger {
+    async fn read<A: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        name: &'static str,
+        arguments: A,
+        work: Work<A, T>,
+    ) -> Result<T, LedgerError> {
+        transaction::read(&self.readers, Task::read(name), |connection| {
+            scoped(async move { work(&mut Sql(connection), &arguments).await.map_err(read_error) })
+        })
+        .await
+    }
+
+    async fn change<A: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        name: &'static str,
+        arguments: A,
+        work: Work<A, T>,
+    ) -> Result<T, LedgerError> {
+        let arguments = &arguments;
+        transaction::run(&self.writer, Task::transaction(name), |connection| {
+            scoped(async move { Ok(work(&mut Sql(connection), arguments).await?) })
+        })
+        .await
+    }
+}
+
+impl HasAccounts for SqliteLedger {
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        Arc::new(SqlAccounts(self.clone()))
+    }
+}
