@@ -249,6 +249,7 @@ mod tests {
             account: AccountId::new(3),
             transaction_reference: TransactionReference::new([1]).unwrap(),
             blinds: blinds.iter().map(blind).collect(),
+            wait_until: None,
             at: LedgerTime::from_unix_micros(0),
         }
     }

@@ -13,7 +13,6 @@
 mod account;
 mod accounts;
 mod amount;
-mod assume;
 pub mod audit;
 mod blind;
 mod coin;
@@ -28,6 +27,7 @@ mod kept;
 mod ledger;
 mod memory;
 mod mint_key;
+mod optimistic;
 mod recoup;
 mod refusal;
 mod schema;
@@ -40,14 +40,13 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
-    AccountEntry, Accounts, Backlog, Bearer, BearerMeans, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
-    IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
-    PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service,
-    ServiceId, ServiceIdError, ServiceRefusal, Settlement, Store, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
-    WaitingMint,
+    AccountEntry, Accounts, Backlog, Bearer, BearerMeans, DueMint, EntryPage, FAILED_LOGINS_KEPT_HOURS,
+    FailedLogins, IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash,
+    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
+    SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement, Store,
+    WAITING_MINTS_PER_ACCOUNT_MAX, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
-pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};
 pub use blind::{Blind, StoredBlind, StoredNumber};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome};
@@ -58,12 +57,13 @@ pub use history::{
 pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};
 pub use ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments,
+    APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments, Transaction,
 };
 pub use memory::MemoryLedger;
 pub use mint_key::{
     MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError,
 };
+pub use optimistic::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, decide_optimistically};
 pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};
 pub use refusal::Refusal;
 pub use schema::{SchemaState, admit};
