@@ -105,7 +105,7 @@ ALTER TABLE transactions
 COMMENT ON COLUMN transactions.id IS
     'Names a row. Among the rows of one account it ascends as its balance changed, because it is drawn while the account''s row is locked, from a sequence that keeps no numbers back (CACHE 1); otherwise its order says nothing.';
 COMMENT ON COLUMN transactions.kind IS
-    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout, 18 give up a mint that waited for money.';
+    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout.';
 COMMENT ON COLUMN transactions.debit_account IS
     'Gives the amount. -1 is payouts on their way, 0 is the issuer, for recouped coins, 1 is outside, 2 is all coins outstanding.';
 COMMENT ON COLUMN transactions.label IS 'What a holder has written beside a transfer.';

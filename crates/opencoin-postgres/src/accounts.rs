@@ -12,10 +12,10 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey,
-    LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
-    PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, DueMint, EntryPage, FailedLogins,
+    IdempotencyKey, LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
+    PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WaitingMint,
 };
 use tokio::sync::Semaphore;
 
@@ -27,9 +27,9 @@ const CHANGES_MAX: usize = 1024;
 
 static CHANGES: Semaphore = Semaphore::const_new(CHANGES_MAX);
 
-/// Brings a change to its end also when nobody waits for it any more: a client that hangs up must not cost
-/// the connection.
-async fn finished<T: Send + 'static>(
+/// Runs a change to completion even if the caller is dropped: a client that hangs up must not cost the
+/// connection.
+pub(crate) async fn finished<T: Send + 'static>(
     change: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
 ) -> Result<T, LedgerError> {
     let unavailable = |text: &str| LedgerError::Unavailable(text.to_owned());
@@ -191,34 +191,25 @@ impl Accounts for PostgresLedger {
         entries::payout_by_key(&self.pool, account, key).await
     }
 
-    async fn wait(
-        &self,
-        mint: &WaitingMint,
-        now: LedgerTime,
-    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
-        let (holders, mint) = (self.holders.clone(), mint.clone());
-        finished(async move { change(|| waiting::wait(&holders, &mint, now)).await }).await
-    }
-
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
         waiting::by_reference(&self.pool, reference).await
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
-        waiting::payable(&self.pool, now, limit).await
+    async fn due(
+        &self,
+        now: LedgerTime,
+        after: Option<&DueMint>,
+        limit: u32,
+    ) -> Result<Vec<DueMint>, LedgerError> {
+        waiting::due(&self.pool, now, after, limit).await
     }
 
-    async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
-        let (holders, reference) = (self.holders.clone(), reference.clone());
-        finished(async move { change(|| waiting::stop(&holders, &reference)).await }).await
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
+        waiting::backlog(&self.pool).await
     }
 
-    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
-        waiting::backlog(&self.pool, now).await
-    }
-
-    async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
-        for (sql, time) in access::over(now, waited_before) {
+    async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError> {
+        for (sql, time) in access::over(now) {
             while change(|| access::tidy(&self.holders, sql, time)).await? {}
         }
         Ok(())

@@ -7,11 +7,12 @@ use opencoin_ledger::{KnownMintKeys, LedgerError, SchemaState};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
+use crate::durable::Barrier;
 use crate::fault::ledger_error;
 use crate::writer::Writer;
-use crate::{PostgresLedger, schema};
+use crate::{PostgresLedger, durable, schema};
 
-/// Connections of one process for reads, beside the two that write.
+/// Connections of one process for reads, beside the three that write.
 const READERS_MAX: u32 = 4;
 
 /// How long a read or a batch waits for a connection that lives before the database counts as unavailable.
@@ -107,17 +108,22 @@ impl PostgresLedger {
             .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
             .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) })
+                Box::pin(async move {
+                    connection.execute(sqlx::raw_sql(SESSION)).await?;
+                    durable::settle(connection).await
+                })
             })
             .connect_with(options.clone())
             .await
             .map_err(|error| ledger_error(&error))?;
         let writer = Writer::new(options);
         let holders = writer.another();
+        let barrier = Barrier::new(writer.another());
         Ok(Self {
             pool,
             writer,
             holders,
+            barrier,
             known_mint_keys: KnownMintKeys::default(),
         })
     }
@@ -139,6 +145,7 @@ impl PostgresLedger {
     pub async fn close(&self) {
         self.writer.close().await;
         self.holders.close().await;
+        self.barrier.close().await;
         self.pool.close().await;
     }
 }

@@ -24,6 +24,15 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
+impl From<Fault> for LedgerError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::LostRace => Self::Contended { attempts: 1 },
+            Fault::Failed(error) => error,
+        }
+    }
+}
+
 impl From<LedgerError> for Fault {
     fn from(error: LedgerError) -> Self {
         Self::Failed(error)

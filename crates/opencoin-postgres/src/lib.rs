@@ -1,6 +1,6 @@
 //! The ledger on PostgreSQL: many issuer processes on one database.
 //!
-//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::assume`] decides it on
+//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::decide_optimistically`] decides it on
 //! what it hopes to find, and `post.rs` writes what follows where that is so, commit included, in one round
 //! trip.
 //!
@@ -19,6 +19,7 @@ mod accounts;
 mod audit;
 mod bench;
 mod connect;
+mod durable;
 mod fault;
 mod history;
 mod kept;
@@ -34,12 +35,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures,
-    KnownMintKeys, Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches,
-    TransactionNo, TransactionReference, UnsignedPage, assume, decide,
+    APPLY_ATTEMPTS_MAX, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys,
+    Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches, Transaction,
+    TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically,
 };
 use sqlx::{Connection, PgConnection, PgPool};
 
+use crate::durable::Barrier;
 use crate::fault::Fault;
 use crate::writer::Writer;
 
@@ -59,6 +61,7 @@ pub struct PostgresLedger {
     writer: Writer,
     /// Another connection, for what is known of accounts beside their money.
     holders: Writer,
+    barrier: Barrier,
     known_mint_keys: KnownMintKeys,
 }
 
@@ -75,14 +78,27 @@ impl Ledger for PostgresLedger {
         } else {
             ATTEMPT_SECONDS_MAX
         };
-        if let Some(outcomes) = self.post_assumed(&prepared, &touches).await? {
+        if let Some(outcomes) = self.post_optimistically(&prepared, &touches).await? {
             return Ok(outcomes);
         }
         until_won(|| in_time(seconds_max, self.attempt(&prepared, &touches))).await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        read::accepted(&self.pool, reference).await
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        read::transaction(&self.pool, reference).await
+    }
+
+    async fn make_durable(&self) -> Result<(), LedgerError> {
+        let barrier = self.barrier.clone();
+        accounts::finished(async move {
+            in_time(ATTEMPT_SECONDS_MAX, barrier.pass())
+                .await
+                .map_err(LedgerError::from)
+        })
+        .await
     }
 
     async fn unsigned(
@@ -131,12 +147,12 @@ impl Ledger for PostgresLedger {
 impl PostgresLedger {
     /// The short way: one statement. `None` where the batch must take the longer one; nothing was written
     /// then.
-    async fn post_assumed(
+    async fn post_optimistically(
         &self,
         batch: &[Prepared<'_>],
         touches: &Touches,
     ) -> Result<Option<Vec<Outcome>>, LedgerError> {
-        let assumed = assume(batch, touches, &self.known_mint_keys);
+        let assumed = decide_optimistically(batch, touches, &self.known_mint_keys);
         let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings))
         else {
             return Ok(None);
@@ -190,7 +206,7 @@ impl PostgresLedger {
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {
-            transaction.rollback().await?;
+            durable::commit(transaction).await?;
             return Ok(outcomes);
         }
         match save::changes(&mut transaction, changes).await {

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use crate::fault::Fault;
 use crate::read::{
     ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns,
-    account, mint_key, payout,
+    WAITING_COLUMNS, WaitingColumns, account, mint_key, payout, waiting,
 };
 
 pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Result<View, Fault> {
@@ -36,6 +36,9 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     if !touches.references.is_empty() {
         load_records(connection, touches, &mut view).await?;
     }
+    if !touches.mints.is_empty() {
+        load_waiting(connection, touches, &mut view).await?;
+    }
     if !touches.coins.is_empty() {
         load_spent(connection, touches, &mut view).await?;
     }
@@ -45,7 +48,7 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     Ok(view)
 }
 
-/// Who only reads it does not wait: a mint that meets a pause at the same moment is before it or after it.
+/// A reader takes no lock: a mint that runs at the same time as a pause may be ordered before or after it.
 async fn load_signing(
     connection: &mut PgConnection,
     touches: &Touches,
@@ -153,14 +156,34 @@ async fn load_records(
     view: &mut View,
 ) -> Result<(), Fault> {
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
-    let sql = "SELECT id, reference, content, amount FROM transactions WHERE reference = ANY($1)";
-    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> =
+    let sql = "SELECT id, kind, reference, content, amount FROM transactions WHERE reference = ANY($1)";
+    let rows: Vec<(i64, i16, Vec<u8>, Vec<u8>, i64)> =
         sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
-    for (id, reference, content, amount) in rows {
+    for (id, kind, reference, content, amount) in rows {
         view.load_record(
             ReferenceKey::from_bytes(reference),
-            stored::recorded(id, content, amount)?,
+            stored::recorded(id, kind, content, amount)?,
         );
+    }
+    Ok(())
+}
+
+/// Mints of one account change while its row is locked. One of another account is only compared.
+async fn load_waiting(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let references: Vec<&[u8]> = touches.mints.iter().map(ReferenceKey::as_bytes).collect();
+    let accounts: Vec<i64> = touches.minting.iter().map(|id| id.get()).collect();
+    let sql = format!(
+        "SELECT {WAITING_COLUMNS} FROM waiting_mints WHERE reference = ANY($1)
+        UNION SELECT {WAITING_COLUMNS} FROM waiting_mints WHERE account = ANY($2)"
+    );
+    let query = sqlx::query_as(&sql).bind(references).bind(accounts);
+    let rows: Vec<WaitingColumns> = query.fetch_all(connection).await?;
+    for row in rows {
+        view.load_waiting(stored::waiting_state(waiting(row))?);
     }
     Ok(())
 }

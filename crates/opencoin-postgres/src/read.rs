@@ -1,10 +1,10 @@
 //! Reading outside a batch, and the columns of rows that are read in several places.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey, StoredPayout};
+use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey, StoredPayout, StoredWaiting};
 use opencoin_ledger::view::{AccountState, MintKeyState};
 use opencoin_ledger::{
-    Accepted, Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash,
+    Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash, Transaction,
     TransactionReference,
 };
 use sqlx::PgPool;
@@ -43,6 +43,21 @@ pub(crate) type PayoutColumns = (
     Option<String>,
     Option<i64>,
 );
+
+pub(crate) const WAITING_COLUMNS: &str = "reference, account, content, amount, asked_at, expires_at";
+pub(crate) type WaitingColumns = (Vec<u8>, i64, Vec<u8>, i64, i64, i64);
+
+pub(crate) fn waiting(row: WaitingColumns) -> StoredWaiting {
+    let (reference, account, content, amount, asked_at, expires_at) = row;
+    StoredWaiting {
+        reference,
+        account,
+        content,
+        amount,
+        asked_at,
+        expires_at,
+    }
+}
 
 pub(crate) fn payout(row: PayoutColumns) -> StoredPayout {
     let (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at) = row;
@@ -96,10 +111,10 @@ pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
     }
 }
 
-pub(crate) async fn accepted(
+pub(crate) async fn transaction(
     pool: &PgPool,
     reference: &TransactionReference,
-) -> Result<Option<Accepted>, LedgerError> {
+) -> Result<Option<Transaction>, LedgerError> {
     type Columns = (i64, i16, i64, Option<Vec<u8>>, bool, Vec<Vec<u8>>);
     let key = ReferenceKey::of_transaction(reference);
     let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1),
@@ -111,7 +126,7 @@ pub(crate) async fn accepted(
         .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
     row.map(|(id, kind, at, blinds, paused, stopped)| {
-        stored::accepted(id, kind, at, blinds.as_deref(), paused, &stopped)
+        stored::transaction(id, kind, at, blinds.as_deref(), paused, &stopped)
     })
     .transpose()
 }

@@ -11,10 +11,10 @@ mod waiting;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey,
-    LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
-    PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, DueMint, EntryPage, FailedLogins,
+    IdempotencyKey, LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
+    PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WaitingMint,
 };
 
 use crate::{SqliteLedger, until_free};
@@ -143,32 +143,25 @@ impl Accounts for SqliteLedger {
         entries::payout_by_key(&self.readers, account, key).await
     }
 
-    async fn wait(
-        &self,
-        mint: &WaitingMint,
-        now: LedgerTime,
-    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
-        until_free(|| waiting::wait(&self.writer, mint, now)).await
-    }
-
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
         waiting::by_reference(&self.readers, reference).await
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
-        waiting::payable(&self.readers, now, limit).await
+    async fn due(
+        &self,
+        now: LedgerTime,
+        after: Option<&DueMint>,
+        limit: u32,
+    ) -> Result<Vec<DueMint>, LedgerError> {
+        waiting::due(&self.readers, now, after, limit).await
     }
 
-    async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
-        until_free(|| waiting::stop(&self.writer, reference)).await
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
+        waiting::backlog(&self.readers).await
     }
 
-    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
-        waiting::backlog(&self.readers, now).await
-    }
-
-    async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
-        for (sql, time) in access::over(now, waited_before) {
+    async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError> {
+        for (sql, time) in access::over(now) {
             while until_free(|| access::tidy(&self.writer, sql, time)).await? {}
         }
         Ok(())

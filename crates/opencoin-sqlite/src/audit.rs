@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use opencoin_ledger::audit::{
     ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
-    StoredAcceptance, Wanted,
+    StoredAcceptance, WaitingRow, Wanted,
 };
 use opencoin_ledger::{LedgerError, TransactionNo};
 use sqlx::{SqliteConnection, SqlitePool};
@@ -62,6 +62,7 @@ async fn tables(snapshot: &mut SqliteConnection, pass: &mut Pass) -> Result<(), 
     accounts(snapshot, pass).await?;
     mint_keys(snapshot, pass).await?;
     payouts(snapshot, pass).await?;
+    waiting_mints(snapshot, pass).await?;
     match pass.coins_to_count() {
         CoinsToCount::All => {
             spent(snapshot, pass).await?;
@@ -116,6 +117,23 @@ async fn payouts(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(
             amount,
             reference: &reference,
             paid,
+        });
+    }
+    Ok(())
+}
+
+async fn waiting_mints(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    type Columns = (Vec<u8>, i64, Vec<u8>, i64, Vec<u8>);
+    let sql = "SELECT reference, account, content, amount, blinds FROM waiting_mints ORDER BY reference";
+    let mut rows = sqlx::query_as(sql).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (reference, account, content, amount, blinds): Columns = row;
+        pass.waiting(&WaitingRow {
+            reference: &reference,
+            account,
+            content: &content,
+            amount,
+            blinds: &blinds,
         });
     }
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
 //! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out,
-//! because [`opencoin_ledger::assume`] decides on what it hopes to find, and `post.rs` notices where that is
+//! because [`opencoin_ledger::decide_optimistically`] decides on what it hopes to find, and `post.rs` notices where that is
 //! not so. One connection writes and a few read. Write-ahead log and `synchronous = FULL`: a commit that was
 //! confirmed survives loss of power. Other processes (the command line beside the server) may work on the
 //! same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
@@ -32,9 +32,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures,
-    KnownMintKeys, Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Postings, Prepared, TokenHash,
-    Touches, TransactionNo, TransactionReference, UnsignedPage, assume, decide,
+    APPLY_ATTEMPTS_MAX, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys,
+    Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Postings, Prepared, TokenHash, Touches,
+    Transaction, TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically,
 };
 use sqlx::SqlitePool;
 
@@ -62,12 +62,15 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        let assumed = assume(&prepared, &touches, &self.known_mint_keys);
+        let assumed = decide_optimistically(&prepared, &touches, &self.known_mint_keys);
         until_free(|| self.attempt(&prepared, &touches, assumed.as_ref())).await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        read::accepted(&self.readers, reference).await
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        read::transaction(&self.readers, reference).await
     }
 
     async fn unsigned(

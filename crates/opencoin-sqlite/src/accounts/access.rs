@@ -222,7 +222,7 @@ pub(super) async fn end_session(writer: &SqlitePool, token: &TokenHash) -> Resul
 }
 
 /// What is over, and how it is found.
-pub(super) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str, LedgerTime); 3] {
+pub(super) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 2] {
     [
         (
             "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ?1 LIMIT ?2)",
@@ -231,10 +231,6 @@ pub(super) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str
         (
             "DELETE FROM failed_logins WHERE name_hash IN (SELECT name_hash FROM failed_logins WHERE last_at <= ?1 LIMIT ?2)",
             stored::failed_logins_over(now),
-        ),
-        (
-            "DELETE FROM waiting_mints WHERE reference IN (SELECT reference FROM waiting_mints WHERE expires_at < ?1 LIMIT ?2)",
-            waited_before,
         ),
     ]
 }
