@@ -6,7 +6,7 @@
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
-use opencoin_issuer::{Setting, hide_passwords};
+use opencoin_config::{Setting, hide_passwords};
 
 const DATABASE: &str = "database";
 

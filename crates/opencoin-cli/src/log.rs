@@ -7,13 +7,14 @@ use std::env;
 use std::io::{self, IsTerminal};
 
 use anyhow::{Context, Result};
-use opencoin_issuer::{LogConfig, LogFormat, TRACE_TARGET};
+use opencoin_config::{LogConfig, LogFormat};
+use opencoin_log::TRACE_TARGET;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 /// Overrides the filter of the settings.
 const FILTER_VARIABLE: &str = "OPENCOIN_LOG";
@@ -36,7 +37,9 @@ pub(crate) fn start(config: &LogConfig) -> Result<Running> {
         Ok(filter) if !filter.is_empty() => (filter, FILTER_VARIABLE),
         Ok(_) | Err(_) => (config.filter.clone(), "log.filter"),
     };
-    let filter = EnvFilter::try_new(&filter).with_context(|| format!("{source} is no filter: {filter:?}"))?;
+    let filter: Targets = filter
+        .parse()
+        .with_context(|| format!("{source} is no filter: {filter:?}"))?;
     let log = layer(config.format).with_filter(filter.and(filter_fn(is_below_ceiling)));
     let subscriber = tracing_subscriber::registry().with(log);
     #[cfg(feature = "otel")]

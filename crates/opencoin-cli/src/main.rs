@@ -10,9 +10,6 @@ mod log;
 mod network_args;
 #[cfg(feature = "otel")]
 mod otel;
-mod output;
-mod progress;
-mod secret_args;
 mod service;
 mod settings_args;
 mod token_args;
@@ -22,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use opencoin_terminal::{output, progress, secret_args};
 
 /// Blind-signed electronic cash: run a currency, use a wallet, audit both.
 #[derive(Debug, Parser)]
@@ -54,7 +52,7 @@ enum Command {
     /// The life of a coin on one screen: a currency, an issuer, Alice, Bob and an auditor.
     Demo(commands::demo::Arguments),
     /// How fast an issuer is on this machine, and how near to what RSA alone costs.
-    Bench(commands::bench::Arguments),
+    Bench(opencoin_bench::Arguments),
     /// Print the completions of these commands for a shell.
     Completions(commands::manual::CompletionsArguments),
     /// Write the manual pages: one for each command.
@@ -85,7 +83,7 @@ async fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments).await,
-        Command::Bench(arguments) => commands::bench::run(arguments).await,
+        Command::Bench(arguments) => opencoin_bench::run(arguments).await,
         Command::Completions(arguments) => {
             commands::manual::completions(&arguments, Arguments::command()).map(|()| ExitCode::SUCCESS)
         }

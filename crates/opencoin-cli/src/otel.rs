@@ -8,7 +8,7 @@
 use std::env;
 
 use anyhow::{Context, Result};
-use opencoin_issuer::TRACE_TARGET;
+use opencoin_log::TRACE_TARGET;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::Resource;

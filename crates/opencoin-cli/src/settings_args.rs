@@ -6,7 +6,7 @@ use std::env;
 use anyhow::Result;
 use clap::error::Error;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use opencoin_issuer::{Overrides, SETTINGS, SettingKind};
+use opencoin_config::{Overrides, SETTINGS, SettingKind};
 
 const HEADING: &str = "Settings, before the environment and issuer.toml";
 

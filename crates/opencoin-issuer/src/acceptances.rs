@@ -8,12 +8,11 @@
 //! number that was replaced by another one in range is not noticed.
 
 use opencoin_crypto::blind_in_range;
+use opencoin_keys::Currency;
 use opencoin_ledger::audit::StoredAcceptance;
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{AccountId, Blind, StoredBlind, StoredNumber, mint_content};
 use opencoin_schema::BigInt;
-
-use crate::currency::Currency;
 
 /// What was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

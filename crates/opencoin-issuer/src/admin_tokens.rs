@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use opencoin_ledger::AccountName;
+use opencoin_private_files::{self as private_files, FileError};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::accounts::{Token, TokenKind};
-use crate::private_files::{self, FileError};
 
 const FILE: &str = "admin-tokens.json";
 const LOCK_FILE: &str = ".admin-tokens.lock";
@@ -140,7 +140,7 @@ impl AdminTokens {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(crate) fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
+    pub fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
         // Hashes of random tokens: how much of two of them is equal tells nothing about a token.
         let sha256 = const_hex::encode(token.hash().as_bytes());
         Ok(self

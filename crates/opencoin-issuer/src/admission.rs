@@ -6,11 +6,11 @@
 //! transaction.
 
 use opencoin_crypto::blind_in_range;
+use opencoin_keys::{CertifiedMintKey, Currency};
 use opencoin_ledger::{Blind, CoinIn, PayloadHash, TransactionReference};
 use opencoin_schema::{BigInt, Coin};
 use thiserror::Error;
 
-use crate::currency::{CertifiedMintKey, Currency};
 use crate::refusal::{Reason, Refusal};
 
 /// The most blinds of a request, and the most coins.

@@ -9,15 +9,14 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use opencoin_config::{Config, KeyConfig};
+use opencoin_keys::{Clock, Directory, DirectoryError};
 use opencoin_ledger::LedgerError;
+use opencoin_private_files::{self as private_files, FileError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::clock::Clock;
-use crate::config::{Config, KeyConfig};
-use crate::directory::{Directory, DirectoryError};
-use crate::private_files::{self, FileError};
 use crate::store::books_file;
 
 /// The form of the folder.

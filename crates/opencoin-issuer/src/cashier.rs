@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use opencoin_keys::{Clock, Randomness, ledger_time};
 use opencoin_ledger::{
     AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter, Payout,
     PayoutFilter, PayoutNo, Profile, ProfileFilter, Reference, Refusal, Settlement,
@@ -10,9 +11,6 @@ use opencoin_ledger::{
 use thiserror::Error;
 
 use crate::accounts::{NewPassword, Passwords, Random, Token, TokenKind};
-use crate::clock::Clock;
-use crate::currency::ledger_time;
-use crate::key_files::Randomness;
 use crate::store::Books;
 
 /// An operator at the accounts.

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::metrics::{Metrics, Present};
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
 /// How many coins and blinds may wait and be committed at once, all commands together; a command without any
 /// counts as one. More are refused at once, so that waiting stays short and memory bounded: about half a
@@ -24,7 +24,7 @@ const BATCH_ITEMS_MAX: usize = 4096;
 /// The coins and blinds of a command that counts as small: it does not wait behind large ones.
 const SMALL_COMMAND_ITEMS_MAX: usize = 64;
 
-static UNCONFIRMED: Seldom = Seldom::new();
+static UNCONFIRMED: LogThrottle = LogThrottle::new();
 
 /// The queue to the ledger.
 pub(crate) struct Committer {

@@ -13,13 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use opencoin_crypto::Signer;
+use opencoin_keys::{Clock, Currency, Directory, DirectoryError, register_mint_keys};
 use opencoin_ledger::{Ledger, MintKeyId, MintKeyStatus};
-
-use crate::clock::Clock;
-use crate::currency::Currency;
-use crate::directory::{Directory, DirectoryError};
-use crate::issuer::register_mint_keys;
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
 /// How often a server looks for changes.
 pub(crate) const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,7 +24,7 @@ const LOOKS_PER_REFRESH: u64 = 30;
 /// How often it looks, at most, because of requests that name an unknown mint key.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-static FAILURES: Seldom = Seldom::new();
+static FAILURES: LogThrottle = LogThrottle::new();
 
 /// What the issuer publishes and goes by.
 pub(crate) struct Documents {

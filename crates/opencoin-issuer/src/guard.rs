@@ -18,9 +18,9 @@ use rand::RngCore;
 use thiserror::Error;
 
 use crate::high_water::{HighWaterError, HighWaterMark};
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
-static FAILURES: Seldom = Seldom::new();
+static FAILURES: LogThrottle = LogThrottle::new();
 
 /// How often it is looked.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use opencoin_ledger::{Entry, EntryDigest, HistoryId, Mark, TransactionNo};
+use opencoin_private_files::{self as private_files, FileError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::private_files::{self, FileError};
 
 /// Its name in the folder of the currency.
 pub const HIGH_WATER_MARK_FILE: &str = "high-water-mark.toml";
@@ -56,6 +55,12 @@ struct Fields {
 }
 
 impl HighWaterMark {
+    /// The mark of the currency in the folder `root`; `place` is the setting that names another file.
+    #[must_use]
+    pub fn of_currency(root: &Path, place: Option<&Path>) -> Self {
+        Self::new(root.join(place.unwrap_or(Path::new(HIGH_WATER_MARK_FILE))))
+    }
+
     /// The mark in this file, whether or not it is there.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {

@@ -6,13 +6,14 @@
 //! `request resume` gets the same signatures.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use opencoin_config::AccountsConfig;
 use opencoin_crypto::Signer;
+use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, ledger_time, register_mint_keys};
 use opencoin_ledger::{
-    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Ledger, LedgerError, Outcome,
-    TransactionReference,
+    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Outcome, TransactionReference,
 };
+use opencoin_log::spans;
 use opencoin_schema::{
     BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
     RequestResume,
@@ -23,27 +24,18 @@ use tracing::Instrument;
 use crate::accounts::{Desk, Random, Resumed, Right, Token};
 use crate::admission;
 use crate::cashier::Cashier;
-use crate::clock::Clock;
 use crate::committer::{Committer, Unconfirmed};
-use crate::config::AccountsConfig;
-use crate::currency::{Currency, ledger_time};
-use crate::directory::Directory;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
 use crate::guard::Guard;
-use crate::key_files::Randomness;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::recoup::{self, RevokedMintKey};
-use crate::refusal::{Reason, Refusal};
-use crate::seldom::Seldom;
+use crate::refusal::{Reason, Refusal, unavailable};
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
 use crate::store::Books;
-use crate::traces;
 
 /// After how many turns of the background work what is over is deleted: ten minutes.
 const TURNS_PER_TIDY: u64 = 600;
-
-static LEDGER_FAILURES: Seldom = Seldom::new();
 
 /// How an issuer works; the default is for every use but measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +163,7 @@ impl Issuer {
     }
 
     /// What an operator does to accounts, at the books of this issuer.
-    pub(crate) fn cashier(&self) -> Cashier {
+    pub fn cashier(&self) -> Cashier {
         Cashier::sharing(
             self.books.clone(),
             Arc::clone(&self.clock),
@@ -181,7 +173,7 @@ impl Issuer {
     }
 
     /// Where holders are served.
-    pub(crate) fn desk(&self) -> &Desk {
+    pub fn desk(&self) -> &Desk {
         &self.desk
     }
 
@@ -376,7 +368,7 @@ impl Issuer {
 
     /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when
     /// the database hangs.
-    pub(crate) async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
+    pub async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
         let now = self.clock.now();
         let ledger = self
             .ledger_reader
@@ -451,7 +443,7 @@ impl Issuer {
         }
         self.committer
             .apply(command)
-            .instrument(traces::ledger())
+            .instrument(spans::ledger())
             .await
             .map_err(|Unconfirmed| Refusal::unavailable())
     }
@@ -503,69 +495,4 @@ fn signing_paused(effect: Effect) -> bool {
         Effect::Accepted { signing_paused, .. } => signing_paused,
         other => unreachable!("a mint, renew or recoup is accepted or refused, not {other:?}"),
     }
-}
-
-/// Why an issuer cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The ledger knows keys that the currency does not have.
-    #[error("the database holds the books of another currency: its mint key {0} has no certificate here")]
-    OtherCurrency(opencoin_ledger::MintKeyId),
-    /// The ledger knows a key under other terms.
-    #[error("the database does not agree with the certificates: {0}")]
-    Terms(opencoin_ledger::Refusal),
-}
-
-/// Makes the currency's mint keys known to its ledger; keys that it knows already stay as they are.
-///
-/// # Errors
-/// When the ledger fails, knows keys of another currency, or knows a key under other terms.
-pub async fn register_mint_keys(
-    currency: &Currency,
-    ledger: &dyn Ledger,
-    clock: &dyn Clock,
-) -> Result<(), OpenError> {
-    let known = ledger.mint_keys().await?;
-    let has_certificate = |id| currency.mint_keys().any(|key| key.ledger_id == id);
-    let strangers: Vec<_> = known.iter().filter(|key| !has_certificate(key.id)).collect();
-    match strangers.first() {
-        Some(other) if strangers.len() == known.len() => return Err(OpenError::OtherCurrency(other.id)),
-        // Another machine has newer certificates; they will be copied here.
-        Some(other) => {
-            tracing::warn!(mint_key = %other.id, others = strangers.len() - 1, "the books know mint keys without a certificate here")
-        }
-        None => {}
-    }
-    let at = ledger_time(clock.now());
-    let register = |key: &crate::currency::CertifiedMintKey| {
-        let is_known = known
-            .iter()
-            .any(|status| status.id == key.ledger_id && status.terms == key.terms);
-        (!is_known).then_some(Command::RegisterMintKey {
-            id: key.ledger_id,
-            terms: key.terms,
-            at,
-        })
-    };
-    let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
-    if !commands.is_empty() {
-        ledger
-            .apply(&commands)
-            .await?
-            .into_iter()
-            .try_for_each(|outcome: Outcome| outcome.map(|_| ()))
-            .map_err(OpenError::Terms)?;
-    }
-    Ok(())
-}
-
-/// The client learns that it should ask again, the log learns why.
-pub(crate) fn unavailable(error: LedgerError) -> Refusal {
-    if let Some(requests) = LEDGER_FAILURES.count(Instant::now()) {
-        tracing::error!(%error, requests, "the ledger failed");
-    }
-    Refusal::unavailable()
 }

@@ -82,7 +82,7 @@ struct VersionLabel {
 }
 
 /// Something that is there until this is dropped.
-pub(crate) struct Present(Gauge);
+pub struct Present(Gauge);
 
 impl Drop for Present {
     fn drop(&mut self) {
@@ -190,7 +190,7 @@ impl Metrics {
 
     /// A request was answered. `request` is the kind of it or the template of its path, `outcome` is `ok`,
     /// `delay` or a fixed word.
-    pub(crate) fn answered(&self, request: Cow<'static, str>, outcome: &'static str, duration: Duration) {
+    pub fn answered(&self, request: Cow<'static, str>, outcome: &'static str, duration: Duration) {
         self.request_durations
             .get_or_create(&KindLabel {
                 request: request.clone(),
@@ -202,7 +202,7 @@ impl Metrics {
     }
 
     /// A client is connected, until what this gives is dropped.
-    pub(crate) fn connected(&self) -> Present {
+    pub fn connected(&self) -> Present {
         present(&self.connections)
     }
 

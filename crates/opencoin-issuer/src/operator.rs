@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::audit::{AuditReport, check};
 use opencoin_ledger::{
     Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus,
@@ -12,8 +13,6 @@ use rand::{CryptoRng, RngCore};
 use thiserror::Error;
 
 use crate::accounts::Token;
-use crate::clock::Clock;
-use crate::currency::ledger_time;
 
 /// An operator at the ledger.
 pub struct Operator {

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use opencoin_crypto::{BlindingSeed, PublicKey};
+use opencoin_keys::Currency;
 use opencoin_ledger::{
     Accepted, BlindDigest, Ledger, LedgerError, MintKeyStatus, PayloadHash, RevokedBlind, StoredNumber,
 };
@@ -20,9 +21,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::admission::{self, Inadmissible};
-use crate::currency::Currency;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// The most transactions that one recoup names: each is read from the books, with all of its blinds.
 pub const RECOUP_TRANSACTIONS_MAX: usize = 100;

@@ -1,8 +1,12 @@
 //! Why a request is refused: a fixed word for programs and a description for people.
 
 use std::fmt;
+use std::time::Instant;
 
-use opencoin_ledger::Refusal as LedgerRefusal;
+use opencoin_ledger::{LedgerError, Refusal as LedgerRefusal};
+use opencoin_log::LogThrottle;
+
+static LEDGER_FAILURES: LogThrottle = LogThrottle::new();
 
 /// The fixed words of the HTTP API. A client may rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,4 +151,12 @@ impl From<LedgerRefusal> for Refusal {
         };
         Self::new(reason, refusal.to_string())
     }
+}
+
+/// The client learns that it should ask again, the log learns why.
+pub fn unavailable(error: LedgerError) -> Refusal {
+    if let Some(requests) = LEDGER_FAILURES.count(Instant::now()) {
+        tracing::error!(%error, requests, "the ledger failed");
+    }
+    Refusal::unavailable()
 }

@@ -4,11 +4,12 @@
 //! whoever dies on the way leaves the old ones or the new ones. Restored books say so of themselves: no
 //! server serves them until an operator accepts that spent coins may be forgotten (see [`crate::guard`]).
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use opencoin_keys::{Clock, Directory, DirectoryError, ledger_time};
 use opencoin_ledger::{HISTORY_ID_BYTES, HistoryId, LedgerError};
+use opencoin_private_files::{self as private_files, FileError};
 use opencoin_sqlite::Replaced;
 use rand::RngCore;
 use thiserror::Error;
@@ -16,10 +17,6 @@ use thiserror::Error;
 use crate::backup::{
     BOOKS_FILE, CURRENCY_FOLDER, MANIFEST_FILE, Manifest, ManifestFile, copy_file, is_inside, make_folders,
 };
-use crate::clock::Clock;
-use crate::currency::ledger_time;
-use crate::directory::{Directory, DirectoryError};
-use crate::private_files::{self, FileError};
 use crate::store::books_file;
 
 /// What to restore.

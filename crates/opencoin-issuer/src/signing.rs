@@ -11,9 +11,9 @@ use opencoin_ledger::{Accepted, Blind, StoredNumber, TransactionReference};
 use opencoin_schema::{BigInt, BlindSignature};
 
 use crate::refusal::{Reason, Refusal};
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
-static DELAYS: Seldom = Seldom::new();
+static DELAYS: LogThrottle = LogThrottle::new();
 
 /// What became of accepted blinds.
 #[derive(Debug)]

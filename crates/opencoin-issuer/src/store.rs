@@ -3,16 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
 use opencoin_ledger::audit::AuditSource;
 use opencoin_ledger::{Accounts, History, Ledger, LedgerError, SchemaState};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::SqliteLedger;
-
-const SQLITE_SCHEME: &str = "sqlite:";
-const POSTGRES_SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
-
-/// What an address looks like.
-pub(crate) const ADDRESS_FORMS: &str = "a database is sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
 
 /// What to do when there are no books yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,15 +180,4 @@ impl<'text> Address<'text> {
             Err(LedgerError::Address(ADDRESS_FORMS.to_owned()))
         }
     }
-}
-
-/// Whether an address is of either kind.
-pub(crate) fn is_address(database: &str) -> bool {
-    database.starts_with(SQLITE_SCHEME) || is_shared(database)
-}
-
-/// Whether the books lie on a server, where those of another currency may be already.
-#[must_use]
-pub fn is_shared(database: &str) -> bool {
-    POSTGRES_SCHEMES.iter().any(|scheme| database.starts_with(scheme))
 }

@@ -6,10 +6,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, KeyStore, Signer};
 use opencoin_issuer::{
-    AcceptanceProof, Clock, Config, Currency, Directory, NewCurrency, Operator, Passphrase, Randomness,
-    StoreMode, check_acceptance, create_with_key_files, open_audit_source, open_ledger, register_mint_keys,
+    AcceptanceProof, Operator, StoreMode, check_acceptance, open_audit_source, open_ledger,
+};
+use opencoin_keys::{
+    Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
+    register_mint_keys,
 };
 use opencoin_ledger::audit::{StoredAcceptance, Wanted};
 use opencoin_ledger::{

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_config::{Config, Window};
 use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer};
-use opencoin_issuer::{
-    Change, Clock, Config, Currency, DestroyedKey, Directory, Due, Issuer, IssuerOptions, Keeper, KeyFiles,
-    NewCurrency, OpenVault, Operator, Passphrase, Randomness, Reason, Refusal, Signed, Token, Window,
-    create_with_key_files,
+use opencoin_issuer::{Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token};
+use opencoin_keys::{
+    Change, Clock, Currency, DestroyedKey, Directory, Due, Keeper, KeyFiles, NewCurrency, OpenVault,
+    Passphrase, Randomness, Vault, create_with_key_files,
 };
 use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, Reference, StopReason};
 use opencoin_schema::{
@@ -151,7 +152,7 @@ impl Fixture {
 
     /// Makes what is due; gives the windows of the keys that were made.
     async fn rotate(&mut self) -> Vec<Window> {
-        let vault = self.directory.vault();
+        let vault = Vault::new(self.directory.master_folder());
         let vault = OpenVault {
             vault: &vault,
             passphrase: &self.passphrase,

@@ -24,6 +24,7 @@ mod fault;
 mod history;
 mod kept;
 mod load;
+mod migrations;
 mod post;
 mod read;
 mod save;

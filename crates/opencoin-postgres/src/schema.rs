@@ -2,11 +2,10 @@
 
 use opencoin_ledger::{LedgerError, SchemaState, admit};
 use sqlx::PgPool;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 
 use crate::fault::ledger_error;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+use crate::migrations::MIGRATIONS;
 
 /// The tables and what this program knows of them.
 pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {

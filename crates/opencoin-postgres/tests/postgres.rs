@@ -2,6 +2,7 @@
 //! its server.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
 use opencoin_testkit::postgres::{EphemeralPostgres, TestDatabase};
 use proptest::prelude::*;
+use sqlx::migrate::Migrator;
 use sqlx::{Connection, Executor, PgConnection};
 
 async fn open() -> (Pair, TestDatabase) {
@@ -241,7 +243,8 @@ async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_t
 async fn books_of_version(version: usize, rows: &str) -> TestDatabase {
     let database = TestDatabase::create();
     let mut connection = PgConnection::connect(&database.url()).await.unwrap();
-    let mut earlier = sqlx::migrate!("../../migrations/postgres");
+    let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres"));
+    let mut earlier = Migrator::new(migrations).await.unwrap();
     earlier.migrations.to_mut().truncate(version);
     earlier.run_direct(&mut connection).await.unwrap();
     connection.execute(sqlx::raw_sql(rows)).await.unwrap();

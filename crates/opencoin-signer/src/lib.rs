@@ -18,7 +18,6 @@ mod frame;
 mod listener;
 mod message;
 mod remote;
-mod seldom;
 mod server;
 mod tls;
 

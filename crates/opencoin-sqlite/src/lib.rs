@@ -20,6 +20,7 @@ mod kept;
 mod load;
 mod lock;
 mod migrate;
+mod migrations;
 mod open;
 mod post;
 mod read;

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use opencoin_ledger::{LedgerError, admit};
 use sqlx::SqliteConnection;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 
 use crate::fault::ledger_error;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+use crate::migrations::MIGRATIONS;
 
 /// The version that this program was written for.
 pub(crate) fn known() -> i64 {

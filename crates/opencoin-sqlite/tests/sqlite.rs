@@ -1,6 +1,7 @@
 //! SQLite obeys the rules of the books, agrees with the model, and survives what happens to files.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use opencoin_ledger::Moments;
@@ -16,6 +17,7 @@ use opencoin_sqlite::{
     schema_state,
 };
 use proptest::prelude::*;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
@@ -214,7 +216,8 @@ async fn books_of_version(version: usize, folder: &TempDir, rows: &str) {
         .connect()
         .await
         .unwrap();
-    let mut earlier = sqlx::migrate!("../../migrations/sqlite");
+    let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite"));
+    let mut earlier = Migrator::new(migrations).await.unwrap();
     earlier.migrations.to_mut().truncate(version);
     earlier.run_direct(&mut connection).await.unwrap();
     connection.execute(sqlx::raw_sql(rows)).await.unwrap();

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use thiserror::Error;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::client::verify_server_name;
@@ -19,9 +21,6 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
-use x509_cert::time::Time;
 use zeroize::Zeroizing;
 
 const CERTIFICATE: &str = "certificate";
@@ -148,12 +147,39 @@ pub fn certified_key(certificate: &Path, key: &Path, readers: KeyReaders) -> Res
 /// When a certificate is valid, where that can be read.
 #[must_use]
 pub fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
-    let validity = Certificate::from_der(certificate).ok()?.tbs_certificate.validity;
-    let time = |time: Time| SystemTime::UNIX_EPOCH + time.to_unix_duration();
+    let mut signed = fields(AnyRef::from_der(certificate).ok()?)?;
+    let mut certificate = fields(AnyRef::decode(&mut signed).ok()?)?;
+    // RFC 5280, section 4.1: an optional version, serial number, signature algorithm, issuer, validity.
+    let first = AnyRef::decode(&mut certificate).ok()?;
+    let is_version = matches!(
+        first.tag(),
+        Tag::ContextSpecific {
+            number: TagNumber::N0,
+            ..
+        }
+    );
+    for _ in 0..if is_version { 3 } else { 2 } {
+        AnyRef::decode(&mut certificate).ok()?;
+    }
+    let mut validity = fields(AnyRef::decode(&mut certificate).ok()?)?;
     Some(Validity {
-        not_before: time(validity.not_before),
-        not_after: time(validity.not_after),
+        not_before: time(&mut validity)?,
+        not_after: time(&mut validity)?,
     })
+}
+
+/// What a SEQUENCE holds.
+fn fields(sequence: AnyRef<'_>) -> Option<SliceReader<'_>> {
+    (sequence.tag() == Tag::Sequence).then(|| SliceReader::new(sequence.value()).ok())?
+}
+
+fn time<'a>(reader: &mut impl Reader<'a>) -> Option<SystemTime> {
+    let time = AnyRef::decode(reader).ok()?;
+    match time.tag() {
+        Tag::UtcTime => Some(time.decode_as::<UtcTime>().ok()?.to_system_time()),
+        Tag::GeneralizedTime => Some(time.decode_as::<GeneralizedTime>().ok()?.to_system_time()),
+        _ => None,
+    }
 }
 
 /// Whether a certificate is for this host name or address.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use opencoin_config::{Config, DATABASE_DEFAULT};
 use opencoin_crypto::{CipherSuite, KeyStore};
-use opencoin_issuer::http::{Server, Unwatched, serve};
-use opencoin_issuer::{
-    Books, Config, Currency, DATABASE_DEFAULT, Directory, Issuer, IssuerOptions, KeyFiles, NewCurrency,
-    Operator, Passphrase, StoreMode, SystemClock, create_with_key_files, open_books,
+use opencoin_http::{Server, Unwatched, serve};
+use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator, StoreMode, open_books};
+use opencoin_keys::{
+    Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
 };
 use opencoin_ledger::{AccountName, Amount, Reference};
 use opencoin_schema::text;

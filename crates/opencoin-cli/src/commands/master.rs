@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use opencoin_issuer::{Clock, SigningRequest, SystemClock, Vault, change_passphrase};
+use opencoin_keys::{Clock, SigningRequest, SystemClock, Vault, change_passphrase};
 use opencoin_schema::{from_json, text};
 use rand::rngs::OsRng;
 

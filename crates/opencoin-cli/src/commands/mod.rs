@@ -1,7 +1,6 @@
 //! One module a command.
 
 pub(crate) mod account;
-pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod issuer;

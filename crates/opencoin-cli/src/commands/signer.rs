@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use opencoin_config::SignerConfig;
 use opencoin_crypto::Signer;
-use opencoin_issuer::{Currency, Directory, PublicKeys, SignerConfig, StoreMode, open_ledger};
+use opencoin_issuer::{StoreMode, open_ledger};
+use opencoin_keys::{Currency, Directory, PublicKeys};
 use opencoin_ledger::{Ledger, MintKeyStatus};
 use opencoin_schema::BigInt;
 use opencoin_signer::{
@@ -138,7 +140,7 @@ async fn open_counts(
     } else {
         CountsMode::Existing
     };
-    opencoin_issuer::make_private_folder(&state)?;
+    opencoin_private_files::make_private_folder(&state)?;
     let opened = SignedCounts::open(&path, mode, Arc::clone(ledger)).await;
     opened.context(
         "the signer's counts cannot be opened; --new-counts begins with new ones, if they are lost for good",

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_crypto::{VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
-use opencoin_issuer::Currency;
+use opencoin_keys::Currency;
 use opencoin_schema::{AnyDocument, BigInt, Coin, Mkc, from_json};
 
 use super::inspect::{read_document, read_file};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use opencoin_issuer::{Clock, SystemClock};
+use opencoin_keys::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
 use opencoin_text::AmountDisplay;
 use opencoin_wallet::account::StoredSession;

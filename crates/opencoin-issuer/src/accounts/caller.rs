@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use opencoin_ledger::{AccountId, Bearer, BearerMeans, LedgerTime, Scope, ServiceId, TokenHash};
 
 use super::{Desk, Token};
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
 const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
@@ -16,18 +15,18 @@ const SEEN_AGAIN_MICROS: i64 = 60_000_000;
 
 /// Somebody with a token that is good.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// For which account he acts.
-    pub(crate) account: AccountId,
+    pub account: AccountId,
     /// The hash of his token.
-    pub(crate) token: TokenHash,
+    pub token: TokenHash,
     /// With what he acts.
-    pub(crate) means: BearerMeans,
+    pub means: BearerMeans,
 }
 
 /// What somebody wants to do for an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Right {
+pub enum Right {
     /// Make coins of its money.
     Mint,
     /// Make coins its money.
@@ -91,7 +90,7 @@ impl Desk {
     ///
     /// # Errors
     /// Without a token that is good now, or when a service may not do it.
-    pub(crate) async fn caller(&self, token: Option<&Token>, right: Right) -> Result<Caller, Refusal> {
+    pub async fn caller(&self, token: Option<&Token>, right: Right) -> Result<Caller, Refusal> {
         let missing = || {
             Refusal::new(
                 Reason::Unauthorized,
@@ -138,7 +137,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) async fn is_still_good(&self, caller: &Caller) -> Result<bool, Refusal> {
+    pub async fn is_still_good(&self, caller: &Caller) -> Result<bool, Refusal> {
         if caller.means == BearerMeans::AccountToken {
             return Ok(true);
         }

@@ -4,18 +4,19 @@ use opencoin_api::{PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX};
 use opencoin_ledger::{AccountEntry, AccountId, AccountName, EntryPage, Profile, ProfileFilter};
 
 use super::Desk;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// One page of a list.
-pub(crate) struct Page<T> {
-    pub(crate) items: Vec<T>,
+pub struct Page<T> {
+    /// At most as many as the page is long.
+    pub items: Vec<T>,
     /// Whether it is as long as was asked for, so that more may follow.
-    pub(crate) is_full: bool,
+    pub is_full: bool,
 }
 
 impl<T> Page<T> {
-    pub(crate) fn new(items: Vec<T>, limit: u32) -> Self {
+    /// A page of these items, of which `limit` were asked for.
+    pub fn new(items: Vec<T>, limit: u32) -> Self {
         let is_full = items.len() >= limit as usize;
         Self { items, is_full }
     }
@@ -25,7 +26,7 @@ impl<T> Page<T> {
 ///
 /// # Errors
 /// When it is 0 or above [`PAGE_LENGTH_MAX`].
-pub(crate) fn page_length(asked: Option<u32>) -> Result<u32, Refusal> {
+pub fn page_length(asked: Option<u32>) -> Result<u32, Refusal> {
     let length = asked.unwrap_or(PAGE_LENGTH_DEFAULT);
     if (1..=PAGE_LENGTH_MAX).contains(&length) {
         return Ok(length);
@@ -41,7 +42,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.
-    pub(crate) async fn entries(
+    pub async fn entries(
         &self,
         account: AccountId,
         page: EntryPage,
@@ -61,7 +62,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.
-    pub(crate) async fn directory(
+    pub async fn directory(
         &self,
         after: Option<&AccountName>,
         limit: Option<u32>,

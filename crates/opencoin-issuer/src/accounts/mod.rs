@@ -16,28 +16,26 @@ mod waiting;
 
 use std::sync::Arc;
 
+use opencoin_config::AccountsConfig;
+use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::{AccountId, AccountName, Accounts, Applied, Command, LedgerTime, Profile};
 
-use crate::clock::Clock;
 use crate::committer::Committer;
-use crate::config::AccountsConfig;
-use crate::currency::ledger_time;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
-pub(crate) use caller::{Caller, Right};
-pub(crate) use entries::{Page, page_length};
-pub(crate) use money::{positive, text};
+pub use caller::{Caller, Right};
+pub use entries::{Page, page_length};
+pub use money::{positive, text};
 pub(crate) use password::Passwords;
 pub use password::{NewPassword, NewPasswordError};
 pub(crate) use random::Random;
-pub(crate) use services::{ServiceAge, ServiceStatus};
+pub use services::{ServiceAge, ServiceStatus};
 pub use token::Token;
 pub(crate) use token::TokenKind;
 pub(crate) use waiting::Resumed;
 
 /// Where holders and their services are served.
-pub(crate) struct Desk {
+pub struct Desk {
     accounts: Arc<dyn Accounts>,
     committer: Arc<Committer>,
     clock: Arc<dyn Clock>,
@@ -81,7 +79,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) async fn profile(&self, account: AccountId) -> Result<Profile, Refusal> {
+    pub async fn profile(&self, account: AccountId) -> Result<Profile, Refusal> {
         let profile = self.accounts.profile_by_id(account).await.map_err(unavailable)?;
         // Accounts are never removed; who reads none here reads a server that is behind.
         profile.ok_or_else(Refusal::unavailable)
@@ -91,7 +89,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the ledger fails.
-    pub(crate) async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), Refusal> {
+    pub async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), Refusal> {
         self.accounts
             .set_listed(account, listed)
             .await
@@ -112,7 +110,7 @@ impl Desk {
 }
 
 /// The name of an account that must exist.
-pub(crate) fn account_name(text: &str) -> Result<AccountName, Refusal> {
+pub fn account_name(text: &str) -> Result<AccountName, Refusal> {
     text.parse()
         .map_err(|_| Refusal::new(Reason::NotFound, "there is no account of this name"))
 }

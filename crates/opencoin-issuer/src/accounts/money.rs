@@ -6,15 +6,14 @@ use opencoin_ledger::{
 
 use super::entries::page_length;
 use super::{Desk, account_name};
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 impl Desk {
     /// Pays another account. The answer is the payer's entry, and whether it was made before.
     ///
     /// # Errors
     /// When there is no such account, too little money, or the key was used for something else.
-    pub(crate) async fn transfer(
+    pub async fn transfer(
         &self,
         from: AccountId,
         key: IdempotencyKey,
@@ -55,7 +54,7 @@ impl Desk {
     ///
     /// # Errors
     /// When there is too little money, or the key was used for something else.
-    pub(crate) async fn request_payout(
+    pub async fn request_payout(
         &self,
         account: AccountId,
         key: IdempotencyKey,
@@ -83,7 +82,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.
-    pub(crate) async fn payouts(
+    pub async fn payouts(
         &self,
         account: AccountId,
         after: PayoutNo,
@@ -100,7 +99,7 @@ impl Desk {
     ///
     /// # Errors
     /// When it has none with this number.
-    pub(crate) async fn payout(&self, account: AccountId, no: PayoutNo) -> Result<Payout, Refusal> {
+    pub async fn payout(&self, account: AccountId, no: PayoutNo) -> Result<Payout, Refusal> {
         let payout = self
             .accounts
             .payout(no)
@@ -112,7 +111,7 @@ impl Desk {
 }
 
 /// An amount that can be paid.
-pub(crate) fn positive(units: u64) -> Result<Amount, Refusal> {
+pub fn positive(units: u64) -> Result<Amount, Refusal> {
     let amount = Amount::new(units).ok().filter(|amount| !amount.is_zero());
     amount.ok_or_else(|| {
         Refusal::new(
@@ -123,6 +122,6 @@ pub(crate) fn positive(units: u64) -> Result<Amount, Refusal> {
 }
 
 /// Text that the books can hold.
-pub(crate) fn text(field: &str, text: &str) -> Result<Reference, Refusal> {
+pub fn text(field: &str, text: &str) -> Result<Reference, Refusal> {
     Reference::new(text).map_err(|error| Refusal::new(Reason::Invalid, format!("{field}: {error}")))
 }

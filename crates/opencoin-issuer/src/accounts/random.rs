@@ -2,10 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use opencoin_keys::Randomness;
 use rand::RngCore;
 
 use super::token::{Token, TokenKind};
-use crate::key_files::Randomness;
 
 /// A generator that requests take turns at.
 pub(crate) struct Random(Mutex<Box<dyn Randomness>>);

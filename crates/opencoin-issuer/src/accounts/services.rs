@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use opencoin_keys::ledger_time;
 use opencoin_ledger::{
     AccountId, AccountName, LedgerTime, Login, NewService, NewSession, Scope, Service, ServiceId,
     ServiceRefusal,
 };
 
 use super::{Desk, Token, TokenKind};
-use crate::currency::ledger_time;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// The random bytes of a service's id.
 const ID_BYTES: usize = 16;
@@ -18,24 +17,26 @@ const ID_BYTES: usize = 16;
 const LIVE_MICROS: i64 = 5 * 60 * 1_000_000;
 
 /// A session of a service.
-pub(crate) struct OpenedServiceSession {
+pub struct OpenedServiceSession {
     /// Its token, stored nowhere.
-    pub(crate) token: Token,
+    pub token: Token,
     /// When it ends by itself.
-    pub(crate) expires: LedgerTime,
+    pub expires: LedgerTime,
     /// What it may do.
-    pub(crate) scopes: BTreeSet<Scope>,
+    pub scopes: BTreeSet<Scope>,
 }
 
 /// A service and whether it was heard of lately.
-pub(crate) struct ServiceStatus {
-    pub(crate) service: Service,
-    pub(crate) age: ServiceAge,
+pub struct ServiceStatus {
+    /// As the books have it.
+    pub service: Service,
+    /// When it was last heard of.
+    pub age: ServiceAge,
 }
 
 /// Whether a service was heard of lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ServiceAge {
+pub enum ServiceAge {
     /// Never.
     New,
     /// Within the last five minutes.
@@ -49,7 +50,7 @@ impl Desk {
     ///
     /// # Errors
     /// When name or scopes cannot be, the name is taken, or the account has too many.
-    pub(crate) async fn declare_service(
+    pub async fn declare_service(
         &self,
         account: AccountId,
         name: &str,
@@ -87,7 +88,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the account has no such service.
-    pub(crate) async fn rotate_service(&self, account: AccountId, id: &str) -> Result<Token, Refusal> {
+    pub async fn rotate_service(&self, account: AccountId, id: &str) -> Result<Token, Refusal> {
         let id = ServiceId::new(id).map_err(|_| unknown_service())?;
         let key = self.random.token(TokenKind::ServiceKey);
         let was_there = self
@@ -106,7 +107,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the account has no such service.
-    pub(crate) async fn remove_service(&self, account: AccountId, id: &str) -> Result<(), Refusal> {
+    pub async fn remove_service(&self, account: AccountId, id: &str) -> Result<(), Refusal> {
         let id = ServiceId::new(id).map_err(|_| unknown_service())?;
         let was_there = self
             .accounts
@@ -120,7 +121,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) async fn services(&self, account: AccountId) -> Result<Vec<ServiceStatus>, Refusal> {
+    pub async fn services(&self, account: AccountId) -> Result<Vec<ServiceStatus>, Refusal> {
         let now = self.now();
         let services = self.accounts.services(account).await.map_err(unavailable)?;
         let status = |service: Service| ServiceStatus {
@@ -134,11 +135,7 @@ impl Desk {
     ///
     /// # Errors
     /// When there is no such service, or the key is another's or an old one.
-    pub(crate) async fn service_log_in(
-        &self,
-        id: &str,
-        key: &Token,
-    ) -> Result<OpenedServiceSession, Refusal> {
+    pub async fn service_log_in(&self, id: &str, key: &Token) -> Result<OpenedServiceSession, Refusal> {
         let wrong = || Refusal::new(Reason::Unauthorized, "no service has this id and this key");
         let id = ServiceId::new(id).map_err(|_| wrong())?;
         // Hashes of random keys: how much of two of them is equal tells nothing about a key.

@@ -1,19 +1,18 @@
 //! Logging in with a password, logging out, another password.
 
+use opencoin_keys::ledger_time;
 use opencoin_ledger::{AccountName, BearerMeans, LedgerTime, Login, NewSession, PasswordSetter};
 
 use super::throttle::wrong_password;
 use super::{Caller, Desk, NewPassword, Token, TokenKind};
-use crate::currency::ledger_time;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// A session that was opened.
-pub(crate) struct OpenedSession {
+pub struct OpenedSession {
     /// Its token, stored nowhere.
-    pub(crate) token: Token,
+    pub token: Token,
     /// When it ends by itself.
-    pub(crate) expires: LedgerTime,
+    pub expires: LedgerTime,
 }
 
 impl Desk {
@@ -22,7 +21,7 @@ impl Desk {
     ///
     /// # Errors
     /// When name or password are wrong, or it is too early for another guess.
-    pub(crate) async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
+    pub async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
         let Ok(name) = name.parse::<AccountName>() else {
             self.passwords
                 .verify(self.passwords.place()?, password, None)
@@ -60,7 +59,7 @@ impl Desk {
     ///
     /// # Errors
     /// When he acts with the account's own token, which does not end.
-    pub(crate) async fn log_out(&self, caller: &Caller) -> Result<(), Refusal> {
+    pub async fn log_out(&self, caller: &Caller) -> Result<(), Refusal> {
         if caller.means == BearerMeans::AccountToken {
             return Err(Refusal::new(
                 Reason::Invalid,
@@ -80,7 +79,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the current password is wrong or missing, or the new one cannot be one.
-    pub(crate) async fn change_password(
+    pub async fn change_password(
         &self,
         caller: &Caller,
         current: Option<&str>,

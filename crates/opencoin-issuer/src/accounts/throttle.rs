@@ -7,8 +7,7 @@
 use opencoin_ledger::{AccountName, FailedLogins, LedgerTime, PasswordHash};
 
 use super::Desk;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// Wrong guesses that cost no wait.
 const FREE_GUESSES: u32 = 5;

@@ -13,6 +13,8 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta};
+use opencoin_config::WhenShort;
+use opencoin_keys::ledger_time;
 use opencoin_ledger::{
     AccountId, Amount, Applied, Blind, Command, LedgerTime, Refusal as LedgerRefusal, TransactionReference,
     WaitRefusal, WaitingMint,
@@ -20,10 +22,7 @@ use opencoin_ledger::{
 
 use super::Desk;
 use crate::committer::Unconfirmed;
-use crate::config::WhenShort;
-use crate::currency::ledger_time;
-use crate::issuer::unavailable;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// The most waiting mints that are carried out in one turn.
 const CARRIED_OUT_MAX: u32 = 100;
@@ -32,7 +31,7 @@ const HOPELESS_MAX: usize = 10_000;
 /// How many mints in a row may be left without an answer before a turn ends: the ledger is away.
 const UNCONFIRMED_IN_A_ROW_MAX: usize = 3;
 /// How long after its time a mint is said to have waited in vain: more than the clocks of two processes may
-/// differ ([`CLOCK_SKEW`](crate::rotation::CLOCK_SKEW), either way) and a command may take, in the queue and
+/// differ ([`CLOCK_SKEW`](opencoin_config::CLOCK_SKEW), either way) and a command may take, in the queue and
 /// in a slow database.
 const IN_VAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 /// How long it is said of a mint that it has waited in vain.

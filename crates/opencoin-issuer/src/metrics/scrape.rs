@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use opencoin_keys::{CertifiedMintKey, Currency, ledger_time};
 use opencoin_ledger::{Backlog, LedgerError, LedgerTime, MintKeyId, MintKeyStatus};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -17,7 +18,6 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
 use super::process;
-use crate::currency::{CertifiedMintKey, Currency, ledger_time};
 use crate::store::Books;
 
 /// How old what is shown of the books may be.

@@ -9,7 +9,7 @@ use opencoin_schema::BigInt;
 use tracing::Instrument;
 
 use super::Metrics;
-use crate::traces;
+use opencoin_log::spans;
 
 /// A signer whose times and failures are counted.
 pub(crate) struct MeteredSigner {
@@ -27,7 +27,7 @@ impl MeteredSigner {
 impl Signer for MeteredSigner {
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
         let begun = Instant::now();
-        let signed = self.signer.sign(accepted).instrument(traces::sign()).await;
+        let signed = self.signer.sign(accepted).instrument(spans::sign()).await;
         match &signed {
             Ok(_) => self.metrics.signed(begun.elapsed()),
             // Overload is seen as requests with the outcome `delay`.

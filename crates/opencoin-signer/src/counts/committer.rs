@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::database::{Database, Writing};
 use super::decide::{Alarm, State};
 use super::{CountsError, KeyPart, QUEUE_MAX};
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
 /// How long the books may take to tell their counters.
 const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
 
-static FAILURES: Seldom = Seldom::new();
-static REFUSALS: Seldom = Seldom::new();
+static FAILURES: LogThrottle = LogThrottle::new();
+static REFUSALS: LogThrottle = LogThrottle::new();
 
 /// A request, and who waits for it.
 pub(super) struct Entry {

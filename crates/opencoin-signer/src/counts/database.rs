@@ -56,26 +56,13 @@ pub(super) struct KeyRow {
     pub(super) is_forgotten: bool,
 }
 
-#[derive(sqlx::FromRow)]
-struct StoredKey {
-    no: i64,
-    id: Vec<u8>,
-    signed: i64,
-    is_alarmed: bool,
-    is_forgotten: bool,
-}
+/// The columns of `mint_keys` in the order in which they are read.
+type StoredKey = (i64, Vec<u8>, i64, bool, bool);
 
 impl TryFrom<StoredKey> for KeyRow {
     type Error = CountsError;
 
-    fn try_from(row: StoredKey) -> Result<Self, CountsError> {
-        let StoredKey {
-            no,
-            id,
-            signed,
-            is_alarmed,
-            is_forgotten,
-        } = row;
+    fn try_from((no, id, signed, is_alarmed, is_forgotten): StoredKey) -> Result<Self, CountsError> {
         let corrupt =
             |what| CountsError::Database(format!("the row of mint key number {no} makes no sense: {what}"));
         let id = MintKeyId::new(id.try_into().map_err(|_| corrupt("its id has not 20 bytes"))?);

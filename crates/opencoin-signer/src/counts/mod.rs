@@ -27,15 +27,15 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-use crate::seldom::Seldom;
 use committer::Entry;
 use database::{Database, KeyRow, Writing};
+use opencoin_log::LogThrottle;
 pub(crate) use transaction::{KeyPart, key_parts};
 
 /// How many requests may wait for a batch; more wait to be let in.
 const QUEUE_MAX: usize = 1024;
 
-static ENDED: Seldom = Seldom::new();
+static ENDED: LogThrottle = LogThrottle::new();
 
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::PublicKeys;
 use crate::counts::SignedCounts;
 use crate::listener::{Incoming, Listener};
 use crate::message::BLINDS_MAX;
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
 /// How many connections may be open, from issuers that are known.
 const CONNECTIONS_MAX: usize = 64;
@@ -33,8 +33,8 @@ const READS_MAX: usize = 32;
 /// How long requests that were begun may take once the signer is told to stop.
 const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(10);
 
-static STRANGERS: Seldom = Seldom::new();
-static ENDS: Seldom = Seldom::new();
+static STRANGERS: LogThrottle = LogThrottle::new();
+static ENDS: LogThrottle = LogThrottle::new();
 
 /// How a [`SignerServer`] uses the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use opencoin_schema::BigInt;
 
 use super::SignerServer;
 use crate::counts::key_parts;
-use crate::seldom::Seldom;
+use opencoin_log::LogThrottle;
 
 /// How long the books may take to tell what was accepted.
 const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long to wait before the engine is asked for new keys again.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
-static BOOKS_AWAY: Seldom = Seldom::new();
+static BOOKS_AWAY: LogThrottle = LogThrottle::new();
 
 impl SignerServer {
     /// The signatures of what was accepted under a reference, which must be so many blinds. Dropping the

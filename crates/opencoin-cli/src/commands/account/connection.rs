@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use opencoin_issuer::{Clock, SystemClock};
+use opencoin_keys::{Clock, SystemClock};
 use opencoin_wallet::account::{AccountClient, AccountError, Holder, StoredSession};
 use opencoin_wallet::{Authorities, Secret};
 

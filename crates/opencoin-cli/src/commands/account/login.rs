@@ -81,7 +81,7 @@ pub(super) async fn log_out(holder: &HolderArgs) -> Result<()> {
 
 pub(super) async fn change_password(holder: &HolderArgs, arguments: &PasswordArguments) -> Result<()> {
     let connection = holder.connect()?;
-    let text = |passphrase: &opencoin_issuer::Passphrase| Secret::new(passphrase.text().as_str());
+    let text = |passphrase: &opencoin_keys::Passphrase| Secret::new(passphrase.text().as_str());
     let current = if arguments.first {
         None
     } else {

@@ -5,7 +5,7 @@ use clap::Args;
 use opencoin_api::{
     Entry, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, Payout, PayoutState, RequestPayout, Transfer,
 };
-use opencoin_issuer::{Clock, SystemClock};
+use opencoin_keys::{Clock, SystemClock};
 use opencoin_wallet::account::{AccountError, Outbox, Paid, Payer, Payment, Receipt, pay, pay_with_key};
 use rand::RngCore;
 use rand::rngs::OsRng;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use opencoin_issuer::{Cashier, Directory, NewPassword, SystemClock};
+use opencoin_issuer::{Cashier, NewPassword};
+use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::{AccountName, Amount, Applied, Reference};
 use opencoin_text::AmountDisplay;
 use rand::rngs::OsRng;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use opencoin_issuer::{AdminTokens, Clock, SystemClock};
+use opencoin_issuer::AdminTokens;
+use opencoin_keys::{Clock, SystemClock};
 use opencoin_ledger::AccountName;
 use rand::rngs::OsRng;
 

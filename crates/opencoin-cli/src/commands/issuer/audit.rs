@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use opencoin_issuer::{Clock, Currency, DirectoryError, SystemClock, open_audit_source};
+use opencoin_issuer::open_audit_source;
+use opencoin_keys::{Clock, Currency, DirectoryError, SystemClock};
 use opencoin_ledger::audit::{AuditSource, Audited, Auditor, Extent, Sample, decode_state, encode_state};
 
 use self::report::Report;

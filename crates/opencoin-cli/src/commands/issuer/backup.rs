@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_issuer::{BackupOptions, RestoreOptions, SystemClock};
+use opencoin_issuer::{BackupOptions, RestoreOptions};
+use opencoin_keys::SystemClock;
 use rand::rngs::OsRng;
 
 use super::DirArgs;

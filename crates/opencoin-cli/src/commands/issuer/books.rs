@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Subcommand;
-use opencoin_issuer::{Directory, Operator, SystemClock};
+use opencoin_issuer::Operator;
+use opencoin_keys::{Directory, SystemClock};
 
 use super::{DirArgs, Purpose};
 use crate::output;

@@ -13,7 +13,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_issuer::{AdminTokens, Config, Currency, Directory, KeyConfig, exposure, hide_passwords};
+use opencoin_config::{Config, KeyConfig, hide_passwords};
+use opencoin_issuer::AdminTokens;
+use opencoin_keys::{Currency, Directory};
+use opencoin_private_files::exposure;
 use serde::Serialize;
 
 use super::DirArgs;

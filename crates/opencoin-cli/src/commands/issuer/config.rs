@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_issuer::{Origin, Setting};
+use opencoin_config::{Origin, Setting};
 use serde::Serialize;
 
 use super::DirArgs;

@@ -5,19 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use opencoin_crypto::CipherSuite;
-use opencoin_issuer::{
-    Config, DATABASE_DEFAULT, Directory, KeyConfig, LISTEN_DEFAULT, NewCurrency, NewKeys, RotationPolicy,
-    SignerConfig, Span, StoreMode, SystemClock, create, is_shared, open_books, open_ledger,
-    register_mint_keys,
+use opencoin_config::{
+    Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, RotationPolicy, SignerConfig, Span, is_shared,
 };
+use opencoin_crypto::CipherSuite;
+use opencoin_issuer::{StoreMode, open_books, open_ledger};
+use opencoin_keys::{Directory, NewCurrency, NewKeys, SystemClock, create, register_mint_keys};
 use rand::rngs::OsRng;
 
 use super::key_store::KeySecret;
-use crate::output;
 use crate::progress::Progress;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
-use crate::settings_args;
+use crate::{output, settings_args};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

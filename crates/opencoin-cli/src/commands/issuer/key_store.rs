@@ -1,10 +1,9 @@
 //! The private mint keys of a currency, where its settings say that they are.
 
 use anyhow::Result;
+use opencoin_config::{Config, KeyConfig};
 use opencoin_crypto::{KeyStore, KeyStoreError};
-use opencoin_issuer::{
-    CertifiedMintKey, Clock, Config, Directory, KeyConfig, KeyFiles, Passphrase, SystemClock,
-};
+use opencoin_keys::{CertifiedMintKey, Clock, Directory, KeyFiles, Passphrase, SystemClock};
 use opencoin_ledger::MintKeyStatus;
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use rand::rngs::OsRng;
@@ -47,7 +46,7 @@ impl KeySecret {
     ) -> Result<Box<dyn KeyStore>, KeyStoreError> {
         match &config.keys {
             keys @ KeyConfig::Files { .. } => Ok(Box::new(KeyFiles::open(
-                directory,
+                directory.root(),
                 keys,
                 self.0.clone(),
                 Box::new(OsRng),

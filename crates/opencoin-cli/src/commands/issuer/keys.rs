@@ -10,9 +10,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use opencoin_issuer::{
-    CddChange, Change, Clock, Config, Directory, Due, Keeper, KeyConfig, KeyEntry, KeyState, OpenVault,
-    Operator, Passphrase, SignedCertificates, Step, StoreMode, SystemClock, Vault, change_passphrase,
+use opencoin_config::{Config, KeyConfig};
+use opencoin_issuer::{Operator, StoreMode};
+use opencoin_keys::{
+    CddChange, Change, Clock, Directory, Due, Keeper, KeyEntry, KeyState, OpenVault, Passphrase,
+    SignedCertificates, Step, SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::StopReason;
 use opencoin_schema::{BigInt, from_json};
@@ -194,7 +196,7 @@ struct Master {
 
 impl Master {
     fn read(directory: &Directory, secret: &MasterSecretArgs, keys: &KeySecretArgs) -> Result<Option<Self>> {
-        let vault = directory.vault();
+        let vault = Vault::new(directory.master_folder());
         if !vault.has_key() {
             return Ok(None);
         }
@@ -450,7 +452,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
     let ledger = super::books_to_change(&directory, &config, StoreMode::Create)
         .await?
         .ledger;
-    opencoin_issuer::register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
+    opencoin_keys::register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
     if imported {
         let cdd = currency.current().cdd();
         output::line(&format!(

@@ -22,8 +22,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use opencoin_issuer::http::{Audience, openapi_document};
-use opencoin_issuer::{Books, Config, Directory, OpenedBooks, StoreMode, examine};
+use opencoin_config::Config;
+use opencoin_http::{Audience, openapi_document};
+use opencoin_issuer::{Books, HighWaterMark, OpenedBooks, StoreMode, examine};
+use opencoin_keys::Directory;
 use opencoin_ledger::Ledger;
 
 use crate::output;
@@ -160,7 +162,7 @@ async fn ledger(directory: &Directory, purpose: Purpose) -> Result<Arc<dyn Ledge
 
 /// The books, unless they were set back or are others: refused as by `serve`.
 async fn books_to_change(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Books> {
-    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
     // Where books were served before, none must be made in place of those that are lost.
     let mode = if mark.read()?.is_some() {
         StoreMode::Existing

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
-use opencoin_issuer::{Clock, Directory, GuardError, StoreMode, SystemClock, accept_state, examine};
+use opencoin_issuer::{GuardError, HighWaterMark, StoreMode, accept_state, examine};
+use opencoin_keys::{Clock, Directory, SystemClock};
 use opencoin_ledger::{LedgerTime, Setback};
 use rand::rngs::OsRng;
 
@@ -28,7 +29,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let opened = super::open_books(&directory, &config, StoreMode::Existing).await?;
-    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
     let setback = match examine(opened.history.as_ref(), &mark).await {
         Ok(_) => {
             output::line("there is nothing to accept: the books are not behind what was seen of them")?;

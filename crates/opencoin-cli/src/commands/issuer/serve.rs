@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
+use opencoin_config::Config;
 use opencoin_crypto::Signer;
-use opencoin_issuer::http::{Listener, Server, ServerOptions, serve, serve_admin};
-use opencoin_issuer::{
-    AdminTokens, Config, Currency, Directory, Guard, Issuer, IssuerOptions, OpenedBooks, StoreMode,
-    SystemClock,
-};
+use opencoin_http::{Listener, Server, ServerOptions, serve, serve_admin};
+use opencoin_issuer::{AdminTokens, Guard, HighWaterMark, Issuer, IssuerOptions, OpenedBooks, StoreMode};
+use opencoin_keys::{Currency, Directory, SystemClock};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -48,7 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     raise_open_files(config.limits.connections_max);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
-    let mark = directory.high_water_mark(config.high_water_mark.as_deref());
+    let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
     // Where books were served before, none must be made in place of those that are lost.
     let mode = if mark.read()?.is_some() {
         StoreMode::Existing

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use opencoin_issuer::{Currency, DirectoryError};
+use opencoin_keys::{Currency, DirectoryError};
 use opencoin_ledger::audit::{AuditFacts, Audited, Extent, MintKeyFacts};
 use serde::Serialize;
 

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use anyhow::Result;
-use opencoin_issuer::{Currency, check_acceptance};
+use opencoin_issuer::check_acceptance;
+use opencoin_keys::Currency;
 use opencoin_ledger::TransactionNo;
 use opencoin_ledger::audit::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, Sample, StoredAcceptance, Wanted};
 

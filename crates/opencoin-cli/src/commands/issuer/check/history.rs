@@ -1,6 +1,6 @@
 //! Whether the books are those that were served before, and no older.
 
-use opencoin_issuer::{Examined, OpenedBooks, examine};
+use opencoin_issuer::{Examined, HighWaterMark, OpenedBooks, examine};
 
 use super::{Report, Subject};
 use crate::commands::issuer::restored_state;
@@ -8,9 +8,10 @@ use crate::commands::issuer::restored_state;
 /// Compares the books with their high-water mark, as a server does before it serves them.
 pub(super) async fn guard(subject: &Subject<'_>, opened: Option<&OpenedBooks>, report: &mut Report) {
     let Some(opened) = opened else { return };
-    let mark = subject
-        .directory
-        .high_water_mark(subject.config.high_water_mark.as_deref());
+    let mark = HighWaterMark::of_currency(
+        subject.directory.root(),
+        subject.config.high_water_mark.as_deref(),
+    );
     match examine(opened.history.as_ref(), &mark).await {
         Ok(Examined::Onward(_)) => report.ok("history", "the books hold all that was seen of them"),
         Ok(Examined::FirstTime(_)) => report.ok("history", "these books were not served from here yet"),

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use opencoin_issuer::http::{ListenError, Listener};
-use opencoin_issuer::{Clock, Currency, SystemClock};
+use opencoin_http::{ListenError, Listener};
+use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_tls::KeyReaders;
 
 use super::{Report, Subject};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::KeyStore;
-use opencoin_issuer::{Clock, Currency, OpenedBooks, StoreMode, SystemClock, open_books, schema_state};
+use opencoin_issuer::{OpenedBooks, StoreMode, open_books, schema_state};
+use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_ledger::{Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus, SchemaState};
 
 use super::{Report, Subject};

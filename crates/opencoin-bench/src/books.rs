@@ -1,0 +1,131 @@
+//! The database below the issuer: which it is, the CPU time of its processes, and what only a benchmark asks
+//! of it.
+
+use std::process;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use opencoin_config::DATABASE_DEFAULT;
+use opencoin_keys::Directory;
+use opencoin_ledger::MintKeyId;
+use opencoin_postgres::PostgresLedger;
+use opencoin_sqlite::{Mode, SqliteLedger};
+use opencoin_terminal::progress::Progress;
+use serde::Serialize;
+
+use super::currency::random_bytes;
+use super::processes::{self, PostgresProcesses};
+
+const HASH_BYTES: usize = 32;
+
+/// A connection of our own to the books that the issuer keeps.
+pub(super) enum Books {
+    Sqlite(SqliteLedger),
+    Postgres {
+        ledger: PostgresLedger,
+        /// When they are on this machine.
+        processes: Option<PostgresProcesses>,
+    },
+}
+
+/// Where the books were, and with that where the database's CPU time was spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Database {
+    /// In the issuer's process.
+    Sqlite,
+    /// In processes of this machine.
+    Postgres,
+    /// In processes that cannot be looked at.
+    PostgresElsewhere,
+}
+
+/// What the database does without an issuer: 64 rows of spent coins a durable transaction, nothing else.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct BareInserts {
+    pub(super) rows_per_second: f64,
+    /// Of the database's processes; for SQLite of ours. `None` when it cannot be read.
+    pub(super) cpu_us_per_row: Option<f64>,
+}
+
+impl Books {
+    /// Opens the books of the currency in `directory`, which exist.
+    pub(super) async fn open(database: Option<&str>, directory: &Directory) -> Result<Self> {
+        if let Some(url) = database {
+            let ledger = PostgresLedger::connect(url).await?;
+            let processes = PostgresProcesses::of_backend(ledger.backend_process_id().await?);
+            return Ok(Self::Postgres { ledger, processes });
+        }
+        let file = DATABASE_DEFAULT
+            .strip_prefix("sqlite:")
+            .expect("books are in SQLite unless said otherwise");
+        let path = directory.root().join(file);
+        let path = path
+            .to_str()
+            .context("the temporary folder's path is not valid UTF-8")?;
+        Ok(Self::Sqlite(SqliteLedger::open(path, Mode::Existing).await?))
+    }
+
+    /// Which database it is.
+    pub(super) fn database(&self) -> Database {
+        match self {
+            Self::Sqlite(_) => Database::Sqlite,
+            Self::Postgres {
+                processes: Some(_), ..
+            } => Database::Postgres,
+            Self::Postgres { processes: None, .. } => Database::PostgresElsewhere,
+        }
+    }
+
+    /// CPU time that the database has used outside of the issuer's process; `None` when it cannot be read.
+    pub(super) fn cpu_time(&self) -> Result<Option<Duration>> {
+        match self {
+            Self::Sqlite(_) => Ok(Some(Duration::ZERO)),
+            Self::Postgres { processes, .. } => processes.map(PostgresProcesses::cpu_time).transpose(),
+        }
+    }
+
+    /// Measures bare inserts for about `duration`.
+    pub(super) async fn bare_inserts(&self, duration: Duration) -> Result<BareInserts> {
+        let cpu_time = || match self {
+            Self::Sqlite(_) => processes::cpu_time(process::id()).map(Some),
+            Self::Postgres { .. } => self.cpu_time(),
+        };
+        let begin = cpu_time()?;
+        let (rows, elapsed) = match self {
+            Self::Sqlite(ledger) => ledger.measure_bare_inserts(duration, random_hashes).await?,
+            Self::Postgres { ledger, .. } => ledger.measure_bare_inserts(duration, random_hashes).await?,
+        };
+        let used = cpu_time()?
+            .zip(begin)
+            .map(|(end, begin)| end.saturating_sub(begin));
+        let cpu_us_per_row = used.map(|used| used.as_secs_f64() * 1e6 / rows as f64);
+        Ok(BareInserts {
+            rows_per_second: rows as f64 / elapsed.as_secs_f64(),
+            cpu_us_per_row,
+        })
+    }
+
+    /// Adds so many spent coins of a mint key. The books do not balance afterwards.
+    pub(super) async fn fill_spent_and_break(&self, mint_key: MintKeyId, rows: u64) -> Result<()> {
+        let bar = Progress::new("spent coins");
+        let progress = |done: u64| bar.set(done as usize, rows as usize);
+        match self {
+            Self::Sqlite(ledger) => {
+                ledger
+                    .fill_spent_and_break_the_books(mint_key, rows, progress)
+                    .await?
+            }
+            Self::Postgres { ledger, .. } => {
+                ledger
+                    .fill_spent_and_break_the_books(mint_key, rows, progress)
+                    .await?
+            }
+        }
+        Ok(())
+    }
+}
+
+fn random_hashes(count: usize) -> Vec<[u8; HASH_BYTES]> {
+    random_bytes(count * HASH_BYTES).as_chunks().0.to_vec()
+}

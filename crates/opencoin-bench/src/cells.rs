@@ -1,0 +1,132 @@
+//! Measuring cells: one operation, so many coins a request, so many clients.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use opencoin_terminal::output;
+
+use super::books::Books;
+use super::child_process::{IssuerProcess, SignerProcess};
+use super::currency::Currency;
+use super::engine_rate::EngineRate;
+use super::load::Request;
+use super::measurement::{CpuTimes, Measurement, Used};
+use super::mint_keys::SigningKey;
+use super::plan::{Cell, Operation};
+use super::raw::RawRsa;
+use super::{load, material, processes};
+
+/// Requests of the warm-up: as many as there are clients, up to this; more where that would be few coins.
+const WARM_UP_REQUESTS: usize = 16;
+const WARM_UP_COINS: usize = 256;
+/// Warm-up ends by itself, when its requests are answered.
+const WARM_UP_DURATION_MAX: Duration = Duration::from_secs(60);
+/// A warm issuer is faster than a cold one, by which the material is planned.
+const PLAN_FACTOR: f64 = 1.5;
+/// Requests of each client at least, so that a cell is more than its beginning.
+const REQUESTS_PER_CLIENT_MIN: usize = 2;
+
+/// What cells are measured with.
+#[derive(Clone, Copy)]
+pub(super) struct Bench<'run> {
+    pub(super) currency: &'run Currency,
+    pub(super) books: &'run Books,
+    pub(super) issuer: &'run IssuerProcess,
+    pub(super) signer: Option<&'run SignerProcess>,
+    pub(super) key: &'run SigningKey,
+    pub(super) raw: RawRsa,
+    pub(super) engine: EngineRate,
+    /// How long a cell lasts.
+    pub(super) duration: Duration,
+}
+
+impl Bench<'_> {
+    /// Measures an operation and shows the row.
+    pub(super) async fn row(
+        &self,
+        operation: Operation,
+        coins: usize,
+        clients: usize,
+    ) -> Result<Measurement> {
+        let cell = Cell {
+            operation,
+            key_bits: self.raw.key_bits,
+            coins,
+            clients,
+        };
+        let measured = self
+            .cell(cell)
+            .await
+            .with_context(|| format!("measuring {cell:?}"))?;
+        output::line(&measured.row(self.books.database()))?;
+        Ok(measured)
+    }
+
+    /// Requests of `coins` coins.
+    pub(super) async fn requests(
+        &self,
+        operation: Operation,
+        coins: usize,
+        count: usize,
+    ) -> Result<Vec<Request>> {
+        material::prepare(self.currency, self.key, operation, coins, count).await
+    }
+
+    /// Warms up, makes as many requests as the warm-up suggests, and measures.
+    async fn cell(&self, cell: Cell) -> Result<Measurement> {
+        let Cell {
+            operation,
+            coins,
+            clients,
+            ..
+        } = cell;
+        let drive = |requests, limit| load::drive(self.issuer.address(), clients, requests, limit);
+
+        let count = clients.min(WARM_UP_REQUESTS).max(WARM_UP_COINS.div_ceil(coins));
+        let warm_up = drive(
+            self.requests(operation, coins, count).await?,
+            WARM_UP_DURATION_MAX,
+        )
+        .await?;
+        let per_second = warm_up.latencies.len() as f64 / warm_up.elapsed.as_secs_f64();
+        let planned = (per_second * PLAN_FACTOR * self.duration.as_secs_f64()).ceil() as usize;
+        let coins_max = if operation.spends() {
+            material::COINS_MAX
+        } else {
+            usize::MAX
+        };
+        let count = planned
+            .min(coins_max / coins)
+            .max(clients * REQUESTS_PER_CLIENT_MIN);
+        let requests = self.requests(operation, coins, count).await?;
+
+        let begun = self.cpu_times()?;
+        let answers = drive(requests, self.duration).await?;
+        let used = Used {
+            cpu: self.cpu_times()?.since(begun),
+            issuer_memory_mib: processes::memory(self.issuer.id())?.resident_mib,
+            signer_memory_mib: self
+                .signer
+                .map(|signer| processes::memory(signer.id()))
+                .transpose()?
+                .map(|memory| memory.resident_mib),
+        };
+        ensure!(
+            !answers.latencies.is_empty(),
+            "no request was answered with status 200, but {:?}",
+            answers.refused
+        );
+        Ok(Measurement::new(cell, answers, used, &self.raw, &self.engine))
+    }
+
+    fn cpu_times(&self) -> Result<CpuTimes> {
+        Ok(CpuTimes {
+            issuer: processes::cpu_time(self.issuer.id())?,
+            signer: self
+                .signer
+                .map(|signer| processes::cpu_time(signer.id()))
+                .transpose()?,
+            database: self.books.cpu_time()?,
+        })
+    }
+}

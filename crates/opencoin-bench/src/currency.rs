@@ -1,0 +1,263 @@
+//! The throw-away currency that is measured: one mint key of each size, its books, and one account with
+//! funds.
+//!
+//! The load generator may use the private mint keys. That is how it makes coins to spend without asking the
+//! issuer, which would warm the issuer up and cost time. For each coin made so the books record that a blind
+//! was accepted, so that at the end the audit balances.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use opencoin_config::Config;
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, Signer};
+use opencoin_issuer::admission::ITEMS_MAX;
+use opencoin_issuer::{Operator, StoreMode, Token, open_ledger};
+use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
+use opencoin_ledger::{
+    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, PayloadHash, Reference,
+    TransactionReference,
+};
+use opencoin_schema::{BigInt, Cdd};
+use rand::RngCore;
+use rand::rngs::OsRng;
+
+use super::engine::EngineSettings;
+use super::mint_keys::{MintKeys, SigningKey};
+
+/// Enough for every run.
+const FUNDS: u64 = 1_000_000_000_000_000;
+/// Coins of one command, and commands of one batch, when the ledger is measured alone.
+const LEDGER_COMMAND_COINS: usize = 64;
+const LEDGER_BATCH_COMMANDS: usize = 8;
+const LEDGER_BATCHES: usize = 32;
+
+/// A currency, its books, and the account that pays for everything.
+pub(super) struct Currency {
+    directory: Directory,
+    config: Config,
+    engine: EngineSettings,
+    mint_keys: MintKeys,
+    ledger: Arc<dyn Ledger>,
+    operator: Operator,
+    account: AccountId,
+    token: Token,
+}
+
+impl Currency {
+    /// Makes keys of these sizes for the engine, a folder under `folder`, and the books there or in the
+    /// PostgreSQL database `database`.
+    pub(super) async fn create(
+        folder: &Path,
+        database: Option<&str>,
+        engine: &EngineSettings,
+        key_bits: &[usize],
+    ) -> Result<Self> {
+        let directory = Directory::new(folder.join("currency"));
+        let config = engine.config(database, folder);
+        let mint_keys =
+            tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, key_bits))?;
+        let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create).await?;
+        let has_books = !ledger.mint_keys().await?.is_empty();
+        ensure!(
+            !has_books,
+            "the database holds the books of a currency; name an empty one with --database"
+        );
+        register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
+
+        let operator = Operator::new(Arc::clone(&ledger), Arc::new(SystemClock));
+        let name: AccountName = "bench".parse()?;
+        let token = operator.create_account(&name, &mut OsRng).await?;
+        operator
+            .credit(
+                &name,
+                Amount::new(FUNDS)?,
+                Reference::new("funds of the benchmark")?,
+            )
+            .await?;
+        let account = operator.account(&name).await?.id;
+        Ok(Self {
+            directory,
+            config,
+            engine: engine.clone(),
+            mint_keys,
+            ledger,
+            operator,
+            account,
+            token,
+        })
+    }
+
+    /// Where it is.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Its settings.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What signs.
+    pub(super) fn engine(&self) -> &EngineSettings {
+        &self.engine
+    }
+
+    /// The currency's own description.
+    pub(super) fn cdd(&self) -> &Cdd {
+        self.mint_keys.cddc.cdd()
+    }
+
+    /// How coins are made.
+    pub(super) fn cipher_suite(&self) -> CipherSuite {
+        self.mint_keys.cddc.cipher_suite()
+    }
+
+    /// The mint keys, one of each size.
+    pub(super) fn keys(&self) -> &[SigningKey] {
+        &self.mint_keys.keys
+    }
+
+    /// Signs with the mint keys without the issuer, and without asking the books.
+    pub(super) fn signer(&self) -> &Arc<dyn Signer> {
+        &self.mint_keys.signer
+    }
+
+    /// The token of the account that pays.
+    pub(super) fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Records in the books that so many blinds were accepted, for coins that are signed without the issuer.
+    pub(super) async fn record_minted(&self, key: &SigningKey, coins: usize) -> Result<()> {
+        let mut missing = coins;
+        while missing > 0 {
+            let count = missing.min(ITEMS_MAX);
+            self.apply(&[self.mint(key, &random_blinds(key, count))?]).await?;
+            missing -= count;
+        }
+        Ok(())
+    }
+
+    /// Lets the books accept so many requests of so many blinds, and leaves them to be signed.
+    pub(super) async fn accept(
+        &self,
+        key: &SigningKey,
+        requests: usize,
+        blinds: usize,
+    ) -> Result<Vec<AcceptedBlinds>> {
+        let accepted: Vec<_> = (0..requests).map(|_| random_blinds(key, blinds)).collect();
+        for batch in accepted.chunks(LEDGER_BATCH_COMMANDS) {
+            let commands: Vec<_> = batch
+                .iter()
+                .map(|blinds| self.mint(key, blinds))
+                .collect::<Result<_>>()?;
+            self.apply(&commands).await?;
+        }
+        Ok(accepted)
+    }
+
+    /// Coins that the ledger takes back in a second, without HTTP and RSA, in large batches.
+    pub(super) async fn ledger_coins_per_second(&self) -> Result<f64> {
+        let key = self.keys().first().context("a currency has a mint key")?;
+        let coins = LEDGER_COMMAND_COINS * LEDGER_BATCH_COMMANDS * LEDGER_BATCHES;
+        self.record_minted(key, coins).await?;
+        let mut spent = Duration::ZERO;
+        for _ in 0..LEDGER_BATCHES {
+            let batch: Vec<_> = (0..LEDGER_BATCH_COMMANDS)
+                .map(|_| self.redeem(key))
+                .collect::<Result<_>>()?;
+            let begun = Instant::now();
+            self.apply(&batch).await?;
+            spent += begun.elapsed();
+        }
+        Ok(coins as f64 / spent.as_secs_f64())
+    }
+
+    /// Computes every invariant of the books again; the names of those that are broken.
+    pub(super) async fn broken_invariants(&self) -> Result<Vec<String>> {
+        let report = self.operator.audit().await?;
+        ensure!(!report.checks.is_empty(), "an audit checks something");
+        Ok(report
+            .checks
+            .iter()
+            .filter(|check| !check.holds)
+            .map(|check| format!("{}: {}", check.name, check.detail))
+            .collect())
+    }
+
+    /// Destroys the private mint keys, when nobody signs with them any more.
+    pub(super) fn destroy_keys(self) -> Result<()> {
+        tokio::task::block_in_place(|| self.mint_keys.destroy())
+    }
+
+    fn mint(&self, key: &SigningKey, accepted: &AcceptedBlinds) -> Result<Command> {
+        let transaction_reference = TransactionReference::new(accepted.transaction_reference.as_slice())?;
+        let blind = |(index, blind): (usize, &BlindToSign)| {
+            let blinded = blind.blinded.as_be_bytes().to_vec();
+            Blind {
+                reference: index.to_string(),
+                mint_key: key.ledger_id,
+                blinded,
+            }
+        };
+        let blinds = accepted.blinds.iter().enumerate().map(blind).collect();
+        Ok(Command::Mint {
+            account: self.account,
+            transaction_reference,
+            blinds,
+            at: now(),
+        })
+    }
+
+    fn redeem(&self, key: &SigningKey) -> Result<Command> {
+        let coin = |_| {
+            let payload_hash = PayloadHash::new(&random_bytes(32))?;
+            anyhow::Ok(CoinIn {
+                mint_key: key.ledger_id,
+                payload_hash,
+            })
+        };
+        let coins = (0..LEDGER_COMMAND_COINS).map(coin).collect::<Result<_>>()?;
+        Ok(Command::Redeem {
+            account: self.account,
+            coins,
+            at: now(),
+        })
+    }
+
+    async fn apply(&self, batch: &[Command]) -> Result<()> {
+        let outcomes = self.ledger.apply(batch).await?;
+        outcomes
+            .into_iter()
+            .try_for_each(|outcome| outcome.map(|_| ()))
+            .context("the ledger refused the preparation")
+    }
+}
+
+/// Random bytes of the operating system.
+pub(super) fn random_bytes(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    OsRng.fill_bytes(&mut bytes);
+    bytes
+}
+
+fn now() -> LedgerTime {
+    LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros())
+}
+
+/// Numbers that the key signs, as nobody can tell them from blinds.
+fn random_blinds(key: &SigningKey, count: usize) -> AcceptedBlinds {
+    let blind = |_| {
+        let blinded = BigInt::from_be_bytes(&random_bytes(key.public.modulus_bytes() - 1));
+        BlindToSign {
+            mint_key_id: key.public.id().clone(),
+            blinded,
+        }
+    };
+    AcceptedBlinds {
+        transaction_reference: random_bytes(16),
+        blinds: (0..count).map(blind).collect(),
+    }
+}

@@ -1,0 +1,120 @@
+//! How long one small mint takes when the issuer is half busy, and how long when somebody's large mints are
+//! in its way.
+
+use anyhow::{Result, ensure};
+use opencoin_issuer::admission::ITEMS_MAX;
+use opencoin_terminal::output;
+use serde::Serialize;
+
+use super::cells::Bench;
+use super::load::Answers;
+use super::measurement::{Measurement, percentile_ms};
+use super::plan::Operation;
+use super::{load, open_loop};
+
+/// Clients of the closed loop that finds the issuer's best rate.
+const CLIENTS: usize = 64;
+/// A 99th percentile needs many requests, so this lasts longer than a cell.
+const DURATION_FACTOR: u32 = 2;
+/// More large requests than the issuer can answer meanwhile, by what RSA or the engine alone would allow.
+const LARGE_MARGIN: f64 = 1.25;
+
+/// Small mints at half the best rate.
+#[derive(Debug, Serialize)]
+pub(super) struct HalfLoad {
+    /// 64 clients that do not pause.
+    pub(super) best: Measurement,
+    pub(super) requests_per_second: f64,
+    pub(super) alone: Latencies,
+    /// While one client mints 1000 coins a request without a pause.
+    pub(super) beside_large: Latencies,
+    pub(super) large_answered: usize,
+}
+
+/// Of requests that were sent at their time.
+#[derive(Debug, Serialize)]
+pub(super) struct Latencies {
+    pub(super) answered: usize,
+    pub(super) refused: usize,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+}
+
+/// Measures and shows.
+pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
+    let best = bench.row(Operation::Mint, 1, CLIENTS).await?;
+    let requests_per_second = best.requests_per_second / 2.0;
+    let duration = bench.duration * DURATION_FACTOR;
+    let address = bench.issuer.address();
+
+    let count = (requests_per_second * duration.as_secs_f64()).ceil() as usize;
+    let small = || bench.requests(Operation::Mint, 1, count);
+    let arrivals = || open_loop::arrivals(count, requests_per_second);
+    let alone = open_loop::drive(address, small().await?, arrivals()).await?;
+
+    let signatures_per_second = bench
+        .raw
+        .private
+        .all_cores_per_second
+        .max(bench.engine.signatures_per_second);
+    let coins = signatures_per_second * duration.as_secs_f64() * LARGE_MARGIN;
+    let large = bench
+        .requests(
+            Operation::Mint,
+            ITEMS_MAX,
+            1 + (coins / ITEMS_MAX as f64).ceil() as usize,
+        )
+        .await?;
+    let small = open_loop::drive(address, small().await?, arrivals());
+    let (small, large) = tokio::try_join!(small, load::drive(address, 1, large, duration))?;
+
+    let (alone, beside_large) = (Latencies::of(&alone)?, Latencies::of(&small)?);
+    let measured = HalfLoad {
+        best,
+        requests_per_second,
+        alone,
+        beside_large,
+        large_answered: large.latencies.len(),
+    };
+    output::line(&measured.text())?;
+    Ok(measured)
+}
+
+impl HalfLoad {
+    fn text(&self) -> String {
+        format!(
+            "half load, {:.0} mints of 1 coin a second, not waiting for answers: {}\n\
+             the same beside one client that mints {ITEMS_MAX} coins a request ({} answered): {}",
+            self.requests_per_second,
+            self.alone.text(),
+            self.large_answered,
+            self.beside_large.text()
+        )
+    }
+}
+
+impl Latencies {
+    fn of(answers: &Answers) -> Result<Self> {
+        ensure!(
+            !answers.latencies.is_empty(),
+            "no request was answered with status 200, but {:?}",
+            answers.refused
+        );
+        Ok(Self {
+            answered: answers.latencies.len(),
+            refused: answers.refused.values().sum(),
+            p50_ms: percentile_ms(&answers.latencies, 50),
+            p99_ms: percentile_ms(&answers.latencies, 99),
+        })
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "p50 {:.2} ms, p99 {:.2} ms, {} refused of {}",
+            self.p50_ms,
+            self.p99_ms,
+            self.refused,
+            self.refused + self.answered
+        )
+    }
+}

@@ -1,0 +1,186 @@
+//! `opencoin bench`: how fast an issuer is on this machine, and how near to what RSA alone costs.
+//!
+//! The issuer is a process of its own (and the signer, where there is one), on a throw-away currency and
+//! database. Requests are made beforehand, so that while a cell of the table is measured the load generator
+//! only sends and reads. It still takes CPU from issuer and database on a small machine: the figures that
+//! count are CPU time a coin in units of raw RSA operations measured in the same run.
+//!
+//! Broken books, or an issuer that fails, end in exit code 1; refused requests are counted and shown.
+
+mod books;
+mod cells;
+mod child_process;
+mod currency;
+mod engine;
+mod engine_rate;
+mod full_table;
+mod half_load;
+mod load;
+mod material;
+mod measured;
+mod measurement;
+mod mint_keys;
+mod one_by_one;
+mod open_loop;
+mod plan;
+mod plot;
+mod processes;
+mod raw;
+mod report;
+mod targets;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+
+use books::Books;
+use cells::Bench;
+use child_process::{IssuerProcess, SignerProcess};
+use currency::Currency;
+use engine::Engine;
+use measured::Measured;
+use opencoin_terminal::output;
+pub use plan::Arguments;
+use plan::{Part, Plan};
+use report::Report;
+
+/// How long one raw operation is measured, at most; a cell's time where that is shorter.
+const RAW_DURATION_MAX: Duration = Duration::from_secs(1);
+
+/// Runs the benchmark and writes its report.
+///
+/// # Errors
+/// The issuer cannot be started, or fails.
+pub async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let (json, svg) = (arguments.json.clone(), arguments.svg.clone());
+    let plan = Plan::new(arguments)?;
+    let folder = TempDir::with_prefix("opencoin-bench-").context("cannot make a temporary folder")?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Dropping the measurement ends the issuer and removes the folder.
+    let report = tokio::select! {
+        report = measure(&plan, folder.path()) => report?,
+        _ = terminate.recv() => bail!("stopped"),
+        _ = interrupt.recv() => bail!("stopped"),
+    };
+    output::line(&report.conclusion())?;
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(&report)? + "\n";
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = svg {
+        fs::write(&path, plot::svg(&report.measured))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(if report.measured.broken_invariants.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
+    let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits).await?;
+    let books = Books::open(plan.database.as_deref(), currency.directory()).await?;
+    let mut measured = Measured {
+        version: env!("CARGO_PKG_VERSION"),
+        cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        engine: plan.engine.engine,
+        database: books.database(),
+        ledger_coins_per_second: currency.ledger_coins_per_second().await?,
+        bare_inserts: books.bare_inserts(plan.cell_duration).await?,
+        raw_rsa: Vec::new(),
+        engine_rates: Vec::new(),
+        cells: Vec::new(),
+        half_load: None,
+        one_by_one: None,
+        full_table: None,
+        issuer_memory_peak_mib: 0.0,
+        signer_memory_peak_mib: None,
+        broken_invariants: Vec::new(),
+    };
+    output::line(&measured.heading())?;
+    processes_and_parts(plan, folder, &currency, &books, &mut measured).await?;
+    currency.destroy_keys()?;
+    let targets = targets::of(&measured);
+    Ok(Report { measured, targets })
+}
+
+/// Everything for which an issuer runs.
+async fn processes_and_parts(
+    plan: &Plan,
+    folder: &Path,
+    currency: &Currency,
+    books: &Books,
+    measured: &mut Measured,
+) -> Result<()> {
+    let signer = match plan.engine.engine {
+        Engine::Signer => Some(SignerProcess::start(currency, folder)?),
+        Engine::Memory | Engine::Token => None,
+    };
+    let issuer = IssuerProcess::start(currency, folder, &[])?;
+    let raw_duration = plan.cell_duration.min(RAW_DURATION_MAX);
+    let duration = plan.cell_duration;
+    let bench = |key, raw, engine| Bench {
+        currency,
+        books,
+        issuer: &issuer,
+        signer: signer.as_ref(),
+        key,
+        raw,
+        engine,
+        duration,
+    };
+    for (index, key) in currency.keys().iter().enumerate() {
+        let raw = tokio::task::block_in_place(|| raw::measure(key.public.modulus_bits(), raw_duration))?;
+        let engine = engine_rate::measure(currency, key, signer.as_ref(), duration).await?;
+        output::line(&Report::raw_heading(&raw, &engine))?;
+        if plan.has(Part::Table) {
+            for (operation, coins, clients) in plan.cells(index) {
+                measured
+                    .cells
+                    .push(bench(key, raw, engine).row(operation, coins, clients).await?);
+            }
+        }
+        measured.raw_rsa.push(raw);
+        measured.engine_rates.push(engine);
+    }
+    let first = currency
+        .keys()
+        .first()
+        .zip(measured.raw_rsa.first().zip(measured.engine_rates.first()));
+    let (key, (raw, engine)) = first.context("a currency has a mint key")?;
+    parts(plan, &bench(key, *raw, *engine), folder, measured).await?;
+    measured.issuer_memory_peak_mib = processes::memory(issuer.id())?.peak_mib;
+    measured.signer_memory_peak_mib = signer
+        .as_ref()
+        .map(|signer| processes::memory(signer.id()))
+        .transpose()?
+        .map(|memory| memory.peak_mib);
+    issuer.stop()?;
+    signer.map_or(Ok(()), SignerProcess::stop)
+}
+
+/// Everything beside the table, with the first key. The last of it is what breaks the books, so the audit
+/// comes before.
+async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, measured: &mut Measured) -> Result<()> {
+    output::line("")?;
+    if plan.has(Part::HalfLoad) {
+        measured.half_load = Some(half_load::measure(bench).await?);
+    }
+    if plan.has(Part::OneByOne) {
+        measured.one_by_one = Some(one_by_one::measure(bench, folder).await?);
+    }
+    measured.broken_invariants = bench.currency.broken_invariants().await?;
+    if let Some(rows) = plan.spent_rows {
+        measured.full_table =
+            Some(full_table::measure_and_break_the_books(bench, rows, plan.is_quick).await?);
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! The mint keys of a run: made where the engine has its keys, certified by a master key that is thrown away,
+//! and destroyed at the end. A run that is killed leaves those that it made in a token.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use chrono::TimeDelta;
+use opencoin_config::Config;
+use opencoin_crypto::{
+    CipherSuite, KeyStore, KeyStoreError, PrivateKey, PublicKey, Signer, VerifiedCddc, sign_cddc,
+    sign_mint_key_certificate,
+};
+use opencoin_keys::{Clock, Directory, SignedCertificates, SystemClock};
+use opencoin_ledger::MintKeyId;
+use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Timestamp, WeightedUrl};
+use opencoin_terminal::output;
+use opencoin_terminal::progress::Progress;
+use rand::rngs::OsRng;
+
+use super::engine::EngineSettings;
+
+/// The master key signs a few certificates and is thrown away.
+const MASTER_KEY_BITS: usize = 2048;
+/// Documents name a place; nobody looks there.
+const URL: &str = "http://127.0.0.1";
+/// How long keys and documents hold, much longer than any run.
+const LIFETIME: TimeDelta = TimeDelta::days(30);
+
+/// One mint key.
+pub(super) struct SigningKey {
+    /// Its public half.
+    pub(super) public: PublicKey,
+    /// What its coins are worth.
+    pub(super) denomination: u64,
+    /// How the books know it.
+    pub(super) ledger_id: MintKeyId,
+}
+
+/// Mint keys and their currency's description.
+pub(super) struct MintKeys {
+    /// The description.
+    pub(super) cddc: VerifiedCddc,
+    /// One of each size.
+    pub(super) keys: Vec<SigningKey>,
+    /// Signs with them, for the load generator.
+    pub(super) signer: Arc<dyn Signer>,
+    private_halves: PrivateHalves,
+}
+
+impl MintKeys {
+    /// Makes keys of these sizes, and the folder of their currency.
+    pub(super) fn make(
+        directory: &Directory,
+        config: &Config,
+        engine: &EngineSettings,
+        key_bits: &[usize],
+    ) -> Result<Self> {
+        // First of all, because a wrong PIN is known at once.
+        let mut private_halves = PrivateHalves {
+            store: engine.open(directory, config)?,
+            made: Vec::new(),
+        };
+        let progress = Progress::new("making keys");
+        let master_key = PrivateKey::generate(MASTER_KEY_BITS, &mut OsRng)?;
+        let cddc = sign_cddc(cdd(&master_key, key_bits.len()), &master_key, &mut OsRng)?;
+        let (mut keys, mut mkcs) = (Vec::new(), Vec::new());
+        for (made, (denomination, bits)) in (1..).zip(key_bits).enumerate() {
+            progress.set(made + 1, key_bits.len() + 1);
+            let public = private_halves
+                .generate(*bits)
+                .with_context(|| format!("a mint key of {bits} bits"))?;
+            let mint_key = mint_key(&cddc, &public, denomination);
+            mkcs.push(
+                sign_mint_key_certificate(mint_key, &cddc, &master_key, &mut OsRng)?
+                    .mkc()
+                    .clone(),
+            );
+            let ledger_id = MintKeyId::from_be_bytes(public.id().as_be_bytes())?;
+            keys.push(SigningKey {
+                public,
+                denomination,
+                ledger_id,
+            });
+        }
+        directory.create(config, &SignedCertificates::new(Some(cddc.cddc().clone()), mkcs))?;
+        let signer = private_halves.store.signer()?;
+        Ok(Self {
+            cddc,
+            keys,
+            signer,
+            private_halves,
+        })
+    }
+
+    /// Destroys the private halves.
+    pub(super) fn destroy(mut self) -> Result<()> {
+        self.private_halves
+            .destroy()
+            .context("the mint keys of this run are left in their token; destroy them with its own tool")
+    }
+}
+
+/// The private halves that were made. Dropping it destroys them.
+struct PrivateHalves {
+    store: Box<dyn KeyStore>,
+    made: Vec<BigInt>,
+}
+
+impl PrivateHalves {
+    fn generate(&mut self, bits: usize) -> Result<PublicKey, KeyStoreError> {
+        let key = self.store.generate(bits)?;
+        self.made.push(key.id().clone());
+        Ok(key)
+    }
+
+    /// Tries all of them once.
+    fn destroy(&mut self) -> Result<(), KeyStoreError> {
+        let destroyed: Vec<_> = self.made.drain(..).map(|id| self.store.destroy(&id)).collect();
+        destroyed
+            .into_iter()
+            .try_for_each(|destroyed| destroyed.map(drop))
+    }
+}
+
+impl Drop for PrivateHalves {
+    fn drop(&mut self) {
+        if let Err(error) = self.destroy() {
+            output::complain(&format!("the mint keys of this run are not destroyed: {error}"));
+        }
+    }
+}
+
+fn cdd(master_key: &PrivateKey, denominations: usize) -> Cdd {
+    let service = vec![WeightedUrl(1, URL.to_owned())];
+    let now = SystemClock.now();
+    Cdd {
+        additional_info: String::new(),
+        cdd_expiry_date: Timestamp::from_utc(now + LIFETIME),
+        cdd_location: format!("{URL}/cddc"),
+        cdd_serial: 1,
+        cdd_signing_date: Timestamp::from_utc(now),
+        currency_divisor: 1,
+        currency_name: "Bench".to_owned(),
+        denominations: (1..).take(denominations).collect(),
+        id: master_key.public_key().id().clone(),
+        info_service: service.clone(),
+        issuer_cipher_suite: CipherSuite::default().name().to_owned(),
+        issuer_public_master_key: master_key.public_key().document().clone(),
+        mint_service: service.clone(),
+        protocol_version: PROTOCOL_VERSION.to_owned(),
+        redeem_service: service.clone(),
+        renew_service: service,
+    }
+}
+
+fn mint_key(cddc: &VerifiedCddc, key: &PublicKey, denomination: u64) -> MintKey {
+    let signing_date = cddc.cdd().cdd_signing_date;
+    MintKey {
+        cdd_serial: cddc.cdd().cdd_serial,
+        coins_expiry_date: Timestamp::from_utc(signing_date.to_utc() + LIFETIME),
+        denomination,
+        id: key.id().clone(),
+        issuer_id: cddc.master_key().id().clone(),
+        public_mint_key: key.document().clone(),
+        sign_coins_not_after: Timestamp::from_utc(signing_date.to_utc() + LIFETIME / 2),
+        sign_coins_not_before: signing_date,
+    }
+}

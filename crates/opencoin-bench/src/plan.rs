@@ -1,0 +1,251 @@
+//! What to measure: the options of the command line, and the cells of the table that they make.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+use opencoin_issuer::admission::ITEMS_MAX;
+use serde::Serialize;
+
+use super::engine::{Engine, EngineArguments, EngineSettings};
+use super::engine_rate::EngineRate;
+use super::raw::RawRsa;
+
+const SECONDS_PER_CELL_DEFAULT: f64 = 2.0;
+const SECONDS_PER_CELL_QUICK: f64 = 0.2;
+const SECONDS_PER_CELL_MAX: f64 = 600.0;
+/// How many clients a machine's ports and file handles bear.
+const CLIENTS_MAX: usize = 4096;
+/// Far more than a disk holds.
+const SPENT_ROWS_MAX: u64 = 10_000_000_000;
+
+/// What to measure, and where the figures go.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless
+    /// given.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPENCOIN_BENCH_DATABASE",
+        hide_env_values = true
+    )]
+    pub(super) database: Option<String>,
+    #[command(flatten)]
+    engine: EngineArguments,
+    /// A small table in about 20 seconds: does it work, rather than how fast is it.
+    #[arg(long)]
+    quick: bool,
+    /// How long each cell of the table is measured, in seconds; less when its coins are used up before.
+    #[arg(long, value_name = "N", value_parser = parse_seconds)]
+    seconds_per_cell: Option<f64>,
+    /// Sizes of mint keys.
+    #[arg(long, value_name = "BITS", value_delimiter = ',')]
+    key_bits: Vec<usize>,
+    /// Coins a request.
+    #[arg(long, value_name = "COINS", value_delimiter = ',')]
+    coins: Vec<usize>,
+    /// Clients at once.
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
+    clients: Vec<usize>,
+    /// Operations of the table.
+    #[arg(long, value_name = "OPERATIONS", value_delimiter = ',', default_values_t = Operation::ALL)]
+    operations: Vec<Operation>,
+    /// What to measure, all unless given.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values_t = Part::ALL)]
+    parts: Vec<Part>,
+    /// At the end, measure redeems before and after so many spent coins are in the books; 20000000 takes
+    /// minutes and 3 GB.
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=SPENT_ROWS_MAX))]
+    spent_rows: Option<u64>,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write a plot.
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Operation {
+    Mint,
+    Renew,
+    Redeem,
+}
+
+/// What a run consists of, besides a full table of spent coins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    /// Operations by coins a request and clients.
+    Table,
+    /// Latency of small mints at half the best rate.
+    HalfLoad,
+    /// Redeems in batches, and one request a transaction.
+    OneByOne,
+}
+
+/// One cell of the table: what is done, with which keys, how many coins at a time, by how many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Cell {
+    pub(super) operation: Operation,
+    pub(super) key_bits: usize,
+    pub(super) coins: usize,
+    pub(super) clients: usize,
+}
+
+/// What to measure, with nothing left to be decided.
+pub(super) struct Plan {
+    pub(super) database: Option<String>,
+    pub(super) engine: EngineSettings,
+    pub(super) cell_duration: Duration,
+    pub(super) key_bits: Vec<usize>,
+    pub(super) spent_rows: Option<u64>,
+    coins: Vec<usize>,
+    /// None stands for those that suit the key.
+    clients: Vec<usize>,
+    pub(super) is_quick: bool,
+    operations: Vec<Operation>,
+    parts: Vec<Part>,
+}
+
+impl Plan {
+    pub(super) fn new(arguments: Arguments) -> Result<Self> {
+        let quick = arguments.quick;
+        let seconds_default = if quick {
+            SECONDS_PER_CELL_QUICK
+        } else {
+            SECONDS_PER_CELL_DEFAULT
+        };
+        let or = |given: Vec<usize>, quickly: &[usize], fully: &[usize]| {
+            let default = if quick { quickly } else { fully };
+            if given.is_empty() { default.to_vec() } else { given }
+        };
+        let plan = Self {
+            database: arguments.database,
+            engine: EngineSettings::new(arguments.engine)?,
+            cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),
+            key_bits: or(arguments.key_bits, &[2048], &[2048, 3072]),
+            spent_rows: arguments.spent_rows,
+            coins: or(arguments.coins, &[1, 64], &[1, 8, 64]),
+            clients: arguments.clients,
+            is_quick: quick,
+            operations: arguments.operations,
+            parts: arguments.parts,
+        };
+        ensure!(
+            plan.coins.iter().all(|coins| (1..=ITEMS_MAX).contains(coins)),
+            "--coins: a request has 1 to {ITEMS_MAX}"
+        );
+        let clients_fit = plan
+            .clients
+            .iter()
+            .all(|clients| (1..=CLIENTS_MAX).contains(clients));
+        ensure!(clients_fit, "--clients: 1 to {CLIENTS_MAX} at once");
+        Ok(plan)
+    }
+
+    /// Whether a part is wanted.
+    pub(super) fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+
+    /// The cells of the table for the first, second... size of mint keys: operation, coins, clients.
+    pub(super) fn cells(&self, key: usize) -> Vec<(Operation, usize, usize)> {
+        let clients = match (self.clients.as_slice(), self.is_quick, key) {
+            ([], true, _) => &[1, 8],
+            ([], false, 0) => &[1, 8, 64, 256][..],
+            // Large keys are slow, and what many clients do to an issuer the first size says.
+            ([], false, _) => &[1, 8, 64],
+            (given, _, _) => given,
+        };
+        let mut cells = Vec::new();
+        for operation in &self.operations {
+            for coins in &self.coins {
+                cells.extend(clients.iter().map(|clients| (*operation, *coins, *clients)));
+            }
+        }
+        cells
+    }
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Table, Self::HalfLoad, Self::OneByOne];
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Table => "table",
+            Self::HalfLoad => "half-load",
+            Self::OneByOne => "one-by-one",
+        })
+    }
+}
+
+impl Operation {
+    pub(super) const ALL: [Self; 3] = [Self::Mint, Self::Renew, Self::Redeem];
+
+    /// Whether requests bring coins.
+    pub(super) fn spends(self) -> bool {
+        match self {
+            Self::Mint => false,
+            Self::Renew | Self::Redeem => true,
+        }
+    }
+
+    /// The CPU time in microseconds that RSA alone needs for a coin: what ratios are relative to.
+    pub(super) fn rsa_us(self, raw: &RawRsa, engine: &EngineRate) -> f64 {
+        let private = match engine.engine {
+            // AWS-LC's is not what a token does.
+            Engine::Token => engine.cpu_us_per_signature,
+            Engine::Memory | Engine::Signer => raw.private.cpu_us,
+        };
+        match self {
+            Self::Mint => private,
+            Self::Renew => private + raw.public.cpu_us,
+            Self::Redeem => raw.public.cpu_us,
+        }
+    }
+
+    pub(super) fn rsa_text(self, engine: Engine) -> &'static str {
+        match (self, engine) {
+            (Self::Mint, Engine::Memory | Engine::Signer) => "one private operation",
+            (Self::Renew, Engine::Memory | Engine::Signer) => "one private and one public",
+            (Self::Mint, Engine::Token) => "one signature of the token",
+            (Self::Renew, Engine::Token) => "one signature of the token and one public operation",
+            (Self::Redeem, _) => "one public",
+        }
+    }
+
+    /// Whether coins are signed.
+    pub(super) fn signs(self) -> bool {
+        match self {
+            Self::Mint | Self::Renew => true,
+            Self::Redeem => false,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Mint => "mint",
+            Self::Renew => "renew",
+            Self::Redeem => "redeem",
+        })
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let fits = seconds > 0.0 && seconds <= SECONDS_PER_CELL_MAX;
+    if fits {
+        Ok(seconds)
+    } else {
+        Err(format!("more than 0 and at most {SECONDS_PER_CELL_MAX}"))
+    }
+}

@@ -1,0 +1,80 @@
+//! Everything that was measured: as a table for people, as JSON for programs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::engine_rate::EngineRate;
+use super::measured::Measured;
+use super::plan::Operation;
+use super::raw::{Rates, RawRsa};
+use super::targets::Target;
+
+/// What was measured, and what that says of the targets.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    #[serde(flatten)]
+    pub(super) measured: Measured,
+    pub(super) targets: Vec<Target>,
+}
+
+impl Report {
+    /// Costs of RSA and of the engine with one key, before its rows.
+    pub(super) fn raw_heading(raw: &RawRsa, engine: &EngineRate) -> String {
+        let line = |name, rates: Rates| {
+            format!(
+                "RSA {} {name}: {:.1} us of CPU; {:.0}/s on one core, {:.0}/s on all",
+                raw.key_bits, rates.cpu_us, rates.one_core_per_second, rates.all_cores_per_second
+            )
+        };
+        let columns = "          key  coins  clients     req/s   coins/s   p50 ms   p99 ms  issuer us  signer us   db us  ratio  of engine   MiB  refused";
+        let [private, public] = [line("private", raw.private), line("public", raw.public)];
+        format!(
+            "\n{private}\n{public}\n{}\n{}\n{columns}",
+            line("verification", raw.verification),
+            engine.text()
+        )
+    }
+
+    /// What comes after the rows.
+    pub(super) fn conclusion(&self) -> String {
+        let ratios = Operation::ALL
+            .map(|operation| format!("{operation} {}", operation.rsa_text(self.measured.engine)))
+            .join(", ");
+        let mut lines = vec![
+            format!(
+                "\nissuer us, signer us, db us: CPU time of a coin; ratio: their sum / RSA alone ({ratios})"
+            ),
+            "of engine: coins/s / signatures/s of the engine alone".to_owned(),
+            format!(
+                "issuer memory: at most {:.0} MiB",
+                self.measured.issuer_memory_peak_mib
+            ),
+        ];
+        lines.extend(
+            self.measured
+                .signer_memory_peak_mib
+                .map(|peak| format!("signer memory: at most {peak:.0} MiB")),
+        );
+        let mut refused: BTreeMap<u16, usize> = BTreeMap::new();
+        for (status, count) in self.measured.measurements().flat_map(|cell| &cell.refused) {
+            *refused.entry(*status).or_default() += count;
+        }
+        lines.push(if refused.is_empty() {
+            "refused: nothing".to_owned()
+        } else {
+            format!("refused, answers by status: {refused:?}")
+        });
+        match self.measured.broken_invariants.as_slice() {
+            [] => lines.push("audit: every invariant holds".to_owned()),
+            broken => lines.extend(
+                broken
+                    .iter()
+                    .map(|invariant| format!("audit: BROKEN: {invariant}")),
+            ),
+        }
+        lines.push(format!("\n{}", Target::heading()));
+        lines.extend(self.targets.iter().map(Target::row));
+        lines.join("\n")
+    }
+}

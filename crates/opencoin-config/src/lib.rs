@@ -1,0 +1,19 @@
+//! The settings of an issuer: `issuer.toml`, variables and flags, as one list.
+
+mod config;
+mod database;
+mod redact;
+mod rotation;
+mod sections;
+mod settings;
+mod table;
+
+pub use config::{Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, SignerConfig};
+pub use database::{ADDRESS_FORMS, SQLITE_SCHEME, is_address, is_shared};
+pub use redact::hide_passwords;
+pub use rotation::{CLOCK_SKEW, RotationPolicy, Span, Window};
+pub use sections::{
+    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort,
+};
+pub use settings::{Origin, Overrides, Settings, SettingsError};
+pub use table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};

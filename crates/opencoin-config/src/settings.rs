@@ -1,0 +1,438 @@
+//! The settings in force and where each came from: flag before environment before file before default.
+//!
+//! The layers are laid over each other as text and read as one [`Config`] at the end, so that a table may be
+//! spread over several of them. A value that cannot be read is an error that names the flag, the variable or
+//! the line of the file. A layer that says anew *what* a table is (`keys.store`, `signer.by`) replaces the
+//! whole table of the layers below. An empty variable or flag takes back what the layers below say.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use thiserror::Error;
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use crate::config::{Config, values};
+use crate::redact::hide_passwords;
+use crate::table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
+
+/// How like two names must be for one to be suggested for the other (Jaro-Winkler, 1 is the same).
+const LIKENESS_MIN: f64 = 0.8;
+
+/// What the environment and the command line say of settings.
+#[derive(Clone, Default)]
+pub struct Overrides {
+    environment: BTreeMap<&'static str, String>,
+    flags: BTreeMap<&'static str, String>,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "from", rename_all = "lowercase")]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The file.
+    File {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The environment.
+    Environment {
+        /// The variable.
+        name: String,
+    },
+    /// The command line.
+    Flag {
+        /// The flag with its dashes.
+        name: String,
+    },
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The settings.
+    pub config: Config,
+    file: PathBuf,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+/// Why there are no settings. No text here has a password.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// The file is no TOML.
+    #[error("{}, line {line}: {reason}", file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A name that no setting has.
+    #[error("{place}: there is no setting {name:?}{}", suggestion.as_ref().map(|name| format!("; did you mean {name:?}?")).unwrap_or_default())]
+    Unknown {
+        /// Where it stands.
+        place: String,
+        /// The name.
+        name: String,
+        /// One that is there and looks like it.
+        suggestion: Option<String>,
+    },
+    /// A value that a setting cannot have, or one that is missing.
+    #[error("{place}: {reason}")]
+    Value {
+        /// Where it stands.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Overrides {
+    /// What these environment variables say; others than ours are passed over.
+    ///
+    /// # Errors
+    /// One with our prefix is no setting's.
+    pub fn of_environment(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut environment = BTreeMap::new();
+        for (name, value) in variables {
+            if !name.starts_with(VARIABLE_PREFIX) || OTHER_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
+            let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) else {
+                let known = SETTINGS
+                    .iter()
+                    .map(Setting::variable)
+                    .chain(OTHER_VARIABLES.map(str::to_owned));
+                let suggestion = most_like(&name, known);
+                return Err(SettingsError::Unknown {
+                    place: "the environment".to_owned(),
+                    name,
+                    suggestion,
+                });
+            };
+            environment.insert(setting.path, value);
+        }
+        Ok(Self {
+            environment,
+            flags: BTreeMap::new(),
+        })
+    }
+
+    /// The same with what flags say, by the path of the setting.
+    #[must_use]
+    pub fn with_flags(mut self, flags: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.flags.extend(flags);
+        self
+    }
+
+    /// What the environment says of this setting, where nothing else is asked.
+    #[must_use]
+    pub fn environment(&self, path: &str) -> Option<&str> {
+        self.environment.get(path).map(String::as_str)
+    }
+}
+
+impl Settings {
+    /// Reads a file's text and lays `overrides` over it.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn load(file: &Path, text: &str, overrides: &Overrides) -> Result<Self, SettingsError> {
+        let mut layers = Layers::of_file(file, text)?;
+        let variable = |setting: &Setting| Origin::Environment {
+            name: setting.variable(),
+        };
+        layers.lay(&overrides.environment, variable)?;
+        layers.lay(&overrides.flags, |setting| Origin::Flag {
+            name: format!("--{}", setting.flag()),
+        })?;
+        layers.read()
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Where the value of the setting at this path came from.
+    #[must_use]
+    pub fn origin(&self, path: &str) -> &Origin {
+        self.origins.get(path).unwrap_or(&Origin::Default)
+    }
+
+    /// Each setting with its value, if it has one, and where that came from. Passwords are hidden.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static Setting, Option<Value>, &Origin)> {
+        let mut values = values(&self.config);
+        SETTINGS.iter().map(move |setting| {
+            let value = values.remove(setting.path).map(|value| match value {
+                Value::String(text) => Value::String(hide_passwords(&text)),
+                other => other,
+            });
+            (setting, value, self.origin(setting.path))
+        })
+    }
+}
+
+/// The layers that were laid so far.
+struct Layers<'path> {
+    file: &'path Path,
+    table: Table,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+impl<'path> Layers<'path> {
+    fn of_file(file: &'path Path, text: &str) -> Result<Self, SettingsError> {
+        let line = |at: usize| {
+            text.get(..at)
+                .map_or(1, |before| before.matches('\n').count() + 1)
+        };
+        let syntax = |error: toml::de::Error| SettingsError::Syntax {
+            file: file.to_owned(),
+            line: error.span().map_or(1, |span| line(span.start)),
+            reason: hide_passwords(error.message()),
+        };
+        let spanned = DeTable::parse(text).map_err(syntax)?;
+        let table: Table = toml::from_str(text).map_err(syntax)?;
+        let mut origins = BTreeMap::new();
+        for (path, at) in leaves("", spanned.get_ref()) {
+            let is_table = SETTINGS.iter().any(|setting| setting.table() == path);
+            match Setting::of_path(&path) {
+                Some(setting) => drop(origins.insert(setting.path, Origin::File { line: line(at) })),
+                None if is_table => return Err(not_a_table(file, line(at), &path)),
+                None => {
+                    let place = format!("{}, line {}", file.display(), line(at));
+                    let suggestion = most_like(&path, SETTINGS.iter().map(|setting| setting.path.to_owned()));
+                    return Err(SettingsError::Unknown {
+                        place,
+                        name: path,
+                        suggestion,
+                    });
+                }
+            }
+        }
+        Ok(Self { file, table, origins })
+    }
+
+    /// Lays one layer over the others: first what says which keys a table has.
+    fn lay(
+        &mut self,
+        values: &BTreeMap<&'static str, String>,
+        origin: impl Fn(&Setting) -> Origin,
+    ) -> Result<(), SettingsError> {
+        let settings = || {
+            SETTINGS
+                .iter()
+                .filter_map(|setting| Some((setting, values.get(setting.path)?)))
+        };
+        let is_tag = |setting: &Setting| setting.kind == SettingKind::Tag;
+        for (setting, text) in settings()
+            .filter(|(setting, _)| is_tag(setting))
+            .chain(settings().filter(|(setting, _)| !is_tag(setting)))
+        {
+            let origin = origin(setting);
+            if text.is_empty() && setting.kind != SettingKind::List {
+                self.take_back(setting);
+                continue;
+            }
+            let value = parse(setting.kind, text).map_err(|reason| SettingsError::Value {
+                place: origin.to_string(),
+                reason,
+            })?;
+            if is_tag(setting) && value_at(&self.table, setting.path) != Some(&value) {
+                self.take_back(setting);
+            }
+            self.set(setting, value, origin);
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, setting: &Setting, value: Value, origin: Origin) {
+        let path = setting.path;
+        let (table, key) = path
+            .rsplit_once('.')
+            .map_or((None, path), |(table, key)| (Some(table), key));
+        let inner = match table {
+            None => Some(&mut self.table),
+            Some(table) => self
+                .table
+                .entry(table)
+                .or_insert_with(|| Value::Table(Table::new()))
+                .as_table_mut(),
+        };
+        inner
+            .expect("what is no table in the file was refused")
+            .insert(key.to_owned(), value);
+        self.origins.insert(setting.path, origin);
+    }
+
+    /// Forgets what the layers below say of this setting; of its whole table where it says what that is.
+    fn take_back(&mut self, setting: &Setting) {
+        let table = setting.table();
+        if setting.kind == SettingKind::Tag {
+            self.table.remove(table);
+            self.origins
+                .retain(|path, _| Setting::of_path(path).is_none_or(|other| other.table() != table));
+            return;
+        }
+        self.origins.remove(setting.path);
+        match setting.path.rsplit_once('.') {
+            None => drop(self.table.remove(setting.path)),
+            Some((table, key)) => {
+                if let Some(inner) = self.table.get_mut(table).and_then(Value::as_table_mut) {
+                    inner.remove(key);
+                    if inner.is_empty() {
+                        self.table.remove(table);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(self) -> Result<Settings, SettingsError> {
+        let config: Config =
+            serde_path_to_error::deserialize(Value::Table(self.table.clone())).map_err(|error| {
+                let path = error.path().to_string();
+                self.wrong(&path, error.inner().message())
+            })?;
+        config
+            .check()
+            .map_err(|(path, reason)| self.wrong(path, &reason))?;
+        Ok(Settings {
+            config,
+            file: self.file.to_owned(),
+            origins: self.origins,
+        })
+    }
+
+    /// Names the place of a value, or of the whole table that a value is missing in.
+    fn wrong(&self, path: &str, reason: &str) -> SettingsError {
+        let path = path.split('[').next().unwrap_or(path);
+        let is_of =
+            |known: &str| known == path || known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let mut places: Vec<String> = Vec::new();
+        for (_, origin) in self.origins.iter().filter(|(known, _)| is_of(known)) {
+            match origin {
+                Origin::Environment { name } | Origin::Flag { name } => places.push(name.clone()),
+                Origin::File { line } if Setting::of_path(path).is_some() => {
+                    places.push(format!("{}, line {line}, {path}", self.file.display()));
+                }
+                Origin::File { .. } | Origin::Default => {}
+            }
+        }
+        if places.is_empty() {
+            let table = if path == "." {
+                String::new()
+            } else {
+                format!(", {path}")
+            };
+            places.push(format!("{}{table}", self.file.display()));
+        }
+        SettingsError::Value {
+            place: places.join(", "),
+            reason: hide_passwords(reason.trim()),
+        }
+    }
+}
+
+fn not_a_table(file: &Path, line: usize, path: &str) -> SettingsError {
+    let reason = format!("{path} is a table: write [{path}] and its settings below");
+    SettingsError::Value {
+        place: format!("{}, line {line}", file.display()),
+        reason,
+    }
+}
+
+/// The paths of all values of a file, and where they begin.
+fn leaves(prefix: &str, table: &DeTable<'_>) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        let path = if prefix.is_empty() {
+            key.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", key.get_ref())
+        };
+        match value.get_ref() {
+            DeValue::Table(inner) => found.extend(leaves(&path, inner)),
+            _ => found.push((path, key.span().start)),
+        }
+    }
+    found
+}
+
+fn value_at<'table>(table: &'table Table, path: &str) -> Option<&'table Value> {
+    match path.split_once('.') {
+        None => table.get(path),
+        Some((outer, key)) => table.get(outer)?.get(key),
+    }
+}
+
+fn parse(kind: SettingKind, text: &str) -> Result<Value, String> {
+    let refuse = |expected: &str| format!("{:?} is not {expected}", hide_passwords(text));
+    match kind {
+        SettingKind::Text | SettingKind::Tag => Ok(Value::String(text.to_owned())),
+        SettingKind::Flag => text
+            .parse()
+            .map(Value::Boolean)
+            .map_err(|_| refuse("true or false")),
+        SettingKind::Number => text
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_| refuse("a whole number")),
+        SettingKind::List => {
+            let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+            Ok(Value::Array(
+                words.map(|word| Value::String(word.to_owned())).collect(),
+            ))
+        }
+    }
+}
+
+/// The name that is meant, if one is near enough. A name without its table is near to the same name in it.
+fn most_like(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let likeness = |known: &str| {
+        let inner = known
+            .rsplit_once('.')
+            .map_or(0.0, |(_, key)| strsim::jaro_winkler(name, key));
+        inner.max(strsim::jaro_winkler(name, known))
+    };
+    let scored = known
+        .map(|known| (likeness(&known), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
+    scored
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::File { line } => write!(formatter, "file, line {line}"),
+            Self::Environment { name } => write!(formatter, "environment, {name}"),
+            Self::Flag { name } => write!(formatter, "flag, {name}"),
+        }
+    }
+}
+
+impl fmt::Debug for Overrides {
+    /// Without values: the address of a database holds a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (environment, flags) = (self.environment.keys(), self.flags.keys());
+        write!(
+            formatter,
+            "Overrides {{ environment: {environment:?}, flags: {flags:?} }}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! Logging in and out, and another password.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use opencoin_api::{ChangePassword, Login, Secret, Session};
+
+use super::convert::{moment, secret};
+use crate::callers::{Holder, Leaver};
+use crate::json::{Answer, Json, document, nothing};
+use crate::openapi::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
+use crate::server::Server;
+use opencoin_issuer::Refusal;
+
+/// Log in with a password. After five wrong ones for a name each further one has to wait, whether or not
+/// there is such an account.
+#[utoipa::path(
+    post, path = "/v1/sessions", tag = "sessions", request_body = Login, security(()),
+    responses((status = 201, description = "A session was opened.", body = Session),
+        Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
+)]
+pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Login>) -> Answer {
+    let opened = server
+        .issuer()
+        .desk()
+        .log_in(&login.name, login.password.expose())
+        .await;
+    count(&server, &opened);
+    let opened = opened?;
+    document(
+        StatusCode::CREATED,
+        &Session {
+            token: secret(&opened.token),
+            expires_at: moment(opened.expires),
+        },
+    )
+}
+
+/// End the session that asks, at once.
+#[utoipa::path(
+    delete, path = "/v1/sessions", tag = "sessions",
+    responses((status = 204, description = "The session has ended."), Unauthorized, Invalid, Unavailable)
+)]
+pub(crate) async fn close(State(server): State<Arc<Server>>, Leaver(caller): Leaver) -> Answer {
+    server.issuer().desk().log_out(&caller).await?;
+    nothing()
+}
+
+/// Set another password. Every other session that a password has opened ends.
+#[utoipa::path(
+    put, path = "/v1/account/password", tag = "account", request_body = ChangePassword,
+    responses((status = 204, description = "The password is another."),
+        Malformed, Unauthorized, Forbidden, TooLarge, Invalid, TooManyRequests, Unavailable)
+)]
+pub(crate) async fn change_password(
+    State(server): State<Arc<Server>>,
+    Holder(caller): Holder,
+    Json(change): Json<ChangePassword>,
+) -> Answer {
+    let current = change.current.as_ref().map(Secret::expose);
+    server
+        .issuer()
+        .desk()
+        .change_password(&caller, current, change.new.expose())
+        .await?;
+    nothing()
+}
+
+/// Counts a login, whoever logs in.
+pub(super) fn count<T>(server: &Server, opened: &Result<T, Refusal>) {
+    server.issuer().metrics().login(
+        opened
+            .as_ref()
+            .map_or_else(|refusal| refusal.reason.word(), |_| "ok"),
+    );
+}

@@ -1,0 +1,59 @@
+//! The operator's listener: metrics and health, beside what else only operators may reach.
+//!
+//! It is off unless `[admin]` in `issuer.toml` names an address. It has its own limits on connections, so
+//! that it answers while clients have taken all of theirs, and it goes on until the server has ended, so that
+//! a stop can be watched.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Response;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::routing::get;
+use axum::{Router, middleware};
+
+use super::listener::Listener;
+use super::server::{self, SHUTDOWN_DURATION_MAX, Server};
+use super::{connections, observe, operators};
+use opencoin_issuer::AdminTokens;
+use opencoin_issuer::METRICS_CONTENT_TYPE;
+
+/// The paths of the operator's listener. `/v1/admin` is for the holders of these tokens.
+pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health/live", get(server::live))
+        .route("/health/ready", get(server::ready))
+        .merge(operators::router(Arc::clone(&server), tokens))
+        .fallback(server::unknown_path)
+        .method_not_allowed_fallback(server::wrong_method)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            observe::watch,
+        ))
+        .with_state(server)
+}
+
+/// Serves operators until [`serve`](super::serve) of the same server has returned.
+pub async fn serve_admin(listener: impl Into<Listener>, server: Arc<Server>, tokens: AdminTokens) {
+    let router = admin_router(Arc::clone(&server), tokens);
+    // Operators are not counted among the clients.
+    let open =
+        connections::accept_until(listener.into(), router, server.limits(), server.ended(), || None).await;
+    if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests of operators were still running and were dropped");
+    }
+}
+
+async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {
+    let text = server.issuer().metrics_text(server.bodies().taken()).await;
+    let mut response = Response::new(Body::from(text));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));
+    response
+}

@@ -1,0 +1,56 @@
+//! Who asks: the token of a request, and what it must be good for.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::json::Problem;
+use super::server::Server;
+use opencoin_issuer::accounts::{Caller, Right, Token};
+
+const BEARER: &str = "Bearer ";
+
+/// The token that a request carries, if any.
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<Token> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_at_checked(BEARER.len())?;
+    scheme
+        .eq_ignore_ascii_case(BEARER)
+        .then(|| Token::from_text(token.trim()))
+}
+
+/// Declares who may ask: an extractor that looks at the token before anything else is looked at.
+macro_rules! caller {
+    ($(#[$doc:meta])* $name:ident, $right:expr) => {
+        $(#[$doc])*
+        pub(super) struct $name(pub(super) Caller);
+
+        impl<S: Send + Sync> FromRequestParts<S> for $name
+        where
+            Arc<Server>: FromRef<S>,
+        {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+                let server = Arc::<Server>::from_ref(state);
+                Ok(Self(server.issuer().desk().caller(bearer_token(&parts.headers).as_ref(), $right).await?))
+            }
+        }
+    };
+}
+
+caller! {
+    /// The holder himself, with the account's token or a password session.
+    Holder, Right::Own
+}
+caller! {
+    /// Whoever may read the account.
+    Reader, Right::Read
+}
+caller! {
+    /// Whoever has a session, to end it.
+    Leaver, Right::Leave
+}

@@ -1,0 +1,160 @@
+//! Connections, with bounds on their number and on the time that a handshake or a head may take.
+//!
+//! Beyond `limits.connections_max` nothing is accepted: further clients wait in the kernel's queue. Behind a
+//! proxy, which keeps and reuses its connections, that is a short wait where an answer of 503 would be an
+//! error that somebody sees; and connections that do nothing end after `limits.head_seconds_max`, so the wait
+//! has an end.
+
+use std::future::{Future, pending};
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use opencoin_config::LimitsConfig;
+use opencoin_issuer::Present;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+use super::client_address::PeerAddress;
+use super::client_stream::ClientStream;
+use super::listener::Listener;
+use super::tls::Tls;
+
+/// The longest head: what hyper holds in memory for a connection before its body. It takes no smaller bound.
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// How long to wait when the system has no room for a connection.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// Accepts and serves connections until `stopping` is done; gives back those that are still open. `connected`
+/// says what is to be there as long as a connection is.
+pub(super) async fn accept_until(
+    listener: Listener,
+    router: Router,
+    limits: &LimitsConfig,
+    stopping: impl Future<Output = ()>,
+    connected: impl Fn() -> Option<Present>,
+) -> GracefulShutdown {
+    let Listener { tcp, tls } = listener;
+    let following = async {
+        match &tls {
+            Some(tls) => tls.follow().await,
+            None => pending().await,
+        }
+    };
+    let open = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.connections_max.get() as usize));
+    let door = Door::new(tls.as_ref().map(Tls::acceptor), router, limits);
+    let (mut stopping, mut following) = (pin!(stopping), pin!(following));
+    loop {
+        let (place, (stream, peer)) = tokio::select! {
+            () = &mut stopping => return open,
+            () = &mut following => unreachable!("files are followed for ever"),
+            accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, accept(&tcp).await)
+            } => accepted,
+        };
+        // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything
+        // will.
+        let _ = stream.set_nodelay(true);
+        let (door, watcher, present) = (door.clone(), open.watcher(), connected());
+        tokio::spawn(async move {
+            // The client hung up or was too slow; whatever it moved is in the ledger.
+            if let Err(error) = door.serve(stream, PeerAddress(peer.ip()), watcher).await {
+                tracing::debug!(error, "a connection ended early");
+            }
+            drop((place, present));
+        });
+    }
+}
+
+/// What every connection passes.
+#[derive(Clone)]
+struct Door {
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    http: http1::Builder,
+    handshake_duration_max: Duration,
+    answer_duration_max: Duration,
+}
+
+impl Door {
+    fn new(tls: Option<TlsAcceptor>, router: Router, limits: &LimitsConfig) -> Self {
+        let seconds = |number: NonZeroU32| Duration::from_secs(number.get().into());
+        let head_duration_max = seconds(limits.head_seconds_max);
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(head_duration_max)
+            .max_buf_size(HEAD_BYTES_MAX);
+        let answer_duration_max = seconds(limits.body_seconds_max);
+        Self {
+            tls,
+            router,
+            http,
+            handshake_duration_max: head_duration_max,
+            answer_duration_max,
+        }
+    }
+
+    async fn serve(self, stream: TcpStream, peer: PeerAddress, watcher: Watcher) -> Result<(), String> {
+        let Some(tls) = self.tls.clone() else {
+            return self.serve_http(stream, peer, watcher).await;
+        };
+        let handshake = tokio::time::timeout(self.handshake_duration_max, tls.accept(stream)).await;
+        let stream = handshake
+            .map_err(|_| "the TLS handshake took too long".to_owned())?
+            .map_err(|error| error.to_string())?;
+        self.serve_http(stream, peer, watcher).await
+    }
+
+    async fn serve_http<S>(self, stream: S, peer: PeerAddress, watcher: Watcher) -> Result<(), String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let router = TowerToHyperService::new(self.router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
+        let served = self
+            .http
+            .serve_connection(ClientStream::new(stream, self.answer_duration_max), service);
+        watcher.watch(served).await.map_err(|error| error.to_string())
+    }
+}
+
+/// The next connection. What fails is either that one connection, or the system, which is then left alone for
+/// a moment.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections; trying again");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}

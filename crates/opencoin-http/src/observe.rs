@@ -1,0 +1,167 @@
+//! What is seen of every request: its id, one log line, its count and time, its span.
+//!
+//! The log names kind, path, outcome and time. It never has an address, a reference, or anything of a body.
+//! The id is made here, at random, and says nothing; it is in the answer and in every line that the request
+//! causes, so that a client who complains can name it. An id that comes with a request is not taken: it would
+//! be a client's text in the log.
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CONNECTION, HeaderName, HeaderValue};
+use axum::http::{Response, StatusCode};
+use axum::middleware::Next;
+use opencoin_schema::{
+    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
+    RequestRenew, RequestResume, TypeName,
+};
+use tracing::{Instrument, Span};
+
+use super::answer;
+use super::requests::RequestType;
+use super::server::Server;
+use opencoin_issuer::{Reason, Refusal};
+use opencoin_log::spans;
+
+/// Carries the id of a request in its answer.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+const UNKNOWN: &str = "unknown";
+const OK: &str = "ok";
+const DELAY: &str = "delay";
+/// An answer with a status of failure and no fixed word.
+const FAILED: &str = "failed";
+
+/// Makes ids of requests that nobody can guess and that do not repeat: a keyed hash of a count, with a key of
+/// this process.
+pub(super) struct RequestIds {
+    keys: [RandomState; 2],
+    made: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        Self {
+            keys: [RandomState::new(), RandomState::new()],
+            made: AtomicU64::new(0),
+        }
+    }
+
+    fn next(&self) -> String {
+        let count = self.made.fetch_add(1, Ordering::Relaxed);
+        let [high, low] = [0, 1].map(|half| self.keys[half].hash_one((half, count)));
+        format!("{high:016x}{low:016x}")
+    }
+}
+
+/// Answers with an id, writes the log line, counts, and closes connections while shutting down.
+pub(super) async fn watch(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+    let id = server.request_ids().next();
+    let trace = spans::request(&id);
+    // Of the level of errors, so that warnings and errors have the id whatever else is left out of the log.
+    let span = tracing::error_span!(parent: &trace, "request", id);
+    let mut response = watched(&server, request, next, &trace).instrument(span).await;
+    let id = HeaderValue::try_from(id).expect("hex digits");
+    response.headers_mut().insert(REQUEST_ID_HEADER, id);
+    response
+}
+
+async fn watched(server: &Server, request: Request, next: Next, trace: &Span) -> Response<Body> {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let path = path.as_ref().map_or(UNKNOWN, MatchedPath::as_str);
+    // Nothing is answered from books that were set back.
+    let is_served = is_routine(path) || !server.issuer().is_set_back();
+    let mut response = if is_served {
+        next.run(request).await
+    } else {
+        answer::problem(&Refusal::unavailable())
+    };
+    if server.is_leaving() {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let (kind, outcome, duration) = (kind(path, &response), outcome(&response), started.elapsed());
+    let latency_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let status = response.status().as_u16();
+    if is_routine(path) {
+        tracing::debug!(kind = &*kind, %method, path, status, outcome, latency_us, "request");
+    } else {
+        tracing::info!(kind = &*kind, %method, path, status, outcome, latency_us, "request");
+    }
+    spans::answered(trace, &kind, outcome, status);
+    server.issuer().metrics().answered(kind, outcome, duration);
+    response
+}
+
+/// What machines ask every few seconds: lines of it would hide the others.
+fn is_routine(path: &str) -> bool {
+    matches!(path, "/metrics" | "/health/live" | "/health/ready")
+}
+
+/// What kind of request it was: a word for the messages of the specification, otherwise the template of the
+/// path.
+fn kind(path: &str, response: &Response<Body>) -> Cow<'static, str> {
+    Cow::Borrowed(match path {
+        "/" => response
+            .extensions()
+            .get()
+            .map_or(UNKNOWN, |RequestType(type_name)| kind_of_type(type_name)),
+        "/cddc/serial" => kind_of_type(RequestCddSerial::TYPE),
+        "/cddc" | "/cddc/{serial}" => kind_of_type(RequestCddc::TYPE),
+        "/mkcs" | "/mkcs/{id}" => kind_of_type(RequestMintKeyCertificates::TYPE),
+        "/mint" => kind_of_type(RequestMint::TYPE),
+        "/renew" => kind_of_type(RequestRenew::TYPE),
+        "/resume" => kind_of_type(RequestResume::TYPE),
+        "/redeem" => kind_of_type(RequestRedeem::TYPE),
+        "/v1/recoup" => kind_of_type(RequestRecoup::TYPE),
+        UNKNOWN => UNKNOWN,
+        template => return Cow::Owned(template.to_owned()),
+    })
+}
+
+fn kind_of_type(type_name: &str) -> &'static str {
+    match type_name {
+        RequestCddSerial::TYPE => "cdd_serial",
+        RequestCddc::TYPE => "cddc",
+        RequestMintKeyCertificates::TYPE => "mkcs",
+        RequestMint::TYPE => "mint",
+        RequestRenew::TYPE => "renew",
+        RequestResume::TYPE => "resume",
+        RequestRedeem::TYPE => "redeem",
+        RequestRecoup::TYPE => "recoup",
+        _ => UNKNOWN,
+    }
+}
+
+/// `ok`, `delay`, or the fixed word of the refusal.
+fn outcome(response: &Response<Body>) -> &'static str {
+    match response.extensions().get::<Reason>() {
+        Some(reason) => reason.word(),
+        None if response.status() == StatusCode::ACCEPTED => DELAY,
+        None if response.status().is_client_error() || response.status().is_server_error() => FAILED,
+        None => OK,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_do_not_repeat_within_a_process_or_between_two() {
+        let (one, other) = (RequestIds::new(), RequestIds::new());
+        let ids: BTreeSet<String> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
+        assert_eq!(ids.len(), 2000);
+        assert!(ids.iter().all(|id| id.len() == 32));
+    }
+}

@@ -1,0 +1,166 @@
+//! The OpenAPI description of everything under HTTP: what holders and the operator use comes from the
+//! handlers and the types of `opencoin-api`, the specification's messages stand in [`messages`].
+//!
+//! `docs/openapi.json` is the same text; a test fails when it is not.
+
+mod messages;
+mod problems;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{Response, StatusCode};
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{IntoParams, Modify, OpenApi};
+
+use super::accounts::{account, entries, payouts, services, sessions, transfers};
+use super::operators;
+use opencoin_issuer::Reason;
+
+pub(super) use problems::{
+    Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, TooManyRequests,
+    Unauthorized, Unavailable,
+};
+
+/// Where an address is not limited: on the operator's listener.
+const ADMIN_PATHS: &str = "/v1/admin/";
+
+/// For whom the API is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Wallets, holders, services: the public listener.
+    Public,
+    /// The operator as well: both listeners.
+    Operator,
+}
+
+/// What makes a transfer or payout happen once.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct IdempotencyKeyHeader {
+    /// 1 to 64 visible ASCII characters that the client makes up, unique within its account; transfers and
+    /// payouts share them.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[!-~]{1,64}$"
+    )]
+    key: String,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "OpenCoin issuer",
+        description = "The messages of the OpenCoin specification, and the issuer's own API for accounts. Amounts are whole numbers in \
+                       the smallest unit of the currency. An error has a fixed word, in the header OpenCoin-Error and in its body.",
+    ),
+    security(("token" = [])),
+    modifiers(&Token),
+    components(schemas(problems::Problem)),
+    paths(
+        sessions::open, sessions::close, sessions::change_password,
+        account::show, account::change, account::balance, account::directory, entries::list,
+        transfers::pay, payouts::request, payouts::list, payouts::show,
+        services::declare, services::list, services::remove, services::rotate, services::open_session,
+    )
+)]
+struct Accounts;
+
+#[derive(OpenApi)]
+#[openapi(paths(
+    operators::accounts::create,
+    operators::accounts::list,
+    operators::accounts::show,
+    operators::accounts::set_password,
+    operators::accounts::credit,
+    operators::accounts::debit,
+    operators::payouts::list,
+    operators::payouts::paid,
+    operators::payouts::failed,
+))]
+struct Admin;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut Document) {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.description =
+            Some("The token of an account, a session or, under /v1/admin, an operator.".to_owned());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The description, as indented JSON with a line break at its end.
+#[must_use]
+pub fn document(audience: Audience) -> String {
+    let mut document = Accounts::openapi().merge_from(messages::openapi());
+    if audience == Audience::Operator {
+        document.merge(Admin::openapi());
+    }
+    complete_operations(&mut document);
+    let mut json = document.to_pretty_json().expect("a description is JSON");
+    json.push('\n');
+    json
+}
+
+/// Gives every operation a name of its own, which handlers of different paths need not have, and the refusals
+/// that come before a handler is asked.
+fn complete_operations(document: &mut Document) {
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+                let refusals = &mut operation.responses.responses;
+                if !path.starts_with(ADMIN_PATHS) {
+                    let (status, response) =
+                        problems::response(Reason::TooManyRequests, "Too many requests from one address.");
+                    refusals.entry(status).or_insert(response);
+                }
+                if operation.request_body.is_some() {
+                    let (_, response) =
+                        problems::response(Reason::Malformed, "The body did not arrive in time.");
+                    let status = StatusCode::REQUEST_TIMEOUT.as_str().to_owned();
+                    refusals.entry(status).or_insert(response);
+                }
+            }
+        }
+    }
+}
+
+/// `post_v1_services_id_rotate`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.fold(method.to_owned(), |id, word| format!("{id}_{word}"))
+}
+
+/// `GET /v1/openapi.json` of the public listener.
+pub(super) async fn public() -> Response<Body> {
+    json(document(Audience::Public))
+}
+
+/// `GET /v1/openapi.json` of the operator's listener.
+pub(super) async fn whole() -> Response<Body> {
+    json(document(Audience::Operator))
+}
+
+fn json(document: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(document));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

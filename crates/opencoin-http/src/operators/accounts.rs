@@ -1,0 +1,171 @@
+//! Accounts as an operator opens, sees, credits and debits them.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use opencoin_api::{
+    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
+};
+use opencoin_ledger::{AccountName, Amount, Profile, Reference};
+
+use super::{Admin, Operator};
+use crate::accounts::account::ByName;
+use crate::accounts::convert::secret;
+use crate::json::{Answer, Json, Name, Parameters, Problem, created, document, nothing};
+use crate::openapi::{
+    Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized,
+    Unavailable,
+};
+use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
+use opencoin_issuer::{Reason, Refusal};
+
+/// Open an account. Its token is shown this once.
+#[utoipa::path(
+    post, path = "/v1/admin/accounts", tag = "admin", request_body = CreateAccount,
+    responses((status = 201, description = "It is open.", body = CreatedAccount),
+        Malformed, Unauthorized, Forbidden, Exists, TooLarge, Invalid, Unavailable)
+)]
+pub(crate) async fn create(
+    State(admin): State<Admin>,
+    _: Operator,
+    Json(account): Json<CreateAccount>,
+) -> Answer {
+    let invalid = |error| Refusal::new(Reason::Invalid, format!("name: {error}"));
+    let name: AccountName = account.name.parse().map_err(invalid)?;
+    let password = account
+        .password
+        .map(|password| new_password("password", password.expose()))
+        .transpose()?;
+    let token = admin.cashier().open_account(&name, password).await?;
+    document(
+        StatusCode::CREATED,
+        &CreatedAccount {
+            name: account.name,
+            token: secret(&token),
+        },
+    )
+}
+
+/// All accounts, by name.
+#[utoipa::path(
+    get, path = "/v1/admin/accounts", tag = "admin", params(ByName),
+    responses((status = 200, description = "One page.", body = AdminAccounts),
+        Malformed, Unauthorized, Forbidden, Invalid, Unavailable)
+)]
+pub(crate) async fn list(
+    State(admin): State<Admin>,
+    _: Operator,
+    Parameters(page): Parameters<ByName>,
+) -> Answer {
+    let (after, limit) = (page.cursor()?, page_length(page.limit)?);
+    let Page { items, is_full } = Page::new(admin.cashier().accounts(after.as_ref(), limit).await?, limit);
+    let accounts: Vec<AdminAccount> = items.into_iter().map(shown).collect();
+    let after = accounts
+        .last()
+        .filter(|_| is_full)
+        .map(|account| account.name.clone());
+    document(StatusCode::OK, &AdminAccounts { accounts, after })
+}
+
+/// One account.
+#[utoipa::path(
+    get, path = "/v1/admin/accounts/{name}", tag = "admin", params(("name" = String, Path, description = "Its name.")),
+    responses((status = 200, description = "The account.", body = AdminAccount), Unauthorized, Forbidden, NotFound, Unavailable)
+)]
+pub(crate) async fn show(State(admin): State<Admin>, _: Operator, Name(name): Name) -> Answer {
+    let profile = admin.cashier().account(&account_name(&name)?).await?;
+    document(StatusCode::OK, &shown(profile))
+}
+
+/// Set an account's password. Every session that one has opened ends.
+#[utoipa::path(
+    put, path = "/v1/admin/accounts/{name}/password", tag = "admin", request_body = SetPassword,
+    params(("name" = String, Path, description = "The account.")),
+    responses((status = 204, description = "The password is another."),
+        Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, Unavailable)
+)]
+pub(crate) async fn set_password(
+    State(admin): State<Admin>,
+    _: Operator,
+    Name(name): Name,
+    Json(password): Json<SetPassword>,
+) -> Answer {
+    let password = new_password("new", password.new.expose())?;
+    admin
+        .cashier()
+        .set_password(&account_name(&name)?, password)
+        .await?;
+    nothing()
+}
+
+/// Credit a payment that came in. One reference counts once.
+#[utoipa::path(
+    post, path = "/v1/admin/accounts/{name}/credits", tag = "admin", request_body = Payment,
+    params(("name" = String, Path, description = "The account.")),
+    responses((status = 201, description = "It was credited.", body = PaymentReceipt),
+        (status = 200, description = "It was credited before.", body = PaymentReceipt),
+        Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
+)]
+pub(crate) async fn credit(
+    State(admin): State<Admin>,
+    _: Operator,
+    Name(name): Name,
+    Json(payment): Json<Payment>,
+) -> Answer {
+    let (name, amount, reference) = checked(&name, &payment)?;
+    let applied = admin.cashier().credit(&name, amount, reference).await?;
+    receipt(&admin, &name, payment, applied.repeated).await
+}
+
+/// Take out what was paid out. One reference counts once.
+#[utoipa::path(
+    post, path = "/v1/admin/accounts/{name}/debits", tag = "admin", request_body = Payment,
+    params(("name" = String, Path, description = "The account.")),
+    responses((status = 201, description = "It was taken out.", body = PaymentReceipt),
+        (status = 200, description = "It was taken out before.", body = PaymentReceipt),
+        Malformed, Unauthorized, Short, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
+)]
+pub(crate) async fn debit(
+    State(admin): State<Admin>,
+    _: Operator,
+    Name(name): Name,
+    Json(payment): Json<Payment>,
+) -> Answer {
+    let (name, amount, reference) = checked(&name, &payment)?;
+    let applied = admin.cashier().debit(&name, amount, reference).await?;
+    receipt(&admin, &name, payment, applied.repeated).await
+}
+
+fn checked(name: &str, payment: &Payment) -> Result<(AccountName, Amount, Reference), Refusal> {
+    Ok((
+        account_name(name)?,
+        positive(payment.amount)?,
+        text("reference", &payment.reference)?,
+    ))
+}
+
+async fn receipt(admin: &Admin, name: &AccountName, payment: Payment, repeated: bool) -> Answer {
+    let balance = admin.cashier().account(name).await?.account.balance.units();
+    let Payment { amount, reference } = payment;
+    document(
+        created(repeated),
+        &PaymentReceipt {
+            account: name.as_str().to_owned(),
+            amount,
+            reference,
+            balance,
+        },
+    )
+}
+
+fn new_password(field: &str, text: &str) -> Result<NewPassword, Problem> {
+    Ok(NewPassword::new(text).map_err(|error| Refusal::new(Reason::Invalid, format!("{field}: {error}")))?)
+}
+
+fn shown(profile: Profile) -> AdminAccount {
+    let Profile { account, listed, .. } = profile;
+    AdminAccount {
+        name: account.name.as_str().to_owned(),
+        balance: account.balance.units(),
+        listed,
+    }
+}

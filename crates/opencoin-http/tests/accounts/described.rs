@@ -1,0 +1,83 @@
+//! The OpenAPI description.
+
+use std::collections::BTreeSet;
+
+use opencoin_http::{Audience, openapi_document};
+use serde_json::Value;
+
+use crate::world::World;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+
+fn parsed(audience: Audience) -> Value {
+    serde_json::from_str(&openapi_document(audience)).unwrap()
+}
+
+#[test]
+fn the_file_in_docs_is_current() {
+    let file = std::fs::read_to_string(FILE).unwrap_or_default();
+    assert!(
+        file == openapi_document(Audience::Operator),
+        "docs/openapi.json is stale: `cargo xtask openapi` writes it anew"
+    );
+}
+
+/// Every name that is referred to is there.
+#[test]
+fn references_lead_somewhere() {
+    for audience in [Audience::Public, Audience::Operator] {
+        let document = parsed(audience);
+        let mut names = BTreeSet::new();
+        collect(&document, &mut names);
+        for name in names {
+            let pointer = name.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{name}");
+        }
+    }
+}
+
+fn collect(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            names.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| collect(value, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Each operation has an id of its own, and each path of either listener that is described is served.
+#[tokio::test]
+async fn what_is_described_is_served() {
+    let world = World::new().await;
+    let document = parsed(Audience::Operator);
+    let mut ids = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} twice");
+            if operation["responses"]["200"]["content"]
+                .get("text/plain")
+                .is_some()
+            {
+                continue; // health
+            }
+            let served = path
+                .replace("{serial}", "0")
+                .replace("{id}", "1")
+                .replace("{name}", "x");
+            let reply = world.call(&method.to_uppercase(), &served, "", Value::Null).await;
+            let status = reply.status.as_u16().to_string();
+            assert!(
+                operation["responses"].get(&status).is_some(),
+                "{method} {path}: {status}"
+            );
+            assert_ne!(status, "405", "{method} {path}");
+        }
+    }
+    assert!(ids.len() > 40, "{ids:?}");
+    let served = world.get("/v1/openapi.json", "").await.with(200);
+    assert_eq!(served, parsed(Audience::Public));
+    assert!(served["paths"].get("/v1/admin/accounts").is_none());
+}

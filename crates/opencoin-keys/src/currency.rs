@@ -1,0 +1,189 @@
+//! The currency as its signed documents say: every CDDC, every mint key, verified when they are loaded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use opencoin_crypto::{
+    CertificateError, CipherSuite, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
+};
+use opencoin_ledger::{Amount, LedgerTime, MintKeyId, MintKeyTerms};
+use opencoin_schema::{BigInt, Cddc, MintKey, Mkc};
+use thiserror::Error;
+
+/// The documents of one currency.
+#[derive(Debug)]
+pub struct Currency {
+    /// By serial; never empty.
+    cddcs: BTreeMap<u64, VerifiedCddc>,
+    current_serial: u64,
+    mint_keys: BTreeMap<BigInt, CertifiedMintKey>,
+}
+
+/// A verified mint key and how the ledger knows it.
+#[derive(Debug)]
+pub struct CertifiedMintKey {
+    /// The certificate and the parsed key.
+    pub verified: VerifiedMintKey,
+    /// The id in the ledger's form.
+    pub ledger_id: MintKeyId,
+    /// Denomination and dates in the ledger's form.
+    pub terms: MintKeyTerms,
+}
+
+/// Why documents do not make a currency.
+#[derive(Debug, Error)]
+pub enum CurrencyError {
+    /// There is no CDDC at all.
+    #[error("there is no CDDC")]
+    NoCddc,
+    /// A CDDC does not verify.
+    #[error("the CDDC with serial {serial} does not verify: {error}")]
+    Cddc {
+        /// Its serial.
+        serial: u64,
+        /// Why not.
+        error: CertificateError,
+    },
+    /// Two CDDCs have one serial, or different master keys.
+    #[error("the CDDC with serial {0} repeats a serial or belongs to another currency")]
+    MixedCddcs(u64),
+    /// A mint key certificate does not verify, or its terms contradict themselves.
+    #[error("the certificate of mint key {id} does not hold: {reason}")]
+    Mkc {
+        /// The key's id.
+        id: BigInt,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Currency {
+    /// Verifies the documents and puts them together.
+    ///
+    /// # Errors
+    /// When any of them does not verify or belongs to another currency.
+    pub fn new(cddcs: Vec<Cddc>, mkcs: Vec<Mkc>) -> Result<Self, CurrencyError> {
+        let mut verified = BTreeMap::new();
+        for cddc in cddcs {
+            let serial = cddc.cdd.cdd_serial;
+            let cddc = verify_cddc(&cddc).map_err(|error| CurrencyError::Cddc { serial, error })?;
+            let is_other = verified
+                .values()
+                .any(|known: &VerifiedCddc| known.master_key() != cddc.master_key());
+            if is_other || verified.insert(serial, cddc).is_some() {
+                return Err(CurrencyError::MixedCddcs(serial));
+            }
+        }
+        let current_serial = *verified.keys().next_back().ok_or(CurrencyError::NoCddc)?;
+        let mut currency = Self {
+            cddcs: verified,
+            current_serial,
+            mint_keys: BTreeMap::new(),
+        };
+        for mkc in mkcs {
+            let id = mkc.mint_key.id.clone();
+            let key = currency.certify(&mkc).map_err(|reason| CurrencyError::Mkc {
+                id: id.clone(),
+                reason,
+            })?;
+            currency.mint_keys.insert(id, key);
+        }
+        Ok(currency)
+    }
+
+    fn certify(&self, mkc: &Mkc) -> Result<CertifiedMintKey, String> {
+        let serial = mkc.mint_key.cdd_serial;
+        let cddc = self
+            .cddcs
+            .get(&serial)
+            .ok_or_else(|| format!("there is no CDDC with its serial {serial}"))?;
+        let verified = verify_mint_key_certificate(mkc, cddc).map_err(|error| error.to_string())?;
+        let ledger_id =
+            MintKeyId::from_be_bytes(mkc.mint_key.id.as_be_bytes()).map_err(|error| error.to_string())?;
+        Ok(CertifiedMintKey {
+            verified,
+            ledger_id,
+            terms: terms(&mkc.mint_key)?,
+        })
+    }
+
+    /// The identifier of the currency: its master key's.
+    #[must_use]
+    pub fn issuer_id(&self) -> &BigInt {
+        self.current().master_key().id()
+    }
+
+    /// How coins are made.
+    #[must_use]
+    pub fn cipher_suite(&self) -> CipherSuite {
+        self.current().cipher_suite()
+    }
+
+    /// The current CDDC.
+    #[must_use]
+    pub fn current(&self) -> &VerifiedCddc {
+        &self.cddcs[&self.current_serial]
+    }
+
+    /// The CDDC with this serial; 0 is the current one.
+    #[must_use]
+    pub fn cddc(&self, serial: u64) -> Option<&Cddc> {
+        let serial = if serial == 0 { self.current_serial } else { serial };
+        self.cddcs.get(&serial).map(VerifiedCddc::cddc)
+    }
+
+    /// The mint key with this id.
+    #[must_use]
+    pub fn mint_key(&self, id: &BigInt) -> Option<&CertifiedMintKey> {
+        self.mint_keys.get(id)
+    }
+
+    /// Every mint key.
+    pub fn mint_keys(&self) -> impl Iterator<Item = &CertifiedMintKey> {
+        self.mint_keys.values()
+    }
+
+    /// The keys that sign at this moment and were not stopped, the newest of each denomination, by
+    /// denomination.
+    #[must_use]
+    pub fn current_mint_keys(
+        &self,
+        now: DateTime<Utc>,
+        stopped: &BTreeSet<MintKeyId>,
+    ) -> Vec<&CertifiedMintKey> {
+        let now = ledger_time(now);
+        let mut current: BTreeMap<u64, &CertifiedMintKey> = BTreeMap::new();
+        let signs = |key: &&CertifiedMintKey| {
+            let is_in_use = self
+                .current()
+                .cdd()
+                .denominations
+                .contains(&key.verified.mint_key().denomination);
+            is_in_use && key.terms.signs_at(now) && !stopped.contains(&key.ledger_id)
+        };
+        for key in self.mint_keys.values().filter(signs) {
+            let newest = current.entry(key.terms.denomination().units()).or_insert(key);
+            if newest.terms.sign_not_before() < key.terms.sign_not_before() {
+                *newest = key;
+            }
+        }
+        current.into_values().collect()
+    }
+}
+
+/// A moment as the ledger stores it.
+#[must_use]
+pub fn ledger_time(moment: DateTime<Utc>) -> LedgerTime {
+    LedgerTime::from_unix_micros(moment.timestamp_micros())
+}
+
+fn terms(mint_key: &MintKey) -> Result<MintKeyTerms, String> {
+    let denomination = Amount::new(mint_key.denomination).map_err(|error| error.to_string())?;
+    MintKeyTerms::new(
+        denomination,
+        LedgerTime::from_unix_micros(mint_key.sign_coins_not_before.unix_us()),
+        LedgerTime::from_unix_micros(mint_key.sign_coins_not_after.unix_us()),
+        LedgerTime::from_unix_micros(mint_key.coins_expiry_date.unix_us()),
+    )
+    .map_err(|error| error.to_string())
+}

@@ -1,0 +1,385 @@
+//! The folder of a currency on the issuer's disk: settings, certificates, private keys.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `issuer.toml` | settings |
+//! | `cddc/SERIAL.json` | every CDDC, compact text |
+//! | `mkcs/ID.json` | every mint key certificate, compact text |
+//! | `keys/mint-ID.pem` | private mint keys, encrypted; elsewhere, or in a token, if the settings say so |
+//! | `master/` | the master key, unless it is on another machine; the server does not read it |
+//! | `pending.json` | what the master key has been asked to sign and has not signed yet |
+//! | `high-water-mark.toml` | how far the books have come, unless the settings name another file |
+//! | `lock` | held while certificates change |
+//!
+//! A currency is written into a folder beside its own and renamed at the end, so it is there whole or not at
+//! all. Later changes write one file after another, each whole or not at all, in an order in which every
+//! beginning is a sound currency; `pending.json` goes last, so that what was interrupted is finished by the
+//! next call.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use opencoin_config::{Config, Overrides, Settings, SettingsError};
+use opencoin_private_files::{self as private_files, FileError};
+use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::currency::{Currency, CurrencyError};
+use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
+
+const CONFIG_FILE: &str = "issuer.toml";
+const CDDC_FOLDER: &str = "cddc";
+const MKC_FOLDER: &str = "mkcs";
+const MASTER_FOLDER: &str = "master";
+const PENDING_FILE: &str = "pending.json";
+const LOCK_FILE: &str = "lock";
+const DOCUMENT_SUFFIX: &str = ".json";
+
+/// The folder of a currency.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+    /// The settings where they are not in the folder.
+    config_file: Option<PathBuf>,
+    overrides: Overrides,
+}
+
+/// Holds off everybody else who would change certificates, until it is dropped.
+#[derive(Debug)]
+pub struct CertificateLock(#[expect(dead_code, reason = "held for its lock")] File);
+
+/// Why the folder cannot be read or written.
+#[derive(Debug, Error)]
+pub enum DirectoryError {
+    /// There is no currency in it.
+    #[error("{0} holds no currency; make one with `opencoin issuer init --dir {0} ...`")]
+    NoCurrency(PathBuf),
+    /// There is something in it already.
+    #[error("{0} is there already and is not an empty folder; nothing was changed")]
+    Occupied(PathBuf),
+    /// The first certificates have not been imported yet.
+    #[error(
+        "{0} has no certificates yet: sign {0}/pending.json with `opencoin master sign`, then `opencoin issuer import --dir {0}`"
+    )]
+    NoCertificates(PathBuf),
+    /// Another process changes certificates.
+    #[error("another process is changing the keys or certificates in {0}; try again when it is done")]
+    Locked(PathBuf),
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The settings cannot be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A document cannot be read.
+    #[error("{path}: {error}")]
+    Document {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: DecodeError,
+    },
+    /// The certificates do not make a currency.
+    #[error("{path}: {error}")]
+    Currency {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        error: CurrencyError,
+    },
+    /// Certificates that nobody here has asked for.
+    #[error("not imported: {0}")]
+    Import(String),
+}
+
+impl Directory {
+    /// The folder at this path, whether or not it exists.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        // A path like `.` has no name to write a new currency beside.
+        Self::at(std::path::absolute(&root).unwrap_or(root))
+    }
+
+    fn at(root: PathBuf) -> Self {
+        Self {
+            root,
+            config_file: None,
+            overrides: Overrides::default(),
+        }
+    }
+
+    /// The same folder with its settings in another file, where one is named, and with these laid over them.
+    #[must_use]
+    pub fn with_settings(self, config_file: Option<PathBuf>, overrides: Overrides) -> Self {
+        Self {
+            config_file,
+            overrides,
+            ..self
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the master key is, if it is on this machine.
+    #[must_use]
+    pub fn master_folder(&self) -> PathBuf {
+        self.root.join(MASTER_FOLDER)
+    }
+
+    /// The file of the request that has not been answered yet.
+    #[must_use]
+    pub fn pending_file(&self) -> PathBuf {
+        self.root.join(PENDING_FILE)
+    }
+
+    /// Makes sure that a currency can be written here: nothing is there, or an empty folder.
+    ///
+    /// # Errors
+    /// When something is there.
+    pub fn check_vacant(&self) -> Result<(), DirectoryError> {
+        match fs::read_dir(&self.root).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(false) | Err(_) => Err(DirectoryError::Occupied(self.root.clone())),
+        }
+    }
+
+    /// Begins a new currency in a folder beside its own, with settings and nothing else. What an earlier
+    /// attempt has left there goes.
+    ///
+    /// # Errors
+    /// When the system refuses or the folder is occupied.
+    pub(crate) fn begin(&self, config: &Config) -> Result<Self, DirectoryError> {
+        self.check_vacant()?;
+        let unfinished = private_files::unfinished(&self.root);
+        let parent = self.root.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(parent).map_err(FileError::of(parent))?;
+        if unfinished.exists() {
+            // What somebody else is making at this moment stays.
+            drop(Self::at(unfinished.clone()).lock()?);
+            fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
+        }
+        for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
+            private_files::make_private_folder(&unfinished.join(folder))?;
+        }
+        private_files::write(&unfinished.join(CONFIG_FILE), config.file_text().as_bytes())?;
+        Ok(Self::at(unfinished))
+    }
+
+    /// Gives the finished currency its name.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn finish(self, directory: &Self) -> Result<(), DirectoryError> {
+        private_files::sync_folder(&self.root)?;
+        fs::rename(&self.root, &directory.root).map_err(FileError::of(&directory.root))?;
+        Ok(private_files::sync_folder(
+            directory.root.parent().unwrap_or(Path::new("/")),
+        )?)
+    }
+
+    /// Writes a currency whose certificates were made elsewhere, without private keys.
+    ///
+    /// # Errors
+    /// When they do not make a currency, the system refuses or the folder is occupied; then nothing is left
+    /// under its name.
+    pub fn create(&self, config: &Config, certificates: &SignedCertificates) -> Result<(), DirectoryError> {
+        let begun = self.begin(config)?;
+        let lock = begun.lock()?;
+        begun.set_pending(&SigningRequest::of(certificates), &lock)?;
+        begun.import(certificates, &lock)?;
+        begun.finish(self)
+    }
+
+    /// The settings in force.
+    ///
+    /// # Errors
+    /// When there is no currency here, or its settings cannot be read.
+    pub fn config(&self) -> Result<Config, DirectoryError> {
+        self.settings().map(|settings| settings.config)
+    }
+
+    /// The settings in force, and where each came from.
+    ///
+    /// # Errors
+    /// As [`Self::config`].
+    pub fn settings(&self) -> Result<Settings, DirectoryError> {
+        let path = self
+            .config_file
+            .clone()
+            .unwrap_or_else(|| self.root.join(CONFIG_FILE));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.config_file.is_none() => {
+                return Err(DirectoryError::NoCurrency(self.root.clone()));
+            }
+            Err(error) => return Err(FileError::of(&path)(error).into()),
+        };
+        Ok(Settings::load(&path, &text, &self.overrides)?)
+    }
+
+    /// The currency, its certificates verified.
+    ///
+    /// # Errors
+    /// When there are no certificates yet, or one cannot be read or does not verify.
+    pub fn currency(&self) -> Result<Currency, DirectoryError> {
+        match Currency::new(self.cddcs()?, self.mkcs()?) {
+            Err(CurrencyError::NoCddc) => Err(DirectoryError::NoCertificates(self.root.clone())),
+            made => made.map_err(|error| DirectoryError::Currency {
+                path: self.root.clone(),
+                error,
+            }),
+        }
+    }
+
+    /// What a backup holds of this folder: settings, certificates and a request that waits. Relative to the
+    /// folder.
+    ///
+    /// # Errors
+    /// When the folders cannot be read.
+    pub fn backup_files(&self) -> Result<Vec<PathBuf>, DirectoryError> {
+        let mut files = vec![self.root.join(CONFIG_FILE)];
+        files.extend(self.certificate_files()?);
+        files.extend(Some(self.pending_file()).filter(|pending| pending.is_file()));
+        let within = files.iter().filter_map(|path| path.strip_prefix(&self.root).ok());
+        Ok(within.map(Path::to_owned).collect())
+    }
+
+    /// The names of all certificates: as none ever changes, other names are other certificates.
+    ///
+    /// # Errors
+    /// When the folders cannot be read.
+    pub fn certificate_files(&self) -> Result<BTreeSet<PathBuf>, DirectoryError> {
+        let mut files = BTreeSet::new();
+        for folder in [CDDC_FOLDER, MKC_FOLDER] {
+            files.extend(private_files::list(&self.root.join(folder), DOCUMENT_SUFFIX)?);
+        }
+        Ok(files)
+    }
+
+    /// Holds off everybody else who would change certificates.
+    ///
+    /// # Errors
+    /// When somebody does, or the system refuses.
+    pub fn lock(&self) -> Result<CertificateLock, DirectoryError> {
+        let path = self.root.join(LOCK_FILE);
+        let file = private_files::open_lock(&path).map_err(FileError::of(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(CertificateLock(file)),
+            Err(TryLockError::WouldBlock) => Err(DirectoryError::Locked(self.root.clone())),
+            Err(TryLockError::Error(error)) => Err(FileError::of(&path)(error).into()),
+        }
+    }
+
+    /// What the master key has been asked to sign, if its answer has not been imported yet.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn pending(&self) -> Result<Option<SigningRequest>, DirectoryError> {
+        let path = self.pending_file();
+        if path.is_file() {
+            read_document(path).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Keeps a request until it is answered.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn set_pending(
+        &self,
+        request: &SigningRequest,
+        _lock: &CertificateLock,
+    ) -> Result<(), DirectoryError> {
+        Ok(private_files::write(
+            &self.pending_file(),
+            text::compact(request).as_bytes(),
+        )?)
+    }
+
+    /// Takes certificates in that were asked for. Again, after they were taken in: says so by `false`.
+    ///
+    /// # Errors
+    /// When they are not what was asked for, do not verify, or are another master key's; then nothing is
+    /// written. Or when the system refuses; then the same call finishes it later.
+    pub fn import(
+        &self,
+        answer: &SignedCertificates,
+        _lock: &CertificateLock,
+    ) -> Result<bool, DirectoryError> {
+        let (mut cddcs, mut mkcs) = (self.cddcs()?, self.mkcs()?);
+        let has_cddc = |cddc: &Cddc| {
+            cddcs
+                .iter()
+                .any(|known| CddDraft::of(&known.cdd) == CddDraft::of(&cddc.cdd))
+        };
+        let has_mkc = |mkc: &Mkc| {
+            mkcs.iter()
+                .any(|known| MintKeyDraft::of(&known.mint_key) == MintKeyDraft::of(&mkc.mint_key))
+        };
+        let new_cddc = answer.cddc.as_ref().filter(|cddc| !has_cddc(cddc));
+        let new_mkcs: Vec<&Mkc> = answer.mkcs.iter().filter(|mkc| !has_mkc(mkc)).collect();
+        let Some(request) = self.pending()? else {
+            let is_known = new_cddc.is_none() && new_mkcs.is_empty();
+            let unasked = || DirectoryError::Import("nothing here waits for certificates".to_owned());
+            return if is_known { Ok(false) } else { Err(unasked()) };
+        };
+        if !request.is_answered_by(answer) {
+            let fingerprint = request.fingerprint();
+            let reason = format!(
+                "these are not the certificates of the request that waits, which has the fingerprint {fingerprint}"
+            );
+            return Err(DirectoryError::Import(reason));
+        }
+        cddcs.extend(new_cddc.cloned());
+        mkcs.extend(new_mkcs.iter().map(|mkc| (*mkc).clone()));
+        Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
+        // A mint key needs the CDDC that it names.
+        if let Some(cddc) = new_cddc {
+            let path = self
+                .root
+                .join(CDDC_FOLDER)
+                .join(format!("{}.json", cddc.cdd.cdd_serial));
+            private_files::write(&path, text::compact(cddc).as_bytes())?;
+        }
+        for mkc in new_mkcs {
+            let path = self
+                .root
+                .join(MKC_FOLDER)
+                .join(format!("{}.json", mkc.mint_key.id));
+            private_files::write(&path, text::compact(mkc).as_bytes())?;
+        }
+        private_files::remove(&self.pending_file())?;
+        Ok(true)
+    }
+
+    fn cddcs(&self) -> Result<Vec<Cddc>, DirectoryError> {
+        read_documents(&self.root.join(CDDC_FOLDER))
+    }
+
+    fn mkcs(&self) -> Result<Vec<Mkc>, DirectoryError> {
+        read_documents(&self.root.join(MKC_FOLDER))
+    }
+}
+
+fn read_documents<D: DeserializeOwned>(folder: &Path) -> Result<Vec<D>, DirectoryError> {
+    private_files::list(folder, DOCUMENT_SUFFIX)?
+        .into_iter()
+        .map(read_document)
+        .collect()
+}
+
+/// Reads one JSON document.
+fn read_document<D: DeserializeOwned>(path: PathBuf) -> Result<D, DirectoryError> {
+    let json = fs::read(&path).map_err(FileError::of(&path))?;
+    from_json(&json).map_err(|error| DirectoryError::Document { path, error })
+}

@@ -1,0 +1,30 @@
+//! The keys of a currency: its folder with the certificates, the stores of private keys, the vault of the
+//! master key, and when keys are made and destroyed.
+
+mod clock;
+mod create;
+mod currency;
+mod directory;
+mod keeper;
+mod key_files;
+mod passphrase;
+mod public_keys;
+mod randomness;
+mod registration;
+mod rotation;
+mod signing_request;
+mod vault;
+
+pub use clock::{Clock, SystemClock};
+pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
+pub use currency::{CertifiedMintKey, Currency, CurrencyError, ledger_time};
+pub use directory::{CertificateLock, Directory, DirectoryError};
+pub use keeper::{CddChange, Change, DestroyedKey, Keeper, KeeperError, KeyEntry, OpenVault};
+pub use key_files::{KeyFiles, change_passphrase};
+pub use passphrase::{EmptyPassphrase, Passphrase};
+pub use public_keys::PublicKeys;
+pub use randomness::Randomness;
+pub use registration::{OpenError, register_mint_keys};
+pub use rotation::{Due, KeyState, Step};
+pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
+pub use vault::{Vault, VaultError};

@@ -1,0 +1,8 @@
+//! Randomness that keys and tokens are made from.
+
+use opencoin_crypto::CryptoRngCore;
+
+/// A cryptographic generator, seeded by the operating system.
+pub trait Randomness: CryptoRngCore + Send {}
+
+impl<R: CryptoRngCore + Send> Randomness for R {}

@@ -1,0 +1,63 @@
+//! The mint keys of a currency become known to its ledger.
+
+use opencoin_ledger::{Command, Ledger, LedgerError, MintKeyId, Outcome, Refusal};
+
+use crate::clock::Clock;
+use crate::currency::{CertifiedMintKey, Currency, ledger_time};
+
+/// Why an issuer cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger knows keys that the currency does not have.
+    #[error("the database holds the books of another currency: its mint key {0} has no certificate here")]
+    OtherCurrency(MintKeyId),
+    /// The ledger knows a key under other terms.
+    #[error("the database does not agree with the certificates: {0}")]
+    Terms(Refusal),
+}
+
+/// Makes the currency's mint keys known to its ledger; keys that it knows already stay as they are.
+///
+/// # Errors
+/// When the ledger fails, knows keys of another currency, or knows a key under other terms.
+pub async fn register_mint_keys(
+    currency: &Currency,
+    ledger: &dyn Ledger,
+    clock: &dyn Clock,
+) -> Result<(), OpenError> {
+    let known = ledger.mint_keys().await?;
+    let has_certificate = |id| currency.mint_keys().any(|key| key.ledger_id == id);
+    let strangers: Vec<_> = known.iter().filter(|key| !has_certificate(key.id)).collect();
+    match strangers.first() {
+        Some(other) if strangers.len() == known.len() => return Err(OpenError::OtherCurrency(other.id)),
+        // Another machine has newer certificates; they will be copied here.
+        Some(other) => {
+            tracing::warn!(mint_key = %other.id, others = strangers.len() - 1, "the books know mint keys without a certificate here")
+        }
+        None => {}
+    }
+    let at = ledger_time(clock.now());
+    let register = |key: &CertifiedMintKey| {
+        let is_known = known
+            .iter()
+            .any(|status| status.id == key.ledger_id && status.terms == key.terms);
+        (!is_known).then_some(Command::RegisterMintKey {
+            id: key.ledger_id,
+            terms: key.terms,
+            at,
+        })
+    };
+    let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
+    if !commands.is_empty() {
+        ledger
+            .apply(&commands)
+            .await?
+            .into_iter()
+            .try_for_each(|outcome: Outcome| outcome.map(|_| ()))
+            .map_err(OpenError::Terms)?;
+    }
+    Ok(())
+}

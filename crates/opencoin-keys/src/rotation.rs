@@ -1,0 +1,554 @@
+//! When mint keys are made, how long they sign, and when their private halves are destroyed.
+//!
+//! A denomination has one key after another. Each *generation* signs for `signing_window`; the next one
+//! begins `overlap` before that ends, so that wallets and servers with clocks that differ always find a key,
+//! and it is made `lead` before it begins, so that a person has time to carry a request to an offline master
+//! key and back. Coins are taken back for `coin_lifetime` after their key has stopped signing. The private
+//! half is kept for `resume_window` after that moment.
+//!
+//! ```text
+//!   made    begins                      ends          private half destroyed        coins expire
+//!    |-lead-|------ signing_window ------|-- resume_window --|                           |
+//!                              |-overlap-|--------------- coin_lifetime ------------------|
+//!                              next begins
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_config::{RotationPolicy, Window};
+use opencoin_ledger::{MintKeyId, MintKeyStatus};
+use opencoin_schema::BigInt;
+
+use crate::currency::{CertifiedMintKey, Currency, ledger_time};
+
+/// A CDD that ends within this time should be followed by another.
+const CDD_EXPIRY_MARGIN: TimeDelta = TimeDelta::days(90);
+
+/// What a mint key is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It will sign.
+    Future,
+    /// It signs.
+    Signing,
+    /// It has stopped signing; its coins are taken back.
+    Accepting,
+    /// Its coins have expired.
+    Expired,
+    /// It was stopped for good, by an operator or because more coins came back than it signed.
+    Revoked,
+}
+
+/// Something to be done or to be known, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// From this moment on.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub what: Due,
+}
+
+/// What is due at a [`Step`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// A key of this denomination is to be made.
+    MakeKey {
+        /// Which denomination.
+        denomination: u64,
+        /// When it will sign.
+        window: Window,
+    },
+    /// The private half of this key is to be destroyed.
+    DestroyKey {
+        /// Which key.
+        id: BigInt,
+        /// Its denomination.
+        denomination: u64,
+    },
+    /// The spent coins of this key can be pruned: no coin of it is taken back any more.
+    Prune {
+        /// Which key.
+        id: BigInt,
+        /// Its denomination.
+        denomination: u64,
+    },
+    /// The CDD ends soon: sign one with a later expiry.
+    ChangeCdd,
+}
+
+/// What a key is doing at this moment.
+#[must_use]
+pub(crate) fn state(key: &CertifiedMintKey, status: Option<&MintKeyStatus>, now: DateTime<Utc>) -> KeyState {
+    let at = ledger_time(now);
+    if status.is_some_and(|status| status.stopped.is_some()) {
+        KeyState::Revoked
+    } else if at < key.terms.sign_not_before() {
+        KeyState::Future
+    } else if key.terms.signs_at(at) && !status.is_some_and(|status| status.retired) {
+        KeyState::Signing
+    } else if key.terms.accepts_coins_at(at) {
+        KeyState::Accepting
+    } else {
+        KeyState::Expired
+    }
+}
+
+/// What is to be done with the keys of a currency and when, in the order of time. What is overdue has a
+/// moment in the past.
+///
+/// `private` names the keys whose private halves are there.
+#[must_use]
+pub(crate) fn plan(
+    currency: &Currency,
+    statuses: &[MintKeyStatus],
+    private: &BTreeSet<BigInt>,
+    policy: &RotationPolicy,
+    now: DateTime<Utc>,
+) -> Vec<Step> {
+    let statuses: BTreeMap<MintKeyId, &MintKeyStatus> =
+        statuses.iter().map(|status| (status.id, status)).collect();
+    let status = |key: &CertifiedMintKey| statuses.get(&key.ledger_id).copied();
+    let mut steps: Vec<Step> = Vec::new();
+    for &denomination in &currency.current().cdd().denominations {
+        let of_denomination = currency
+            .mint_keys()
+            .filter(|key| key.verified.mint_key().denomination == denomination);
+        let (mut signs_now, mut last_end) = (false, None);
+        for key in of_denomination {
+            let state = state(key, status(key), now);
+            signs_now |= state == KeyState::Signing;
+            if matches!(state, KeyState::Future | KeyState::Signing) {
+                last_end = last_end.max(Some(key.verified.mint_key().sign_coins_not_after.to_utc()));
+            }
+        }
+        // A next generation that waits is of no help to whoever wants coins now: its predecessor may have
+        // been revoked.
+        steps.push(match last_end.filter(|_| signs_now) {
+            Some(end) => {
+                let begins = end - policy.overlap.get();
+                let window = if begins <= now {
+                    policy.window_now(now)
+                } else {
+                    policy.window_from(begins)
+                };
+                Step {
+                    at: begins - policy.lead.get(),
+                    what: Due::MakeKey { denomination, window },
+                }
+            }
+            None => Step {
+                at: now,
+                what: Due::MakeKey {
+                    denomination,
+                    window: policy.window_now(now),
+                },
+            },
+        });
+    }
+    for key in currency.mint_keys() {
+        let mint_key = key.verified.mint_key();
+        let (id, denomination) = (mint_key.id.clone(), mint_key.denomination);
+        if private.contains(&id) {
+            // Nothing is signed with a revoked key any more, so there is nothing to wait for.
+            let is_revoked = state(key, status(key), now) == KeyState::Revoked;
+            let at = if is_revoked {
+                now
+            } else {
+                mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get()
+            };
+            steps.push(Step {
+                at,
+                what: Due::DestroyKey {
+                    id: id.clone(),
+                    denomination,
+                },
+            });
+        }
+        if status(key).is_some_and(|status| !status.pruned) {
+            steps.push(Step {
+                at: mint_key.coins_expiry_date.to_utc(),
+                what: Due::Prune { id, denomination },
+            });
+        }
+    }
+    steps.push(Step {
+        at: currency.current().cdd().cdd_expiry_date.to_utc() - CDD_EXPIRY_MARGIN,
+        what: Due::ChangeCdd,
+    });
+    steps.sort_by_key(|step| step.at);
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, OnceLock};
+
+    use opencoin_crypto::{PublicKey, VerifiedCddc, sign_cddc, sign_mint_key_certificate};
+    use opencoin_ledger::StopReason;
+    use opencoin_schema::{PROTOCOL_VERSION, Timestamp};
+    use opencoin_testkit::keys::private_key;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::create::set_url;
+    use crate::signing_request::{CddDraft, MintKeyDraft};
+
+    const TICK: TimeDelta = TimeDelta::microseconds(1);
+    /// The denominations in use. There are keys of 2 as well, which was dropped.
+    const DENOMINATIONS: [u64; 2] = [1, 5];
+
+    fn start() -> DateTime<Utc> {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn policy() -> RotationPolicy {
+        RotationPolicy::default()
+    }
+
+    /// The window of the first generation.
+    fn first() -> Window {
+        policy().window_from(start())
+    }
+
+    /// When the second generation begins.
+    fn second_begins() -> DateTime<Utc> {
+        first().sign_not_after - policy().overlap.get()
+    }
+
+    fn second() -> Window {
+        policy().window_from(second_begins())
+    }
+
+    fn public_key(generation: u8, denomination: u64) -> PublicKey {
+        private_key(&format!("mint {generation} {denomination}"))
+            .public_key()
+            .clone()
+    }
+
+    /// The first CDD still has 2 among its denominations.
+    fn cddc(serial: u64) -> VerifiedCddc {
+        let denominations = if serial == 1 {
+            vec![1, 2, 5]
+        } else {
+            DENOMINATIONS.to_vec()
+        };
+        let mut draft = CddDraft {
+            additional_info: String::new(),
+            cdd_expiry_date: Timestamp::from_utc(start() + TimeDelta::days(3650)),
+            cdd_location: String::new(),
+            cdd_serial: serial,
+            cdd_signing_date: Timestamp::from_utc(start()),
+            currency_divisor: 100,
+            currency_name: "OpenCent".to_owned(),
+            denominations,
+            info_service: Vec::new(),
+            issuer_cipher_suite: "RSA-SHA384-PSS-RFC9474".to_owned(),
+            mint_service: Vec::new(),
+            protocol_version: PROTOCOL_VERSION.to_owned(),
+            redeem_service: Vec::new(),
+            renew_service: Vec::new(),
+        };
+        set_url(&mut draft, "http://127.0.0.1:8080");
+        let master = private_key("master");
+        sign_cddc(
+            draft.with_master_key(master.public_key()),
+            &master,
+            &mut StdRng::seed_from_u64(serial),
+        )
+        .unwrap()
+    }
+
+    /// A currency with one generation of keys, or two.
+    fn currency(generations: u8) -> Arc<Currency> {
+        static MADE: [OnceLock<Arc<Currency>>; 2] = [OnceLock::new(), OnceLock::new()];
+        let make = || {
+            let (master, cddcs) = (private_key("master"), [cddc(1), cddc(2)]);
+            let mut mkcs = Vec::new();
+            for (generation, denomination) in [(1, 1), (1, 2), (1, 5), (2, 1), (2, 5)] {
+                let (window, cddc) = if generation == 1 {
+                    (first(), &cddcs[0])
+                } else {
+                    (second(), &cddcs[1])
+                };
+                if generation <= generations {
+                    let draft = MintKeyDraft::new(
+                        &public_key(generation, denomination),
+                        denomination,
+                        cddc.cdd().cdd_serial,
+                        window,
+                    );
+                    let mint_key = draft.with_issuer(cddc);
+                    let signed = sign_mint_key_certificate(
+                        mint_key,
+                        cddc,
+                        &master,
+                        &mut StdRng::seed_from_u64(denomination),
+                    );
+                    mkcs.push(signed.unwrap().mkc().clone());
+                }
+            }
+            let cddcs = cddcs.iter().map(|cddc| cddc.cddc().clone()).collect();
+            Arc::new(Currency::new(cddcs, mkcs).unwrap())
+        };
+        Arc::clone(MADE[usize::from(generations) - 1].get_or_init(make))
+    }
+
+    fn key(currency: &Currency, generation: u8, denomination: u64) -> &CertifiedMintKey {
+        currency
+            .mint_key(public_key(generation, denomination).id())
+            .unwrap()
+    }
+
+    fn status(key: &CertifiedMintKey) -> MintKeyStatus {
+        let (id, terms) = (key.ledger_id, key.terms);
+        MintKeyStatus {
+            id,
+            terms,
+            issued: 0,
+            returned: 0,
+            stopped: None,
+            recouped: 0,
+            retired: false,
+            pruned: false,
+        }
+    }
+
+    fn statuses(currency: &Currency) -> Vec<MintKeyStatus> {
+        currency.mint_keys().map(status).collect()
+    }
+
+    fn revoke(statuses: &mut [MintKeyStatus], key: &CertifiedMintKey) {
+        let status = statuses
+            .iter_mut()
+            .find(|status| status.id == key.ledger_id)
+            .unwrap();
+        status.stopped = Some(StopReason::new("stolen").unwrap());
+    }
+
+    /// What is due at this moment, while every private half is there.
+    fn due(currency: &Currency, statuses: &[MintKeyStatus], now: DateTime<Utc>) -> Vec<Due> {
+        let private = currency
+            .mint_keys()
+            .map(|key| key.verified.mint_key().id.clone())
+            .collect();
+        let steps = plan(currency, statuses, &private, &policy(), now);
+        assert!(steps.is_sorted_by_key(|step| step.at));
+        steps
+            .into_iter()
+            .filter(|step| step.at <= now)
+            .map(|step| step.what)
+            .collect()
+    }
+
+    fn keys_due(currency: &Currency, statuses: &[MintKeyStatus], now: DateTime<Utc>) -> Vec<(u64, Window)> {
+        let due = due(currency, statuses, now).into_iter();
+        let made = due.filter_map(|due| {
+            if let Due::MakeKey { denomination, window } = due {
+                Some((denomination, window))
+            } else {
+                None
+            }
+        });
+        made.collect()
+    }
+
+    #[test]
+    fn a_key_is_what_its_window_says_to_the_microsecond() {
+        let currency = currency(1);
+        let (
+            key,
+            Window {
+                sign_not_before,
+                sign_not_after,
+                coins_expiry,
+            },
+        ) = (key(&currency, 1, 5), first());
+        let moments = [
+            (sign_not_before - TICK, KeyState::Future),
+            (sign_not_before, KeyState::Signing),
+            (sign_not_before + TICK, KeyState::Signing),
+            (sign_not_after - TICK, KeyState::Signing),
+            (sign_not_after, KeyState::Signing),
+            (sign_not_after + TICK, KeyState::Accepting),
+            (coins_expiry - TICK, KeyState::Accepting),
+            (coins_expiry, KeyState::Accepting),
+            (coins_expiry + TICK, KeyState::Expired),
+        ];
+        let stopped = MintKeyStatus {
+            stopped: Some(StopReason::new("stolen").unwrap()),
+            ..status(key)
+        };
+        let retired = MintKeyStatus {
+            retired: true,
+            ..status(key)
+        };
+        for (now, expected) in moments {
+            assert_eq!(state(key, None, now), expected, "{now}");
+            assert_eq!(state(key, Some(&status(key)), now), expected, "{now}");
+            assert_eq!(state(key, Some(&stopped), now), KeyState::Revoked, "{now}");
+            // Whatever the clock says, a retired key does not sign.
+            let quiet = if expected == KeyState::Signing {
+                KeyState::Accepting
+            } else {
+                expected
+            };
+            assert_eq!(state(key, Some(&retired), now), quiet, "{now}");
+        }
+    }
+
+    #[test]
+    fn the_next_generation_is_due_lead_before_it_begins_and_not_sooner() {
+        let currency = currency(1);
+        let (statuses, begins) = (statuses(&currency), second_begins());
+        let made_from = begins - policy().lead.get();
+        assert_eq!(keys_due(&currency, &statuses, made_from - TICK), []);
+        // Dropped denominations get no keys.
+        let on_time = DENOMINATIONS.map(|denomination| (denomination, second()));
+        for now in [made_from, made_from + TICK, begins - TICK] {
+            assert_eq!(keys_due(&currency, &statuses, now), on_time, "{now}");
+        }
+        // Who comes late gets keys that sign at once, while the last ones sign and after.
+        for now in [
+            begins,
+            begins + TICK,
+            first().sign_not_after,
+            first().sign_not_after + TICK,
+            first().coins_expiry + TICK,
+        ] {
+            let window = policy().window_now(now);
+            assert_eq!(
+                keys_due(&currency, &statuses, now),
+                DENOMINATIONS.map(|denomination| (denomination, window)),
+                "{now}"
+            );
+            assert!(window.sign_not_before < now && now < window.sign_not_after);
+        }
+    }
+
+    #[test]
+    fn both_generations_sign_in_the_overlap_and_wallets_are_told_of_the_newer() {
+        let currency = currency(2);
+        let (statuses, none) = (statuses(&currency), BTreeSet::new());
+        let (old, new) = (key(&currency, 1, 5), key(&currency, 2, 5));
+        let end = first().sign_not_after;
+        let moments = [
+            (second_begins() - TICK, [KeyState::Signing, KeyState::Future], old),
+            (second_begins(), [KeyState::Signing, KeyState::Signing], new),
+            (
+                second_begins() + TICK,
+                [KeyState::Signing, KeyState::Signing],
+                new,
+            ),
+            (end, [KeyState::Signing, KeyState::Signing], new),
+            (end + TICK, [KeyState::Accepting, KeyState::Signing], new),
+        ];
+        for (now, states, told_of) in moments {
+            assert_eq!([old, new].map(|key| state(key, None, now)), states, "{now}");
+            let told = currency.current_mint_keys(now, &none);
+            assert_eq!(
+                told.iter()
+                    .map(|key| key.terms.denomination().units())
+                    .collect::<Vec<_>>(),
+                DENOMINATIONS,
+                "{now}"
+            );
+            assert_eq!(told[1].ledger_id, told_of.ledger_id, "{now}");
+            assert_eq!(keys_due(&currency, &statuses, now), [], "{now}");
+        }
+        let third_made_from = second().sign_not_after - policy().overlap.get() - policy().lead.get();
+        assert_eq!(keys_due(&currency, &statuses, third_made_from - TICK), []);
+        assert_eq!(
+            keys_due(&currency, &statuses, third_made_from).len(),
+            DENOMINATIONS.len()
+        );
+    }
+
+    #[test]
+    fn a_denomination_that_nothing_signs_is_due_at_once_also_when_its_next_generation_waits() {
+        let currency = currency(2);
+        let mut statuses = statuses(&currency);
+        revoke(&mut statuses, key(&currency, 1, 5));
+        for now in [start(), second_begins() - TICK] {
+            assert_eq!(
+                keys_due(&currency, &statuses, now),
+                [(5, policy().window_now(now))],
+                "{now}"
+            );
+        }
+        assert_eq!(
+            keys_due(&currency, &statuses, second_begins()),
+            [],
+            "the next generation signs"
+        );
+        revoke(&mut statuses, key(&currency, 2, 5));
+        assert_eq!(
+            keys_due(&currency, &statuses, second_begins()),
+            [(5, policy().window_now(second_begins()))]
+        );
+    }
+
+    #[test]
+    fn private_halves_are_destroyed_resume_window_after_the_end_and_revoked_ones_at_once() {
+        let currency = currency(1);
+        let mut statuses = statuses(&currency);
+        let destroyed = |statuses: &[MintKeyStatus], now| {
+            let due = due(&currency, statuses, now).into_iter();
+            let mut denominations: Vec<u64> = due
+                .filter_map(|due| {
+                    if let Due::DestroyKey { denomination, .. } = due {
+                        Some(denomination)
+                    } else {
+                        None
+                    }
+                })
+                .collect();
+            denominations.sort_unstable();
+            denominations
+        };
+        let from = first().sign_not_after + policy().resume_window.get();
+        assert!(destroyed(&statuses, from - TICK).is_empty());
+        for now in [from, from + TICK] {
+            assert_eq!(destroyed(&statuses, now), [1, 2, 5], "{now}");
+        }
+        revoke(&mut statuses, key(&currency, 1, 5));
+        for now in [start() - TICK, start(), from - TICK] {
+            assert_eq!(destroyed(&statuses, now), [5], "{now}");
+        }
+        let steps = plan(&currency, &statuses, &BTreeSet::new(), &policy(), from);
+        let destroys = steps
+            .iter()
+            .any(|step| matches!(step.what, Due::DestroyKey { .. }));
+        assert!(!destroys, "what is not there cannot be destroyed");
+    }
+
+    #[test]
+    fn spent_coins_can_be_pruned_from_their_expiry_on_and_once() {
+        let currency = currency(1);
+        let mut statuses = statuses(&currency);
+        let pruned = |statuses: &[MintKeyStatus], now| {
+            due(&currency, statuses, now)
+                .iter()
+                .filter(|due| matches!(due, Due::Prune { .. }))
+                .count()
+        };
+        let expiry = first().coins_expiry;
+        assert_eq!(
+            [expiry - TICK, expiry, expiry + TICK].map(|now| pruned(&statuses, now)),
+            [0, 3, 3]
+        );
+        statuses[0].pruned = true;
+        assert_eq!(pruned(&statuses, expiry + TICK), 2);
+        // A key that the books have never heard of has no spent coins.
+        assert_eq!(pruned(&[], expiry + TICK), 0);
+    }
+
+    #[test]
+    fn a_description_that_ends_soon_is_due_to_be_followed() {
+        let currency = currency(1);
+        let from = start() + TimeDelta::days(3650) - CDD_EXPIRY_MARGIN;
+        let is_due = |now| due(&currency, &statuses(&currency), now).contains(&Due::ChangeCdd);
+        assert_eq!([from - TICK, from, from + TICK].map(is_due), [false, true, true]);
+    }
+}

@@ -1,0 +1,7 @@
+//! How the servers log: lines that are throttled under load, and the spans of a trace.
+
+pub mod spans;
+mod throttle;
+
+pub use spans::TRACE_TARGET;
+pub use throttle::LogThrottle;

@@ -1,0 +1,61 @@
+//! The SQL that makes the tables, compiled into the program. A list instead of sqlx's macro: the macro builds all
+//! of sqlx a second time, for the compiler.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// The files of `migrations/sqlite`, oldest first. The name begins with the version.
+macro_rules! files {
+    ($($name:literal,)*) => {
+        [$(($name, include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")))),*]
+    };
+}
+
+const FILES: &[(&str, &str)] = &files![
+    "0001_ledger",
+    "0002_prune",
+    "0003_retire_and_recoup",
+    "0004_accounts",
+    "0005_entries",
+    "0006_history",
+    "0007_numbers_above",
+];
+
+pub(crate) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| Migrator {
+    migrations: FILES.iter().map(|(name, sql)| migration(name, sql)).collect(),
+    ..Migrator::DEFAULT
+});
+
+fn migration(name: &str, sql: &'static str) -> Migration {
+    let (version, description) = name.split_once('_').expect("names are VERSION_DESCRIPTION");
+    let version = version.parse().expect("versions are numbers");
+    let description = Cow::Owned(description.replace('_', " "));
+    Migration::new(
+        version,
+        description,
+        MigrationType::Simple,
+        Cow::Borrowed(sql),
+        false,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_list_is_what_the_folder_holds() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite"));
+        let fields = |migrator: &Migrator| -> Vec<_> {
+            let migrations = migrator.iter();
+            migrations
+                .map(|one| (one.version, one.description.clone(), one.checksum.clone()))
+                .collect()
+        };
+        assert_eq!(fields(&MIGRATIONS), fields(&Migrator::new(folder).await.unwrap()));
+    }
+}
