@@ -37,7 +37,7 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
         insert_mint_keys(connection, &registered).await?;
     }
     for records in statements(&journal, |record| record.blinds.as_ref().map_or(0, Vec::len)) {
-        insert_transactions(connection, entries).await?;
+        insert_transactions(connection, records).await?;
     }
     if !requested.is_empty() {
         insert_payouts(connection, &requested).await?;

@@ -104,6 +104,7 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
         account: alice(),
         transaction_reference: TransactionReference::new([7]).unwrap(),
         blinds: vec![blind],
+        wait_until: None,
         at,
     };
     let retire = Command::RetireMintKey {

@@ -32,7 +32,7 @@ pub(crate) use random::Random;
 pub use services::{ServiceAge, ServiceStatus};
 pub use token::Token;
 pub(crate) use token::TokenKind;
-pub(crate) use waiting::Resumed;
+pub(crate) use waiting::waited_in_vain;
 
 /// Where holders and their services are served.
 pub struct Desk {
@@ -43,7 +43,7 @@ pub struct Desk {
     random: Arc<Random>,
     passwords: Arc<Passwords>,
     holders: caller::Holders,
-    earlier_turns: waiting::EarlierTurns,
+    next_turn: waiting::NextTurn,
 }
 
 impl Desk {
@@ -54,7 +54,7 @@ impl Desk {
         config: AccountsConfig,
         random: Arc<Random>,
     ) -> Self {
-        let (passwords, holders, earlier_turns) = Default::default();
+        let (passwords, holders, next_turn) = Default::default();
         Self {
             accounts,
             committer,
@@ -63,7 +63,7 @@ impl Desk {
             random,
             passwords,
             holders,
-            earlier_turns,
+            next_turn,
         }
     }
 
