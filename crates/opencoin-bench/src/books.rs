@@ -10,7 +10,7 @@ use opencoin_keys::Directory;
 use opencoin_ledger::MintKeyId;
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
-use opencoin_terminal::progress::Progress;
+use opencoin_terminal::progress::ProgressBar;
 use serde::Serialize;
 
 use super::currency::random_bytes;
@@ -19,7 +19,7 @@ use super::processes::{self, PostgresProcesses};
 const HASH_BYTES: usize = 32;
 
 /// A connection of our own to the books that the issuer keeps.
-pub(super) enum Books {
+pub(super) enum BenchBooks {
     Sqlite(SqliteLedger),
     Postgres {
         ledger: PostgresLedger,
@@ -48,7 +48,7 @@ pub(super) struct BareInserts {
     pub(super) cpu_us_per_row: Option<f64>,
 }
 
-impl Books {
+impl BenchBooks {
     /// Opens the books of the currency in `directory`, which exist.
     pub(super) async fn open(database: Option<&str>, directory: &Directory) -> Result<Self> {
         if let Some(url) = database {
@@ -108,7 +108,7 @@ impl Books {
 
     /// Adds so many spent coins of a mint key. The books do not balance afterwards.
     pub(super) async fn fill_spent_and_break(&self, mint_key: MintKeyId, rows: u64) -> Result<()> {
-        let bar = Progress::new("spent coins");
+        let bar = ProgressBar::new("spent coins");
         let progress = |done: u64| bar.set(done as usize, rows as usize);
         match self {
             Self::Sqlite(ledger) => {

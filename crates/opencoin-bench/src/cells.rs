@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use opencoin_terminal::output;
 
-use super::books::Books;
+use super::books::BenchBooks;
 use super::child_process::{IssuerProcess, SignerProcess};
 use super::currency::Currency;
 use super::engine_rate::EngineRate;
@@ -30,7 +30,7 @@ const REQUESTS_PER_CLIENT_MIN: usize = 2;
 #[derive(Clone, Copy)]
 pub(super) struct Bench<'run> {
     pub(super) currency: &'run Currency,
-    pub(super) books: &'run Books,
+    pub(super) books: &'run BenchBooks,
     pub(super) issuer: &'run IssuerProcess,
     pub(super) signer: Option<&'run SignerProcess>,
     pub(super) key: &'run SigningKey,

@@ -40,7 +40,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-use books::Books;
+use books::BenchBooks;
 use cells::Bench;
 use child_process::{IssuerProcess, SignerProcess};
 use currency::Currency;
@@ -87,7 +87,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
     let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits).await?;
-    let books = Books::open(plan.database.as_deref(), currency.directory()).await?;
+    let books = BenchBooks::open(plan.database.as_deref(), currency.directory()).await?;
     let mut measured = Measured {
         version: env!("CARGO_PKG_VERSION"),
         cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -117,7 +117,7 @@ async fn processes_and_parts(
     plan: &Plan,
     folder: &Path,
     currency: &Currency,
-    books: &Books,
+    books: &BenchBooks,
     measured: &mut Measured,
 ) -> Result<()> {
     let signer = match plan.engine.engine {

@@ -14,7 +14,7 @@ use opencoin_keys::{Clock, Directory, SignedCertificates, SystemClock};
 use opencoin_ledger::MintKeyId;
 use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Timestamp, WeightedUrl};
 use opencoin_terminal::output;
-use opencoin_terminal::progress::Progress;
+use opencoin_terminal::progress::ProgressBar;
 use rand::rngs::OsRng;
 
 use super::engine::EngineSettings;
@@ -60,7 +60,7 @@ impl MintKeys {
             store: engine.open(directory, config)?,
             made: Vec::new(),
         };
-        let progress = Progress::new("making keys");
+        let progress = ProgressBar::new("making keys");
         let master_key = PrivateKey::generate(MASTER_KEY_BITS, &mut OsRng)?;
         let cddc = sign_cddc(cdd(&master_key, key_bits.len()), &master_key, &mut OsRng)?;
         let (mut keys, mut mkcs) = (Vec::new(), Vec::new());

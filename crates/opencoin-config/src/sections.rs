@@ -59,7 +59,7 @@ pub struct AdminConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
     /// Whether it speaks plain HTTP to other machines as well: the operator's tokens then cross that network
-    /// in the clear. A word of its own, because what speaks TLS in front of the door for wallets does not do
+    /// in the clear. A word of its own, because what speaks TLS in front of the listener for wallets does not do
     /// so in front of this one.
     pub insecure_http: bool,
 }

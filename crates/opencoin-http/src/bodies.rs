@@ -147,18 +147,18 @@ impl Share {
         }
         Some(Response::from_parts(
             head,
-            Body::from(Bytes::from_owner(Answer { bytes, _share: self })),
+            Body::from(Bytes::from_owner(BodyBytes { bytes, _share: self })),
         ))
     }
 }
 
 /// The bytes of an answer: the server drops them when the system has taken them.
-struct Answer {
+struct BodyBytes {
     bytes: Bytes,
     _share: Share,
 }
 
-impl AsRef<[u8]> for Answer {
+impl AsRef<[u8]> for BodyBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

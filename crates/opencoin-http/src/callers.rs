@@ -36,7 +36,7 @@ macro_rules! caller {
 
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
                 let server = Arc::<Server>::from_ref(state);
-                Ok(Self(server.issuer().desk().caller(bearer_token(&parts.headers).as_ref(), $right).await?))
+                Ok(Self(server.issuer().accounts().caller(bearer_token(&parts.headers).as_ref(), $right).await?))
             }
         }
     };

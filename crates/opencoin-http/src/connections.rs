@@ -56,7 +56,7 @@ pub(super) async fn accept_until(
     };
     let open = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections_max.get() as usize));
-    let door = Door::new(tls.as_ref().map(Tls::acceptor), router, limits);
+    let acceptor = Acceptor::new(tls.as_ref().map(Tls::acceptor), router, limits);
     let (mut stopping, mut following) = (pin!(stopping), pin!(following));
     loop {
         let (place, (stream, peer)) = tokio::select! {
@@ -70,10 +70,10 @@ pub(super) async fn accept_until(
         // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything
         // will.
         let _ = stream.set_nodelay(true);
-        let (door, watcher, present) = (door.clone(), open.watcher(), connected());
+        let (acceptor, watcher, present) = (acceptor.clone(), open.watcher(), connected());
         tokio::spawn(async move {
             // The client hung up or was too slow; whatever it moved is in the ledger.
-            if let Err(error) = door.serve(stream, PeerAddress(peer.ip()), watcher).await {
+            if let Err(error) = acceptor.serve(stream, PeerAddress(peer.ip()), watcher).await {
                 tracing::debug!(error, "a connection ended early");
             }
             drop((place, present));
@@ -83,7 +83,7 @@ pub(super) async fn accept_until(
 
 /// What every connection passes.
 #[derive(Clone)]
-struct Door {
+struct Acceptor {
     tls: Option<TlsAcceptor>,
     router: Router,
     http: http1::Builder,
@@ -91,7 +91,7 @@ struct Door {
     answer_duration_max: Duration,
 }
 
-impl Door {
+impl Acceptor {
     fn new(tls: Option<TlsAcceptor>, router: Router, limits: &LimitsConfig) -> Self {
         let seconds = |number: NonZeroU32| Duration::from_secs(number.get().into());
         let head_duration_max = seconds(limits.head_seconds_max);

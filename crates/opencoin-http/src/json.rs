@@ -22,7 +22,7 @@ use super::{answer, requests};
 use opencoin_issuer::{Reason, Refusal};
 
 /// What a handler of this API gives back.
-pub(super) type Answer = Result<Response<Body>, Problem>;
+pub(super) type HandlerResult = Result<Response<Body>, Problem>;
 
 /// A refusal on its way out, as a problem document.
 pub(super) struct Problem(Refusal);
@@ -40,12 +40,12 @@ impl IntoResponse for Problem {
 }
 
 /// A document with its status.
-pub(super) fn document<D: Serialize>(status: StatusCode, document: &D) -> Answer {
+pub(super) fn document<D: Serialize>(status: StatusCode, document: &D) -> HandlerResult {
     Ok(answer::document(status, document))
 }
 
 /// Done, and nothing to say.
-pub(super) fn nothing() -> Answer {
+pub(super) fn nothing() -> HandlerResult {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)

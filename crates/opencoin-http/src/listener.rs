@@ -14,14 +14,14 @@ use tokio::net::{TcpListener, lookup_host};
 
 use super::tls::Tls;
 
-/// A door for wallets.
+/// A listener for wallets.
 pub struct Listener {
     pub(super) tcp: TcpListener,
     pub(super) tls: Option<Tls>,
 }
 
-/// Whose door it is, and what the settings say of it.
-struct Door<'config> {
+/// Whose listener it is, and what the settings say of it.
+struct ListenerSettings<'config> {
     address: &'config str,
     /// What names the address on the command line.
     option: &'static str,
@@ -69,13 +69,13 @@ impl Listener {
     /// See [`ListenError`].
     pub async fn bind(config: &Config, root: &Path) -> Result<Self, ListenError> {
         let insecure = ("insecure_http", config.insecure_http);
-        let door = Door {
+        let settings = ListenerSettings {
             address: &config.listen,
             option: "listen",
             is_plain_on_loopback: false,
             insecure,
         };
-        Self::bind_to(&door, config, root).await
+        Self::bind_to(&settings, config, root).await
     }
 
     /// Listens where the settings say for operators, if they do. Programs of this machine need no TLS there.
@@ -87,22 +87,26 @@ impl Listener {
             return Ok(None);
         };
         let insecure = ("admin.insecure_http", config.admin.insecure_http);
-        let door = Door {
+        let settings = ListenerSettings {
             address,
             option: "admin-listen",
             is_plain_on_loopback: true,
             insecure,
         };
-        Self::bind_to(&door, config, root).await.map(Some)
+        Self::bind_to(&settings, config, root).await.map(Some)
     }
 
-    async fn bind_to(door: &Door<'_>, config: &Config, root: &Path) -> Result<Self, ListenError> {
-        let &Door {
+    async fn bind_to(
+        settings: &ListenerSettings<'_>,
+        config: &Config,
+        root: &Path,
+    ) -> Result<Self, ListenError> {
+        let &ListenerSettings {
             address,
             option,
             is_plain_on_loopback,
             insecure: (setting, may_be_insecure),
-        } = door;
+        } = settings;
         let refused = |reason| ListenError::System {
             address: address.to_owned(),
             option,

@@ -18,10 +18,9 @@ use opencoin_issuer::{
     Books, Guard, HighWaterMark, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token,
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
-    Account, AccountName, Accounts, Amount, Command, HISTORY_ID_BYTES, History, HistoryId, KeptSignatures,
-    Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference, Standing,
+    Account, AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History, HistoryId,
+    KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference,
     TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
@@ -135,10 +134,6 @@ impl Ledger for Faulty {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.ledger.signing_paused().await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        self.ledger.audit_facts().await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
@@ -607,7 +602,7 @@ struct SeenOnce(AtomicUsize);
 
 #[async_trait]
 impl History for SeenOnce {
-    async fn standing(&self, _asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+    async fn position(&self, _asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
         assert_ne!(
             self.0.fetch_add(1, Ordering::Relaxed),
             1,
@@ -617,7 +612,7 @@ impl History for SeenOnce {
             history: HistoryId::new([1; HISTORY_ID_BYTES]),
             newest: None,
         };
-        Ok(Standing {
+        Ok(BooksPosition {
             mark,
             is_confirmed: true,
             earlier: vec![],

@@ -35,7 +35,7 @@ use books::{book, command};
 use drafts::{Draft, Drafts};
 use house::{House, Moment};
 use mutate::{Kind, Message};
-use opencoin_ledger::audit::{AuditFacts, check};
+use opencoin_audit::{AuditFacts, check};
 use opencoin_schema::Request as Wanted;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;

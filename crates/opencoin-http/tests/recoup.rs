@@ -12,7 +12,7 @@ use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, router};
 use opencoin_issuer::{
-    Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, StoreMode, Token, open_books,
+    Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, StoreMode, Token, open_audit_source, open_books,
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
@@ -102,7 +102,7 @@ struct Fixture {
     currency: Currency,
     token: Token,
     rng: StdRng,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Fixture {
@@ -147,7 +147,7 @@ impl Fixture {
             currency,
             token,
             rng,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -291,7 +291,10 @@ impl Fixture {
     }
 
     async fn books_hold(&self) {
-        let report = self.operator.audit().await.unwrap();
+        let source = open_audit_source("sqlite:books", self.folder.path())
+            .await
+            .unwrap();
+        let report = opencoin_audit::check(&source.audit_facts().await.unwrap());
         assert!(report.holds(), "{report:?}");
     }
 }

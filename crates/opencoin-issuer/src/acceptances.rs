@@ -7,9 +7,9 @@
 //! digests of a renew and of a recoup are also of the coins, which the books do not hold by design: there a
 //! number that was replaced by another one in range is not noticed.
 
+use opencoin_audit::StoredAcceptance;
 use opencoin_crypto::blind_in_range;
 use opencoin_keys::Currency;
-use opencoin_ledger::audit::StoredAcceptance;
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{AccountId, Blind, StoredBlind, StoredNumber, mint_content};
 use opencoin_schema::BigInt;

@@ -22,7 +22,7 @@ const COINS_PER_TURN: usize = 8;
 /// The hex digits of a mint key's id, a SHA-1.
 const ID_CHARS_MAX: usize = 2 * opencoin_ledger::MINT_KEY_ID_BYTES;
 
-/// Why a request is turned away at the door.
+/// Why a request is refused before the books are asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Inadmissible {
     /// More than [`ITEMS_MAX`].

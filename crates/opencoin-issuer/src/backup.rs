@@ -160,8 +160,8 @@ pub async fn back_up(
         currency: cdd.id.to_string(),
         cdd_serial: cdd.cdd_serial,
         schema_version: copied.schema_version,
-        history: copied.standing.mark.history.to_string(),
-        entry: copied.standing.mark.newest.map(|entry| entry.no.get()),
+        history: copied.position.mark.history.to_string(),
+        entry: copied.position.mark.newest.map(|entry| entry.no.get()),
         files: files?,
     };
     let text = toml::to_string(&manifest).expect("a manifest can be written as TOML");

@@ -13,7 +13,9 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::{History, HistoryId, LedgerError, LedgerTime, Mark, Progress, Setback, TransactionNo};
+use opencoin_ledger::{
+    Continuation, History, HistoryId, LedgerError, LedgerTime, Mark, RollbackDetected, TransactionNo,
+};
 use rand::RngCore;
 use thiserror::Error;
 
@@ -49,7 +51,7 @@ pub struct Guard {
 pub enum GuardError {
     /// They were set back, or are others.
     #[error(transparent)]
-    Setback(#[from] Setback),
+    Rollback(#[from] RollbackDetected),
     /// They cannot be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -64,7 +66,7 @@ pub enum Examined {
     /// There is no mark: nobody has served books from here.
     FirstTime(Mark),
     /// They hold what was seen.
-    Onward(Mark),
+    Ahead(Mark),
     /// An operator has accepted an older state since.
     Accepted(Mark),
 }
@@ -75,17 +77,17 @@ pub enum Examined {
 /// When the books must not be served, or one of the two cannot be read.
 pub async fn examine(history: &dyn History, file: &HighWaterMark) -> Result<Examined, GuardError> {
     let Some(before) = file.read()? else {
-        let standing = history.standing(None).await?;
-        return if standing.is_confirmed {
-            Ok(Examined::FirstTime(standing.mark))
+        let position = history.position(None).await?;
+        return if position.is_confirmed {
+            Ok(Examined::FirstTime(position.mark))
         } else {
-            Err(Setback::Unconfirmed.into())
+            Err(RollbackDetected::Unconfirmed.into())
         };
     };
-    let standing = history.standing(before.newest.map(|entry| entry.no)).await?;
-    Ok(match standing.since(&before)? {
-        Progress::Onward => Examined::Onward(standing.mark),
-        Progress::Accepted => Examined::Accepted(standing.mark),
+    let position = history.position(before.newest.map(|entry| entry.no)).await?;
+    Ok(match position.since(&before)? {
+        Continuation::Ahead => Examined::Ahead(position.mark),
+        Continuation::Accepted => Examined::Accepted(position.mark),
     })
 }
 
@@ -103,7 +105,7 @@ pub async fn accept_state(
 ) -> Result<(), GuardError> {
     let mut id = [0; opencoin_ledger::HISTORY_ID_BYTES];
     rng.fill_bytes(&mut id);
-    let seen = [file.read()?, Some(history.standing(None).await?.mark)];
+    let seen = [file.read()?, Some(history.position(None).await?.mark)];
     let newest = seen
         .into_iter()
         .flatten()
@@ -113,7 +115,7 @@ pub async fn accept_state(
         .unwrap_or(0);
     let above = TransactionNo::new(newest.saturating_add(NUMBERS_SKIPPED));
     history.accept(HistoryId::new(id), above, at).await?;
-    Ok(file.raise(&history.standing(None).await?.mark)?)
+    Ok(file.raise(&history.position(None).await?.mark)?)
 }
 
 impl Guard {
@@ -137,7 +139,7 @@ impl Guard {
                 );
                 mark
             }
-            Examined::Onward(mark) => mark,
+            Examined::Ahead(mark) => mark,
         };
         file.raise(&mark)?;
         let looked = Mutex::new(tokio::time::Instant::now());
@@ -189,24 +191,24 @@ impl Guard {
             return;
         }
         let before = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = match self.history.standing(before.newest.map(|entry| entry.no)).await {
-            Ok(standing) => standing,
+        let position = match self.history.position(before.newest.map(|entry| entry.no)).await {
+            Ok(position) => position,
             Err(error) => return complain("how far the books have come cannot be read", &error),
         };
-        match standing.since(&before) {
-            Ok(Progress::Onward) => {}
-            Ok(Progress::Accepted) => {
+        match position.since(&before) {
+            Ok(Continuation::Ahead) => {}
+            Ok(Continuation::Accepted) => {
                 return self.close("an operator has accepted an older state of the books");
             }
-            Err(setback) => return self.close(&setback.to_string()),
+            Err(rollback) => return self.close(&rollback.to_string()),
         }
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
-        if standing.mark == before {
+        if position.mark == before {
             return;
         }
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = standing.mark;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = position.mark;
         let file = self.file.clone();
-        match tokio::task::spawn_blocking(move || file.raise(&standing.mark)).await {
+        match tokio::task::spawn_blocking(move || file.raise(&position.mark)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => complain("the high-water mark of the books cannot be written", &error),
             Err(panic) => complain("the high-water mark of the books cannot be written", &panic),
@@ -235,7 +237,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use async_trait::async_trait;
-    use opencoin_ledger::{HISTORY_ID_BYTES, Standing};
+    use opencoin_ledger::{BooksPosition, HISTORY_ID_BYTES};
 
     use super::*;
 
@@ -245,7 +247,7 @@ mod tests {
 
     #[async_trait]
     impl History for Silent {
-        async fn standing(&self, _asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+        async fn position(&self, _asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
             if self.0.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
@@ -253,7 +255,7 @@ mod tests {
                 history: HistoryId::new([1; HISTORY_ID_BYTES]),
                 newest: None,
             };
-            Ok(Standing {
+            Ok(BooksPosition {
                 mark,
                 is_confirmed: true,
                 earlier: vec![],

@@ -21,7 +21,7 @@ use opencoin_schema::{
 use rand::rngs::OsRng;
 use tracing::Instrument;
 
-use crate::accounts::{Desk, Random, Right, Token, waited_in_vain};
+use crate::accounts::{AccountService, Random, Right, Token, waited_in_vain};
 use crate::admission;
 use crate::cashier::Cashier;
 use crate::committer::{Committer, Unconfirmed};
@@ -56,7 +56,7 @@ impl Default for IssuerOptions {
 pub struct Issuer {
     documents: Documents,
     books: Books,
-    desk: Desk,
+    accounts: AccountService,
     committer: Arc<Committer>,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
@@ -89,7 +89,7 @@ impl Issuer {
         );
         let (committer, ledger_reader) = (Arc::new(committer), LedgerReader::new());
         let signer = Arc::new(MeteredSigner::new(signer, Arc::clone(&metrics)));
-        let desk = desk(
+        let accounts = account_service(
             &books,
             &committer,
             &clock,
@@ -99,7 +99,7 @@ impl Issuer {
         Ok(Self {
             documents,
             books,
-            desk,
+            accounts,
             committer,
             signer,
             clock,
@@ -113,7 +113,7 @@ impl Issuer {
     /// operating system's.
     #[must_use]
     pub fn with_accounts(mut self, config: AccountsConfig, rng: Box<dyn Randomness>) -> Self {
-        self.desk = desk(&self.books, &self.committer, &self.clock, config, rng);
+        self.accounts = account_service(&self.books, &self.committer, &self.clock, config, rng);
         self
     }
 
@@ -153,10 +153,10 @@ impl Issuer {
                 .follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref())
                 .await;
             if !self.is_set_back() {
-                self.desk.decide_due().await;
+                self.accounts.decide_due().await;
             }
             if turn % TURNS_PER_TIDY == 0 {
-                self.desk.tidy().await;
+                self.accounts.tidy().await;
             }
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
@@ -167,14 +167,14 @@ impl Issuer {
         Cashier::sharing(
             self.books.clone(),
             Arc::clone(&self.clock),
-            self.desk.random(),
-            self.desk.passwords(),
+            self.accounts.random(),
+            self.accounts.passwords(),
         )
     }
 
     /// Where holders are served.
-    pub fn desk(&self) -> &Desk {
-        &self.desk
+    pub fn accounts(&self) -> &AccountService {
+        &self.accounts
     }
 
     /// `RequestCDDSerial`.
@@ -229,7 +229,7 @@ impl Issuer {
     /// # Errors
     /// When the request is refused.
     pub async fn mint(&self, token: Option<&Token>, request: RequestMint) -> Result<Signed, Refusal> {
-        let account = self.desk.caller(token, Right::Mint).await?.account;
+        let account = self.accounts.caller(token, Right::Mint).await?.account;
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(request.blinds).await?;
         let at = ledger_time(self.clock.now());
@@ -239,7 +239,7 @@ impl Issuer {
                 account,
                 transaction_reference,
                 blinds,
-                wait_until: self.desk.wait_until(),
+                wait_until: self.accounts.wait_until(),
                 at,
             })
             .await?;
@@ -320,7 +320,7 @@ impl Issuer {
         let ledger = &self.books.ledger;
         let mut found = ledger.transaction(&reference).await.map_err(unavailable)?;
         if found.is_none() {
-            if let Some(mint) = self.desk.waiting_mint(&reference).await?
+            if let Some(mint) = self.accounts.waiting_mint(&reference).await?
                 && self.apply(mint).await?.effect == Effect::Waiting
             {
                 return Ok(Signed::WhenPaid);
@@ -343,7 +343,7 @@ impl Issuer {
     /// # Errors
     /// When the request is refused.
     pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
-        let account = self.desk.caller(token, Right::Redeem).await?.account;
+        let account = self.accounts.caller(token, Right::Redeem).await?.account;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         self.apply(Command::Redeem { account, coins, at })
@@ -466,15 +466,15 @@ impl Issuer {
     }
 }
 
-fn desk(
+fn account_service(
     books: &Books,
     committer: &Arc<Committer>,
     clock: &Arc<dyn Clock>,
     config: AccountsConfig,
     rng: Box<dyn Randomness>,
-) -> Desk {
+) -> AccountService {
     let random = Arc::new(Random::new(rng));
-    Desk::new(
+    AccountService::new(
         Arc::clone(&books.accounts),
         Arc::clone(committer),
         Arc::clone(clock),

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use opencoin_keys::{Clock, ledger_time};
-use opencoin_ledger::audit::{AuditReport, check};
 use opencoin_ledger::{
     Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus,
     Outcome, Reference, Refusal, StopReason,
@@ -169,14 +168,6 @@ impl Operator {
         })
     }
 
-    /// Computes every invariant of the books again, from one consistent view of them.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read. Books that do not hold are a report and not an error.
-    pub async fn audit(&self) -> Result<AuditReport, OperatorError> {
-        Ok(check(&self.ledger.audit_facts().await?))
-    }
-
     async fn apply(&self, command: Command) -> Result<Applied, OperatorError> {
         let outcomes: Vec<Outcome> = self.ledger.apply(&[command]).await?;
         let outcome = outcomes
@@ -192,6 +183,7 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use chrono::{DateTime, Utc};
+    use opencoin_audit::AuditSource;
     use opencoin_ledger::{
         AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, TransactionReference,
     };
@@ -258,8 +250,11 @@ mod tests {
         use rand::SeedableRng;
 
         let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-        let operator = Operator::new(Arc::clone(&ledger), Arc::clone(&clock) as Arc<dyn Clock>);
+        let ledger = Arc::new(MemoryLedger::new());
+        let operator = Operator::new(
+            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
         let alice = "alice".parse().unwrap();
         operator
             .create_account(&alice, &mut rand::rngs::StdRng::seed_from_u64(7))
@@ -299,7 +294,7 @@ mod tests {
             assert_eq!(operator.prune(key).await.unwrap(), expected);
         }
         assert_eq!(operator.prunable_mint_keys().await.unwrap(), []);
-        let report = operator.audit().await.unwrap();
+        let report = opencoin_audit::check(&ledger.audit_facts().await.unwrap());
         assert!(report.holds(), "{report:#?}");
     }
 }

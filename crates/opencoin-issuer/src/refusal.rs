@@ -16,7 +16,7 @@ pub enum Reason {
     /// No token, or an unknown one.
     Unauthorized,
     /// The token is known and does not reach that far: a service outside its scopes, a holder at the
-    /// operator's door.
+    /// operator API.
     Forbidden,
     /// The account has too little.
     InsufficientFunds,

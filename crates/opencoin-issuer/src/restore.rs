@@ -173,7 +173,7 @@ async fn verified(from: &Path) -> Result<Manifest, RestoreError> {
         return Err(unsound("it has no books".to_owned()));
     }
     let copied = opencoin_sqlite::inspect(&from.join(BOOKS_FILE)).await?;
-    let mark = copied.standing.mark;
+    let mark = copied.position.mark;
     if mark.history.to_string() != manifest.history
         || mark.newest.map(|entry| entry.no.get()) != manifest.entry
     {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
-use opencoin_ledger::audit::AuditSource;
 use opencoin_ledger::{Accounts, History, Ledger, LedgerError, SchemaState};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::SqliteLedger;

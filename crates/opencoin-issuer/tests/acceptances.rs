@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use opencoin_audit::{StoredAcceptance, Wanted};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, KeyStore, Signer};
 use opencoin_issuer::{
@@ -15,7 +16,6 @@ use opencoin_keys::{
     Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
     register_mint_keys,
 };
-use opencoin_ledger::audit::{StoredAcceptance, Wanted};
 use opencoin_ledger::{
     AccountId, Amount, Blind, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, PayloadHash, Reference,
     StoredBlind, StoredNumber, TransactionNo, TransactionReference,

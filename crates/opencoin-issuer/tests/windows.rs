@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_audit::{AuditSource, check};
 use opencoin_config::{Config, Window};
 use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_issuer::{Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token};
 use opencoin_keys::{
-    Change, Clock, Currency, DestroyedKey, Directory, Due, Keeper, KeyFiles, NewCurrency, OpenVault,
+    Change, Clock, Currency, DestroyedKey, Directory, Due, KeyFiles, KeyManager, NewCurrency, OpenVault,
     Passphrase, Randomness, Vault, create_with_key_files,
 };
 use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, Reference, StopReason};
@@ -136,12 +137,12 @@ impl Fixture {
         self.clock.0.store(moment.timestamp_micros(), Ordering::Relaxed);
     }
 
-    fn keeper(&self) -> Keeper {
+    fn manager(&self) -> KeyManager {
         let (ledger, clock) = (
             Arc::clone(&self.ledger) as Arc<dyn Ledger>,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
         );
-        Keeper::new(
+        KeyManager::new(
             self.directory.clone(),
             self.config.clone(),
             Box::new(self.files.clone()),
@@ -159,7 +160,7 @@ impl Fixture {
         };
         let mut rng = StdRng::seed_from_u64(SEED - 1);
         let change = self
-            .keeper()
+            .manager()
             .rotate(Some(vault), false, &mut rng, &mut |_, _| {})
             .await
             .unwrap();
@@ -174,7 +175,7 @@ impl Fixture {
 
     async fn destroy(&self) -> Vec<DestroyedKey> {
         let mut all = Vec::new();
-        self.keeper().destroy(&mut |key| all.push(key)).await.unwrap();
+        self.manager().destroy(&mut |key| all.push(key)).await.unwrap();
         all
     }
 
@@ -294,7 +295,7 @@ impl Fixture {
     }
 
     async fn plan(&self) -> Vec<Due> {
-        self.keeper()
+        self.manager()
             .plan()
             .await
             .unwrap()
@@ -417,7 +418,7 @@ async fn every_edge_in_the_life_of_a_generation() {
     // A clock that is set back brings nothing back.
     fixture.set(coins_expiry);
     assert_eq!(fixture.recoup(&late, &new, 43).await, Err(Reason::KeyExpired));
-    assert!(fixture.operator.audit().await.unwrap().holds());
+    assert!(check(&fixture.ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]
@@ -442,5 +443,5 @@ async fn a_revoked_key_is_replaced_at_once_although_its_successor_waits() {
     fixture.mint(&replacement, 2).await.unwrap();
     assert_eq!(fixture.recoup(&stolen, &replacement, 3).await, Ok(()));
     assert_eq!(fixture.rotate().await, []);
-    assert!(fixture.operator.audit().await.unwrap().holds());
+    assert!(check(&fixture.ledger.audit_facts().await.unwrap()).holds());
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, AccountName, Amount, Blind, Ledger, LedgerError, LedgerTime, Reference, TokenHash,
+    Account, AccountId, AccountName, Amount, Blind, LedgerError, LedgerTime, Reference, TokenHash,
     TransactionNo, TransactionReference,
 };
 
@@ -22,11 +22,6 @@ pub const SERVICES_PER_ACCOUNT_MAX: usize = 100;
 pub const SESSIONS_MAX: usize = 100;
 /// How long wrong guesses at a password are remembered after the last one.
 pub const FAILED_LOGINS_KEPT_HOURS: i64 = 24;
-
-/// A whole store: the books and the accounts of one database.
-pub trait Store: Ledger + Accounts {}
-
-impl<T: Ledger + Accounts> Store for T {}
 
 /// The store of accounts. Every method is one transaction, all or nothing; any number of processes may use
 /// one store.
@@ -166,12 +161,12 @@ pub struct Bearer {
     /// For which account.
     pub account: AccountId,
     /// With what.
-    pub means: BearerMeans,
+    pub means: Credential,
 }
 
 /// With what somebody acts for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BearerMeans {
+pub enum Credential {
     /// The account's own token.
     AccountToken,
     /// A session that a password opened.

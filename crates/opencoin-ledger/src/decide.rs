@@ -11,7 +11,7 @@ mod mint_keys;
 mod payouts;
 mod recoup;
 
-use crate::journal::{ContentDigest, Kind, Record, Recorded, ReferenceKey, Scope};
+use crate::journal::{ContentDigest, Kind, Record, Recorded, ReferenceKey, ReferenceScope};
 use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Refusal, View};
 
 /// Carries out one command on the view.
@@ -106,7 +106,7 @@ fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at
     if signing.paused == paused {
         return repeated(Effect::SigningSet);
     }
-    let reference = ReferenceKey::new(Scope::Signing, &signing.changes.to_be_bytes());
+    let reference = ReferenceKey::new(ReferenceScope::Signing, &signing.changes.to_be_bytes());
     view.set_signing_paused(paused);
     view.write(note(Kind::SetSigningPaused, reference, prepared.content, at));
     applied(Effect::SigningSet)

@@ -48,7 +48,7 @@ pub struct Mark {
 
 /// What books say of themselves, all at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct BooksPosition {
     /// Where they are.
     pub mark: Mark,
     /// Whether an operator has accepted this history; false in books that were restored a moment ago.
@@ -61,16 +61,16 @@ pub struct Standing {
 
 /// How books stand to an earlier [`Mark`] of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum Continuation {
     /// They hold all that the mark has seen.
-    Onward,
+    Ahead,
     /// An operator has accepted an older state since.
     Accepted,
 }
 
 /// Why books must not be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Setback {
+pub enum RollbackDetected {
     /// They were restored from a backup, and nobody has said that this is meant.
     #[error(
         "the books were restored from a backup, and no operator has accepted that yet: coins that were spent since it was made can be spent again"
@@ -99,7 +99,7 @@ pub trait History: Send + Sync {
     ///
     /// # Errors
     /// The store cannot be read.
-    async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError>;
+    async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError>;
 
     /// Goes on with the books as they are: confirms the history of books that were restored, or begins the
     /// one with this id. Numbers of transactions and payouts go on above this one, and above all that the
@@ -115,26 +115,28 @@ pub trait History: Send + Sync {
     async fn close(&self);
 }
 
-impl Standing {
-    /// Compares with what was seen before; [`Standing::asked`] must be the answer for the mark's entry.
+impl BooksPosition {
+    /// Compares with what was seen before; [`BooksPosition::asked`] must be the answer for the mark's entry.
     ///
     /// # Errors
     /// The books must not be served.
-    pub fn since(&self, before: &Mark) -> Result<Progress, Setback> {
+    pub fn since(&self, before: &Mark) -> Result<Continuation, RollbackDetected> {
         if !self.is_confirmed {
-            return Err(Setback::Unconfirmed);
+            return Err(RollbackDetected::Unconfirmed);
         }
         if self.mark.history != before.history {
             let (expected, found) = (before.history, self.mark.history);
             return if self.earlier.contains(&expected) {
-                Ok(Progress::Accepted)
+                Ok(Continuation::Accepted)
             } else {
-                Err(Setback::Other { expected, found })
+                Err(RollbackDetected::Other { expected, found })
             };
         }
         match before.newest {
-            Some(entry) if self.asked != Some(entry.digest) => Err(Setback::Older { missing: entry.no }),
-            Some(_) | None => Ok(Progress::Onward),
+            Some(entry) if self.asked != Some(entry.digest) => {
+                Err(RollbackDetected::Older { missing: entry.no })
+            }
+            Some(_) | None => Ok(Continuation::Ahead),
         }
     }
 }
@@ -214,14 +216,14 @@ mod tests {
         }
     }
 
-    fn standing(history: u8, earlier: &[u8], asked: Option<Entry>) -> Standing {
+    fn position(history: u8, earlier: &[u8], asked: Option<Entry>) -> BooksPosition {
         let id = |byte| HistoryId::new([byte; HISTORY_ID_BYTES]);
         let mark = Mark {
             history: id(history),
             newest: asked,
         };
         let earlier = earlier.iter().map(|byte| id(*byte)).collect();
-        Standing {
+        BooksPosition {
             mark,
             is_confirmed: true,
             earlier,
@@ -231,39 +233,39 @@ mod tests {
 
     #[test]
     fn books_go_on_while_they_hold_the_entry_of_the_mark() {
-        let before = standing(1, &[], Some(entry(7, 100))).mark;
+        let before = position(1, &[], Some(entry(7, 100))).mark;
         assert_eq!(
-            standing(1, &[], Some(entry(7, 100))).since(&before),
-            Ok(Progress::Onward)
+            position(1, &[], Some(entry(7, 100))).since(&before),
+            Ok(Continuation::Ahead)
         );
-        let older = Err(Setback::Older {
+        let older = Err(RollbackDetected::Older {
             missing: TransactionNo::new(7),
         });
-        assert_eq!(standing(1, &[], None).since(&before), older);
+        assert_eq!(position(1, &[], None).since(&before), older);
         // The same request, sent again to restored books, has the same number by chance.
-        assert_eq!(standing(1, &[], Some(entry(7, 101))).since(&before), older);
+        assert_eq!(position(1, &[], Some(entry(7, 101))).since(&before), older);
         let nothing_happened = Mark {
             newest: None,
             ..before
         };
         assert_eq!(
-            standing(1, &[], None).since(&nothing_happened),
-            Ok(Progress::Onward)
+            position(1, &[], None).since(&nothing_happened),
+            Ok(Continuation::Ahead)
         );
     }
 
     #[test]
     fn another_history_needs_the_word_of_an_operator() {
-        let before = standing(1, &[], Some(entry(7, 100))).mark;
-        assert_eq!(standing(2, &[1], None).since(&before), Ok(Progress::Accepted));
+        let before = position(1, &[], Some(entry(7, 100))).mark;
+        assert_eq!(position(2, &[1], None).since(&before), Ok(Continuation::Accepted));
         assert!(matches!(
-            standing(2, &[], None).since(&before),
-            Err(Setback::Other { .. })
+            position(2, &[], None).since(&before),
+            Err(RollbackDetected::Other { .. })
         ));
-        let restored = Standing {
+        let restored = BooksPosition {
             is_confirmed: false,
-            ..standing(2, &[1], None)
+            ..position(2, &[1], None)
         };
-        assert_eq!(restored.since(&before), Err(Setback::Unconfirmed));
+        assert_eq!(restored.since(&before), Err(RollbackDetected::Unconfirmed));
     }
 }

@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::journal::{ContentDigest, Kind, ReferenceKey, Scope};
+use crate::journal::{ContentDigest, Kind, ReferenceKey, ReferenceScope};
 use crate::{AccountId, Blind, CoinIn, Command, HistoryId, Reference, RevokedBlind, Settlement};
 
 /// A command with its identity, computed once for loading, deciding and saving.
@@ -50,7 +50,7 @@ impl<'a> Prepared<'a> {
                 transaction_reference,
                 ..
             } => Some(ReferenceKey::of_transaction(transaction_reference)),
-            Command::Redeem { .. } => Some(ReferenceKey::new(Scope::Redeem, content.as_bytes())),
+            Command::Redeem { .. } => Some(ReferenceKey::new(ReferenceScope::Redeem, content.as_bytes())),
         };
         Self {
             command,
@@ -67,7 +67,7 @@ impl<'a> Prepared<'a> {
 }
 
 fn payment_key(reference: &Reference) -> ReferenceKey {
-    ReferenceKey::new(Scope::Payment, reference.as_str().as_bytes())
+    ReferenceKey::new(ReferenceScope::Payment, reference.as_str().as_bytes())
 }
 
 fn content(command: &Command) -> ContentDigest {

@@ -153,7 +153,7 @@ pub struct ReferenceKey(Box<[u8]>);
 /// What a reference key is of. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Scope {
+pub(crate) enum ReferenceScope {
     /// A wallet's transaction reference: mint, given up or not, renew and recoup.
     Transaction = 1,
     /// A redeem: the digest of its account and set of coins.
@@ -184,14 +184,14 @@ impl ReferenceKey {
     /// The key of a mint, renew or recoup.
     #[must_use]
     pub fn of_transaction(reference: &TransactionReference) -> Self {
-        Self::new(Scope::Transaction, reference.as_bytes())
+        Self::new(ReferenceScope::Transaction, reference.as_bytes())
     }
 
     /// The key of a transfer or payout of this account.
     #[must_use]
     pub fn of_holder(account: AccountId, key: &IdempotencyKey) -> Self {
         Self::new(
-            Scope::Holder,
+            ReferenceScope::Holder,
             &[&account.get().to_be_bytes()[..], key.as_str().as_bytes()].concat(),
         )
     }
@@ -199,7 +199,7 @@ impl ReferenceKey {
     /// The key of the settlement of this payout.
     #[must_use]
     pub fn of_settlement(payout: PayoutNo) -> Self {
-        Self::new(Scope::Settlement, &payout.get().to_be_bytes())
+        Self::new(ReferenceScope::Settlement, &payout.get().to_be_bytes())
     }
 
     /// The stored key. Any bytes: whoever reads a meaning back has to do with bytes that have none.
@@ -217,7 +217,7 @@ impl ReferenceKey {
     /// The wallet's reference that this is the key of; `None` for the key of something else.
     pub(crate) fn transaction(&self) -> Option<TransactionReference> {
         let (scope, reference) = self.0.split_first()?;
-        (*scope == Scope::Transaction as u8)
+        (*scope == ReferenceScope::Transaction as u8)
             .then(|| TransactionReference::new(reference).ok())
             .flatten()
     }
@@ -225,12 +225,12 @@ impl ReferenceKey {
     /// The operator's reference that this is the key of; `None` for the key of something else.
     pub(crate) fn payment(&self) -> Option<&str> {
         let (scope, reference) = self.0.split_first()?;
-        (*scope == Scope::Payment as u8)
+        (*scope == ReferenceScope::Payment as u8)
             .then(|| std::str::from_utf8(reference).ok())
             .flatten()
     }
 
-    pub(crate) fn new(scope: Scope, bytes: &[u8]) -> Self {
+    pub(crate) fn new(scope: ReferenceScope, bytes: &[u8]) -> Self {
         Self([&[scope as u8], bytes].concat().into())
     }
 }
@@ -296,7 +296,7 @@ impl Record {
     pub fn of_accepted_state(history: HistoryId, at: LedgerTime) -> Self {
         Self {
             kind: Kind::AcceptState,
-            reference: ReferenceKey::new(Scope::History, history.as_bytes()),
+            reference: ReferenceKey::new(ReferenceScope::History, history.as_bytes()),
             content: history_content(history),
             debit: None,
             credit: None,

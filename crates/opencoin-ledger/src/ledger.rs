@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use crate::audit::AuditFacts;
 use crate::{
     Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome,
     StoredBlind, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
@@ -128,13 +127,6 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn signing_paused(&self) -> Result<bool, LedgerError>;
-
-    /// Reads everything that [`audit::check`](crate::audit::check) needs, in one consistent snapshot, while
-    /// commands go on.
-    ///
-    /// # Errors
-    /// The store cannot be read. A row that makes no sense is a fact and not an error.
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError>;
 
     /// Moments that the clock of a process can be compared with.
     ///

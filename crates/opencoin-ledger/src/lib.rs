@@ -13,12 +13,9 @@
 mod account;
 mod accounts;
 mod amount;
-pub mod audit;
 mod blind;
 mod coin;
 mod command;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod decide;
 mod history;
 mod identity;
@@ -40,10 +37,10 @@ pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
-    AccountEntry, Accounts, Backlog, Bearer, BearerMeans, DueMint, EntryPage, FAILED_LOGINS_KEPT_HOURS,
+    AccountEntry, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage, FAILED_LOGINS_KEPT_HOURS,
     FailedLogins, IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash,
     PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
-    SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement, Store,
+    SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal, Settlement,
     WAITING_MINTS_PER_ACCOUNT_MAX, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
@@ -52,7 +49,8 @@ pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
 pub use history::{
-    Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark, Progress, Setback, Standing,
+    BooksPosition, Continuation, Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark,
+    RollbackDetected,
 };
 pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};

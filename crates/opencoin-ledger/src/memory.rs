@@ -9,14 +9,13 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use crate::audit::{AuditFacts, Collector, JournalRow, MintKeyRow, PayoutRow, WaitingRow};
 use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
     Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus,
-    Outcome, Prepared, Settlement, TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
-    View, decide,
+    Outcome, Prepared, TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage, View,
+    decide,
 };
 
 /// Books in memory.
@@ -40,6 +39,13 @@ impl MemoryLedger {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Lets `reader` see everything at one moment: the state, the journal in the order of its numbers, which
+    /// begin at 1, and the stored blinds of each waiting mint. What an audit reads.
+    pub fn read<T>(&self, reader: impl FnOnce(&View, &[Record], &HashMap<ReferenceKey, Vec<u8>>) -> T) -> T {
+        let state = self.state();
+        reader(&state.view, &state.journal, &state.waiting_blinds)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -147,10 +153,6 @@ impl Ledger for MemoryLedger {
         Ok(self.state().view.signing().paused)
     }
 
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        Ok(self.state().facts())
-    }
-
     async fn ready(&self) -> Result<(), LedgerError> {
         Ok(())
     }
@@ -199,78 +201,6 @@ impl State {
         let mut keys: Vec<_> = self.view.mint_keys().collect();
         keys.sort_unstable_by_key(|key| key.no);
         keys
-    }
-
-    fn facts(&self) -> AuditFacts {
-        let mut collector = Collector::default();
-        let mut accounts: Vec<_> = self.view.accounts().collect();
-        accounts.sort_unstable_by_key(|account| account.id);
-        for account in accounts {
-            collector.account(account.id.get(), account.name.as_str(), account.balance.as_i64());
-        }
-        for key in self.mint_keys() {
-            let terms = &key.terms;
-            let dates = [
-                terms.sign_not_before(),
-                terms.sign_not_after(),
-                terms.coins_expiry(),
-            ];
-            collector.mint_key(MintKeyRow {
-                no: key.no.get().into(),
-                id: key.id.as_bytes(),
-                denomination: terms.denomination().as_i64(),
-                dates: dates.map(|date| date.unix_micros()),
-                issued: key.issued as i64,     // counted up to `i64::MAX` only
-                returned: key.returned as i64, // at most `issued`
-                recouped: key.recouped as i64, // the same
-                stopped: key.stopped.is_some(),
-                retired: key.retired,
-                pruned: key.pruned,
-            });
-        }
-        self.view
-            .spent()
-            .for_each(|no| collector.spent(no.get().into(), 1));
-        self.view
-            .recouped()
-            .for_each(|no| collector.recouped(no.get().into(), 1));
-        let mut payouts: Vec<_> = self.view.payouts().collect();
-        payouts.sort_unstable_by_key(|payout| payout.no);
-        for payout in payouts {
-            collector.payout(PayoutRow {
-                no: payout.no.get(),
-                account: payout.account.get(),
-                amount: payout.amount.as_i64(),
-                reference: payout.request.as_bytes(),
-                paid: payout
-                    .settled
-                    .as_ref()
-                    .map(|(settlement, _)| matches!(settlement, Settlement::Paid(_))),
-            });
-        }
-        for waiting in self.view.all_waiting() {
-            collector.waiting(&WaitingRow {
-                reference: waiting.reference.as_bytes(),
-                account: waiting.account.get(),
-                content: waiting.content.as_bytes(),
-                amount: waiting.amount.as_i64(),
-                blinds: &self.waiting_blinds[&waiting.reference],
-            });
-        }
-        for (index, entry) in self.journal.iter().enumerate() {
-            collector.journal(&JournalRow {
-                id: number(index),
-                kind: entry.kind.code().into(),
-                debit: entry.debit.map(|account| account.get()),
-                credit: entry.credit.map(|account| account.get()),
-                amount: entry.amount.as_i64(),
-                at: entry.at.unix_micros(),
-                reference: entry.reference.as_bytes(),
-                content: entry.content.as_bytes(),
-                blinds: entry.blinds.as_deref(),
-            });
-        }
-        collector.finish()
     }
 }
 

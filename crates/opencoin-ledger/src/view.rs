@@ -140,7 +140,8 @@ impl View {
             .map(|id| &self.accounts[id])
     }
 
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = &AccountState> {
+    /// All loaded accounts, in no order.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountState> {
         self.accounts.values()
     }
 
@@ -150,7 +151,8 @@ impl View {
         self.mint_keys.get(&id)
     }
 
-    pub(crate) fn mint_keys(&self) -> impl Iterator<Item = &MintKeyState> {
+    /// All loaded mint keys, in no order.
+    pub fn mint_keys(&self) -> impl Iterator<Item = &MintKeyState> {
         self.mint_keys.values()
     }
 
@@ -158,7 +160,8 @@ impl View {
         self.spent.contains(&(mint_key, payload_hash))
     }
 
-    pub(crate) fn spent(&self) -> impl Iterator<Item = MintKeyNo> {
+    /// The mint key of every loaded spent coin, in no order.
+    pub fn spent(&self) -> impl Iterator<Item = MintKeyNo> {
         self.spent.iter().map(|(mint_key, _)| *mint_key)
     }
 
@@ -168,7 +171,8 @@ impl View {
             || self.recouped_coins.contains(&(mint_key, revoked.payload_hash))
     }
 
-    pub(crate) fn recouped(&self) -> impl Iterator<Item = MintKeyNo> {
+    /// The mint key of every loaded recouped blind, in no order.
+    pub fn recouped(&self) -> impl Iterator<Item = MintKeyNo> {
         self.recouped_blinds.iter().map(|(mint_key, _)| *mint_key)
     }
 
@@ -185,7 +189,8 @@ impl View {
         self.waiting.get(reference)
     }
 
-    pub(crate) fn all_waiting(&self) -> impl Iterator<Item = &WaitingState> {
+    /// All mints that wait for money, of those that were loaded.
+    pub fn all_waiting(&self) -> impl Iterator<Item = &WaitingState> {
         self.waiting.values()
     }
 

@@ -7,8 +7,8 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use opencoin_ledger::audit::{
-    ACCEPTANCES_PER_PAGE_MAX, AuditFacts, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
+use opencoin_audit::{
+    ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
     StoredAcceptance, WaitingRow, Wanted,
 };
 use opencoin_ledger::{LedgerError, LedgerTime, TransactionNo};
@@ -41,14 +41,6 @@ impl AuditSource for PostgresLedger {
         };
         Ok(rows.map(stored).collect())
     }
-}
-
-pub(crate) async fn facts(pool: &PgPool) -> Result<AuditFacts, LedgerError> {
-    let mut pass = Pass::full(None, None);
-    read(pool, &mut pass)
-        .await
-        .map_err(|error| ledger_error(&error))?;
-    Ok(pass.facts())
 }
 
 async fn read(pool: &PgPool, pass: &mut Pass) -> Result<(), sqlx::Error> {

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal,
+    BooksPosition, Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, TransactionNo,
+    journal,
 };
 use sqlx::{Connection, PgExecutor};
 
@@ -10,7 +11,7 @@ use crate::fault::{Fault, ledger_error};
 use crate::{ATTEMPT_SECONDS_MAX, PostgresLedger, in_time, save, until_won};
 
 /// One statement is one snapshot. Every part is a look-up in a primary key.
-const STANDING: &str = "
+const POSITION: &str = "
     SELECT ARRAY(SELECT id FROM histories ORDER BY no), ARRAY(SELECT confirmed FROM histories ORDER BY no),
         newest.id, newest.reference, newest.content, newest.applied_at, asked.reference, asked.content, asked.applied_at
     FROM (VALUES (1)) AS one (one)
@@ -31,13 +32,13 @@ pub(crate) type Columns = (
 
 #[async_trait]
 impl History for PostgresLedger {
-    async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
-        let row = standing(&self.pool, asked)
+    async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
+        let row = position(&self.pool, asked)
             .await
             .map_err(|error| ledger_error(&error))?;
-        let standing = read(row)?;
-        self.writer.saw(&standing);
-        Ok(standing)
+        let position = read(row)?;
+        self.writer.saw(&position);
+        Ok(position)
     }
 
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
@@ -87,18 +88,18 @@ async fn accept(
     Ok(())
 }
 
-pub(crate) async fn standing<'on>(
+pub(crate) async fn position<'on>(
     database: impl PgExecutor<'on>,
     asked: Option<TransactionNo>,
 ) -> Result<Columns, sqlx::Error> {
-    sqlx::query_as(STANDING)
+    sqlx::query_as(POSITION)
         .bind(asked.map(TransactionNo::get))
         .fetch_one(database)
         .await
 }
 
-/// What the row of a standing says.
-pub(crate) fn read(row: Columns) -> Result<Standing, LedgerError> {
+/// What the row of a position says.
+pub(crate) fn read(row: Columns) -> Result<BooksPosition, LedgerError> {
     let (ids, confirmed, no, reference, content, applied_at, asked_reference, asked_content, asked_at) = row;
     let mut histories = ids
         .iter()
@@ -111,7 +112,7 @@ pub(crate) fn read(row: Columns) -> Result<Standing, LedgerError> {
         no: TransactionNo::new(no),
         digest,
     });
-    Ok(Standing {
+    Ok(BooksPosition {
         mark: Mark { history, newest },
         is_confirmed: confirmed.last().copied().unwrap_or(false),
         earlier: histories,

@@ -34,7 +34,6 @@ mod writer;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys,
     Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches, Transaction,
@@ -134,10 +133,6 @@ impl Ledger for PostgresLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         read::signing_paused(&self.pool).await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        audit::facts(&self.pool).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

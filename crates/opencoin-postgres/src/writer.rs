@@ -14,7 +14,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::{LedgerError, Mark, Progress, Standing};
+use opencoin_ledger::{BooksPosition, Continuation, LedgerError, Mark};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -91,11 +91,12 @@ impl Writer {
     }
 
     /// What was seen of the books, where it goes on from what was seen before.
-    pub(crate) fn saw(&self, standing: &Standing) {
+    pub(crate) fn saw(&self, position: &BooksPosition) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if standing.is_confirmed && seen.is_none_or(|before| standing.since(&before) == Ok(Progress::Onward))
+        if position.is_confirmed
+            && seen.is_none_or(|before| position.since(&before) == Ok(Continuation::Ahead))
         {
-            *seen = Some(standing.mark);
+            *seen = Some(position.mark);
         }
     }
 
@@ -109,14 +110,14 @@ impl Writer {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = seen {
             let asked = before.newest.map(|entry| entry.no);
-            let standing = history::standing(&mut connection, asked)
+            let position = history::position(&mut connection, asked)
                 .await
                 .map_err(|error| ledger_error(&error))?;
             let refused =
                 |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
-            match history::read(standing)?.since(&before) {
-                Ok(Progress::Onward) => {}
-                Ok(Progress::Accepted) => {
+            match history::read(position)?.since(&before) {
+                Ok(Continuation::Ahead) => {}
+                Ok(Continuation::Accepted) => {
                     return refused(
                         &"an operator has accepted an older state; this process knows the newer one",
                     );

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use opencoin_ledger::audit::{AuditSource, Audited, Auditor, Extent, Wanted};
-use opencoin_ledger::conformance::{
+use opencoin_audit::{AuditSource, Audited, Auditor, Extent, Wanted};
+use opencoin_conformance::Store;
+use opencoin_conformance::{
     Pair, TAMPERINGS, World, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes,
     books_to_tamper_with, credit_at, tampering_is_found,
 };
-use opencoin_ledger::{Ledger, LedgerError, Store, TransactionNo};
+use opencoin_ledger::{Ledger, LedgerError, TransactionNo};
 use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_pair::PostgresPair;

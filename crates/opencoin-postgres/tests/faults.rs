@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::conformance::{FaultCase, Pair, assert_books_hold, batches_are_dropped_anywhere};
-use opencoin_ledger::{LedgerError, Store};
+use opencoin_conformance::Store;
+use opencoin_conformance::{FaultCase, Pair, assert_books_hold, batches_are_dropped_anywhere};
+use opencoin_ledger::LedgerError;
 use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_proxy::{Fault, PostgresProxy};

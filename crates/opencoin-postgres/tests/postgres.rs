@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_ledger::conformance::{
+use opencoin_audit::AuditSource;
+use opencoin_conformance::{
     Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, bob, books_of_the_second_version_go_on,
     books_tell_their_history, sequence,
 };
@@ -28,7 +29,7 @@ async fn open() -> (Pair, TestDatabase) {
     ([Arc::new(first), Arc::new(second)], database)
 }
 
-opencoin_ledger::conformance_tests!(open);
+opencoin_conformance::conformance_tests!(open);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
@@ -194,7 +195,7 @@ async fn an_audit_finds_what_somebody_changed_in_the_tables() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("INSERT INTO spent VALUES (1, '\\x07'), (77, '\\x07')");
-    let report = opencoin_ledger::audit::check(&ledgers[0].audit_facts().await.unwrap());
+    let report = opencoin_audit::check(&ledgers[0].audit_facts().await.unwrap());
     let broken: Vec<_> = report
         .checks
         .iter()
@@ -297,7 +298,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
 
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let facts = ledger.audit_facts().await.unwrap();
-    assert!(opencoin_ledger::audit::check(&facts).holds(), "{facts:?}");
+    assert!(opencoin_audit::check(&facts).holds(), "{facts:?}");
     assert_eq!(
         (
             facts.transactions,
@@ -317,7 +318,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
             effect
         })]
     );
-    assert!(opencoin_ledger::audit::check(&ledger.audit_facts().await.unwrap()).holds());
+    assert!(opencoin_audit::check(&ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]
@@ -411,7 +412,7 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger.clone())];
     let _world = World::with_paid_in(&pair, 100).await;
-    ledger.standing(None).await.unwrap();
+    ledger.position(None).await.unwrap();
     // As when a standby takes over that was behind.
     let gone = "CREATE TABLE gone AS SELECT * FROM transactions ORDER BY id DESC LIMIT 1;
         DELETE FROM transactions WHERE id IN (SELECT id FROM gone);";

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use opencoin_ledger::{HistoryId, LedgerError, LedgerTime, Standing, admit};
+use opencoin_ledger::{BooksPosition, HistoryId, LedgerError, LedgerTime, admit};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
@@ -21,7 +21,7 @@ pub struct Copied {
     /// The version of its tables.
     pub schema_version: i64,
     /// Which books they are and how far they have come.
-    pub standing: Standing,
+    pub position: BooksPosition,
 }
 
 /// What became of the books that were there.
@@ -93,11 +93,11 @@ pub async fn inspect(copy: &Path) -> Result<Copied, LedgerError> {
         schema::known(),
         schema::oldest_program(&mut connection).await?,
     )?;
-    let standing = history::standing(&mut connection, None).await?;
+    let position = history::position(&mut connection, None).await?;
     connection.close().await.map_err(|error| ledger_error(&error))?;
     Ok(Copied {
         schema_version,
-        standing,
+        position,
     })
 }
 

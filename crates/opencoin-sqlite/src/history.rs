@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo, journal,
+    BooksPosition, Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, TransactionNo,
+    journal,
 };
 use sqlx::SqliteConnection;
 
@@ -13,15 +14,15 @@ type EntryColumns = (i64, Vec<u8>, Vec<u8>, i64);
 
 #[async_trait]
 impl History for SqliteLedger {
-    async fn standing(&self, asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+    async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
         let mut snapshot = self
             .readers
             .begin_with("BEGIN")
             .await
             .map_err(|error| ledger_error(&error))?;
-        let standing = standing(&mut snapshot, asked).await?;
+        let position = position(&mut snapshot, asked).await?;
         snapshot.rollback().await.map_err(|error| ledger_error(&error))?;
-        Ok(standing)
+        Ok(position)
     }
 
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
@@ -33,10 +34,10 @@ impl History for SqliteLedger {
     }
 }
 
-pub(crate) async fn standing(
+pub(crate) async fn position(
     connection: &mut SqliteConnection,
     asked: Option<TransactionNo>,
-) -> Result<Standing, LedgerError> {
+) -> Result<BooksPosition, LedgerError> {
     let query = sqlx::query_as("SELECT id, confirmed FROM histories ORDER BY no")
         .fetch_all(&mut *connection)
         .await;
@@ -65,7 +66,7 @@ pub(crate) async fn standing(
         history: HistoryId::from_row(&id)?,
         newest: newest.map(entry),
     };
-    Ok(Standing {
+    Ok(BooksPosition {
         mark,
         is_confirmed,
         earlier,

@@ -31,7 +31,6 @@ use std::fs::File;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys,
     Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Postings, Prepared, TokenHash, Touches,
@@ -106,10 +105,6 @@ impl Ledger for SqliteLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         read::signing_paused(&self.readers).await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        audit::facts(&self.readers).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

@@ -4,12 +4,13 @@
 use std::fs;
 use std::sync::Arc;
 
-use opencoin_ledger::audit::{AuditSource, Auditor, Sample};
-use opencoin_ledger::conformance::{
+use opencoin_audit::{AuditSource, Auditor, Sample};
+use opencoin_conformance::Store;
+use opencoin_conformance::{
     Pair, TAMPERINGS, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes,
     books_to_tamper_with, tampering_is_found,
 };
-use opencoin_ledger::{LedgerError, Store};
+use opencoin_ledger::LedgerError;
 use opencoin_sqlite::{Mode, SqliteLedger};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};

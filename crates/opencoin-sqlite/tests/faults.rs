@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use opencoin_conformance::{FaultCase, Pair, assert_books_hold, batches_are_dropped_anywhere};
 use opencoin_ledger::LedgerError;
-use opencoin_ledger::conformance::{FaultCase, Pair, assert_books_hold, batches_are_dropped_anywhere};
 use opencoin_sqlite::{Mode, SqliteLedger};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};

@@ -4,11 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use opencoin_ledger::Moments;
-use opencoin_ledger::conformance::{
+use opencoin_audit::AuditSource;
+use opencoin_conformance::{
     Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on,
     books_tell_their_history, sequence,
 };
+use opencoin_ledger::Moments;
 use opencoin_ledger::{
     Applied, Command, Effect, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
 };
@@ -46,7 +47,7 @@ async fn tamper(folder: &TempDir, statements: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-opencoin_ledger::conformance_tests!(open);
+opencoin_conformance::conformance_tests!(open);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -155,7 +156,7 @@ async fn an_audit_finds_what_somebody_changed_in_the_file() {
     tamper(&folder, "UPDATE accounts SET balance = 1000 WHERE name = 'alice'")
         .await
         .unwrap();
-    let report = opencoin_ledger::audit::check(&ledgers[0].audit_facts().await.unwrap());
+    let report = opencoin_audit::check(&ledgers[0].audit_facts().await.unwrap());
     let broken: Vec<_> = report
         .checks
         .iter()
@@ -286,7 +287,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
         .await
         .unwrap();
     let facts = ledger.audit_facts().await.unwrap();
-    assert!(opencoin_ledger::audit::check(&facts).holds(), "{facts:?}");
+    assert!(opencoin_audit::check(&facts).holds(), "{facts:?}");
     assert_eq!(
         (
             facts.transactions,
@@ -306,7 +307,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
             effect
         })]
     );
-    assert!(opencoin_ledger::audit::check(&ledger.audit_facts().await.unwrap()).holds());
+    assert!(opencoin_audit::check(&ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]
@@ -469,13 +470,13 @@ async fn a_copy_holds_one_moment_and_damage_is_found() {
     ledgers[0].apply(&[debit(30)]).await.unwrap()[0].as_ref().unwrap();
     let found = inspect(&copy).await.unwrap();
     assert_eq!(
-        found.standing.mark.newest.map(|entry| entry.no.get()),
+        found.position.mark.newest.map(|entry| entry.no.get()),
         Some(i64::try_from(before.transactions).unwrap())
     );
     mark_as_restored(&copy, HistoryId::new([7; 16]), LedgerTime::from_unix_micros(9))
         .await
         .unwrap();
-    assert!(!inspect(&copy).await.unwrap().standing.is_confirmed);
+    assert!(!inspect(&copy).await.unwrap().position.is_confirmed);
     let restored = SqliteLedger::open(copy.to_str().unwrap(), Mode::Existing)
         .await
         .unwrap();

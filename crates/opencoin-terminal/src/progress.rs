@@ -9,14 +9,14 @@ const NOTHING_DRAWN: usize = usize::MAX;
 const CLEAR_LINE: &str = "\r\x1b[K";
 
 /// A bar with a title. It disappears when it is dropped.
-pub struct Progress {
+pub struct ProgressBar {
     title: &'static str,
     is_shown: bool,
     /// How much of the bar is drawn; drawing only when this changes does not slow the work down.
     filled: AtomicUsize,
 }
 
-impl Progress {
+impl ProgressBar {
     /// A bar with this title; nothing is drawn before [`Self::set`].
     pub fn new(title: &'static str) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         if self.is_shown && *self.filled.get_mut() != NOTHING_DRAWN {
             let _ = write!(io::stderr(), "{CLEAR_LINE}");

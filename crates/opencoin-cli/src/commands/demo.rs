@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use opencoin_audit::check;
 use opencoin_config::{Config, DATABASE_DEFAULT};
 use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_http::{Server, Unwatched, serve};
-use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator, StoreMode, open_books};
+use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator, StoreMode, open_audit_source, open_books};
 use opencoin_keys::{
     Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
 };
@@ -30,7 +31,7 @@ use zeroize::Zeroizing;
 use super::verify::Verifier;
 use super::wallet;
 use crate::output;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 
 const NAME: &str = "OpenCent";
 const DIVISOR: u64 = 100;
@@ -128,7 +129,7 @@ async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
     )?;
 
     try_again(folder, &url, &stack_file).await?;
-    audit(&currency, &operator, &stack_file).await?;
+    audit(&currency, directory.root(), &stack_file).await?;
     issuer.stop().await
 }
 
@@ -143,7 +144,7 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
     };
     let passphrase = Passphrase::new(Zeroizing::new(OsRng.next_u64().to_string()))?;
     let made = tokio::task::block_in_place(|| {
-        let progress = Progress::new("making keys");
+        let progress = ProgressBar::new("making keys");
         let mut hear = |done, total| progress.set(done, total);
         create_with_key_files(
             &new,
@@ -238,14 +239,15 @@ async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
     )
 }
 
-async fn audit(currency: &Currency, operator: &Operator, stack_file: &Path) -> Result<()> {
+async fn audit(currency: &Currency, root: &Path, stack_file: &Path) -> Result<()> {
     let mut verifier = Verifier::of(currency);
     let said = verifier.check(stack_file)?;
     step(
         "auditor",
         &format!("verifies the certificates and the coin stack: {said}"),
     )?;
-    let report = operator.audit().await?;
+    let books = open_audit_source(DATABASE_DEFAULT, root).await?;
+    let report = check(&books.audit_facts().await?);
     if let Some(broken) = report.checks.iter().find(|check| !check.holds) {
         bail!(
             "the audit found a broken invariant: {}: {}",

@@ -19,7 +19,7 @@ use rand::rngs::OsRng;
 use super::account::connection;
 use super::inspect::read_document;
 use crate::network_args::NetworkArgs;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 use crate::token_args::TokenArgs;
 use crate::{amount_args, output};
 
@@ -200,7 +200,7 @@ fn bearer(wallet: &Wallet, dir: &Path, currency: Option<&str>, token: &TokenArgs
 }
 
 async fn mint(wallet: &mut Wallet, currency: Option<&str>, amount: u64, bearer: Bearer) -> Result<()> {
-    let bar = (amount >= PROGRESS_AMOUNT_MIN).then(|| Progress::new("blinding coins"));
+    let bar = (amount >= PROGRESS_AMOUNT_MIN).then(|| ProgressBar::new("blinding coins"));
     let mut progress = |done, total| bar.iter().for_each(|bar| bar.set(done, total));
     let before = held(wallet);
     let minted = wallet.mint(currency, amount, bearer, &mut progress).await;

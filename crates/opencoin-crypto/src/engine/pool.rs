@@ -43,7 +43,7 @@ pub struct Pool<T, R> {
 pub type Worker<T, R> = Box<dyn FnMut(&T) -> Result<R, SignError> + Send>;
 
 /// An answer on its way, out of the pool: nothing when the pool was dropped before.
-type Answer<R> = oneshot::Receiver<Result<Vec<R>, SignError>>;
+type JobResult<R> = oneshot::Receiver<Result<Vec<R>, SignError>>;
 
 struct Shared<T, R> {
     items_queued_max: usize,
@@ -72,10 +72,10 @@ struct Piece<T, R> {
 
 struct Job<T, R> {
     items: Vec<T>,
-    progress: Mutex<Progress<R>>,
+    progress: Mutex<JobState<R>>,
 }
 
-struct Progress<R> {
+struct JobState<R> {
     results: Vec<Option<R>>,
     missing: usize,
     /// Gone once the job is answered.
@@ -131,7 +131,7 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
     }
 
     /// Queues a job, or refuses it as busy when its items do not fit into the queue.
-    fn submit(&self, items: Vec<T>) -> Result<Answer<R>, SignError> {
+    fn submit(&self, items: Vec<T>) -> Result<JobResult<R>, SignError> {
         let (sender, answer) = oneshot::channel();
         if items.is_empty() {
             // The receiver is in our hands, so this cannot fail.
@@ -237,7 +237,7 @@ impl<T, R> Job<T, R> {
         let results = items.iter().map(|_| None).collect();
         Self {
             items,
-            progress: Mutex::new(Progress {
+            progress: Mutex::new(JobState {
                 results,
                 missing,
                 answer: Some(answer),
@@ -265,7 +265,7 @@ impl<T, R> Job<T, R> {
     }
 }
 
-impl<R> Progress<R> {
+impl<R> JobState<R> {
     fn done(&mut self, index: usize, result: R) {
         let earlier = self.results[index].replace(result);
         assert!(earlier.is_none(), "an item is taken once");
@@ -331,14 +331,14 @@ mod tests {
         }
 
         /// Occupies the thread, so that what is queued now waits.
-        fn occupied(items_queued_max: usize) -> (Self, Answer<String>) {
+        fn occupied(items_queued_max: usize) -> (Self, JobResult<String>) {
             let bench = Self::new(items_queued_max);
             let answer = bench.pool.submit(vec!["first"]).unwrap();
             assert_eq!(bench.begun.recv(), Ok("first"));
             (bench, answer)
         }
 
-        fn queue(&self, item: &'static str, count: usize) -> Answer<String> {
+        fn queue(&self, item: &'static str, count: usize) -> JobResult<String> {
             self.pool.submit(vec![item; count]).unwrap()
         }
 

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::convert;
 use crate::callers::{Holder, Reader};
-use crate::json::{Answer, Json, Parameters, document, nothing};
+use crate::json::{HandlerResult, Json, Parameters, document, nothing};
 use crate::openapi::{Forbidden, Invalid, Malformed, TooLarge, Unauthorized, Unavailable};
 use crate::server::Server;
 use opencoin_issuer::accounts::Page;
@@ -43,10 +43,10 @@ impl ByName {
     get, path = "/v1/account", tag = "account",
     responses((status = 200, description = "The account.", body = AccountSummary), Unauthorized, Forbidden, Unavailable)
 )]
-pub(crate) async fn show(State(server): State<Arc<Server>>, Reader(caller): Reader) -> Answer {
-    let desk = server.issuer().desk();
-    let profile = desk.profile(caller.account).await?;
-    let Page { items, is_full } = desk
+pub(crate) async fn show(State(server): State<Arc<Server>>, Reader(caller): Reader) -> HandlerResult {
+    let accounts = server.issuer().accounts();
+    let profile = accounts.profile(caller.account).await?;
+    let Page { items, is_full } = accounts
         .entries(caller.account, EntryPage::Before(None), None)
         .await?;
     let before = items
@@ -72,10 +72,10 @@ pub(crate) async fn change(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Json(change): Json<ChangeAccount>,
-) -> Answer {
+) -> HandlerResult {
     server
         .issuer()
-        .desk()
+        .accounts()
         .set_listed(caller.account, change.listed)
         .await?;
     nothing()
@@ -86,10 +86,10 @@ pub(crate) async fn change(
     get, path = "/v1/account/balance", tag = "account",
     responses((status = 200, description = "The balance.", body = Balance), Unauthorized, Forbidden, Unavailable)
 )]
-pub(crate) async fn balance(State(server): State<Arc<Server>>, Reader(caller): Reader) -> Answer {
+pub(crate) async fn balance(State(server): State<Arc<Server>>, Reader(caller): Reader) -> HandlerResult {
     let balance = server
         .issuer()
-        .desk()
+        .accounts()
         .profile(caller.account)
         .await?
         .account
@@ -108,10 +108,10 @@ pub(crate) async fn directory(
     State(server): State<Arc<Server>>,
     Reader(_): Reader,
     Parameters(page): Parameters<ByName>,
-) -> Answer {
+) -> HandlerResult {
     let Page { items, is_full } = server
         .issuer()
-        .desk()
+        .accounts()
         .directory(page.cursor()?.as_ref(), page.limit)
         .await?;
     let accounts: Vec<_> = items

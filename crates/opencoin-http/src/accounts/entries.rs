@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::{convert, stream};
 use crate::callers::Reader;
-use crate::json::{Answer, Parameters, document};
+use crate::json::{HandlerResult, Parameters, document};
 use crate::openapi::{Forbidden, Invalid, Malformed, TooManyRequests, Unauthorized, Unavailable};
 use crate::server::Server;
 use opencoin_issuer::accounts::Page;
@@ -54,7 +54,7 @@ pub(crate) async fn list(
     Reader(caller): Reader,
     Parameters(range): Parameters<Range>,
     headers: HeaderMap,
-) -> Answer {
+) -> HandlerResult {
     let page = range.page()?;
     if wants_stream(&headers) {
         let after = match (last_event_id(&headers)?, page) {
@@ -69,7 +69,7 @@ pub(crate) async fn list(
     }
     let Page { items, is_full } = server
         .issuer()
-        .desk()
+        .accounts()
         .entries(caller.account, page, range.limit)
         .await?;
     let last = items.last().map(|entry| convert::entry_id(entry.no));

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use super::convert;
 use crate::callers::{Holder, Reader};
-use crate::json::{Answer, Idempotent, Json, Name, Parameters, created, document};
+use crate::json::{HandlerResult, Idempotent, Json, Name, Parameters, created, document};
 use crate::openapi::{
     Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge,
     Unauthorized, Unavailable,
@@ -43,11 +43,11 @@ pub(crate) async fn request(
     Holder(caller): Holder,
     Idempotent(key): Idempotent,
     Json(request): Json<RequestPayout>,
-) -> Answer {
+) -> HandlerResult {
     let RequestPayout { amount, destination } = request;
     let (payout, repeated) = server
         .issuer()
-        .desk()
+        .accounts()
         .request_payout(caller.account, key, amount, &destination)
         .await?;
     document(created(repeated), &convert::payout(payout))
@@ -63,11 +63,11 @@ pub(crate) async fn list(
     State(server): State<Arc<Server>>,
     Reader(caller): Reader,
     Parameters(page): Parameters<ByNumber>,
-) -> Answer {
+) -> HandlerResult {
     let after = convert::payouts_after(page.after)?;
     let payouts = server
         .issuer()
-        .desk()
+        .accounts()
         .payouts(caller.account, after, page.limit)
         .await?;
     document(StatusCode::OK, &convert::payouts(payouts, after))
@@ -82,10 +82,10 @@ pub(crate) async fn show(
     State(server): State<Arc<Server>>,
     Reader(caller): Reader,
     Name(id): Name,
-) -> Answer {
+) -> HandlerResult {
     let payout = server
         .issuer()
-        .desk()
+        .accounts()
         .payout(caller.account, convert::payout_no(&id)?)
         .await?;
     document(StatusCode::OK, &convert::payout(payout))

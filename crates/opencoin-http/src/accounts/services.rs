@@ -9,7 +9,7 @@ use opencoin_api::{DeclareService, DeclaredService, RotatedService, ServiceLogin
 use super::convert::{self, secret};
 use super::sessions::count;
 use crate::callers::Holder;
-use crate::json::{Answer, Json, Name, document, nothing};
+use crate::json::{HandlerResult, Json, Name, document, nothing};
 use crate::openapi::{
     Exists, Forbidden, Invalid, Malformed, NotFound, TooLarge, TooManyRequests, Unauthorized, Unavailable,
 };
@@ -26,11 +26,11 @@ pub(crate) async fn declare(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Json(service): Json<DeclareService>,
-) -> Answer {
+) -> HandlerResult {
     let scopes = convert::known_scopes(&service.scopes);
     let declared = server
         .issuer()
-        .desk()
+        .accounts()
         .declare_service(caller.account, &service.name, scopes.clone())
         .await?;
     let (id, name, key) = declared;
@@ -48,8 +48,8 @@ pub(crate) async fn declare(
     get, path = "/v1/services", tag = "services",
     responses((status = 200, description = "All of them, by name.", body = Services), Unauthorized, Forbidden, Unavailable)
 )]
-pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Holder) -> Answer {
-    let services = server.issuer().desk().services(caller.account).await?;
+pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Holder) -> HandlerResult {
+    let services = server.issuer().accounts().services(caller.account).await?;
     document(
         StatusCode::OK,
         &Services {
@@ -67,8 +67,12 @@ pub(crate) async fn remove(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Name(id): Name,
-) -> Answer {
-    server.issuer().desk().remove_service(caller.account, &id).await?;
+) -> HandlerResult {
+    server
+        .issuer()
+        .accounts()
+        .remove_service(caller.account, &id)
+        .await?;
     nothing()
 }
 
@@ -82,8 +86,12 @@ pub(crate) async fn rotate(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Name(id): Name,
-) -> Answer {
-    let key = server.issuer().desk().rotate_service(caller.account, &id).await?;
+) -> HandlerResult {
+    let key = server
+        .issuer()
+        .accounts()
+        .rotate_service(caller.account, &id)
+        .await?;
     document(
         StatusCode::OK,
         &RotatedService {
@@ -102,10 +110,10 @@ pub(crate) async fn rotate(
 pub(crate) async fn open_session(
     State(server): State<Arc<Server>>,
     Json(login): Json<ServiceLogin>,
-) -> Answer {
+) -> HandlerResult {
     let opened = server
         .issuer()
-        .desk()
+        .accounts()
         .service_log_in(&login.id, &Token::from_text(login.key.expose()))
         .await;
     count(&server, &opened);

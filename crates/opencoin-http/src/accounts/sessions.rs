@@ -8,7 +8,7 @@ use opencoin_api::{ChangePassword, Login, Secret, Session};
 
 use super::convert::{moment, secret};
 use crate::callers::{Holder, Leaver};
-use crate::json::{Answer, Json, document, nothing};
+use crate::json::{HandlerResult, Json, document, nothing};
 use crate::openapi::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
 use crate::server::Server;
 use opencoin_issuer::Refusal;
@@ -20,10 +20,10 @@ use opencoin_issuer::Refusal;
     responses((status = 201, description = "A session was opened.", body = Session),
         Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
 )]
-pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Login>) -> Answer {
+pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Login>) -> HandlerResult {
     let opened = server
         .issuer()
-        .desk()
+        .accounts()
         .log_in(&login.name, login.password.expose())
         .await;
     count(&server, &opened);
@@ -42,8 +42,8 @@ pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Lo
     delete, path = "/v1/sessions", tag = "sessions",
     responses((status = 204, description = "The session has ended."), Unauthorized, Invalid, Unavailable)
 )]
-pub(crate) async fn close(State(server): State<Arc<Server>>, Leaver(caller): Leaver) -> Answer {
-    server.issuer().desk().log_out(&caller).await?;
+pub(crate) async fn close(State(server): State<Arc<Server>>, Leaver(caller): Leaver) -> HandlerResult {
+    server.issuer().accounts().log_out(&caller).await?;
     nothing()
 }
 
@@ -57,11 +57,11 @@ pub(crate) async fn change_password(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
     Json(change): Json<ChangePassword>,
-) -> Answer {
+) -> HandlerResult {
     let current = change.current.as_ref().map(Secret::expose);
     server
         .issuer()
-        .desk()
+        .accounts()
         .change_password(&caller, current, change.new.expose())
         .await?;
     nothing()

@@ -15,7 +15,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use opencoin_ledger::{AccountEntry, AccountId, EntryPage, TransactionNo};
 
 use super::convert;
-use crate::json::Answer;
+use crate::json::HandlerResult;
 use crate::server::Server;
 use opencoin_issuer::accounts::Caller;
 use opencoin_issuer::{Reason, Refusal};
@@ -81,14 +81,14 @@ impl Drop for Place {
 }
 
 /// Opens a stream of what comes after a cursor, or from now on.
-pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<TransactionNo>) -> Answer {
+pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<TransactionNo>) -> HandlerResult {
     let place = server.streams().enter(caller.account)?;
     let after = match after {
         Some(after) => after,
         None => {
             let newest = server
                 .issuer()
-                .desk()
+                .accounts()
                 .entries(caller.account, EntryPage::Before(None), Some(1))
                 .await?;
             newest
@@ -146,14 +146,14 @@ impl Cursor {
             if self.server.issuer().is_set_back() {
                 return None;
             }
-            let desk = self.server.issuer().desk();
-            match desk.is_still_good(&self.caller).await {
+            let accounts = self.server.issuer().accounts();
+            match accounts.is_still_good(&self.caller).await {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(_unavailable) => continue,
             }
             let page = EntryPage::After(self.after);
-            let Ok(entries) = desk
+            let Ok(entries) = accounts
                 .entries(self.caller.account, page, Some(ENTRIES_PER_POLL_MAX))
                 .await
             else {

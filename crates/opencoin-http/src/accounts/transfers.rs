@@ -7,7 +7,7 @@ use opencoin_api::{Entry, Transfer};
 
 use super::convert;
 use crate::callers::Holder;
-use crate::json::{Answer, Idempotent, Json, created, document};
+use crate::json::{HandlerResult, Idempotent, Json, created, document};
 use crate::openapi::{
     Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge,
     Unauthorized, Unavailable,
@@ -27,11 +27,11 @@ pub(crate) async fn pay(
     Holder(caller): Holder,
     Idempotent(key): Idempotent,
     Json(transfer): Json<Transfer>,
-) -> Answer {
+) -> HandlerResult {
     let Transfer { to, amount, label } = transfer;
     let (entry, repeated) = server
         .issuer()
-        .desk()
+        .accounts()
         .transfer(caller.account, key, &to, amount, &label)
         .await?;
     document(created(repeated), &convert::entry(entry))

@@ -10,7 +10,7 @@ use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 use super::{Admin, Operator};
 use crate::accounts::account::ByName;
 use crate::accounts::convert::secret;
-use crate::json::{Answer, Json, Name, Parameters, Problem, created, document, nothing};
+use crate::json::{HandlerResult, Json, Name, Parameters, Problem, created, document, nothing};
 use crate::openapi::{
     Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized,
     Unavailable,
@@ -28,7 +28,7 @@ pub(crate) async fn create(
     State(admin): State<Admin>,
     _: Operator,
     Json(account): Json<CreateAccount>,
-) -> Answer {
+) -> HandlerResult {
     let invalid = |error| Refusal::new(Reason::Invalid, format!("name: {error}"));
     let name: AccountName = account.name.parse().map_err(invalid)?;
     let password = account
@@ -55,7 +55,7 @@ pub(crate) async fn list(
     State(admin): State<Admin>,
     _: Operator,
     Parameters(page): Parameters<ByName>,
-) -> Answer {
+) -> HandlerResult {
     let (after, limit) = (page.cursor()?, page_length(page.limit)?);
     let Page { items, is_full } = Page::new(admin.cashier().accounts(after.as_ref(), limit).await?, limit);
     let accounts: Vec<AdminAccount> = items.into_iter().map(shown).collect();
@@ -71,7 +71,7 @@ pub(crate) async fn list(
     get, path = "/v1/admin/accounts/{name}", tag = "admin", params(("name" = String, Path, description = "Its name.")),
     responses((status = 200, description = "The account.", body = AdminAccount), Unauthorized, Forbidden, NotFound, Unavailable)
 )]
-pub(crate) async fn show(State(admin): State<Admin>, _: Operator, Name(name): Name) -> Answer {
+pub(crate) async fn show(State(admin): State<Admin>, _: Operator, Name(name): Name) -> HandlerResult {
     let profile = admin.cashier().account(&account_name(&name)?).await?;
     document(StatusCode::OK, &shown(profile))
 }
@@ -88,7 +88,7 @@ pub(crate) async fn set_password(
     _: Operator,
     Name(name): Name,
     Json(password): Json<SetPassword>,
-) -> Answer {
+) -> HandlerResult {
     let password = new_password("new", password.new.expose())?;
     admin
         .cashier()
@@ -110,7 +110,7 @@ pub(crate) async fn credit(
     _: Operator,
     Name(name): Name,
     Json(payment): Json<Payment>,
-) -> Answer {
+) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;
     let applied = admin.cashier().credit(&name, amount, reference).await?;
     receipt(&admin, &name, payment, applied.repeated).await
@@ -129,7 +129,7 @@ pub(crate) async fn debit(
     _: Operator,
     Name(name): Name,
     Json(payment): Json<Payment>,
-) -> Answer {
+) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;
     let applied = admin.cashier().debit(&name, amount, reference).await?;
     receipt(&admin, &name, payment, applied.repeated).await
@@ -143,7 +143,7 @@ fn checked(name: &str, payment: &Payment) -> Result<(AccountName, Amount, Refere
     ))
 }
 
-async fn receipt(admin: &Admin, name: &AccountName, payment: Payment, repeated: bool) -> Answer {
+async fn receipt(admin: &Admin, name: &AccountName, payment: Payment, repeated: bool) -> HandlerResult {
     let balance = admin.cashier().account(name).await?.account.balance.units();
     let Payment { amount, reference } = payment;
     document(

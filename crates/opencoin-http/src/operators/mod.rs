@@ -83,7 +83,7 @@ impl FromRequestParts<Admin> for Operator {
             .0
             .server
             .issuer()
-            .desk()
+            .accounts()
             .caller(Some(&token), Right::Leave)
             .await?;
         Err(Refusal::new(

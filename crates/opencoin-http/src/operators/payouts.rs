@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Admin, Operator};
 use crate::accounts::convert;
-use crate::json::{Answer, Json, Name, Parameters, document};
+use crate::json::{HandlerResult, Json, Name, Parameters, document};
 use crate::openapi::{
     Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable,
 };
@@ -50,7 +50,7 @@ pub(crate) async fn list(
     State(admin): State<Admin>,
     _: Operator,
     Parameters(page): Parameters<OfAll>,
-) -> Answer {
+) -> HandlerResult {
     let filter = match page.state {
         None => PayoutFilter::All,
         Some(PayoutState::Requested) => PayoutFilter::Requested,
@@ -78,7 +78,7 @@ pub(crate) async fn paid(
     _: Operator,
     Name(id): Name,
     Json(paid): Json<PayPayout>,
-) -> Answer {
+) -> HandlerResult {
     settle(&admin, &id, Settlement::Paid(text("reference", &paid.reference)?)).await
 }
 
@@ -94,11 +94,11 @@ pub(crate) async fn failed(
     _: Operator,
     Name(id): Name,
     Json(failed): Json<FailPayout>,
-) -> Answer {
+) -> HandlerResult {
     settle(&admin, &id, Settlement::Failed(text("reason", &failed.reason)?)).await
 }
 
-async fn settle(admin: &Admin, id: &str, settlement: Settlement) -> Answer {
+async fn settle(admin: &Admin, id: &str, settlement: Settlement) -> HandlerResult {
     let payout = admin
         .cashier()
         .settle(convert::payout_no(id)?, settlement)

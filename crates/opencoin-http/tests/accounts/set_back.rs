@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use opencoin_http::router;
 use opencoin_issuer::{Guard, HighWaterMark};
 use opencoin_ledger::{
-    HISTORY_ID_BYTES, History, HistoryId, LedgerError, LedgerTime, Mark, Standing, TransactionNo,
+    BooksPosition, HISTORY_ID_BYTES, History, HistoryId, LedgerError, LedgerTime, Mark, TransactionNo,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -26,9 +26,9 @@ struct Replaced(AtomicBool);
 
 #[async_trait]
 impl History for Replaced {
-    async fn standing(&self, _asked: Option<TransactionNo>) -> Result<Standing, LedgerError> {
+    async fn position(&self, _asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
         let history = HistoryId::new([u8::from(self.0.load(Ordering::Relaxed)); HISTORY_ID_BYTES]);
-        Ok(Standing {
+        Ok(BooksPosition {
             mark: Mark {
                 history,
                 newest: None,

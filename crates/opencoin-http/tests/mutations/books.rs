@@ -1,6 +1,6 @@
 //! What the books must hold: the command that a request stands for, and what it does to the books.
 
-use opencoin_ledger::audit::AuditFacts;
+use opencoin_audit::AuditFacts;
 use opencoin_ledger::{Blind, CoinIn, Command, LedgerTime, MintKeyId, PayloadHash, TransactionReference};
 use opencoin_schema::{BigInt, Coin, Request};
 

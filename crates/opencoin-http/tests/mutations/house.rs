@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_audit::{AuditFacts, AuditSource};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer};
 use opencoin_http::{Server, router};
 use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator};
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError,
     MemoryLedger, MintKeyStatus, Outcome, Reference, TokenHash, Transaction, TransactionNo,
@@ -112,10 +112,6 @@ impl Ledger for WatchedLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.ledger.signing_paused().await
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        self.ledger.audit_facts().await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
@@ -226,7 +222,7 @@ impl House {
     }
 
     pub(crate) async fn facts(&self) -> AuditFacts {
-        self.ledger.audit_facts().await.unwrap()
+        self.ledger.ledger.audit_facts().await.unwrap()
     }
 
     pub(crate) fn set_signer_away(&self, is_away: bool) {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use opencoin_ledger::{AccountId, Bearer, BearerMeans, LedgerTime, Scope, ServiceId, TokenHash};
+use opencoin_ledger::{AccountId, Bearer, Credential, LedgerTime, Scope, ServiceId, TokenHash};
 
-use super::{Desk, Token};
+use super::{AccountService, Token};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 /// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
@@ -21,7 +21,7 @@ pub struct Caller {
     /// The hash of his token.
     pub token: TokenHash,
     /// With what he acts.
-    pub means: BearerMeans,
+    pub means: Credential,
 }
 
 /// What somebody wants to do for an account.
@@ -42,8 +42,8 @@ pub enum Right {
 impl Caller {
     fn check(self, right: Right) -> Result<Self, Refusal> {
         let may = match &self.means {
-            BearerMeans::AccountToken | BearerMeans::PasswordSession => true,
-            BearerMeans::ServiceSession { scopes, .. } => match right {
+            Credential::AccountToken | Credential::PasswordSession => true,
+            Credential::ServiceSession { scopes, .. } => match right {
                 Right::Mint => scopes.contains(&Scope::Mint),
                 Right::Redeem => scopes.contains(&Scope::Redeem),
                 Right::Read => scopes.contains(&Scope::Read),
@@ -65,9 +65,9 @@ impl Caller {
 /// Whose token is whose. An account keeps its token for good, so the ledger is asked once. Sessions end at
 /// once in every process, so they are looked up each time.
 #[derive(Debug, Default)]
-pub(super) struct Holders(Mutex<HashMap<TokenHash, AccountId>>);
+pub(super) struct TokenCache(Mutex<HashMap<TokenHash, AccountId>>);
 
-impl Holders {
+impl TokenCache {
     fn find(&self, token: &TokenHash) -> Option<AccountId> {
         self.0
             .lock()
@@ -85,7 +85,7 @@ impl Holders {
     }
 }
 
-impl Desk {
+impl AccountService {
     /// Who acts with this token, if he may do that.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Desk {
             return Ok(Caller {
                 account,
                 token,
-                means: BearerMeans::AccountToken,
+                means: Credential::AccountToken,
             });
         }
         let now = self.now();
@@ -119,9 +119,9 @@ impl Desk {
             .map_err(unavailable)?
             .ok_or_else(unknown)?;
         match &means {
-            BearerMeans::AccountToken => self.holders.remember(token, account),
-            BearerMeans::PasswordSession => {}
-            BearerMeans::ServiceSession {
+            Credential::AccountToken => self.holders.remember(token, account),
+            Credential::PasswordSession => {}
+            Credential::ServiceSession {
                 service, last_seen, ..
             } => self.saw(service, *last_seen, now).await?,
         }
@@ -138,7 +138,7 @@ impl Desk {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn is_still_good(&self, caller: &Caller) -> Result<bool, Refusal> {
-        if caller.means == BearerMeans::AccountToken {
+        if caller.means == Credential::AccountToken {
             return Ok(true);
         }
         Ok(self

@@ -3,7 +3,7 @@
 use opencoin_api::{PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX};
 use opencoin_ledger::{AccountEntry, AccountId, AccountName, EntryPage, Profile, ProfileFilter};
 
-use super::Desk;
+use super::AccountService;
 use crate::refusal::{Reason, Refusal, unavailable};
 
 /// One page of a list.
@@ -37,7 +37,7 @@ pub fn page_length(asked: Option<u32>) -> Result<u32, Refusal> {
     ))
 }
 
-impl Desk {
+impl AccountService {
     /// Entries of an account.
     ///
     /// # Errors

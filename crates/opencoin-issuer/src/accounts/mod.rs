@@ -34,19 +34,19 @@ pub use token::Token;
 pub(crate) use token::TokenKind;
 pub(crate) use waiting::waited_in_vain;
 
-/// Where holders and their services are served.
-pub struct Desk {
+/// What holders and their services ask for.
+pub struct AccountService {
     accounts: Arc<dyn Accounts>,
     committer: Arc<Committer>,
     clock: Arc<dyn Clock>,
     config: AccountsConfig,
     random: Arc<Random>,
     passwords: Arc<Passwords>,
-    holders: caller::Holders,
+    holders: caller::TokenCache,
     next_turn: waiting::NextTurn,
 }
 
-impl Desk {
+impl AccountService {
     pub(crate) fn new(
         accounts: Arc<dyn Accounts>,
         committer: Arc<Committer>,

@@ -5,10 +5,10 @@ use opencoin_ledger::{
 };
 
 use super::entries::page_length;
-use super::{Desk, account_name};
+use super::{AccountService, account_name};
 use crate::refusal::{Reason, Refusal, unavailable};
 
-impl Desk {
+impl AccountService {
     /// Pays another account. The answer is the payer's entry, and whether it was made before.
     ///
     /// # Errors

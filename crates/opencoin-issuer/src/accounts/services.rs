@@ -8,7 +8,7 @@ use opencoin_ledger::{
     ServiceRefusal,
 };
 
-use super::{Desk, Token, TokenKind};
+use super::{AccountService, Token, TokenKind};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 /// The random bytes of a service's id.
@@ -45,7 +45,7 @@ pub enum ServiceAge {
     Silent,
 }
 
-impl Desk {
+impl AccountService {
     /// Declares a service; its key is stored nowhere.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! Logging in with a password, logging out, another password.
 
 use opencoin_keys::ledger_time;
-use opencoin_ledger::{AccountName, BearerMeans, LedgerTime, Login, NewSession, PasswordSetter};
+use opencoin_ledger::{AccountName, Credential, LedgerTime, Login, NewSession, PasswordSetter};
 
 use super::throttle::wrong_password;
-use super::{Caller, Desk, NewPassword, Token, TokenKind};
+use super::{AccountService, Caller, NewPassword, Token, TokenKind};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 /// A session that was opened.
@@ -15,7 +15,7 @@ pub struct OpenedSession {
     pub expires: LedgerTime,
 }
 
-impl Desk {
+impl AccountService {
     /// Opens a session with a password. A name that does not exist is answered like a wrong password, after
     /// the same work.
     ///
@@ -60,7 +60,7 @@ impl Desk {
     /// # Errors
     /// When he acts with the account's own token, which does not end.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Refusal> {
-        if caller.means == BearerMeans::AccountToken {
+        if caller.means == Credential::AccountToken {
             return Err(Refusal::new(
                 Reason::Invalid,
                 "this is the account's own token and not a session's",
@@ -102,7 +102,7 @@ impl Desk {
             (None, None) => {}
         }
         let password = self.passwords.hash(new, self.random.bytes()).await?;
-        let session = (caller.means == BearerMeans::PasswordSession).then_some(&caller.token);
+        let session = (caller.means == Credential::PasswordSession).then_some(&caller.token);
         let setter = PasswordSetter::Holder {
             before: profile.password.as_ref(),
             session,

@@ -6,7 +6,7 @@
 
 use opencoin_ledger::{AccountName, FailedLogins, LedgerTime, PasswordHash};
 
-use super::Desk;
+use super::AccountService;
 use crate::refusal::{Reason, Refusal, unavailable};
 
 /// Wrong guesses that cost no wait.
@@ -19,7 +19,7 @@ const WAIT_S_MAX: u32 = 15 * 60;
 /// A guess further in the future than that was counted by a clock that was wrong.
 const CLOCK_AHEAD_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
 
-impl Desk {
+impl AccountService {
     /// Looks at a password for this name.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use opencoin_config::WhenShort;
 use opencoin_keys::ledger_time;
 use opencoin_ledger::{Command, DueMint, LedgerTime, Refusal as LedgerRefusal, TransactionReference};
 
-use super::Desk;
+use super::AccountService;
 use crate::committer::Unconfirmed;
 use crate::refusal::{Reason, Refusal, unavailable};
 
@@ -23,7 +23,7 @@ const UNCONFIRMED_IN_A_ROW_MAX: usize = 3;
 #[derive(Default)]
 pub(super) struct NextTurn(Mutex<Option<DueMint>>);
 
-impl Desk {
+impl AccountService {
     /// Until when a mint waits that its account cannot pay, if mints may wait here.
     pub(crate) fn wait_until(&self) -> Option<LedgerTime> {
         match self.config.when_short {

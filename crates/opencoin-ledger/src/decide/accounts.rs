@@ -1,7 +1,7 @@
 //! Accounts and payments.
 
 use super::{applied, money_key, note, repeated};
-use crate::journal::{Kind, Record, ReferenceKey, Scope};
+use crate::journal::{Kind, Record, ReferenceKey, ReferenceScope};
 use crate::{
     AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, PasswordHash, Prepared, Reference, Refusal,
     TokenHash, View,
@@ -27,7 +27,7 @@ pub(super) fn open(
         return Err(Refusal::TokenExists);
     }
     let id = view.open_account(name.clone(), token_hash, password);
-    let reference = ReferenceKey::new(Scope::Account, name.as_str().as_bytes());
+    let reference = ReferenceKey::new(ReferenceScope::Account, name.as_str().as_bytes());
     view.write(note(Kind::OpenAccount, reference, prepared.content, at));
     applied(Effect::AccountOpened(id))
 }
@@ -39,7 +39,7 @@ pub(super) fn credit(
     amount: Amount,
     at: LedgerTime,
 ) -> Outcome {
-    check_some(amount)?;
+    require_nonzero(amount)?;
     let balance = balance_after_receipt(view, account, amount)?;
     view.set_balance(account, balance);
     view.write(payment(
@@ -59,7 +59,7 @@ pub(super) fn debit(
     amount: Amount,
     at: LedgerTime,
 ) -> Outcome {
-    check_some(amount)?;
+    require_nonzero(amount)?;
     let balance = balance_after_payment(view, account, amount)?;
     view.set_balance(account, balance);
     view.write(payment(
@@ -80,7 +80,7 @@ pub(super) fn transfer(
     label: Option<Reference>,
     at: LedgerTime,
 ) -> Outcome {
-    check_some(amount)?;
+    require_nonzero(amount)?;
     if from == to {
         return Err(Refusal::SameAccount);
     }
@@ -118,7 +118,7 @@ pub(super) fn balance_after_receipt(
     balance.checked_add(amount).ok_or(Refusal::Overflow)
 }
 
-pub(super) fn check_some(amount: Amount) -> Result<(), Refusal> {
+pub(super) fn require_nonzero(amount: Amount) -> Result<(), Refusal> {
     if amount.is_zero() {
         Err(Refusal::ZeroAmount)
     } else {

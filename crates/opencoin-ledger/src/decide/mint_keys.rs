@@ -1,7 +1,7 @@
 //! Mint keys: made known once, stopped once, retired once, pruned once.
 
 use super::{applied, note, repeated};
-use crate::journal::{Kind, ReferenceKey, Scope};
+use crate::journal::{Kind, ReferenceKey, ReferenceScope};
 use crate::{
     Command, Effect, LedgerTime, MintKeyId, MintKeyTerms, Outcome, Prepared, Refusal, StopReason, View,
 };
@@ -22,7 +22,7 @@ pub(super) fn register(
         };
     }
     view.register_mint_key(id, terms);
-    let reference = ReferenceKey::new(Scope::MintKey, id.as_bytes());
+    let reference = ReferenceKey::new(ReferenceScope::MintKey, id.as_bytes());
     view.write(note(Kind::RegisterMintKey, reference, prepared.content, at));
     applied(Effect::MintKeyRegistered)
 }
@@ -45,7 +45,7 @@ pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: Ledge
     view.stop_mint_key(id, reason);
     view.write(note(
         Kind::StopMintKey,
-        ReferenceKey::new(Scope::MintKeyStop, id.as_bytes()),
+        ReferenceKey::new(ReferenceScope::MintKeyStop, id.as_bytes()),
         content,
         at,
     ));
@@ -65,7 +65,7 @@ pub(super) fn retire(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at
         return Err(Refusal::SigningWindowOpen { mint_key: id });
     }
     view.retire_mint_key(id);
-    let reference = ReferenceKey::new(Scope::MintKeyRetire, id.as_bytes());
+    let reference = ReferenceKey::new(ReferenceScope::MintKeyRetire, id.as_bytes());
     view.write(note(Kind::RetireMintKey, reference, prepared.content, at));
     applied(Effect::MintKeyRetired)
 }
@@ -87,7 +87,7 @@ pub(super) fn prune(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at:
         return Err(Refusal::CoinsNotExpired { mint_key: id });
     }
     view.prune_mint_key(id);
-    let reference = ReferenceKey::new(Scope::MintKeyPrune, id.as_bytes());
+    let reference = ReferenceKey::new(ReferenceScope::MintKeyPrune, id.as_bytes());
     view.write(note(Kind::PruneMintKey, reference, prepared.content, at));
     applied(effect)
 }

@@ -3,7 +3,7 @@
 //! It leaves the holder when it is asked for, so that it is not spent twice, and waits in
 //! [`AccountId::PAYOUTS`].
 
-use super::accounts::{balance_after_payment, balance_after_receipt, check_some, payment};
+use super::accounts::{balance_after_payment, balance_after_receipt, payment, require_nonzero};
 use super::{applied, money_key};
 use crate::journal::Kind;
 use crate::view::PayoutState;
@@ -19,7 +19,7 @@ pub(super) fn request(
     destination: Reference,
     at: LedgerTime,
 ) -> Outcome {
-    check_some(amount)?;
+    require_nonzero(amount)?;
     let balance = balance_after_payment(view, account, amount)?;
     view.set_balance(account, balance);
     let request = money_key(prepared);

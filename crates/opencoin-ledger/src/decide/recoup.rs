@@ -25,9 +25,15 @@ pub(super) fn recoup(
     check_stopped(view, revoked, at)?;
     check_signing(view, &asked, blinds, at)?;
     let is_spent = |key: &MintKeyState, revoked: &RevokedBlind| view.is_spent(key.no, revoked.payload_hash);
-    none_is(view, revoked, is_spent).map_err(|indices| Refusal::DoubleSpend { indices })?;
+    let indices = offending_indices(view, revoked, is_spent);
+    if !indices.is_empty() {
+        return Err(Refusal::DoubleSpend { indices });
+    }
     let is_recouped = |key: &MintKeyState, revoked: &RevokedBlind| view.is_recouped(key.no, revoked);
-    none_is(view, revoked, is_recouped).map_err(|indices| Refusal::RecoupedBefore { indices })?;
+    let indices = offending_indices(view, revoked, is_recouped);
+    if !indices.is_empty() {
+        return Err(Refusal::RecoupedBefore { indices });
+    }
     check_over_recoup(view, &lost)?;
     let amount = value(view, &lost)?;
     let worth = value(view, &asked)?;
@@ -88,23 +94,22 @@ fn check_stopped(view: &View, revoked: &[RevokedBlind], at: LedgerTime) -> Resul
     })
 }
 
-/// The indices of those of which `is` says so.
-fn none_is(
+/// The indices of the blinds that `is` holds for.
+fn offending_indices(
     view: &View,
     revoked: &[RevokedBlind],
     is: impl Fn(&MintKeyState, &RevokedBlind) -> bool,
-) -> Result<(), Vec<usize>> {
+) -> Vec<usize> {
     let offends = |(_, revoked): &(usize, &RevokedBlind)| {
         view.mint_key(revoked.mint_key)
             .is_some_and(|key| is(key, revoked))
     };
-    let indices: Vec<usize> = revoked
+    revoked
         .iter()
         .enumerate()
         .filter(offends)
         .map(|(index, _)| index)
-        .collect();
-    if indices.is_empty() { Ok(()) } else { Err(indices) }
+        .collect()
 }
 
 /// Blinds that were accepted are not more than were counted. That is refused and not asserted because a hole

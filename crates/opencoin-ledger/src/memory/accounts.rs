@@ -9,11 +9,10 @@ use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredEntry, StoredWaiting};
 use crate::view::{AccountState, Opened, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, BearerMeans, DueMint,
-    EntryPage, FailedLogins, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession,
-    PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
-    TransactionReference, WaitingMint,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage,
+    FailedLogins, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash,
+    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
+    SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference, WaitingMint,
 };
 
 /// Everything but the books.
@@ -132,7 +131,7 @@ impl Accounts for MemoryLedger {
         if let Some(account) = state.view.account_by_token(token) {
             return Ok(Some(Bearer {
                 account: account.id,
-                means: BearerMeans::AccountToken,
+                means: Credential::AccountToken,
             }));
         }
         let session = state
@@ -143,12 +142,12 @@ impl Accounts for MemoryLedger {
         Ok(session.map(|session| Bearer {
             account: session.account,
             means: match &session.service {
-                None => BearerMeans::PasswordSession,
+                None => Credential::PasswordSession,
                 Some(id) => {
                     let Service {
                         scopes, last_seen, ..
                     } = state.holders.services[id].clone();
-                    BearerMeans::ServiceSession {
+                    Credential::ServiceSession {
                         service: id.clone(),
                         scopes,
                         last_seen,

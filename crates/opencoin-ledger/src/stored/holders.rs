@@ -7,7 +7,7 @@ use crate::accounts::FAILED_LOGINS_KEPT_HOURS;
 use crate::journal::{CONTENT_DIGEST_BYTES, ContentDigest, Kind, ReferenceKey};
 use crate::view::{AccountState, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, BearerMeans, Blind, DueMint, FailedLogins,
+    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, Blind, Credential, DueMint, FailedLogins,
     LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference, Scope, Service, ServiceId,
     Settlement, StoredBlind, TokenHash, TransactionNo, WaitingMint, decode_blinds,
 };
@@ -82,9 +82,9 @@ impl TryFrom<StoredBearer> for Bearer {
         } = row;
         let corrupt = |reason: &str| LedgerError::corrupt(format!("session of account {account}"), reason);
         let means = match (is_session, service) {
-            (false, _) => BearerMeans::AccountToken,
-            (true, None) => BearerMeans::PasswordSession,
-            (true, Some(service)) => BearerMeans::ServiceSession {
+            (false, _) => Credential::AccountToken,
+            (true, None) => Credential::PasswordSession,
+            (true, Some(service)) => Credential::ServiceSession {
                 service: ServiceId::new(service).map_err(|_| corrupt("the id of its service is none"))?,
                 scopes: scopes
                     .and_then(Scope::from_bits)

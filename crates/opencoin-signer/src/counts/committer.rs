@@ -21,13 +21,17 @@ static FAILURES: LogThrottle = LogThrottle::new();
 static REFUSALS: LogThrottle = LogThrottle::new();
 
 /// A request, and who waits for it.
-pub(super) struct Entry {
+pub(super) struct QueuedRequest {
     pub(super) request: Vec<KeyPart>,
     pub(super) answer: oneshot::Sender<Result<(), SignError>>,
 }
 
 /// Works until nobody can send any more.
-pub(super) async fn run(ledger: Arc<dyn Ledger>, database: Database, mut entries: mpsc::Receiver<Entry>) {
+pub(super) async fn run(
+    ledger: Arc<dyn Ledger>,
+    database: Database,
+    mut entries: mpsc::Receiver<QueuedRequest>,
+) {
     let mut batch = Vec::new();
     while entries.recv_many(&mut batch, QUEUE_MAX).await > 0 {
         // Nothing is signed for one that hung up.
@@ -59,7 +63,7 @@ type Verdicts = Vec<Result<(), SignError>>;
 async fn commit(
     ledger: &dyn Ledger,
     database: &Database,
-    batch: &[Entry],
+    batch: &[QueuedRequest],
 ) -> Result<(Verdicts, BTreeMap<MintKeyId, Alarm>), CountsError> {
     let mut writing = database.write().await?;
     // The transactions were read before, so what they add to the counters is in this. It is read inside of

@@ -16,14 +16,14 @@ pub(super) struct State {
     keys: HashMap<MintKeyId, KeyRow>,
     /// Whether these were counted; others are new.
     transactions: HashMap<(MintKeyId, TransactionHash), bool>,
-    books: HashMap<MintKeyId, Books>,
+    books: HashMap<MintKeyId, BookedKey>,
     changed_keys: BTreeSet<MintKeyId>,
     changed_transactions: HashSet<(MintKeyId, TransactionHash)>,
     alarms: BTreeMap<MintKeyId, Alarm>,
 }
 
 #[derive(Debug)]
-struct Books {
+struct BookedKey {
     issued: u64,
     is_stopped: bool,
 }
@@ -57,7 +57,7 @@ impl State {
             .map(|key| {
                 (
                     key.id,
-                    Books {
+                    BookedKey {
                         issued: key.issued,
                         is_stopped: key.stopped.is_some(),
                     },

@@ -27,7 +27,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-use committer::Entry;
+use committer::QueuedRequest;
 use database::{Database, KeyRow, Writing};
 use opencoin_log::LogThrottle;
 pub(crate) use transaction::{KeyPart, key_parts};
@@ -94,7 +94,7 @@ pub struct KeyCount {
 pub struct SignedCounts {
     ledger: Arc<dyn Ledger>,
     database: Database,
-    queue: mpsc::Sender<Entry>,
+    queue: mpsc::Sender<QueuedRequest>,
 }
 
 impl SignedCounts {
@@ -206,7 +206,7 @@ impl SignedCounts {
             SignError::Unavailable
         };
         self.queue
-            .send(Entry { request, answer })
+            .send(QueuedRequest { request, answer })
             .await
             .map_err(|_| ended(()))?;
         answered.await.unwrap_or_else(|_| Err(ended(())))

@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use opencoin_crypto::{
     AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, SignError, Signer,
 };
-use opencoin_ledger::audit::AuditFacts;
 use opencoin_ledger::{
     Account, AccountId, AccountName, Amount, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError,
     LedgerTime, MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash,
@@ -398,10 +397,6 @@ impl Ledger for TwoBooks {
         self.counters.signing_paused().await
     }
 
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
-        self.counters.audit_facts().await
-    }
-
     async fn ready(&self) -> Result<(), LedgerError> {
         self.counters.ready().await
     }
@@ -443,10 +438,6 @@ impl Ledger for Away {
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
-        Err(away())
-    }
-
-    async fn audit_facts(&self) -> Result<AuditFacts, LedgerError> {
         Err(away())
     }
 

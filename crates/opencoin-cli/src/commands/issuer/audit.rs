@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use opencoin_audit::{AuditSource, Audited, Auditor, Extent, Sample, decode_state, encode_state};
 use opencoin_issuer::open_audit_source;
 use opencoin_keys::{Clock, Currency, DirectoryError, SystemClock};
-use opencoin_ledger::audit::{AuditSource, Audited, Auditor, Extent, Sample, decode_state, encode_state};
 
 use self::report::Report;
 use self::signatures::Signatures;

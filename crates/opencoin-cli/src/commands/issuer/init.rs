@@ -14,7 +14,7 @@ use opencoin_keys::{Directory, NewCurrency, NewKeys, SystemClock, create, regist
 use rand::rngs::OsRng;
 
 use super::key_store::KeySecret;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
 use crate::{output, settings_args};
 
@@ -134,7 +134,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         master_passphrase: master.as_ref(),
     };
     let currency = tokio::task::block_in_place(|| {
-        let progress = Progress::new("making keys");
+        let progress = ProgressBar::new("making keys");
         create(
             &new,
             &directory,

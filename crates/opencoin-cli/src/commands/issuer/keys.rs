@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use opencoin_config::{Config, KeyConfig};
 use opencoin_issuer::{Operator, StoreMode};
 use opencoin_keys::{
-    CddChange, Change, Clock, Directory, Due, Keeper, KeyEntry, KeyState, OpenVault, Passphrase,
+    CddChange, Change, Clock, Directory, Due, KeyEntry, KeyManager, KeyState, OpenVault, Passphrase,
     SignedCertificates, Step, SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::StopReason;
@@ -25,7 +25,7 @@ use serde_json::json;
 use super::key_store::KeySecret;
 use super::{DirArgs, Purpose};
 use crate::commands::master;
-use crate::progress::Progress;
+use crate::progress::ProgressBar;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
 use crate::{output, secret_args};
 
@@ -161,10 +161,10 @@ pub(crate) async fn run(command: KeysCommand) -> Result<ExitCode> {
     }
 }
 
-/// A currency and all that its keeper needs.
+/// A currency and what its key manager needs.
 struct Open {
     directory: Directory,
-    keeper: Keeper,
+    manager: KeyManager,
 }
 
 impl Open {
@@ -177,8 +177,8 @@ impl Open {
         let config = directory.config()?;
         let store = secret(&config)?.open(&directory, &config)?;
         let ledger = super::ledger(&directory, purpose).await?;
-        let keeper = Keeper::new(directory.clone(), config, store, ledger, Arc::new(SystemClock));
-        Ok(Self { directory, keeper })
+        let manager = KeyManager::new(directory.clone(), config, store, ledger, Arc::new(SystemClock));
+        Ok(Self { directory, manager })
     }
 
     fn coin(&self, denomination: u64) -> Result<String> {
@@ -219,7 +219,7 @@ async fn plan(arguments: LookArguments) -> Result<ExitCode> {
         KeySecret::to_look(config, &arguments.secrets)
     })
     .await?;
-    let (steps, now) = (open.keeper.plan().await?, SystemClock.now());
+    let (steps, now) = (open.manager.plan().await?, SystemClock.now());
     if arguments.json {
         let step = |step: &Step| {
             let (what, id, denomination) = named(&step.what);
@@ -272,7 +272,7 @@ async fn list(arguments: LookArguments) -> Result<ExitCode> {
         KeySecret::to_look(config, &arguments.secrets)
     })
     .await?;
-    let entries = open.keeper.list().await?;
+    let entries = open.manager.list().await?;
     if arguments.json {
         output::json(&entries.iter().map(entry_json).collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
@@ -309,7 +309,7 @@ async fn list(arguments: LookArguments) -> Result<ExitCode> {
             output::line(&format!("  REVOKED: {}", reason.as_str()))?;
         }
     }
-    for id in open.keeper.uncertified().await? {
+    for id in open.manager.uncertified().await? {
         output::line(&format!(
             "{id}  no certificate, and none is asked for (`keys destroy --uncertified`)"
         ))?;
@@ -358,10 +358,10 @@ async fn rotate(arguments: RotateArguments) -> Result<ExitCode> {
     })
     .await?;
     let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
-    let progress = Progress::new("making keys");
+    let progress = ProgressBar::new("making keys");
     let mut hear = |done, total| progress.set(done, total);
     let change = open
-        .keeper
+        .manager
         .rotate(
             Master::open(master.as_ref()),
             arguments.now,
@@ -393,10 +393,10 @@ pub(crate) async fn cdd(command: CddCommand) -> Result<ExitCode> {
         expiry,
         additional_info,
     };
-    let progress = Progress::new("making keys");
+    let progress = ProgressBar::new("making keys");
     let mut hear = |done, total| progress.set(done, total);
     let change = open
-        .keeper
+        .manager
         .change_cdd(change, Master::open(master.as_ref()), &mut OsRng, &mut hear)
         .await?;
     drop(progress);
@@ -550,7 +550,7 @@ async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
     })
     .await?;
     if arguments.uncertified {
-        let ids = open.keeper.destroy_uncertified().await?;
+        let ids = open.manager.destroy_uncertified().await?;
         ids.iter()
             .try_for_each(|id| output::line(&format!("destroyed {id}, which had no certificate")))?;
         output::line(&format!(
@@ -560,7 +560,7 @@ async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut all = Vec::new();
-    let result = open.keeper.destroy(&mut |key| all.push(key)).await;
+    let result = open.manager.destroy(&mut |key| all.push(key)).await;
     for key in &all {
         let (id, kept) = (&key.id, key.transactions_kept);
         let coin = open.coin(key.denomination)?;

@@ -6,7 +6,7 @@ use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
 use opencoin_issuer::{GuardError, HighWaterMark, StoreMode, accept_state, examine};
 use opencoin_keys::{Clock, Directory, SystemClock};
-use opencoin_ledger::{LedgerTime, Setback};
+use opencoin_ledger::{LedgerTime, RollbackDetected};
 use rand::rngs::OsRng;
 
 use super::DirArgs;
@@ -35,11 +35,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             output::line("there is nothing to accept: the books are not behind what was seen of them")?;
             return Ok(ExitCode::SUCCESS);
         }
-        Err(GuardError::Setback(setback)) => setback,
+        Err(GuardError::Rollback(setback)) => setback,
         Err(error) => return Err(error.into()),
     };
     let is_said = arguments.yes_spent_coins_may_be_forgotten
-        && (arguments.yes_these_are_other_books || !matches!(setback, Setback::Other { .. }));
+        && (arguments.yes_these_are_other_books || !matches!(setback, RollbackDetected::Other { .. }));
     if !is_said {
         bail!(explain(setback.into(), &directory));
     }
@@ -56,8 +56,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 /// What an operator reads whose books are not served, with the command that is needed if this is meant.
 pub(super) fn explain(error: GuardError, directory: &Directory) -> Error {
     let other = match &error {
-        GuardError::Setback(Setback::Other { .. }) => " --yes-these-are-other-books",
-        GuardError::Setback(Setback::Unconfirmed | Setback::Older { .. }) => "",
+        GuardError::Rollback(RollbackDetected::Other { .. }) => " --yes-these-are-other-books",
+        GuardError::Rollback(RollbackDetected::Unconfirmed | RollbackDetected::Older { .. }) => "",
         GuardError::Ledger(_) | GuardError::HighWater(_) => return error.into(),
     };
     let dir = directory.root().display();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use opencoin_audit::{AuditFacts, Audited, Extent, MintKeyFacts};
 use opencoin_keys::{Currency, DirectoryError};
-use opencoin_ledger::audit::{AuditFacts, Audited, Extent, MintKeyFacts};
 use serde::Serialize;
 
 /// The version of the format. A field more is no new version; another meaning of one is.

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use anyhow::Result;
+use opencoin_audit::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, Sample, StoredAcceptance, Wanted};
 use opencoin_issuer::check_acceptance;
 use opencoin_keys::Currency;
 use opencoin_ledger::TransactionNo;
-use opencoin_ledger::audit::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, Sample, StoredAcceptance, Wanted};
 
 use super::report::SignaturesReport;
 

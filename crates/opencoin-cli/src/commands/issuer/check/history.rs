@@ -13,7 +13,7 @@ pub(super) async fn guard(subject: &Subject<'_>, opened: Option<&OpenedBooks>, r
         subject.config.high_water_mark.as_deref(),
     );
     match examine(opened.history.as_ref(), &mark).await {
-        Ok(Examined::Onward(_)) => report.ok("history", "the books hold all that was seen of them"),
+        Ok(Examined::Ahead(_)) => report.ok("history", "the books hold all that was seen of them"),
         Ok(Examined::FirstTime(_)) => report.ok("history", "these books were not served from here yet"),
         Ok(Examined::Accepted(_)) => {
             report.ok(

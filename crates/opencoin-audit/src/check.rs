@@ -1,0 +1,433 @@
+//! The invariants of the books, judged from facts.
+
+use crate::{AuditFacts, MintKeyFacts, PayoutFacts};
+
+/// How many offenders a broken check names.
+const OFFENDERS_NAMED_MAX: usize = 5;
+
+/// One invariant and whether it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What must be.
+    pub name: &'static str,
+    /// Whether it is.
+    pub holds: bool,
+    /// The figures, or what breaks it.
+    pub detail: String,
+}
+
+/// The result of an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    /// Every invariant, whether it holds or not.
+    pub checks: Vec<Check>,
+}
+
+impl AuditReport {
+    /// Whether every invariant holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.checks.iter().all(|check| check.holds)
+    }
+}
+
+/// Judges every invariant of the books.
+#[must_use]
+pub fn check(facts: &AuditFacts) -> AuditReport {
+    let (accounts, keys) = (&facts.accounts, &facts.mint_keys);
+    let checks = vec![
+        for_all("every row makes sense", &facts.strange, |row| {
+            Some((*row).clone())
+        }),
+        for_all("no balance is below zero", accounts, |account| {
+            (account.balance < 0).then(|| format!("{}: {}", account.name, account.balance))
+        }),
+        for_all("every balance is what the journal says", accounts, |account| {
+            let differs = account.balance != account.journal;
+            differs.then(|| {
+                format!(
+                    "{}: {}, journal {}",
+                    account.name, account.balance, account.journal
+                )
+            })
+        }),
+        for_all("no mint key has more coins back than it signed", keys, |key| {
+            let fits = (0..=key.issued).contains(&key.returned);
+            (!fits).then(|| format!("{:?}: {} of {}", key.id, key.returned, key.issued))
+        }),
+        for_all(
+            "every signature counted was accepted in the journal",
+            keys,
+            |key| {
+                (key.issued != key.blinds)
+                    .then(|| format!("{:?}: {}, journal {}", key.id, key.issued, key.blinds))
+            },
+        ),
+        for_all(
+            "every coin counted as returned is recorded as spent",
+            keys,
+            |key| {
+                let differs = key.counted && !key.pruned && key.returned != key.spent;
+                differs.then(|| format!("{:?}: {}, spent {}", key.id, key.returned, key.spent))
+            },
+        ),
+        for_all(
+            "every coin counted as recouped is recorded as such",
+            keys,
+            |key| {
+                let differs = key.counted && !key.pruned && key.recouped != key.recouped_rows;
+                differs.then(|| format!("{:?}: {}, recorded {}", key.id, key.recouped, key.recouped_rows))
+            },
+        ),
+        for_all(
+            "no coin of a pruned mint key is recorded as spent or recouped",
+            keys,
+            |key| {
+                let forgotten = key.spent == 0 && key.recouped_rows == 0;
+                (key.pruned && !forgotten).then(|| {
+                    format!(
+                        "{:?}: spent {}, recouped {}",
+                        key.id, key.spent, key.recouped_rows
+                    )
+                })
+            },
+        ),
+        for_all(
+            "coins of stopped mint keys alone were recouped, and no more than were signed",
+            keys,
+            |key| {
+                let fits = (0..=key.issued).contains(&key.recouped) && (key.stopped || key.recouped == 0);
+                (!fits).then(|| {
+                    format!(
+                        "{:?}: {} of {}, stopped: {}",
+                        key.id, key.recouped, key.issued, key.stopped
+                    )
+                })
+            },
+        ),
+        keys_are_recorded(
+            "every retired mint key was retired in the journal",
+            facts,
+            |key| key.retired,
+            facts.retirements,
+        ),
+        // A key that only looks pruned could hide coins that were taken out of the table.
+        keys_are_recorded(
+            "every pruned mint key was pruned in the journal",
+            facts,
+            |key| key.pruned,
+            facts.prunes,
+        ),
+        for_all(
+            "every payout was asked for in the journal and settled as it says",
+            &facts.payouts,
+            |payout| {
+                let &PayoutFacts {
+                    no,
+                    requests,
+                    settlements,
+                    paid,
+                    ..
+                } = payout;
+                let fits = requests == 1 && settlements == u64::from(paid.is_some());
+                (!fits).then(|| {
+                    format!(
+                        "payout {}: {requests} requests, {settlements} settlements",
+                        no.get()
+                    )
+                })
+            },
+        ),
+        no_mint_waits_that_was_given_up(facts),
+        money_is_conserved(facts),
+        payouts_agree(facts),
+        coins_outstanding_agree(facts),
+        recouped_agree(facts),
+    ];
+    AuditReport { checks }
+}
+
+fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<String>) -> Check {
+    let offences: Vec<String> = items.iter().filter_map(offence).collect();
+    if offences.is_empty() {
+        let detail = format!("{} checked", items.len());
+        return Check {
+            name,
+            holds: true,
+            detail: if items.is_empty() {
+                "none".to_owned()
+            } else {
+                detail
+            },
+        };
+    }
+    let mut detail = offences
+        .iter()
+        .take(OFFENDERS_NAMED_MAX)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
+    if offences.len() > OFFENDERS_NAMED_MAX {
+        detail.push_str(&format!("; and {} more", offences.len() - OFFENDERS_NAMED_MAX));
+    }
+    Check {
+        name,
+        holds: false,
+        detail,
+    }
+}
+
+fn keys_are_recorded(
+    name: &'static str,
+    facts: &AuditFacts,
+    is_marked: fn(&MintKeyFacts) -> bool,
+    journal: u64,
+) -> Check {
+    let keys = facts.mint_keys.iter().filter(|key| is_marked(key)).count();
+    Check {
+        name,
+        holds: keys as u64 == journal,
+        detail: format!("mint keys {keys}, journal {journal}"),
+    }
+}
+
+fn no_mint_waits_that_was_given_up(facts: &AuditFacts) -> Check {
+    let (waiting, given_up) = (facts.waiting_mints, facts.waiting_although_given_up);
+    Check {
+        name: "no mint waits for money that was given up",
+        holds: given_up == 0,
+        detail: format!("waiting {waiting}, for {}, given up {given_up}", facts.waited_for),
+    }
+}
+
+fn money_is_conserved(facts: &AuditFacts) -> Check {
+    let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
+    let (coins, payouts) = (facts.coins_outstanding, facts.on_its_way);
+    let (paid_in, paid_out, recouped) = (facts.paid_in, facts.paid_out, facts.recouped);
+    Check {
+        name: "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+        holds: accounts + payouts + coins == paid_in - paid_out + recouped,
+        detail: format!(
+            "accounts {accounts}, payouts {payouts}, coins {coins}, paid in {paid_in}, paid out {paid_out}, recouped {recouped}"
+        ),
+    }
+}
+
+fn payouts_agree(facts: &AuditFacts) -> Check {
+    let open = facts.payouts.iter().filter(|payout| payout.paid.is_none());
+    let open: i128 = open.map(|payout| payout.amount).sum();
+    Check {
+        name: "payouts on their way are what the journal says",
+        holds: open == facts.on_its_way,
+        detail: format!("payouts {open}, journal {}", facts.on_its_way),
+    }
+}
+
+fn coins_outstanding_agree(facts: &AuditFacts) -> Check {
+    let by_key: i128 = facts
+        .mint_keys
+        .iter()
+        .map(|key| key.denomination * (key.issued - key.returned))
+        .sum();
+    Check {
+        name: "coins outstanding by mint key are what the journal says",
+        holds: by_key == facts.coins_outstanding,
+        detail: format!("by mint key {by_key}, journal {}", facts.coins_outstanding),
+    }
+}
+
+fn recouped_agree(facts: &AuditFacts) -> Check {
+    let by_key: i128 = facts
+        .mint_keys
+        .iter()
+        .map(|key| key.denomination * key.recouped)
+        .sum();
+    Check {
+        name: "what was recouped by mint key is what the journal says",
+        holds: by_key == facts.recouped,
+        detail: format!("by mint key {by_key}, journal {}", facts.recouped),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AccountFacts;
+    use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
+
+    fn sound() -> AuditFacts {
+        let id = AccountId::new(3);
+        AuditFacts {
+            accounts: vec![AccountFacts {
+                id,
+                name: "alice".into(),
+                balance: 60,
+                journal: 60,
+            }],
+            mint_keys: vec![MintKeyFacts {
+                id: MintKeyId::new([7; 20]),
+                denomination: 10,
+                terms: None,
+                issued: 5,
+                returned: 2,
+                recouped: 1,
+                blinds: 5,
+                counted: true,
+                spent: 2,
+                recouped_rows: 1,
+                stopped: true,
+                retired: false,
+                pruned: false,
+            }],
+            payouts: vec![PayoutFacts {
+                no: PayoutNo::new(1),
+                amount: 20,
+                paid: None,
+                requests: 1,
+                settlements: 0,
+            }],
+            paid_in: 110,
+            paid_out: 10,
+            on_its_way: 20,
+            coins_outstanding: 30,
+            recouped: 10,
+            transactions: 9,
+            ..AuditFacts::default()
+        }
+    }
+
+    #[test]
+    fn sound_books_hold() {
+        let report = check(&sound());
+        assert!(report.holds(), "{report:?}");
+        assert!(check(&AuditFacts::default()).holds());
+    }
+
+    #[test]
+    fn coins_that_were_not_counted_are_not_compared() {
+        let mut facts = sound();
+        (
+            facts.mint_keys[0].counted,
+            facts.mint_keys[0].spent,
+            facts.mint_keys[0].recouped_rows,
+        ) = (false, 0, 0);
+        assert!(check(&facts).holds());
+    }
+
+    #[test]
+    fn books_hold_after_a_key_was_retired_and_pruned() {
+        let mut facts = sound();
+        (facts.mint_keys[0].retired, facts.retirements) = (true, 1);
+        (facts.mint_keys[0].pruned, facts.mint_keys[0].spent, facts.prunes) = (true, 0, 1);
+        facts.mint_keys[0].recouped_rows = 0;
+        let report = check(&facts);
+        assert!(report.holds(), "{report:?}");
+    }
+
+    type Break = (fn(&mut AuditFacts), &'static str);
+
+    #[test]
+    fn every_break_is_found_and_named() {
+        let breaks: [Break; 21] = [
+            (
+                |facts| facts.strange.push("transaction 4: odd".into()),
+                "every row makes sense",
+            ),
+            (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
+            (
+                |facts| facts.accounts[0].journal = 59,
+                "every balance is what the journal says",
+            ),
+            (
+                |facts| facts.mint_keys[0].returned = 6,
+                "no mint key has more coins back than it signed",
+            ),
+            (
+                |facts| facts.mint_keys[0].blinds = 4,
+                "every signature counted was accepted in the journal",
+            ),
+            (
+                |facts| facts.mint_keys[0].spent = 1,
+                "every coin counted as returned is recorded as spent",
+            ),
+            (
+                |facts| facts.mint_keys[0].recouped_rows = 2,
+                "every coin counted as recouped is recorded as such",
+            ),
+            (
+                |facts| (facts.mint_keys[0].pruned, facts.mint_keys[0].spent, facts.prunes) = (true, 0, 1),
+                "no coin of a pruned mint key is recorded as spent or recouped",
+            ),
+            (
+                |facts| {
+                    (
+                        facts.mint_keys[0].pruned,
+                        facts.mint_keys[0].recouped_rows,
+                        facts.prunes,
+                    ) = (true, 0, 1)
+                },
+                "no coin of a pruned mint key is recorded as spent or recouped",
+            ),
+            (
+                |facts| facts.mint_keys[0].stopped = false,
+                "coins of stopped mint keys alone were recouped, and no more than were signed",
+            ),
+            (
+                |facts| facts.mint_keys[0].recouped = 6,
+                "coins of stopped mint keys alone were recouped, and no more than were signed",
+            ),
+            (
+                |facts| facts.mint_keys[0].retired = true,
+                "every retired mint key was retired in the journal",
+            ),
+            (
+                |facts| (facts.mint_keys[0].pruned, facts.mint_keys[0].spent) = (true, 0),
+                "every pruned mint key was pruned in the journal",
+            ),
+            (
+                |facts| facts.payouts[0].requests = 2,
+                "every payout was asked for in the journal and settled as it says",
+            ),
+            (
+                |facts| facts.payouts[0].paid = Some(true),
+                "every payout was asked for in the journal and settled as it says",
+            ),
+            (
+                |facts| facts.waiting_although_given_up = 1,
+                "no mint waits for money that was given up",
+            ),
+            (
+                |facts| facts.payouts[0].amount = 21,
+                "payouts on their way are what the journal says",
+            ),
+            (
+                |facts| facts.on_its_way = 19,
+                "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+            ),
+            (
+                |facts| facts.paid_out = 0,
+                "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
+            ),
+            (
+                |facts| facts.recouped = 0,
+                "what was recouped by mint key is what the journal says",
+            ),
+            (
+                |facts| facts.coins_outstanding = 20,
+                "coins outstanding by mint key are what the journal says",
+            ),
+        ];
+        for (break_it, name) in breaks {
+            let mut facts = sound();
+            break_it(&mut facts);
+            let report = check(&facts);
+            let broken: Vec<_> = report
+                .checks
+                .iter()
+                .filter(|check| !check.holds)
+                .map(|check| check.name)
+                .collect();
+            assert!(broken.contains(&name), "{name}: {broken:?}");
+        }
+    }
+}

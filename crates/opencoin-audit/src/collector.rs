@@ -1,0 +1,634 @@
+//! Turns the stored rows of the books into facts. It believes nothing: numbers come as the columns hold them.
+//!
+//! It can begin with the [`Sums`] of a journal that was read before; then only the rows that follow need be
+//! read.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::sums::Sums;
+use crate::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DESCRIBED_MAX};
+use opencoin_ledger::journal::{Kind, ReferenceKey};
+use opencoin_ledger::{
+    AccountId, Amount, Blind, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, StoredBlind, count_blinds,
+    decode_blinds, mint_content,
+};
+
+/// Collects facts from rows: first accounts, mint keys, payouts and waiting mints, then spent coins, recouped ones and the
+/// journal, in any order.
+#[derive(Default)]
+pub struct Collector {
+    facts: AuditFacts,
+    /// What is strange in other tables than the journal; `facts` has what is strange in the journal.
+    strange_tables: Vec<String>,
+    strange_table_rows: u64,
+    /// Sums of the journal of accounts and mint keys whose rows have not come yet.
+    earlier: Sums,
+    accounts: HashMap<AccountId, usize>,
+    mint_keys: HashMap<MintKeyId, usize>,
+    mint_keys_by_no: HashMap<i64, usize>,
+    /// By the references of their requests, and of the settlements that they have or may come to have.
+    payouts: HashMap<Box<[u8]>, (usize, AccountId)>,
+    /// The references of waiting mints.
+    waiting: HashSet<Box<[u8]>>,
+}
+
+/// A stored mint key.
+#[derive(Debug, Clone, Copy)]
+pub struct MintKeyRow<'a> {
+    /// The short number that spent coins refer to.
+    pub no: i64,
+    /// Its id.
+    pub id: &'a [u8],
+    /// What each of its coins is worth.
+    pub denomination: i64,
+    /// First and last moment of signing, last moment of taking coins back; microseconds since the epoch.
+    pub dates: [i64; 3],
+    /// Signatures given.
+    pub issued: i64,
+    /// Coins that came back.
+    pub returned: i64,
+    /// Coins that were recouped.
+    pub recouped: i64,
+    /// Whether it was stopped.
+    pub stopped: bool,
+    /// Whether it was retired.
+    pub retired: bool,
+    /// Whether its spent coins were forgotten.
+    pub pruned: bool,
+}
+
+/// A stored payout.
+#[derive(Debug, Clone, Copy)]
+pub struct PayoutRow<'a> {
+    /// Its number.
+    pub no: i64,
+    /// Who asked for it.
+    pub account: i64,
+    /// How much.
+    pub amount: i64,
+    /// The reference of its request.
+    pub reference: &'a [u8],
+    /// Whether it was paid; `None` where it was not settled.
+    pub paid: Option<bool>,
+}
+
+/// A stored mint that waits for money.
+#[derive(Debug, Clone, Copy)]
+pub struct WaitingRow<'a> {
+    /// The reference of the mint.
+    pub reference: &'a [u8],
+    /// Who is to pay.
+    pub account: i64,
+    /// The digest of what the reference stands for.
+    pub content: &'a [u8],
+    /// What the account must hold.
+    pub amount: i64,
+    /// Stored blinds.
+    pub blinds: &'a [u8],
+}
+
+/// A stored record of the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct JournalRow<'a> {
+    /// Its number, to name it by.
+    pub id: i64,
+    /// The number of its kind.
+    pub kind: i64,
+    /// Who gives.
+    pub debit: Option<i64>,
+    /// Who gets.
+    pub credit: Option<i64>,
+    /// How much.
+    pub amount: i64,
+    /// The issuer's time, microseconds since the epoch.
+    pub at: i64,
+    /// The key under which it is unique.
+    pub reference: &'a [u8],
+    /// The digest of what the reference stands for.
+    pub content: &'a [u8],
+    /// Stored blinds.
+    pub blinds: Option<&'a [u8]>,
+}
+
+impl Collector {
+    /// Goes on where the journal added up to this.
+    pub(crate) fn resume(mut earlier: Sums) -> Self {
+        let facts = std::mem::take(&mut earlier.totals);
+        Self {
+            facts,
+            earlier,
+            ..Self::default()
+        }
+    }
+
+    /// What the journal adds up to so far; all accounts and mint keys have been taken.
+    pub(crate) fn sums(&self) -> Sums {
+        let mut sums = self.earlier.clone(); // those whose rows are gone
+        sums.accounts.extend(
+            self.facts
+                .accounts
+                .iter()
+                .map(|account| (account.id, account.journal)),
+        );
+        sums.mint_keys
+            .extend(self.facts.mint_keys.iter().map(|key| (key.id, key.blinds)));
+        let counts = |payout: &PayoutFacts| (payout.no, (payout.requests, payout.settlements));
+        sums.payouts.extend(self.facts.payouts.iter().map(counts));
+        let (accounts, mint_keys, payouts) = (Vec::new(), Vec::new(), Vec::new());
+        sums.totals = AuditFacts {
+            accounts,
+            mint_keys,
+            payouts,
+            waiting_mints: 0,
+            waited_for: 0,
+            waiting_although_given_up: 0,
+            ..self.facts.clone()
+        };
+        sums
+    }
+
+    /// Takes a holder's account.
+    pub fn account(&mut self, id: i64, name: &str, balance: i64) {
+        let number = AccountId::new(id);
+        if number < AccountId::FIRST_HOLDER {
+            self.strange_table(format!("account {id}: the number is reserved"));
+        }
+        self.accounts.insert(number, self.facts.accounts.len());
+        let (name, journal) = (
+            name.to_owned(),
+            self.earlier.accounts.remove(&number).unwrap_or(0),
+        );
+        self.facts.accounts.push(AccountFacts {
+            id: number,
+            name,
+            balance: balance.into(),
+            journal,
+        });
+    }
+
+    /// Takes a mint key.
+    pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
+        let Ok(id) = row.id.try_into().map(MintKeyId::new) else {
+            return self.strange_table(format!(
+                "mint key number {}: its id has {} bytes",
+                row.no,
+                row.id.len()
+            ));
+        };
+        let [not_before, not_after, expiry] = row.dates.map(LedgerTime::from_unix_micros);
+        let denomination = Amount::try_from(row.denomination);
+        let terms = denomination.map(|value| MintKeyTerms::new(value, not_before, not_after, expiry));
+        let terms = match terms {
+            Ok(Ok(terms)) => Ok(terms),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = &terms {
+            self.strange_table(format!("{id:?}: {error}"));
+        }
+        self.mint_keys.insert(id, self.facts.mint_keys.len());
+        self.mint_keys_by_no.insert(row.no, self.facts.mint_keys.len());
+        self.facts.mint_keys.push(MintKeyFacts {
+            id,
+            denomination: row.denomination.into(),
+            terms: terms.ok(),
+            issued: row.issued.into(),
+            returned: row.returned.into(),
+            recouped: row.recouped.into(),
+            blinds: self.earlier.mint_keys.remove(&id).unwrap_or(0),
+            counted: true,
+            spent: 0,
+            recouped_rows: 0,
+            stopped: row.stopped,
+            retired: row.retired,
+            pruned: row.pruned,
+        });
+    }
+
+    /// Takes a payout.
+    pub fn payout(&mut self, row: PayoutRow<'_>) {
+        let (no, place) = (
+            PayoutNo::new(row.no),
+            (self.facts.payouts.len(), AccountId::new(row.account)),
+        );
+        self.payouts.insert(row.reference.into(), place);
+        self.payouts
+            .insert(ReferenceKey::of_settlement(no).as_bytes().into(), place);
+        let (amount, paid) = (row.amount.into(), row.paid);
+        let (requests, settlements) = self.earlier.payouts.remove(&no).unwrap_or_default();
+        self.facts.payouts.push(PayoutFacts {
+            no,
+            amount,
+            paid,
+            requests,
+            settlements,
+        });
+    }
+
+    /// Takes a mint that waits for money.
+    pub fn waiting(&mut self, row: &WaitingRow<'_>) {
+        self.facts.waiting_mints += 1;
+        self.facts.waited_for += i128::from(row.amount);
+        self.waiting.insert(row.reference.into());
+        if let Err(reason) = self.check_waiting(row) {
+            self.strange_table(format!("waiting mint of account {}: {reason}", row.account));
+        }
+    }
+
+    fn check_waiting(&self, row: &WaitingRow<'_>) -> Result<(), String> {
+        let account = AccountId::new(row.account);
+        if !self.accounts.contains_key(&account) {
+            return Err(format!("there is no {account:?}"));
+        }
+        let blinds = decode_blinds(row.blinds).map_err(|error| error.to_string())?;
+        let blinds: Option<Vec<Blind>> = blinds.into_iter().map(StoredBlind::blinded).collect();
+        let blinds = blinds.ok_or("it is signed")?;
+        if mint_content(account, &blinds).as_bytes()[..] != *row.content {
+            return Err("its digest is not that of its blinds".to_owned());
+        }
+        let denomination = |blind: &Blind| {
+            let key = self.mint_keys.get(&blind.mint_key);
+            key.map(|index| self.facts.mint_keys[*index].denomination)
+        };
+        let value: Option<i128> = blinds.iter().map(denomination).sum();
+        let value = value.ok_or("its blinds name an unknown mint key")?;
+        if value == row.amount.into() {
+            Ok(())
+        } else {
+            Err(format!(
+                "its blinds are worth {value}, its amount is {}",
+                row.amount
+            ))
+        }
+    }
+
+    /// Takes the number of spent coins of one mint key.
+    pub fn spent(&mut self, mint_key_no: i64, coins: i64) {
+        match self.mint_keys_by_no.get(&mint_key_no) {
+            Some(&index) => self.facts.mint_keys[index].spent += i128::from(coins),
+            None => self.strange_table(format!(
+                "{coins} spent coins: there is no mint key number {mint_key_no}"
+            )),
+        }
+    }
+
+    /// Takes the number of recouped coins of one mint key.
+    pub fn recouped(&mut self, mint_key_no: i64, coins: i64) {
+        match self.mint_keys_by_no.get(&mint_key_no) {
+            Some(&index) => self.facts.mint_keys[index].recouped_rows += i128::from(coins),
+            None => self.strange_table(format!(
+                "{coins} recouped coins: there is no mint key number {mint_key_no}"
+            )),
+        }
+    }
+
+    /// Takes note that the coins of mint keys were not counted, but for the key with this number.
+    pub(crate) fn counted_only(&mut self, mint_key_no: Option<i64>) {
+        let counted = mint_key_no.and_then(|no| self.mint_keys_by_no.get(&no).copied());
+        for (index, key) in self.facts.mint_keys.iter_mut().enumerate() {
+            key.counted = counted == Some(index);
+        }
+    }
+
+    /// Takes a record of the journal.
+    pub fn journal(&mut self, row: &JournalRow<'_>) {
+        self.facts.transactions += 1;
+        if let Err(reason) = self.record(row) {
+            self.strange(format!("transaction {}: {reason}", row.id));
+        }
+    }
+
+    /// What was collected.
+    #[must_use]
+    pub fn finish(mut self) -> AuditFacts {
+        let Sums {
+            accounts,
+            mint_keys,
+            payouts,
+            totals: _,
+        } = std::mem::take(&mut self.earlier);
+        for id in accounts.into_keys() {
+            self.strange_table(format!("{id:?} is gone, and the journal names it"));
+        }
+        for id in mint_keys.into_keys() {
+            self.strange_table(format!("{id:?} is gone, and the journal names it"));
+        }
+        for no in payouts.into_keys() {
+            self.strange_table(format!("payout {} is gone, and the journal names it", no.get()));
+        }
+        self.facts.strange_rows += self.strange_table_rows;
+        self.strange_tables.append(&mut self.facts.strange);
+        self.strange_tables.truncate(STRANGE_ROWS_DESCRIBED_MAX);
+        self.facts.strange = self.strange_tables;
+        self.facts
+    }
+
+    /// Takes note of a row of the journal that makes no sense. The description names the row and holds no
+    /// secret.
+    fn strange(&mut self, description: String) {
+        self.facts.strange_rows += 1;
+        if self.facts.strange.len() < STRANGE_ROWS_DESCRIBED_MAX {
+            self.facts.strange.push(description);
+        }
+    }
+
+    /// The same for another table.
+    fn strange_table(&mut self, description: String) {
+        self.strange_table_rows += 1;
+        if self.strange_tables.len() < STRANGE_ROWS_DESCRIBED_MAX {
+            self.strange_tables.push(description);
+        }
+    }
+
+    fn record(&mut self, row: &JournalRow<'_>) -> Result<(), String> {
+        let kind = i16::try_from(row.kind).ok().and_then(Kind::from_code);
+        let kind = kind.ok_or_else(|| format!("unknown kind {}", row.kind))?;
+        self.facts.retirements += u64::from(kind == Kind::RetireMintKey);
+        self.facts.prunes += u64::from(kind == Kind::PruneMintKey);
+        let [debit, credit] = [row.debit, row.credit].map(|account| account.map(AccountId::new));
+        let amount = i128::from(row.amount);
+        // Money is counted before the record is judged, so that a strange record shows in the sums as well.
+        if let Some(account) = debit {
+            self.post(kind, account, -amount)?;
+        }
+        if let Some(account) = credit {
+            self.post(kind, account, amount)?;
+        }
+        if !kind.fits(debit, credit) {
+            return Err(format!("its accounts do not fit the kind {kind:?}"));
+        }
+        if amount < 0 || kind.moves_money() != (amount > 0) {
+            return Err(format!("the amount {amount} does not fit the kind {kind:?}"));
+        }
+        match kind {
+            Kind::RequestPayout => self.payout_moved(row, debit, None)?,
+            Kind::PayPayout => self.payout_moved(row, None, Some(true))?,
+            Kind::ReturnPayout => self.payout_moved(row, credit, Some(false))?,
+            Kind::GiveUpMint if self.waiting.contains(row.reference) => {
+                self.facts.waiting_although_given_up += 1;
+            }
+            _ => {}
+        }
+        match (kind.holds_blinds(), row.blinds) {
+            (true, Some(blinds)) => self.blinds(blinds, amount),
+            (false, None) => Ok(()),
+            _ => Err(format!("blinds, or their absence, do not fit the kind {kind:?}")),
+        }
+    }
+
+    fn post(&mut self, kind: Kind, account: AccountId, amount: i128) -> Result<(), String> {
+        match account {
+            AccountId::COINS => self.facts.coins_outstanding += amount,
+            AccountId::PAYOUTS => self.facts.on_its_way += amount,
+            AccountId::RECOUPED => self.facts.recouped -= amount,
+            AccountId::OUTSIDE if matches!(kind, Kind::Debit | Kind::PayPayout) => {
+                self.facts.paid_out += amount
+            }
+            AccountId::OUTSIDE => self.facts.paid_in -= amount,
+            holder => {
+                let index = *self
+                    .accounts
+                    .get(&holder)
+                    .ok_or_else(|| format!("there is no {holder:?}"))?;
+                self.facts.accounts[index].journal += amount;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a record against the payout that its reference names. `settled` is what it says came of it,
+    /// `None` that it was asked for.
+    fn payout_moved(
+        &mut self,
+        row: &JournalRow<'_>,
+        account: Option<AccountId>,
+        settled: Option<bool>,
+    ) -> Result<(), String> {
+        let found = self.payouts.get(row.reference);
+        let &(index, holder) = found.ok_or("there is no payout that it is of")?;
+        let payout = &mut self.facts.payouts[index];
+        let fits = payout.amount == row.amount.into() && account.is_none_or(|account| account == holder);
+        if !fits || (settled.is_some() && settled != payout.paid) {
+            return Err(format!("it does not fit payout {}", payout.no.get()));
+        }
+        let count = if settled.is_none() {
+            &mut payout.requests
+        } else {
+            &mut payout.settlements
+        };
+        *count += 1;
+        Ok(())
+    }
+
+    fn blinds(&mut self, blinds: &[u8], amount: i128) -> Result<(), String> {
+        let mut value = 0_i128;
+        for (key, count) in count_blinds(blinds).map_err(|error| error.to_string())? {
+            let index = *self
+                .mint_keys
+                .get(&key)
+                .ok_or_else(|| format!("its blinds name an unknown {key:?}"))?;
+            let facts = &mut self.facts.mint_keys[index];
+            facts.blinds += i128::from(count);
+            value += facts.denomination * i128::from(count);
+        }
+        if value == amount {
+            Ok(())
+        } else {
+            Err(format!("its blinds are worth {value}, its amount is {amount}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opencoin_ledger::encode_blinds;
+
+    const KEY: [u8; 20] = [7; 20];
+
+    fn collector() -> Collector {
+        let mut collector = Collector::default();
+        collector.account(3, "alice", 0);
+        let dates = [10, 20, 30];
+        collector.mint_key(MintKeyRow {
+            no: 1,
+            id: &KEY,
+            denomination: 5,
+            dates,
+            issued: 1,
+            returned: 0,
+            recouped: 0,
+            stopped: false,
+            retired: false,
+            pruned: false,
+        });
+        collector
+    }
+
+    fn row(kind: Kind, debit: i64, credit: i64, amount: i64) -> JournalRow<'static> {
+        let (debit, credit) = (Some(debit), Some(credit));
+        let kind = kind.code().into();
+        JournalRow {
+            id: 1,
+            kind,
+            debit,
+            credit,
+            amount,
+            at: 15,
+            reference: &[3, 1],
+            content: &[0; 32],
+            blinds: None,
+        }
+    }
+
+    #[test]
+    fn money_is_posted_to_both_sides() {
+        let mut collector = collector();
+        collector.journal(&row(Kind::Credit, 1, 3, 100));
+        collector.journal(&row(Kind::Debit, 3, 1, 30));
+        let blind = Blind {
+            reference: "a".into(),
+            mint_key: MintKeyId::new(KEY),
+            blinded: vec![1],
+        };
+        let blinds = encode_blinds(&[blind]);
+        collector.journal(&JournalRow {
+            blinds: Some(&blinds),
+            ..row(Kind::Mint, 3, 2, 5)
+        });
+        collector.journal(&JournalRow {
+            blinds: Some(&blinds),
+            ..row(Kind::Recoup, 0, 2, 5)
+        });
+        let facts = collector.finish();
+        assert_eq!(
+            (
+                facts.paid_in,
+                facts.paid_out,
+                facts.recouped,
+                facts.coins_outstanding
+            ),
+            (100, 30, 5, 10)
+        );
+        assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 2));
+        assert_eq!(
+            (facts.transactions, facts.strange_rows),
+            (4, 0),
+            "{:?}",
+            facts.strange
+        );
+    }
+
+    #[test]
+    fn payouts_are_held_against_the_journal() {
+        let mut collector = collector();
+        let settlement = ReferenceKey::of_settlement(PayoutNo::new(1));
+        let (request, settlement) = (&b"request"[..], settlement.as_bytes());
+        collector.payout(PayoutRow {
+            no: 1,
+            account: 3,
+            amount: 30,
+            reference: b"request",
+            paid: Some(false),
+        });
+        collector.journal(&JournalRow {
+            reference: request,
+            ..row(Kind::RequestPayout, 3, -1, 30)
+        });
+        assert_eq!(
+            (collector.facts.on_its_way, collector.facts.accounts[0].journal),
+            (30, -30)
+        );
+        collector.journal(&JournalRow {
+            reference: settlement,
+            ..row(Kind::ReturnPayout, -1, 3, 30)
+        });
+        assert_eq!((collector.facts.on_its_way, collector.facts.strange_rows), (0, 0));
+        for (row, expected) in [
+            (
+                JournalRow {
+                    reference: settlement,
+                    ..row(Kind::PayPayout, -1, 1, 30)
+                },
+                "it does not fit payout 1",
+            ),
+            (
+                JournalRow {
+                    reference: request,
+                    ..row(Kind::RequestPayout, 3, -1, 31)
+                },
+                "it does not fit payout 1",
+            ),
+            (
+                JournalRow {
+                    reference: b"x",
+                    ..row(Kind::RequestPayout, 3, -1, 30)
+                },
+                "there is no payout that it is of",
+            ),
+        ] {
+            collector.journal(&row);
+            assert_eq!(
+                collector.facts.strange.pop().unwrap(),
+                format!("transaction 1: {expected}")
+            );
+        }
+        let facts = collector.finish();
+        assert_eq!((facts.payouts[0].requests, facts.payouts[0].settlements), (1, 1));
+        assert_eq!((facts.paid_out, facts.on_its_way), (30, 31));
+    }
+
+    #[test]
+    fn strange_rows_are_named() {
+        let cases: [(JournalRow<'_>, &str); 7] = [
+            (
+                JournalRow {
+                    kind: 99,
+                    ..row(Kind::Credit, 1, 3, 1)
+                },
+                "transaction 1: unknown kind 99",
+            ),
+            (row(Kind::Credit, 1, 9, 1), "transaction 1: there is no account 9"),
+            (
+                row(Kind::Credit, 3, 1, 1),
+                "transaction 1: its accounts do not fit the kind Credit",
+            ),
+            (
+                row(Kind::Credit, 1, 3, 0),
+                "transaction 1: the amount 0 does not fit the kind Credit",
+            ),
+            (
+                row(Kind::Credit, 1, 3, -4),
+                "transaction 1: the amount -4 does not fit the kind Credit",
+            ),
+            (
+                row(Kind::Mint, 3, 2, 5),
+                "transaction 1: blinds, or their absence, do not fit the kind Mint",
+            ),
+            (
+                JournalRow {
+                    blinds: Some(&[1, 2]),
+                    ..row(Kind::Mint, 3, 2, 5)
+                },
+                "transaction 1: stored blinds are damaged",
+            ),
+        ];
+        for (row, expected) in cases {
+            let mut collector = collector();
+            collector.journal(&row);
+            let facts = collector.finish();
+            assert_eq!(facts.strange, [expected]);
+        }
+    }
+
+    #[test]
+    fn many_strange_rows_are_counted_and_few_described() {
+        let mut collector = collector();
+        (0..50).for_each(|no| collector.spent(100 + no, 1));
+        let facts = collector.finish();
+        assert_eq!(
+            (facts.strange_rows, facts.strange.len()),
+            (50, STRANGE_ROWS_DESCRIBED_MAX)
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! The in-memory model as an auditor sees it.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use opencoin_ledger::journal::{Record, ReferenceKey};
+use opencoin_ledger::view::MintKeyState;
+use opencoin_ledger::{AccountId, LedgerError, LedgerTime, MemoryLedger, Settlement, TransactionNo, View};
+
+use crate::{
+    ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
+    StoredAcceptance, WaitingRow, Wanted,
+};
+
+#[async_trait]
+impl AuditSource for MemoryLedger {
+    fn database(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
+        pass.settle_at_once(); // one command at a time gets a number
+        self.read(|view, journal, waiting_blinds| {
+            state(view, waiting_blinds, pass);
+            records(journal, pass);
+        });
+        Ok(())
+    }
+
+    async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
+        let is_wanted = |no: i64| match wanted {
+            Wanted::After(after) => no > after.get(),
+            Wanted::Numbers(numbers) => numbers.contains(&TransactionNo::new(no)),
+        };
+        let acceptances = self.read(|_, journal, _| {
+            numbered(journal)
+                .filter(|(no, record)| is_wanted(*no) && record.blinds.is_some())
+                .take(ACCEPTANCES_PER_PAGE_MAX)
+                .map(|(no, record)| {
+                    StoredAcceptance::new(
+                        no,
+                        record.kind.code(),
+                        record.content.as_bytes().to_vec(),
+                        record.debit.map(AccountId::get),
+                        record.at.unix_micros(),
+                        record.blinds.as_deref(),
+                    )
+                })
+                .collect()
+        });
+        Ok(acceptances)
+    }
+}
+
+fn state(view: &View, waiting_blinds: &HashMap<ReferenceKey, Vec<u8>>, pass: &mut Pass) {
+    let mut accounts: Vec<_> = view.accounts().collect();
+    accounts.sort_unstable_by_key(|account| account.id);
+    for account in accounts {
+        pass.account(account.id.get(), account.name.as_str(), account.balance.as_i64());
+    }
+    let mut mint_keys: Vec<_> = view.mint_keys().collect();
+    mint_keys.sort_unstable_by_key(|key| key.no);
+    mint_keys
+        .into_iter()
+        .for_each(|key| pass.mint_key(mint_key_row(key)));
+    let mut payouts: Vec<_> = view.payouts().collect();
+    payouts.sort_unstable_by_key(|payout| payout.no);
+    for payout in payouts {
+        let is_paid = |(settlement, _): &(Settlement, LedgerTime)| matches!(settlement, Settlement::Paid(_));
+        pass.payout(PayoutRow {
+            no: payout.no.get(),
+            account: payout.account.get(),
+            amount: payout.amount.as_i64(),
+            reference: payout.request.as_bytes(),
+            paid: payout.settled.as_ref().map(is_paid),
+        });
+    }
+    for waiting in view.all_waiting() {
+        pass.waiting(&WaitingRow {
+            reference: waiting.reference.as_bytes(),
+            account: waiting.account.get(),
+            content: waiting.content.as_bytes(),
+            amount: waiting.amount.as_i64(),
+            blinds: &waiting_blinds[&waiting.reference],
+        });
+    }
+    let counted = pass.coins_to_count();
+    let is_counted = |no: &i64| match counted {
+        CoinsToCount::All => true,
+        CoinsToCount::Of(only) => *no == only,
+        CoinsToCount::None => false,
+    };
+    let spent = view.spent().map(|no| no.get().into()).filter(is_counted);
+    spent.for_each(|no| pass.spent(no, 1));
+    let recouped = view.recouped().map(|no| no.get().into()).filter(is_counted);
+    recouped.for_each(|no| pass.recouped(no, 1));
+}
+
+fn mint_key_row(key: &MintKeyState) -> MintKeyRow<'_> {
+    let terms = &key.terms;
+    let dates = [
+        terms.sign_not_before(),
+        terms.sign_not_after(),
+        terms.coins_expiry(),
+    ];
+    MintKeyRow {
+        no: key.no.get().into(),
+        id: key.id.as_bytes(),
+        denomination: terms.denomination().as_i64(),
+        dates: dates.map(|date| date.unix_micros()),
+        issued: key.issued as i64,     // counted up to `i64::MAX` only
+        returned: key.returned as i64, // at most `issued`
+        recouped: key.recouped as i64, // the same
+        stopped: key.stopped.is_some(),
+        retired: key.retired,
+        pruned: key.pruned,
+    }
+}
+
+fn records(journal: &[Record], pass: &mut Pass) {
+    let from = pass.journal_from();
+    for (id, record) in numbered(journal).filter(|(no, _)| *no >= from) {
+        pass.journal(&JournalRow {
+            id,
+            kind: record.kind.code().into(),
+            debit: record.debit.map(AccountId::get),
+            credit: record.credit.map(AccountId::get),
+            amount: record.amount.as_i64(),
+            at: record.at.unix_micros(),
+            reference: record.reference.as_bytes(),
+            content: record.content.as_bytes(),
+            blinds: record.blinds.as_deref(),
+        });
+    }
+}
+
+/// The records with their numbers.
+fn numbered(journal: &[Record]) -> impl Iterator<Item = (i64, &Record)> {
+    (1..).zip(journal)
+}

@@ -1,0 +1,468 @@
+//! Rules of who may act for an account.
+
+use crate::Store;
+use crate::world::*;
+use crate::{Pair, World};
+use opencoin_ledger::{
+    AccountId, AccountName, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS, FailedLogins, LedgerTime,
+    Login, NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
+    SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, TokenHash,
+};
+
+/// When sessions of these tests end.
+const END: i64 = 1000;
+
+fn time(micros: i64) -> LedgerTime {
+    LedgerTime::from_unix_micros(micros)
+}
+
+fn token(number: u16) -> TokenHash {
+    let mut bytes = [0xaa; 32];
+    bytes[..2].copy_from_slice(&number.to_be_bytes());
+    TokenHash::new(bytes)
+}
+
+pub(super) fn password(text: &str) -> PasswordHash {
+    PasswordHash::new(format!("$test${text}"))
+}
+
+fn name(text: &str) -> AccountName {
+    text.parse().unwrap()
+}
+
+fn service_id(number: u16) -> ServiceId {
+    ServiceId::new(format!("{number:032x}")).unwrap()
+}
+
+pub(super) fn by_password(number: u16, at: i64) -> NewSession {
+    let login = Login::Password(password("first"));
+    NewSession {
+        account: alice(),
+        login,
+        token: token(number),
+        at: time(at),
+        expires: time(END),
+    }
+}
+
+fn by_service(service: u16, key: u16, number: u16) -> NewSession {
+    NewSession {
+        login: Login::Service(service_id(service), token(key)),
+        ..by_password(number, 10)
+    }
+}
+
+fn service(number: u16, account: AccountId, text: &str, scopes: &[Scope]) -> NewService {
+    let (id, scopes, key) = (
+        service_id(number),
+        scopes.iter().copied().collect(),
+        token(900 + number),
+    );
+    NewService {
+        id,
+        account,
+        name: name(text),
+        scopes,
+        key,
+        at: time(5),
+    }
+}
+
+/// Alice has the first password, Bob has none.
+async fn begin(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    ledgers[0]
+        .set_password(alice(), &password("first"), PasswordSetter::Operator)
+        .await
+        .unwrap();
+}
+
+async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<Credential> {
+    let bearer = ledger.bearer(&token(number), time(now)).await.unwrap();
+    bearer.map(|Bearer { account, means }| {
+        assert_eq!(account, alice());
+        means
+    })
+}
+
+/// A password that an account begins with is its password; opening it again changes nothing.
+pub async fn an_account_begins_with_a_password_or_without(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 7).await;
+    let open = |text: &str| Command::OpenAccount {
+        name: name("carol"),
+        token_hash: TokenHash::new([3; 32]),
+        password: Some(password(text)),
+        at: NOW,
+    };
+    assert!(!world.one(open("first")).await.unwrap().repeated);
+    assert!(world.one(open("second")).await.unwrap().repeated);
+    let carol = ledgers[1].profile(&name("carol")).await.unwrap().unwrap();
+    assert_eq!(
+        (carol.password.as_ref(), carol.listed),
+        (Some(&password("first")), false)
+    );
+    let profile = ledgers[1].profile(&name("alice")).await.unwrap().unwrap();
+    assert_eq!((profile.account.balance, profile.password), (amount(7), None));
+    assert_eq!(
+        ledgers[1].profile_by_id(carol.account.id).await.unwrap(),
+        Some(carol)
+    );
+    assert_eq!(ledgers[1].profile_by_id(AccountId::new(99)).await.unwrap(), None);
+    assert_eq!(ledgers[1].profile(&name("dave")).await.unwrap(), None);
+}
+
+/// Names come in the order of their bytes, whatever a database thinks of punctuation.
+pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    let others = ["a.b", "a-c", "a_d", "ab", "b1", "a1"];
+    let commands: Vec<_> = (100..)
+        .zip(others)
+        .map(|(token, name)| open(name, token))
+        .collect();
+    world.apply(&commands).await;
+    let page = async |filter, after: Option<&str>, limit| {
+        let after = after.map(name);
+        let profiles = ledgers[1].profiles(filter, after.as_ref(), limit).await.unwrap();
+        profiles
+            .into_iter()
+            .map(|profile| profile.account.name.as_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        page(ProfileFilter::All, None, 100).await,
+        ["a-c", "a.b", "a1", "a_d", "ab", "alice", "b1", "bob"]
+    );
+    assert_eq!(
+        page(ProfileFilter::All, Some("a1"), 3).await,
+        ["a_d", "ab", "alice"]
+    );
+    assert!(page(ProfileFilter::Listed, None, 100).await.is_empty());
+    for account in [alice(), bob(), AccountId::new(5)] {
+        ledgers[0].set_listed(account, true).await.unwrap();
+    }
+    ledgers[0].set_listed(bob(), false).await.unwrap();
+    assert_eq!(page(ProfileFilter::Listed, None, 100).await, ["a.b", "alice"]);
+    assert_eq!(page(ProfileFilter::Listed, Some("a.b"), 100).await, ["alice"]);
+}
+
+/// A token stands for its account for ever, that of a session until it ends: at that moment it is over.
+pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
+    begin(ledgers).await;
+    let account = ledgers[1]
+        .bearer(&TokenHash::new([1; 32]), time(i64::MAX))
+        .await
+        .unwrap();
+    assert_eq!(
+        account,
+        Some(Bearer {
+            account: alice(),
+            means: Credential::AccountToken
+        })
+    );
+    assert!(ledgers[0].open_session(&by_password(1, 10)).await.unwrap());
+    assert_eq!(
+        bearer(&*ledgers[1], 1, END - 1).await,
+        Some(Credential::PasswordSession)
+    );
+    assert_eq!(bearer(&*ledgers[1], 1, END).await, None);
+    assert_eq!(bearer(&*ledgers[1], 2, 10).await, None);
+    assert!(ledgers[0].end_session(&token(1)).await.unwrap());
+    assert!(!ledgers[0].end_session(&token(1)).await.unwrap());
+    assert_eq!(bearer(&*ledgers[1], 1, 11).await, None);
+}
+
+/// One more session than there may be ends the oldest. Those of a service do not count.
+pub async fn sessions_have_a_limit(ledgers: &Pair) {
+    begin(ledgers).await;
+    ledgers[0]
+        .declare_service(&service(1, alice(), "till", &[Scope::Read]))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(ledgers[0].open_session(&by_service(1, 901, 500)).await.unwrap());
+    let max = u16::try_from(SESSIONS_MAX).unwrap();
+    for number in 0..max {
+        assert!(
+            ledgers[0]
+                .open_session(&by_password(number, i64::from(max - number)))
+                .await
+                .unwrap()
+        );
+    }
+    // The oldest is the one that was opened last here; its clock was behind.
+    assert!(bearer(&*ledgers[1], max - 1, 10).await.is_some());
+    assert!(ledgers[0].open_session(&by_password(max, 200)).await.unwrap());
+    assert_eq!(bearer(&*ledgers[1], max - 1, 10).await, None);
+    for number in (0..max - 1).chain([max, 500]) {
+        assert!(bearer(&*ledgers[1], number, 10).await.is_some(), "{number}");
+    }
+    // Those that are over make room for others.
+    let expired = NewSession {
+        at: time(END),
+        expires: time(END + 5),
+        ..by_password(600, 0)
+    };
+    assert!(ledgers[0].open_session(&expired).await.unwrap());
+    assert_eq!(
+        bearer(&*ledgers[1], 0, 10).await,
+        None,
+        "it went with all that had expired"
+    );
+    assert!(bearer(&*ledgers[1], 600, END).await.is_some());
+}
+
+/// A new password ends all sessions of the old one but that of the holder who changes it; services stay.
+pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
+    begin(ledgers).await;
+    ledgers[0]
+        .declare_service(&service(1, alice(), "till", &[Scope::Read]))
+        .await
+        .unwrap()
+        .unwrap();
+    for session in [by_password(1, 10), by_password(2, 10), by_service(1, 901, 3)] {
+        assert!(ledgers[0].open_session(&session).await.unwrap());
+    }
+    let first = password("first");
+    let holder = PasswordSetter::Holder {
+        before: Some(&first),
+        session: Some(&token(2)),
+    };
+    assert!(
+        ledgers[1]
+            .set_password(alice(), &password("second"), holder)
+            .await
+            .unwrap()
+    );
+    let open = async |number| bearer(&*ledgers[0], number, 20).await.is_some();
+    assert_eq!([open(1).await, open(2).await, open(3).await], [false, true, true]);
+    // Whoever showed the old password, and was looked at for a while, comes too late.
+    assert!(!ledgers[0].open_session(&by_password(4, 30)).await.unwrap());
+    assert_eq!(bearer(&*ledgers[1], 4, 30).await, None);
+    assert!(
+        ledgers[1]
+            .set_password(alice(), &password("third"), PasswordSetter::Operator)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        [open(1).await, open(2).await, open(3).await],
+        [false, false, true]
+    );
+}
+
+/// A holder's change counts only while the password is the one that he has shown and his session is open, so
+/// the operator's, that came in between, stays.
+pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
+    begin(ledgers).await;
+    assert!(ledgers[0].open_session(&by_password(1, 10)).await.unwrap());
+    let [first, late, operators] = ["first", "late", "operator's"].map(password);
+    let [mine, nobodys] = [token(1), token(2)];
+    let set = async |account, before, session| {
+        let setter = PasswordSetter::Holder { before, session };
+        ledgers[1].set_password(account, &late, setter).await.unwrap()
+    };
+    assert!(!set(alice(), Some(&late), Some(&mine)).await);
+    assert!(!set(alice(), None, None).await);
+    assert!(
+        !set(alice(), Some(&first), Some(&nobodys)).await,
+        "there is no such session"
+    );
+    assert!(!set(bob(), None, Some(&mine)).await, "it is another's session");
+    assert!(
+        ledgers[0]
+            .set_password(alice(), &operators, PasswordSetter::Operator)
+            .await
+            .unwrap()
+    );
+    assert!(!set(alice(), Some(&first), None).await);
+    assert!(
+        !set(alice(), Some(&operators), Some(&mine)).await,
+        "the session has ended"
+    );
+    assert_eq!(
+        ledgers[0]
+            .profile_by_id(alice())
+            .await
+            .unwrap()
+            .unwrap()
+            .password
+            .as_ref(),
+        Some(&operators)
+    );
+    assert!(set(bob(), None, None).await);
+    assert_eq!(
+        ledgers[0]
+            .profile_by_id(bob())
+            .await
+            .unwrap()
+            .unwrap()
+            .password
+            .as_ref(),
+        Some(&late)
+    );
+}
+
+/// Wrong guesses are counted, for names of accounts and for others, and forgotten when one was right, or
+/// after a while.
+pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
+    begin(ledgers).await;
+    for name in [name("alice"), name("nobody")] {
+        assert_eq!(
+            ledgers[1].failed_logins(&name).await.unwrap(),
+            FailedLogins::default()
+        );
+        ledgers[0].count_login(&name, time(50)).await.unwrap();
+        let counted = ledgers[1].count_login(&name, time(40)).await.unwrap();
+        // The newest one counts, so that a clock that was ahead once locks no name.
+        assert_eq!(
+            counted,
+            FailedLogins {
+                count: 2,
+                last: Some(time(40))
+            }
+        );
+        assert_eq!(ledgers[0].failed_logins(&name).await.unwrap(), counted);
+    }
+    ledgers[1].clear_failed_logins(&name("alice")).await.unwrap();
+    assert_eq!(
+        ledgers[0].failed_logins(&name("alice")).await.unwrap(),
+        FailedLogins::default()
+    );
+    let kept = FAILED_LOGINS_KEPT_HOURS * 3_600_000_000;
+    ledgers[1].tidy(time(39 + kept)).await.unwrap();
+    assert_eq!(ledgers[0].failed_logins(&name("nobody")).await.unwrap().count, 2);
+    ledgers[1].tidy(time(40 + kept)).await.unwrap();
+    assert_eq!(
+        ledgers[0].failed_logins(&name("nobody")).await.unwrap(),
+        FailedLogins::default()
+    );
+}
+
+/// Many guesses at once are all counted.
+pub async fn wrong_passwords_at_once_are_counted(ledgers: &Pair) {
+    begin(ledgers).await;
+    let guess = |index: usize| {
+        let ledger = std::sync::Arc::clone(&ledgers[index % 2]);
+        tokio::spawn(async move { ledger.count_login(&name("alice"), time(9)).await.unwrap().count })
+    };
+    let guesses: Vec<_> = (0..20).map(guess).collect();
+    let mut counts = Vec::new();
+    for guess in guesses {
+        counts.push(guess.await.unwrap());
+    }
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=20).collect::<Vec<_>>());
+}
+
+/// A service logs in with its key and may do what it was declared for.
+pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
+    begin(ledgers).await;
+    let till = service(1, alice(), "till", &[Scope::Mint, Scope::Read]);
+    assert_eq!(ledgers[0].declare_service(&till).await.unwrap(), Ok(()));
+    assert!(ledgers[1].open_session(&by_service(1, 901, 1)).await.unwrap());
+    for other in [
+        by_service(1, 902, 2),
+        by_service(2, 901, 2),
+        NewSession {
+            account: bob(),
+            ..by_service(1, 901, 2)
+        },
+    ] {
+        assert!(!ledgers[1].open_session(&other).await.unwrap());
+        assert_eq!(bearer(&*ledgers[1], 2, 20).await, None);
+    }
+    let (service, scopes) = (service_id(1), [Scope::Mint, Scope::Read].into());
+    let means = |last_seen| Credential::ServiceSession {
+        service: service.clone(),
+        scopes: Clone::clone(&scopes),
+        last_seen,
+    };
+    assert_eq!(bearer(&*ledgers[0], 1, 20).await, Some(means(None)));
+    for now in [30, 20] {
+        ledgers[0].saw_service(&service, time(now)).await.unwrap();
+        assert_eq!(bearer(&*ledgers[1], 1, 20).await, Some(means(Some(time(30)))));
+    }
+    let found = ledgers[1].service(&service).await.unwrap().unwrap();
+    assert_eq!(
+        (found.account, found.name.as_str(), found.key),
+        (alice(), "till", token(901))
+    );
+    assert_eq!(
+        (&found.scopes, found.key_at, found.last_seen),
+        (&scopes, time(5), Some(time(30)))
+    );
+    assert_eq!(ledgers[1].services(alice()).await.unwrap(), [found]);
+    assert!(ledgers[1].services(bob()).await.unwrap().is_empty());
+    assert_eq!(ledgers[1].service(&service_id(2)).await.unwrap(), None);
+}
+
+/// With a new key the old one and its sessions count no more; without a service nothing of it does. Nobody
+/// touches that of another.
+pub async fn a_service_gets_another_key_or_goes(ledgers: &Pair) {
+    begin(ledgers).await;
+    for number in [1, 2] {
+        let service = service(number, alice(), &format!("service-{number}"), &[Scope::Read]);
+        ledgers[0].declare_service(&service).await.unwrap().unwrap();
+        assert!(
+            ledgers[0]
+                .open_session(&by_service(number, 900 + number, number))
+                .await
+                .unwrap()
+        );
+    }
+    let open = async |number| bearer(&*ledgers[0], number, 20).await.is_some();
+    assert!(
+        !ledgers[1]
+            .rotate_service(bob(), &service_id(1), &token(950), time(40))
+            .await
+            .unwrap()
+    );
+    assert!(!ledgers[1].remove_service(bob(), &service_id(1)).await.unwrap());
+    assert_eq!([open(1).await, open(2).await], [true, true]);
+    assert!(
+        ledgers[1]
+            .rotate_service(alice(), &service_id(1), &token(950), time(40))
+            .await
+            .unwrap()
+    );
+    assert_eq!([open(1).await, open(2).await], [false, true]);
+    assert!(!ledgers[1].open_session(&by_service(1, 901, 3)).await.unwrap());
+    assert!(ledgers[1].open_session(&by_service(1, 950, 3)).await.unwrap());
+    let rotated = ledgers[0].service(&service_id(1)).await.unwrap().unwrap();
+    assert_eq!((rotated.key, rotated.key_at), (token(950), time(40)));
+    assert!(ledgers[1].remove_service(alice(), &service_id(1)).await.unwrap());
+    assert!(!ledgers[1].remove_service(alice(), &service_id(1)).await.unwrap());
+    assert_eq!([open(3).await, open(2).await], [false, true]);
+    assert!(!ledgers[1].open_session(&by_service(1, 950, 4)).await.unwrap());
+}
+
+/// Names of services are unique in an account, and there are not more than so many.
+pub async fn services_have_a_limit(ledgers: &Pair) {
+    begin(ledgers).await;
+    let max = u16::try_from(SERVICES_PER_ACCOUNT_MAX).unwrap();
+    for number in 0..max {
+        let service = service(number, alice(), &format!("s-{number}"), &[]);
+        assert_eq!(
+            ledgers[usize::from(number % 2)]
+                .declare_service(&service)
+                .await
+                .unwrap(),
+            Ok(())
+        );
+    }
+    let declare = async |service: NewService| ledgers[0].declare_service(&service).await.unwrap();
+    assert_eq!(
+        declare(service(max, alice(), "s-7", &[])).await,
+        Err(ServiceRefusal::Exists)
+    );
+    assert_eq!(
+        declare(service(max, alice(), "another", &[])).await,
+        Err(ServiceRefusal::TooMany)
+    );
+    assert_eq!(declare(service(max, bob(), "s-7", &[])).await, Ok(()));
+    let services = ledgers[1].services(alice()).await.unwrap();
+    assert!(
+        services.len() == SERVICES_PER_ACCOUNT_MAX
+            && services.is_sorted_by_key(|service| service.name.clone())
+    );
+}

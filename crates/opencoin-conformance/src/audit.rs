@@ -1,0 +1,316 @@
+//! What an auditor must find in a store that somebody tampers with, in a full pass or in one of the short
+//! ones after it.
+
+use crate::world::*;
+use crate::{Pair, World};
+use opencoin_audit::{
+    ACCEPTANCES_PER_PAGE_MAX, AuditSource, Audited, Auditor, Extent, Wanted, decode_state, encode_state,
+};
+use opencoin_ledger::{Ledger, TransactionNo};
+
+const PAST: &str = "the journal that was read earlier has not changed";
+
+/// Somebody breaks the books.
+#[derive(Debug, Clone, Copy)]
+pub struct Tampering {
+    /// With these statements, which every database of ours understands.
+    pub statements: &'static str,
+    /// What does not hold then.
+    pub finding: &'static str,
+    /// Whether short passes find it, at the latest when each mint key has had its turn.
+    pub is_found_while_following: bool,
+}
+
+const fn at_once(statements: &'static str, finding: &'static str) -> Tampering {
+    Tampering {
+        statements,
+        finding,
+        is_found_while_following: true,
+    }
+}
+
+const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tampering {
+    Tampering {
+        statements,
+        finding,
+        is_found_while_following: false,
+    }
+}
+
+/// Every kind of break that the tables themselves do not refuse.
+pub const TAMPERINGS: [Tampering; 18] = [
+    at_once(
+        "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
+        "every balance is what the journal says",
+    ),
+    at_once("DELETE FROM accounts WHERE id = 4", "every row makes sense"),
+    at_once(
+        "UPDATE mint_keys SET issued = issued + 1 WHERE no = 2",
+        "every signature counted was accepted in the journal",
+    ),
+    at_once(
+        "UPDATE mint_keys SET returned = returned - 1 WHERE no = 1",
+        "coins outstanding by mint key are what the journal says",
+    ),
+    at_once(
+        "UPDATE mint_keys SET denomination = 3 WHERE no = 2",
+        "coins outstanding by mint key are what the journal says",
+    ),
+    at_once(
+        "DELETE FROM spent WHERE mint_key_no = 1",
+        "every coin counted as returned is recorded as spent",
+    ),
+    at_once(
+        "DELETE FROM recouped",
+        "every coin counted as recouped is recorded as such",
+    ),
+    at_once(
+        "UPDATE mint_keys SET stopped_reason = NULL",
+        "coins of stopped mint keys alone were recouped, and no more than were signed",
+    ),
+    at_once(
+        "UPDATE mint_keys SET retired = true WHERE no = 1",
+        "every retired mint key was retired in the journal",
+    ),
+    at_once(
+        "UPDATE mint_keys SET pruned = true WHERE no = 1",
+        "every pruned mint key was pruned in the journal",
+    ),
+    at_once(
+        "UPDATE payouts SET paid = true, settlement = 'x', settled_at = 1 WHERE no = 2",
+        "every payout was asked for in the journal and settled as it says",
+    ),
+    at_once("DELETE FROM payouts WHERE no = 1", "every row makes sense"),
+    at_once(
+        "UPDATE payouts SET amount = amount + 1 WHERE no = 2",
+        "payouts on their way are what the journal says",
+    ),
+    at_once(
+        "DELETE FROM transactions WHERE id = (SELECT max(id) FROM transactions)",
+        PAST,
+    ),
+    // Both sides are changed, so that every sum is right again.
+    at_once(
+        "UPDATE transactions SET amount = 101 WHERE kind = 2; UPDATE accounts SET balance = balance + 1 WHERE id = 3",
+        PAST,
+    ),
+    in_a_full_pass(
+        "DELETE FROM transactions WHERE kind = 8 AND id < 10",
+        "every balance is what the journal says",
+    ),
+    in_a_full_pass("DELETE FROM transactions WHERE kind = 1", PAST),
+    in_a_full_pass(
+        "UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 10",
+        PAST,
+    ),
+];
+
+/// Books with something in every table.
+///
+/// # Panics
+/// The ledger refuses.
+pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
+    let world = World::with_paid_in(ledgers, 100).await;
+    let (first, second) = (mint(alice(), "a", &[1, 2, 5]), mint(alice(), "b", &[5, 1]));
+    for command in [
+        first,
+        second,
+        redeem(bob(), &[(1, 1)]),
+        renew("c", &[(2, 1)], &[1, 1]),
+        stop(5),
+    ] {
+        world.one(command).await.unwrap();
+    }
+    world.one(recoup("d", &[(5, 1, 1)], &[2, 2, 1])).await.unwrap();
+    for command in [
+        payout(alice(), 3, "p"),
+        payout(alice(), 4, "q"),
+        paid(1, "bank 1"),
+    ] {
+        world.one(command).await.unwrap();
+    }
+    world
+}
+
+/// After a full pass and a short one that hold, the books are tampered with, and that is found and named.
+///
+/// # Panics
+/// It is not.
+pub async fn tampering_is_found(
+    ledgers: &Pair,
+    source: &dyn AuditSource,
+    tampering: Tampering,
+    tamper: impl AsyncFnOnce(&str),
+) {
+    let world = books_to_tamper_with(ledgers).await;
+    let mut auditor = Auditor::new();
+    assert_holds(&auditor.turn(source).await.unwrap(), Extent::Full);
+    world.one(mint(alice(), "e", &[1])).await.unwrap();
+    let audited = auditor.turn(source).await.unwrap();
+    assert_holds(&audited, Extent::New);
+    assert_eq!(audited.rows_read, 1);
+
+    tamper(tampering.statements).await;
+    let mint_keys = audited.facts.mint_keys.len();
+    let mut found = Vec::new();
+    for _ in 0..mint_keys {
+        let audited = auditor.turn(source).await.unwrap();
+        found = broken(&audited);
+        if !found.is_empty() {
+            assert_eq!(audited.extent, Extent::Full, "before an alarm everything is read");
+            break;
+        }
+    }
+    if !tampering.is_found_while_following {
+        assert_eq!(found, [""; 0], "{tampering:?}");
+        found = broken(&auditor.full(source, None).await.unwrap());
+    }
+    assert!(found.contains(&tampering.finding), "{tampering:?}: {found:?}");
+}
+
+/// What was said is not said again by reading everything each time; what comes new is.
+///
+/// # Panics
+/// It is.
+pub async fn an_auditor_goes_on_in_broken_books(
+    ledgers: &Pair,
+    source: &dyn AuditSource,
+    tamper: impl AsyncFn(&str),
+) {
+    let world = books_to_tamper_with(ledgers).await;
+    let mut auditor = Auditor::new();
+    auditor.turn(source).await.unwrap();
+    tamper("UPDATE accounts SET balance = balance + 1 WHERE id = 3").await;
+    assert_eq!(auditor.turn(source).await.unwrap().extent, Extent::Full);
+    world.one(mint(alice(), "e", &[1])).await.unwrap();
+    let audited = auditor.turn(source).await.unwrap();
+    assert_eq!(
+        (audited.extent, audited.rows_read, audited.report.holds()),
+        (Extent::New, 1, false)
+    );
+    tamper("UPDATE mint_keys SET issued = issued + 1 WHERE no = 2").await;
+    let audited = auditor.turn(source).await.unwrap();
+    assert_eq!(audited.extent, Extent::Full);
+    assert!(broken(&audited).contains(&"every signature counted was accepted in the journal"));
+    tamper("UPDATE accounts SET balance = balance - 1 WHERE id = 3; UPDATE mint_keys SET issued = issued - 1 WHERE no = 2").await;
+    assert_holds(&auditor.turn(source).await.unwrap(), Extent::New);
+}
+
+/// What was kept in a file leads to the same facts as reading everything, and finds the same.
+///
+/// # Panics
+/// It does not.
+pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper: impl AsyncFn(&str)) {
+    let world = books_to_tamper_with(ledgers).await;
+    let mut auditor = Auditor::new();
+    auditor.full(source, None).await.unwrap();
+    let state = encode_state(auditor.settled().unwrap(), "books");
+    let late = |key: u8| at(EXPIRY + 1, prune(key));
+    for command in [
+        mint(alice(), "e", &[1, 2]),
+        redeem(alice(), &[(1, 2)]),
+        retire(2),
+        late(5),
+        mint(bob(), "f", &[1]),
+    ] {
+        world.one(command).await.unwrap();
+    }
+    let resumed = || Auditor::resume(decode_state(&state, "books").unwrap());
+    let audited = resumed().turn(source).await.unwrap();
+    assert_holds(&audited, Extent::New);
+    assert_eq!(audited.rows_read, 5);
+    let mut facts = audited.facts;
+    let all = world.facts().await;
+    for (key, counted) in facts.mint_keys.iter_mut().zip(&all.mint_keys) {
+        let counts = (counted.spent, counted.recouped_rows);
+        assert!(!key.counted || (key.spent, key.recouped_rows) == counts);
+        (key.counted, (key.spent, key.recouped_rows)) = (true, counts);
+    }
+    assert_eq!(facts, all);
+
+    // The next one goes on behind the prune, which is in no chain.
+    let mut auditor = resumed();
+    auditor.turn(source).await.unwrap();
+    assert_eq!(auditor.turn(source).await.unwrap().rows_read, 0);
+
+    tamper("UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 10 AND id < 10").await;
+    assert_holds(&resumed().turn(source).await.unwrap(), Extent::New);
+    assert_eq!(broken(&resumed().full(source, None).await.unwrap()), [PAST]);
+    assert_holds(&Auditor::new().full(source, None).await.unwrap(), Extent::Full);
+}
+
+/// Mints, renews and recoups, whole, by number or one after the other.
+///
+/// # Panics
+/// They are others.
+pub async fn acceptances_are_read(ledgers: &Pair, source: &dyn AuditSource) {
+    let world = books_to_tamper_with(ledgers).await;
+    let all = source
+        .acceptances(Wanted::After(TransactionNo::BEFORE_ALL))
+        .await
+        .unwrap();
+    assert_eq!(
+        all.iter().map(|acceptance| acceptance.kind).collect::<Vec<_>>(),
+        [8, 8, 9, 13]
+    );
+    assert_eq!(
+        (all[0].debit, all[0].at, &all[0].blinds),
+        (Some(alice().get()), NOW, &Ok(stored(&[1, 2, 5])))
+    );
+    assert_eq!(
+        all[0].content,
+        opencoin_ledger::mint_content(alice(), &blinds(&[1, 2, 5])).as_bytes()
+    );
+    assert_eq!(
+        source.acceptances(Wanted::After(all[1].no)).await.unwrap(),
+        all[2..]
+    );
+    let numbers = [
+        all[3].no,
+        all[0].no,
+        TransactionNo::new(1),
+        TransactionNo::new(i64::MAX),
+    ];
+    let mut found = source.acceptances(Wanted::Numbers(&numbers)).await.unwrap();
+    found.sort_by_key(|acceptance| acceptance.no);
+    assert_eq!(found, [all[0].clone(), all[3].clone()]);
+    world.one(credit(alice(), 1000, "for more")).await.unwrap();
+    let many: Vec<_> = (0..=ACCEPTANCES_PER_PAGE_MAX)
+        .map(|number| mint(alice(), &format!("m{number}"), &[1]))
+        .collect();
+    assert!(world.apply(&many).await.iter().all(Result::is_ok));
+    let page = source
+        .acceptances(Wanted::After(TransactionNo::BEFORE_ALL))
+        .await
+        .unwrap();
+    assert_eq!(page.len(), ACCEPTANCES_PER_PAGE_MAX);
+    assert!(page.is_sorted_by_key(|acceptance| acceptance.no) && page[..4] == all);
+}
+
+/// Pays in for Alice at this time.
+///
+/// # Panics
+/// The ledger refuses.
+pub async fn credit_at(ledger: &dyn Ledger, micros: i64, text: &str) {
+    let command = at(micros, credit(alice(), 1, text));
+    ledger.apply(&[command]).await.unwrap().remove(0).unwrap();
+}
+
+fn broken(audited: &Audited) -> Vec<&'static str> {
+    audited
+        .report
+        .checks
+        .iter()
+        .filter(|check| !check.holds)
+        .map(|check| check.name)
+        .collect()
+}
+
+fn assert_holds(audited: &Audited, extent: Extent) {
+    assert_eq!(
+        (audited.extent, broken(audited)),
+        (extent, vec![]),
+        "{:#?}",
+        audited.report
+    );
+}

@@ -1,0 +1,373 @@
+//! Faults in pairs: a store fails and has stored nothing, or it fails and has stored everything. Also futures
+//! that are dropped, which is the same without an error.
+//!
+//! A store's test program makes the faults; here is what every store must hold to, for every command that
+//! there is.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use crate::Pair;
+use crate::Store;
+use crate::world::*;
+use opencoin_audit::AuditFacts;
+use opencoin_ledger::journal::Kind;
+use opencoin_ledger::{
+    Account, Applied, Command, Effect, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Payout,
+    PayoutFilter, PayoutNo, Settlement, Transaction, TransactionNo, UnsignedTransaction, WaitingMint,
+};
+
+/// Polls of one batch after which it is dropped: from one to this many, in turn. More than any store needs.
+const POLLS_MAX: usize = 64;
+
+/// A change of books, and what it changes by the model.
+pub struct FaultCase {
+    change: Change,
+    before: Books,
+    after: Books,
+}
+
+enum Change {
+    /// Applying it.
+    Command(Box<Command>, Applied),
+    /// Keeping the signatures of [`SIGNER`]. A store finds them under the numbers that it gave.
+    Signatures,
+}
+
+/// What a store answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To a command.
+    Outcome(Outcome),
+    /// To signatures.
+    Kept(Vec<bool>),
+}
+
+/// The key whose signatures are kept.
+const SIGNER: u8 = 1;
+
+/// When a mint is given up that waits in the prepared books, while its keys still sign.
+const LONG_WAIT: i64 = SIGN_TO - 1;
+
+/// Everything that can be read of small books.
+#[derive(Debug, PartialEq, Eq)]
+struct Books {
+    facts: AuditFacts,
+    accounts: Vec<Option<Account>>,
+    mint_keys: Vec<MintKeyStatus>,
+    transactions: Vec<Option<Transaction>>,
+    waiting: Vec<Option<WaitingMint>>,
+    payouts: Vec<Payout>,
+    signing_paused: bool,
+}
+
+impl FaultCase {
+    /// One case for each command that there is, and one for signatures that are kept.
+    ///
+    /// # Panics
+    /// The model does not apply a command.
+    pub async fn all() -> Vec<Self> {
+        let mut commands: Vec<(Option<Kind>, Command)> = Kind::ALL
+            .into_iter()
+            .filter_map(|kind| Some((Some(kind), example(kind)?)))
+            .collect();
+        // The one command that leaves no record.
+        commands.push((None, patient(LONG_WAIT, mint(bob(), "patient", &[5]))));
+        let mut cases = Vec::new();
+        for (kind, command) in commands {
+            let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
+            prepare(Arc::clone(&model)).await;
+            let before = Books::read(&*model).await;
+            let applied = model
+                .apply(std::slice::from_ref(&command))
+                .await
+                .unwrap()
+                .remove(0)
+                .unwrap();
+            assert_eq!(kind_of(&command, applied.effect), kind);
+            let after = Books::read(&*model).await;
+            assert!(!applied.repeated && before != after, "{kind:?} changes the books");
+            cases.push(Self {
+                change: Change::Command(Box::new(command), applied),
+                before,
+                after,
+            });
+        }
+        cases.push(Self::of_signatures().await);
+        cases
+    }
+
+    async fn of_signatures() -> Self {
+        let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
+        prepare(Arc::clone(&model)).await;
+        let before = Books::read(&*model).await;
+        assert_eq!(keep_signatures(&*model).await.unwrap(), [true]);
+        Self {
+            change: Change::Signatures,
+            before,
+            after: Books::read(&*model).await,
+        }
+    }
+
+    /// What to call it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.change {
+            Change::Command(command, applied) => kind_of(command, applied.effect).map_or_else(
+                || "a mint that begins to wait".to_owned(),
+                |kind| format!("{kind:?}"),
+            ),
+            Change::Signatures => "keeping signatures".to_owned(),
+        }
+    }
+
+    /// Brings empty books to where the command begins.
+    pub async fn prepare(&self, ledger: Arc<dyn Store>) {
+        prepare(Arc::clone(&ledger)).await;
+        assert_eq!(Books::read(&*ledger).await, self.before, "{}", self.name());
+    }
+
+    /// Makes the change, whatever comes of it.
+    ///
+    /// # Errors
+    /// That of the store.
+    pub async fn apply(&self, ledger: &dyn Store) -> Result<Answer, LedgerError> {
+        match &self.change {
+            Change::Command(command, _) => {
+                let outcomes = ledger.apply(std::slice::from_ref(&**command)).await;
+                outcomes.map(|mut outcomes| Answer::Outcome(outcomes.remove(0)))
+            }
+            Change::Signatures => keep_signatures(ledger).await.map(Answer::Kept),
+        }
+    }
+
+    /// What the store answers, the first time or again.
+    fn answer(&self, repeated: bool) -> Answer {
+        match &self.change {
+            Change::Command(_, applied) => Answer::Outcome(Ok(Applied { repeated, ..*applied })),
+            Change::Signatures => Answer::Kept(vec![!repeated]),
+        }
+    }
+
+    /// After a fault that stored nothing: the books are as before, and the command is applied as if for the
+    /// first time.
+    pub async fn assert_not_stored(&self, ledger: &dyn Store) {
+        assert_eq!(Books::read(ledger).await, self.before, "{}", self.name());
+        assert_eq!(
+            self.apply(ledger).await,
+            Ok(self.answer(false)),
+            "{}",
+            self.name()
+        );
+        self.assert_stored(ledger).await;
+    }
+
+    /// After a fault that stored everything: the books hold the command once, and asking again has the same
+    /// effect and moves nothing.
+    pub async fn assert_stored(&self, ledger: &dyn Store) {
+        assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
+        assert_eq!(self.apply(ledger).await, Ok(self.answer(true)), "{}", self.name());
+        assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
+    }
+}
+
+impl Books {
+    async fn read(ledger: &dyn Store) -> Self {
+        let (mut accounts, mut transactions, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for name in ["alice", "bob", "carol"] {
+            accounts.push(ledger.account_by_name(&name.parse().unwrap()).await.unwrap());
+        }
+        for name in [
+            "minted before",
+            "recouped before",
+            "mint",
+            "renew",
+            "recoup",
+            "waits",
+            "patient",
+        ] {
+            let reference = reference(name);
+            transactions.push(ledger.transaction(&reference).await.unwrap());
+            waiting.push(ledger.waiting(&reference).await.unwrap());
+        }
+        let payouts = ledger
+            .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
+            .await
+            .unwrap();
+        let facts = ledger.audit_facts().await.unwrap();
+        assert!(opencoin_audit::check(&facts).holds(), "{facts:?}");
+        let (mint_keys, signing_paused) = (
+            ledger.mint_keys().await.unwrap(),
+            ledger.signing_paused().await.unwrap(),
+        );
+        Self {
+            facts,
+            accounts,
+            mint_keys,
+            transactions,
+            waiting,
+            payouts,
+            signing_paused,
+        }
+    }
+}
+
+async fn prepare(ledger: Arc<dyn Store>) {
+    let world = crate::World::with_paid_in(&[Arc::clone(&ledger), ledger], 1000).await;
+    for command in [
+        register(3, 3),
+        mint(alice(), "minted before", &[1, 1, 1, 2, 2, 3, 3, 3]),
+        redeem(alice(), &[(2, 1), (3, 1)]),
+        stop(3),
+        recoup("recouped before", &[(3, 2, 2)], &[2, 1]),
+        payout(alice(), 7, "before"),
+        patient(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
+    ] {
+        world.one(command).await.unwrap();
+    }
+}
+
+/// Those of the transaction that the books are prepared with, whatever is kept there already.
+async fn keep_signatures(ledger: &dyn Store) -> Result<Vec<bool>, LedgerError> {
+    let keys = ledger.mint_keys().await?;
+    let other = keys.iter().find(|key| key.id == key_id(2)).unwrap();
+    let page = ledger.unsigned(other, TransactionNo::BEFORE_ALL, 100).await?;
+    let transaction = page
+        .transactions
+        .into_iter()
+        .find(|found| found.reference == reference("minted before"))
+        .unwrap();
+    let before = stored(&[1, 1, 1, 2, 2, 3, 3, 3]);
+    ledger
+        .keep_signatures(&[keep(
+            SIGNER,
+            &UnsignedTransaction {
+                blinds: before,
+                ..transaction
+            },
+        )])
+        .await
+}
+
+/// A command of this kind that the prepared books apply, if it is a command's.
+fn example(kind: Kind) -> Option<Command> {
+    Some(match kind {
+        Kind::OpenAccount => open("carol", 3),
+        Kind::Credit => credit(alice(), 30, "credit"),
+        Kind::Debit => debit(alice(), 30, "debit"),
+        Kind::Transfer => labelled("rent", transfer(alice(), bob(), 30, "transfer")),
+        Kind::RegisterMintKey => register(7, 7),
+        Kind::StopMintKey => stop(5),
+        Kind::SetSigningPaused => Command::SetSigningPaused {
+            paused: true,
+            at: NOW,
+        },
+        Kind::Mint => mint(alice(), "mint", &[1, 2, 5]),
+        Kind::Renew => renew("renew", &[(1, 1), (1, 2)], &[2]),
+        Kind::Redeem => redeem(bob(), &[(1, 1), (2, 2)]),
+        Kind::PruneMintKey => prune(3),
+        Kind::RetireMintKey => retire(5),
+        Kind::Recoup => recoup("recoup", &[(3, 3, 3)], &[1, 2]),
+        Kind::RequestPayout => payout(alice(), 30, "payout"),
+        Kind::PayPayout => paid(1, "statement 7"),
+        Kind::ReturnPayout => failed(1, "no such bank account"),
+        Kind::AcceptState => return None,
+        Kind::GiveUpMint => at(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
+    })
+}
+
+/// The kind of its record. A new command does not compile until it has a case here.
+fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
+    Some(match command {
+        Command::OpenAccount { .. } => Kind::OpenAccount,
+        Command::Credit { .. } => Kind::Credit,
+        Command::Debit { .. } => Kind::Debit,
+        Command::Transfer { .. } => Kind::Transfer,
+        Command::RegisterMintKey { .. } => Kind::RegisterMintKey,
+        Command::StopMintKey { .. } => Kind::StopMintKey,
+        Command::SetSigningPaused { .. } => Kind::SetSigningPaused,
+        Command::Mint { .. } if effect == Effect::Waiting => return None,
+        Command::Mint { .. } if effect == Effect::GivenUp => Kind::GiveUpMint,
+        Command::Mint { .. } => Kind::Mint,
+        Command::Renew { .. } => Kind::Renew,
+        Command::Redeem { .. } => Kind::Redeem,
+        Command::PruneMintKey { .. } => Kind::PruneMintKey,
+        Command::RetireMintKey { .. } => Kind::RetireMintKey,
+        Command::Recoup { .. } => Kind::Recoup,
+        Command::RequestPayout { .. } => Kind::RequestPayout,
+        Command::SettlePayout {
+            settlement: Settlement::Paid(_),
+            ..
+        } => Kind::PayPayout,
+        Command::SettlePayout {
+            settlement: Settlement::Failed(_),
+            ..
+        } => Kind::ReturnPayout,
+    })
+}
+
+/// What became of batches whose futures were dropped.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    /// Those that came to their end before.
+    pub finished: usize,
+    /// Those of which the books held everything.
+    pub stored: usize,
+    /// Those of which the books held nothing.
+    pub not_stored: usize,
+}
+
+/// Drops the futures of so many batches, each at another point: each batch is there as a whole or not at all,
+/// and is applied when it is sent again.
+///
+/// # Panics
+/// A batch is there in part, or the ledger does not go on working.
+pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dropped {
+    let world = crate::World::with_paid_in(ledgers, 10 * batches as u64).await;
+    let mut dropped = Dropped::default();
+    for number in 0..batches {
+        let name = number.to_string();
+        let credit = credit(bob(), 1, &format!("credit {name}"));
+        let batch = [
+            credit,
+            labelled(&name, transfer(alice(), bob(), 2, &name)),
+            mint(alice(), &name, &[1, 1, 2]),
+        ];
+        let finished = polled(ledgers[0].apply(&batch), 1 + number * POLLS_MAX / batches)
+            .await
+            .is_some();
+        let outcomes = world.apply(&batch).await;
+        let repeated = outcomes
+            .iter()
+            .filter(|outcome| outcome.as_ref().unwrap().repeated)
+            .count();
+        match (finished, repeated) {
+            (true, 3) => dropped.finished += 1,
+            (false, 3) => dropped.stored += 1,
+            (false, 0) => dropped.not_stored += 1,
+            other => panic!("batch {number} was there in part: {other:?} (finished, repeated of 3)"),
+        }
+    }
+    let units = batches as u64;
+    assert_eq!(world.balances().await, [4 * units, 3 * units]);
+    dropped
+}
+
+/// Polls a future so many times and drops it.
+async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let (mut future, mut left) = (pin!(future), times);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => {
+            left -= 1;
+            if left == 0 {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,105 @@
+//! Books tell which they are and how far they have come.
+
+use std::sync::Arc;
+
+use crate::Store;
+use crate::access::{by_password, password};
+use crate::world::*;
+use crate::{Pair, assert_books_hold};
+use opencoin_ledger::{
+    Command, Continuation, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PasswordSetter, PayoutFilter,
+    PayoutNo, TransactionNo,
+};
+
+/// A store that holds no books yet and will hold them alone.
+///
+/// # Panics
+/// It does not tell its history as it should.
+pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(store: S) {
+    let empty = store.position(Some(TransactionNo::new(1))).await.unwrap();
+    assert!(empty.is_confirmed);
+    assert_eq!(
+        (empty.mark.newest, empty.asked, empty.earlier.len()),
+        (None, None, 0)
+    );
+    let pair: Pair = [Arc::new(store.clone()), Arc::new(store.clone())];
+    let _world = World::with_paid_in(&pair, 100).await;
+
+    let before = store.position(None).await.unwrap().mark;
+    let entry = before.newest.expect("something happened");
+    let pause = Command::SetSigningPaused {
+        paused: true,
+        at: LedgerTime::from_unix_micros(150),
+    };
+    store.apply(&[pause]).await.unwrap()[0].as_ref().unwrap();
+    let after = store.position(Some(entry.no)).await.unwrap();
+    assert_eq!(after.asked, Some(entry.digest), "an entry stays what it is");
+    assert!(after.mark.newest.unwrap().no > entry.no);
+    assert_eq!(after.since(&before), Ok(Continuation::Ahead));
+    assert_eq!(after.since(&empty.mark), Ok(Continuation::Ahead));
+    let missing = TransactionNo::new(after.mark.newest.unwrap().no.get() + 1);
+    assert_eq!(store.position(Some(missing)).await.unwrap().asked, None);
+
+    let new = HistoryId::new([7; HISTORY_ID_BYTES]);
+    store
+        .set_password(alice(), &password("first"), PasswordSetter::Operator)
+        .await
+        .unwrap();
+    let session = by_password(1, 160);
+    assert!(store.open_session(&session).await.unwrap());
+    let above = TransactionNo::new(missing.get() + 1000);
+    store
+        .accept(new, above, LedgerTime::from_unix_micros(160))
+        .await
+        .unwrap();
+    let accepted = store.position(Some(missing)).await.unwrap();
+    assert_eq!((accepted.mark.history, accepted.is_confirmed), (new, true));
+    assert_eq!(accepted.earlier, [before.history]);
+    assert_eq!(accepted.since(&after.mark), Ok(Continuation::Accepted));
+    assert!(
+        !store.end_session(&session.token).await.unwrap(),
+        "a session that had ended may be back"
+    );
+
+    assert_eq!(
+        accepted.mark.newest.map(|entry| entry.no.get()),
+        Some(above.get() + 1)
+    );
+    let [asked, paid] = [payout(alice(), 7, "k"), paid(above.get() + 1, "statement")];
+    assert!(
+        store
+            .apply(&[asked, paid])
+            .await
+            .unwrap()
+            .iter()
+            .all(Result::is_ok),
+        "payouts are numbered above it as well"
+    );
+    assert_eq!(
+        store
+            .position(None)
+            .await
+            .unwrap()
+            .mark
+            .newest
+            .map(|entry| entry.no.get()),
+        Some(above.get() + 3)
+    );
+    let lower = (TransactionNo::new(1), HistoryId::new([8; HISTORY_ID_BYTES]));
+    store
+        .accept(lower.1, lower.0, LedgerTime::from_unix_micros(170))
+        .await
+        .unwrap();
+    assert!(
+        store.position(None).await.unwrap().mark.newest.unwrap().no.get() > above.get() + 3,
+        "numbers never go back"
+    );
+    let outcomes = store.apply(&[payout(alice(), 8, "l")]).await.unwrap();
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+    let payouts = store
+        .payouts(PayoutFilter::All, PayoutNo::new(above.get() + 1), 2)
+        .await
+        .unwrap();
+    assert!(payouts.len() == 1, "{payouts:?}");
+    assert_books_hold(&pair).await;
+}

@@ -1,0 +1,318 @@
+//! Rules of mint keys and of signing.
+
+use crate::world::*;
+use crate::{Pair, World};
+use opencoin_ledger::{Command, Effect, Refusal};
+
+/// The same terms again: repeated. Other terms: conflict. Keys are listed in order of registration.
+pub async fn a_mint_key_is_registered_once(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    assert_eq!(world.one(register(5, 5)).await, again(Effect::MintKeyRegistered));
+    assert_eq!(world.one(register(5, 6)).await, Err(Refusal::ReferenceConflict));
+    assert_eq!(world.one(register(4, 4)).await, new(Effect::MintKeyRegistered));
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+    assert_eq!(ids, [1, 2, 5, 4].map(key_id));
+    assert_eq!(keys[2].terms, terms(5));
+    assert_eq!(
+        (keys[2].issued, keys[2].returned, &keys[2].stopped),
+        (0, 0, &None)
+    );
+}
+
+/// A key is stopped for good, with the first reason that was given.
+pub async fn a_stopped_key_neither_signs_nor_takes_coins(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    world.one(mint(alice(), "m", &[1, 1, 2])).await.unwrap();
+    assert_eq!(world.one(stop(1)).await, new(Effect::MintKeyStopped));
+    assert_eq!(world.one(stop(1)).await, again(Effect::MintKeyStopped));
+    assert_eq!(
+        world.one(stop(77)).await,
+        Err(Refusal::UnknownMintKey { mint_key: key_id(77) })
+    );
+    let stopped = Err(Refusal::MintKeyStopped { mint_key: key_id(1) });
+    assert_eq!(world.one(mint(alice(), "n", &[2, 1])).await, stopped);
+    assert_eq!(world.one(renew("n", &[(1, 1)], &[1])).await, stopped);
+    assert_eq!(world.one(renew("n", &[(2, 1)], &[1, 1])).await, stopped);
+    assert_eq!(world.one(redeem(alice(), &[(1, 1)])).await, stopped);
+    assert_eq!(world.one(redeem(alice(), &[(2, 1)])).await, new(moved(2)));
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    assert_eq!(keys[0].stopped.as_ref().unwrap().as_str(), "stolen");
+    assert_eq!(world.balances().await, [8, 0]);
+}
+
+/// What was accepted is there still, and says which of its keys will not sign.
+pub async fn a_resumed_transaction_names_its_stopped_keys(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    world.one(mint(alice(), "m", &[1, 2, 2, 5])).await.unwrap();
+    world.one(mint(alice(), "n", &[5])).await.unwrap();
+    world.apply(&[stop(2), register(9, 9), stop(9), stop(1)]).await;
+    let stopped = async |text: &str| {
+        ledgers[1]
+            .accepted(&reference(text))
+            .await
+            .unwrap()
+            .unwrap()
+            .stopped
+    };
+    assert_eq!(
+        stopped("m").await.into_iter().collect::<Vec<_>>(),
+        [key_id(1), key_id(2)]
+    );
+    assert!(stopped("n").await.is_empty());
+}
+
+/// The window is closed at both ends; coins come back until they expire, also after the window.
+pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
+    assert_eq!(
+        world.one(at(SIGN_FROM - 1, mint(alice(), "m", &[1]))).await,
+        closed
+    );
+    assert_eq!(world.one(at(SIGN_TO + 1, mint(alice(), "m", &[1]))).await, closed);
+    assert_eq!(
+        world.one(at(SIGN_FROM, mint(alice(), "m", &[1]))).await,
+        new(accepted(1))
+    );
+    assert_eq!(
+        world.one(at(SIGN_TO, mint(alice(), "n", &[1, 1]))).await,
+        new(accepted(2))
+    );
+    assert_eq!(
+        world.one(at(SIGN_TO + 1, renew("r", &[(1, 1)], &[1]))).await,
+        closed
+    );
+    let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
+    assert_eq!(world.one(at(EXPIRY + 1, redeem(bob(), &[(1, 1)]))).await, expired);
+    assert_eq!(
+        world.one(at(EXPIRY + 1, renew("r", &[(1, 1)], &[1]))).await,
+        expired
+    );
+    assert_eq!(
+        world.one(at(EXPIRY, redeem(bob(), &[(1, 1)]))).await,
+        new(moved(1))
+    );
+    assert_eq!(world.balances().await, [7, 1]);
+}
+
+/// Not before its window has ended, unless it is stopped; then for good.
+pub async fn a_key_is_retired_once_its_window_has_ended(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    let before = world.facts().await;
+    for time in [SIGN_FROM - 1, NOW.unix_micros(), SIGN_TO] {
+        assert_eq!(
+            world.one(at(time, retire(1))).await,
+            Err(Refusal::SigningWindowOpen { mint_key: key_id(1) })
+        );
+    }
+    assert_eq!(
+        world.one(retire(77)).await,
+        Err(Refusal::UnknownMintKey { mint_key: key_id(77) })
+    );
+    assert_eq!(world.facts().await, before);
+    assert_eq!(world.one(retire(1)).await, new(Effect::MintKeyRetired));
+    assert_eq!(
+        world.one(at(NOW.unix_micros(), retire(1))).await,
+        again(Effect::MintKeyRetired)
+    );
+    world.one(stop(2)).await.unwrap();
+    assert_eq!(
+        world.one(at(NOW.unix_micros(), retire(2))).await,
+        new(Effect::MintKeyRetired)
+    );
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    assert_eq!(
+        keys.iter().map(|key| key.retired).collect::<Vec<_>>(),
+        [true, true, false]
+    );
+    assert_eq!(world.facts().await.retirements, 2);
+}
+
+/// Its coins come back as before, through every process, and what was answered before is answered as before.
+pub async fn a_retired_key_signs_nothing_whatever_the_clock_says(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    let done = [
+        mint(alice(), "m", &[1, 1, 1, 2]),
+        renew("r", &[(1, 1)], &[1]),
+        redeem(bob(), &[(1, 2)]),
+    ];
+    // Both processes have met the key, and so decide without looking it up.
+    assert!(ledgers[1].apply(&done).await.unwrap().iter().all(Result::is_ok));
+    assert!(world.apply(&done).await.iter().all(Result::is_ok));
+    world.one(retire(1)).await.unwrap();
+    let facts = world.facts().await;
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
+    for ledger in ledgers {
+        let refused = [
+            mint(alice(), "n", &[1]),
+            mint(alice(), "n", &[2, 1]),
+            renew("n", &[(1, 3)], &[1]),
+        ];
+        for command in refused {
+            assert_eq!(ledger.apply(&[command]).await.unwrap()[0], closed);
+        }
+    }
+    assert_eq!(
+        world.apply(&done).await,
+        [again(accepted(5)), again(accepted(1)), again(moved(1))]
+    );
+    assert_eq!(world.facts().await, facts);
+    let coin = redeem(bob(), &[(1, 3)]);
+    assert_eq!(ledgers[1].apply(&[coin]).await.unwrap(), [new(moved(1))]);
+    assert_eq!(world.one(renew("s", &[(2, 1)], &[2])).await, new(accepted(2)));
+    assert_eq!(world.counters(1).await, (4, 3));
+}
+
+/// Not before, then for good. The rows go, the counters stay, and other keys keep their rows.
+pub async fn a_key_is_pruned_once_its_coins_have_expired(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    world.one(mint(alice(), "m", &[1, 1, 1, 2])).await.unwrap();
+    world
+        .apply(&[redeem(bob(), &[(1, 1), (1, 2)]), redeem(bob(), &[(2, 1)])])
+        .await;
+    let before = world.facts().await;
+    assert_eq!(
+        world.one(at(EXPIRY, prune(1))).await,
+        Err(Refusal::CoinsNotExpired { mint_key: key_id(1) })
+    );
+    assert_eq!(
+        world.one(prune(77)).await,
+        Err(Refusal::UnknownMintKey { mint_key: key_id(77) })
+    );
+    assert_eq!(world.facts().await, before);
+    assert_eq!(world.one(prune(1)).await, new(pruned(2, 1)));
+    let after = world.facts().await;
+    assert_eq!(world.one(prune(1)).await, again(pruned(2, 1)));
+    assert_eq!(
+        world.one(at(NOW.unix_micros(), prune(1))).await,
+        again(pruned(2, 1))
+    );
+    assert_eq!(world.facts().await, after);
+    assert_eq!([after.mint_keys[0].spent, after.mint_keys[1].spent], [0, 1]);
+    assert_eq!(
+        (after.coins_outstanding, after.transactions),
+        (before.coins_outstanding, before.transactions + 1)
+    );
+    let keys = ledgers[1].mint_keys().await.unwrap();
+    assert_eq!(
+        keys.iter().map(|key| key.pruned).collect::<Vec<_>>(),
+        [true, false, false]
+    );
+    assert_eq!((keys[0].issued, keys[0].returned), (3, 2));
+}
+
+/// A clock that is set back makes no forgotten coin good again, and what was answered before is answered as
+/// before.
+pub async fn a_pruned_key_stays_out_of_use_whatever_the_clock_says(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    let done = [
+        mint(alice(), "m", &[1, 1, 1]),
+        renew("r", &[(1, 1)], &[1]),
+        redeem(bob(), &[(1, 2)]),
+    ];
+    assert!(world.apply(&done).await.iter().all(Result::is_ok));
+    world.one(prune(1)).await.unwrap();
+    let facts = world.facts().await;
+    let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
+    for coin in [(1, 1), (1, 2), (1, 3)] {
+        assert_eq!(world.one(redeem(alice(), &[coin])).await, expired);
+        assert_eq!(world.one(renew("s", &[coin], &[2])).await, expired);
+    }
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
+    assert_eq!(world.one(mint(alice(), "n", &[1])).await, closed);
+    assert_eq!(
+        world.apply(&done).await,
+        [again(accepted(3)), again(accepted(1)), again(moved(1))]
+    );
+    assert_eq!(
+        ledgers[1]
+            .accepted(&reference("r"))
+            .await
+            .unwrap()
+            .unwrap()
+            .blinds,
+        stored(&[1])
+    );
+    assert_eq!(world.facts().await, facts);
+}
+
+/// A store saves a batch at its end: what came and went within it must not be left over.
+pub async fn coins_spent_and_pruned_in_one_batch_leave_no_rows(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 20).await;
+    world
+        .apply(&[mint(alice(), "m", &[1, 1, 2]), redeem(bob(), &[(1, 1)])])
+        .await;
+    let batch = [
+        redeem(bob(), &[(1, 2), (2, 1)]),
+        register(9, 9),
+        prune(1),
+        redeem(bob(), &[(1, 2)]),
+        prune(9),
+    ];
+    let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
+    let outcomes = [
+        new(moved(3)),
+        new(Effect::MintKeyRegistered),
+        new(pruned(2, 0)),
+        expired,
+        new(pruned(0, 0)),
+    ];
+    assert_eq!(world.apply(&batch).await, outcomes);
+    let facts = world.facts().await;
+    assert_eq!(
+        facts.mint_keys.iter().map(|key| key.spent).collect::<Vec<_>>(),
+        [0, 1, 0, 0]
+    );
+    assert!(facts.mint_keys[0].pruned && facts.mint_keys[3].pruned);
+}
+
+/// Pausing is remembered, by every process, and each change is a record of its own; the ledger goes on
+/// accepting.
+pub async fn signing_pauses_and_resumes(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 10).await;
+    let set = |paused| Command::SetSigningPaused { paused, at: NOW };
+    assert!(!ledgers[1].signing_paused().await.unwrap());
+    assert_eq!(world.one(set(false)).await, again(Effect::SigningSet));
+    let before = world.facts().await.transactions;
+    for paused in [true, false, true] {
+        assert_eq!(
+            world.apply(&[set(paused), set(paused)]).await,
+            [new(Effect::SigningSet), again(Effect::SigningSet)]
+        );
+        assert_eq!(ledgers[1].signing_paused().await.unwrap(), paused);
+    }
+    assert_eq!(world.facts().await.transactions, before + 3);
+    let minted = mint(alice(), "m", &[1]);
+    let paused = Effect::Accepted {
+        amount: amount(1),
+        signing_paused: true,
+    };
+    assert_eq!(world.one(minted.clone()).await, new(paused));
+    assert_eq!(world.one(minted.clone()).await, again(paused));
+    assert!(
+        ledgers[1]
+            .accepted(&reference("m"))
+            .await
+            .unwrap()
+            .unwrap()
+            .signing_paused
+    );
+    let outcomes = world
+        .apply(&[set(false), minted.clone(), set(true), minted.clone()])
+        .await;
+    assert_eq!(
+        (&outcomes[1], &outcomes[3]),
+        (&again(accepted(1)), &again(paused))
+    );
+    world.one(set(false)).await.unwrap();
+    assert_eq!(world.one(minted).await, again(accepted(1)));
+    assert!(
+        !ledgers[1]
+            .accepted(&reference("m"))
+            .await
+            .unwrap()
+            .unwrap()
+            .signing_paused
+    );
+}

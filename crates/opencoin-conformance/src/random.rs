@@ -1,0 +1,227 @@
+//! Random commands in random batches, and the comparison of ledgers that carry them out.
+//!
+//! The world is small on purpose: few accounts, keys, references and coins, so that repetitions, conflicts,
+//! double spending and over-redemption come often.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::Store;
+use crate::world::*;
+use opencoin_audit::check;
+use opencoin_ledger::{
+    AccountEntry, AccountId, Command, EntryPage, LedgerTime, MintKeyStatus, PayoutFilter, PayoutNo,
+    StoredBlind, TransactionNo, TransactionReference,
+};
+
+/// Batches of commands.
+pub type Sequence = Vec<Vec<Command>>;
+
+const COMMANDS_MAX: usize = 60;
+const BATCH_MAX: usize = 12;
+/// How many transaction references there are.
+const TRANSACTIONS: u8 = 30;
+
+/// Any sequence of commands, cut into batches anywhere. It begins with accounts, keys and money, so that the
+/// rest has something to act on.
+pub fn sequence() -> impl Strategy<Value = Sequence> {
+    (vec(command(), 1..COMMANDS_MAX), vec(1..=BATCH_MAX, COMMANDS_MAX)).prop_map(|(random, sizes)| {
+        let mut commands = vec![
+            open("alice", 1),
+            open("bob", 2),
+            register(1, 1),
+            register(2, 2),
+            register(4, 2),
+        ];
+        commands.extend([
+            credit(alice(), 80, "0"),
+            mint(alice(), "0", &[1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4]),
+        ]);
+        commands.extend(random);
+        let mut rest = commands.into_iter().peekable();
+        let mut sizes = sizes.into_iter();
+        let mut batches = Vec::new();
+        while rest.peek().is_some() {
+            let size = sizes.next().unwrap_or(1);
+            batches.push(rest.by_ref().take(size).collect());
+        }
+        batches
+    })
+}
+
+/// Carries a sequence out on every ledger and asserts that nobody could tell them apart, and that all books
+/// hold. The first is the model.
+///
+/// # Panics
+/// They differ, or an invariant does not hold.
+pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
+    let (model, stores) = ledgers.split_first().expect("a model and stores to compare");
+    for batch in batches {
+        let expected = model.apply(batch).await.unwrap();
+        for store in stores {
+            assert_eq!(store.apply(batch).await.unwrap(), expected, "{batch:?}");
+        }
+    }
+    let facts = model.audit_facts().await.unwrap();
+    let report = check(&facts);
+    assert!(report.holds(), "{report:#?}");
+    for store in stores {
+        assert_eq!(store.audit_facts().await.unwrap(), facts);
+        assert_eq!(store.mint_keys().await.unwrap(), model.mint_keys().await.unwrap());
+        assert_eq!(
+            store.signing_paused().await.unwrap(),
+            model.signing_paused().await.unwrap()
+        );
+        for key in model.mint_keys().await.unwrap() {
+            assert_eq!(unsigned(&**store, &key).await, unsigned(&**model, &key).await);
+        }
+        let payouts = async |store: &dyn Store| {
+            store
+                .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
+                .await
+                .unwrap()
+        };
+        assert_eq!(payouts(&**store).await, payouts(&**model).await);
+        for account in [alice(), bob()] {
+            assert_eq!(entries(&**store, account).await, entries(&**model, account).await);
+        }
+        for number in 0..TRANSACTIONS {
+            let reference = reference(&format!("t{number}"));
+            assert_eq!(
+                store.transaction(&reference).await.unwrap(),
+                model.transaction(&reference).await.unwrap()
+            );
+            assert_eq!(
+                store.waiting(&reference).await.unwrap(),
+                model.waiting(&reference).await.unwrap()
+            );
+        }
+        assert_eq!(store.backlog().await.unwrap(), model.backlog().await.unwrap());
+    }
+}
+
+/// What waits for a key, without the numbers of the rows: they differ where another process took some, or an
+/// attempt was undone.
+async fn unsigned(ledger: &dyn Store, key: &MintKeyStatus) -> Vec<(TransactionReference, Vec<StoredBlind>)> {
+    let page = ledger
+        .unsigned(key, TransactionNo::BEFORE_ALL, usize::from(u16::MAX))
+        .await
+        .unwrap();
+    assert_eq!(page.next, None);
+    let mut found: Vec<_> = page
+        .transactions
+        .into_iter()
+        .map(|found| (found.reference, found.blinds))
+        .collect();
+    found.sort_unstable_by(|first, second| first.0.cmp(&second.0));
+    found
+}
+
+/// The entries of an account, without the numbers of the rows.
+async fn entries(ledger: &dyn Store, account: AccountId) -> Vec<AccountEntry> {
+    let page = EntryPage::After(TransactionNo::BEFORE_ALL);
+    let entries = ledger.entries(account, page, u32::from(u16::MAX)).await.unwrap();
+    assert!(entries.is_sorted_by_key(|entry| entry.no));
+    let without_number = |entry| AccountEntry {
+        no: TransactionNo::BEFORE_ALL,
+        ..entry
+    };
+    entries.into_iter().map(without_number).collect()
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let kinds = prop_oneof![
+        1 => (name(), 1_u8..4).prop_map(|(name, token)| open(&name, token)),
+        2 => (account(), units(), payment()).prop_map(|(account, units, payment)| credit(account, units, &payment)),
+        1 => (account(), units(), payment()).prop_map(|(account, units, payment)| debit(account, units, &payment)),
+        2 => (account(), account(), units(), payment(), 0_u8..3)
+            .prop_map(|(from, to, units, key, label)| match transfer(from, to, units, &key) {
+                transfer if label == 0 => transfer,
+                transfer => labelled(&label.to_string(), transfer),
+            }),
+        2 => (account(), units(), payment()).prop_map(|(account, units, key)| payout(account, units, &key)),
+        1 => (0_i64..5, any::<bool>(), 0_u8..2).prop_map(|(no, is_paid, text)| {
+            if is_paid { paid(no, &text.to_string()) } else { failed(no, &text.to_string()) }
+        }),
+        1 => (key(), 1_u64..4).prop_map(|(key, denomination)| register(key, denomination)),
+        2 => prop_oneof![3 => Just(3), 6 => Just(4), 1 => key()].prop_map(stop),
+        1 => any::<bool>().prop_map(|paused| Command::SetSigningPaused { paused, at: NOW }),
+        6 => (account(), transaction(), vec(key(), 0..8))
+            .prop_map(|(account, reference, keys)| mint(account, &reference, &keys)),
+        // Bob has no money to begin with. Few contents, so that the same mint comes again.
+        6 => (transaction(), 1_usize..3, prop::option::of(time())).prop_map(|(reference, coins, until)| {
+            let mint = mint(bob(), &reference, &vec![4; coins]);
+            until.map_or(mint.clone(), |until| patient(until.unix_micros(), mint))
+        }),
+        6 => (transaction(), vec(coin(), 0..3), vec(key(), 0..4))
+            .prop_map(|(reference, coins, keys)| renew(&reference, &coins, &keys)),
+        6 => (transaction(), coin()).prop_map(|(reference, coin)| renew(&reference, &[coin], &[coin.0])),
+        6 => (account(), vec(coin(), 0..3)).prop_map(|(account, coins)| redeem(account, &coins)),
+        2 => (transaction(), vec(lost(), 0..3), vec(key(), 0..3))
+            .prop_map(|(reference, lost, keys)| recoup(&reference, &lost, &keys)),
+        // Of the right value.
+        6 => (transaction(), lost(), lost()).prop_map(|(reference, first, second)| match first.0 {
+            1 => recoup(&reference, &[first, (1, second.1, second.2)], &[2]),
+            2 => recoup(&reference, &[first], &[4]),
+            _ => recoup(&reference, &[first], &[1, 1]),
+        }),
+    ];
+    let timed = (kinds, time()).prop_map(|(command, time)| at(time.unix_micros(), command));
+    // Mostly when it is allowed; commands of earlier times follow, as after a clock was set back.
+    let prunes = (
+        key(),
+        prop_oneof![3 => Just(EXPIRY + 1), 1 => time().prop_map(LedgerTime::unix_micros)],
+    );
+    let retirements = (
+        key(),
+        prop_oneof![1 => Just(SIGN_TO + 1), 1 => time().prop_map(LedgerTime::unix_micros)],
+    );
+    prop_oneof![
+        60 => timed,
+        1 => prunes.prop_map(|(key, time)| at(time, prune(key))),
+        1 => retirements.prop_map(|(key, time)| at(time, retire(key))),
+    ]
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["alice".to_owned(), "bob".to_owned(), "carol".to_owned()])
+}
+
+fn account() -> impl Strategy<Value = AccountId> {
+    prop_oneof![8 => Just(alice()), 8 => Just(bob()), 1 => (0_i64..7).prop_map(AccountId::new)]
+}
+
+fn units() -> impl Strategy<Value = u64> {
+    prop_oneof![20 => 0_u64..30, 1 => Just(i64::MAX as u64)]
+}
+
+fn payment() -> impl Strategy<Value = String> {
+    (0_u8..6).prop_map(|number| number.to_string())
+}
+
+fn transaction() -> impl Strategy<Value = String> {
+    (0..TRANSACTIONS).prop_map(|number| format!("t{number}"))
+}
+
+fn key() -> impl Strategy<Value = u8> {
+    prop_oneof![9 => Just(1), 6 => Just(2), 1 => Just(3), 2 => Just(4)]
+}
+
+fn coin() -> impl Strategy<Value = (u8, u32)> {
+    (key(), 0_u32..30)
+}
+
+/// A blind that was recouped perhaps, and the coin that it became perhaps.
+fn lost() -> impl Strategy<Value = (u8, u32, u32)> {
+    (
+        prop_oneof![3 => Just(4), 1 => key()],
+        0_u32..12,
+        prop_oneof![3 => 0_u32..12, 1 => 0_u32..30],
+    )
+}
+
+fn time() -> impl Strategy<Value = LedgerTime> {
+    prop_oneof![30 => SIGN_FROM..=SIGN_TO, 2 => 0..EXPIRY + 50].prop_map(LedgerTime::from_unix_micros)
+}

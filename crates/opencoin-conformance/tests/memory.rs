@@ -1,0 +1,30 @@
+//! The in-memory model obeys the rules of the books.
+
+use std::sync::Arc;
+
+use opencoin_conformance::Store;
+use opencoin_conformance::{Pair, assert_agreement, sequence};
+use opencoin_ledger::MemoryLedger;
+use proptest::prelude::*;
+
+async fn open() -> (Pair, ()) {
+    let ledger: Arc<dyn Store> = Arc::new(MemoryLedger::new());
+    ([Arc::clone(&ledger), ledger], ())
+}
+
+opencoin_conformance::conformance_tests!(open);
+
+proptest! {
+    /// Whatever happens, the books hold; and the cut into batches makes no difference.
+    #[test]
+    fn books_hold_after_any_commands(batches in sequence()) {
+        let single: Vec<_> = batches.concat().into_iter().map(|command| vec![command]).collect();
+        let run = async {
+            let [batched, one_by_one]: [Arc<dyn Store>; 2] = [Arc::new(MemoryLedger::new()), Arc::new(MemoryLedger::new())];
+            assert_agreement(&batches, &[Arc::clone(&batched)]).await;
+            assert_agreement(&single, &[Arc::clone(&one_by_one)]).await;
+            assert_eq!(batched.audit_facts().await, one_by_one.audit_facts().await);
+        };
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run);
+    }
+}
