@@ -45,6 +45,7 @@ pub struct ChangeAccount {
 pub struct ChangePassword {
     /// The password until now; absent where there was none and the account's own token asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::Password>))]
     pub current: Option<Secret>,
     /// The password from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::NewPassword))]

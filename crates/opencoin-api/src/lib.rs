@@ -8,6 +8,7 @@
 
 mod account;
 mod admin;
+mod coin_indices;
 mod entry;
 mod payout;
 mod service;
@@ -19,6 +20,7 @@ pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Direct
 pub use admin::{
     AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
 };
+pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};
 pub use payout::{FailPayout, PayPayout, Payout, PayoutState, Payouts, RequestPayout};
 pub use service::{
@@ -32,6 +34,11 @@ pub use session::{Login, Session};
 pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
 /// The most characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
+/// The longest body of a request to a path under `/v1` whose body is one of these types, in bytes: several times what
+/// the longest values of all its fields need.
+pub const BODY_BYTES_MAX: usize = 16 * 1024;
+/// The most scopes that a service can be declared with: each of them once.
+pub const SCOPES_MAX: usize = 3;
 /// Entries, accounts or payouts of a page, unless `limit` asks for fewer or more.
 pub const PAGE_LENGTH_DEFAULT: u32 = 50;
 /// The most entries, accounts or payouts of a page.
@@ -44,6 +51,10 @@ pub const TEXT_CHARS_MAX: usize = 200;
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// The most bytes of a password.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// The characters of a service's id: hex digits in lower case.
+pub const SERVICE_ID_CHARS: usize = 32;
+/// The characters of a service's key: `ock_` and 64 hex digits.
+pub const SERVICE_KEY_CHARS: usize = 68;
 
 /// A secret as it goes over the wire: a password, a token, a service's key. Never printed.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

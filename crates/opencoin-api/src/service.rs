@@ -27,7 +27,7 @@ pub struct DeclareService {
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
     /// At least one.
-    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 3))]
     pub scopes: Vec<Scope>,
 }
 
@@ -61,8 +61,10 @@ pub struct RotatedService {
 #[serde(deny_unknown_fields)]
 pub struct ServiceLogin {
     /// The id of the service.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::ServiceId))]
     pub id: String,
     /// Its key.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::ServiceKey))]
     pub key: Secret,
 }
 

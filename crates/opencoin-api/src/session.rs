@@ -11,8 +11,10 @@ use crate::Secret;
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The name of the account.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
     /// Its password.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Password))]
     pub password: Secret,
 }
 

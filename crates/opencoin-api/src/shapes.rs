@@ -7,7 +7,10 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{ACCOUNT_NAME_CHARS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, TEXT_CHARS_MAX};
+use crate::{
+    ACCOUNT_NAME_CHARS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, SERVICE_ID_CHARS, SERVICE_KEY_CHARS,
+    TEXT_CHARS_MAX,
+};
 
 /// The greatest amount and the greatest id of the books.
 const NUMBER_MAX: i64 = i64::MAX;
@@ -55,6 +58,21 @@ shape! {
     /// A password to be set.
     NewPassword, "At most 1024 bytes in UTF-8.",
     text(PASSWORD_CHARS_MIN, PASSWORD_BYTES_MAX)
+}
+shape! {
+    /// The password of an account.
+    Password, "At most 1024 bytes in UTF-8.",
+    text(0, PASSWORD_BYTES_MAX)
+}
+shape! {
+    /// The id of a service.
+    ServiceId, "32 hex digits.",
+    text(SERVICE_ID_CHARS, SERVICE_ID_CHARS).pattern(Some("^[0-9a-f]+$"))
+}
+shape! {
+    /// The key of a service.
+    ServiceKey, "`ock_` and 64 hex digits.",
+    text(SERVICE_KEY_CHARS, SERVICE_KEY_CHARS)
 }
 shape! {
     /// An amount that can be paid.

@@ -62,6 +62,9 @@ pub struct AdminConfig {
     /// in the clear. A word of its own, because what speaks TLS in front of the listener for wallets does not do
     /// so in front of this one.
     pub insecure_http: bool,
+    /// Names with a dot under which it is asked. Under any other it refuses, but not under an address or a name
+    /// without a dot.
+    pub hosts: Vec<String>,
 }
 
 /// `[accounts]`: how holders use their accounts.

@@ -162,6 +162,12 @@ pub const SETTINGS: &[Setting] = &[
         help: "Let that listener be on other addresses than loopback without TLS: nobody else is on the network between",
         is_decision: true,
     },
+    Setting {
+        path: "admin.hosts",
+        kind: SettingKind::List,
+        help: "Names under which that listener is asked, beside its addresses and names without a dot",
+        is_decision: false,
+    },
     text(
         "accounts.session_lifetime",
         "How long a session lasts after a login with a password",

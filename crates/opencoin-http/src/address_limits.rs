@@ -14,25 +14,17 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Method, Response, StatusCode};
-use axum::middleware::Next;
-use sha2::{Digest, Sha256};
+use axum::http::{Response, StatusCode};
 
-use super::answer;
-use super::client_address::{ClientAddress, PeerAddress, Way};
+use super::client_address::ClientAddress;
+use super::marks::Authenticated;
+use super::options::ServerOptions;
 use super::rate::{Rate, RateLimiter};
-use super::server::{Server, ServerOptions};
-use opencoin_issuer::Refusal;
-use opencoin_log::LogThrottle;
 
-/// Where one logs in.
-const LOGIN_PATHS: [&str; 2] = ["/v1/sessions", "/v1/services/session"];
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long a token counts as proved. One that was taken back meanwhile is refused wherever it is needed.
@@ -40,22 +32,16 @@ const PROVED_DURATION: Duration = Duration::from_secs(600);
 /// How many tokens are remembered: a megabyte. Beyond that the memory begins anew.
 const PROVED_MAX: usize = 10_000;
 
-static UNTRUSTED_PROXIES: LogThrottle = LogThrottle::new();
-
-/// In the extensions of an answer: its handler has found the account of the request's token.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Authenticated;
-
 /// What is known of addresses and tokens.
 pub(super) struct AddressLimits {
-    trusted: Vec<IpAddr>,
+    pub(super) trusted: Vec<IpAddr>,
     requests: Option<RateLimiter>,
     logins: Option<RateLimiter>,
     proved: Mutex<HashMap<HeaderDigest, Instant>>,
 }
 
 /// SHA-256 of an `Authorization` header.
-type HeaderDigest = [u8; 32];
+pub(super) type HeaderDigest = [u8; 32];
 
 impl AddressLimits {
     pub(super) fn new(options: &ServerOptions) -> Self {
@@ -80,7 +66,7 @@ impl AddressLimits {
     ///
     /// # Errors
     /// It may not: how long to wait.
-    fn admit(
+    pub(super) fn admit(
         &self,
         client: ClientAddress,
         is_login: bool,
@@ -96,14 +82,14 @@ impl AddressLimits {
         }
     }
 
-    fn is_proved(&self, token: &HeaderDigest, now: Instant) -> bool {
+    pub(super) fn is_proved(&self, token: &HeaderDigest, now: Instant) -> bool {
         self.proved()
             .get(token)
             .is_some_and(|since| now.saturating_duration_since(*since) < PROVED_DURATION)
     }
 
     /// Remembers what an answer says about its request's token.
-    fn learn(&self, token: HeaderDigest, answer: &Response<Body>, now: Instant) {
+    pub(super) fn learn(&self, token: HeaderDigest, answer: &Response<Body>, now: Instant) {
         if answer.extensions().get::<Authenticated>().is_some() {
             let mut proved = self.proved();
             if proved.len() >= PROVED_MAX && !proved.contains_key(&token) {
@@ -117,71 +103,6 @@ impl AddressLimits {
 
     fn proved(&self) -> MutexGuard<'_, HashMap<HeaderDigest, Instant>> {
         self.proved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Refuses what comes too often.
-pub(super) async fn limit(
-    State(server): State<Arc<Server>>,
-    mut request: Request,
-    next: Next,
-) -> Response<Body> {
-    let limits = server.address_limits();
-    // Without a connection there is nobody else: a caller in this process.
-    let Some(peer) = request.extensions().get::<PeerAddress>().copied() else {
-        return next.run(request).await;
-    };
-    let (client, way) = ClientAddress::of(peer, request.headers(), &limits.trusted);
-    if way == Way::Untrusted {
-        warn_of_proxy(client);
-    }
-    request.extensions_mut().insert(client);
-    if way == Way::Direct && client.0.is_loopback() {
-        return next.run(request).await;
-    }
-    let token = header_digest(request.headers());
-    let is_proved = token
-        .as_ref()
-        .is_some_and(|token| limits.is_proved(token, Instant::now()));
-    let is_login = request.method() == Method::POST && LOGIN_PATHS.contains(&request.uri().path());
-    if let Err(wait) = limits.admit(client, is_login, is_proved, Instant::now()) {
-        server.issuer().metrics().rate_limited();
-        return too_many(wait);
-    }
-    let answer = next.run(request).await;
-    if let Some(token) = token {
-        limits.learn(token, &answer, Instant::now());
-    }
-    answer
-}
-
-fn header_digest(headers: &HeaderMap) -> Option<HeaderDigest> {
-    headers
-        .get(AUTHORIZATION)
-        .map(|value| Sha256::digest(value.as_bytes()).into())
-}
-
-fn too_many(wait: Duration) -> Response<Body> {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let description = format!("too much comes from this address; send the same request again in {seconds} s");
-    answer::problem(&Refusal::too_many_requests(
-        u32::try_from(seconds).unwrap_or(u32::MAX),
-        description,
-    ))
-}
-
-/// A proxy that is not trusted is a mistake in the settings where it is near; elsewhere anybody can pretend
-/// to be one.
-fn warn_of_proxy(proxy: ClientAddress) {
-    let is_near = match proxy.0 {
-        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
-    };
-    if is_near && let Some(requests) = UNTRUSTED_PROXIES.count(Instant::now()) {
-        tracing::warn!(
-            requests,
-            "a proxy that is not in `proxy.trusted` names its clients' addresses: they are not believed, and all its clients share one limit"
-        );
     }
 }
 

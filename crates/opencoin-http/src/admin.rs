@@ -12,22 +12,28 @@ use axum::http::Response;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::routing::get;
 use axum::{Router, middleware};
+use opencoin_issuer::{AdminTokens, METRICS_CONTENT_TYPE};
 
 use super::listener::Listener;
-use super::server::{self, SHUTDOWN_DURATION_MAX, Server};
-use super::{connections, observe, operators};
-use opencoin_issuer::AdminTokens;
-use opencoin_issuer::METRICS_CONTENT_TYPE;
+use super::serve::SHUTDOWN_DURATION_MAX;
+use super::server::Server;
+use super::{connections, fallback, headers, health, observe, openapi, operators};
 
 /// The paths of the operator's listener. `/v1/admin` is for the holders of these tokens.
 pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/health/live", get(server::live))
-        .route("/health/ready", get(server::ready))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/v1/openapi.json", get(openapi::whole))
         .merge(operators::router(Arc::clone(&server), tokens))
-        .fallback(server::unknown_path)
-        .method_not_allowed_fallback(server::wrong_method)
+        .fallback(fallback::unknown_path)
+        .method_not_allowed_fallback(fallback::wrong_method)
+        .layer(middleware::from_fn(headers::once))
+        .layer(middleware::from_fn_with_state(
+            server.admin_hosts(),
+            headers::own_host,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&server),
             observe::watch,

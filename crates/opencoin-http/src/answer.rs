@@ -3,15 +3,14 @@
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
+use opencoin_api::{COINS_HEADER, write_coin_indices};
+use opencoin_issuer::{Reason, Refusal, Signed};
 use opencoin_schema::{
     BlindSignature, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup,
     RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint,
     ResponseMintKeyCertificates, ResponseRedeem, TypeName, text,
 };
 use serde::Serialize;
-
-use opencoin_issuer::Signed;
-use opencoin_issuer::{Reason, Refusal};
 
 /// Carries the fixed word of a refusal.
 pub const ERROR_HEADER: HeaderName = HeaderName::from_static("opencoin-error");
@@ -231,6 +230,10 @@ fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Resp
     response.extensions_mut().insert(refusal.reason);
     let headers = response.headers_mut();
     headers.insert(ERROR_HEADER, HeaderValue::from_static(refusal.reason.word()));
+    if !refusal.coins.is_empty() {
+        let indices = HeaderValue::try_from(write_coin_indices(&refusal.coins));
+        headers.insert(COINS_HEADER, indices.expect("digits, commas and hyphens"));
+    }
     match refusal.reason {
         Reason::Unavailable | Reason::TooManyRequests => {
             headers.insert(

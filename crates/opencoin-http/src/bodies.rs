@@ -18,6 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// A body of up to so many times the limit is read to its end, and thrown away, so that a client that is not
 /// far off sees the answer instead of a broken pipe. Of a longer one the connection breaks.
 const DISCARDED_FACTOR: usize = 2;
+/// Bodies up to this length are small: a renew of some forty coins.
+const SMALL_BODY_BYTES: usize = 64 * 1024;
+/// This part of the memory for all bodies is for small ones alone.
+const KEPT_FOR_SMALL_DIVISOR: usize = 4;
 /// A body's buffer grows by this part of itself: a vector of its own accord doubles, and would hold twice
 /// what is counted.
 const BUFFER_GROWTH_DIVISOR: usize = 4;
@@ -65,8 +69,9 @@ impl Budget {
         }
     }
 
-    fn read_bytes_max(&self) -> usize {
-        self.bytes_max.saturating_mul(DISCARDED_FACTOR)
+    /// The longest body of all.
+    pub(super) fn bytes_max(&self) -> usize {
+        self.bytes_max
     }
 
     /// How many bytes are taken at this moment.
@@ -75,18 +80,25 @@ impl Budget {
             .saturating_sub(self.in_flight.available_permits())
     }
 
-    /// Reads a whole body.
-    pub(super) async fn read(&self, body: Body) -> Result<Counted, BodyError> {
-        if body.size_hint().lower() > self.read_bytes_max() as u64 {
-            return Err(BodyError::TooLarge(self.bytes_max));
+    /// Whether a large body may take more: a part is kept for small ones, so that a few clients who send large ones
+    /// slowly do not keep all others out.
+    fn has_room_for_large(&self) -> bool {
+        self.in_flight.available_permits() > self.in_flight_max / KEPT_FOR_SMALL_DIVISOR
+    }
+
+    /// Reads a whole body of at most so many bytes.
+    pub(super) async fn read(&self, body: Body, bytes_max: usize) -> Result<Counted, BodyError> {
+        let bytes_max = bytes_max.min(self.bytes_max);
+        if body.size_hint().lower() > discarded_bytes_max(bytes_max) as u64 {
+            return Err(BodyError::TooLarge(bytes_max));
         }
-        let arrives = self.read_in_any_time(body);
+        let arrives = self.read_in_any_time(body, bytes_max);
         tokio::time::timeout(self.duration_max, arrives)
             .await
             .unwrap_or(Err(BodyError::Slow(self.duration_max)))
     }
 
-    async fn read_in_any_time(&self, mut body: Body) -> Result<Counted, BodyError> {
+    async fn read_in_any_time(&self, mut body: Body, bytes_max: usize) -> Result<Counted, BodyError> {
         let nothing = Arc::clone(&self.in_flight)
             .try_acquire_many_owned(0)
             .expect("nothing is always there, and nobody closes this");
@@ -99,19 +111,25 @@ impl Budget {
             let frame = frame.map_err(|_| BodyError::Broken)?;
             let Some(data) = frame.data_ref() else { continue };
             length += data.len();
-            if length > self.read_bytes_max() {
-                return Err(BodyError::TooLarge(self.bytes_max));
+            if length > discarded_bytes_max(bytes_max) {
+                return Err(BodyError::TooLarge(bytes_max));
             }
+            let has_room = length <= SMALL_BODY_BYTES || self.has_room_for_large();
             counted = counted
-                .filter(|_| length <= self.bytes_max)
+                .filter(|_| length <= bytes_max && has_room)
                 .and_then(|counted| counted.with(data));
         }
-        if length > self.bytes_max {
-            Err(BodyError::TooLarge(self.bytes_max))
+        if length > bytes_max {
+            Err(BodyError::TooLarge(bytes_max))
         } else {
             counted.ok_or(BodyError::Overloaded)
         }
     }
+}
+
+/// How much of a body that is too long is read.
+fn discarded_bytes_max(bytes_max: usize) -> usize {
+    bytes_max.saturating_mul(DISCARDED_FACTOR)
 }
 
 impl Counted {

@@ -6,10 +6,10 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use opencoin_issuer::accounts::{Caller, Right, Token};
 
 use super::json::Problem;
 use super::server::Server;
-use opencoin_issuer::accounts::{Caller, Right, Token};
 
 const BEARER: &str = "Bearer ";
 

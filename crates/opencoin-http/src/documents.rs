@@ -7,13 +7,13 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
+use opencoin_issuer::{Reason, Refusal};
 use opencoin_schema::{BigInt, RequestMintKeyCertificates, text};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::answer;
 use super::server::Server;
-use opencoin_issuer::{Reason, Refusal};
 
 /// How much of the SHA-256 of a body is its ETag.
 const ETAG_BYTES: usize = 16;
@@ -49,7 +49,10 @@ pub(super) async fn current_mint_key_certificates(
         message_reference: 0,
         mint_key_ids: Vec::new(),
     };
-    pretty(&server.issuer().mint_key_certificates(&all).await, &headers)
+    match server.issuer().mint_key_certificates(&all).await {
+        Ok(certificates) => pretty(&certificates, &headers),
+        Err(refusal) => answer::problem(&refusal),
+    }
 }
 
 pub(super) async fn mint_key_certificate(

@@ -1,6 +1,6 @@
 //! JSON of the accounts' API: bodies in, within the same bounds as messages; documents and problems out.
 //!
-//! A body that is not JSON, or has another field than the request, is malformed. A field with a value that
+//! A body that is not a JSON object, or has another field than the request, is malformed. A field with a value that
 //! cannot be (an amount that is negative, or a string) is invalid. Whoever needs a right to ask at all is
 //! looked at before the body is.
 
@@ -11,15 +11,18 @@ use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Query, Request
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
-use opencoin_api::IDEMPOTENCY_KEY_HEADER;
+use opencoin_api::{BODY_BYTES_MAX, IDEMPOTENCY_KEY_HEADER};
+use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::IdempotencyKey;
+use opencoin_schema::wrong_value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
+use super::answer;
+use super::arrival::{arrived, shutting_down};
 use super::bodies::Counted;
 use super::server::Server;
-use super::{answer, requests};
-use opencoin_issuer::{Reason, Refusal};
 
 /// What a handler of this API gives back.
 pub(super) type HandlerResult = Result<Response<Body>, Problem>;
@@ -74,24 +77,38 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
         let server = Arc::<Server>::from_ref(state);
         // What is parsed here is small, and so is the answer.
-        let Counted { bytes, share: _ } = requests::arrived(&server, request.into_body()).await?;
+        let Counted { bytes, share: _ } = arrived(&server, request.into_body(), BODY_BYTES_MAX).await?;
         let value = parse(&bytes).map_err(|refusal| answer::problem(&refusal))?;
         if server.is_shutting_down() {
-            return Err(answer::problem(&requests::shutting_down()));
+            return Err(answer::problem(&shutting_down()));
         }
         Ok(Self(value))
     }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // A derived reader would take the values of the fields as an array as well: a field that is added one day would
+    // then change what an array means.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refusal::new(Reason::Malformed, "the body is not a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let (path, error) = (error.path().to_string(), error.inner());
-        let is_value = error.is_data() && path != WHOLE && !is_about_fields(error);
+        // A number beyond all that a computer reckons with is a value like any other.
+        let is_value =
+            (error.is_data() || is_out_of_range(error)) && path != WHOLE && !is_about_fields(error);
         let reason = if is_value {
             Reason::Invalid
         } else {
             Reason::Malformed
+        };
+        let error = if is_out_of_range(error) {
+            "the number is out of range".to_owned()
+        } else if error.is_data() {
+            wrong_value(error)
+        } else {
+            error.to_string()
         };
         let place = if path == WHOLE {
             String::new()
@@ -117,6 +134,10 @@ fn is_about_fields(error: &serde_json::Error) -> bool {
         .any(|beginning| text.starts_with(beginning))
 }
 
+fn is_out_of_range(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("number out of range")
+}
+
 /// The parameters after the `?`.
 pub(super) struct Parameters<T>(pub(super) T);
 
@@ -125,9 +146,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let parsed = Query::<T>::try_from_uri(&parts.uri);
-        let Query(parameters) = parsed.map_err(|error| Refusal::new(Reason::Malformed, error.body_text()))?;
+        let Query(parameters) =
+            parsed.map_err(|error| Refusal::new(Reason::Malformed, wrong_parameter(&error.body_text())))?;
         Ok(Self(parameters))
     }
+}
+
+/// Says what is wrong with a parameter, in the words of this API.
+fn wrong_parameter(text: &str) -> String {
+    let text = text
+        .strip_prefix("Failed to deserialize query string: ")
+        .unwrap_or(text);
+    let (place, reason) = text.rsplit_once(": ").unwrap_or(("", text));
+    let reason = match reason {
+        "invalid digit found in string" | "cannot parse integer from empty string" => "not a whole number",
+        "number too large to fit in target type" => "the number is out of range",
+        other => other,
+    };
+    let separator = if place.is_empty() { "" } else { ": " };
+    format!("the parameters after `?`: {place}{separator}{reason}")
 }
 
 /// The one variable part of a path: a name or an id.
@@ -145,6 +182,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
 
 /// The header that makes a transfer or payout happen once.
 pub(super) struct Idempotent(pub(super) IdempotencyKey);
+
+/// What makes a transfer or payout happen once.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct IdempotencyKeyHeader {
+    /// 1 to 64 visible ASCII characters that the client makes up, unique within its account; transfers and
+    /// payouts share them.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[!-~]{1,64}$"
+    )]
+    key: String,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Idempotent {
     type Rejection = Problem;
@@ -167,12 +220,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn parameters_are_described_without_the_words_of_libraries() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Page {
+            limit: Option<u32>,
+        }
+        for (query, description) in [
+            ("limit=x", "the parameters after `?`: limit: not a whole number"),
+            ("limit=-1", "the parameters after `?`: limit: not a whole number"),
+            (
+                "limit=4294967296",
+                "the parameters after `?`: limit: the number is out of range",
+            ),
+        ] {
+            let uri = format!("/v1/payouts?{query}").parse().unwrap();
+            let error = Query::<Page>::try_from_uri(&uri).unwrap_err();
+            assert_eq!(wrong_parameter(&error.body_text()), description);
+        }
+    }
+
+    #[test]
     fn what_is_no_request_is_malformed_and_what_cannot_be_is_invalid() {
         let reason = |text: &str| parse::<Transfer>(text.as_bytes()).unwrap_err().reason;
         for malformed in [
             "",
             "{",
             "[]",
+            r#"["bob",1,"x"]"#,
+            " \n[1]",
             "null",
             "3",
             "{}",
@@ -192,10 +269,24 @@ mod tests {
             "[]",
             "1e3",
             "99999999999999999999",
+            &format!("1{}", "0".repeat(400)),
         ] {
             let text = format!(r#"{{"to":"bob","amount":{invalid}}}"#);
             assert_eq!(reason(&text), Reason::Invalid, "{text}");
         }
+        let description = |text: &str| {
+            let text = format!(r#"{{"to":"bob","amount":{text}}}"#);
+            parse::<Transfer>(text.as_bytes()).unwrap_err().description
+        };
+        assert_eq!(
+            description("1.5"),
+            "amount: 1.5 is not a whole number from 0 to 18446744073709551615"
+        );
+        assert_eq!(
+            description("[]"),
+            "amount: an array is not a whole number from 0 to 18446744073709551615"
+        );
+        assert_eq!(description("1e999"), "amount: the number is out of range");
         let scope = parse::<DeclareService>(br#"{"name":"shop","scopes":["mint","spend"]}"#).unwrap_err();
         assert_eq!(scope.reason, Reason::Invalid);
         assert!(scope.description.starts_with("scopes[1]: "), "{scope}");

@@ -6,9 +6,7 @@
 //! be a client's text in the log.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::body::Body;
@@ -16,6 +14,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONNECTION, HeaderName, HeaderValue};
 use axum::http::{Response, StatusCode};
 use axum::middleware::Next;
+use opencoin_issuer::{Reason, Refusal};
+use opencoin_log::spans;
 use opencoin_schema::{
     RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
     RequestRenew, RequestResume, TypeName,
@@ -23,10 +23,8 @@ use opencoin_schema::{
 use tracing::{Instrument, Span};
 
 use super::answer;
-use super::requests::RequestType;
+use super::marks::RequestType;
 use super::server::Server;
-use opencoin_issuer::{Reason, Refusal};
-use opencoin_log::spans;
 
 /// Carries the id of a request in its answer.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,28 +34,6 @@ const OK: &str = "ok";
 const DELAY: &str = "delay";
 /// An answer with a status of failure and no fixed word.
 const FAILED: &str = "failed";
-
-/// Makes ids of requests that nobody can guess and that do not repeat: a keyed hash of a count, with a key of
-/// this process.
-pub(super) struct RequestIds {
-    keys: [RandomState; 2],
-    made: AtomicU64,
-}
-
-impl RequestIds {
-    pub(super) fn new() -> Self {
-        Self {
-            keys: [RandomState::new(), RandomState::new()],
-            made: AtomicU64::new(0),
-        }
-    }
-
-    fn next(&self) -> String {
-        let count = self.made.fetch_add(1, Ordering::Relaxed);
-        let [high, low] = [0, 1].map(|half| self.keys[half].hash_one((half, count)));
-        format!("{high:016x}{low:016x}")
-    }
-}
 
 /// Answers with an id, writes the log line, counts, and closes connections while shutting down.
 pub(super) async fn watch(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
@@ -148,20 +124,5 @@ fn outcome(response: &Response<Body>) -> &'static str {
         None if response.status() == StatusCode::ACCEPTED => DELAY,
         None if response.status().is_client_error() || response.status().is_server_error() => FAILED,
         None => OK,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn ids_do_not_repeat_within_a_process_or_between_two() {
-        let (one, other) = (RequestIds::new(), RequestIds::new());
-        let ids: BTreeSet<String> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
-        assert_eq!(ids.len(), 2000);
-        assert!(ids.iter().all(|id| id.len() == 32));
     }
 }

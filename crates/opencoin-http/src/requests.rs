@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, Response};
+use opencoin_issuer::accounts::Token;
+use opencoin_issuer::{Issuer, Reason, Refusal};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
-use super::address_limits::Authenticated;
 use super::answer;
+use super::arrival::{arrived, shutting_down, unreadable};
 use super::bodies::{BodyError, Counted};
 use super::callers::bearer_token;
+use super::marks::{Authenticated, RequestType};
 use super::server::Server;
-use opencoin_issuer::Issuer;
-use opencoin_issuer::accounts::Token;
-use opencoin_issuer::{Reason, Refusal};
 
 /// What a path takes.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +25,6 @@ pub(super) enum Expected {
     Any,
 }
 
-/// The type of a request whose path does not say it; it goes with the response.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RequestType(pub(super) &'static str);
-
 /// Handles one POST.
 pub(super) async fn post(
     State(server): State<Arc<Server>>,
@@ -36,7 +32,8 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let Counted { bytes, share } = match arrived(&server, body).await {
+    let bytes_max = server.bodies().bytes_max();
+    let Counted { bytes, share } = match arrived(&server, body, bytes_max).await {
         Ok(counted) => counted,
         Err(response) => return response,
     };
@@ -59,44 +56,6 @@ pub(super) async fn post(
         .until_written(response)
         .await
         .unwrap_or_else(|| unreadable(BodyError::Overloaded))
-}
-
-/// A whole body, or the answer to one that cannot be had.
-pub(super) async fn arrived(server: &Server, body: Body) -> Result<Counted, Response<Body>> {
-    tokio::select! {
-        read = server.bodies().read(body) => read.map_err(unreadable),
-        // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
-        () = server.shutting_down() => Err(answer::problem(&shutting_down())),
-    }
-}
-
-pub(super) fn shutting_down() -> Refusal {
-    Refusal::new(
-        Reason::Unavailable,
-        "the issuer is shutting down; send the same request again later",
-    )
-}
-
-fn unreadable(error: BodyError) -> Response<Body> {
-    let malformed = |description: String| Refusal::new(Reason::Malformed, description);
-    match error {
-        BodyError::TooLarge(limit) => {
-            let description = format!("a body has at most {limit} bytes; make several requests of it");
-            answer::problem(&Refusal::new(Reason::TooLarge, description))
-        }
-        BodyError::Broken => answer::problem(&malformed("the body did not arrive whole".to_owned())),
-        BodyError::Slow(limit) => {
-            let refusal = malformed(format!(
-                "the body did not arrive within {} seconds",
-                limit.as_secs()
-            ));
-            answer::problem_with_status(StatusCode::REQUEST_TIMEOUT, &refusal)
-        }
-        BodyError::Overloaded => answer::problem(&Refusal::new(
-            Reason::Unavailable,
-            "too much is asked at once; send the same request again later",
-        )),
-    }
 }
 
 fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {
@@ -161,10 +120,10 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
             let reference = request.message_reference;
             (
                 reference,
-                Ok(answer::mint_key_certificates(
-                    reference,
-                    issuer.mint_key_certificates(&request).await,
-                )),
+                issuer
+                    .mint_key_certificates(&request)
+                    .await
+                    .map(|keys| answer::mint_key_certificates(reference, keys)),
             )
         }
         Request::RequestMint(request) => {

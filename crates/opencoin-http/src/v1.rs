@@ -6,11 +6,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
+use opencoin_issuer::RevokedMintKey;
 use serde::Serialize;
 
 use super::server::Server;
 use super::{answer, documents};
-use opencoin_issuer::RevokedMintKey;
 
 /// The mint keys of which no coin is taken any more.
 #[derive(Serialize)]

@@ -5,16 +5,24 @@
 //! or on the time (spent coins, windows, funds, repeated requests) is the ledger's to decide, in its
 //! transaction.
 
+use std::fmt;
+
 use opencoin_crypto::blind_in_range;
 use opencoin_keys::{CertifiedMintKey, Currency};
-use opencoin_ledger::{Blind, CoinIn, PayloadHash, TransactionReference};
-use opencoin_schema::{BigInt, Coin};
+use opencoin_ledger::{BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, PayloadHash, TransactionReference};
+use opencoin_schema::{BigInt, Coin, Payload};
 use thiserror::Error;
 
 use crate::refusal::{Reason, Refusal};
 
 /// The most blinds of a request, and the most coins.
 pub const ITEMS_MAX: usize = 1000;
+
+/// The longest address of a CDD in a coin, in bytes.
+pub const CDD_LOCATION_BYTES_MAX: usize = 2048;
+
+/// The longest version of the protocol in a coin, in bytes.
+pub const PROTOCOL_VERSION_BYTES_MAX: usize = 256;
 
 /// Coins that are verified in one go: a tenth of a millisecond with keys of 2,048 bits.
 const COINS_PER_TURN: usize = 8;
@@ -33,11 +41,21 @@ pub enum Inadmissible {
         /// How many there are.
         count: usize,
     },
+    /// A text that is longer than its field may be.
+    #[error("{item}.{field}: more than {bytes_max} bytes")]
+    TooLong {
+        /// Of which item.
+        item: Item,
+        /// Which field of it.
+        field: &'static str,
+        /// The limit.
+        bytes_max: usize,
+    },
     /// No certificate of this issuer names the key.
-    #[error("{path}: unknown mint key {id}")]
+    #[error("{item}.mint_key_id: unknown mint key {id}")]
     UnknownMintKey {
-        /// The field.
-        path: String,
+        /// Of which item.
+        item: Item,
         /// What it says, cut to the length of an id.
         id: String,
     },
@@ -64,17 +82,53 @@ pub enum Inadmissible {
     Reference(#[from] opencoin_ledger::TransactionReferenceError),
 }
 
+/// A part of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item {
+    /// The blind with this index.
+    Blind(usize),
+    /// The coin with this index.
+    Coin(usize),
+    /// Its payload.
+    Payload(usize),
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blind(index) => write!(formatter, "blinds[{index}]"),
+            Self::Coin(index) => write!(formatter, "coins[{index}]"),
+            Self::Payload(index) => write!(formatter, "coins[{index}].payload"),
+        }
+    }
+}
+
+impl Inadmissible {
+    /// The coin that is to blame.
+    fn coin(&self) -> Option<usize> {
+        match self {
+            Self::UnknownMintKey { item, .. } | Self::TooLong { item, .. } => match item {
+                Item::Coin(index) | Item::Payload(index) => Some(*index),
+                Item::Blind(_) => None,
+            },
+            Self::WrongIssuer { index } | Self::BadSignature { index } => Some(*index),
+            Self::TooMany { .. } | Self::BlindOutOfRange { .. } | Self::Reference(_) => None,
+        }
+    }
+}
+
 impl From<Inadmissible> for Refusal {
     fn from(inadmissible: Inadmissible) -> Self {
         let reason = match inadmissible {
             Inadmissible::TooMany { .. } => Reason::TooLarge,
-            Inadmissible::UnknownMintKey { .. }
+            Inadmissible::TooLong { .. }
+            | Inadmissible::UnknownMintKey { .. }
             | Inadmissible::BlindOutOfRange { .. }
             | Inadmissible::WrongIssuer { .. }
             | Inadmissible::BadSignature { .. }
             | Inadmissible::Reference(_) => Reason::Invalid,
         };
-        Self::new(reason, inadmissible.to_string())
+        Self::new(reason, inadmissible.to_string()).about_coins(inadmissible.coin().into_iter().collect())
     }
 }
 
@@ -95,9 +149,13 @@ pub(crate) fn blinds(
 ) -> Result<Vec<Blind>, Inadmissible> {
     check_count("blinds", blinds.len())?;
     let admit = |(index, blind): (usize, opencoin_schema::Blind)| {
-        let key = known_key(currency, &blind.mint_key_id, || {
-            format!("blinds[{index}].mint_key_id")
-        })?;
+        check_length(
+            Item::Blind(index),
+            "reference",
+            &blind.reference,
+            BLIND_REFERENCE_BYTES_MAX,
+        )?;
+        let key = known_key(currency, &blind.mint_key_id, Item::Blind(index))?;
         if !blind_in_range(key.verified.public_key(), &blind.blinded_payload_hash) {
             return Err(Inadmissible::BlindOutOfRange { index });
         }
@@ -127,11 +185,7 @@ pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<C
 }
 
 fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, Inadmissible> {
-    if coin.payload.issuer_id != *currency.issuer_id() {
-        return Err(Inadmissible::WrongIssuer { index });
-    }
-    let id = &coin.payload.mint_key_id;
-    let key = known_key(currency, id, || format!("coins[{index}].payload.mint_key_id"))?;
+    let key = payload(currency, index, &coin.payload)?;
     let hash = currency
         .cipher_suite()
         .verify_coin(key.verified.public_key(), coin)
@@ -144,6 +198,52 @@ fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, 
     })
 }
 
+/// Checks the payload of a coin, and finds its mint key.
+pub(crate) fn payload<'currency>(
+    currency: &'currency Currency,
+    index: usize,
+    payload: &Payload,
+) -> Result<&'currency CertifiedMintKey, Inadmissible> {
+    check_payload(index, payload)?;
+    if payload.issuer_id != *currency.issuer_id() {
+        return Err(Inadmissible::WrongIssuer { index });
+    }
+    known_key(currency, &payload.mint_key_id, Item::Payload(index))
+}
+
+/// Checks how long the texts of a payload are.
+pub(crate) fn check_payload(index: usize, payload: &Payload) -> Result<(), Inadmissible> {
+    let item = Item::Payload(index);
+    check_length(
+        item,
+        "cdd_location",
+        &payload.cdd_location,
+        CDD_LOCATION_BYTES_MAX,
+    )?;
+    check_length(
+        item,
+        "protocol_version",
+        &payload.protocol_version,
+        PROTOCOL_VERSION_BYTES_MAX,
+    )
+}
+
+pub(crate) fn check_length(
+    item: Item,
+    field: &'static str,
+    text: &str,
+    bytes_max: usize,
+) -> Result<(), Inadmissible> {
+    if text.len() <= bytes_max {
+        return Ok(());
+    }
+    Err(Inadmissible::TooLong {
+        item,
+        field,
+        bytes_max,
+    })
+}
+
 pub(crate) fn check_count(field: &'static str, count: usize) -> Result<(), Inadmissible> {
     if count > ITEMS_MAX {
         Err(Inadmissible::TooMany { field, count })
@@ -152,13 +252,13 @@ pub(crate) fn check_count(field: &'static str, count: usize) -> Result<(), Inadm
     }
 }
 
-pub(crate) fn known_key<'currency>(
+fn known_key<'currency>(
     currency: &'currency Currency,
     id: &BigInt,
-    path: impl FnOnce() -> String,
+    item: Item,
 ) -> Result<&'currency CertifiedMintKey, Inadmissible> {
     let unknown = || Inadmissible::UnknownMintKey {
-        path: path(),
+        item,
         id: id.to_string().chars().take(ID_CHARS_MAX).collect(),
     };
     currency.mint_key(id).ok_or_else(unknown)

@@ -11,7 +11,8 @@ use opencoin_config::AccountsConfig;
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, ledger_time, register_mint_keys};
 use opencoin_ledger::{
-    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, Transaction, TransactionReference,
+    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, MintKeyId, Outcome, Transaction,
+    TransactionReference,
 };
 use opencoin_log::spans;
 use opencoin_schema::{
@@ -197,7 +198,15 @@ impl Issuer {
 
     /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all
     /// current keys.
-    pub async fn mint_key_certificates(&self, request: &RequestMintKeyCertificates) -> Vec<Mkc> {
+    ///
+    /// # Errors
+    /// When more are asked for than a request may name.
+    pub async fn mint_key_certificates(
+        &self,
+        request: &RequestMintKeyCertificates,
+    ) -> Result<Vec<Mkc>, Refusal> {
+        admission::check_count("denominations", request.denominations.len())?;
+        admission::check_count("mint_key_ids", request.mint_key_ids.len())?;
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
         let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
         let current = currency.current_mint_keys(self.clock.now(), &self.documents.stopped());
@@ -213,7 +222,7 @@ impl Issuer {
             .cloned()
             .collect();
         keys.sort_by_key(|mkc| mkc.mint_key.denomination);
-        keys
+        Ok(keys)
     }
 
     /// The certificate of one mint key.
@@ -260,14 +269,14 @@ impl Issuer {
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        let applied = self
-            .apply(Command::Renew {
-                transaction_reference,
-                coins,
-                blinds,
-                at,
-            })
-            .await?;
+        let mint_keys = mint_keys_of(&coins);
+        let renew = Command::Renew {
+            transaction_reference,
+            coins,
+            blinds,
+            at,
+        };
+        let applied = self.apply_to_coins(renew, &mint_keys).await?;
         self.sign(&reference, to_sign, applied).await
     }
 
@@ -346,7 +355,8 @@ impl Issuer {
         let account = self.accounts.caller(token, Right::Redeem).await?.account;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
-        self.apply(Command::Redeem { account, coins, at })
+        let mint_keys = mint_keys_of(&coins);
+        self.apply_to_coins(Command::Redeem { account, coins, at }, &mint_keys)
             .await
             .map(|_applied| ())
     }
@@ -434,11 +444,30 @@ impl Issuer {
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
+        Ok(self.outcome(command).await??)
+    }
+
+    /// Applies a command that takes coins of these mint keys. A refusal because of a mint key names its coins.
+    async fn apply_to_coins(&self, command: Command, mint_keys: &[MintKeyId]) -> Result<Applied, Refusal> {
+        self.outcome(command).await?.map_err(|refusal| {
+            let Some(refused) = refusal.mint_key_of_coins() else {
+                return refusal.into();
+            };
+            let coins = mint_keys
+                .iter()
+                .enumerate()
+                .filter(|(_, mint_key)| **mint_key == refused);
+            let coins = coins.map(|(index, _)| index).collect();
+            Refusal::from(refusal).about_coins(coins)
+        })
+    }
+
+    async fn outcome(&self, command: Command) -> Result<Outcome, Refusal> {
         if self.is_set_back() {
             return Err(Refusal::unavailable());
         }
         let outcome = self.committer.apply(command).instrument(spans::ledger()).await;
-        Ok(outcome.map_err(|Unconfirmed| Refusal::unavailable())??)
+        outcome.map_err(|Unconfirmed| Refusal::unavailable())
     }
 
     /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were
@@ -481,6 +510,11 @@ fn account_service(
         config,
         random,
     )
+}
+
+/// The mint key of each coin.
+fn mint_keys_of(coins: &[CoinIn]) -> Vec<MintKeyId> {
+    coins.iter().map(|coin| coin.mint_key).collect()
 }
 
 fn signing_paused(effect: Effect) -> bool {

@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 use opencoin_crypto::{BlindingSeed, PublicKey};
 use opencoin_keys::Currency;
 use opencoin_ledger::{
-    Accepted, BlindDigest, Ledger, LedgerError, MintKeyStatus, PayloadHash, RevokedBlind, StoredNumber,
+    Accepted, BLIND_REFERENCE_BYTES_MAX, BlindDigest, Ledger, LedgerError, MintKeyStatus, PayloadHash,
+    RevokedBlind, StoredNumber,
 };
 use opencoin_schema::{BigInt, RevealedCoin};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::admission::{self, Inadmissible};
+use crate::admission::{self, Item};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 /// The most transactions that one recoup names: each is read from the books, with all of its blinds.
@@ -56,16 +57,16 @@ enum Unproven {
 
 impl From<Unproven> for Refusal {
     fn from(unproven: Unproven) -> Self {
-        let reason = match unproven {
-            Unproven::TooManyTransactions(_) => Reason::TooLarge,
-            Unproven::UnknownTransaction(_)
-            | Unproven::UnknownBlind(_)
-            | Unproven::OtherMintKey(_)
-            | Unproven::NotRevoked(_)
-            | Unproven::LongSeed(_)
-            | Unproven::BadSeed(_) => Reason::Invalid,
+        let (reason, coins) = match unproven {
+            Unproven::TooManyTransactions(_) => (Reason::TooLarge, vec![]),
+            Unproven::UnknownTransaction(coin)
+            | Unproven::UnknownBlind(coin)
+            | Unproven::OtherMintKey(coin)
+            | Unproven::NotRevoked(coin)
+            | Unproven::LongSeed(coin)
+            | Unproven::BadSeed(coin) => (Reason::Invalid, vec![coin]),
         };
-        Self::new(reason, unproven.to_string())
+        Self::new(reason, unproven.to_string()).about_coins(coins)
     }
 }
 
@@ -78,6 +79,14 @@ pub(crate) async fn revoked_blinds(
     admission::check_count("coins", coins.len())?;
     let mut by_transaction: BTreeMap<&BigInt, Vec<usize>> = BTreeMap::new();
     for (index, coin) in coins.iter().enumerate() {
+        admission::check_payload(index, &coin.payload)?;
+        let reference = &coin.blind_reference;
+        admission::check_length(
+            Item::Coin(index),
+            "blind_reference",
+            reference,
+            BLIND_REFERENCE_BYTES_MAX,
+        )?;
         by_transaction
             .entry(&coin.transaction_reference)
             .or_default()
@@ -115,12 +124,7 @@ fn prove(
     coin: &RevealedCoin,
 ) -> Result<RevokedBlind, Refusal> {
     let payload = &coin.payload;
-    if payload.issuer_id != *currency.issuer_id() {
-        return Err(Inadmissible::WrongIssuer { index }.into());
-    }
-    let key = admission::known_key(currency, &payload.mint_key_id, || {
-        format!("coins[{index}].payload.mint_key_id")
-    })?;
+    let key = admission::payload(currency, index, payload)?;
     let blind = accepted
         .blinds
         .iter()

@@ -81,6 +81,9 @@ pub struct Refusal {
     pub description: String,
     /// After how many seconds the client may ask again, where that is not the usual time.
     pub retry_after_s: Option<u32>,
+    /// The coins of the request that the refusal is about, by their indices, ascending; empty where it is not
+    /// about coins. There may be others that would be refused as well.
+    pub coins: Vec<usize>,
 }
 
 impl Refusal {
@@ -90,17 +93,22 @@ impl Refusal {
             reason,
             description: description.into(),
             retry_after_s: None,
+            coins: Vec::new(),
         }
+    }
+
+    /// The same refusal, about these coins of the request.
+    #[must_use]
+    pub fn about_coins(mut self, coins: Vec<usize>) -> Self {
+        self.coins = coins;
+        self
     }
 
     /// A refusal that holds for so many seconds, at least one.
     pub fn too_many_requests(retry_after_s: u32, description: impl Into<String>) -> Self {
-        let retry_after_s = Some(retry_after_s.max(1));
-        Self {
-            reason: Reason::TooManyRequests,
-            description: description.into(),
-            retry_after_s,
-        }
+        let mut refusal = Self::new(Reason::TooManyRequests, description);
+        refusal.retry_after_s = Some(retry_after_s.max(1));
+        refusal
     }
 
     /// The fixed text for anything that is the server's own trouble.
@@ -151,7 +159,17 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::Overflow
             | LedgerRefusal::ZeroAmount => Reason::Invalid,
         };
-        Self::new(reason, refusal.to_string())
+        let described = Self::new(reason, refusal.to_string());
+        match refusal {
+            LedgerRefusal::DoubleSpend { indices } | LedgerRefusal::RecoupedBefore { indices } => {
+                described.about_coins(indices)
+            }
+            LedgerRefusal::RepeatedCoin { index } | LedgerRefusal::RepeatedRevokedBlind { index } => {
+                described.about_coins(vec![index])
+            }
+            // About the whole request, or about a mint key: whoever has the request finds its coins.
+            _ => described,
+        }
     }
 }
 

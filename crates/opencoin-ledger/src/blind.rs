@@ -9,10 +9,13 @@ use std::fmt;
 
 use crate::MintKeyId;
 
+/// The longest reference of a blind, in bytes. The books keep it for ever, and give it back whenever they are asked.
+pub const BLIND_REFERENCE_BYTES_MAX: usize = 64;
+
 /// One number to sign: what a wallet sends as `blind`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Blind {
-    /// The wallet's name for it, unique in its request.
+    /// The wallet's name for it, unique in its request; at most [`BLIND_REFERENCE_BYTES_MAX`] bytes.
     pub reference: String,
     /// Which key is to sign.
     pub mint_key: MintKeyId,

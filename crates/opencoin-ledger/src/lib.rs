@@ -44,7 +44,7 @@ pub use accounts::{
     WAITING_MINTS_PER_ACCOUNT_MAX, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
-pub use blind::{Blind, StoredBlind, StoredNumber};
+pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;

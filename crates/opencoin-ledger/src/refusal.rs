@@ -141,3 +141,16 @@ pub enum Refusal {
     #[error("the amount is zero")]
     ZeroAmount,
 }
+
+impl Refusal {
+    /// The mint key whose coins are not taken, where the refusal is about a mint key as a whole.
+    #[must_use]
+    pub fn mint_key_of_coins(&self) -> Option<MintKeyId> {
+        match self {
+            Self::CoinsExpired { mint_key }
+            | Self::MintKeyStopped { mint_key }
+            | Self::OverRedemption { mint_key } => Some(*mint_key),
+            _ => None,
+        }
+    }
+}

@@ -1,12 +1,13 @@
 //! Opening the database: its address, the settings that durability rests on, the tables.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use opencoin_ledger::{KnownMintKeys, LedgerError, SchemaState};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
+use tokio::time::timeout;
 
+use crate::address::{Address, Protection};
 use crate::durable::Barrier;
 use crate::fault::ledger_error;
 use crate::writer::Writer;
@@ -17,6 +18,18 @@ const READERS_MAX: u32 = 4;
 
 /// How long a read or a batch waits for a connection that lives before the database counts as unavailable.
 pub(crate) const ACQUIRE_SECONDS_MAX: u64 = 5;
+
+/// How long a connection may have been idle to be used without asking whether it lives: that would be a round trip
+/// for each batch.
+pub(crate) const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
+
+/// How long a server may take to say that a connection lives. One that was dropped on the way never answers, and a
+/// new connection must fit into the rest of [`ACQUIRE_SECONDS_MAX`].
+const PING_DURATION_MAX: Duration = Duration::from_secs(1);
+
+/// A connection that was idle for longer is not used again: firewalls forget connections after some minutes, and
+/// what is sent over one that was forgotten is lost.
+pub(crate) const IDLE_DURATION_MAX: Duration = Duration::from_secs(60);
 
 /// Settings of each session.
 ///
@@ -43,7 +56,7 @@ impl PostgresLedger {
     /// The address is not one, the database does not answer, or its tables are of a version that this program
     /// does not work with.
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
-        let ledger = Self::open(options(url)?).await?;
+        let ledger = Self::open(Address::parse(url)?).await?;
         schema::make(&ledger.pool).await?;
         ledger.admitted().await
     }
@@ -53,7 +66,7 @@ impl PostgresLedger {
     /// # Errors
     /// As [`Self::connect`]; also when there are no tables.
     pub async fn connect_to_existing(url: &str) -> Result<Self, LedgerError> {
-        Self::open(options(url)?).await?.admitted().await
+        Self::open(Address::parse(url)?).await?.admitted().await
     }
 
     /// Connects to read: every transaction is read-only, and a role that may do no more than `SELECT` is
@@ -62,7 +75,9 @@ impl PostgresLedger {
     /// # Errors
     /// As [`Self::connect_to_existing`].
     pub async fn connect_to_read(url: &str) -> Result<Self, LedgerError> {
-        let ledger = Self::open(options(url)?.options([("default_transaction_read_only", "on")])).await?;
+        let mut address = Address::parse(url)?;
+        address.options = address.options.options([("default_transaction_read_only", "on")]);
+        let ledger = Self::open(address).await?;
         schema::check(&ledger.pool).await?;
         Ok(ledger)
     }
@@ -72,7 +87,7 @@ impl PostgresLedger {
     /// # Errors
     /// The address is not one, or the database does not answer.
     pub async fn schema_state(url: &str) -> Result<SchemaState, LedgerError> {
-        let ledger = Self::open(options(url)?).await?;
+        let ledger = Self::open(Address::parse(url)?).await?;
         let state = schema::state(&ledger.pool).await;
         ledger.close().await;
         state
@@ -86,7 +101,7 @@ impl PostgresLedger {
     /// As [`Self::schema_state`]; also where there are no tables, and when a migration failed: then its
     /// tables are as before it.
     pub async fn migrate(url: &str) -> Result<SchemaState, LedgerError> {
-        let ledger = Self::open(options(url)?).await?;
+        let ledger = Self::open(Address::parse(url)?).await?;
         let before = schema::state(&ledger.pool).await?;
         let version = before.version.ok_or_else(schema::no_books)?;
         if version < before.known {
@@ -96,26 +111,63 @@ impl PostgresLedger {
         Ok(before)
     }
 
+    /// How connections to the database at `url` are protected on their way.
+    ///
+    /// # Errors
+    /// The address is not one, or the database does not answer.
+    pub async fn protection(url: &str) -> Result<Protection, LedgerError> {
+        let address = Address::parse(url)?;
+        let mut connection = first_connection(&address).await?;
+        let protection = address.protection(&mut connection).await;
+        // It is closed one way or another.
+        let _ = connection.close().await;
+        Ok(protection)
+    }
+
     async fn admitted(self) -> Result<Self, LedgerError> {
         schema::check(&self.pool).await?;
         warn_unless_durable(&self.pool).await?;
         Ok(self)
     }
 
-    async fn open(options: PgConnectOptions) -> Result<Self, LedgerError> {
-        let options = options.application_name("opencoin");
+    async fn open(mut address: Address) -> Result<Self, LedgerError> {
+        address.options = address.options.application_name("opencoin");
+        let mut first = first_connection(&address).await?;
+        check_encoding(&mut first).await?;
+        let protection = address.protection(&mut first).await;
+        let _ = first.close().await;
+        if protection.is_enough() {
+            tracing::info!("the database is {protection}");
+        } else {
+            tracing::warn!(
+                "the database is {protection}: others may read or change what is sent; use sslmode=verify-full"
+            );
+        }
+        let options = address.options;
         let pool = PgPoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+            .idle_timeout(IDLE_DURATION_MAX)
+            // In place of a test without a limit of time.
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    let is_alive = about.idle_for < UNPINGED_DURATION_MAX || is_alive(connection).await;
+                    // An error closes it without a word to a server that does not listen.
+                    if is_alive {
+                        Ok(true)
+                    } else {
+                        Err(sqlx::Error::PoolClosed)
+                    }
+                })
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     connection.execute(sqlx::raw_sql(SESSION)).await?;
                     durable::settle(connection).await
                 })
             })
-            .connect_with(options.clone())
-            .await
-            .map_err(|error| ledger_error(&error))?;
+            .connect_lazy_with(options.clone());
         let writer = Writer::new(options);
         let holders = writer.another();
         let barrier = Barrier::new(writer.another());
@@ -150,14 +202,41 @@ impl PostgresLedger {
     }
 }
 
-/// The address is not quoted in the error: it can hold a password.
-fn options(url: &str) -> Result<PgConnectOptions, LedgerError> {
-    let postgres = ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme));
-    let options = postgres.then(|| PgConnectOptions::from_str(url).ok()).flatten();
-    let text = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";
-    options.ok_or_else(|| LedgerError::Address(text.to_owned()))
+/// One connection, to learn why there can be none: a pool would try until its time is over and not say.
+async fn first_connection(address: &Address) -> Result<PgConnection, LedgerError> {
+    let connecting = address.options.connect();
+    match timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX), connecting).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error @ sqlx::Error::Tls(_))) => Err(LedgerError::Unavailable(format!(
+            "{error}; {}",
+            address.tls_hint()
+        ))),
+        Ok(Err(error)) => Err(ledger_error(&error)),
+        Err(_) => Err(LedgerError::Unavailable(format!(
+            "the server does not take a connection within {ACQUIRE_SECONDS_MAX} s"
+        ))),
+    }
+}
+
+/// Labels and references are any text; another encoding cannot hold all of it, and would refuse it one by one.
+async fn check_encoding(connection: &mut PgConnection) -> Result<(), LedgerError> {
+    let query = "SELECT current_setting('server_encoding')";
+    let encoding: String = sqlx::query_scalar(query)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    if encoding.eq_ignore_ascii_case("UTF8") {
+        return Ok(());
+    }
+    Err(LedgerError::Address(format!(
+        "the database has the encoding {encoding}, and the books need UTF8: make it with `createdb --encoding UTF8 --template template0`"
+    )))
+}
+
+/// Whether somebody answers at the other end: the server, or a firewall on the way, may have ended a connection that
+/// was idle, without a word.
+pub(crate) async fn is_alive(connection: &mut PgConnection) -> bool {
+    matches!(timeout(PING_DURATION_MAX, connection.ping()).await, Ok(Ok(())))
 }
 
 /// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.

@@ -16,6 +16,7 @@
 //! is unknown, and sending the same commands again is safe.
 
 mod accounts;
+mod address;
 mod audit;
 mod bench;
 mod connect;
@@ -41,6 +42,7 @@ use opencoin_ledger::{
 };
 use sqlx::{Connection, PgConnection, PgPool};
 
+pub use crate::address::Protection;
 use crate::durable::Barrier;
 use crate::fault::Fault;
 use crate::writer::Writer;
@@ -136,7 +138,7 @@ impl Ledger for PostgresLedger {
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
-        read::signing_paused(&self.pool).await.map(|_| ())
+        read::ready(&self.pool).await
     }
 }
 

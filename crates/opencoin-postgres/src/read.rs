@@ -187,6 +187,22 @@ pub(crate) async fn signing_paused(pool: &PgPool) -> Result<bool, LedgerError> {
     query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
 }
 
+/// Whether batches can be written: a standby, or a server that is read only because its disk is full, answers every
+/// question and takes none.
+pub(crate) async fn ready(pool: &PgPool) -> Result<(), LedgerError> {
+    let query =
+        sqlx::query_scalar("SELECT current_setting('transaction_read_only') FROM signing WHERE id = 1");
+    let read_only: String = query
+        .fetch_one(pool)
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    if read_only == "off" {
+        Ok(())
+    } else {
+        Err(LedgerError::Unavailable("it is read only".to_owned()))
+    }
+}
+
 fn found(row: Result<Option<AccountColumns>, sqlx::Error>) -> Result<Option<Account>, LedgerError> {
     let row = row.map_err(|error| ledger_error(&error))?;
     row.map(|row| AccountState::try_from(account(row)).map(Account::from))

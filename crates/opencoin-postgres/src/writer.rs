@@ -20,13 +20,9 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use crate::connect::{ACQUIRE_SECONDS_MAX, SESSION};
+use crate::connect::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 use crate::fault::{Fault, ledger_error};
 use crate::history;
-
-/// How long the connection may have been idle to be used without asking whether it lives: that would be a
-/// round trip for each batch.
-const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
 
@@ -173,9 +169,8 @@ async fn still_alive(idle: Idle) -> Option<PgConnection> {
         mut connection,
         since,
     } = idle;
-    if since.elapsed() < UNPINGED_DURATION_MAX {
-        return Some(connection);
-    }
-    let answer = timeout(ACQUIRE_DURATION_MAX, connection.ping()).await;
-    matches!(answer, Ok(Ok(()))).then_some(connection)
+    let idle = since.elapsed();
+    let is_usable =
+        idle < UNPINGED_DURATION_MAX || (idle < IDLE_DURATION_MAX && is_alive(&mut connection).await);
+    is_usable.then_some(connection)
 }

@@ -13,6 +13,10 @@ use thiserror::Error;
 /// How many characters of a refused text an error repeats.
 const ERROR_TEXT_CHARS_MAX: usize = 40;
 
+/// The most digits of a number that is read, leading zeros included: 16,384 bits, four times what the longest key
+/// in use has.
+pub const NUMBER_DIGITS_MAX: usize = 4096;
+
 /// A non-negative integer of any size: the specification's `BigInt`.
 ///
 /// The number is the value: `"00AB"` and `"ab"` read as equal, and both are written `"ab"`.
@@ -23,10 +27,16 @@ pub struct BigInt {
     bytes: Vec<u8>,
 }
 
-/// A text that is not a hex number.
+/// Why a text is no [`BigInt`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("not a hex number: {0:?}")]
-pub struct BigIntError(String);
+pub enum BigIntError {
+    /// It is not a hex number; this is how it begins.
+    #[error("not a hex number: {0:?}")]
+    NotHex(String),
+    /// It has more digits than [`NUMBER_DIGITS_MAX`].
+    #[error("a number of {0} digits, more than {NUMBER_DIGITS_MAX}")]
+    TooLong(usize),
+}
 
 impl BigInt {
     /// The number whose big-endian bytes these are. Leading zeros are dropped.
@@ -66,10 +76,13 @@ impl BigInt {
 impl FromStr for BigInt {
     type Err = BigIntError;
 
-    /// Reads hex in either case, leading zeros allowed; refuses signs, prefixes, white space and the empty
-    /// text.
+    /// Reads hex in either case, leading zeros allowed; refuses signs, prefixes, white space, the empty text,
+    /// and more digits than [`NUMBER_DIGITS_MAX`].
     fn from_str(text: &str) -> Result<Self, BigIntError> {
-        let refuse = || BigIntError(shorten(text));
+        if text.len() > NUMBER_DIGITS_MAX {
+            return Err(BigIntError::TooLong(text.len()));
+        }
+        let refuse = || BigIntError::NotHex(shorten(text));
         let digits = text.trim_start_matches('0');
         if digits.is_empty() {
             return if text.is_empty() {
@@ -199,7 +212,7 @@ mod tests {
         ] {
             assert_eq!(
                 text.parse::<BigInt>(),
-                Err(BigIntError(text.to_owned())),
+                Err(BigIntError::NotHex(text.to_owned())),
                 "{text:?}"
             );
         }
@@ -207,8 +220,22 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_a_long_text() {
-        let error = "z".repeat(10_000).parse::<BigInt>().unwrap_err().to_string();
+        let error = "z"
+            .repeat(NUMBER_DIGITS_MAX)
+            .parse::<BigInt>()
+            .unwrap_err()
+            .to_string();
         assert!(error.len() < 80, "{error}");
+    }
+
+    #[test]
+    fn a_number_has_a_greatest_length() {
+        let (longest, longer) = ("f".repeat(NUMBER_DIGITS_MAX), "0".repeat(NUMBER_DIGITS_MAX + 1));
+        assert_eq!(longest.parse::<BigInt>().unwrap().to_string(), longest);
+        assert_eq!(
+            longer.parse::<BigInt>(),
+            Err(BigIntError::TooLong(NUMBER_DIGITS_MAX + 1))
+        );
     }
 
     #[test]

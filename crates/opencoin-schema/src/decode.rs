@@ -65,14 +65,44 @@ fn explain<D: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> Decod
 }
 
 fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
     let text = if error.is_data() {
-        let position = format!(" at line {} column {}", error.line(), error.column());
-        text.strip_suffix(&position).unwrap_or(&text).to_owned()
+        wrong_value(error)
     } else {
-        format!("not JSON: {text}")
+        format!("not JSON: {error}")
     };
     text.chars().take(REASON_CHARS_MAX).collect()
+}
+
+/// What is wrong with a value that is JSON and not what the field takes, in the words of JSON and not in those of
+/// this program's types.
+#[must_use]
+pub fn wrong_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&position).unwrap_or(&text);
+    let found_and_expected = ["invalid type: ", "invalid value: "]
+        .iter()
+        .find_map(|beginning| text.strip_prefix(beginning)?.rsplit_once(", expected "));
+    let Some((found, expected)) = found_and_expected else {
+        return text.to_owned();
+    };
+    let is_number = ["integer `", "floating point `"]
+        .iter()
+        .any(|kind| found.starts_with(kind));
+    let found = match found {
+        "map" => "an object",
+        "sequence" => "an array",
+        _ if is_number => found.split('`').nth(1).unwrap_or(found),
+        _ => found,
+    };
+    let expected = match expected {
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" => "a whole number from 0 to 18446744073709551615",
+        "i128" => "a whole number",
+        _ => expected,
+    };
+    format!("{found} is not {expected}")
 }
 
 /// What can be said of a text without knowing its schema: the fields by which it is routed and answered.

@@ -15,10 +15,10 @@ mod mint_key;
 pub mod text;
 mod timestamp;
 
-pub use big_int::{BigInt, BigIntError};
+pub use big_int::{BigInt, BigIntError, NUMBER_DIGITS_MAX};
 pub use coins::{Blind, BlindSignature, Coin, CoinStack, Payload, RevealedCoin};
 pub use currency::{Cdd, Cddc, RsaPublicKey, WeightedUrl};
-pub use decode::{DecodeError, Envelope, from_json};
+pub use decode::{DecodeError, Envelope, from_json, wrong_value};
 pub use document::{Document, TypeName};
 pub use message::{
     AnyDocument, Request, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates,

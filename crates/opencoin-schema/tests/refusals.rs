@@ -35,7 +35,7 @@ fn the_error_names_the_field_and_the_reason() {
         error(&mint_with(&BLIND.replace("\"reference\"", "\"referenz\"")))
             .starts_with("blinds[3].referenz: unknown field `referenz`")
     );
-    assert!(error(&mint_with("7")).starts_with("blinds[3]: invalid type: integer `7`, expected an object"));
+    assert!(error(&mint_with("7")).starts_with("blinds[3]: 7 is not an object"));
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_document_is_an_object_with_each_field_once() {
     // Fields as a bare list are a habit of serde, not of the specification.
     assert!(
         error(&mint_with(r#"["ab", "1", "a", "blinded payload hash"]"#))
-            .starts_with("blinds[3]: invalid type: sequence")
+            .starts_with("blinds[3]: an array is not an object")
     );
     assert!(
         error(&mint_with(
@@ -61,7 +61,7 @@ fn a_document_is_an_object_with_each_field_once() {
         error(r#"{"type": "coin stack"}"#),
         r#"type: unknown type "coin stack""#
     );
-    assert!(error(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))).contains("invalid type"));
+    assert!(error(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))).contains("an array is not"));
 }
 
 #[test]
@@ -71,11 +71,13 @@ fn an_integer_is_an_integer() {
             r#"{{"cdd_serial": {number}, "message_reference": 1, "type": "request cddc"}}"#
         ))
     };
-    assert!(serial("1.0").starts_with("cdd_serial: invalid type: floating point"));
-    assert!(serial("-1").starts_with("cdd_serial: invalid value: integer `-1`"));
-    assert!(serial("\"1\"").starts_with("cdd_serial: invalid type: string"));
+    assert!(
+        serial("1.0").starts_with("cdd_serial: 1.0 is not a whole number from 0 to 18446744073709551615")
+    );
+    assert!(serial("-1").starts_with("cdd_serial: -1 is not a whole number"));
+    assert!(serial("\"1\"").starts_with("cdd_serial: string \"1\" is not a whole number"));
     assert!(serial("18446744073709551616").starts_with("cdd_serial: "));
-    assert!(serial("true").starts_with("cdd_serial: invalid type: boolean"));
+    assert!(serial("true").starts_with("cdd_serial: boolean `true` is not a whole number"));
 }
 
 #[test]
@@ -152,7 +154,9 @@ fn a_recoup_is_read_as_strictly_and_names_what_is_wrong() {
         error(&recoup(&coin("\"seed\""))),
         r#"coins[0].blinding_seed: not a hex number: "seed""#
     );
-    assert!(error(&recoup(&coin("7"))).starts_with("coins[0].blinding_seed: invalid type: integer"));
+    assert!(
+        error(&recoup(&coin("7"))).starts_with("coins[0].blinding_seed: 7 is not a hex number in a string")
+    );
     let signed = coin("\"5eed\"").replace("\"payload\":", "\"signature\": \"1\", \"payload\":");
     assert!(error(&recoup(&signed)).starts_with("coins[0].signature: unknown field"));
 }

@@ -66,6 +66,7 @@ fn every_setting_is_taken_from_each_layer() {
             "database" => "sqlite:y",
             "listen" | "admin.listen" | "signer.address" => "127.0.0.2:1",
             "proxy.trusted" => "10.0.0.1, ::1",
+            "admin.hosts" => "desk.example, metrics.example",
             "accounts.when_short" => "delay",
             "log.format" => "json",
             "keys.store" | "keys.module" | "keys.label" | "keys.sessions" => "token",

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{AccountSummary, Balance, ChangeAccount, Directory, DirectoryEntry};
+use opencoin_issuer::accounts::Page;
+use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{AccountName, EntryPage};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -12,10 +14,8 @@ use utoipa::IntoParams;
 use super::convert;
 use crate::callers::{Holder, Reader};
 use crate::json::{HandlerResult, Json, Parameters, document, nothing};
-use crate::openapi::{Forbidden, Invalid, Malformed, TooLarge, Unauthorized, Unavailable};
+use crate::problems::{Forbidden, Invalid, Malformed, TooLarge, Unauthorized, Unavailable};
 use crate::server::Server;
-use opencoin_issuer::accounts::Page;
-use opencoin_issuer::{Reason, Refusal};
 
 /// Which part of a list that is in the order of names.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use opencoin_api::{Entry, EntryKind, Payout, PayoutState, Secret, ServiceState};
-use opencoin_ledger::journal::Kind;
-use opencoin_ledger::{AccountEntry, LedgerTime, PayoutNo, Scope, Settlement, TransactionNo};
-
 use opencoin_issuer::accounts::{ServiceAge, ServiceStatus, Token};
 use opencoin_issuer::{Reason, Refusal};
+use opencoin_ledger::journal::Kind;
+use opencoin_ledger::{AccountEntry, LedgerTime, PayoutNo, Scope, Settlement, TransactionNo};
 
 /// A moment of the books. One beyond the calendar is its end.
 pub(crate) fn moment(time: LedgerTime) -> DateTime<Utc> {

@@ -7,6 +7,8 @@ use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use opencoin_api::shapes::Cursor;
 use opencoin_api::{Entries, Entry};
+use opencoin_issuer::accounts::Page;
+use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{EntryPage, TransactionNo};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -14,10 +16,8 @@ use utoipa::IntoParams;
 use super::{convert, stream};
 use crate::callers::Reader;
 use crate::json::{HandlerResult, Parameters, document};
-use crate::openapi::{Forbidden, Invalid, Malformed, TooManyRequests, Unauthorized, Unavailable};
+use crate::problems::{Forbidden, Invalid, Malformed, TooManyRequests, Unauthorized, Unavailable};
 use crate::server::Server;
-use opencoin_issuer::accounts::Page;
-use opencoin_issuer::{Reason, Refusal};
 
 const EVENT_STREAM: &str = "text/event-stream";
 /// What a client that connects again has seen (WHATWG HTML, "Server-sent events").

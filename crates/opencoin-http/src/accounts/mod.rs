@@ -16,7 +16,7 @@ use axum::http::Response;
 use axum::routing::{delete, get, post, put};
 use axum::{Router, middleware};
 
-use super::address_limits::Authenticated;
+use super::marks::Authenticated;
 use super::server::Server;
 
 /// The paths of holders and services.

@@ -10,10 +10,11 @@ use utoipa::IntoParams;
 
 use super::convert;
 use crate::callers::{Holder, Reader};
-use crate::json::{HandlerResult, Idempotent, Json, Name, Parameters, created, document};
-use crate::openapi::{
-    Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge,
-    Unauthorized, Unavailable,
+use crate::json::{
+    HandlerResult, IdempotencyKeyHeader, Idempotent, Json, Name, Parameters, created, document,
+};
+use crate::problems::{
+    Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized, Unavailable,
 };
 use crate::server::Server;
 

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{DeclareService, DeclaredService, RotatedService, ServiceLogin, ServiceSession, Services};
+use opencoin_api::{
+    DeclareService, DeclaredService, RotatedService, SCOPES_MAX, ServiceLogin, ServiceSession, Services,
+};
+use opencoin_issuer::accounts::Token;
+use opencoin_issuer::{Reason, Refusal};
 
 use super::convert::{self, secret};
 use super::sessions::count;
 use crate::callers::Holder;
 use crate::json::{HandlerResult, Json, Name, document, nothing};
-use crate::openapi::{
+use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, TooLarge, TooManyRequests, Unauthorized, Unavailable,
 };
 use crate::server::Server;
-use opencoin_issuer::accounts::Token;
 
 /// Declare a service. Its key is shown this once.
 #[utoipa::path(
@@ -27,6 +30,10 @@ pub(crate) async fn declare(
     Holder(caller): Holder,
     Json(service): Json<DeclareService>,
 ) -> HandlerResult {
+    if service.scopes.len() > SCOPES_MAX {
+        let text = format!("scopes: at most {SCOPES_MAX}, each of them once");
+        return Err(Refusal::new(Reason::Invalid, text).into());
+    }
     let scopes = convert::known_scopes(&service.scopes);
     let declared = server
         .issuer()

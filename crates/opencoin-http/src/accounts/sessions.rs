@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{ChangePassword, Login, Secret, Session};
+use opencoin_issuer::Refusal;
 
 use super::convert::{moment, secret};
 use crate::callers::{Holder, Leaver};
 use crate::json::{HandlerResult, Json, document, nothing};
-use crate::openapi::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
+use crate::problems::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
 use crate::server::Server;
-use opencoin_issuer::Refusal;
 
 /// Log in with a password. After five wrong ones for a name each further one has to wait, whether or not
 /// there is such an account.

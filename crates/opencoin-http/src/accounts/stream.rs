@@ -4,82 +4,27 @@
 //! A stream ends with its session, when the server stops, and when the books were set back. A client that
 //! goes away is noticed when an event, or the comment that is sent while none comes, cannot be written.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
-use opencoin_ledger::{AccountEntry, AccountId, EntryPage, TransactionNo};
+use opencoin_issuer::accounts::Caller;
+use opencoin_ledger::{AccountEntry, EntryPage, TransactionNo};
 
 use super::convert;
 use crate::json::HandlerResult;
 use crate::server::Server;
-use opencoin_issuer::accounts::Caller;
-use opencoin_issuer::{Reason, Refusal};
+use crate::streams::Place;
 
-/// The most streams at one time.
-const STREAMS_MAX: usize = 512;
-/// The most streams of one account.
-const STREAMS_PER_ACCOUNT_MAX: usize = 16;
 /// How often the books are read for each stream.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The most entries that are read at one time.
 const ENTRIES_PER_POLL_MAX: u32 = 100;
 /// How often something is sent while nothing comes.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// After how many seconds a client that was turned away may try again.
-const STREAM_RETRY_AFTER_S: u32 = 30;
-
-/// The streams that are open.
-#[derive(Default)]
-pub(crate) struct Streams(Arc<Mutex<HashMap<AccountId, usize>>>);
-
-/// One of them, until this is dropped.
-struct Place {
-    open: Arc<Mutex<HashMap<AccountId, usize>>>,
-    account: AccountId,
-}
-
-impl Streams {
-    fn enter(&self, account: AccountId) -> Result<Place, Refusal> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.values().sum::<usize>() >= STREAMS_MAX {
-            let mut refusal = Refusal::new(
-                Reason::Unavailable,
-                "too many streams are open; ask for pages, or try again later",
-            );
-            refusal.retry_after_s = Some(STREAM_RETRY_AFTER_S);
-            return Err(refusal);
-        }
-        let own = open.entry(account).or_default();
-        if *own >= STREAMS_PER_ACCOUNT_MAX {
-            let description = format!("an account has at most {STREAMS_PER_ACCOUNT_MAX} open streams");
-            return Err(Refusal::too_many_requests(STREAM_RETRY_AFTER_S, description));
-        }
-        *own += 1;
-        Ok(Place {
-            open: Arc::clone(&self.0),
-            account,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = open
-            .get_mut(&self.account)
-            .expect("it was counted when it was opened");
-        *own -= 1;
-        if *own == 0 {
-            open.remove(&self.account);
-        }
-    }
-}
-
 /// Opens a stream of what comes after a cursor, or from now on.
 pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<TransactionNo>) -> HandlerResult {
     let place = server.streams().enter(caller.account)?;

@@ -7,10 +7,9 @@ use opencoin_api::{Entry, Transfer};
 
 use super::convert;
 use crate::callers::Holder;
-use crate::json::{HandlerResult, Idempotent, Json, created, document};
-use crate::openapi::{
-    Forbidden, IdempotencyKeyHeader, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge,
-    Unauthorized, Unavailable,
+use crate::json::{HandlerResult, IdempotencyKeyHeader, Idempotent, Json, created, document};
+use crate::problems::{
+    Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized, Unavailable,
 };
 use crate::server::Server;
 

@@ -24,6 +24,9 @@ const SIGNED: [&str; 1] = ["ResponseMint"];
 /// What every message may be answered with.
 const ALWAYS: [u16; 5] = [400, 408, 413, 429, 503];
 const DELAYED: u16 = 202;
+/// The requests with coins.
+const WITH_COINS: [&str; 3] = ["RequestRenew", "RequestRedeem", "RequestRecoup"];
+const COIN_INDICES_PATTERN: &str = "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$";
 
 const MESSAGES: [Message; 9] = [
     Message {
@@ -156,10 +159,14 @@ fn operation(message: &Message) -> Value {
                 json!({ "schema": one_of(&["Problem"]) }),
             );
         }
-        responses.insert(
-            status.to_string(),
-            json!({ "description": description, "content": content }),
-        );
+        let mut response = json!({ "description": description, "content": content });
+        if matches!(status, 409 | 410 | 422) && message.request.iter().any(|name| WITH_COINS.contains(name)) {
+            response["headers"] = json!({ "OpenCoin-Coins": {
+                "description": "The coins that the refusal is about, by their indices: `0-2,7`. Absent where it is about none.",
+                "schema": { "type": "string", "pattern": COIN_INDICES_PATTERN },
+            } });
+        }
+        responses.insert(status.to_string(), response);
     }
     let security = match (message.takes_token, message.request) {
         (false, _) => json!([{}]),

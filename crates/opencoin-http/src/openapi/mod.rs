@@ -4,23 +4,17 @@
 //! `docs/openapi.json` is the same text; a test fails when it is not.
 
 mod messages;
-mod problems;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
+use opencoin_issuer::Reason;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{IntoParams, Modify, OpenApi};
+use utoipa::{Modify, OpenApi};
 
 use super::accounts::{account, entries, payouts, services, sessions, transfers};
-use super::operators;
-use opencoin_issuer::Reason;
-
-pub(super) use problems::{
-    Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, TooManyRequests,
-    Unauthorized, Unavailable,
-};
+use super::{operators, problems};
 
 /// Where an address is not limited: on the operator's listener.
 const ADMIN_PATHS: &str = "/v1/admin/";
@@ -32,22 +26,6 @@ pub enum Audience {
     Public,
     /// The operator as well: both listeners.
     Operator,
-}
-
-/// What makes a transfer or payout happen once.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only described")]
-pub(super) struct IdempotencyKeyHeader {
-    /// 1 to 64 visible ASCII characters that the client makes up, unique within its account; transfers and
-    /// payouts share them.
-    #[param(
-        rename = "Idempotency-Key",
-        min_length = 1,
-        max_length = 64,
-        pattern = "^[!-~]{1,64}$"
-    )]
-    key: String,
 }
 
 #[derive(OpenApi)]

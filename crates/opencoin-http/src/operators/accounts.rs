@@ -5,18 +5,18 @@ use axum::http::StatusCode;
 use opencoin_api::{
     AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
 };
+use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
+use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 
-use super::{Admin, Operator};
+use super::operator::{Admin, Operator};
 use crate::accounts::account::ByName;
 use crate::accounts::convert::secret;
 use crate::json::{HandlerResult, Json, Name, Parameters, Problem, created, document, nothing};
-use crate::openapi::{
+use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized,
     Unavailable,
 };
-use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
-use opencoin_issuer::{Reason, Refusal};
 
 /// Open an account. Its token is shown this once.
 #[utoipa::path(

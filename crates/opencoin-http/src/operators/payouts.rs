@@ -3,18 +3,18 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{FailPayout, PayPayout, Payout, PayoutState, Payouts};
+use opencoin_issuer::accounts::{page_length, text};
+use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{PayoutFilter, Settlement};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Admin, Operator};
+use super::operator::{Admin, Operator};
 use crate::accounts::convert;
 use crate::json::{HandlerResult, Json, Name, Parameters, document};
-use crate::openapi::{
+use crate::problems::{
     Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable,
 };
-use opencoin_issuer::accounts::{page_length, text};
-use opencoin_issuer::{Reason, Refusal};
 
 /// Which payouts.
 #[derive(Debug, Deserialize, IntoParams)]

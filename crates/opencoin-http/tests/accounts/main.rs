@@ -4,6 +4,7 @@
 
 mod admin;
 mod described;
+mod edges;
 mod entries;
 mod money;
 mod services;

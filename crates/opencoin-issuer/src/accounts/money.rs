@@ -1,5 +1,6 @@
 //! Transfers and payouts: what a holder does with the money, once for each idempotency key.
 
+use opencoin_api::TEXT_CHARS_MAX;
 use opencoin_ledger::{
     AccountEntry, AccountId, Amount, Command, IdempotencyKey, Payout, PayoutFilter, PayoutNo, Reference,
 };
@@ -25,7 +26,9 @@ impl AccountService {
         let label = if label.is_empty() {
             None
         } else {
-            Some(text("label", label)?)
+            // Unlike other texts a label may be empty, so the rule for those is not its rule.
+            let rule = || format!("label: at most {TEXT_CHARS_MAX} characters, and no control characters");
+            Some(Reference::new(label).map_err(|_| Refusal::new(Reason::Invalid, rule()))?)
         };
         let to = self
             .accounts

@@ -88,6 +88,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         limits: config.limits,
         proxy: config.proxy,
         shutdown_grace,
+        admin_hosts: config.admin.hosts,
     };
     let (server, tokens) = (
         Server::with_options(issuer, options),

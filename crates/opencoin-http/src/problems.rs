@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use opencoin_issuer::Reason;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, schema};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::answer;
-use opencoin_issuer::Reason;
+use super::answer;
 
 /// A problem document (RFC 9457).
 #[derive(ToSchema)]
@@ -25,7 +25,7 @@ pub(super) struct Problem {
 macro_rules! problem {
     ($name:ident, $reason:ident, $description:literal) => {
         #[doc = $description]
-        pub(crate) struct $name;
+        pub(super) struct $name;
 
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {

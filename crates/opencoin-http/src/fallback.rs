@@ -1,0 +1,19 @@
+//! What is answered where no path or method fits.
+
+use axum::body::Body;
+use axum::http::{Method, Response, StatusCode};
+use opencoin_issuer::{Reason, Refusal};
+
+use super::answer;
+
+pub(super) async fn unknown_path() -> Response<Body> {
+    answer::problem(&Refusal::new(
+        Reason::NotFound,
+        "no such path; a request of any type can be sent to POST /",
+    ))
+}
+
+pub(super) async fn wrong_method(method: Method) -> Response<Body> {
+    let refusal = Refusal::new(Reason::Malformed, format!("this path does not take {method}"));
+    answer::problem_with_status(StatusCode::METHOD_NOT_ALLOWED, &refusal)
+}

@@ -1,0 +1,39 @@
+//! Whether the process runs, and whether it can do its work.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{Response, StatusCode};
+use opencoin_issuer::{Reason, Refusal};
+
+use super::answer;
+use super::server::Server;
+
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
+/// The process runs.
+pub(super) async fn live() -> Response<Body> {
+    plain(StatusCode::OK, "live\n")
+}
+
+/// The issuer can do its work: it does not stop, its database answers, its books were not set back.
+pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
+    if server.is_leaving() {
+        return answer::problem(&Refusal::new(Reason::Unavailable, "the issuer is shutting down"));
+    }
+    match server.issuer().ready().await {
+        Ok(()) => plain(StatusCode::OK, "ready\n"),
+        Err(refusal) => answer::problem(&refusal),
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN_TEXT));
+    response
+}

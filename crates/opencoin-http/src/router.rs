@@ -1,0 +1,65 @@
+//! Which path takes which message.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
+use opencoin_schema::{
+    RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
+    RequestRenew, RequestResume, TypeName,
+};
+
+use super::requests::{self, Expected};
+use super::server::Server;
+use super::{accounts, documents, fallback, headers, health, limit_addresses, observe, openapi, v1};
+
+/// All paths of the API.
+pub fn router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/", message(Expected::Any))
+        .route("/cddc/serial", message(Expected::Only(RequestCddSerial::TYPE)))
+        .route(
+            "/cddc",
+            message(Expected::Only(RequestCddc::TYPE)).get(documents::current_cddc),
+        )
+        .route("/cddc/{serial}", get(documents::cddc))
+        .route(
+            "/mkcs",
+            message(Expected::Only(RequestMintKeyCertificates::TYPE))
+                .get(documents::current_mint_key_certificates),
+        )
+        .route("/mkcs/{id}", get(documents::mint_key_certificate))
+        .route("/mint", message(Expected::Only(RequestMint::TYPE)))
+        .route("/renew", message(Expected::Only(RequestRenew::TYPE)))
+        .route("/resume", message(Expected::Only(RequestResume::TYPE)))
+        .route("/redeem", message(Expected::Only(RequestRedeem::TYPE)))
+        .route("/v1/recoup", message(Expected::Only(RequestRecoup::TYPE)))
+        .route("/v1/revocations", get(v1::revocations))
+        .route("/v1/openapi.json", get(openapi::public))
+        .merge(accounts::router())
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(fallback::unknown_path)
+        .method_not_allowed_fallback(fallback::wrong_method)
+        .layer(middleware::from_fn(headers::once))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            limit_addresses::limit,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            observe::watch,
+        ))
+        .with_state(server)
+}
+
+fn message(expected: Expected) -> MethodRouter<Arc<Server>> {
+    post(
+        move |server: State<Arc<Server>>, headers: HeaderMap, body: Body| {
+            requests::post(server, expected, headers, body)
+        },
+    )
+}
