@@ -206,7 +206,7 @@ pub enum LedgerError {
     /// The database is away, or went away before it confirmed: what was sent may have been applied or not.
     #[error("the ledger's database is not available: {0}")]
     Unavailable(String),
-    /// Other processes won the races for the batch's rows [`APPLY_ATTEMPTS_MAX`] times. Nothing was applied.
+    /// Other processes won the races for the batch's rows, or kept them locked. Nothing was applied.
     #[error("the ledger's database is too busy: gave up after {attempts} attempts")]
     Contended {
         /// How often it was tried.
@@ -254,7 +254,33 @@ pub enum LedgerError {
     Address(String),
 }
 
+/// Whom a failed batch is to be blamed on, and so what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// One command: its neighbours would succeed without it. Nothing was applied.
+    Command,
+    /// Other processes: the same batch may succeed later. Nothing was applied.
+    Contention,
+    /// The database: every other command would fail as well, and whether this batch was applied is unknown.
+    Database,
+}
+
 impl LedgerError {
+    /// Whom the error is to be blamed on.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Database(_) | Self::Corrupt { .. } | Self::BatchTooLarge(_) => ErrorClass::Command,
+            Self::Contended { .. } => ErrorClass::Contention,
+            Self::Unavailable(_)
+            | Self::SchemaUnknown(_)
+            | Self::SchemaOlder { .. }
+            | Self::InUse(_)
+            | Self::Migration(_)
+            | Self::Address(_) => ErrorClass::Database,
+        }
+    }
+
     /// The error of a row that cannot be what the ledger wrote.
     #[must_use]
     pub fn corrupt(row: impl Into<String>, reason: impl ToString) -> Self {

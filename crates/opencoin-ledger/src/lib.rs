@@ -28,6 +28,7 @@ mod optimistic;
 mod recoup;
 mod refusal;
 mod schema;
+mod scoped;
 pub mod stored;
 mod stored_blinds;
 mod text;
@@ -55,7 +56,8 @@ pub use history::{
 pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};
 pub use ledger::{
-    APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, Ledger, LedgerError, Moments, Transaction,
+    APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
+    Transaction,
 };
 pub use memory::MemoryLedger;
 pub use mint_key::{
@@ -65,6 +67,7 @@ pub use optimistic::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, de
 pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};
 pub use refusal::Refusal;
 pub use schema::{SchemaState, admit};
+pub use scoped::{Scoped, scoped};
 pub use stored_blinds::{
     StoredBlindsError, count_blinds, decode_blinds, encode_blinds, encode_stored_blinds,
 };

@@ -1,10 +1,9 @@
 //! What the store knows of accounts beside their money.
 //!
-//! Reads go to the pool. Changes go one after another over a connection of their own (`change.rs`), so that
+//! Reads go to the pool. Changes go one after another over a connection of their own, so that
 //! neither batches wait for them nor they for batches.
 
 mod access;
-mod change;
 mod entries;
 mod profiles;
 mod services;
@@ -15,12 +14,15 @@ use opencoin_ledger::{
     AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, DueMint, EntryPage, FailedLogins,
     IdempotencyKey, LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
     PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash,
-    TransactionReference, WaitingMint,
+    TransactionReference, WaitingMint, scoped, stored,
 };
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 use tokio::sync::Semaphore;
 
+use crate::PostgresLedger;
 use crate::fault::Fault;
-use crate::{ATTEMPT_SECONDS_MAX, PostgresLedger, in_time, until_won};
+use crate::transaction::{Task, run};
 
 /// How many changes may be in hand or wait for the connection. More are turned away.
 const CHANGES_MAX: usize = 1024;
@@ -45,23 +47,35 @@ pub(crate) async fn finished<T: Send + 'static>(
         .map_err(|_| unavailable("a change of an account came to no end"))?
 }
 
-/// One transaction, tried again where another process was faster.
-async fn change<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn() -> F) -> Result<T, LedgerError> {
-    until_won(|| in_time(ATTEMPT_SECONDS_MAX, attempt())).await
+/// Locks the row of an account, for changes that depend on others of this account: they take their turns.
+async fn lock(connection: &mut PgConnection, account: AccountId) -> Result<(), Fault> {
+    let query = sqlx::query("SELECT id FROM accounts WHERE id = $1 FOR UPDATE").bind(account.get());
+    let row: Option<PgRow> = query.fetch_optional(connection).await?;
+    row.map(|_| ())
+        .ok_or_else(|| stored::missing_account(account).into())
 }
 
 #[async_trait]
 impl Accounts for PostgresLedger {
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
-        access::bearer(&self.pool, token, now).await
+        self.read("access: bearer", |connection| {
+            scoped(access::bearer(connection, token, now))
+        })
+        .await
     }
 
     async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
-        profiles::by_name(&self.pool, name).await
+        self.read("profiles: by name", |connection| {
+            scoped(profiles::by_name(connection, name))
+        })
+        .await
     }
 
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError> {
-        profiles::by_id(&self.pool, account).await
+        self.read("profiles: by id", |connection| {
+            scoped(profiles::by_id(connection, account))
+        })
+        .await
     }
 
     async fn profiles(
@@ -70,12 +84,23 @@ impl Accounts for PostgresLedger {
         after: Option<&AccountName>,
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError> {
-        profiles::page(&self.pool, filter, after, limit).await
+        self.read("profiles: page", |connection| {
+            scoped(profiles::page(connection, filter, after, limit))
+        })
+        .await
     }
 
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
         let holders = self.holders.clone();
-        finished(async move { change(|| profiles::set_listed(&holders, account, listed)).await }).await
+        finished(async move {
+            run(
+                &holders,
+                Task::transaction("profiles: set listed"),
+                |connection| scoped(profiles::set_listed(connection, account, listed)),
+            )
+            .await
+        })
+        .await
     }
 
     async fn set_password(
@@ -90,46 +115,101 @@ impl Accounts for PostgresLedger {
             access::OwnedSetter::from(setter),
         );
         finished(async move {
-            change(|| access::set_password(&holders, account, &password, setter.borrowed())).await
+            run(
+                &holders,
+                Task::transaction("access: set password"),
+                |connection| {
+                    scoped(access::set_password(
+                        connection,
+                        account,
+                        &password,
+                        setter.borrowed(),
+                    ))
+                },
+            )
+            .await
         })
         .await
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
-        access::failed_logins(&self.pool, name).await
+        self.read("access: failed logins", |connection| {
+            scoped(access::failed_logins(connection, name))
+        })
+        .await
     }
 
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError> {
         let (holders, name) = (self.holders.clone(), name.clone());
-        finished(async move { change(|| access::count_login(&holders, &name, now)).await }).await
+        finished(async move {
+            run(&holders, Task::transaction("access: count login"), |connection| {
+                scoped(access::count_login(connection, &name, now))
+            })
+            .await
+        })
+        .await
     }
 
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError> {
         let (holders, name) = (self.holders.clone(), name.clone());
-        finished(async move { change(|| access::clear_failed_logins(&holders, &name)).await }).await
+        finished(async move {
+            run(
+                &holders,
+                Task::transaction("access: clear failed logins"),
+                |connection| scoped(access::clear_failed_logins(connection, &name)),
+            )
+            .await
+        })
+        .await
     }
 
     async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError> {
         let (holders, session) = (self.holders.clone(), session.clone());
-        finished(async move { change(|| access::open_session(&holders, &session)).await }).await
+        finished(async move {
+            run(
+                &holders,
+                Task::transaction("access: open session"),
+                |connection| scoped(access::open_session(connection, &session)),
+            )
+            .await
+        })
+        .await
     }
 
     async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError> {
         let (holders, token) = (self.holders.clone(), *token);
-        finished(async move { change(|| access::end_session(&holders, &token)).await }).await
+        finished(async move {
+            run(&holders, Task::transaction("access: end session"), |connection| {
+                scoped(access::end_session(connection, &token))
+            })
+            .await
+        })
+        .await
     }
 
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
         let (holders, service) = (self.holders.clone(), service.clone());
-        finished(async move { change(|| services::declare(&holders, &service)).await }).await
+        finished(async move {
+            run(&holders, Task::transaction("services: declare"), |connection| {
+                scoped(services::declare(connection, &service))
+            })
+            .await
+        })
+        .await
     }
 
     async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError> {
-        services::by_id(&self.pool, id).await
+        self.read("services: by id", |connection| {
+            scoped(services::by_id(connection, id))
+        })
+        .await
     }
 
     async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError> {
-        services::of(&self.pool, account).await
+        self.read("services: of", |connection| {
+            scoped(services::of(connection, account))
+        })
+        .await
     }
 
     async fn rotate_service(
@@ -140,17 +220,35 @@ impl Accounts for PostgresLedger {
         now: LedgerTime,
     ) -> Result<bool, LedgerError> {
         let (holders, id, key) = (self.holders.clone(), id.clone(), *key);
-        finished(async move { change(|| services::rotate(&holders, account, &id, &key, now)).await }).await
+        finished(async move {
+            run(&holders, Task::transaction("services: rotate"), |connection| {
+                scoped(services::rotate(connection, account, &id, &key, now))
+            })
+            .await
+        })
+        .await
     }
 
     async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
         let (holders, id) = (self.holders.clone(), id.clone());
-        finished(async move { change(|| services::remove(&holders, account, &id)).await }).await
+        finished(async move {
+            run(&holders, Task::transaction("services: remove"), |connection| {
+                scoped(services::remove(connection, account, &id))
+            })
+            .await
+        })
+        .await
     }
 
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError> {
         let (holders, id) = (self.holders.clone(), id.clone());
-        finished(async move { change(|| services::saw(&holders, &id, now)).await }).await
+        finished(async move {
+            run(&holders, Task::transaction("services: saw"), |connection| {
+                scoped(services::saw(connection, &id, now))
+            })
+            .await
+        })
+        .await
     }
 
     async fn entries(
@@ -159,7 +257,10 @@ impl Accounts for PostgresLedger {
         page: EntryPage,
         limit: u32,
     ) -> Result<Vec<AccountEntry>, LedgerError> {
-        entries::page(&self.pool, account, page, limit).await
+        self.read("entries: page", |connection| {
+            scoped(entries::page(connection, account, page, limit))
+        })
+        .await
     }
 
     async fn entry_of(
@@ -167,7 +268,10 @@ impl Accounts for PostgresLedger {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<AccountEntry>, LedgerError> {
-        entries::by_key(&self.pool, account, key).await
+        self.read("entries: by key", |connection| {
+            scoped(entries::by_key(connection, account, key))
+        })
+        .await
     }
 
     async fn payouts(
@@ -176,11 +280,17 @@ impl Accounts for PostgresLedger {
         after: PayoutNo,
         limit: u32,
     ) -> Result<Vec<Payout>, LedgerError> {
-        entries::payouts(&self.pool, filter, after, limit).await
+        self.read("entries: payouts", |connection| {
+            scoped(entries::payouts(connection, filter, after, limit))
+        })
+        .await
     }
 
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
-        entries::payout(&self.pool, no).await
+        self.read("entries: payout", |connection| {
+            scoped(entries::payout(connection, no))
+        })
+        .await
     }
 
     async fn payout_of(
@@ -188,11 +298,17 @@ impl Accounts for PostgresLedger {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<Payout>, LedgerError> {
-        entries::payout_by_key(&self.pool, account, key).await
+        self.read("entries: payout by key", |connection| {
+            scoped(entries::payout_by_key(connection, account, key))
+        })
+        .await
     }
 
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
-        waiting::by_reference(&self.pool, reference).await
+        self.read("waiting: by reference", |connection| {
+            scoped(waiting::by_reference(connection, reference))
+        })
+        .await
     }
 
     async fn due(
@@ -201,16 +317,26 @@ impl Accounts for PostgresLedger {
         after: Option<&DueMint>,
         limit: u32,
     ) -> Result<Vec<DueMint>, LedgerError> {
-        waiting::due(&self.pool, now, after, limit).await
+        self.read("waiting: due", |connection| {
+            scoped(waiting::due(connection, now, after, limit))
+        })
+        .await
     }
 
     async fn backlog(&self) -> Result<Backlog, LedgerError> {
-        waiting::backlog(&self.pool).await
+        self.read("waiting: backlog", |connection| {
+            scoped(waiting::backlog(connection))
+        })
+        .await
     }
 
     async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError> {
         for (sql, time) in access::over(now) {
-            while change(|| access::tidy(&self.holders, sql, time)).await? {}
+            while run(&self.holders, Task::transaction("access: tidy"), |connection| {
+                scoped(access::tidy(connection, sql, time))
+            })
+            .await?
+            {}
         }
         Ok(())
     }

@@ -11,12 +11,13 @@ use opencoin_audit::{
     ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
     StoredAcceptance, WaitingRow, Wanted,
 };
-use opencoin_ledger::{LedgerError, LedgerTime, TransactionNo};
+use opencoin_ledger::{LedgerError, LedgerTime, TransactionNo, scoped};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::PostgresLedger;
 use crate::fault::ledger_error;
 use crate::read::{MINT_KEY_COLUMNS, mint_key};
+use crate::transaction::{self, Task};
 
 type AcceptanceColumns = (i64, i16, Vec<u8>, Option<i64>, i64, Option<Vec<u8>>);
 
@@ -27,15 +28,20 @@ impl AuditSource for PostgresLedger {
     }
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
-        read(&self.pool, pass).await.map_err(|error| ledger_error(&error))
+        read(&self.pool, pass).await
     }
 
     async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
-        let rows = match wanted {
-            Wanted::After(no) => acceptances_after(&self.pool, no).await,
-            Wanted::Numbers(numbers) => acceptances(&self.pool, numbers).await,
-        };
-        let rows = rows.map_err(|error| ledger_error(&error))?.into_iter();
+        let rows = transaction::read(&self.pool, Task::long_read("acceptances"), |connection| {
+            scoped(async move {
+                let rows = match wanted {
+                    Wanted::After(no) => acceptances_after(connection, no).await,
+                    Wanted::Numbers(numbers) => acceptances(connection, numbers).await,
+                };
+                rows.map_err(|error| ledger_error(&error))
+            })
+        });
+        let rows = rows.await?.into_iter();
         let stored = |(id, kind, content, debit, at, blinds): AcceptanceColumns| {
             StoredAcceptance::new(id, kind, content, debit, at, blinds.as_deref())
         };
@@ -43,16 +49,23 @@ impl AuditSource for PostgresLedger {
     }
 }
 
-async fn read(pool: &PgPool, pass: &mut Pass) -> Result<(), sqlx::Error> {
-    // Out of the pool: dropped in the middle, it is closed and not used again inside an old snapshot.
-    let mut connection = pool.acquire().await?.detach();
-    pass.settle_before(LedgerTime::from_unix_micros(time(&mut connection).await?));
+async fn read(pool: &PgPool, pass: &mut Pass) -> Result<(), LedgerError> {
+    transaction::read(pool, Task::long_read("audit"), |connection| {
+        scoped(async move {
+            let read = snapshot(connection, pass).await;
+            read.map_err(|error| ledger_error(&error))
+        })
+    })
+    .await
+}
+
+async fn snapshot(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
+    pass.settle_before(LedgerTime::from_unix_micros(time(connection).await?));
     let mut snapshot = connection
         .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .await?;
     tables(&mut snapshot, pass).await?;
-    snapshot.rollback().await?;
-    connection.close().await
+    snapshot.rollback().await
 }
 
 /// Microseconds since the epoch: now, or the time of the primary up to which a standby has followed it.
@@ -210,7 +223,7 @@ async fn journal(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), s
 }
 
 async fn acceptances_after(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     after: TransactionNo,
 ) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
@@ -219,12 +232,12 @@ async fn acceptances_after(
     sqlx::query_as(sql)
         .bind(after.get())
         .bind(limit)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
 }
 
 async fn acceptances(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     numbers: &[TransactionNo],
 ) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
@@ -234,5 +247,5 @@ async fn acceptances(
         .take(ACCEPTANCES_PER_PAGE_MAX)
         .map(|no| no.get())
         .collect();
-    sqlx::query_as(sql).bind(numbers).fetch_all(pool).await
+    sqlx::query_as(sql).bind(numbers).fetch_all(connection).await
 }

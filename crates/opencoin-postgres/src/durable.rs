@@ -6,7 +6,7 @@
 //! ends with a commit of their own that writes to the write-ahead log and waits for the standby: it is durable
 //! only when all of the log before it is, and with it the commits of all rows that were seen.
 //!
-//! A batch that changes nothing ends with [`commit`]. Reads that lead to signatures share commits
+//! A batch that changes nothing ends with [`write`]. Reads that lead to signatures share commits
 //! ([`Barrier`]). And each connection of the pool begins with one ([`SETTLE`]): after a crash of the primary all
 //! connections are new, so no read answers from rows that can still be lost.
 //!
@@ -15,11 +15,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, Postgres};
+use opencoin_ledger::{LedgerError, scoped};
+use sqlx::PgConnection;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::fault::Fault;
+use crate::transaction::{Task, run};
 use crate::writer::Writer;
 
 /// An empty record of the write-ahead log, which nothing reads. Its transaction has a number, so its commit is
@@ -30,23 +34,22 @@ const WRITE: &str = "SELECT pg_logical_emit_message(true, 'opencoin', '')::text"
 const SETTLE: &str = "SELECT CASE WHEN current_setting('transaction_read_only') = 'off'
     THEN pg_logical_emit_message(true, 'opencoin', '')::text END";
 
-/// Ends a transaction that has written nothing.
-pub(crate) async fn commit(mut transaction: sqlx::Transaction<'_, Postgres>) -> Result<(), Fault> {
-    match sqlx::query(WRITE).execute(&mut *transaction).await {
-        Ok(_) => transaction.commit().await?,
-        Err(error) => {
-            transaction.rollback().await?;
-            if !is_unknown_function(&error) {
-                return Err(error.into());
-            }
-        }
-    }
-    Ok(())
+/// How long a caller waits for a commit that makes durable what they have read, the commits before it included.
+const BARRIER_DURATION_MAX: Duration = Duration::from_secs(60);
+
+/// Lets the commit of a transaction that has written nothing wait as if it had. Where the engine has no such
+/// function, the transaction ends without a commit, which is as good.
+pub(crate) async fn write(connection: &mut PgConnection) -> Result<(), Fault> {
+    execute(connection, WRITE).await.map_err(Fault::from)
 }
 
 /// Makes durable what this connection can see.
 pub(crate) async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    match sqlx::query(SETTLE).execute(connection).await {
+    execute(connection, SETTLE).await
+}
+
+async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+    match sqlx::query(sql).execute(connection).await {
         Err(error) if !is_unknown_function(&error) => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
@@ -73,7 +76,7 @@ struct Commits {
     turn: Mutex<()>,
     /// How many have begun.
     begun: AtomicU64,
-    /// The number of the last one that came to a good end.
+    /// The number of the last one that succeeded.
     done: AtomicU64,
 }
 
@@ -86,16 +89,27 @@ impl Barrier {
     }
 
     /// Returns when a commit is durable that began after the call.
-    pub(crate) async fn pass(&self) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// The commit failed, or did not succeed in time.
+    pub(crate) async fn pass(&self) -> Result<(), LedgerError> {
+        let no_answer = |_| LedgerError::Unavailable("no commit is durable in time".to_owned());
+        timeout(BARRIER_DURATION_MAX, self.commit())
+            .await
+            .map_err(no_answer)?
+    }
+
+    async fn commit(&self) -> Result<(), LedgerError> {
         let before = self.commits.begun.load(Ordering::SeqCst);
         let _turn = self.commits.turn.lock().await;
         if self.commits.done.load(Ordering::SeqCst) > before {
             return Ok(());
         }
         let number = self.commits.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut writing = self.writer.begin().await?;
-        commit(writing.begin().await?).await?;
-        writing.done();
+        run(&self.writer, Task::transaction("make durable"), |connection| {
+            scoped(write(connection))
+        })
+        .await?;
         self.commits.done.store(number, Ordering::SeqCst);
         Ok(())
     }

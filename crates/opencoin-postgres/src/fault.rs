@@ -1,34 +1,43 @@
-//! What a failed statement means: try again, give up, or ask later.
+//! What a failed statement means: a race to run again, a fault of one command, or a fault of the database.
 //!
 //! Only the code and the message of a database error are kept. Its detail may quote a row, and rows hold
 //! secrets.
 
-use opencoin_ledger::LedgerError;
+use opencoin_ledger::{ErrorClass, LedgerError};
 
-/// Why an attempt at a batch failed.
+/// Why an attempt at a transaction failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// Another process was faster; the transaction is undone and a new attempt will see its work.
+    /// Another process was faster; a new attempt will see its work.
     LostRace,
+    /// Another process has kept a row locked for as long as `lock_timeout` lets us wait.
+    Locked,
     /// Trying again now would not help.
     Failed(LedgerError),
 }
 
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        if is_lost_race(&error) {
-            Self::LostRace
-        } else {
-            Self::Failed(ledger_error(&error))
+impl Fault {
+    /// Whether it says nothing about the command that met it.
+    pub(crate) fn is_of_database(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.class() == ErrorClass::Database)
+    }
+
+    /// The error of work that is not repeated.
+    pub(crate) fn into_error(self) -> LedgerError {
+        match self {
+            Self::LostRace | Self::Locked => LedgerError::Contended { attempts: 1 },
+            Self::Failed(error) => error,
         }
     }
 }
 
-impl From<Fault> for LedgerError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::LostRace => Self::Contended { attempts: 1 },
-            Fault::Failed(error) => error,
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code());
+        match code.as_deref().map(Meaning::of) {
+            Some(Meaning::LostRace) => Self::LostRace,
+            Some(Meaning::Locked) => Self::Locked,
+            Some(Meaning::Command | Meaning::Database) | None => Self::Failed(ledger_error(&error)),
         }
     }
 }
@@ -39,16 +48,15 @@ impl From<LedgerError> for Fault {
     }
 }
 
-/// The error of a statement outside a batch.
+/// The error of a statement that is not repeated.
 pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
             let text = format!("{} (SQLSTATE {code})", database.message());
-            if is_unavailable(&code) {
-                LedgerError::Unavailable(text)
-            } else {
-                LedgerError::Database(text)
+            match Meaning::of(&code) {
+                Meaning::LostRace | Meaning::Locked | Meaning::Database => LedgerError::Unavailable(text),
+                Meaning::Command => LedgerError::Database(text),
             }
         }
         sqlx::Error::ColumnDecode { index, source } => {
@@ -60,24 +68,38 @@ pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
     }
 }
 
-fn is_lost_race(error: &sqlx::Error) -> bool {
-    const SERIALIZATION_FAILURE: &str = "40001";
-    const DEADLOCK_DETECTED: &str = "40P01";
-    const LOCK_NOT_AVAILABLE: &str = "55P03";
-    const UNIQUE_VIOLATION: &str = "23505"; // an account or mint key that another process opened at the same moment
-    let codes = [
-        SERIALIZATION_FAILURE,
-        DEADLOCK_DETECTED,
-        LOCK_NOT_AVAILABLE,
-        UNIQUE_VIOLATION,
-    ];
-    error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .is_some_and(|code| codes.contains(&code.as_ref()))
+/// What an SQLSTATE says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    LostRace,
+    Locked,
+    /// The values of one command: another command would succeed.
+    Command,
+    /// The server, its state, our rights or our tables: every command would fail.
+    Database,
 }
 
-/// Whether the database holds something else than an assumed batch hoped for: its statement says so by a cast
+impl Meaning {
+    fn of(code: &str) -> Self {
+        match code {
+            // Serialization failure, deadlock; a unique violation is a row that another process inserted at the
+            // same moment.
+            "40001" | "40P01" | "23505" => return Self::LostRace,
+            "55P03" => return Self::Locked, // lock_timeout
+            _ => {}
+        }
+        match code.get(..2).unwrap_or_default() {
+            // Connection; feature; transaction state, as on a read-only standby; statement name; login; catalogue;
+            // unknown completion; undefined table or missing right; resources; object state; operator
+            // intervention and statement_timeout; system; configuration.
+            "08" | "0A" | "25" | "26" | "28" | "3D" | "3F" | "40" | "42" | "53" | "55" | "57" | "58"
+            | "F0" => Self::Database,
+            _ => Self::Command,
+        }
+    }
+}
+
+/// Whether the database holds something else than an optimistic batch expects: its statement says so by a cast
 /// that fails.
 pub(crate) fn is_contradiction(error: &sqlx::Error) -> bool {
     const INVALID_TEXT_REPRESENTATION: &str = "22P02";
@@ -87,10 +109,32 @@ pub(crate) fn is_contradiction(error: &sqlx::Error) -> bool {
         .is_some_and(|code| code == INVALID_TEXT_REPRESENTATION)
 }
 
-/// Classes 08 (connection), 53 (resources), 57P (operator intervention), 58 (system); 25006: we reached a
-/// read-only standby.
-fn is_unavailable(code: &str) -> bool {
-    ["08", "53", "57P", "58", "25006"]
-        .iter()
-        .any(|class| code.starts_with(class))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_is_in_its_class() {
+        let classes = [
+            (Meaning::LostRace, &["40001", "40P01", "23505"][..]),
+            (Meaning::Locked, &["55P03"]),
+            (
+                Meaning::Command,
+                &["22001", "22003", "22P05", "23514", "23502", "54000", "XX001"],
+            ),
+            (
+                Meaning::Database,
+                &[
+                    "57014", "57P01", "57P03", "53100", "53200", "53300", "08006", "25006", "25P03", "28P01",
+                    "42501",
+                ],
+            ),
+            (Meaning::Database, &["42P01", "58030", "0A000", "40003"]),
+        ];
+        for (meaning, codes) in classes {
+            for code in codes {
+                assert_eq!(Meaning::of(code), meaning, "{code}");
+            }
+        }
+    }
 }

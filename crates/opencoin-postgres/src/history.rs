@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use opencoin_ledger::{
     BooksPosition, Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, TransactionNo,
-    journal,
+    journal, scoped,
 };
-use sqlx::{Connection, PgExecutor};
+use sqlx::PgConnection;
 
 use crate::fault::{Fault, ledger_error};
-use crate::{ATTEMPT_SECONDS_MAX, PostgresLedger, in_time, save, until_won};
+use crate::transaction::{self, Task};
+use crate::{PostgresLedger, save};
 
 /// One statement is one snapshot. Every part is a look-up in a primary key.
 const POSITION: &str = "
@@ -18,7 +19,7 @@ const POSITION: &str = "
         LEFT JOIN (SELECT id, reference, content, applied_at FROM transactions ORDER BY id DESC LIMIT 1) AS newest ON true
         LEFT JOIN (SELECT reference, content, applied_at FROM transactions WHERE id = $1) AS asked ON true";
 
-pub(crate) type Columns = (
+type Columns = (
     Vec<Vec<u8>>,
     Vec<bool>,
     Option<i64>,
@@ -33,16 +34,17 @@ pub(crate) type Columns = (
 #[async_trait]
 impl History for PostgresLedger {
     async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
-        let row = position(&self.pool, asked)
-            .await
-            .map_err(|error| ledger_error(&error))?;
-        let position = read(row)?;
+        let position = self.read("position", |connection| scoped(position(connection, asked)));
+        let position = position.await?;
         self.writer.saw(&position);
         Ok(position)
     }
 
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
-        until_won(|| in_time(ATTEMPT_SECONDS_MAX, accept(self, new, above, at))).await
+        transaction::run(&self.writer, Task::transaction("accept a state"), |connection| {
+            scoped(accept(connection, new, above, at))
+        })
+        .await
     }
 
     async fn close(&self) {
@@ -51,16 +53,14 @@ impl History for PostgresLedger {
 }
 
 async fn accept(
-    ledger: &PostgresLedger,
+    connection: &mut PgConnection,
     new: HistoryId,
     above: TransactionNo,
     at: LedgerTime,
 ) -> Result<(), Fault> {
-    let mut writing = ledger.writer.begin().await?;
-    let mut transaction = writing.begin().await?;
     let confirm = "UPDATE histories SET confirmed = true WHERE NOT confirmed";
     if sqlx::query(confirm)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?
         .rows_affected()
         == 0
@@ -69,7 +69,7 @@ async fn accept(
         sqlx::query(sql)
             .bind(&new.as_bytes()[..])
             .bind(at.unix_micros())
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await?;
     }
     // A number that is drawn is never lower than those that the books hold.
@@ -77,29 +77,27 @@ async fn accept(
         FROM (SELECT pg_get_serial_sequence('transactions', 'id')::regclass AS sequence) AS numbers
         WHERE no = (SELECT max(no) FROM histories) RETURNING id";
     let query = sqlx::query_scalar(sql).bind(above.get());
-    let id: Vec<u8> = query.fetch_one(&mut *transaction).await?;
+    let id: Vec<u8> = query.fetch_one(&mut *connection).await?;
     let first = journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at);
-    save::insert_transactions(&mut transaction, &[first]).await?;
-    sqlx::query("DELETE FROM sessions")
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    writing.done();
+    save::insert_transactions(connection, &[first]).await?;
+    sqlx::query("DELETE FROM sessions").execute(connection).await?;
     Ok(())
 }
 
-pub(crate) async fn position<'on>(
-    database: impl PgExecutor<'on>,
+pub(crate) async fn position(
+    connection: &mut PgConnection,
     asked: Option<TransactionNo>,
-) -> Result<Columns, sqlx::Error> {
-    sqlx::query_as(POSITION)
-        .bind(asked.map(TransactionNo::get))
-        .fetch_one(database)
-        .await
+) -> Result<BooksPosition, LedgerError> {
+    let query = sqlx::query_as(POSITION).bind(asked.map(TransactionNo::get));
+    read(
+        query
+            .fetch_one(connection)
+            .await
+            .map_err(|error| ledger_error(&error))?,
+    )
 }
 
-/// What the row of a position says.
-pub(crate) fn read(row: Columns) -> Result<BooksPosition, LedgerError> {
+fn read(row: Columns) -> Result<BooksPosition, LedgerError> {
     let (ids, confirmed, no, reference, content, applied_at, asked_reference, asked_content, asked_at) = row;
     let mut histories = ids
         .iter()

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use opencoin_ledger::stored::{self, StoredUnsigned};
 use opencoin_ledger::{KeptSignatures, LedgerError, MintKeyStatus, TransactionNo, UnsignedPage};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use crate::fault::{Fault, ledger_error};
 use crate::save::{column, statements};
 
 /// By the primary key, from number to number; the blinds of rows outside the key's window are not read.
 pub(crate) async fn unsigned(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     key: &MintKeyStatus,
     after: TransactionNo,
     transactions_max: usize,
@@ -25,7 +25,7 @@ pub(crate) async fn unsigned(
         .bind(key.terms.sign_not_after().unix_micros())
         .bind(i64::try_from(transactions_max).unwrap_or(i64::MAX));
     let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = query
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     let rows = rows.into_iter().map(|(id, reference, blinds)| StoredUnsigned {
@@ -36,27 +36,16 @@ pub(crate) async fn unsigned(
     stored::unsigned(key.id, transactions_max, rows.collect())
 }
 
-/// One transaction, all or nothing. Rows are locked in the order of their numbers, whatever the order of
+/// Rows are locked in the order of their numbers, whatever the order of
 /// `kept`.
 pub(crate) async fn keep(connection: &mut PgConnection, kept: &[KeptSignatures]) -> Result<Vec<bool>, Fault> {
     let mut sorted: Vec<&KeptSignatures> = kept.iter().collect();
     sorted.sort_unstable_by_key(|kept| kept.transaction());
-    let mut transaction = connection
-        .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
-        .await?;
-    match replace(&mut transaction, &sorted).await {
-        Ok(done) => {
-            transaction.commit().await?;
-            Ok(kept
-                .iter()
-                .map(|kept| done.contains(&kept.transaction().get()))
-                .collect())
-        }
-        Err(fault) => {
-            transaction.rollback().await?;
-            Err(fault)
-        }
-    }
+    let done = replace(connection, &sorted).await?;
+    Ok(kept
+        .iter()
+        .map(|kept| done.contains(&kept.transaction().get()))
+        .collect())
 }
 
 /// The numbers of those that held what was expected.

@@ -9,7 +9,7 @@
 //! size of the batch. Rows of accounts and mint keys are locked in the order of their keys. Where another
 //! process was faster after all (a coin or a reference is there that was not when it was looked for, a
 //! serialization failure, a deadlock), the transaction is undone and the batch decided again on what is there
-//! now, [`APPLY_ATTEMPTS_MAX`] times.
+//! now, [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
 //! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more
 //! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
@@ -30,31 +30,22 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod transaction;
 mod writer;
-
-use std::time::Duration;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys,
-    Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Prepared, TokenHash, Touches, Transaction,
-    TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger, LedgerError,
+    MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction, TransactionNo,
+    TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 
 pub use crate::address::Protection;
 use crate::durable::Barrier;
 use crate::fault::Fault;
+use crate::transaction::Task;
 use crate::writer::Writer;
-
-/// How long one attempt at a batch may take before the database counts as unavailable.
-const ATTEMPT_SECONDS_MAX: u64 = 60;
-
-/// The same for a batch that deletes all spent coins of a mint key.
-const PRUNE_SECONDS_MAX: u64 = 3600;
-
-/// The pause before the second attempt at a batch; each further one is twice as long.
-const FIRST_PAUSE_MILLIS: u64 = 1;
 
 /// Books in a PostgreSQL database.
 #[derive(Debug, Clone)]
@@ -75,32 +66,28 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        let seconds_max = if touches.prunes {
-            PRUNE_SECONDS_MAX
-        } else {
-            ATTEMPT_SECONDS_MAX
-        };
         if let Some(outcomes) = self.post_optimistically(&prepared, &touches).await? {
             return Ok(outcomes);
         }
-        until_won(|| in_time(seconds_max, self.attempt(&prepared, &touches))).await
+        transaction::run(&self.writer, Task::transaction("apply"), |connection| {
+            scoped(self.decide_and_save(connection, &prepared, &touches))
+        })
+        .await
     }
 
     async fn transaction(
         &self,
         reference: &TransactionReference,
     ) -> Result<Option<Transaction>, LedgerError> {
-        read::transaction(&self.pool, reference).await
+        self.read("transaction", |connection| {
+            scoped(read::transaction(connection, reference))
+        })
+        .await
     }
 
     async fn make_durable(&self) -> Result<(), LedgerError> {
         let barrier = self.barrier.clone();
-        accounts::finished(async move {
-            in_time(ATTEMPT_SECONDS_MAX, barrier.pass())
-                .await
-                .map_err(LedgerError::from)
-        })
-        .await
+        accounts::finished(async move { barrier.pass().await }).await
     }
 
     async fn unsigned(
@@ -109,40 +96,67 @@ impl Ledger for PostgresLedger {
         after: TransactionNo,
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
-        kept::unsigned(&self.pool, key, after, transactions_max).await
+        self.read("unsigned", |connection| {
+            scoped(kept::unsigned(connection, key, after, transactions_max))
+        })
+        .await
     }
 
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         KeptSignatures::check_batch(kept)?;
-        until_won(|| in_time(ATTEMPT_SECONDS_MAX, self.attempt_to_keep(kept))).await
+        transaction::run(&self.writer, Task::transaction("keep signatures"), |connection| {
+            scoped(kept::keep(connection, kept))
+        })
+        .await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        read::account_by_token(&self.pool, token_hash).await
+        self.read("account by token", |connection| {
+            scoped(read::account_by_token(connection, token_hash))
+        })
+        .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        read::account_by_name(&self.pool, name).await
+        self.read("account by name", |connection| {
+            scoped(read::account_by_name(connection, name))
+        })
+        .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        read::mint_keys(&self.pool).await
+        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
+            .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
-        read::moments(&self.pool).await
+        self.read("moments", |connection| scoped(read::moments(connection)))
+            .await
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
-        read::signing_paused(&self.pool).await
+        self.read("signing paused", |connection| {
+            scoped(read::signing_paused(connection))
+        })
+        .await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
-        read::ready(&self.pool).await
+        self.read("ready", |connection| scoped(read::ready(connection)))
+            .await
     }
 }
 
 impl PostgresLedger {
+    /// A read that a client waits for.
+    async fn read<'a, T>(
+        &self,
+        name: &'static str,
+        work: impl for<'c> FnOnce(&'c mut PgConnection) -> Scoped<'a, 'c, Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        transaction::read(&self.pool, Task::read(name), work).await
+    }
+
     /// The short way: one statement. `None` where the batch must take the longer one; nothing was written
     /// then.
     async fn post_optimistically(
@@ -155,39 +169,14 @@ impl PostgresLedger {
         else {
             return Ok(None);
         };
-        let post = async {
-            let mut writing = self.writer.begin().await?;
-            let posted = post::postings(&mut writing, &postings).await;
-            if matches!(posted, Ok(()) | Err(Fault::LostRace)) {
-                writing.done();
-            }
-            posted
-        };
-        match in_time(ATTEMPT_SECONDS_MAX, post).await {
+        let posted = transaction::run(&self.writer, Task::statement("post"), |connection| {
+            scoped(post::postings(connection, &postings))
+        });
+        match posted.await {
             Ok(()) => Ok(Some(outcomes)),
-            Err(Fault::LostRace) => Ok(None),
-            Err(Fault::Failed(error)) => Err(error),
+            Err(LedgerError::Contended { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
-    }
-
-    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is
-    /// sent, it leaves nothing.
-    async fn attempt(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Vec<Outcome>, Fault> {
-        let mut writing = self.writer.begin().await?;
-        let outcomes = self.decide_and_save(&mut writing, batch, touches).await;
-        if matches!(outcomes, Ok(_) | Err(Fault::LostRace)) {
-            writing.done();
-        }
-        outcomes
-    }
-
-    async fn attempt_to_keep(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, Fault> {
-        let mut writing = self.writer.begin().await?;
-        let answers = kept::keep(&mut writing, kept).await;
-        if matches!(answers, Ok(_) | Err(Fault::LostRace)) {
-            writing.done();
-        }
-        answers
     }
 
     async fn decide_and_save(
@@ -196,53 +185,15 @@ impl PostgresLedger {
         batch: &[Prepared<'_>],
         touches: &Touches,
     ) -> Result<Vec<Outcome>, Fault> {
-        let mut transaction = connection
-            .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
-            .await?;
-        let mut view = load::view(&mut transaction, touches).await?;
+        let mut view = load::view(connection, touches).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {
-            durable::commit(transaction).await?;
-            return Ok(outcomes);
-        }
-        match save::changes(&mut transaction, changes).await {
-            Ok(()) => transaction.commit().await?,
-            Err(fault) => {
-                transaction.rollback().await?;
-                return Err(fault);
-            }
+            durable::write(connection).await?;
+        } else {
+            save::changes(connection, changes).await?;
         }
         Ok(outcomes)
     }
-}
-
-/// Tries again where another process was faster.
-async fn until_won<T, F: Future<Output = Result<T, Fault>>>(
-    attempt: impl Fn() -> F,
-) -> Result<T, LedgerError> {
-    for number in 0..APPLY_ATTEMPTS_MAX {
-        if number > 0 {
-            tokio::time::sleep(Duration::from_millis(FIRST_PAUSE_MILLIS << number)).await;
-        }
-        match attempt().await {
-            Ok(done) => return Ok(done),
-            Err(Fault::LostRace) => {
-                tracing::debug!(attempt = number, "another process was faster, it is tried again")
-            }
-            Err(Fault::Failed(error)) => return Err(error),
-        }
-    }
-    Err(LedgerError::Contended {
-        attempts: APPLY_ATTEMPTS_MAX,
-    })
-}
-
-/// A database that does not answer counts as unavailable after a while.
-async fn in_time<T>(seconds_max: u64, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    let unavailable = |_| LedgerError::Unavailable(format!("no answer within {seconds_max} s"));
-    tokio::time::timeout(Duration::from_secs(seconds_max), work)
-        .await
-        .map_err(unavailable)?
 }

@@ -7,7 +7,7 @@ use opencoin_ledger::{
     Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash, Transaction,
     TransactionReference,
 };
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use crate::fault::ledger_error;
 
@@ -112,7 +112,7 @@ pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
 }
 
 pub(crate) async fn transaction(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     reference: &TransactionReference,
 ) -> Result<Option<Transaction>, LedgerError> {
     type Columns = (i64, i16, i64, Option<Vec<u8>>, bool, Vec<Vec<u8>>);
@@ -122,7 +122,7 @@ pub(crate) async fn transaction(
         FROM transactions WHERE reference = $1";
     let query = sqlx::query_as(sql)
         .bind(key.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
     row.map(|(id, kind, at, blinds, paused, stopped)| {
@@ -132,35 +132,35 @@ pub(crate) async fn transaction(
 }
 
 pub(crate) async fn account_by_token(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     token_hash: &TokenHash,
 ) -> Result<Option<Account>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE token_hash = $1");
     found(
         sqlx::query_as(&sql)
             .bind(&token_hash.as_bytes()[..])
-            .fetch_optional(pool)
+            .fetch_optional(connection)
             .await,
     )
 }
 
 pub(crate) async fn account_by_name(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     name: &AccountName,
 ) -> Result<Option<Account>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = $1");
     found(
         sqlx::query_as(&sql)
             .bind(name.as_str())
-            .fetch_optional(pool)
+            .fetch_optional(connection)
             .await,
     )
 }
 
-pub(crate) async fn mint_keys(pool: &PgPool) -> Result<Vec<MintKeyStatus>, LedgerError> {
+pub(crate) async fn mint_keys(connection: &mut PgConnection) -> Result<Vec<MintKeyStatus>, LedgerError> {
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter()
@@ -168,11 +168,11 @@ pub(crate) async fn mint_keys(pool: &PgPool) -> Result<Vec<MintKeyStatus>, Ledge
         .collect()
 }
 
-pub(crate) async fn moments(pool: &PgPool) -> Result<Moments, LedgerError> {
+pub(crate) async fn moments(connection: &mut PgConnection) -> Result<Moments, LedgerError> {
     let sql = "SELECT (SELECT applied_at FROM transactions ORDER BY id DESC LIMIT 1),
             (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::int8";
     let (last, now): (Option<i64>, i64) = sqlx::query_as(sql)
-        .fetch_one(pool)
+        .fetch_one(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     let time = LedgerTime::from_unix_micros;
@@ -182,18 +182,21 @@ pub(crate) async fn moments(pool: &PgPool) -> Result<Moments, LedgerError> {
     })
 }
 
-pub(crate) async fn signing_paused(pool: &PgPool) -> Result<bool, LedgerError> {
+pub(crate) async fn signing_paused(connection: &mut PgConnection) -> Result<bool, LedgerError> {
     let query = sqlx::query_scalar("SELECT paused FROM signing WHERE id = 1");
-    query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 /// Whether batches can be written: a standby, or a server that is read only because its disk is full, answers every
 /// question and takes none.
-pub(crate) async fn ready(pool: &PgPool) -> Result<(), LedgerError> {
+pub(crate) async fn ready(connection: &mut PgConnection) -> Result<(), LedgerError> {
     let query =
         sqlx::query_scalar("SELECT current_setting('transaction_read_only') FROM signing WHERE id = 1");
     let read_only: String = query
-        .fetch_one(pool)
+        .fetch_one(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     if read_only == "off" {

@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use crate::connect::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
-use crate::fault::{Fault, ledger_error};
+use crate::fault::Fault;
 use crate::history;
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
@@ -106,12 +106,10 @@ impl Writer {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = seen {
             let asked = before.newest.map(|entry| entry.no);
-            let position = history::position(&mut connection, asked)
-                .await
-                .map_err(|error| ledger_error(&error))?;
+            let position = history::position(&mut connection, asked).await?;
             let refused =
                 |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
-            match history::read(position)?.since(&before) {
+            match position.since(&before) {
                 Ok(Continuation::Ahead) => {}
                 Ok(Continuation::Accepted) => {
                     return refused(

@@ -3,7 +3,6 @@
 //! Changes take their turns with batches at the connection that writes; SQLite has one write lock.
 
 mod access;
-mod change;
 mod entries;
 mod profiles;
 mod services;
@@ -13,24 +12,56 @@ use async_trait::async_trait;
 use opencoin_ledger::{
     AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, DueMint, EntryPage, FailedLogins,
     IdempotencyKey, LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
-    PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash,
-    TransactionReference, WaitingMint,
+    PayoutFilter, PayoutNo, Profile, ProfileFilter, Scoped, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WaitingMint, scoped, stored,
 };
+use sqlx::SqliteConnection;
 
-use crate::{SqliteLedger, until_free};
+use crate::SqliteLedger;
+use crate::fault::Fault;
+use crate::transaction::{Task, run};
+
+/// Checks that an account exists. The transaction holds the write lock, so it stays so.
+async fn must_exist(connection: &mut SqliteConnection, account: AccountId) -> Result<(), Fault> {
+    let query = sqlx::query_scalar("SELECT count(*) FROM accounts WHERE id = ?").bind(account.get());
+    let rows: i64 = query.fetch_one(connection).await?;
+    if rows == 0 {
+        return Err(stored::missing_account(account).into());
+    }
+    Ok(())
+}
+
+impl SqliteLedger {
+    async fn change<'a, T>(
+        &self,
+        name: &'static str,
+        work: impl for<'c> Fn(&'c mut SqliteConnection) -> Scoped<'a, 'c, Result<T, Fault>>,
+    ) -> Result<T, LedgerError> {
+        run(&self.writer, Task::transaction(name), work).await
+    }
+}
 
 #[async_trait]
 impl Accounts for SqliteLedger {
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
-        access::bearer(&self.readers, token, now).await
+        self.read("access: bearer", |connection| {
+            scoped(access::bearer(connection, token, now))
+        })
+        .await
     }
 
     async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
-        profiles::by_name(&self.readers, name).await
+        self.read("profiles: by name", |connection| {
+            scoped(profiles::by_name(connection, name))
+        })
+        .await
     }
 
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError> {
-        profiles::by_id(&self.readers, account).await
+        self.read("profiles: by id", |connection| {
+            scoped(profiles::by_id(connection, account))
+        })
+        .await
     }
 
     async fn profiles(
@@ -39,11 +70,17 @@ impl Accounts for SqliteLedger {
         after: Option<&AccountName>,
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError> {
-        profiles::page(&self.readers, filter, after, limit).await
+        self.read("profiles: page", |connection| {
+            scoped(profiles::page(connection, filter, after, limit))
+        })
+        .await
     }
 
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
-        until_free(|| profiles::set_listed(&self.writer, account, listed)).await
+        self.change("profiles: set listed", |connection| {
+            scoped(profiles::set_listed(connection, account, listed))
+        })
+        .await
     }
 
     async fn set_password(
@@ -52,39 +89,66 @@ impl Accounts for SqliteLedger {
         password: &PasswordHash,
         setter: PasswordSetter<'_>,
     ) -> Result<bool, LedgerError> {
-        until_free(|| access::set_password(&self.writer, account, password, setter)).await
+        self.change("access: set password", |connection| {
+            scoped(access::set_password(connection, account, password, setter))
+        })
+        .await
     }
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
-        access::failed_logins(&self.readers, name).await
+        self.read("access: failed logins", |connection| {
+            scoped(access::failed_logins(connection, name))
+        })
+        .await
     }
 
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError> {
-        until_free(|| access::count_login(&self.writer, name, now)).await
+        self.change("access: count login", |connection| {
+            scoped(access::count_login(connection, name, now))
+        })
+        .await
     }
 
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError> {
-        until_free(|| access::clear_failed_logins(&self.writer, name)).await
+        self.change("access: clear failed logins", |connection| {
+            scoped(access::clear_failed_logins(connection, name))
+        })
+        .await
     }
 
     async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError> {
-        until_free(|| access::open_session(&self.writer, session)).await
+        self.change("access: open session", |connection| {
+            scoped(access::open_session(connection, session))
+        })
+        .await
     }
 
     async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError> {
-        until_free(|| access::end_session(&self.writer, token)).await
+        self.change("access: end session", |connection| {
+            scoped(access::end_session(connection, token))
+        })
+        .await
     }
 
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
-        until_free(|| services::declare(&self.writer, service)).await
+        self.change("services: declare", |connection| {
+            scoped(services::declare(connection, service))
+        })
+        .await
     }
 
     async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError> {
-        services::by_id(&self.readers, id).await
+        self.read("services: by id", |connection| {
+            scoped(services::by_id(connection, id))
+        })
+        .await
     }
 
     async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError> {
-        services::of(&self.readers, account).await
+        self.read("services: of", |connection| {
+            scoped(services::of(connection, account))
+        })
+        .await
     }
 
     async fn rotate_service(
@@ -94,15 +158,24 @@ impl Accounts for SqliteLedger {
         key: &TokenHash,
         now: LedgerTime,
     ) -> Result<bool, LedgerError> {
-        until_free(|| services::rotate(&self.writer, account, id, key, now)).await
+        self.change("services: rotate", |connection| {
+            scoped(services::rotate(connection, account, id, key, now))
+        })
+        .await
     }
 
     async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
-        until_free(|| services::remove(&self.writer, account, id)).await
+        self.change("services: remove", |connection| {
+            scoped(services::remove(connection, account, id))
+        })
+        .await
     }
 
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError> {
-        until_free(|| services::saw(&self.writer, id, now)).await
+        self.change("services: saw", |connection| {
+            scoped(services::saw(connection, id, now))
+        })
+        .await
     }
 
     async fn entries(
@@ -111,7 +184,10 @@ impl Accounts for SqliteLedger {
         page: EntryPage,
         limit: u32,
     ) -> Result<Vec<AccountEntry>, LedgerError> {
-        entries::page(&self.readers, account, page, limit).await
+        self.read("entries: page", |connection| {
+            scoped(entries::page(connection, account, page, limit))
+        })
+        .await
     }
 
     async fn entry_of(
@@ -119,7 +195,10 @@ impl Accounts for SqliteLedger {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<AccountEntry>, LedgerError> {
-        entries::by_key(&self.readers, account, key).await
+        self.read("entries: by key", |connection| {
+            scoped(entries::by_key(connection, account, key))
+        })
+        .await
     }
 
     async fn payouts(
@@ -128,11 +207,17 @@ impl Accounts for SqliteLedger {
         after: PayoutNo,
         limit: u32,
     ) -> Result<Vec<Payout>, LedgerError> {
-        entries::payouts(&self.readers, filter, after, limit).await
+        self.read("entries: payouts", |connection| {
+            scoped(entries::payouts(connection, filter, after, limit))
+        })
+        .await
     }
 
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
-        entries::payout(&self.readers, no).await
+        self.read("entries: payout", |connection| {
+            scoped(entries::payout(connection, no))
+        })
+        .await
     }
 
     async fn payout_of(
@@ -140,11 +225,17 @@ impl Accounts for SqliteLedger {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<Payout>, LedgerError> {
-        entries::payout_by_key(&self.readers, account, key).await
+        self.read("entries: payout by key", |connection| {
+            scoped(entries::payout_by_key(connection, account, key))
+        })
+        .await
     }
 
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
-        waiting::by_reference(&self.readers, reference).await
+        self.read("waiting: by reference", |connection| {
+            scoped(waiting::by_reference(connection, reference))
+        })
+        .await
     }
 
     async fn due(
@@ -153,16 +244,27 @@ impl Accounts for SqliteLedger {
         after: Option<&DueMint>,
         limit: u32,
     ) -> Result<Vec<DueMint>, LedgerError> {
-        waiting::due(&self.readers, now, after, limit).await
+        self.read("waiting: due", |connection| {
+            scoped(waiting::due(connection, now, after, limit))
+        })
+        .await
     }
 
     async fn backlog(&self) -> Result<Backlog, LedgerError> {
-        waiting::backlog(&self.readers).await
+        self.read("waiting: backlog", |connection| {
+            scoped(waiting::backlog(connection))
+        })
+        .await
     }
 
     async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError> {
         for (sql, time) in access::over(now) {
-            while until_free(|| access::tidy(&self.writer, sql, time)).await? {}
+            while self
+                .change("access: tidy", |connection| {
+                    scoped(access::tidy(connection, sql, time))
+                })
+                .await?
+            {}
         }
         Ok(())
     }

@@ -9,12 +9,13 @@ use opencoin_audit::{
     ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
     StoredAcceptance, WaitingRow, Wanted,
 };
-use opencoin_ledger::{LedgerError, TransactionNo};
-use sqlx::{SqliteConnection, SqlitePool};
+use opencoin_ledger::{LedgerError, TransactionNo, scoped};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use crate::SqliteLedger;
 use crate::fault::ledger_error;
 use crate::read::{MINT_KEY_COLUMNS, mint_key};
+use crate::transaction::{self, Task};
 
 type AcceptanceColumns = (i64, i16, Vec<u8>, Option<i64>, i64, Option<Vec<u8>>);
 
@@ -25,17 +26,20 @@ impl AuditSource for SqliteLedger {
     }
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
-        read(&self.readers, pass)
-            .await
-            .map_err(|error| ledger_error(&error))
+        read(&self.readers, pass).await
     }
 
     async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
-        let rows = match wanted {
-            Wanted::After(no) => acceptances_after(&self.readers, no).await,
-            Wanted::Numbers(numbers) => acceptances(&self.readers, numbers).await,
-        };
-        let rows = rows.map_err(|error| ledger_error(&error))?.into_iter();
+        let rows = transaction::read(&self.readers, Task::long_read("acceptances"), |connection| {
+            scoped(async move {
+                let rows = match wanted {
+                    Wanted::After(no) => acceptances_after(connection, no).await,
+                    Wanted::Numbers(numbers) => acceptances(connection, numbers).await,
+                };
+                rows.map_err(|error| ledger_error(&error))
+            })
+        });
+        let rows = rows.await?.into_iter();
         let stored = |(id, kind, content, debit, at, blinds): AcceptanceColumns| {
             StoredAcceptance::new(id, kind, content, debit, at, blinds.as_deref())
         };
@@ -43,9 +47,19 @@ impl AuditSource for SqliteLedger {
     }
 }
 
-async fn read(pool: &SqlitePool, pass: &mut Pass) -> Result<(), sqlx::Error> {
+async fn read(pool: &SqlitePool, pass: &mut Pass) -> Result<(), LedgerError> {
+    transaction::read(pool, Task::long_read("audit"), |connection| {
+        scoped(async move {
+            let read = snapshot(connection, pass).await;
+            read.map_err(|error| ledger_error(&error))
+        })
+    })
+    .await
+}
+
+async fn snapshot(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), sqlx::Error> {
     pass.settle_at_once(); // one writer at a time gives the numbers
-    let mut snapshot = pool.begin_with("BEGIN").await?;
+    let mut snapshot = connection.begin_with("BEGIN").await?;
     tables(&mut snapshot, pass).await?;
     snapshot.rollback().await
 }
@@ -194,7 +208,7 @@ async fn journal(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(
 }
 
 async fn acceptances_after(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     after: TransactionNo,
 ) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
@@ -203,19 +217,24 @@ async fn acceptances_after(
     sqlx::query_as(sql)
         .bind(after.get())
         .bind(limit)
-        .fetch_all(pool)
+        .fetch_all(&mut *connection)
         .await
 }
 
 async fn acceptances(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     numbers: &[TransactionNo],
 ) -> Result<Vec<AcceptanceColumns>, sqlx::Error> {
     let sql = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions
         WHERE id = ? AND kind IN (8, 9, 13)";
     let mut found = Vec::new();
     for no in numbers.iter().take(ACCEPTANCES_PER_PAGE_MAX) {
-        found.extend(sqlx::query_as(sql).bind(no.get()).fetch_optional(pool).await?);
+        found.extend(
+            sqlx::query_as(sql)
+                .bind(no.get())
+                .fetch_optional(&mut *connection)
+                .await?,
+        );
     }
     Ok(found)
 }

@@ -1,23 +1,33 @@
-//! What a failed statement means: wait again, give up, or ask later.
+//! What a failed statement means: the write lock is taken, a fault of one command, or a fault of the file.
 
 use opencoin_ledger::LedgerError;
 
-/// Why an attempt at a batch failed.
+/// Why an attempt at a transaction failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// Another process holds the write lock.
     Busy,
+    /// The file holds something else than an optimistic batch expects.
+    Contradiction,
     /// Trying again now would not help.
     Failed(LedgerError),
 }
 
+impl Fault {
+    /// The error of work that is not repeated.
+    pub(crate) fn into_error(self) -> LedgerError {
+        match self {
+            Self::Busy | Self::Contradiction => LedgerError::Contended { attempts: 1 },
+            Self::Failed(error) => error,
+        }
+    }
+}
+
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
-        const BUSY: i32 = 5;
-        const LOCKED: i32 = 6;
-        match primary_code(&error) {
-            Some(BUSY | LOCKED) => Self::Busy,
-            _ => Self::Failed(ledger_error(&error)),
+        match primary_code(&error).map(Meaning::of) {
+            Some(Meaning::Busy) => Self::Busy,
+            Some(Meaning::Command | Meaning::Database) | None => Self::Failed(ledger_error(&error)),
         }
     }
 }
@@ -28,18 +38,14 @@ impl From<LedgerError> for Fault {
     }
 }
 
-/// The error of a statement outside a batch.
+/// The error of a statement that is not repeated.
 pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
-    // Busy, locked, out of memory, read-only, interrupted, disk error, disk full, cannot open.
-    const UNAVAILABLE: [i32; 8] = [5, 6, 7, 8, 9, 10, 13, 14];
     match error {
         sqlx::Error::Database(database) => {
             let text = database.message().to_owned();
-            let unavailable = primary_code(error).is_some_and(|code| UNAVAILABLE.contains(&code));
-            if unavailable {
-                LedgerError::Unavailable(text)
-            } else {
-                LedgerError::Database(text)
+            match primary_code(error).map_or(Meaning::Database, Meaning::of) {
+                Meaning::Busy | Meaning::Database => LedgerError::Unavailable(text),
+                Meaning::Command => LedgerError::Database(text),
             }
         }
         sqlx::Error::ColumnDecode { index, source } => {
@@ -51,8 +57,49 @@ pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
     }
 }
 
+/// What a result code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Busy,
+    /// The values of one command, or the pages that it reads: another command would succeed.
+    Command,
+    /// The disk, the file, our rights or our tables: every command would fail.
+    Database,
+}
+
+impl Meaning {
+    fn of(code: i32) -> Self {
+        match code {
+            5 | 6 | 15 => Self::Busy, // busy, locked, locking protocol
+            // A damaged page; too large; constraint; type mismatch; misuse; parameter out of range.
+            11 | 18 | 19 | 20 | 21 | 25 => Self::Command,
+            // Among them: no such table, no memory, read-only, interrupted, disk error, disk full, cannot open.
+            _ => Self::Database,
+        }
+    }
+}
+
 /// The low byte of the extended result code.
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(code & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_is_in_its_class() {
+        let classes = [
+            (Meaning::Busy, &[5, 6, 15][..]),
+            (Meaning::Command, &[11, 18, 19, 20]),
+            (Meaning::Database, &[1, 7, 8, 10, 13, 14, 26]),
+        ];
+        for (meaning, codes) in classes {
+            for code in codes {
+                assert_eq!(Meaning::of(*code), meaning, "{code}");
+            }
+        }
+    }
 }

@@ -3,35 +3,46 @@
 use async_trait::async_trait;
 use opencoin_ledger::{
     BooksPosition, Entry, EntryDigest, History, HistoryId, LedgerError, LedgerTime, Mark, TransactionNo,
-    journal,
+    journal, scoped,
 };
-use sqlx::SqliteConnection;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::fault::{Fault, ledger_error};
-use crate::{SqliteLedger, save, until_free};
+use crate::transaction::{self, Task};
+use crate::{SqliteLedger, save};
 
 type EntryColumns = (i64, Vec<u8>, Vec<u8>, i64);
 
 #[async_trait]
 impl History for SqliteLedger {
     async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError> {
-        let mut snapshot = self
-            .readers
-            .begin_with("BEGIN")
+        self.read("position", |connection| scoped(snapshot(connection, asked)))
             .await
-            .map_err(|error| ledger_error(&error))?;
-        let position = position(&mut snapshot, asked).await?;
-        snapshot.rollback().await.map_err(|error| ledger_error(&error))?;
-        Ok(position)
     }
 
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
-        until_free(|| accept(self, new, above, at)).await
+        transaction::run(&self.writer, Task::transaction("accept a state"), |connection| {
+            scoped(accept(connection, new, above, at))
+        })
+        .await
     }
 
     async fn close(&self) {
         Self::close(self).await;
     }
+}
+
+async fn snapshot(
+    connection: &mut SqliteConnection,
+    asked: Option<TransactionNo>,
+) -> Result<BooksPosition, LedgerError> {
+    let mut snapshot = connection
+        .begin_with("BEGIN")
+        .await
+        .map_err(|error| ledger_error(&error))?;
+    let position = position(&mut snapshot, asked).await?;
+    snapshot.rollback().await.map_err(|error| ledger_error(&error))?;
+    Ok(position)
 }
 
 pub(crate) async fn position(
@@ -82,42 +93,36 @@ fn entry((no, reference, content, applied_at): EntryColumns) -> Entry {
 }
 
 async fn accept(
-    ledger: &SqliteLedger,
+    connection: &mut SqliteConnection,
     new: HistoryId,
     above: TransactionNo,
     at: LedgerTime,
 ) -> Result<(), Fault> {
-    let mut transaction = ledger.writer.begin_with("BEGIN IMMEDIATE").await?;
     let confirm = "UPDATE histories SET confirmed = 1 WHERE confirmed = 0";
     if sqlx::query(confirm)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?
         .rows_affected()
         == 0
     {
-        begin(&mut transaction, new, at, true).await?;
+        begin(connection, new, at, true).await?;
     }
     let sql = "UPDATE histories SET numbers_above = max(?, ifnull((SELECT max(id) FROM transactions), 0))
         WHERE no = (SELECT max(no) FROM histories) RETURNING id, numbers_above";
     let (id, above): (Vec<u8>, i64) = sqlx::query_as(sql)
         .bind(above.get())
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut *connection)
         .await?;
     save::insert_transactions(
-        &mut transaction,
+        connection,
         &[journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at)],
     )
     .await?;
     // The next ones are numbered after it.
     let sql = "UPDATE transactions SET id = ? WHERE id = (SELECT max(id) FROM transactions)";
-    sqlx::query(sql)
-        .bind(above + 1)
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::query("DELETE FROM sessions")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction.commit().await?)
+    sqlx::query(sql).bind(above + 1).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM sessions").execute(connection).await?;
+    Ok(())
 }
 
 /// Begins a history.

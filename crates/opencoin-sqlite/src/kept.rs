@@ -2,13 +2,13 @@
 
 use opencoin_ledger::stored::{self, StoredUnsigned};
 use opencoin_ledger::{KeptSignatures, LedgerError, MintKeyStatus, TransactionNo, UnsignedPage};
-use sqlx::SqlitePool;
+use sqlx::SqliteConnection;
 
 use crate::fault::{Fault, ledger_error};
 
 /// By the primary key, from number to number; the blinds of rows outside the key's window are not read.
 pub(crate) async fn unsigned(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     key: &MintKeyStatus,
     after: TransactionNo,
     transactions_max: usize,
@@ -22,7 +22,7 @@ pub(crate) async fn unsigned(
         .bind(key.terms.sign_not_after().unix_micros())
         .bind(i64::try_from(transactions_max).unwrap_or(i64::MAX));
     let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = query
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     let rows = rows.into_iter().map(|(id, reference, blinds)| StoredUnsigned {
@@ -33,17 +33,17 @@ pub(crate) async fn unsigned(
     stored::unsigned(key.id, transactions_max, rows.collect())
 }
 
-/// One transaction, all or nothing.
-pub(crate) async fn keep(writer: &SqlitePool, kept: &[KeptSignatures]) -> Result<Vec<bool>, Fault> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+pub(crate) async fn keep(
+    connection: &mut SqliteConnection,
+    kept: &[KeptSignatures],
+) -> Result<Vec<bool>, Fault> {
     let mut answers = Vec::with_capacity(kept.len());
     for kept in kept {
         let query = sqlx::query("UPDATE transactions SET blinds = ? WHERE id = ? AND blinds = ?")
             .bind(kept.after())
             .bind(kept.transaction().get())
             .bind(kept.before());
-        answers.push(query.execute(&mut *transaction).await?.rows_affected() == 1);
+        answers.push(query.execute(&mut *connection).await?.rows_affected() == 1);
     }
-    transaction.commit().await?;
     Ok(answers)
 }

@@ -26,23 +26,25 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod transaction;
 
 use std::fs::File;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys,
-    Ledger, LedgerError, MintKeyStatus, Moments, Outcome, Postings, Prepared, TokenHash, Touches,
-    Transaction, TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger, LedgerError,
+    MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction, TransactionNo,
+    TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 
 pub use crate::backup::{Copied, Replaced, copy_into, inspect, mark_as_restored, replace};
 pub use crate::migrate::{Migrated, migrate, schema_state};
 pub use crate::open::{BUSY_SECONDS_MAX, Mode};
 
 use crate::fault::Fault;
+use crate::transaction::Task;
 
 /// Books in a SQLite file.
 #[derive(Debug, Clone)]
@@ -62,15 +64,31 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        let assumed = decide_optimistically(&prepared, &touches, &self.known_mint_keys);
-        until_free(|| self.attempt(&prepared, &touches, assumed.as_ref())).await
+        if let Some((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known_mint_keys)
+        {
+            let posted = transaction::run(&self.writer, Task::once("post"), |connection| {
+                scoped(post::postings(connection, &postings))
+            });
+            match posted.await {
+                Ok(()) => return Ok(outcomes),
+                Err(LedgerError::Contended { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        transaction::run(&self.writer, Task::transaction("apply"), |connection| {
+            scoped(self.decide_and_save(connection, &prepared, &touches))
+        })
+        .await
     }
 
     async fn transaction(
         &self,
         reference: &TransactionReference,
     ) -> Result<Option<Transaction>, LedgerError> {
-        read::transaction(&self.readers, reference).await
+        self.read("transaction", |connection| {
+            scoped(read::transaction(connection, reference))
+        })
+        .await
     }
 
     async fn unsigned(
@@ -79,83 +97,79 @@ impl Ledger for SqliteLedger {
         after: TransactionNo,
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
-        kept::unsigned(&self.readers, key, after, transactions_max).await
+        self.read("unsigned", |connection| {
+            scoped(kept::unsigned(connection, key, after, transactions_max))
+        })
+        .await
     }
 
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         KeptSignatures::check_batch(kept)?;
-        until_free(|| kept::keep(&self.writer, kept)).await
+        transaction::run(&self.writer, Task::transaction("keep signatures"), |connection| {
+            scoped(kept::keep(connection, kept))
+        })
+        .await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        read::account_by_token(&self.readers, token_hash).await
+        self.read("account by token", |connection| {
+            scoped(read::account_by_token(connection, token_hash))
+        })
+        .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        read::account_by_name(&self.readers, name).await
+        self.read("account by name", |connection| {
+            scoped(read::account_by_name(connection, name))
+        })
+        .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        read::mint_keys(&self.readers).await
+        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
+            .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
-        read::moments(&self.readers).await
+        self.read("moments", |connection| scoped(read::moments(connection)))
+            .await
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
-        read::signing_paused(&self.readers).await
+        self.read("signing paused", |connection| {
+            scoped(read::signing_paused(connection))
+        })
+        .await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
-        read::signing_paused(&self.readers).await.map(|_| ())
+        self.signing_paused().await.map(|_| ())
     }
 }
 
 impl SqliteLedger {
-    /// One transaction: everything that the batch does, or nothing. Dropped at any point before the commit is
-    /// sent, it leaves nothing.
-    async fn attempt(
+    /// A read that a client waits for.
+    async fn read<'a, T>(
         &self,
+        name: &'static str,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> Scoped<'a, 'c, Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        transaction::read(&self.readers, Task::read(name), work).await
+    }
+
+    async fn decide_and_save(
+        &self,
+        connection: &mut SqliteConnection,
         batch: &[Prepared<'_>],
         touches: &Touches,
-        assumed: Option<&(Vec<Outcome>, Postings)>,
     ) -> Result<Vec<Outcome>, Fault> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        if let Some((outcomes, postings)) = assumed {
-            if post::postings(&mut transaction, postings).await? {
-                transaction.commit().await?;
-                return Ok(outcomes.clone());
-            }
-            transaction.rollback().await?;
-            transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        }
-        let mut view = load::view(&mut transaction, touches).await?;
+        let mut view = load::view(connection, touches).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
-        if changes.is_empty() {
-            transaction.rollback().await?;
-        } else {
-            save::changes(&mut transaction, changes).await?;
-            transaction.commit().await?;
+        if !changes.is_empty() {
+            save::changes(connection, changes).await?;
         }
         Ok(outcomes)
     }
-}
-
-/// Tries again where another process holds the write lock. Each attempt has waited for it already.
-async fn until_free<T, F: Future<Output = Result<T, Fault>>>(
-    attempt: impl Fn() -> F,
-) -> Result<T, LedgerError> {
-    for _ in 0..APPLY_ATTEMPTS_MAX {
-        match attempt().await {
-            Ok(done) => return Ok(done),
-            Err(Fault::Busy) => {}
-            Err(Fault::Failed(error)) => return Err(error),
-        }
-    }
-    Err(LedgerError::Contended {
-        attempts: APPLY_ATTEMPTS_MAX,
-    })
 }

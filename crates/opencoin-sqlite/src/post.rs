@@ -10,16 +10,17 @@ use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
 use crate::save::{counter, insert_transactions};
 
-/// Writes inside the caller's transaction. `false` where a condition does not hold: the transaction must be
-/// undone.
-pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
-    Ok(
-        (!postings.signs || can_mint_and_sign(connection, postings).await?)
-            && update_accounts(connection, postings).await?
-            && update_mint_keys(connection, postings).await?
-            && insert_transactions(connection, &postings.journal).await?
-            && insert_spent(connection, postings).await?,
-    )
+/// Writes inside the caller's transaction.
+///
+/// # Errors
+/// [`Fault::Contradiction`] where a condition does not hold.
+pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<(), Fault> {
+    let holds = (!postings.signs || can_mint_and_sign(connection, postings).await?)
+        && update_accounts(connection, postings).await?
+        && update_mint_keys(connection, postings).await?
+        && insert_transactions(connection, &postings.journal).await?
+        && insert_spent(connection, postings).await?;
+    if holds { Ok(()) } else { Err(Fault::Contradiction) }
 }
 
 /// Whether signing is not paused and none of the mints waits for money.

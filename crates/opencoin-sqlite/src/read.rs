@@ -7,7 +7,7 @@ use opencoin_ledger::{
     Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash, Transaction,
     TransactionReference,
 };
-use sqlx::SqlitePool;
+use sqlx::SqliteConnection;
 
 use crate::fault::ledger_error;
 
@@ -112,7 +112,7 @@ pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
 }
 
 pub(crate) async fn transaction(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     reference: &TransactionReference,
 ) -> Result<Option<Transaction>, LedgerError> {
     type Columns = (i64, i16, i64, Option<Vec<u8>>, bool);
@@ -121,7 +121,7 @@ pub(crate) async fn transaction(
         FROM transactions WHERE reference = ?";
     let query = sqlx::query_as(sql)
         .bind(key.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await;
     let Some((id, kind, at, blinds, paused)): Option<Columns> =
         query.map_err(|error| ledger_error(&error))?
@@ -130,42 +130,42 @@ pub(crate) async fn transaction(
     };
     // After it: a key that is stopped between the two is one that was stopped since.
     let query = sqlx::query_scalar("SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL")
-        .fetch_all(pool)
+        .fetch_all(&mut *connection)
         .await;
     let stopped: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
     stored::transaction(id, kind, at, blinds.as_deref(), paused, &stopped).map(Some)
 }
 
 pub(crate) async fn account_by_token(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     token_hash: &TokenHash,
 ) -> Result<Option<Account>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE token_hash = ?");
     found(
         sqlx::query_as(&sql)
             .bind(&token_hash.as_bytes()[..])
-            .fetch_optional(pool)
+            .fetch_optional(&mut *connection)
             .await,
     )
 }
 
 pub(crate) async fn account_by_name(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     name: &AccountName,
 ) -> Result<Option<Account>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = ?");
     found(
         sqlx::query_as(&sql)
             .bind(name.as_str())
-            .fetch_optional(pool)
+            .fetch_optional(&mut *connection)
             .await,
     )
 }
 
-pub(crate) async fn mint_keys(pool: &SqlitePool) -> Result<Vec<MintKeyStatus>, LedgerError> {
+pub(crate) async fn mint_keys(connection: &mut SqliteConnection) -> Result<Vec<MintKeyStatus>, LedgerError> {
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql)
-        .fetch_all(pool)
+        .fetch_all(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter()
@@ -174,9 +174,9 @@ pub(crate) async fn mint_keys(pool: &SqlitePool) -> Result<Vec<MintKeyStatus>, L
 }
 
 /// The database has no clock but this machine's.
-pub(crate) async fn moments(pool: &SqlitePool) -> Result<Moments, LedgerError> {
+pub(crate) async fn moments(connection: &mut SqliteConnection) -> Result<Moments, LedgerError> {
     let query = sqlx::query_scalar("SELECT applied_at FROM transactions ORDER BY id DESC LIMIT 1")
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await;
     let last: Option<i64> = query.map_err(|error| ledger_error(&error))?;
     Ok(Moments {
@@ -185,9 +185,12 @@ pub(crate) async fn moments(pool: &SqlitePool) -> Result<Moments, LedgerError> {
     })
 }
 
-pub(crate) async fn signing_paused(pool: &SqlitePool) -> Result<bool, LedgerError> {
+pub(crate) async fn signing_paused(connection: &mut SqliteConnection) -> Result<bool, LedgerError> {
     let query = sqlx::query_scalar("SELECT paused FROM signing WHERE id = 1");
-    query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 fn found(row: Result<Option<AccountColumns>, sqlx::Error>) -> Result<Option<Account>, LedgerError> {

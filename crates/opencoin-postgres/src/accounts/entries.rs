@@ -5,7 +5,7 @@ use opencoin_ledger::stored::{self, StoredEntry};
 use opencoin_ledger::{
     AccountEntry, AccountId, EntryPage, IdempotencyKey, LedgerError, Payout, PayoutFilter, PayoutNo,
 };
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use crate::fault::ledger_error;
 use crate::read;
@@ -40,7 +40,7 @@ fn entry(account: AccountId, row: Columns) -> Result<AccountEntry, LedgerError> 
 /// Two walks along an index, one for each side. The partial indexes are found only where their condition is
 /// written out.
 pub(super) async fn page(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     account: AccountId,
     page: EntryPage,
     limit: u32,
@@ -67,14 +67,14 @@ pub(super) async fn page(
         .bind(from)
         .bind(i64::from(limit));
     let rows = query
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(|row| entry(account, row)).collect()
 }
 
 pub(super) async fn by_key(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     account: AccountId,
     key: &IdempotencyKey,
 ) -> Result<Option<AccountEntry>, LedgerError> {
@@ -84,7 +84,7 @@ pub(super) async fn by_key(
     let reference = ReferenceKey::of_holder(account, key);
     let query = sqlx::query_as(sql)
         .bind(reference.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await;
     query
         .map_err(|error| ledger_error(&error))?
@@ -126,7 +126,7 @@ fn payout_of(row: PayoutRow) -> Result<Payout, LedgerError> {
 }
 
 pub(super) async fn payouts(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     filter: PayoutFilter,
     after: PayoutNo,
     limit: u32,
@@ -143,24 +143,27 @@ pub(super) async fn payouts(
         .bind(account)
         .bind(i64::from(limit));
     let rows = query
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(payout_of).collect()
 }
 
-pub(super) async fn payout(pool: &PgPool, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
+pub(super) async fn payout(
+    connection: &mut PgConnection,
+    no: PayoutNo,
+) -> Result<Option<Payout>, LedgerError> {
     let sql = format!("{PAYOUTS} WHERE no = $1");
     let row = sqlx::query_as(&sql)
         .bind(no.get())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     row.map(payout_of).transpose()
 }
 
 pub(super) async fn payout_by_key(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     account: AccountId,
     key: &IdempotencyKey,
 ) -> Result<Option<Payout>, LedgerError> {
@@ -168,7 +171,7 @@ pub(super) async fn payout_by_key(
     let reference = ReferenceKey::of_holder(account, key);
     let query = sqlx::query_as(&sql)
         .bind(reference.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await;
     query
         .map_err(|error| ledger_error(&error))?

@@ -3,12 +3,11 @@
 use opencoin_ledger::stored;
 use opencoin_ledger::view::AccountState;
 use opencoin_ledger::{AccountId, AccountName, LedgerError, Profile, ProfileFilter};
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
-use super::change::Change;
+use super::lock;
 use crate::fault::{Fault, ledger_error};
 use crate::read::{ACCOUNT_COLUMNS, account};
-use crate::writer::Writer;
 
 type Columns = (i64, String, Vec<u8>, i64, Option<String>, bool);
 
@@ -17,21 +16,27 @@ fn profile((id, name, token_hash, balance, password, listed): Columns) -> Result
     Ok(stored::profile(account, password, listed))
 }
 
-pub(super) async fn by_name(pool: &PgPool, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
+pub(super) async fn by_name(
+    connection: &mut PgConnection,
+    name: &AccountName,
+) -> Result<Option<Profile>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE name = $1");
     let row = sqlx::query_as(&sql)
         .bind(name.as_str())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     row.map(profile).transpose()
 }
 
-pub(super) async fn by_id(pool: &PgPool, id: AccountId) -> Result<Option<Profile>, LedgerError> {
+pub(super) async fn by_id(
+    connection: &mut PgConnection,
+    id: AccountId,
+) -> Result<Option<Profile>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE id = $1");
     let row = sqlx::query_as(&sql)
         .bind(id.get())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     row.map(profile).transpose()
@@ -39,7 +44,7 @@ pub(super) async fn by_id(pool: &PgPool, id: AccountId) -> Result<Option<Profile
 
 /// In the order of bytes, whatever the database's own order of texts is.
 pub(super) async fn page(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     filter: ProfileFilter,
     after: Option<&AccountName>,
     limit: u32,
@@ -56,17 +61,21 @@ pub(super) async fn page(
         .bind(after.map_or("", |name| name.as_str()))
         .bind(i64::from(limit));
     let rows = query
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(profile).collect()
 }
 
-pub(super) async fn set_listed(writer: &Writer, account: AccountId, listed: bool) -> Result<(), Fault> {
-    let mut change = Change::of_account(writer, account).await?;
+pub(super) async fn set_listed(
+    connection: &mut PgConnection,
+    account: AccountId,
+    listed: bool,
+) -> Result<(), Fault> {
+    lock(connection, account).await?;
     let query = sqlx::query("UPDATE accounts SET listed = $1 WHERE id = $2")
         .bind(listed)
         .bind(account.get());
-    query.execute(change.connection()).await?;
-    change.commit().await
+    query.execute(&mut *connection).await?;
+    Ok(())
 }

@@ -3,13 +3,13 @@
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored;
 use opencoin_ledger::{Backlog, DueMint, LedgerError, LedgerTime, TransactionReference, WaitingMint};
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use crate::fault::ledger_error;
 use crate::read::waiting;
 
 pub(super) async fn by_reference(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     reference: &TransactionReference,
 ) -> Result<Option<WaitingMint>, LedgerError> {
     type Columns = (Vec<u8>, i64, Vec<u8>, i64, i64, i64, Vec<u8>);
@@ -18,7 +18,7 @@ pub(super) async fn by_reference(
     let key = ReferenceKey::of_transaction(reference);
     let query = sqlx::query_as(sql)
         .bind(key.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
     row.map(
@@ -31,7 +31,7 @@ pub(super) async fn by_reference(
 
 /// Without the blinds, of which there may be many.
 pub(super) async fn due(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     now: LedgerTime,
     after: Option<&DueMint>,
     limit: u32,
@@ -49,7 +49,7 @@ pub(super) async fn due(
         .bind(asked)
         .bind(reference)
         .bind(i64::from(limit));
-    let rows: Result<Vec<(Vec<u8>, i64)>, _> = query.fetch_all(pool).await;
+    let rows: Result<Vec<(Vec<u8>, i64)>, _> = query.fetch_all(connection).await;
     let rows = rows.map_err(|error| ledger_error(&error))?;
     rows.iter()
         .map(|(reference, asked_at)| stored::due_mint(reference, *asked_at))
@@ -57,11 +57,11 @@ pub(super) async fn due(
 }
 
 /// One statement, each part over an index of what waits alone.
-pub(super) async fn backlog(pool: &PgPool) -> Result<Backlog, LedgerError> {
+pub(super) async fn backlog(connection: &mut PgConnection) -> Result<Backlog, LedgerError> {
     let sql =
         "SELECT (SELECT count(*) FROM waiting_mints), (SELECT count(*) FROM payouts WHERE paid IS NULL),
         (SELECT requested_at FROM payouts WHERE paid IS NULL ORDER BY no LIMIT 1)";
-    let query = sqlx::query_as(sql).fetch_one(pool).await;
+    let query = sqlx::query_as(sql).fetch_one(connection).await;
     let (waiting, requested, oldest): (i64, i64, Option<i64>) =
         query.map_err(|error| ledger_error(&error))?;
     let [waiting_mints, payouts_requested] =

@@ -5,9 +5,9 @@ use opencoin_ledger::{
     AccountId, AccountName, Bearer, FailedLogins, LedgerError, LedgerTime, Login, NewSession, PasswordHash,
     PasswordSetter, SESSIONS_MAX, TokenHash,
 };
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
-use super::change::Change;
+use super::must_exist;
 use crate::fault::{Fault, ledger_error};
 
 /// The rows that are deleted in one transaction when tidying, so that others do not wait long for it.
@@ -15,7 +15,7 @@ const TIDIED_AT_A_TIME_MAX: i64 = 1000;
 
 /// One look-up in each of two unique indexes: every request of a holder asks this.
 pub(super) async fn bearer(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     token: &TokenHash,
     now: LedgerTime,
 ) -> Result<Option<Bearer>, LedgerError> {
@@ -28,7 +28,7 @@ pub(super) async fn bearer(
     let query = sqlx::query_as(sql)
         .bind(&token.as_bytes()[..])
         .bind(now.unix_micros())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
     let bearer = |(account, is_session, service, scopes, last_seen)| {
@@ -44,16 +44,15 @@ pub(super) async fn bearer(
 }
 
 pub(super) async fn set_password(
-    writer: &SqlitePool,
+    connection: &mut SqliteConnection,
     account: AccountId,
     password: &PasswordHash,
     setter: PasswordSetter<'_>,
 ) -> Result<bool, Fault> {
-    let mut change = Change::of_account(writer, account).await?;
+    must_exist(connection, account).await?;
     let mut except = None;
     if let PasswordSetter::Holder { before, session } = setter {
-        if !may_set(change.connection(), account, before, session).await? {
-            change.commit().await?;
+        if !may_set(&mut *connection, account, before, session).await? {
             return Ok(false);
         }
         except = session;
@@ -61,15 +60,14 @@ pub(super) async fn set_password(
     let query = sqlx::query("UPDATE accounts SET password_hash = ?1 WHERE id = ?2")
         .bind(password.as_str())
         .bind(account.get());
-    query.execute(change.connection()).await?;
+    query.execute(&mut *connection).await?;
     let sql = "DELETE FROM sessions WHERE account = ?1 AND service_id IS NULL AND token_hash <> ?2";
     let except = except.map_or(&[][..], |token| &token.as_bytes()[..]);
     sqlx::query(sql)
         .bind(account.get())
         .bind(except)
-        .execute(change.connection())
+        .execute(&mut *connection)
         .await?;
-    change.commit().await?;
     Ok(true)
 }
 
@@ -98,13 +96,13 @@ async fn may_set(
 }
 
 pub(super) async fn failed_logins(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     name: &AccountName,
 ) -> Result<FailedLogins, LedgerError> {
     let query = sqlx::query_as("SELECT count, last_at FROM failed_logins WHERE name_hash = ?1");
     let row = query
         .bind(&stored::login_key(name)[..])
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     row.map_or(Ok(FailedLogins::default()), |(count, last)| {
@@ -113,7 +111,7 @@ pub(super) async fn failed_logins(
 }
 
 pub(super) async fn count_login(
-    writer: &SqlitePool,
+    connection: &mut SqliteConnection,
     name: &AccountName,
     now: LedgerTime,
 ) -> Result<FailedLogins, Fault> {
@@ -121,31 +119,34 @@ pub(super) async fn count_login(
         ON CONFLICT (name_hash) DO UPDATE SET last_at = excluded.last_at,
             count = CASE WHEN failed_logins.count < ?3 THEN failed_logins.count + 1 ELSE ?3 END
         RETURNING count, last_at";
-    let mut change = Change::begin(writer).await?;
     let name = stored::login_key(name);
     let query = sqlx::query_as(sql)
         .bind(&name[..])
         .bind(now.unix_micros())
         .bind(i32::MAX);
-    let (count, last) = query.fetch_one(change.connection()).await?;
-    change.commit().await?;
+    let (count, last) = query.fetch_one(&mut *connection).await?;
     Ok(stored::failed_logins(count, last)?)
 }
 
-pub(super) async fn clear_failed_logins(writer: &SqlitePool, name: &AccountName) -> Result<(), Fault> {
-    let mut change = Change::begin(writer).await?;
+pub(super) async fn clear_failed_logins(
+    connection: &mut SqliteConnection,
+    name: &AccountName,
+) -> Result<(), Fault> {
     let name = stored::login_key(name);
     let query = sqlx::query("DELETE FROM failed_logins WHERE name_hash = ?1").bind(&name[..]);
-    query.execute(change.connection()).await?;
-    change.commit().await
+    query.execute(&mut *connection).await?;
+    Ok(())
 }
 
-pub(super) async fn open_session(writer: &SqlitePool, session: &NewSession) -> Result<bool, Fault> {
-    let mut change = Change::of_account(writer, session.account).await?;
-    let counts = counts(change.connection(), session).await?;
+pub(super) async fn open_session(
+    connection: &mut SqliteConnection,
+    session: &NewSession,
+) -> Result<bool, Fault> {
+    must_exist(connection, session.account).await?;
+    let counts = counts(&mut *connection, session).await?;
     if counts {
         let service = service_of(session);
-        make_room(change.connection(), session, service).await?;
+        make_room(&mut *connection, session, service).await?;
         let sql = "INSERT INTO sessions (token_hash, account, service_id, opened_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)
             ON CONFLICT (token_hash) DO NOTHING";
         let query = sqlx::query(sql)
@@ -154,9 +155,8 @@ pub(super) async fn open_session(writer: &SqlitePool, session: &NewSession) -> R
             .bind(service)
             .bind(session.at.unix_micros())
             .bind(session.expires.unix_micros());
-        query.execute(change.connection()).await?;
+        query.execute(&mut *connection).await?;
     }
-    change.commit().await?;
     Ok(counts)
 }
 
@@ -213,11 +213,9 @@ async fn make_room(
     Ok(())
 }
 
-pub(super) async fn end_session(writer: &SqlitePool, token: &TokenHash) -> Result<bool, Fault> {
-    let mut change = Change::begin(writer).await?;
+pub(super) async fn end_session(connection: &mut SqliteConnection, token: &TokenHash) -> Result<bool, Fault> {
     let query = sqlx::query("DELETE FROM sessions WHERE token_hash = ?1").bind(&token.as_bytes()[..]);
-    let ended = query.execute(change.connection()).await?.rows_affected() == 1;
-    change.commit().await?;
+    let ended = query.execute(&mut *connection).await?.rows_affected() == 1;
     Ok(ended)
 }
 
@@ -236,12 +234,14 @@ pub(super) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 2] {
 }
 
 /// Deletes one portion; whether there may be more.
-pub(super) async fn tidy(writer: &SqlitePool, sql: &str, time: LedgerTime) -> Result<bool, Fault> {
-    let mut change = Change::begin(writer).await?;
+pub(super) async fn tidy(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    time: LedgerTime,
+) -> Result<bool, Fault> {
     let query = sqlx::query(sql)
         .bind(time.unix_micros())
         .bind(TIDIED_AT_A_TIME_MAX);
-    let deleted = query.execute(change.connection()).await?.rows_affected();
-    change.commit().await?;
+    let deleted = query.execute(&mut *connection).await?.rows_affected();
     Ok(deleted >= TIDIED_AT_A_TIME_MAX.unsigned_abs())
 }

@@ -5,7 +5,7 @@ use opencoin_ledger::stored::{self, StoredEntry};
 use opencoin_ledger::{
     AccountEntry, AccountId, EntryPage, IdempotencyKey, LedgerError, Payout, PayoutFilter, PayoutNo,
 };
-use sqlx::SqlitePool;
+use sqlx::SqliteConnection;
 
 use crate::fault::ledger_error;
 use crate::read;
@@ -40,7 +40,7 @@ fn entry(account: AccountId, row: Columns) -> Result<AccountEntry, LedgerError> 
 /// Two walks along an index, one for each side. The partial indexes are found only where their condition is
 /// written out.
 pub(super) async fn page(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     account: AccountId,
     page: EntryPage,
     limit: u32,
@@ -68,14 +68,14 @@ pub(super) async fn page(
         .bind(from)
         .bind(i64::from(limit));
     let rows = query
-        .fetch_all(pool)
+        .fetch_all(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(|row| entry(account, row)).collect()
 }
 
 pub(super) async fn by_key(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     account: AccountId,
     key: &IdempotencyKey,
 ) -> Result<Option<AccountEntry>, LedgerError> {
@@ -85,7 +85,7 @@ pub(super) async fn by_key(
     let reference = ReferenceKey::of_holder(account, key);
     let query = sqlx::query_as(sql)
         .bind(reference.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await;
     query
         .map_err(|error| ledger_error(&error))?
@@ -127,7 +127,7 @@ fn payout_of(row: PayoutRow) -> Result<Payout, LedgerError> {
 }
 
 pub(super) async fn payouts(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     filter: PayoutFilter,
     after: PayoutNo,
     limit: u32,
@@ -144,24 +144,27 @@ pub(super) async fn payouts(
         .bind(account)
         .bind(i64::from(limit));
     let rows = query
-        .fetch_all(pool)
+        .fetch_all(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(payout_of).collect()
 }
 
-pub(super) async fn payout(pool: &SqlitePool, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
+pub(super) async fn payout(
+    connection: &mut SqliteConnection,
+    no: PayoutNo,
+) -> Result<Option<Payout>, LedgerError> {
     let sql = format!("{PAYOUTS} WHERE no = ?1");
     let row = sqlx::query_as(&sql)
         .bind(no.get())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     row.map(payout_of).transpose()
 }
 
 pub(super) async fn payout_by_key(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     account: AccountId,
     key: &IdempotencyKey,
 ) -> Result<Option<Payout>, LedgerError> {
@@ -169,7 +172,7 @@ pub(super) async fn payout_by_key(
     let reference = ReferenceKey::of_holder(account, key);
     let query = sqlx::query_as(&sql)
         .bind(reference.as_bytes())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await;
     query
         .map_err(|error| ledger_error(&error))?

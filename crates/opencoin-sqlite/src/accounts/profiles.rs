@@ -3,9 +3,9 @@
 use opencoin_ledger::stored;
 use opencoin_ledger::view::AccountState;
 use opencoin_ledger::{AccountId, AccountName, LedgerError, Profile, ProfileFilter};
-use sqlx::SqlitePool;
+use sqlx::SqliteConnection;
 
-use super::change::Change;
+use super::must_exist;
 use crate::fault::{Fault, ledger_error};
 use crate::read::{ACCOUNT_COLUMNS, account};
 
@@ -16,21 +16,27 @@ fn profile((id, name, token_hash, balance, password, listed): Columns) -> Result
     Ok(stored::profile(account, password, listed))
 }
 
-pub(super) async fn by_name(pool: &SqlitePool, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
+pub(super) async fn by_name(
+    connection: &mut SqliteConnection,
+    name: &AccountName,
+) -> Result<Option<Profile>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE name = ?1");
     let row = sqlx::query_as(&sql)
         .bind(name.as_str())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     row.map(profile).transpose()
 }
 
-pub(super) async fn by_id(pool: &SqlitePool, id: AccountId) -> Result<Option<Profile>, LedgerError> {
+pub(super) async fn by_id(
+    connection: &mut SqliteConnection,
+    id: AccountId,
+) -> Result<Option<Profile>, LedgerError> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE id = ?1");
     let row = sqlx::query_as(&sql)
         .bind(id.get())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     row.map(profile).transpose()
@@ -38,7 +44,7 @@ pub(super) async fn by_id(pool: &SqlitePool, id: AccountId) -> Result<Option<Pro
 
 /// In the order of bytes, as SQLite compares texts.
 pub(super) async fn page(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     filter: ProfileFilter,
     after: Option<&AccountName>,
     limit: u32,
@@ -55,17 +61,21 @@ pub(super) async fn page(
         .bind(after.map_or("", |name| name.as_str()))
         .bind(i64::from(limit));
     let rows = query
-        .fetch_all(pool)
+        .fetch_all(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;
     rows.into_iter().map(profile).collect()
 }
 
-pub(super) async fn set_listed(writer: &SqlitePool, account: AccountId, listed: bool) -> Result<(), Fault> {
-    let mut change = Change::of_account(writer, account).await?;
+pub(super) async fn set_listed(
+    connection: &mut SqliteConnection,
+    account: AccountId,
+    listed: bool,
+) -> Result<(), Fault> {
+    must_exist(connection, account).await?;
     let query = sqlx::query("UPDATE accounts SET listed = ?1 WHERE id = ?2")
         .bind(listed)
         .bind(account.get());
-    query.execute(change.connection()).await?;
-    change.commit().await
+    query.execute(&mut *connection).await?;
+    Ok(())
 }
