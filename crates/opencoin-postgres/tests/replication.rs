@@ -125,7 +125,7 @@ fn accepted() -> Effect {
 async fn nobody_hears_of_what_a_promotion_would_lose() {
     let mut replicated = Replicated::with_paid_in(100).await;
     replicated.one(mint("coin", None, NOW)).await.unwrap();
-    replicated.servers(|pair| pair.detach_standby()).await;
+    replicated.servers(PostgresPair::detach_standby).await;
     let first = begin(&replicated.ledger, renew("first"));
     replicated
         .servers(|pair| {
@@ -170,7 +170,7 @@ async fn nobody_hears_of_what_a_promotion_would_lose() {
 async fn a_refusal_waits_for_what_it_rests_on() {
     let mut replicated = Replicated::with_paid_in(100).await;
     replicated.one(mint("coin", None, NOW)).await.unwrap();
-    replicated.servers(|pair| pair.detach_standby()).await;
+    replicated.servers(PostgresPair::detach_standby).await;
     let first = begin(&replicated.ledger, renew("first"));
     replicated
         .servers(|pair| {
@@ -207,7 +207,7 @@ async fn a_mint_is_not_given_up_while_it_may_be_carried_out() {
     };
     replicated.one(credit).await.unwrap();
     let other = replicated.another_ledger().await;
-    replicated.servers(|pair| pair.detach_standby()).await;
+    replicated.servers(PostgresPair::detach_standby).await;
     let carried_out = begin(&replicated.ledger, mint("waits", None, UNTIL - 1));
     replicated.servers(|pair| pair.await_waiting_commits(1)).await;
     // Its time is over, and nobody sees that it was carried out.

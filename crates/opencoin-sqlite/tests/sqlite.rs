@@ -137,7 +137,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO payouts VALUES (1, 3, 1, 'x', x'0a01', 0, 1, 'y', NULL)",
         "INSERT INTO sessions VALUES (x'01', 3, NULL, 0, 0)",
         "INSERT INTO services VALUES (hex(zeroblob(16)), 2, 'x', 0, zeroblob(32), 0, NULL)",
-        "INSERT INTO waiting_mints VALUES (x'01', 3, x'01', 0, 0, 0)",
+        "INSERT INTO waiting_mints VALUES (x'0101', 3, zeroblob(32), 1, 7, 7, x'01')",
         "INSERT INTO failed_logins VALUES (zeroblob(32), 0, 0)",
     ];
     for statement in statements {

@@ -63,6 +63,8 @@ pub struct PostgresPair {
     standby: Option<Server>,
     folder: PathBuf,
     servers_made: u32,
+    /// How the standby reaches the primary, while it is detached.
+    detached_from: String,
 }
 
 impl PostgresPair {
@@ -103,6 +105,7 @@ impl PostgresPair {
             standby: None,
             folder,
             servers_made: 1,
+            detached_from: String::new(),
         };
         pair.add_standby();
         pair
@@ -154,8 +157,11 @@ impl PostgresPair {
     ///
     /// # Panics
     /// There is no standby, or it does not let go.
-    pub fn detach_standby(&self) {
-        self.follow("ALTER SYSTEM SET primary_conninfo = ''");
+    pub fn detach_standby(&mut self) {
+        let standby = self.standby_url("postgres");
+        self.detached_from =
+            query(&standby, "SHOW primary_conninfo").expect("the standby says whom it follows");
+        self.follow("");
         self.await_primary("SELECT count(*) = 0 FROM pg_stat_replication");
     }
 
@@ -164,14 +170,18 @@ impl PostgresPair {
     /// # Panics
     /// There is no standby, or it does not catch up.
     pub fn attach_standby(&self) {
-        self.follow("ALTER SYSTEM RESET primary_conninfo");
+        self.follow(&self.detached_from);
         self.await_primary(STANDBY_IS_SYNCHRONOUS);
     }
 
-    fn follow(&self, setting: &str) {
+    fn follow(&self, connection: &str) {
+        let setting = format!(
+            "ALTER SYSTEM SET primary_conninfo = '{}'",
+            connection.replace('\'', "''")
+        );
         let standby = self.standby_url("postgres");
         // Not both at once: settings cannot be changed inside a transaction.
-        for sql in [setting, "SELECT pg_reload_conf()"] {
+        for sql in [&setting[..], "SELECT pg_reload_conf()"] {
             execute(&standby, sql).expect("the standby takes a setting");
         }
     }
