@@ -148,6 +148,10 @@ async fn what_waits_is_not_refused_by_a_process_that_lets_nothing_wait() {
     );
     assert_eq!(
         refuses.mint(&alice, &other, 1).await.refused(),
+        (409, "reference-conflict")
+    );
+    assert_eq!(
+        refuses.mint(&alice, &other, 2).await.refused(),
         (402, "insufficient-funds")
     );
     world.clock.forward(TimeDelta::days(7));
