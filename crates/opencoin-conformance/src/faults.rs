@@ -190,9 +190,10 @@ impl Books {
         ] {
             let reference = reference(name);
             transactions.push(ledger.transaction(&reference).await.unwrap());
-            waiting.push(ledger.waiting(&reference).await.unwrap());
+            waiting.push(ledger.accounts().waiting(&reference).await.unwrap());
         }
         let payouts = ledger
+            .accounts()
             .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
             .await
             .unwrap();

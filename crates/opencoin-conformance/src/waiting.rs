@@ -32,14 +32,18 @@ fn short(balance: u64, needed: u64) -> Outcome {
 }
 
 async fn waiting(ledger: &dyn Store, text: &str) -> Option<WaitingMint> {
-    ledger.waiting(&reference(text)).await.unwrap()
+    ledger.accounts().waiting(&reference(text)).await.unwrap()
 }
 
 /// The references of mints that are due, in their order, read in pages.
 async fn due(ledger: &dyn Store, now: i64, page: u32) -> Vec<TransactionReference> {
     let mut found: Vec<DueMint> = Vec::new();
     loop {
-        let next = ledger.due(time(now), found.last(), page).await.unwrap();
+        let next = ledger
+            .accounts()
+            .due(time(now), found.last(), page)
+            .await
+            .unwrap();
         let is_last = next.len() < page as usize;
         found.extend(next);
         if is_last {
@@ -216,7 +220,7 @@ pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
     assert_eq!(world.one(of_another).await, new(WAITING));
     let later = at(UNTIL, patient(UNTIL + 9, one_more));
     assert_eq!(world.one(later).await, new(WAITING));
-    assert_eq!(ledgers[1].backlog().await.unwrap().waiting_mints, 18);
+    assert_eq!(ledgers[1].accounts().backlog().await.unwrap().waiting_mints, 18);
 }
 
 /// Many at once do not get past the limit.
@@ -316,7 +320,7 @@ pub async fn waiting_mints_are_due_in_order(ledgers: &Pair) {
 /// What waits is counted: mints until they are carried out or given up, payouts until they are settled.
 pub async fn what_waits_is_counted(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 9).await;
-    let backlog = async || ledgers[1].backlog().await.unwrap();
+    let backlog = async || ledgers[1].accounts().backlog().await.unwrap();
     assert_eq!(backlog().await, Backlog::default());
     let late = patient(UNTIL + 9, mint(bob(), "b", &[1]));
     for mint in [patient_mint("a", 20), late] {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use opencoin_conformance::{Pair, World, alice, assert_books_hold};
 use opencoin_ledger::{
-    Accounts, Applied, Blind, CoinIn, Command, Effect, Ledger, LedgerError, LedgerTime, MintKeyId, Outcome,
-    PayloadHash, Refusal, TransactionReference,
+    Applied, Blind, CoinIn, Command, Effect, HasAccounts, Ledger, LedgerError, LedgerTime, MintKeyId,
+    Outcome, PayloadHash, Refusal, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres_pair::PostgresPair;
@@ -212,7 +212,14 @@ async fn a_mint_is_not_given_up_while_it_may_be_carried_out() {
     replicated.servers(|pair| pair.await_waiting_commits(1)).await;
     // Its time is over, and nobody sees that it was carried out.
     assert_eq!(other.transaction(&reference("waits")).await.unwrap(), None);
-    assert!(other.waiting(&reference("waits")).await.unwrap().is_some());
+    assert!(
+        other
+            .accounts()
+            .waiting(&reference("waits"))
+            .await
+            .unwrap()
+            .is_some()
+    );
     let given_up = begin(&other, mint("waits", None, UNTIL));
     replicated
         .servers(|pair| {
