@@ -7,10 +7,7 @@
 
 use std::fmt;
 
-use crate::identity::history_content;
-use crate::{
-    AccountId, Amount, HistoryId, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference,
-};
+use crate::{AccountId, Amount, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
 
 /// Bytes of a content digest: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
@@ -53,11 +50,13 @@ pub enum Kind {
     ReturnPayout = 16,
     /// An operator went on with an older state of the books.
     AcceptState = 17,
+    /// A mint that waited for money was given up.
+    GiveUpMint = 18,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -75,6 +74,7 @@ impl Kind {
         Self::PayPayout,
         Self::ReturnPayout,
         Self::AcceptState,
+        Self::GiveUpMint,
     ];
 
     /// The stored number.
@@ -99,7 +99,8 @@ impl Kind {
             | Self::SetSigningPaused
             | Self::PruneMintKey
             | Self::RetireMintKey
-            | Self::AcceptState => false,
+            | Self::AcceptState
+            | Self::GiveUpMint => false,
             Self::Credit
             | Self::Debit
             | Self::Transfer
@@ -150,7 +151,7 @@ pub struct ReferenceKey(Box<[u8]>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum ReferenceScope {
-    /// A wallet's transaction reference: mint, renew and recoup.
+    /// A wallet's transaction reference: mint, given up or not, renew and recoup.
     Transaction = 1,
     /// A redeem: the digest of its account and set of coins.
     Redeem = 2,
@@ -162,7 +163,7 @@ pub(crate) enum ReferenceScope {
     MintKey = 5,
     /// The id of a mint key that was stopped.
     MintKeyStop = 6,
-    /// The sequence number of a pause or resume of signing.
+    /// The sequence number of a pause or resumption of signing.
     Signing = 7,
     /// The id of a mint key that was pruned.
     MintKeyPrune = 8,
@@ -264,7 +265,7 @@ impl fmt::Debug for ContentDigest {
 
 /// One record, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Record {
     /// Of what kind of command.
     pub kind: Kind,
     /// Unique in the journal.
@@ -285,28 +286,11 @@ pub struct Entry {
     pub label: Option<Reference>,
 }
 
-impl Entry {
-    /// The record with which this history begins, of books that an operator goes on with although they are
-    /// older than they were. It is the first with a number that the lost state cannot have given.
-    #[must_use]
-    pub fn of_accepted_state(history: HistoryId, at: LedgerTime) -> Self {
-        Self {
-            kind: Kind::AcceptState,
-            reference: ReferenceKey::new(ReferenceScope::History, history.as_bytes()),
-            content: history_content(history),
-            debit: None,
-            credit: None,
-            amount: Amount::ZERO,
-            at,
-            blinds: None,
-            label: None,
-        }
-    }
-}
-
 /// What a decision needs to know of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
+    /// Of what kind of command.
+    pub kind: Kind,
     /// What the reference stands for.
     pub content: ContentDigest,
     /// How much moved.
@@ -320,14 +304,17 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
+        assert_eq!(
+            codes,
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
+        );
         assert!(
             Kind::ALL
                 .into_iter()
                 .all(|kind| Kind::from_code(kind.code()) == Some(kind))
         );
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(18), None);
+        assert_eq!(Kind::from_code(19), None);
     }
 
     #[test]
