@@ -290,7 +290,7 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     fs::write(&token_file, format!("{token}\n")).unwrap();
     fs::set_permissions(&token_file, fs::Permissions::from_mode(0o644)).unwrap();
     let open = ["mint", "7", "--token-file", text(&token_file)];
-    let _ = alice.run_unchecked(&open).refused(1, "run `chmod 600");
+    let _ = alice.run_unchecked(&open).refused(1, "chmod 600");
     fs::set_permissions(&token_file, fs::Permissions::from_mode(0o600)).unwrap();
     alice.run(&["mint", "7", "--token-file", text(&token_file)]);
     let _ = alice
