@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -450,11 +451,14 @@ fn a_redeem_is_finished_in_another_session() {
     let alice = Holder::new(&currency, &currency.url(""), "alice", 100);
     let _ = alice.unchecked(&["wallet", "add", &currency.url("")]).success();
     let _ = alice.unchecked(&["wallet", "mint", "50"]).success();
-    // The issuer is away, and when it is back the session is over.
+    // The issuer hangs up without a word, and when it is back the session is over.
     currency.stop();
+    let listener = TcpListener::bind(("127.0.0.1", currency.port())).unwrap();
+    let hangs_up = thread::spawn(move || drop(listener.accept().unwrap()));
     let _ = alice
         .unchecked(&["wallet", "redeem", "20"])
         .refused(3, "nothing is lost");
+    hangs_up.join().unwrap();
     currency.serve();
     let pending = |balance: u64| {
         let shown = alice.unchecked(&["wallet", "balance", "--json"]).success().json();

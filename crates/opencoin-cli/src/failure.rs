@@ -130,13 +130,17 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
 
 fn of_wallet(error: &WalletError) -> Option<Failure> {
     match error {
-        WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Unknown(_))
+        WalletError::Exchange(
+            ExchangeError::Delayed { .. } | ExchangeError::Unknown(_) | ExchangeError::NotSent(_),
+        )
         | WalletError::Network(NoAnswer { .. })
         | WalletError::Journal(JournalError::InUse(_)) => Some(Failure::TryLater),
         WalletError::NoCurrency
         | WalletError::UnknownCurrency { .. }
         | WalletError::UnknownCurrencyName { .. }
-        | WalletError::UnknownSend(_) => Some(Failure::NotFound),
+        | WalletError::UnknownSend(_)
+        | WalletError::UnknownOperation(_)
+        | WalletError::Journal(JournalError::NoWallet(_)) => Some(Failure::NotFound),
         WalletError::WhichCurrency(_) => Some(Failure::Usage),
         _ => None,
     }
@@ -199,6 +203,7 @@ mod tests {
         let refused = ExchangeError::Refused {
             word: String::new(),
             description: String::new(),
+            coins: None,
         };
         assert_eq!(code(WalletError::Exchange(refused).into()), Failure::Refused);
         let away = LedgerError::Unavailable(String::new());

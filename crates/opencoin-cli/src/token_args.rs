@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_private_files::exposure;
-use opencoin_wallet::Secret;
+use opencoin_wallet::{Secret, read_token};
 
 /// The variable that holds a token.
 const VARIABLE: &str = "OPENCOIN_TOKEN";
@@ -53,9 +53,5 @@ pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<S
             None => return Ok(None),
         },
     };
-    let token = text.trim();
-    if token.is_empty() {
-        bail!("the account token is empty");
-    }
-    Ok(Some(Secret::new(token)))
+    Ok(Some(read_token(&text)?))
 }

@@ -200,7 +200,7 @@ impl RunningIssuer {
 }
 
 async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
-    let stack = alice.send(None, HANDED_OVER, "a little gift").await?.value;
+    let stack = alice.send(None, HANDED_OVER, "a little gift").await?.stack;
     let path = folder.join("gift.oc");
     fs::write(&path, text::compact(&stack)).context("cannot write the coin stack")?;
     Ok(path)

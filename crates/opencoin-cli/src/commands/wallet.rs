@@ -1,11 +1,13 @@
 //! `opencoin wallet`: thin on top of the wallet library.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args, Subcommand};
@@ -14,13 +16,14 @@ use opencoin_schema::{AnyDocument, CoinStack, text};
 use opencoin_text::{AmountText, IssuerUrl, printable};
 use opencoin_wallet::account::StoredSession;
 use opencoin_wallet::{
-    Authorities, Balance, Bearer, Done, HttpTransport, NotRepresentable, Recouped, Wallet, WalletError,
+    Authorities, Balance, Bearer, ExchangeError, HistoryEntry, HttpTransport, NotRepresentable, Recouped,
+    Wallet, WalletError,
 };
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
 use super::account::connection;
-use super::inspect::read_document;
+use super::inspect::read_file;
 use crate::currency_unit::CurrencyUnit;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
 use crate::output::OutputArgs;
@@ -31,6 +34,10 @@ use crate::{failure, output};
 
 /// Below this a mint is done before a progress bar could be read.
 const PROGRESS_AMOUNT_MIN: u64 = 100;
+/// How long a command goes on after its result was shown, to renew and change coins.
+const TIDY_DURATION_MAX: Duration = Duration::from_secs(10);
+/// How the time of an expiry is shown.
+const DAY: &str = "%Y-%m-%d";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -93,7 +100,21 @@ enum Command {
     /// Show what the wallet has done.
     History,
     /// Finish everything that was begun: after a crash, a lost answer, a delay.
-    Resume,
+    ///
+    /// The wallet keeps no account token: a mint or a redeem that is not finished needs it again, or the session
+    /// of the same holder.
+    Resume {
+        #[command(flatten)]
+        token: TokenArgs,
+    },
+    /// Give up a request that `resume` cannot finish, and take its coins back.
+    ///
+    /// The coins are renewed, so that the old request can no longer spend them. If it has spent them already,
+    /// they are gone: for a redeem, the money is on the account.
+    Abandon {
+        /// The number of the request, from `history`.
+        id: u64,
+    },
     /// Take back coins that were sent and that their receiver has not taken.
     ///
     /// A receiver who takes the coins later gets nothing, so name the one send that went wrong.
@@ -141,8 +162,21 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         );
         return Err(failure::not_found(text));
     }
+    let wallet = match command {
+        // Nothing but looking: also on a disk that cannot be written, and while another command is at work.
+        Command::Balance | Command::History => {
+            Wallet::open_to_read(&dir, Arc::new(|| SystemClock.now()), Box::new(OsRng))?
+        }
+        _ => open(&dir, &network.authorities()?)?,
+    };
+    if let Some(file) = wallet.exposed_file() {
+        output::complain(&format!(
+            "note: others than you can read {}, and so spend what is in it; `chmod 600` mends that",
+            file.display()
+        ));
+    }
     let mut session = Session {
-        wallet: open(&dir, &network.authorities()?)?,
+        wallet,
         dir,
         flag,
         currency,
@@ -163,7 +197,8 @@ impl Session {
             Command::Redeem { amount, token } => self.redeem(&amount, &token).await,
             Command::Balance => self.balance(),
             Command::History => self.history(),
-            Command::Resume => self.resume().await,
+            Command::Resume { token } => self.resume(&token).await,
+            Command::Abandon { id } => self.abandon(id).await,
             Command::Reclaim { id, all: _ } => self.reclaim(id).await,
             Command::Recoup { sent } => self.recoup(sent).await,
         }
@@ -173,6 +208,12 @@ impl Session {
         warn_if_exposed(url, "change what the issuer says of itself");
         let added = self.wallet.add(url.as_str()).await?;
         let name = printable(&added.name);
+        if let Some(at) = added.description_expired_at {
+            output::complain(&format!(
+                "note: the issuer's description of the currency expired on {}; ask the operator for a new one",
+                at.format(DAY)
+            ));
+        }
         self.output.show(
             json!({ "currency": added.name, "id": added.currency, "url": url.as_str() }),
             [
@@ -199,28 +240,79 @@ impl Session {
             // A large mint is several requests.
             output::complain(&format!("note: {} of it were minted", unit(&chosen).show(part)));
         }
-        minted?;
-        self.show_amount(&chosen, units, "minted")
+        let id = minted?;
+        self.show_amount(&chosen, units, "minted", Some(id))?;
+        self.tidy(Tidy::Expiring).await;
+        Ok(())
     }
 
     async fn receive(&mut self, file: &Path) -> Result<()> {
         let stack = read_stack(file)?;
-        let units = self.wallet.receive(&stack).await?;
-        let issuer = stack.coins.first().map(|coin| coin.payload.issuer_id.to_string());
-        let received = self.wallet.balance_of(issuer.as_deref())?;
+        let received = self.wallet.receive(&stack).await?;
+        let currency = self.wallet.balance_of(Some(&received.currency))?;
+        let left_out = received.left_out.iter().map(|left_out| {
+            json!({
+                "coin": left_out.index,
+                "denomination": left_out.denomination,
+                "reason": left_out.fault.to_string(),
+            })
+        });
         self.output.show(
-            json!({ "amount": units, "currency": received.name, "id": received.currency, "subject": stack.subject }),
-            [format!("received {}: {}", unit(&received).show(units), quoted(&stack.subject))],
-        )
+            json!({
+                "amount": received.amount,
+                "currency": currency.name,
+                "id": received.currency,
+                "left_out": left_out.collect::<Value>(),
+                "subject": stack.subject,
+            }),
+            [format!(
+                "received {}: {}",
+                unit(&currency).show(received.amount),
+                quoted(&stack.subject)
+            )],
+        )?;
+        self.tidy(Tidy::All).await;
+        if received.left_out.is_empty() {
+            return Ok(());
+        }
+        let count = counted(received.left_out.len(), "coin");
+        let reasons: BTreeSet<String> = received
+            .left_out
+            .iter()
+            .map(|left_out| left_out.fault.to_string())
+            .collect();
+        let reasons: Vec<String> = reasons.into_iter().collect();
+        Err(failure::refused(format!(
+            "{count} of the stack could not be taken: {}",
+            printable(&reasons.join("; "))
+        )))
     }
 
     async fn redeem(&mut self, amount: &AmountText, token: &TokenArgs) -> Result<()> {
         let (chosen, units) = self.amount(amount)?;
         let bearer = self.bearer(token)?;
-        let done = self.wallet.redeem(Some(&chosen.currency), units, bearer).await?;
-        self.show_amount(&chosen, units, "redeemed")?;
-        warn(&done);
+        let id = self.wallet.redeem(Some(&chosen.currency), units, bearer).await?;
+        self.show_amount(&chosen, units, "redeemed", Some(id))?;
+        self.tidy(Tidy::Expiring).await;
         Ok(())
+    }
+
+    /// Renews and changes coins, when the result of the command was shown.
+    async fn tidy(&mut self, what: Tidy) {
+        let tidied = async {
+            match what {
+                Tidy::All => self.wallet.tidy().await,
+                Tidy::Expiring => self.wallet.renew_expiring().await,
+            }
+        };
+        let error = match tokio::time::timeout(TIDY_DURATION_MAX, tidied).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the issuer takes too long".to_owned(),
+        };
+        output::complain(&format!(
+            "note: coins could not be changed now, so some amounts may need it later: {error}"
+        ));
     }
 
     fn history(&self) -> Result<()> {
@@ -248,7 +340,10 @@ impl Session {
         self.output.show(value.collect(), lines)
     }
 
-    async fn resume(&mut self) -> Result<()> {
+    async fn resume(&mut self, token: &TokenArgs) -> Result<()> {
+        if let Some(token) = token.given()? {
+            self.wallet.use_token(token);
+        }
         match StoredSession::read(&self.dir) {
             Ok(Some(session)) => self.wallet.use_session(session),
             Ok(None) => {}
@@ -261,10 +356,48 @@ impl Session {
         done.warning.map_or(Ok(()), |error| Err(error.into()))
     }
 
+    async fn abandon(&mut self, id: u64) -> Result<()> {
+        let find = |entry: &HistoryEntry| entry.id == id;
+        let entry = self.wallet.history().into_iter().find(find);
+        let done = self.wallet.abandon(id).await?;
+        let currency = entry.map(|entry| entry.currency);
+        let chosen = self.wallet.balance_of(currency.as_deref())?;
+        let show = |units| unit(&chosen).show(units);
+        let mut lines = Vec::new();
+        if done.is_finished {
+            lines.push(format!("number {id} had been carried out; it is finished now"));
+        } else {
+            lines.push(format!(
+                "abandoned number {id}, took back {}",
+                show(done.returned)
+            ));
+            if done.spent > 0 {
+                lines.push(format!(
+                    "  gone: {}, spent before; if number {id} was a redeem, look at the account",
+                    show(done.spent)
+                ));
+            }
+        }
+        self.output.show(
+            json!({
+                "amount": done.returned,
+                "currency": chosen.name,
+                "finished": done.is_finished,
+                "id": chosen.currency,
+                "spent": done.spent,
+            }),
+            lines,
+        )?;
+        self.tidy(Tidy::All).await;
+        Ok(())
+    }
+
     async fn reclaim(&mut self, id: Option<u64>) -> Result<()> {
         let chosen = self.wallet.balance_of(self.currency.as_deref())?;
         let units = self.wallet.reclaim(id).await?;
-        self.show_amount(&chosen, units, "took back")
+        self.show_amount(&chosen, units, "took back", None)?;
+        self.tidy(Tidy::All).await;
+        Ok(())
     }
 
     async fn recoup(&mut self, sent: bool) -> Result<()> {
@@ -275,7 +408,7 @@ impl Session {
             value,
             sent,
             unprovable,
-        } = done.value;
+        } = done;
         let mut lines = vec![format!("recouped {}", show(value))];
         if sent > 0 {
             let left = show(sent);
@@ -299,47 +432,39 @@ impl Session {
             }),
             lines,
         )?;
-        warn(&done);
+        self.tidy(Tidy::All).await;
         Ok(())
     }
 
     async fn send(&mut self, amount: &AmountText, subject: &str, out: Option<&Path>) -> Result<()> {
         let (chosen, units) = self.amount(amount)?;
         // Before coins are taken out: can the file be made?
-        let mut file = match out {
+        let file = match out {
             Some(path) => Some(
-                OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(path)
+                NewFile::create(path)
                     .with_context(|| format!("cannot make {}; no coins were taken", path.display()))?,
             ),
             None => None,
         };
-        let sent = self.wallet.send(Some(&chosen.currency), units, subject).await;
-        if let (Err(_), Some(path)) = (&sent, out) {
-            // The empty file says nothing.
-            let _ = std::fs::remove_file(path);
-        }
-        let done = sent?;
-        let (stack, coins) = (text::compact(&done.value), done.value.coins.len());
+        let sent = self.wallet.send(Some(&chosen.currency), units, subject).await?;
+        let (stack, coins, id) = (text::compact(&sent.stack), sent.stack.coins.len(), sent.id);
         let take_back = || {
             format!(
-                "take the coins back with `opencoin wallet reclaim ID{}`",
+                "take the coins back with `opencoin wallet reclaim {id}{}`",
                 self.flag
             )
         };
-        match &mut file {
+        match file {
             Some(file) => {
-                let written = file.write_all(stack.as_bytes()).and_then(|()| file.sync_all());
-                written.with_context(|| format!("the file could not be written; {}", take_back()))?;
+                file.finish(stack.as_bytes())
+                    .with_context(|| format!("the file could not be written; {}", take_back()))?;
                 let value = json!({
                     "amount": units,
                     "coins": coins,
                     "currency": chosen.name,
                     "id": chosen.currency,
                     "file": out,
+                    "send": id,
                 });
                 let lines = [format!(
                     "sent {} in {}",
@@ -350,7 +475,7 @@ impl Session {
             }
             None => output::once(output::line(&stack)).with_context(take_back)?,
         }
-        warn(&done);
+        self.tidy(Tidy::All).await;
         Ok(())
     }
 
@@ -377,11 +502,13 @@ impl Session {
         )
     }
 
-    fn show_amount(&self, chosen: &Balance, units: u64, done: &str) -> Result<()> {
-        self.output.show(
-            json!({ "amount": units, "currency": chosen.name, "id": chosen.currency }),
-            [format!("{done} {}", unit(chosen).show(units))],
-        )
+    fn show_amount(&self, chosen: &Balance, units: u64, done: &str, request: Option<u64>) -> Result<()> {
+        let mut value = json!({ "amount": units, "currency": chosen.name, "id": chosen.currency });
+        if let Some(request) = request {
+            value["request"] = request.into();
+        }
+        self.output
+            .show(value, [format!("{done} {}", unit(chosen).show(units))])
     }
 
     /// The currency that is meant, and the amount in its smallest unit.
@@ -421,9 +548,22 @@ impl Session {
             WalletError::NoCurrency | WalletError::UnknownCurrency { .. } => {
                 format!("`opencoin wallet add URL{flag}` adds a currency")
             }
-            WalletError::UnknownSend(_) => format!("`opencoin wallet history{flag}` shows the numbers"),
+            WalletError::UnknownSend(_) | WalletError::UnknownOperation(_) | WalletError::NotPending(_) => {
+                format!("`opencoin wallet history{flag}` shows the numbers")
+            }
+            WalletError::Exchange(ExchangeError::Recoup) => {
+                format!("`opencoin wallet recoup{flag}` makes fresh coins of it")
+            }
+            WalletError::Exchange(ExchangeError::Refused { word, .. })
+                if word == "key-revoked" && self.holds_revoked() =>
+            {
+                format!("`opencoin wallet recoup{flag}` makes fresh coins of those that were revoked")
+            }
             WalletError::Exchange(_) if self.has_unfinished() => {
-                format!("nothing is lost: `opencoin wallet resume{flag}` finishes it")
+                format!(
+                    "nothing is lost: `opencoin wallet resume{flag}` finishes it, or `opencoin wallet abandon \
+                     NUMBER{flag}` gives it up"
+                )
             }
             _ => return error,
         };
@@ -431,10 +571,65 @@ impl Session {
     }
 
     fn has_unfinished(&self) -> bool {
-        let balances = self.wallet.balances();
-        balances
-            .iter()
-            .any(|balance| balance.pending > balance.awaits_recoup)
+        self.wallet.has_unfinished()
+    }
+
+    fn holds_revoked(&self) -> bool {
+        self.wallet.balances().iter().any(|balance| balance.revoked > 0)
+    }
+}
+
+/// Which coins are renewed after a command.
+enum Tidy {
+    All,
+    /// Only those that would be lost otherwise.
+    Expiring,
+}
+
+/// A file that is there whole or not at all, whenever the program ends.
+struct NewFile {
+    path: PathBuf,
+    /// Beside it: what a program that was ended leaves is empty.
+    unfinished: PathBuf,
+    file: File,
+}
+
+impl NewFile {
+    /// Makes sure that the file can be made.
+    fn create(path: &Path) -> io::Result<Self> {
+        if path.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(format!(".{}.unfinished", std::process::id()));
+        let unfinished = PathBuf::from(unfinished);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        Ok(Self {
+            path: path.to_owned(),
+            file: options.open(&unfinished)?,
+            unfinished,
+        })
+    }
+
+    /// Writes it, and puts it in its place when it is on the disk. Never over another file.
+    fn finish(mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.file.sync_all()?;
+        fs::hard_link(&self.unfinished, &self.path).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
+            // A file system without links.
+            _ => fs::rename(&self.unfinished, &self.path),
+        })?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // Gone already where it was renamed.
+        let _ = fs::remove_file(&self.unfinished);
     }
 }
 
@@ -449,6 +644,18 @@ fn amounts_text(error: &WalletError, unit: &CurrencyUnit) -> Option<String> {
                 show(needed)
             )
         }
+        WalletError::AccountTooLow { balance, needed } => {
+            format!(
+                "the account holds {}, and this takes {}; nothing was done",
+                show(balance),
+                show(needed)
+            )
+        }
+        WalletError::SpentElsewhere(amount) => format!(
+            "coins of this wallet worth {} were spent before, by a copy of the wallet perhaps. They were dropped, \
+             and nothing else was done: the same command works with the coins that are left",
+            show(amount)
+        ),
         WalletError::NoExactCoins(amount) => format!(
             "the coins at hand do not make {} exactly, and could not be changed into others now",
             show(amount)
@@ -472,10 +679,10 @@ fn amounts_text(error: &WalletError, unit: &CurrencyUnit) -> Option<String> {
     })
 }
 
-/// Opens the wallet in this folder, over HTTP.
+/// Opens the wallet in this folder, or makes it, over HTTP.
 pub(crate) fn open(dir: &Path, authorities: &Authorities) -> Result<Wallet> {
     let transport = Arc::new(HttpTransport::trusting(authorities)?);
-    Ok(Wallet::open(
+    Ok(Wallet::create(
         dir,
         transport,
         Arc::new(|| SystemClock.now()),
@@ -488,6 +695,7 @@ fn balance_json(balance: &Balance) -> Value {
         "balance": balance.balance,
         "currency": balance.name,
         "expired": balance.expired,
+        "expires_at": balance.expires_at,
         "id": balance.currency,
         "pending": balance.pending,
         "revoked": balance.revoked,
@@ -498,6 +706,12 @@ fn balance_json(balance: &Balance) -> Value {
 fn balance_lines(balance: &Balance, flag: &str) -> Vec<String> {
     let show = |units| unit(balance).show(units);
     let mut lines = vec![show(balance.balance)];
+    if let Some(at) = balance.expires_at {
+        lines.push(format!(
+            "  the first coins expire on {}; any command that asks the issuer renews them in time",
+            at.format(DAY)
+        ));
+    }
     let resumable = balance.pending - balance.awaits_recoup;
     if resumable > 0 {
         lines.push(format!(
@@ -514,7 +728,7 @@ fn balance_lines(balance: &Balance, flag: &str) -> Vec<String> {
     }
     if balance.expired > 0 {
         lines.push(format!(
-            "  expired: {}; no issuer takes these any more",
+            "  expired, by the clock of this machine: {}; no issuer takes these any more",
             show(balance.expired)
         ));
     }
@@ -549,22 +763,86 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-fn warn<T>(done: &Done<T>) {
-    if let Some(error) = &done.warning {
-        output::complain(&format!(
-            "note: coins could not be changed now, so some amounts may need it later: {error}"
-        ));
-    }
-}
-
-/// Reads a coin stack that somebody has handed over.
+/// Reads a coin stack that somebody has handed over: JSON in UTF-8 or UTF-16, whatever a mail program has put
+/// after it.
 pub(crate) fn read_stack(path: &Path) -> Result<CoinStack> {
-    match read_document(path)? {
+    let bytes = read_file(path)?;
+    let json = stack_text(&bytes).with_context(|| format!("{} is not text", path.display()))?;
+    let document = AnyDocument::from_json(json.as_bytes());
+    match document.with_context(|| format!("{} is not a valid document", path.display()))? {
         AnyDocument::CoinStack(stack) => Ok(stack),
         other => bail!(
             "{} is a {:?}, not a coin stack",
             path.display(),
             other.type_name()
         ),
+    }
+}
+
+/// The JSON object in a text, without a byte order mark and without what stands before and after it.
+fn stack_text(bytes: &[u8]) -> Result<String> {
+    let utf_16 = |read: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes[2..]
+            .chunks_exact(2)
+            .map(|pair| read([pair[0], pair[1]]))
+            .collect();
+        String::from_utf16(&units)
+    };
+    let text = match bytes {
+        [0xff, 0xfe, ..] => utf_16(u16::from_le_bytes)?,
+        [0xfe, 0xff, ..] => utf_16(u16::from_be_bytes)?,
+        _ => String::from_utf8(bytes.to_vec())?,
+    };
+    // A stack is one object; a subject may contain braces, but the last one closes the object unless text with
+    // braces follows it.
+    Ok(match (text.find('{'), text.rfind('}')) {
+        (Some(begin), Some(end)) if begin < end => text[begin..=end].to_owned(),
+        _ => text,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_found_whatever_a_program_has_made_of_its_file() {
+        let json = r#"{"type": "coinstack", "subject": "caf\u00e9 {1}", "coins": []}"#;
+        let utf_16 = |mark: u16, bytes: fn(u16) -> [u8; 2]| {
+            let units = [mark].into_iter().chain(json.encode_utf16());
+            units.flat_map(bytes).collect::<Vec<u8>>()
+        };
+        for file in [
+            json.as_bytes().to_vec(),
+            format!("\u{feff}{json}\r\n").into_bytes(),
+            format!("Here they are:\n\n{json}\n-- \nAlice, Example Street 1\n").into_bytes(),
+            utf_16(0xfeff, u16::to_le_bytes),
+            utf_16(0xfeff, u16::to_be_bytes),
+        ] {
+            assert_eq!(stack_text(&file).unwrap(), json);
+        }
+        assert!(stack_text(&[0xc3, 0x28]).is_err());
+    }
+
+    #[test]
+    fn a_new_file_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gift.oc");
+        let names = || {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name())
+                .collect::<Vec<_>>()
+        };
+        drop(NewFile::create(&path).unwrap());
+        assert!(names().is_empty(), "nothing is left of a command that failed");
+        let file = NewFile::create(&path).unwrap();
+        assert!(!path.exists(), "it is not there before it is whole");
+        file.finish(b"coins").unwrap();
+        assert_eq!((fs::read(&path).unwrap(), names().len()), (b"coins".to_vec(), 1));
+        assert!(
+            NewFile::create(&path).is_err(),
+            "another file is not written over"
+        );
     }
 }
