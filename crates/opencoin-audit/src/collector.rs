@@ -3,14 +3,18 @@
 //! It can begin with the [`Sums`] of a journal that was read before; then only the rows that follow need be
 //! read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::sums::Sums;
 use crate::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::journal::{Kind, ReferenceKey};
-use opencoin_ledger::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, count_blinds};
+use opencoin_ledger::stored::StoredMintKey;
+use opencoin_ledger::{
+    AccountId, Amount, Blind, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, StoredBlind, count_blinds,
+    decode_blinds, mint_content,
+};
 
-/// Collects facts from rows: first accounts, mint keys and payouts, then spent coins, recouped ones and the
+/// Collects facts from rows: first accounts, mint keys, payouts and waiting mints, then spent coins, recouped ones and the
 /// journal, in any order.
 #[derive(Default)]
 pub struct Collector {
@@ -25,31 +29,8 @@ pub struct Collector {
     mint_keys_by_no: HashMap<i64, usize>,
     /// By the references of their requests, and of the settlements that they have or may come to have.
     payouts: HashMap<Box<[u8]>, (usize, AccountId)>,
-}
-
-/// A stored mint key.
-#[derive(Debug, Clone, Copy)]
-pub struct MintKeyRow<'a> {
-    /// The short number that spent coins refer to.
-    pub no: i64,
-    /// Its id.
-    pub id: &'a [u8],
-    /// What each of its coins is worth.
-    pub denomination: i64,
-    /// First and last moment of signing, last moment of taking coins back; microseconds since the epoch.
-    pub dates: [i64; 3],
-    /// Signatures given.
-    pub issued: i64,
-    /// Coins that came back.
-    pub returned: i64,
-    /// Coins that were recouped.
-    pub recouped: i64,
-    /// Whether it was stopped.
-    pub stopped: bool,
-    /// Whether it was retired.
-    pub retired: bool,
-    /// Whether its spent coins were forgotten.
-    pub pruned: bool,
+    /// The references of waiting mints.
+    waiting: HashSet<Box<[u8]>>,
 }
 
 /// A stored payout.
@@ -65,6 +46,21 @@ pub struct PayoutRow<'a> {
     pub reference: &'a [u8],
     /// Whether it was paid; `None` where it was not settled.
     pub paid: Option<bool>,
+}
+
+/// A stored mint that waits for money.
+#[derive(Debug, Clone, Copy)]
+pub struct WaitingRow<'a> {
+    /// The reference of the mint.
+    pub reference: &'a [u8],
+    /// Who is to pay.
+    pub account: i64,
+    /// The digest of what the reference stands for.
+    pub content: &'a [u8],
+    /// What the account must hold.
+    pub amount: i64,
+    /// Stored blinds.
+    pub blinds: &'a [u8],
 }
 
 /// A stored record of the journal.
@@ -119,6 +115,9 @@ impl Collector {
             accounts,
             mint_keys,
             payouts,
+            waiting_mints: 0,
+            waited_for: 0,
+            waiting_although_given_up: 0,
             ..self.facts.clone()
         };
         sums
@@ -144,8 +143,8 @@ impl Collector {
     }
 
     /// Takes a mint key.
-    pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
-        let Ok(id) = row.id.try_into().map(MintKeyId::new) else {
+    pub fn mint_key(&mut self, row: &StoredMintKey) {
+        let Ok(id) = row.id[..].try_into().map(MintKeyId::new) else {
             return self.strange_table(format!(
                 "mint key number {}: its id has {} bytes",
                 row.no,
@@ -164,7 +163,8 @@ impl Collector {
             self.strange_table(format!("{id:?}: {error}"));
         }
         self.mint_keys.insert(id, self.facts.mint_keys.len());
-        self.mint_keys_by_no.insert(row.no, self.facts.mint_keys.len());
+        self.mint_keys_by_no
+            .insert(row.no.into(), self.facts.mint_keys.len());
         self.facts.mint_keys.push(MintKeyFacts {
             id,
             denomination: row.denomination.into(),
@@ -176,7 +176,7 @@ impl Collector {
             counted: true,
             spent: 0,
             recouped_rows: 0,
-            stopped: row.stopped,
+            stopped: row.stopped_reason.is_some(),
             retired: row.retired,
             pruned: row.pruned,
         });
@@ -200,6 +200,43 @@ impl Collector {
             requests,
             settlements,
         });
+    }
+
+    /// Takes a mint that waits for money.
+    pub fn waiting(&mut self, row: &WaitingRow<'_>) {
+        self.facts.waiting_mints += 1;
+        self.facts.waited_for += i128::from(row.amount);
+        self.waiting.insert(row.reference.into());
+        if let Err(reason) = self.check_waiting(row) {
+            self.strange_table(format!("waiting mint of account {}: {reason}", row.account));
+        }
+    }
+
+    fn check_waiting(&self, row: &WaitingRow<'_>) -> Result<(), String> {
+        let account = AccountId::new(row.account);
+        if !self.accounts.contains_key(&account) {
+            return Err(format!("there is no {account:?}"));
+        }
+        let blinds = decode_blinds(row.blinds).map_err(|error| error.to_string())?;
+        let blinds: Option<Vec<Blind>> = blinds.into_iter().map(StoredBlind::blinded).collect();
+        let blinds = blinds.ok_or("it is signed")?;
+        if mint_content(account, &blinds).as_bytes()[..] != *row.content {
+            return Err("its digest is not that of its blinds".to_owned());
+        }
+        let denomination = |blind: &Blind| {
+            let key = self.mint_keys.get(&blind.mint_key);
+            key.map(|index| self.facts.mint_keys[*index].denomination)
+        };
+        let value: Option<i128> = blinds.iter().map(denomination).sum();
+        let value = value.ok_or("its blinds name an unknown mint key")?;
+        if value == row.amount.into() {
+            Ok(())
+        } else {
+            Err(format!(
+                "its blinds are worth {value}, its amount is {}",
+                row.amount
+            ))
+        }
     }
 
     /// Takes the number of spent coins of one mint key.
@@ -304,6 +341,9 @@ impl Collector {
             Kind::RequestPayout => self.payout_moved(row, debit, None)?,
             Kind::PayPayout => self.payout_moved(row, None, Some(true))?,
             Kind::ReturnPayout => self.payout_moved(row, credit, Some(false))?,
+            Kind::GiveUpMint if self.waiting.contains(row.reference) => {
+                self.facts.waiting_although_given_up += 1;
+            }
             _ => {}
         }
         match (kind.holds_blinds(), row.blinds) {
@@ -379,7 +419,7 @@ impl Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opencoin_ledger::{Blind, encode_blinds};
+    use opencoin_ledger::encode_blinds;
 
     const KEY: [u8; 20] = [7; 20];
 
@@ -387,15 +427,15 @@ mod tests {
         let mut collector = Collector::default();
         collector.account(3, "alice", 0);
         let dates = [10, 20, 30];
-        collector.mint_key(MintKeyRow {
+        collector.mint_key(&StoredMintKey {
             no: 1,
-            id: &KEY,
+            id: KEY.to_vec(),
             denomination: 5,
             dates,
             issued: 1,
             returned: 0,
             recouped: 0,
-            stopped: false,
+            stopped_reason: None,
             retired: false,
             pruned: false,
         });

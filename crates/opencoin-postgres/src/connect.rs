@@ -8,13 +8,14 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use crate::address::{Address, Protection};
+use crate::durable::Barrier;
 use crate::fault::ledger_error;
 use crate::postgres_ledger::PostgresLedger;
-use crate::schema;
 use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 use crate::writer::Writer;
+use crate::{durable, schema};
 
-/// Connections of one process for reads, beside the two that write.
+/// Connections of one process for reads, beside the three that write.
 const READERS_MAX: u32 = 4;
 
 impl PostgresLedger {
@@ -133,15 +134,20 @@ impl PostgresLedger {
                 })
             })
             .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) })
+                Box::pin(async move {
+                    connection.execute(sqlx::raw_sql(SESSION)).await?;
+                    durable::settle(connection).await
+                })
             })
             .connect_lazy_with(options.clone());
         let writer = Writer::new(options);
         let holders = writer.another();
+        let barrier = Barrier::new(writer.another());
         Ok(Self {
             pool,
             writer,
             holders,
+            barrier,
             known_mint_keys: KnownMintKeys::default(),
         })
     }
@@ -163,6 +169,7 @@ impl PostgresLedger {
     pub async fn close(&self) {
         self.writer.close().await;
         self.holders.close().await;
+        self.barrier.close().await;
         self.pool.close().await;
     }
 }
@@ -207,13 +214,14 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<(), LedgerError
     )))
 }
 
-/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.
+/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that. An engine that does
+/// not know the setting says nothing.
 async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
-    let fsync: String = sqlx::query_scalar("SELECT current_setting('fsync')")
+    let fsync: Option<String> = sqlx::query_scalar("SELECT current_setting('fsync', true)")
         .fetch_one(pool)
         .await
         .map_err(|error| ledger_error(&error))?;
-    if fsync != "on" {
+    if let Some(fsync) = fsync.filter(|fsync| fsync != "on") {
         tracing::warn!(
             "the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money"
         );

@@ -1,6 +1,6 @@
 //! The ledger on PostgreSQL: many issuer processes on one database.
 //!
-//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::assume`] decides it on
+//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::decide_optimistically`] decides it on
 //! what it hopes to find, and `post.rs` writes what follows where that is so, commit included, in one round
 //! trip.
 //!
@@ -11,15 +11,17 @@
 //! serialization failure, a deadlock), the transaction is undone and the batch decided again on what is there
 //! now, [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
-//! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more
-//! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
-//! is unknown, and sending the same commands again is safe.
+//! Statements use the primary keys and unique indexes, and no advisory locks, `LISTEN` or triggers. That is meant to
+//! keep the way open to engines that speak PostgreSQL's protocol, but only PostgreSQL is tested, and Citus is known
+//! not to work: several unique keys in one table cannot be distributed. A lost connection is
+//! [`LedgerError::Unavailable`]: the outcome is unknown, and sending the same commands again is safe.
 
 mod accounts;
 mod address;
 mod audit;
 mod bench;
 mod connect;
+mod durable;
 mod fault;
 mod history;
 mod kept;
@@ -33,20 +35,22 @@ mod read;
 mod save;
 mod schema;
 mod session;
+mod sql;
 mod transaction;
 mod writer;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
-    MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
-    TransactionReference, UnsignedPage, assume, decide, scoped,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus,
+    Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction, TransactionNo, TransactionReference,
+    UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::PgConnection;
 
 pub use crate::address::Protection;
 use crate::fault::Fault;
 pub use crate::postgres_ledger::PostgresLedger;
+use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
 
 #[async_trait]
@@ -57,7 +61,7 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Some(outcomes) = self.post_assumed(&prepared, &touches).await? {
+        if let Some(outcomes) = self.post_optimistically(&prepared, &touches).await? {
             return Ok(outcomes);
         }
         transaction::run(&self.writer, Task::transaction("apply"), |connection| {
@@ -66,11 +70,19 @@ impl Ledger for PostgresLedger {
         .await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        self.read("accepted", |connection| {
-            scoped(read::accepted(connection, reference))
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        self.read("transaction", |connection| {
+            scoped(read::transaction(connection, reference))
         })
         .await
+    }
+
+    async fn make_durable(&self) -> Result<(), LedgerError> {
+        let barrier = self.barrier.clone();
+        accounts::finished(async move { barrier.pass().await }).await
     }
 
     async fn unsigned(
@@ -80,7 +92,11 @@ impl Ledger for PostgresLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(kept::unsigned(connection, key, after, transactions_max))
+            scoped(async move {
+                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -95,21 +111,35 @@ impl Ledger for PostgresLedger {
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(read::account_by_token(connection, token_hash))
+            scoped(async move {
+                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(read::account_by_name(connection, name))
+            scoped(async move {
+                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
-            .await
+        self.read("mint keys", |connection| {
+            scoped(async move {
+                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
+        })
+        .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
@@ -119,7 +149,11 @@ impl Ledger for PostgresLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(read::signing_paused(connection))
+            scoped(async move {
+                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -142,12 +176,12 @@ impl PostgresLedger {
 
     /// The short way: one statement. `None` where the batch must take the longer one; nothing was written
     /// then.
-    async fn post_assumed(
+    async fn post_optimistically(
         &self,
         batch: &[Prepared<'_>],
         touches: &Touches,
     ) -> Result<Option<Vec<Outcome>>, LedgerError> {
-        let assumed = assume(batch, touches, &self.known_mint_keys);
+        let assumed = decide_optimistically(batch, touches, &self.known_mint_keys);
         let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings))
         else {
             return Ok(None);
@@ -172,7 +206,9 @@ impl PostgresLedger {
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
-        if !changes.is_empty() {
+        if changes.is_empty() {
+            durable::write(connection).await?;
+        } else {
             save::changes(connection, changes).await?;
         }
         Ok(outcomes)

@@ -15,8 +15,8 @@ use opencoin_conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accounts, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger,
-    LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, HasAccounts, History, IdempotencyKey,
+    Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -108,6 +108,7 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
         account: alice(),
         transaction_reference: TransactionReference::new([7]).unwrap(),
         blinds: vec![blind],
+        wait_until: None,
         at,
     };
     let retire = Command::RetireMintKey {
@@ -183,7 +184,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO payouts VALUES (1, 3, 1, 'x', '\\x0a01', 0, true, 'y', NULL)",
         "INSERT INTO sessions VALUES ('\\x01', 3, NULL, 0, 0)",
         "INSERT INTO services VALUES (md5(''), 2, 'x', 0, sha256(''), 0, NULL)",
-        "INSERT INTO waiting_mints VALUES ('\\x01', 3, '\\x01', 0, 0, 0)",
+        "INSERT INTO waiting_mints VALUES ('\\x0101', 3, decode(repeat('00', 32), 'hex'), 1, 7, 7, '\\x01')",
         "INSERT INTO failed_logins VALUES (sha256(''), 0, 0)",
     ];
     for statement in statements {
@@ -438,7 +439,7 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
             other => panic!("{other}"),
         }
     }
-    let listed = ledger.set_listed(alice(), true).await;
+    let listed = ledger.accounts().set_listed(alice(), true).await;
     assert!(
         matches!(&listed, Err(LedgerError::Unavailable(text)) if text.contains("nothing is written")),
         "{listed:?}"

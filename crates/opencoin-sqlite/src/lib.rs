@@ -2,7 +2,7 @@
 //!
 //! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
 //! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out,
-//! because [`opencoin_ledger::assume`] decides on what it hopes to find, and `post.rs` notices where that is
+//! because [`opencoin_ledger::decide_optimistically`] decides on what it hopes to find, and `post.rs` notices where that is
 //! not so. One connection writes and a few read. Write-ahead log and `synchronous = FULL`: a commit that was
 //! confirmed survives loss of power. Other processes (the command line beside the server) may work on the
 //! same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
@@ -26,6 +26,7 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod sql;
 mod transaction;
 
 use std::fs::File;
@@ -33,9 +34,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
-    TransactionReference, UnsignedPage, assume, decide, scoped,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger, LedgerError,
+    MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction, TransactionNo,
+    TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -44,6 +45,7 @@ pub use crate::migrate::{Migrated, migrate, schema_state};
 pub use crate::open::{BUSY_SECONDS_MAX, Mode};
 
 use crate::fault::Fault;
+use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
 
 /// Books in a SQLite file.
@@ -64,7 +66,8 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Some((outcomes, postings)) = assume(&prepared, &touches, &self.known_mint_keys) {
+        if let Some((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known_mint_keys)
+        {
             let posted = transaction::run(&self.writer, Task::once("post"), |connection| {
                 scoped(post::postings(connection, &postings))
             });
@@ -80,9 +83,12 @@ impl Ledger for SqliteLedger {
         .await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        self.read("accepted", |connection| {
-            scoped(read::accepted(connection, reference))
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        self.read("transaction", |connection| {
+            scoped(read::transaction(connection, reference))
         })
         .await
     }
@@ -94,7 +100,11 @@ impl Ledger for SqliteLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(kept::unsigned(connection, key, after, transactions_max))
+            scoped(async move {
+                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -109,21 +119,35 @@ impl Ledger for SqliteLedger {
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(read::account_by_token(connection, token_hash))
+            scoped(async move {
+                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(read::account_by_name(connection, name))
+            scoped(async move {
+                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
-            .await
+        self.read("mint keys", |connection| {
+            scoped(async move {
+                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
+        })
+        .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
@@ -133,7 +157,11 @@ impl Ledger for SqliteLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(read::signing_paused(connection))
+            scoped(async move {
+                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
