@@ -149,7 +149,7 @@ fn documents_are_verified_without_the_issuer() {
     ])
     .refused(1, "coins[0]");
     let mut cheat: Value = serde_json::from_str(&fs::read_to_string(&cddc).unwrap()).unwrap();
-    cheat["cdd"]["currency_divisor"] = Value::from(1);
+    cheat["cdd"]["currency_divisor"] = Value::from(1000);
     let cheat_file = currency.scratch("cheat.json");
     fs::write(&cheat_file, cheat.to_string()).unwrap();
     let _ = opencoin(&["verify", "--cddc", text(&cheat_file)]).refused(1, "does not verify");
@@ -227,7 +227,7 @@ fn mistakes_are_answered_with_what_to_do() {
         .refused(4, "opencoin wallet add");
     let _ = wallet
         .run_unchecked(&["mint", "0", "--token", "oc_x"])
-        .refused(2, "at least 1");
+        .refused(2, "more than zero");
     let _ = wallet
         .run_unchecked(&["mint", "1.5", "--token", "oc_x"])
         .refused(2, "whole number");
@@ -292,7 +292,7 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     fs::write(&token_file, format!("{token}\n")).unwrap();
     fs::set_permissions(&token_file, fs::Permissions::from_mode(0o644)).unwrap();
     let open = ["mint", "7", "--token-file", text(&token_file)];
-    let _ = alice.run_unchecked(&open).refused(1, "run `chmod 600");
+    let _ = alice.run_unchecked(&open).refused(1, "chmod 600");
     fs::set_permissions(&token_file, fs::Permissions::from_mode(0o600)).unwrap();
     alice.run(&["mint", "7", "--token-file", text(&token_file)]);
     let _ = alice
