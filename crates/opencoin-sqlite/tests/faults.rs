@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 /// Every statement that writes.
-const STATEMENTS: [&str; 13] = [
+const STATEMENTS: [&str; 15] = [
     "INSERT ON accounts",
     "UPDATE ON accounts",
     "INSERT ON mint_keys",
@@ -27,6 +27,8 @@ const STATEMENTS: [&str; 13] = [
     "UPDATE ON signing",
     "INSERT ON payouts",
     "UPDATE ON payouts",
+    "INSERT ON waiting_mints",
+    "DELETE ON waiting_mints",
 ];
 const FAULT: &str = "a fault of the test";
 /// A point for each poll that a batch takes, several times over.
