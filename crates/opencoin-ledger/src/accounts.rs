@@ -14,8 +14,6 @@ use crate::{
     PayoutNo, Reference, Settlement, TokenHash, TransactionNo, TransactionReference,
 };
 
-/// The most mints of one account that wait for money.
-pub const WAITING_MINTS_PER_ACCOUNT_MAX: usize = 16;
 /// The most services of one account.
 pub const SERVICES_PER_ACCOUNT_MAX: usize = 100;
 /// The most open sessions of one account or service; one more ends the oldest.

@@ -40,12 +40,15 @@ mod transaction_no;
 mod transaction_reference;
 pub mod view;
 
-pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
+pub use account::{
+    ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash,
+    WAITING_MINTS_PER_ACCOUNT_MAX,
+};
 pub use accounts::{
     AccountEntry, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage, FAILED_LOGINS_KEPT_HOURS,
     FailedLogins, HasAccounts, Login, NewService, NewSession, PasswordSetter, Payout, PayoutFilter, Profile,
     ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError,
-    ServiceRefusal, WAITING_MINTS_PER_ACCOUNT_MAX, WaitingMint,
+    ServiceRefusal, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};

@@ -605,7 +605,10 @@ impl NewFile {
         unfinished.push(format!(".{}.unfinished", std::process::id()));
         let unfinished = PathBuf::from(unfinished);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
+        options
+            .write(true)
+            .create_new(true)
+            .mode(opencoin_private_files::FILE_MODE);
         Ok(Self {
             path: path.to_owned(),
             file: options.open(&unfinished)?,
