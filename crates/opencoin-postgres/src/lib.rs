@@ -11,9 +11,10 @@
 //! serialization failure, a deadlock), the transaction is undone and the batch decided again on what is there
 //! now, [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
-//! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more
-//! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
-//! is unknown, and sending the same commands again is safe.
+//! Statements use the primary keys and unique indexes, and no advisory locks, `LISTEN` or triggers. That is meant to
+//! keep the way open to engines that speak PostgreSQL's protocol, but only PostgreSQL is tested, and Citus is known
+//! not to work: several unique keys in one table cannot be distributed. A lost connection is
+//! [`LedgerError::Unavailable`]: the outcome is unknown, and sending the same commands again is safe.
 
 mod accounts;
 mod address;
@@ -26,35 +27,30 @@ mod kept;
 mod load;
 mod migrations;
 mod password_file;
+mod position;
 mod post;
+mod postgres_ledger;
 mod read;
 mod save;
 mod schema;
+mod session;
+mod sql;
 mod transaction;
 mod writer;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
+    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
+    MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
     TransactionReference, UnsignedPage, assume, decide, scoped,
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 pub use crate::address::Protection;
 use crate::fault::Fault;
+pub use crate::postgres_ledger::PostgresLedger;
+use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
-use crate::writer::Writer;
-
-/// Books in a PostgreSQL database.
-#[derive(Debug, Clone)]
-pub struct PostgresLedger {
-    pool: PgPool,
-    writer: Writer,
-    /// Another connection, for what is known of accounts beside their money.
-    holders: Writer,
-    known_mint_keys: KnownMintKeys,
-}
 
 #[async_trait]
 impl Ledger for PostgresLedger {
@@ -87,7 +83,11 @@ impl Ledger for PostgresLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(kept::unsigned(connection, key, after, transactions_max))
+            scoped(async move {
+                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -102,21 +102,35 @@ impl Ledger for PostgresLedger {
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(read::account_by_token(connection, token_hash))
+            scoped(async move {
+                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(read::account_by_name(connection, name))
+            scoped(async move {
+                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
-            .await
+        self.read("mint keys", |connection| {
+            scoped(async move {
+                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
+        })
+        .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
@@ -126,7 +140,11 @@ impl Ledger for PostgresLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(read::signing_paused(connection))
+            scoped(async move {
+                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }

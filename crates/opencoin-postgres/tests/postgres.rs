@@ -15,8 +15,8 @@ use opencoin_conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accounts, Applied, Blind, CoinIn, Command, Effect, History, IdempotencyKey, Ledger,
-    LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, HasAccounts, History, IdempotencyKey,
+    Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -438,7 +438,7 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
             other => panic!("{other}"),
         }
     }
-    let listed = ledger.set_listed(alice(), true).await;
+    let listed = ledger.accounts().set_listed(alice(), true).await;
     assert!(
         matches!(&listed, Err(LedgerError::Unavailable(text)) if text.contains("nothing is written")),
         "{listed:?}"

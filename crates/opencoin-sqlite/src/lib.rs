@@ -26,6 +26,7 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod sql;
 mod transaction;
 
 use std::fs::File;
@@ -44,6 +45,7 @@ pub use crate::migrate::{Migrated, migrate, schema_state};
 pub use crate::open::{BUSY_SECONDS_MAX, Mode};
 
 use crate::fault::Fault;
+use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
 
 /// Books in a SQLite file.
@@ -94,7 +96,11 @@ impl Ledger for SqliteLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(kept::unsigned(connection, key, after, transactions_max))
+            scoped(async move {
+                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -109,21 +115,35 @@ impl Ledger for SqliteLedger {
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(read::account_by_token(connection, token_hash))
+            scoped(async move {
+                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(read::account_by_name(connection, name))
+            scoped(async move {
+                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
-            .await
+        self.read("mint keys", |connection| {
+            scoped(async move {
+                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
+        })
+        .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
@@ -133,7 +153,11 @@ impl Ledger for SqliteLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(read::signing_paused(connection))
+            scoped(async move {
+                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
