@@ -1,6 +1,6 @@
 //! The ledger on PostgreSQL: many issuer processes on one database.
 //!
-//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::assume`] decides it on
+//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::decide_optimistically`] decides it on
 //! what it hopes to find, and `post.rs` writes what follows where that is so, commit included, in one round
 //! trip.
 //!
@@ -21,6 +21,7 @@ mod address;
 mod audit;
 mod bench;
 mod connect;
+mod durable;
 mod fault;
 mod history;
 mod kept;
@@ -40,9 +41,9 @@ mod writer;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
-    MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
-    TransactionReference, UnsignedPage, assume, decide, scoped,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus,
+    Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction, TransactionNo, TransactionReference,
+    UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::PgConnection;
 
@@ -60,7 +61,7 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Some(outcomes) = self.post_assumed(&prepared, &touches).await? {
+        if let Some(outcomes) = self.post_optimistically(&prepared, &touches).await? {
             return Ok(outcomes);
         }
         transaction::run(&self.writer, Task::transaction("apply"), |connection| {
@@ -69,11 +70,19 @@ impl Ledger for PostgresLedger {
         .await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        self.read("accepted", |connection| {
-            scoped(read::accepted(connection, reference))
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        self.read("transaction", |connection| {
+            scoped(read::transaction(connection, reference))
         })
         .await
+    }
+
+    async fn make_durable(&self) -> Result<(), LedgerError> {
+        let barrier = self.barrier.clone();
+        accounts::finished(async move { barrier.pass().await }).await
     }
 
     async fn unsigned(
@@ -167,12 +176,12 @@ impl PostgresLedger {
 
     /// The short way: one statement. `None` where the batch must take the longer one; nothing was written
     /// then.
-    async fn post_assumed(
+    async fn post_optimistically(
         &self,
         batch: &[Prepared<'_>],
         touches: &Touches,
     ) -> Result<Option<Vec<Outcome>>, LedgerError> {
-        let assumed = assume(batch, touches, &self.known_mint_keys);
+        let assumed = decide_optimistically(batch, touches, &self.known_mint_keys);
         let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings))
         else {
             return Ok(None);
@@ -197,7 +206,9 @@ impl PostgresLedger {
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
-        if !changes.is_empty() {
+        if changes.is_empty() {
+            durable::write(connection).await?;
+        } else {
             save::changes(connection, changes).await?;
         }
         Ok(outcomes)

@@ -32,7 +32,7 @@ pub(crate) use random::Random;
 pub use services::{ServiceAge, ServiceStatus};
 pub use token::Token;
 pub(crate) use token::TokenKind;
-pub(crate) use waiting::Resumed;
+pub(crate) use waiting::waited_in_vain;
 
 /// What holders and their services ask for.
 pub struct AccountService {
@@ -43,7 +43,7 @@ pub struct AccountService {
     random: Arc<Random>,
     passwords: Arc<Passwords>,
     holders: caller::TokenCache,
-    earlier_turns: waiting::EarlierTurns,
+    next_turn: waiting::NextTurn,
 }
 
 impl AccountService {
@@ -54,7 +54,7 @@ impl AccountService {
         config: AccountsConfig,
         random: Arc<Random>,
     ) -> Self {
-        let (passwords, holders, earlier_turns) = Default::default();
+        let (passwords, holders, next_turn) = Default::default();
         Self {
             accounts,
             committer,
@@ -63,7 +63,7 @@ impl AccountService {
             random,
             passwords,
             holders,
-            earlier_turns,
+            next_turn,
         }
     }
 

@@ -26,6 +26,10 @@ pub struct Touches {
     pub revoked: BTreeSet<RevokedBlind>,
     /// Records of the journal.
     pub references: BTreeSet<ReferenceKey>,
+    /// Accounts whose waiting mints are read, those of [`Touches::mints`] besides.
+    pub minting: BTreeSet<AccountId>,
+    /// Mints that may wait for money.
+    pub mints: BTreeSet<ReferenceKey>,
     /// The state of signing, to read.
     pub signing: bool,
     /// The state of signing, to change: a store locks it.
@@ -38,8 +42,8 @@ pub struct Touches {
     pub last_payout: bool,
     /// Whether all spent coins of a mint key may have to be deleted, which can take long.
     pub prunes: bool,
-    /// Whether the batch moves money and coins, and does nothing else. A recoup or payout is seldom and not
-    /// counted as such.
+    /// Whether every command can be decided optimistically: it moves money and coins and does nothing else.
+    /// Recoups and payouts are left out: they are rare.
     pub only_moves: bool,
 }
 
@@ -53,6 +57,10 @@ impl Touches {
         };
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
+            if let Command::Mint { account, .. } = prepared.command {
+                touches.minting.insert(*account);
+                touches.mints.extend(prepared.key.clone());
+            }
             touches.add(prepared.command);
         }
         touches
