@@ -150,7 +150,7 @@ fn two_holders_pay_each_other() {
             .refused(1, "the issuer refuses");
         let _ = alice
             .unchecked(&["account", "pay", "bob", "0"])
-            .refused(2, "at least 1");
+            .refused(2, "more than zero");
         let _ = alice
             .unchecked(&["account", "pay", "bob", "1", "--key", "two words"])
             .refused(2, "visible ASCII");
