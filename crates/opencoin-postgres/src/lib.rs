@@ -1,7 +1,7 @@
 //! The ledger on PostgreSQL: many issuer processes on one database.
 //!
-//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::decide_optimistically`] decides it on
-//! what it hopes to find, and `post.rs` writes what follows where that is so, commit included, in one round
+//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::decide_optimistically`] decides it
+//! before its rows are read, and `post.rs` writes the result if its conditions hold, commit included, in one round
 //! trip.
 //!
 //! Otherwise nothing was written, and the batch takes the longer way: lock and load what it touches, let

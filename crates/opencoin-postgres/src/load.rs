@@ -156,10 +156,10 @@ async fn load_records(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64);
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
     let sql = "SELECT id, kind, reference, content, amount FROM transactions WHERE reference = ANY($1)";
-    let rows: Vec<(i64, i16, Vec<u8>, Vec<u8>, i64)> =
-        sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
+    let rows: Vec<Columns> = sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
     for (id, kind, reference, content, amount) in rows {
         view.load_record(
             ReferenceKey::from_bytes(reference),

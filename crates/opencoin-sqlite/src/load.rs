@@ -137,6 +137,7 @@ async fn load_records(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64);
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
     for references in pieces(&references) {
         let sql = select(
@@ -148,7 +149,7 @@ async fn load_records(
         let query = references
             .iter()
             .fold(sqlx::query_as(&sql), |query, reference| query.bind(*reference));
-        let rows: Vec<(i64, i16, Vec<u8>, Vec<u8>, i64)> = query.fetch_all(&mut *connection).await?;
+        let rows: Vec<Columns> = query.fetch_all(&mut *connection).await?;
         for (id, kind, reference, content, amount) in rows {
             view.load_record(
                 ReferenceKey::from_bytes(reference),
