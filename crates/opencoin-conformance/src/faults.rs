@@ -73,8 +73,9 @@ impl FaultCase {
             .into_iter()
             .filter_map(|kind| Some((Some(kind), example(kind)?)))
             .collect();
-        // The one command that leaves no record.
+        // What leaves no record: a mint begins to wait, or waits longer.
         commands.push((None, patient(LONG_WAIT, mint(bob(), "patient", &[5]))));
+        commands.push((None, patient(LONG_WAIT + 1, mint(bob(), "waits", &[5, 2]))));
         let mut cases = Vec::new();
         for (kind, command) in commands {
             let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
@@ -115,10 +116,8 @@ impl FaultCase {
     #[must_use]
     pub fn name(&self) -> String {
         match &self.change {
-            Change::Command(command, applied) => kind_of(command, applied.effect).map_or_else(
-                || "a mint that begins to wait".to_owned(),
-                |kind| format!("{kind:?}"),
-            ),
+            Change::Command(command, applied) => kind_of(command, applied.effect)
+                .map_or_else(|| "a waiting mint".to_owned(), |kind| format!("{kind:?}")),
             Change::Signatures => "keeping signatures".to_owned(),
         }
     }

@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 /// Every statement that writes.
-const STATEMENTS: [&str; 15] = [
+const STATEMENTS: [&str; 16] = [
     "INSERT ON accounts",
     "UPDATE ON accounts",
     "INSERT ON mint_keys",
@@ -28,6 +28,7 @@ const STATEMENTS: [&str; 15] = [
     "INSERT ON payouts",
     "UPDATE ON payouts",
     "INSERT ON waiting_mints",
+    "UPDATE ON waiting_mints",
     "DELETE ON waiting_mints",
 ];
 const FAULT: &str = "a fault of the test";
