@@ -229,8 +229,8 @@ fn mistakes_are_answered_with_what_to_do() {
         .run_unchecked(&["mint", "0", "--token", "oc_x"])
         .refused(2, "more than zero");
     let _ = wallet
-        .run_unchecked(&["mint", "1.5", "--token", "oc_x"])
-        .refused(2, "whole number");
+        .run_unchecked(&["mint", "1,5", "--token", "oc_x"])
+        .refused(2, "12.50, or 12 for 12.00");
     for command in ["issuer", "wallet", "inspect", "verify", "demo"] {
         assert!(opencoin(&[command, "--help"]).success().stdout.contains("Usage"));
     }
