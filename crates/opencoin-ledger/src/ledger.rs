@@ -33,6 +33,15 @@ pub trait Ledger: Send + Sync {
     /// nothing was applied.
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError>;
 
+    /// The same for commands that find the books as usual: accounts can pay, coins are unspent, references are
+    /// new. A store can do that in one round trip. Where a command is not of this kind nothing is applied.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    async fn apply_routine(&self, batch: &[Command]) -> Result<Routine, LedgerError> {
+        self.apply(batch).await.map(Routine::Applied)
+    }
+
     /// What was accepted under a reference and is to be signed, now or again; `None` when nothing was.
     ///
     /// # Errors
@@ -113,6 +122,15 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// It does not.
     async fn ready(&self) -> Result<(), LedgerError>;
+}
+
+/// What became of a batch of which every command was expected to find the books as usual.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Routine {
+    /// All was carried out.
+    Applied(Vec<Outcome>),
+    /// Nothing was carried out. These commands, by their ascending places in the batch, need [`Ledger::apply`].
+    Odd(Vec<usize>),
 }
 
 /// What a store knows of the time.

@@ -35,8 +35,8 @@ mod writer;
 use async_trait::async_trait;
 use opencoin_ledger::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
-    TransactionReference, UnsignedPage, assume, decide, scoped,
+    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches,
+    TransactionNo, TransactionReference, UnsignedPage, assume, decide, scoped,
 };
 use sqlx::{PgConnection, PgPool};
 
@@ -63,13 +63,22 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Some(outcomes) = self.post_assumed(&prepared, &touches).await? {
+        if let Routine::Applied(outcomes) = self.post(&prepared, &touches).await? {
             return Ok(outcomes);
         }
         transaction::run(&self.writer, Task::transaction("apply"), |connection| {
             scoped(self.decide_and_save(connection, &prepared, &touches))
         })
         .await
+    }
+
+    async fn apply_routine(&self, batch: &[Command]) -> Result<Routine, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let prepared = Prepared::batch(batch);
+        let touches = Touches::of(&prepared);
+        self.post(&prepared, &touches).await
     }
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
@@ -146,24 +155,22 @@ impl PostgresLedger {
         transaction::read(&self.pool, Task::read(name), work).await
     }
 
-    /// The short way: one statement. `None` where the batch must take the longer one; nothing was written
-    /// then.
-    async fn post_assumed(
-        &self,
-        batch: &[Prepared<'_>],
-        touches: &Touches,
-    ) -> Result<Option<Vec<Outcome>>, LedgerError> {
-        let assumed = assume(batch, touches, &self.known_mint_keys);
-        let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings))
-        else {
-            return Ok(None);
+    /// The short way: one statement, which applies the whole batch or nothing.
+    async fn post(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Routine, LedgerError> {
+        let (outcomes, postings) = match assume(batch, touches, &self.known_mint_keys) {
+            Ok(assumed) => assumed,
+            Err(odd) => return Ok(Routine::Odd(odd)),
         };
+        let all_odd = || Routine::Odd((0..batch.len()).collect());
+        if !post::fits_one_statement(&postings) {
+            return Ok(all_odd());
+        }
         let posted = transaction::run(&self.writer, Task::statement("post"), |connection| {
             scoped(post::postings(connection, &postings))
         });
         match posted.await {
-            Ok(()) => Ok(Some(outcomes)),
-            Err(LedgerError::Contended { .. }) => Ok(None),
+            Ok(()) => Ok(Routine::Applied(outcomes)),
+            Err(LedgerError::Contended { .. }) => Ok(all_odd()),
             Err(error) => Err(error),
         }
     }

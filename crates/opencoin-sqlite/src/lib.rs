@@ -64,7 +64,7 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Some((outcomes, postings)) = assume(&prepared, &touches, &self.known_mint_keys) {
+        if let Ok((outcomes, postings)) = assume(&prepared, &touches, &self.known_mint_keys) {
             let posted = transaction::run(&self.writer, Task::once("post"), |connection| {
                 scoped(post::postings(connection, &postings))
             });

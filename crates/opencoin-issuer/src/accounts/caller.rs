@@ -10,6 +10,8 @@ use crate::refusal::{Reason, Refusal, unavailable};
 
 /// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
 const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
+/// How many services may wait to be noted as seen. Of more nothing is noted.
+const SERVICES_NOTED_MAX: usize = 10_000;
 /// A service that is heard of again within this time is not noted again.
 const SEEN_AGAIN_MICROS: i64 = 60_000_000;
 
@@ -85,6 +87,28 @@ impl TokenCache {
     }
 }
 
+/// When services were last seen, until the background work writes it down: no request waits for that.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<HashMap<ServiceId, LedgerTime>>);
+
+impl Seen {
+    fn note(&self, service: &ServiceId, last_seen: Option<LedgerTime>, now: LedgerTime) {
+        let is_recent =
+            |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
+        if last_seen.is_some_and(is_recent) {
+            return;
+        }
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() < SERVICES_NOTED_MAX || seen.contains_key(service) {
+            seen.insert(service.clone(), now);
+        }
+    }
+
+    fn take(&self) -> HashMap<ServiceId, LedgerTime> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl AccountService {
     /// Who acts with this token, if he may do that.
     ///
@@ -123,7 +147,7 @@ impl AccountService {
             Credential::PasswordSession => {}
             Credential::ServiceSession {
                 service, last_seen, ..
-            } => self.saw(service, *last_seen, now).await?,
+            } => self.seen.note(service, *last_seen, now),
         }
         Caller {
             account,
@@ -149,17 +173,19 @@ impl AccountService {
             .is_some())
     }
 
-    async fn saw(
-        &self,
-        service: &ServiceId,
-        last_seen: Option<LedgerTime>,
-        now: LedgerTime,
-    ) -> Result<(), Refusal> {
-        let is_recent =
-            |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
-        if last_seen.is_some_and(is_recent) {
-            return Ok(());
+    /// Writes down when services were last seen. What cannot be written now is lost: the next request notes it
+    /// again.
+    pub(crate) async fn write_last_seen(&self) {
+        for (service, at) in self.seen.take() {
+            if self
+                .accounts
+                .saw_service(&service, at)
+                .await
+                .map_err(unavailable)
+                .is_err()
+            {
+                return; // the others would fail as well, and the log says why
+            }
         }
-        self.accounts.saw_service(service, now).await.map_err(unavailable)
     }
 }

@@ -43,6 +43,7 @@ pub struct AccountService {
     random: Arc<Random>,
     passwords: Arc<Passwords>,
     holders: caller::TokenCache,
+    seen: caller::Seen,
     earlier_turns: waiting::EarlierTurns,
 }
 
@@ -54,7 +55,7 @@ impl AccountService {
         config: AccountsConfig,
         random: Arc<Random>,
     ) -> Self {
-        let (passwords, holders, earlier_turns) = Default::default();
+        let (passwords, holders, seen, earlier_turns) = Default::default();
         Self {
             accounts,
             committer,
@@ -63,6 +64,7 @@ impl AccountService {
             random,
             passwords,
             holders,
+            seen,
             earlier_turns,
         }
     }

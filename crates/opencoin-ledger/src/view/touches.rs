@@ -38,19 +38,13 @@ pub struct Touches {
     pub last_payout: bool,
     /// Whether all spent coins of a mint key may have to be deleted, which can take long.
     pub prunes: bool,
-    /// Whether the batch moves money and coins, and does nothing else. A recoup or payout is seldom and not
-    /// counted as such.
-    pub only_moves: bool,
 }
 
 impl Touches {
     /// What these commands can read.
     #[must_use]
     pub fn of(batch: &[Prepared<'_>]) -> Self {
-        let mut touches = Self {
-            only_moves: true,
-            ..Self::default()
-        };
+        let mut touches = Self::default();
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
             touches.add(prepared.command);
@@ -70,7 +64,6 @@ impl Touches {
     }
 
     fn add(&mut self, command: &Command) {
-        self.only_moves &= moves(command);
         match command {
             Command::OpenAccount { name, token_hash, .. } => {
                 self.names.insert(name.clone());
@@ -133,25 +126,5 @@ impl Touches {
     fn add_coins(&mut self, coins: &[CoinIn]) {
         self.mint_keys.extend(coins.iter().map(|coin| coin.mint_key));
         self.coins.extend(coins);
-    }
-}
-
-fn moves(command: &Command) -> bool {
-    match command {
-        Command::Credit { .. }
-        | Command::Debit { .. }
-        | Command::Transfer { .. }
-        | Command::Mint { .. }
-        | Command::Renew { .. }
-        | Command::Redeem { .. } => true,
-        Command::OpenAccount { .. }
-        | Command::RegisterMintKey { .. }
-        | Command::StopMintKey { .. }
-        | Command::RetireMintKey { .. }
-        | Command::PruneMintKey { .. }
-        | Command::SetSigningPaused { .. }
-        | Command::Recoup { .. }
-        | Command::RequestPayout { .. }
-        | Command::SettlePayout { .. } => false,
     }
 }
