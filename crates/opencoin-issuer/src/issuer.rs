@@ -174,7 +174,7 @@ impl Issuer {
     /// Writes down when services were last seen, and deletes what is over, until it is dropped.
     pub async fn tidy(&self) {
         for turn in 1_u64.. {
-            self.desk.write_last_seen().await;
+            self.accounts.write_last_seen().await;
             if turn % TURNS_PER_TIDY == 0 {
                 self.accounts.tidy().await;
             }
@@ -418,7 +418,7 @@ impl Issuer {
     /// Finishes what was accepted; nothing is accepted any more.
     pub async fn close(&self) {
         self.committer.close().await;
-        self.desk.write_last_seen().await;
+        self.accounts.write_last_seen().await;
         self.look_at_books().await;
     }
 

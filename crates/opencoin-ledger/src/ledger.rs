@@ -84,6 +84,21 @@ pub trait Ledger: Send + Sync {
     /// A transaction is named twice.
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError>;
 
+    /// Compares the spent and recouped coins that are stored of a mint key with those that it counts, in one
+    /// snapshot and without a lock. A pruned key passes: it may hold fewer.
+    ///
+    /// # Errors
+    /// They differ ([`LedgerError::Corrupt`]), or the store cannot be read.
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError>;
+
+    /// Deletes up to `coins_max` spent or recouped coins that are stored of a pruned mint key, in a short
+    /// transaction that locks no mint key. Gives their number: 0 when none is left, or the key is not
+    /// pruned.
+    ///
+    /// # Errors
+    /// As [`Self::keep_signatures`]: to call it again is safe.
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError>;
+
     /// The account that a token belongs to.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ mod touches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub use changes::{Changes, Opened, Pruned, Recouped};
+pub use changes::{Changes, Opened, Recouped};
 pub use state::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing};
 pub use touches::Touches;
 
@@ -46,7 +46,6 @@ struct Dirty {
     journal: Vec<Entry>,
     spent: Vec<(MintKeyNo, PayloadHash)>,
     recouped: Vec<Recouped>,
-    pruned: Vec<Pruned>,
     opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
@@ -270,29 +269,18 @@ impl View {
         key.retired = true;
     }
 
-    /// Forgets the key's spent and recouped coins, also those that were not loaded: [`Changes`] says how many
-    /// must be stored.
+    /// Marks the key as pruned and forgets its spent and recouped coins. Those that are stored stay until
+    /// [`Ledger::forget_coins`](crate::Ledger::forget_coins).
     pub(crate) fn prune_mint_key(&mut self, id: MintKeyId) {
         let key = self.touch_mint_key(id);
         assert!(!key.pruned, "a mint key is pruned once");
         key.pruned = true;
-        let (no, returned, recouped) = (key.no, key.returned, key.recouped);
+        let no = key.no;
         self.spent.retain(|coin| coin.0 != no);
         self.recouped_blinds.retain(|blind| blind.0 != no);
         self.recouped_coins.retain(|coin| coin.0 != no);
-        let unsaved = remove_where(&mut self.dirty.spent, |coin| coin.0 == no);
-        let spent_rows = returned
-            .checked_sub(unsaved)
-            .expect("every spent coin is counted as returned");
-        let unsaved = remove_where(&mut self.dirty.recouped, |recouped| recouped.mint_key == no);
-        let recouped_rows = recouped
-            .checked_sub(unsaved)
-            .expect("every recouped coin is counted");
-        self.dirty.pruned.push(Pruned {
-            mint_key: no,
-            spent_rows,
-            recouped_rows,
-        });
+        self.dirty.spent.retain(|coin| coin.0 != no);
+        self.dirty.recouped.retain(|recouped| recouped.mint_key != no);
     }
 
     pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
@@ -377,11 +365,4 @@ impl View {
             .get_mut(&id)
             .expect("the caller has read this mint key")
     }
-}
-
-/// Says how many there were.
-fn remove_where<T>(items: &mut Vec<T>, is_gone: impl Fn(&T) -> bool) -> u64 {
-    let before = items.len();
-    items.retain(|item| !is_gone(item));
-    (before - items.len()) as u64
 }

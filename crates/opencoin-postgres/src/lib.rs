@@ -21,6 +21,7 @@ mod audit;
 mod bench;
 mod connect;
 mod fault;
+mod forget;
 mod history;
 mod kept;
 mod load;
@@ -35,7 +36,7 @@ mod writer;
 use async_trait::async_trait;
 use opencoin_ledger::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches,
+    LedgerError, MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches,
     TransactionNo, TransactionReference, UnsignedPage, assume, decide, scoped,
 };
 use sqlx::{PgConnection, PgPool};
@@ -104,6 +105,20 @@ impl Ledger for PostgresLedger {
         KeptSignatures::check_batch(kept)?;
         transaction::run(&self.writer, Task::transaction("keep signatures"), |connection| {
             scoped(kept::keep(connection, kept))
+        })
+        .await
+    }
+
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        transaction::read(&self.pool, Task::long_read("check coins"), |connection| {
+            scoped(forget::check_coins(connection, id))
+        })
+        .await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
+            scoped(forget::forget_coins(connection, id, coins_max))
         })
         .await
     }

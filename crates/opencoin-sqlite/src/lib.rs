@@ -15,6 +15,7 @@ mod backup;
 mod bench;
 mod bulk;
 mod fault;
+mod forget;
 mod history;
 mod kept;
 mod load;
@@ -34,8 +35,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencoin_ledger::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, TransactionNo,
-    TransactionReference, UnsignedPage, assume, decide, scoped,
+    LedgerError, MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches,
+    TransactionNo, TransactionReference, UnsignedPage, assume, decide, scoped,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -103,6 +104,20 @@ impl Ledger for SqliteLedger {
         KeptSignatures::check_batch(kept)?;
         transaction::run(&self.writer, Task::transaction("keep signatures"), |connection| {
             scoped(kept::keep(connection, kept))
+        })
+        .await
+    }
+
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        transaction::read(&self.readers, Task::long_read("check coins"), |connection| {
+            scoped(forget::check_coins(connection, id))
+        })
+        .await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
+            scoped(forget::forget_coins(connection, id, coins_max))
         })
         .await
     }

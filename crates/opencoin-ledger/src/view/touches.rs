@@ -36,8 +36,6 @@ pub struct Touches {
     pub last_mint_key: bool,
     /// The last number of a payout.
     pub last_payout: bool,
-    /// Whether all spent coins of a mint key may have to be deleted, which can take long.
-    pub prunes: bool,
 }
 
 impl Touches {
@@ -85,11 +83,9 @@ impl Touches {
                 self.mint_keys.insert(*id);
                 self.last_mint_key = true;
             }
-            Command::PruneMintKey { id, .. } => {
-                self.mint_keys.insert(*id);
-                self.prunes = true;
-            }
-            Command::StopMintKey { id, .. } | Command::RetireMintKey { id, .. } => {
+            Command::StopMintKey { id, .. }
+            | Command::RetireMintKey { id, .. }
+            | Command::PruneMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
             }
             Command::SetSigningPaused { .. } => {
