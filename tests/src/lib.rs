@@ -112,12 +112,17 @@ impl Currency {
             "init",
             "--name",
             "OpenCent",
-            "--divisor",
-            "100",
-            "--denominations",
-            "1,2,5,10",
+            "--database",
+            database_url,
+            "--cipher-suite",
+            suite,
         ];
-        init.extend(["--database", database_url, "--cipher-suite", suite]);
+        // Amounts in tests count the smallest unit, unless a test is about amounts.
+        for (option, value) in [("--divisor", "1"), ("--denominations", "1,2,5,10")] {
+            if !options.contains(&option) {
+                init.extend([option, value]);
+            }
+        }
         // A currency behind a proxy of the test has a URL of its own.
         if !options.contains(&"--url") {
             init.extend(["--url", &base]);

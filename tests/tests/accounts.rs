@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -143,7 +144,7 @@ fn two_holders_pay_each_other() {
         // Refusals are in the issuer's words, and leave nothing to be finished.
         let _ = alice
             .unchecked(&["account", "pay", "nobody", "1"])
-            .refused(1, "there is no account of this name");
+            .refused(4, "there is no account of this name");
         let _ = alice
             .unchecked(&["account", "pay", "bob", "10000"])
             .refused(1, "the issuer refuses");
@@ -257,7 +258,16 @@ fn sessions_begin_with_the_password_and_end() {
     let _ = again
         .unchecked(&["account", "balance"])
         .refused(1, "the session has ended (2020-01-01 00:00:00 UTC); log in again");
-    fs::write(&file, kept).unwrap();
+
+    // A session that nobody can read is told of, and replaced by the next login.
+    fs::write(&file, "").unwrap();
+    let damaged = again.unchecked(&["account", "balance"]);
+    let _ = damaged.refused(1, "`opencoin account login --url URL NAME");
+    let mut login = again.command();
+    login.env("OPENCOIN_PASSWORD", "another long password");
+    let _ = run(&mut login, &["account", "login", "--url", &again.url, "alice"]).success();
+    assert_eq!(again.balance(), 100);
+    fs::write(&file, &kept).unwrap();
 
     // A logout ends it at the issuer too.
     again.account(&["logout"]);
@@ -353,10 +363,10 @@ fn a_wallet_pays_from_the_session_and_a_service_only_as_it_may() {
         .refused(1, "unauthorized");
     let _ = alice
         .unchecked(&["service", "remove", id])
-        .refused(1, "the issuer refuses");
+        .refused(4, "the issuer refuses");
     let _ = alice
         .unchecked(&["service", "remove", "../sessions"])
-        .refused(1, "not the id of a service");
+        .refused(2, "not the id of a service");
     currency.audit();
     currency.stop();
 }
@@ -371,16 +381,16 @@ fn a_lost_answer_does_not_pay_twice() {
 
     // Every answer is lost: it was paid once, and nobody knows.
     proxy.set(Answers::Cut);
-    let _ = pay().refused(1, "whether it was paid is not known");
+    let _ = pay().refused(3, "whether it was paid is not known");
     assert!(proxy.lost() > 1, "it has asked again by itself");
     assert_eq!((currency.balance("bob"), alice.unanswered()), (100, 1));
-    let _ = pay().refused(1, "whether it was paid is not known");
+    let _ = pay().refused(3, "whether it was paid is not known");
     proxy.set(Answers::Pass);
     assert!(
         alice
             .account(&["show"])
             .stdout
-            .contains("no answer was seen to a payment of 100 to bob")
+            .contains("no answer was seen to a payment of 100 OpenCent to bob")
     );
     // Another payment is not that one.
     alice.account(&["pay", "bob", "7"]);
@@ -416,7 +426,7 @@ fn a_lost_answer_does_not_pay_twice() {
         .unwrap();
     proxy.wait_for_lost(lost + 1);
     // Nobody pays beside it.
-    let _ = pay().refused(1, "another payment from");
+    let _ = pay().refused(3, "another payment from");
     dying.kill().unwrap();
     dying.wait().unwrap();
     proxy.set(Answers::Pass);
@@ -427,7 +437,7 @@ fn a_lost_answer_does_not_pay_twice() {
     // The same with a payout.
     proxy.set(Answers::Cut);
     let payout = || alice.unchecked(&["account", "payout", "50", "an account at a bank"]);
-    let _ = payout().refused(1, "not known");
+    let _ = payout().refused(3, "not known");
     proxy.set(Answers::Pass);
     assert!(payout().success().stdout.contains("was done before"));
     assert_eq!(currency.balance("alice"), 500 - 307 - 50);
@@ -441,11 +451,14 @@ fn a_redeem_is_finished_in_another_session() {
     let alice = Holder::new(&currency, &currency.url(""), "alice", 100);
     let _ = alice.unchecked(&["wallet", "add", &currency.url("")]).success();
     let _ = alice.unchecked(&["wallet", "mint", "50"]).success();
-    // The issuer is away, and when it is back the session is over.
+    // The issuer hangs up without a word, and when it is back the session is over.
     currency.stop();
+    let listener = TcpListener::bind(("127.0.0.1", currency.port())).unwrap();
+    let hangs_up = thread::spawn(move || drop(listener.accept().unwrap()));
     let _ = alice
         .unchecked(&["wallet", "redeem", "20"])
-        .refused(1, "nothing is lost");
+        .refused(3, "nothing is lost");
+    hangs_up.join().unwrap();
     currency.serve();
     let pending = |balance: u64| {
         let shown = alice.unchecked(&["wallet", "balance", "--json"]).success().json();

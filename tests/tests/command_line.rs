@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474, Wallet, opencoin};
@@ -53,7 +54,7 @@ fn hand_to_hand(suite: &str, database: Database) {
     // Sent and taken back before anybody else took it.
     let mistake = currency.scratch("mistake.oc");
     alice.run(&["send", "20", "--out", text(&mistake)]);
-    alice.run(&["reclaim"]);
+    alice.run(&["reclaim", "--all"]);
     assert_eq!(alice.balance(), 87);
     let late = bob.run_unchecked(&["receive", text(&mistake)]);
     assert_ne!(late.code, Some(0), "{late:?}");
@@ -168,7 +169,7 @@ fn a_credit_counts_once_for_each_reference() {
         .refused(1, "exists");
     let _ = currency
         .issuer_unchecked(&["account", "show", "bob"])
-        .refused(1, "no account bob");
+        .refused(4, "no account bob");
     currency.audit();
 }
 
@@ -177,7 +178,7 @@ fn mistakes_are_answered_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let nowhere = text(&nowhere);
-    let _ = opencoin(&["issuer", "serve", "--dir", nowhere]).refused(1, "opencoin issuer init");
+    let _ = opencoin(&["issuer", "serve", "--dir", nowhere]).refused(4, "opencoin issuer init");
     let _ = opencoin(&["issuer", "audit", "--dir", nowhere]).refused(3, "opencoin issuer init");
     let _ = opencoin(&["issuer", "serve", "--dirr", nowhere]).refused(2, "--dir");
     let init = |more: &[&str]| {
@@ -187,9 +188,9 @@ fn mistakes_are_answered_with_what_to_do() {
     };
     let _ = init(&["--cipher-suite", "ROT13"]).refused(2, "RSA-SHA384-PSS-RFC9474");
     let _ = init(&["--denominations", "1,1"]).refused(1, "denominations");
-    let _ = init(&["--denominations", "0"]).refused(1, "denominations");
+    let _ = init(&["--denominations", "0"]).refused(2, "denominations");
     let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits must be 2048");
-    let _ = init(&["--url", "example.org"]).refused(1, "url");
+    let _ = init(&["--url", "example.org"]).refused(2, "begins with https://");
     let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
     for address in [
         "postgres://opencoin:s3cret@127.0.0.1:1/books",
@@ -221,7 +222,7 @@ fn mistakes_are_answered_with_what_to_do() {
     let wallet = Wallet::new(&folder.path().join("wallet"));
     let _ = wallet
         .run_unchecked(&["mint", "5", "--token", "oc_x"])
-        .refused(1, "opencoin wallet add");
+        .refused(4, "opencoin wallet add");
     let _ = wallet
         .run_unchecked(&["mint", "0", "--token", "oc_x"])
         .refused(2, "at least 1");
@@ -287,10 +288,14 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     alice.run(&["add", &currency.url("")]);
     let token_file = currency.scratch("token");
     fs::write(&token_file, format!("{token}\n")).unwrap();
+    fs::set_permissions(&token_file, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = ["mint", "7", "--token-file", text(&token_file)];
+    let _ = alice.run_unchecked(&open).refused(1, "run `chmod 600");
+    fs::set_permissions(&token_file, fs::Permissions::from_mode(0o600)).unwrap();
     alice.run(&["mint", "7", "--token-file", text(&token_file)]);
     let _ = alice
         .run_unchecked(&["reclaim", "9"])
-        .refused(1, "no send number 9");
+        .refused(4, "no send number 9");
     currency.stop();
 }
 
@@ -324,4 +329,145 @@ fn the_demo_tells_its_story() {
             assert!(told.contains(word), "{told}");
         }
     }
+}
+
+#[test]
+fn amounts_are_written_as_the_currency_shows_them() {
+    let options = ["--divisor", "100", "--denominations", "0.01,0.02,0.05,0.10,1.00"];
+    let mut currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &options);
+    currency.serve();
+    let created = currency.issuer(&["account", "create", "alice", "--json"]).json();
+    let token = created["token"].as_str().unwrap();
+    let credit = ["account", "credit", "alice", "5", "--reference", "statement 1"];
+    let credited = currency.issuer(&credit).stdout;
+    assert_eq!(
+        credited,
+        "credited 5.00 OpenCent to alice; balance 5.00 OpenCent\n"
+    );
+    assert_eq!(currency.balance("alice"), 500);
+    let alice = Wallet::new(&currency.scratch("alice"));
+    alice.run(&["add", &currency.url("")]);
+    let minted = alice.run(&["mint", "1.37", "--token", token, "--json"]).json();
+    assert_eq!((minted["amount"].as_u64(), alice.balance()), (Some(137), 137));
+    assert_eq!(
+        alice.run(&["balance"]).stdout.lines().next(),
+        Some("1.37 OpenCent")
+    );
+    // A program counts in the smallest unit, and says so.
+    let gift = currency.scratch("gift.oc");
+    let sent = alice.run(&["send", "50/100", "--out", text(&gift)]).stdout;
+    assert!(sent.starts_with("sent 0.50 OpenCent in "), "{sent}");
+    for (amount, code, reason) in [
+        (
+            "0.005",
+            2,
+            "not a multiple of the smallest unit, 1/100 of OpenCent",
+        ),
+        ("50/10", 2, "counts in 1/10"),
+        ("1,37", 2, "12.50, or 12 for 12.00"),
+        ("0", 2, "more than zero"),
+        (
+            "87",
+            1,
+            "the wallet holds 0.87 OpenCent, and this takes 87.00 OpenCent",
+        ),
+    ] {
+        let _ = alice.run_unchecked(&["send", amount]).refused(code, reason);
+    }
+    assert_eq!(alice.balance(), 87);
+    // What is on its way is not taken back by mistake.
+    let _ = alice.run_unchecked(&["reclaim"]).refused(2, "--all");
+    let id = alice.run(&["history", "--json"]).json();
+    let sends = id
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["kind"] == "send");
+    let id = sends.map(|entry| entry["id"].to_string()).next_back().unwrap();
+    assert_eq!(alice.run(&["reclaim", &id]).stdout, "took back 0.50 OpenCent\n");
+    assert_eq!(alice.balance(), 137);
+    currency.stop();
+    // The next command says what to do, and a script knows that it can try again.
+    let away = alice.run_unchecked(&["redeem", "0.20", "--token", token]);
+    let _ = away.refused(3, "nothing was done");
+    assert_eq!(alice.balance(), 137);
+}
+
+#[test]
+fn a_name_that_is_misspelt_is_not_found() {
+    let currency = Currency::start(RFC9474, Database::Sqlite);
+    let (typo, alice) = (currency.scratch("typo"), Wallet::new(&currency.scratch("alice")));
+    for command in [
+        &["balance"][..],
+        &["history"],
+        &["mint", "1"],
+        &["resume"],
+        &["reclaim", "--all"],
+    ] {
+        let _ = Wallet::new(&typo)
+            .run_unchecked(command)
+            .refused(4, "opencoin wallet add URL");
+    }
+    assert!(!typo.exists(), "only `add` makes a wallet");
+    for (url, reason) in [
+        ("127.0.0.1:8080", "begins with https://"),
+        ("http://127.0.0.1:8080?x=1", "without ? and #"),
+        ("http://u:p@127.0.0.1:8080", "no password"),
+    ] {
+        let _ = Wallet::new(&typo).run_unchecked(&["add", url]).refused(2, reason);
+        let options = [
+            "issuer",
+            "init",
+            "--name",
+            "X",
+            "--dir",
+            text(&typo),
+            "--url",
+            url,
+        ];
+        let _ = opencoin(&options).refused(2, reason);
+    }
+    assert!(!typo.exists());
+    let port = currency.port();
+    alice.run(&["add", &format!(" HTTP://127.0.0.1:{port}/ ")]);
+    let again = alice.run(&["add", &currency.url(""), "--json"]).json();
+    assert_eq!(again["url"].as_str(), Some(currency.url("").as_str()));
+    for command in [&["balance"][..], &["send", "1"], &["reclaim", "--all"]] {
+        let named = [command, &["--currency", "Nope"]].concat();
+        let _ = alice.run_unchecked(&named).refused(4, "it holds OpenCent (");
+    }
+    // Plain HTTP to another machine is said, before anything goes there.
+    let other = Wallet::new(&currency.scratch("other"));
+    let _ = other
+        .run_unchecked(&["add", "http://127.0.0.1.invalid:1"])
+        .refused(3, "is without TLS (http://)");
+}
+
+#[test]
+fn no_currency_has_a_name_or_key_request_that_misleads() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = |name: &str, dir: &str| {
+        let dir = folder.path().join(dir);
+        opencoin(&["issuer", "init", "--name", name, "--dir", text(&dir)])
+    };
+    for name in [
+        "OpenCent\n\u{1b}[8m",
+        "tneCnepO\u{202e}",
+        "Open\u{200b}Cent",
+        " OpenCent",
+        &"x".repeat(65),
+    ] {
+        let _ = init(name, "currency").refused(1, "name: must");
+    }
+    let _ = init("OpenCent", "what?").refused(1, "question mark");
+    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &["--divisor", "100"]);
+    let leap = ["cdd", "change", "--expiry", "2040-06-30T23:59:60Z"];
+    let _ = currency.issuer_unchecked(&leap).refused(2, "second 60");
+    assert!(!currency.dir().join("pending.json").exists());
+    let passed = currency.issuer_unchecked(&["check"]).stdout;
+    assert!(!passed.contains("pending request"), "{passed}");
+    fs::write(currency.dir().join("pending.json"), "{}").unwrap();
+    let failed = currency.issuer_unchecked(&["check"]);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stdout.contains("FAILED  pending request: "), "{failed:?}");
 }

@@ -165,7 +165,7 @@ fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on()
         wallet.run(&["add", &currency.url("")]);
         let _ = wallet
             .run_unchecked(&["mint", "100", "--token", &token])
-            .refused(1, "will sign later");
+            .refused(3, "will sign later");
     }
     currency.issuer(&["signing", "resume"]);
     let dir = currency.dir();

@@ -81,6 +81,58 @@ fn every_command_has_its_page() {
     assert_eq!(own, std::fs::read_to_string(dir.join("opencoin.1")).unwrap());
 }
 
+/// The commands that show no result of their own: they write a document, a script or a story.
+const WITHOUT_JSON: [&str; 4] = ["completions", "man", "demo", "bench"];
+
+fn every_command_has_json(command: &[&str]) {
+    let below = commands_below(command);
+    if below.is_empty() {
+        let help = opencoin(&[command, &["--help"]].concat()).success().stdout;
+        let is_listed = help.lines().any(|line| line.trim_start().starts_with("--json"));
+        assert_eq!(
+            is_listed,
+            !WITHOUT_JSON.contains(&command[0]),
+            "{command:?}: {help}"
+        );
+    }
+    for name in &below {
+        every_command_has_json(&[command, &[name.as_str()]].concat());
+    }
+}
+
+#[test]
+fn every_command_that_shows_a_result_has_json() {
+    for name in commands_below(&[]) {
+        every_command_has_json(&[name.as_str()]);
+    }
+}
+
+#[test]
+fn nobody_is_told_when_the_reader_of_the_output_stops() {
+    // The reader is gone before anything is written.
+    let script = r#""$0" "$@" | true; echo "${PIPESTATUS[0]}""#;
+    for arguments in [
+        &["man"][..],
+        &["completions", "bash"],
+        &["--help"],
+        &["inspect", "--help"],
+    ] {
+        let mut bash = Command::new("bash");
+        let program = opencoin_e2e::command();
+        let output = bash
+            .args(["-c", script])
+            .arg(program.get_program())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert_eq!(said, ("0\n".into(), "".into()), "{arguments:?}");
+    }
+}
+
 #[test]
 fn shells_take_the_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

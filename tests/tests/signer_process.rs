@@ -149,8 +149,8 @@ fn a_signer_on_another_machine_signs_for_whom_its_authority_has_certified() {
     currency.serve();
     let _ = alice
         .run_unchecked(&["mint", "20", "--token", &token])
-        .refused(1, "will sign later");
-    let _ = alice.run_unchecked(&["resume"]).refused(1, "will sign later");
+        .refused(3, "will sign later");
+    let _ = alice.run_unchecked(&["resume"]).refused(3, "will sign later");
     assert_eq!(alice.balance(), 11);
     wait_for(|| currency.log(), "no connection to the signer");
     wait_for(|| currency.log(), "signatures are delayed");
@@ -269,17 +269,17 @@ fn books_that_were_set_back_are_signed_for_when_an_operator_has_said_so() {
     currency.serve();
     let _ = bob
         .run_unchecked(&["mint", "18", "--token", &token])
-        .refused(1, "will sign later");
+        .refused(3, "will sign later");
     let alarm = "ALARM: the books have counted fewer blinds of a mint key than were signed with it";
     let is_said = || {
-        let _ = bob.run_unchecked(&["resume"]).refused(1, "will sign later");
+        let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
         currency.log()
     };
     wait_for(is_said, alarm);
     signer.stop();
     // Starting it again does not make it forget.
     let signer = currency.signer();
-    let _ = bob.run_unchecked(&["resume"]).refused(1, "will sign later");
+    let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
     wait_for(|| currency.log(), "ALARM: a mint key's counts disagreed before");
     signer.stop();
 

@@ -75,7 +75,7 @@ fn a_thief_is_stopped_and_every_honest_holder_is_made_whole() {
     currency.issuer(&["signing", "pause"]);
     let _ = carol
         .run_unchecked(&["mint", "30", "--token", &carol_token])
-        .refused(1, "will sign later");
+        .refused(3, "will sign later");
     let (alice_has, bob_has) = (alice.balance(), bob.balance());
     assert_eq!((alice_has, bob_has), (38, 22));
 

@@ -110,7 +110,7 @@ fn keys_in_a_token_behind_a_signer_for_years() {
     signer.kill();
     let _ = alice
         .run_unchecked(&["mint", "50", "--token", &token])
-        .refused(1, "will sign later");
+        .refused(3, "will sign later");
     let signer = offline.currency.signer();
     let begun = Instant::now();
     while alice.run_unchecked(&["resume"]).code != Some(0) {

@@ -202,9 +202,9 @@ fn the_wallet_says_that_it_waits_for_money_and_lives_through_crashes() {
     alice.run(&["add", &currency.url("")]);
     let short = alice
         .run_unchecked(&["mint", "8", "--token", &token])
-        .refused(1, FOR_MONEY);
-    assert!(short.stderr.contains("finish it with `resume`"), "{short:?}");
-    let _ = alice.run_unchecked(&["resume"]).refused(1, FOR_MONEY);
+        .refused(3, FOR_MONEY);
+    assert!(short.stderr.contains("opencoin wallet resume"), "{short:?}");
+    let _ = alice.run_unchecked(&["resume"]).refused(3, FOR_MONEY);
     let pending = || {
         alice.run(&["balance", "--json"]).json()["pending"]
             .as_u64()
@@ -213,16 +213,16 @@ fn the_wallet_says_that_it_waits_for_money_and_lives_through_crashes() {
     assert_eq!((alice.balance(), pending(), currency.balance("alice")), (0, 8, 3));
     // It goes on waiting while the server is away, and after.
     currency.kill();
-    let _ = alice.run_unchecked(&["resume"]).refused(1, "nothing is lost");
+    let _ = alice.run_unchecked(&["resume"]).refused(3, "nothing is lost");
     currency.serve();
-    let _ = alice.run_unchecked(&["resume"]).refused(1, FOR_MONEY);
+    let _ = alice.run_unchecked(&["resume"]).refused(3, FOR_MONEY);
     // Money that was spent otherwise is not there for it, and none of it is bound.
     currency.issuer(&["account", "debit", "alice", "3", "--reference", "statement 1"]);
     credit(&currency, 9, "statement 2");
     wait_for_balance(&currency, 1);
     currency.kill();
     currency.serve();
-    assert!(alice.run(&["resume"]).stdout.contains("finished 1 requests"));
+    assert!(alice.run(&["resume"]).stdout.contains("finished 1 request\n"));
     assert_eq!((alice.balance(), pending(), currency.balance("alice")), (8, 0, 1));
     assert!(alice.run(&["resume"]).stdout.contains("finished 0 requests"));
     audited(&currency, 8);

@@ -9,7 +9,7 @@ use crate::Secret;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateAccount {
-    /// 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.
+    /// 1 to 64 characters of a-z, 0-9, '.', '_' and '-', the first of them neither '.' nor '-'.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
     /// Without one the holder uses the token, and may set a password with it.

@@ -14,8 +14,9 @@ use crate::{
 
 /// The greatest amount and the greatest id of the books.
 const NUMBER_MAX: i64 = i64::MAX;
-/// No control character.
-const PRINTED: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+/// No control character, and none that changes the direction of text.
+const PRINTED: &str =
+    "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufff9-\\ufffb]*$";
 
 /// Declares a component of the description.
 macro_rules! shape {
@@ -42,16 +43,16 @@ macro_rules! shape {
 shape! {
     /// The name of an account or a service.
     Name, "The name of an account or a service.",
-    text(1, ACCOUNT_NAME_CHARS_MAX).pattern(Some("^[a-z0-9._-]+$"))
+    text(1, ACCOUNT_NAME_CHARS_MAX).pattern(Some("^[a-z0-9_][a-z0-9._-]*$"))
 }
 shape! {
     /// A reference, a reason, a destination.
-    Text, "A reference, a reason, a destination: a short text without control characters.",
+    Text, "A reference, a reason, a destination: a short text without control characters and changes of direction.",
     text(1, TEXT_CHARS_MAX).pattern(Some(PRINTED))
 }
 shape! {
     /// A text that may be empty.
-    Label, "A short text without control characters, or none.",
+    Label, "A short text without control characters and changes of direction, or none.",
     text(0, TEXT_CHARS_MAX).pattern(Some(PRINTED))
 }
 shape! {

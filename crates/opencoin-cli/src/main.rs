@@ -1,11 +1,12 @@
 //! `opencoin`: the one binary. Issuer, wallet, auditor and demo, each a thin layer over a library.
 //!
-//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 refused or failed, 2 a wrong
-//! command line.
+//! Results go to stdout, everything else to stderr. `failure.rs` has the exit codes.
 
-mod amount_args;
 mod commands;
+mod confirmation;
+mod currency_unit;
 mod database_args;
+mod failure;
 mod log;
 mod network_args;
 #[cfg(feature = "otel")]
@@ -13,13 +14,15 @@ mod otel;
 mod service;
 mod settings_args;
 mod token_args;
+mod wallet_dir_args;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use opencoin_terminal::{output, progress, secret_args};
+
+use crate::failure::Failure;
 
 /// Blind-signed electronic cash: run a currency, use a wallet, audit both.
 #[derive(Debug, Parser)]
@@ -32,13 +35,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Create and run a currency.
-    #[command(subcommand)]
-    Issuer(commands::issuer::Command),
+    Issuer(commands::issuer::Arguments),
     /// Sign what the books have accepted, for a server that has no private keys.
     Signer(commands::signer::Arguments),
     /// The master key, best on a machine without network: make one, sign with it.
-    #[command(subcommand)]
-    Master(commands::master::Command),
+    Master(commands::master::Arguments),
     /// Hold coins: mint, send, receive, redeem.
     Wallet(commands::wallet::Arguments),
     /// Use an account at an issuer: log in, pay, watch.
@@ -62,21 +63,10 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = arguments();
-    let only_shows = match &arguments.command {
-        Command::Inspect(_) | Command::Verify(_) | Command::Completions(_) | Command::Man(_) => true,
-        Command::Issuer(command) => command.only_shows(),
-        Command::Account(arguments) => arguments.only_shows(),
-        Command::Service(arguments) => arguments.only_shows(),
-        Command::Signer(_)
-        | Command::Master(_)
-        | Command::Wallet(_)
-        | Command::Demo(_)
-        | Command::Bench(_) => false,
-    };
     let result = match arguments.command {
-        Command::Issuer(command) => commands::issuer::run(command).await,
+        Command::Issuer(arguments) => commands::issuer::run(arguments).await,
         Command::Signer(arguments) => commands::signer::run(arguments).await,
-        Command::Master(command) => commands::master::run(command),
+        Command::Master(arguments) => commands::master::run(arguments),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
         Command::Account(arguments) => commands::account::run(arguments).await,
         Command::Service(arguments) => commands::account::service::run(arguments).await,
@@ -93,12 +83,12 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        // Whoever reads a document (`head`, a pager) may stop early. Elsewhere what was not read may be a
-        // token, or coins.
-        Err(error) if only_shows && is_broken_pipe(&error) => ExitCode::SUCCESS,
+        // Whoever reads the output (`head`, a pager) may stop early. What cannot be had again is written by
+        // `OutputArgs::show_once`, which tells.
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            output::complain(&format!("error: {}", output::error_text(&error)));
+            Failure::of(&error).code()
         }
     }
 }
@@ -113,10 +103,4 @@ fn arguments() -> Arguments {
             .exit();
     }
     Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use opencoin_text::IssuerUrl;
 use opencoin_wallet::Authorities;
+
+use crate::output;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NetworkArgs {
@@ -23,5 +26,14 @@ impl NetworkArgs {
         };
         let read = || format!("cannot use the certificate authorities in {}", path.display());
         Authorities::from_pem(&fs::read(path).with_context(read)?).with_context(read)
+    }
+}
+
+/// Says what others can do when the way to the issuer is not encrypted: plain HTTP to another machine.
+pub(crate) fn warn_if_exposed(url: &IssuerUrl, what_others_can: &str) {
+    if url.is_exposed() {
+        output::complain(&format!(
+            "note: {url} is without TLS (http://): others on the way can {what_others_can}"
+        ));
     }
 }

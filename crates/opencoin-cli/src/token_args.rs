@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use opencoin_wallet::Secret;
+use opencoin_private_files::exposure;
+use opencoin_wallet::{Secret, read_token};
 
 /// The variable that holds a token.
 const VARIABLE: &str = "OPENCOIN_TOKEN";
@@ -36,8 +37,13 @@ impl TokenArgs {
 /// The token of a file, of a command line, or of the environment.
 pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>> {
     let text = match (token, file) {
-        (_, Some(path)) => fs::read_to_string(path)
-            .with_context(|| format!("cannot read the token file {}", path.display()))?,
+        (_, Some(path)) => {
+            let read = || format!("cannot read the token file {}", path.display());
+            if let Some(exposure) = exposure(path).with_context(read)? {
+                bail!("{exposure}");
+            }
+            fs::read_to_string(path).with_context(read)?
+        }
         (Some(token), None) => token.to_owned(),
         (None, None) => match env::var_os(VARIABLE) {
             Some(text) => text
@@ -47,9 +53,5 @@ pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<S
             None => return Ok(None),
         },
     };
-    let token = text.trim();
-    if token.is_empty() {
-        bail!("the account token is empty");
-    }
-    Ok(Some(Secret::new(token)))
+    Ok(Some(read_token(&text)?))
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, DirectoryError, register_mint_keys};
 use opencoin_ledger::{Ledger, MintKeyId, MintKeyStatus};
-use opencoin_log::LogThrottle;
+use opencoin_log::FailureThrottle;
 
 /// How often a server looks for changes.
 pub(crate) const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const LOOKS_PER_REFRESH: u64 = 30;
 /// How often it looks, at most, because of requests that name an unknown mint key.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-static FAILURES: LogThrottle = LogThrottle::new();
+static FAILURES: FailureThrottle = FailureThrottle::new();
 
 /// What the issuer publishes and goes by.
 pub(crate) struct Documents {
@@ -236,7 +236,7 @@ fn stopped(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
 
 /// The server goes on with what it has. Always false.
 fn complain(what: &str, error: &dyn std::fmt::Display) -> bool {
-    if let Some(times) = FAILURES.count(Instant::now()) {
+    if let Some(times) = FAILURES.count(&format!("{what}: {error}"), Instant::now()) {
         tracing::error!(%error, times, "{what}");
     }
     false

@@ -7,11 +7,12 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::AccountsConfig;
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, ledger_time, register_mint_keys};
 use opencoin_ledger::{
-    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, MintKeyId, Outcome,
+    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, LedgerTime, MintKeyId, Outcome,
     TransactionReference,
 };
 use opencoin_log::spans;
@@ -37,6 +38,8 @@ use crate::store::Books;
 
 /// After how many turns of the background work what is over is deleted: ten minutes.
 const TURNS_PER_TIDY: u64 = 600;
+/// How far the clocks of machines that are set by NTP may be from each other.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
 /// How an issuer works; the default is for every use but measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,11 @@ impl Issuer {
     ) -> Result<Self, OpenError> {
         let books = books.into();
         register_mint_keys(&currency, books.ledger.as_ref(), clock.as_ref()).await?;
+        let last_applied = books.ledger.moments().await?.last_applied;
+        let signed = currency.current().cdd().cdd_signing_date.to_utc();
+        if let Some(warning) = clock_is_behind(signed, last_applied, clock.now()) {
+            tracing::error!("ALARM: {warning}");
+        }
         let documents = Documents::new(currency, &books.ledger.mint_keys().await?);
         let metrics = Arc::new(Metrics::new(clock.now()));
         let committer = Committer::start(
@@ -540,9 +548,54 @@ fn mint_keys_of(coins: &[CoinIn]) -> Vec<MintKeyId> {
     coins.iter().map(|coin| coin.mint_key).collect()
 }
 
+/// What was signed or booked later than `now`: then this machine's clock is wrong, or was wrong when that was done.
+fn clock_is_behind(
+    signed: DateTime<Utc>,
+    last_applied: Option<LedgerTime>,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let booked = last_applied.and_then(|at| DateTime::from_timestamp_micros(at.unix_micros()));
+    let later = [
+        ("the description of the currency was signed", Some(signed)),
+        ("the last entry of the books was made", booked),
+    ];
+    later.into_iter().find_map(|(what, at)| {
+        let at = at.filter(|at| *at > now + CLOCK_TOLERANCE)?;
+        Some(format!(
+            "this machine's clock says {now}, and {what} at {at}: set the clock right, because keys sign and coins expire by it"
+        ))
+    })
+}
+
 fn signing_paused(effect: Effect) -> bool {
     match effect {
         Effect::Accepted { signing_paused, .. } => signing_paused,
         other => unreachable!("a mint, renew or recoup is accepted or refused, not {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_behind_what_was_signed_or_booked_is_noticed() {
+        let now: DateTime<Utc> = "2026-01-04T00:00:00Z".parse().unwrap();
+        let ago = |days| now - TimeDelta::days(days);
+        assert_eq!(clock_is_behind(ago(9), None, now), None);
+        assert_eq!(
+            clock_is_behind(ago(9), Some(ledger_time(now + CLOCK_TOLERANCE)), now),
+            None
+        );
+        let booked = clock_is_behind(ago(9), Some(ledger_time(ago(-3))), now).unwrap();
+        assert!(
+            booked.contains("last entry of the books was made at 2026-01-07"),
+            "{booked}"
+        );
+        let signed = clock_is_behind(ago(-3650), Some(ledger_time(ago(9))), now).unwrap();
+        assert!(
+            signed.contains("description of the currency was signed"),
+            "{signed}"
+        );
     }
 }

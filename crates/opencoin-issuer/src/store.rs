@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
 use opencoin_ledger::{Accounts, History, Ledger, LedgerError, SchemaState};
-use opencoin_postgres::PostgresLedger;
+use opencoin_postgres::{PostgresLedger, Protection};
 use opencoin_sqlite::SqliteLedger;
 
 /// What to do when there are no books yet.
@@ -115,6 +115,17 @@ pub async fn open_audit_source(database: &str, root: &Path) -> Result<Arc<dyn Au
     match Address::of(database, root)? {
         Address::Sqlite(path) => Ok(Arc::new(SqliteLedger::open_to_read(&path).await?)),
         Address::Postgres(url) => Ok(Arc::new(PostgresLedger::connect_to_read(url).await?)),
+    }
+}
+
+/// How connections to the books are protected on their way; nothing where they are a file.
+///
+/// # Errors
+/// When the address is of neither kind, or the database does not answer.
+pub async fn database_protection(database: &str, root: &Path) -> Result<Option<Protection>, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(_) => Ok(None),
+        Address::Postgres(url) => PostgresLedger::protection(url).await.map(Some),
     }
 }
 

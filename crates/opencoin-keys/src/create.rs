@@ -8,6 +8,7 @@ use opencoin_config::{ADDRESS_FORMS, CLOCK_SKEW, Config, is_address};
 use opencoin_crypto::{CipherSuite, KeyStore, KeyStoreError};
 use opencoin_ledger::Amount;
 use opencoin_schema::{PROTOCOL_VERSION, Timestamp, WeightedUrl};
+use opencoin_text::{IssuerUrl, IssuerUrlError, is_invisible, is_misleading};
 use thiserror::Error;
 
 use crate::clock::Clock;
@@ -27,6 +28,10 @@ const FIRST_CDD_SERIAL: u64 = 1;
 const URL_WEIGHT: i64 = 10;
 /// The most denominations: one mint key is made for each.
 const DENOMINATIONS_MAX: usize = 64;
+/// The longest name of a currency, in characters.
+const NAME_CHARS_MAX: usize = 64;
+/// The most smallest units that make one of a currency: 12 decimals.
+pub(crate) const DIVISOR_MAX: u64 = 1_000_000_000_000;
 
 /// What an operator decides about a new currency.
 #[derive(Debug, Clone)]
@@ -90,13 +95,11 @@ impl NewCurrency {
                 reason: reason.to_owned(),
             })
         };
-        if self.name.trim().is_empty() {
-            return refuse("name", "give the currency a name");
+        check_name(&self.name).or_else(|reason| refuse("name", &reason))?;
+        if !(1..=DIVISOR_MAX).contains(&self.divisor) {
+            return refuse("divisor", &format!("must be a number from 1 to {DIVISOR_MAX}"));
         }
-        if self.divisor == 0 {
-            return refuse("divisor", "must be at least 1");
-        }
-        check_denominations(&self.denominations)?;
+        check_denominations(&self.denominations).or_else(|reason| refuse("denominations", &reason))?;
         check_url(&self.url)?;
         if !is_address(&self.config.database) {
             return refuse("database", ADDRESS_FORMS);
@@ -108,34 +111,48 @@ impl NewCurrency {
     }
 }
 
-pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), CreateError> {
-    let refuse = |reason: &str| {
-        Err(CreateError::Setting {
-            field: "denominations",
-            reason: reason.to_owned(),
-        })
-    };
+/// Whether a currency can have this name. Every wallet shows it, so it holds nothing that misleads a reader.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let chars = name.chars().count();
+    if name.trim() != name || chars == 0 || chars > NAME_CHARS_MAX {
+        return Err(format!(
+            "must have 1 to {NAME_CHARS_MAX} characters, without spaces around them"
+        ));
+    }
+    if name
+        .chars()
+        .any(|character| is_misleading(character) || is_invisible(character))
+    {
+        return Err(
+            "must not contain control characters, invisible characters or changes of direction".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether a currency can have coins of these values.
+pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), String> {
     if denominations.is_empty() || denominations.len() > DENOMINATIONS_MAX {
-        return refuse("name between 1 and 64 values, for example 1,2,5,10");
+        return Err(format!(
+            "must be 1 to {DENOMINATIONS_MAX} values, for example 1,2,5,10"
+        ));
     }
     let distinct: BTreeSet<&u64> = denominations.iter().collect();
     let fit = denominations
         .iter()
         .all(|value| *value > 0 && Amount::new(*value).is_ok());
     if distinct.len() != denominations.len() || !fit {
-        return refuse("must be different whole numbers of at least 1");
+        return Err("must be different values of at least one smallest unit".to_owned());
     }
     Ok(())
 }
 
-pub(crate) fn check_url(url: &str) -> Result<(), CreateError> {
-    if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains(char::is_whitespace) {
-        return Err(CreateError::Setting {
-            field: "url",
-            reason: "must begin with http:// or https://".to_owned(),
-        });
-    }
-    Ok(())
+/// The URL as it is signed into the documents.
+pub(crate) fn check_url(url: &str) -> Result<IssuerUrl, CreateError> {
+    url.parse().map_err(|error: IssuerUrlError| CreateError::Setting {
+        field: "url",
+        reason: error.to_string(),
+    })
 }
 
 /// Makes the currency and writes it into `directory`. `progress` hears how many of how many keys are made.

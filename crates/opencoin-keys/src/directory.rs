@@ -90,6 +90,15 @@ pub enum DirectoryError {
         /// What is wrong.
         error: CurrencyError,
     },
+    /// A request that its own text cannot carry.
+    #[error("the request for the master key cannot be written down: {0}; nothing was asked for")]
+    Unwritable(String),
+    /// The address of a SQLite file ends at a question mark.
+    #[error("{0} has a question mark in it; choose another folder for the currency")]
+    Path(PathBuf),
+    /// Another process makes a currency in this folder.
+    #[error("another process is making a currency in {0}")]
+    Begun(PathBuf),
     /// Certificates that nobody here has asked for.
     #[error("not imported: {0}")]
     Import(String),
@@ -142,8 +151,11 @@ impl Directory {
     /// Makes sure that a currency can be written here: nothing is there, or an empty folder.
     ///
     /// # Errors
-    /// When something is there.
+    /// When something is there, or the path cannot be part of the address of a SQLite file.
     pub fn check_vacant(&self) -> Result<(), DirectoryError> {
+        if self.root.to_string_lossy().contains('?') {
+            return Err(DirectoryError::Path(self.root.clone()));
+        }
         match fs::read_dir(&self.root).map(|mut entries| entries.next().is_none()) {
             Ok(true) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -163,7 +175,8 @@ impl Directory {
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
         if unfinished.exists() {
             // What somebody else is making at this moment stays.
-            drop(Self::at(unfinished.clone()).lock()?);
+            let in_use = |_| DirectoryError::Begun(self.root.clone());
+            drop(Self::at(unfinished.clone()).lock().map_err(in_use)?);
             fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
         }
         for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
@@ -291,19 +304,24 @@ impl Directory {
         }
     }
 
-    /// Keeps a request until it is answered.
+    /// Keeps a request until it is answered. It is read back from its text first: what the master key signs
+    /// must be what every reader of the documents understands.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When the text does not say what was meant, or the system refuses; then nothing is kept.
     pub(crate) fn set_pending(
         &self,
         request: &SigningRequest,
         _lock: &CertificateLock,
     ) -> Result<(), DirectoryError> {
-        Ok(private_files::write(
-            &self.pending_file(),
-            text::compact(request).as_bytes(),
-        )?)
+        let (path, json) = (self.pending_file(), text::compact(request));
+        match from_json::<SigningRequest>(json.as_bytes()) {
+            Ok(read) if read == *request => Ok(private_files::write(&path, json.as_bytes())?),
+            Ok(_) => Err(DirectoryError::Unwritable(
+                "its text says something else".to_owned(),
+            )),
+            Err(error) => Err(DirectoryError::Unwritable(error.to_string())),
+        }
     }
 
     /// Takes certificates in that were asked for. Again, after they were taken in: says so by `false`.

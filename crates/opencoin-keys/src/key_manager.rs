@@ -304,11 +304,14 @@ impl KeyManager {
         let before = CddDraft::of(currency.current().cdd());
         let mut next = before.clone();
         if let Some(url) = change.url {
-            check_url(&url)?;
-            set_url(&mut next, &url);
+            set_url(&mut next, check_url(&url)?.as_str());
         }
         if let Some(mut denominations) = change.denominations {
-            check_denominations(&denominations)?;
+            let refuse = |reason| CreateError::Setting {
+                field: "denominations",
+                reason,
+            };
+            check_denominations(&denominations).map_err(refuse)?;
             denominations.sort_unstable();
             next.denominations = denominations;
         }

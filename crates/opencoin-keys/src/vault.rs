@@ -387,6 +387,30 @@ mod tests {
     }
 
     #[test]
+    fn a_description_that_no_wallet_can_use_is_shown_with_a_warning() {
+        let (_folder, vault) = vault();
+        let past = Timestamp::from_utc("2020-01-01T00:00:00Z".parse().unwrap());
+        type Spoil = fn(&mut CddDraft, Timestamp);
+        let spoils: [(Spoil, &str); 6] = [
+            (|draft, _| draft.currency_divisor = 0, "the divisor"),
+            (|draft, _| draft.denominations = vec![0, 1], "the denominations"),
+            (|draft, _| draft.denominations = vec![1, 1], "the denominations"),
+            (|draft, _| draft.currency_name = String::new(), "the name"),
+            (
+                |draft, _| draft.currency_name = "a\u{202e}b".to_owned(),
+                "the name",
+            ),
+            (|draft, past| draft.cdd_expiry_date = past, "expired already"),
+        ];
+        for (spoil, word) in spoils {
+            let mut draft = draft(1, "");
+            spoil(&mut draft, past);
+            let said = warnings(&vault, None, draft);
+            assert!(said.len() == 1 && said[0].contains(word), "{word}: {said:?}");
+        }
+    }
+
+    #[test]
     fn an_older_copy_of_the_vault_signs_with_a_warning() {
         let (_folder, older) = vault();
         let (_other, newer) = vault();

@@ -46,14 +46,14 @@ impl fmt::Debug for AccountId {
 }
 
 /// The name under which an operator knows an account: 1 to [`ACCOUNT_NAME_CHARS_MAX`] characters of `a-z 0-9
-/// . _ -`.
+/// . _ -`, the first of `a-z 0-9 _`: `..` and `.` cannot stand in a URL, and `-x` is an option of a command.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName(String);
 
 /// The text is not an account name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an account name has 1 to {ACCOUNT_NAME_CHARS_MAX} characters, each one of a-z, 0-9, '.', '_' and '-'"
+    "an account name has 1 to {ACCOUNT_NAME_CHARS_MAX} characters, each one of a-z, 0-9, '.', '_' and '-', and does not begin with '.' or '-'"
 )]
 pub struct AccountNameError;
 
@@ -71,7 +71,7 @@ impl FromStr for AccountName {
     fn from_str(text: &str) -> Result<Self, AccountNameError> {
         let fits = (1..=ACCOUNT_NAME_CHARS_MAX).contains(&text.len());
         let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        if fits && text.bytes().all(allowed) {
+        if fits && text.bytes().all(allowed) && !text.starts_with(['.', '-']) {
             Ok(Self(text.to_owned()))
         } else {
             Err(AccountNameError)
@@ -135,6 +135,10 @@ mod tests {
             "a b",
             "é",
             "a/b",
+            ".",
+            "..",
+            ".a",
+            "-x",
             &"x".repeat(ACCOUNT_NAME_CHARS_MAX + 1),
         ] {
             assert_eq!(bad.parse::<AccountName>(), Err(AccountNameError), "{bad:?}");

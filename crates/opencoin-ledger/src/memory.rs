@@ -14,8 +14,8 @@ use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
     Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
-    MintKeyStatus, Outcome, Prepared, TokenHash, TransactionNo, TransactionReference, UnsignedPage, View,
-    decide,
+    MintKeyId, MintKeyStatus, Outcome, Prepared, TokenHash, TransactionNo, TransactionReference,
+    UnsignedPage, View, decide,
 };
 
 /// Books in memory.

@@ -1,11 +1,14 @@
 //! Short human text in the books: payment references and the reason why a mint key was stopped.
 
+use opencoin_text::is_misleading;
+
 /// The longest payment reference or stop reason, in characters.
 pub const TEXT_CHARS_MAX: usize = 200;
 
-/// The text is empty, longer than [`TEXT_CHARS_MAX`] characters, or holds a control character.
+/// The text is empty, longer than [`TEXT_CHARS_MAX`] characters, or holds a character that controls a terminal
+/// or the direction of text ([`is_misleading`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {TEXT_CHARS_MAX} characters and no control characters")]
+#[error("must have 1 to {TEXT_CHARS_MAX} characters, without control characters and changes of direction")]
 pub struct TextError;
 
 macro_rules! short_text {
@@ -18,11 +21,11 @@ macro_rules! short_text {
             /// Takes the text as it is.
             ///
             /// # Errors
-            /// The text is empty, too long, or holds a control character.
+            /// The text is empty, too long, or holds a misleading character.
             pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
                 let text = text.into();
                 let chars = text.chars().count();
-                if chars == 0 || chars > TEXT_CHARS_MAX || text.chars().any(char::is_control) {
+                if chars == 0 || chars > TEXT_CHARS_MAX || text.chars().any(is_misleading) {
                     return Err(TextError);
                 }
                 Ok(Self(text))
@@ -82,6 +85,14 @@ mod tests {
         assert!(Reference::new("").is_err());
         assert!(Reference::new("x".repeat(TEXT_CHARS_MAX + 1)).is_err());
         assert!(Reference::new("two\nlines").is_err());
+        assert!(
+            Reference::new("invoice \u{202e}fdp.exe").is_err(),
+            "an override hides what is written"
+        );
+        assert!(
+            Reference::new("نامه\u{200c}ها").is_ok(),
+            "a joiner belongs to the script"
+        );
         assert!(StopReason::new(StopReason::over_redemption().as_str()).is_ok());
     }
 }

@@ -4,4 +4,4 @@ pub mod spans;
 mod throttle;
 
 pub use spans::TRACE_TARGET;
-pub use throttle::LogThrottle;
+pub use throttle::{FailureThrottle, LogThrottle};

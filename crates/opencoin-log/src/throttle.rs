@@ -1,13 +1,20 @@
 //! Log lines that an overloaded or broken server would write for every request: one a second is enough, with
-//! a count.
+//! a count. Of a failure that stays, one a minute.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_secs(1);
+const SAME_FAILURE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Counts an event that may come often, and says when to write of it.
-pub struct LogThrottle(Mutex<State>);
+pub struct LogThrottle {
+    pause: Duration,
+    state: Mutex<State>,
+}
+
+/// The last failure of something that is tried again and again: the same text is seldom written, another one at once.
+pub struct FailureThrottle(Mutex<Option<(String, LogThrottle)>>);
 
 struct State {
     written: Option<Instant>,
@@ -17,25 +24,49 @@ struct State {
 impl LogThrottle {
     /// A throttle that has counted nothing.
     pub const fn new() -> Self {
-        Self(Mutex::new(State {
-            written: None,
-            unwritten: 0,
-        }))
+        Self::with_pause(PAUSE)
     }
 
-    /// Counts one more event at `now`. When the last line is a second old: how many there were since, this
+    const fn with_pause(pause: Duration) -> Self {
+        let state = State {
+            written: None,
+            unwritten: 0,
+        };
+        Self {
+            pause,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Counts one more event at `now`. When the last line is old enough: how many there were since, this
     /// one included.
     pub fn count(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.unwritten += 1;
         if state
             .written
-            .is_some_and(|written| now.saturating_duration_since(written) < PAUSE)
+            .is_some_and(|written| now.saturating_duration_since(written) < self.pause)
         {
             return None;
         }
         state.written = Some(now);
         Some(std::mem::take(&mut state.unwritten))
+    }
+}
+
+impl FailureThrottle {
+    /// A throttle that has seen no failure.
+    pub const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Counts a failure at `now`. When it is to be written: how often it came since the last line, this one included.
+    pub fn count(&self, failure: &str, now: Instant) -> Option<u64> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|(text, _)| text != failure) {
+            *last = Some((failure.to_owned(), LogThrottle::with_pause(SAME_FAILURE_PAUSE)));
+        }
+        last.as_ref().and_then(|(_, throttle)| throttle.count(now))
     }
 }
 
@@ -51,6 +82,26 @@ mod tests {
         assert_eq!(
             [0, 1, 999, 1000, 1999, 2000, 9000].map(count_after),
             [Some(1), None, None, Some(3), None, Some(2), Some(1)]
+        );
+    }
+
+    #[test]
+    fn a_failure_that_stays_is_written_once_a_minute_and_another_one_at_once() {
+        let throttle = FailureThrottle::new();
+        let begun = Instant::now();
+        let count = |(failure, seconds)| throttle.count(failure, begun + Duration::from_secs(seconds));
+        assert_eq!(
+            [
+                ("a", 0),
+                ("a", 1),
+                ("a", 59),
+                ("a", 60),
+                ("b", 61),
+                ("b", 62),
+                ("a", 63)
+            ]
+            .map(count),
+            [Some(1), None, None, Some(3), Some(1), None, Some(1)]
         );
     }
 }

@@ -16,6 +16,8 @@ use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
+use crate::password_file::with_password;
+
 const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 const FORM: &str = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";
 const MODE_PARAMETERS: [&str; 2] = ["sslmode", "ssl-mode"];
@@ -63,7 +65,10 @@ impl Address {
                     .map_err(|error| LedgerError::Address(format!("{key}={value}: {error}")))?;
             }
         }
-        let options = PgConnectOptions::from_str(text).map_err(|_| refused())?;
+        let mut options = PgConnectOptions::from_str(text).map_err(|_| refused())?;
+        if url.password().is_none() && !url.query_pairs().any(|(key, _)| key == "password") {
+            options = with_password(options)?;
+        }
         let is_explicit = url.query_pairs().any(|(key, _)| MODE_PARAMETERS.contains(&&*key))
             || env::var("PGSSLMODE").is_ok_and(|mode| mode.parse::<PgSslMode>().is_ok());
         let address = Self { options, is_explicit };

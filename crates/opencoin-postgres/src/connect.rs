@@ -156,7 +156,9 @@ impl PostgresLedger {
                     if is_alive {
                         Ok(true)
                     } else {
-                        Err(sqlx::Error::PoolClosed)
+                        Err(sqlx::Error::Protocol(
+                            "the server has ended an idle connection".to_owned(),
+                        ))
                     }
                 })
             })
@@ -200,7 +202,7 @@ async fn first_connection(address: &Address) -> Result<PgConnection, LedgerError
     let connecting = address.options.connect();
     match timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX), connecting).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error @ sqlx::Error::Tls(_))) => Err(LedgerError::Unavailable(format!(
+        Ok(Err(error)) if is_about_tls(&error) => Err(LedgerError::Unavailable(format!(
             "{error}; {}",
             address.tls_hint()
         ))),
@@ -208,6 +210,15 @@ async fn first_connection(address: &Address) -> Result<PgConnection, LedgerError
         Err(_) => Err(LedgerError::Unavailable(format!(
             "the server does not take a connection within {ACQUIRE_SECONDS_MAX} s"
         ))),
+    }
+}
+
+/// Whether there is no connection because of TLS. A certificate that is not believed comes as invalid data.
+fn is_about_tls(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
     }
 }
 

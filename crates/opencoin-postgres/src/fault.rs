@@ -5,6 +5,8 @@
 
 use opencoin_ledger::{ErrorClass, LedgerError};
 
+use crate::connect::ACQUIRE_SECONDS_MAX;
+
 /// Why an attempt at a transaction failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -64,6 +66,9 @@ pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
         }
         sqlx::Error::Decode(source) => LedgerError::corrupt("row", source),
         sqlx::Error::RowNotFound => LedgerError::corrupt("database", "a row that is always there is missing"),
+        sqlx::Error::PoolTimedOut => LedgerError::Unavailable(format!(
+            "no connection within {ACQUIRE_SECONDS_MAX} s: the server takes none, or all are in use"
+        )),
         other => LedgerError::Unavailable(other.to_string()),
     }
 }

@@ -26,6 +26,7 @@ mod history;
 mod kept;
 mod load;
 mod migrations;
+mod password_file;
 mod post;
 mod read;
 mod save;

@@ -2,6 +2,9 @@
 //! its server.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
+#[path = "postgres/connections.rs"]
+mod connections;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,7 @@
 use opencoin_crypto::{KEY_BITS_MAX, SignError};
 use opencoin_ledger::{MINT_KEY_ID_BYTES, TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference};
 use opencoin_schema::BigInt;
+use opencoin_text::printable;
 use thiserror::Error;
 
 /// The most blinds of a request: as many as an issuer takes in one.
@@ -137,7 +138,7 @@ impl Answer {
             }
             Err(SignError::Unavailable) => begin(UNAVAILABLE),
             Err(SignError::NotAccepted(reason)) => {
-                [&begin(NOT_ACCEPTED)[..], printable(reason).as_bytes()].concat()
+                [&begin(NOT_ACCEPTED)[..], short(reason).as_bytes()].concat()
             }
             Err(SignError::Failed) => begin(FAILED),
         }
@@ -158,7 +159,7 @@ impl Answer {
                 index: rest.u32()? as usize,
             }),
             UNAVAILABLE => Err(SignError::Unavailable),
-            NOT_ACCEPTED => Err(SignError::NotAccepted(printable(
+            NOT_ACCEPTED => Err(SignError::NotAccepted(short(
                 str::from_utf8(rest.all()).map_err(|_| Malformed)?,
             ))),
             FAILED => Err(SignError::Failed),
@@ -174,11 +175,8 @@ pub(crate) fn count_of(count: usize) -> u32 {
 }
 
 /// A text that can stand in one line of a log.
-fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|character| !character.is_control())
-        .take(REASON_CHARS_MAX)
-        .collect()
+fn short(text: &str) -> String {
+    printable(&text.chars().take(REASON_CHARS_MAX).collect::<String>())
 }
 
 struct Reader<'bytes>(&'bytes [u8]);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_conformance::{
-    Pair, SECOND_VERSION_BLINDS, World, alice, assert_agreement, books_of_the_second_version_go_on,
-    books_tell_their_history, sequence,
+    Pair, RENEW_BYTES_MAX, SECOND_VERSION_BLINDS, World, alice, assert_agreement,
+    books_of_the_second_version_go_on, books_tell_their_history, growth_of_a_renew, sequence,
 };
 use opencoin_ledger::Moments;
 use opencoin_ledger::{
@@ -48,6 +48,19 @@ async fn tamper(folder: &TempDir, statements: &str) -> Result<(), sqlx::Error> {
 }
 
 opencoin_conformance::conformance_tests!(open);
+
+#[tokio::test]
+async fn a_renew_makes_the_books_grow_by_little() {
+    const RENEWS: u64 = 2_000;
+    let (ledgers, folder) = open().await;
+    // The log ahead of writing is used again and again, so only the file of the books counts.
+    let size = async || {
+        tamper(&folder, "PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+        std::fs::metadata(address(&folder)).unwrap().len()
+    };
+    let growth = growth_of_a_renew(&ledgers, RENEWS, size).await;
+    assert!(growth <= RENEW_BYTES_MAX, "{growth} bytes for each renew");
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]

@@ -10,6 +10,7 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -27,19 +28,23 @@ pub const SERVER_VARIABLE: &str = "OPENCOIN_TEST_POSTGRES";
 const SERVER_USERS: [&str; 2] = ["postgres", "nobody"];
 
 const CONNECTIONS_MAX: u32 = 300;
+/// Names the socket of a server that listens on no port.
+const POSTGRES_PORT: u16 = 5432;
 
 /// Starts the server, says so, and waits for orders until the program that started it ends (the end of
-/// standard input). Arguments: the folder, the folder of the programs, the number of connections.
+/// standard input). Arguments: the folder, the folder of the programs, the number of connections, and what else the
+/// server is started with.
 const WATCHER: &str = r#"
-folder=$1 programs=$2 connections=$3
+folder=$1 programs=$2 connections=$3 port=$4
+shift 4
 trap '' INT TERM HUP PIPE
-finish() { rm -rf "$folder/data" "$folder/socket" "$folder/log"; rmdir "$folder" 2>/dev/null; exit "$1"; }
+finish() { rm -rf "$folder/data" "$folder/socket" "$folder/log" "$folder/tls"; rmdir "$folder" 2>/dev/null; exit "$1"; }
 start() {
     "$programs/postgres" -D "$folder/data" -c listen_addresses= -c "unix_socket_directories=$folder/socket" \
-        -c "max_connections=$connections" >>"$folder/log" 2>&1 </dev/null &
+        -c "max_connections=$connections" -c "port=$port" "$@" >>"$folder/log" 2>&1 </dev/null &
     server=$!
     tries=0
-    until "$programs/pg_isready" -q -h "$folder/socket" -U postgres; do
+    until "$programs/pg_isready" -q -h "$folder/socket" -p "$port" -U postgres; do
         tries=$((tries + 1))
         if [ "$tries" -gt 600 ] || ! kill -0 "$server" 2>/dev/null; then
             cat "$folder/log" >&2; kill -QUIT "$server" 2>/dev/null; wait "$server"; echo failed; finish 1
@@ -51,11 +56,11 @@ start() {
 "$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --no-locale --no-sync >"$folder/log" 2>&1 </dev/null ||
     { cat "$folder/log" >&2; echo failed; finish 1; }
 mkdir "$folder/socket"
-start
+start "$@"
 while read -r order; do
     case $order in
         crash) kill -QUIT "$server"; wait "$server"; server=; echo crashed ;;
-        start) start ;;
+        start) start "$@" ;;
     esac
 done
 [ -n "$server" ] && kill -INT "$server" && wait "$server"
@@ -67,6 +72,8 @@ pub struct EphemeralPostgres {
     watcher: Child,
     answers: BufReader<ChildStdout>,
     folder: PathBuf,
+    /// Where it takes TLS on this machine, if it does.
+    tls_port: Option<u16>,
 }
 
 impl EphemeralPostgres {
@@ -76,6 +83,20 @@ impl EphemeralPostgres {
     /// PostgreSQL is not installed, or the server does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts a server that also listens on a port of `127.0.0.1` and takes nothing there but TLS, with this
+    /// certificate and its private key, both in PEM.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> Self {
+        Self::start_with(Some([certificate, key]))
+    }
+
+    fn start_with(certificate_and_key: Option<[&Path; 2]>) -> Self {
         let programs = programs().unwrap_or_else(|| {
             panic!(
                 "the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them, or set {SERVER_VARIABLE}"
@@ -92,6 +113,11 @@ impl EphemeralPostgres {
             .arg(&folder)
             .arg(programs);
         command.arg(CONNECTIONS_MAX.to_string()).current_dir("/");
+        let tls_port = certificate_and_key.map(|_| free_port());
+        command.arg(tls_port.unwrap_or(POSTGRES_PORT).to_string());
+        if let Some(files) = certificate_and_key {
+            command.args(tls_settings(&folder, files));
+        }
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -107,6 +133,7 @@ impl EphemeralPostgres {
             watcher,
             answers,
             folder,
+            tls_port,
         };
         server.expect("ready");
         server
@@ -148,7 +175,20 @@ impl EphemeralPostgres {
     #[must_use]
     pub fn url(&self) -> String {
         let socket = self.folder.join("socket");
-        format!("postgres://postgres@localhost/postgres?host={}", socket.display())
+        let port = self.tls_port.unwrap_or(POSTGRES_PORT);
+        format!(
+            "postgres://postgres@localhost:{port}/postgres?host={}",
+            socket.display()
+        )
+    }
+
+    /// The port where it takes TLS.
+    ///
+    /// # Panics
+    /// It takes none.
+    #[must_use]
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.expect("the server was started with TLS")
     }
 
     /// What the server has logged so far.
@@ -170,6 +210,49 @@ impl Drop for EphemeralPostgres {
             );
         }
     }
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Copies certificate and key to where the server's user may read them; what the server is started with.
+fn tls_settings(folder: &Path, files: [&Path; 2]) -> Vec<String> {
+    let tls = folder.join("tls");
+    fs::create_dir(&tls).expect("our own folder");
+    fs::write(
+        tls.join("hba"),
+        "local all all trust\nhostssl all all 127.0.0.1/32 trust\n",
+    )
+    .expect("our own folder");
+    for (file, name) in files.into_iter().zip(["certificate", "key"]) {
+        fs::copy(file, tls.join(name)).expect("the certificate and its key are there");
+    }
+    fs::set_permissions(tls.join("key"), fs::Permissions::from_mode(0o600)).expect("our own file");
+    if let Some((user, group)) = server_user() {
+        for path in [
+            tls.clone(),
+            tls.join("hba"),
+            tls.join("certificate"),
+            tls.join("key"),
+        ] {
+            chown(path, Some(user), Some(group)).expect("root gives its files away");
+        }
+    }
+    let path = |name: &str| tls.join(name).display().to_string();
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", path("certificate")),
+        format!("ssl_key_file={}", path("key")),
+        format!("hba_file={}", path("hba")),
+    ];
+    settings
+        .into_iter()
+        .flat_map(|setting| ["-c".to_owned(), setting])
+        .collect()
 }
 
 /// A database of one test. Dropping it removes it.

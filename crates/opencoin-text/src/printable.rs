@@ -26,8 +26,8 @@ pub fn is_misleading(character: char) -> bool {
         || matches!(character,
             // Direction: Arabic letter mark, marks, embeddings, overrides, isolates.
             '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Line and paragraph separators, interlinear annotations, tags.
-            | '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            // Line and paragraph separators, interlinear annotations.
+            | '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// Whether the character takes no room, so that texts with and without it look the same. Some scripts and
@@ -37,7 +37,7 @@ pub fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{00ad}' | '\u{034f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}'
-        | '\u{feff}' | '\u{ffa0}')
+        | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -1,32 +1,36 @@
-//! Talking to an issuer over HTTP, and what its answers mean.
+//! The messages that go to an issuer, and what its answers mean.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
+use opencoin_api::Balance;
 use opencoin_schema::{
-    BlindSignature, Cddc, Document, Mkc, RequestCddSerial, RequestCddc, RequestMintKeyCertificates,
+    BigInt, BlindSignature, Cddc, Document, Mkc, RequestCddSerial, RequestCddc, RequestMintKeyCertificates,
     ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint, ResponseMintKeyCertificates,
     ResponseRedeem, TypeName, WeightedUrl, from_json, text,
 };
+use opencoin_text::printable;
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::event::RevokedKey;
-use crate::network::{self, ANSWER_DURATION_MAX, Authorities, WAIT_MAX, reason};
+use crate::network::HttpAnswer;
 use crate::secret::Secret;
+use crate::transport::{NoAnswer, Transport};
 
-/// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
-const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Carries the fixed word of a refusal.
-pub(crate) const ERROR_HEADER: &str = "opencoin-error";
+/// What is shown of an issuer's words.
+pub(crate) const SHOWN_CHARS_MAX: usize = 500;
 const OK: u16 = 200;
 const ACCEPTED: u16 = 202;
 const NOT_FOUND: u16 = 404;
-const TOO_MANY_REQUESTS: u16 = 429;
-/// How often a request is sent when the issuer asks to come back later.
-const ATTEMPTS_MAX: u32 = 4;
+/// Redirects, which the wallet does not follow. A server that sends one has not carried out the request; 303
+/// (see other) is not among them, because it follows a request that was carried out.
+const REDIRECTS: [u16; 4] = [301, 302, 307, 308];
 /// The fixed word of what was accepted and will not be signed, because mint keys were revoked since.
 const RECOUP: &str = "recoup";
+/// The fixed word of a refusal because of coins that are gone.
+pub(crate) const DOUBLE_SPEND: &str = "double-spend";
+/// A mint key of the request has stopped to sign, or coins of it have expired.
+pub(crate) const KEY_EXPIRED: &str = "key-expired";
+/// A mint key of the request was revoked.
+pub(crate) const KEY_REVOKED: &str = "key-revoked";
 /// The fixed words that say that nothing was done (all but `unavailable` and `recoup`).
 pub(crate) const REFUSALS: [&str; 13] = [
     "malformed",
@@ -46,157 +50,6 @@ pub(crate) const REFUSALS: [&str; 13] = [
 /// Those that are about who asks, and how often: they say nothing about what was done at an earlier attempt.
 pub(crate) const ABOUT_THE_ASKER: [&str; 3] = ["unauthorized", "forbidden", "too-many-requests"];
 
-/// What came back over HTTP.
-#[derive(Debug, Clone)]
-pub struct HttpAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The header `OpenCoin-Error`.
-    pub error_word: Option<String>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-/// No answer came: whether the request arrived, and what became of it, is not known.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no answer from {url}: {reason}")]
-pub struct NoAnswer {
-    /// Where the request went.
-    pub url: String,
-    /// What happened.
-    pub reason: String,
-}
-
-/// The way to an issuer: HTTP, or a test's own.
-#[async_trait]
-pub trait Transport: Send + Sync {
-    /// Posts `body` to `url`.
-    ///
-    /// # Errors
-    /// When no answer came.
-    async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer>;
-
-    /// Gets `url`.
-    ///
-    /// # Errors
-    /// When no answer came.
-    async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer>;
-}
-
-/// HTTP with TLS where the URL says so.
-#[derive(Debug, Clone)]
-pub struct HttpTransport {
-    client: reqwest::Client,
-}
-
-impl HttpTransport {
-    /// A client that trusts the system's certificate authorities.
-    ///
-    /// # Errors
-    /// When the system's certificates cannot be read.
-    pub fn new() -> Result<Self, NoAnswer> {
-        Self::trusting(&Authorities::default())
-    }
-
-    /// A client that trusts these authorities as well.
-    ///
-    /// # Errors
-    /// When the system's certificates cannot be read.
-    pub fn trusting(authorities: &Authorities) -> Result<Self, NoAnswer> {
-        let no_network = |error| NoAnswer {
-            url: "the network".to_owned(),
-            reason: reason(&error),
-        };
-        Ok(Self {
-            client: network::client(authorities).map_err(no_network)?,
-        })
-    }
-}
-
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer> {
-        let request = || {
-            let request = self
-                .client
-                .post(url)
-                .header("content-type", "application/json")
-                .body(body.to_owned());
-            token
-                .iter()
-                .fold(request, |request, token| request.bearer_auth(token.expose()))
-        };
-        self.send(url, request).await
-    }
-
-    async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer> {
-        self.send(url, || self.client.get(url)).await
-    }
-}
-
-impl HttpTransport {
-    /// Sends a request, and again when the issuer asks to come back a little later: it has done nothing then.
-    async fn send(
-        &self,
-        url: &str,
-        request: impl Fn() -> reqwest::RequestBuilder,
-    ) -> Result<HttpAnswer, NoAnswer> {
-        for _ in 1..ATTEMPTS_MAX {
-            let (answer, retry_after) = self.send_once(url, request()).await?;
-            match retry_after {
-                Some(wait) if answer.status == TOO_MANY_REQUESTS && wait <= WAIT_MAX => {
-                    tokio::time::sleep(wait).await
-                }
-                Some(_) | None => return Ok(answer),
-            }
-        }
-        self.send_once(url, request()).await.map(|(answer, _)| answer)
-    }
-
-    async fn send_once(
-        &self,
-        url: &str,
-        request: reqwest::RequestBuilder,
-    ) -> Result<(HttpAnswer, Option<Duration>), NoAnswer> {
-        let no_answer = |reason: String| NoAnswer {
-            url: url.to_owned(),
-            reason,
-        };
-        let mut response = request
-            .timeout(ANSWER_DURATION_MAX)
-            .send()
-            .await
-            .map_err(|error| no_answer(reason(&error)))?;
-        let error_word = response
-            .headers()
-            .get(ERROR_HEADER)
-            .and_then(|word| word.to_str().ok())
-            .map(str::to_owned);
-        let (status, retry_after) = (response.status().as_u16(), network::retry_after(&response));
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| no_answer(reason(&error)))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES_MAX {
-                return Err(no_answer(format!(
-                    "the answer has more than {ANSWER_BYTES_MAX} bytes"
-                )));
-            }
-        }
-        Ok((
-            HttpAnswer {
-                status,
-                error_word,
-                body,
-            },
-            retry_after,
-        ))
-    }
-}
-
 /// Why a message was not answered with what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ExchangeError {
@@ -207,21 +60,37 @@ pub enum ExchangeError {
         word: String,
         /// The issuer's words, which begin with the fixed word.
         description: String,
+        /// The indices of the coins that the refusal is about, as the issuer wrote them.
+        coins: Option<String>,
     },
+    /// The request did not reach the issuer: nothing was done.
+    #[error("{0}; nothing was done")]
+    NotSent(String),
     /// The signatures come later: the request is accepted, or a mint waits until its account has enough.
-    #[error("the issuer will sign later ({description}); finish it with `resume`")]
+    #[error("the issuer will sign later ({description})")]
     Delayed {
         /// The issuer's words: for what it waits.
         description: String,
     },
     /// Accepted; mint keys were revoked since, and what they were to sign is honoured by a recoup.
-    #[error(
-        "the issuer has accepted the request and has revoked mint keys since; `opencoin wallet recoup` makes fresh coins of it"
-    )]
+    #[error("the issuer has accepted the request and has revoked mint keys since")]
     Recoup,
     /// No answer, or one that says nothing about what was done. The same request must be sent again.
-    #[error("{0}; nothing is lost, finish it with `resume`")]
+    #[error("{0}")]
     Unknown(String),
+}
+
+impl ExchangeError {
+    /// Whether the issuer says that coins were spent before.
+    #[must_use]
+    pub fn is_double_spend(&self) -> bool {
+        matches!(self, Self::Refused { word, .. } if word == DOUBLE_SPEND)
+    }
+
+    /// Whether the issuer says that a mint key has expired or was revoked. With other keys it may succeed.
+    pub(crate) fn is_about_a_key(&self) -> bool {
+        matches!(self, Self::Refused { word, .. } if [KEY_EXPIRED, KEY_REVOKED].contains(&word.as_str()))
+    }
 }
 
 /// Posts to a path of one of the services; the lower weight first, the next one when there is no connection.
@@ -232,6 +101,7 @@ pub(crate) async fn post(
     token: Option<&Secret>,
     body: &str,
 ) -> Result<HttpAnswer, ExchangeError> {
+    let mut not_sent = "the currency names no service for this".to_owned();
     let mut unanswered = None;
     for url in urls(services, path) {
         match (transport.post(&url, token, body).await, &unanswered) {
@@ -242,13 +112,27 @@ pub(crate) async fn post(
                     answer.status
                 )));
             }
+            (Ok(answer), _) if REDIRECTS.contains(&answer.status) && answer.error_word.is_none() => {
+                not_sent = redirected(&url, &answer);
+            }
             (Ok(answer), _) => return Ok(answer),
+            (Err(error @ NoAnswer { was_sent: false, .. }), _) => not_sent = error.to_string(),
             (Err(error), _) => unanswered = Some(error.to_string()),
         }
     }
-    Err(ExchangeError::Unknown(unanswered.unwrap_or_else(|| {
-        "the currency names no service for this".to_owned()
-    })))
+    Err(match unanswered {
+        Some(unanswered) => ExchangeError::Unknown(unanswered),
+        None => ExchangeError::NotSent(not_sent),
+    })
+}
+
+fn redirected(url: &str, answer: &HttpAnswer) -> String {
+    let location = answer.location.as_deref().unwrap_or("nowhere");
+    format!(
+        "{url} answers with HTTP status {} and points to {location}; a wallet follows no redirects, so add \
+         the currency by the URL that answers itself",
+        answer.status
+    )
 }
 
 fn is_about_the_asker(answer: &HttpAnswer) -> bool {
@@ -300,24 +184,25 @@ pub(crate) async fn fetch_cddc(
     cddc.ok_or_else(|| ExchangeError::Unknown("the issuer has answered without the CDDC".to_owned()))
 }
 
-/// The mint keys that an issuer has revoked. One that does not know the question has revoked none.
+/// The mint keys that an issuer has revoked; `None` when it does not say. A status 404 says nothing: a proxy
+/// sends it as well as an issuer that does not know the question.
 pub(crate) async fn fetch_revocations(
     transport: &dyn Transport,
     services: &[WeightedUrl],
-) -> Result<Vec<RevokedKey>, ExchangeError> {
+) -> Result<Option<Vec<RevokedKey>>, ExchangeError> {
     #[derive(Deserialize)]
     struct Revocations {
         mint_keys: Vec<RevokedKey>,
     }
     let mut last = "the currency names no service for this".to_owned();
     for url in urls(services, "/v1/revocations") {
-        match transport.get(&url).await {
-            Ok(answer) if answer.status == NOT_FOUND => return Ok(Vec::new()),
+        match transport.get(&url, None).await {
+            Ok(answer) if answer.status == NOT_FOUND => return Ok(None),
             Ok(answer) if answer.status == OK => {
                 let read = serde_json::from_slice::<Revocations>(&answer.body);
                 let wrong =
                     |error| ExchangeError::Unknown(format!("not a list of revoked mint keys: {error}"));
-                return read.map(|revocations| revocations.mint_keys).map_err(wrong);
+                return read.map(|revocations| Some(revocations.mint_keys)).map_err(wrong);
             }
             Ok(answer) => last = format!("no revocations from {url}: HTTP status {}", answer.status),
             Err(error) => last = error.to_string(),
@@ -326,11 +211,23 @@ pub(crate) async fn fetch_revocations(
     Err(ExchangeError::Unknown(last))
 }
 
+/// What the account of this token holds; `None` when nobody says.
+pub(crate) async fn fetch_account_balance(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+    token: &Secret,
+) -> Option<u64> {
+    let url = urls(services, "/v1/account/balance").next()?;
+    let answer = transport.get(&url, Some(token)).await.ok()?;
+    let balance: Balance = serde_json::from_slice(&answer.body).ok()?;
+    (answer.status == OK).then_some(balance.balance)
+}
+
 /// Mint key certificates; those with these ids, or all current ones.
 pub(crate) async fn fetch_mkcs(
     transport: &dyn Transport,
     services: &[WeightedUrl],
-    mint_key_ids: Vec<opencoin_schema::BigInt>,
+    mint_key_ids: Vec<BigInt>,
 ) -> Result<Vec<Mkc>, ExchangeError> {
     let request = RequestMintKeyCertificates {
         denominations: Vec::new(),
@@ -347,7 +244,7 @@ pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, Exc
         && let Ok(delay) = from_json::<ResponseDelay>(&answer.body)
     {
         return Err(ExchangeError::Delayed {
-            description: delay.status_description,
+            description: printable(&delay.status_description),
         });
     }
     Ok(document::<ResponseMint>(answer)?.blind_signatures)
@@ -371,6 +268,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
     }
     let status: Option<Status> = serde_json::from_slice(&answer.body).ok();
     let said = status.and_then(|status| status.status_description.or(status.detail));
+    let said = said.map(|said| printable(&said.chars().take(SHOWN_CHARS_MAX).collect::<String>()));
     let description = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
     match &answer.error_word {
         Some(word) if word == RECOUP => Err(ExchangeError::Recoup),
@@ -378,6 +276,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
             Err(ExchangeError::Refused {
                 word: word.clone(),
                 description,
+                coins: answer.coins.clone(),
             })
         }
         // Without a fixed word it is not the issuer that speaks, but something between.

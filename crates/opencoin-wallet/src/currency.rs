@@ -8,9 +8,9 @@ use opencoin_crypto::{
 };
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
 
-use crate::event::{Blinded, BlindingSecret, CoinId};
+use crate::event::{Blinded, BlindingSecret, CoinId, Given};
 use crate::secret::Secret;
-use crate::tokenizing::{Counts, count};
+use crate::tokenizing::{Counts, count, sum};
 
 /// Where a coin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) enum Place {
     Given,
     /// In a coin stack that somebody may have taken.
     Sent,
+    /// From somebody else, who could still spend it: it is to be renewed.
+    Received,
 }
 
 /// A coin of the wallet.
@@ -120,6 +122,21 @@ impl Currency {
         self.revoked.contains_key(&payload.mint_key_id)
     }
 
+    /// Puts coins that a request was to give back to where they were.
+    pub(crate) fn release(&mut self, gives: &[Given]) {
+        for given in gives {
+            if let Some(held) = self.coins.get_mut(&given.coin)
+                && held.place == Place::Given
+            {
+                held.place = if given.is_own {
+                    Place::Here
+                } else {
+                    Place::Received
+                };
+            }
+        }
+    }
+
     /// The wallet's own coins that can be paid with, by value.
     pub(crate) fn here(&self, now: DateTime<Utc>) -> Counts {
         count(
@@ -134,24 +151,38 @@ impl Currency {
         BigInt::from_be_bytes(self.cddc.cipher_suite().payload_hash(payload).as_bytes())
     }
 
+    /// What the coins at a place are worth.
     pub(crate) fn value_at(&self, place: Place) -> u64 {
-        self.coins
-            .values()
-            .filter(|held| held.place == place)
-            .map(|held| held.value)
-            .sum()
+        let there = self.coins.values().filter(|held| held.place == place);
+        sum(there.map(|held| held.value))
+    }
+
+    /// What all coins are worth, wherever they are.
+    pub(crate) fn value(&self) -> u64 {
+        sum(self.coins.values().map(|held| held.value))
+    }
+
+    /// A coin of this currency, as it is held. Its mint key must be known.
+    pub(crate) fn held(&self, coin: Coin, place: Place, origin: Option<Origin>) -> Result<Held, String> {
+        let key = self.mint_keys.get(&coin.payload.mint_key_id);
+        let key = key.ok_or("the mint key of a coin is unknown")?.mint_key();
+        Ok(Held {
+            coin,
+            value: key.denomination,
+            expiry: key.coins_expiry_date.to_utc(),
+            place,
+            origin,
+        })
     }
 
     /// What fresh coins can be worth now: the currency's denominations, without those that no key signs. If
     /// none does, nothing is known about the present, and all of them are given.
     pub(crate) fn denominations(&self, now: DateTime<Utc>) -> Vec<u64> {
         let all = &self.cddc.cdd().denominations;
-        let signed: Vec<u64> = all
-            .iter()
-            .copied()
-            .filter(|value| self.signing_key(*value, now).is_some())
-            .collect();
-        if signed.is_empty() { all.clone() } else { signed }
+        let all: Vec<u64> = all.iter().copied().filter(|value| *value > 0).collect();
+        let is_signed = |value: &u64| self.signing_key(*value, now).is_some();
+        let signed: Vec<u64> = all.iter().copied().filter(is_signed).collect();
+        if signed.is_empty() { all } else { signed }
     }
 
     /// The newest key of this denomination that the issuer calls current and that signs now.

@@ -1,14 +1,17 @@
 //! Why a wallet did not do what it was asked.
 
+use chrono::{DateTime, Utc};
 use opencoin_crypto::CertificateError;
 use thiserror::Error;
 
-use crate::client::{ExchangeError, NoAnswer};
+use crate::client::ExchangeError;
+use crate::coin_fault::LeftOut;
 use crate::journal::JournalError;
 use crate::tokenizing::NotRepresentable;
+use crate::transport::NoAnswer;
 
 /// Why a wallet did not do what it was asked. In every case the money is where it was, or the request is kept
-/// and `resume` finishes it.
+/// and [`crate::Wallet::resume`] finishes it.
 #[derive(Debug, Error)]
 pub enum WalletError {
     /// The wallet's memory cannot be used.
@@ -30,14 +33,22 @@ pub enum WalletError {
     #[error("the issuer's master key has changed: this is another currency, {0}; nothing was taken from it")]
     MasterKeyChanged(String),
     /// No currency was added yet.
-    #[error("this wallet knows no currency; add one with `opencoin wallet add URL`")]
+    #[error("this wallet knows no currency")]
     NoCurrency,
+    /// The currency that was named is not among those of the wallet.
+    #[error("the wallet holds no currency {wanted:?}; it holds {known}")]
+    UnknownCurrencyName {
+        /// What was named.
+        wanted: String,
+        /// What the wallet holds.
+        known: String,
+    },
     /// Several currencies, and none was named.
-    #[error("this wallet holds several currencies; choose one with --currency: {0}")]
+    #[error("this wallet holds several currencies; choose one: {0}")]
     WhichCurrency(String),
     /// Coins of a currency that was not added.
     #[error(
-        "these are coins of a currency that this wallet does not know ({issuer}); if you trust it, add it first: `opencoin wallet add URL` ({hint})"
+        "these are coins of a currency that this wallet does not know ({issuer}); they say that its issuer is at {hint:?}"
     )]
     UnknownCurrency {
         /// Its id.
@@ -46,8 +57,14 @@ pub enum WalletError {
         hint: String,
     },
     /// No send has this number.
-    #[error("there is no send number {0}; `opencoin wallet history` shows the numbers")]
+    #[error("there is no send number {0}")]
     UnknownSend(u64),
+    /// No request has this number.
+    #[error("there is no request number {0}")]
+    UnknownOperation(u64),
+    /// The request, or the send, has ended.
+    #[error("number {0} is not pending: it has ended")]
+    NotPending(u64),
     /// The wallet holds too little.
     #[error("the wallet holds {balance}, needed are {needed}")]
     InsufficientFunds {
@@ -56,6 +73,20 @@ pub enum WalletError {
         /// What was asked.
         needed: u64,
     },
+    /// The account holds too little.
+    #[error("the account holds {balance}, needed are {needed}; nothing was done")]
+    AccountTooLow {
+        /// What it holds.
+        balance: u64,
+        /// What was asked.
+        needed: u64,
+    },
+    /// Coins of this wallet were spent elsewhere. They are dropped; the others are free.
+    #[error(
+        "coins of this wallet worth {0} were spent before, by a copy of the wallet perhaps. They were dropped, \
+         and nothing else was done: with the coins that are left the same can be done again"
+    )]
+    SpentElsewhere(u64),
     /// No choice of coins makes the amount, and they cannot be changed now.
     #[error("the coins at hand do not make {0} exactly, and could not be changed into others")]
     NoExactCoins(u64),
@@ -70,37 +101,29 @@ pub enum WalletError {
         /// How many are made at a time.
         coins_max: u64,
     },
-    /// A coin that its mint key did not sign.
-    #[error("coins[{0}] is not a valid coin; the stack was refused and nothing was done")]
-    BadCoin(usize),
-    /// A coin whose mint key cannot be found.
-    #[error("coins[{0}] names a mint key that the issuer does not know")]
-    UnknownMintKey(usize),
-    /// A coin that is not taken any more.
-    #[error("coins[{0}] has expired; the stack was refused and nothing was done")]
-    ExpiredCoin(usize),
-    /// A coin whose mint key was revoked.
-    #[error(
-        "the mint key of coins[{index}] was revoked ({reason}); the stack was refused and nothing was done. Whoever made these coins gets fresh ones for them with `opencoin wallet recoup --sent`"
-    )]
-    RevokedCoin {
-        /// Which coin.
-        index: usize,
-        /// The issuer's words.
-        reason: String,
-    },
-    /// The same coin twice.
-    #[error("coins[{0}] is in the stack twice")]
-    RepeatedCoin(usize),
+    /// No coin of a stack can be taken: the first of them, and why.
+    #[error("no coin of this stack can be taken: {0}")]
+    NoGoodCoin(LeftOut),
     /// Nothing in it.
     #[error("the stack holds no coins")]
     EmptyStack,
     /// The stack was received before.
-    #[error("this stack was received before; `opencoin wallet resume` finishes it if need be")]
+    #[error("this stack was received before")]
     ReceivedBefore,
     /// No key signs this denomination now.
     #[error("the issuer has no mint key that signs coins of {0} now")]
     NoMintKey(u64),
+    /// No key signs now by this clock, which is not the issuer's.
+    #[error(
+        "by the clock of this machine it is {ours}, and by the issuer's {issuers}: no key signs at both. Set the \
+         clock right"
+    )]
+    WrongClock {
+        /// The time here.
+        ours: DateTime<Utc>,
+        /// The time there.
+        issuers: DateTime<Utc>,
+    },
     /// The issuer signed something else.
     #[error("the issuer has sent a signature that does not verify; the request is kept, tell the operator")]
     WrongSignature,

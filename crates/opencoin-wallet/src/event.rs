@@ -64,6 +64,12 @@ pub(crate) enum Event {
         spent: Vec<usize>,
         at: DateTime<Utc>,
     },
+    /// The owner has given up a request. Its coins are free again. Its blinds are kept: if the issuer carries
+    /// it out all the same, their coins are the wallet's.
+    Abandoned {
+        operation: OperationId,
+        at: DateTime<Utc>,
+    },
     /// Coins are about to leave in a coin stack.
     Sent { send: Box<Send> },
     /// Somebody else has taken the coins of a send.
@@ -87,7 +93,9 @@ pub(crate) struct Operation {
     pub(crate) amount: u64,
     /// The exact text of the request.
     pub(crate) request: Secret,
-    /// The account's token, where the request needs one.
+    /// The account's token, where the request needs one. It is never written to the disk: after a restart it
+    /// comes from the session, or from the user. Older journals have it.
+    #[serde(default, skip_serializing)]
     pub(crate) token: Option<Secret>,
     /// Whose session the token is of: another token of theirs does as well, when it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +106,9 @@ pub(crate) struct Operation {
     pub(crate) blinded: Vec<Blinded>,
     /// The coins that it gives, in the order of the request.
     pub(crate) gives: Vec<Given>,
+    /// The request that is abandoned for this one, which gives the same coins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaces: Option<OperationId>,
     pub(crate) at: DateTime<Utc>,
 }
 

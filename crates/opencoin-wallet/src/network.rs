@@ -1,8 +1,15 @@
-//! What every connection to an issuer has in common: whom it trusts, and how long it waits.
+//! What every connection to an issuer has in common: whom it trusts, how long it waits, and how an answer is
+//! read.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use opencoin_api::COINS_HEADER;
+use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
 use thiserror::Error;
+
+/// Carries the fixed word of a refusal.
+const ERROR_HEADER: &str = "opencoin-error";
 
 const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may take to arrive.
@@ -51,14 +58,52 @@ pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwe
         .build()
 }
 
-/// How long the issuer asks to wait (`Retry-After` in seconds).
-pub(crate) fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let seconds = response
-        .headers()
-        .get(reqwest::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?;
-    seconds.parse().ok().map(Duration::from_secs)
+/// What came back over HTTP.
+#[derive(Debug, Clone, Default)]
+pub struct HttpAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The fixed word of a refusal (`OpenCoin-Error`).
+    pub error_word: Option<String>,
+    /// The indices of the coins that a refusal is about (`OpenCoin-Coins`).
+    pub coins: Option<String>,
+    /// The time of the server (`Date`).
+    pub date: Option<DateTime<Utc>>,
+    /// Where a redirect points to (`Location`).
+    pub location: Option<String>,
+    /// How long the issuer asks to wait (`Retry-After` in seconds).
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Reads an answer to its end, up to `bytes_max` bytes.
+///
+/// # Errors
+/// The connection broke, or the body is longer. The text says which.
+pub(crate) async fn read_answer(
+    mut response: reqwest::Response,
+    bytes_max: usize,
+) -> Result<HttpAnswer, String> {
+    let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let date = header(DATE.as_str()).and_then(|text| DateTime::parse_from_rfc2822(&text).ok());
+    let retry_after = header(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
+    let mut answer = HttpAnswer {
+        status: response.status().as_u16(),
+        error_word: header(ERROR_HEADER),
+        coins: header(COINS_HEADER),
+        date: date.map(|date| date.to_utc()),
+        location: header(LOCATION.as_str()),
+        retry_after: retry_after.map(Duration::from_secs),
+        body: Vec::new(),
+    };
+    while let Some(chunk) = response.chunk().await.map_err(|error| reason(&error))? {
+        answer.body.extend_from_slice(&chunk);
+        if answer.body.len() > bytes_max {
+            return Err(format!("the answer has more than {bytes_max} bytes"));
+        }
+    }
+    Ok(answer)
 }
 
 /// The cause at the bottom: "connection refused" helps, "error sending request" does not.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use opencoin_crypto::{CertificateError, verify_cddc};
-use opencoin_schema::{BigInt, Cddc, Coin, Mkc};
+use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
 
-use crate::currency::{Currency, Held, Origin, Place};
-use crate::event::{Blinded, CoinId, Event, Given, Operation, OperationId, RevokedKey, Send};
+use crate::currency::{Currency, Origin, Place};
+use crate::event::{Blinded, CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send};
 use crate::secret::Secret;
 
 /// What came of something in the past.
@@ -18,6 +18,8 @@ pub(crate) enum Fate {
     AwaitsRecoup,
     Done,
     Refused,
+    /// Given up by the owner. The issuer is asked about its blinds until their mint keys do not sign any more.
+    Abandoned,
     Reclaimed,
 }
 
@@ -70,6 +72,7 @@ impl State {
                 spent,
                 ..
             } => self.refuse(operation, description, &spent),
+            Event::Abandoned { operation, .. } => self.abandon(operation),
             Event::Sent { send } => self.send(*send),
             Event::Taken { send, .. } => self.taken(send),
         }
@@ -106,13 +109,30 @@ impl State {
     }
 
     fn begin(&mut self, operation: Operation) -> Result<(), String> {
+        if let Some(replaced) = operation.replaces {
+            self.abandon(replaced)?;
+        }
         let currency = self.currency_mut(&operation.currency)?;
-        for given in operation.gives.iter().filter(|given| given.is_own) {
-            let held = currency
-                .coins
-                .get_mut(&given.coin)
-                .ok_or("a coin that is given is not there")?;
-            held.place = Place::Given;
+        let mut stack = None;
+        for (index, given) in operation.gives.iter().enumerate() {
+            match currency.coins.get_mut(&given.coin) {
+                // What was sent counts as sent until it has come back.
+                Some(held) if held.place == Place::Sent && !given.is_own => {}
+                Some(held) => held.place = Place::Given,
+                None if given.is_own => return Err("a coin that is given is not there".to_owned()),
+                // The stack of a receive is nowhere but in the request.
+                None if matches!(operation.kind, Kind::Receive { .. }) => {
+                    let stack: &Vec<Coin> = match &mut stack {
+                        Some(stack) => stack,
+                        none => none.insert(coins_of(&operation)?),
+                    };
+                    let coin = stack.get(index).ok_or("a received coin is not in its request")?;
+                    let held = currency.held(coin.clone(), Place::Given, None)?;
+                    currency.coins.insert(given.coin.clone(), held);
+                }
+                // A blind that was never signed.
+                None => {}
+            }
         }
         let past = Past {
             what: operation,
@@ -120,6 +140,20 @@ impl State {
             note: String::new(),
         };
         self.operations.insert(past.what.id, past);
+        Ok(())
+    }
+
+    /// Ends an operation without a result. Its coins are free, its blinds stay.
+    fn abandon(&mut self, id: OperationId) -> Result<(), String> {
+        let past = self
+            .operations
+            .get_mut(&id)
+            .ok_or_else(|| format!("operation {id} is unknown"))?;
+        past.fate = Fate::Abandoned;
+        past.what.request = Secret::new("");
+        past.what.token = None;
+        let (currency, gives) = (past.what.currency.clone(), past.what.gives.clone());
+        self.currency_mut(&currency)?.release(&gives);
         Ok(())
     }
 
@@ -170,24 +204,8 @@ impl State {
                 }
                 unsigned.push(blinded);
             }
-            let key = currency
-                .mint_keys
-                .get(&coin.payload.mint_key_id)
-                .ok_or("the mint key of a coin is unknown")?;
-            let (value, expiry) = (
-                key.mint_key().denomination,
-                key.mint_key().coins_expiry_date.to_utc(),
-            );
-            currency.coins.insert(
-                currency.coin_id(&coin.payload),
-                Held {
-                    coin,
-                    value,
-                    expiry,
-                    place: Place::Here,
-                    origin,
-                },
-            );
+            let held = currency.held(coin, Place::Here, origin)?;
+            currency.coins.insert(currency.coin_id(&held.coin.payload), held);
         }
         unsigned.extend(blinded);
         if let Some(past) = self
@@ -247,17 +265,13 @@ impl State {
             ..
         } = self.end(id, Fate::Refused, description.clone())?;
         let currency = self.currency_mut(&currency_id)?;
-        let mut gone = HashSet::new();
-        for (index, given) in gives.iter().enumerate() {
-            if spent.contains(&index) {
-                currency.coins.remove(&given.coin);
-                gone.insert(&given.coin);
-            } else if let Some(held) = currency.coins.get_mut(&given.coin)
-                && given.is_own
-            {
-                held.place = Place::Here;
-            }
-        }
+        let gone: HashSet<&CoinId> = spent
+            .iter()
+            .filter_map(|index| gives.get(*index))
+            .map(|given| &given.coin)
+            .collect();
+        gone.iter().for_each(|coin| drop(currency.coins.remove(*coin)));
+        currency.release(&gives);
         self.forget_blinds(&currency_id, &gone, Fate::Refused, &description);
         Ok(())
     }
@@ -299,4 +313,12 @@ struct Ended {
     gives: Vec<Given>,
     reference: Option<BigInt>,
     blinded: Vec<Blinded>,
+}
+
+/// The coins in the request of a renew.
+fn coins_of(operation: &Operation) -> Result<Vec<Coin>, String> {
+    let request: Result<RequestRenew, _> = from_json(operation.request.expose().as_bytes());
+    request
+        .map(|request| request.coins)
+        .map_err(|_| format!("the request of operation {} cannot be read", operation.id))
 }

@@ -12,6 +12,8 @@ use thiserror::Error;
 /// The largest amount for which an exact choice of coins is searched when taking the largest first does not
 /// find one.
 const SEARCH_AMOUNT_MAX: u64 = 1_000_000;
+/// The most residues that are looked at for a currency without a coin that divides all others.
+const RESIDUES_MAX: u64 = 1 << 21;
 
 /// Coins by value: how many of each.
 pub(crate) type Counts = BTreeMap<u64, u64>;
@@ -34,14 +36,35 @@ pub(crate) fn complete_set(amount: u64, denominations: &[u64]) -> Result<Counts,
     let mut ascending = denominations.to_vec();
     ascending.sort_unstable();
     ascending.dedup();
+    ascending.retain(|value| *value > 0);
     let Some(&unit) = ascending.first() else {
-        return Err(not_representable(amount, &ascending));
+        return Err(NotRepresentable {
+            amount,
+            denominations: ascending,
+            nearest: Vec::new(),
+        });
     };
     if !ascending.iter().all(|value| value.is_multiple_of(unit)) {
-        return fewest_coins(amount, &ascending).ok_or_else(|| not_representable(amount, &ascending));
+        let residues = Residues::new(&ascending);
+        let coins = residues.as_ref().and_then(|residues| residues.coins(amount));
+        return coins.ok_or_else(|| NotRepresentable {
+            amount,
+            nearest: residues.map_or_else(Vec::new, |residues| residues.nearest(amount)),
+            denominations: ascending,
+        });
     }
     if !amount.is_multiple_of(unit) {
-        return Err(not_representable(amount, &ascending));
+        let below = amount - amount % unit;
+        let above = below.checked_add(unit);
+        return Err(NotRepresentable {
+            amount,
+            denominations: ascending,
+            nearest: Some(below)
+                .filter(|below| *below > 0)
+                .into_iter()
+                .chain(above)
+                .collect(),
+        });
     }
     let mut counts = Counts::new();
     let mut rest = amount;
@@ -71,12 +94,12 @@ pub(crate) fn complete_set(amount: u64, denominations: &[u64]) -> Result<Counts,
 /// Whether every amount up to the total can be paid, in steps of the smallest denomination.
 pub(crate) fn is_complete(counts: &Counts, denominations: &[u64]) -> bool {
     let unit = denominations.iter().copied().min().unwrap_or(1);
-    let mut reach = 0;
+    let mut reach: u64 = 0;
     for (&value, &coins) in counts {
-        if value > reach + unit {
+        if value > unit.saturating_add(reach) {
             return false;
         }
-        reach += value * coins;
+        reach = value.saturating_mul(coins).saturating_add(reach);
     }
     true
 }
@@ -110,13 +133,19 @@ pub(crate) fn exchange(
     extra: u64,
     denominations: &[u64],
 ) -> Result<(Counts, Counts), NotRepresentable> {
-    let target = complete_set(total(have) + extra, denominations)?;
+    let target = complete_set(total(have).saturating_add(extra), denominations)?;
     Ok((excess(have, &target), excess(&target, have)))
 }
 
-/// The value of all coins.
+/// The value of all coins. See [`sum`].
 pub(crate) fn total(counts: &Counts) -> u64 {
-    counts.iter().map(|(value, coins)| value * coins).sum()
+    sum(counts.iter().map(|(value, coins)| value.saturating_mul(*coins)))
+}
+
+/// The sum of amounts; `u64::MAX` where it would be larger. A wallet takes in no more than
+/// [`opencoin_text::AMOUNT_MAX`] of a currency, so this is met only in a journal of an older version.
+pub(crate) fn sum(amounts: impl IntoIterator<Item = u64>) -> u64 {
+    amounts.into_iter().fold(0, u64::saturating_add)
 }
 
 /// The number of coins.
@@ -204,50 +233,95 @@ fn search(have: &Counts, amount: u64) -> Option<Counts> {
     Some(chosen)
 }
 
-fn fewest_coins(amount: u64, denominations: &[u64]) -> Option<Counts> {
-    let largest = *denominations.last()?;
-    // Large amounts are made of the largest coin down to where every way is searched.
-    let searched = amount.min(SEARCH_AMOUNT_MAX - SEARCH_AMOUNT_MAX % largest + amount % largest);
-    let of_largest = (amount - searched) / largest;
-    let searched = amount - of_largest * largest;
-    let mut fewest: Vec<Option<(u64, u64)>> = vec![None; searched as usize + 1];
-    fewest[0] = Some((0, 0));
-    for sum in 1..=searched {
-        let way = |value: &u64| {
-            let (coins, _) = fewest[sum.checked_sub(*value)? as usize]?;
-            Some((coins + 1, *value))
-        };
-        fewest[sum as usize] = denominations.iter().filter_map(way).min();
-    }
-    let mut counts = Counts::new();
-    add(&mut counts, largest, of_largest);
-    let mut rest = searched;
-    while rest > 0 {
-        let (_, value) = fewest[rest as usize]?;
-        add(&mut counts, value, 1);
-        rest -= value;
-    }
-    Some(counts)
+/// Which amounts coins make, in a currency without a coin that divides all others.
+///
+/// For each residue of the base coin: the smallest amount of that residue that the other coins make. A larger
+/// amount of the same residue has more coins of the base, and no other amount of that residue can be made. The
+/// method is the "round robin" of Böcker and Lipták ("A Fast and Simple Algorithm for the Money Changing
+/// Problem", 2007); its time and memory are those of a table of at most [`RESIDUES_MAX`] lines.
+struct Residues {
+    /// All values are multiples of it; the table is of values divided by it.
+    unit: u64,
+    base: u64,
+    /// The smallest amount, and the last coin of it; `None` where no coins make the residue.
+    smallest: Vec<Option<(u64, u64)>>,
 }
 
-fn not_representable(amount: u64, denominations: &[u64]) -> NotRepresentable {
-    let has_unit = denominations
-        .first()
-        .is_some_and(|unit| denominations.iter().all(|value| value.is_multiple_of(*unit)));
-    let can = |candidate: &u64| match denominations.first() {
-        Some(unit) if has_unit => *candidate > 0 && candidate.is_multiple_of(*unit),
-        Some(_) => *candidate > 0 && fewest_coins(*candidate, denominations).is_some(),
-        None => false,
-    };
-    let largest = denominations.last().copied().unwrap_or(0);
-    let below = (amount.saturating_sub(largest)..amount).rev().find(can);
-    let above = (amount + 1..=amount.saturating_add(largest)).find(can);
-    let nearest = below.into_iter().chain(above).collect();
-    NotRepresentable {
-        amount,
-        denominations: denominations.to_vec(),
-        nearest,
+impl Residues {
+    /// `None` when every coin is too large for a table. With the largest coin as base amounts have few coins.
+    fn new(denominations: &[u64]) -> Option<Self> {
+        let unit = denominations.iter().copied().reduce(gcd)?;
+        let values: Vec<u64> = denominations.iter().map(|value| value / unit).collect();
+        let base = *values.iter().rev().find(|value| **value <= RESIDUES_MAX)?;
+        let mut smallest: Vec<Option<(u64, u64)>> = vec![None; base as usize];
+        smallest[0] = Some((0, 0));
+        for value in values.into_iter().filter(|value| *value != base) {
+            let circles = gcd(value, base);
+            for begin in 0..circles {
+                let circle = || (0..base / circles).map(|step| (begin + step * circles) as usize);
+                let known = circle().filter_map(|residue| Some((smallest[residue]?.0, residue)));
+                let Some((mut amount, mut residue)) = known.min() else {
+                    continue;
+                };
+                for _ in 1..base / circles {
+                    let Some(next) = amount.checked_add(value) else {
+                        break;
+                    };
+                    residue = ((residue as u64 + value % base) % base) as usize;
+                    amount = match smallest[residue] {
+                        Some((known, _)) if known <= next => known,
+                        Some(_) | None => {
+                            smallest[residue] = Some((next, value));
+                            next
+                        }
+                    };
+                }
+            }
+        }
+        Some(Self { unit, base, smallest })
     }
+
+    /// Coins worth exactly this amount.
+    fn coins(&self, amount: u64) -> Option<Counts> {
+        if !amount.is_multiple_of(self.unit) {
+            return None;
+        }
+        let amount = amount / self.unit;
+        let (smallest, _) = self.smallest[(amount % self.base) as usize]?;
+        let mut counts = Counts::new();
+        add(
+            &mut counts,
+            self.base * self.unit,
+            amount.checked_sub(smallest)? / self.base,
+        );
+        let mut rest = smallest;
+        while rest > 0 {
+            let (_, value) = self.smallest[(rest % self.base) as usize]?;
+            add(&mut counts, value * self.unit, 1);
+            rest -= value;
+        }
+        Some(counts)
+    }
+
+    /// The largest amount below this one and the smallest above it that coins make.
+    fn nearest(&self, amount: u64) -> Vec<u64> {
+        // In units: `until` is below the amount, `from` is above it.
+        let (until, from) = ((amount.saturating_sub(1)) / self.unit, amount / self.unit + 1);
+        let made = || self.smallest.iter().flatten().map(|(smallest, _)| *smallest);
+        let below = made().filter(|smallest| *smallest <= until);
+        let below = below.map(|smallest| smallest + (until - smallest) / self.base * self.base);
+        let above = made().filter_map(|smallest| {
+            let more = from.saturating_sub(smallest).div_ceil(self.base);
+            more.checked_mul(self.base)?.checked_add(smallest)
+        });
+        let below = below.max().filter(|below| *below > 0);
+        let nearest = below.into_iter().chain(above.min());
+        nearest.filter_map(|units| units.checked_mul(self.unit)).collect()
+    }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]
@@ -285,7 +359,63 @@ mod tests {
         assert_eq!(complete_set(8, &[2, 5]).unwrap(), count([2, 2, 2, 2]));
     }
 
+    /// Neither the time nor the memory depends on the amount, and hardly on the denominations.
+    #[test]
+    fn odd_denominations_are_answered_at_once() {
+        let refused =
+            |amount, denominations: &[u64]| complete_set(amount, denominations).unwrap_err().nearest;
+        assert_eq!(
+            refused(5, &[1_000_000_000_000_000_000]),
+            [1_000_000_000_000_000_000]
+        );
+        assert_eq!(refused(u64::MAX, &[1 << 63]), [1 << 63]);
+        assert_eq!(refused(12_345, &[999_983, 1_000_003]), [999_983]);
+        assert_eq!(refused(1_000_001, &[999_983, 1_000_003]), [999_983, 1_000_003]);
+        assert_eq!(
+            refused(7, &[1 << 62, (1 << 62) + 1]),
+            [0; 0],
+            "there the nearest is not searched"
+        );
+        assert_eq!(refused(7, &[0]), [0; 0]);
+        let many = complete_set(9_000_000_001, &[2, 5, 10_000_000_000]).unwrap();
+        assert_eq!(
+            (total(&many), number(&many) < 4_500_000_000),
+            (9_000_000_001, true)
+        );
+        let few = complete_set(10_000_000_000_000, &[999_983, 1_000_003]).unwrap();
+        assert_eq!(total(&few), 10_000_000_000_000);
+    }
+
+    #[test]
+    fn sums_beyond_the_largest_number_stay_there() {
+        let have = Counts::from([(1 << 63, 3)]);
+        assert_eq!(total(&have), u64::MAX);
+        assert!(is_complete(&have, &[1 << 63]));
+        assert!(exchange(&have, 1 << 63, &[1 << 63]).is_err());
+    }
+
     proptest! {
+        #[test]
+        fn every_amount_that_coins_make_is_found(amount in 1_u64..300, values in prop::collection::btree_set(2_u64..40, 1..5)) {
+            let denominations: Vec<u64> = values.into_iter().collect();
+            let mut is_made = vec![false; 400];
+            is_made[0] = true;
+            for sum in 1..is_made.len() {
+                is_made[sum] = denominations
+                    .iter()
+                    .any(|value| sum.checked_sub(*value as usize).is_some_and(|rest| is_made[rest]));
+            }
+            match complete_set(amount, &denominations) {
+                Ok(set) => prop_assert_eq!(total(&set), amount),
+                Err(error) => {
+                    prop_assert!(!is_made[amount as usize]);
+                    let below = (1..amount).rev().find(|sum| is_made[*sum as usize]);
+                    let above = (amount + 1..400).find(|sum| is_made[*sum as usize]);
+                    prop_assert_eq!(error.nearest, below.into_iter().chain(above).collect::<Vec<_>>());
+                }
+            }
+        }
+
         #[test]
         fn every_amount_up_to_the_balance_can_be_paid(amount in 0_u64..400, more in prop::collection::btree_set(2_u64..60, 0..6)) {
             let denominations: Vec<u64> = std::iter::once(1).chain(more).collect();

@@ -52,7 +52,7 @@ impl Issuers {
             "--name",
             "OpenCent",
             "--divisor",
-            "100",
+            "1",
             "--denominations",
             "1,2,5,10",
             "--url",

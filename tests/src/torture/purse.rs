@@ -29,12 +29,8 @@ const HELD_MAX: u64 = 200;
 const FINISH_TRIES_MAX: u32 = 200;
 /// The name under which processes of wallets that were killed are counted.
 pub(super) const WALLETS_KILLED: &str = "wallets killed";
-/// What a command says when its request is kept and can be finished later.
-const TEMPORARY: [&str; 3] = [
-    "nothing is lost, finish it with `resume`",
-    "will sign later",
-    "no answer from",
-];
+/// The exit code of a command whose request is kept and can be finished later.
+const TRY_LATER: i32 = 3;
 const DOUBLE_SPEND: &str = "refuses: double-spend";
 const RECEIVED_BEFORE: &str = "was received before";
 
@@ -254,7 +250,7 @@ impl Purse {
     fn reclaim(&mut self) {
         // From now on whoever receives them may come too late.
         self.sent.iter().for_each(|parcel| parcel.contest());
-        match self.run(&["reclaim"]) {
+        match self.run(&["reclaim", "--all"]) {
             Ended::Done(_) => self.sent.clear(),
             Ended::Temporary | Ended::Killed => {}
             Ended::Refused(text) => self
@@ -343,7 +339,7 @@ fn judge(status: std::process::ExitStatus, stdout: &Path, stderr: &Path) -> Ende
     let stderr = fs::read_to_string(stderr).unwrap();
     match status.code() {
         Some(0) => Ended::Done(fs::read_to_string(stdout).unwrap()),
-        Some(1) if TEMPORARY.iter().any(|text| stderr.contains(text)) => Ended::Temporary,
+        Some(TRY_LATER) => Ended::Temporary,
         _ => Ended::Refused(format!("{status}: {stderr}")),
     }
 }

@@ -156,9 +156,12 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
             &mut hear,
         )
     })?;
+    let coins = DENOMINATIONS
+        .map(|value| AmountDisplay::new(value, DIVISOR, NAME).number())
+        .join(", ");
     step(
         "operator",
-        &format!("creates {NAME} with coins of {DENOMINATIONS:?}, {suite}"),
+        &format!("creates {NAME} with coins of {coins}, {suite}"),
     )?;
     Ok(made)
 }
@@ -197,7 +200,7 @@ impl RunningIssuer {
 }
 
 async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
-    let stack = alice.send(None, HANDED_OVER, "a little gift").await?.value;
+    let stack = alice.send(None, HANDED_OVER, "a little gift").await?.stack;
     let path = folder.join("gift.oc");
     fs::write(&path, text::compact(&stack)).context("cannot write the coin stack")?;
     Ok(path)

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use opencoin_schema::{AnyDocument, Cdd, Coin, MintKey, text};
 
-use crate::output;
+use crate::output::{self, OutputArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
     /// newline.
     #[arg(long, value_enum, default_value_t = Form::Summary)]
     form: Form,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -30,6 +32,10 @@ enum Form {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let document = read_document(&arguments.file)?;
+    if arguments.output.json {
+        output::line(&text::compact(&document))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match arguments.form {
         Form::Compact => output::exact(&text::compact(&document))?,
         Form::Pretty => output::exact(&text::pretty(&document))?,

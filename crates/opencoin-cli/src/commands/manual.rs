@@ -1,6 +1,9 @@
 //! `opencoin completions` and `opencoin man`: the command line, written down for shells and for readers.
 //!
 //! Both are made from the declarations that the program itself parses with, so they cannot say anything else.
+//! The scripts are complete in themselves: clap_complete can also ask the program at each key, in a small script,
+//! but only behind its feature `unstable-dynamic`, whose interface between script and program changes with any
+//! release.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,21 +1,30 @@
 //! `opencoin master`: the master key, best on a machine without network.
 
 use std::fs;
-use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use opencoin_keys::{Clock, SigningRequest, SystemClock, Vault, change_passphrase};
 use opencoin_schema::{from_json, text};
 use rand::rngs::OsRng;
+use serde_json::json;
 
-use crate::secret_args::MasterSecretArgs;
-use crate::{output, secret_args};
+use crate::confirmation::confirm;
+use crate::output::{self, OutputArgs};
+use crate::secret_args::{self, MasterSecretArgs};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    output: OutputArgs,
+}
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// Make a master key in a folder of its own.
     Create(CreateArguments),
     /// Show in plain words what a signing request asks for, and sign it.
@@ -69,15 +78,17 @@ pub(crate) struct SignArguments {
     secret: MasterSecretArgs,
 }
 
-pub(crate) fn run(command: Command) -> Result<ExitCode> {
-    match command {
-        Command::Create(arguments) => create(&arguments),
-        Command::Sign(arguments) => sign(&arguments),
-        Command::Passphrase(arguments) => passphrase(&arguments),
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let output = arguments.output;
+    match arguments.command {
+        Command::Create(arguments) => create(&arguments, output)?,
+        Command::Sign(arguments) => return sign(&arguments, output),
+        Command::Passphrase(arguments) => passphrase(&arguments, output)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn create(arguments: &CreateArguments) -> Result<ExitCode> {
+fn create(arguments: &CreateArguments, output: OutputArgs) -> Result<()> {
     let vault = Vault::new(&arguments.dir);
     ensure!(
         !vault.has_key(),
@@ -86,19 +97,19 @@ fn create(arguments: &CreateArguments) -> Result<ExitCode> {
     );
     let passphrase = arguments.secret.new_passphrase(None)?;
     let key = vault.create(arguments.key_bits, &passphrase, &mut OsRng)?;
-    output::line(&format!(
-        "made a master key of {} bits: {}",
-        key.modulus_bits(),
-        vault.key_file().display()
-    ))?;
-    output::line(&format!("the currency's id will be {}", key.id()))?;
-    output::line(
-        "keep two copies of the folder in two places, and the passphrase in a third: it cannot be made again",
-    )?;
-    Ok(ExitCode::SUCCESS)
+    let (bits, id, file) = (key.modulus_bits(), key.id(), vault.key_file());
+    output.show(
+        json!({ "id": id.to_string(), "bits": bits, "file": file }),
+        [
+            format!("made a master key of {bits} bits: {}", file.display()),
+            format!("the currency's id will be {id}"),
+            "keep two copies of the folder in two places, and the passphrase in a third: it cannot be made again"
+                .to_owned(),
+        ],
+    )
 }
 
-fn sign(arguments: &SignArguments) -> Result<ExitCode> {
+fn sign(arguments: &SignArguments, output: OutputArgs) -> Result<ExitCode> {
     let vault = Vault::new(&arguments.dir);
     ensure!(
         vault.has_key(),
@@ -106,19 +117,24 @@ fn sign(arguments: &SignArguments) -> Result<ExitCode> {
         vault.key_file().display()
     );
     let request = read_request(&arguments.request)?;
-    for line in vault.describe(&request, SystemClock.now())? {
-        output::line(&line)?;
-    }
+    let (lines, fingerprint) = (
+        vault.describe(&request, SystemClock.now())?,
+        request.fingerprint(),
+    );
     if arguments.show {
+        output.show(json!({ "fingerprint": fingerprint, "request": lines }), &lines)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if !output.json {
+        lines.iter().try_for_each(|line| output::line(line))?;
     }
     ensure!(
         !arguments.out.exists(),
         "{} is there already; name another file with --out",
         arguments.out.display()
     );
-    if !arguments.yes && !is_confirmed()? {
-        output::line("nothing was signed")?;
+    if !arguments.yes && !confirm("Sign this?", "read it with --show, then sign it with --yes")? {
+        output.show(json!({ "signed": false }), ["nothing was signed"])?;
         return Ok(ExitCode::FAILURE);
     }
     let answer = vault.sign(&request, &arguments.secret.passphrase(None)?, &mut OsRng)?;
@@ -129,14 +145,17 @@ fn sign(arguments: &SignArguments) -> Result<ExitCode> {
             arguments.out.display()
         )
     })?;
-    output::line(&format!(
-        "signed; take {} to the issuer: opencoin issuer import FILE --dir ...",
-        arguments.out.display()
-    ))?;
+    let file = arguments.out.display();
+    output.show(
+        json!({ "signed": true, "file": arguments.out, "fingerprint": fingerprint }),
+        [format!(
+            "signed; take {file} to the issuer: opencoin issuer import FILE --dir ..."
+        )],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
+fn passphrase(arguments: &PassphraseArguments, output: OutputArgs) -> Result<()> {
     let key_file = Vault::new(&arguments.dir).key_file();
     ensure!(
         key_file.is_file(),
@@ -146,25 +165,15 @@ fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
     let old = arguments.secret.passphrase(None)?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
     let changed = change_passphrase(&arguments.dir, &old, &new, &mut OsRng)?;
-    output::line(if changed > 0 {
+    let said = if changed > 0 {
         "the master key has the new passphrase"
     } else {
         "it has had this passphrase before"
-    })?;
-    Ok(ExitCode::SUCCESS)
+    };
+    output.show(json!({ "changed": changed > 0 }), [said])
 }
 
 fn read_request(path: &Path) -> Result<SigningRequest> {
     let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     from_json(&json).with_context(|| format!("{} is no signing request", path.display()))
-}
-
-pub(crate) fn is_confirmed() -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        bail!("nobody is there to confirm it; read it with --show, then sign it with --yes");
-    }
-    output::line("Type yes to go on:")?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
 }

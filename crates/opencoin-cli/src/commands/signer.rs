@@ -18,10 +18,12 @@ use opencoin_signer::{
     ClientTls, CountsMode, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, ServerTls,
     SignedCounts, SignerServer, SignerServerOptions, TlsFiles,
 };
+use opencoin_text::printable;
 
 use super::issuer::{DirArgs, key_store};
+use crate::output::OutputArgs;
 use crate::secret_args::KeySecretArgs;
-use crate::{log, output, service};
+use crate::{log, service};
 
 /// The folder of the signer's own state, in that of the currency.
 const STATE_FOLDER: &str = "signer";
@@ -54,6 +56,8 @@ pub(crate) struct Arguments {
     accept_books: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -67,7 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         .context("cannot open the books")?;
     let counts = open_counts(&arguments, &directory, &ledger).await?;
     if arguments.accept_books {
-        return accept_books(&counts, ledger.as_ref()).await;
+        return accept_books(&counts, ledger.as_ref(), arguments.output).await;
     }
     let Some(address) = &config.signer else {
         bail!(
@@ -89,7 +93,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let listener = listen(&directory, address).await?;
     let stopped = service::stop_signal()?;
     let name = &currency.current().cdd().currency_name;
-    output::line(&format!("signing for {name} at {}", listener.address()))?;
+    let address = listener.address().to_string();
+    let said = format!("signing for {} at {address}", printable(name));
+    let value = serde_json::json!({ "currency": name, "address": address });
+    arguments.output.show(value, [said])?;
     let keys = public_keys(&directory, &currency);
     let server = SignerServer::new(
         ledger,
@@ -147,11 +154,14 @@ async fn open_counts(
     )
 }
 
-async fn accept_books(counts: &SignedCounts, ledger: &dyn Ledger) -> Result<ExitCode> {
+async fn accept_books(counts: &SignedCounts, ledger: &dyn Ledger, output: OutputArgs) -> Result<ExitCode> {
+    let (mut values, mut lines) = (Vec::new(), Vec::new());
     for key in ledger.mint_keys().await? {
         let count = counts.accept_ledger(key.id).await?;
-        output::line(&format!("{:?}: {count} signed, as the books say", key.id))?;
+        values.push(serde_json::json!({ "mint_key": key.id.to_string(), "signed": count }));
+        lines.push(format!("{}: {count} signed, as the books say", key.id));
     }
+    output.show(values.into(), lines)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,9 +9,12 @@ use clap::Args;
 use opencoin_crypto::{VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
 use opencoin_keys::Currency;
 use opencoin_schema::{AnyDocument, BigInt, Coin, Mkc, from_json};
+use opencoin_text::printable;
+use serde_json::json;
 
 use super::inspect::{read_document, read_file};
-use crate::output;
+use crate::currency_unit::CurrencyUnit;
+use crate::output::{self, OutputArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -25,15 +28,21 @@ pub(crate) struct Arguments {
     /// What to check: coins, coin stacks, certificates, mint keys.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let currency = read_cddc(&arguments.cddc)?;
+    let (currency, output) = (read_cddc(&arguments.cddc)?, arguments.output);
     let cdd = currency.cdd();
-    output::line(&format!(
-        "ok: CDDC of {:?}, serial {}, id {}",
-        cdd.currency_name, cdd.cdd_serial, cdd.id
-    ))?;
+    let (id, serial) = (cdd.id.to_string(), cdd.cdd_serial);
+    let mut findings = vec![
+        json!({ "file": arguments.cddc, "ok": true, "detail": format!("CDDC, serial {serial}, id {id}") }),
+    ];
+    let mut lines = vec![format!(
+        "ok: CDDC of \"{}\", serial {serial}, id {id}",
+        printable(&cdd.currency_name)
+    )];
     let mut verifier = Verifier {
         currency,
         mint_keys: BTreeMap::new(),
@@ -43,19 +52,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             let said = verifier
                 .add(&mkc)
                 .with_context(|| format!("{}", path.display()))?;
-            output::line(&format!("ok: {said}"))?;
+            findings.push(json!({ "file": path, "ok": true, "detail": said }));
+            lines.push(format!("ok: {said}"));
         }
     }
     let mut refused = 0;
     for path in &arguments.files {
-        match verifier.check(path) {
-            Ok(said) => output::line(&format!("ok: {}: {said}", path.display()))?,
-            Err(error) => {
-                refused += 1;
-                output::complain(&format!("refused: {}: {error:#}", path.display()));
-            }
+        let checked = verifier.check(path).map_err(|error| output::error_text(&error));
+        let (is_ok, said) = (checked.is_ok(), checked.unwrap_or_else(|error| error));
+        findings.push(json!({ "file": path, "ok": is_ok, "detail": said }));
+        if is_ok {
+            lines.push(format!("ok: {}: {said}", path.display()));
+        } else {
+            refused += 1;
+            output::complain(&format!("refused: {}: {said}", path.display()));
         }
     }
+    output.show(
+        json!({ "verified": refused == 0, "id": id, "checks": findings }),
+        lines,
+    )?;
     Ok(if refused == 0 {
         ExitCode::SUCCESS
     } else {
@@ -81,13 +97,15 @@ impl Verifier {
         }
     }
 
+    fn unit(&self) -> CurrencyUnit {
+        CurrencyUnit::of(self.currency.cdd())
+    }
+
     fn add(&mut self, mkc: &Mkc) -> Result<String> {
         let verified = verify_mint_key_certificate(mkc, &self.currency)
             .with_context(|| format!("the certificate of mint key {} does not verify", mkc.mint_key.id))?;
-        let said = format!(
-            "mint key {} signs coins of {}",
-            mkc.mint_key.id, mkc.mint_key.denomination
-        );
+        let coin = self.unit().show(mkc.mint_key.denomination);
+        let said = format!("mint key {} signs coins of {coin}", mkc.mint_key.id);
         self.mint_keys
             .insert(verified.public_key().id().clone(), verified);
         Ok(said)
@@ -96,7 +114,10 @@ impl Verifier {
     /// Checks a file and says what it is.
     pub(crate) fn check(&mut self, path: &Path) -> Result<String> {
         match read_document(path)? {
-            AnyDocument::Coin(coin) => Ok(format!("a coin worth {}", self.coin_value(&coin)?)),
+            AnyDocument::Coin(coin) => {
+                let value = self.coin_value(&coin)?;
+                Ok(format!("a coin worth {}", self.unit().show(value)))
+            }
             AnyDocument::CoinStack(stack) => self.stack(&stack.coins),
             AnyDocument::Mkc(mkc) => self.add(&mkc),
             AnyDocument::ResponseMintKeyCertificates(response) => {
@@ -131,13 +152,17 @@ impl Verifier {
         if serials.windows(2).any(|pair| pair[0] == pair[1]) {
             bail!("the same coin is in it twice");
         }
-        let mut value: u128 = 0;
+        let mut value: u64 = 0;
         for (index, coin) in coins.iter().enumerate() {
-            value += u128::from(self.coin_value(coin).with_context(|| format!("coins[{index}]"))?);
+            let worth = self.coin_value(coin).with_context(|| format!("coins[{index}]"))?;
+            value = value
+                .checked_add(worth)
+                .context("together they are worth more than a currency can hold")?;
         }
         Ok(format!(
-            "{} coins worth {value} together (only the issuer knows whether they are spent)",
-            coins.len()
+            "{} coins worth {} together (only the issuer knows whether they are spent)",
+            coins.len(),
+            self.unit().show(value)
         ))
     }
 

@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use opencoin_schema::{WeightedUrl, text};
+use opencoin_text::printable;
 
 use super::{Vault, VaultError, cdds, check, last_cdd, signed_mint_keys};
+use crate::create::{DIVISOR_MAX, check_denominations, check_name};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest, fingerprint};
 
 impl Vault {
@@ -17,7 +19,7 @@ impl Vault {
         let mut lines = Vec::new();
         match last_cdd(&past) {
             Some(cdd) => {
-                let name = plain(&cdd.currency_name);
+                let name = printable(&cdd.currency_name);
                 lines.push(format!(
                     "Currency {name}, for which this machine has signed {} times.",
                     past.len()
@@ -47,6 +49,8 @@ impl Vault {
         for draft in &request.mint_keys {
             lines.extend(describe_mint_key(draft, &past, now));
         }
+        let unusable = request.cdd.iter().flat_map(|cdd| unusable(cdd, now));
+        lines.extend(unusable.map(|reason| format!("WARNING: {reason}")));
         lines.extend(
             disagreements(request, &past)
                 .into_iter()
@@ -58,6 +62,25 @@ impl Vault {
         lines.push(format!("Fingerprint of the request: {}", request.fingerprint()));
         Ok(lines)
     }
+}
+
+/// What makes a description useless to wallets. The master key signs it nonetheless, because only the operator
+/// knows what it is for.
+fn unusable(cdd: &CddDraft, now: DateTime<Utc>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Err(reason) = check_name(&cdd.currency_name) {
+        reasons.push(format!("the name {reason}"));
+    }
+    if !(1..=DIVISOR_MAX).contains(&cdd.currency_divisor) {
+        reasons.push(format!("the divisor must be a number from 1 to {DIVISOR_MAX}"));
+    }
+    if let Err(reason) = check_denominations(&cdd.denominations) {
+        reasons.push(format!("the denominations {reason}"));
+    }
+    if cdd.cdd_expiry_date.to_utc() <= now {
+        reasons.push("it has expired already; is the clock of this machine right?".to_owned());
+    }
+    reasons
 }
 
 /// What the record of this machine says otherwise than the request.
@@ -93,23 +116,6 @@ fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<S
     warnings
 }
 
-/// A text of the request without anything that could deceive whoever reads it.
-fn plain(text: &str) -> String {
-    let deceives = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars()
-        .map(|c| {
-            if deceives(c) {
-                c.escape_unicode().to_string()
-            } else {
-                c.to_string()
-            }
-        })
-        .collect()
-}
-
 fn describe_cdd(next: &CddDraft, last: Option<&CddDraft>) -> Vec<String> {
     let mut lines = vec!["A description of the currency (CDD):".to_owned()];
     let before = last.map(rows);
@@ -119,7 +125,7 @@ fn describe_cdd(next: &CddDraft, last: Option<&CddDraft>) -> Vec<String> {
             .map(|before| &before[index].1)
             .filter(|was| **was != value);
         let change = was.map_or_else(String::new, |was| format!("   (CHANGED, was {was})"));
-        lines.push(plain(&format!("  {name}: {value}{change}")));
+        lines.push(printable(&format!("  {name}: {value}{change}")));
     }
     lines
 }

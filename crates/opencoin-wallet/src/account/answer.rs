@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
+use opencoin_text::printable;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::AccountError;
-use crate::client::{ERROR_HEADER, REFUSALS};
-use crate::network::{self, reason};
+use crate::client::{REFUSALS, SHOWN_CHARS_MAX};
+use crate::network::{self, HttpAnswer, reason};
 
 /// A page of 500 entries has less than 200 kB.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
-/// What is shown of words that are not in a problem document.
-const SHOWN_CHARS_MAX: usize = 500;
 
 /// An answer whose body has not been read.
 pub(super) struct Answered {
@@ -26,9 +25,7 @@ pub(super) struct Answered {
 #[derive(Debug)]
 pub(super) struct Answer {
     status: StatusCode,
-    word: String,
-    retry_after: Option<Duration>,
-    body: Vec<u8>,
+    answer: HttpAnswer,
 }
 
 impl Answered {
@@ -53,35 +50,11 @@ impl Answered {
             && kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 
-    pub(super) async fn read_all(mut self) -> Result<Answer, AccountError> {
-        let headers = self.response.headers();
-        let word = headers
-            .get(ERROR_HEADER)
-            .and_then(|word| word.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let (status, retry_after) = (self.response.status(), network::retry_after(&self.response));
-        let mut body = Vec::new();
-        while let Some(chunk) = self
-            .response
-            .chunk()
-            .await
-            .map_err(|error| no_answer(&self.url, &reason(&error)))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES_MAX {
-                return Err(no_answer(
-                    &self.url,
-                    &format!("the answer has more than {ANSWER_BYTES_MAX} bytes"),
-                ));
-            }
-        }
-        Ok(Answer {
-            status,
-            word,
-            retry_after,
-            body,
-        })
+    pub(super) async fn read_all(self) -> Result<Answer, AccountError> {
+        let status = self.response.status();
+        let answer = network::read_answer(self.response, ANSWER_BYTES_MAX).await;
+        let answer = answer.map_err(|reason| no_answer(&self.url, &reason))?;
+        Ok(Answer { status, answer })
     }
 }
 
@@ -98,7 +71,7 @@ impl Answer {
     /// or somebody between. A refusal has a fixed word: a proxy's 404 while the issuer restarts says nothing
     /// about a payment that went before it.
     pub(super) fn says_nothing(&self) -> bool {
-        let is_refusal = !self.may_pass() && REFUSALS.contains(&self.word.as_str());
+        let is_refusal = !self.may_pass() && REFUSALS.contains(&self.word());
         !self.status.is_success() && !is_refusal
     }
 
@@ -120,7 +93,12 @@ impl Answer {
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.answer.retry_after
+    }
+
+    /// The fixed word, if there is one.
+    fn word(&self) -> &str {
+        self.answer.error_word.as_deref().unwrap_or_default()
     }
 
     /// Itself, or the refusal that it is.
@@ -132,7 +110,7 @@ impl Answer {
         if self.says_nothing() {
             return Err(AccountError::Open(description));
         }
-        if let (true, Some(wait)) = (self.is_too_many_requests(), self.retry_after) {
+        if let (true, Some(wait)) = (self.is_too_many_requests(), self.retry_after()) {
             return Err(AccountError::TooSoon {
                 wait_s: wait.as_secs(),
                 description,
@@ -140,7 +118,7 @@ impl Answer {
         }
         Err(AccountError::Refused {
             status: self.status.as_u16(),
-            word: self.word,
+            word: self.answer.error_word.unwrap_or_default(),
             description,
         })
     }
@@ -153,15 +131,12 @@ impl Answer {
             title: Option<String>,
             detail: Option<String>,
         }
-        let problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
+        let problem: Option<Problem> = serde_json::from_slice(&self.answer.body).ok();
         let said = problem
             .and_then(|problem| problem.detail.or(problem.title))
             .filter(|text| !text.is_empty());
         let said = said.unwrap_or_else(|| format!("HTTP status {}", self.status.as_u16()));
-        said.chars()
-            .filter(|character| !character.is_control())
-            .take(SHOWN_CHARS_MAX)
-            .collect()
+        printable(&said.chars().take(SHOWN_CHARS_MAX).collect::<String>())
     }
 
     /// What it holds.
@@ -170,7 +145,7 @@ impl Answer {
         let wrong = |_| {
             AccountError::Open("the issuer has answered with something else than was asked for".to_owned())
         };
-        serde_json::from_slice(&self.body).map_err(wrong)
+        serde_json::from_slice(&self.answer.body).map_err(wrong)
     }
 }
 

@@ -11,13 +11,14 @@ use opencoin_api::{
     Entries, Entry, IDEMPOTENCY_KEY_HEADER, Login, Payout, Payouts, RequestPayout, RotatedService,
     ServiceLogin, ServiceSession, Services, Session, Transfer,
 };
+use opencoin_schema::{Cdd, Cddc};
+use opencoin_text::IssuerUrl;
 use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::{Answer, Answered};
 use super::error::AccountError;
-use super::stored_session::without_slash;
 use crate::network::{self, ANSWER_DURATION_MAX, Authorities, WAIT_MAX, reason};
 use crate::secret::Secret;
 
@@ -74,27 +75,12 @@ impl AccountClient {
     /// A client of the issuer at this URL, which uses no token yet.
     ///
     /// # Errors
-    /// This is not a URL of HTTP, or the system's certificates cannot be read.
-    pub fn new(url: &str, authorities: &Authorities) -> Result<Self, AccountError> {
-        let wrong = |reason: String| AccountError::Address {
-            url: url.to_owned(),
-            reason,
-        };
-        let base = Url::parse(without_slash(url)).map_err(|error| wrong(error.to_string()))?;
-        if !["http", "https"].contains(&base.scheme()) || base.cannot_be_a_base() {
-            return Err(wrong("it begins with neither https:// nor http://".to_owned()));
-        }
-        if !base.username().is_empty()
-            || base.password().is_some()
-            || base.query().is_some()
-            || base.fragment().is_some()
-        {
-            return Err(wrong("it has more than a host and a path".to_owned()));
-        }
+    /// The system's certificates cannot be read.
+    pub fn new(url: &IssuerUrl, authorities: &Authorities) -> Result<Self, AccountError> {
         let http = network::client(authorities).map_err(|error| AccountError::Open(reason(&error)))?;
         Ok(Self {
             http,
-            base,
+            base: url.url().clone(),
             token: None,
         })
     }
@@ -104,6 +90,23 @@ impl AccountClient {
     pub fn with_token(mut self, token: Secret) -> Self {
         self.token = Some(token);
         self
+    }
+
+    /// `GET /cddc`: what the issuer says of its currency. It is not verified: whoever speaks for the issuer has
+    /// the account's money in any case.
+    ///
+    /// # Errors
+    /// As [`AccountError`] says.
+    pub async fn description(&self) -> Result<Cdd, AccountError> {
+        let mut request = self.request(Method::GET, &[], Repeat::Safe);
+        request.url = self.base.clone();
+        request
+            .url
+            .path_segments_mut()
+            .expect("a URL of HTTP has a path")
+            .pop_if_empty()
+            .push("cddc");
+        Ok(self.exchange(&request).await?.read::<Cddc>()?.cdd)
     }
 
     /// `POST /v1/sessions`: a password becomes a token.

@@ -28,14 +28,6 @@ pub enum AccountError {
     /// No answer, or one that does not say what was done.
     #[error("{0}")]
     Open(String),
-    /// Not where an issuer can be.
-    #[error("{url:?} is not the URL of an issuer: {reason}")]
-    Address {
-        /// What was given.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
     /// A file of the wallet's folder cannot be used.
     #[error(transparent)]
     File(#[from] FileError),

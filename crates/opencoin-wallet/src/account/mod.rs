@@ -18,5 +18,5 @@ pub use client::{AccountClient, Made, Page};
 pub use error::AccountError;
 pub use outbox::{Begun, Outbox, Payer, Payment, Unanswered};
 pub use pay::{Paid, Receipt, pay, pay_with_key};
-pub use stored_session::{Holder, StoredSession};
+pub use stored_session::{Holder, SessionCurrency, StoredSession};
 pub use watch::Watch;

@@ -89,7 +89,7 @@ pub async fn pay(
                 }
                 | AccountError::TooSoon { .. } => before.is_none(),
                 AccountError::Refused { .. } => true,
-                AccountError::Open(_) | AccountError::Address { .. } | AccountError::File(_) => false,
+                AccountError::Open(_) | AccountError::File(_) => false,
             };
             if says_what_became {
                 outbox.settle(payer, &key)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use opencoin_text::IssuerUrl;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -22,6 +23,19 @@ pub struct StoredSession {
     pub token: Secret,
     /// When it ends by itself, by the issuer's clock.
     pub expires_at: DateTime<Utc>,
+    /// How amounts are written, so that a payment needs one request alone; `None` where the issuer was not
+    /// heard to say.
+    #[serde(default)]
+    pub currency: Option<SessionCurrency>,
+}
+
+/// The currency of a session's issuer. Its name and divisor never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionCurrency {
+    /// Its name.
+    pub name: String,
+    /// How many of the smallest unit make one.
+    pub divisor: u64,
 }
 
 /// Who logged in.
@@ -78,7 +92,10 @@ impl StoredSession {
     /// Whether it is with the issuer at this URL.
     #[must_use]
     pub fn is_with(&self, url: &str) -> bool {
-        self.url == without_slash(url)
+        match (self.url.parse::<IssuerUrl>(), url.parse::<IssuerUrl>()) {
+            (Ok(own), Ok(url)) => own == url,
+            (Err(_), _) | (_, Err(_)) => false,
+        }
     }
 }
 
@@ -104,6 +121,10 @@ mod tests {
             holder: Holder::Account("alice".to_owned()),
             token: Secret::new("ocs_secret"),
             expires_at: DateTime::from_timestamp(1_000, 0).unwrap(),
+            currency: Some(SessionCurrency {
+                name: "OpenCent".to_owned(),
+                divisor: 100,
+            }),
         }
     }
 
@@ -161,7 +182,7 @@ mod tests {
     fn it_is_over_at_its_time_and_with_one_issuer() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         assert!(!session().is_over(at(999)) && session().is_over(at(1_000)));
-        assert!(session().is_with("https://issuer.test/") && session().is_with("https://issuer.test"));
+        assert!(session().is_with("https://issuer.test/") && session().is_with("HTTPS://Issuer.test:443"));
         assert!(!session().is_with("https://issuer.test.evil") && !session().is_with("http://issuer.test"));
     }
 }

@@ -19,13 +19,13 @@ impl Wallet {
         &mut self,
         id: &BigInt,
         wanted: &Counts,
-        made: &mut dyn FnMut(usize),
+        made: &mut (dyn FnMut(usize) + std::marker::Send),
     ) -> Result<Vec<(Blinded, Blind)>, WalletError> {
         let lacks_keys = |wallet: &Self| -> Result<bool, WalletError> {
             let currency = wallet.currency(id)?;
             Ok(wanted
                 .keys()
-                .any(|value| currency.signing_key(*value, (wallet.clock)()).is_none()))
+                .any(|value| currency.signing_key(*value, wallet.now).is_none()))
         };
         if lacks_keys(self)? {
             self.refresh(id).await?;
@@ -38,9 +38,9 @@ impl Wallet {
         &mut self,
         id: &BigInt,
         wanted: &Counts,
-        made: &mut dyn FnMut(usize),
+        made: &mut (dyn FnMut(usize) + std::marker::Send),
     ) -> Result<Vec<(Blinded, Blind)>, WalletError> {
-        let now = (self.clock)();
+        let now = self.now;
         let currency = self.state.currencies.get(id).ok_or(WalletError::NoCurrency)?;
         let suite = currency.cddc.cipher_suite();
         let mut all = Vec::new();
@@ -48,9 +48,9 @@ impl Wallet {
             .iter()
             .flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize))
         {
-            let key = currency
-                .signing_key(value, now)
-                .ok_or(WalletError::NoMintKey(value))?;
+            let Some(key) = currency.signing_key(value, now) else {
+                return Err(self.wrong_clock().unwrap_or(WalletError::NoMintKey(value)));
+            };
             let payload = Payload {
                 cdd_location: currency.cddc.cdd().cdd_location.clone(),
                 denomination: value,
@@ -90,7 +90,7 @@ pub(super) fn blinds(blinded: &[(Blinded, Blind)]) -> Vec<Blind> {
 }
 
 /// A serial, or a transaction reference.
-pub(super) fn random_number(rng: &mut dyn RngCore) -> BigInt {
+pub(super) fn random_number(rng: &mut impl RngCore) -> BigInt {
     let mut bytes = [0; RANDOM_BYTES];
     rng.fill_bytes(&mut bytes);
     BigInt::from_be_bytes(&bytes)

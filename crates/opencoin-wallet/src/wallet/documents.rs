@@ -1,28 +1,35 @@
-//! Currencies, their documents and how these are kept up to date, and whether a coin stack is what it says.
+//! Currencies, their documents, and how these are kept up to date.
 //!
 //! The list of revoked mint keys is the one thing here without a signature: it is believed because the issuer
 //! can refuse coins with or without it. All that it brings about is that the wallet keeps coins back; nothing
 //! is revealed before its owner asks for a recoup.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::VerifiedCddc;
-use opencoin_schema::{BigInt, Cddc, Coin, CoinStack, Mkc, WeightedUrl};
+use opencoin_schema::{BigInt, Cddc, CoinStack, Mkc, WeightedUrl};
+use opencoin_text::printable;
 
 use super::Wallet;
 use crate::client::{self, ExchangeError};
 use crate::currency::Currency;
 use crate::error::WalletError;
-use crate::event::{CoinId, Event, Kind, Operation};
-use crate::state::{Fate, Past};
+use crate::event::Event;
 
 /// Documents older than this are asked for again before payloads are blinded.
 const DOCUMENTS_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
-/// How many CDDCs are fetched for one list of certificates.
-const CDDCS_FETCHED_MAX: usize = 32;
+/// How many unknown CDDCs are fetched before what they certify goes to the journal.
+const PORTION_CDDCS: usize = 32;
 /// How much of the reason of a revocation is kept.
 const REASON_CHARS_MAX: usize = 200;
+
+/// When an issuer was last asked for its documents.
+pub(super) struct Asked {
+    at: DateTime<Utc>,
+    /// Why it did not answer.
+    failed: Option<ExchangeError>,
+}
 
 impl Wallet {
     pub(super) fn currency(&self, id: &BigInt) -> Result<&Currency, WalletError> {
@@ -39,34 +46,40 @@ impl Wallet {
         match found.as_slice() {
             [(id, _)] => Ok((*id).clone()),
             [] if self.state.currencies.is_empty() => Err(WalletError::NoCurrency),
-            _ => {
+            found => {
                 let describe = |(id, currency): (&BigInt, &Currency)| {
-                    format!("{} ({id})", currency.cddc.cdd().currency_name)
+                    format!("{} ({id})", printable(&currency.cddc.cdd().currency_name))
                 };
-                Err(WalletError::WhichCurrency(
-                    self.state
-                        .currencies
-                        .iter()
-                        .map(describe)
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                ))
+                let known = self
+                    .state
+                    .currencies
+                    .iter()
+                    .map(describe)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Err(match wanted {
+                    Some(wanted) if found.is_empty() => WalletError::UnknownCurrencyName {
+                        wanted: wanted.to_owned(),
+                        known,
+                    },
+                    Some(_) | None => WalletError::WhichCurrency(known),
+                })
             }
         }
     }
 
     /// Verifies documents and keeps them. A currency that is known keeps its master key for good; each mint
     /// key is verified under the CDDC that its certificate names, which is fetched when it is not known.
-    /// `are_current` says that the mint keys are all that the issuer calls current.
-    pub(super) async fn learn(
+    /// `current` are the mint keys that the issuer calls current, where it was asked for all of them.
+    async fn learn_portion(
         &mut self,
         url: String,
-        cddc: Cddc,
+        cddc: &Cddc,
         mkcs: Vec<Mkc>,
-        are_current: bool,
+        current: Option<BTreeSet<BigInt>>,
         services: &[WeightedUrl],
     ) -> Result<(), WalletError> {
-        let mut newest = opencoin_crypto::verify_cddc(&cddc)?;
+        let mut newest = opencoin_crypto::verify_cddc(cddc)?;
         let id = newest.master_key().id().clone();
         let known = self.state.currencies.get(&id);
         if known.is_some_and(|known| known.cddc.master_key() != newest.master_key()) {
@@ -80,8 +93,8 @@ impl Wallet {
         let mut cddcs = known.map(|known| known.cddcs.clone()).unwrap_or_default();
         cddcs.insert(newest.cdd().cdd_serial, newest.clone());
         let mut older = Vec::new();
-        for serial in missing_serials(&mkcs, &cddcs)? {
-            let fetched = client::fetch_cddc(self.transport.as_ref(), services, serial).await?;
+        for serial in unknown_serials(&mkcs, &cddcs) {
+            let fetched = client::fetch_cddc(&self.transport, services, serial).await?;
             let verified = opencoin_crypto::verify_cddc(&fetched)?;
             if verified.master_key() != newest.master_key() {
                 return Err(WalletError::MasterKeyChanged(
@@ -94,8 +107,6 @@ impl Wallet {
         for mkc in &mkcs {
             opencoin_crypto::verify_mint_key_certificate(mkc, &cddcs[&mkc.mint_key.cdd_serial])?;
         }
-        let current: Option<BTreeSet<BigInt>> =
-            are_current.then(|| mkcs.iter().map(|mkc| mkc.mint_key.id.clone()).collect());
         let is_news = self.state.currencies.get(&id).is_none_or(|known| {
             known.url != url
                 || known.cddc != newest
@@ -119,31 +130,76 @@ impl Wallet {
         }
     }
 
+    /// As [`Self::learn_portion`], in portions of mint keys under few unknown CDDCs, the newest first: what was
+    /// learned stays known when the issuer stops to answer.
+    async fn learn(
+        &mut self,
+        url: &str,
+        cddc: &Cddc,
+        mkcs: Vec<Mkc>,
+        are_current: bool,
+        services: &[WeightedUrl],
+    ) -> Result<(), WalletError> {
+        let current: Option<BTreeSet<BigInt>> =
+            are_current.then(|| mkcs.iter().map(|mkc| mkc.mint_key.id.clone()).collect());
+        let mut by_serial: BTreeMap<u64, Vec<Mkc>> = BTreeMap::new();
+        for mkc in mkcs {
+            by_serial.entry(mkc.mint_key.cdd_serial).or_default().push(mkc);
+        }
+        let mut newest_first: Vec<Vec<Mkc>> = by_serial.into_values().rev().collect();
+        // Without any mint key there still is a description to learn.
+        if newest_first.is_empty() {
+            newest_first.push(Vec::new());
+        }
+        for portion in newest_first.chunks(PORTION_CDDCS) {
+            self.learn_portion(url.to_owned(), cddc, portion.concat(), current.clone(), services)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Brings the documents up to date if they were last asked for more than [`DOCUMENTS_AGE_MAX`] ago. An
     /// issuer that does not answer is no reason to fail: what is known may do.
     ///
     /// # Errors
     /// When what the issuer answers is not this currency, or does not verify.
     pub(super) async fn freshen(&mut self, id: &BigInt) -> Result<(), WalletError> {
-        let age = self.documents_at.get(id).map(|at| (self.clock)() - *at);
-        if age.is_some_and(|age| (TimeDelta::zero()..=DOCUMENTS_AGE_MAX).contains(&age)) {
-            return Ok(());
-        }
-        match self.refresh(id).await {
+        match self.freshen_for_sure(id).await {
             Err(WalletError::Exchange(_)) => Ok(()),
             refreshed => refreshed,
         }
+    }
+
+    /// As [`Self::freshen`], and fails when the issuer did not answer at the last time.
+    pub(super) async fn freshen_for_sure(&mut self, id: &BigInt) -> Result<(), WalletError> {
+        if let Some(asked) = self.asked.get(id)
+            && (TimeDelta::zero()..=DOCUMENTS_AGE_MAX).contains(&(self.now - asked.at))
+        {
+            return asked.failed.clone().map_or(Ok(()), |error| Err(error.into()));
+        }
+        self.refresh(id).await
     }
 
     /// Asks the issuer which CDD and which mint keys are current, and which mint keys were revoked. The
     /// master key must be the same.
     pub(super) async fn refresh(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let refreshed = self.fetch_documents(id).await;
-        if matches!(refreshed, Ok(()) | Err(WalletError::Exchange(_))) {
-            // Also when there was no answer: not every step of an operation should wait for one.
-            self.documents_at.insert(id.clone(), (self.clock)());
-        }
-        refreshed
+        let failed = match &refreshed {
+            Ok(()) => None,
+            // Nothing was asked for that has to be finished.
+            Err(WalletError::Exchange(ExchangeError::Unknown(reason))) => {
+                Some(ExchangeError::NotSent(reason.clone()))
+            }
+            Err(WalletError::Exchange(error)) => Some(error.clone()),
+            Err(_) => return refreshed,
+        };
+        // Also when there was no answer: not every step of an operation should wait for one.
+        let asked = Asked {
+            at: self.now,
+            failed: failed.clone(),
+        };
+        self.asked.insert(id.clone(), asked);
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn fetch_documents(&mut self, id: &BigInt) -> Result<(), WalletError> {
@@ -153,10 +209,10 @@ impl Wallet {
             currency.url.clone(),
             currency.cddc.cddc().clone(),
         );
-        if client::fetch_cdd_serial(self.transport.as_ref(), &services).await? > cddc.cdd.cdd_serial {
-            cddc = client::fetch_cddc(self.transport.as_ref(), &services, 0).await?;
+        if client::fetch_cdd_serial(&self.transport, &services).await? > cddc.cdd.cdd_serial {
+            cddc = client::fetch_cddc(&self.transport, &services, 0).await?;
         }
-        let mkcs = client::fetch_mkcs(self.transport.as_ref(), &services, Vec::new()).await?;
+        let mkcs = client::fetch_mkcs(&self.transport, &services, Vec::new()).await?;
         if cddc.cdd.issuer_public_master_key != *self.currency(id)?.cddc.master_key().document() {
             return Err(WalletError::MasterKeyChanged(cddc.cdd.id.to_string()));
         }
@@ -165,13 +221,17 @@ impl Wallet {
                 foreign.mint_key.issuer_id.to_string(),
             ));
         }
-        self.learn(url, cddc, mkcs, true, &services).await?;
-        self.learn_revocations(id, &services).await
+        let learned = self.learn(&url, &cddc, mkcs, true, &services).await;
+        // Whatever there is to learn about keys, revoked ones are revoked.
+        self.learn_revocations(id, &services).await.and(learned)
     }
 
     /// Asks which mint keys were revoked. What the issuer says last counts: nobody else can know.
     async fn learn_revocations(&mut self, id: &BigInt, services: &[WeightedUrl]) -> Result<(), WalletError> {
-        let mut mint_keys = client::fetch_revocations(self.transport.as_ref(), services).await?;
+        let revoked = client::fetch_revocations(&self.transport, services).await?;
+        let Some(mut mint_keys) = revoked else {
+            return Ok(());
+        };
         mint_keys.sort_by(|a, b| a.id.cmp(&b.id));
         mint_keys.dedup_by(|a, b| a.id == b.id);
         for key in &mut mint_keys {
@@ -182,7 +242,7 @@ impl Wallet {
         let event = Event::Revocations {
             currency: id.clone(),
             mint_keys,
-            at: (self.clock)(),
+            at: self.now,
         };
         if is_news { self.record(event) } else { Ok(()) }
     }
@@ -191,45 +251,27 @@ impl Wallet {
     /// its id.
     pub(super) async fn fetch_currency(&mut self, url: &str) -> Result<BigInt, WalletError> {
         let services = [WeightedUrl(0, url.to_owned())];
-        let cddc = client::fetch_cddc(self.transport.as_ref(), &services, 0).await?;
-        let mkcs = client::fetch_mkcs(self.transport.as_ref(), &services, Vec::new()).await?;
+        let cddc = client::fetch_cddc(&self.transport, &services, 0).await?;
+        let mkcs = client::fetch_mkcs(&self.transport, &services, Vec::new()).await?;
         let id = opencoin_crypto::verify_cddc(&cddc)?.master_key().id().clone();
-        self.learn(url.to_owned(), cddc, mkcs, true, &services).await?;
+        self.learn(url, &cddc, mkcs, true, &services).await?;
         self.learn_revocations(&id, &services).await?;
-        self.documents_at.insert(id.clone(), (self.clock)());
+        let (at, failed) = (self.now, None);
+        self.asked.insert(id.clone(), Asked { at, failed });
         Ok(id)
     }
 
-    pub(super) fn issuer_of(&self, stack: &CoinStack) -> Result<BigInt, WalletError> {
-        let first = stack.coins.first().ok_or(WalletError::EmptyStack)?;
-        let issuer = &first.payload.issuer_id;
-        if !self.state.currencies.contains_key(issuer) {
-            let hint = format!("the coins say {:?}", first.payload.cdd_location);
-            return Err(WalletError::UnknownCurrency {
-                issuer: issuer.to_string(),
-                hint,
-            });
-        }
-        match stack
-            .coins
-            .iter()
-            .position(|coin| coin.payload.issuer_id != *issuer)
-        {
-            Some(index) => Err(WalletError::BadCoin(index)),
-            None => Ok(issuer.clone()),
-        }
-    }
-
-    /// Fetches certificates of mint keys that the stack names and the wallet has not seen.
+    /// Fetches certificates of mint keys that the coins of a stack name and the wallet has not seen.
     pub(super) async fn learn_mint_keys(
         &mut self,
         id: &BigInt,
         stack: &CoinStack,
     ) -> Result<(), WalletError> {
         let currency = self.currency(id)?;
-        let is_unknown = |id: &BigInt| !currency.mint_keys.contains_key(id);
-        let named: BTreeSet<&BigInt> = stack.coins.iter().map(|coin| &coin.payload.mint_key_id).collect();
-        let unknown: Vec<BigInt> = named.into_iter().filter(|id| is_unknown(id)).cloned().collect();
+        let of_currency = stack.coins.iter().filter(|coin| coin.payload.issuer_id == *id);
+        let named: BTreeSet<&BigInt> = of_currency.map(|coin| &coin.payload.mint_key_id).collect();
+        let is_unknown = |id: &&BigInt| !currency.mint_keys.contains_key(*id);
+        let unknown: Vec<BigInt> = named.into_iter().filter(is_unknown).cloned().collect();
         if unknown.is_empty() {
             return Ok(());
         }
@@ -238,71 +280,8 @@ impl Wallet {
             currency.url.clone(),
             currency.cddc.cddc().clone(),
         );
-        let mkcs = client::fetch_mkcs(self.transport.as_ref(), &services, unknown).await?;
-        self.learn(url, cddc, mkcs, false, &services).await
-    }
-
-    /// What each coin is worth; every one must verify and be there once.
-    pub(super) fn verify(&self, id: &BigInt, stack: &CoinStack) -> Result<Vec<u64>, WalletError> {
-        let currency = self.currency(id)?;
-        let suite = currency.cddc.cipher_suite();
-        let mut seen = BTreeSet::new();
-        let mut values = Vec::with_capacity(stack.coins.len());
-        for (index, coin) in stack.coins.iter().enumerate() {
-            if !seen.insert(currency.coin_id(&coin.payload)) {
-                return Err(WalletError::RepeatedCoin(index));
-            }
-            let key = currency
-                .mint_keys
-                .get(&coin.payload.mint_key_id)
-                .ok_or(WalletError::UnknownMintKey(index))?;
-            suite
-                .verify_coin(key.public_key(), coin)
-                .map_err(|_| WalletError::BadCoin(index))?;
-            if (self.clock)() > key.mint_key().coins_expiry_date.to_utc() {
-                return Err(WalletError::ExpiredCoin(index));
-            }
-            values.push(key.mint_key().denomination);
-        }
-        let sum = values
-            .iter()
-            .try_fold(0_u64, |sum, value| sum.checked_add(*value));
-        sum.ok_or(WalletError::Overflow).map(|_| values)
-    }
-
-    /// Refuses a stack with a coin of a revoked mint key.
-    pub(super) fn check_not_revoked(&self, id: &BigInt, stack: &CoinStack) -> Result<(), WalletError> {
-        let currency = self.currency(id)?;
-        let reason_of = |coin: &Coin| currency.revoked.get(&coin.payload.mint_key_id);
-        match stack
-            .coins
-            .iter()
-            .enumerate()
-            .find_map(|(index, coin)| reason_of(coin).map(|reason| (index, reason)))
-        {
-            Some((index, reason)) => Err(WalletError::RevokedCoin {
-                index,
-                reason: reason.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// The coins of others that were received, or are being received.
-    pub(super) fn received(&self) -> HashSet<&CoinId> {
-        let receives = |past: &&Past<Operation>| {
-            matches!(past.what.kind, Kind::Receive { .. }) && past.fate != Fate::Refused
-        };
-        let given = self
-            .state
-            .operations
-            .values()
-            .filter(receives)
-            .flat_map(|past| &past.what.gives);
-        given
-            .filter(|given| !given.is_own)
-            .map(|given| &given.coin)
-            .collect()
+        let mkcs = client::fetch_mkcs(&self.transport, &services, unknown).await?;
+        self.learn(&url, &cddc, mkcs, false, &services).await
     }
 }
 
@@ -314,15 +293,7 @@ fn info_services(currency: &Currency) -> Vec<WeightedUrl> {
 }
 
 /// The CDDCs under which these keys were certified and which are not known.
-fn missing_serials(
-    mkcs: &[Mkc],
-    known: &BTreeMap<u64, VerifiedCddc>,
-) -> Result<BTreeSet<u64>, ExchangeError> {
+fn unknown_serials(mkcs: &[Mkc], known: &BTreeMap<u64, VerifiedCddc>) -> BTreeSet<u64> {
     let serials = mkcs.iter().map(|mkc| mkc.mint_key.cdd_serial);
-    let missing: BTreeSet<u64> = serials.filter(|serial| !known.contains_key(serial)).collect();
-    if missing.len() > CDDCS_FETCHED_MAX {
-        let description = format!("the issuer's mint keys name {} unknown CDDs", missing.len());
-        return Err(ExchangeError::Unknown(description));
-    }
-    Ok(missing)
+    serials.filter(|serial| !known.contains_key(serial)).collect()
 }

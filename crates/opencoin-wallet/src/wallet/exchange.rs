@@ -1,26 +1,34 @@
 //! Renewing: coins of others become own ones, own ones become others of the same value.
 
+use std::collections::BTreeSet;
+
 use opencoin_schema::{BigInt, Coin, RequestRenew, text};
+use rand::seq::SliceRandom;
 
 use super::blinding::{blinds, random_number};
 use super::holdings::Lasting;
-use super::{DOUBLE_SPEND, ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
+use super::{ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
-use crate::currency::Held;
+use crate::currency::{Held, Place};
 use crate::error::WalletError;
-use crate::event::{Event, Given, Kind, Operation, OperationId, Send};
+use crate::event::{self, Event, Kind, Operation, OperationId, Send};
 use crate::secret::Secret;
 use crate::state::{Fate, Past};
-use crate::tokenizing::{Counts, complete_set, count, exchange, is_complete, number, select, total};
+use crate::tokenizing::{Counts, complete_set, count, exchange, is_complete, number, select, sum, total};
+
+/// Coins that go to the issuer in a renew.
+pub(super) struct Given {
+    pub(super) coin: Coin,
+    pub(super) value: u64,
+    pub(super) is_own: bool,
+}
+
+/// Received coins and their values, and what they were received as.
+type Part = (Kind, Vec<(Coin, u64)>);
 
 impl Wallet {
     /// Renews `foreign` coins together with own coins where that makes the wallet's set of coins better.
-    pub(super) async fn renew(
-        &mut self,
-        id: &BigInt,
-        kind: Kind,
-        foreign: Vec<(Coin, u64)>,
-    ) -> Result<(), WalletError> {
+    async fn renew(&mut self, id: &BigInt, kind: Kind, foreign: Vec<(Coin, u64)>) -> Result<(), WalletError> {
         match self.begin_renew(id, kind, foreign).await? {
             Some(operation) => self.run(operation).await,
             None => Ok(()),
@@ -36,38 +44,57 @@ impl Wallet {
         foreign: Vec<(Coin, u64)>,
     ) -> Result<Option<OperationId>, WalletError> {
         self.freshen(id).await?;
-        let value: u64 = foreign.iter().map(|(_, value)| value).sum();
         let stale = self.stale(id)?;
         let (get, give) = self.choose_renew(id, &foreign, &stale)?;
-        if number(&get) == 0 {
+        let fresh = self.take(id, &give, Lasting::Shortest)?;
+        let own = fresh
+            .into_iter()
+            .chain(stale.into_iter().map(|held| (held.coin, held.value)));
+        let given = |is_own| move |(coin, value)| Given { coin, value, is_own };
+        let gives = foreign
+            .into_iter()
+            .map(given(false))
+            .chain(own.map(given(true)))
+            .collect();
+        self.begin_exchange(id, kind, gives, &get, None).await
+    }
+
+    /// Puts a renew of exactly these coins into the journal. `None` when there is nothing to get.
+    pub(super) async fn begin_exchange(
+        &mut self,
+        id: &BigInt,
+        kind: Kind,
+        mut gives: Vec<Given>,
+        get: &Counts,
+        replaces: Option<OperationId>,
+    ) -> Result<Option<OperationId>, WalletError> {
+        if number(get) == 0 {
             return Ok(None);
         }
-        let own = self
-            .take(id, &give, Lasting::Shortest)?
-            .into_iter()
-            .chain(stale.into_iter().map(|held| held.coin));
-        let foreign = foreign.into_iter().map(|(coin, _)| (coin, false));
-        let gives: Vec<(Coin, bool)> = foreign.chain(own.map(|coin| (coin, true))).collect();
-        let blinded = self.blind(id, &get, &mut |_| {}).await?;
+        // Their order must not tell which of them the wallet has from somebody else.
+        gives.shuffle(&mut self.rng);
+        let blinded = self.blind(id, get, &mut |_| {}).await?;
         let reference = random_number(&mut self.rng);
         let request = RequestRenew {
             blinds: blinds(&blinded),
-            coins: gives.iter().map(|(coin, _)| coin.clone()).collect(),
+            coins: gives.iter().map(|given| given.coin.clone()).collect(),
             message_reference: 0,
             transaction_reference: reference.clone(),
         };
+        let foreign = gives.iter().filter(|given| !given.is_own);
+        let foreign = sum(foreign.map(|given| given.value));
         let currency = self.currency(id)?;
-        let given = |(coin, is_own): &(Coin, bool)| Given {
-            coin: currency.coin_id(&coin.payload),
-            is_own: *is_own,
+        let given = |given: &Given| event::Given {
+            coin: currency.coin_id(&given.coin.payload),
+            is_own: given.is_own,
         };
         let operation = Operation {
             id: self.state.next_id(),
             currency: id.clone(),
             amount: if matches!(kind, Kind::Change) {
-                total(&get)
+                total(get)
             } else {
-                value
+                foreign
             },
             kind,
             request: Secret::new(text::compact(&request)),
@@ -76,7 +103,8 @@ impl Wallet {
             reference: Some(reference),
             blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
             gives: gives.iter().map(given).collect(),
-            at: (self.clock)(),
+            replaces,
+            at: self.now,
         };
         let operation_id = operation.id;
         self.record(Event::Begun {
@@ -92,13 +120,13 @@ impl Wallet {
         foreign: &[(Coin, u64)],
         stale: &[Held],
     ) -> Result<(Counts, Counts), WalletError> {
-        let denominations = &self.currency(id)?.denominations((self.clock)());
+        let denominations = &self.currency(id)?.denominations(self.now);
         let given: Vec<u64> = foreign
             .iter()
             .map(|(_, value)| *value)
             .chain(stale.iter().map(|held| held.value))
             .collect();
-        let value = given.iter().sum();
+        let value = sum(given.iter().copied());
         let fits = |get: &Counts, give: &Counts| {
             number(get) as usize <= ITEMS_MAX && number(give) as usize + given.len() <= ITEMS_MAX
         };
@@ -107,34 +135,132 @@ impl Wallet {
         {
             return Ok((get, give));
         }
-        match complete_set(value, denominations) {
-            Ok(get) if fits(&get, &Counts::new()) => Ok((get, Counts::new())),
+        Ok((self.set_like(id, given)?, Counts::new()))
+    }
+
+    /// Fresh coins in place of coins of these values, as many as one request takes.
+    pub(super) fn set_like(&self, id: &BigInt, values: Vec<u64>) -> Result<Counts, WalletError> {
+        let denominations = &self.currency(id)?.denominations(self.now);
+        match complete_set(sum(values.iter().copied()), denominations) {
+            Ok(get) if number(&get) as usize <= ITEMS_MAX => Ok(get),
             // Coins like those that are given are possible, unless their denomination was dropped.
-            Ok(_) | Err(_) => Ok((count(given), Counts::new())),
+            Ok(_) | Err(_) => Ok(count(values)),
         }
     }
 
-    /// Changes coins if all is settled; while something is under way it is too early to say what is missing.
-    pub(super) async fn tidy(&mut self, id: &BigInt) -> Result<(), WalletError> {
+    /// Renews coins of a currency that were received and are not renewed yet, and coins that expire soon. If
+    /// nothing is under way, coins are also exchanged so that every amount can be paid: before that it is too
+    /// early to say what is missing.
+    pub(super) async fn tidy_currency(&mut self, id: &BigInt, urgent_only: bool) -> Result<(), WalletError> {
+        self.renew_received(id).await?;
         let is_pending = |past: &Past<Operation>| past.fate == Fate::Pending && past.what.currency == *id;
-        if self.state.operations.values().any(is_pending) {
-            Ok(())
-        } else {
-            self.change(id).await
+        let must_wait = urgent_only || self.state.operations.values().any(is_pending);
+        // Each round leaves fewer coins that expire soon.
+        while !self.stale(id)?.is_empty() || !must_wait && !self.is_complete(id)? {
+            let before = self.stale(id)?.len();
+            self.change(id).await?;
+            if self.stale(id)?.len() >= before {
+                break;
+            }
         }
+        Ok(())
+    }
+
+    fn is_complete(&self, id: &BigInt) -> Result<bool, WalletError> {
+        let denominations = &self.currency(id)?.denominations(self.now);
+        Ok(is_complete(&self.fresh(id)?, denominations))
     }
 
     /// Exchanges own coins so that every amount can be paid again, and coins that expire soon; nothing if all
-    /// is well.
+    /// is well. Begins nothing unless the issuer answers: coins of a request that cannot go out could not be
+    /// paid with.
     pub(super) async fn change(&mut self, id: &BigInt) -> Result<(), WalletError> {
-        self.freshen(id).await?;
-        let denominations = &self.currency(id)?.denominations((self.clock)());
-        let is_well = is_complete(&self.fresh(id)?, denominations) && self.stale(id)?.is_empty();
-        if is_well {
-            Ok(())
-        } else {
-            self.renew(id, Kind::Change, Vec::new()).await
+        self.freshen_for_sure(id).await?;
+        if self.is_complete(id)? && self.stale(id)?.is_empty() {
+            return Ok(());
         }
+        self.renew(id, Kind::Change, Vec::new()).await
+    }
+
+    /// Renews coins of stacks that were received and refused for a reason that was not theirs, or that were
+    /// never sent. Coins that turn out to be spent are dropped.
+    pub(super) async fn renew_received(&mut self, id: &BigInt) -> Result<(), WalletError> {
+        let mut parts = self.received_coins(id)?;
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.freshen_for_sure(id).await?;
+        let (mut failed, mut is_refreshed) = (None, false);
+        // Each part that comes back is smaller than before, or comes back once.
+        while let Some((kind, coins)) = parts.pop() {
+            let before = coins.len();
+            let given = |(coin, value): &(Coin, u64)| Given {
+                coin: coin.clone(),
+                value: *value,
+                is_own: false,
+            };
+            let gives = coins.iter().map(given).collect();
+            let get = self.set_like(id, coins.iter().map(|(_, value)| *value).collect())?;
+            let Some(operation) = self.begin_exchange(id, kind.clone(), gives, &get, None).await? else {
+                continue;
+            };
+            let refused = match self.run(operation).await {
+                Ok(()) => continue,
+                Err(WalletError::Exchange(refused @ ExchangeError::Refused { .. })) => refused,
+                Err(error @ WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Recoup)) => {
+                    failed = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let currency = self.currency(id)?;
+            let is_left = |(coin, _): &(Coin, u64)| {
+                let held = currency.coins.get(&currency.coin_id(&coin.payload));
+                held.is_some_and(|held| held.place == Place::Received && held.expiry >= self.now)
+                    && !currency.is_revoked(&coin.payload)
+            };
+            let mut left: Vec<(Coin, u64)> = coins.into_iter().filter(is_left).collect();
+            if left.is_empty() {
+                failed = Some(refused.into());
+            } else if left.len() < before {
+                parts.push((kind, left));
+            } else if refused.is_double_spend() && before > 1 {
+                // The issuer does not say which.
+                let rest = left.split_off(before / 2);
+                parts.extend([(kind.clone(), left), (kind, rest)]);
+            } else if refused.is_about_a_key() && !is_refreshed {
+                is_refreshed = true;
+                self.learn_after_refusal(id).await?;
+                parts.push((kind, left));
+            } else {
+                failed = Some(refused.into());
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The coins that were received and are still to be renewed, by the stacks they came in, in parts that one
+    /// request takes. Those of revoked keys are not taken by the issuer.
+    pub(super) fn received_coins(&self, id: &BigInt) -> Result<Vec<Part>, WalletError> {
+        let currency = self.currency(id)?;
+        let mut seen = BTreeSet::new();
+        let mut parts = Vec::new();
+        for past in self.state.operations.values() {
+            if !matches!(past.what.kind, Kind::Receive { .. }) || past.what.currency != *id {
+                continue;
+            }
+            let held = past.what.gives.iter().filter_map(|given| {
+                let held = currency.coins.get(&given.coin)?;
+                let is_open = held.place == Place::Received
+                    && held.expiry >= self.now
+                    && !currency.is_revoked(&held.coin.payload);
+                (is_open && seen.insert(&given.coin)).then(|| (held.coin.clone(), held.value))
+            });
+            let coins: Vec<(Coin, u64)> = held.collect();
+            let chunks = coins.chunks(RECEIVE_COINS_MAX);
+            parts.extend(chunks.map(|part| (past.what.kind.clone(), part.to_vec())));
+        }
+        Ok(parts)
     }
 
     /// Takes back what is left of a send and has not expired, and adds what came back to `amount`.
@@ -145,7 +271,7 @@ impl Wallet {
         self.freshen(&send.currency).await?;
         // Each round leaves fewer coins: they come back, or whoever received the stack has spent them.
         loop {
-            let (currency, now) = (self.currency(&send.currency)?, (self.clock)());
+            let (currency, now) = (self.currency(&send.currency)?, self.now);
             let left: Vec<&Held> = send
                 .coins
                 .iter()
@@ -161,26 +287,26 @@ impl Wallet {
                 if is_over && self.state.sends[&send.id].fate == Fate::Pending {
                     self.record(Event::Taken {
                         send: send.id,
-                        at: (self.clock)(),
+                        at: self.now,
                     })?;
                 }
                 return Ok(());
             }
-            let (before, value): (usize, u64) = (left.len(), out.iter().map(|(_, value)| value).sum());
+            let (before, value) = (left.len(), sum(out.iter().map(|(_, value)| *value)));
             match self
                 .renew(&send.currency, Kind::Reclaim { send: send.id }, out)
                 .await
             {
                 Ok(()) => *amount += value,
-                Err(WalletError::Exchange(ExchangeError::Refused { word, description })) => {
+                Err(WalletError::Exchange(refused @ ExchangeError::Refused { .. })) => {
                     let currency = self.currency(&send.currency)?;
                     let left = send
                         .coins
                         .iter()
                         .filter(|coin| currency.coins.contains_key(coin))
                         .count();
-                    if word != DOUBLE_SPEND || left == before {
-                        return Err(ExchangeError::Refused { word, description }.into());
+                    if !refused.is_double_spend() || left == before {
+                        return Err(refused.into());
                     }
                 }
                 Err(error) => return Err(error),
@@ -192,7 +318,7 @@ impl Wallet {
     pub(super) async fn pick(&mut self, id: &BigInt, amount: u64) -> Result<Vec<Coin>, WalletError> {
         let currency = self.currency(id)?;
         let denominations = currency.cddc.cdd().denominations.clone();
-        let here = currency.here((self.clock)());
+        let here = currency.here(self.now);
         let balance = total(&here);
         if balance < amount {
             return Err(WalletError::InsufficientFunds {
@@ -205,11 +331,12 @@ impl Wallet {
             None => {
                 complete_set(amount, &denominations)?;
                 self.change(id).await?;
-                let here = self.currency(id)?.here((self.clock)());
+                let here = self.currency(id)?.here(self.now);
                 select(&here, amount, &denominations).ok_or(WalletError::NoExactCoins(amount))?
             }
         };
-        self.take(id, &chosen, Lasting::Longest)
+        let taken = self.take(id, &chosen, Lasting::Longest)?;
+        Ok(taken.into_iter().map(|(coin, _)| coin).collect())
     }
 
     pub(super) fn is_being_reclaimed(&self, send: OperationId) -> bool {

@@ -27,7 +27,7 @@ pub(super) enum Lasting {
 impl Wallet {
     /// Own coins by value, without those that expire soon.
     pub(super) fn fresh(&self, id: &BigInt) -> Result<Counts, WalletError> {
-        let (currency, now) = (self.currency(id)?, (self.clock)());
+        let (currency, now) = (self.currency(id)?, self.now);
         let here = currency
             .coins
             .values()
@@ -37,7 +37,7 @@ impl Wallet {
 
     /// Own coins that expire soon, as many as one renew takes.
     pub(super) fn stale(&self, id: &BigInt) -> Result<Vec<Held>, WalletError> {
-        let (currency, now) = (self.currency(id)?, (self.clock)());
+        let (currency, now) = (self.currency(id)?, self.now);
         let here = currency
             .coins
             .values()
@@ -51,8 +51,8 @@ impl Wallet {
         id: &BigInt,
         counts: &Counts,
         lasting: Lasting,
-    ) -> Result<Vec<Coin>, WalletError> {
-        let (currency, now) = (self.currency(id)?, (self.clock)());
+    ) -> Result<Vec<(Coin, u64)>, WalletError> {
+        let (currency, now) = (self.currency(id)?, self.now);
         let mut coins = Vec::new();
         for (&value, &wanted) in counts {
             let is_wanted = |held: &&Held| currency.is_here(held, now) && held.value == value;
@@ -65,7 +65,7 @@ impl Wallet {
             coins.extend(
                 here.into_iter()
                     .take(wanted as usize)
-                    .map(|held| held.coin.clone()),
+                    .map(|held| (held.coin.clone(), held.value)),
             );
         }
         assert_eq!(

@@ -11,30 +11,35 @@ mod exchange;
 mod history;
 mod holdings;
 mod operations;
+mod receive;
 mod recoup;
+mod resume;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
 
 use crate::account::StoredSession;
 use crate::bearer::Bearer;
-use crate::client::{ExchangeError, Transport};
-use crate::currency::Place;
+use crate::client;
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::secret::Secret;
 use crate::state::{Fate, Past, State};
 use crate::tokenizing::{Counts, complete_set, count, exchange, number, total};
+use crate::transport::{ClockedTransport, NoTransport, Transport};
 use blinding::{blinds, random_number};
+use documents::Asked;
 
-pub use history::{Balance, HistoryEntry};
+pub use history::{Balance, CoinPlace, CoinShown, HistoryEntry};
+pub use receive::{Preview, Received};
 pub use recoup::Recouped;
+pub use resume::Abandoned;
 
 /// The most blinds, and the most coins, of one request (the issuer's limit).
 pub const ITEMS_MAX: usize = 1000;
@@ -42,55 +47,103 @@ pub const ITEMS_MAX: usize = 1000;
 const MINT_COINS_MAX: u64 = 50_000;
 /// How many coins of a large stack are renewed at a time: their new coins must fit one request, too.
 const RECEIVE_COINS_MAX: usize = 500;
-/// A word of the issuer that says which coins are gone.
-const DOUBLE_SPEND: &str = "double-spend";
+/// A clock that is further from the issuer's is named as the reason why keys do not sign yet, or any more.
+const CLOCK_DIFFERENCE_MAX: TimeDelta = TimeDelta::minutes(5);
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + std::marker::Send + Sync>;
 
 /// Where serials, transaction references and blinding secrets come from. It must be a cryptographic generator
 /// seeded by the operating system: whoever can guess its numbers can spend the wallet's coins.
-pub trait Randomness: RngCore + CryptoRng + std::marker::Send {}
+pub trait Randomness: RngCore + CryptoRng + std::marker::Send + Sync {}
 
-impl<R: RngCore + CryptoRng + std::marker::Send> Randomness for R {}
+impl<R: RngCore + CryptoRng + std::marker::Send + Sync> Randomness for R {}
 
 /// Hears how many of how many coins are done.
-pub type Progress<'hear> = &'hear mut dyn FnMut(usize, usize);
+pub type Progress<'hear> = &'hear mut (dyn FnMut(usize, usize) + std::marker::Send);
 
 /// An open wallet.
 pub struct Wallet {
     journal: Journal,
     state: State,
     /// When each currency's documents were last asked for, by this process.
-    documents_at: BTreeMap<BigInt, DateTime<Utc>>,
-    transport: Arc<dyn Transport>,
+    asked: BTreeMap<BigInt, Asked>,
+    transport: ClockedTransport,
     clock: Clock,
+    /// The time at which the present operation has begun: one operation sees one time.
+    now: DateTime<Utc>,
     rng: Box<dyn Randomness>,
     /// In place of the tokens that pending requests were begun with.
     session: Option<StoredSession>,
+    /// The same, without a session.
+    token: Option<Secret>,
 }
 
-/// Something that worked, with something afterwards that did not and can wait.
+/// Something that worked, with something else that did not and can wait.
 #[derive(Debug)]
 pub struct Done<T> {
     /// What worked.
     pub value: T,
-    /// What did not: the wallet could not change its coins, so some amounts need a renew first.
+    /// The first thing that did not.
     pub warning: Option<WalletError>,
 }
 
+/// Coins that were taken out of the wallet.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The number of the send, which [`Wallet::reclaim`] takes.
+    pub id: u64,
+    /// The coins.
+    pub stack: CoinStack,
+}
+
 impl Wallet {
-    /// Opens the wallet in this folder; an empty or missing folder is a new wallet.
+    /// Makes a wallet in this folder, or opens the one that is there.
     ///
     /// # Errors
     /// When another process uses it, or its journal is damaged.
+    pub fn create(
+        folder: &Path,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        rng: Box<dyn Randomness>,
+    ) -> Result<Self, WalletError> {
+        let opened = Journal::open::<Event>(folder)?;
+        Self::of_events(opened, transport, clock, rng)
+    }
+
+    /// Opens the wallet in this folder.
+    ///
+    /// # Errors
+    /// When there is none, another process uses it, or its journal is damaged.
     pub fn open(
         folder: &Path,
         transport: Arc<dyn Transport>,
         clock: Clock,
         rng: Box<dyn Randomness>,
     ) -> Result<Self, WalletError> {
-        let (journal, events) = Journal::open::<Event>(folder)?;
+        if !Journal::is_in(folder) {
+            return Err(JournalError::NoWallet(folder.to_owned()).into());
+        }
+        Self::create(folder, transport, clock, rng)
+    }
+
+    /// Opens the wallet in this folder to look at it. This takes no lock and writes nothing; whatever would
+    /// change the wallet fails.
+    ///
+    /// # Errors
+    /// When there is none, or its journal is damaged.
+    pub fn open_to_read(folder: &Path, clock: Clock, rng: Box<dyn Randomness>) -> Result<Self, WalletError> {
+        let opened = Journal::read::<Event>(folder)?;
+        Self::of_events(opened, Arc::new(NoTransport), clock, rng)
+    }
+
+    fn of_events(
+        (journal, events): (Journal, Vec<Event>),
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        rng: Box<dyn Randomness>,
+    ) -> Result<Self, WalletError> {
         let mut state = State::default();
         for event in events {
             state.apply(event).map_err(WalletError::Inconsistent)?;
@@ -98,12 +151,26 @@ impl Wallet {
         Ok(Self {
             journal,
             state,
-            documents_at: BTreeMap::new(),
-            transport,
+            asked: BTreeMap::new(),
+            transport: ClockedTransport::new(transport, Arc::clone(&clock)),
+            now: clock(),
             clock,
             rng,
             session: None,
+            token: None,
         })
+    }
+
+    /// The journal, when others than its owner may read or write it.
+    #[must_use]
+    pub fn exposed_file(&self) -> Option<&Path> {
+        self.journal.exposed()
+    }
+
+    /// Whether there is a wallet in this folder.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        Journal::is_in(folder)
     }
 
     /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is
@@ -112,8 +179,9 @@ impl Wallet {
     /// # Errors
     /// When the issuer does not answer or its documents do not verify.
     pub async fn add(&mut self, url: &str) -> Result<Balance, WalletError> {
+        self.tick();
         let id = self.fetch_currency(url).await?;
-        Ok(self.balance(&id, self.currency(&id)?))
+        Ok(self.balance(&id, self.currency(&id)?, self.now))
     }
 
     /// Where the issuer of a currency is, as the user named it.
@@ -124,13 +192,11 @@ impl Wallet {
         Ok(&self.currency(&self.choose(currency)?)?.url)
     }
 
-    /// Requests that were begun in an earlier session of the same holder with the same issuer are finished in
-    /// this one.
-    pub fn use_session(&mut self, session: StoredSession) {
-        self.session = Some(session);
-    }
-
-    /// Mints coins worth `amount`, paid for by the account of the bearer.
+    /// Mints coins worth `amount`, paid for by the account of the bearer. Gives the number of the request, of
+    /// the first one where it takes several.
+    ///
+    /// A mint that takes more than one request is refused at once when the account holds too little. A smaller
+    /// one is left to the issuer, which may let it wait for money.
     ///
     /// # Errors
     /// When the amount cannot be made of coins, or the issuer refuses, delays or does not answer.
@@ -140,14 +206,14 @@ impl Wallet {
         amount: u64,
         bearer: impl Into<Bearer>,
         progress: Progress<'_>,
-    ) -> Result<(), WalletError> {
+    ) -> Result<u64, WalletError> {
+        self.tick();
         let (id, bearer) = (self.choose(currency)?, bearer.into());
         self.freshen(&id).await?;
+        self.check_sum(&id, amount)?;
         let currency = self.currency(&id)?;
-        let denominations = currency.denominations((self.clock)());
-        let have = currency.here((self.clock)());
-        total(&have).checked_add(amount).ok_or(WalletError::Overflow)?;
-        let wanted = match exchange(&have, amount, &denominations) {
+        let denominations = currency.denominations(self.now);
+        let wanted = match exchange(&currency.here(self.now), amount, &denominations) {
             Ok((give, get)) if give.is_empty() => get,
             Ok(_) | Err(_) => complete_set(amount, &denominations)?,
         };
@@ -158,9 +224,21 @@ impl Wallet {
                 coins_max: MINT_COINS_MAX,
             });
         }
+        let parts = parts(&wanted, ITEMS_MAX);
+        if parts.len() > 1 {
+            let services = &currency.cddc.cdd().mint_service;
+            let held = client::fetch_account_balance(&self.transport, services, &bearer.token).await;
+            if let Some(balance) = held.filter(|balance| *balance < amount) {
+                return Err(WalletError::AccountTooLow {
+                    balance,
+                    needed: amount,
+                });
+            }
+        }
+        let first = self.state.next_id();
         let mut operations = Vec::new();
         let (mut done, all) = (0, coins as usize);
-        for part in parts(&wanted, ITEMS_MAX) {
+        for part in parts {
             let blinded = self
                 .blind(&id, &part, &mut |made| progress(done + made, all))
                 .await?;
@@ -181,15 +259,18 @@ impl Wallet {
                 reference: Some(reference),
                 blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
                 gives: Vec::new(),
-                at: (self.clock)(),
+                replaces: None,
+                at: self.now,
             });
             done += number(&part) as usize;
         }
-        self.begin_and_run(operations).await
+        self.begin_and_run(operations).await?;
+        Ok(first)
     }
 
     /// Takes coins worth `amount` out of the wallet, to be handed over. They can be taken back with
-    /// [`Self::reclaim`] while the receiver has not renewed them.
+    /// [`Self::reclaim`] while the receiver has not renewed them. The issuer is asked only when the coins at
+    /// hand do not make the amount; call [`Self::tidy`] when the stack is in a safe place.
     ///
     /// # Errors
     /// When there is not enough, or the coins at hand do not make the amount and cannot be changed.
@@ -198,7 +279,8 @@ impl Wallet {
         currency: Option<&str>,
         amount: u64,
         subject: &str,
-    ) -> Result<Done<CoinStack>, WalletError> {
+    ) -> Result<Sent, WalletError> {
+        self.tick();
         let id = self.choose(currency)?;
         let coins = self.pick(&id, amount).await?;
         let currency = self.currency(&id)?;
@@ -208,60 +290,43 @@ impl Wallet {
             amount,
             subject: subject.to_owned(),
             coins: coins.iter().map(|coin| currency.coin_id(&coin.payload)).collect(),
-            at: (self.clock)(),
+            at: self.now,
         };
+        let send_id = send.id;
         self.record(Event::Sent { send: Box::new(send) })?;
-        let value = CoinStack {
-            coins,
-            subject: subject.to_owned(),
-        };
-        Ok(Done {
-            value,
-            warning: self.tidy(&id).await.err(),
+        Ok(Sent {
+            id: send_id,
+            stack: CoinStack {
+                coins,
+                subject: subject.to_owned(),
+            },
         })
     }
 
-    /// Takes the coins of a stack: verifies them and renews them at once, so that nobody else can spend them.
-    /// Gives what they are worth.
+    /// The coins of a send once more, as long as they are not known to be taken.
     ///
     /// # Errors
-    /// When a coin is not valid (then nothing is done), or the issuer refuses, delays or does not answer.
-    pub async fn receive(&mut self, stack: &CoinStack) -> Result<u64, WalletError> {
-        let id = self.issuer_of(stack)?;
-        self.learn_mint_keys(&id, stack).await?;
-        let values = self.verify(&id, stack)?;
-        self.freshen(&id).await?;
-        self.check_not_revoked(&id, stack)?;
-        let mut open: Vec<(Coin, u64)> = stack.coins.iter().cloned().zip(values).collect();
-        let (currency, received) = (self.currency(&id)?, self.received());
-        let is_own = |coin: &Coin| {
-            currency
-                .coins
-                .get(&currency.coin_id(&coin.payload))
-                .is_some_and(|held| held.place != Place::Sent)
-        };
-        open.retain(|(coin, _)| !received.contains(&currency.coin_id(&coin.payload)) && !is_own(coin));
-        if open.is_empty() {
-            return Err(WalletError::ReceivedBefore);
+    /// When there is no such send, or none of its coins is out any more.
+    pub fn sent_stack(&self, send: u64) -> Result<CoinStack, WalletError> {
+        let past = self
+            .state
+            .sends
+            .get(&send)
+            .ok_or(WalletError::UnknownSend(send))?;
+        let currency = self.currency(&past.what.currency)?;
+        let held = past.what.coins.iter().filter_map(|coin| currency.coins.get(coin));
+        let coins: Vec<Coin> = held.map(|held| held.coin.clone()).collect();
+        if coins.is_empty() || past.fate != Fate::Pending {
+            return Err(WalletError::NotPending(send));
         }
-        let amount = open.iter().map(|(_, value)| value).sum();
-        let mut begun = Vec::new();
-        for part in open.chunks(RECEIVE_COINS_MAX) {
-            let kind = Kind::Receive {
-                subject: stack.subject.clone(),
-            };
-            begun.extend(self.begin_renew(&id, kind, part.to_vec()).await?);
-        }
-        let is_large = begun.len() > 1;
-        self.run_all(begun).await?;
-        if is_large {
-            // Each part was chosen without knowing the others. If this fails now, the next operation does it.
-            self.tidy(&id).await.ok();
-        }
-        Ok(amount)
+        Ok(CoinStack {
+            coins,
+            subject: past.what.subject.clone(),
+        })
     }
 
-    /// Turns coins worth `amount` into money of the bearer's account.
+    /// Turns coins worth `amount` into money of the bearer's account. Gives the number of the request, of the
+    /// first one where it takes several.
     ///
     /// # Errors
     /// When there is not enough, or the issuer refuses or does not answer.
@@ -270,7 +335,8 @@ impl Wallet {
         currency: Option<&str>,
         amount: u64,
         bearer: impl Into<Bearer>,
-    ) -> Result<Done<()>, WalletError> {
+    ) -> Result<u64, WalletError> {
+        self.tick();
         let (id, bearer) = (self.choose(currency)?, bearer.into());
         let coins = self.pick(&id, amount).await?;
         let currency = self.currency(&id)?;
@@ -292,14 +358,13 @@ impl Wallet {
                 reference: None,
                 blinded: Vec::new(),
                 gives: ids.into_iter().map(|coin| Given { coin, is_own: true }).collect(),
-                at: (self.clock)(),
+                replaces: None,
+                at: self.now,
             });
         }
+        let first = self.state.next_id();
         self.begin_and_run(operations).await?;
-        Ok(Done {
-            value: (),
-            warning: self.tidy(&id).await.err(),
-        })
+        Ok(first)
     }
 
     /// Takes back coins that were sent: all sends that nobody has taken, or the one with this number. Gives
@@ -309,6 +374,7 @@ impl Wallet {
     /// When there is no such send, or the issuer delays or does not answer. Coins that their receiver has
     /// renewed do not come back: that is no error.
     pub async fn reclaim(&mut self, send: Option<u64>) -> Result<u64, WalletError> {
+        self.tick();
         if let Some(id) = send
             && !self.state.sends.contains_key(&id)
         {
@@ -337,46 +403,54 @@ impl Wallet {
         failed.map_or(Ok(amount), Err)
     }
 
-    /// Finishes everything that was begun. Gives how many requests are finished, with the first error of
-    /// those that are not.
+    /// Renews coins that were received and not renewed yet, and coins that expire soon, and changes coins so
+    /// that every amount can be paid. Requests that are not finished do not keep it from that. To be called
+    /// after an operation, when its result is safe; it asks the issuer only if there is something to do.
     ///
     /// # Errors
-    /// When the journal cannot be written.
-    pub async fn resume(&mut self) -> Result<Done<usize>, WalletError> {
-        let pending = self
-            .state
-            .operations
-            .values()
-            .filter(|past| past.fate == Fate::Pending);
-        let pending: Vec<OperationId> = pending.map(|past| past.what.id).collect();
-        let mut done = Done {
-            value: 0,
-            warning: None,
-        };
-        for id in pending {
-            match self.resume_operation(id).await {
-                Ok(()) => done.value += 1,
-                Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
-                // The receiver was faster: that is what a reclaim is there to find out.
-                Err(WalletError::Exchange(ExchangeError::Refused { word, .. }))
-                    if word == DOUBLE_SPEND && self.reclaims(id) =>
-                {
-                    done.value += 1;
-                }
-                Err(error) => done.warning = done.warning.or(Some(error)),
+    /// When the issuer refuses, delays or does not answer: the first error. All currencies are tried.
+    pub async fn tidy(&mut self) -> Result<(), WalletError> {
+        self.tidy_all(false).await
+    }
+
+    /// As [`Self::tidy`], only for coins that would be lost otherwise. After a mint or a redeem: a renew soon
+    /// after one of them tells the issuer which account the coins belong to.
+    ///
+    /// # Errors
+    /// As for [`Self::tidy`].
+    pub async fn renew_expiring(&mut self) -> Result<(), WalletError> {
+        self.tidy_all(true).await
+    }
+
+    async fn tidy_all(&mut self, urgent_only: bool) -> Result<(), WalletError> {
+        self.tick();
+        let mut failed = None;
+        for id in self.state.currencies.keys().cloned().collect::<Vec<_>>() {
+            match self.tidy_currency(&id, urgent_only).await {
+                Ok(()) => {}
+                Err(error @ WalletError::Journal(_)) => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        let currencies: Vec<BigInt> = self.state.currencies.keys().cloned().collect();
-        for id in currencies {
-            if let Err(error) = self.tidy(&id).await {
-                done.warning = done.warning.or(Some(error));
-            }
-        }
-        Ok(done)
+        failed.map_or(Ok(()), Err)
     }
 }
 
 impl Wallet {
+    /// Reads the clock. Called once, when an operation begins.
+    fn tick(&mut self) {
+        self.now = (self.clock)();
+    }
+
+    /// Says how far this clock is from the issuer's, if that is far.
+    fn wrong_clock(&self) -> Option<WalletError> {
+        let difference = self.transport.difference()?;
+        (difference.abs() > CLOCK_DIFFERENCE_MAX).then(|| WalletError::WrongClock {
+            ours: self.now,
+            issuers: self.now + difference,
+        })
+    }
+
     fn record(&mut self, event: Event) -> Result<(), WalletError> {
         self.journal.append(&event)?;
         self.state.apply(event).map_err(WalletError::Inconsistent)

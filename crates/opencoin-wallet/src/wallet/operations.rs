@@ -1,26 +1,25 @@
 //! A money operation, step by step: begun (its secrets and exact request are in the journal), run (the
 //! request is sent, as often as it takes), settled (coins or a refusal go to the journal).
 
+use opencoin_api::read_coin_indices;
 use opencoin_crypto::{BlindingSeed, CipherSuite, PublicKey, Unblinder};
 use opencoin_schema::{BigInt, BlindSignature, Coin, RequestResume, text};
 
-use super::{DOUBLE_SPEND, Wallet};
+use super::Wallet;
 use crate::account::StoredSession;
-use crate::client::{self, ABOUT_THE_ASKER, ExchangeError};
+use crate::client::{self, ABOUT_THE_ASKER, DOUBLE_SPEND, ExchangeError, KEY_EXPIRED, KEY_REVOKED};
 use crate::currency::Currency;
 use crate::error::WalletError;
-use crate::event::{Blinded, BlindingSecret, Event, Given, Kind, Operation, OperationId};
+use crate::event::{Blinded, BlindingSecret, Event, Kind, Operation, OperationId};
 use crate::secret::Secret;
+use crate::state::Fate;
+use crate::tokenizing::sum;
 
 /// The issuer knows nothing of a transaction reference.
-const NOT_FOUND: &str = "not-found";
+pub(super) const NOT_FOUND: &str = "not-found";
 /// The answer to a resume of a mint that was kept until its account has enough, and has not been carried out
 /// in time.
 const INSUFFICIENT_FUNDS: &str = "insufficient-funds";
-/// The same, because its mint keys have stopped to sign meanwhile.
-const KEY_EXPIRED: &str = "key-expired";
-/// A mint key of the request was revoked, and nothing was done.
-const KEY_REVOKED: &str = "key-revoked";
 
 impl Wallet {
     /// Puts all requests into the journal, so that none can be forgotten, and then sends them.
@@ -30,8 +29,9 @@ impl Wallet {
         self.run_all(ids).await
     }
 
-    /// Sends requests that belong together, one after another.
-    pub(super) async fn run_all(&mut self, ids: Vec<OperationId>) -> Result<(), WalletError> {
+    /// Sends requests that belong together, one after another. When one is refused, those after it are not
+    /// sent.
+    async fn run_all(&mut self, ids: Vec<OperationId>) -> Result<(), WalletError> {
         let mut accepted = None;
         let mut ids = ids.into_iter();
         while let Some(id) = ids.next() {
@@ -41,23 +41,24 @@ impl Wallet {
                     accepted = Some(error)
                 }
                 Err(error) => {
-                    if matches!(error, WalletError::Exchange(ExchangeError::Refused { .. })) {
-                        let description = "not sent, because another part of it was refused".to_owned();
-                        for id in ids {
-                            let (description, at) = (description.clone(), (self.clock)());
-                            self.record(Event::Refused {
-                                operation: id,
-                                description,
-                                spent: Vec::new(),
-                                at,
-                            })?;
-                        }
+                    if self.state.operations[&id].fate == Fate::Refused {
+                        let description = "not sent, because another part of it was refused";
+                        ids.try_for_each(|id| self.refuse(id, description, Vec::new()))?;
                     }
                     return Err(error);
                 }
             }
         }
         accepted.map_or(Ok(()), Err)
+    }
+
+    fn refuse(&mut self, id: OperationId, why: &str, spent: Vec<usize>) -> Result<(), WalletError> {
+        self.record(Event::Refused {
+            operation: id,
+            description: why.to_owned(),
+            spent,
+            at: self.now,
+        })
     }
 
     /// Sends the exact request and settles the operation with its answer.
@@ -83,7 +84,12 @@ impl Wallet {
             Kind::Recoup => (&cdd.renew_service, "/v1/recoup"),
         };
         let (token, request) = (self.token(operation), operation.request.expose());
-        let answer = client::post(self.transport.as_ref(), services, path, token, request).await?;
+        if token.is_none() && matches!(operation.kind, Kind::Mint | Kind::Redeem) {
+            return Err(ExchangeError::Unknown(format!(
+                "request number {id} needs the token of its account, which the wallet does not keep"
+            )));
+        }
+        let answer = client::post(&self.transport, services, path, token, request).await?;
         match operation.kind {
             Kind::Redeem => client::redeemed(&answer).map(|()| Vec::new()),
             Kind::Mint | Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } | Kind::Recoup => {
@@ -104,9 +110,10 @@ impl Wallet {
                 let answer = self.ask_resume(id).await;
                 self.settle_accepted(id, answer).await
             }
-            Err(ExchangeError::Refused { word, description }) if word == KEY_REVOKED => {
-                let settled = self.settle(id, Err(ExchangeError::Refused { word, description }));
-                self.advise(&currency, settled).await
+            Err(ExchangeError::Refused { ref word, .. }) if word == KEY_REVOKED => {
+                let settled = self.settle(id, answer);
+                self.learn_after_refusal(&currency).await?;
+                settled
             }
             answer => self.settle(id, answer),
         }
@@ -118,7 +125,7 @@ impl Wallet {
             return self.run_again(id).await;
         }
         match self.ask_resume(id).await {
-            Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run(id).await,
+            Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run_again(id).await,
             // It was kept until the account has enough; that is over, and nothing was taken.
             Err(ended @ ExchangeError::Refused { .. }) if has_waited_in_vain(&ended) => {
                 self.settle(id, Err(ended))
@@ -127,20 +134,25 @@ impl Wallet {
         }
     }
 
-    /// Sends the exact request of an operation that cannot be asked about once more: it may have been carried
-    /// out the first time.
+    /// Sends the exact request of an operation once more: it may have been carried out the first time.
     async fn run_again(&mut self, id: OperationId) -> Result<(), WalletError> {
+        let may_be_done = self.state.operations[&id].what.reference.is_none();
         let answer = self.ask(id).await;
         match answer {
             // That the token has ended, say, says nothing about what was done while it was good.
-            Err(ExchangeError::Refused { word, description }) if ABOUT_THE_ASKER.contains(&word.as_str()) => {
+            Err(ExchangeError::Refused {
+                word, description, ..
+            }) if may_be_done && ABOUT_THE_ASKER.contains(&word.as_str()) => {
                 Err(ExchangeError::Unknown(description).into())
             }
+            // The first one may still be under way.
+            Err(ExchangeError::NotSent(reason)) => Err(ExchangeError::Unknown(reason).into()),
             answer => self.take_answer(id, answer).await,
         }
     }
 
-    /// The token that an operation was begun with, or that of its holder's present session.
+    /// The token of the holder's present session, the one that an operation was begun with, or the one that the
+    /// user has given since.
     fn token<'this>(&'this self, operation: &'this Operation) -> Option<&'this Secret> {
         let url = self
             .state
@@ -155,9 +167,11 @@ impl Wallet {
             .filter(is_theirs)
             .map(|session| &session.token)
             .or(operation.token.as_ref())
+            .or(self.token.as_ref())
+            .filter(|_| matches!(operation.kind, Kind::Mint | Kind::Redeem))
     }
 
-    async fn ask_resume(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
+    pub(super) async fn ask_resume(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
         let operation = &self.state.operations[&id].what;
         let unknown = |what: &str| ExchangeError::Unknown(what.to_owned());
         let reference = operation
@@ -179,7 +193,7 @@ impl Wallet {
             transaction_reference: reference,
         };
         let answer = client::post(
-            self.transport.as_ref(),
+            &self.transport,
             services,
             "/resume",
             None,
@@ -191,7 +205,7 @@ impl Wallet {
 
     /// Settles an operation that the issuer has accepted, with its answer to a resume: all signatures, or
     /// those of mint keys that were not revoked.
-    async fn settle_accepted(
+    pub(super) async fn settle_accepted(
         &mut self,
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
@@ -232,42 +246,47 @@ impl Wallet {
         self.record(Event::Unsigned {
             operation: id,
             coins,
-            at: (self.clock)(),
+            at: self.now,
         })?;
         Err(ExchangeError::Recoup.into())
     }
 
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
     ) -> Result<(), WalletError> {
-        let at = (self.clock)();
+        let operation = &self.state.operations[&id].what;
         match answer {
             Ok(signatures) => {
-                let operation = &self.state.operations[&id].what;
                 let blinded: Vec<&Blinded> = operation.blinded.iter().collect();
                 let coins = unblind(self.currency(&operation.currency)?, &blinded, &signatures)?;
                 self.record(Event::Finished {
                     operation: id,
                     coins,
-                    at,
+                    at: self.now,
                 })
             }
-            Err(ExchangeError::Refused { word, description }) => {
-                let gives = &self.state.operations[&id].what.gives;
-                let spent = if word == DOUBLE_SPEND {
-                    spent_coins(&description, gives)
-                } else {
-                    Vec::new()
-                };
-                self.record(Event::Refused {
-                    operation: id,
-                    description: description.clone(),
-                    spent,
-                    at,
-                })?;
-                Err(ExchangeError::Refused { word, description }.into())
+            Err(refused @ ExchangeError::Refused { .. }) => {
+                let spent = spent_coins(&refused, operation.gives.len());
+                let own = spent.iter().filter(|index| operation.gives[**index].is_own);
+                let currency = self.currency(&operation.currency)?;
+                let own = own.filter_map(|index| currency.coins.get(&operation.gives[*index].coin));
+                let own = sum(own.map(|held| held.value));
+                let is_of_own_coins = matches!(operation.kind, Kind::Change | Kind::Redeem);
+                self.refuse(id, &refused.to_string(), spent)?;
+                if is_of_own_coins && own > 0 {
+                    return Err(WalletError::SpentElsewhere(own));
+                }
+                Err(refused.into())
+            }
+            // What it replaces may be under way.
+            Err(ExchangeError::NotSent(reason)) if operation.replaces.is_some() => {
+                Err(ExchangeError::Unknown(reason).into())
+            }
+            Err(ExchangeError::NotSent(reason)) => {
+                self.refuse(id, &reason, Vec::new())?;
+                Err(ExchangeError::NotSent(reason).into())
             }
             Err(
                 unfinished @ (ExchangeError::Delayed { .. }
@@ -277,39 +296,17 @@ impl Wallet {
         }
     }
 
-    /// After a refusal because of a revoked key: learns which keys are revoked, and says what to do.
-    async fn advise(
-        &mut self,
-        currency: &BigInt,
-        refused: Result<(), WalletError>,
-    ) -> Result<(), WalletError> {
-        let Err(WalletError::Exchange(ExchangeError::Refused { word, description })) = refused else {
-            return refused;
-        };
+    /// After a refusal because of a key: asks which keys are good. That nobody answers is no error.
+    pub(super) async fn learn_after_refusal(&mut self, currency: &BigInt) -> Result<(), WalletError> {
         match self.refresh(currency).await {
-            Ok(()) | Err(WalletError::Exchange(_)) => {}
-            Err(error) => return Err(error),
+            Ok(()) | Err(WalletError::Exchange(_)) => Ok(()),
+            Err(error) => Err(error),
         }
-        let holds_revoked = self.balance(currency, self.currency(currency)?).revoked > 0;
-        let advice = if holds_revoked {
-            "nothing was done; make fresh coins of those that were revoked with `opencoin wallet recoup`, then do this again"
-        } else {
-            "nothing was done; the wallet has asked for the keys that are good, so do this again"
-        };
-        Err(ExchangeError::Refused {
-            word,
-            description: format!("{description}; {advice}"),
-        }
-        .into())
-    }
-
-    pub(super) fn reclaims(&self, id: OperationId) -> bool {
-        matches!(self.state.operations[&id].what.kind, Kind::Reclaim { .. })
     }
 }
 
 /// Whether a mint that was kept for want of money has not been carried out in its time, and never will be.
-fn has_waited_in_vain(refused: &ExchangeError) -> bool {
+pub(super) fn has_waited_in_vain(refused: &ExchangeError) -> bool {
     matches!(refused, ExchangeError::Refused { word, .. } if [INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED].contains(&word.as_str()))
 }
 
@@ -350,19 +347,15 @@ fn unblinder(suite: CipherSuite, key: &PublicKey, blinded: &Blinded) -> Result<U
     }
 }
 
-/// The indices in the issuer's description, as in `double-spend: coins were spent before: [0, 2]`. An issuer
+/// The indices of the coins that were spent before, in an answer to a request with so many coins. An issuer
 /// that names none leaves it open, unless there was only one coin: no coin is given up on suspicion.
-fn spent_coins(description: &str, gives: &[Given]) -> Vec<usize> {
-    let list = description
-        .rsplit_once('[')
-        .and_then(|(_, rest)| rest.split_once(']'))
-        .map(|(list, _)| list);
-    let named: Option<Vec<usize>> =
-        list.and_then(|list| list.split(',').map(|index| index.trim().parse().ok()).collect());
-    match named {
-        Some(indices) if indices.iter().all(|index| *index < gives.len()) => indices,
-        Some(_) | None if gives.len() == 1 => vec![0],
-        Some(_) | None => Vec::new(),
+fn spent_coins(refused: &ExchangeError, given: usize) -> Vec<usize> {
+    match refused {
+        ExchangeError::Refused { word, coins, .. } if word == DOUBLE_SPEND => {
+            let named = coins.as_deref().and_then(|text| read_coin_indices(text, given));
+            named.unwrap_or(if given == 1 { vec![0] } else { Vec::new() })
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -372,27 +365,21 @@ mod tests {
 
     #[test]
     fn only_coins_that_the_issuer_names_are_given_up() {
-        let given = |count: u8| -> Vec<Given> {
-            (0..count)
-                .map(|number| Given {
-                    coin: BigInt::from_be_bytes(&[number]),
-                    is_own: true,
-                })
-                .collect()
+        let spent = |coins: Option<&str>, word: &str, given| {
+            let (word, coins) = (word.to_owned(), coins.map(str::to_owned));
+            let description = "double-spend: coins were spent before: [1]".to_owned();
+            let refused = ExchangeError::Refused {
+                word,
+                description,
+                coins,
+            };
+            spent_coins(&refused, given)
         };
-        assert_eq!(
-            spent_coins("double-spend: coins were spent before: [0, 2]", &given(3)),
-            [0, 2]
-        );
-        for unclear in [
-            "double-spend: [3]",
-            "double-spend: [-1]",
-            "double-spend: []",
-            "double-spend",
-            "double-spend: [0, x]",
-        ] {
-            assert_eq!(spent_coins(unclear, &given(3)), [0; 0], "{unclear}");
-            assert_eq!(spent_coins(unclear, &given(1)), [0], "there is no other");
+        assert_eq!(spent(Some("0,2"), "double-spend", 3), [0, 2]);
+        for unclear in [None, Some("3"), Some("-1"), Some(""), Some("0,x")] {
+            assert_eq!(spent(unclear, "double-spend", 3), [0; 0], "{unclear:?}");
+            assert_eq!(spent(unclear, "double-spend", 1), [0], "there is no other");
         }
+        assert_eq!(spent(Some("0"), "invalid", 1), [0; 0]);
     }
 }

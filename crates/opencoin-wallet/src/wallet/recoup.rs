@@ -4,7 +4,7 @@
 //! ones from others. For each of its own coins a wallet shows the accepted blind that it came from, the
 //! payload, and the seed by which the payload was blinded; the issuer looks the blind up and signs fresh
 //! ones. That tells the issuer where the coin was minted, which is why nothing is recouped before the
-//! wallet's owner asks for it, and coins in a stack that was sent only when he says so: when their receiver
+//! wallet's owner asks for it, and coins in a stack that was sent only when they say so: when their receiver
 //! has spent them already, the issuer learns who sent them.
 //!
 //! Besides coins there may be blinds that were accepted and never signed because of the revocation (the
@@ -16,7 +16,7 @@ use opencoin_crypto::BlindingSeed;
 use opencoin_schema::{BigInt, Payload, RequestRecoup, RevealedCoin, text};
 
 use super::blinding::{blinds, random_number};
-use super::{DOUBLE_SPEND, Done, ITEMS_MAX, Wallet};
+use super::{ITEMS_MAX, Wallet};
 use crate::client::ExchangeError;
 use crate::currency::{Currency, Origin, Place};
 use crate::error::WalletError;
@@ -59,11 +59,8 @@ impl Wallet {
     /// # Errors
     /// When the issuer refuses, delays or does not answer. Coins that turn out to be spent are dropped: that
     /// is no error.
-    pub async fn recoup(
-        &mut self,
-        currency: Option<&str>,
-        sent: bool,
-    ) -> Result<Done<Recouped>, WalletError> {
+    pub async fn recoup(&mut self, currency: Option<&str>, sent: bool) -> Result<Recouped, WalletError> {
+        self.tick();
         let id = self.choose(currency)?;
         self.refresh(&id).await?;
         let mut recouped = Recouped {
@@ -100,30 +97,27 @@ impl Wallet {
                 .sum::<u64>();
             match run {
                 Ok(()) => {}
-                Err(WalletError::Exchange(ExchangeError::Refused { word, description })) => {
+                Err(WalletError::Exchange(refused @ ExchangeError::Refused { .. })) => {
                     let left = self
                         .revoked(&id)?
                         .iter()
                         .filter(|revoked| is_wanted(revoked))
                         .count();
-                    if word != DOUBLE_SPEND || left == before {
-                        return Err(ExchangeError::Refused { word, description }.into());
+                    if !refused.is_double_spend() || left == before {
+                        return Err(refused.into());
                     }
                 }
                 Err(error) => return Err(error),
             }
         }
         self.end_taken_sends(&id)?;
-        Ok(Done {
-            value: recouped,
-            warning: self.tidy(&id).await.err(),
-        })
+        Ok(recouped)
     }
 
     /// All coins and unsigned blinds of revoked keys, unless they have expired or are being recouped, by
     /// transaction.
     fn revoked(&self, id: &BigInt) -> Result<Vec<Revoked>, WalletError> {
-        let (currency, now) = (self.currency(id)?, (self.clock)());
+        let (currency, now) = (self.currency(id)?, self.now);
         let is_pending = |past: &&Past<Operation>| past.fate == Fate::Pending && past.what.currency == *id;
         let pending = self.state.operations.values().filter(is_pending);
         let given: BTreeSet<&CoinId> = pending
@@ -162,7 +156,7 @@ impl Wallet {
         for part in parts(wanted) {
             let values = count(part.iter().map(|revoked| revoked.value));
             let amount = part.iter().map(|revoked| revoked.value).sum();
-            let denominations = self.currency(id)?.denominations((self.clock)());
+            let denominations = self.currency(id)?.denominations(self.now);
             let fits = |set: &Counts| number(set) as usize <= ITEMS_MAX;
             // Coins like those that are given fit in any case, unless their denomination was dropped since.
             let set =
@@ -190,7 +184,8 @@ impl Wallet {
                 reference: Some(reference),
                 blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
                 gives: gives.collect(),
-                at: (self.clock)(),
+                replaces: None,
+                at: self.now,
             });
         }
         Ok(operations)
@@ -209,12 +204,9 @@ impl Wallet {
             .filter(|past| !past.what.coins.iter().any(is_out))
             .map(|past| past.what.id)
             .collect();
-        taken.into_iter().try_for_each(|send| {
-            self.record(Event::Taken {
-                send,
-                at: (self.clock)(),
-            })
-        })
+        taken
+            .into_iter()
+            .try_for_each(|send| self.record(Event::Taken { send, at: self.now }))
     }
 }
 

@@ -137,7 +137,8 @@ async fn a_second_mint_survives() {
 #[tokio::test]
 async fn send_and_the_change_after_it_survive() {
     die_at_every_moment(CipherSuite::default(), 24, async |wallet| {
-        wallet.send(None, 16, "rent").await.map(drop)
+        wallet.send(None, 16, "rent").await?;
+        wallet.tidy().await
     })
     .await;
 }
@@ -145,7 +146,8 @@ async fn send_and_the_change_after_it_survive() {
 #[tokio::test]
 async fn redeem_and_the_change_after_it_survive() {
     die_at_every_moment(CipherSuite::default(), 24, async |wallet| {
-        wallet.redeem(None, 16, &token()).await.map(drop)
+        wallet.redeem(None, 16, &token()).await?;
+        wallet.tidy().await
     })
     .await;
 }
@@ -168,7 +170,7 @@ async fn reclaim_survives() {
 async fn reclaiming_what_was_partly_taken_survives() {
     let world = World::new(CipherSuite::default(), FUNDS);
     let mut wallet = world.wallet_with(NAME, 40).await;
-    let stack = wallet.send(None, 18, "a gift").await.unwrap().value;
+    let stack = wallet.send(None, 18, "a gift").await.unwrap().stack;
     drop(wallet);
     let mut other = world.wallet_with("other", 0).await;
     let (taken, _) = stack.coins.split_at(1);
@@ -178,7 +180,8 @@ async fn reclaiming_what_was_partly_taken_survives() {
             subject: String::new(),
         })
         .await
-        .unwrap();
+        .unwrap()
+        .amount;
     drop(other);
 
     let wrecks = wrecks(&world, async |wallet| wallet.reclaim(None).await.map(drop)).await;
@@ -200,14 +203,14 @@ async fn reclaiming_what_was_partly_taken_survives() {
 async fn receive_survives() {
     let world = World::new(CipherSuite::default(), FUNDS);
     let mut sender = world.wallet_with("sender", 50).await;
-    let stack = sender.send(None, 33, "wages").await.unwrap().value;
+    let stack = sender.send(None, 33, "wages").await.unwrap().stack;
     drop(sender);
     drop(world.wallet_with(NAME, 9).await);
 
     let wrecks = wrecks(&world, async |wallet| wallet.receive(&stack).await.map(drop)).await;
     survive(&world, wrecks, async |wallet, moment| {
         match wallet.receive(&stack).await {
-            Ok(amount) => assert_eq!(amount, 33, "{moment}"),
+            Ok(received) => assert_eq!(received.amount, 33, "{moment}"),
             Err(WalletError::ReceivedBefore) => {}
             Err(error) => panic!("{moment}: {error}"),
         }

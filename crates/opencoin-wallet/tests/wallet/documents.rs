@@ -85,13 +85,13 @@ async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
         .send(None, 50, "with tens, that are still good")
         .await
         .unwrap()
-        .value;
+        .stack;
     assert!(stack.coins.iter().any(|coin| coin.payload.denomination == 10));
 
     // Somebody who never saw the first CDD verifies the tens under it all the same.
     let mut other = world.open("other");
     other.add(NEW_URL).await.unwrap();
-    assert_eq!(other.receive(&stack).await.unwrap(), 50);
+    assert_eq!(other.receive(&stack).await.unwrap().amount, 50);
     drop(other);
     let mut other = world.open("other");
     other.redeem(None, 50, &token()).await.unwrap();
@@ -139,6 +139,33 @@ async fn keys_that_the_issuer_does_not_call_current_are_not_blinded_for() {
     // The revocations are not answered; that the key is not among the current ones says enough.
     world.network.fail(2, Fault::RequestLost);
     mint(&mut wallet, 40).await.unwrap();
-    let stack = wallet.send(None, 40, "").await.unwrap().value;
+    let stack = wallet.send(None, 40, "").await.unwrap().stack;
     assert!(stack.coins.iter().all(|coin| coin.payload.denomination != 10));
+}
+
+/// More than the wallet fetches at a time. What it has learned stays known when the issuer stops to answer, and
+/// revoked keys are heard of in any case.
+#[tokio::test]
+async fn keys_under_many_descriptions_are_learned_in_portions() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 40).await;
+    world.issuer.certify_under(2..=40);
+    world.issuer.revoke(10, 0);
+    world.network.set_day(2);
+    world.network.fail(36, Fault::Refused);
+    let before = world.journal("wallet").len();
+    mint(&mut wallet, 5).await.unwrap();
+    assert!(balance(&wallet).revoked > 0, "it knows what was revoked");
+    assert!(
+        world.journal("wallet").len() > before + 20_000,
+        "and the first portion"
+    );
+    world.network.set_day(3);
+    world.network.heal();
+    mint(&mut wallet, 5).await.unwrap();
+    let asked = world.network.take_steps();
+    let fetched = asked.iter().filter(|step| step.url.ends_with("/cddc")).count();
+    assert!((1..32).contains(&fetched), "{fetched} were left");
+    let mut other = world.open("other");
+    other.add(URL).await.unwrap();
 }

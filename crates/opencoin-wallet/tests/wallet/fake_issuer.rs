@@ -1,15 +1,17 @@
 //! An issuer in memory: accounts, spent coins, accepted requests; real keys. It answers as the HTTP API says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_api::write_coin_indices;
 use opencoin_crypto::{
     BlindingSeed, CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, sign_cddc,
     sign_mint_key_certificate,
 };
 use opencoin_schema::{
-    BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, PROTOCOL_VERSION, Payload, Request,
+    BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, Mkc, PROTOCOL_VERSION, Payload, Request,
     RequestMintKeyCertificates, RequestRecoup, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint,
     ResponseMintKeyCertificates, ResponseRedeem, RevealedCoin, Timestamp, WeightedUrl, text,
 };
@@ -26,6 +28,8 @@ pub(crate) const SIGNING_DAYS: i64 = 110;
 pub(crate) const COINS_DAYS: i64 = 200;
 /// How many generations of mint keys there are.
 const GENERATIONS: i64 = 2;
+/// What stands before the coins in a description that names some.
+const NAMED_AFTER: &str = " before: ";
 const ITEMS_MAX: usize = 1000;
 /// How many transactions a recoup may name.
 const TRANSACTIONS_MAX: usize = 100;
@@ -54,6 +58,10 @@ pub(crate) struct FakeIssuer {
     master_key: Arc<PrivateKey>,
     mint_keys: Vec<(VerifiedMintKey, Arc<PrivateKey>)>,
     pub(crate) books: Mutex<Books>,
+    /// Certificates of its first key under later CDDs.
+    later_mkcs: Mutex<Vec<Mkc>>,
+    /// Whether a refusal says which coins it is about.
+    pub(crate) names_coins: AtomicBool,
 }
 
 /// Whether this answer is to be a delay: the request is accepted, its signatures come later.
@@ -103,6 +111,8 @@ impl FakeIssuer {
             master_key,
             mint_keys,
             books: Mutex::default(),
+            later_mkcs: Mutex::default(),
+            names_coins: AtomicBool::new(true),
         }
     }
 
@@ -114,6 +124,20 @@ impl FakeIssuer {
         cdd.cdd_serial = serial;
         let cddc = sign_cddc(cdd, &self.master_key, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
         self.later_cddcs.lock().unwrap().push(cddc);
+    }
+
+    /// Publishes CDDs of these serials, and certifies its first mint key under each of them.
+    pub(crate) fn certify_under(&self, serials: std::ops::RangeInclusive<u64>) {
+        for serial in serials {
+            let cdd = self.cddc.cdd();
+            self.publish(serial, &cdd.cdd_location, &cdd.denominations);
+            let mut mint_key = self.mint_keys[0].0.mint_key().clone();
+            mint_key.cdd_serial = serial;
+            let rng = &mut ChaCha20Rng::seed_from_u64(1);
+            let certified =
+                sign_mint_key_certificate(mint_key, &self.current_cddc(), &self.master_key, rng).unwrap();
+            self.later_mkcs.lock().unwrap().push(certified.mkc().clone());
+        }
     }
 
     /// From now on no coin of the mint key of this denomination and generation is taken, and it signs
@@ -148,7 +172,11 @@ impl FakeIssuer {
     }
 
     /// Answers a GET.
-    pub(crate) fn get(&self, url: &str) -> HttpAnswer {
+    pub(crate) fn get(&self, url: &str, token: Option<&Secret>) -> HttpAnswer {
+        if url.ends_with("/v1/account/balance") {
+            let balance = self.account(token.expect("an account needs a token").expose());
+            return http(200, None, format!(r#"{{"balance": {balance}}}"#));
+        }
         assert!(url.ends_with("/v1/revocations"), "the wallet gets nothing else");
         let key = |id: &BigInt| format!(r#"{{"id": "{id}", "reason": "stolen"}}"#);
         let keys: Vec<String> = self.books.lock().unwrap().stopped.iter().map(key).collect();
@@ -231,7 +259,7 @@ impl FakeIssuer {
                     status_code: status,
                     status_description,
                 };
-                http(status, Some(word), text::compact(&response))
+                self.refused(status, word, &description, text::compact(&response))
             }
         };
         match Request::from_json(body.as_bytes()).expect("the wallet sends what the specification knows") {
@@ -317,7 +345,7 @@ impl FakeIssuer {
                         status_code,
                         status_description,
                     };
-                    http(status_code, Some(word), text::compact(&response))
+                    self.refused(status_code, word, &description, text::compact(&response))
                 }
             },
             Request::RequestRecoup(request) => signed(self.recoup(body, request, now), false),
@@ -334,11 +362,7 @@ impl FakeIssuer {
         }
     }
 
-    fn certificates(
-        &self,
-        request: &RequestMintKeyCertificates,
-        now: DateTime<Utc>,
-    ) -> Vec<opencoin_schema::Mkc> {
+    fn certificates(&self, request: &RequestMintKeyCertificates, now: DateTime<Utc>) -> Vec<Mkc> {
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
         let is_asked = |key: &&VerifiedMintKey| {
             let mint_key = key.mint_key();
@@ -358,6 +382,7 @@ impl FakeIssuer {
             .map(|(key, _)| key)
             .filter(is_asked)
             .map(|key| key.mkc().clone())
+            .chain(self.later_mkcs.lock().unwrap().iter().filter(|_| is_all).cloned())
             .collect()
     }
 
@@ -454,14 +479,10 @@ impl FakeIssuer {
             keys.extend([blind, hash]);
         }
         if !spent.is_empty() {
-            return Err((409, "double-spend", format!("coins were spent before: {spent:?}")));
+            return Err((409, "double-spend", named("spent", &spent)));
         }
         if !recouped.is_empty() {
-            return Err((
-                409,
-                "double-spend",
-                format!("coins were recouped before: {recouped:?}"),
-            ));
+            return Err((409, "double-spend", named("recouped", &recouped)));
         }
         if self.worth(books, &request.blinds, now)? != value {
             return Err((422, "invalid", "value in and out differ".to_owned()));
@@ -569,7 +590,7 @@ impl FakeIssuer {
         if spent.is_empty() {
             Ok((value, hashes))
         } else {
-            Err((409, "double-spend", format!("coins were spent before: {spent:?}")))
+            Err((409, "double-spend", named("spent", &spent)))
         }
     }
 
@@ -617,6 +638,17 @@ impl FakeIssuer {
             .unwrap()
     }
 
+    /// A refusal, with the coins that it is about in a header if its description ends with them.
+    fn refused(&self, status: u16, word: &str, description: &str, body: String) -> HttpAnswer {
+        let coins = description
+            .split_once(NAMED_AFTER)
+            .map(|(_, coins)| coins.to_owned());
+        HttpAnswer {
+            coins: coins.filter(|_| self.names_coins.load(Ordering::SeqCst)),
+            ..http(status, Some(word), body)
+        }
+    }
+
     fn sign(&self, blind: &Blind) -> BlindSignature {
         let (key, private_key) = self
             .key(&blind.mint_key_id)
@@ -638,7 +670,12 @@ pub(crate) fn http(status: u16, word: Option<&str>, body: String) -> HttpAnswer 
         status,
         error_word: word.map(str::to_owned),
         body: body.into_bytes(),
+        ..HttpAnswer::default()
     }
+}
+
+fn named(how: &str, coins: &[usize]) -> String {
+    format!("coins were {how}{NAMED_AFTER}{}", write_coin_indices(coins))
 }
 
 pub(crate) fn begin() -> DateTime<Utc> {

@@ -65,13 +65,18 @@ async fn mint_loses_nothing() {
 
 #[tokio::test]
 async fn send_loses_nothing() {
-    fail_everywhere(nothing, async |wallet| wallet.send(None, 16, "").await.map(drop)).await;
+    fail_everywhere(nothing, async |wallet| {
+        wallet.send(None, 16, "").await?;
+        wallet.tidy().await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn redeem_loses_nothing() {
     fail_everywhere(nothing, async |wallet| {
-        wallet.redeem(None, 16, &token()).await.map(drop)
+        wallet.redeem(None, 16, &token()).await?;
+        wallet.tidy().await
     })
     .await;
 }
@@ -85,7 +90,7 @@ async fn reclaim_loses_nothing() {
 #[tokio::test]
 async fn receiving_what_the_wallet_itself_has_sent_loses_nothing() {
     fail_everywhere(nothing, async |wallet| {
-        let stack = wallet.send(None, 16, "to myself").await?.value;
+        let stack = wallet.send(None, 16, "to myself").await?.stack;
         wallet.receive(&stack).await.map(drop)
     })
     .await;

@@ -12,4 +12,5 @@ mod fake_issuer;
 mod faults;
 mod recoup;
 mod sessions;
+mod stuck;
 mod world;

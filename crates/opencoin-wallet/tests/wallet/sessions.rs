@@ -16,6 +16,7 @@ fn session(holder: &str, token: &str) -> StoredSession {
         holder,
         token: Secret::new(token),
         expires_at: DateTime::<Utc>::MAX_UTC,
+        currency: None,
     }
 }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{BigInt, ResponseDelay, ResponseMint, from_json, text};
-use opencoin_wallet::{Balance, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
+use opencoin_wallet::{Balance, Clock, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tempfile::TempDir;
@@ -25,8 +25,13 @@ pub(crate) const DENOMINATIONS: [u64; 4] = [1, 2, 5, 10];
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It does not arrive.
+    /// It does not arrive, and nobody knows.
     RequestLost,
+    /// There is no connection.
+    NoConnection,
+    /// A server answers that does not do what is asked, and points somewhere else. To a GET it answers that
+    /// there is nothing.
+    Redirect,
     /// It is carried out, and the answer does not arrive.
     AnswerLost,
     /// The issuer is shutting down: nothing is done.
@@ -50,8 +55,10 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::RequestLost,
+        Self::NoConnection,
+        Self::Redirect,
         Self::AnswerLost,
         Self::Unavailable,
         Self::Refused,
@@ -82,6 +89,8 @@ pub(crate) struct Network {
     /// What goes wrong, by the number of the request.
     faults: Mutex<BTreeMap<usize, Fault>>,
     pub(crate) steps: Mutex<Vec<Step>>,
+    /// How far the issuers' clocks are ahead of the wallets', in seconds.
+    pub(crate) issuers_ahead_s: AtomicI64,
 }
 
 #[async_trait]
@@ -90,11 +99,24 @@ impl Transport for Network {
         let no_answer = || NoAnswer {
             url: url.to_owned(),
             reason: "the test says so".to_owned(),
+            was_sent: true,
         };
         let number = self.note_step(url, body);
         let fault = self.faults.lock().unwrap().get(&number).copied();
         if fault == Some(Fault::RequestLost) {
             return Err(no_answer());
+        }
+        if fault == Some(Fault::NoConnection) {
+            return Err(NoAnswer {
+                was_sent: false,
+                ..no_answer()
+            });
+        }
+        if fault == Some(Fault::Redirect) {
+            return Ok(HttpAnswer {
+                location: Some("https://elsewhere.test/".to_owned()),
+                ..http(301, None, String::new())
+            });
         }
         if fault == Some(Fault::Unavailable) {
             return Ok(http(503, Some("unavailable"), "{}".to_owned()));
@@ -133,24 +155,31 @@ impl Transport for Network {
             })),
             Some(
                 Fault::RequestLost
+                | Fault::NoConnection
+                | Fault::Redirect
                 | Fault::Unavailable
                 | Fault::Refused
                 | Fault::Delay
                 | Fault::Wait
                 | Fault::WaitedInVain,
             )
-            | None => Ok(answer),
+            | None => Ok(HttpAnswer {
+                date: Some(self.now() + TimeDelta::seconds(self.issuers_ahead_s.load(Ordering::SeqCst))),
+                ..answer
+            }),
         }
     }
 
-    async fn get(&self, url: &str) -> Result<HttpAnswer, NoAnswer> {
+    async fn get(&self, url: &str, token: Option<&Secret>) -> Result<HttpAnswer, NoAnswer> {
         let no_answer = || NoAnswer {
             url: url.to_owned(),
             reason: "the test says so".to_owned(),
+            was_sent: true,
         };
         let number = self.note_step(url, "");
         match self.faults.lock().unwrap().get(&number).copied() {
-            Some(Fault::RequestLost | Fault::AnswerLost) => Err(no_answer()),
+            Some(Fault::RequestLost | Fault::AnswerLost | Fault::NoConnection) => Err(no_answer()),
+            Some(Fault::Redirect) => Ok(http(404, None, "<html>not here</html>".to_owned())),
             Some(Fault::Unavailable | Fault::BadGateway) => {
                 Ok(http(503, None, "<html>away</html>".to_owned()))
             }
@@ -163,7 +192,7 @@ impl Transport for Network {
                 | Fault::WrongSignature
                 | Fault::MissingSignature,
             )
-            | None => Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url)),
+            | None => Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url, token)),
         }
     }
 }
@@ -271,6 +300,7 @@ impl World {
             watched: Mutex::default(),
             faults: Mutex::default(),
             steps: Mutex::default(),
+            issuers_ahead_s: AtomicI64::new(0),
         };
         network.set_day(1);
         network.connect(URL, Arc::clone(&issuer));
@@ -294,19 +324,25 @@ impl World {
 
     /// Opens the wallet of this name; its journal is the one that is watched from now on.
     pub(crate) fn open(&self, name: &str) -> Wallet {
+        let network = Arc::clone(&self.network);
+        let mut wallet = self.open_with_clock(name, Arc::new(move || network.now()));
+        // The wallet keeps no token on the disk.
+        wallet.use_token(token());
+        wallet
+    }
+
+    /// As [`Self::open`], with a clock of its own and no token.
+    pub(crate) fn open_with_clock(&self, name: &str, clock: Clock) -> Wallet {
         let folder = self.folder(name);
         *self.network.watched.lock().unwrap() = Some(journal_of(&folder));
-        let (network, transport) = (
-            Arc::clone(&self.network),
-            Arc::clone(&self.network) as Arc<dyn Transport>,
-        );
+        let transport = Arc::clone(&self.network) as Arc<dyn Transport>;
         // Another process draws other numbers: the journal's length is a seed that says where it stands.
         let seed = fs::metadata(journal_of(&folder)).map_or(0, |metadata| metadata.len());
         let seed = name.bytes().fold(seed, |seed, byte| {
             seed.wrapping_mul(257).wrapping_add(byte.into())
         });
         let rng = Box::new(ChaCha20Rng::seed_from_u64(seed));
-        Wallet::open(&folder, transport, Arc::new(move || network.now()), rng).unwrap()
+        Wallet::create(&folder, transport, clock, rng).unwrap()
     }
 
     /// A wallet that knows the currency and has minted so much.
@@ -335,7 +371,10 @@ fn journal_of(folder: &Path) -> PathBuf {
 }
 
 pub(crate) async fn mint(wallet: &mut Wallet, amount: u64) -> Result<(), opencoin_wallet::WalletError> {
-    wallet.mint(None, amount, &token(), &mut |_, _| {}).await
+    wallet
+        .mint(None, amount, &token(), &mut |_, _| {})
+        .await
+        .map(drop)
 }
 
 pub(crate) fn token() -> Secret {

@@ -2,119 +2,134 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_keys::{Clock, SystemClock};
-use opencoin_wallet::account::{AccountClient, AccountError, Holder, StoredSession};
-use opencoin_wallet::{Authorities, Secret};
+use opencoin_text::IssuerUrl;
+use opencoin_wallet::Secret;
+use opencoin_wallet::account::{AccountClient, AccountError, Holder, SessionCurrency, StoredSession};
 
-use crate::network_args::NetworkArgs;
-use crate::token_args;
+use crate::currency_unit::CurrencyUnit;
+use crate::network_args::{NetworkArgs, warn_if_exposed};
+use crate::output::OutputArgs;
+use crate::wallet_dir_args::WalletDirArgs;
+use crate::{failure, token_args};
 
 /// Who asks whom.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HolderArgs {
-    /// The folder of the wallet, where the session and unanswered payments are kept; a new one is made.
-    #[arg(long, value_name = "W", env = "OPENCOIN_WALLET_DIR", global = true)]
-    dir: Option<PathBuf>,
-    /// Where the issuer is, for example `https://issuer.example`. Default: where the session is.
+    #[command(flatten)]
+    dir: WalletDirArgs,
+    /// The URL of the issuer, for example `https://issuer.example`. Default: that of the session.
     #[arg(long, value_name = "URL", env = "OPENCOIN_URL", global = true)]
-    url: Option<String>,
+    url: Option<IssuerUrl>,
     /// A file that holds the account's own token, in place of a session; or the token in `OPENCOIN_TOKEN`.
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// A client with a token.
 pub(crate) struct Connection {
     pub(crate) client: AccountClient,
-    pub(crate) url: String,
+    pub(crate) url: IssuerUrl,
+    /// As messages advise it: ` --dir W`, or nothing for the wallet that everybody has.
+    flag: String,
     /// Where the token is from; `None` for the account's own.
     session: Option<StoredSession>,
 }
 
 impl HolderArgs {
     /// The folder of the wallet.
-    pub(crate) fn dir(&self) -> Result<&Path> {
-        self.dir
-            .as_deref()
-            .context("say which wallet: --dir W, or OPENCOIN_WALLET_DIR in the environment")
+    pub(crate) fn dir(&self) -> Result<PathBuf> {
+        self.dir.path()
     }
 
-    /// The session in the folder, whoever it is with; `None` without a folder.
+    /// The session in the folder, whoever it is with.
     pub(crate) fn stored_session(&self) -> Result<Option<StoredSession>> {
-        match &self.dir {
-            Some(dir) => Ok(StoredSession::read(dir)?),
-            None => Ok(None),
-        }
+        read_session(&self.dir()?, &self.dir.flag())
     }
 
-    /// Where the issuer is: as was said, or where the session is.
-    pub(crate) fn url(&self) -> Result<String> {
-        match (&self.url, self.stored_session()?) {
-            (Some(url), _) => Ok(url.trim_end_matches('/').to_owned()),
-            (None, Some(session)) => Ok(session.url),
-            (None, None) => bail!("say where the issuer is: --url URL, or OPENCOIN_URL in the environment"),
+    /// The URL that was given, or that of the session.
+    pub(crate) fn url(&self) -> Result<IssuerUrl> {
+        if let Some(url) = &self.url {
+            return Ok(url.clone());
+        }
+        match self.stored_session()? {
+            Some(session) => url_of(&session),
+            None => Err(failure::usage(
+                "say where the issuer is: --url URL, or OPENCOIN_URL in the environment",
+            )),
         }
     }
 
     /// A client of the issuer at this URL, without a token.
-    pub(crate) fn stranger(&self, url: &str) -> Result<AccountClient> {
+    pub(crate) fn stranger(&self, url: &IssuerUrl) -> Result<AccountClient> {
         Ok(AccountClient::new(url, &self.network.authorities()?)?)
     }
 
     /// A client with the token that was given, or that of the session.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        let authorities = self.network.authorities()?;
+        let flag = self.dir.flag();
         if let Some(token) = token_args::given(None, self.token_file.as_deref())? {
             let url = self.url()?;
-            let client = AccountClient::new(&url, &authorities)?.with_token(token);
+            warn_if_exposed(&url, "read the account's token");
+            let client = self.stranger(&url)?.with_token(token);
             return Ok(Connection {
                 client,
                 url,
+                flag,
                 session: None,
             });
         }
         let session = self.stored_session()?.with_context(|| {
             format!(
-                "nobody is logged in here: `opencoin account login{}`, or {}",
-                self.shown(" --url URL NAME"),
+                "nobody is logged in here: `opencoin account login --url URL NAME{flag}`, or {}",
                 token_args::SOURCES
             )
         })?;
-        if self.url.as_deref().is_some_and(|url| !session.is_with(url)) {
-            bail!(
-                "the session in this folder is with {}; log in at the other issuer, or leave out --url",
-                session.url
-            );
+        let url = url_of(&session)?;
+        if self.url.as_ref().is_some_and(|given| *given != url) {
+            bail!("the session in this folder is with {url}; log in at the other issuer, or leave out --url");
         }
-        Connection::of_session(session, &authorities, SystemClock.now())
-    }
-
-    /// How to say this again, for people.
-    fn shown(&self, rest: &str) -> String {
-        let dir = self.dir.as_ref().map(|dir| format!(" --dir {}", dir.display()));
-        format!("{rest}{}", dir.unwrap_or_default())
+        if session.is_over(SystemClock.now()) {
+            bail!("{}", is_over(&session, &flag));
+        }
+        warn_if_exposed(&url, "read the session's token");
+        let client = self.stranger(&url)?.with_token(session.token.clone());
+        Ok(Connection {
+            client,
+            url,
+            flag,
+            session: Some(session),
+        })
     }
 }
 
+fn read_session(dir: &Path, flag: &str) -> Result<Option<StoredSession>> {
+    StoredSession::read(dir).map_err(|error| {
+        let help = format!("`opencoin account login --url URL NAME{flag}` replaces it");
+        failure::explained(error.into(), &help)
+    })
+}
+
+fn url_of(session: &StoredSession) -> Result<IssuerUrl> {
+    let url = session.url.parse();
+    url.with_context(|| {
+        "the session in this folder is with no issuer; log in again with --url URL".to_owned()
+    })
+}
+
 impl Connection {
-    fn of_session(
-        session: StoredSession,
-        authorities: &Authorities,
-        now: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Self> {
-        if session.is_over(now) {
-            bail!("{}", is_over(&session));
+    /// The currency of the issuer, in which amounts are read and shown.
+    pub(crate) async fn unit(&self) -> Result<CurrencyUnit> {
+        match self.session.as_ref().and_then(|session| session.currency.clone()) {
+            Some(SessionCurrency { name, divisor }) => Ok(CurrencyUnit { name, divisor }),
+            None => Ok(CurrencyUnit::of(&self.client.description().await?)),
         }
-        let client = AccountClient::new(&session.url, authorities)?.with_token(session.token.clone());
-        Ok(Self {
-            client,
-            url: session.url.clone(),
-            session: Some(session),
-        })
     }
 
     /// The name of the account, under which payments are kept.
@@ -131,29 +146,31 @@ impl Connection {
     /// What the issuer has said, with what to do where the session has ended.
     pub(crate) fn explain<T>(&self, result: Result<T, AccountError>) -> Result<T> {
         result.map_err(|error| match &self.session {
-            Some(session) if error.is_unauthorized() => anyhow!("{error}\n({})", log_in_again(session)),
+            Some(session) if error.is_unauthorized() => {
+                failure::explained(error.into(), &log_in_again(session, &self.flag))
+            }
             Some(_) | None => error.into(),
         })
     }
 }
 
 /// A session that has ended by itself, and what to do.
-pub(crate) fn is_over(session: &StoredSession) -> String {
+fn is_over(session: &StoredSession, flag: &str) -> String {
     format!(
         "the session has ended ({}); {}",
         session.expires_at.format("%Y-%m-%d %H:%M:%S UTC"),
-        log_in_again(session)
+        log_in_again(session, flag)
     )
 }
 
-fn log_in_again(session: &StoredSession) -> String {
+fn log_in_again(session: &StoredSession, flag: &str) -> String {
     match &session.holder {
         Holder::Account(name) => format!(
-            "log in again: `opencoin account login --url {} {name}`",
+            "log in again: `opencoin account login --url {} {name}{flag}`",
             session.url
         ),
         Holder::Service(id) => format!(
-            "log in again: `opencoin service login --store --url {} {id}`",
+            "log in again: `opencoin service login --store --url {} {id}{flag}`",
             session.url
         ),
     }
@@ -161,12 +178,11 @@ fn log_in_again(session: &StoredSession) -> String {
 
 /// The token of this folder's session with the issuer at `url`, for a wallet: a clear error where there is
 /// none that helps.
-pub(crate) fn session_for_wallet(dir: &Path, url: &str) -> Result<StoredSession> {
-    let Some(session) = StoredSession::read(dir)? else {
+pub(crate) fn session_for_wallet(dir: &Path, flag: &str, url: &str) -> Result<StoredSession> {
+    let Some(session) = read_session(dir, flag)? else {
         bail!(
-            "this needs an account: log in with `opencoin account login --url {url} NAME --dir {}`, or give {}\n\
+            "this needs an account: log in with `opencoin account login --url {url} NAME{flag}`, or give {}\n\
              (the operator makes accounts with `opencoin issuer account create NAME --dir D`)",
-            dir.display(),
             token_args::SOURCES
         );
     };
@@ -178,7 +194,7 @@ pub(crate) fn session_for_wallet(dir: &Path, url: &str) -> Result<StoredSession>
         );
     }
     if session.is_over(SystemClock.now()) {
-        bail!("{}", is_over(&session));
+        bail!("{}", is_over(&session, flag));
     }
     Ok(session)
 }
@@ -186,4 +202,13 @@ pub(crate) fn session_for_wallet(dir: &Path, url: &str) -> Result<StoredSession>
 /// As the wallet keeps secrets.
 pub(crate) fn secret(text: &opencoin_api::Secret) -> Secret {
     Secret::new(text.expose())
+}
+
+/// The currency of an issuer, for a session that is about to be kept.
+pub(super) async fn currency_of(client: &AccountClient) -> Option<SessionCurrency> {
+    let cdd = client.description().await.ok()?;
+    Some(SessionCurrency {
+        name: cdd.currency_name,
+        divisor: cdd.currency_divisor,
+    })
 }

@@ -4,8 +4,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use opencoin_api::{ChangePassword, Login, Secret};
 use opencoin_wallet::account::{Holder, StoredSession};
+use serde_json::json;
 
-use super::connection::{HolderArgs, secret};
+use super::connection::{HolderArgs, currency_of, secret};
+use crate::network_args::warn_if_exposed;
 use crate::output;
 use crate::secret_args::{NewPasswordArgs, PasswordArgs};
 
@@ -15,9 +17,6 @@ pub(crate) struct LoginArguments {
     name: String,
     #[command(flatten)]
     password: PasswordArgs,
-    /// Write {"account": ..., "expires_at": ..., "url": ...}.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -34,9 +33,7 @@ pub(crate) struct PasswordArguments {
 pub(super) async fn log_in(holder: &HolderArgs, arguments: &LoginArguments) -> Result<()> {
     let (dir, url) = (holder.dir()?, holder.url()?);
     let client = holder.stranger(&url)?;
-    if url.starts_with("http://") && !is_loopback(&url) {
-        output::complain("note: this URL is without TLS (http://): others on the way can read the password");
-    }
+    warn_if_exposed(&url, "read the password");
     let password = Secret::new(arguments.password.read()?.text().as_str());
     let session = client
         .log_in(&Login {
@@ -47,36 +44,47 @@ pub(super) async fn log_in(holder: &HolderArgs, arguments: &LoginArguments) -> R
     let expires_at = session.expires_at;
     let token = secret(&session.token);
     StoredSession {
-        url: url.clone(),
+        url: url.to_string(),
         holder: Holder::Account(arguments.name.clone()),
         token,
         expires_at,
+        currency: currency_of(&client).await,
     }
-    .write(dir)?;
+    .write(&dir)?;
     let name = &arguments.name;
-    if arguments.json {
-        return output::json(&serde_json::json!({ "account": name, "expires_at": expires_at, "url": url }));
-    }
-    output::line(&format!(
-        "logged in as {name} at {url} until {}",
-        expires_at.format("%Y-%m-%d %H:%M:%S UTC")
-    ))
+    holder.output.show(
+        json!({ "account": name, "expires_at": expires_at, "url": url.as_str() }),
+        [format!(
+            "logged in as {name} at {url} until {}",
+            expires_at.format("%Y-%m-%d %H:%M:%S UTC")
+        )],
+    )
 }
 
 pub(super) async fn log_out(holder: &HolderArgs) -> Result<()> {
     let dir = holder.dir()?;
-    let session = holder.stored_session()?.context("nobody is logged in here")?;
-    let client = holder.stranger(&session.url)?.with_token(session.token.clone());
+    let session = match holder.stored_session() {
+        Ok(session) => session.context("nobody is logged in here")?,
+        // A file that nobody can read is of no use; the issuer's session ends by itself.
+        Err(error) => {
+            StoredSession::remove(&dir)?;
+            output::complain(&format!("note: {}", output::error_text(&error)));
+            let said = "the damaged session is removed here; at the issuer it ends by itself";
+            return holder.output.show(json!({ "logged_out": true }), [said]);
+        }
+    };
+    let url = session.url.parse().context("the session is with no issuer")?;
+    let client = holder.stranger(&url)?.with_token(session.token.clone());
     // What the issuer does not hear of ends by itself; here it is over in any case.
     let ended = client.log_out().await;
-    StoredSession::remove(dir)?;
+    StoredSession::remove(&dir)?;
     ended.with_context(|| {
         format!(
             "the session is removed here; at {} it lasts until {}",
             session.url, session.expires_at
         )
     })?;
-    output::line("logged out")
+    holder.output.show(json!({ "logged_out": true }), ["logged out"])
 }
 
 pub(super) async fn change_password(holder: &HolderArgs, arguments: &PasswordArguments) -> Result<()> {
@@ -93,16 +101,6 @@ pub(super) async fn change_password(holder: &HolderArgs, arguments: &PasswordArg
         .change_password(&ChangePassword { current, new })
         .await;
     connection.explain(changed)?;
-    output::line("the password is changed; other sessions of the account have ended")
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = url
-        .trim_start_matches("http://")
-        .split('/')
-        .next()
-        .unwrap_or_default();
-    ["localhost", "127.", "[::1]"]
-        .iter()
-        .any(|loopback| host.starts_with(loopback))
+    let said = "the password is changed; other sessions of the account have ended";
+    holder.output.show(json!({ "password_changed": true }), [said])
 }

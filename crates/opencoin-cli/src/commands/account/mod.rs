@@ -31,16 +31,16 @@ enum Command {
     /// Choose another password. All other sessions of the account end.
     Password(login::PasswordArguments),
     /// Show name, balance, the newest entries, and payments whose answer was never seen.
-    Show(view::JsonArgs),
-    /// Show the balance alone, in the smallest unit.
-    Balance(view::JsonArgs),
+    Show,
+    /// Show the balance alone.
+    Balance,
     /// Show what has moved the account's money, newest first.
     History(view::HistoryArguments),
     /// Show entries as they come, until Ctrl-C. A server that goes away is waited for; nothing is missed or
     /// shown twice.
     Watch(view::WatchArguments),
     /// Show the accounts that chose to be listed.
-    Directory(view::JsonArgs),
+    Directory,
     /// Choose whether the account stands in the directory.
     ListMe(view::ListMeArguments),
     /// Pay to another account.
@@ -57,37 +57,17 @@ enum Command {
     Payouts(money::PayoutsArguments),
 }
 
-impl Arguments {
-    /// Whether a reader that stops early misses nothing.
-    pub(crate) fn only_shows(&self) -> bool {
-        match &self.command {
-            Command::Show(_)
-            | Command::Balance(_)
-            | Command::History(_)
-            | Command::Watch(_)
-            | Command::Directory(_)
-            | Command::Payouts(_) => true,
-            Command::Login(_)
-            | Command::Logout
-            | Command::Password(_)
-            | Command::ListMe(_)
-            | Command::Pay(_)
-            | Command::Payout(_) => false,
-        }
-    }
-}
-
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let holder = arguments.holder;
     match arguments.command {
         Command::Login(login) => login::log_in(&holder, &login).await?,
         Command::Logout => login::log_out(&holder).await?,
         Command::Password(password) => login::change_password(&holder, &password).await?,
-        Command::Show(json) => view::show(&holder, &json).await?,
-        Command::Balance(json) => view::balance(&holder, &json).await?,
+        Command::Show => view::show(&holder).await?,
+        Command::Balance => view::balance(&holder).await?,
         Command::History(history) => view::history(&holder, &history).await?,
         Command::Watch(watch) => view::watch(&holder, &watch).await?,
-        Command::Directory(json) => view::directory(&holder, &json).await?,
+        Command::Directory => view::directory(&holder).await?,
         Command::ListMe(choice) => view::list_me(&holder, &choice).await?,
         Command::Pay(pay) => money::transfer(&holder, pay).await?,
         Command::Payout(payout) => money::payout(&holder, payout).await?,

@@ -1,19 +1,22 @@
 //! Paying, and paying out.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use opencoin_api::{
     Entry, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, Payout, PayoutState, RequestPayout, Transfer,
 };
 use opencoin_keys::{Clock, SystemClock};
+use opencoin_text::{AmountText, printable};
 use opencoin_wallet::account::{AccountError, Outbox, Paid, Payer, Payment, Receipt, pay, pay_with_key};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use serde_json::Value;
 
 use super::connection::{Connection, HolderArgs};
-use super::view::{printable, time};
-use crate::{amount_args, output};
+use super::view::time;
+use crate::currency_unit::CurrencyUnit;
+use crate::output::OutputArgs;
+use crate::{failure, output};
 
 /// Random bytes of a key: nobody makes the same up twice.
 const KEY_BYTES: usize = 16;
@@ -22,9 +25,8 @@ const KEY_BYTES: usize = 16;
 pub(crate) struct PayArguments {
     /// The name of the account that gets it.
     to: String,
-    /// How much, in the smallest unit.
-    #[arg(value_parser = amount_args::parse)]
-    amount: u64,
+    /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+    amount: AmountText,
     /// What it is for; both sides read it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     label: String,
@@ -34,9 +36,8 @@ pub(crate) struct PayArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct PayoutArguments {
-    /// How much, in the smallest unit.
-    #[arg(value_parser = amount_args::parse)]
-    amount: u64,
+    /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+    amount: AmountText,
     /// Where to, in the words of the operator's bank system: an IBAN, say.
     destination: String,
     #[command(flatten)]
@@ -50,9 +51,6 @@ struct KeyArgs {
     /// shown.
     #[arg(long, value_parser = parse_key)]
     key: Option<String>,
-    /// Write what the issuer has made, with `key` and `repeated` (whether it was made before).
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -60,9 +58,6 @@ pub(crate) struct PayoutsArguments {
     /// Only those with higher numbers.
     #[arg(long, value_name = "C", default_value_t = 0)]
     after: u64,
-    /// Write {"payouts": [...], "after": C}.
-    #[arg(long)]
-    json: bool,
 }
 
 fn parse_key(text: &str) -> Result<String> {
@@ -82,7 +77,8 @@ pub(super) async fn transfer(holder: &HolderArgs, arguments: PayArguments) -> Re
         label,
         key,
     } = arguments;
-    send(holder, Payment::Transfer(Transfer { to, amount, label }), &key).await
+    let to_payment = |amount| Payment::Transfer(Transfer { to, amount, label });
+    send(holder, &amount, to_payment, &key).await
 }
 
 pub(super) async fn payout(holder: &HolderArgs, arguments: PayoutArguments) -> Result<()> {
@@ -91,16 +87,19 @@ pub(super) async fn payout(holder: &HolderArgs, arguments: PayoutArguments) -> R
         destination,
         key,
     } = arguments;
-    send(
-        holder,
-        Payment::Payout(RequestPayout { amount, destination }),
-        &key,
-    )
-    .await
+    let to_payment = |amount| Payment::Payout(RequestPayout { amount, destination });
+    send(holder, &amount, to_payment, &key).await
 }
 
-async fn send(holder: &HolderArgs, payment: Payment, arguments: &KeyArgs) -> Result<()> {
+async fn send(
+    holder: &HolderArgs,
+    amount: &AmountText,
+    to_payment: impl FnOnce(u64) -> Payment,
+    arguments: &KeyArgs,
+) -> Result<()> {
     let connection = holder.connect()?;
+    let unit = connection.unit().await?;
+    let payment = to_payment(unit.read(amount)?);
     if let Some(key) = &arguments.key {
         let made = explain(
             &connection,
@@ -113,13 +112,11 @@ async fn send(holder: &HolderArgs, payment: Payment, arguments: &KeyArgs) -> Res
             key: key.clone(),
             begun_before: None,
         };
-        return show(&payment, &paid, arguments.json);
+        return show(&payment, &paid, &unit, holder.output);
     }
-    let dir = holder
-        .dir()
-        .context("an idempotency key is kept there; or make one up yourself: --key KEY")?;
-    let payer = Payer::new(&connection.url, &connection.account_name().await?);
-    let mut outbox = Outbox::open(dir)?;
+    let dir = holder.dir()?;
+    let payer = Payer::new(connection.url.as_str(), &connection.account_name().await?);
+    let mut outbox = Outbox::open(&dir)?;
     let paid = pay(
         &connection.client,
         &mut outbox,
@@ -135,7 +132,7 @@ async fn send(holder: &HolderArgs, payment: Payment, arguments: &KeyArgs) -> Res
         "the same command again finds out, and does not pay twice",
     )?;
     // In this order: a result that nobody has seen is not settled.
-    show(&payment, &paid, arguments.json)?;
+    show(&payment, &paid, &unit, holder.output)?;
     Ok(outbox.settle(&payer, &paid.key)?)
 }
 
@@ -149,33 +146,36 @@ fn explain<T>(connection: &Connection, result: Result<T, AccountError>, again: &
     let is_open = matches!(result, Err(AccountError::Open(_)));
     connection.explain(result).map_err(|error| {
         if is_open {
-            anyhow!("{error:#}\nwhether it was paid is not known: {again}")
+            failure::explained(error, &format!("whether it was paid is not known: {again}"))
         } else {
             error
         }
     })
 }
 
-fn show(payment: &Payment, paid: &Paid, json: bool) -> Result<()> {
-    if json {
-        let mut value = match &paid.receipt {
-            Receipt::Entry(entry) => serde_json::to_value(entry)?,
-            Receipt::Payout(payout) => serde_json::to_value(payout)?,
-        };
-        value["key"] = Value::from(paid.key.clone());
-        value["repeated"] = Value::from(paid.is_repeated);
-        return output::json(&value);
-    }
+fn show(payment: &Payment, paid: &Paid, unit: &CurrencyUnit, output: OutputArgs) -> Result<()> {
+    let mut value = match &paid.receipt {
+        Receipt::Entry(entry) => serde_json::to_value(entry)?,
+        Receipt::Payout(payout) => serde_json::to_value(payout)?,
+    };
+    value["key"] = Value::from(paid.key.clone());
+    value["repeated"] = Value::from(paid.is_repeated);
     let done = match (&paid.receipt, payment) {
         (Receipt::Entry(Entry { id, at, .. }), Payment::Transfer(Transfer { to, amount, .. })) => {
-            format!("paid {amount} to {}: entry {id} of {}", printable(to), time(*at))
+            format!(
+                "paid {} to {}: entry {id} of {}",
+                unit.show(*amount),
+                printable(to),
+                time(*at)
+            )
         }
         (
             Receipt::Payout(Payout { id, requested_at, .. }),
             Payment::Payout(RequestPayout { amount, destination }),
         ) => {
             format!(
-                "asked for a payout of {amount} to {}: number {id} of {}",
+                "asked for a payout of {} to {}: number {id} of {}",
+                unit.show(*amount),
                 printable(destination),
                 time(*requested_at)
             )
@@ -184,11 +184,13 @@ fn show(payment: &Payment, paid: &Paid, json: bool) -> Result<()> {
             unreachable!("a transfer makes an entry, a payout a payout")
         }
     };
-    if paid.is_repeated {
-        output::line(&format!("{done}\nthis was done before and not again now"))
-    } else {
-        output::line(&done)
-    }?;
+    let repeated = paid
+        .is_repeated
+        .then(|| "this was done before and not again now".to_owned());
+    output.show_once(value, [done].into_iter().chain(repeated))?;
+    if output.json {
+        return Ok(());
+    }
     if let Some(begun) = paid.begun_before {
         output::complain(&format!(
             "note: this finishes what was begun {} and whose answer nobody saw; if you meant a second one, run the command again",
@@ -200,6 +202,11 @@ fn show(payment: &Payment, paid: &Paid, json: bool) -> Result<()> {
 
 pub(super) async fn payouts(holder: &HolderArgs, arguments: &PayoutsArguments) -> Result<()> {
     let connection = holder.connect()?;
+    let unit = if holder.output.json {
+        None
+    } else {
+        Some(connection.unit().await?)
+    };
     let (mut after, mut collected) = (arguments.after, Vec::new());
     loop {
         let page = connection.explain(connection.client.payouts(after, PAGE_LENGTH_MAX).await)?;
@@ -208,21 +215,20 @@ pub(super) async fn payouts(holder: &HolderArgs, arguments: &PayoutsArguments) -
         }
         after = page.after;
         for payout in page.payouts {
-            if arguments.json {
-                collected.push(payout)
-            } else {
-                output::line(&shown(&payout))?
+            match &unit {
+                None => collected.push(payout),
+                Some(unit) => output::line(&shown(&payout, unit))?,
             }
         }
     }
-    if arguments.json {
+    if holder.output.json {
         output::json(&serde_json::json!({ "payouts": collected, "after": after }))
     } else {
         Ok(())
     }
 }
 
-fn shown(payout: &Payout) -> String {
+fn shown(payout: &Payout, unit: &CurrencyUnit) -> String {
     let state = match payout.state {
         PayoutState::Requested => "requested",
         PayoutState::Paid => "paid",
@@ -238,6 +244,6 @@ fn shown(payout: &Payout) -> String {
         "{:>6}  {}  {:>12}  {state}  to {destination}{note}",
         payout.id,
         time(payout.requested_at),
-        payout.amount
+        unit.number(payout.amount)
     )
 }

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use opencoin_api::{DeclareService, Scope, Secret, ServiceLogin, ServiceState, ServiceStatus};
+use opencoin_text::printable;
 use opencoin_wallet::account::{AccountError, Holder, StoredSession};
+use serde_json::json;
 
-use super::connection::{HolderArgs, secret};
-use super::view::{JsonArgs, printable, time};
-use crate::output;
-use crate::secret_args;
+use super::connection::{HolderArgs, currency_of, secret};
+use super::view::time;
+use crate::network_args::warn_if_exposed;
+use crate::{failure, secret_args};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -30,20 +32,14 @@ enum Command {
         /// What it may do; may be given several times.
         #[arg(long, value_enum, required = true)]
         scope: Vec<ScopeArg>,
-        /// Write {"id": ..., "key": ..., "name": ..., "scopes": [...]}.
-        #[arg(long)]
-        json: bool,
     },
     /// Show the services of the account, what they may do and when they were last heard of.
     #[command(alias = "status")]
-    List(JsonArgs),
+    List,
     /// Give a service another key and show it, once. The old key and its sessions end at once.
     Rotate {
         /// The id of the service, as `list` shows it.
         id: String,
-        /// Write {"id": ..., "key": ...}.
-        #[arg(long)]
-        json: bool,
     },
     /// Remove a service: its key and its sessions end at once.
     Remove {
@@ -61,9 +57,6 @@ enum Command {
         /// Keep the session in the wallet's folder, in place of the one there, and do not print the token.
         #[arg(long)]
         store: bool,
-        /// Write {"expires_at": ..., "scopes": [...], "token": ...}; without the token where it is kept.
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -87,31 +80,19 @@ impl From<ScopeArg> for Scope {
     }
 }
 
-impl Arguments {
-    /// Whether a reader that stops early misses nothing.
-    pub(crate) fn only_shows(&self) -> bool {
-        matches!(self.command, Command::List(_))
-    }
-}
-
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let holder = arguments.holder;
     match arguments.command {
-        Command::Declare { name, scope, json } => declare(&holder, name, scope, json).await?,
-        Command::List(json) => list(&holder, &json).await?,
-        Command::Rotate { id, json } => rotate(&holder, &id, json).await?,
+        Command::Declare { name, scope } => declare(&holder, name, scope).await?,
+        Command::List => list(&holder).await?,
+        Command::Rotate { id } => rotate(&holder, &id).await?,
         Command::Remove { id } => remove(&holder, &id).await?,
-        Command::Login {
-            id,
-            key_file,
-            store,
-            json,
-        } => log_in(&holder, id, key_file, store, json).await?,
+        Command::Login { id, key_file, store } => log_in(&holder, id, key_file, store).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn declare(holder: &HolderArgs, name: String, scopes: Vec<ScopeArg>, json: bool) -> Result<()> {
+async fn declare(holder: &HolderArgs, name: String, scopes: Vec<ScopeArg>) -> Result<()> {
     let connection = holder.connect()?;
     let mut scopes: Vec<Scope> = scopes.into_iter().map(Scope::from).collect();
     scopes.sort_unstable();
@@ -127,51 +108,49 @@ async fn declare(holder: &HolderArgs, name: String, scopes: Vec<ScopeArg>, json:
     } else {
         declared?
     };
-    if json {
-        return output::json(&declared);
-    }
-    output::line(&format!("service: {}", declared.id))?;
-    output::line(&format!("key: {}", declared.key.expose()))?;
-    output::line("this is the only time that the key is shown")
+    holder.output.show_once(
+        serde_json::to_value(&declared)?,
+        [
+            format!("service: {}", printable(&declared.id)),
+            format!("key: {}", declared.key.expose()),
+            "this is the only time that the key is shown".to_owned(),
+        ],
+    )
 }
 
-async fn list(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+async fn list(holder: &HolderArgs) -> Result<()> {
     let connection = holder.connect()?;
     let services = connection.explain(connection.client.services().await)?;
-    if arguments.json {
-        return output::json(&services);
-    }
-    services
-        .services
-        .iter()
-        .try_for_each(|service| output::line(&shown(service)))
+    holder.output.show(
+        serde_json::to_value(&services)?,
+        services.services.iter().map(shown),
+    )
 }
 
-async fn rotate(holder: &HolderArgs, id: &str, json: bool) -> Result<()> {
+async fn rotate(holder: &HolderArgs, id: &str) -> Result<()> {
     let connection = holder.connect()?;
     let rotated = connection.explain(connection.client.rotate_service(&named(id)?).await)?;
-    if json {
-        return output::json(&rotated);
-    }
-    output::line(&format!("key: {}", rotated.key.expose()))?;
-    output::line("this is the only time that the key is shown; the old key has ended")
+    holder.output.show_once(
+        serde_json::to_value(&rotated)?,
+        [
+            format!("key: {}", rotated.key.expose()),
+            "this is the only time that the key is shown; the old key has ended".to_owned(),
+        ],
+    )
 }
 
 async fn remove(holder: &HolderArgs, id: &str) -> Result<()> {
     let connection = holder.connect()?;
     connection.explain(connection.client.remove_service(&named(id)?).await)?;
-    output::line("the service is removed")
+    holder
+        .output
+        .show(json!({ "id": id, "removed": true }), ["the service is removed"])
 }
 
-async fn log_in(
-    holder: &HolderArgs,
-    id: String,
-    key_file: Option<PathBuf>,
-    store: bool,
-    json: bool,
-) -> Result<()> {
+async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, store: bool) -> Result<()> {
     let url = holder.url()?;
     let client = holder.stranger(&url)?;
+    warn_if_exposed(&url, "read the service's key");
     let key = Secret::new(secret_args::service_key(key_file.as_deref())?.text().as_str());
     let session = client
         .log_in_service(&ServiceLogin { id: named(&id)?, key })
@@ -180,25 +159,28 @@ async fn log_in(
     if store {
         let (token, expires_at) = (secret(&session.token), session.expires_at);
         StoredSession {
-            url: url.clone(),
+            url: url.to_string(),
             holder: Holder::Service(id),
             token,
             expires_at,
+            currency: currency_of(&client).await,
         }
-        .write(holder.dir()?)?;
-        if json {
-            return output::json(&serde_json::json!({ "expires_at": expires_at, "scopes": session.scopes }));
-        }
-        return output::line(&format!(
-            "logged in as a service at {url} until {until}, with {}",
-            scopes(&session.scopes)
-        ));
+        .write(&holder.dir()?)?;
+        return holder.output.show(
+            json!({ "expires_at": expires_at, "scopes": session.scopes }),
+            [format!(
+                "logged in as a service at {url} until {until}, with {}",
+                scopes(&session.scopes)
+            )],
+        );
     }
-    if json {
-        return output::json(&session);
-    }
-    output::line(&format!("token: {}", session.token.expose()))?;
-    output::line(&format!("it ends {until}, and may {}", scopes(&session.scopes)))
+    holder.output.show_once(
+        serde_json::to_value(&session)?,
+        [
+            format!("token: {}", session.token.expose()),
+            format!("it ends {until}, and may {}", scopes(&session.scopes)),
+        ],
+    )
 }
 
 /// An id that is one segment of a path.
@@ -208,7 +190,8 @@ fn named(id: &str) -> Result<String> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     {
-        bail!("{id:?} is not the id of a service; `opencoin service list` shows them");
+        let text = format!("{id:?} is not the id of a service; `opencoin service list` shows them");
+        return Err(failure::usage(text));
     }
     Ok(id.to_owned())
 }

@@ -4,17 +4,12 @@ use anyhow::{Result, anyhow};
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use opencoin_api::{ChangeAccount, Entry, EntryKind, PAGE_LENGTH_MAX};
+use opencoin_text::printable;
 use opencoin_wallet::account::{Outbox, Page, Payment, Unanswered, Watch};
 
 use super::connection::{Connection, HolderArgs};
+use crate::currency_unit::CurrencyUnit;
 use crate::{output, service};
-
-#[derive(Debug, Args)]
-pub(crate) struct JsonArgs {
-    /// Write JSON, as the issuer's API describes it.
-    #[arg(long)]
-    pub(super) json: bool,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArguments {
@@ -27,9 +22,6 @@ pub(crate) struct HistoryArguments {
     /// All entries, down to the first.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Write {"entries": [...], "before": C}; without `before` where there are no older ones.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -37,9 +29,6 @@ pub(crate) struct WatchArguments {
     /// Begin after the entry with this id; 0 is before the first. Default: what comes from now on.
     #[arg(long, value_name = "C")]
     after: Option<u64>,
-    /// Write each entry as a line of JSON. Its `id` is what `--after` goes on from.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -54,39 +43,38 @@ enum Choice {
     Off,
 }
 
-pub(super) async fn show(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+pub(super) async fn show(holder: &HolderArgs) -> Result<()> {
     let connection = holder.connect()?;
     let summary = connection.explain(connection.client.summary().await)?;
-    if arguments.json {
+    if holder.output.json {
         return output::json(&summary);
     }
+    let unit = connection.unit().await?;
     let listed = if summary.listed {
         "listed in the directory"
     } else {
         "not listed"
     };
-    output::line(&format!("{} at {}, {listed}", summary.name, connection.url))?;
-    output::line(&format!("balance {}", summary.balance))?;
+    let name = printable(&summary.name);
+    output::line(&format!("{name} at {}, {listed}", connection.url))?;
+    output::line(&format!("balance {}", unit.show(summary.balance)))?;
     summary
         .entries
         .iter()
-        .try_for_each(|entry| output::line(&shown(entry)))?;
-    if let Ok(dir) = holder.dir() {
-        Outbox::unanswered(dir)?
-            .iter()
-            .try_for_each(|payment| output::line(&reminder(payment)))?;
-    }
-    Ok(())
+        .try_for_each(|entry| output::line(&shown(entry, &unit)))?;
+    let unanswered = Outbox::unanswered(&holder.dir()?)?;
+    unanswered
+        .iter()
+        .try_for_each(|payment| output::line(&reminder(payment, &unit)))
 }
 
-pub(super) async fn balance(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+pub(super) async fn balance(holder: &HolderArgs) -> Result<()> {
     let connection = holder.connect()?;
     let balance = connection.explain(connection.client.balance().await)?;
-    if arguments.json {
-        output::json(&balance)
-    } else {
-        output::line(&balance.balance.to_string())
+    if holder.output.json {
+        return output::json(&balance);
     }
+    output::line(&connection.unit().await?.show(balance.balance))
 }
 
 pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -> Result<()> {
@@ -96,16 +84,22 @@ pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -
     } else {
         arguments.limit
     };
+    let json = holder.output.json;
+    let unit = if json {
+        None
+    } else {
+        Some(connection.unit().await?)
+    };
     let (mut before, mut collected) = (arguments.before, Vec::new());
     loop {
         let page = before.map_or(Page::Newest, Page::Before);
         let page = connection.explain(connection.client.entries(page, limit).await)?;
-        if arguments.json {
-            collected.extend(page.entries);
-        } else {
-            page.entries
+        match &unit {
+            None => collected.extend(page.entries),
+            Some(unit) => page
+                .entries
                 .iter()
-                .try_for_each(|entry| output::line(&shown(entry)))?;
+                .try_for_each(|entry| output::line(&shown(entry, unit)))?,
         }
         if page.before.is_some() && page.before == before {
             return Err(anyhow!("the issuer's pages do not come to an end"));
@@ -115,7 +109,7 @@ pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -
             break;
         }
     }
-    match (arguments.json, before) {
+    match (json, before) {
         (true, None) => output::json(&serde_json::json!({ "entries": collected })),
         (true, Some(before)) => output::json(&serde_json::json!({ "entries": collected, "before": before })),
         (false, Some(before)) => {
@@ -134,16 +128,20 @@ pub(super) async fn watch(holder: &HolderArgs, arguments: &WatchArguments) -> Re
         after = first_cursor(&connection, arguments.after) => after?,
         () = &mut stopped => return Ok(()),
     };
+    let unit = if holder.output.json {
+        None
+    } else {
+        Some(connection.unit().await?)
+    };
     let mut watch = Watch::new(connection.client.clone(), after);
     loop {
         let entry = tokio::select! {
             entry = watch.next() => connection.explain(entry)?,
             () = &mut stopped => return Ok(()),
         };
-        if arguments.json {
-            output::json(&entry)?
-        } else {
-            output::line(&shown(&entry))?
+        match &unit {
+            None => output::json(&entry)?,
+            Some(unit) => output::line(&shown(&entry, unit))?,
         }
     }
 }
@@ -157,7 +155,7 @@ async fn first_cursor(connection: &Connection, after: Option<u64>) -> Result<u64
     Ok(newest.entries.first().map_or(0, |entry| entry.id))
 }
 
-pub(super) async fn directory(holder: &HolderArgs, arguments: &JsonArgs) -> Result<()> {
+pub(super) async fn directory(holder: &HolderArgs) -> Result<()> {
     let connection = holder.connect()?;
     let (mut after, mut names): (Option<String>, Vec<String>) = (None, Vec::new());
     loop {
@@ -169,7 +167,7 @@ pub(super) async fn directory(holder: &HolderArgs, arguments: &JsonArgs) -> Resu
         )?;
         let last = page.accounts.last().map(|account| account.name.clone());
         for account in page.accounts {
-            if arguments.json {
+            if holder.output.json {
                 names.push(account.name)
             } else {
                 output::line(&printable(&account.name))?
@@ -183,7 +181,7 @@ pub(super) async fn directory(holder: &HolderArgs, arguments: &JsonArgs) -> Resu
             break;
         }
     }
-    if arguments.json {
+    if holder.output.json {
         output::json(&serde_json::json!({ "accounts": names }))
     } else {
         Ok(())
@@ -194,15 +192,18 @@ pub(super) async fn list_me(holder: &HolderArgs, arguments: &ListMeArguments) ->
     let connection = holder.connect()?;
     let listed = arguments.choice == Choice::On;
     connection.explain(connection.client.change(&ChangeAccount { listed }).await)?;
-    output::line(if listed {
-        "the account stands in the directory"
+    let said = if listed {
+        "others find the account in the directory"
     } else {
-        "the account does not stand in the directory"
-    })
+        "the account is not listed any more"
+    };
+    holder
+        .output
+        .show(serde_json::json!({ "listed": listed }), [said])
 }
 
 /// An entry as a line.
-pub(super) fn shown(entry: &Entry) -> String {
+fn shown(entry: &Entry, unit: &CurrencyUnit) -> String {
     let kind = match entry.kind {
         EntryKind::Credit => "credit",
         EntryKind::Debit => "debit",
@@ -224,10 +225,10 @@ pub(super) fn shown(entry: &Entry) -> String {
         format!("  {}", printable(&entry.label))
     };
     format!(
-        "{:>6}  {}  {:>+12}  {kind}{who}{label}",
+        "{:>6}  {}  {:>12}  {kind}{who}{label}",
         entry.id,
         time(entry.at),
-        entry.amount
+        unit.signed(entry.amount)
     )
 }
 
@@ -236,23 +237,22 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// What others have written, without what could move the cursor of a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if character.is_control() {
-                '\u{fffd}'
-            } else {
-                character
-            }
-        })
-        .collect()
-}
-
-fn reminder(unanswered: &Unanswered) -> String {
+fn reminder(unanswered: &Unanswered, unit: &CurrencyUnit) -> String {
     let what = match &unanswered.payment {
-        Payment::Transfer(transfer) => format!("payment of {} to {}", transfer.amount, transfer.to),
-        Payment::Payout(payout) => format!("payout of {} to {}", payout.amount, payout.destination),
+        Payment::Transfer(transfer) => {
+            format!(
+                "payment of {} to {}",
+                unit.show(transfer.amount),
+                printable(&transfer.to)
+            )
+        }
+        Payment::Payout(payout) => {
+            format!(
+                "payout of {} to {}",
+                unit.show(payout.amount),
+                printable(&payout.destination)
+            )
+        }
     };
     let begun = time(unanswered.begun_at);
     format!(

@@ -1,19 +1,19 @@
 //! `opencoin issuer account`: accounts, at the books themselves, whether or not a server runs.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
 use opencoin_issuer::{Cashier, NewPassword};
 use opencoin_keys::{Directory, SystemClock};
-use opencoin_ledger::{AccountName, Amount, Applied, Reference};
-use opencoin_text::AmountDisplay;
+use opencoin_ledger::{AccountName, Amount, Profile, Reference};
+use opencoin_text::AmountText;
 use rand::rngs::OsRng;
+use serde_json::json;
 
 use super::{DirArgs, Purpose};
+use crate::output::OutputArgs;
 use crate::secret_args::NewPasswordArgs;
-use crate::{amount_args, output};
 
 /// Accounts that are read at one time.
 const PAGE: u32 = 500;
@@ -26,9 +26,6 @@ pub(crate) enum AccountCommand {
         name: AccountName,
         #[command(flatten)]
         dir: DirArgs,
-        /// Write {"account": ..., "token": ...}.
-        #[arg(long)]
-        json: bool,
     },
     /// Credit a payment that came in. The same reference credits once.
     Credit(PaymentArguments),
@@ -40,17 +37,11 @@ pub(crate) enum AccountCommand {
         name: AccountName,
         #[command(flatten)]
         dir: DirArgs,
-        /// Write {"account": ..., "balance": ...}.
-        #[arg(long)]
-        json: bool,
     },
     /// Show all accounts with their balances, by name.
     List {
         #[command(flatten)]
         dir: DirArgs,
-        /// Write [{"account": ..., "balance": ..., "listed": ...}, ...].
-        #[arg(long)]
-        json: bool,
     },
     /// Set the password with which the holder logs in. Every session that a password has opened ends.
     Password {
@@ -67,9 +58,8 @@ pub(crate) enum AccountCommand {
 pub(crate) struct PaymentArguments {
     /// The name of the account.
     name: AccountName,
-    /// How much, in the smallest unit.
-    #[arg(value_parser = amount_args::parse)]
-    amount: u64,
+    /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+    amount: AmountText,
     /// What the payment is known by, for example a line of a bank statement.
     #[arg(long)]
     reference: Reference,
@@ -77,43 +67,44 @@ pub(crate) struct PaymentArguments {
     dir: DirArgs,
 }
 
-pub(crate) async fn run(command: AccountCommand) -> Result<ExitCode> {
+pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<()> {
     match command {
-        AccountCommand::Create { name, dir, json } => create(&name, dir, json).await?,
-        AccountCommand::Credit(arguments) => credit(arguments).await?,
-        AccountCommand::Debit(arguments) => debit(arguments).await?,
-        AccountCommand::Show { name, dir, json } => show(&name, dir, json).await?,
-        AccountCommand::List { dir, json } => list(dir, json).await?,
+        AccountCommand::Create { name, dir } => create(&name, dir, output).await,
+        AccountCommand::Credit(arguments) => pay(arguments, Direction::In, output).await,
+        AccountCommand::Debit(arguments) => pay(arguments, Direction::Out, output).await,
+        AccountCommand::Show { name, dir } => show(&name, dir, output).await,
+        AccountCommand::List { dir } => list(dir, output).await,
         AccountCommand::Password { name, new, dir } => {
             let password = NewPassword::new(new.read()?.text())?;
-            open(dir, Purpose::Change)
-                .await?
-                .0
-                .set_password(&name, password)
-                .await?;
-            output::line(&format!(
-                "the password of {name} is set; sessions of the account have ended"
-            ))?;
+            let (cashier, _) = open(dir, Purpose::Change).await?;
+            cashier.set_password(&name, password).await?;
+            let said = format!("the password of {name} is set; sessions of the account have ended");
+            output.show(json!({ "account": name.as_str(), "password_set": true }), [said])
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-async fn create(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
-    let token = open(dir, Purpose::Change)
-        .await?
-        .0
-        .open_account(name, None)
-        .await?;
-    if json {
-        return output::json(&serde_json::json!({ "account": name.as_str(), "token": token.expose() }));
-    }
-    output::line(&format!("account: {name}"))?;
-    output::line(&format!("token: {}", token.expose()))?;
-    output::line("this is the only time that the token is shown")
+async fn create(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()> {
+    let (cashier, _) = open(dir, Purpose::Change).await?;
+    let token = cashier.open_account(name, None).await?;
+    output.show_once(
+        json!({ "account": name.as_str(), "token": token.expose() }),
+        [
+            format!("account: {name}"),
+            format!("token: {}", token.expose()),
+            "this is the only time that the token is shown".to_owned(),
+        ],
+    )
 }
 
-async fn credit(arguments: PaymentArguments) -> Result<()> {
+/// Which way a payment goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputArgs) -> Result<()> {
     let PaymentArguments {
         name,
         amount,
@@ -121,65 +112,40 @@ async fn credit(arguments: PaymentArguments) -> Result<()> {
         dir,
     } = arguments;
     let (cashier, directory) = open(dir, Purpose::Change).await?;
-    let applied = cashier.credit(&name, Amount::new(amount)?, reference).await?;
-    let done = done(applied, "credited", "to");
-    said(&cashier, &directory, &done, &name, amount).await
-}
-
-async fn debit(arguments: PaymentArguments) -> Result<()> {
-    let PaymentArguments {
-        name,
-        amount,
-        reference,
-        dir,
-    } = arguments;
-    let (cashier, directory) = open(dir, Purpose::Change).await?;
-    let applied = cashier.debit(&name, Amount::new(amount)?, reference).await?;
-    let done = done(applied, "debited", "from");
-    said(&cashier, &directory, &done, &name, amount).await
-}
-
-/// What happened, and between which words the amount stands.
-fn done(applied: Applied, what: &str, preposition: &str) -> [String; 2] {
-    let beginning = if applied.repeated {
-        format!("was {what} before with this reference: nothing changed;")
-    } else {
-        what.to_owned()
+    let unit = super::unit(&directory)?;
+    let units = unit.read(&amount)?;
+    let amount = Amount::new(units)?;
+    let (applied, done, preposition) = match direction {
+        Direction::In => (cashier.credit(&name, amount, reference).await?, "credited", "to"),
+        Direction::Out => (cashier.debit(&name, amount, reference).await?, "debited", "from"),
     };
-    [beginning, preposition.to_owned()]
+    let balance = cashier.account(&name).await?.account.balance.units();
+    let done = match applied.repeated {
+        true => format!("was {done} before with this reference: nothing changed;"),
+        false => done.to_owned(),
+    };
+    let shown = unit.show(units);
+    output.show(
+        json!({ "account": name.as_str(), "amount": units, "balance": balance, "repeated": applied.repeated }),
+        [format!("{done} {shown} {preposition} {name}; balance {}", unit.show(balance))],
+    )
 }
 
-async fn said(
-    cashier: &Cashier,
-    directory: &Directory,
-    done: &[String; 2],
-    name: &AccountName,
-    amount: u64,
-) -> Result<()> {
-    let shown = display(directory, amount)?;
-    let balance = display(directory, cashier.account(name).await?.account.balance.units())?;
-    let [beginning, preposition] = done;
-    output::line(&format!(
-        "{beginning} {shown} {preposition} {name}; balance {balance}"
-    ))
-}
-
-async fn show(name: &AccountName, dir: DirArgs, json: bool) -> Result<()> {
+async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = open(dir, Purpose::Look).await?;
     let balance = cashier.account(name).await?.account.balance.units();
-    if json {
-        return output::json(&serde_json::json!({ "account": name.as_str(), "balance": balance }));
-    }
-    output::line(&format!("{name}: {}", display(&directory, balance)?))
+    let shown = super::unit(&directory)?.show(balance);
+    output.show(
+        json!({ "account": name.as_str(), "balance": balance }),
+        [format!("{name}: {shown}")],
+    )
 }
 
-async fn list(dir: DirArgs, json: bool) -> Result<()> {
+async fn list(dir: DirArgs, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = open(dir, Purpose::Look).await?;
-    let mut accounts = Vec::new();
+    let mut accounts: Vec<Profile> = Vec::new();
     loop {
-        let after = accounts
-            .last()
-            .map(|last: &opencoin_ledger::Profile| last.account.name.clone());
+        let after = accounts.last().map(|last| last.account.name.clone());
         let page = cashier.accounts(after.as_ref(), PAGE).await?;
         let is_last = page.len() < PAGE as usize;
         accounts.extend(page);
@@ -187,21 +153,14 @@ async fn list(dir: DirArgs, json: bool) -> Result<()> {
             break;
         }
     }
-    if json {
-        let shown = |profile: &opencoin_ledger::Profile| {
-            let (name, balance) = (profile.account.name.as_str(), profile.account.balance.units());
-            serde_json::json!({ "account": name, "balance": balance, "listed": profile.listed })
-        };
-        return output::json(&accounts.iter().map(shown).collect::<Vec<_>>());
-    }
-    for profile in accounts {
-        output::line(&format!(
-            "{}: {}",
-            profile.account.name,
-            display(&directory, profile.account.balance.units())?
-        ))?;
-    }
-    Ok(())
+    let unit = super::unit(&directory)?;
+    let value = accounts.iter().map(|Profile { account, listed, .. }| {
+        json!({ "account": account.name.as_str(), "balance": account.balance.units(), "listed": listed })
+    });
+    let lines = accounts
+        .iter()
+        .map(|Profile { account, .. }| format!("{}: {}", account.name, unit.show(account.balance.units())));
+    output.show(value.collect(), lines)
 }
 
 pub(super) async fn open(dir: DirArgs, purpose: Purpose) -> Result<(Cashier, Directory)> {
@@ -211,10 +170,4 @@ pub(super) async fn open(dir: DirArgs, purpose: Purpose) -> Result<(Cashier, Dir
         Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng)),
         directory,
     ))
-}
-
-pub(super) fn display(directory: &Directory, amount: u64) -> Result<String> {
-    let currency = directory.currency().context("the certificates do not verify")?;
-    let cdd = currency.current().cdd();
-    Ok(AmountDisplay::new(amount, cdd.currency_divisor, &cdd.currency_name).to_string())
 }

@@ -1,16 +1,15 @@
 //! `opencoin issuer admin-token`: who may use `/v1/admin`.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clap::Subcommand;
 use opencoin_issuer::AdminTokens;
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_ledger::AccountName;
 use rand::rngs::OsRng;
+use serde_json::json;
 
 use super::DirArgs;
-use crate::output;
+use crate::output::OutputArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminTokenCommand {
@@ -20,17 +19,11 @@ pub(crate) enum AdminTokenCommand {
         name: AccountName,
         #[command(flatten)]
         dir: DirArgs,
-        /// Write {"name": ..., "token": ...}.
-        #[arg(long)]
-        json: bool,
     },
     /// Show the names of the tokens, and when they were made.
     List {
         #[command(flatten)]
         dir: DirArgs,
-        /// Write [{"name": ..., "created_at": ...}, ...].
-        #[arg(long)]
-        json: bool,
     },
     /// Remove a token. It ends at once.
     Remove {
@@ -41,40 +34,38 @@ pub(crate) enum AdminTokenCommand {
     },
 }
 
-pub(crate) fn run(command: AdminTokenCommand) -> Result<ExitCode> {
+pub(crate) fn run(command: AdminTokenCommand, output: OutputArgs) -> Result<()> {
     match command {
-        AdminTokenCommand::Create { name, dir, json } => {
+        AdminTokenCommand::Create { name, dir } => {
             let token = tokens(dir)?.create(&name, SystemClock.now(), &mut OsRng)?;
-            if json {
-                output::json(&serde_json::json!({ "name": name.as_str(), "token": token.expose() }))?;
-            } else {
-                output::line(&format!("token: {}", token.expose()))?;
-                output::line("this is the only time that the token is shown")?;
-            }
+            output.show_once(
+                json!({ "name": name.as_str(), "token": token.expose() }),
+                [
+                    format!("token: {}", token.expose()),
+                    "this is the only time that the token is shown".to_owned(),
+                ],
+            )
         }
-        AdminTokenCommand::List { dir, json } => {
+        AdminTokenCommand::List { dir } => {
             let tokens = tokens(dir)?.list()?;
-            if json {
-                let shown = tokens
-                    .iter()
-                    .map(|token| serde_json::json!({ "name": token.name, "created_at": token.created_at }));
-                output::json(&shown.collect::<Vec<_>>())?;
-            } else {
-                for token in tokens {
-                    output::line(&format!(
-                        "{}: made {}",
-                        token.name,
-                        token.created_at.format("%Y-%m-%d %H:%M:%S UTC")
-                    ))?;
-                }
-            }
+            let value = tokens
+                .iter()
+                .map(|token| json!({ "name": token.name, "created_at": token.created_at }));
+            let lines = tokens.iter().map(|token| {
+                format!(
+                    "{}: made {}",
+                    token.name,
+                    token.created_at.format("%Y-%m-%d %H:%M:%S UTC")
+                )
+            });
+            output.show(value.collect(), lines)
         }
         AdminTokenCommand::Remove { name, dir } => {
             tokens(dir)?.remove(&name)?;
-            output::line(&format!("the token {name} has ended"))?;
+            let said = format!("the token {name} has ended");
+            output.show(json!({ "name": name.as_str(), "removed": true }), [said])
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Those of a folder that holds a currency.

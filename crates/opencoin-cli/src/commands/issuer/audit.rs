@@ -23,7 +23,8 @@ use opencoin_keys::{Clock, Currency, DirectoryError, SystemClock};
 use self::report::Report;
 use self::signatures::Signatures;
 use super::DirArgs;
-use crate::{output, service};
+use crate::output::{self, OutputArgs};
+use crate::service;
 
 /// The exit code for books that could not be read.
 const UNREADABLE: u8 = 3;
@@ -41,9 +42,6 @@ pub(crate) struct Arguments {
         hide_env_values = true
     )]
     database: Option<String>,
-    /// Write the report as a line of JSON.
-    #[arg(long)]
-    json: bool,
     /// Write the report as JSON into this file, too.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -71,31 +69,34 @@ pub(crate) struct Arguments {
     keep_going: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<ExitCode> {
     let audited = if arguments.follow {
-        follow(&arguments).await
+        follow(&arguments, output).await
     } else {
-        once(&arguments).await
+        once(&arguments, output).await
     };
-    audited.unwrap_or_else(|error| {
-        output::complain(&format!("error: {error:#}"));
-        ExitCode::from(UNREADABLE)
-    })
+    match audited {
+        Err(error) if !output::is_closed(&error) => {
+            output::complain(&format!("error: {}", output::error_text(&error)));
+            Ok(ExitCode::from(UNREADABLE))
+        }
+        audited => audited,
+    }
 }
 
-async fn once(arguments: &Arguments) -> Result<ExitCode> {
+async fn once(arguments: &Arguments, output: OutputArgs) -> Result<ExitCode> {
     let books = Books::open(arguments).await?;
     let mut auditor = books.auditor(arguments);
     let audited = auditor
         .full(books.source.as_ref(), books.sample(arguments))
         .await?;
     let report = books.report(arguments, audited).await?;
-    show(arguments, &report, true)?;
+    show(arguments, output, &report, true)?;
     books.keep(arguments, &auditor, &report)?;
     Ok(verdict(&report))
 }
 
-async fn follow(arguments: &Arguments) -> Result<ExitCode> {
+async fn follow(arguments: &Arguments, output: OutputArgs) -> Result<ExitCode> {
     let stop = service::stop_signal()?;
     tokio::pin!(stop);
     let mut auditor = Books::open(arguments).await?.auditor(arguments);
@@ -109,7 +110,7 @@ async fn follow(arguments: &Arguments) -> Result<ExitCode> {
                         last_full = Instant::now();
                     }
                     let news = said.as_ref() != Some(&report.broken());
-                    show(arguments, &report, news)?;
+                    show(arguments, output, &report, news)?;
                     said = Some(report.broken());
                     if !report.holds() && !arguments.keep_going {
                         return Ok(verdict(&report));
@@ -117,7 +118,7 @@ async fn follow(arguments: &Arguments) -> Result<ExitCode> {
                 }
                 Err(error) if said.is_none() => return Err(error),
                 // A database may go away for a while, and a standby may cancel what takes it too long.
-                Err(error) => output::complain(&format!("not read, it is tried again: {error:#}")),
+                Err(error) => output::complain(&format!("not read, it is tried again: {}", output::error_text(&error))),
             },
             () = &mut stop => return Ok(ExitCode::SUCCESS),
         }
@@ -238,13 +239,13 @@ impl Books {
     }
 }
 
-fn show(arguments: &Arguments, report: &Report, news: bool) -> Result<()> {
+fn show(arguments: &Arguments, output: OutputArgs, report: &Report, news: bool) -> Result<()> {
     let json = serde_json::to_string(report)?;
     if let Some(path) = &arguments.report {
         write(path, format!("{json}\n").as_bytes())?;
     }
-    if arguments.json {
-        output::line(&json)?;
+    if output.json {
+        output::json(report)?;
     } else if news {
         report.lines().try_for_each(|line| output::line(&line))?;
     }

@@ -1,16 +1,16 @@
 //! `opencoin issuer backup`, `opencoin issuer restore`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 use opencoin_issuer::{BackupOptions, RestoreOptions};
 use opencoin_keys::SystemClock;
 use rand::rngs::OsRng;
+use serde_json::json;
 
 use super::DirArgs;
-use crate::output;
+use crate::output::OutputArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArguments {
@@ -36,58 +36,64 @@ pub(crate) struct RestoreArguments {
     replace: bool,
 }
 
-pub(crate) async fn back_up(arguments: BackupArguments) -> Result<ExitCode> {
+pub(crate) async fn back_up(arguments: BackupArguments, output: OutputArgs) -> Result<()> {
     let BackupArguments { dir, to, with_keys } = arguments;
     let directory = dir.directory()?;
     let options = BackupOptions { to, with_keys };
     let manifest = opencoin_issuer::back_up(&directory, &options, &SystemClock).await?;
-    output::line(&format!(
-        "backed up the books as of {}, in {}",
-        manifest.made_at,
-        options.to.display()
-    ))?;
     let entry = manifest
         .entry
         .map_or_else(|| "none".to_owned(), |entry| entry.to_string());
-    output::line(&format!(
-        "newest entry of the journal: {entry}; certificates to serial {}",
-        manifest.cdd_serial
-    ))?;
+    let folder = options.to.display();
+    let mut lines = vec![
+        format!("backed up the books as of {}, in {folder}", manifest.made_at),
+        format!(
+            "newest entry of the journal: {entry}; certificates to serial {}",
+            manifest.cdd_serial
+        ),
+    ];
     if !with_keys {
-        output::line(
-            "without private mint keys: keep a copy of those apart, or make the backup --with-keys",
-        )?;
+        lines.push(
+            "without private mint keys: keep a copy of those apart, or make the backup --with-keys"
+                .to_owned(),
+        );
     }
-    Ok(ExitCode::SUCCESS)
+    let value = json!({
+        "folder": options.to,
+        "made_at": manifest.made_at,
+        "entry": entry,
+        "cdd_serial": manifest.cdd_serial,
+        "with_keys": with_keys,
+    });
+    output.show(value, lines)
 }
 
-pub(crate) async fn restore(arguments: RestoreArguments) -> Result<ExitCode> {
+pub(crate) async fn restore(arguments: RestoreArguments, output: OutputArgs) -> Result<()> {
     let RestoreArguments { dir, from, replace } = arguments;
     let directory = dir.directory()?;
-    let restored = opencoin_issuer::restore(
-        &directory,
-        &RestoreOptions { from, replace },
-        &SystemClock,
-        &mut OsRng,
-    )
-    .await?;
-    output::line(&format!(
-        "restored the books as of {} to {}",
-        restored.manifest.made_at,
-        restored.books.display()
-    ))?;
-    if let Some(kept) = restored.kept {
-        output::line(&format!("the books that were there are in {}", kept.display()))?;
+    let options = RestoreOptions { from, replace };
+    let restored = opencoin_issuer::restore(&directory, &options, &SystemClock, &mut OsRng).await?;
+    let (made_at, books) = (&restored.manifest.made_at, restored.books.display());
+    let mut lines = vec![format!("restored the books as of {made_at} to {books}")];
+    if let Some(kept) = &restored.kept {
+        lines.push(format!("the books that were there are in {}", kept.display()));
     }
     if restored.made_folder {
-        output::line(
-            "the folder of the currency was made anew; put private mint keys back that the backup does not hold",
-        )?;
+        lines.push(
+            "the folder of the currency was made anew; put private mint keys back that the backup does not hold"
+                .to_owned(),
+        );
     }
-    output::line("coins that were spent since can be spent again; no server starts until you accept that:")?;
     let dir = directory.root().display();
-    output::line(&format!(
-        "opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten"
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    lines.extend([
+        "coins that were spent since can be spent again; no server starts until you accept that:".to_owned(),
+        format!("opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten"),
+    ]);
+    let value = json!({
+        "books": restored.books,
+        "made_at": made_at,
+        "kept": restored.kept,
+        "made_folder": restored.made_folder,
+    });
+    output.show(value, lines)
 }

@@ -1,15 +1,15 @@
 //! What an operator does to the books as a whole: `issuer signing`.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Subcommand;
 use opencoin_issuer::Operator;
 use opencoin_keys::{Directory, SystemClock};
+use serde_json::json;
 
 use super::{DirArgs, Purpose};
-use crate::output;
+use crate::output::OutputArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SigningCommand {
@@ -19,7 +19,7 @@ pub(crate) enum SigningCommand {
     Resume(DirArgs),
 }
 
-pub(crate) async fn signing(command: SigningCommand) -> Result<ExitCode> {
+pub(crate) async fn signing(command: SigningCommand, output: OutputArgs) -> Result<()> {
     let (dir, paused) = match command {
         SigningCommand::Pause(dir) => (dir, true),
         SigningCommand::Resume(dir) => (dir, false),
@@ -31,11 +31,11 @@ pub(crate) async fn signing(command: SigningCommand) -> Result<ExitCode> {
     } else {
         "on"
     };
-    output::line(&format!(
-        "signing is {}{state}",
-        if changed { "" } else { "already " }
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    let already = if changed { "" } else { "already " };
+    output.show(
+        json!({ "paused": paused, "changed": changed }),
+        [format!("signing is {already}{state}")],
+    )
 }
 
 pub(super) async fn open(dir: DirArgs) -> Result<(Operator, Directory)> {

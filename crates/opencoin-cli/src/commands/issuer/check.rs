@@ -17,10 +17,11 @@ use opencoin_config::{Config, KeyConfig, hide_passwords};
 use opencoin_issuer::AdminTokens;
 use opencoin_keys::{Currency, Directory};
 use opencoin_private_files::exposure;
+use opencoin_text::printable;
 use serde::Serialize;
 
 use super::DirArgs;
-use crate::output;
+use crate::output::{self, OutputArgs};
 use crate::secret_args::KeySecretArgs;
 use crate::settings_args::SettingsArgs;
 
@@ -28,9 +29,6 @@ use crate::settings_args::SettingsArgs;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Write {"passed": ..., "checks": [{"check": ..., "result": "ok"|"warn"|"failed", "detail": ...}]}.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
     #[command(flatten)]
@@ -63,7 +61,7 @@ struct Subject<'arguments> {
     secrets: &'arguments KeySecretArgs,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments, output: OutputArgs) -> Result<ExitCode> {
     let mut report = Report::default();
     match arguments
         .dir
@@ -85,6 +83,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
             };
             folder(&subject, &mut report);
             let currency = certificates(&subject, &mut report);
+            pending(&subject, &mut report);
             disk::room(&subject, &mut report);
             let opened = stores::books(&subject, &mut report).await;
             history::guard(&subject, opened.as_ref(), &mut report).await;
@@ -96,9 +95,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
             admin_tokens(&subject, &mut report);
             network::tls(&subject, currency.as_ref(), &mut report);
         }
-        Err(error) => report.failed("settings", format!("{error:#}")),
+        Err(error) => report.failed("settings", output::error_text(&error)),
     }
-    report.show(arguments.json)
+    report.show(output)
 }
 
 /// Nobody else may read what the folder holds.
@@ -151,12 +150,10 @@ fn certificates(subject: &Subject<'_>, report: &mut Report) -> Option<Currency> 
     match subject.directory.currency() {
         Ok(currency) => {
             let (cdd, count) = (currency.current().cdd(), currency.mint_keys().count());
+            let (name, serial) = (printable(&cdd.currency_name), cdd.cdd_serial);
             report.ok(
                 "certificates",
-                format!(
-                    "{}, CDD {} and {count} mint keys verify",
-                    cdd.currency_name, cdd.cdd_serial
-                ),
+                format!("{name}, CDD {serial} and {count} mint keys verify"),
             );
             Some(currency)
         }
@@ -164,6 +161,25 @@ fn certificates(subject: &Subject<'_>, report: &mut Report) -> Option<Currency> 
             report.failed("certificates", error.to_string());
             None
         }
+    }
+}
+
+/// Whether the request that waits for the master key can be read and signed.
+fn pending(subject: &Subject<'_>, report: &mut Report) {
+    match subject.directory.pending() {
+        Ok(None) => {}
+        Ok(Some(request)) => report.warn(
+            "pending request",
+            format!(
+                "{} waits for the master key, fingerprint {}; until the certificates are imported nothing else is signed",
+                subject.directory.pending_file().display(),
+                request.fingerprint()
+            ),
+        ),
+        Err(error) => report.failed(
+            "pending request",
+            format!("{error}; no key rotates until the file is mended or removed"),
+        ),
     }
 }
 
@@ -188,25 +204,20 @@ impl Report {
         });
     }
 
-    fn show(&self, as_json: bool) -> Result<ExitCode> {
+    fn show(&self, output: OutputArgs) -> Result<ExitCode> {
         let passed = self.0.iter().all(|finding| finding.result != Outcome::Failed);
-        if as_json {
-            output::json(&serde_json::json!({ "passed": passed, "checks": self.0 }))?;
-        } else {
-            for Finding {
-                check,
-                result,
-                detail,
-            } in &self.0
-            {
-                let word = match result {
-                    Outcome::Ok => "ok",
-                    Outcome::Warn => "warn",
-                    Outcome::Failed => "FAILED",
-                };
-                output::line(&format!("{word:6}  {check}: {detail}"))?;
-            }
-        }
+        let line = |finding: &Finding| {
+            let word = match finding.result {
+                Outcome::Ok => "ok",
+                Outcome::Warn => "warn",
+                Outcome::Failed => "FAILED",
+            };
+            format!("{word:6}  {}: {}", finding.check, finding.detail)
+        };
+        output.show(
+            serde_json::json!({ "passed": passed, "checks": self.0 }),
+            self.0.iter().map(line),
+        )?;
         Ok(if passed {
             ExitCode::SUCCESS
         } else {

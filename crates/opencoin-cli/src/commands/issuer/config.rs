@@ -1,24 +1,18 @@
 //! `opencoin issuer config`: the settings in force, and where each came from. Passwords are not shown.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clap::Args;
 use opencoin_config::{Origin, Setting};
 use serde::Serialize;
 
 use super::DirArgs;
-use crate::output;
+use crate::output::{self, OutputArgs};
 use crate::settings_args::SettingsArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Write {"file": ..., "settings": [{"key": ..., "value": ..., "from":
-    /// "default"|"file"|"environment"|"flag", "line"|"name": ...}]}; the value of what is not set is null.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -31,9 +25,9 @@ struct Entry<'settings> {
     origin: &'settings Origin,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments, output: OutputArgs) -> Result<()> {
     let settings = arguments.dir.directory_with(&arguments.settings)?.settings()?;
-    if arguments.json {
+    if output.json {
         let entries: Result<Vec<Entry<'_>>> = settings
             .entries()
             .map(|(setting, value, origin)| {
@@ -44,8 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 })
             })
             .collect();
-        output::json(&serde_json::json!({ "file": settings.file(), "settings": entries? }))?;
-        return Ok(ExitCode::SUCCESS);
+        return output::json(&serde_json::json!({ "file": settings.file(), "settings": entries? }));
     }
     output::line(&format!("# {}", settings.file().display()))?;
     let shown: Vec<(String, &Origin)> = settings
@@ -68,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             output::line(&format!("{text:width$}  # {origin}"))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The widest text that where values came from is aligned to.

@@ -1,7 +1,6 @@
 //! `opencoin issuer init`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -11,12 +10,19 @@ use opencoin_config::{
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::{StoreMode, open_books, open_ledger};
 use opencoin_keys::{Directory, NewCurrency, NewKeys, SystemClock, create, register_mint_keys};
+use opencoin_text::{AmountText, IssuerUrl, printable};
 use rand::rngs::OsRng;
+use serde_json::json;
 
 use super::key_store::KeySecret;
+use crate::currency_unit::CurrencyUnit;
+use crate::output::OutputArgs;
 use crate::progress::ProgressBar;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
-use crate::{output, settings_args};
+use crate::settings_args;
+
+/// The values of coins where nothing else is said, in the smallest unit.
+const DENOMINATIONS_DEFAULT: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -29,19 +35,16 @@ pub(crate) struct Arguments {
     /// How many of the smallest unit make one of the currency.
     #[arg(long, default_value_t = 100)]
     divisor: u64,
-    /// The values of coins in the smallest unit. With a 1 among them every amount can be paid.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "1,2,5,10,20,50,100,200,500,1000"
-    )]
-    denominations: Vec<u64>,
-    /// Where wallets reach the issuer.
+    /// The values of coins, as the currency shows them, for example `0.01,0.02,0.05`. With the smallest unit
+    /// among them every amount can be paid. Default: 1, 2, 5, 10 ... 1000 of the smallest unit.
+    #[arg(long, value_delimiter = ',')]
+    denominations: Vec<AmountText>,
+    /// The URL at which wallets reach the issuer.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
-    url: String,
-    /// Where the server listens.
-    #[arg(long, default_value = LISTEN_DEFAULT)]
-    listen: String,
+    url: IssuerUrl,
+    /// Where the server listens. Default: 127.0.0.1, at the port of a URL with http://, else at 8080.
+    #[arg(long)]
+    listen: Option<String>,
     /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE`, an
     /// empty database. By default what `OPENCOIN_ISSUER_DATABASE` says, which is not written into the
     /// settings, or sqlite:ledger.sqlite.
@@ -99,13 +102,13 @@ struct RotationArgs {
     resume_window: Span,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let directory = Directory::new(&arguments.dir);
     let new = NewCurrency {
         name: arguments.name.clone(),
         divisor: arguments.divisor,
-        denominations: arguments.denominations.clone(),
-        url: arguments.url.clone(),
+        denominations: denominations(&arguments)?,
+        url: arguments.url.to_string(),
         cipher_suite: arguments.cipher_suite,
         config: config(&arguments),
     };
@@ -145,7 +148,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         )
     })?;
     let Some(currency) = currency else {
-        return tell_of_request(&directory);
+        return tell_of_request(&directory, output);
     };
     let opened = open_books(&database, directory.root(), StoreMode::Create)
         .await
@@ -154,22 +157,63 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     opened.history.close().await;
     let dir = directory.root().display();
     let cdd = currency.current().cdd();
-    output::line(&format!(
-        "created {} with coins of {:?}, id {}",
-        cdd.currency_name, cdd.denominations, cdd.id
-    ))?;
-    output::line(&format!(
-        "cipher suite {}, keys of {} bits",
-        cdd.issuer_cipher_suite, new.config.rotation.key_bits
-    ))?;
-    output::line(&format!(
-        "keep {dir} and the passphrase safe: whoever has both prints money, whoever loses either stops"
-    ))?;
-    output::line(&format!(
-        "the master key is in {dir}/master; the server does not need it, so take it off this machine if you can"
-    ))?;
-    output::line(&format!("next: opencoin issuer serve --dir {dir}"))?;
-    Ok(ExitCode::SUCCESS)
+    let unit = CurrencyUnit::of(cdd);
+    let coins: Vec<String> = cdd
+        .denominations
+        .iter()
+        .map(|value| unit.number(*value))
+        .collect();
+    let (name, suite, listen) = (
+        printable(&cdd.currency_name),
+        &cdd.issuer_cipher_suite,
+        &new.config.listen,
+    );
+    output.show(
+        json!({
+            "currency": cdd.currency_name,
+            "id": cdd.id.to_string(),
+            "denominations": cdd.denominations,
+            "url": new.url,
+            "listen": listen,
+        }),
+        [
+            format!("created {name} with coins of {}, id {}", coins.join(", "), cdd.id),
+            format!("cipher suite {suite}, keys of {} bits", new.config.rotation.key_bits),
+            format!("wallets reach it at {}, and the server will listen on {listen}", new.url),
+            format!("keep {dir} and the passphrase safe: whoever has both prints money, whoever loses either stops"),
+            format!(
+                "the master key is in {dir}/master; the server does not need it, so take it off this machine if you can"
+            ),
+            format!("next: opencoin issuer serve --dir {dir}"),
+        ],
+    )
+}
+
+/// The values of coins in the smallest unit.
+fn denominations(arguments: &Arguments) -> Result<Vec<u64>> {
+    if arguments.denominations.is_empty() {
+        return Ok(DENOMINATIONS_DEFAULT.to_vec());
+    }
+    let unit = CurrencyUnit {
+        name: arguments.name.clone(),
+        divisor: arguments.divisor,
+    };
+    arguments
+        .denominations
+        .iter()
+        .map(|value| unit.read(value))
+        .collect()
+}
+
+/// Where the server listens: as was said, or on loopback at the port that wallets use. The port of https:// is
+/// that of a proxy, unless issuer.toml has a certificate.
+fn listen(arguments: &Arguments) -> String {
+    let url = arguments.url.url();
+    match (&arguments.listen, url.port().filter(|_| url.scheme() == "http")) {
+        (Some(listen), _) => listen.clone(),
+        (None, Some(port)) => format!("127.0.0.1:{port}"),
+        (None, None) => LISTEN_DEFAULT.to_owned(),
+    }
 }
 
 fn config(arguments: &Arguments) -> Config {
@@ -212,25 +256,31 @@ fn config(arguments: &Arguments) -> Config {
         },
         ..Config::new(
             arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT),
-            &arguments.listen,
+            &listen(arguments),
         )
     }
 }
 
-fn tell_of_request(directory: &Directory) -> Result<ExitCode> {
+fn tell_of_request(directory: &Directory, output: OutputArgs) -> Result<()> {
     let request = directory
         .pending()?
         .context("a currency without certificates has a request for them")?;
-    let (dir, file) = (directory.root().display(), directory.pending_file());
-    output::line(&format!(
-        "made {} mint keys; {} waits for the master key",
+    let (dir, file, keys) = (
+        directory.root().display(),
+        directory.pending_file(),
         request.mint_keys.len(),
-        file.display()
-    ))?;
-    output::line(&format!("fingerprint of the request: {}", request.fingerprint()))?;
-    output::line("next, on the machine of the master key: opencoin master sign pending.json --dir D")?;
-    output::line(&format!(
-        "then here: opencoin issuer import certificates.json --dir {dir}"
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    );
+    let fingerprint = request.fingerprint();
+    output.show(
+        json!({ "mint_keys": keys, "file": file, "fingerprint": fingerprint }),
+        [
+            format!(
+                "made {keys} mint keys; {} waits for the master key",
+                file.display()
+            ),
+            format!("fingerprint of the request: {fingerprint}"),
+            "next, on the machine of the master key: opencoin master sign pending.json --dir D".to_owned(),
+            format!("then here: opencoin issuer import certificates.json --dir {dir}"),
+        ],
+    )
 }

@@ -2,13 +2,11 @@
 //! the years.
 
 use std::fs;
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use clap::{Args, Subcommand};
 use opencoin_config::{Config, KeyConfig};
 use opencoin_issuer::{Operator, StoreMode};
@@ -18,19 +16,23 @@ use opencoin_keys::{
 };
 use opencoin_ledger::StopReason;
 use opencoin_schema::{BigInt, from_json};
-use opencoin_text::AmountDisplay;
+use opencoin_text::{AmountText, printable};
 use rand::rngs::OsRng;
 use serde_json::json;
 
 use super::key_store::KeySecret;
 use super::{DirArgs, Purpose};
-use crate::commands::master;
+use crate::confirmation::confirm;
+use crate::currency_unit::CurrencyUnit;
+use crate::output::OutputArgs;
 use crate::progress::ProgressBar;
 use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
-use crate::{output, secret_args};
+use crate::{failure, secret_args};
 
 /// The fewest characters of an id that name a key.
 const ID_CHARS_MIN: usize = 6;
+/// chrono counts the nanoseconds of a leap second from here on.
+const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
@@ -63,9 +65,6 @@ pub(crate) struct LookArguments {
     dir: DirArgs,
     #[command(flatten)]
     secrets: KeySecretArgs,
-    /// Write JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -134,12 +133,12 @@ pub(crate) struct CddChangeArguments {
     /// Where wallets reach the issuer from now on.
     #[arg(long)]
     url: Option<String>,
-    /// All values of coins, in the smallest unit. Coins of values that are left out are taken back as long as
-    /// they live.
+    /// All values of coins, as the currency shows them, for example `0.01,0.02,0.05`. Coins of values that are
+    /// left out are taken back as long as they live.
     #[arg(long, value_delimiter = ',')]
-    denominations: Option<Vec<u64>>,
+    denominations: Option<Vec<AmountText>>,
     /// How long the description holds, for example 2030-12-31T00:00:00Z.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_expiry)]
     expiry: Option<DateTime<Utc>>,
     /// Free text for holders.
     #[arg(long, value_name = "TEXT")]
@@ -150,18 +149,29 @@ pub(crate) struct CddChangeArguments {
     master: MasterSecretArgs,
 }
 
-pub(crate) async fn run(command: KeysCommand) -> Result<ExitCode> {
+/// Reads the moment as documents carry it, which know no leap second.
+fn parse_expiry(text: &str) -> Result<DateTime<Utc>, String> {
+    let moment: DateTime<Utc> = text.parse().map_err(|error| format!("{error}"))?;
+    if moment.nanosecond() >= NANOSECONDS_PER_SECOND {
+        return Err(
+            "second 60 does not exist in the documents of a currency; take 59, or the next minute".to_owned(),
+        );
+    }
+    Ok(moment)
+}
+
+pub(crate) async fn run(command: KeysCommand, output: OutputArgs) -> Result<()> {
     match command {
-        KeysCommand::Plan(arguments) => plan(arguments).await,
-        KeysCommand::List(arguments) => list(arguments).await,
-        KeysCommand::Rotate(arguments) => rotate(arguments).await,
-        KeysCommand::Revoke(arguments) => revoke(arguments).await,
-        KeysCommand::Destroy(arguments) => destroy(arguments).await,
-        KeysCommand::Passphrase(arguments) => passphrase(&arguments),
+        KeysCommand::Plan(arguments) => plan(arguments, output).await,
+        KeysCommand::List(arguments) => list(arguments, output).await,
+        KeysCommand::Rotate(arguments) => rotate(arguments, output).await,
+        KeysCommand::Revoke(arguments) => revoke(arguments, output).await,
+        KeysCommand::Destroy(arguments) => destroy(arguments, output).await,
+        KeysCommand::Passphrase(arguments) => passphrase(&arguments, output),
     }
 }
 
-/// A currency and what its key manager needs.
+/// A currency and all that its manager needs.
 struct Open {
     directory: Directory,
     manager: KeyManager,
@@ -181,10 +191,8 @@ impl Open {
         Ok(Self { directory, manager })
     }
 
-    fn coin(&self, denomination: u64) -> Result<String> {
-        let currency = self.directory.currency()?;
-        let cdd = currency.current().cdd();
-        Ok(AmountDisplay::new(denomination, cdd.currency_divisor, &cdd.currency_name).to_string())
+    fn unit(&self) -> Result<CurrencyUnit> {
+        super::unit(&self.directory)
     }
 }
 
@@ -214,48 +222,39 @@ impl Master {
     }
 }
 
-async fn plan(arguments: LookArguments) -> Result<ExitCode> {
+async fn plan(arguments: LookArguments, output: OutputArgs) -> Result<()> {
     let open = Open::new(arguments.dir, Purpose::Look, |config| {
         KeySecret::to_look(config, &arguments.secrets)
     })
     .await?;
-    let (steps, now) = (open.manager.plan().await?, SystemClock.now());
-    if arguments.json {
-        let step = |step: &Step| {
-            let (what, id, denomination) = named(&step.what);
-            json!({ "at": step.at.to_rfc3339(), "due": step.at <= now, "what": what, "mint_key": id, "denomination": denomination })
-        };
-        output::json(&steps.iter().map(step).collect::<Vec<_>>())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    for step in steps {
+    let (steps, now, unit) = (open.manager.plan().await?, SystemClock.now(), open.unit()?);
+    let value = |step: &Step| {
+        let (what, id, denomination) = named(&step.what);
+        json!({ "at": step.at.to_rfc3339(), "due": step.at <= now, "what": what, "mint_key": id, "denomination": denomination })
+    };
+    let line = |step: &Step| {
         let when = if step.at <= now {
             "now".to_owned()
         } else {
             date(step.at)
         };
-        let text = match step.what {
+        let text = match &step.what {
             Due::MakeKey { denomination, window } => {
-                let coin = open.coin(denomination)?;
-                format!(
-                    "make a key for coins of {coin}, to sign from {} (`keys rotate`)",
-                    date(window.sign_not_before)
-                )
+                let (coin, begins) = (unit.show(*denomination), date(window.sign_not_before));
+                format!("make a key for coins of {coin}, to sign from {begins} (`keys rotate`)")
             }
             Due::DestroyKey { id, denomination } => {
-                format!(
-                    "destroy the private half of {id}, coins of {} (`keys destroy`)",
-                    open.coin(denomination)?
-                )
+                let coin = unit.show(*denomination);
+                format!("destroy the private half of {id}, coins of {coin} (`keys destroy`)")
             }
             Due::Prune { id, denomination } => {
-                format!("prune {id}, coins of {} (`prune`)", open.coin(denomination)?)
+                format!("prune {id}, coins of {} (`prune`)", unit.show(*denomination))
             }
             Due::ChangeCdd => "sign a description with a later expiry (`cdd change --expiry ...`)".to_owned(),
         };
-        output::line(&format!("{when:<23}  {text}"))?;
-    }
-    Ok(ExitCode::SUCCESS)
+        format!("{when:<23}  {text}")
+    };
+    output.show(steps.iter().map(value).collect(), steps.iter().map(line))
 }
 
 fn named(due: &Due) -> (&'static str, Option<String>, Option<u64>) {
@@ -267,54 +266,56 @@ fn named(due: &Due) -> (&'static str, Option<String>, Option<u64>) {
     }
 }
 
-async fn list(arguments: LookArguments) -> Result<ExitCode> {
+async fn list(arguments: LookArguments, output: OutputArgs) -> Result<()> {
     let open = Open::new(arguments.dir, Purpose::Look, |config| {
         KeySecret::to_look(config, &arguments.secrets)
     })
     .await?;
-    let entries = open.manager.list().await?;
-    if arguments.json {
-        output::json(&entries.iter().map(entry_json).collect::<Vec<_>>())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    for entry in &entries {
-        let KeyEntry {
-            id,
-            denomination,
-            window,
-            ..
-        } = entry;
-        let [issued, returned, recouped] = figures(entry);
-        let coin = open.coin(*denomination)?;
-        let private = if entry.has_private {
-            "private half here"
-        } else {
-            "no private half"
-        };
-        output::line(&format!(
-            "{id}  coins of {coin}  {}  {private}",
-            state_name(entry.state)
-        ))?;
-        output::line(&format!(
+    let (entries, unit) = (open.manager.list().await?, open.unit()?);
+    let mut lines: Vec<String> = entries
+        .iter()
+        .flat_map(|entry| entry_lines(entry, &unit))
+        .collect();
+    lines.extend(
+        open.manager
+            .uncertified()
+            .await?
+            .iter()
+            .map(|id| format!("{id}  no certificate, and none is asked for (`keys destroy --uncertified`)")),
+    );
+    output.show(entries.iter().map(entry_json).collect(), lines)
+}
+
+fn entry_lines(entry: &KeyEntry, unit: &CurrencyUnit) -> Vec<String> {
+    let KeyEntry {
+        id,
+        denomination,
+        window,
+        ..
+    } = entry;
+    let [issued, returned, recouped] = figures(entry);
+    let (coin, state) = (unit.show(*denomination), state_name(entry.state));
+    let private = if entry.has_private {
+        "private half here"
+    } else {
+        "no private half"
+    };
+    let mut lines = vec![
+        format!("{id}  coins of {coin}  {state}  {private}"),
+        format!(
             "  signs {} to {}, coins until {}",
             date(window.sign_not_before),
             date(window.sign_not_after),
             date(window.coins_expiry)
-        ))?;
-        output::line(&format!(
+        ),
+        format!(
             "  signed {issued}, come back {returned}, outstanding {}, recouped {recouped}",
             issued - returned
-        ))?;
-        if let Some(reason) = entry.status.as_ref().and_then(|status| status.stopped.as_ref()) {
-            output::line(&format!("  REVOKED: {}", reason.as_str()))?;
-        }
-    }
-    for id in open.manager.uncertified().await? {
-        output::line(&format!(
-            "{id}  no certificate, and none is asked for (`keys destroy --uncertified`)"
-        ))?;
-    }
-    Ok(ExitCode::SUCCESS)
+        ),
+    ];
+    let stopped = entry.status.as_ref().and_then(|status| status.stopped.as_ref());
+    lines.extend(stopped.map(|reason| format!("  REVOKED: {}", printable(reason.as_str()))));
+    lines
 }
 
 fn figures(entry: &KeyEntry) -> [u64; 3] {
@@ -352,7 +353,7 @@ fn state_name(state: KeyState) -> &'static str {
     }
 }
 
-async fn rotate(arguments: RotateArguments) -> Result<ExitCode> {
+async fn rotate(arguments: RotateArguments, output: OutputArgs) -> Result<()> {
     let open = Open::new(arguments.dir, Purpose::Change, |config| {
         KeySecret::read(config, &arguments.secrets)
     })
@@ -370,10 +371,10 @@ async fn rotate(arguments: RotateArguments) -> Result<ExitCode> {
         )
         .await?;
     drop(progress);
-    tell(&open, &change)
+    tell(&open, &change, output)
 }
 
-pub(crate) async fn cdd(command: CddCommand) -> Result<ExitCode> {
+pub(crate) async fn cdd(command: CddCommand, output: OutputArgs) -> Result<()> {
     let CddCommand::Change(arguments) = command;
     let open = Open::new(arguments.dir, Purpose::Change, |config| {
         KeySecret::read(config, &arguments.secrets)
@@ -387,6 +388,9 @@ pub(crate) async fn cdd(command: CddCommand) -> Result<ExitCode> {
         info: additional_info,
         ..
     } = arguments;
+    let unit = open.unit()?;
+    let in_units = |values: Vec<AmountText>| values.iter().map(|value| unit.read(value)).collect();
+    let denominations = denominations.map(in_units).transpose()?;
     let change = CddChange {
         url,
         denominations,
@@ -400,41 +404,51 @@ pub(crate) async fn cdd(command: CddCommand) -> Result<ExitCode> {
         .change_cdd(change, Master::open(master.as_ref()), &mut OsRng, &mut hear)
         .await?;
     drop(progress);
-    tell(&open, &change)
+    tell(&open, &change, output)
 }
 
-fn tell(open: &Open, change: &Change) -> Result<ExitCode> {
+fn tell(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
     match change {
-        Change::Nothing => output::line("nothing is due; `opencoin issuer keys plan` says what will be")?,
+        Change::Nothing => output.show(
+            json!({ "result": "nothing" }),
+            ["nothing is due; `opencoin issuer keys plan` says what will be"],
+        ),
         Change::Waits(request) => {
-            let file = open.directory.pending_file();
-            output::line(&format!("{} waits for the master key", file.display()))?;
-            output::line(&format!("fingerprint of the request: {}", request.fingerprint()))?;
-            output::line("sign it with `opencoin master sign`, then `opencoin issuer import FILE`")?;
+            let (file, fingerprint) = (open.directory.pending_file(), request.fingerprint());
+            output.show(
+                json!({ "result": "waits", "file": file, "fingerprint": fingerprint }),
+                [
+                    format!("{} waits for the master key", file.display()),
+                    format!("fingerprint of the request: {fingerprint}"),
+                    "sign it with `opencoin master sign`, then `opencoin issuer import FILE`".to_owned(),
+                ],
+            )
         }
         Change::Done(certificates) => {
-            if let Some(cddc) = &certificates.cddc {
-                output::line(&format!(
-                    "the description of the currency has serial {} now",
-                    cddc.cdd.cdd_serial
-                ))?;
-            }
-            for mkc in &certificates.mkcs {
-                let mint_key = &mkc.mint_key;
-                let begins = mint_key.sign_coins_not_before.to_utc();
-                output::line(&format!(
-                    "{}  coins of {}  signs from {}",
-                    mint_key.id,
-                    open.coin(mint_key.denomination)?,
-                    date(begins)
-                ))?;
-            }
+            let (unit, serial) = (
+                open.unit()?,
+                certificates.cddc.as_ref().map(|cddc| cddc.cdd.cdd_serial),
+            );
+            let keys = certificates.mkcs.iter().map(|mkc| &mkc.mint_key);
+            let described =
+                serial.map(|serial| format!("the description of the currency has serial {serial} now"));
+            let lines = keys.clone().map(|key| {
+                let (coin, begins) = (
+                    unit.show(key.denomination),
+                    date(key.sign_coins_not_before.to_utc()),
+                );
+                format!("{}  coins of {coin}  signs from {begins}", key.id)
+            });
+            let made = keys.map(|key| json!({ "id": key.id.to_string(), "denomination": key.denomination }));
+            output.show(
+                json!({ "result": "done", "cdd_serial": serial, "mint_keys": made.collect::<Vec<_>>() }),
+                described.into_iter().chain(lines),
+            )
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
+pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Result<()> {
     let path = &arguments.certificates;
     let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let answer: SignedCertificates =
@@ -453,25 +467,25 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<ExitCode> {
         .await?
         .ledger;
     opencoin_keys::register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
-    if imported {
-        let cdd = currency.current().cdd();
-        output::line(&format!(
-            "imported: {} has serial {} and {} mint keys",
-            cdd.currency_name,
-            cdd.cdd_serial,
-            currency.mint_keys().count()
-        ))?;
-        if is_first {
-            output::line(&format!("its id is {}", cdd.id))?;
-            output::line(&format!(
-                "next: opencoin issuer serve --dir {}",
-                directory.root().display()
-            ))?;
-        }
+    let (cdd, keys) = (currency.current().cdd(), currency.mint_keys().count());
+    let mut lines = vec![if imported {
+        let (name, serial) = (printable(&cdd.currency_name), cdd.cdd_serial);
+        format!("imported: {name} has serial {serial} and {keys} mint keys")
     } else {
-        output::line("these were imported before: nothing changed")?;
+        "these were imported before: nothing changed".to_owned()
+    }];
+    if imported && is_first {
+        lines.push(format!("its id is {}", cdd.id));
+        lines.push(format!(
+            "next: opencoin issuer serve --dir {}",
+            directory.root().display()
+        ));
     }
-    Ok(ExitCode::SUCCESS)
+    let id = cdd.id.to_string();
+    output.show(
+        json!({ "imported": imported, "id": id, "cdd_serial": cdd.cdd_serial, "mint_keys": keys }),
+        lines,
+    )
 }
 
 /// The first certificates decide whose currency it is for good, so somebody must say that they are the right
@@ -482,22 +496,20 @@ fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
         Some(expected) => {
             bail!("nothing was imported: the certificates are of the currency {id}, not of {expected}")
         }
-        None if !io::stdin().is_terminal() => {
-            bail!(
-                "nothing was imported: name the id that `opencoin master create` has shown with --id; these certificates say {id}"
-            )
-        }
         None => {
-            output::line(&format!(
+            let question = format!(
                 "These certificates are of the currency {id}. Has `opencoin master create` shown this id?"
-            ))?;
-            ensure!(master::is_confirmed()?, "nothing was imported");
+            );
+            let instead = format!(
+                "name the id that `opencoin master create` has shown with --id; these certificates say {id}"
+            );
+            ensure!(confirm(&question, &instead)?, "nothing was imported");
             Ok(())
         }
     }
 }
 
-async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
+async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     let directory = arguments.dir.directory()?;
     let currency = directory.currency()?;
     let key = key_meant(&arguments.id, currency.mint_keys(), |key| {
@@ -509,20 +521,20 @@ async fn revoke(arguments: RevokeArguments) -> Result<ExitCode> {
         Arc::new(SystemClock),
     );
     let changed = operator.revoke(id, arguments.reason).await?;
-    let cdd = currency.current().cdd();
-    let coin = AmountDisplay::new(denomination, cdd.currency_divisor, &cdd.currency_name);
-    if !changed {
-        output::line(&format!("mint key {id} was revoked before: nothing changed"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    output::line(&format!(
-        "revoked mint key {id}, coins of {coin}: nothing is signed with it any more, and none of its coins come back"
-    ))?;
-    output::line(
-        "holders get fresh coins with `opencoin wallet recoup`; they need a key of this denomination that signs:",
-    )?;
-    output::line("next: opencoin issuer keys rotate, then opencoin issuer keys destroy")?;
-    Ok(ExitCode::SUCCESS)
+    let coin = CurrencyUnit::of(currency.current().cdd()).show(denomination);
+    let lines = if changed {
+        vec![
+            format!(
+                "revoked mint key {id}, coins of {coin}: nothing is signed with it any more, and none of its coins come back"
+            ),
+            "holders get fresh coins with `opencoin wallet recoup`; they need a key of this denomination that signs:"
+                .to_owned(),
+            "next: opencoin issuer keys rotate, then opencoin issuer keys destroy".to_owned(),
+        ]
+    } else {
+        vec![format!("mint key {id} was revoked before: nothing changed")]
+    };
+    output.show(json!({ "mint_key": id.to_string(), "changed": changed }), lines)
 }
 
 /// The one key with this id, or with an id that begins like this.
@@ -537,45 +549,54 @@ fn key_meant<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> 
         (Some(key), None) => Ok(key),
         (Some(_), Some(_)) => bail!("several mint keys begin with {wanted}; give more of the id"),
         (None, _) => {
-            bail!(
+            let text = format!(
                 "no mint key has the id {wanted}; `opencoin issuer keys list` shows them ({ID_CHARS_MIN} characters will do)"
-            )
+            );
+            Err(failure::not_found(text))
         }
     }
 }
 
-async fn destroy(arguments: DestroyArguments) -> Result<ExitCode> {
+async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> {
     let open = Open::new(arguments.dir, Purpose::Change, |config| {
         KeySecret::read(config, &arguments.secrets)
     })
     .await?;
     if arguments.uncertified {
         let ids = open.manager.destroy_uncertified().await?;
-        ids.iter()
-            .try_for_each(|id| output::line(&format!("destroyed {id}, which had no certificate")))?;
-        output::line(&format!(
+        let mut lines: Vec<String> = ids
+            .iter()
+            .map(|id| format!("destroyed {id}, which had no certificate"))
+            .collect();
+        lines.push(format!(
             "{} private halves without a certificate are gone",
             ids.len()
-        ))?;
-        return Ok(ExitCode::SUCCESS);
+        ));
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        return output.show(json!({ "uncertified": ids }), lines);
     }
-    let mut all = Vec::new();
+    let (unit, mut all) = (open.unit()?, Vec::new());
     let result = open.manager.destroy(&mut |key| all.push(key)).await;
-    for key in &all {
-        let (id, kept) = (&key.id, key.transactions_kept);
-        let coin = open.coin(key.denomination)?;
-        output::line(&format!(
-            "destroyed the private half of {id}, coins of {coin}; kept the signatures of {kept} requests"
-        ))?;
+    let mut lines: Vec<String> = all
+        .iter()
+        .map(|key| {
+            let (id, kept, coin) = (&key.id, key.transactions_kept, unit.show(key.denomination));
+            format!(
+                "destroyed the private half of {id}, coins of {coin}; kept the signatures of {kept} requests"
+            )
+        })
+        .collect();
+    if all.is_empty() && result.is_ok() {
+        lines.push("nothing to destroy; `opencoin issuer keys plan` says when there will be".to_owned());
     }
-    result?;
-    if all.is_empty() {
-        output::line("nothing to destroy; `opencoin issuer keys plan` says when there will be")?;
-    }
-    Ok(ExitCode::SUCCESS)
+    let value = all.iter().map(|key| {
+        json!({ "id": key.id.to_string(), "denomination": key.denomination, "transactions_kept": key.transactions_kept })
+    });
+    output.show(json!({ "destroyed": value.collect::<Vec<_>>() }), lines)?;
+    Ok(result?)
 }
 
-fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
+fn passphrase(arguments: &PassphraseArguments, output: OutputArgs) -> Result<()> {
     let directory = arguments.dir.directory()?;
     let (folder, old) = (
         key_folder(&directory, &directory.config()?)?,
@@ -584,10 +605,8 @@ fn passphrase(arguments: &PassphraseArguments) -> Result<ExitCode> {
     let _lock = directory.lock()?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
     let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
-    output::line(&format!(
-        "{changed} private keys have the new passphrase; restart what has the old one"
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    let said = format!("{changed} private keys have the new passphrase; restart what has the old one");
+    output.show(json!({ "changed": changed }), [said])
 }
 
 fn key_folder(directory: &Directory, config: &Config) -> Result<PathBuf> {
@@ -606,6 +625,23 @@ fn date(moment: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_expiry_is_a_second_that_documents_can_carry() {
+        assert!(parse_expiry("2040-06-30T23:59:59Z").is_ok());
+        assert!(parse_expiry("2040-06-30T23:59:59.999999999+02:00").is_ok());
+        assert!(
+            parse_expiry("2040-06-30T23:59:60Z")
+                .unwrap_err()
+                .contains("second 60")
+        );
+        assert!(
+            parse_expiry("2040-06-30T23:59:60.5Z")
+                .unwrap_err()
+                .contains("second 60")
+        );
+        assert!(parse_expiry("tomorrow").is_err());
+    }
 
     #[test]
     fn a_key_is_named_by_its_id_or_by_enough_of_its_beginning() {

@@ -1,14 +1,12 @@
 //! `opencoin issuer migrate`: brings the tables of the books up to the version of this program.
 
-use std::process::ExitCode;
-
 use anyhow::{Result, bail};
 use clap::Args;
 use opencoin_issuer::{MigratedBooks, migrate_books, schema_state};
-use opencoin_ledger::SchemaState;
+use serde_json::json;
 
 use super::DirArgs;
-use crate::output;
+use crate::output::OutputArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -19,37 +17,46 @@ pub(crate) struct Arguments {
     dry_run: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let directory = arguments.dir.directory()?;
     let config = directory.config()?;
-    if arguments.dry_run {
+    let (state, copy, done) = if arguments.dry_run {
         let state = schema_state(&config.database, directory.root()).await?;
-        let Some(version) = state.version else {
-            bail!("there are no books; `opencoin issuer serve` makes them")
-        };
-        tell(&state, version, "would be applied")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let MigratedBooks { before, copy } = migrate_books(&config.database, directory.root()).await?;
-    tell(&before, before.version.unwrap_or(0), "applied")?;
-    if let Some(copy) = copy {
-        output::line(&format!(
+        (state, None, "would be applied")
+    } else {
+        let MigratedBooks { before, copy } = migrate_books(&config.database, directory.root()).await?;
+        (before, copy, "applied")
+    };
+    let Some(version) = state.version.or((!arguments.dry_run).then_some(0)) else {
+        bail!("there are no books; `opencoin issuer serve` makes them")
+    };
+    let known = state.known;
+    let mut lines: Vec<String> = state
+        .pending
+        .iter()
+        .map(|(version, name)| format!("{done}: {version:04} {name}"))
+        .collect();
+    lines.push(if lines.is_empty() {
+        format!("the books have schema version {version}, this program knows {known}: nothing to do")
+    } else {
+        format!("schema version {version} before, {known} after")
+    });
+    lines.extend(copy.as_ref().map(|copy| {
+        format!(
             "the books before that are in {}; remove them when all is well",
             copy.display()
-        ))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn tell(state: &SchemaState, version: i64, done: &str) -> Result<()> {
-    let known = state.known;
-    if state.pending.is_empty() {
-        return output::line(&format!(
-            "the books have schema version {version}, this program knows {known}: nothing to do"
-        ));
-    }
-    for (version, name) in &state.pending {
-        output::line(&format!("{done}: {version:04} {name}"))?;
-    }
-    output::line(&format!("schema version {version} before, {known} after"))
+        )
+    }));
+    let pending = state
+        .pending
+        .iter()
+        .map(|(version, name)| json!({ "version": version, "name": name }));
+    let value = json!({
+        "version": version,
+        "known": known,
+        "migrations": pending.collect::<Vec<_>>(),
+        "applied": !arguments.dry_run,
+        "copy": copy,
+    });
+    output.show(value, lines)
 }

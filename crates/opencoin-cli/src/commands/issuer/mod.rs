@@ -28,11 +28,20 @@ use opencoin_issuer::{Books, HighWaterMark, OpenedBooks, StoreMode, examine};
 use opencoin_keys::Directory;
 use opencoin_ledger::Ledger;
 
-use crate::output;
+use crate::currency_unit::CurrencyUnit;
+use crate::output::{self, OutputArgs};
 use crate::settings_args::{self, SettingsArgs};
 
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// Create a currency: keys, certificates, settings, books.
     Init(Box<init::Arguments>),
     /// Serve a currency over HTTP until SIGTERM or Ctrl-C.
@@ -77,16 +86,6 @@ pub(crate) enum Command {
     Audit(Box<audit::Arguments>),
 }
 
-impl Command {
-    /// Whether it does nothing but show what is there.
-    pub(crate) fn only_shows(&self) -> bool {
-        matches!(
-            self,
-            Self::Config(_) | Self::Keys(keys::KeysCommand::Plan(_) | keys::KeysCommand::List(_))
-        )
-    }
-}
-
 /// The folder of the currency.
 #[derive(Debug, Args)]
 pub(crate) struct DirArgs {
@@ -111,30 +110,29 @@ impl DirArgs {
     }
 }
 
-pub(crate) async fn run(command: Command) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { command, output } = arguments;
     match command {
-        Command::Init(arguments) => init::run(*arguments).await,
-        Command::Serve(arguments) => serve::run(*arguments).await,
-        Command::Check(arguments) => check::run(&arguments).await,
-        Command::Config(arguments) => config::run(&arguments),
-        Command::Keys(command) => keys::run(command).await,
-        Command::Cdd(command) => keys::cdd(command).await,
-        Command::Import(arguments) => keys::import(arguments).await,
-        Command::Account(command) => accounts::run(command).await,
-        Command::Payouts(command) => payouts::run(command).await,
-        Command::AdminToken(command) => admin_token::run(command),
-        Command::Openapi => {
-            output::exact(&openapi_document(Audience::Operator))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Signing(command) => books::signing(command).await,
-        Command::Prune(arguments) => prune::run(arguments).await,
-        Command::Backup(arguments) => backup::back_up(arguments).await,
-        Command::Restore(arguments) => backup::restore(arguments).await,
-        Command::AcceptRestoredState(arguments) => restored_state::run(arguments).await,
-        Command::Migrate(arguments) => migrate::run(arguments).await,
-        Command::Audit(arguments) => Ok(audit::run(*arguments).await),
+        Command::Init(arguments) => init::run(*arguments, output).await?,
+        Command::Serve(arguments) => serve::run(*arguments, output).await?,
+        Command::Check(arguments) => return check::run(&arguments, output).await,
+        Command::Config(arguments) => config::run(&arguments, output)?,
+        Command::Keys(command) => keys::run(command, output).await?,
+        Command::Cdd(command) => keys::cdd(command, output).await?,
+        Command::Import(arguments) => keys::import(arguments, output).await?,
+        Command::Account(command) => accounts::run(command, output).await?,
+        Command::Payouts(command) => payouts::run(command, output).await?,
+        Command::AdminToken(command) => admin_token::run(command, output)?,
+        Command::Openapi => output::exact(&openapi_document(Audience::Operator))?,
+        Command::Signing(command) => books::signing(command, output).await?,
+        Command::Prune(arguments) => prune::run(arguments, output).await?,
+        Command::Backup(arguments) => backup::back_up(arguments, output).await?,
+        Command::Restore(arguments) => backup::restore(arguments, output).await?,
+        Command::AcceptRestoredState(arguments) => restored_state::run(arguments, output).await?,
+        Command::Migrate(arguments) => migrate::run(arguments, output).await?,
+        Command::Audit(arguments) => return audit::run(*arguments, output).await,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What a command does with the books.
@@ -144,6 +142,12 @@ enum Purpose {
     Look,
     /// It changes something, in them or because of what they say: not in books that no server would serve.
     Change,
+}
+
+/// The currency in which the operator reads and shows amounts.
+fn unit(directory: &Directory) -> Result<CurrencyUnit> {
+    let currency = directory.currency().context("the certificates do not verify")?;
+    Ok(CurrencyUnit::of(currency.current().cdd()))
 }
 
 /// The books of the currency in this folder.

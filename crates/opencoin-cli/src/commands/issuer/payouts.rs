@@ -1,13 +1,12 @@
 //! `opencoin issuer payouts`: money on its way out, at the books themselves.
 
-use std::process::ExitCode;
-
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_ledger::{Payout, PayoutFilter, PayoutNo, Reference, Settlement};
+use opencoin_text::printable;
 
 use super::{DirArgs, Purpose, accounts};
-use crate::output;
+use crate::output::OutputArgs;
 
 /// Payouts that are read at one time.
 const PAGE: u32 = 500;
@@ -24,10 +23,6 @@ pub(crate) enum PayoutsCommand {
         /// Begin after this number.
         #[arg(long, value_name = "N", default_value_t = 0)]
         after: u32,
-        /// Write [{"id": ..., "account": ..., "amount": ..., "destination": ..., "state": ..., "note": ...},
-        /// ...].
-        #[arg(long)]
-        json: bool,
     },
     /// The bank has paid. The same again changes nothing.
     Paid(PaidArguments),
@@ -57,32 +52,26 @@ pub(crate) struct FailedArguments {
     dir: DirArgs,
 }
 
-pub(crate) async fn run(command: PayoutsCommand) -> Result<ExitCode> {
+pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<()> {
     match command {
-        PayoutsCommand::List {
-            dir,
-            all,
-            after,
-            json,
-        } => {
+        PayoutsCommand::List { dir, all, after } => {
             let filter = if all {
                 PayoutFilter::All
             } else {
                 PayoutFilter::Requested
             };
-            list(dir, filter, PayoutNo::new(after.into()), json).await?;
+            list(dir, filter, PayoutNo::new(after.into()), output).await
         }
         PayoutsCommand::Paid(PaidArguments { id, reference, dir }) => {
-            settle(dir, id, Settlement::Paid(reference)).await?
+            settle(dir, id, Settlement::Paid(reference), output).await
         }
         PayoutsCommand::Failed(FailedArguments { id, reason, dir }) => {
-            settle(dir, id, Settlement::Failed(reason)).await?
+            settle(dir, id, Settlement::Failed(reason), output).await
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, json: bool) -> Result<()> {
+async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = accounts::open(dir, Purpose::Look).await?;
     let mut payouts = Vec::new();
     loop {
@@ -91,36 +80,37 @@ async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, json: boo
         after = last.no;
         payouts.extend(page);
     }
-    if json {
-        return output::json(&payouts.iter().map(as_json).collect::<Vec<_>>());
-    }
-    for payout in &payouts {
-        let amount = accounts::display(&directory, payout.amount.units())?;
+    let unit = super::unit(&directory)?;
+    let line = |payout: &Payout| {
         let (state, note) = state(payout);
-        let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
-        output::line(&format!(
-            "{}: {amount} from {} to {}: {state}{note}",
+        let note = note
+            .map(|note| format!(" ({})", printable(note.as_str())))
+            .unwrap_or_default();
+        format!(
+            "{}: {} from {} to {}: {state}{note}",
             payout.no.get(),
+            unit.show(payout.amount.units()),
             payout.name,
-            payout.destination
-        ))?;
-    }
-    Ok(())
+            printable(payout.destination.as_str())
+        )
+    };
+    output.show(payouts.iter().map(as_json).collect(), payouts.iter().map(line))
 }
 
-async fn settle(dir: DirArgs, id: u32, settlement: Settlement) -> Result<()> {
+async fn settle(dir: DirArgs, id: u32, settlement: Settlement, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = accounts::open(dir, Purpose::Change).await?;
     let payout = cashier
         .settle(PayoutNo::new(id.into()), settlement)
         .await
         .with_context(|| format!("payout {id}"))?;
-    let amount = accounts::display(&directory, payout.amount.units())?;
+    let amount = super::unit(&directory)?.show(payout.amount.units());
     let what = if state(&payout).0 == "paid" {
         "is paid"
     } else {
         "has failed; the money is back on the account"
     };
-    output::line(&format!("payout {id} of {amount} from {} {what}", payout.name))
+    let said = format!("payout {id} of {amount} from {} {what}", payout.name);
+    output.show(as_json(&payout), [said])
 }
 
 fn state(payout: &Payout) -> (&'static str, Option<&Reference>) {

@@ -3,36 +3,28 @@
 //! Each key is marked in a transaction of its own, and its coins are then deleted in portions, beside a server that
 //! goes on. After a failure at one key the others are pruned and were printed; the next call goes on with the rest.
 
-use std::process::ExitCode;
-
 use anyhow::{Context, Result};
 use clap::Args;
 use opencoin_issuer::PrunedMintKey;
-use opencoin_text::AmountDisplay;
 use serde::Serialize;
 
 use super::{DirArgs, books};
-use crate::output;
+use crate::output::{self, OutputArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Write {"pruned": [{"mint_key": ..., "denomination": ..., "rows_dropped": ..., "coins_outstanding":
-    /// ...}]}.
-    #[arg(long)]
-    json: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let (operator, directory) = books::open(arguments.dir).await?;
-    let currency = directory.currency().context("the certificates do not verify")?;
-    let cdd = currency.current().cdd();
+    let unit = super::unit(&directory)?;
     let rows_left = operator
         .finish_prunes()
         .await
         .context("what an interrupted prune has left was not deleted")?;
-    if rows_left > 0 && !arguments.json {
+    if rows_left > 0 && !output.json {
         output::line(&format!("rows of an interrupted prune dropped {rows_left}"))?;
     }
     let keys = operator.prunable_mint_keys().await?;
@@ -42,14 +34,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             .prune(key)
             .await
             .with_context(|| format!("{:?} was not pruned", key.id))?;
-        if arguments.json {
+        if output.json {
             findings.push(Finding::from(pruned));
         } else {
-            let coin = AmountDisplay::new(
-                pruned.denomination.units(),
-                cdd.currency_divisor,
-                &cdd.currency_name,
-            );
+            let coin = unit.show(pruned.denomination.units());
             let PrunedMintKey {
                 id,
                 denomination: _,
@@ -60,12 +48,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             output::line(&format!("{id:?}, coins of {coin}: {fate}"))?;
         }
     }
-    if arguments.json {
+    if output.json {
         output::json(&serde_json::json!({ "pruned": findings }))?;
     } else if keys.is_empty() {
         output::line("nothing to prune: there is no unpruned mint key whose coins have expired")?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -1,16 +1,15 @@
 //! `opencoin issuer accept-restored-state`, and what a server says that needs it.
 
-use std::process::ExitCode;
-
 use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
 use opencoin_issuer::{GuardError, HighWaterMark, StoreMode, accept_state, examine};
 use opencoin_keys::{Clock, Directory, SystemClock};
 use opencoin_ledger::{LedgerTime, RollbackDetected};
 use rand::rngs::OsRng;
+use serde_json::json;
 
 use super::DirArgs;
-use crate::output;
+use crate::output::OutputArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -25,15 +24,15 @@ pub(crate) struct Arguments {
     yes_these_are_other_books: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let opened = super::open_books(&directory, &config, StoreMode::Existing).await?;
     let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
     let setback = match examine(opened.history.as_ref(), &mark).await {
         Ok(_) => {
-            output::line("there is nothing to accept: the books are not behind what was seen of them")?;
-            return Ok(ExitCode::SUCCESS);
+            let said = "there is nothing to accept: the books are not behind what was seen of them";
+            return output.show(json!({ "accepted": null }), [said]);
         }
         Err(GuardError::Rollback(setback)) => setback,
         Err(error) => return Err(error.into()),
@@ -46,11 +45,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let at = LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros());
     accept_state(opened.history.as_ref(), &mark, at, &mut OsRng).await?;
     opened.history.close().await;
-    output::line(&format!("accepted, although {setback}"))?;
-    output::line(
-        "next: start the servers, look at `opencoin issuer audit`, and read \"Backup and restore\" in docs/OPERATING.md",
-    )?;
-    Ok(ExitCode::SUCCESS)
+    let next = "next: start the servers, look at `opencoin issuer audit`, and read \"Backup and restore\" in docs/OPERATING.md";
+    output.show(
+        json!({ "accepted": setback.to_string() }),
+        [format!("accepted, although {setback}"), next.to_owned()],
+    )
 }
 
 /// What an operator reads whose books are not served, with the command that is needed if this is meant.

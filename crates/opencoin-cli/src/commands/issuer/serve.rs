@@ -1,7 +1,6 @@
 //! `opencoin issuer serve`.
 
 use std::num::NonZeroU32;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -12,14 +11,16 @@ use opencoin_http::{Listener, Server, ServerOptions, serve, serve_admin};
 use opencoin_issuer::{AdminTokens, Guard, HighWaterMark, Issuer, IssuerOptions, OpenedBooks, StoreMode};
 use opencoin_keys::{Currency, Directory, SystemClock};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
+use opencoin_text::printable;
 use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{DirArgs, key_store, restored_state};
 use crate::commands::signer;
+use crate::output::OutputArgs;
 use crate::secret_args::KeySecretArgs;
 use crate::settings_args::SettingsArgs;
-use crate::{log, output, service};
+use crate::{log, service};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
@@ -40,7 +41,7 @@ pub(crate) struct Arguments {
     settings: SettingsArgs,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let directory = arguments.dir.directory_with(&arguments.settings)?;
     let config = directory.config()?;
     let _log = log::start(&config.log)?;
@@ -78,7 +79,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let stopped = service::stop_signal()?;
     let listener = Listener::bind(&config, directory.root()).await?;
     let admin = Listener::bind_admin(&config, directory.root()).await?;
-    output::line(&format!("serving {name} on {}", listener.url()?))?;
+    let url = listener.url()?;
+    let said = format!("serving {} on {url}", printable(&name));
+    output.show(
+        serde_json::json!({ "currency": name, "url": url.to_string() }),
+        [said],
+    )?;
     let shutdown_grace = config
         .shutdown_grace
         .get()
@@ -102,8 +108,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             .context("the operator's listener ended in a panic")?;
     }
     history.close().await;
-    served?;
-    Ok(ExitCode::SUCCESS)
+    Ok(served?)
 }
 
 /// What signs. Where this process does it itself, every key that signs now or later must be there.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::KeyStore;
-use opencoin_issuer::{OpenedBooks, StoreMode, open_books, schema_state};
+use opencoin_issuer::{OpenedBooks, StoreMode, database_protection, open_books, schema_state};
 use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_ledger::{Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus, SchemaState};
 
@@ -46,6 +46,19 @@ pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<
             format!("they can be read and know {} mint keys", keys.len()),
         ),
         Err(error) => report.failed("books", error.to_string()),
+    }
+    match database_protection(database, root).await {
+        Ok(None) => {}
+        Ok(Some(protection)) if protection.is_enough() => {
+            report.ok("database", format!("it is reached {protection}"));
+        }
+        Ok(Some(protection)) => report.warn(
+            "database",
+            format!(
+                "it is reached {protection}: others may read or change what is sent; use sslmode=verify-full"
+            ),
+        ),
+        Err(error) => report.failed("database", error.to_string()),
     }
     match schema_state(database, root).await {
         Ok(state) => schema(&state, report),

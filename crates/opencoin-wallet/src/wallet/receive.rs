@@ -1,0 +1,306 @@
+//! Taking the coins of a stack.
+//!
+//! Coins that cannot be taken (forged, spent, expired, of another currency) are left out and named; they do not
+//! keep the receiver from the others. From the moment that a request is begun the wallet holds the coins: when
+//! it is refused for a reason that is not theirs, they are renewed by another request.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use opencoin_schema::{BigInt, Coin, CoinStack};
+use opencoin_text::{AMOUNT_MAX, printable};
+
+use super::{RECEIVE_COINS_MAX, Wallet};
+use crate::client::ExchangeError;
+use crate::coin_fault::{CoinFault, LeftOut};
+use crate::currency::{Currency, Place};
+use crate::error::WalletError;
+use crate::event::{CoinId, Kind, Operation, OperationId};
+use crate::state::{Fate, Past};
+use crate::tokenizing::sum;
+
+/// What came of receiving a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The id of the currency.
+    pub currency: String,
+    /// What the coins that were taken are worth.
+    pub amount: u64,
+    /// The coins that were not taken.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// What a stack holds, as far as the wallet can tell without asking anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The id of the currency.
+    pub currency: String,
+    /// What the coins that look good are worth. They may have been spent.
+    pub amount: u64,
+    /// When the first of them expires.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The coins that would not be taken.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A coin of a stack that looks good.
+struct Good {
+    index: usize,
+    id: CoinId,
+    coin: Coin,
+    value: u64,
+    expiry: DateTime<Utc>,
+}
+
+impl Wallet {
+    /// Takes the coins of a stack: verifies them and renews them at once, so that nobody else can spend them.
+    /// A stack of several currencies is taken one currency at a time.
+    ///
+    /// # Errors
+    /// When no coin of it can be taken, or the issuer delays or does not answer. After
+    /// [`ExchangeError::Delayed`] and [`ExchangeError::Unknown`] the wallet holds the coins, and
+    /// [`Wallet::resume`] finishes it.
+    pub async fn receive(&mut self, stack: &CoinStack) -> Result<Received, WalletError> {
+        self.tick();
+        let id = self.currency_of(stack)?;
+        self.learn_mint_keys(&id, stack).await?;
+        self.freshen(&id).await?;
+        let (good, mut left_out) = self.examine(&id, stack)?;
+        if good.is_empty() {
+            return Err(self.nothing_to_receive(left_out));
+        }
+        let amount = sum(good.iter().map(|good| good.value));
+        self.check_sum(&id, amount)?;
+        let first = self.state.next_id();
+        let mut begun = Vec::new();
+        for part in good.chunks(RECEIVE_COINS_MAX) {
+            let kind = Kind::Receive {
+                subject: stack.subject.clone(),
+            };
+            let coins = part.iter().map(|good| (good.coin.clone(), good.value)).collect();
+            begun.extend(self.begin_renew(&id, kind, coins).await?);
+        }
+        let run = self.run_parts(&id, begun).await;
+        let taken = self.coins_taken_since(first);
+        let currency = self.currency(&id)?;
+        let mut amount = 0;
+        for good in good {
+            let fault = match currency.coins.get(&good.id).map(|held| held.place) {
+                _ if taken.contains(&good.id) => {
+                    amount += good.value;
+                    continue;
+                }
+                None => CoinFault::Spent,
+                Some(Place::Received) => CoinFault::Refused,
+                // Under way, or a coin that the wallet had sent and that is still out.
+                Some(Place::Given | Place::Sent | Place::Here) => continue,
+            };
+            left_out.push(left_out_of(stack, good.index, fault));
+        }
+        // Where some were taken, those that were refused are named in the result.
+        match run {
+            Err(WalletError::Exchange(ExchangeError::Refused { .. } | ExchangeError::NotSent(_)))
+                if amount > 0 => {}
+            run => run?,
+        }
+        left_out.sort_by_key(|left_out| left_out.index);
+        Ok(Received {
+            currency: id.to_string(),
+            amount,
+            left_out,
+        })
+    }
+
+    /// What a stack holds, without asking anybody.
+    ///
+    /// # Errors
+    /// When it holds no coins, or none of a currency that the wallet knows.
+    pub fn preview(&self, stack: &CoinStack) -> Result<Preview, WalletError> {
+        let id = self.currency_of(stack)?;
+        let (good, left_out) = self.examine(&id, stack)?;
+        Ok(Preview {
+            currency: id.to_string(),
+            amount: sum(good.iter().map(|good| good.value)),
+            expires_at: good.iter().map(|good| good.expiry).min(),
+            left_out,
+        })
+    }
+
+    /// Sends the parts of a stack. One that is refused does not keep the others from being sent; then what is
+    /// left of it is tried again.
+    async fn run_parts(&mut self, id: &BigInt, begun: Vec<OperationId>) -> Result<(), WalletError> {
+        let (mut accepted, mut refused) = (None, None);
+        for operation in begun {
+            match self.run(operation).await {
+                Ok(()) => {}
+                Err(error @ WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Recoup)) => {
+                    accepted = Some(error);
+                }
+                Err(error @ WalletError::Exchange(ExchangeError::Refused { .. })) => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(refused) = refused {
+            let is_left = !self.received_coins(id)?.is_empty();
+            if is_left {
+                self.renew_received(id).await?;
+            } else if accepted.is_none() {
+                return Err(refused);
+            }
+        }
+        accepted.map_or(Ok(()), Err)
+    }
+
+    /// The coins that were given by requests that have succeeded, from this number on.
+    fn coins_taken_since(&self, first: OperationId) -> BTreeSet<CoinId> {
+        let since = self.state.operations.range(first..).map(|(_, past)| past);
+        let accepted = since.filter(|past| [Fate::Done, Fate::AwaitsRecoup].contains(&past.fate));
+        let gives = accepted.flat_map(|past| &past.what.gives);
+        gives.map(|given| given.coin.clone()).collect()
+    }
+
+    /// The currency of the first coin that the wallet could take.
+    fn currency_of(&self, stack: &CoinStack) -> Result<BigInt, WalletError> {
+        let first = stack.coins.first().ok_or(WalletError::EmptyStack)?;
+        let received = self.received();
+        let is_new = |coin: &Coin, currency: &Currency| {
+            let id = currency.coin_id(&coin.payload);
+            !received.contains(&id) && !is_held(currency, &id)
+        };
+        let known = || {
+            let currency_of = |coin: &Coin| self.state.currencies.get(&coin.payload.issuer_id);
+            stack
+                .coins
+                .iter()
+                .filter_map(move |coin| Some((coin, currency_of(coin)?)))
+        };
+        let found = known()
+            .find(|(coin, currency)| is_new(coin, currency))
+            .or_else(|| known().next());
+        found
+            .map(|(coin, _)| coin.payload.issuer_id.clone())
+            .ok_or_else(|| WalletError::UnknownCurrency {
+                issuer: first.payload.issuer_id.to_string(),
+                hint: first.payload.cdd_location.clone(),
+            })
+    }
+
+    /// Which coins of a stack look good, and what is wrong with the others.
+    fn examine(&self, id: &BigInt, stack: &CoinStack) -> Result<(Vec<Good>, Vec<LeftOut>), WalletError> {
+        let currency = self.currency(id)?;
+        let (received, mut seen) = (self.received(), BTreeSet::new());
+        let (mut good, mut left_out) = (Vec::new(), Vec::new());
+        for (index, coin) in stack.coins.iter().enumerate() {
+            let coin_id = currency.coin_id(&coin.payload);
+            let is_repeated = !seen.insert(coin_id.clone());
+            let is_received = received.contains(&coin_id) || is_held(currency, &coin_id);
+            let checked = if is_repeated {
+                Err(CoinFault::Repeated)
+            } else if is_received {
+                Err(CoinFault::ReceivedBefore)
+            } else {
+                self.check_coin(id, coin)
+            };
+            match checked {
+                Ok((value, expiry)) => good.push(Good {
+                    index,
+                    id: coin_id,
+                    coin: coin.clone(),
+                    value,
+                    expiry,
+                }),
+                Err(fault) => left_out.push(left_out_of(stack, index, fault)),
+            }
+        }
+        Ok((good, left_out))
+    }
+
+    /// What a coin is worth, and until when.
+    fn check_coin(&self, id: &BigInt, coin: &Coin) -> Result<(u64, DateTime<Utc>), CoinFault> {
+        let issuer = &coin.payload.issuer_id;
+        if issuer != id {
+            return Err(match self.state.currencies.contains_key(issuer) {
+                true => CoinFault::OtherCurrency(issuer.to_string()),
+                false => CoinFault::UnknownCurrency {
+                    issuer: issuer.to_string(),
+                    hint: coin.payload.cdd_location.clone(),
+                },
+            });
+        }
+        let currency = self.currency(id).map_err(|_| CoinFault::UnknownMintKey)?;
+        let key = currency.mint_keys.get(&coin.payload.mint_key_id);
+        let key = key.ok_or(CoinFault::UnknownMintKey)?;
+        let suite = currency.cddc.cipher_suite();
+        suite
+            .verify_coin(key.public_key(), coin)
+            .map_err(|_| CoinFault::NotSigned)?;
+        let expiry = key.mint_key().coins_expiry_date.to_utc();
+        if let Some(reason) = currency.revoked.get(&coin.payload.mint_key_id) {
+            Err(CoinFault::Revoked(printable(reason)))
+        } else if self.now > expiry {
+            Err(CoinFault::Expired(expiry))
+        } else {
+            Ok((key.mint_key().denomination, expiry))
+        }
+    }
+
+    fn nothing_to_receive(&self, left_out: Vec<LeftOut>) -> WalletError {
+        let is_received = |left_out: &LeftOut| left_out.fault == CoinFault::ReceivedBefore;
+        match left_out.into_iter().find(|left_out| !is_received(left_out)) {
+            None => WalletError::ReceivedBefore,
+            Some(
+                left_out @ LeftOut {
+                    fault: CoinFault::Expired(_),
+                    ..
+                },
+            ) => self.wrong_clock().unwrap_or(WalletError::NoGoodCoin(left_out)),
+            Some(left_out) => WalletError::NoGoodCoin(left_out),
+        }
+    }
+
+    /// Refuses to hold more of a currency than an amount can say.
+    pub(super) fn check_sum(&self, id: &BigInt, more: u64) -> Result<(), WalletError> {
+        let pending = self
+            .state
+            .operations
+            .values()
+            .filter(|past| past.fate == Fate::Pending);
+        let mints = pending.filter(|past| past.what.kind == Kind::Mint && past.what.currency == *id);
+        let all = [self.currency(id)?.value(), more];
+        let all = all.into_iter().chain(mints.map(|past| past.what.amount));
+        if sum(all) > AMOUNT_MAX {
+            return Err(WalletError::Overflow);
+        }
+        Ok(())
+    }
+
+    /// The coins of others that were received, or are being received. Those that are still to be renewed are
+    /// not among them.
+    fn received(&self) -> BTreeSet<&CoinId> {
+        let receives = |past: &&Past<Operation>| {
+            let is_over = [Fate::Refused, Fate::Abandoned].contains(&past.fate);
+            matches!(past.what.kind, Kind::Receive { .. }) && !is_over
+        };
+        let receives = self.state.operations.values().filter(receives);
+        let given = receives.flat_map(|past| &past.what.gives);
+        given
+            .filter(|given| !given.is_own)
+            .map(|given| &given.coin)
+            .collect()
+    }
+}
+
+/// Whether a coin is the wallet's own. One that it has sent may come back, and one that was refused may be
+/// tried again.
+fn is_held(currency: &Currency, id: &CoinId) -> bool {
+    let held = currency.coins.get(id);
+    held.is_some_and(|held| [Place::Here, Place::Given].contains(&held.place))
+}
+
+fn left_out_of(stack: &CoinStack, index: usize, fault: CoinFault) -> LeftOut {
+    LeftOut {
+        index,
+        denomination: stack.coins[index].payload.denomination,
+        fault,
+    }
+}
