@@ -122,6 +122,15 @@ impl View {
         self.accounts_by_name.get(name).map(|id| &self.accounts[id])
     }
 
+    /// Gives an account that is there another token.
+    pub(crate) fn replace_token(&mut self, id: AccountId, token_hash: TokenHash) -> Option<()> {
+        let account = self.accounts.get_mut(&id)?;
+        self.accounts_by_token.remove(&account.token_hash);
+        account.token_hash = token_hash;
+        self.accounts_by_token.insert(token_hash, id);
+        Some(())
+    }
+
     pub(crate) fn account_by_token(&self, token_hash: &TokenHash) -> Option<&AccountState> {
         self.accounts_by_token
             .get(token_hash)

@@ -90,6 +90,17 @@ impl Accounts for PostgresLedger {
         .await
     }
 
+    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+        let (holders, token) = (self.holders.clone(), *token);
+        finished(async move {
+            run(&holders, Task::transaction("access: set token"), |connection| {
+                scoped(access::set_token(connection, account, &token))
+            })
+            .await
+        })
+        .await
+    }
+
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
         let holders = self.holders.clone();
         finished(async move {

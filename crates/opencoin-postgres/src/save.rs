@@ -1,10 +1,8 @@
 //! Writing what a batch changed: one statement for each table, rows as arrays.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{
-    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing,
-};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement, stored};
+use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 

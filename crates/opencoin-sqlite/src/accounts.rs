@@ -76,6 +76,13 @@ impl Accounts for SqliteLedger {
         .await
     }
 
+    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+        self.change("access: set token", |connection| {
+            scoped(access::set_token(connection, account, token))
+        })
+        .await
+    }
+
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
         self.change("profiles: set listed", |connection| {
             scoped(profiles::set_listed(connection, account, listed))

@@ -2,10 +2,8 @@
 //! already or not there at all is an error and not a race.
 
 use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{
-    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing,
-};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement, stored};
+use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing};
+use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 

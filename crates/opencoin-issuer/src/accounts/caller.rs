@@ -8,6 +8,8 @@ use opencoin_ledger::{AccountId, Bearer, Credential, LedgerTime, Scope, ServiceI
 use super::{AccountService, Token};
 use crate::refusal::{Reason, Refusal, unavailable};
 
+/// How long an account's own token is taken after it was replaced through another process.
+pub const TOKEN_REMEMBERED_SECONDS_MAX: i64 = 10;
 /// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
 const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
 /// How many services may wait to be noted as seen. Of more nothing is noted.
@@ -64,26 +66,27 @@ impl Caller {
     }
 }
 
-/// Whose token is whose. An account keeps its token for good, so the ledger is asked once. Sessions end at
-/// once in every process, so they are looked up each time.
+/// Whose token is whose, and when that was looked up. An account seldom gets another token, so the ledger is
+/// asked now and then. Sessions end at once in every process, so they are looked up each time.
 #[derive(Debug, Default)]
-pub(super) struct TokenCache(Mutex<HashMap<TokenHash, AccountId>>);
+pub(super) struct TokenCache(Mutex<HashMap<TokenHash, (AccountId, LedgerTime)>>);
 
 impl TokenCache {
-    fn find(&self, token: &TokenHash) -> Option<AccountId> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(token)
-            .copied()
+    fn find(&self, token: &TokenHash, now: LedgerTime) -> Option<AccountId> {
+        let accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (account, found_at) = *accounts.get(token)?;
+        let age = now.unix_micros().saturating_sub(found_at.unix_micros());
+        (0..TOKEN_REMEMBERED_SECONDS_MAX * 1_000_000)
+            .contains(&age)
+            .then_some(account)
     }
 
-    fn remember(&self, token: TokenHash, account: AccountId) {
+    fn remember(&self, token: TokenHash, account: AccountId, now: LedgerTime) {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if accounts.len() >= ACCOUNTS_REMEMBERED_MAX {
             accounts.clear();
         }
-        accounts.insert(token, account);
+        accounts.insert(token, (account, now));
     }
 }
 
@@ -128,14 +131,14 @@ impl AccountService {
             )
         };
         let token = token.ok_or_else(missing)?.hash();
-        if let Some(account) = self.holders.find(&token) {
+        let now = self.now();
+        if let Some(account) = self.holders.find(&token, now) {
             return Ok(Caller {
                 account,
                 token,
                 means: Credential::AccountToken,
             });
         }
-        let now = self.now();
         let Bearer { account, means } = self
             .accounts
             .bearer(&token, now)
@@ -143,7 +146,7 @@ impl AccountService {
             .map_err(unavailable)?
             .ok_or_else(unknown)?;
         match &means {
-            Credential::AccountToken => self.holders.remember(token, account),
+            Credential::AccountToken => self.holders.remember(token, account, now),
             Credential::PasswordSession => {}
             Credential::ServiceSession {
                 service, last_seen, ..
@@ -157,14 +160,11 @@ impl AccountService {
         .check(right)
     }
 
-    /// Whether a token that was good is so still. The account's own always is.
+    /// Whether a token that was good is so still.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn is_still_good(&self, caller: &Caller) -> Result<bool, Refusal> {
-        if caller.means == Credential::AccountToken {
-            return Ok(true);
-        }
         Ok(self
             .accounts
             .bearer(&caller.token, self.now())

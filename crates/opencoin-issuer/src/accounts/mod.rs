@@ -23,7 +23,7 @@ use opencoin_ledger::{AccountId, AccountName, Accounts, Applied, Command, Ledger
 use crate::committer::Committer;
 use crate::refusal::{Reason, Refusal, unavailable};
 
-pub use caller::{Caller, Right};
+pub use caller::{Caller, Right, TOKEN_REMEMBERED_SECONDS_MAX};
 pub use entries::{Page, page_length};
 pub use money::{positive, text};
 pub(crate) use password::Passwords;

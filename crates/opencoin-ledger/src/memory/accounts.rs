@@ -196,6 +196,13 @@ impl Accounts for MemoryLedger {
         Ok(profiles)
     }
 
+    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+        self.books()
+            .view
+            .replace_token(account, *token)
+            .ok_or_else(|| stored::missing_account(account))
+    }
+
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
         self.books().holders.choices(account)?.listed = listed;
         Ok(())

@@ -43,6 +43,19 @@ pub(super) async fn bearer(
     row.map(bearer).transpose()
 }
 
+pub(super) async fn set_token(
+    connection: &mut SqliteConnection,
+    account: AccountId,
+    token: &TokenHash,
+) -> Result<(), Fault> {
+    must_exist(connection, account).await?;
+    let query = sqlx::query("UPDATE accounts SET token_hash = $1 WHERE id = $2")
+        .bind(&token.as_bytes()[..])
+        .bind(account.get());
+    query.execute(connection).await?;
+    Ok(())
+}
+
 pub(super) async fn set_password(
     connection: &mut SqliteConnection,
     account: AccountId,
