@@ -11,6 +11,9 @@ pub const PASSPHRASE: &str = "correct-horse-battery-staple";
 /// What the master keys are encrypted with.
 pub const MASTER_PASSPHRASE: &str = "Tr0ub4dor-and-three";
 
+/// Lets a debug build encrypt keys cheaply. A release build knows no such thing.
+const CHEAP_KEYS: (&str, &str) = ("OPENCOIN_TEST_CHEAP_KEYS", "1");
+
 /// What the environment of a test run must not say.
 const FOREIGN_VARIABLES: [&str; 7] = [
     "OPENCOIN_TOKEN",
@@ -100,6 +103,7 @@ pub fn command() -> Command {
     }
     command.env("OPENCOIN_PASSPHRASE", PASSPHRASE);
     command.env("OPENCOIN_MASTER_PASSPHRASE", MASTER_PASSPHRASE);
+    command.env(CHEAP_KEYS.0, CHEAP_KEYS.1);
     command
 }
 

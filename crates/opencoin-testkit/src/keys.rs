@@ -1,9 +1,13 @@
 //! RSA keys that are the same in every run. Known to everybody: they protect nothing.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use opencoin_crypto::{MINT_KEY_BITS_MIN, PrivateKey};
+use tempfile::NamedTempFile;
 
 use crate::rng;
 
@@ -14,8 +18,8 @@ static MADE: Mutex<BTreeMap<String, Slot>> = Mutex::new(BTreeMap::new());
 
 /// The key of this name, of the shortest length that new currencies may have (2048 bits).
 ///
-/// Making one takes some tenths of a second, so each is made once in a process; those with different names
-/// can be made at the same time.
+/// Making one takes a tenth of a second, and every test runs in a process of its own. So each key is made once
+/// and kept in `target/test-keys`; those with different names can be made at the same time.
 ///
 /// # Panics
 /// When the label is longer than 32 bytes.
@@ -27,9 +31,33 @@ pub fn private_key(label: &str) -> Arc<PrivateKey> {
             .entry(label.to_owned())
             .or_default(),
     );
-    let make =
-        || PrivateKey::generate(MINT_KEY_BITS_MIN, &mut rng::labelled(label)).expect("a supported length");
-    Arc::clone(slot.get_or_init(|| Arc::new(make())))
+    Arc::clone(slot.get_or_init(|| Arc::new(read(label).unwrap_or_else(|| make(label)))))
+}
+
+fn file(label: &str) -> PathBuf {
+    let hex: String = label.bytes().map(|byte| format!("{byte:02x}")).collect();
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../target/test-keys")
+        .join(hex)
+}
+
+fn read(label: &str) -> Option<PrivateKey> {
+    PrivateKey::from_pkcs8_pem(&fs::read_to_string(file(label)).ok()?).ok()
+}
+
+/// Makes the key and keeps it; where it cannot be kept, it is made again.
+fn make(label: &str) -> PrivateKey {
+    let key = PrivateKey::generate(MINT_KEY_BITS_MIN, &mut rng::labelled(label)).expect("a supported length");
+    let file = file(label);
+    let folder = file.parent().expect("it is in a folder");
+    // Several processes may be at it: each writes a file of its own, and the whole file takes the name.
+    let kept = fs::create_dir_all(folder).and_then(|()| {
+        let mut new = NamedTempFile::new_in(folder)?;
+        new.write_all(key.to_pkcs8_pem().as_bytes())?;
+        Ok(new.persist(&file)?)
+    });
+    drop(kept);
+    key
 }
 
 #[cfg(test)]
@@ -42,5 +70,7 @@ mod tests {
         assert!(Arc::ptr_eq(&key, &private_key("a test's key")));
         assert_ne!(key.public_key(), private_key("another key").public_key());
         assert_eq!(key.public_key().modulus_bits(), MINT_KEY_BITS_MIN);
+        let kept = read("a test's key").unwrap();
+        assert_eq!(kept.public_key(), make("a test's key").public_key());
     }
 }

@@ -28,55 +28,21 @@ const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=120";
 /// The program that Debian asks whether a server may start; exit code 101 is no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// A program that the tests use.
+/// Something that the tests use.
 #[derive(Debug)]
 pub(crate) struct Package {
     name: &'static str,
     apt_name: &'static str,
     is_there: fn() -> bool,
     /// What to do where apt cannot.
-    by_hand: fn() -> String,
+    by_hand: &'static str,
 }
 
-pub(crate) const POSTGRES: Package = Package {
-    name: "PostgreSQL",
-    apt_name: "postgresql",
-    is_there: || postgres::programs().is_some(),
-    by_hand: || {
-        format!(
-            "install PostgreSQL so that initdb and postgres are in PATH, or set {} to the URL of a server \
-             (postgres://USER@HOST/postgres, as a user who may create databases)",
-            postgres::SERVER_VARIABLE
-        )
-    },
-};
-
-pub(crate) const SOFTHSM: Package = Package {
-    name: "SoftHSM",
-    apt_name: "softhsm2",
-    is_there: || softhsm::module().is_some(),
-    by_hand: || {
-        format!(
-            "install SoftHSM 2 so that softhsm2-util is in PATH, and set {} to the path of libsofthsm2.so if it is in an unusual place",
-            softhsm::MODULE_VARIABLE
-        )
-    },
-};
-
-/// Opens and makes files that this project makes and reads, so that the tests see that others can.
-pub(crate) const OPENSSL: Package = Package {
-    name: "OpenSSL",
-    apt_name: "openssl",
-    is_there: || is_in_path("openssl"),
-    by_hand: || "install OpenSSL so that openssl is in PATH".to_owned(),
-};
-
-/// One of the servers for which `deploy/` has settings, or what the tests of these need.
-const fn deployed(
+const fn package(
     name: &'static str,
     apt_name: &'static str,
     is_there: fn() -> bool,
-    by_hand: fn() -> String,
+    by_hand: &'static str,
 ) -> Package {
     Package {
         name,
@@ -86,59 +52,66 @@ const fn deployed(
     }
 }
 
-pub(crate) const NGINX: Package = deployed(
-    "nginx",
-    "nginx",
-    || is_in_path("nginx") || Path::new("/usr/sbin/nginx").is_file(),
-    || "install nginx so that nginx is in PATH".to_owned(),
-);
-
-pub(crate) const CADDY: Package = deployed(
-    "Caddy",
-    "caddy",
-    || is_in_path("caddy"),
-    || "install Caddy 2 so that caddy is in PATH".to_owned(),
-);
-
-pub(crate) const PROMETHEUS: Package = deployed(
-    "Prometheus",
-    "prometheus",
-    || is_in_path("prometheus") && is_in_path("promtool"),
-    || "install Prometheus so that prometheus and promtool are in PATH".to_owned(),
-);
-
-/// Reads units without running them.
-pub(crate) const SYSTEMD: Package = deployed(
-    "systemd-analyze",
-    "systemd",
-    || is_in_path("systemd-analyze"),
-    || "install systemd so that systemd-analyze is in PATH".to_owned(),
-);
-
-/// Renders the manual pages.
-pub(crate) const MAN: Package = deployed(
-    "man",
-    "man-db",
-    || is_in_path("man"),
-    || "install man so that man is in PATH".to_owned(),
-);
-
-/// Makes the environment of [`crate::schemas`].
-pub(crate) const PYTHON: Package = deployed(
-    "Python with venv",
-    "python3-venv",
-    || Path::new(PYTHON_PATH).is_file() && has_venv(),
-    || format!("install Python 3 with venv and pip as {PYTHON_PATH}"),
+pub(crate) const POSTGRES: Package = package(
+    "PostgreSQL",
+    "postgresql",
+    || postgres::programs().is_some(),
+    "install PostgreSQL so that initdb and postgres are in PATH, or set OPENCOIN_TEST_POSTGRES to the URL of a server \
+     (postgres://USER@HOST/postgres, as a user who may create databases)",
 );
 
 /// The system's own Python: another one in PATH may come without what Debian's package adds.
 pub(crate) const PYTHON_PATH: &str = "/usr/bin/python3";
 
+/// What the tests use besides PostgreSQL, which the caller may have elsewhere.
+pub(crate) const OTHERS: [Package; 8] = [
+    package(
+        "SoftHSM",
+        "softhsm2",
+        || softhsm::module().is_some(),
+        "install SoftHSM 2 so that softhsm2-util is in PATH, and set OPENCOIN_TEST_SOFTHSM to the path of libsofthsm2.so \
+         if it is in an unusual place",
+    ),
+    package("OpenSSL", "openssl", || is_in_path("openssl"), "install OpenSSL"),
+    package(
+        "nginx",
+        "nginx",
+        || is_in_path("nginx") || Path::new("/usr/sbin/nginx").is_file(),
+        "install nginx",
+    ),
+    package("Caddy", "caddy", || is_in_path("caddy"), "install Caddy 2"),
+    package(
+        "Prometheus",
+        "prometheus",
+        || is_in_path("prometheus") && is_in_path("promtool"),
+        "install Prometheus so that prometheus and promtool are in PATH",
+    ),
+    // Reads units without running them.
+    package(
+        "systemd-analyze",
+        "systemd",
+        || is_in_path("systemd-analyze"),
+        "install systemd",
+    ),
+    package("man", "man-db", || is_in_path("man"), "install man"),
+    // Makes the environment of `schemas`.
+    package(
+        "Python with venv",
+        "python3-venv",
+        || Path::new(PYTHON_PATH).is_file() && has_venv(),
+        "install Python 3 with venv and pip as /usr/bin/python3",
+    ),
+];
+
 /// Installs those that are missing.
-pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()> {
-    let missing: Vec<_> = packages.iter().filter(|package| !(package.is_there)()).collect();
+pub(crate) async fn ensure(steps: &mut Steps, packages: &[&Package]) -> Result<()> {
+    let missing: Vec<_> = packages
+        .iter()
+        .copied()
+        .filter(|package| !(package.is_there)())
+        .collect();
     let names = join(&missing, " and ", |package| package.name.to_owned());
-    let by_hand = join(&missing, "; ", |package| (package.by_hand)());
+    let by_hand = join(&missing, "; ", |package| package.by_hand.to_owned());
     if missing.is_empty() {
         return Ok(());
     }
@@ -163,7 +136,7 @@ pub(crate) async fn ensure(steps: &mut Steps, packages: &[Package]) -> Result<()
             (package.is_there)(),
             "apt-get installed {}, but its programs are not found: {}",
             package.name,
-            (package.by_hand)()
+            package.by_hand
         );
     }
     Ok(())

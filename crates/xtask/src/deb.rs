@@ -16,6 +16,8 @@ use crate::test::cargo;
 
 /// The program that packs, installed below `target/tools`.
 const CARGO_DEB_VERSION: &str = "3.8.0";
+/// How the program in the package is built; see `Cargo.toml`.
+const PROFILE: &str = "dist";
 const CHECK: &str = "deploy/debian/check.sh";
 /// Shells, and the names under which they look for completions.
 const COMPLETIONS: [(&str, &str); 3] = [
@@ -36,7 +38,14 @@ pub(crate) enum Mode {
 pub(crate) async fn run(workspace: &Path, mode: Mode) -> Result<()> {
     let mut steps = Steps::new()?;
     let packer = packer(&mut steps, workspace).await?;
-    let build = ["build", "--release", "--locked", "--package", "opencoin-cli"];
+    let build = [
+        "build",
+        "--profile",
+        PROFILE,
+        "--locked",
+        "--package",
+        "opencoin-cli",
+    ];
     steps.run("program", &mut cargo(workspace, &build)).await?;
 
     let folder = workspace.join("target/debian");
@@ -44,10 +53,11 @@ pub(crate) async fn run(workspace: &Path, mode: Mode) -> Result<()> {
         // Pages of commands that are gone would be packed.
         fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
-    let program = workspace.join("target/release/opencoin");
+    let program = workspace.join("target").join(PROFILE).join("opencoin");
     write_down(&program, &folder).await?;
     let mut pack = Command::new(packer);
-    pack.args(["--no-build", "--locked", "--package", "opencoin-cli", "--output"])
+    pack.args(["--no-build", "--locked", "--profile", PROFILE])
+        .args(["--package", "opencoin-cli", "--output"])
         .arg(&folder);
     steps.run("package", pack.current_dir(workspace)).await?;
     let package = package(&folder)?;

@@ -9,6 +9,7 @@ mod deb;
 mod fixtures;
 mod interrupts;
 mod openapi;
+mod runner;
 mod schemas;
 mod steps;
 mod test;
@@ -28,12 +29,14 @@ The commands of this project.
 
 Usage: cargo xtask COMMAND
 
-  test                Check format and lints, build, run every test (with PostgreSQL, SoftHSM, nginx, Caddy, Prometheus), check the documentation.
+  setup               Install what the tests use and is not there (apt, PyPI).
+  test                Do that, then check format, lints and documentation, build, run every test (with PostgreSQL, SoftHSM, nginx, Caddy, Prometheus).
   fixtures            Make the files of fixtures/run again.
   fixtures --check    Say which files of fixtures/run differ from what would be made; change nothing.
   torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
                       database), --seed S, --database sqlite|postgres|both; torture --help shows all.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
+  otel                Lint and test the feature otel, which the other commands leave out.
   openapi             Write docs/openapi.json anew, from the program.
   deb                 Build the Debian package in target/debian.
   deb --check         The same, then install it on this machine, make a currency, serve it, remove the package and purge it.
@@ -50,6 +53,8 @@ async fn main() -> ExitCode {
         .collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
+        ["setup"] => test::setup(&workspace()).await,
+        ["otel"] => test::otel(&workspace()).await,
         ["test"] => test::run(&workspace()).await,
         ["torture", ref options @ ..] => torture::run(&workspace(), options).await,
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -30,20 +31,46 @@ impl Steps {
         })
     }
 
+    /// What tells of the signals that end this program.
+    pub(crate) fn interrupts(&mut self) -> &mut Interrupts {
+        &mut self.interrupts
+    }
+
     /// Runs a program to its end, with its output on ours.
     ///
     /// Fails when it cannot be started, when it fails, or with `Interrupted`; then nothing of it runs any
     /// more.
     pub(crate) async fn run(&mut self, heading: &str, command: &mut Command) -> Result<()> {
+        self.end(heading, command).await.map(drop)
+    }
+
+    /// The same, and gives what it has written to its standard output.
+    pub(crate) async fn read(&mut self, heading: &str, command: &mut Command) -> Result<String> {
+        self.end(heading, command.stdout(Stdio::piped())).await
+    }
+
+    async fn end(&mut self, heading: &str, command: &mut Command) -> Result<String> {
         println!("\n==> {heading}: {}", line(command));
         let begun = Instant::now();
         command.stdin(Stdio::null()).process_group(0);
         let mut child = command
             .spawn()
             .with_context(|| format!("{heading}: cannot start {}", line(command)))?;
-        let status = tokio::select! {
-            status = child.wait() => status?,
-            interrupted = self.interrupts.next() => {
+        let mut written = String::new();
+        let mut output = child.stdout.take();
+        let end = async {
+            if let Some(output) = &mut output {
+                output.read_to_string(&mut written).await?;
+            }
+            child.wait().await
+        };
+        let ended = tokio::select! {
+            status = end => Ok(status?),
+            interrupted = self.interrupts.next() => Err(interrupted),
+        };
+        let status = match ended {
+            Ok(status) => status,
+            Err(interrupted) => {
                 stop(&mut child).await?;
                 return Err(interrupted.into());
             }
@@ -55,7 +82,7 @@ impl Steps {
             line(command)
         );
         println!("==> {heading}: done in {seconds:.1} s");
-        Ok(())
+        Ok(written)
     }
 
     /// Waits, unless we are told to stop.
@@ -68,7 +95,7 @@ impl Steps {
 }
 
 /// Ends a step and all that it started.
-async fn stop(child: &mut Child) -> Result<()> {
+pub(crate) async fn stop(child: &mut Child) -> Result<()> {
     // Once it was waited for it has no id, and its group's may be another's by now.
     let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
         return Ok(());

@@ -3,75 +3,90 @@
 //!
 //! Programs that the tests use and that are missing are installed first. One throw-away PostgreSQL serves all
 //! tests. It is ours: however this program ends, the server ends with it and its folder is removed.
+//!
+//! Lints and build are one step: cargo compiles the workspace with `clippy-driver` in place of `rustc`, which is what
+//! `cargo clippy` does as well, but without generating code, so that everything would be compiled twice.
 
 use std::env;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use opencoin_testkit::postgres::{EphemeralPostgres, SERVER_VARIABLE};
 use tokio::process::Command;
 
-use crate::apt::{self, CADDY, MAN, NGINX, OPENSSL, POSTGRES, PROMETHEUS, PYTHON, SOFTHSM, SYSTEMD};
-use crate::schemas;
+use crate::apt;
 use crate::steps::Steps;
+use crate::{runner, schemas};
 
 /// How much of PostgreSQL's log is shown when the tests fail.
 const LOG_LINES_SHOWN: usize = 40;
 
-/// Documents that are not part of this repository; tests that read them say that they are skipped where they
-/// are missing, but nobody reads what a passing test says.
-const REFERENCE_RUN: &str = "../shared/spec";
+/// Makes `clippy-driver` look for lints in the crates of the workspace, as `cargo clippy` does.
+const WRAPPER_VARIABLE: &str = "RUSTC_WORKSPACE_WRAPPER";
+/// What `cargo clippy -- -D warnings` passes on to it.
+const LINTS: (&str, &str) = ("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+/// Lets a debug build encrypt keys cheaply; see `opencoin_crypto`.
+const CHEAP_KEYS: (&str, &str) = ("OPENCOIN_TEST_CHEAP_KEYS", "1");
 
 pub(crate) async fn run(workspace: &Path) -> Result<()> {
-    ensure_component(workspace, "rustfmt", &["fmt", "--version"]).await?;
-    ensure_component(workspace, "clippy", &["clippy", "--version"]).await?;
     let mut steps = Steps::new()?;
-    let server = Server::of_environment();
     // First of all, rather than failing after minutes of compiling.
-    let mut needed = vec![SOFTHSM, OPENSSL, NGINX, CADDY, PROMETHEUS, SYSTEMD, MAN, PYTHON];
-    if matches!(server, Server::Ours) {
-        needed.push(POSTGRES);
-    }
-    apt::ensure(&mut steps, &needed).await?;
-    schemas::ensure(&mut steps, workspace).await?;
+    install(&mut steps, workspace).await?;
+    let server = Server::of_environment();
     let cargo = |arguments: &[&str]| cargo(workspace, arguments);
 
     steps
         .run("format", &mut cargo(&["fmt", "--all", "--check"]))
         .await?;
-    let clippy = [
-        "clippy",
+    let build = [
+        "build",
         "--workspace",
         "--all-targets",
         "--locked",
-        "--",
-        "-D",
-        "warnings",
+        "--message-format=json-render-diagnostics",
     ];
-    steps.run("lints", &mut cargo(&clippy)).await?;
-    // The end-to-end tests drive this program. With all crates named, the tests find their libraries built.
-    steps
-        .run(
-            "program",
-            &mut cargo(&["build", "--workspace", "--bin", "opencoin", "--locked"]),
-        )
+    let messages = steps
+        .read("lints and build", with_lints(&mut cargo(&build)))
         .await?;
-    let mut tests = cargo(&["test", "--workspace", "--locked"]);
-    server.serve(&mut steps, "tests", &mut tests).await?;
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
-    steps
-        .run("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))
-        .await?;
+    let documentation = with_lints(&mut documentation).env("RUSTDOCFLAGS", "-D warnings");
+    steps.run("documentation", documentation).await?;
 
-    if !workspace.join(REFERENCE_RUN).is_dir() {
-        println!(
-            "\nskipped: the checks against the specification's whole run, which is not there ({REFERENCE_RUN})"
-        );
-    }
-    println!("\neverything passed");
+    // Examples in the documentation use the libraries that are built.
+    let mut examples = cargo(&["test", "--workspace", "--doc", "--quiet", "--locked"]);
+    steps.run("examples", with_lints(&mut examples)).await?;
+    server.serve(&mut steps, workspace, &messages).await
+}
+
+/// `cargo xtask setup`: installs what the tests use and is not there.
+pub(crate) async fn setup(workspace: &Path) -> Result<()> {
+    install(&mut Steps::new()?, workspace).await?;
+    println!("everything that the tests use is there");
     Ok(())
+}
+
+async fn install(steps: &mut Steps, workspace: &Path) -> Result<()> {
+    ensure_component(workspace, "rustfmt", &["fmt", "--version"]).await?;
+    ensure_component(workspace, "clippy", &["clippy", "--version"]).await?;
+    let mut needed: Vec<_> = apt::OTHERS.iter().collect();
+    if matches!(Server::of_environment(), Server::Ours) {
+        needed.push(&apt::POSTGRES);
+    }
+    apt::ensure(steps, &needed).await?;
+    schemas::ensure(steps, workspace).await
+}
+
+/// `cargo xtask otel`: lints and tests of the feature `otel`, which brings dependencies that nothing else has.
+pub(crate) async fn otel(workspace: &Path) -> Result<()> {
+    let mut steps = Steps::new()?;
+    let feature = ["--locked", "--package", "opencoin-cli", "--features", "otel"];
+    let mut lints = cargo(workspace, &["clippy", "--all-targets"]);
+    lints.args(feature).args(["--", "-D", "warnings"]);
+    steps.run("lints", &mut lints).await?;
+    let mut tests = cargo(workspace, &["test"]);
+    steps.run("tests", tests.args(feature)).await
 }
 
 /// The PostgreSQL that the tests use.
@@ -91,15 +106,15 @@ impl Server {
         }
     }
 
-    /// Runs a step that needs the server, which is there only for it.
-    async fn serve(self, steps: &mut Steps, heading: &str, command: &mut Command) -> Result<()> {
+    /// Runs the tests with the server, which is there only for them.
+    async fn serve(self, steps: &mut Steps, workspace: &Path, messages: &str) -> Result<()> {
         match self {
-            Self::Given => steps.run(heading, command).await,
+            Self::Given => runner::run(workspace, messages, &[CHEAP_KEYS], steps.interrupts()).await,
             Self::Ours => {
                 let server = EphemeralPostgres::start();
-                let result = steps
-                    .run(heading, command.env(SERVER_VARIABLE, server.url()))
-                    .await;
+                let url = server.url();
+                let environment = [CHEAP_KEYS, (SERVER_VARIABLE, &url)];
+                let result = runner::run(workspace, messages, &environment, steps.interrupts()).await;
                 if result.is_err() {
                     show_end_of_log(&server);
                 }
@@ -107,6 +122,18 @@ impl Server {
             }
         }
     }
+}
+
+/// Compiles the workspace with clippy's lints, warnings as errors.
+fn with_lints(command: &mut Command) -> &mut Command {
+    let cargo = command.as_std().get_program();
+    let driver = Path::new(cargo).with_file_name("clippy-driver");
+    let driver = if driver.is_file() {
+        driver
+    } else {
+        PathBuf::from("clippy-driver")
+    };
+    command.env(WRAPPER_VARIABLE, driver).env(LINTS.0, LINTS.1)
 }
 
 fn show_end_of_log(server: &EphemeralPostgres) {

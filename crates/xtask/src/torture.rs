@@ -18,7 +18,7 @@ const FAILOVER: &str = "--failover";
 pub(crate) async fn run(workspace: &Path, options: &[&str]) -> Result<()> {
     let mut steps = Steps::new()?;
     // Fails early rather than after minutes of compiling.
-    apt::ensure(&mut steps, &[apt::POSTGRES]).await?;
+    apt::ensure(&mut steps, &[&apt::POSTGRES]).await?;
     let build = [
         "build",
         "--release",

@@ -32,7 +32,9 @@ fn help_lists_every_command() {
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
     for command in [
+        "setup",
         "test",
+        "otel",
         "fixtures",
         "fixtures --check",
         "torture OPTIONS",

@@ -1,5 +1,5 @@
-//! `cargo xtask test` with a `cargo` that only writes down how it was called: which steps run, what a failure
-//! says, and that nothing keeps running after it.
+//! `cargo xtask test` with a `cargo` that only writes down how it was called, and claims to have built one test
+//! program: which steps run, what a failure says, and that nothing keeps running after it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -22,18 +22,39 @@ struct FakeCargo {
 }
 
 impl FakeCargo {
-    /// `script` runs after the call was written down; `$1` is cargo's command.
-    fn new(script: &str) -> Self {
+    /// `script` runs after the call was written down; `$1` is cargo's command. `test` is what the one test does.
+    fn new(script: &str, test: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let calls = folder.path().join("calls");
         let text = format!(
-            "#!/bin/sh\necho \"$*\" >>'{}'\ncd '{}'\n{script}\n",
+            "#!/bin/sh\necho \"$*\" >>'{}'\ncd '{}'\n[ \"$1\" = build ] && cat message\n{script}\n",
             calls.display(),
             folder.path().display()
         );
-        fs::write(folder.path().join("cargo"), text).unwrap();
-        fs::set_permissions(folder.path().join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
-        Self { folder }
+        let cargo = Self { folder };
+        cargo.write_program("cargo", &text);
+        let program = format!(
+            "#!/bin/sh\ncd '{}'\n\
+             [ \"$1\" = --list ] && {{ echo 'the_test: test'; exit; }}\n\
+             {test}\necho 'test result: ok. 1 passed'\n",
+            cargo.folder.path().display()
+        );
+        let program = cargo.write_program("program", &program);
+        let message = serde_json::json!({
+            "executable": program,
+            "manifest_path": cargo.path("Cargo.toml"),
+            "profile": { "test": true },
+            "target": { "kind": ["lib"], "name": "fake" },
+        });
+        fs::write(cargo.path("message"), format!("{message}\n")).unwrap();
+        cargo
+    }
+
+    fn write_program(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -70,74 +91,73 @@ impl FakeCargo {
 
 #[test]
 fn all_steps_run_and_the_tests_get_a_server_that_is_gone_afterwards() {
-    let cargo = FakeCargo::new(&format!(
-        "[ \"$1\" = test ] && echo \"${SERVER_VARIABLE}\" >server || true"
-    ));
+    let cargo = FakeCargo::new("true", &format!("echo \"${SERVER_VARIABLE}\" >server"));
     let output = cargo.xtask_test().output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    assert_eq!(cargo.commands(), ["fmt", "clippy", "build", "test", "doc"]);
+    assert_eq!(cargo.commands(), ["fmt", "build", "doc", "test"]);
     assert!(!server_folder(&cargo.read_when_written("server")).exists());
-    for heading in ["format", "lints", "program", "tests", "documentation"] {
-        assert!(
-            text(&output).contains(&format!("==> {heading}: done in ")),
-            "{}",
-            text(&output)
-        );
+    for heading in ["format", "lints and build", "documentation", "examples"] {
+        let line = format!("==> {heading}: done in ");
+        assert!(text(&output).contains(&line), "{}", text(&output));
     }
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).lines().last(),
+        Some("1 passed, 0 failed")
+    );
 }
 
 #[test]
 fn the_first_failure_ends_it_and_is_named() {
-    let cargo = FakeCargo::new("[ \"$1\" != clippy ]");
+    let cargo = FakeCargo::new("[ \"$1\" != clippy ]", "true");
     // The versions come first: a clippy that is not there is another failure.
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains("error: clippy is missing: `rustup component add clippy`"),
-        "{}",
-        text(&output)
-    );
+    let missing = "error: clippy is missing: `rustup component add clippy`";
+    assert!(text(&output).contains(missing), "{}", text(&output));
 
-    let cargo = FakeCargo::new("[ \"$1 $2\" != 'clippy --workspace' ]");
+    let cargo = FakeCargo::new("[ \"$1\" != build ]", "true");
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains("error: lints failed after "),
-        "{}",
-        text(&output)
-    );
-    assert_eq!(cargo.commands(), ["fmt", "clippy"]);
+    let failed = "error: lints and build failed after ";
+    assert!(text(&output).contains(failed), "{}", text(&output));
+    assert_eq!(cargo.commands(), ["fmt", "build"]);
 }
 
 #[test]
-fn failing_tests_show_what_the_server_logged() {
-    let cargo = FakeCargo::new("[ \"$1\" != test ]");
+fn a_failing_test_shows_its_output_and_what_the_server_logged() {
+    let cargo = FakeCargo::new("true", "echo what the test said; exit 101");
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains("error: tests failed after "),
-        "{}",
-        text(&output)
-    );
-    assert!(
-        text(&output).contains("database system is ready to accept connections"),
-        "{}",
-        text(&output)
-    );
+    for part in [
+        "what the test said",
+        "0 passed, 1 failed",
+        "database system is ready to accept connections",
+    ] {
+        assert!(text(&output).contains(part), "{part}: {}", text(&output));
+    }
 }
 
 #[test]
-fn a_signal_stops_the_step_and_the_server() {
+fn a_test_that_could_not_look_has_not_passed() {
+    let cargo = FakeCargo::new("true", "echo 'SKIPPED: no vectors'");
+    let output = cargo.xtask_test().output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    for part in ["the_test: no vectors", "1 skipped", "0 passed, 0 failed"] {
+        assert!(text(&output).contains(part), "{part}: {}", text(&output));
+    }
+}
+
+#[test]
+fn a_signal_stops_the_tests_and_the_server() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        // The tests have started a server of their own, as end-to-end tests do.
-        let script = format!(
-            "[ \"$1\" = test ] || exit 0\n\
-             (trap 'echo TERM >told; exit' TERM; : >ready; while :; do sleep 0.1; done) &\n\
+        // The test has started a server of its own, as end-to-end tests do.
+        let test = format!(
+            "(trap 'echo TERM >told; exit' TERM; : >ready; while :; do sleep 0.1; done) &\n\
              until [ -e ready ]; do sleep 0.1; done\n\
              echo \"${SERVER_VARIABLE}\" >server\n\
              wait"
         );
-        let cargo = FakeCargo::new(&script);
+        let cargo = FakeCargo::new("true", &test);
         let mut xtask = cargo.xtask_test().spawn().unwrap();
         let server = server_folder(&cargo.read_when_written("server"));
         assert!(server.exists());
@@ -150,7 +170,7 @@ fn a_signal_stops_the_step_and_the_server() {
         assert_eq!(
             cargo.read_when_written("told"),
             "TERM",
-            "what the step has started is told to stop"
+            "what the test has started is told to stop"
         );
     }
 }

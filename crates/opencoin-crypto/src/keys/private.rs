@@ -14,7 +14,7 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PUBLIC_EXPONENT, PublicKey};
+use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PublicKey, primes};
 use crate::aws_lc::{PrivateHandle, PrivateParts};
 use crate::emsa_pss;
 use crate::numbers::to_big_int;
@@ -24,6 +24,26 @@ use crate::numbers::to_big_int;
 const SCRYPT_LOG_N: u8 = 14;
 const SCRYPT_R: u32 = 8;
 const SCRYPT_P: u32 = 5;
+
+/// In a debug build alone: with this variable in the environment, scrypt costs next to nothing. For tests, which make
+/// and open hundreds of keys that protect nothing.
+#[cfg(debug_assertions)]
+const CHEAP_KEYS_VARIABLE: &str = "OPENCOIN_TEST_CHEAP_KEYS";
+
+#[cfg(debug_assertions)]
+fn scrypt_log_n() -> u8 {
+    const CHEAP_LOG_N: u8 = 4;
+    if std::env::var_os(CHEAP_KEYS_VARIABLE).is_some() {
+        CHEAP_LOG_N
+    } else {
+        SCRYPT_LOG_N
+    }
+}
+
+#[cfg(not(debug_assertions))]
+const fn scrypt_log_n() -> u8 {
+    SCRYPT_LOG_N
+}
 
 /// An RSA private key: a master key, or a mint key. Erased from memory when dropped; `Debug` shows only its
 /// identifier.
@@ -48,9 +68,7 @@ impl PrivateKey {
         if bits % 2 == 1 {
             return Err(KeyError::OddBits(bits));
         }
-        let stored = RsaPrivateKey::new_with_exp(rng, bits, &BigUint::from(PUBLIC_EXPONENT))
-            .map_err(|_| KeyError::Inconsistent)?;
-        Self::from_stored(stored)
+        Self::from_stored(primes::key(bits, rng)?)
     }
 
     /// Reads a key that [`Self::to_pkcs8_pem`] or another program (`openssl genpkey -algorithm RSA`) wrote.
@@ -99,8 +117,12 @@ impl PrivateKey {
         let [mut salt, mut vector] = [[0; 16]; 2];
         rng.fill_bytes(&mut salt);
         rng.fill_bytes(&mut vector);
-        let parameters =
-            scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P, scrypt::Params::RECOMMENDED_LEN);
+        let parameters = scrypt::Params::new(
+            scrypt_log_n(),
+            SCRYPT_R,
+            SCRYPT_P,
+            scrypt::Params::RECOMMENDED_LEN,
+        );
         let parameters = parameters.expect("these parameters are in scrypt's range");
         let parameters =
             pbes2::Parameters::scrypt_aes256cbc(parameters, &salt, &vector).expect("and in that of PBES2");
