@@ -13,7 +13,7 @@ use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer, Unblinder};
-use opencoin_http::{ERROR_HEADER, Server, TaskEnded, router, serve};
+use opencoin_http::{ERROR_HEADER, Server, router, serve};
 use opencoin_issuer::{
     Books, Guard, HighWaterMark, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token,
 };
@@ -115,6 +115,14 @@ impl Ledger for Faulty {
 
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         self.ledger.keep_signatures(kept).await
+    }
+
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        self.ledger.check_coins(id).await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        self.ledger.forget_coins(id, coins_max).await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

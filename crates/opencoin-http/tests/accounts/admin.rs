@@ -320,5 +320,5 @@ async fn a_lost_token_is_replaced() {
     );
     world.get("/v1/account", new).await.with(200);
     let unknown = world.post("/v1/admin/accounts/nobody/token", &world.operator, Value::Null);
-    assert_eq!(unknown.await.refused(), (404, "not_found"));
+    assert_eq!(unknown.await.refused(), (404, "not-found"));
 }

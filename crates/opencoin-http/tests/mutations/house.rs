@@ -95,6 +95,14 @@ impl Ledger for WatchedLedger {
         self.ledger.keep_signatures(kept).await
     }
 
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        self.ledger.check_coins(id).await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        self.ledger.forget_coins(id, coins_max).await
+    }
+
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.ledger.account_by_token(token_hash).await
     }

@@ -87,6 +87,14 @@ impl Ledger for Scripted {
         unreachable!("the committer only applies")
     }
 
+    async fn check_coins(&self, _: MintKeyId) -> Result<(), LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
     async fn account_by_token(&self, _: &TokenHash) -> Result<Option<Account>, LedgerError> {
         unreachable!("the committer only applies")
     }
