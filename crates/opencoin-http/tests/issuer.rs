@@ -20,8 +20,8 @@ use opencoin_issuer::{
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Accepted, Account, AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History,
-    HistoryId, KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome,
-    Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    HistoryId, KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus,
+    Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestRenew,

@@ -15,7 +15,7 @@ use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator};
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger,
-    LedgerError, MemoryLedger, MintKeyStatus, Outcome, Reference, TokenHash, TransactionNo,
+    LedgerError, MemoryLedger, MintKeyId, MintKeyStatus, Outcome, Reference, TokenHash, TransactionNo,
     TransactionReference, UnsignedPage,
 };
 use rand::rngs::StdRng;
