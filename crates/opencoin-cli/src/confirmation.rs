@@ -3,8 +3,9 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::{Context, Result};
+use opencoin_terminal::output;
 
-use crate::{failure, output};
+use crate::failure;
 
 /// Waits for `yes` on the terminal; without a terminal it is an error that says what to do `instead`.
 pub(crate) fn confirm(question: &str, instead: &str) -> Result<bool> {

@@ -63,7 +63,7 @@ pub(crate) fn refused(text: impl Into<String>) -> anyhow::Error {
 pub(crate) fn explained(error: anyhow::Error, help: &str) -> anyhow::Error {
     stated(
         Failure::of(&error),
-        format!("{}\n{help}", crate::output::error_text(&error)),
+        format!("{}\n{help}", opencoin_terminal::output::error_text(&error)),
     )
 }
 

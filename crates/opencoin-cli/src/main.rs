@@ -6,13 +6,16 @@ mod commands;
 mod confirmation;
 mod currency_unit;
 mod database_args;
+mod dir_args;
 mod failure;
+mod key_store;
 mod log;
 mod network_args;
 #[cfg(feature = "otel")]
 mod otel;
 mod service;
 mod settings_args;
+mod signer_link;
 mod token_args;
 mod wallet_dir_args;
 
@@ -20,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use opencoin_terminal::{output, progress, secret_args};
+use opencoin_terminal::output;
 
 use crate::failure::Failure;
 

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use opencoin_terminal::output;
 use opencoin_text::IssuerUrl;
 use opencoin_wallet::Authorities;
-
-use crate::output;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NetworkArgs {

@@ -1,20 +1,18 @@
 //! Making a new currency: its keys, its first CDD, and, where the master key is on this machine, its
 //! certificates.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::{ADDRESS_FORMS, CLOCK_SKEW, Config, is_address};
 use opencoin_crypto::{CipherSuite, KeyStore, KeyStoreError};
-use opencoin_ledger::Amount;
 use opencoin_schema::{PROTOCOL_VERSION, Timestamp, WeightedUrl};
-use opencoin_text::{IssuerUrl, IssuerUrlError, is_invisible, is_misleading};
+use opencoin_text::{IssuerUrl, IssuerUrlError};
 use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::currency::Currency;
 use crate::directory::{Directory, DirectoryError};
 use crate::key_files::KeyFiles;
+use crate::limits::{DIVISOR_MAX, check_denominations, check_name};
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
 use crate::signing_request::{CddDraft, MintKeyDraft, SigningRequest};
@@ -26,13 +24,6 @@ pub(crate) const CDD_LIFETIME: TimeDelta = TimeDelta::days(3650);
 const FIRST_CDD_SERIAL: u64 = 1;
 /// The weight of the only URL of each service.
 const URL_WEIGHT: i64 = 10;
-/// The most denominations: one mint key is made for each.
-const DENOMINATIONS_MAX: usize = 64;
-/// The longest name of a currency, in characters.
-const NAME_CHARS_MAX: usize = 64;
-/// The most smallest units that make one of a currency: 12 decimals.
-pub(crate) const DIVISOR_MAX: u64 = 1_000_000_000_000;
-
 /// What an operator decides about a new currency.
 #[derive(Debug, Clone)]
 pub struct NewCurrency {
@@ -109,42 +100,6 @@ impl NewCurrency {
             .check()
             .or_else(|reason| refuse("rotation", &reason))
     }
-}
-
-/// Whether a currency can have this name. Every wallet shows it, so it holds nothing that misleads a reader.
-pub(crate) fn check_name(name: &str) -> Result<(), String> {
-    let chars = name.chars().count();
-    if name.trim() != name || chars == 0 || chars > NAME_CHARS_MAX {
-        return Err(format!(
-            "must have 1 to {NAME_CHARS_MAX} characters, without spaces around them"
-        ));
-    }
-    if name
-        .chars()
-        .any(|character| is_misleading(character) || is_invisible(character))
-    {
-        return Err(
-            "must not contain control characters, invisible characters or changes of direction".to_owned(),
-        );
-    }
-    Ok(())
-}
-
-/// Whether a currency can have coins of these values.
-pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), String> {
-    if denominations.is_empty() || denominations.len() > DENOMINATIONS_MAX {
-        return Err(format!(
-            "must be 1 to {DENOMINATIONS_MAX} values, for example 1,2,5,10"
-        ));
-    }
-    let distinct: BTreeSet<&u64> = denominations.iter().collect();
-    let fit = denominations
-        .iter()
-        .all(|value| *value > 0 && Amount::new(*value).is_ok());
-    if distinct.len() != denominations.len() || !fit {
-        return Err("must be different values of at least one smallest unit".to_owned());
-    }
-    Ok(())
 }
 
 /// The URL as it is signed into the documents.

@@ -18,9 +18,10 @@ use thiserror::Error;
 pub use destroy::DestroyedKey;
 
 use crate::clock::Clock;
-use crate::create::{CreateError, check_denominations, check_url, set_url};
+use crate::create::{CreateError, check_url, set_url};
 use crate::currency::{CertifiedMintKey, Currency};
 use crate::directory::{CertificateLock, Directory, DirectoryError};
+use crate::limits::check_denominations;
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
 use crate::registration::{OpenError, register_mint_keys};

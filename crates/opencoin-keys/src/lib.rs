@@ -7,6 +7,7 @@ mod currency;
 mod directory;
 mod key_files;
 mod key_manager;
+mod limits;
 mod passphrase;
 mod public_keys;
 mod randomness;

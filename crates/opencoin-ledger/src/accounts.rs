@@ -5,13 +5,12 @@
 //! hashes.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, AccountName, Amount, Blind, LedgerError, LedgerTime, Reference, TokenHash,
-    TransactionNo, TransactionReference,
+    Account, AccountId, AccountName, Amount, Blind, IdempotencyKey, LedgerError, LedgerTime, PasswordHash,
+    PayoutNo, Reference, Settlement, TokenHash, TransactionNo, TransactionReference,
 };
 
 /// The most mints of one account that wait for money.
@@ -241,29 +240,6 @@ pub enum ProfileFilter {
     Listed,
 }
 
-/// A password's hash with its salt and parameters, as a PHC string. The ledger does not look into it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(String);
-
-impl PasswordHash {
-    /// The hash in this PHC string.
-    pub fn new(phc: impl Into<String>) -> Self {
-        Self(phc.into())
-    }
-
-    /// The PHC string.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(..)")
-    }
-}
-
 /// Wrong guesses at a password since it was last right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FailedLogins {
@@ -419,65 +395,6 @@ pub struct AccountEntry {
     pub label: Option<String>,
 }
 
-/// What a holder's client made up to name a transfer or payout: 1 to 64 visible ASCII characters, unique
-/// within the account.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IdempotencyKey(String);
-
-/// The text is not an idempotency key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "an idempotency key has 1 to {} visible ASCII characters",
-    IdempotencyKey::CHARS_MAX
-)]
-pub struct IdempotencyKeyError;
-
-impl IdempotencyKey {
-    /// The most characters.
-    pub const CHARS_MAX: usize = 64;
-
-    /// The key with this text.
-    ///
-    /// # Errors
-    /// It is not one.
-    pub fn new(text: impl Into<String>) -> Result<Self, IdempotencyKeyError> {
-        let text = text.into();
-        let fits = (1..=Self::CHARS_MAX).contains(&text.len());
-        if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(Self(text))
-        } else {
-            Err(IdempotencyKeyError)
-        }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The number of a payout: ascending without a gap, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PayoutNo(i64);
-
-impl PayoutNo {
-    /// Below the number of every payout: where reading begins.
-    pub const BEFORE_ALL: Self = Self(0);
-
-    /// The payout with this number.
-    #[must_use]
-    pub const fn new(number: i64) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-}
-
 /// Which payouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayoutFilter {
@@ -506,15 +423,6 @@ pub struct Payout {
     pub requested: LedgerTime,
     /// What came of it, and when.
     pub settled: Option<(Settlement, LedgerTime)>,
-}
-
-/// What came of a payout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settlement {
-    /// The bank has paid; its reference.
-    Paid(Reference),
-    /// It could not be paid; why.
-    Failed(Reference),
 }
 
 /// A mint that was asked for without enough money. Nothing is taken while it waits.

@@ -6,8 +6,10 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::journal::{ContentDigest, Kind, ReferenceKey, ReferenceScope};
-use crate::{AccountId, Blind, CoinIn, Command, HistoryId, Reference, RevokedBlind, Settlement};
+use crate::journal::{ContentDigest, Entry, Kind, ReferenceKey, ReferenceScope};
+use crate::{
+    AccountId, Amount, Blind, CoinIn, Command, HistoryId, LedgerTime, Reference, RevokedBlind, Settlement,
+};
 
 /// A command with its identity, computed once for loading, deciding and saving.
 #[derive(Debug)]
@@ -147,8 +149,27 @@ pub fn mint_content(account: AccountId, blinds: &[Blind]) -> ContentDigest {
 }
 
 /// The digest of the beginning of a history.
-pub(crate) fn history_content(history: HistoryId) -> ContentDigest {
+fn history_content(history: HistoryId) -> ContentDigest {
     Encoder::new(Kind::AcceptState).bytes(history.as_bytes()).finish()
+}
+
+impl Entry {
+    /// The record with which this history begins, of books that an operator goes on with although they are
+    /// older than they were. It is the first with a number that the lost state cannot have given.
+    #[must_use]
+    pub fn of_accepted_state(history: HistoryId, at: LedgerTime) -> Self {
+        Self {
+            kind: Kind::AcceptState,
+            reference: ReferenceKey::new(ReferenceScope::History, history.as_bytes()),
+            content: history_content(history),
+            debit: None,
+            credit: None,
+            amount: Amount::ZERO,
+            at,
+            blinds: None,
+            label: None,
+        }
+    }
 }
 
 struct Encoder(Sha256);

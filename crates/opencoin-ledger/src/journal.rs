@@ -7,10 +7,7 @@
 
 use std::fmt;
 
-use crate::identity::history_content;
-use crate::{
-    AccountId, Amount, HistoryId, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference,
-};
+use crate::{AccountId, Amount, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
 
 /// Bytes of a content digest: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
@@ -283,25 +280,6 @@ pub struct Entry {
     pub blinds: Option<Vec<u8>>,
     /// The label of a transfer.
     pub label: Option<Reference>,
-}
-
-impl Entry {
-    /// The record with which this history begins, of books that an operator goes on with although they are
-    /// older than they were. It is the first with a number that the lost state cannot have given.
-    #[must_use]
-    pub fn of_accepted_state(history: HistoryId, at: LedgerTime) -> Self {
-        Self {
-            kind: Kind::AcceptState,
-            reference: ReferenceKey::new(ReferenceScope::History, history.as_bytes()),
-            content: history_content(history),
-            debit: None,
-            credit: None,
-            amount: Amount::ZERO,
-            at,
-            blinds: None,
-            label: None,
-        }
-    }
 }
 
 /// What a decision needs to know of a record.

@@ -6,33 +6,10 @@
 //! ([`Ledger::unsigned`](crate::Ledger::unsigned)), signs that a last time, and keeps the signatures
 //! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)) until nothing is left unsigned.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use crate::stored_blinds::encode_stored_blinds;
-use crate::{BATCH_COMMANDS_MAX, LedgerError, StoredBlind, StoredNumber, TransactionReference};
-
-/// The number of a transaction in the journal. It names a row; among those of one account the numbers ascend
-/// as its balance changed, and the order of any other two says nothing about time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransactionNo(i64);
-
-impl TransactionNo {
-    /// Below the number of every transaction: where reading begins.
-    pub const BEFORE_ALL: Self = Self(0);
-
-    /// The transaction with this number.
-    #[must_use]
-    pub const fn new(number: i64) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-}
+use crate::{StoredBlind, StoredNumber, TransactionNo, TransactionReference};
 
 /// A transaction of which a key has blinds to sign still.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,22 +75,6 @@ impl KeptSignatures {
             before: encode_stored_blinds(before),
             after: encode_stored_blinds(after),
         }
-    }
-
-    /// What every store checks of a call of [`Ledger::keep_signatures`](crate::Ledger::keep_signatures).
-    ///
-    /// # Errors
-    /// There are more than [`BATCH_COMMANDS_MAX`].
-    ///
-    /// # Panics
-    /// A transaction is named twice.
-    pub fn check_batch(kept: &[Self]) -> Result<(), LedgerError> {
-        if kept.len() > BATCH_COMMANDS_MAX {
-            return Err(LedgerError::BatchTooLarge(kept.len()));
-        }
-        let distinct: HashSet<TransactionNo> = kept.iter().map(Self::transaction).collect();
-        assert_eq!(distinct.len(), kept.len(), "a transaction is named once");
-        Ok(())
     }
 
     /// Of which transaction.

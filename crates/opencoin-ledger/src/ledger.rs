@@ -1,6 +1,6 @@
 //! The interface of every store of the books.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 
@@ -202,6 +202,24 @@ pub enum AcceptedKind {
     Renew,
     /// By the issuer, for honest coins of stopped mint keys.
     Recoup,
+}
+
+impl KeptSignatures {
+    /// What every store checks of a call of [`Ledger::keep_signatures`](crate::Ledger::keep_signatures).
+    ///
+    /// # Errors
+    /// There are more than [`BATCH_COMMANDS_MAX`].
+    ///
+    /// # Panics
+    /// A transaction is named twice.
+    pub fn check_batch(kept: &[Self]) -> Result<(), LedgerError> {
+        if kept.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(kept.len()));
+        }
+        let distinct: HashSet<TransactionNo> = kept.iter().map(Self::transaction).collect();
+        assert_eq!(distinct.len(), kept.len(), "a transaction is named once");
+        Ok(())
+    }
 }
 
 /// Why the books could not be read or written. No text here holds row contents.

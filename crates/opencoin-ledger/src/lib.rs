@@ -19,12 +19,15 @@ mod coin;
 mod command;
 mod decide;
 mod history;
+mod idempotency_key;
 mod identity;
 pub mod journal;
 mod kept;
 mod ledger;
 mod memory;
 mod mint_key;
+mod password_hash;
+mod payout;
 mod recoup;
 mod refusal;
 mod schema;
@@ -33,16 +36,16 @@ pub mod stored;
 mod stored_blinds;
 mod text;
 mod time;
+mod transaction_no;
 mod transaction_reference;
 pub mod view;
 
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
     AccountEntry, Accounts, Backlog, Bearer, Credential, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
-    IdempotencyKey, IdempotencyKeyError, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
-    PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service,
-    ServiceId, ServiceIdError, ServiceRefusal, Settlement, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
-    WaitingMint,
+    Login, NewService, NewSession, PasswordSetter, Payout, PayoutFilter, Profile, ProfileFilter,
+    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal,
+    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
 pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};
@@ -54,8 +57,9 @@ pub use history::{
     BooksPosition, Continuation, Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark,
     RollbackDetected,
 };
+pub use idempotency_key::{IdempotencyKey, IdempotencyKeyError};
 pub use identity::{Prepared, mint_content};
-pub use kept::{KeptSignatures, TransactionNo, UnsignedPage, UnsignedTransaction};
+pub use kept::{KeptSignatures, UnsignedPage, UnsignedTransaction};
 pub use ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
     Routine,
@@ -64,6 +68,8 @@ pub use memory::MemoryLedger;
 pub use mint_key::{
     MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError,
 };
+pub use password_hash::PasswordHash;
+pub use payout::{PayoutNo, Settlement};
 pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};
 pub use refusal::Refusal;
 pub use schema::{SchemaState, admit};
@@ -73,6 +79,7 @@ pub use stored_blinds::{
 };
 pub use text::{Reference, StopReason, TEXT_CHARS_MAX, TextError};
 pub use time::LedgerTime;
+pub use transaction_no::TransactionNo;
 pub use transaction_reference::{
     TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference, TransactionReferenceError,
 };

@@ -5,7 +5,7 @@
 
 use opencoin_ledger::{ErrorClass, LedgerError};
 
-use crate::connect::ACQUIRE_SECONDS_MAX;
+use crate::session::ACQUIRE_SECONDS_MAX;
 
 /// Why an attempt at a transaction failed.
 #[derive(Debug)]

@@ -27,35 +27,28 @@ mod kept;
 mod load;
 mod migrations;
 mod password_file;
+mod position;
 mod post;
+mod postgres_ledger;
 mod read;
 mod save;
 mod schema;
+mod session;
 mod transaction;
 mod writer;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches,
-    TransactionNo, TransactionReference, UnsignedPage, assume, decide, scoped,
+    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
+    MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches, TransactionNo,
+    TransactionReference, UnsignedPage, assume, decide, scoped,
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 pub use crate::address::Protection;
 use crate::fault::Fault;
+pub use crate::postgres_ledger::PostgresLedger;
 use crate::transaction::Task;
-use crate::writer::Writer;
-
-/// Books in a PostgreSQL database.
-#[derive(Debug, Clone)]
-pub struct PostgresLedger {
-    pool: PgPool,
-    writer: Writer,
-    /// Another connection, for what is known of accounts beside their money.
-    holders: Writer,
-    known_mint_keys: KnownMintKeys,
-}
 
 #[async_trait]
 impl Ledger for PostgresLedger {

@@ -20,9 +20,9 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::connect::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 use crate::fault::Fault;
-use crate::history;
+use crate::position::position;
+use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
 
@@ -127,7 +127,7 @@ impl Writer {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = seen {
             let asked = before.newest.map(|entry| entry.no);
-            let position = history::position(&mut connection, asked).await?;
+            let position = position(&mut connection, asked).await?;
             let refused =
                 |why: &dyn fmt::Display| Err(LedgerError::Unavailable(format!("nothing is written: {why}")));
             match position.since(&before) {

@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use crate::account::{Holder, StoredSession};
+use crate::account::StoredSession;
+use crate::holder::Holder;
 use crate::secret::Secret;
 
 /// The longest token, in bytes: more than any issuer's, less than a header may have.

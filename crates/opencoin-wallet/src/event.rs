@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
 use serde::{Deserialize, Serialize};
 
-use crate::account::Holder;
+use crate::holder::Holder;
 use crate::secret::Secret;
 
 /// The number of an operation in its wallet.

@@ -17,6 +17,7 @@ mod coin_fault;
 mod currency;
 mod error;
 mod event;
+mod holder;
 mod journal;
 mod network;
 mod private_file;

@@ -18,6 +18,8 @@ use opencoin_keys::{
 };
 use opencoin_ledger::{AccountName, Amount, Reference};
 use opencoin_schema::text;
+use opencoin_terminal::output;
+use opencoin_terminal::progress::ProgressBar;
 use opencoin_text::AmountDisplay;
 use opencoin_wallet::{Authorities, ExchangeError, Secret, Wallet, WalletError};
 use rand::RngCore;
@@ -30,8 +32,6 @@ use zeroize::Zeroizing;
 
 use super::verify::Verifier;
 use super::wallet;
-use crate::output;
-use crate::progress::ProgressBar;
 
 const NAME: &str = "OpenCent";
 const DIVISOR: u64 = 100;

@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use opencoin_schema::{AnyDocument, Cdd, Coin, MintKey, text};
-
-use crate::output::{self, OutputArgs};
+use opencoin_terminal::output::{self, OutputArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

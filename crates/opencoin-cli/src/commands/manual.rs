@@ -12,8 +12,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
-
-use crate::output;
+use opencoin_terminal::output;
 
 const PROGRAM: &str = "opencoin";
 

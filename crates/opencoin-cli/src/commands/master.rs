@@ -8,12 +8,12 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use opencoin_keys::{Clock, SigningRequest, SystemClock, Vault, change_passphrase};
 use opencoin_schema::{from_json, text};
+use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_terminal::secret_args::{self, MasterSecretArgs};
 use rand::rngs::OsRng;
 use serde_json::json;
 
 use crate::confirmation::confirm;
-use crate::output::{self, OutputArgs};
-use crate::secret_args::{self, MasterSecretArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

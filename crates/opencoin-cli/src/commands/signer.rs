@@ -1,7 +1,7 @@
 //! `opencoin signer`: the process that has the private mint keys, so that the one that serves the network has
 //! none.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use clap::Args;
 use opencoin_config::SignerConfig;
 use opencoin_crypto::Signer;
 use opencoin_issuer::{StoreMode, open_ledger};
-use opencoin_keys::{Currency, Directory, PublicKeys};
+use opencoin_keys::Directory;
 use opencoin_ledger::{Ledger, MintKeyStatus};
 use opencoin_schema::BigInt;
 use opencoin_signer::{
-    ClientTls, CountsMode, Endpoint, Listener, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, ServerTls,
-    SignedCounts, SignerServer, SignerServerOptions, TlsFiles,
+    CountsMode, Listener, SOCKET_MODE, ServerTls, SignedCounts, SignerServer, SignerServerOptions,
 };
+use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::secret_args::KeySecretArgs;
 use opencoin_text::printable;
 
-use super::issuer::{DirArgs, key_store};
-use crate::output::OutputArgs;
-use crate::secret_args::KeySecretArgs;
-use crate::{log, service};
+use crate::dir_args::DirArgs;
+use crate::signer_link::{public_keys, tls_files};
+use crate::{key_store, log, service};
 
 /// The folder of the signer's own state, in that of the currency.
 const STATE_FOLDER: &str = "signer";
@@ -179,46 +179,4 @@ async fn listen(directory: &Directory, address: &SignerConfig) -> Result<Listene
             Listener::tls(address, ServerTls::load(&files)?).await?
         }
     })
-}
-
-/// The engine of a server whose keys are in a signer's hands.
-pub(crate) fn remote(
-    directory: &Directory,
-    address: &SignerConfig,
-    currency: &Currency,
-) -> Result<RemoteSigner> {
-    let endpoint = match address {
-        SignerConfig::Socket { path } => Endpoint::Unix(directory.root().join(path)),
-        SignerConfig::Tls {
-            address,
-            name,
-            certificate,
-            key,
-            authority,
-        } => {
-            let files = tls_files(directory.root(), certificate, key, authority);
-            Endpoint::Tls {
-                address: address.clone(),
-                tls: ClientTls::load(&files, name)?,
-            }
-        }
-    };
-    Ok(RemoteSigner::start(
-        endpoint,
-        public_keys(directory, currency),
-        RemoteSignerOptions::default(),
-    ))
-}
-
-fn tls_files(root: &Path, certificate: &Path, key: &Path, authority: &Path) -> TlsFiles {
-    TlsFiles {
-        certificate: root.join(certificate),
-        key: root.join(key),
-        authority: root.join(authority),
-    }
-}
-
-fn public_keys(directory: &Directory, currency: &Currency) -> opencoin_signer::PublicKeys {
-    let keys = PublicKeys::new(directory.clone(), currency);
-    Arc::new(move |id| keys.get(id))
 }

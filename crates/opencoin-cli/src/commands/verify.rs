@@ -9,12 +9,12 @@ use clap::Args;
 use opencoin_crypto::{VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate};
 use opencoin_keys::Currency;
 use opencoin_schema::{AnyDocument, BigInt, Coin, Mkc, from_json};
+use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_text::printable;
 use serde_json::json;
 
 use super::inspect::{read_document, read_file};
 use crate::currency_unit::CurrencyUnit;
-use crate::output::{self, OutputArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -13,6 +13,9 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
+use opencoin_terminal::output;
+use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::progress::ProgressBar;
 use opencoin_text::{AmountText, IssuerUrl, printable};
 use opencoin_wallet::account::StoredSession;
 use opencoin_wallet::{
@@ -25,12 +28,10 @@ use serde_json::{Value, json};
 use super::account::connection;
 use super::inspect::read_file;
 use crate::currency_unit::CurrencyUnit;
+use crate::failure;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
-use crate::output::OutputArgs;
-use crate::progress::ProgressBar;
 use crate::token_args::TokenArgs;
 use crate::wallet_dir_args::WalletDirArgs;
-use crate::{failure, output};
 
 /// Below this a mint is done before a progress bar could be read.
 const PROGRESS_AMOUNT_MIN: u64 = 100;

@@ -5,7 +5,7 @@ use opencoin_schema::{WeightedUrl, text};
 use opencoin_text::printable;
 
 use super::{Vault, VaultError, cdds, check, last_cdd, signed_mint_keys};
-use crate::create::{DIVISOR_MAX, check_denominations, check_name};
+use crate::limits::{DIVISOR_MAX, check_denominations, check_name};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest, fingerprint};
 
 impl Vault {

@@ -11,8 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::database::{Database, Writing};
 use super::decide::{Alarm, State};
-use super::{CountsError, KeyPart, QUEUE_MAX};
+use super::error::CountsError;
+use super::transaction::KeyPart;
 use opencoin_log::LogThrottle;
+
+/// How many requests may wait for a batch; more wait to be let in.
+pub(super) const QUEUE_MAX: usize = 1024;
 
 /// How long the books may take to tell their counters.
 const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);

@@ -9,8 +9,9 @@ use opencoin_ledger::MintKeyId;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Sqlite, SqlitePool, Transaction};
 
+use super::error::{CountsError, CountsMode};
+use super::key_row::KeyRow;
 use super::transaction::{HASH_BYTES, TransactionHash};
-use super::{CountsError, CountsMode};
 
 /// How long to wait for the write lock of another process, an operator's command for example.
 const BUSY_SECONDS_MAX: u64 = 5;
@@ -45,16 +46,6 @@ pub(super) struct Database(SqlitePool);
 
 /// One transaction, holding the write lock.
 pub(super) struct Writing(Transaction<'static, Sqlite>);
-
-/// A row of `mint_keys`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct KeyRow {
-    pub(super) no: i64,
-    pub(super) id: MintKeyId,
-    pub(super) signed: u64,
-    pub(super) is_alarmed: bool,
-    pub(super) is_forgotten: bool,
-}
 
 /// The columns of `mint_keys` in the order in which they are read.
 type StoredKey = (i64, Vec<u8>, i64, bool, bool);

@@ -7,7 +7,7 @@ use opencoin_crypto::SignError;
 use opencoin_ledger::{MintKeyId, MintKeyStatus};
 use opencoin_schema::BigInt;
 
-use super::database::KeyRow;
+use super::key_row::KeyRow;
 use super::transaction::{KeyPart, TransactionHash};
 
 /// Counts and books, as far as a batch of requests needs them.

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
 
-use super::SignerServer;
+use super::signer_server::SignerServer;
 use crate::frame::{FrameError, FrameReader, Stream, expect_greeting, frame, send_greeting};
 use crate::listener::Incoming;
 use crate::message::{Answer, BLINDS_MAX, Malformed, REQUEST_BYTES_MAX, Request};

@@ -7,93 +7,29 @@
 
 mod connection;
 mod request;
+mod signer_server;
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use opencoin_crypto::{LocalSignerOptions, Signer};
-use opencoin_ledger::Ledger;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use opencoin_log::LogThrottle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::PublicKeys;
-use crate::counts::SignedCounts;
 use crate::listener::{Incoming, Listener};
-use crate::message::BLINDS_MAX;
-use opencoin_log::LogThrottle;
+pub use signer_server::{SignerServer, SignerServerOptions};
 
-/// How many connections may be open, from issuers that are known.
-const CONNECTIONS_MAX: usize = 64;
 /// How many may be about to say who they are; further ones are closed at once.
 const STRANGERS_MAX: usize = 64;
-/// How many requests read the books at one time.
-const READS_MAX: usize = 32;
 /// How long requests that were begun may take once the signer is told to stop.
 const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(10);
 
 static STRANGERS: LogThrottle = LogThrottle::new();
 static ENDS: LogThrottle = LogThrottle::new();
 
-/// How a [`SignerServer`] uses the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignerServerOptions {
-    /// How many blinds may be under way; a request that would make them more is answered as busy. At most
-    /// what the engine takes into its own queue.
-    pub blinds_in_hand_max: usize,
-}
-
-impl Default for SignerServerOptions {
-    fn default() -> Self {
-        Self {
-            blinds_in_hand_max: LocalSignerOptions::BLINDS_QUEUED_MAX,
-        }
-    }
-}
-
-/// Signs for issuers that connect.
-pub struct SignerServer {
-    ledger: Arc<dyn Ledger>,
-    engine: Arc<dyn Signer>,
-    public_keys: PublicKeys,
-    counts: Arc<SignedCounts>,
-    room: Arc<Semaphore>,
-    reads: Semaphore,
-    places: Arc<Semaphore>,
-    /// When the engine was last asked to take up new keys.
-    refreshed: Mutex<Option<Instant>>,
-}
-
 impl SignerServer {
-    /// A signer of what these books have accepted, with the keys of this engine.
-    ///
-    /// # Panics
-    /// When fewer than [`BLINDS_MAX`] blinds may be under way: the largest request would never be signed.
-    #[must_use]
-    pub fn new(
-        ledger: Arc<dyn Ledger>,
-        engine: Arc<dyn Signer>,
-        public_keys: PublicKeys,
-        counts: Arc<SignedCounts>,
-        options: SignerServerOptions,
-    ) -> Arc<Self> {
-        assert!(
-            options.blinds_in_hand_max >= BLINDS_MAX,
-            "the largest request must fit"
-        );
-        Arc::new(Self {
-            ledger,
-            engine,
-            public_keys,
-            counts,
-            room: Arc::new(Semaphore::new(options.blinds_in_hand_max)),
-            reads: Semaphore::new(READS_MAX),
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            refreshed: Mutex::default(),
-        })
-    }
-
     /// Serves until `stopped` is done, then takes no more requests, finishes for at most ten seconds what was
     /// begun, and returns.
     pub async fn serve(self: &Arc<Self>, listener: Listener, stopped: impl Future<Output = ()>) {
@@ -128,11 +64,6 @@ impl SignerServer {
         {
             tracing::warn!("some requests were still being signed and were dropped");
         }
-    }
-
-    /// Room for so many blinds, if there is any.
-    fn room_for(&self, blinds: u32) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_many_owned(blinds.max(1)).ok()
     }
 }
 

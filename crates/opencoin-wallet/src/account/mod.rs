@@ -14,9 +14,10 @@ mod pay;
 mod stored_session;
 mod watch;
 
+pub use crate::holder::Holder;
 pub use client::{AccountClient, Made, Page};
 pub use error::AccountError;
 pub use outbox::{Begun, Outbox, Payer, Payment, Unanswered};
 pub use pay::{Paid, Receipt, pay, pay_with_key};
-pub use stored_session::{Holder, SessionCurrency, StoredSession};
+pub use stored_session::{SessionCurrency, StoredSession};
 pub use watch::Watch;

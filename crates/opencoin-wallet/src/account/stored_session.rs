@@ -7,6 +7,7 @@ use opencoin_text::IssuerUrl;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::holder::Holder;
 use crate::private_file::{self, FileError};
 use crate::secret::Secret;
 
@@ -36,16 +37,6 @@ pub struct SessionCurrency {
     pub name: String,
     /// How many of the smallest unit make one.
     pub divisor: u64,
-}
-
-/// Who logged in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Holder {
-    /// The holder of the account of this name, with the password.
-    Account(String),
-    /// The service with this id, with its key.
-    Service(String),
 }
 
 impl StoredSession {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_keys::{Clock, SystemClock};
+use opencoin_terminal::output::OutputArgs;
 use opencoin_text::IssuerUrl;
 use opencoin_wallet::Secret;
 use opencoin_wallet::account::{AccountClient, AccountError, Holder, SessionCurrency, StoredSession};
 
 use crate::currency_unit::CurrencyUnit;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
-use crate::output::OutputArgs;
 use crate::wallet_dir_args::WalletDirArgs;
 use crate::{failure, token_args};
 

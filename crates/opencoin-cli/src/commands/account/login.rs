@@ -3,13 +3,13 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use opencoin_api::{ChangePassword, Login, Secret};
+use opencoin_terminal::output;
+use opencoin_terminal::secret_args::{NewPasswordArgs, PasswordArgs};
 use opencoin_wallet::account::{Holder, StoredSession};
 use serde_json::json;
 
 use super::connection::{HolderArgs, currency_of, secret};
 use crate::network_args::warn_if_exposed;
-use crate::output;
-use crate::secret_args::{NewPasswordArgs, PasswordArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct LoginArguments {

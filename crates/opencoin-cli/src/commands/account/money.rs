@@ -6,6 +6,8 @@ use opencoin_api::{
     Entry, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, Payout, PayoutState, RequestPayout, Transfer,
 };
 use opencoin_keys::{Clock, SystemClock};
+use opencoin_terminal::output;
+use opencoin_terminal::output::OutputArgs;
 use opencoin_text::{AmountText, printable};
 use opencoin_wallet::account::{AccountError, Outbox, Paid, Payer, Payment, Receipt, pay, pay_with_key};
 use rand::RngCore;
@@ -15,8 +17,7 @@ use serde_json::Value;
 use super::connection::{Connection, HolderArgs};
 use super::view::time;
 use crate::currency_unit::CurrencyUnit;
-use crate::output::OutputArgs;
-use crate::{failure, output};
+use crate::failure;
 
 /// Random bytes of a key: nobody makes the same up twice.
 const KEY_BYTES: usize = 16;

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use opencoin_api::{DeclareService, Scope, Secret, ServiceLogin, ServiceState, ServiceStatus};
+use opencoin_terminal::secret_args;
 use opencoin_text::printable;
 use opencoin_wallet::account::{AccountError, Holder, StoredSession};
 use serde_json::json;
 
 use super::connection::{HolderArgs, currency_of, secret};
 use super::view::time;
+use crate::failure;
 use crate::network_args::warn_if_exposed;
-use crate::{failure, secret_args};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -4,12 +4,13 @@ use anyhow::{Result, anyhow};
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use opencoin_api::{ChangeAccount, Entry, EntryKind, PAGE_LENGTH_MAX};
+use opencoin_terminal::output;
 use opencoin_text::printable;
 use opencoin_wallet::account::{Outbox, Page, Payment, Unanswered, Watch};
 
 use super::connection::{Connection, HolderArgs};
 use crate::currency_unit::CurrencyUnit;
-use crate::{output, service};
+use crate::service;
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArguments {

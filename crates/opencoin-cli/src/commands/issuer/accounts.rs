@@ -7,13 +7,14 @@ use clap::Subcommand;
 use opencoin_issuer::{Cashier, NewPassword, Token};
 use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
+use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::secret_args::NewPasswordArgs;
 use opencoin_text::AmountText;
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::{DirArgs, Purpose};
-use crate::output::OutputArgs;
-use crate::secret_args::NewPasswordArgs;
+use super::Purpose;
+use crate::dir_args::DirArgs;
 
 /// Accounts that are read at one time.
 const PAGE: u32 = 500;

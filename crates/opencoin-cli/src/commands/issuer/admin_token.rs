@@ -5,11 +5,11 @@ use clap::Subcommand;
 use opencoin_issuer::AdminTokens;
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_ledger::AccountName;
+use opencoin_terminal::output::OutputArgs;
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::DirArgs;
-use crate::output::OutputArgs;
+use crate::dir_args::DirArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminTokenCommand {

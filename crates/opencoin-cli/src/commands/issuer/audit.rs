@@ -19,11 +19,11 @@ use clap::Args;
 use opencoin_audit::{AuditSource, Audited, Auditor, Extent, Sample, decode_state, encode_state};
 use opencoin_issuer::open_audit_source;
 use opencoin_keys::{Clock, Currency, DirectoryError, SystemClock};
+use opencoin_terminal::output::{self, OutputArgs};
 
 use self::report::Report;
 use self::signatures::Signatures;
-use super::DirArgs;
-use crate::output::{self, OutputArgs};
+use crate::dir_args::DirArgs;
 use crate::service;
 
 /// The exit code for books that could not be read.

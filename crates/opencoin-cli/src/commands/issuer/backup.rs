@@ -6,11 +6,11 @@ use anyhow::Result;
 use clap::Args;
 use opencoin_issuer::{BackupOptions, RestoreOptions};
 use opencoin_keys::SystemClock;
+use opencoin_terminal::output::OutputArgs;
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::DirArgs;
-use crate::output::OutputArgs;
+use crate::dir_args::DirArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArguments {

@@ -6,10 +6,11 @@ use anyhow::Result;
 use clap::Subcommand;
 use opencoin_issuer::Operator;
 use opencoin_keys::{Directory, SystemClock};
+use opencoin_terminal::output::OutputArgs;
 use serde_json::json;
 
-use super::{DirArgs, Purpose};
-use crate::output::OutputArgs;
+use super::Purpose;
+use crate::dir_args::DirArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SigningCommand {

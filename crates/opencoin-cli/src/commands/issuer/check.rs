@@ -17,12 +17,12 @@ use opencoin_config::{Config, KeyConfig, hide_passwords};
 use opencoin_issuer::AdminTokens;
 use opencoin_keys::{Currency, Directory};
 use opencoin_private_files::exposure;
+use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_terminal::secret_args::KeySecretArgs;
 use opencoin_text::printable;
 use serde::Serialize;
 
-use super::DirArgs;
-use crate::output::{self, OutputArgs};
-use crate::secret_args::KeySecretArgs;
+use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
 
 #[derive(Debug, Args)]

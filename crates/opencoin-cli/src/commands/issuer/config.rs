@@ -3,10 +3,10 @@
 use anyhow::Result;
 use clap::Args;
 use opencoin_config::{Origin, Setting};
+use opencoin_terminal::output::{self, OutputArgs};
 use serde::Serialize;
 
-use super::DirArgs;
-use crate::output::{self, OutputArgs};
+use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
 
 #[derive(Debug, Args)]

@@ -10,15 +10,15 @@ use opencoin_config::{
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::{StoreMode, open_books, open_ledger};
 use opencoin_keys::{Directory, NewCurrency, NewKeys, SystemClock, create, register_mint_keys};
+use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::progress::ProgressBar;
+use opencoin_terminal::secret_args::{KeySecretArgs, MasterSecretArgs};
 use opencoin_text::{AmountText, IssuerUrl, printable};
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::key_store::KeySecret;
 use crate::currency_unit::CurrencyUnit;
-use crate::output::OutputArgs;
-use crate::progress::ProgressBar;
-use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
+use crate::key_store::KeySecret;
 use crate::settings_args;
 
 /// The values of coins where nothing else is said, in the smallest unit.

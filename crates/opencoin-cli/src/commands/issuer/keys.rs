@@ -16,18 +16,20 @@ use opencoin_keys::{
 };
 use opencoin_ledger::StopReason;
 use opencoin_schema::{BigInt, from_json};
+use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::progress::ProgressBar;
+use opencoin_terminal::secret_args;
+use opencoin_terminal::secret_args::{KeySecretArgs, MasterSecretArgs};
 use opencoin_text::{AmountText, printable};
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::key_store::KeySecret;
-use super::{DirArgs, Purpose};
+use super::Purpose;
 use crate::confirmation::confirm;
 use crate::currency_unit::CurrencyUnit;
-use crate::output::OutputArgs;
-use crate::progress::ProgressBar;
-use crate::secret_args::{KeySecretArgs, MasterSecretArgs};
-use crate::{failure, secret_args};
+use crate::dir_args::DirArgs;
+use crate::failure;
+use crate::key_store::KeySecret;
 
 /// The fewest characters of an id that name a key.
 const ID_CHARS_MIN: usize = 6;

@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use opencoin_issuer::{MigratedBooks, migrate_books, schema_state};
+use opencoin_terminal::output::OutputArgs;
 use serde_json::json;
 
-use super::DirArgs;
-use crate::output::OutputArgs;
+use crate::dir_args::DirArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -8,7 +8,6 @@ mod books;
 mod check;
 mod config;
 mod init;
-pub(crate) mod key_store;
 mod keys;
 mod migrate;
 mod payouts;
@@ -16,7 +15,6 @@ mod prune;
 mod restored_state;
 mod serve;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,10 +25,9 @@ use opencoin_http::{Audience, openapi_document};
 use opencoin_issuer::{Books, HighWaterMark, OpenedBooks, StoreMode, examine};
 use opencoin_keys::Directory;
 use opencoin_ledger::Ledger;
+use opencoin_terminal::output::{self, OutputArgs};
 
 use crate::currency_unit::CurrencyUnit;
-use crate::output::{self, OutputArgs};
-use crate::settings_args::{self, SettingsArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -84,30 +81,6 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Compute every invariant of the books again; exit 1 if one is broken, 3 if they cannot be read.
     Audit(Box<audit::Arguments>),
-}
-
-/// The folder of the currency.
-#[derive(Debug, Args)]
-pub(crate) struct DirArgs {
-    /// The folder of the currency.
-    #[arg(long, value_name = "D", env = "OPENCOIN_ISSUER_DIR")]
-    pub(crate) dir: PathBuf,
-    /// The file of the settings, where it is not issuer.toml in that folder.
-    #[arg(long, value_name = "FILE", env = "OPENCOIN_ISSUER_CONFIG")]
-    config: Option<PathBuf>,
-}
-
-impl DirArgs {
-    /// The folder, with the settings that the file and the environment give it.
-    pub(crate) fn directory(&self) -> Result<Directory> {
-        self.directory_with(&SettingsArgs::default())
-    }
-
-    /// The folder, with the settings that the file, the environment and the command line give it.
-    pub(crate) fn directory_with(&self, settings: &SettingsArgs) -> Result<Directory> {
-        let overrides = settings_args::of_environment()?.with_flags(settings.given());
-        Ok(Directory::new(&self.dir).with_settings(self.config.clone(), overrides))
-    }
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {

@@ -3,10 +3,11 @@
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_ledger::{Payout, PayoutFilter, PayoutNo, Reference, Settlement};
+use opencoin_terminal::output::OutputArgs;
 use opencoin_text::printable;
 
-use super::{DirArgs, Purpose, accounts};
-use crate::output::OutputArgs;
+use super::{Purpose, accounts};
+use crate::dir_args::DirArgs;
 
 /// Payouts that are read at one time.
 const PAGE: u32 = 500;

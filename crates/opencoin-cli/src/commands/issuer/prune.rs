@@ -6,10 +6,11 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use opencoin_issuer::PrunedMintKey;
+use opencoin_terminal::output::{self, OutputArgs};
 use serde::Serialize;
 
-use super::{DirArgs, books};
-use crate::output::{self, OutputArgs};
+use super::books;
+use crate::dir_args::DirArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -5,11 +5,11 @@ use clap::Args;
 use opencoin_issuer::{GuardError, HighWaterMark, StoreMode, accept_state, examine};
 use opencoin_keys::{Clock, Directory, SystemClock};
 use opencoin_ledger::{LedgerTime, RollbackDetected};
+use opencoin_terminal::output::OutputArgs;
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::DirArgs;
-use crate::output::OutputArgs;
+use crate::dir_args::DirArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -11,16 +11,16 @@ use opencoin_http::{Listener, Server, ServerOptions, serve, serve_admin};
 use opencoin_issuer::{AdminTokens, Guard, HighWaterMark, Issuer, IssuerOptions, OpenedBooks, StoreMode};
 use opencoin_keys::{Currency, Directory, SystemClock};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
+use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::secret_args::KeySecretArgs;
 use opencoin_text::printable;
 use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{DirArgs, key_store, restored_state};
-use crate::commands::signer;
-use crate::output::OutputArgs;
-use crate::secret_args::KeySecretArgs;
+use super::restored_state;
+use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
-use crate::{log, service};
+use crate::{key_store, log, service, signer_link};
 
 /// Files that are open beside the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
@@ -125,7 +125,7 @@ fn engine(
                 "this process is given a passphrase or PIN and does not need it: the signer has the keys"
             );
         }
-        return Ok(Arc::new(signer::remote(directory, address, currency)?));
+        return Ok(Arc::new(signer_link::remote(directory, address, currency)?));
     }
     let store = key_store::open(directory, config, &arguments.secrets)?;
     let there = store.ids()?;

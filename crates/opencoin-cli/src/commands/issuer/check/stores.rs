@@ -10,8 +10,7 @@ use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_ledger::{Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus, SchemaState};
 
 use super::{Report, Subject};
-use crate::commands::issuer::key_store;
-use crate::commands::signer;
+use crate::{key_store, signer_link};
 
 /// How long a signer may take to answer.
 const SIGNER_DURATION_MAX: Duration = Duration::from_secs(5);
@@ -93,7 +92,7 @@ pub(super) async fn keys(
 ) {
     let Some(currency) = currency else { return };
     if let Some(address) = &subject.config.signer {
-        let remote = match signer::remote(subject.directory, address, currency) {
+        let remote = match signer_link::remote(subject.directory, address, currency) {
             Ok(remote) => remote,
             Err(error) => return report.failed("signer", format!("{error:#}")),
         };

@@ -6,9 +6,8 @@ use opencoin_crypto::{KeyStore, KeyStoreError};
 use opencoin_keys::{CertifiedMintKey, Clock, Directory, KeyFiles, Passphrase, SystemClock};
 use opencoin_ledger::MintKeyStatus;
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
+use opencoin_terminal::secret_args::KeySecretArgs;
 use rand::rngs::OsRng;
-
-use crate::secret_args::KeySecretArgs;
 
 /// What opens the private mint keys: a passphrase, or the PIN of their token.
 pub(crate) struct KeySecret(Option<Passphrase>);

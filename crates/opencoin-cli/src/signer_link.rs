@@ -1,0 +1,53 @@
+//! How a server reaches the process that signs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use opencoin_config::SignerConfig;
+use opencoin_keys::{Currency, Directory, PublicKeys};
+use opencoin_signer::{ClientTls, Endpoint, RemoteSigner, RemoteSignerOptions, TlsFiles};
+
+/// The engine of a server whose keys are in a signer's hands.
+pub(crate) fn remote(
+    directory: &Directory,
+    address: &SignerConfig,
+    currency: &Currency,
+) -> Result<RemoteSigner> {
+    let endpoint = match address {
+        SignerConfig::Socket { path } => Endpoint::Unix(directory.root().join(path)),
+        SignerConfig::Tls {
+            address,
+            name,
+            certificate,
+            key,
+            authority,
+        } => {
+            let files = tls_files(directory.root(), certificate, key, authority);
+            Endpoint::Tls {
+                address: address.clone(),
+                tls: ClientTls::load(&files, name)?,
+            }
+        }
+    };
+    Ok(RemoteSigner::start(
+        endpoint,
+        public_keys(directory, currency),
+        RemoteSignerOptions::default(),
+    ))
+}
+
+/// The files of one side of the connection.
+pub(crate) fn tls_files(root: &Path, certificate: &Path, key: &Path, authority: &Path) -> TlsFiles {
+    TlsFiles {
+        certificate: root.join(certificate),
+        key: root.join(key),
+        authority: root.join(authority),
+    }
+}
+
+/// Looks up the certified mint keys of the currency.
+pub(crate) fn public_keys(directory: &Directory, currency: &Currency) -> opencoin_signer::PublicKeys {
+    let keys = PublicKeys::new(directory.clone(), currency);
+    Arc::new(move |id| keys.get(id))
+}

@@ -1,0 +1,49 @@
+//! What a currency can be called and be divided into.
+
+use std::collections::BTreeSet;
+
+use opencoin_ledger::Amount;
+use opencoin_text::{is_invisible, is_misleading};
+
+/// The most denominations: one mint key is made for each.
+const DENOMINATIONS_MAX: usize = 64;
+/// The longest name of a currency, in characters.
+const NAME_CHARS_MAX: usize = 64;
+/// The most smallest units that make one of a currency: 12 decimals.
+pub(crate) const DIVISOR_MAX: u64 = 1_000_000_000_000;
+
+/// Whether a currency can have this name. Every wallet shows it, so it holds nothing that misleads a reader.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let chars = name.chars().count();
+    if name.trim() != name || chars == 0 || chars > NAME_CHARS_MAX {
+        return Err(format!(
+            "must have 1 to {NAME_CHARS_MAX} characters, without spaces around them"
+        ));
+    }
+    if name
+        .chars()
+        .any(|character| is_misleading(character) || is_invisible(character))
+    {
+        return Err(
+            "must not contain control characters, invisible characters or changes of direction".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether a currency can have coins of these values.
+pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), String> {
+    if denominations.is_empty() || denominations.len() > DENOMINATIONS_MAX {
+        return Err(format!(
+            "must be 1 to {DENOMINATIONS_MAX} values, for example 1,2,5,10"
+        ));
+    }
+    let distinct: BTreeSet<&u64> = denominations.iter().collect();
+    let fit = denominations
+        .iter()
+        .all(|value| *value > 0 && Amount::new(*value).is_ok());
+    if distinct.len() != denominations.len() || !fit {
+        return Err("must be different values of at least one smallest unit".to_owned());
+    }
+    Ok(())
+}

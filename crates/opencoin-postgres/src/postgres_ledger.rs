@@ -1,0 +1,16 @@
+//! The store: its connections.
+
+use opencoin_ledger::KnownMintKeys;
+use sqlx::PgPool;
+
+use crate::writer::Writer;
+
+/// Books in a PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct PostgresLedger {
+    pub(crate) pool: PgPool,
+    pub(crate) writer: Writer,
+    /// Another connection, for what is known of accounts beside their money.
+    pub(crate) holders: Writer,
+    pub(crate) known_mint_keys: KnownMintKeys,
+}

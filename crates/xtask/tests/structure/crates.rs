@@ -1,0 +1,242 @@
+//! Which crate may use which. The table is the architecture; docs/ARCHITECTURE.md says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::folders;
+
+/// Each crate and those of the workspace that it may use, in production code. What comes later in the table may use
+/// what comes earlier, never the other way round, so a crate cannot depend on its caller.
+const MAY_USE: [(&str, &[&str]); 25] = [
+    ("opencoin-api", &[]),
+    ("opencoin-log", &[]),
+    ("opencoin-private-files", &[]),
+    ("opencoin-schema", &[]),
+    ("opencoin-text", &[]),
+    ("opencoin-tls", &[]),
+    ("opencoin-ledger", &["text"]),
+    ("opencoin-crypto", &["schema"]),
+    ("opencoin-audit", &["ledger"]),
+    ("opencoin-conformance", &["audit", "ledger"]),
+    ("opencoin-sql", &["audit", "ledger"]),
+    ("opencoin-sqlite", &["audit", "ledger", "sql"]),
+    ("opencoin-postgres", &["audit", "ledger", "sql", "tls"]),
+    ("opencoin-testkit", &["crypto", "schema"]),
+    ("opencoin-pkcs11", &["crypto", "schema"]),
+    (
+        "opencoin-wallet",
+        &["api", "crypto", "private-files", "schema", "text"],
+    ),
+    (
+        "opencoin-signer",
+        &[
+            "crypto",
+            "ledger",
+            "log",
+            "private-files",
+            "schema",
+            "text",
+            "tls",
+        ],
+    ),
+    ("opencoin-config", &["crypto", "text"]),
+    (
+        "opencoin-keys",
+        &[
+            "config",
+            "crypto",
+            "ledger",
+            "log",
+            "private-files",
+            "schema",
+            "text",
+        ],
+    ),
+    (
+        "opencoin-issuer",
+        &[
+            "api",
+            "audit",
+            "config",
+            "crypto",
+            "keys",
+            "ledger",
+            "log",
+            "postgres",
+            "private-files",
+            "schema",
+            "sqlite",
+            "text",
+        ],
+    ),
+    (
+        "opencoin-http",
+        &[
+            "api", "config", "issuer", "ledger", "log", "schema", "text", "tls",
+        ],
+    ),
+    ("opencoin-terminal", &["keys", "private-files", "text"]),
+    (
+        "opencoin-bench",
+        &[
+            "audit", "config", "crypto", "issuer", "keys", "ledger", "pkcs11", "postgres", "schema",
+            "signer", "sqlite", "terminal",
+        ],
+    ),
+    (
+        "opencoin-cli",
+        &[
+            "api",
+            "audit",
+            "bench",
+            "config",
+            "crypto",
+            "http",
+            "issuer",
+            "keys",
+            "ledger",
+            "log",
+            "pkcs11",
+            "private-files",
+            "schema",
+            "signer",
+            "terminal",
+            "text",
+            "tls",
+            "wallet",
+        ],
+    ),
+    ("xtask", &["crypto", "testkit"]),
+];
+
+/// The end-to-end tests speak with the binary alone, and read and write its books.
+const TESTS: (&str, &[&str]) = ("opencoin-e2e", &["api", "ledger", "sqlite", "testkit"]);
+
+/// What a manifest says: the name of the package, its dependencies in this workspace, those of its tests.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Manifest {
+    name: String,
+    uses: BTreeSet<String>,
+    tests_use: BTreeSet<String>,
+}
+
+impl Manifest {
+    fn parse(text: &str) -> Self {
+        let (mut manifest, mut section) = (Self::default(), "");
+        for line in text.lines() {
+            if let Some(title) = line.strip_prefix('[') {
+                section = title.trim_end_matches(']');
+            }
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            match section {
+                "package" if name == "name" => {
+                    manifest.name = line.split('"').nth(1).unwrap_or_default().to_owned();
+                }
+                "dependencies" if name.starts_with("opencoin-") => {
+                    manifest.uses.insert(name.to_owned());
+                }
+                "dev-dependencies" if name.starts_with("opencoin-") => {
+                    manifest.tests_use.insert(name.to_owned());
+                }
+                _ => {}
+            }
+        }
+        manifest
+    }
+}
+
+/// What is wrong with the dependencies.
+fn violations(manifests: &[Manifest]) -> Vec<String> {
+    let table: Vec<(&str, &[&str])> = MAY_USE.into_iter().chain([TESTS]).collect();
+    let place: BTreeMap<&str, usize> = table
+        .iter()
+        .enumerate()
+        .map(|(no, (name, _))| (*name, no))
+        .collect();
+    let mut violations = Vec::new();
+    for (no, (name, may_use)) in table.iter().enumerate() {
+        for used in *may_use {
+            if place
+                .get(format!("opencoin-{used}").as_str())
+                .is_none_or(|place| *place >= no)
+            {
+                violations.push(format!(
+                    "the table lets {name} use {used}, which does not come before it"
+                ));
+            }
+        }
+    }
+    for Manifest {
+        name,
+        uses,
+        tests_use,
+    } in manifests
+    {
+        let Some(no) = place.get(name.as_str()) else {
+            violations.push(format!("{name} is not in the table"));
+            continue;
+        };
+        let may_use = table[*no].1;
+        for used in uses {
+            if !may_use.contains(&used.trim_start_matches("opencoin-")) {
+                violations.push(format!("{name} must not use {used}"));
+            }
+        }
+        // Tests may use more, but nothing that stands on the crate that they test.
+        for used in tests_use {
+            if stands_on(&table, used).contains(name.as_str()) && !ONLY_FOR_TESTS.contains(&used.as_str()) {
+                violations.push(format!(
+                    "the tests of {name} must not use {used}, which uses {name}"
+                ));
+            }
+        }
+    }
+    violations
+}
+
+/// Rules for ledgers are written against the ledger, to be run by the tests of its stores.
+const ONLY_FOR_TESTS: [&str; 2] = ["opencoin-conformance", "opencoin-testkit"];
+
+/// Everything below a crate.
+fn stands_on<'table>(table: &[(&'table str, &[&'table str])], name: &str) -> BTreeSet<&'table str> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![name.to_owned()];
+    while let Some(name) = open.pop() {
+        for (used, _) in table {
+            let names = |(user, may_use): &(&str, &[&str])| {
+                *user == name && may_use.contains(&used.trim_start_matches("opencoin-"))
+            };
+            if table.iter().any(names) && found.insert(*used) {
+                open.push((*used).to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_crate_depends_on_its_caller() {
+    let manifest = |folder: &std::path::PathBuf| {
+        Manifest::parse(&std::fs::read_to_string(folder.join("Cargo.toml")).unwrap())
+    };
+    let manifests: Vec<Manifest> = folders().iter().map(manifest).collect();
+    assert!(manifests.len() > 20, "only {} crates were found", manifests.len());
+    assert_eq!(violations(&manifests), [""; 0]);
+}
+
+#[test]
+fn a_crate_that_depends_on_its_caller_is_found() {
+    let planted = "[package]\nname = \"opencoin-ledger\"\n[dependencies]\nserde.workspace = true\n\
+                   opencoin-issuer.workspace = true\n[dev-dependencies]\nopencoin-http = { workspace = true }\n";
+    assert_eq!(
+        violations(&[Manifest::parse(planted)]),
+        [
+            "opencoin-ledger must not use opencoin-issuer",
+            "the tests of opencoin-ledger must not use opencoin-http, which uses opencoin-ledger"
+        ]
+    );
+    let unknown = "[package]\nname = \"opencoin-utils\"\n";
+    assert_eq!(
+        violations(&[Manifest::parse(unknown)]),
+        ["opencoin-utils is not in the table"]
+    );
+}
