@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use crate::sums::Sums;
 use crate::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::journal::{Kind, ReferenceKey};
+use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, count_blinds};
 
 /// Collects facts from rows: first accounts, mint keys and payouts, then spent coins, recouped ones and the
@@ -25,31 +26,6 @@ pub struct Collector {
     mint_keys_by_no: HashMap<i64, usize>,
     /// By the references of their requests, and of the settlements that they have or may come to have.
     payouts: HashMap<Box<[u8]>, (usize, AccountId)>,
-}
-
-/// A stored mint key.
-#[derive(Debug, Clone, Copy)]
-pub struct MintKeyRow<'a> {
-    /// The short number that spent coins refer to.
-    pub no: i64,
-    /// Its id.
-    pub id: &'a [u8],
-    /// What each of its coins is worth.
-    pub denomination: i64,
-    /// First and last moment of signing, last moment of taking coins back; microseconds since the epoch.
-    pub dates: [i64; 3],
-    /// Signatures given.
-    pub issued: i64,
-    /// Coins that came back.
-    pub returned: i64,
-    /// Coins that were recouped.
-    pub recouped: i64,
-    /// Whether it was stopped.
-    pub stopped: bool,
-    /// Whether it was retired.
-    pub retired: bool,
-    /// Whether its spent coins were forgotten.
-    pub pruned: bool,
 }
 
 /// A stored payout.
@@ -144,8 +120,8 @@ impl Collector {
     }
 
     /// Takes a mint key.
-    pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
-        let Ok(id) = row.id.try_into().map(MintKeyId::new) else {
+    pub fn mint_key(&mut self, row: &StoredMintKey) {
+        let Ok(id) = row.id[..].try_into().map(MintKeyId::new) else {
             return self.strange_table(format!(
                 "mint key number {}: its id has {} bytes",
                 row.no,
@@ -164,7 +140,8 @@ impl Collector {
             self.strange_table(format!("{id:?}: {error}"));
         }
         self.mint_keys.insert(id, self.facts.mint_keys.len());
-        self.mint_keys_by_no.insert(row.no, self.facts.mint_keys.len());
+        self.mint_keys_by_no
+            .insert(row.no.into(), self.facts.mint_keys.len());
         self.facts.mint_keys.push(MintKeyFacts {
             id,
             denomination: row.denomination.into(),
@@ -176,7 +153,7 @@ impl Collector {
             counted: true,
             spent: 0,
             recouped_rows: 0,
-            stopped: row.stopped,
+            stopped: row.stopped_reason.is_some(),
             retired: row.retired,
             pruned: row.pruned,
         });
@@ -387,15 +364,15 @@ mod tests {
         let mut collector = Collector::default();
         collector.account(3, "alice", 0);
         let dates = [10, 20, 30];
-        collector.mint_key(MintKeyRow {
+        collector.mint_key(&StoredMintKey {
             no: 1,
-            id: &KEY,
+            id: KEY.to_vec(),
             denomination: 5,
             dates,
             issued: 1,
             returned: 0,
             recouped: 0,
-            stopped: false,
+            stopped_reason: None,
             retired: false,
             pruned: false,
         });

@@ -20,7 +20,7 @@ mod sums;
 pub use auditor::{Audited, Auditor, Extent};
 pub use chain::Chain;
 pub use check::{AuditReport, Check, check};
-pub use collector::{Collector, JournalRow, MintKeyRow, PayoutRow};
+pub use collector::{Collector, JournalRow, PayoutRow};
 pub use pass::{CoinsToCount, Pass, SETTLE_SECONDS, Sample, Settled};
 pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted};
 pub use state::{StateError, decode_state, encode_state};

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::journal::Entry;
+use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::view::MintKeyState;
 use opencoin_ledger::{AccountId, LedgerError, LedgerTime, MemoryLedger, Settlement, TransactionNo, View};
 
 use crate::{
-    ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, MintKeyRow, Pass, PayoutRow,
-    StoredAcceptance, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance,
+    Wanted,
 };
 
 #[async_trait]
@@ -60,7 +61,7 @@ fn state(view: &View, pass: &mut Pass) {
     mint_keys.sort_unstable_by_key(|key| key.no);
     mint_keys
         .into_iter()
-        .for_each(|key| pass.mint_key(mint_key_row(key)));
+        .for_each(|key| pass.mint_key(&stored_mint_key(key)));
     let mut payouts: Vec<_> = view.payouts().collect();
     payouts.sort_unstable_by_key(|payout| payout.no);
     for payout in payouts {
@@ -85,22 +86,22 @@ fn state(view: &View, pass: &mut Pass) {
     recouped.for_each(|no| pass.recouped(no, 1));
 }
 
-fn mint_key_row(key: &MintKeyState) -> MintKeyRow<'_> {
+fn stored_mint_key(key: &MintKeyState) -> StoredMintKey {
     let terms = &key.terms;
     let dates = [
         terms.sign_not_before(),
         terms.sign_not_after(),
         terms.coins_expiry(),
     ];
-    MintKeyRow {
-        no: key.no.get().into(),
-        id: key.id.as_bytes(),
+    StoredMintKey {
+        no: key.no.get(),
+        id: key.id.as_bytes().to_vec(),
         denomination: terms.denomination().as_i64(),
         dates: dates.map(|date| date.unix_micros()),
         issued: key.issued as i64,     // counted up to `i64::MAX` only
         returned: key.returned as i64, // at most `issued`
         recouped: key.recouped as i64, // the same
-        stopped: key.stopped.is_some(),
+        stopped_reason: key.stopped.as_ref().map(|reason| reason.as_str().to_owned()),
         retired: key.retired,
         pruned: key.pruned,
     }

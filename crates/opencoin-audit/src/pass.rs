@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{Chain, digest_of};
 use crate::sums::Sums;
-use crate::{AuditFacts, Check, Collector, JournalRow, MintKeyRow, PayoutRow};
+use crate::{AuditFacts, Check, Collector, JournalRow, PayoutRow};
+use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{LedgerTime, TransactionNo};
 
 /// How long after its time a row of the journal has settled.
@@ -153,8 +154,8 @@ impl Pass {
     }
 
     /// Takes a mint key.
-    pub fn mint_key(&mut self, row: MintKeyRow<'_>) {
-        self.mint_key_nos.push(row.no);
+    pub fn mint_key(&mut self, row: &StoredMintKey) {
+        self.mint_key_nos.push(row.no.into());
         self.collector.mint_key(row);
     }
 

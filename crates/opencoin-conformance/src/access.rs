@@ -72,13 +72,14 @@ fn service(number: u16, account: AccountId, text: &str, scopes: &[Scope]) -> New
 async fn begin(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     ledgers[0]
+        .accounts()
         .set_password(alice(), &password("first"), PasswordSetter::Operator)
         .await
         .unwrap();
 }
 
 async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<Credential> {
-    let bearer = ledger.bearer(&token(number), time(now)).await.unwrap();
+    let bearer = ledger.accounts().bearer(&token(number), time(now)).await.unwrap();
     bearer.map(|Bearer { account, means }| {
         assert_eq!(account, alice());
         means
@@ -96,19 +97,40 @@ pub async fn an_account_begins_with_a_password_or_without(ledgers: &Pair) {
     };
     assert!(!world.one(open("first")).await.unwrap().repeated);
     assert!(world.one(open("second")).await.unwrap().repeated);
-    let carol = ledgers[1].profile(&name("carol")).await.unwrap().unwrap();
+    let carol = ledgers[1]
+        .accounts()
+        .profile(&name("carol"))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (carol.password.as_ref(), carol.listed),
         (Some(&password("first")), false)
     );
-    let profile = ledgers[1].profile(&name("alice")).await.unwrap().unwrap();
+    let profile = ledgers[1]
+        .accounts()
+        .profile(&name("alice"))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((profile.account.balance, profile.password), (amount(7), None));
     assert_eq!(
-        ledgers[1].profile_by_id(carol.account.id).await.unwrap(),
+        ledgers[1]
+            .accounts()
+            .profile_by_id(carol.account.id)
+            .await
+            .unwrap(),
         Some(carol)
     );
-    assert_eq!(ledgers[1].profile_by_id(AccountId::new(99)).await.unwrap(), None);
-    assert_eq!(ledgers[1].profile(&name("dave")).await.unwrap(), None);
+    assert_eq!(
+        ledgers[1]
+            .accounts()
+            .profile_by_id(AccountId::new(99))
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(ledgers[1].accounts().profile(&name("dave")).await.unwrap(), None);
 }
 
 /// Names come in the order of their bytes, whatever a database thinks of punctuation.
@@ -122,7 +144,11 @@ pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
     world.apply(&commands).await;
     let page = async |filter, after: Option<&str>, limit| {
         let after = after.map(name);
-        let profiles = ledgers[1].profiles(filter, after.as_ref(), limit).await.unwrap();
+        let profiles = ledgers[1]
+            .accounts()
+            .profiles(filter, after.as_ref(), limit)
+            .await
+            .unwrap();
         profiles
             .into_iter()
             .map(|profile| profile.account.name.as_str().to_owned())
@@ -138,9 +164,9 @@ pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
     );
     assert!(page(ProfileFilter::Listed, None, 100).await.is_empty());
     for account in [alice(), bob(), AccountId::new(5)] {
-        ledgers[0].set_listed(account, true).await.unwrap();
+        ledgers[0].accounts().set_listed(account, true).await.unwrap();
     }
-    ledgers[0].set_listed(bob(), false).await.unwrap();
+    ledgers[0].accounts().set_listed(bob(), false).await.unwrap();
     assert_eq!(page(ProfileFilter::Listed, None, 100).await, ["a.b", "alice"]);
     assert_eq!(page(ProfileFilter::Listed, Some("a.b"), 100).await, ["alice"]);
 }
@@ -148,22 +174,39 @@ pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
 /// An account has one token of its own, in every process and for every store, and keeps its sessions.
 pub async fn an_account_is_given_another_token(ledgers: &Pair) {
     begin(ledgers).await;
-    ledgers[0].open_session(&by_password(1, 10)).await.unwrap();
+    ledgers[0]
+        .accounts()
+        .open_session(&by_password(1, 10))
+        .await
+        .unwrap();
     let first = TokenHash::new([1; 32]);
     for new in [token(700), token(701)] {
-        ledgers[0].set_token(alice(), &new).await.unwrap();
-        let bearer = ledgers[1].bearer(&new, time(20)).await.unwrap().unwrap();
+        ledgers[0].accounts().set_token(alice(), &new).await.unwrap();
+        let bearer = ledgers[1]
+            .accounts()
+            .bearer(&new, time(20))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (bearer.account, bearer.means),
             (alice(), Credential::AccountToken)
         );
     }
     for ended in [first, token(700)] {
-        assert_eq!(ledgers[1].bearer(&ended, time(20)).await, Ok(None));
+        assert_eq!(ledgers[1].accounts().bearer(&ended, time(20)).await, Ok(None));
     }
-    assert!(ledgers[1].bearer(&token(1), time(20)).await.unwrap().is_some());
+    assert!(
+        ledgers[1]
+            .accounts()
+            .bearer(&token(1), time(20))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(
         ledgers[0]
+            .accounts()
             .set_token(AccountId::new(77), &token(702))
             .await
             .is_err()
@@ -182,6 +225,7 @@ pub async fn an_account_is_given_another_token(ledgers: &Pair) {
 pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
     begin(ledgers).await;
     let account = ledgers[1]
+        .accounts()
         .bearer(&TokenHash::new([1; 32]), time(i64::MAX))
         .await
         .unwrap();
@@ -192,15 +236,21 @@ pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
             means: Credential::AccountToken
         })
     );
-    assert!(ledgers[0].open_session(&by_password(1, 10)).await.unwrap());
+    assert!(
+        ledgers[0]
+            .accounts()
+            .open_session(&by_password(1, 10))
+            .await
+            .unwrap()
+    );
     assert_eq!(
         bearer(&*ledgers[1], 1, END - 1).await,
         Some(Credential::PasswordSession)
     );
     assert_eq!(bearer(&*ledgers[1], 1, END).await, None);
     assert_eq!(bearer(&*ledgers[1], 2, 10).await, None);
-    assert!(ledgers[0].end_session(&token(1)).await.unwrap());
-    assert!(!ledgers[0].end_session(&token(1)).await.unwrap());
+    assert!(ledgers[0].accounts().end_session(&token(1)).await.unwrap());
+    assert!(!ledgers[0].accounts().end_session(&token(1)).await.unwrap());
     assert_eq!(bearer(&*ledgers[1], 1, 11).await, None);
 }
 
@@ -208,15 +258,23 @@ pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
 pub async fn sessions_have_a_limit(ledgers: &Pair) {
     begin(ledgers).await;
     ledgers[0]
+        .accounts()
         .declare_service(&service(1, alice(), "till", &[Scope::Read]))
         .await
         .unwrap()
         .unwrap();
-    assert!(ledgers[0].open_session(&by_service(1, 901, 500)).await.unwrap());
+    assert!(
+        ledgers[0]
+            .accounts()
+            .open_session(&by_service(1, 901, 500))
+            .await
+            .unwrap()
+    );
     let max = u16::try_from(SESSIONS_MAX).unwrap();
     for number in 0..max {
         assert!(
             ledgers[0]
+                .accounts()
                 .open_session(&by_password(number, i64::from(max - number)))
                 .await
                 .unwrap()
@@ -224,7 +282,13 @@ pub async fn sessions_have_a_limit(ledgers: &Pair) {
     }
     // The oldest is the one that was opened last here; its clock was behind.
     assert!(bearer(&*ledgers[1], max - 1, 10).await.is_some());
-    assert!(ledgers[0].open_session(&by_password(max, 200)).await.unwrap());
+    assert!(
+        ledgers[0]
+            .accounts()
+            .open_session(&by_password(max, 200))
+            .await
+            .unwrap()
+    );
     assert_eq!(bearer(&*ledgers[1], max - 1, 10).await, None);
     for number in (0..max - 1).chain([max, 500]) {
         assert!(bearer(&*ledgers[1], number, 10).await.is_some(), "{number}");
@@ -235,7 +299,7 @@ pub async fn sessions_have_a_limit(ledgers: &Pair) {
         expires: time(END + 5),
         ..by_password(600, 0)
     };
-    assert!(ledgers[0].open_session(&expired).await.unwrap());
+    assert!(ledgers[0].accounts().open_session(&expired).await.unwrap());
     assert_eq!(
         bearer(&*ledgers[1], 0, 10).await,
         None,
@@ -248,20 +312,22 @@ pub async fn sessions_have_a_limit(ledgers: &Pair) {
 pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     begin(ledgers).await;
     ledgers[0]
+        .accounts()
         .declare_service(&service(1, alice(), "till", &[Scope::Read]))
         .await
         .unwrap()
         .unwrap();
     for session in [by_password(1, 10), by_password(2, 10), by_service(1, 901, 3)] {
-        assert!(ledgers[0].open_session(&session).await.unwrap());
+        assert!(ledgers[0].accounts().open_session(&session).await.unwrap());
     }
     let first = password("first");
     let holder = PasswordSetter::Holder {
-        before: Some(&first),
-        session: Some(&token(2)),
+        before: Some(first),
+        session: Some(token(2)),
     };
     assert!(
         ledgers[1]
+            .accounts()
             .set_password(alice(), &password("second"), holder)
             .await
             .unwrap()
@@ -269,10 +335,17 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     let open = async |number| bearer(&*ledgers[0], number, 20).await.is_some();
     assert_eq!([open(1).await, open(2).await, open(3).await], [false, true, true]);
     // Whoever showed the old password, and was looked at for a while, comes too late.
-    assert!(!ledgers[0].open_session(&by_password(4, 30)).await.unwrap());
+    assert!(
+        !ledgers[0]
+            .accounts()
+            .open_session(&by_password(4, 30))
+            .await
+            .unwrap()
+    );
     assert_eq!(bearer(&*ledgers[1], 4, 30).await, None);
     assert!(
         ledgers[1]
+            .accounts()
             .set_password(alice(), &password("third"), PasswordSetter::Operator)
             .await
             .unwrap()
@@ -287,12 +360,25 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
 /// the operator's, that came in between, stays.
 pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
     begin(ledgers).await;
-    assert!(ledgers[0].open_session(&by_password(1, 10)).await.unwrap());
+    assert!(
+        ledgers[0]
+            .accounts()
+            .open_session(&by_password(1, 10))
+            .await
+            .unwrap()
+    );
     let [first, late, operators] = ["first", "late", "operator's"].map(password);
     let [mine, nobodys] = [token(1), token(2)];
-    let set = async |account, before, session| {
-        let setter = PasswordSetter::Holder { before, session };
-        ledgers[1].set_password(account, &late, setter).await.unwrap()
+    let set = async |account, before: Option<&PasswordHash>, session: Option<&TokenHash>| {
+        let setter = PasswordSetter::Holder {
+            before: before.cloned(),
+            session: session.copied(),
+        };
+        ledgers[1]
+            .accounts()
+            .set_password(account, &late, setter)
+            .await
+            .unwrap()
     };
     assert!(!set(alice(), Some(&late), Some(&mine)).await);
     assert!(!set(alice(), None, None).await);
@@ -303,6 +389,7 @@ pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
     assert!(!set(bob(), None, Some(&mine)).await, "it is another's session");
     assert!(
         ledgers[0]
+            .accounts()
             .set_password(alice(), &operators, PasswordSetter::Operator)
             .await
             .unwrap()
@@ -314,6 +401,7 @@ pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
     );
     assert_eq!(
         ledgers[0]
+            .accounts()
             .profile_by_id(alice())
             .await
             .unwrap()
@@ -325,6 +413,7 @@ pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
     assert!(set(bob(), None, None).await);
     assert_eq!(
         ledgers[0]
+            .accounts()
             .profile_by_id(bob())
             .await
             .unwrap()
@@ -341,11 +430,11 @@ pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
     begin(ledgers).await;
     for name in [name("alice"), name("nobody")] {
         assert_eq!(
-            ledgers[1].failed_logins(&name).await.unwrap(),
+            ledgers[1].accounts().failed_logins(&name).await.unwrap(),
             FailedLogins::default()
         );
-        ledgers[0].count_login(&name, time(50)).await.unwrap();
-        let counted = ledgers[1].count_login(&name, time(40)).await.unwrap();
+        ledgers[0].accounts().count_login(&name, time(50)).await.unwrap();
+        let counted = ledgers[1].accounts().count_login(&name, time(40)).await.unwrap();
         // The newest one counts, so that a clock that was ahead once locks no name.
         assert_eq!(
             counted,
@@ -354,19 +443,43 @@ pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
                 last: Some(time(40))
             }
         );
-        assert_eq!(ledgers[0].failed_logins(&name).await.unwrap(), counted);
+        assert_eq!(ledgers[0].accounts().failed_logins(&name).await.unwrap(), counted);
     }
-    ledgers[1].clear_failed_logins(&name("alice")).await.unwrap();
+    ledgers[1]
+        .accounts()
+        .clear_failed_logins(&name("alice"))
+        .await
+        .unwrap();
     assert_eq!(
-        ledgers[0].failed_logins(&name("alice")).await.unwrap(),
+        ledgers[0].accounts().failed_logins(&name("alice")).await.unwrap(),
         FailedLogins::default()
     );
     let kept = FAILED_LOGINS_KEPT_HOURS * 3_600_000_000;
-    ledgers[1].tidy(time(39 + kept), time(0)).await.unwrap();
-    assert_eq!(ledgers[0].failed_logins(&name("nobody")).await.unwrap().count, 2);
-    ledgers[1].tidy(time(40 + kept), time(0)).await.unwrap();
+    ledgers[1]
+        .accounts()
+        .tidy(time(39 + kept), time(0))
+        .await
+        .unwrap();
     assert_eq!(
-        ledgers[0].failed_logins(&name("nobody")).await.unwrap(),
+        ledgers[0]
+            .accounts()
+            .failed_logins(&name("nobody"))
+            .await
+            .unwrap()
+            .count,
+        2
+    );
+    ledgers[1]
+        .accounts()
+        .tidy(time(40 + kept), time(0))
+        .await
+        .unwrap();
+    assert_eq!(
+        ledgers[0]
+            .accounts()
+            .failed_logins(&name("nobody"))
+            .await
+            .unwrap(),
         FailedLogins::default()
     );
 }
@@ -376,7 +489,14 @@ pub async fn wrong_passwords_at_once_are_counted(ledgers: &Pair) {
     begin(ledgers).await;
     let guess = |index: usize| {
         let ledger = std::sync::Arc::clone(&ledgers[index % 2]);
-        tokio::spawn(async move { ledger.count_login(&name("alice"), time(9)).await.unwrap().count })
+        tokio::spawn(async move {
+            ledger
+                .accounts()
+                .count_login(&name("alice"), time(9))
+                .await
+                .unwrap()
+                .count
+        })
     };
     let guesses: Vec<_> = (0..20).map(guess).collect();
     let mut counts = Vec::new();
@@ -391,8 +511,17 @@ pub async fn wrong_passwords_at_once_are_counted(ledgers: &Pair) {
 pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
     begin(ledgers).await;
     let till = service(1, alice(), "till", &[Scope::Mint, Scope::Read]);
-    assert_eq!(ledgers[0].declare_service(&till).await.unwrap(), Ok(()));
-    assert!(ledgers[1].open_session(&by_service(1, 901, 1)).await.unwrap());
+    assert_eq!(
+        ledgers[0].accounts().declare_service(&till).await.unwrap(),
+        Ok(())
+    );
+    assert!(
+        ledgers[1]
+            .accounts()
+            .open_session(&by_service(1, 901, 1))
+            .await
+            .unwrap()
+    );
     for other in [
         by_service(1, 902, 2),
         by_service(2, 901, 2),
@@ -401,7 +530,7 @@ pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
             ..by_service(1, 901, 2)
         },
     ] {
-        assert!(!ledgers[1].open_session(&other).await.unwrap());
+        assert!(!ledgers[1].accounts().open_session(&other).await.unwrap());
         assert_eq!(bearer(&*ledgers[1], 2, 20).await, None);
     }
     let (service, scopes) = (service_id(1), [Scope::Mint, Scope::Read].into());
@@ -412,10 +541,14 @@ pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
     };
     assert_eq!(bearer(&*ledgers[0], 1, 20).await, Some(means(None)));
     for now in [30, 20] {
-        ledgers[0].saw_service(&service, time(now)).await.unwrap();
+        ledgers[0]
+            .accounts()
+            .saw_service(&service, time(now))
+            .await
+            .unwrap();
         assert_eq!(bearer(&*ledgers[1], 1, 20).await, Some(means(Some(time(30)))));
     }
-    let found = ledgers[1].service(&service).await.unwrap().unwrap();
+    let found = ledgers[1].accounts().service(&service).await.unwrap().unwrap();
     assert_eq!(
         (found.account, found.name.as_str(), found.key),
         (alice(), "till", token(901))
@@ -424,9 +557,9 @@ pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
         (&found.scopes, found.key_at, found.last_seen),
         (&scopes, time(5), Some(time(30)))
     );
-    assert_eq!(ledgers[1].services(alice()).await.unwrap(), [found]);
-    assert!(ledgers[1].services(bob()).await.unwrap().is_empty());
-    assert_eq!(ledgers[1].service(&service_id(2)).await.unwrap(), None);
+    assert_eq!(ledgers[1].accounts().services(alice()).await.unwrap(), [found]);
+    assert!(ledgers[1].accounts().services(bob()).await.unwrap().is_empty());
+    assert_eq!(ledgers[1].accounts().service(&service_id(2)).await.unwrap(), None);
 }
 
 /// With a new key the old one and its sessions count no more; without a service nothing of it does. Nobody
@@ -435,9 +568,15 @@ pub async fn a_service_gets_another_key_or_goes(ledgers: &Pair) {
     begin(ledgers).await;
     for number in [1, 2] {
         let service = service(number, alice(), &format!("service-{number}"), &[Scope::Read]);
-        ledgers[0].declare_service(&service).await.unwrap().unwrap();
+        ledgers[0]
+            .accounts()
+            .declare_service(&service)
+            .await
+            .unwrap()
+            .unwrap();
         assert!(
             ledgers[0]
+                .accounts()
                 .open_session(&by_service(number, 900 + number, number))
                 .await
                 .unwrap()
@@ -446,27 +585,70 @@ pub async fn a_service_gets_another_key_or_goes(ledgers: &Pair) {
     let open = async |number| bearer(&*ledgers[0], number, 20).await.is_some();
     assert!(
         !ledgers[1]
+            .accounts()
             .rotate_service(bob(), &service_id(1), &token(950), time(40))
             .await
             .unwrap()
     );
-    assert!(!ledgers[1].remove_service(bob(), &service_id(1)).await.unwrap());
+    assert!(
+        !ledgers[1]
+            .accounts()
+            .remove_service(bob(), &service_id(1))
+            .await
+            .unwrap()
+    );
     assert_eq!([open(1).await, open(2).await], [true, true]);
     assert!(
         ledgers[1]
+            .accounts()
             .rotate_service(alice(), &service_id(1), &token(950), time(40))
             .await
             .unwrap()
     );
     assert_eq!([open(1).await, open(2).await], [false, true]);
-    assert!(!ledgers[1].open_session(&by_service(1, 901, 3)).await.unwrap());
-    assert!(ledgers[1].open_session(&by_service(1, 950, 3)).await.unwrap());
-    let rotated = ledgers[0].service(&service_id(1)).await.unwrap().unwrap();
+    assert!(
+        !ledgers[1]
+            .accounts()
+            .open_session(&by_service(1, 901, 3))
+            .await
+            .unwrap()
+    );
+    assert!(
+        ledgers[1]
+            .accounts()
+            .open_session(&by_service(1, 950, 3))
+            .await
+            .unwrap()
+    );
+    let rotated = ledgers[0]
+        .accounts()
+        .service(&service_id(1))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((rotated.key, rotated.key_at), (token(950), time(40)));
-    assert!(ledgers[1].remove_service(alice(), &service_id(1)).await.unwrap());
-    assert!(!ledgers[1].remove_service(alice(), &service_id(1)).await.unwrap());
+    assert!(
+        ledgers[1]
+            .accounts()
+            .remove_service(alice(), &service_id(1))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !ledgers[1]
+            .accounts()
+            .remove_service(alice(), &service_id(1))
+            .await
+            .unwrap()
+    );
     assert_eq!([open(3).await, open(2).await], [false, true]);
-    assert!(!ledgers[1].open_session(&by_service(1, 950, 4)).await.unwrap());
+    assert!(
+        !ledgers[1]
+            .accounts()
+            .open_session(&by_service(1, 950, 4))
+            .await
+            .unwrap()
+    );
 }
 
 /// Names of services are unique in an account, and there are not more than so many.
@@ -477,13 +659,14 @@ pub async fn services_have_a_limit(ledgers: &Pair) {
         let service = service(number, alice(), &format!("s-{number}"), &[]);
         assert_eq!(
             ledgers[usize::from(number % 2)]
+                .accounts()
                 .declare_service(&service)
                 .await
                 .unwrap(),
             Ok(())
         );
     }
-    let declare = async |service: NewService| ledgers[0].declare_service(&service).await.unwrap();
+    let declare = async |service: NewService| ledgers[0].accounts().declare_service(&service).await.unwrap();
     assert_eq!(
         declare(service(max, alice(), "s-7", &[])).await,
         Err(ServiceRefusal::Exists)
@@ -493,7 +676,7 @@ pub async fn services_have_a_limit(ledgers: &Pair) {
         Err(ServiceRefusal::TooMany)
     );
     assert_eq!(declare(service(max, bob(), "s-7", &[])).await, Ok(()));
-    let services = ledgers[1].services(alice()).await.unwrap();
+    let services = ledgers[1].accounts().services(alice()).await.unwrap();
     assert!(
         services.len() == SERVICES_PER_ACCOUNT_MAX
             && services.is_sorted_by_key(|service| service.name.clone())

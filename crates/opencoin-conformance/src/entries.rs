@@ -11,7 +11,7 @@ use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{AccountEntry, AccountId, EntryPage, TransactionNo};
 
 async fn read(ledger: &dyn Store, account: AccountId, page: EntryPage, limit: u32) -> Vec<AccountEntry> {
-    ledger.entries(account, page, limit).await.unwrap()
+    ledger.accounts().entries(account, page, limit).await.unwrap()
 }
 
 async fn all(ledger: &dyn Store, account: AccountId) -> Vec<AccountEntry> {
@@ -81,7 +81,13 @@ pub async fn entries_say_what_moved_the_money_of_an_account(ledgers: &Pair) {
         Some("alice")
     );
 
-    let by_key = async |account, key| ledgers[1].entry_of(account, &idempotency_key(key)).await.unwrap();
+    let by_key = async |account, key| {
+        ledgers[1]
+            .accounts()
+            .entry_of(account, &idempotency_key(key))
+            .await
+            .unwrap()
+    };
     assert_eq!(by_key(alice(), "1").await.as_ref(), Some(&entries[1]));
     assert_eq!(by_key(alice(), "2").await.as_ref(), Some(&entries[6]));
     assert_eq!(

@@ -173,6 +173,7 @@ impl Books {
             accepted.push(ledger.accepted(&reference(name)).await.unwrap());
         }
         let payouts = ledger
+            .accounts()
             .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
             .await
             .unwrap();

@@ -42,11 +42,12 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
 
     let new = HistoryId::new([7; HISTORY_ID_BYTES]);
     store
+        .accounts()
         .set_password(alice(), &password("first"), PasswordSetter::Operator)
         .await
         .unwrap();
     let session = by_password(1, 160);
-    assert!(store.open_session(&session).await.unwrap());
+    assert!(store.accounts().open_session(&session).await.unwrap());
     let above = TransactionNo::new(missing.get() + 1000);
     store
         .accept(new, above, LedgerTime::from_unix_micros(160))
@@ -57,7 +58,7 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     assert_eq!(accepted.earlier, [before.history]);
     assert_eq!(accepted.since(&after.mark), Ok(Continuation::Accepted));
     assert!(
-        !store.end_session(&session.token).await.unwrap(),
+        !store.accounts().end_session(&session.token).await.unwrap(),
         "a session that had ended may be back"
     );
 
@@ -97,6 +98,7 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     let outcomes = store.apply(&[payout(alice(), 8, "l")]).await.unwrap();
     assert!(outcomes[0].is_ok(), "{outcomes:?}");
     let payouts = store
+        .accounts()
         .payouts(PayoutFilter::All, PayoutNo::new(above.get() + 1), 2)
         .await
         .unwrap();

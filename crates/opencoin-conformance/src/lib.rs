@@ -50,12 +50,12 @@ pub use waiting::*;
 pub use world::{World, alice, bob};
 
 use opencoin_audit::AuditSource;
-use opencoin_ledger::{Accounts, Ledger};
+use opencoin_ledger::{HasAccounts, Ledger};
 
 /// A whole store: the books, the accounts and the audit of one database.
-pub trait Store: Ledger + Accounts + AuditSource {}
+pub trait Store: Ledger + HasAccounts + AuditSource {}
 
-impl<T: Ledger + Accounts + AuditSource> Store for T {}
+impl<T: Ledger + HasAccounts + AuditSource> Store for T {}
 
 /// Two ledgers on one database, as two processes have them.
 pub type Pair = [Arc<dyn Store>; 2];

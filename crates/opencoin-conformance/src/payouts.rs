@@ -7,12 +7,21 @@ use crate::{Pair, World};
 use opencoin_ledger::{AccountId, Payout, PayoutFilter, PayoutNo, Refusal, Settlement};
 
 async fn numbers(ledger: &dyn Store, filter: PayoutFilter, after: i64, limit: u32) -> Vec<i64> {
-    let payouts = ledger.payouts(filter, PayoutNo::new(after), limit).await.unwrap();
+    let payouts = ledger
+        .accounts()
+        .payouts(filter, PayoutNo::new(after), limit)
+        .await
+        .unwrap();
     payouts.into_iter().map(|payout| payout.no.get()).collect()
 }
 
 async fn of_number(ledger: &dyn Store, no: i64) -> Payout {
-    ledger.payout(PayoutNo::new(no)).await.unwrap().unwrap()
+    ledger
+        .accounts()
+        .payout(PayoutNo::new(no))
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 /// The money leaves the account when a payout is asked for, once, and is nobody's to spend.
@@ -38,6 +47,7 @@ pub async fn a_payout_is_asked_for_once(ledgers: &Pair) {
     assert_eq!((facts.on_its_way, facts.paid_out), (7, 0));
 
     let payout = ledgers[1]
+        .accounts()
         .payout_of(alice(), &idempotency_key("k"))
         .await
         .unwrap()
@@ -52,10 +62,17 @@ pub async fn a_payout_is_asked_for_once(ledgers: &Pair) {
     assert_eq!(found, (alice(), "alice", amount(7), "account 1 of the bank"));
     assert_eq!((payout.requested, payout.settled), (NOW, None));
     assert_eq!(
-        ledgers[1].payout_of(bob(), &idempotency_key("k")).await.unwrap(),
+        ledgers[1]
+            .accounts()
+            .payout_of(bob(), &idempotency_key("k"))
+            .await
+            .unwrap(),
         None
     );
-    assert_eq!(ledgers[1].payout(PayoutNo::new(2)).await.unwrap(), None);
+    assert_eq!(
+        ledgers[1].accounts().payout(PayoutNo::new(2)).await.unwrap(),
+        None
+    );
 }
 
 /// Paid: the money has gone. Failed: it is back. Either once.

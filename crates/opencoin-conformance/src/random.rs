@@ -80,6 +80,7 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
         }
         let payouts = async |store: &dyn Store| {
             store
+                .accounts()
                 .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
                 .await
                 .unwrap()
@@ -118,7 +119,11 @@ async fn unsigned(ledger: &dyn Store, key: &MintKeyStatus) -> Vec<(TransactionRe
 /// The entries of an account, without the numbers of the rows.
 async fn entries(ledger: &dyn Store, account: AccountId) -> Vec<AccountEntry> {
     let page = EntryPage::After(TransactionNo::BEFORE_ALL);
-    let entries = ledger.entries(account, page, u32::from(u16::MAX)).await.unwrap();
+    let entries = ledger
+        .accounts()
+        .entries(account, page, u32::from(u16::MAX))
+        .await
+        .unwrap();
     assert!(entries.is_sorted_by_key(|entry| entry.no));
     let without_number = |entry| AccountEntry {
         no: TransactionNo::BEFORE_ALL,

@@ -25,14 +25,14 @@ fn waiting(account: AccountId, text: &str, units: u8) -> WaitingMint {
 }
 
 async fn payable(ledger: &dyn Store, now: i64, limit: u32) -> Vec<TransactionReference> {
-    ledger.payable(time(now), limit).await.unwrap()
+    ledger.accounts().payable(time(now), limit).await.unwrap()
 }
 
 /// Asked for again, a mint waits until the later of both times, and is as old as it was.
 pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     let first = waiting(alice(), "a", 3);
-    let wait = async |mint: &WaitingMint, now| ledgers[0].wait(mint, time(now)).await.unwrap();
+    let wait = async |mint: &WaitingMint, now| ledgers[0].accounts().wait(mint, time(now)).await.unwrap();
     assert_eq!(wait(&first, 10).await, Ok(()));
     assert_eq!(
         wait(
@@ -47,7 +47,12 @@ pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
         Ok(())
     );
     assert_eq!(
-        ledgers[1].waiting(&reference("a")).await.unwrap().as_ref(),
+        ledgers[1]
+            .accounts()
+            .waiting(&reference("a"))
+            .await
+            .unwrap()
+            .as_ref(),
         Some(&first)
     );
     let later = WaitingMint {
@@ -60,8 +65,14 @@ pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
         asked: time(10),
         ..later
     };
-    assert_eq!(ledgers[1].waiting(&reference("a")).await.unwrap(), Some(expected));
-    assert_eq!(ledgers[1].waiting(&reference("b")).await.unwrap(), None);
+    assert_eq!(
+        ledgers[1].accounts().waiting(&reference("a")).await.unwrap(),
+        Some(expected)
+    );
+    assert_eq!(
+        ledgers[1].accounts().waiting(&reference("b")).await.unwrap(),
+        None
+    );
 }
 
 /// Another mint under the reference of one that waits is a conflict; under that of one that has waited in
@@ -69,7 +80,12 @@ pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
 pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     let first = waiting(alice(), "a", 3);
-    ledgers[0].wait(&first, time(10)).await.unwrap().unwrap();
+    ledgers[0]
+        .accounts()
+        .wait(&first, time(10))
+        .await
+        .unwrap()
+        .unwrap();
     let mut other_blinds = first.clone();
     other_blinds.blinds[2].blinded.push(1);
     for other in [
@@ -81,25 +97,34 @@ pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &P
         },
     ] {
         assert_eq!(
-            ledgers[1].wait(&other, time(99)).await.unwrap(),
+            ledgers[1].accounts().wait(&other, time(99)).await.unwrap(),
             Err(WaitRefusal::ReferenceConflict)
         );
     }
-    assert_eq!(ledgers[1].waiting(&reference("a")).await.unwrap(), Some(first));
+    assert_eq!(
+        ledgers[1].accounts().waiting(&reference("a")).await.unwrap(),
+        Some(first)
+    );
     let other = WaitingMint {
         asked: time(100),
         expires: time(200),
         ..waiting(bob(), "a", 2)
     };
-    assert_eq!(ledgers[1].wait(&other, time(100)).await.unwrap(), Ok(()));
-    assert_eq!(ledgers[0].waiting(&reference("a")).await.unwrap(), Some(other));
+    assert_eq!(
+        ledgers[1].accounts().wait(&other, time(100)).await.unwrap(),
+        Ok(())
+    );
+    assert_eq!(
+        ledgers[0].accounts().waiting(&reference("a")).await.unwrap(),
+        Some(other)
+    );
 }
 
 /// An account has so many that wait; those that have expired do not count, and one that is asked for again is
 /// the same one.
 pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
-    let wait = async |mint: &WaitingMint, now| ledgers[0].wait(mint, time(now)).await.unwrap();
+    let wait = async |mint: &WaitingMint, now| ledgers[0].accounts().wait(mint, time(now)).await.unwrap();
     for index in 0..WAITING_MINTS_PER_ACCOUNT_MAX {
         assert_eq!(wait(&waiting(alice(), &index.to_string(), 1), 10).await, Ok(()));
     }
@@ -123,6 +148,7 @@ pub async fn mints_that_wait_at_once_have_a_limit(ledgers: &Pair) {
         let ledger = std::sync::Arc::clone(&ledgers[index % 2]);
         tokio::spawn(async move {
             ledger
+                .accounts()
                 .wait(&waiting(alice(), &index.to_string(), 1), time(10))
                 .await
                 .unwrap()
@@ -152,7 +178,7 @@ pub async fn waiting_mints_are_payable_in_order_when_there_is_money(ledgers: &Pa
         waiting(bob(), "d", 1),
     ];
     for mint in [&large, &second, &first, &early] {
-        ledgers[0].wait(mint, time(30)).await.unwrap().unwrap();
+        ledgers[0].accounts().wait(mint, time(30)).await.unwrap().unwrap();
     }
     assert_eq!(payable(&*ledgers[1], 40, 10).await, ["b", "a"].map(reference));
     world
@@ -167,22 +193,30 @@ pub async fn waiting_mints_are_payable_in_order_when_there_is_money(ledgers: &Pa
     assert_eq!(world.balances().await, [3, 1]);
     // Whoever settles one sends the mint, and stops the waiting.
     assert_eq!(world.one(mint(alice(), "b", &[1, 1])).await, new(accepted(2)));
-    ledgers[0].stop_waiting(&reference("b")).await.unwrap();
+    ledgers[0].accounts().stop_waiting(&reference("b")).await.unwrap();
     assert_eq!(payable(&*ledgers[1], 99, 10).await, ["d", "a"].map(reference));
-    assert_eq!(ledgers[1].waiting(&reference("b")).await.unwrap(), None);
+    assert_eq!(
+        ledgers[1].accounts().waiting(&reference("b")).await.unwrap(),
+        None
+    );
 }
 
 /// What waits is counted: mints until their time is over, payouts until they are settled.
 pub async fn what_waits_is_counted(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 9).await;
-    let backlog = async |now| ledgers[1].backlog(time(now)).await.unwrap();
+    let backlog = async |now| ledgers[1].accounts().backlog(time(now)).await.unwrap();
     assert_eq!(backlog(10).await, Backlog::default());
     let late = WaitingMint {
         expires: time(200),
         ..waiting(bob(), "b", 1)
     };
     for mint in [waiting(alice(), "a", 20), late] {
-        ledgers[0].wait(&mint, time(10)).await.unwrap().unwrap();
+        ledgers[0]
+            .accounts()
+            .wait(&mint, time(10))
+            .await
+            .unwrap()
+            .unwrap();
     }
     let requests = (1..=3).map(|no| at(150 + i64::from(no), payout(alice(), 1, &no.to_string())));
     world.apply(&requests.collect::<Vec<_>>()).await;
@@ -217,9 +251,20 @@ pub async fn what_waits_is_counted(ledgers: &Pair) {
 pub async fn waiting_mints_are_tidied_away_after_a_while(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     let mint = waiting(alice(), "a", 1);
-    ledgers[0].wait(&mint, time(10)).await.unwrap().unwrap();
-    ledgers[1].tidy(time(500), time(100)).await.unwrap();
-    assert_eq!(ledgers[0].waiting(&reference("a")).await.unwrap(), Some(mint));
-    ledgers[1].tidy(time(500), time(101)).await.unwrap();
-    assert_eq!(ledgers[0].waiting(&reference("a")).await.unwrap(), None);
+    ledgers[0]
+        .accounts()
+        .wait(&mint, time(10))
+        .await
+        .unwrap()
+        .unwrap();
+    ledgers[1].accounts().tidy(time(500), time(100)).await.unwrap();
+    assert_eq!(
+        ledgers[0].accounts().waiting(&reference("a")).await.unwrap(),
+        Some(mint)
+    );
+    ledgers[1].accounts().tidy(time(500), time(101)).await.unwrap();
+    assert_eq!(
+        ledgers[0].accounts().waiting(&reference("a")).await.unwrap(),
+        None
+    );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
-use opencoin_ledger::{Accounts, History, Ledger, LedgerError, SchemaState};
+use opencoin_ledger::{Accounts, HasAccounts, History, Ledger, LedgerError, SchemaState};
 use opencoin_postgres::{PostgresLedger, Protection};
 use opencoin_sqlite::SqliteLedger;
 
@@ -29,11 +29,11 @@ pub struct Books {
     pub accounts: Arc<dyn Accounts>,
 }
 
-impl<S: Ledger + Accounts + 'static> From<Arc<S>> for Books {
+impl<S: Ledger + HasAccounts + 'static> From<Arc<S>> for Books {
     fn from(store: Arc<S>) -> Self {
         Self {
-            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
-            accounts: store,
+            accounts: store.accounts(),
+            ledger: store,
         }
     }
 }
@@ -47,7 +47,7 @@ pub struct OpenedBooks {
     pub history: Arc<dyn History>,
 }
 
-impl<S: Ledger + Accounts + History + 'static> From<S> for OpenedBooks {
+impl<S: Ledger + HasAccounts + History + 'static> From<S> for OpenedBooks {
     fn from(store: S) -> Self {
         let store = Arc::new(store);
         Self {

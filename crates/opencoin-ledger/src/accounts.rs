@@ -5,6 +5,7 @@
 //! hashes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -57,7 +58,7 @@ pub trait Accounts: Send + Sync {
         &self,
         account: AccountId,
         password: &PasswordHash,
-        setter: PasswordSetter<'_>,
+        setter: PasswordSetter,
     ) -> Result<bool, LedgerError>;
 
     /// How often a password was guessed wrongly for this name since it was last right, whether or not there
@@ -158,6 +159,12 @@ pub trait Accounts: Send + Sync {
     /// guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old, and waiting mints that expired before
     /// `waited_before`.
     async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError>;
+}
+
+/// A store of books that has accounts as well.
+pub trait HasAccounts {
+    /// Its accounts.
+    fn accounts(&self) -> Arc<dyn Accounts>;
 }
 
 /// Who acts with a token.
@@ -275,16 +282,16 @@ pub enum Login {
 }
 
 /// Who sets a password. Hashes take a while; what was changed in that while counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordSetter<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSetter {
     /// The operator, whatever the password was.
     Operator,
     /// The holder, who has shown the password before, where there was one.
     Holder {
         /// Its hash, that was looked at.
-        before: Option<&'a PasswordHash>,
+        before: Option<PasswordHash>,
         /// With which session, if not with the account's own token.
-        session: Option<&'a TokenHash>,
+        session: Option<TokenHash>,
     },
 }
 

@@ -43,7 +43,7 @@ pub mod view;
 pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
 pub use accounts::{
     AccountEntry, Accounts, Backlog, Bearer, Credential, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
-    Login, NewService, NewSession, PasswordSetter, Payout, PayoutFilter, Profile, ProfileFilter,
+    HasAccounts, Login, NewService, NewSession, PasswordSetter, Payout, PayoutFilter, Profile, ProfileFilter,
     SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal,
     WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };

@@ -5,7 +5,7 @@
 mod accounts;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
@@ -18,10 +18,10 @@ use crate::{
     UnsignedPage, View, decide,
 };
 
-/// Books in memory.
-#[derive(Debug, Default)]
+/// Books in memory. A clone is another handle on the same books.
+#[derive(Debug, Clone, Default)]
 pub struct MemoryLedger {
-    books: Mutex<Books>,
+    books: Arc<Mutex<Books>>,
 }
 
 #[derive(Debug, Default)]

@@ -207,13 +207,14 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<(), LedgerError
     )))
 }
 
-/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that.
+/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that. An engine that does
+/// not know the setting says nothing.
 async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
-    let fsync: String = sqlx::query_scalar("SELECT current_setting('fsync')")
+    let fsync: Option<String> = sqlx::query_scalar("SELECT current_setting('fsync', true)")
         .fetch_one(pool)
         .await
         .map_err(|error| ledger_error(&error))?;
-    if fsync != "on" {
+    if let Some(fsync) = fsync.filter(|fsync| fsync != "on") {
         tracing::warn!(
             "the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money"
         );

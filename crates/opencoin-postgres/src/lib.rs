@@ -11,9 +11,10 @@
 //! serialization failure, a deadlock), the transaction is undone and the batch decided again on what is there
 //! now, [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
-//! The SQL keeps to what distributed engines with PostgreSQL's protocol understand, and no query needs more
-//! than the primary keys and unique indexes. A lost connection is [`LedgerError::Unavailable`]: the outcome
-//! is unknown, and sending the same commands again is safe.
+//! Statements use the primary keys and unique indexes, and no advisory locks, `LISTEN` or triggers. That is meant to
+//! keep the way open to engines that speak PostgreSQL's protocol, but only PostgreSQL is tested, and Citus is known
+//! not to work: several unique keys in one table cannot be distributed. A lost connection is
+//! [`LedgerError::Unavailable`]: the outcome is unknown, and sending the same commands again is safe.
 
 mod accounts;
 mod address;
@@ -21,7 +22,6 @@ mod audit;
 mod bench;
 mod connect;
 mod fault;
-mod forget;
 mod history;
 mod kept;
 mod load;
@@ -34,6 +34,7 @@ mod read;
 mod save;
 mod schema;
 mod session;
+mod sql;
 mod transaction;
 mod writer;
 
@@ -48,6 +49,7 @@ use sqlx::PgConnection;
 pub use crate::address::Protection;
 use crate::fault::Fault;
 pub use crate::postgres_ledger::PostgresLedger;
+use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
 
 #[async_trait]
@@ -90,7 +92,11 @@ impl Ledger for PostgresLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(kept::unsigned(connection, key, after, transactions_max))
+            scoped(async move {
+                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -105,35 +111,54 @@ impl Ledger for PostgresLedger {
 
     async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
         transaction::read(&self.pool, Task::long_read("check coins"), |connection| {
-            scoped(forget::check_coins(connection, id))
+            scoped(async move {
+                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection), id).await;
+                checked.map_err(read_error)
+            })
         })
         .await
     }
 
     async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
         transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
-            scoped(forget::forget_coins(connection, id, coins_max))
+            scoped(async move {
+                Ok(opencoin_sql::forget::forget_coins(&mut Sql(connection), id, coins_max).await?)
+            })
         })
         .await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(read::account_by_token(connection, token_hash))
+            scoped(async move {
+                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(read::account_by_name(connection, name))
+            scoped(async move {
+                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
-            .await
+        self.read("mint keys", |connection| {
+            scoped(async move {
+                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
+        })
+        .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
@@ -143,7 +168,11 @@ impl Ledger for PostgresLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(read::signing_paused(connection))
+            scoped(async move {
+                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }

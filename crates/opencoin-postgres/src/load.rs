@@ -7,13 +7,12 @@
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, LedgerError, PayoutNo, RevokedBlind, Touches, View, stored};
+use opencoin_sql::rows::{ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, account, mint_key, payout};
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 
 use crate::fault::Fault;
-use crate::read::{
-    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns,
-    account, mint_key, payout,
-};
+use crate::sql::cells;
 
 pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Result<View, Fault> {
     let mut view = View::default();
@@ -73,7 +72,7 @@ async fn load_accounts_to_open(
         .map(|hash| &hash.as_bytes()[..])
         .collect();
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = ANY($1) OR token_hash = ANY($2)");
-    let rows: Vec<AccountColumns> = sqlx::query_as(&sql)
+    let rows: Vec<PgRow> = sqlx::query(&sql)
         .bind(names)
         .bind(tokens)
         .fetch_all(connection)
@@ -88,9 +87,9 @@ async fn lock_payouts(
 ) -> Result<(), Fault> {
     let numbers: Vec<i64> = touches.payouts.iter().map(|no| no.get()).collect();
     let sql = format!("SELECT {PAYOUT_COLUMNS} FROM payouts WHERE no = ANY($1) ORDER BY no FOR UPDATE");
-    let rows: Vec<PayoutColumns> = sqlx::query_as(&sql).bind(numbers).fetch_all(connection).await?;
+    let rows: Vec<PgRow> = sqlx::query(&sql).bind(numbers).fetch_all(connection).await?;
     for row in rows {
-        view.load_payout(PayoutState::try_from(payout(row))?);
+        view.load_payout(PayoutState::try_from(payout(&mut cells(&row)?)?)?);
     }
     Ok(())
 }
@@ -109,13 +108,13 @@ async fn lock_accounts(
         return Ok(());
     }
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = ANY($1) ORDER BY id FOR UPDATE");
-    let rows: Vec<AccountColumns> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
+    let rows: Vec<PgRow> = sqlx::query(&sql).bind(ids).fetch_all(connection).await?;
     load_accounts(rows, view)
 }
 
-fn load_accounts(rows: Vec<AccountColumns>, view: &mut View) -> Result<(), Fault> {
+fn load_accounts(rows: Vec<PgRow>, view: &mut View) -> Result<(), Fault> {
     for row in rows {
-        view.load_account(AccountState::try_from(account(row))?);
+        view.load_account(AccountState::try_from(account(&mut cells(&row)?)?)?);
     }
     Ok(())
 }
@@ -127,9 +126,9 @@ async fn lock_mint_keys(
 ) -> Result<(), Fault> {
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
     let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys WHERE id = ANY($1) ORDER BY id FOR UPDATE");
-    let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
+    let rows: Vec<PgRow> = sqlx::query(&sql).bind(ids).fetch_all(connection).await?;
     for row in rows {
-        view.load_mint_key(MintKeyState::try_from(mint_key(row))?);
+        view.load_mint_key(MintKeyState::try_from(mint_key(&mut cells(&row)?)?)?);
     }
     Ok(())
 }

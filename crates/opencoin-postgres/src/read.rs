@@ -1,100 +1,11 @@
-//! Reading outside a batch, and the columns of rows that are read in several places.
+//! Reads of the books that each engine has its own way for.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::stored::{self, StoredAccount, StoredMintKey, StoredPayout};
-use opencoin_ledger::view::{AccountState, MintKeyState};
-use opencoin_ledger::{
-    Accepted, Account, AccountName, LedgerError, LedgerTime, MintKeyStatus, Moments, TokenHash,
-    TransactionReference,
-};
+use opencoin_ledger::stored;
+use opencoin_ledger::{Accepted, LedgerError, LedgerTime, Moments, TransactionReference};
 use sqlx::PgConnection;
 
 use crate::fault::ledger_error;
-
-pub(crate) const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
-pub(crate) type AccountColumns = (i64, String, Vec<u8>, i64);
-
-pub(crate) const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason, retired, pruned";
-pub(crate) type MintKeyColumns = (
-    i32,
-    Vec<u8>,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    Option<String>,
-    bool,
-    bool,
-);
-
-pub(crate) const PAYOUT_COLUMNS: &str =
-    "no, account, amount, destination, reference, requested_at, paid, settlement, settled_at";
-pub(crate) type PayoutColumns = (
-    i64,
-    i64,
-    i64,
-    String,
-    Vec<u8>,
-    i64,
-    Option<bool>,
-    Option<String>,
-    Option<i64>,
-);
-
-pub(crate) fn payout(row: PayoutColumns) -> StoredPayout {
-    let (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at) = row;
-    StoredPayout {
-        no,
-        account,
-        amount,
-        destination,
-        reference,
-        requested_at,
-        settled: (paid, settlement, settled_at),
-    }
-}
-
-pub(crate) fn account((id, name, token_hash, balance): AccountColumns) -> StoredAccount {
-    StoredAccount {
-        id,
-        name,
-        token_hash,
-        balance,
-    }
-}
-
-pub(crate) fn mint_key(row: MintKeyColumns) -> StoredMintKey {
-    let (
-        no,
-        id,
-        denomination,
-        not_before,
-        not_after,
-        expiry,
-        issued,
-        returned,
-        recouped,
-        stopped_reason,
-        retired,
-        pruned,
-    ) = row;
-    let dates = [not_before, not_after, expiry];
-    StoredMintKey {
-        no,
-        id,
-        denomination,
-        dates,
-        issued,
-        returned,
-        recouped,
-        stopped_reason,
-        retired,
-        pruned,
-    }
-}
 
 pub(crate) async fn accepted(
     connection: &mut PgConnection,
@@ -116,43 +27,6 @@ pub(crate) async fn accepted(
     .transpose()
 }
 
-pub(crate) async fn account_by_token(
-    connection: &mut PgConnection,
-    token_hash: &TokenHash,
-) -> Result<Option<Account>, LedgerError> {
-    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE token_hash = $1");
-    found(
-        sqlx::query_as(&sql)
-            .bind(&token_hash.as_bytes()[..])
-            .fetch_optional(connection)
-            .await,
-    )
-}
-
-pub(crate) async fn account_by_name(
-    connection: &mut PgConnection,
-    name: &AccountName,
-) -> Result<Option<Account>, LedgerError> {
-    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = $1");
-    found(
-        sqlx::query_as(&sql)
-            .bind(name.as_str())
-            .fetch_optional(connection)
-            .await,
-    )
-}
-
-pub(crate) async fn mint_keys(connection: &mut PgConnection) -> Result<Vec<MintKeyStatus>, LedgerError> {
-    let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
-    let rows: Vec<MintKeyColumns> = sqlx::query_as(&sql)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| ledger_error(&error))?;
-    rows.into_iter()
-        .map(|row| MintKeyState::try_from(mint_key(row)).map(MintKeyStatus::from))
-        .collect()
-}
-
 pub(crate) async fn moments(connection: &mut PgConnection) -> Result<Moments, LedgerError> {
     let sql = "SELECT (SELECT applied_at FROM transactions ORDER BY id DESC LIMIT 1),
             (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::int8";
@@ -165,14 +39,6 @@ pub(crate) async fn moments(connection: &mut PgConnection) -> Result<Moments, Le
         last_applied: last.map(time),
         database_now: Some(time(now)),
     })
-}
-
-pub(crate) async fn signing_paused(connection: &mut PgConnection) -> Result<bool, LedgerError> {
-    let query = sqlx::query_scalar("SELECT paused FROM signing WHERE id = 1");
-    query
-        .fetch_one(connection)
-        .await
-        .map_err(|error| ledger_error(&error))
 }
 
 /// Whether batches can be written: a standby, or a server that is read only because its disk is full, answers every
@@ -189,10 +55,4 @@ pub(crate) async fn ready(connection: &mut PgConnection) -> Result<(), LedgerErr
     } else {
         Err(LedgerError::Unavailable("it is read only".to_owned()))
     }
-}
-
-fn found(row: Result<Option<AccountColumns>, sqlx::Error>) -> Result<Option<Account>, LedgerError> {
-    let row = row.map_err(|error| ledger_error(&error))?;
-    row.map(|row| AccountState::try_from(account(row)).map(Account::from))
-        .transpose()
 }

@@ -15,7 +15,7 @@ use opencoin_conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Accounts, Applied, Blind, CoinIn, Command, Effect, ErrorClass, History,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, ErrorClass, HasAccounts, History,
     IdempotencyKey, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, Routine,
     TransactionReference,
 };
@@ -531,7 +531,7 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
             other => panic!("{other}"),
         }
     }
-    let listed = ledger.set_listed(alice(), true).await;
+    let listed = ledger.accounts().set_listed(alice(), true).await;
     assert!(
         matches!(&listed, Err(LedgerError::Unavailable(text)) if text.contains("nothing is written")),
         "{listed:?}"

@@ -15,7 +15,6 @@ mod backup;
 mod bench;
 mod bulk;
 mod fault;
-mod forget;
 mod history;
 mod kept;
 mod load;
@@ -27,6 +26,7 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod sql;
 mod transaction;
 
 use std::fs::File;
@@ -45,6 +45,7 @@ pub use crate::migrate::{Migrated, migrate, schema_state};
 pub use crate::open::{BUSY_SECONDS_MAX, Mode};
 
 use crate::fault::Fault;
+use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
 
 /// Books in a SQLite file.
@@ -95,7 +96,11 @@ impl Ledger for SqliteLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
-            scoped(kept::unsigned(connection, key, after, transactions_max))
+            scoped(async move {
+                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -110,35 +115,54 @@ impl Ledger for SqliteLedger {
 
     async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
         transaction::read(&self.readers, Task::long_read("check coins"), |connection| {
-            scoped(forget::check_coins(connection, id))
+            scoped(async move {
+                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection), id).await;
+                checked.map_err(read_error)
+            })
         })
         .await
     }
 
     async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
         transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
-            scoped(forget::forget_coins(connection, id, coins_max))
+            scoped(async move {
+                Ok(opencoin_sql::forget::forget_coins(&mut Sql(connection), id, coins_max).await?)
+            })
         })
         .await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.read("account by token", |connection| {
-            scoped(read::account_by_token(connection, token_hash))
+            scoped(async move {
+                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         self.read("account by name", |connection| {
-            scoped(read::account_by_name(connection, name))
+            scoped(async move {
+                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.read("mint keys", |connection| scoped(read::mint_keys(connection)))
-            .await
+        self.read("mint keys", |connection| {
+            scoped(async move {
+                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
+        })
+        .await
     }
 
     async fn moments(&self) -> Result<Moments, LedgerError> {
@@ -148,7 +172,11 @@ impl Ledger for SqliteLedger {
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
-            scoped(read::signing_paused(connection))
+            scoped(async move {
+                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }

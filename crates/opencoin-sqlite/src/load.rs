@@ -3,14 +3,13 @@
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, PayoutNo, RevokedBlind, Touches, View, stored};
+use opencoin_sql::rows::{ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, account, mint_key, payout};
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
-use crate::read::{
-    ACCOUNT_COLUMNS, AccountColumns, MINT_KEY_COLUMNS, MintKeyColumns, PAYOUT_COLUMNS, PayoutColumns,
-    account, mint_key, payout,
-};
+use crate::sql::cells;
 
 pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -> Result<View, Fault> {
     let mut view = View::default();
@@ -46,10 +45,10 @@ async fn load_payouts(
         let sql = select(PAYOUT_COLUMNS, "payouts", "no", numbers.len());
         let query = numbers
             .iter()
-            .fold(sqlx::query_as(&sql), |query, no| query.bind(*no));
-        let rows: Vec<PayoutColumns> = query.fetch_all(&mut *connection).await?;
+            .fold(sqlx::query(&sql), |query, no| query.bind(*no));
+        let rows: Vec<SqliteRow> = query.fetch_all(&mut *connection).await?;
         for row in rows {
-            view.load_payout(PayoutState::try_from(payout(row))?);
+            view.load_payout(PayoutState::try_from(payout(&mut cells(&row)?)?)?);
         }
     }
     Ok(())
@@ -67,7 +66,7 @@ async fn load_accounts(
         .collect();
     for ids in pieces(&ids) {
         let sql = select(ACCOUNT_COLUMNS, "accounts", "id", ids.len());
-        let query = ids.iter().fold(sqlx::query_as(&sql), |query, id| query.bind(*id));
+        let query = ids.iter().fold(sqlx::query(&sql), |query, id| query.bind(*id));
         add_accounts(query.fetch_all(&mut *connection).await?, view)?;
     }
     let names: Vec<&str> = touches.names.iter().map(|name| name.as_str()).collect();
@@ -75,7 +74,7 @@ async fn load_accounts(
         let sql = select(ACCOUNT_COLUMNS, "accounts", "name", names.len());
         let query = names
             .iter()
-            .fold(sqlx::query_as(&sql), |query, name| query.bind(*name));
+            .fold(sqlx::query(&sql), |query, name| query.bind(*name));
         add_accounts(query.fetch_all(&mut *connection).await?, view)?;
     }
     let hashes: Vec<&[u8]> = touches
@@ -87,15 +86,15 @@ async fn load_accounts(
         let sql = select(ACCOUNT_COLUMNS, "accounts", "token_hash", hashes.len());
         let query = hashes
             .iter()
-            .fold(sqlx::query_as(&sql), |query, hash| query.bind(*hash));
+            .fold(sqlx::query(&sql), |query, hash| query.bind(*hash));
         add_accounts(query.fetch_all(&mut *connection).await?, view)?;
     }
     Ok(())
 }
 
-fn add_accounts(rows: Vec<AccountColumns>, view: &mut View) -> Result<(), Fault> {
+fn add_accounts(rows: Vec<SqliteRow>, view: &mut View) -> Result<(), Fault> {
     for row in rows {
-        view.load_account(AccountState::try_from(account(row))?);
+        view.load_account(AccountState::try_from(account(&mut cells(&row)?)?)?);
     }
     Ok(())
 }
@@ -108,10 +107,10 @@ async fn load_mint_keys(
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
     for ids in pieces(&ids) {
         let sql = select(MINT_KEY_COLUMNS, "mint_keys", "id", ids.len());
-        let query = ids.iter().fold(sqlx::query_as(&sql), |query, id| query.bind(*id));
-        let rows: Vec<MintKeyColumns> = query.fetch_all(&mut *connection).await?;
+        let query = ids.iter().fold(sqlx::query(&sql), |query, id| query.bind(*id));
+        let rows: Vec<SqliteRow> = query.fetch_all(&mut *connection).await?;
         for row in rows {
-            view.load_mint_key(MintKeyState::try_from(mint_key(row))?);
+            view.load_mint_key(MintKeyState::try_from(mint_key(&mut cells(&row)?)?)?);
         }
     }
     Ok(())

@@ -102,9 +102,9 @@ impl AccountService {
             (None, None) => {}
         }
         let password = self.passwords.hash(new, self.random.bytes()).await?;
-        let session = (caller.means == Credential::PasswordSession).then_some(&caller.token);
+        let session = (caller.means == Credential::PasswordSession).then_some(caller.token);
         let setter = PasswordSetter::Holder {
-            before: profile.password.as_ref(),
+            before: profile.password,
             session,
         };
         if !self

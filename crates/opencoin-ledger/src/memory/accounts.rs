@@ -1,6 +1,7 @@
 //! What the model knows of accounts beside their money.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -10,10 +11,10 @@ use crate::stored::{self, StoredEntry};
 use crate::view::{AccountState, Opened, PayoutState};
 use crate::{
     Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, EntryPage,
-    FailedLogins, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash,
-    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
-    SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession,
+    PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
+    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
 };
 
 /// Everything but the books.
@@ -126,6 +127,12 @@ impl Books {
     }
 }
 
+impl HasAccounts for MemoryLedger {
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        Arc::new(self.clone())
+    }
+}
+
 #[async_trait]
 impl Accounts for MemoryLedger {
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
@@ -212,7 +219,7 @@ impl Accounts for MemoryLedger {
         &self,
         account: AccountId,
         password: &PasswordHash,
-        setter: PasswordSetter<'_>,
+        setter: PasswordSetter,
     ) -> Result<bool, LedgerError> {
         let mut books = self.books();
         let holders = &mut books.holders;
@@ -222,15 +229,15 @@ impl Accounts for MemoryLedger {
                 let session: Option<&Session> = holders.sessions.get(token);
                 session.is_some_and(|session| session.account == account && session.service.is_none())
             };
-            let is_open = session.is_none_or(is_open);
-            if !is_open || holders.choices(account)?.password.as_ref() != before {
+            let is_open = session.as_ref().is_none_or(is_open);
+            if !is_open || holders.choices(account)?.password != before {
                 return Ok(false);
             }
             except = session;
         }
         holders.choices(account)?.password = Some(password.clone());
         let stays = |token: &TokenHash, session: &Session| {
-            session.account != account || session.service.is_some() || Some(token) == except
+            session.account != account || session.service.is_some() || Some(*token) == except
         };
         holders.sessions.retain(|token, session| stays(token, session));
         Ok(true)

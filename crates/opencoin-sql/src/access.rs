@@ -1,0 +1,225 @@
+//! Who may act for an account: passwords and sessions.
+
+use opencoin_ledger::stored::{self, StoredBearer};
+use opencoin_ledger::{
+    AccountId, AccountName, Bearer, FailedLogins, LedgerTime, Login, NewSession, PasswordHash,
+    PasswordSetter, SESSIONS_MAX, TokenHash,
+};
+
+use crate::lock::lock;
+use crate::{Executor, Row, SqlError};
+
+/// The rows that are deleted in one transaction when tidying, so that others do not wait long for it.
+const TIDIED_AT_A_TIME_MAX: u32 = 1000;
+
+/// One look-up in each of two unique indexes, in one round trip: every request of a holder asks this.
+pub(crate) async fn bearer(
+    sql: &mut dyn Executor,
+    token: &TokenHash,
+    now: LedgerTime,
+) -> Result<Option<Bearer>, SqlError> {
+    let query = "SELECT id, false, NULL, NULL, NULL FROM accounts WHERE token_hash = $1
+        UNION ALL
+        SELECT sessions.account, true, sessions.service_id, services.scopes, services.last_seen
+        FROM sessions LEFT JOIN services ON services.id = sessions.service_id
+        WHERE sessions.token_hash = $1 AND sessions.expires_at > $2";
+    let bearer = |row: &mut Row| {
+        let row = StoredBearer {
+            account: row.take()?,
+            is_session: row.take()?,
+            service: row.take()?,
+            scopes: row.take()?,
+            last_seen: row.take()?,
+        };
+        Ok(Bearer::try_from(row)?)
+    };
+    let values = [token.as_bytes().into(), now.unix_micros().into()];
+    sql.optional(query, &values, bearer).await
+}
+
+pub(crate) async fn set_token(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    token: &TokenHash,
+) -> Result<(), SqlError> {
+    lock(sql, account).await?;
+    let query = "UPDATE accounts SET token_hash = $1 WHERE id = $2";
+    sql.execute(query, &[token.as_bytes().into(), account.get().into()])
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn set_password(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    password: &PasswordHash,
+    setter: &PasswordSetter,
+) -> Result<bool, SqlError> {
+    lock(sql, account).await?;
+    let mut except: &[u8] = &[];
+    if let PasswordSetter::Holder { before, session } = setter {
+        if !may_set(sql, account, before.as_ref(), session.as_ref()).await? {
+            return Ok(false);
+        }
+        except = session.as_ref().map_or(except, |token| token.as_bytes());
+    }
+    let query = "UPDATE accounts SET password_hash = $1 WHERE id = $2";
+    sql.execute(query, &[password.as_str().into(), account.get().into()])
+        .await?;
+    let query = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL AND token_hash <> $2";
+    sql.execute(query, &[account.get().into(), except.into()]).await?;
+    Ok(true)
+}
+
+/// Whether the password is the one that was looked at, and the session is there still.
+async fn may_set(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    before: Option<&PasswordHash>,
+    session: Option<&TokenHash>,
+) -> Result<bool, SqlError> {
+    let query = "SELECT count(*) FROM accounts WHERE id = $1 AND password_hash IS NOT DISTINCT FROM $2";
+    let values = [account.get().into(), before.map(PasswordHash::as_str).into()];
+    let is_same = sql.count(query, &values).await? == 1;
+    let Some(session) = session else {
+        return Ok(is_same);
+    };
+    let query = "SELECT count(*) FROM sessions WHERE token_hash = $1 AND account = $2 AND service_id IS NULL";
+    let values = [session.as_bytes().into(), account.get().into()];
+    let is_open = sql.count(query, &values).await? == 1;
+    Ok(is_same && is_open)
+}
+
+fn failed(row: &mut Row) -> Result<FailedLogins, SqlError> {
+    Ok(stored::failed_logins(row.take()?, row.take()?)?)
+}
+
+pub(crate) async fn failed_logins(
+    sql: &mut dyn Executor,
+    name: &AccountName,
+) -> Result<FailedLogins, SqlError> {
+    let query = "SELECT count, last_at FROM failed_logins WHERE name_hash = $1";
+    let key = stored::login_key(name);
+    let found = sql.optional(query, &[(&key).into()], failed).await?;
+    Ok(found.unwrap_or_default())
+}
+
+pub(crate) async fn count_login(
+    sql: &mut dyn Executor,
+    name: &AccountName,
+    now: LedgerTime,
+) -> Result<FailedLogins, SqlError> {
+    let query = "INSERT INTO failed_logins (name_hash, count, last_at) VALUES ($1, 1, $2)
+        ON CONFLICT (name_hash) DO UPDATE SET last_at = excluded.last_at,
+            count = CASE WHEN failed_logins.count < $3 THEN failed_logins.count + 1 ELSE $3 END
+        RETURNING count, last_at";
+    let key = stored::login_key(name);
+    let values = [
+        (&key).into(),
+        now.unix_micros().into(),
+        i64::from(i32::MAX).into(),
+    ];
+    sql.one(query, &values, failed).await
+}
+
+pub(crate) async fn clear_failed_logins(sql: &mut dyn Executor, name: &AccountName) -> Result<(), SqlError> {
+    let key = stored::login_key(name);
+    sql.execute("DELETE FROM failed_logins WHERE name_hash = $1", &[(&key).into()])
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn open_session(sql: &mut dyn Executor, session: &NewSession) -> Result<bool, SqlError> {
+    lock(sql, session.account).await?;
+    if !counts(sql, session).await? {
+        return Ok(false);
+    }
+    let service = match &session.login {
+        Login::Password(_) => None,
+        Login::Service(service, _) => Some(service.as_str()),
+    };
+    make_room(sql, session, service).await?;
+    let query = "INSERT INTO sessions (token_hash, account, service_id, opened_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (token_hash) DO NOTHING";
+    let values = [
+        session.token.as_bytes().into(),
+        session.account.get().into(),
+        service.into(),
+        session.at.unix_micros().into(),
+        session.expires.unix_micros().into(),
+    ];
+    sql.execute(query, &values).await?;
+    Ok(true)
+}
+
+/// Whether what somebody logged in with is what counts now. The account's row is locked, and nothing of this
+/// changes without it.
+async fn counts(sql: &mut dyn Executor, session: &NewSession) -> Result<bool, SqlError> {
+    let account = session.account.get().into();
+    let rows = match &session.login {
+        Login::Password(password) => {
+            let query = "SELECT count(*) FROM accounts WHERE id = $1 AND password_hash = $2";
+            sql.count(query, &[account, password.as_str().into()]).await?
+        }
+        Login::Service(service, key) => {
+            let query = "SELECT count(*) FROM services WHERE account = $1 AND id = $2 AND key_hash = $3";
+            let values = [account, service.as_str().into(), key.as_bytes().into()];
+            sql.count(query, &values).await?
+        }
+    };
+    Ok(rows == 1)
+}
+
+/// Ends what has expired, and as many of the oldest as make room for one more.
+async fn make_room(
+    sql: &mut dyn Executor,
+    session: &NewSession,
+    service: Option<&str>,
+) -> Result<(), SqlError> {
+    let (account, service) = (session.account.get().into(), service.into());
+    let query =
+        "DELETE FROM sessions WHERE account = $1 AND service_id IS NOT DISTINCT FROM $2 AND expires_at <= $3";
+    sql.execute(query, &[account, service, session.at.unix_micros().into()])
+        .await?;
+    // SQLite takes no OFFSET without a LIMIT.
+    let query = "DELETE FROM sessions WHERE token_hash IN (
+            SELECT token_hash FROM sessions WHERE account = $1 AND service_id IS NOT DISTINCT FROM $2
+            ORDER BY opened_at DESC, token_hash DESC LIMIT $3 OFFSET $4
+        )";
+    let kept = i64::try_from(SESSIONS_MAX - 1).expect("it is a small number");
+    sql.execute(query, &[account, service, i64::MAX.into(), kept.into()])
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn end_session(sql: &mut dyn Executor, token: &TokenHash) -> Result<bool, SqlError> {
+    let query = "DELETE FROM sessions WHERE token_hash = $1";
+    Ok(sql.execute(query, &[token.as_bytes().into()]).await? == 1)
+}
+
+/// What is over, and how it is found.
+pub(crate) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str, LedgerTime); 3] {
+    [
+        (
+            "DELETE FROM sessions WHERE token_hash IN
+                (SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
+            now,
+        ),
+        (
+            "DELETE FROM failed_logins WHERE name_hash IN
+                (SELECT name_hash FROM failed_logins WHERE last_at <= $1 LIMIT $2)",
+            stored::failed_logins_over(now),
+        ),
+        (
+            "DELETE FROM waiting_mints WHERE reference IN
+                (SELECT reference FROM waiting_mints WHERE expires_at < $1 LIMIT $2)",
+            waited_before,
+        ),
+    ]
+}
+
+/// Deletes one portion; whether there may be more.
+pub(crate) async fn tidy(sql: &mut dyn Executor, query: &str, time: LedgerTime) -> Result<bool, SqlError> {
+    let values = [time.unix_micros().into(), i64::from(TIDIED_AT_A_TIME_MAX).into()];
+    Ok(sql.execute(query, &values).await? >= u64::from(TIDIED_AT_A_TIME_MAX))
+}

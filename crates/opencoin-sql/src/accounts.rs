@@ -1,0 +1,300 @@
+//! What is known of accounts beside their money.
+//!
+//! Each method is a read or a transaction of the [`Runner`]; what happens in it is in the other modules.
+
+use async_trait::async_trait;
+use opencoin_ledger::{
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey,
+    LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
+    PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
+    WaitRefusal, WaitingMint,
+};
+
+use crate::Runner;
+use crate::{access, entries, profiles, services, waiting};
+
+/// The accounts of a store.
+#[derive(Debug, Clone)]
+pub struct SqlAccounts<R>(pub R);
+
+#[async_trait]
+impl<R: Runner> Accounts for SqlAccounts<R> {
+    async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
+        let read = self
+            .0
+            .read("bearer of a token", (*token, now), |sql, (token, now)| {
+                Box::pin(access::bearer(sql, token, *now))
+            });
+        read.await
+    }
+
+    async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
+        let read = self.0.read("profile", name.clone(), |sql, name| {
+            Box::pin(profiles::by_name(sql, name))
+        });
+        read.await
+    }
+
+    async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError> {
+        let read = self.0.read("profile by number", account, |sql, account| {
+            Box::pin(profiles::by_id(sql, *account))
+        });
+        read.await
+    }
+
+    async fn profiles(
+        &self,
+        filter: ProfileFilter,
+        after: Option<&AccountName>,
+        limit: u32,
+    ) -> Result<Vec<Profile>, LedgerError> {
+        let arguments = (filter, after.cloned(), limit);
+        let read = self.0.read("profiles", arguments, |sql, (filter, after, limit)| {
+            Box::pin(profiles::page(sql, *filter, after.as_ref(), *limit))
+        });
+        read.await
+    }
+
+    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+        let change = self
+            .0
+            .change("set a token", (account, *token), |sql, (account, token)| {
+                Box::pin(access::set_token(sql, *account, token))
+            });
+        change.await
+    }
+
+    async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
+        let change = self
+            .0
+            .change("list an account", (account, listed), |sql, (account, listed)| {
+                Box::pin(profiles::set_listed(sql, *account, *listed))
+            });
+        change.await
+    }
+
+    async fn set_password(
+        &self,
+        account: AccountId,
+        password: &PasswordHash,
+        setter: PasswordSetter,
+    ) -> Result<bool, LedgerError> {
+        let arguments = (account, password.clone(), setter);
+        let change = self
+            .0
+            .change("set a password", arguments, |sql, (account, password, setter)| {
+                Box::pin(access::set_password(sql, *account, password, setter))
+            });
+        change.await
+    }
+
+    async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
+        let read = self.0.read("failed logins", name.clone(), |sql, name| {
+            Box::pin(access::failed_logins(sql, name))
+        });
+        read.await
+    }
+
+    async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError> {
+        let change = self
+            .0
+            .change("count a login", (name.clone(), now), |sql, (name, now)| {
+                Box::pin(access::count_login(sql, name, *now))
+            });
+        change.await
+    }
+
+    async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError> {
+        let change = self.0.change("clear failed logins", name.clone(), |sql, name| {
+            Box::pin(access::clear_failed_logins(sql, name))
+        });
+        change.await
+    }
+
+    async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError> {
+        let change = self.0.change("open a session", session.clone(), |sql, session| {
+            Box::pin(access::open_session(sql, session))
+        });
+        change.await
+    }
+
+    async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError> {
+        let change = self.0.change("end a session", *token, |sql, token| {
+            Box::pin(access::end_session(sql, token))
+        });
+        change.await
+    }
+
+    async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
+        let change = self
+            .0
+            .change("declare a service", service.clone(), |sql, service| {
+                Box::pin(services::declare(sql, service))
+            });
+        change.await
+    }
+
+    async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError> {
+        let read = self.0.read("service", id.clone(), |sql, id| {
+            Box::pin(services::by_id(sql, id))
+        });
+        read.await
+    }
+
+    async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError> {
+        let read = self.0.read("services", account, |sql, account| {
+            Box::pin(services::of(sql, *account))
+        });
+        read.await
+    }
+
+    async fn rotate_service(
+        &self,
+        account: AccountId,
+        id: &ServiceId,
+        key: &TokenHash,
+        now: LedgerTime,
+    ) -> Result<bool, LedgerError> {
+        let arguments = (account, id.clone(), *key, now);
+        let change = self
+            .0
+            .change("rotate a service", arguments, |sql, (account, id, key, now)| {
+                Box::pin(services::rotate(sql, *account, id, key, *now))
+            });
+        change.await
+    }
+
+    async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
+        let change = self
+            .0
+            .change("remove a service", (account, id.clone()), |sql, (account, id)| {
+                Box::pin(services::remove(sql, *account, id))
+            });
+        change.await
+    }
+
+    async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError> {
+        let change = self
+            .0
+            .change("note a service", (id.clone(), now), |sql, (id, now)| {
+                Box::pin(services::saw(sql, id, *now))
+            });
+        change.await
+    }
+
+    async fn entries(
+        &self,
+        account: AccountId,
+        page: EntryPage,
+        limit: u32,
+    ) -> Result<Vec<AccountEntry>, LedgerError> {
+        let read = self.0.read(
+            "entries",
+            (account, page, limit),
+            |sql, (account, page, limit)| Box::pin(entries::page(sql, *account, *page, *limit)),
+        );
+        read.await
+    }
+
+    async fn entry_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<AccountEntry>, LedgerError> {
+        let read = self
+            .0
+            .read("entry by key", (account, key.clone()), |sql, (account, key)| {
+                Box::pin(entries::by_key(sql, *account, key))
+            });
+        read.await
+    }
+
+    async fn payouts(
+        &self,
+        filter: PayoutFilter,
+        after: PayoutNo,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError> {
+        let read = self.0.read(
+            "payouts",
+            (filter, after, limit),
+            |sql, (filter, after, limit)| Box::pin(entries::payouts(sql, *filter, *after, *limit)),
+        );
+        read.await
+    }
+
+    async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
+        let read = self
+            .0
+            .read("payout", no, |sql, no| Box::pin(entries::payout(sql, *no)));
+        read.await
+    }
+
+    async fn payout_of(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Payout>, LedgerError> {
+        let read = self
+            .0
+            .read("payout by key", (account, key.clone()), |sql, (account, key)| {
+                Box::pin(entries::payout_by_key(sql, *account, key))
+            });
+        read.await
+    }
+
+    async fn wait(
+        &self,
+        mint: &WaitingMint,
+        now: LedgerTime,
+    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
+        let change = self
+            .0
+            .change("let a mint wait", (mint.clone(), now), |sql, (mint, now)| {
+                Box::pin(waiting::wait(sql, mint, *now))
+            });
+        change.await
+    }
+
+    async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
+        let read = self.0.read("waiting mint", reference.clone(), |sql, reference| {
+            Box::pin(waiting::by_reference(sql, reference))
+        });
+        read.await
+    }
+
+    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
+        let read = self.0.read("payable mints", (now, limit), |sql, (now, limit)| {
+            Box::pin(waiting::payable(sql, *now, *limit))
+        });
+        read.await
+    }
+
+    async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
+        let change = self
+            .0
+            .change("forget a waiting mint", reference.clone(), |sql, reference| {
+                Box::pin(waiting::stop(sql, reference))
+            });
+        change.await
+    }
+
+    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+        let read = self
+            .0
+            .read("backlog", now, |sql, now| Box::pin(waiting::backlog(sql, *now)));
+        read.await
+    }
+
+    async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
+        for over in access::over(now, waited_before) {
+            let portion = || {
+                self.0.change("tidy", over, |sql, (query, time)| {
+                    Box::pin(access::tidy(sql, query, *time))
+                })
+            };
+            while portion().await? {}
+        }
+        Ok(())
+    }
+}

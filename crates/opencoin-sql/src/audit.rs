@@ -1,0 +1,161 @@
+//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot of the caller's.
+//!
+//! Only these columns are read: a role that may read them and no others is enough (docs/AUDIT.md has the grants).
+
+use opencoin_audit::{
+    ACCEPTANCES_PER_PAGE_MAX, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance, Wanted,
+};
+
+use crate::rows::{MINT_KEY_COLUMNS, mint_key};
+use crate::{Executor, Row, SqlError};
+
+/// Reads what the pass asks for.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    accounts(sql, pass).await?;
+    mint_keys(sql, pass).await?;
+    payouts(sql, pass).await?;
+    match pass.coins_to_count() {
+        CoinsToCount::All => {
+            spent(sql, pass).await?;
+            recouped(sql, pass).await?;
+        }
+        CoinsToCount::Of(no) => coins_of(sql, pass, no).await?,
+        CoinsToCount::None => {}
+    }
+    journal(sql, pass).await
+}
+
+async fn accounts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let mut take = |mut row: Row| {
+        let (id, name): (i64, String) = (row.take()?, row.take()?);
+        pass.account(id, &name, row.take()?);
+        Ok(())
+    };
+    sql.stream(
+        "SELECT id, name, balance FROM accounts ORDER BY id",
+        &[],
+        &mut take,
+    )
+    .await
+}
+
+async fn mint_keys(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let query = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
+    let mut take = |mut row: Row| {
+        pass.mint_key(&mint_key(&mut row)?);
+        Ok(())
+    };
+    sql.stream(&query, &[], &mut take).await
+}
+
+async fn payouts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let query = "SELECT no, account, amount, reference, paid FROM payouts ORDER BY no";
+    let mut take = |mut row: Row| {
+        let (no, account, amount) = (row.take()?, row.take()?, row.take()?);
+        let reference: Vec<u8> = row.take()?;
+        pass.payout(PayoutRow {
+            no,
+            account,
+            amount,
+            reference: &reference,
+            paid: row.take()?,
+        });
+        Ok(())
+    };
+    sql.stream(query, &[], &mut take).await
+}
+
+async fn spent(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let query = "SELECT mint_key_no, count(*) FROM spent GROUP BY mint_key_no";
+    let mut take = |mut row: Row| {
+        pass.spent(row.take()?, row.take()?);
+        Ok(())
+    };
+    sql.stream(query, &[], &mut take).await
+}
+
+async fn recouped(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let query = "SELECT mint_key_no, count(*) FROM recouped GROUP BY mint_key_no";
+    let mut take = |mut row: Row| {
+        pass.recouped(row.take()?, row.take()?);
+        Ok(())
+    };
+    sql.stream(query, &[], &mut take).await
+}
+
+/// Those of one mint key, of all that the table holds for it.
+async fn coins_of(sql: &mut dyn Executor, pass: &mut Pass, no: i64) -> Result<(), SqlError> {
+    let query = "SELECT count(*) FROM spent WHERE mint_key_no = $1";
+    pass.spent(no, sql.count(query, &[no.into()]).await?);
+    let query = "SELECT count(*) FROM recouped WHERE mint_key_no = $1";
+    pass.recouped(no, sql.count(query, &[no.into()]).await?);
+    Ok(())
+}
+
+async fn journal(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let query =
+        "SELECT reference, content, blinds, id, kind, debit_account, credit_account, amount, applied_at
+        FROM transactions WHERE id >= $1 ORDER BY id";
+    let from = pass.journal_from();
+    let mut take = |mut row: Row| {
+        let (reference, content): (Vec<u8>, Vec<u8>) = (row.take()?, row.take()?);
+        let blinds: Option<Vec<u8>> = row.take()?;
+        pass.journal(&JournalRow {
+            id: row.take()?,
+            kind: row.take()?,
+            debit: row.take()?,
+            credit: row.take()?,
+            amount: row.take()?,
+            at: row.take()?,
+            reference: &reference,
+            content: &content,
+            blinds: blinds.as_deref(),
+        });
+        Ok(())
+    };
+    sql.stream(query, &[from.into()], &mut take).await
+}
+
+/// Mints, renews and recoups as they are stored, by number.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn acceptances(
+    sql: &mut dyn Executor,
+    wanted: Wanted<'_>,
+) -> Result<Vec<StoredAcceptance>, SqlError> {
+    let columns = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions";
+    match wanted {
+        Wanted::After(no) => {
+            let query = format!("{columns} WHERE id > $1 AND kind IN (8, 9, 13) ORDER BY id LIMIT $2");
+            let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("a small number");
+            sql.all(&query, &[no.get().into(), limit.into()], acceptance)
+                .await
+        }
+        Wanted::Numbers(numbers) => {
+            let query = format!("{columns} WHERE id = $1 AND kind IN (8, 9, 13)");
+            let mut found = Vec::new();
+            for no in numbers.iter().take(ACCEPTANCES_PER_PAGE_MAX) {
+                found.extend(sql.optional(&query, &[no.get().into()], acceptance).await?);
+            }
+            Ok(found)
+        }
+    }
+}
+
+fn acceptance(row: &mut Row) -> Result<StoredAcceptance, SqlError> {
+    let (id, kind, content) = (row.take()?, row.take()?, row.take()?);
+    let (debit, at): (_, i64) = (row.take()?, row.take()?);
+    let blinds: Option<Vec<u8>> = row.take()?;
+    Ok(StoredAcceptance::new(
+        id,
+        kind,
+        content,
+        debit,
+        at,
+        blinds.as_deref(),
+    ))
+}

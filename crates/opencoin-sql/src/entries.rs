@@ -1,0 +1,113 @@
+//! What happened on accounts: entries, and payouts with what came of them.
+
+use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::stored::{self, StoredEntry};
+use opencoin_ledger::{AccountEntry, AccountId, EntryPage, IdempotencyKey, Payout, PayoutFilter, PayoutNo};
+
+use crate::rows::{self, PAYOUT_COLUMNS};
+use crate::{Executor, Row, SqlError};
+
+const COLUMNS: &str = "id, kind, reference, debit_account, credit_account, amount, applied_at, label";
+
+fn entry(account: AccountId, row: &mut Row) -> Result<AccountEntry, SqlError> {
+    let row = StoredEntry {
+        id: row.take()?,
+        kind: row.take()?,
+        reference: row.take()?,
+        debit: row.take()?,
+        amount: row.take()?,
+        at: row.take()?,
+        label: row.take()?,
+        counterparty: row.take()?,
+    };
+    Ok(row.of(account)?)
+}
+
+/// Two walks along an index, one for each side. The partial indexes are found only where their condition is
+/// written out.
+pub(crate) async fn page(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    page: EntryPage,
+    limit: u32,
+) -> Result<Vec<AccountEntry>, SqlError> {
+    let (begins, order, from) = match page {
+        EntryPage::After(no) => ("id > $2", "ASC", no.get()),
+        EntryPage::Before(no) => ("id < $2", "DESC", no.map_or(i64::MAX, |no| no.get())),
+    };
+    let side = |side: &str| {
+        format!(
+            "SELECT * FROM (SELECT {COLUMNS} FROM transactions
+            WHERE {side} = $1 AND {side} >= 3 AND {begins} ORDER BY id {order} LIMIT $3) AS {side}s"
+        )
+    };
+    let query = format!(
+        "SELECT found.id, kind, reference, debit_account, amount, applied_at, label, other.name
+        FROM ({} UNION ALL {}) AS found
+        LEFT JOIN accounts AS other ON other.id = CASE debit_account WHEN $1 THEN credit_account ELSE debit_account END
+        ORDER BY found.id {order} LIMIT $3",
+        side("debit_account"),
+        side("credit_account")
+    );
+    let values = [account.get().into(), from.into(), i64::from(limit).into()];
+    sql.all(&query, &values, |row| entry(account, row)).await
+}
+
+pub(crate) async fn by_key(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    key: &IdempotencyKey,
+) -> Result<Option<AccountEntry>, SqlError> {
+    let query = "SELECT found.id, kind, reference, debit_account, amount, applied_at, label, other.name
+        FROM transactions AS found LEFT JOIN accounts AS other ON other.id = credit_account
+        WHERE reference = $1";
+    let reference = ReferenceKey::of_holder(account, key);
+    sql.optional(query, &[reference.as_bytes().into()], |row| entry(account, row))
+        .await
+}
+
+fn payout_row(row: &mut Row) -> Result<Payout, SqlError> {
+    let payout = rows::payout(row)?;
+    let name: String = row.take()?;
+    Ok(stored::payout(payout, &name)?)
+}
+
+fn select_payouts(condition: &str) -> String {
+    format!(
+        "SELECT {PAYOUT_COLUMNS}, name FROM payouts JOIN accounts ON accounts.id = payouts.account
+        WHERE {condition}"
+    )
+}
+
+pub(crate) async fn payouts(
+    sql: &mut dyn Executor,
+    filter: PayoutFilter,
+    after: PayoutNo,
+    limit: u32,
+) -> Result<Vec<Payout>, SqlError> {
+    // All have the same parameters: the filters that are not by account compare `$2` with the 0 that is bound.
+    let (wanted, account) = match filter {
+        PayoutFilter::All => ("$2 = 0", 0),
+        PayoutFilter::Of(account) => ("account = $2", account.get()),
+        PayoutFilter::Requested => ("paid IS NULL AND $2 = 0", 0),
+    };
+    let query = select_payouts(&format!("no > $1 AND {wanted} ORDER BY no LIMIT $3"));
+    let values = [after.get().into(), account.into(), i64::from(limit).into()];
+    sql.all(&query, &values, payout_row).await
+}
+
+pub(crate) async fn payout(sql: &mut dyn Executor, no: PayoutNo) -> Result<Option<Payout>, SqlError> {
+    sql.optional(&select_payouts("no = $1"), &[no.get().into()], payout_row)
+        .await
+}
+
+pub(crate) async fn payout_by_key(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    key: &IdempotencyKey,
+) -> Result<Option<Payout>, SqlError> {
+    let reference = ReferenceKey::of_holder(account, key);
+    let query = select_payouts("reference = $1");
+    sql.optional(&query, &[reference.as_bytes().into()], payout_row)
+        .await
+}

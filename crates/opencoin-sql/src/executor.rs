@@ -1,0 +1,288 @@
+//! What a statement needs of an engine.
+
+use async_trait::async_trait;
+use opencoin_ledger::LedgerError;
+
+/// An open connection, in a transaction or not.
+#[async_trait]
+pub trait Executor: Send {
+    /// The words in which the engine differs.
+    fn dialect(&self) -> &'static Dialect;
+
+    /// Runs a statement and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// The database refuses it or does not answer.
+    async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, SqlError>;
+
+    /// Runs a query and hands over its rows one by one, so that a whole table need not fit into memory.
+    ///
+    /// # Errors
+    /// The same, or an error of `take`, after which no more rows are read.
+    async fn stream(&mut self, sql: &str, values: &[Value<'_>], take: TakeRow<'_>) -> Result<(), SqlError>;
+}
+
+/// What is done with each row of a stream.
+pub type TakeRow<'a> = &'a mut (dyn FnMut(Row) -> Result<(), SqlError> + Send);
+
+/// The words in which the engines differ.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Follows a `SELECT` and locks the rows that it finds; nothing where a transaction locks the whole database.
+    pub for_update: &'static str,
+    /// The function that returns the greatest of its arguments.
+    pub greatest: &'static str,
+    /// Follows a text column and compares it by its bytes.
+    pub by_bytes: &'static str,
+}
+
+/// A parameter of a statement. `None` is `NULL`.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    /// A column of `bool`.
+    Bool(bool),
+    /// A column of integers of any size.
+    Int(Option<i64>),
+    /// A column of bytes.
+    Bytes(Option<&'a [u8]>),
+    /// A column of text.
+    Text(Option<&'a str>),
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl<'a> From<&'a [u8; 32]> for Value<'a> {
+    fn from(value: &'a [u8; 32]) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(value: Option<&'a str>) -> Self {
+        Self::Text(value)
+    }
+}
+
+/// A stored value, whatever the engine calls its type.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// `NULL`
+    Null,
+    /// SQLite stores truth values as [`Cell::Int`].
+    Bool(bool),
+    /// An integer of any size.
+    Int(i64),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Text.
+    Text(String),
+}
+
+/// A row. Its columns are taken from left to right.
+pub struct Row {
+    cells: std::vec::IntoIter<Cell>,
+}
+
+impl Row {
+    /// The row with these columns.
+    #[must_use]
+    pub fn new(cells: Vec<Cell>) -> Self {
+        Self {
+            cells: cells.into_iter(),
+        }
+    }
+
+    /// Takes the next column.
+    ///
+    /// # Errors
+    /// It is of another type.
+    ///
+    /// # Panics
+    /// The statement names fewer columns.
+    pub fn take<T: FromCell>(&mut self) -> Result<T, SqlError> {
+        let cell = self.cells.next().expect("the statement names this column");
+        T::from_cell(cell)
+            .ok_or_else(|| LedgerError::corrupt("row", "a column is of an unexpected type").into())
+    }
+}
+
+/// What a column is read as.
+pub trait FromCell: Sized {
+    /// `None` where the stored value is of another type.
+    fn from_cell(cell: Cell) -> Option<Self>;
+}
+
+impl FromCell for i64 {
+    fn from_cell(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for i32 {
+    fn from_cell(cell: Cell) -> Option<Self> {
+        i64::from_cell(cell).and_then(|value| value.try_into().ok())
+    }
+}
+
+impl FromCell for i16 {
+    fn from_cell(cell: Cell) -> Option<Self> {
+        i64::from_cell(cell).and_then(|value| value.try_into().ok())
+    }
+}
+
+impl FromCell for bool {
+    fn from_cell(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Bool(value) => Some(value),
+            Cell::Int(value @ (0 | 1)) => Some(value == 1),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for Vec<u8> {
+    fn from_cell(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Bytes(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for String {
+    fn from_cell(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Text(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl<T: FromCell> FromCell for Option<T> {
+    fn from_cell(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            cell => T::from_cell(cell).map(Some),
+        }
+    }
+}
+
+/// Why a statement, or the reading of its rows, failed. The store decides what that means.
+#[derive(Debug)]
+pub enum SqlError {
+    /// The database's own error.
+    Database(sqlx::Error),
+    /// A row makes no sense, or a value that is not there was named.
+    Ledger(LedgerError),
+}
+
+impl From<sqlx::Error> for SqlError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<LedgerError> for SqlError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl dyn Executor + '_ {
+    /// Every row of a query.
+    pub(crate) async fn all<T: Send>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send + Sync,
+    ) -> Result<Vec<T>, SqlError> {
+        let mut rows = Vec::new();
+        let mut take = |mut row: Row| {
+            rows.push(read(&mut row)?);
+            Ok(())
+        };
+        self.stream(sql, values, &mut take).await?;
+        Ok(rows)
+    }
+
+    /// The row of a query that finds one or none.
+    pub(crate) async fn optional<T: Send>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send + Sync,
+    ) -> Result<Option<T>, SqlError> {
+        let mut rows = self.all(sql, values, read).await?;
+        assert!(rows.len() <= 1, "the query is by a unique key");
+        Ok(rows.pop())
+    }
+
+    /// The row of a query that always finds one.
+    pub(crate) async fn one<T: Send>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl Fn(&mut Row) -> Result<T, SqlError> + Send + Sync,
+    ) -> Result<T, SqlError> {
+        let row = self.optional(sql, values, read).await?;
+        row.ok_or_else(|| sqlx::Error::RowNotFound.into())
+    }
+
+    /// The number that a query counts.
+    pub(crate) async fn count(&mut self, sql: &str, values: &[Value<'_>]) -> Result<i64, SqlError> {
+        self.one(sql, values, Row::take).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_read_as_what_it_holds_or_not_at_all() {
+        let mut row = Row::new(vec![
+            Cell::Int(7),
+            Cell::Null,
+            Cell::Int(1),
+            Cell::Bool(false),
+            Cell::Text("a".into()),
+        ]);
+        assert_eq!(row.take::<i16>().unwrap(), 7);
+        assert_eq!(row.take::<Option<String>>().unwrap(), None);
+        assert!(row.take::<bool>().unwrap());
+        assert!(!row.take::<bool>().unwrap());
+        assert_eq!(row.take::<Option<String>>().unwrap().as_deref(), Some("a"));
+        let is_refused = |cell: Cell, read: fn(&mut Row) -> bool| read(&mut Row::new(vec![cell]));
+        assert!(is_refused(Cell::Int(70_000), |row| row.take::<i16>().is_err()));
+        assert!(is_refused(Cell::Int(2), |row| row.take::<bool>().is_err()));
+        assert!(is_refused(Cell::Null, |row| row.take::<i64>().is_err()));
+        assert!(is_refused(Cell::Text("7".into()), |row| row
+            .take::<Vec<u8>>()
+            .is_err()));
+    }
+}

@@ -1,0 +1,59 @@
+//! Accounts with what their holders have chosen.
+
+use opencoin_ledger::stored;
+use opencoin_ledger::view::AccountState;
+use opencoin_ledger::{AccountId, AccountName, Profile, ProfileFilter};
+
+use crate::lock::lock;
+use crate::rows::{ACCOUNT_COLUMNS, account};
+use crate::{Executor, Row, SqlError};
+
+fn profile(row: &mut Row) -> Result<Profile, SqlError> {
+    let account = AccountState::try_from(account(row)?)?;
+    Ok(stored::profile(account, row.take()?, row.take()?))
+}
+
+fn select(condition: &str) -> String {
+    format!("SELECT {ACCOUNT_COLUMNS}, password_hash, listed FROM accounts WHERE {condition}")
+}
+
+pub(crate) async fn by_name(sql: &mut dyn Executor, name: &AccountName) -> Result<Option<Profile>, SqlError> {
+    sql.optional(&select("name = $1"), &[name.as_str().into()], profile)
+        .await
+}
+
+pub(crate) async fn by_id(sql: &mut dyn Executor, id: AccountId) -> Result<Option<Profile>, SqlError> {
+    sql.optional(&select("id = $1"), &[id.get().into()], profile)
+        .await
+}
+
+/// In the order of bytes, whatever the database's own order of texts is.
+pub(crate) async fn page(
+    sql: &mut dyn Executor,
+    filter: ProfileFilter,
+    after: Option<&AccountName>,
+    limit: u32,
+) -> Result<Vec<Profile>, SqlError> {
+    let name = format!("name {}", sql.dialect().by_bytes);
+    let wanted = match filter {
+        ProfileFilter::All => "true",
+        ProfileFilter::Listed => "listed",
+    };
+    let query = select(&format!("{name} > $1 AND {wanted} ORDER BY {name} LIMIT $2"));
+    let values = [
+        after.map_or("", |name| name.as_str()).into(),
+        i64::from(limit).into(),
+    ];
+    sql.all(&query, &values, profile).await
+}
+
+pub(crate) async fn set_listed(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    listed: bool,
+) -> Result<(), SqlError> {
+    lock(sql, account).await?;
+    let query = "UPDATE accounts SET listed = $1 WHERE id = $2";
+    sql.execute(query, &[listed.into(), account.get().into()]).await?;
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Reads of the books outside a batch.
+
+use opencoin_ledger::stored::{self, StoredUnsigned};
+use opencoin_ledger::view::{AccountState, MintKeyState};
+use opencoin_ledger::{
+    Account, AccountName, LedgerError, MintKeyStatus, TokenHash, TransactionNo, UnsignedPage,
+};
+
+use crate::rows::{ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, account, mint_key};
+use crate::{Executor, Row, SqlError, Value};
+
+/// The account with this token.
+///
+/// # Errors
+/// The database cannot be read, or the row makes no sense.
+pub async fn account_by_token(
+    sql: &mut dyn Executor,
+    token: &TokenHash,
+) -> Result<Option<Account>, SqlError> {
+    account_by(sql, "token_hash", token.as_bytes().into()).await
+}
+
+/// The account of this name.
+///
+/// # Errors
+/// The database cannot be read, or the row makes no sense.
+pub async fn account_by_name(
+    sql: &mut dyn Executor,
+    name: &AccountName,
+) -> Result<Option<Account>, SqlError> {
+    account_by(sql, "name", name.as_str().into()).await
+}
+
+async fn account_by(
+    sql: &mut dyn Executor,
+    column: &str,
+    value: Value<'_>,
+) -> Result<Option<Account>, SqlError> {
+    let query = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE {column} = $1");
+    let account = |row: &mut Row| Ok(Account::from(AccountState::try_from(account(row)?)?));
+    sql.optional(&query, &[value], account).await
+}
+
+/// Every mint key, in the order of registration.
+///
+/// # Errors
+/// The database cannot be read, or a row makes no sense.
+pub async fn mint_keys(sql: &mut dyn Executor) -> Result<Vec<MintKeyStatus>, SqlError> {
+    let query = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
+    let keys = sql.all(&query, &[], mint_key).await?;
+    let state = |row| MintKeyState::try_from(row).map(MintKeyStatus::from);
+    Ok(keys.into_iter().map(state).collect::<Result<_, LedgerError>>()?)
+}
+
+/// Whether signing pauses.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn signing_paused(sql: &mut dyn Executor) -> Result<bool, SqlError> {
+    sql.one("SELECT paused FROM signing WHERE id = 1", &[], Row::take)
+        .await
+}
+
+/// Blinds that wait for a key. The primary key leads from number to number; the blinds of rows outside the key's
+/// window are not read.
+///
+/// # Errors
+/// The database cannot be read, or a row makes no sense.
+pub async fn unsigned(
+    sql: &mut dyn Executor,
+    key: &MintKeyStatus,
+    after: TransactionNo,
+    transactions_max: usize,
+) -> Result<UnsignedPage, SqlError> {
+    assert!(transactions_max > 0, "a page has room for something");
+    let query = "SELECT id, reference, blinds FROM transactions
+        WHERE id > $1 AND kind IN (8, 9, 13) AND applied_at BETWEEN $2 AND $3 ORDER BY id LIMIT $4";
+    let values = [
+        after.get().into(),
+        key.terms.sign_not_before().unix_micros().into(),
+        key.terms.sign_not_after().unix_micros().into(),
+        i64::try_from(transactions_max).unwrap_or(i64::MAX).into(),
+    ];
+    let row = |row: &mut Row| {
+        Ok(StoredUnsigned {
+            id: row.take()?,
+            reference: row.take()?,
+            blinds: row.take()?,
+        })
+    };
+    let rows = sql.all(query, &values, row).await?;
+    Ok(stored::unsigned(key.id, transactions_max, rows)?)
+}
