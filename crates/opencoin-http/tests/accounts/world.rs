@@ -406,7 +406,7 @@ pub(crate) async fn run_background(worlds: &[&World]) {
         tokio::join!(
             issuer.follow_documents(),
             issuer.carry_out_waiting_mints(),
-            issuer.tidy()
+            world.server.issuer().tidy()
         );
     }
     let turns = futures_util::future::join_all(worlds.iter().map(|world| turns_of(world)));
