@@ -43,20 +43,21 @@ COMMENT ON TABLE failed_logins IS
     'Passwords that were guessed wrongly, by SHA-256 of the account''s name. Names that nobody has are counted as well, so that the answers are the same.';
 
 CREATE TABLE waiting_mints (
-    reference  bytea PRIMARY KEY CHECK (octet_length(reference) >= 1),
+    reference  bytea PRIMARY KEY CHECK (octet_length(reference) >= 2),
     account    int8 NOT NULL CHECK (account >= 3),
-    blinds     bytea NOT NULL,
+    content    bytea NOT NULL CHECK (octet_length(content) = 32),
     amount     int8 NOT NULL CHECK (amount > 0),
     asked_at   int8 NOT NULL,
-    expires_at int8 NOT NULL
+    expires_at int8 NOT NULL CHECK (expires_at > asked_at),
+    blinds     bytea NOT NULL
 );
 ALTER TABLE waiting_mints ALTER COLUMN blinds SET STORAGE EXTERNAL;
 CREATE INDEX waiting_mints_of ON waiting_mints (account);
 CREATE INDEX waiting_mints_by_age ON waiting_mints (asked_at, reference);
-CREATE INDEX waiting_mints_by_expiry ON waiting_mints (expires_at);
 COMMENT ON TABLE waiting_mints IS
-    'Mints whose accounts held too little. No money is set aside for them: who settles one sends it as any mint, and deletes the row.';
-COMMENT ON COLUMN waiting_mints.reference IS 'The wallet''s, as in transactions but without the byte of scope.';
+    'Mints whose accounts hold too little. No money is set aside for them. A row goes in the transaction that carries the mint out or gives it up.';
+COMMENT ON COLUMN waiting_mints.reference IS 'As in transactions, which has a row of the reference only after the waiting.';
+COMMENT ON COLUMN waiting_mints.content IS 'As in transactions.';
 
 CREATE TABLE payouts (
     no           int8 PRIMARY KEY CHECK (no >= 1),

@@ -40,20 +40,21 @@ CREATE TABLE failed_logins (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX failed_logins_by_time ON failed_logins (last_at);
 
--- Mints whose accounts held too little. No money is set aside for them: who settles one sends it as any mint, and deletes the
--- row.
+-- Mints whose accounts hold too little. No money is set aside for them. A row goes in the transaction that carries the mint out
+-- or gives it up.
 CREATE TABLE waiting_mints (
-    -- The wallet's, as in transactions but without the byte of scope.
-    reference  BLOB PRIMARY KEY CHECK (length(reference) >= 1),
+    -- As in transactions, which has a row of the reference only after the waiting.
+    reference  BLOB PRIMARY KEY CHECK (length(reference) >= 2),
     account    INTEGER NOT NULL CHECK (account >= 3),
-    blinds     BLOB NOT NULL,
+    -- As in transactions.
+    content    BLOB NOT NULL CHECK (length(content) = 32),
     amount     INTEGER NOT NULL CHECK (amount > 0),
     asked_at   INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL CHECK (expires_at > asked_at),
+    blinds     BLOB NOT NULL
 ) STRICT;
 CREATE INDEX waiting_mints_of ON waiting_mints (account);
 CREATE INDEX waiting_mints_by_age ON waiting_mints (asked_at, reference);
-CREATE INDEX waiting_mints_by_expiry ON waiting_mints (expires_at);
 
 -- Money that holders want outside. Those that are not settled sum up to the system account -1.
 CREATE TABLE payouts (

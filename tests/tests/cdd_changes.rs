@@ -213,13 +213,13 @@ fn a_change_that_makes_no_sense_changes_nothing() {
             1,
             "denominations: must be different",
         ),
-        (&["--denominations", "0,1"], 1, "denominations"),
+        (&["--denominations", "0,1"], 2, "denominations"),
         (
             &["--url", "opencoin.example"],
             1,
-            "must begin with http:// or https://",
+            "begins with https:// (or http://)",
         ),
-        (&["--url", ""], 1, "must begin with http:// or https://"),
+        (&["--url", ""], 1, "has 1 to 1000 characters"),
     ];
     for (options, code, text) in cases {
         let _ = currency

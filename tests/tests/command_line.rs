@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::thread;
 
 use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474, Wallet, opencoin};
 use serde_json::Value;
@@ -147,7 +149,7 @@ fn documents_are_verified_without_the_issuer() {
     ])
     .refused(1, "coins[0]");
     let mut cheat: Value = serde_json::from_str(&fs::read_to_string(&cddc).unwrap()).unwrap();
-    cheat["cdd"]["currency_divisor"] = Value::from(1);
+    cheat["cdd"]["currency_divisor"] = Value::from(1000);
     let cheat_file = currency.scratch("cheat.json");
     fs::write(&cheat_file, cheat.to_string()).unwrap();
     let _ = opencoin(&["verify", "--cddc", text(&cheat_file)]).refused(1, "does not verify");
@@ -225,7 +227,7 @@ fn mistakes_are_answered_with_what_to_do() {
         .refused(4, "opencoin wallet add");
     let _ = wallet
         .run_unchecked(&["mint", "0", "--token", "oc_x"])
-        .refused(2, "at least 1");
+        .refused(2, "more than zero");
     let _ = wallet
         .run_unchecked(&["mint", "1.5", "--token", "oc_x"])
         .refused(2, "whole number");
@@ -290,7 +292,7 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     fs::write(&token_file, format!("{token}\n")).unwrap();
     fs::set_permissions(&token_file, fs::Permissions::from_mode(0o644)).unwrap();
     let open = ["mint", "7", "--token-file", text(&token_file)];
-    let _ = alice.run_unchecked(&open).refused(1, "run `chmod 600");
+    let _ = alice.run_unchecked(&open).refused(1, "chmod 600");
     fs::set_permissions(&token_file, fs::Permissions::from_mode(0o600)).unwrap();
     alice.run(&["mint", "7", "--token-file", text(&token_file)]);
     let _ = alice
@@ -470,4 +472,48 @@ fn no_currency_has_a_name_or_key_request_that_misleads() {
     let failed = currency.issuer_unchecked(&["check"]);
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(failed.stdout.contains("FAILED  pending request: "), "{failed:?}");
+}
+
+#[test]
+fn a_request_that_nobody_can_finish_is_abandoned() {
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let token = currency.account("alice", 100);
+    let alice = Wallet::new(&currency.scratch("alice"));
+    alice.run(&["add", &currency.url("")]);
+    alice.run(&["mint", "50", "--token", &token]);
+
+    // What `account create` prints, whole, is not a token: nothing is sent and nothing is pending.
+    let printed = currency.scratch("printed");
+    fs::write(&printed, format!("account alice\n{token}\nkeep it safe\n")).unwrap();
+    fs::set_permissions(&printed, fs::Permissions::from_mode(0o600)).unwrap();
+    let _ = alice
+        .run_unchecked(&["redeem", "20", "--token-file", text(&printed)])
+        .refused(1, "one line");
+    assert_eq!(alice.balance(), 50);
+
+    // The answer to a redeem with a token of nobody is lost.
+    currency.stop();
+    let listener = TcpListener::bind(("127.0.0.1", currency.port())).unwrap();
+    let hangs_up = thread::spawn(move || drop(listener.accept().unwrap()));
+    let _ = alice
+        .run_unchecked(&["redeem", "20", "--token", "oc_0000"])
+        .refused(3, "opencoin wallet abandon");
+    hangs_up.join().unwrap();
+    currency.serve();
+    let _ = alice.run_unchecked(&["resume"]).refused(3, "needs the token");
+    let resumed = alice.run_unchecked(&["resume", "--token", "oc_0000"]);
+    assert_ne!(resumed.code, Some(0), "{resumed:?}");
+    assert_eq!(alice.balance(), 30);
+    let history = alice.run(&["history", "--json"]).json();
+    let id = history.as_array().unwrap().last().unwrap()["id"].to_string();
+    let abandoned = alice.run(&["abandon", &id, "--json"]).json();
+    assert_eq!(
+        (&abandoned["amount"], &abandoned["spent"]),
+        (&20.into(), &0.into())
+    );
+    assert_eq!(alice.balance(), 50);
+    let _ = alice.run_unchecked(&["abandon", &id]).refused(1, "it has ended");
+    alice.run(&["redeem", "50", "--token", &token]);
+    assert_eq!(currency.balance("alice"), 100);
+    currency.stop();
 }

@@ -1,11 +1,11 @@
-//! One failover of PostgreSQL under load: what was acknowledged is there.
+//! Failovers of PostgreSQL under load, one of them after the standby was away: what was acknowledged is there.
 
 use opencoin_e2e::failover::{Options, run};
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_primary_dies() {
     let outcome = run(&Options {
-        rounds: 1,
+        rounds: 2,
         clients: 8,
         seed: 1,
     });

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,20 +20,19 @@ use sha1::{Digest, Sha1};
 const CREDIT: u64 = 100_000_000;
 /// The largest mint there is.
 const BLINDS: usize = 1000;
-const CAPACITY_CLIENTS: usize = 2;
+const MINT_CLIENTS: usize = 2;
 /// So many renews at once are not yet too much.
 const RENEW_CLIENTS: usize = 256;
 const RENEW_COINS: usize = 64;
 /// The clients share so many sets of coins; for each set one of them is the first.
 const RENEW_SETS: usize = 16;
 const OVERLOAD_CLIENTS: usize = 256;
-const OVERLOAD_DURATION: Duration = Duration::from_secs(4);
-/// What is offered at least, as a multiple of what the issuer can do.
-const OVERLOAD_MIN: f64 = 10.0;
+/// The load goes on until so many requests were refused: more than were ever waiting at a time.
+const REFUSALS: usize = 1000;
+/// How long to wait for what must happen, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Around 110 MiB are usual on two cores; the C library's allocator adds to it, more so with many threads.
 const MEMORY_KIB_MAX: u64 = 256 * 1024;
-/// A small request once the load has ended.
-const RECOVERY_DURATION_MAX: Duration = Duration::from_secs(2);
 /// One in so many mints is small, and all small ones are asked again; of the large ones so many of each
 /// status.
 const SMALL_EVERY: u64 = 3;
@@ -41,13 +40,13 @@ const SMALL_BLINDS: usize = 8;
 const LARGE_REPEATED: usize = 3;
 
 #[test]
-fn ten_times_the_load() {
+fn more_than_the_issuer_can_take() {
     let mut currency = Currency::start(CHAUM82, Database::Sqlite);
     let alice = currency.account("alice", CREDIT);
     let wallet = ForeignWallet::new(&currency.url(""));
     let load = Load::new(&currency, &alice, &wallet);
 
-    let (coins, capacity) = load.mint_coins(&wallet, CAPACITY_CLIENTS * BLINDS);
+    let coins = load.mint_coins(&wallet, MINT_CLIENTS * BLINDS);
     let renewed = counts(&load.renew(&coins));
     let renewed_count = renewed.get(&200).unwrap_or(&0) + renewed.get(&202).unwrap_or(&0);
     assert!(
@@ -62,21 +61,15 @@ fn ten_times_the_load() {
     let by_status = counts(&sent.iter().map(|sent| sent.status).collect::<Vec<_>>());
     let offered: usize = sent.iter().map(|sent| blinds_of(sent.reference)).sum();
     let figures = format!(
-        "capacity {capacity:.0} blinds/s; renewing {RENEW_CLIENTS} x {RENEW_COINS} coins {renewed:?}, {memory_renews_kib} KiB; \
-         {offered} blinds in {OVERLOAD_DURATION:?} {by_status:?}, {memory_kib} KiB, recovered in {recovered:?}",
+        "renewing {RENEW_CLIENTS} x {RENEW_COINS} coins {renewed:?}, {memory_renews_kib} KiB; \
+         {offered} blinds {by_status:?}, {memory_kib} KiB, recovered in {recovered:?}",
     );
     println!("{figures}");
-    assert!(
-        offered as f64 >= OVERLOAD_MIN * capacity * OVERLOAD_DURATION.as_secs_f64(),
-        "not enough load: {figures}"
-    );
     assert!(
         by_status.keys().all(|status| [200, 202, 503].contains(status)),
         "{figures}"
     );
-    assert!(by_status.contains_key(&503), "never too much: {figures}");
     assert!(memory_kib < MEMORY_KIB_MAX, "{figures}");
-    assert!(recovered < RECOVERY_DURATION_MAX, "{figures}");
 
     let accepted = load.check_again(&sent);
     let minted = coins.len() + accepted + 1;
@@ -124,10 +117,10 @@ impl Load {
         exchange(&self.url, &post(path, &self.token, message))
     }
 
-    /// Coins, and how many of them the issuer can sign a second.
+    /// Coins.
     ///
     /// Nobody is deceived here, so a payload's hash can be its own blind.
-    fn mint_coins(&self, wallet: &ForeignWallet, count: usize) -> (Vec<Value>, f64) {
+    fn mint_coins(&self, wallet: &ForeignWallet, count: usize) -> Vec<Value> {
         let payloads: Vec<Value> = (0..count).map(|_| wallet.payload(1)).collect();
         let hash = |payload: &Value| {
             Sha1::digest(compact(payload))
@@ -147,20 +140,18 @@ impl Load {
                 )
             })
             .collect();
-        let begun = Instant::now();
-        let answers = in_parallel(CAPACITY_CLIENTS, |client| {
-            let own = mints.iter().skip(client).step_by(CAPACITY_CLIENTS);
+        let answers = in_parallel(MINT_CLIENTS, |client| {
+            let own = mints.iter().skip(client).step_by(MINT_CLIENTS);
             own.map(|(payloads, message)| (*payloads, self.ask("/mint", message)))
                 .collect::<Vec<_>>()
         });
-        let capacity = count as f64 / begun.elapsed().as_secs_f64();
         let coins = answers.into_iter().flatten().flat_map(|(payloads, answer)| {
             assert_eq!(status(&answer), 200, "{answer:.300}");
             let answer: Value = serde_json::from_str(body(&answer)).unwrap();
             let coin = |(payload, signed): (&Value, &Value)| json!({"payload": payload, "signature": signed["blind_signature"], "type": "coin"});
             payloads.iter().zip(answer["blind_signatures"].as_array().unwrap()).map(coin).collect::<Vec<_>>()
         });
-        (coins.collect(), capacity)
+        coins.collect()
     }
 
     /// Many clients at once; gives the statuses.
@@ -181,13 +172,15 @@ impl Load {
         })
     }
 
-    /// Sends mints from many clients for a while, each one the next as soon as it has an answer, and ignores
-    /// that it should wait.
+    /// Sends mints from many clients until enough were refused, each one the next as soon as it has an answer, and
+    /// ignores that it should wait.
     fn offer(&self) -> Vec<Sent> {
         let begun = Instant::now();
+        let refusals = AtomicUsize::new(0);
         let one = |_| {
             let mut sent = Vec::new();
-            while begun.elapsed() < OVERLOAD_DURATION {
+            while refusals.load(Ordering::Relaxed) < REFUSALS {
+                assert!(begun.elapsed() < PATIENCE, "it is never too much: {refusals:?}");
                 let reference = self.reference();
                 let blinds = blinds_of(reference);
                 let answer = self.ask("/mint", &self.mint(reference, any_blinds(reference, blinds)));
@@ -196,6 +189,9 @@ impl Load {
                     status(&answer) == 200 || has_hint,
                     "no Retry-After: {answer:.300}"
                 );
+                if status(&answer) == 503 {
+                    refusals.fetch_add(1, Ordering::Relaxed);
+                }
                 sent.push(Sent {
                     reference,
                     status: status(&answer),
@@ -213,7 +209,7 @@ impl Load {
         let reference = self.reference();
         let message = self.mint(reference, any_blinds(reference, 1));
         while status(&self.ask("/mint", &message)) != 200 {
-            assert!(begun.elapsed() < RECOVERY_DURATION_MAX, "it does not recover");
+            assert!(begun.elapsed() < PATIENCE, "it does not recover");
             thread::sleep(Duration::from_millis(50));
         }
         begun.elapsed()

@@ -26,8 +26,8 @@ const POLICY: [&str; 10] = [
     "--resume-window",
     "3s",
 ];
-/// Long enough for four generations and for the private halves of the first to be destroyed.
-const LOAD_DURATION: Duration = Duration::from_secs(42);
+/// How long it may take until three generations have signed and the private halves of the first are destroyed.
+const LOAD_DURATION_MAX: Duration = Duration::from_secs(180);
 const WALLETS: u64 = 2;
 const PAID_IN: u64 = 1_000_000;
 const MINTED: u64 = 17;
@@ -61,15 +61,24 @@ fn keys_rotate_under_load_and_no_request_fails() {
         let working: Vec<_> = (tokens.iter().enumerate())
             .map(|(number, tokens)| scope.spawn(move || work(currency, number, tokens, is_over)))
             .collect();
-        let (begun, mut was_urgent) = (Instant::now(), false);
-        while begun.elapsed() < LOAD_DURATION {
+        // Keys that sign from the moment that the first of the servers knows them.
+        currency.issuer(&["keys", "rotate", "--now"]);
+        let begun = Instant::now();
+        loop {
             currency.issuer(&["keys", "rotate"]);
             currency.issuer(&["keys", "destroy"]);
-            if !was_urgent && begun.elapsed() > LOAD_DURATION / 2 {
-                // Keys that sign from the moment that the first of the servers knows them.
-                currency.issuer(&["keys", "rotate", "--now"]);
-                was_urgent = true;
+            let keys = currency.issuer(&["keys", "list", "--json"]).json();
+            let is_of_one = |key: &&Value| key["denomination"] == 1;
+            let keys = || keys.as_array().unwrap().iter().filter(is_of_one);
+            let has_signed = |key: &&Value| key["signed"].as_u64() > Some(0);
+            if keys().filter(has_signed).count() >= 3 && keys().any(|key| key["private_half"] == false) {
+                break;
             }
+            assert!(
+                begun.elapsed() < LOAD_DURATION_MAX,
+                "{:#?}",
+                keys().collect::<Vec<_>>()
+            );
             thread::sleep(Duration::from_millis(500));
         }
         is_over.store(true, Ordering::Relaxed);
@@ -79,12 +88,7 @@ fn keys_rotate_under_load_and_no_request_fails() {
     let keys = currency.issuer(&["keys", "list", "--json"]).json();
     let keys = keys.as_array().unwrap();
     let of_one = || keys.iter().filter(|key| key["denomination"] == 1);
-    assert!(
-        of_one().filter(|key| key["signed"].as_u64() > Some(0)).count() >= 3,
-        "three generations have signed: {keys:#?}"
-    );
     let destroyed: Vec<&Value> = of_one().filter(|key| key["private_half"] == false).collect();
-    assert!(!destroyed.is_empty(), "a private half was destroyed: {keys:#?}");
     assert!(
         destroyed.iter().all(|key| key["state"] == "accepting"),
         "{destroyed:#?}"

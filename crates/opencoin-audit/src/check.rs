@@ -139,6 +139,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
                 })
             },
         ),
+        no_mint_waits_that_was_given_up(facts),
         money_is_conserved(facts),
         payouts_agree(facts),
         coins_outstanding_agree(facts),
@@ -188,6 +189,15 @@ fn keys_are_recorded(
         name,
         holds: keys as u64 == journal,
         detail: format!("mint keys {keys}, journal {journal}"),
+    }
+}
+
+fn no_mint_waits_that_was_given_up(facts: &AuditFacts) -> Check {
+    let (waiting, given_up) = (facts.waiting_mints, facts.waiting_although_given_up);
+    Check {
+        name: "no mint waits for money that was given up",
+        holds: given_up == 0,
+        detail: format!("waiting {waiting}, for {}, given up {given_up}", facts.waited_for),
     }
 }
 
@@ -319,7 +329,7 @@ mod tests {
 
     #[test]
     fn every_break_is_found_and_named() {
-        let breaks: [Break; 20] = [
+        let breaks: [Break; 21] = [
             (
                 |facts| facts.strange.push("transaction 4: odd".into()),
                 "every row makes sense",
@@ -382,6 +392,10 @@ mod tests {
             (
                 |facts| facts.payouts[0].paid = Some(true),
                 "every payout was asked for in the journal and settled as it says",
+            ),
+            (
+                |facts| facts.waiting_although_given_up = 1,
+                "no mint waits for money that was given up",
             ),
             (
                 |facts| facts.payouts[0].amount = 21,

@@ -3,15 +3,18 @@
 //! It can begin with the [`Sums`] of a journal that was read before; then only the rows that follow need be
 //! read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::sums::Sums;
 use crate::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::journal::{Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
-use opencoin_ledger::{AccountId, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, count_blinds};
+use opencoin_ledger::{
+    AccountId, Amount, Blind, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, StoredBlind, count_blinds,
+    decode_blinds, mint_content,
+};
 
-/// Collects facts from rows: first accounts, mint keys and payouts, then spent coins, recouped ones and the
+/// Collects facts from rows: first accounts, mint keys, payouts and waiting mints, then spent coins, recouped ones and the
 /// journal, in any order.
 #[derive(Default)]
 pub struct Collector {
@@ -26,6 +29,8 @@ pub struct Collector {
     mint_keys_by_no: HashMap<i64, usize>,
     /// By the references of their requests, and of the settlements that they have or may come to have.
     payouts: HashMap<Box<[u8]>, (usize, AccountId)>,
+    /// The references of waiting mints.
+    waiting: HashSet<Box<[u8]>>,
 }
 
 /// A stored payout.
@@ -41,6 +46,21 @@ pub struct PayoutRow<'a> {
     pub reference: &'a [u8],
     /// Whether it was paid; `None` where it was not settled.
     pub paid: Option<bool>,
+}
+
+/// A stored mint that waits for money.
+#[derive(Debug, Clone, Copy)]
+pub struct WaitingRow<'a> {
+    /// The reference of the mint.
+    pub reference: &'a [u8],
+    /// Who is to pay.
+    pub account: i64,
+    /// The digest of what the reference stands for.
+    pub content: &'a [u8],
+    /// What the account must hold.
+    pub amount: i64,
+    /// Stored blinds.
+    pub blinds: &'a [u8],
 }
 
 /// A stored record of the journal.
@@ -95,6 +115,9 @@ impl Collector {
             accounts,
             mint_keys,
             payouts,
+            waiting_mints: 0,
+            waited_for: 0,
+            waiting_although_given_up: 0,
             ..self.facts.clone()
         };
         sums
@@ -177,6 +200,43 @@ impl Collector {
             requests,
             settlements,
         });
+    }
+
+    /// Takes a mint that waits for money.
+    pub fn waiting(&mut self, row: &WaitingRow<'_>) {
+        self.facts.waiting_mints += 1;
+        self.facts.waited_for += i128::from(row.amount);
+        self.waiting.insert(row.reference.into());
+        if let Err(reason) = self.check_waiting(row) {
+            self.strange_table(format!("waiting mint of account {}: {reason}", row.account));
+        }
+    }
+
+    fn check_waiting(&self, row: &WaitingRow<'_>) -> Result<(), String> {
+        let account = AccountId::new(row.account);
+        if !self.accounts.contains_key(&account) {
+            return Err(format!("there is no {account:?}"));
+        }
+        let blinds = decode_blinds(row.blinds).map_err(|error| error.to_string())?;
+        let blinds: Option<Vec<Blind>> = blinds.into_iter().map(StoredBlind::blinded).collect();
+        let blinds = blinds.ok_or("it is signed")?;
+        if mint_content(account, &blinds).as_bytes()[..] != *row.content {
+            return Err("its digest is not that of its blinds".to_owned());
+        }
+        let denomination = |blind: &Blind| {
+            let key = self.mint_keys.get(&blind.mint_key);
+            key.map(|index| self.facts.mint_keys[*index].denomination)
+        };
+        let value: Option<i128> = blinds.iter().map(denomination).sum();
+        let value = value.ok_or("its blinds name an unknown mint key")?;
+        if value == row.amount.into() {
+            Ok(())
+        } else {
+            Err(format!(
+                "its blinds are worth {value}, its amount is {}",
+                row.amount
+            ))
+        }
     }
 
     /// Takes the number of spent coins of one mint key.
@@ -281,6 +341,9 @@ impl Collector {
             Kind::RequestPayout => self.payout_moved(row, debit, None)?,
             Kind::PayPayout => self.payout_moved(row, None, Some(true))?,
             Kind::ReturnPayout => self.payout_moved(row, credit, Some(false))?,
+            Kind::GiveUpMint if self.waiting.contains(row.reference) => {
+                self.facts.waiting_although_given_up += 1;
+            }
             _ => {}
         }
         match (kind.holds_blinds(), row.blinds) {
@@ -356,7 +419,7 @@ impl Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opencoin_ledger::{Blind, encode_blinds};
+    use opencoin_ledger::encode_blinds;
 
     const KEY: [u8; 20] = [7; 20];
 

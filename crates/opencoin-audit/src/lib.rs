@@ -20,7 +20,7 @@ mod sums;
 pub use auditor::{Audited, Auditor, Extent};
 pub use chain::Chain;
 pub use check::{AuditReport, Check, check};
-pub use collector::{Collector, JournalRow, PayoutRow};
+pub use collector::{Collector, JournalRow, PayoutRow, WaitingRow};
 pub use pass::{CoinsToCount, Pass, SETTLE_SECONDS, Sample, Settled};
 pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted};
 pub use state::{StateError, decode_state, encode_state};
@@ -40,6 +40,12 @@ pub struct AuditFacts {
     pub mint_keys: Vec<MintKeyFacts>,
     /// Every payout, by number.
     pub payouts: Vec<PayoutFacts>,
+    /// Mints that wait for money.
+    pub waiting_mints: u64,
+    /// What their accounts must hold for all of them.
+    pub waited_for: i128,
+    /// Those among them that were given up, by the journal as far as it was read.
+    pub waiting_although_given_up: u64,
     /// The sum of all payments in, by the journal.
     pub paid_in: i128,
     /// The sum of all payments out and of payouts that were paid, by the journal.

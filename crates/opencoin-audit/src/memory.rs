@@ -1,14 +1,16 @@
 //! The in-memory model as an auditor sees it.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
-use opencoin_ledger::journal::Entry;
+use opencoin_ledger::journal::{Record, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::view::MintKeyState;
 use opencoin_ledger::{AccountId, LedgerError, LedgerTime, MemoryLedger, Settlement, TransactionNo, View};
 
 use crate::{
     ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance,
-    Wanted,
+    WaitingRow, Wanted,
 };
 
 #[async_trait]
@@ -19,8 +21,8 @@ impl AuditSource for MemoryLedger {
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
         pass.settle_at_once(); // one command at a time gets a number
-        self.read(|view, journal| {
-            state(view, pass);
+        self.read(|view, journal, waiting_blinds| {
+            state(view, waiting_blinds, pass);
             records(journal, pass);
         });
         Ok(())
@@ -31,18 +33,18 @@ impl AuditSource for MemoryLedger {
             Wanted::After(after) => no > after.get(),
             Wanted::Numbers(numbers) => numbers.contains(&TransactionNo::new(no)),
         };
-        let acceptances = self.read(|_, journal| {
+        let acceptances = self.read(|_, journal, _| {
             numbered(journal)
-                .filter(|(no, entry)| is_wanted(*no) && entry.blinds.is_some())
+                .filter(|(no, record)| is_wanted(*no) && record.blinds.is_some())
                 .take(ACCEPTANCES_PER_PAGE_MAX)
-                .map(|(no, entry)| {
+                .map(|(no, record)| {
                     StoredAcceptance::new(
                         no,
-                        entry.kind.code(),
-                        entry.content.as_bytes().to_vec(),
-                        entry.debit.map(AccountId::get),
-                        entry.at.unix_micros(),
-                        entry.blinds.as_deref(),
+                        record.kind.code(),
+                        record.content.as_bytes().to_vec(),
+                        record.debit.map(AccountId::get),
+                        record.at.unix_micros(),
+                        record.blinds.as_deref(),
                     )
                 })
                 .collect()
@@ -51,7 +53,7 @@ impl AuditSource for MemoryLedger {
     }
 }
 
-fn state(view: &View, pass: &mut Pass) {
+fn state(view: &View, waiting_blinds: &HashMap<ReferenceKey, Vec<u8>>, pass: &mut Pass) {
     let mut accounts: Vec<_> = view.accounts().collect();
     accounts.sort_unstable_by_key(|account| account.id);
     for account in accounts {
@@ -72,6 +74,15 @@ fn state(view: &View, pass: &mut Pass) {
             amount: payout.amount.as_i64(),
             reference: payout.request.as_bytes(),
             paid: payout.settled.as_ref().map(is_paid),
+        });
+    }
+    for waiting in view.all_waiting() {
+        pass.waiting(&WaitingRow {
+            reference: waiting.reference.as_bytes(),
+            account: waiting.account.get(),
+            content: waiting.content.as_bytes(),
+            amount: waiting.amount.as_i64(),
+            blinds: &waiting_blinds[&waiting.reference],
         });
     }
     let counted = pass.coins_to_count();
@@ -107,24 +118,24 @@ fn stored_mint_key(key: &MintKeyState) -> StoredMintKey {
     }
 }
 
-fn records(journal: &[Entry], pass: &mut Pass) {
+fn records(journal: &[Record], pass: &mut Pass) {
     let from = pass.journal_from();
-    for (id, entry) in numbered(journal).filter(|(no, _)| *no >= from) {
+    for (id, record) in numbered(journal).filter(|(no, _)| *no >= from) {
         pass.journal(&JournalRow {
             id,
-            kind: entry.kind.code().into(),
-            debit: entry.debit.map(AccountId::get),
-            credit: entry.credit.map(AccountId::get),
-            amount: entry.amount.as_i64(),
-            at: entry.at.unix_micros(),
-            reference: entry.reference.as_bytes(),
-            content: entry.content.as_bytes(),
-            blinds: entry.blinds.as_deref(),
+            kind: record.kind.code().into(),
+            debit: record.debit.map(AccountId::get),
+            credit: record.credit.map(AccountId::get),
+            amount: record.amount.as_i64(),
+            at: record.at.unix_micros(),
+            reference: record.reference.as_bytes(),
+            content: record.content.as_bytes(),
+            blinds: record.blinds.as_deref(),
         });
     }
 }
 
 /// The records with their numbers.
-fn numbered(journal: &[Entry]) -> impl Iterator<Item = (i64, &Entry)> {
+fn numbered(journal: &[Record]) -> impl Iterator<Item = (i64, &Record)> {
     (1..).zip(journal)
 }

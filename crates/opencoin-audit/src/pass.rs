@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{Chain, digest_of};
 use crate::sums::Sums;
-use crate::{AuditFacts, Check, Collector, JournalRow, PayoutRow};
+use crate::{AuditFacts, Check, Collector, JournalRow, PayoutRow, WaitingRow};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{LedgerTime, TransactionNo};
 
@@ -52,7 +52,7 @@ pub struct Sample {
 }
 
 /// A reading in progress. The store calls, in one snapshot: [`Self::settle_before`] or
-/// [`Self::settle_at_once`], then everything of accounts, mint keys and payouts, then the counts of coins
+/// [`Self::settle_at_once`], then everything of accounts, mint keys, payouts and waiting mints, then the counts of coins
 /// that [`Self::coins_to_count`] asks for, then the journal from [`Self::journal_from`] on in the order of
 /// its numbers.
 pub struct Pass {
@@ -162,6 +162,11 @@ impl Pass {
     /// Takes a payout.
     pub fn payout(&mut self, row: PayoutRow<'_>) {
         self.collector.payout(row);
+    }
+
+    /// Takes a mint that waits for money.
+    pub fn waiting(&mut self, row: &WaitingRow<'_>) {
+        self.collector.waiting(row);
     }
 
     /// What to count, when all mint keys have been taken.

@@ -207,6 +207,7 @@ impl Currency {
             account: self.account,
             transaction_reference,
             blinds,
+            wait_until: None,
             at: now(),
         })
     }

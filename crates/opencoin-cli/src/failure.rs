@@ -124,7 +124,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
     }
     match cause.downcast_ref::<FileError>() {
         Some(FileError::InUse(_)) => Some(Failure::TryLater),
-        Some(FileError::Io { .. } | FileError::Damaged { .. }) | None => None,
+        Some(FileError::Io(_) | FileError::Damaged { .. }) | None => None,
     }
 }
 

@@ -455,11 +455,7 @@ pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
         FailedLogins::default()
     );
     let kept = FAILED_LOGINS_KEPT_HOURS * 3_600_000_000;
-    ledgers[1]
-        .accounts()
-        .tidy(time(39 + kept), time(0))
-        .await
-        .unwrap();
+    ledgers[1].accounts().tidy(time(39 + kept)).await.unwrap();
     assert_eq!(
         ledgers[0]
             .accounts()
@@ -469,11 +465,7 @@ pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
             .count,
         2
     );
-    ledgers[1]
-        .accounts()
-        .tidy(time(40 + kept), time(0))
-        .await
-        .unwrap();
+    ledgers[1].accounts().tidy(time(40 + kept)).await.unwrap();
     assert_eq!(
         ledgers[0]
             .accounts()

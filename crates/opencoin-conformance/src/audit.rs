@@ -38,7 +38,7 @@ const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tamp
 }
 
 /// Every kind of break that the tables themselves do not refuse.
-pub const TAMPERINGS: [Tampering; 18] = [
+pub const TAMPERINGS: [Tampering; 20] = [
     at_once(
         "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
         "every balance is what the journal says",
@@ -86,6 +86,17 @@ pub const TAMPERINGS: [Tampering; 18] = [
         "payouts on their way are what the journal says",
     ),
     at_once(
+        "UPDATE waiting_mints SET amount = amount + 1",
+        "every row makes sense",
+    ),
+    at_once(
+        "INSERT INTO waiting_mints (reference, account, content, amount, asked_at, expires_at, blinds)
+            SELECT record.reference, waiting.account, record.content, amount, asked_at, expires_at, waiting.blinds
+            FROM (SELECT reference, content FROM transactions WHERE kind = 18) AS record,
+                (SELECT account, amount, asked_at, expires_at, blinds FROM waiting_mints) AS waiting",
+        "no mint waits for money that was given up",
+    ),
+    at_once(
         "DELETE FROM transactions WHERE id = (SELECT max(id) FROM transactions)",
         PAST,
     ),
@@ -126,6 +137,9 @@ pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
         payout(alice(), 3, "p"),
         payout(alice(), 4, "q"),
         paid(1, "bank 1"),
+        patient(SIGN_TO, mint(bob(), "waits", &[2])),
+        patient(SIGN_TO - 1, mint(bob(), "given up", &[2, 2])),
+        at(SIGN_TO - 1, mint(bob(), "given up", &[2, 2])),
     ] {
         world.one(command).await.unwrap();
     }

@@ -96,6 +96,7 @@ pub async fn a_malformed_mint_changes_nothing(ledgers: &Pair) {
         account: alice(),
         transaction_reference: reference("m"),
         blinds: repeating,
+        wait_until: None,
         at: NOW,
     };
     assert_eq!(

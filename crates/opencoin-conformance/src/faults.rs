@@ -15,8 +15,8 @@ use crate::world::*;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{
-    Accepted, Account, Applied, Command, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Payout,
-    PayoutFilter, PayoutNo, Settlement, TransactionNo, UnsignedTransaction,
+    Account, Applied, Command, Effect, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Payout,
+    PayoutFilter, PayoutNo, Settlement, Transaction, TransactionNo, UnsignedTransaction, WaitingMint,
 };
 
 /// Polls of one batch after which it is dropped: from one to this many, in turn. More than any store needs.
@@ -48,13 +48,17 @@ pub enum Answer {
 /// The key whose signatures are kept.
 const SIGNER: u8 = 1;
 
+/// When a mint is given up that waits in the prepared books, while its keys still sign.
+const LONG_WAIT: i64 = SIGN_TO - 1;
+
 /// Everything that can be read of small books.
 #[derive(Debug, PartialEq, Eq)]
 struct Books {
     facts: AuditFacts,
     accounts: Vec<Option<Account>>,
     mint_keys: Vec<MintKeyStatus>,
-    accepted: Vec<Option<Accepted>>,
+    transactions: Vec<Option<Transaction>>,
+    waiting: Vec<Option<WaitingMint>>,
     payouts: Vec<Payout>,
     signing_paused: bool,
 }
@@ -65,12 +69,14 @@ impl FaultCase {
     /// # Panics
     /// The model does not apply a command.
     pub async fn all() -> Vec<Self> {
-        let mut cases = Vec::new();
-        for (kind, command) in Kind::ALL
+        let mut commands: Vec<(Option<Kind>, Command)> = Kind::ALL
             .into_iter()
-            .filter_map(|kind| Some((kind, example(kind)?)))
-        {
-            assert_eq!(kind_of(&command), kind);
+            .filter_map(|kind| Some((Some(kind), example(kind)?)))
+            .collect();
+        // The one command that leaves no record.
+        commands.push((None, patient(LONG_WAIT, mint(bob(), "patient", &[5]))));
+        let mut cases = Vec::new();
+        for (kind, command) in commands {
             let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
             prepare(Arc::clone(&model)).await;
             let before = Books::read(&*model).await;
@@ -80,6 +86,7 @@ impl FaultCase {
                 .unwrap()
                 .remove(0)
                 .unwrap();
+            assert_eq!(kind_of(&command, applied.effect), kind);
             let after = Books::read(&*model).await;
             assert!(!applied.repeated && before != after, "{kind:?} changes the books");
             cases.push(Self {
@@ -108,7 +115,10 @@ impl FaultCase {
     #[must_use]
     pub fn name(&self) -> String {
         match &self.change {
-            Change::Command(command, _) => format!("{:?}", kind_of(command)),
+            Change::Command(command, applied) => kind_of(command, applied.effect).map_or_else(
+                || "a mint that begins to wait".to_owned(),
+                |kind| format!("{kind:?}"),
+            ),
             Change::Signatures => "keeping signatures".to_owned(),
         }
     }
@@ -165,12 +175,22 @@ impl FaultCase {
 
 impl Books {
     async fn read(ledger: &dyn Store) -> Self {
-        let (mut accounts, mut accepted) = (Vec::new(), Vec::new());
+        let (mut accounts, mut transactions, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for name in ["alice", "bob", "carol"] {
             accounts.push(ledger.account_by_name(&name.parse().unwrap()).await.unwrap());
         }
-        for name in ["minted before", "recouped before", "mint", "renew", "recoup"] {
-            accepted.push(ledger.accepted(&reference(name)).await.unwrap());
+        for name in [
+            "minted before",
+            "recouped before",
+            "mint",
+            "renew",
+            "recoup",
+            "waits",
+            "patient",
+        ] {
+            let reference = reference(name);
+            transactions.push(ledger.transaction(&reference).await.unwrap());
+            waiting.push(ledger.accounts().waiting(&reference).await.unwrap());
         }
         let payouts = ledger
             .accounts()
@@ -188,7 +208,8 @@ impl Books {
             facts,
             accounts,
             mint_keys,
-            accepted,
+            transactions,
+            waiting,
             payouts,
             signing_paused,
         }
@@ -204,6 +225,7 @@ async fn prepare(ledger: Arc<dyn Store>) {
         stop(3),
         recoup("recouped before", &[(3, 2, 2)], &[2, 1]),
         payout(alice(), 7, "before"),
+        patient(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
     ] {
         world.one(command).await.unwrap();
     }
@@ -254,12 +276,13 @@ fn example(kind: Kind) -> Option<Command> {
         Kind::PayPayout => paid(1, "statement 7"),
         Kind::ReturnPayout => failed(1, "no such bank account"),
         Kind::AcceptState => return None,
+        Kind::GiveUpMint => at(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
     })
 }
 
-/// A new command does not compile until it has a case here.
-fn kind_of(command: &Command) -> Kind {
-    match command {
+/// The kind of its record. A new command does not compile until it has a case here.
+fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
+    Some(match command {
         Command::OpenAccount { .. } => Kind::OpenAccount,
         Command::Credit { .. } => Kind::Credit,
         Command::Debit { .. } => Kind::Debit,
@@ -267,6 +290,8 @@ fn kind_of(command: &Command) -> Kind {
         Command::RegisterMintKey { .. } => Kind::RegisterMintKey,
         Command::StopMintKey { .. } => Kind::StopMintKey,
         Command::SetSigningPaused { .. } => Kind::SetSigningPaused,
+        Command::Mint { .. } if effect == Effect::Waiting => return None,
+        Command::Mint { .. } if effect == Effect::GivenUp => Kind::GiveUpMint,
         Command::Mint { .. } => Kind::Mint,
         Command::Renew { .. } => Kind::Renew,
         Command::Redeem { .. } => Kind::Redeem,
@@ -282,7 +307,7 @@ fn kind_of(command: &Command) -> Kind {
             settlement: Settlement::Failed(_),
             ..
         } => Kind::ReturnPayout,
-    }
+    })
 }
 
 /// What became of batches whose futures were dropped.

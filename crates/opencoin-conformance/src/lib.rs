@@ -138,13 +138,16 @@ macro_rules! conformance_tests {
             a_service_acts_with_its_own_key
             a_service_gets_another_key_or_goes
             services_have_a_limit
+            a_mint_waits_and_is_carried_out_once
+            a_mint_is_given_up_for_good_when_its_time_is_over
             a_mint_waits_until_the_later_time
             another_mint_under_a_reference_that_waits_is_a_conflict
+            a_mint_whose_keys_sign_no_more_is_given_up
             mints_that_wait_have_a_limit
             mints_that_wait_at_once_have_a_limit
-            waiting_mints_are_payable_in_order_when_there_is_money
+            a_mint_is_given_up_or_carried_out_and_never_both
+            waiting_mints_are_due_in_order
             what_waits_is_counted
-            waiting_mints_are_tidied_away_after_a_while
         }
     };
     (@each $open:path; $($test:ident)*) => {

@@ -21,6 +21,8 @@ pub type Sequence = Vec<Vec<Command>>;
 
 const COMMANDS_MAX: usize = 60;
 const BATCH_MAX: usize = 12;
+/// How many transaction references there are.
+const TRANSACTIONS: u8 = 30;
 
 /// Any sequence of commands, cut into batches anywhere. It begins with accounts, keys and money, so that the
 /// rest has something to act on.
@@ -89,13 +91,21 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
         for account in [alice(), bob()] {
             assert_eq!(entries(&**store, account).await, entries(&**model, account).await);
         }
-        for name in ["t1", "t2", "t3"] {
-            let reference = reference(name);
+        for number in 0..TRANSACTIONS {
+            let reference = reference(&format!("t{number}"));
             assert_eq!(
-                store.accepted(&reference).await.unwrap(),
-                model.accepted(&reference).await.unwrap()
+                store.transaction(&reference).await.unwrap(),
+                model.transaction(&reference).await.unwrap()
+            );
+            assert_eq!(
+                store.accounts().waiting(&reference).await.unwrap(),
+                model.accounts().waiting(&reference).await.unwrap()
             );
         }
+        assert_eq!(
+            store.accounts().backlog().await.unwrap(),
+            model.accounts().backlog().await.unwrap()
+        );
     }
 }
 
@@ -151,6 +161,11 @@ fn command() -> impl Strategy<Value = Command> {
         1 => any::<bool>().prop_map(|paused| Command::SetSigningPaused { paused, at: NOW }),
         6 => (account(), transaction(), vec(key(), 0..8))
             .prop_map(|(account, reference, keys)| mint(account, &reference, &keys)),
+        // Bob has no money to begin with. Few contents, so that the same mint comes again.
+        6 => (transaction(), 1_usize..3, prop::option::of(time())).prop_map(|(reference, coins, until)| {
+            let mint = mint(bob(), &reference, &vec![4; coins]);
+            until.map_or(mint.clone(), |until| patient(until.unix_micros(), mint))
+        }),
         6 => (transaction(), vec(coin(), 0..3), vec(key(), 0..4))
             .prop_map(|(reference, coins, keys)| renew(&reference, &coins, &keys)),
         6 => (transaction(), coin()).prop_map(|(reference, coin)| renew(&reference, &[coin], &[coin.0])),
@@ -198,7 +213,7 @@ fn payment() -> impl Strategy<Value = String> {
 }
 
 fn transaction() -> impl Strategy<Value = String> {
-    (0_u8..30).prop_map(|number| format!("t{number}"))
+    (0..TRANSACTIONS).prop_map(|number| format!("t{number}"))
 }
 
 fn key() -> impl Strategy<Value = u8> {

@@ -1,158 +1,236 @@
 //! Rules of mints that wait for money.
 
+use std::sync::Arc;
+
 use crate::Store;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{
-    AccountId, Backlog, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal,
-    WaitingMint,
+    Backlog, Command, DueMint, Effect, LedgerTime, Outcome, Refusal, Transaction, TransactionReference,
+    WAITING_MINTS_PER_ACCOUNT_MAX, WaitingMint,
 };
+
+const WAITING: Effect = Effect::Waiting;
+const GIVEN_UP: Effect = Effect::GivenUp;
+/// Until when the mints of these tests wait: the keys still sign.
+const UNTIL: i64 = NOW.unix_micros() + 20;
 
 fn time(micros: i64) -> LedgerTime {
     LedgerTime::from_unix_micros(micros)
 }
 
-/// A mint of key 1 that waits from 10 to 100.
-fn waiting(account: AccountId, text: &str, units: u8) -> WaitingMint {
-    WaitingMint {
-        account,
-        transaction_reference: reference(text),
-        blinds: blinds(&vec![1; usize::from(units)]),
-        amount: amount(u64::from(units)),
-        asked: time(10),
-        expires: time(100),
-    }
+/// A mint of so many coins of key 1 that may wait.
+fn patient_mint(text: &str, coins: usize) -> Command {
+    patient(UNTIL, mint(alice(), text, &vec![1; coins]))
 }
 
-async fn payable(ledger: &dyn Store, now: i64, limit: u32) -> Vec<TransactionReference> {
-    ledger.accounts().payable(time(now), limit).await.unwrap()
+fn short(balance: u64, needed: u64) -> Outcome {
+    Err(Refusal::InsufficientFunds {
+        balance: amount(balance),
+        needed: amount(needed),
+    })
 }
 
-/// Asked for again, a mint waits until the later of both times, and is as old as it was.
-pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
-    World::with_paid_in(ledgers, 0).await;
-    let first = waiting(alice(), "a", 3);
-    let wait = async |mint: &WaitingMint, now| ledgers[0].accounts().wait(mint, time(now)).await.unwrap();
-    assert_eq!(wait(&first, 10).await, Ok(()));
-    assert_eq!(
-        wait(
-            &WaitingMint {
-                asked: time(20),
-                expires: time(90),
-                ..first.clone()
-            },
-            20
-        )
-        .await,
-        Ok(())
-    );
-    assert_eq!(
-        ledgers[1]
+async fn waiting(ledger: &dyn Store, text: &str) -> Option<WaitingMint> {
+    ledger.accounts().waiting(&reference(text)).await.unwrap()
+}
+
+/// The references of mints that are due, in their order, read in pages.
+async fn due(ledger: &dyn Store, now: i64, page: u32) -> Vec<TransactionReference> {
+    let mut found: Vec<DueMint> = Vec::new();
+    loop {
+        let next = ledger
             .accounts()
-            .waiting(&reference("a"))
+            .due(time(now), found.last(), page)
             .await
-            .unwrap()
-            .as_ref(),
-        Some(&first)
+            .unwrap();
+        let is_last = next.len() < page as usize;
+        found.extend(next);
+        if is_last {
+            break;
+        }
+    }
+    assert!(found.is_sorted());
+    found.into_iter().map(|mint| mint.reference).collect()
+}
+
+/// A mint waits only where it may; it takes nothing, and is carried out by the same mint when there is money.
+pub async fn a_mint_waits_and_is_carried_out_once(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 2).await;
+    assert_eq!(world.one(mint(alice(), "a", &[1; 3])).await, short(2, 3));
+    let too_late = patient(NOW.unix_micros(), mint(alice(), "a", &[1; 3]));
+    assert_eq!(world.one(too_late).await, short(2, 3));
+    assert_eq!(world.one(patient_mint("a", 3)).await, new(WAITING));
+    assert_eq!(world.one(patient_mint("a", 3)).await, again(WAITING));
+    let at_process_that_lets_none_wait = mint(alice(), "a", &[1; 3]);
+    assert_eq!(
+        world.one(at_process_that_lets_none_wait.clone()).await,
+        again(WAITING)
     );
-    let later = WaitingMint {
-        asked: time(20),
-        expires: time(120),
-        ..first.clone()
-    };
-    assert_eq!(wait(&later, 99).await, Ok(()));
     let expected = WaitingMint {
-        asked: time(10),
-        ..later
+        account: alice(),
+        transaction_reference: reference("a"),
+        blinds: blinds(&[1; 3]),
+        amount: amount(3),
+        asked: NOW,
+        expires: time(UNTIL),
     };
+    assert_eq!(waiting(&*ledgers[1], "a").await, Some(expected));
+    assert_eq!(ledgers[1].transaction(&reference("a")).await.unwrap(), None);
     assert_eq!(
-        ledgers[1].accounts().waiting(&reference("a")).await.unwrap(),
-        Some(expected)
+        (world.balances().await, world.counters(1).await),
+        ([2, 0], (0, 0))
     );
-    assert_eq!(
-        ledgers[1].accounts().waiting(&reference("b")).await.unwrap(),
-        None
-    );
-}
 
-/// Another mint under the reference of one that waits is a conflict; under that of one that has waited in
-/// vain it is not.
-pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &Pair) {
-    World::with_paid_in(ledgers, 0).await;
-    let first = waiting(alice(), "a", 3);
-    ledgers[0]
-        .accounts()
-        .wait(&first, time(10))
+    world.one(credit(alice(), 5, "more")).await.unwrap();
+    let carried_out = ledgers[1]
+        .apply(&[at_process_that_lets_none_wait, patient_mint("a", 3)])
         .await
-        .unwrap()
         .unwrap();
-    let mut other_blinds = first.clone();
-    other_blinds.blinds[2].blinded.push(1);
-    for other in [
-        other_blinds,
-        waiting(bob(), "a", 3),
-        WaitingMint {
-            amount: amount(4),
-            ..first.clone()
-        },
-    ] {
-        assert_eq!(
-            ledgers[1].accounts().wait(&other, time(99)).await.unwrap(),
-            Err(WaitRefusal::ReferenceConflict)
-        );
-    }
+    assert_eq!(carried_out, [new(accepted(3)), again(accepted(3))]);
+    assert_eq!(waiting(&*ledgers[0], "a").await, None);
+    assert_eq!(world.stored("a").await, stored(&[1; 3]));
     assert_eq!(
-        ledgers[1].accounts().waiting(&reference("a")).await.unwrap(),
-        Some(first)
-    );
-    let other = WaitingMint {
-        asked: time(100),
-        expires: time(200),
-        ..waiting(bob(), "a", 2)
-    };
-    assert_eq!(
-        ledgers[1].accounts().wait(&other, time(100)).await.unwrap(),
-        Ok(())
-    );
-    assert_eq!(
-        ledgers[0].accounts().waiting(&reference("a")).await.unwrap(),
-        Some(other)
+        (world.balances().await, world.counters(1).await),
+        ([4, 0], (3, 0))
     );
 }
 
-/// An account has so many that wait; those that have expired do not count, and one that is asked for again is
-/// the same one.
-pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
-    World::with_paid_in(ledgers, 0).await;
-    let wait = async |mint: &WaitingMint, now| ledgers[0].accounts().wait(mint, time(now)).await.unwrap();
-    for index in 0..WAITING_MINTS_PER_ACCOUNT_MAX {
-        assert_eq!(wait(&waiting(alice(), &index.to_string(), 1), 10).await, Ok(()));
+/// What was given up stays so, whatever money comes and however late the mint is sent again.
+pub async fn a_mint_is_given_up_for_good_when_its_time_is_over(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    assert_eq!(world.one(patient_mint("a", 3)).await, new(WAITING));
+    assert_eq!(
+        world.one(at(UNTIL - 1, mint(alice(), "a", &[1; 3]))).await,
+        again(WAITING)
+    );
+    world.one(credit(alice(), 9, "too late")).await.unwrap();
+    assert_eq!(
+        world.one(at(UNTIL, mint(alice(), "a", &[1; 3]))).await,
+        new(GIVEN_UP)
+    );
+    assert_eq!(waiting(&*ledgers[1], "a").await, None);
+    let found = ledgers[1].transaction(&reference("a")).await.unwrap();
+    assert_eq!(found, Some(Transaction::GivenUp));
+    assert_eq!(ledgers[1].accepted(&reference("a")).await.unwrap(), None);
+    for again_later in [
+        mint(alice(), "a", &[1; 3]),
+        patient_mint("a", 3),
+        patient(SIGN_TO, mint(alice(), "a", &[1; 3])),
+    ] {
+        assert_eq!(ledgers[1].apply(&[again_later]).await.unwrap(), [again(GIVEN_UP)]);
+    }
+    for another in [mint(alice(), "a", &[1; 2]), mint(bob(), "a", &[1; 3])] {
+        assert_eq!(world.one(another).await, Err(Refusal::ReferenceConflict));
     }
     assert_eq!(
-        wait(&waiting(alice(), "one more", 1), 99).await,
-        Err(WaitRefusal::TooMany)
+        (world.balances().await, world.counters(1).await),
+        ([9, 0], (0, 0))
     );
-    assert_eq!(wait(&waiting(alice(), "0", 1), 99).await, Ok(()));
-    assert_eq!(wait(&waiting(bob(), "one more of another", 1), 99).await, Ok(()));
-    let late = WaitingMint {
-        expires: time(200),
-        ..waiting(alice(), "one more", 1)
+}
+
+/// Asked for again, a mint waits until the later of both times, also when the first one is over and nobody
+/// has given it up.
+pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    world.one(patient_mint("a", 3)).await.unwrap();
+    let earlier = patient(UNTIL - 10, mint(alice(), "a", &[1; 3]));
+    assert_eq!(world.one(earlier).await, again(WAITING));
+    let first = waiting(&*ledgers[1], "a").await.unwrap();
+    assert_eq!(first.expires, time(UNTIL));
+    let later = at(UNTIL, patient(UNTIL + 10, mint(alice(), "a", &[1; 3])));
+    assert_eq!(world.one(later).await, new(WAITING));
+    let expected = WaitingMint {
+        expires: time(UNTIL + 10),
+        ..first
     };
-    assert_eq!(wait(&late, 100).await, Ok(()));
+    assert_eq!(waiting(&*ledgers[1], "a").await, Some(expected));
+    // All in one batch.
+    let outcomes = world
+        .apply(&[
+            patient_mint("b", 1),
+            patient(UNTIL + 5, mint(alice(), "b", &[1])),
+            at(UNTIL + 5, mint(alice(), "b", &[1])),
+        ])
+        .await;
+    assert_eq!(outcomes, [new(WAITING), new(WAITING), new(GIVEN_UP)]);
+    assert_eq!(waiting(&*ledgers[1], "b").await, None);
+}
+
+/// Another mint under the reference of one that waits is a conflict, whoever sends it.
+pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    world.one(patient_mint("a", 3)).await.unwrap();
+    world.one(credit(bob(), 50, "b")).await.unwrap();
+    for other in [
+        mint(alice(), "a", &[1; 2]),
+        mint(alice(), "a", &[1, 1, 2]),
+        mint(bob(), "a", &[1; 3]),
+        at(UNTIL, patient(UNTIL + 9, mint(bob(), "a", &[1; 3]))),
+    ] {
+        let outcome = ledgers[1].apply(&[other]).await.unwrap();
+        assert_eq!(outcome, [Err(Refusal::ReferenceConflict)]);
+    }
+    assert!(waiting(&*ledgers[1], "a").await.is_some());
+    assert_eq!(world.balances().await, [0, 50]);
+}
+
+/// A mint whose keys sign no more is given up, whatever money there is.
+pub async fn a_mint_whose_keys_sign_no_more_is_given_up(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    let wait = |text: &str, keys: &[u8]| patient(EXPIRY, mint(alice(), text, keys));
+    for outcome in world
+        .apply(&[
+            wait("stopped", &[1, 5]),
+            wait("late", &[2]),
+            wait("retired", &[2, 2]),
+        ])
+        .await
+    {
+        assert_eq!(outcome, new(WAITING));
+    }
+    world.apply(&[stop(5), credit(alice(), 90, "enough")]).await;
+    // A clock that was set back says nothing about what can be signed later.
+    let early = at(SIGN_FROM - 1, mint(alice(), "late", &[2]));
+    let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(2) });
+    assert_eq!(world.one(early).await, closed);
+    assert!(waiting(&*ledgers[1], "late").await.is_some());
+    assert_eq!(world.one(mint(alice(), "stopped", &[1, 5])).await, new(GIVEN_UP));
+    let late = at(SIGN_TO + 1, mint(alice(), "late", &[2]));
+    assert_eq!(world.one(late).await, new(GIVEN_UP));
+    world.one(retire(2)).await.unwrap();
+    assert_eq!(world.one(mint(alice(), "retired", &[2, 2])).await, new(GIVEN_UP));
+    assert_eq!(world.balances().await, [90, 0]);
+}
+
+/// An account has so many that wait; those whose time is over do not count, and one that is asked for again
+/// is the same one.
+pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    for index in 0..WAITING_MINTS_PER_ACCOUNT_MAX {
+        assert_eq!(world.one(patient_mint(&index.to_string(), 1)).await, new(WAITING));
+    }
+    let one_more = patient_mint("one more", 1);
+    assert_eq!(
+        world.one(one_more.clone()).await,
+        Err(Refusal::TooManyWaitingMints)
+    );
+    assert_eq!(world.one(patient_mint("0", 1)).await, again(WAITING));
+    let of_another = patient(UNTIL, mint(bob(), "of another", &[1]));
+    assert_eq!(world.one(of_another).await, new(WAITING));
+    let later = at(UNTIL, patient(UNTIL + 9, one_more));
+    assert_eq!(world.one(later).await, new(WAITING));
+    assert_eq!(ledgers[1].accounts().backlog().await.unwrap().waiting_mints, 18);
 }
 
 /// Many at once do not get past the limit.
 pub async fn mints_that_wait_at_once_have_a_limit(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     let wait = |index: usize| {
-        let ledger = std::sync::Arc::clone(&ledgers[index % 2]);
+        let ledger = Arc::clone(&ledgers[index % 2]);
         tokio::spawn(async move {
-            ledger
-                .accounts()
-                .wait(&waiting(alice(), &index.to_string(), 1), time(10))
-                .await
-                .unwrap()
-                .is_ok()
+            let outcome = ledger.apply(&[patient_mint(&index.to_string(), 1)]).await;
+            outcome.unwrap()[0].is_ok()
         })
     };
     let tasks: Vec<_> = (0..2 * WAITING_MINTS_PER_ACCOUNT_MAX).map(wait).collect();
@@ -163,60 +241,90 @@ pub async fn mints_that_wait_at_once_have_a_limit(ledgers: &Pair) {
     assert_eq!(waiting, WAITING_MINTS_PER_ACCOUNT_MAX);
 }
 
-/// Those that can be paid come in the order in which they were asked for. No money is set aside, and none
-/// moves by waiting.
-pub async fn waiting_mints_are_payable_in_order_when_there_is_money(ledgers: &Pair) {
-    let world = World::with_paid_in(ledgers, 2).await;
-    let at = |asked: i64, mint: WaitingMint| WaitingMint {
-        asked: time(asked),
-        ..mint
-    };
-    let [large, second, first, early] = [
-        waiting(alice(), "c", 3),
-        at(30, waiting(alice(), "a", 1)),
-        at(20, waiting(alice(), "b", 2)),
-        waiting(bob(), "d", 1),
-    ];
-    for mint in [&large, &second, &first, &early] {
-        ledgers[0].accounts().wait(mint, time(30)).await.unwrap().unwrap();
+/// Giving up and carrying out race, and one of them wins: nobody hears the other, then or later.
+pub async fn a_mint_is_given_up_or_carried_out_and_never_both(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    let names: Vec<String> = (0..WAITING_MINTS_PER_ACCOUNT_MAX)
+        .map(|number| number.to_string())
+        .collect();
+    for name in &names {
+        assert_eq!(world.one(patient_mint(name, 1)).await, new(WAITING));
     }
-    assert_eq!(payable(&*ledgers[1], 40, 10).await, ["b", "a"].map(reference));
+    world.one(credit(alice(), 100, "enough")).await.unwrap();
+    let mut carried_out = 0;
+    for name in &names {
+        // Processes whose clocks differ.
+        let decide = |ledger: usize, micros: i64| {
+            let (ledger, name) = (Arc::clone(&ledgers[ledger]), name.clone());
+            tokio::spawn(async move {
+                let command = at(micros, mint(alice(), &name, &[1]));
+                ledger.apply(&[command]).await.unwrap().remove(0).unwrap().effect
+            })
+        };
+        let tasks = [
+            decide(0, UNTIL - 1),
+            decide(1, UNTIL),
+            decide(1, UNTIL - 1),
+            decide(0, UNTIL),
+        ];
+        let mut heard = Vec::new();
+        for task in tasks {
+            heard.push(task.await.unwrap());
+        }
+        assert!(heard.iter().all(|effect| *effect == heard[0]), "{heard:?}");
+        assert!([accepted(1), GIVEN_UP].contains(&heard[0]), "{heard:?}");
+        carried_out += u64::from(heard[0] == accepted(1));
+        assert_eq!(waiting(&*ledgers[0], name).await, None);
+    }
+    assert_eq!(world.balances().await, [100 - carried_out, 0]);
+    assert_eq!(world.counters(1).await, (carried_out, 0));
+}
+
+/// Those that can be paid, and those whose time is over, are due in the order in which they were asked for.
+/// No money is set aside, and none moves by waiting.
+pub async fn waiting_mints_are_due_in_order(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 0).await;
+    let asked = |micros: i64, mint: Command| at(SIGN_FROM + micros, patient(UNTIL, mint));
+    let outcomes = world
+        .apply(&[
+            asked(1, mint(alice(), "c", &[1; 3])),
+            asked(3, mint(alice(), "a", &[1])),
+            asked(2, mint(alice(), "b", &[1; 2])),
+            asked(1, mint(bob(), "d", &[1])),
+        ])
+        .await;
+    assert!(
+        outcomes.iter().all(|outcome| *outcome == new(WAITING)),
+        "{outcomes:?}"
+    );
+    let ledger = &*ledgers[1];
+    assert!(due(ledger, UNTIL - 1, 10).await.is_empty());
+    world.one(credit(alice(), 2, "two")).await.unwrap();
+    assert_eq!(due(ledger, UNTIL - 1, 10).await, ["b", "a"].map(reference));
     world
         .apply(&[credit(alice(), 1, "more"), credit(bob(), 1, "b")])
         .await;
-    assert_eq!(
-        payable(&*ledgers[1], 99, 10).await,
-        ["c", "d", "b", "a"].map(reference)
-    );
-    assert_eq!(payable(&*ledgers[1], 99, 1).await, [reference("c")]);
-    assert!(payable(&*ledgers[1], 100, 10).await.is_empty());
+    let all = ["c", "d", "b", "a"].map(reference);
+    assert_eq!(due(ledger, UNTIL - 1, 10).await, all);
+    for page in 1..=5 {
+        assert_eq!(due(ledger, UNTIL - 1, page).await, all);
+    }
     assert_eq!(world.balances().await, [3, 1]);
-    // Whoever settles one sends the mint, and stops the waiting.
     assert_eq!(world.one(mint(alice(), "b", &[1, 1])).await, new(accepted(2)));
-    ledgers[0].accounts().stop_waiting(&reference("b")).await.unwrap();
-    assert_eq!(payable(&*ledgers[1], 99, 10).await, ["d", "a"].map(reference));
-    assert_eq!(
-        ledgers[1].accounts().waiting(&reference("b")).await.unwrap(),
-        None
-    );
+    assert_eq!(due(ledger, UNTIL - 1, 10).await, ["d", "a"].map(reference));
+    world.one(debit(bob(), 1, "out")).await.unwrap();
+    assert_eq!(due(ledger, UNTIL - 1, 10).await, ["a"].map(reference));
+    assert_eq!(due(ledger, UNTIL, 10).await, ["c", "d", "a"].map(reference));
 }
 
-/// What waits is counted: mints until their time is over, payouts until they are settled.
+/// What waits is counted: mints until they are carried out or given up, payouts until they are settled.
 pub async fn what_waits_is_counted(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 9).await;
-    let backlog = async |now| ledgers[1].accounts().backlog(time(now)).await.unwrap();
-    assert_eq!(backlog(10).await, Backlog::default());
-    let late = WaitingMint {
-        expires: time(200),
-        ..waiting(bob(), "b", 1)
-    };
-    for mint in [waiting(alice(), "a", 20), late] {
-        ledgers[0]
-            .accounts()
-            .wait(&mint, time(10))
-            .await
-            .unwrap()
-            .unwrap();
+    let backlog = async || ledgers[1].accounts().backlog().await.unwrap();
+    assert_eq!(backlog().await, Backlog::default());
+    let late = patient(UNTIL + 9, mint(bob(), "b", &[1]));
+    for mint in [patient_mint("a", 20), late] {
+        assert_eq!(world.one(mint).await, new(WAITING));
     }
     let requests = (1..=3).map(|no| at(150 + i64::from(no), payout(alice(), 1, &no.to_string())));
     world.apply(&requests.collect::<Vec<_>>()).await;
@@ -226,45 +334,21 @@ pub async fn what_waits_is_counted(ledgers: &Pair) {
         payouts_requested: 3,
         oldest_payout: oldest(151),
     };
-    assert_eq!(backlog(99).await, all);
-    assert_eq!(
-        backlog(100).await,
-        Backlog {
-            waiting_mints: 1,
-            ..all
-        }
-    );
+    assert_eq!(backlog().await, all);
+    world.one(at(UNTIL, mint(alice(), "a", &[1; 20]))).await.unwrap();
+    let waiting_mints = 1;
+    assert_eq!(backlog().await, Backlog { waiting_mints, ..all });
     world.apply(&[failed(2, "x"), paid(1, "y")]).await;
     assert_eq!(
-        backlog(200).await,
+        backlog().await,
         Backlog {
-            waiting_mints: 0,
+            waiting_mints,
             payouts_requested: 1,
             oldest_payout: oldest(153)
         }
     );
-    world.one(paid(3, "z")).await.unwrap();
-    assert_eq!(backlog(200).await, Backlog::default());
-}
-
-/// What has waited in vain is remembered until it is tidied away.
-pub async fn waiting_mints_are_tidied_away_after_a_while(ledgers: &Pair) {
-    World::with_paid_in(ledgers, 0).await;
-    let mint = waiting(alice(), "a", 1);
-    ledgers[0]
-        .accounts()
-        .wait(&mint, time(10))
-        .await
-        .unwrap()
-        .unwrap();
-    ledgers[1].accounts().tidy(time(500), time(100)).await.unwrap();
-    assert_eq!(
-        ledgers[0].accounts().waiting(&reference("a")).await.unwrap(),
-        Some(mint)
-    );
-    ledgers[1].accounts().tidy(time(500), time(101)).await.unwrap();
-    assert_eq!(
-        ledgers[0].accounts().waiting(&reference("a")).await.unwrap(),
-        None
-    );
+    world
+        .apply(&[paid(3, "z"), credit(bob(), 1, "b"), mint(bob(), "b", &[1])])
+        .await;
+    assert_eq!(backlog().await, Backlog::default());
 }

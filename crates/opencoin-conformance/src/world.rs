@@ -357,8 +357,17 @@ pub(crate) fn mint(account: AccountId, text: &str, keys: &[u8]) -> Command {
         account,
         transaction_reference: reference(text),
         blinds: blinds(keys),
+        wait_until: None,
         at: NOW,
     }
+}
+
+/// A mint that waits until then if the account holds too little.
+pub(crate) fn patient(micros: i64, mut mint: Command) -> Command {
+    if let Command::Mint { wait_until, .. } = &mut mint {
+        *wait_until = Some(LedgerTime::from_unix_micros(micros));
+    }
+    mint
 }
 
 pub(crate) fn renew(text: &str, coins_in: &[(u8, u32)], keys: &[u8]) -> Command {

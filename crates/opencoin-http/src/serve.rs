@@ -103,8 +103,8 @@ impl Background {
         background.spawn("following the documents", async move {
             follow.issuer().follow_documents().await;
         });
-        background.spawn("carrying out waiting mints", async move {
-            mints.issuer().carry_out_waiting_mints().await;
+        background.spawn("deciding waiting mints", async move {
+            mints.issuer().decide_waiting_mints().await;
         });
         background.spawn("tidying", async move { tidy.issuer().tidy().await });
         background

@@ -19,9 +19,9 @@ use opencoin_issuer::{
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
-    Accepted, Account, AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History,
-    HistoryId, KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus,
-    Outcome, Reference, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Account, AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History, HistoryId,
+    KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus, Outcome,
+    Reference, TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestRenew,
@@ -99,9 +99,12 @@ impl Ledger for Faulty {
         Ok(outcomes)
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
         away(&self.fails_before)?;
-        self.ledger.accepted(reference).await
+        self.ledger.transaction(reference).await
     }
 
     async fn unsigned(

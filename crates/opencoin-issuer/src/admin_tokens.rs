@@ -162,7 +162,7 @@ impl AdminTokens {
         &self,
         change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), AdminTokensError>,
     ) -> Result<(), AdminTokensError> {
-        let lock: File = private_files::open_lock(&self.lock).map_err(FileError::of(&self.lock))?;
+        let lock: File = private_files::open_or_make(&self.lock).map_err(FileError::of(&self.lock))?;
         lock.lock().map_err(FileError::of(&self.lock))?;
         let mut tokens = self.list()?;
         change(&mut tokens)?;

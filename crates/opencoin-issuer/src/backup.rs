@@ -179,7 +179,7 @@ fn begin(staging: &Path) -> Result<File, BackupError> {
     }
     private_files::make_private_folder(staging)?;
     let lock = staging.join(LOCK_FILE);
-    let file = private_files::open_lock(&lock).map_err(FileError::of(&lock))?;
+    let file = private_files::open_or_make(&lock).map_err(FileError::of(&lock))?;
     if file.try_lock().is_err() {
         return Err(BackupError::InProgress(staging.to_owned()));
     }

@@ -96,7 +96,7 @@ impl HighWaterMark {
     pub fn raise(&self, mark: &Mark) -> Result<(), HighWaterError> {
         let lock = self.lock_file();
         let refused = FileError::of(&lock);
-        let _locked = private_files::open_lock(&lock)
+        let _locked = private_files::open_or_make(&lock)
             .and_then(locked)
             .map_err(refused)?;
         let no = |mark: &Mark| mark.newest.map(|entry| entry.no.get());
@@ -207,7 +207,7 @@ mod tests {
     fn a_mark_that_somebody_has_locked_is_not_waited_for_without_end() {
         let folder = tempfile::tempdir().unwrap();
         let file = HighWaterMark::new(folder.path().join("mark"));
-        let other = private_files::open_lock(&file.lock_file()).unwrap();
+        let other = private_files::open_or_make(&file.lock_file()).unwrap();
         other.lock().unwrap();
         assert!(
             file.raise(&mark(1, 7))

@@ -13,7 +13,7 @@ use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, ledger_time, register_mint_keys};
 use opencoin_ledger::{
     Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, LedgerTime, MintKeyId, Outcome,
-    TransactionReference,
+    Transaction, TransactionReference,
 };
 use opencoin_log::spans;
 use opencoin_schema::{
@@ -23,7 +23,7 @@ use opencoin_schema::{
 use rand::rngs::OsRng;
 use tracing::Instrument;
 
-use crate::accounts::{AccountService, Random, Resumed, Right, Token};
+use crate::accounts::{AccountService, Random, Right, Token, waited_in_vain};
 use crate::admission;
 use crate::cashier::Cashier;
 use crate::committer::{Committer, Unconfirmed};
@@ -169,11 +169,11 @@ impl Issuer {
         }
     }
 
-    /// Carries out mints that wait for money, until it is dropped.
-    pub async fn carry_out_waiting_mints(&self) {
+    /// Decides mints that wait for money, until it is dropped.
+    pub async fn decide_waiting_mints(&self) {
         loop {
             if !self.is_set_back() {
-                self.accounts.carry_out_payable().await;
+                self.accounts.decide_due().await;
             }
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
@@ -270,24 +270,19 @@ impl Issuer {
         let blinds = self.admit_blinds(request.blinds).await?;
         let at = ledger_time(self.clock.now());
         let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
-        match self
-            .outcome(Command::Mint {
+        let applied = self
+            .apply(Command::Mint {
                 account,
                 transaction_reference,
                 blinds,
+                wait_until: self.accounts.wait_until(),
                 at,
             })
-            .await?
-        {
-            Ok(applied) => {
-                self.accounts.stop_waiting(&reference).await;
-                self.sign(&reference, to_sign, applied).await
-            }
-            Err(refusal) => self
-                .accounts
-                .wait(account, reference, to_sign, refusal)
-                .await
-                .map(|()| Signed::WhenPaid),
+            .await?;
+        match applied.effect {
+            Effect::Waiting => Ok(Signed::WhenPaid),
+            Effect::GivenUp => Err(waited_in_vain()),
+            _ => self.sign(&reference, to_sign, applied).await,
         }
     }
 
@@ -358,16 +353,24 @@ impl Issuer {
             )
         };
         let reference = admission::transaction_reference(&request.transaction_reference)?;
-        if let Some(accepted) = self.accepted(&reference).await? {
-            return sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await;
+        let ledger = &self.books.ledger;
+        let mut found = ledger.transaction(&reference).await.map_err(unavailable)?;
+        if found.is_none() {
+            if let Some(mint) = self.accounts.waiting_mint(&reference).await?
+                && self.apply(mint).await?.effect == Effect::Waiting
+            {
+                return Ok(Signed::WhenPaid);
+            }
+            // It was decided just now, here or by somebody else between the two looks.
+            found = ledger.transaction(&reference).await.map_err(unavailable)?;
         }
-        match self.accounts.resume(&reference).await? {
-            Some(Resumed::Waits) => Ok(Signed::WhenPaid),
-            // It was accepted by now, or by the background work between the two looks.
-            Some(Resumed::Accepted) | None => {
-                let accepted = self.accepted(&reference).await?.ok_or_else(unknown)?;
+        let found = found.ok_or_else(unknown)?;
+        ledger.make_durable().await.map_err(unavailable)?;
+        match found {
+            Transaction::Accepted(accepted) => {
                 sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await
             }
+            Transaction::GivenUp => Err(waited_in_vain()),
         }
     }
 
@@ -407,10 +410,7 @@ impl Issuer {
     /// the database hangs.
     pub async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
         let now = self.clock.now();
-        let ledger = self
-            .ledger_reader
-            .read(LedgerFacts::read(&self.books, ledger_time(now)))
-            .await;
+        let ledger = self.ledger_reader.read(LedgerFacts::read(&self.books)).await;
         let (currency, stopped) = (self.documents.currency(), self.documents.stopped());
         let scrape = Scrape {
             now,
@@ -494,11 +494,8 @@ impl Issuer {
         if self.is_set_back() {
             return Err(Refusal::unavailable());
         }
-        self.committer
-            .apply(command)
-            .instrument(spans::ledger())
-            .await
-            .map_err(|Unconfirmed| Refusal::unavailable())
+        let outcome = self.committer.apply(command).instrument(spans::ledger()).await;
+        outcome.map_err(|Unconfirmed| Refusal::unavailable())
     }
 
     /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were

@@ -261,6 +261,7 @@ mod tests {
                 account,
                 transaction_reference,
                 blinds: [1, 2, 3].map(blind).to_vec(),
+                wait_until: None,
                 at,
             },
             Command::Redeem {

@@ -135,7 +135,9 @@ impl From<LedgerRefusal> for Refusal {
         let reason = match refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
             LedgerRefusal::UnknownPayout => Reason::NotFound,
-            LedgerRefusal::InsufficientFunds { .. } => Reason::InsufficientFunds,
+            LedgerRefusal::InsufficientFunds { .. } | LedgerRefusal::TooManyWaitingMints => {
+                Reason::InsufficientFunds
+            }
             LedgerRefusal::DoubleSpend { .. } | LedgerRefusal::RecoupedBefore { .. } => Reason::DoubleSpend,
             LedgerRefusal::ReferenceConflict => Reason::ReferenceConflict,
             LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => Reason::Exists,

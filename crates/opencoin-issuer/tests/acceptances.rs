@@ -189,6 +189,7 @@ async fn kept_signatures_lead_back_to_the_request_and_what_was_changed_is_found(
             account,
             transaction_reference: reference(1),
             blinds,
+            wait_until: None,
             at,
         })
         .await;

@@ -283,7 +283,7 @@ impl Directory {
     /// When somebody does, or the system refuses.
     pub fn lock(&self) -> Result<CertificateLock, DirectoryError> {
         let path = self.root.join(LOCK_FILE);
-        let file = private_files::open_lock(&path).map_err(FileError::of(&path))?;
+        let file = private_files::open_or_make(&path).map_err(FileError::of(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(CertificateLock(file)),
             Err(TryLockError::WouldBlock) => Err(DirectoryError::Locked(self.root.clone())),

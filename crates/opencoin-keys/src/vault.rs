@@ -185,7 +185,7 @@ impl Vault {
             return Err(KeyStoreError::Unusable(exposure).into());
         }
         let path = self.folder.join(LOCK_FILE);
-        let file = private_files::open_lock(&path).map_err(FileError::of(&path))?;
+        let file = private_files::open_or_make(&path).map_err(FileError::of(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(VaultError::InUse(self.folder.clone())),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use crate::Amount;
 
+/// The most mints of one account that wait for money.
+pub const WAITING_MINTS_PER_ACCOUNT_MAX: usize = 16;
 /// The longest account name, in characters.
 pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 

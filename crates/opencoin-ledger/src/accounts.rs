@@ -14,8 +14,6 @@ use crate::{
     PayoutNo, Reference, Settlement, TokenHash, TransactionNo, TransactionReference,
 };
 
-/// The most mints of one account that wait for money.
-pub const WAITING_MINTS_PER_ACCOUNT_MAX: usize = 16;
 /// The most services of one account.
 pub const SERVICES_PER_ACCOUNT_MAX: usize = 100;
 /// The most open sessions of one account or service; one more ends the oldest.
@@ -138,27 +136,24 @@ pub trait Accounts: Send + Sync {
         key: &IdempotencyKey,
     ) -> Result<Option<Payout>, LedgerError>;
 
-    /// Keeps a mint until its account has enough. Again with the same content: it waits until the later of
-    /// both times. One of the reference that has expired gives way.
-    async fn wait(&self, mint: &WaitingMint, now: LedgerTime)
-    -> Result<Result<(), WaitRefusal>, LedgerError>;
-
-    /// The mint that waits, or has waited in vain, under this reference.
+    /// The mint that waits for money under this reference.
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError>;
 
-    /// Waiting mints, oldest first, that have not expired and whose account now holds at least their amount.
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError>;
-
-    /// Forgets a waiting mint: it was accepted, or can never be.
-    async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError>;
+    /// Waiting mints that are to be decided again, because their account now holds enough or their time is
+    /// over: those that come after `after`, oldest first.
+    async fn due(
+        &self,
+        now: LedgerTime,
+        after: Option<&DueMint>,
+        limit: u32,
+    ) -> Result<Vec<DueMint>, LedgerError>;
 
     /// How much waits now. It costs no more than what waits, however long the journal is.
-    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError>;
+    async fn backlog(&self) -> Result<Backlog, LedgerError>;
 
-    /// Deletes what is over, in portions that are a transaction each: sessions that have expired, wrong
-    /// guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old, and waiting mints that expired before
-    /// `waited_before`.
-    async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError>;
+    /// Deletes what is over, in portions that are a transaction each: sessions that have expired, and wrong
+    /// guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old.
+    async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError>;
 }
 
 /// A store of books that has accounts as well.
@@ -449,24 +444,22 @@ pub struct WaitingMint {
     pub expires: LedgerTime,
 }
 
+/// A waiting mint that is to be decided again. The order is that in which they were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueMint {
+    /// When it was asked for.
+    pub asked: LedgerTime,
+    /// Its reference.
+    pub reference: TransactionReference,
+}
+
 /// What waits: mints for money, and payouts for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// Mints whose time is not over.
+    /// Mints that wait for money.
     pub waiting_mints: u64,
     /// Payouts that are not settled.
     pub payouts_requested: u64,
     /// When the payout of the lowest number among them was asked for.
     pub oldest_payout: Option<LedgerTime>,
-}
-
-/// Why a mint does not wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WaitRefusal {
-    /// Something else waits under its reference.
-    #[error("the reference was used before, with other content")]
-    ReferenceConflict,
-    /// The account has as many that wait as it may.
-    #[error("an account has at most {WAITING_MINTS_PER_ACCOUNT_MAX} mints that wait for money")]
-    TooMany,
 }

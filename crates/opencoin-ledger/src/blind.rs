@@ -66,6 +66,26 @@ impl From<Blind> for StoredBlind {
     }
 }
 
+impl StoredBlind {
+    /// The blind, where its signature has not taken its place.
+    #[must_use]
+    pub fn blinded(self) -> Option<Blind> {
+        let Self {
+            reference,
+            mint_key,
+            number,
+        } = self;
+        match number {
+            StoredNumber::Blinded(blinded) => Some(Blind {
+                reference,
+                mint_key,
+                blinded,
+            }),
+            StoredNumber::Signature(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for StoredBlind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("StoredBlind");

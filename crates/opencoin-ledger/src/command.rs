@@ -132,6 +132,10 @@ pub enum Command {
         at: LedgerTime,
     },
     /// Money of an account becomes coins: accepted here, signed after.
+    ///
+    /// A mint that may wait is kept while its account holds too little; nothing is taken. Sent again, it is
+    /// decided again: carried out when the account can pay, given up for good once its time is over or one of
+    /// its mint keys can no longer sign.
     Mint {
         /// Who pays.
         account: AccountId,
@@ -139,6 +143,9 @@ pub enum Command {
         transaction_reference: TransactionReference,
         /// What to sign.
         blinds: Vec<Blind>,
+        /// Until when it waits if the account holds too little; `None`: it is refused, unless it waits already.
+        /// Not part of what makes two commands the same. A mint that waits keeps the later of two times.
+        wait_until: Option<LedgerTime>,
         /// When.
         at: LedgerTime,
     },
@@ -203,6 +210,10 @@ pub enum Effect {
         /// Whether an operator has paused signing.
         signing_paused: bool,
     },
+    /// A mint waits for money of its account. Nothing was taken.
+    Waiting,
+    /// A mint waited in vain, and will never be carried out. Nothing was taken.
+    GivenUp,
     /// [`Command::RegisterMintKey`].
     MintKeyRegistered,
     /// [`Command::StopMintKey`].

@@ -1,8 +1,8 @@
 //! The one decision function: what a command does to the books.
 //!
 //! Every command is checked to the end before anything is changed, so a refused one leaves no trace. The
-//! order is fixed: repetition first (a command that once held is answered as before, whatever has happened to
-//! its key or account since), then the shape of the request, accounts, mint keys, double spending,
+//! order is fixed: repetition first (a command that was applied is answered as before, whatever has happened
+//! to its key or account since), then the shape of the request, accounts, mint keys, double spending,
 //! over-redemption, and sums last.
 
 mod accounts;
@@ -11,7 +11,7 @@ mod mint_keys;
 mod payouts;
 mod recoup;
 
-use crate::journal::{ContentDigest, Entry, Kind, ReferenceKey, ReferenceScope};
+use crate::journal::{ContentDigest, Kind, Record, Recorded, ReferenceKey, ReferenceScope};
 use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Refusal, View};
 
 /// Carries out one command on the view.
@@ -64,8 +64,12 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
         Command::PruneMintKey { id, at } => mint_keys::prune(view, prepared, *id, *at),
         Command::SetSigningPaused { paused, at } => set_signing_paused(view, prepared, *paused, *at),
         Command::Mint {
-            account, blinds, at, ..
-        } => coins::mint(view, prepared, *account, blinds, *at),
+            account,
+            blinds,
+            wait_until,
+            at,
+            ..
+        } => coins::mint(view, prepared, *account, blinds, *wait_until, *at),
         Command::Renew {
             coins, blinds, at, ..
         } => coins::renew(view, prepared, coins, blinds, *at),
@@ -77,12 +81,24 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
 }
 
 /// The answer to a command whose reference is in the journal.
-fn repetition(view: &View, prepared: &Prepared<'_>) -> Option<Outcome> {
-    let record = view.record(prepared.key.as_ref()?)?;
-    if record.content != prepared.content {
+fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
+    let key = prepared.key.as_ref()?;
+    let &Recorded {
+        kind,
+        content,
+        amount,
+    } = view.record(key)?;
+    if content != prepared.content {
         return Some(Err(Refusal::ReferenceConflict));
     }
-    Some(repeated(moved(view, prepared.command, record.amount)))
+    // Two processes may decide the same mint at the same time, one that it waits and one that it is carried
+    // out. The record counts.
+    view.end_waiting(key);
+    Some(repeated(if kind == Kind::GiveUpMint {
+        Effect::GivenUp
+    } else {
+        moved(view, prepared.command, amount)
+    }))
 }
 
 fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at: LedgerTime) -> Outcome {
@@ -133,8 +149,8 @@ fn repeated(effect: Effect) -> Outcome {
 }
 
 /// The record of a command that moves no money.
-fn note(kind: Kind, reference: ReferenceKey, content: ContentDigest, at: LedgerTime) -> Entry {
-    Entry {
+fn note(kind: Kind, reference: ReferenceKey, content: ContentDigest, at: LedgerTime) -> Record {
+    Record {
         kind,
         reference,
         content,
@@ -153,4 +169,53 @@ fn money_key(prepared: &Prepared<'_>) -> ReferenceKey {
         .key
         .clone()
         .expect("every command that moves money has a reference")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::WaitingState;
+    use crate::{AccountId, Blind, MintKeyId, TransactionReference};
+
+    /// A store that decides optimistically does not see a mint that begins to wait at the same moment.
+    #[test]
+    fn a_mint_that_waits_although_it_was_carried_out_waits_no_more() {
+        let at = LedgerTime::from_unix_micros(1);
+        let command = Command::Mint {
+            account: AccountId::FIRST_HOLDER,
+            transaction_reference: TransactionReference::new([1]).unwrap(),
+            blinds: vec![Blind {
+                reference: "a".to_owned(),
+                mint_key: MintKeyId::new([1; 20]),
+                blinded: vec![1],
+            }],
+            wait_until: None,
+            at,
+        };
+        let prepared = Prepared::new(&command);
+        let (reference, amount) = (money_key(&prepared), Amount::new(1).unwrap());
+        let mut view = View::default();
+        let recorded = Recorded {
+            kind: Kind::Mint,
+            content: prepared.content,
+            amount,
+        };
+        view.load_record(reference.clone(), recorded);
+        view.load_waiting(WaitingState {
+            reference: reference.clone(),
+            account: AccountId::FIRST_HOLDER,
+            content: prepared.content,
+            amount,
+            asked: at,
+            expires: at,
+        });
+        let effect = Effect::Accepted {
+            amount,
+            signing_paused: false,
+        };
+        assert_eq!(decide(&mut view, &prepared), repeated(effect));
+        let changes = view.take_changes();
+        assert!(!changes.is_empty() && changes.journal.is_empty());
+        assert_eq!(changes.waited, [reference]);
+    }
 }

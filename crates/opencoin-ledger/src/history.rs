@@ -104,7 +104,7 @@ pub trait History: Send + Sync {
     /// Goes on with the books as they are: confirms the history of books that were restored, or begins the
     /// one with this id. Numbers of transactions and payouts go on above this one, and above all that the
     /// books hold: the first record is of this
-    /// ([`journal::Entry::of_accepted_state`](crate::journal::Entry::of_accepted_state)). Sessions end, since
+    /// ([`journal::Record::of_accepted_state`](crate::journal::Record::of_accepted_state)). Sessions end, since
     /// some that had ended are back.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::journal::{ContentDigest, Entry, Kind, ReferenceKey, ReferenceScope};
+use crate::journal::{ContentDigest, Kind, Record, ReferenceKey, ReferenceScope};
 use crate::{
     AccountId, Amount, Blind, CoinIn, Command, HistoryId, LedgerTime, Reference, RevokedBlind, Settlement,
 };
@@ -153,7 +153,7 @@ fn history_content(history: HistoryId) -> ContentDigest {
     Encoder::new(Kind::AcceptState).bytes(history.as_bytes()).finish()
 }
 
-impl Entry {
+impl Record {
     /// The record with which this history begins, of books that an operator goes on with although they are
     /// older than they were. It is the first with a number that the lost state cannot have given.
     #[must_use]
@@ -270,6 +270,7 @@ mod tests {
             account: AccountId::new(3),
             transaction_reference: TransactionReference::new([1]).unwrap(),
             blinds: blinds.iter().map(blind).collect(),
+            wait_until: None,
             at: LedgerTime::from_unix_micros(0),
         }
     }

@@ -50,11 +50,13 @@ pub enum Kind {
     ReturnPayout = 16,
     /// An operator went on with an older state of the books.
     AcceptState = 17,
+    /// A mint that waited for money was given up.
+    GiveUpMint = 18,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -72,6 +74,7 @@ impl Kind {
         Self::PayPayout,
         Self::ReturnPayout,
         Self::AcceptState,
+        Self::GiveUpMint,
     ];
 
     /// The stored number.
@@ -96,7 +99,8 @@ impl Kind {
             | Self::SetSigningPaused
             | Self::PruneMintKey
             | Self::RetireMintKey
-            | Self::AcceptState => false,
+            | Self::AcceptState
+            | Self::GiveUpMint => false,
             Self::Credit
             | Self::Debit
             | Self::Transfer
@@ -147,7 +151,7 @@ pub struct ReferenceKey(Box<[u8]>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum ReferenceScope {
-    /// A wallet's transaction reference: mint, renew and recoup.
+    /// A wallet's transaction reference: mint, given up or not, renew and recoup.
     Transaction = 1,
     /// A redeem: the digest of its account and set of coins.
     Redeem = 2,
@@ -159,7 +163,7 @@ pub(crate) enum ReferenceScope {
     MintKey = 5,
     /// The id of a mint key that was stopped.
     MintKeyStop = 6,
-    /// The sequence number of a pause or resume of signing.
+    /// The sequence number of a pause or resumption of signing.
     Signing = 7,
     /// The id of a mint key that was pruned.
     MintKeyPrune = 8,
@@ -261,7 +265,7 @@ impl fmt::Debug for ContentDigest {
 
 /// One record, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Record {
     /// Of what kind of command.
     pub kind: Kind,
     /// Unique in the journal.
@@ -285,6 +289,8 @@ pub struct Entry {
 /// What a decision needs to know of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
+    /// Of what kind of command.
+    pub kind: Kind,
     /// What the reference stands for.
     pub content: ContentDigest,
     /// How much moved.
@@ -298,14 +304,17 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
+        assert_eq!(
+            codes,
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
+        );
         assert!(
             Kind::ALL
                 .into_iter()
                 .all(|kind| Kind::from_code(kind.code()) == Some(kind))
         );
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(18), None);
+        assert_eq!(Kind::from_code(19), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome,
-    StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    StoredBlind, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 
 /// The most commands that one [`Ledger::apply`] takes, and the most transactions of one
@@ -22,8 +22,8 @@ pub const APPLY_ATTEMPTS_MAX: u32 = 10;
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Carries out commands in order and answers each. A command sees the effects of those before it. Each is
-    /// all or nothing, and a refused one does not hinder the others. What was applied is durable when this
-    /// returns.
+    /// all or nothing, and a refused one does not hinder the others. When this returns, what was applied is
+    /// durable, and so is what the outcomes of repeated and refused commands rest on.
     ///
     /// Dropping the future leaves either the whole batch or nothing of it.
     ///
@@ -42,11 +42,39 @@ pub trait Ledger: Send + Sync {
         self.apply(batch).await.map(Routine::Applied)
     }
 
-    /// What was accepted under a reference and is to be signed, now or again; `None` when nothing was.
+    /// What became of a transaction reference; `None` when nothing was decided under it.
+    ///
+    /// This is a read. What it returns can still be lost with the machine that it was read from: before
+    /// anybody outside hears of it, [`Ledger::make_durable`] must have succeeded.
     ///
     /// # Errors
     /// The store cannot be read.
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError>;
+    async fn transaction(&self, reference: &TransactionReference)
+    -> Result<Option<Transaction>, LedgerError>;
+
+    /// What was accepted under a reference and is to be signed, now or again; `None` when nothing was. A read
+    /// as [`Ledger::transaction`].
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+        Ok(match self.transaction(reference).await? {
+            Some(Transaction::Accepted(accepted)) => Some(accepted),
+            Some(Transaction::GivenUp) | None => None,
+        })
+    }
+
+    /// Returns when everything that anybody could read before the call is durable, on a synchronous standby
+    /// as well.
+    ///
+    /// A commit that waits for a standby that is away becomes readable when the primary restarts, and is lost
+    /// when the standby is promoted. Concurrent callers share one commit.
+    ///
+    /// # Errors
+    /// Nothing is known about durability.
+    async fn make_durable(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
 
     /// Searches the journal for blinds that wait for this key: at most `transactions_max` transactions of its
     /// signing window, beginning after the one with the number `after`. What it finds and has to hold in
@@ -157,6 +185,15 @@ pub struct Moments {
     pub database_now: Option<LedgerTime>,
 }
 
+/// What became of a transaction reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transaction {
+    /// A mint, renew or recoup was accepted.
+    Accepted(Accepted),
+    /// A mint waited for money in vain, and will never be carried out.
+    GivenUp,
+}
+
 /// A mint, renew or recoup that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
@@ -181,15 +218,7 @@ impl Accepted {
             .blinds
             .iter()
             .filter(|blind| !self.stopped.contains(&blind.mint_key));
-        open.filter_map(|blind| match &blind.number {
-            StoredNumber::Blinded(number) => Some(Blind {
-                reference: blind.reference.clone(),
-                mint_key: blind.mint_key,
-                blinded: number.clone(),
-            }),
-            StoredNumber::Signature(_) => None,
-        })
-        .collect()
+        open.filter_map(|blind| blind.clone().blinded()).collect()
     }
 }
 

@@ -13,7 +13,6 @@
 mod account;
 mod accounts;
 mod amount;
-mod assume;
 mod blind;
 mod coin;
 mod command;
@@ -26,6 +25,7 @@ mod kept;
 mod ledger;
 mod memory;
 mod mint_key;
+mod optimistic;
 mod password_hash;
 mod payout;
 mod recoup;
@@ -40,15 +40,17 @@ mod transaction_no;
 mod transaction_reference;
 pub mod view;
 
-pub use account::{ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash};
+pub use account::{
+    ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash,
+    WAITING_MINTS_PER_ACCOUNT_MAX,
+};
 pub use accounts::{
-    AccountEntry, Accounts, Backlog, Bearer, Credential, EntryPage, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
-    HasAccounts, Login, NewService, NewSession, PasswordSetter, Payout, PayoutFilter, Profile, ProfileFilter,
-    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError, ServiceRefusal,
-    WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    AccountEntry, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage, FAILED_LOGINS_KEPT_HOURS,
+    FailedLogins, HasAccounts, Login, NewService, NewSession, PasswordSetter, Payout, PayoutFilter, Profile,
+    ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError,
+    ServiceRefusal, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
-pub use assume::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, assume};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
 pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use command::{Applied, Command, Effect, Outcome};
@@ -62,12 +64,13 @@ pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, UnsignedPage, UnsignedTransaction};
 pub use ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
-    Routine,
+    Routine, Transaction,
 };
 pub use memory::MemoryLedger;
 pub use mint_key::{
     MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError,
 };
+pub use optimistic::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, decide_optimistically};
 pub use password_hash::PasswordHash;
 pub use payout::{PayoutNo, Settlement};
 pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};

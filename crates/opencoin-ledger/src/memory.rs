@@ -9,47 +9,49 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use crate::journal::{Entry, ReferenceKey};
+use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
-    MintKeyId, MintKeyStatus, Outcome, Prepared, TokenHash, TransactionNo, TransactionReference,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId,
+    MintKeyStatus, Outcome, Prepared, TokenHash, Transaction, TransactionNo, TransactionReference,
     UnsignedPage, View, decide,
 };
 
 /// Books in memory. A clone is another handle on the same books.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryLedger {
-    books: Arc<Mutex<Books>>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
-struct Books {
+struct State {
     view: View,
     holders: accounts::Holders,
-    journal: Vec<Entry>,
+    journal: Vec<Record>,
     journal_by_reference: HashMap<ReferenceKey, usize>,
+    /// Of the waiting mints in the view, as they are stored.
+    waiting_blinds: HashMap<ReferenceKey, Vec<u8>>,
 }
 
 impl MemoryLedger {
-    /// Empty books.
+    /// Empty state.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets `reader` see everything at one moment: the state, and the journal in the order of its numbers, which
-    /// begin at 1. What an audit reads.
-    pub fn read<T>(&self, reader: impl FnOnce(&View, &[Entry]) -> T) -> T {
-        let books = self.books();
-        reader(&books.view, &books.journal)
+    /// Lets `reader` see everything at one moment: the state, the journal in the order of its numbers, which
+    /// begin at 1, and the stored blinds of each waiting mint. What an audit reads.
+    pub fn read<T>(&self, reader: impl FnOnce(&View, &[Record], &HashMap<ReferenceKey, Vec<u8>>) -> T) -> T {
+        let state = self.state();
+        reader(&state.view, &state.journal, &state.waiting_blinds)
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
             .lock()
-            .expect("a panic in a decision has left the books in an unknown state")
+            .expect("a panic in a decision has left the state in an unknown state")
     }
 }
 
@@ -60,27 +62,30 @@ impl Ledger for MemoryLedger {
             return Err(LedgerError::BatchTooLarge(batch.len()));
         }
         let prepared = Prepared::batch(batch);
-        let mut books = self.books();
+        let mut state = self.state();
         let outcomes = prepared
             .iter()
-            .map(|command| decide(&mut books.view, command))
+            .map(|command| decide(&mut state.view, command))
             .collect();
-        books.append();
+        state.append();
         Ok(outcomes)
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        let books = self.books();
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        let state = self.state();
         let key = ReferenceKey::of_transaction(reference);
-        let Some(&index) = books.journal_by_reference.get(&key) else {
+        let Some(&index) = state.journal_by_reference.get(&key) else {
             return Ok(None);
         };
-        let entry = &books.journal[index];
+        let entry = &state.journal[index];
         let (code, at) = (entry.kind.code(), entry.at.unix_micros());
-        let paused = books.view.signing().paused;
-        let stopped = books.view.mint_keys().filter(|key| key.stopped.is_some());
+        let paused = state.view.signing().paused;
+        let stopped = state.view.mint_keys().filter(|key| key.stopped.is_some());
         let stopped: Vec<Vec<u8>> = stopped.map(|key| key.id.as_bytes().to_vec()).collect();
-        stored::accepted(number(index), code, at, entry.blinds.as_deref(), paused, &stopped).map(Some)
+        stored::transaction(number(index), code, at, entry.blinds.as_deref(), paused, &stopped).map(Some)
     }
 
     async fn unsigned(
@@ -90,16 +95,16 @@ impl Ledger for MemoryLedger {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
         assert!(transactions_max > 0, "a page has room for something");
-        let books = self.books();
-        let in_window = |(index, entry): &(usize, &Entry)| {
+        let state = self.state();
+        let in_window = |(index, entry): &(usize, &Record)| {
             number(*index) > after.get() && entry.kind.holds_blinds() && key.terms.signs_at(entry.at)
         };
-        let row = |(index, entry): (usize, &Entry)| StoredUnsigned {
+        let row = |(index, entry): (usize, &Record)| StoredUnsigned {
             id: number(index),
             reference: entry.reference.as_bytes().to_vec(),
             blinds: entry.blinds.clone(),
         };
-        let rows = books
+        let rows = state
             .journal
             .iter()
             .enumerate()
@@ -112,8 +117,8 @@ impl Ledger for MemoryLedger {
 
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         KeptSignatures::check_batch(kept)?;
-        let mut books = self.books();
-        Ok(kept.iter().map(|kept| books.keep(kept)).collect())
+        let mut state = self.state();
+        Ok(kept.iter().map(|kept| state.keep(kept)).collect())
     }
 
     async fn check_coins(&self, _id: MintKeyId) -> Result<(), LedgerError> {
@@ -126,7 +131,7 @@ impl Ledger for MemoryLedger {
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         Ok(self
-            .books()
+            .state()
             .view
             .account_by_token(token_hash)
             .cloned()
@@ -135,7 +140,7 @@ impl Ledger for MemoryLedger {
 
     async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
         Ok(self
-            .books()
+            .state()
             .view
             .account_by_name(name)
             .cloned()
@@ -144,7 +149,7 @@ impl Ledger for MemoryLedger {
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
         Ok(self
-            .books()
+            .state()
             .mint_keys()
             .into_iter()
             .cloned()
@@ -153,7 +158,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
-        Ok(self.books().view.signing().paused)
+        Ok(self.state().view.signing().paused)
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
@@ -166,7 +171,7 @@ fn number(index: usize) -> i64 {
     index as i64 + 1
 }
 
-impl Books {
+impl State {
     fn keep(&mut self, kept: &KeptSignatures) -> bool {
         let index = usize::try_from(kept.transaction().get() - 1).ok();
         let blinds = index.and_then(|index| self.journal.get_mut(index)?.blinds.as_mut());
@@ -183,6 +188,15 @@ impl Books {
         let changes = self.view.take_changes();
         for opened in changes.opened {
             self.holders.open(opened);
+        }
+        self.waiting_blinds.extend(
+            changes
+                .waiting
+                .into_iter()
+                .map(|(waiting, blinds)| (waiting.reference, blinds)),
+        );
+        for reference in &changes.waited {
+            self.waiting_blinds.remove(reference);
         }
         for entry in changes.journal {
             self.journal_by_reference

@@ -1,6 +1,6 @@
 //! Why a command cannot be: wrong input, a key or coin whose time is over, money that is not there.
 
-use crate::{Amount, MintKeyId};
+use crate::{Amount, MintKeyId, WAITING_MINTS_PER_ACCOUNT_MAX};
 
 /// Why a command was refused. The books are as before, with one exception: [`Refusal::OverRedemption`] stops
 /// the key.
@@ -26,6 +26,11 @@ pub enum Refusal {
         /// What the command takes.
         needed: Amount,
     },
+    /// The account holds too little, and has as many waiting mints as it may.
+    #[error(
+        "the account holds too little, and no more than {WAITING_MINTS_PER_ACCOUNT_MAX} of its mints wait for money"
+    )]
+    TooManyWaitingMints,
     /// The reference stands for something else already; for a mint key: it is registered with other terms.
     #[error("the reference was used before, with other content")]
     ReferenceConflict,

@@ -7,16 +7,16 @@
 mod holders;
 
 pub use holders::{
-    StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, failed_logins, failed_logins_over,
-    login_key, missing_account, payout, profile, wait, waiting_reference,
+    StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, due_mint, failed_logins,
+    failed_logins_over, login_key, missing_account, payout, profile, waiting_state,
 };
 
 use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Recouped, Signing};
 use crate::{
     Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, LedgerError, LedgerTime, MintKeyId,
-    MintKeyTerms, PayloadHash, StopReason, StoredBlind, StoredNumber, TokenHash, TransactionNo, UnsignedPage,
-    UnsignedTransaction, decode_blinds,
+    MintKeyTerms, PayloadHash, StopReason, StoredBlind, StoredNumber, TokenHash, Transaction, TransactionNo,
+    UnsignedPage, UnsignedTransaction, decode_blinds,
 };
 
 /// A row of `accounts`.
@@ -203,38 +203,42 @@ pub fn check_coins(id: MintKeyId, counted: [i64; 2], rows: [i64; 2]) -> Result<(
 /// What a decision needs of a row of `transactions`.
 ///
 /// # Errors
-/// The digest has another length, or the amount is below zero.
-pub fn recorded(id: i64, content: Vec<u8>, amount: i64) -> Result<Recorded, LedgerError> {
+/// The kind is unknown, the digest has another length, or the amount is below zero.
+pub fn recorded(id: i64, kind: i16, content: Vec<u8>, amount: i64) -> Result<Recorded, LedgerError> {
     let row = || format!("transaction {id}");
+    let kind =
+        Kind::from_code(kind).ok_or_else(|| LedgerError::corrupt(row(), format!("unknown kind {kind}")))?;
     let content = content
         .try_into()
         .map_err(|_| LedgerError::corrupt(row(), "the digest has not 32 bytes"))?;
     let amount = Amount::try_from(amount).map_err(|error| LedgerError::corrupt(row(), error))?;
     Ok(Recorded {
+        kind,
         content: ContentDigest::new(content),
         amount,
     })
 }
 
-/// What is to be signed, of a row of `transactions`, that of `signing`, and the ids of all mint keys that
-/// were stopped.
+/// What became of a transaction reference, by its row of `transactions`, that of `signing`, and the ids of all
+/// mint keys that were stopped.
 ///
 /// # Errors
-/// The row is not a mint, renew or recoup, or its blinds cannot be read.
-pub fn accepted(
+/// The row is of another kind, or its blinds cannot be read.
+pub fn transaction(
     id: i64,
     kind: i16,
     applied_at: i64,
     blinds: Option<&[u8]>,
     signing_paused: bool,
     stopped: &[Vec<u8>],
-) -> Result<Accepted, LedgerError> {
+) -> Result<Transaction, LedgerError> {
     let corrupt =
         |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
     let kind = match Kind::from_code(kind) {
         Some(Kind::Mint) => AcceptedKind::Mint,
         Some(Kind::Renew) => AcceptedKind::Renew,
         Some(Kind::Recoup) => AcceptedKind::Recoup,
+        Some(Kind::GiveUpMint) => return Ok(Transaction::GivenUp),
         _ => return Err(corrupt(&format!("a transaction reference with kind {kind}"))),
     };
     let blinds = stored_blinds(id, blinds)?;
@@ -244,13 +248,13 @@ pub fn accepted(
         .map(|blind| blind.mint_key)
         .filter(is_stopped)
         .collect();
-    Ok(Accepted {
+    Ok(Transaction::Accepted(Accepted {
         kind,
         blinds,
         stopped,
         at: LedgerTime::from_unix_micros(applied_at),
         signing_paused,
-    })
+    }))
 }
 
 /// A row of `transactions`, as far as it says what a key has to sign.

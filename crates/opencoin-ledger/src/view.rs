@@ -12,10 +12,10 @@ mod touches;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub use changes::{Changes, Opened, Recouped};
-pub use state::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing};
+pub use state::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, WaitingState};
 pub use touches::Touches;
 
-use crate::journal::{Entry, Kind, Recorded, ReferenceKey};
+use crate::journal::{Kind, Record, Recorded, ReferenceKey};
 use crate::{
     AccountId, AccountName, Amount, BlindDigest, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash,
     PayloadHash, PayoutNo, RevokedBlind, Settlement, StopReason, TokenHash,
@@ -32,6 +32,7 @@ pub struct View {
     recouped_blinds: HashSet<(MintKeyNo, BlindDigest)>,
     recouped_coins: HashSet<(MintKeyNo, PayloadHash)>,
     payouts: HashMap<PayoutNo, PayoutState>,
+    waiting: HashMap<ReferenceKey, WaitingState>,
     records: HashMap<ReferenceKey, Recorded>,
     signing: Signing,
     last_account: Option<AccountId>,
@@ -43,13 +44,18 @@ pub struct View {
 /// What was changed since the last [`View::take_changes`].
 #[derive(Debug, Default)]
 struct Dirty {
-    journal: Vec<Entry>,
+    journal: Vec<Record>,
     spent: Vec<(MintKeyNo, PayloadHash)>,
     recouped: Vec<Recouped>,
     opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
     settled: BTreeSet<PayoutNo>,
+    /// New ones and their blinds.
+    waiting: BTreeMap<ReferenceKey, Vec<u8>>,
+    /// Stored ones whose time has changed, and those that are to be deleted.
+    extended: BTreeSet<ReferenceKey>,
+    waited: BTreeSet<ReferenceKey>,
     registered: BTreeSet<MintKeyId>,
     mint_keys: BTreeSet<MintKeyId>,
     signing: bool,
@@ -87,6 +93,11 @@ impl View {
     pub fn load_payout(&mut self, payout: PayoutState) {
         self.last_payout = self.last_payout.max(Some(payout.no));
         self.payouts.insert(payout.no, payout);
+    }
+
+    /// Adds a mint that waits for money.
+    pub fn load_waiting(&mut self, waiting: WaitingState) {
+        self.waiting.insert(waiting.reference.clone(), waiting);
     }
 
     /// Adds a record of the journal.
@@ -182,6 +193,15 @@ impl View {
         self.payouts.values()
     }
 
+    pub(crate) fn waiting(&self, reference: &ReferenceKey) -> Option<&WaitingState> {
+        self.waiting.get(reference)
+    }
+
+    /// All mints that wait for money, of those that were loaded.
+    pub fn all_waiting(&self) -> impl Iterator<Item = &WaitingState> {
+        self.waiting.values()
+    }
+
     /// The number of the next payout: one more than the last.
     pub(crate) fn next_payout(&self) -> PayoutNo {
         PayoutNo::new(self.last_payout.unwrap_or(PayoutNo::BEFORE_ALL).get() + 1)
@@ -245,6 +265,40 @@ impl View {
         assert!(payout.settled.is_none(), "a payout is settled once");
         payout.settled = Some((settlement, at));
         self.dirty.settled.insert(no);
+    }
+
+    pub(crate) fn begin_to_wait(&mut self, waiting: WaitingState, blinds: Vec<u8>) {
+        let reference = waiting.reference.clone();
+        let before = self.waiting.insert(reference.clone(), waiting);
+        assert!(before.is_none(), "a mint begins to wait once");
+        assert!(
+            !self.dirty.waited.contains(&reference),
+            "a mint that has waited has a record and does not wait again"
+        );
+        self.dirty.waiting.insert(reference, blinds);
+    }
+
+    pub(crate) fn extend_waiting(&mut self, reference: &ReferenceKey, expires: LedgerTime) {
+        let waiting = self
+            .waiting
+            .get_mut(reference)
+            .expect("the caller has read this mint");
+        assert!(waiting.expires < expires, "the time of a waiting mint only grows");
+        waiting.expires = expires;
+        if !self.dirty.waiting.contains_key(reference) {
+            self.dirty.extended.insert(reference.clone());
+        }
+    }
+
+    /// Ends the waiting of a mint, if it waits: it was carried out or given up.
+    pub(crate) fn end_waiting(&mut self, reference: &ReferenceKey) {
+        if self.waiting.remove(reference).is_none() {
+            return;
+        }
+        self.dirty.extended.remove(reference);
+        if self.dirty.waiting.remove(reference).is_none() {
+            self.dirty.waited.insert(reference.clone());
+        }
     }
 
     pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
@@ -345,27 +399,28 @@ impl View {
         self.dirty.signing = true;
     }
 
-    pub(crate) fn write(&mut self, entry: Entry) {
+    pub(crate) fn write(&mut self, record: Record) {
         assert!(
-            entry.kind.fits(entry.debit, entry.credit),
+            record.kind.fits(record.debit, record.credit),
             "money moves between accounts of the kind"
         );
         assert_eq!(
-            entry.kind.moves_money(),
-            !entry.amount.is_zero(),
+            record.kind.moves_money(),
+            !record.amount.is_zero(),
             "a record of money moves some"
         );
-        let record = Recorded {
-            content: entry.content,
-            amount: entry.amount,
+        let recorded = Recorded {
+            kind: record.kind,
+            content: record.content,
+            amount: record.amount,
         };
         assert!(
-            entry.label.is_none() || entry.kind == Kind::Transfer,
+            record.label.is_none() || record.kind == Kind::Transfer,
             "a transfer has a label, and nothing else has"
         );
-        let before = self.records.insert(entry.reference.clone(), record);
+        let before = self.records.insert(record.reference.clone(), recorded);
         assert!(before.is_none(), "a reference is written once");
-        self.dirty.journal.push(entry);
+        self.dirty.journal.push(record);
     }
 
     fn touch_mint_key(&mut self, id: MintKeyId) -> &mut MintKeyState {

@@ -21,6 +21,12 @@ struct State {
     unwritten: u64,
 }
 
+impl Default for LogThrottle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl LogThrottle {
     /// A throttle that has counted nothing.
     pub const fn new() -> Self {
@@ -51,6 +57,12 @@ impl LogThrottle {
         }
         state.written = Some(now);
         Some(std::mem::take(&mut state.unwritten))
+    }
+}
+
+impl Default for FailureThrottle {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -56,7 +56,7 @@ async fn change<A: Send + Sync, T: Send>(
 
 /// Runs a change to completion even if the caller is dropped: a client that hangs up must not cost the
 /// connection.
-async fn finished<T: Send + 'static>(
+pub(crate) async fn finished<T: Send + 'static>(
     change: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
 ) -> Result<T, LedgerError> {
     let unavailable = |text: &str| LedgerError::Unavailable(text.to_owned());

@@ -8,11 +8,12 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use crate::address::{Address, Protection};
+use crate::durable::Barrier;
 use crate::fault::ledger_error;
 use crate::postgres_ledger::PostgresLedger;
-use crate::schema;
 use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 use crate::writer::Writer;
+use crate::{durable, schema};
 
 /// Connections of one process for reads, beside those that write.
 const READERS_MAX: u32 = 4;
@@ -133,15 +134,20 @@ impl PostgresLedger {
                 })
             })
             .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) })
+                Box::pin(async move {
+                    connection.execute(sqlx::raw_sql(SESSION)).await?;
+                    durable::settle(connection).await
+                })
             })
             .connect_lazy_with(options.clone());
         let writer = Writer::new(options);
         let holders = writer.another();
+        let barrier = Barrier::new(writer.another());
         Ok(Self {
             pool,
             writer,
             holders,
+            barrier,
             known_mint_keys: KnownMintKeys::default(),
         })
     }
@@ -163,6 +169,7 @@ impl PostgresLedger {
     pub async fn close(&self) {
         self.writer.close().await;
         self.holders.close().await;
+        self.barrier.close().await;
         self.pool.close().await;
     }
 }

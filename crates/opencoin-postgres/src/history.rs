@@ -58,7 +58,7 @@ async fn accept(
         WHERE no = (SELECT max(no) FROM histories) RETURNING id";
     let query = sqlx::query_scalar(sql).bind(above.get());
     let id: Vec<u8> = query.fetch_one(&mut *connection).await?;
-    let first = journal::Entry::of_accepted_state(HistoryId::from_row(&id)?, at);
+    let first = journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at);
     save::insert_transactions(connection, &[first]).await?;
     sqlx::query("DELETE FROM sessions").execute(connection).await?;
     Ok(())

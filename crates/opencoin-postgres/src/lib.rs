@@ -1,7 +1,7 @@
 //! The ledger on PostgreSQL: many issuer processes on one database.
 //!
-//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::assume`] decides it on
-//! what it hopes to find, and `post.rs` writes what follows where that is so, commit included, in one round
+//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::decide_optimistically`] decides it
+//! before its rows are read, and `post.rs` writes the result if its conditions hold, commit included, in one round
 //! trip.
 //!
 //! Otherwise nothing was written, and the batch takes the longer way: lock and load what it touches, let
@@ -21,6 +21,7 @@ mod address;
 mod audit;
 mod bench;
 mod connect;
+mod durable;
 mod fault;
 mod history;
 mod kept;
@@ -40,9 +41,9 @@ mod writer;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
-    MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches, TransactionNo,
-    TransactionReference, UnsignedPage, assume, decide, scoped,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId,
+    MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches, Transaction,
+    TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::PgConnection;
 
@@ -78,11 +79,19 @@ impl Ledger for PostgresLedger {
         self.post(&prepared, &touches).await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        self.read("accepted", |connection| {
-            scoped(read::accepted(connection, reference))
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        self.read("transaction", |connection| {
+            scoped(read::transaction(connection, reference))
         })
         .await
+    }
+
+    async fn make_durable(&self) -> Result<(), LedgerError> {
+        let barrier = self.barrier.clone();
+        accounts::finished(async move { barrier.pass().await }).await
     }
 
     async fn unsigned(
@@ -195,8 +204,8 @@ impl PostgresLedger {
 
     /// The short way: one statement, which applies the whole batch or nothing.
     async fn post(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Routine, LedgerError> {
-        let (outcomes, postings) = match assume(batch, touches, &self.known_mint_keys) {
-            Ok(assumed) => assumed,
+        let (outcomes, postings) = match decide_optimistically(batch, touches, &self.known_mint_keys) {
+            Ok(decided) => decided,
             Err(odd) => return Ok(Routine::Odd(odd)),
         };
         let all_odd = || Routine::Odd((0..batch.len()).collect());
@@ -223,7 +232,9 @@ impl PostgresLedger {
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
-        if !changes.is_empty() {
+        if changes.is_empty() {
+            durable::write(connection).await?;
+        } else {
             save::changes(connection, changes).await?;
         }
         Ok(outcomes)

@@ -7,7 +7,9 @@
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, LedgerError, PayoutNo, RevokedBlind, Touches, View, stored};
-use opencoin_sql::rows::{ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, account, mint_key, payout};
+use opencoin_sql::rows::{
+    ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, payout, waiting,
+};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
@@ -35,6 +37,9 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     if !touches.references.is_empty() {
         load_records(connection, touches, &mut view).await?;
     }
+    if !touches.mints.is_empty() {
+        load_waiting(connection, touches, &mut view).await?;
+    }
     if !touches.coins.is_empty() {
         load_spent(connection, touches, &mut view).await?;
     }
@@ -44,7 +49,7 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     Ok(view)
 }
 
-/// Who only reads it does not wait: a mint that meets a pause at the same moment is before it or after it.
+/// A reader takes no lock: a mint that runs at the same time as a pause may be ordered before or after it.
 async fn load_signing(
     connection: &mut PgConnection,
     touches: &Touches,
@@ -151,15 +156,35 @@ async fn load_records(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64);
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
-    let sql = "SELECT id, reference, content, amount FROM transactions WHERE reference = ANY($1)";
-    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> =
-        sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
-    for (id, reference, content, amount) in rows {
+    let sql = "SELECT id, kind, reference, content, amount FROM transactions WHERE reference = ANY($1)";
+    let rows: Vec<Columns> = sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
+    for (id, kind, reference, content, amount) in rows {
         view.load_record(
             ReferenceKey::from_bytes(reference),
-            stored::recorded(id, content, amount)?,
+            stored::recorded(id, kind, content, amount)?,
         );
+    }
+    Ok(())
+}
+
+/// Mints of one account change while its row is locked. One of another account is only compared.
+async fn load_waiting(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let references: Vec<&[u8]> = touches.mints.iter().map(ReferenceKey::as_bytes).collect();
+    let accounts: Vec<i64> = touches.minting.iter().map(|id| id.get()).collect();
+    let sql = format!(
+        "SELECT {WAITING_COLUMNS} FROM waiting_mints WHERE reference = ANY($1)
+        UNION SELECT {WAITING_COLUMNS} FROM waiting_mints WHERE account = ANY($2)"
+    );
+    let query = sqlx::query(&sql).bind(references).bind(accounts);
+    let rows: Vec<PgRow> = query.fetch_all(connection).await?;
+    for row in rows {
+        view.load_waiting(stored::waiting_state(waiting(&mut cells(&row)?)?)?);
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! Writing an assumed batch: one statement, one round trip, one commit.
+//! Writing a batch that was decided optimistically: one statement, one round trip, one commit.
 //!
 //! The statement commits by itself. What [`Postings`] name as conditions stands in its `WHERE`s, and every
 //! row that is missing at the end makes it fail, which undoes all of it. Rows are locked in the order in
 //! which [`crate::load`] locks them: accounts, mint keys by id, then records and coins.
 
+use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{AccountId, Amount, Postings};
 use sqlx::PgConnection;
 
@@ -47,6 +48,7 @@ const POST: &str = "
     )
     SELECT CASE
         WHEN NOT ($19 AND (SELECT paused FROM signing WHERE id = 1))
+            AND NOT EXISTS (SELECT 1 FROM waiting_mints WHERE reference = ANY($21::bytea[]))
             AND (SELECT count(*) FROM account) = cardinality($1)
             AND (SELECT count(*) FROM mint_key) = cardinality($5)
             AND (SELECT count(*) FROM record) = cardinality($9)
@@ -77,20 +79,21 @@ pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings)
         .bind(column(mint_keys, |key| &key.id.as_bytes()[..]))
         .bind(counters(mint_keys, |key| key.issued)?)
         .bind(counters(mint_keys, |key| key.returned)?)
-        .bind(column(journal, |entry| entry.kind.code()))
-        .bind(column(journal, |entry| entry.reference.as_bytes()))
-        .bind(column(journal, |entry| &entry.content.as_bytes()[..]))
-        .bind(column(journal, |entry| entry.debit.map(AccountId::get)))
-        .bind(column(journal, |entry| entry.credit.map(AccountId::get)))
-        .bind(column(journal, |entry| entry.amount.as_i64()))
-        .bind(column(journal, |entry| entry.at.unix_micros()))
-        .bind(column(journal, |entry| entry.blinds.as_deref()))
+        .bind(column(journal, |record| record.kind.code()))
+        .bind(column(journal, |record| record.reference.as_bytes()))
+        .bind(column(journal, |record| &record.content.as_bytes()[..]))
+        .bind(column(journal, |record| record.debit.map(AccountId::get)))
+        .bind(column(journal, |record| record.credit.map(AccountId::get)))
+        .bind(column(journal, |record| record.amount.as_i64()))
+        .bind(column(journal, |record| record.at.unix_micros()))
+        .bind(column(journal, |record| record.blinds.as_deref()))
         .bind(column(spent, |(no, _)| no.get()))
         .bind(column(spent, |(_, hash)| hash.as_bytes()))
         .bind(signs)
-        .bind(column(journal, |entry| {
-            entry.label.as_ref().map(|label| label.as_str())
-        }));
+        .bind(column(journal, |record| {
+            record.label.as_ref().map(|label| label.as_str())
+        }))
+        .bind(postings.mints().map(ReferenceKey::as_bytes).collect::<Vec<_>>());
     // The server completes the command first and commits after it: `execute` reads on until the server is
     // ready for the next one, and so hears of a commit that failed.
     match query.execute(connection).await {
@@ -105,7 +108,7 @@ pub(crate) fn fits_one_statement(postings: &Postings) -> bool {
     let blinds_bytes = postings
         .journal
         .iter()
-        .filter_map(|entry| entry.blinds.as_deref())
+        .filter_map(|record| record.blinds.as_deref())
         .map(<[u8]>::len);
     blinds_bytes.sum::<usize>() <= BLINDS_BYTES_PER_STATEMENT_MAX
 }

@@ -3,6 +3,7 @@
 use opencoin_ledger::KnownMintKeys;
 use sqlx::PgPool;
 
+use crate::durable::Barrier;
 use crate::writer::Writer;
 
 /// Books in a PostgreSQL database.
@@ -12,5 +13,6 @@ pub struct PostgresLedger {
     pub(crate) writer: Writer,
     /// Another connection, for what is known of accounts beside their money.
     pub(crate) holders: Writer,
+    pub(crate) barrier: Barrier,
     pub(crate) known_mint_keys: KnownMintKeys,
 }

@@ -2,15 +2,15 @@
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored;
-use opencoin_ledger::{Accepted, LedgerError, LedgerTime, Moments, TransactionReference};
+use opencoin_ledger::{LedgerError, LedgerTime, Moments, Transaction, TransactionReference};
 use sqlx::PgConnection;
 
 use crate::fault::ledger_error;
 
-pub(crate) async fn accepted(
+pub(crate) async fn transaction(
     connection: &mut PgConnection,
     reference: &TransactionReference,
-) -> Result<Option<Accepted>, LedgerError> {
+) -> Result<Option<Transaction>, LedgerError> {
     type Columns = (i64, i16, i64, Option<Vec<u8>>, bool, Vec<Vec<u8>>);
     let key = ReferenceKey::of_transaction(reference);
     let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1),
@@ -22,7 +22,7 @@ pub(crate) async fn accepted(
         .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
     row.map(|(id, kind, at, blinds, paused, stopped)| {
-        stored::accepted(id, kind, at, blinds.as_deref(), paused, &stopped)
+        stored::transaction(id, kind, at, blinds.as_deref(), paused, &stopped)
     })
     .transpose()
 }

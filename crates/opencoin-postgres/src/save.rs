@@ -1,8 +1,10 @@
 //! Writing what a batch changed: one statement for each table, rows as arrays.
 
-use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement};
+use opencoin_ledger::journal::{Record, ReferenceKey};
+use opencoin_ledger::view::{
+    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
+};
+use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 
@@ -20,6 +22,9 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
         balances,
         requested,
         settled,
+        waiting,
+        extended,
+        waited,
         registered,
         mint_keys,
         signing,
@@ -30,14 +35,23 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
     if !registered.is_empty() {
         insert_mint_keys(connection, &registered).await?;
     }
-    for entries in statements(&journal, |entry| entry.blinds.as_ref().map_or(0, Vec::len)) {
-        insert_transactions(connection, entries).await?;
+    for records in statements(&journal, |record| record.blinds.as_ref().map_or(0, Vec::len)) {
+        insert_transactions(connection, records).await?;
     }
     if !requested.is_empty() {
         insert_payouts(connection, &requested).await?;
     }
     if !settled.is_empty() {
         update_payouts(connection, &settled).await?;
+    }
+    for waiting in statements(&waiting, |(_, blinds)| blinds.len()) {
+        insert_waiting(connection, waiting).await?;
+    }
+    if !extended.is_empty() {
+        extend_waiting(connection, &extended).await?;
+    }
+    if !waited.is_empty() {
+        delete_waiting(connection, &waited).await?;
     }
     if !spent.is_empty() {
         insert_spent(connection, &spent).await?;
@@ -100,7 +114,7 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
 /// A record that is there already was written by another process since we looked.
 pub(crate) async fn insert_transactions(
     connection: &mut PgConnection,
-    entries: &[Entry],
+    records: &[Record],
 ) -> Result<(), Fault> {
     let sql = "INSERT INTO transactions
             (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
@@ -108,18 +122,18 @@ pub(crate) async fn insert_transactions(
             $9::text[])
         ON CONFLICT (reference) DO NOTHING";
     let query = sqlx::query(sql)
-        .bind(column(entries, |entry| entry.kind.code()))
-        .bind(column(entries, |entry| entry.reference.as_bytes()))
-        .bind(column(entries, |entry| &entry.content.as_bytes()[..]))
-        .bind(column(entries, |entry| entry.debit.map(AccountId::get)))
-        .bind(column(entries, |entry| entry.credit.map(AccountId::get)))
-        .bind(column(entries, |entry| entry.amount.as_i64()))
-        .bind(column(entries, |entry| entry.at.unix_micros()))
-        .bind(column(entries, |entry| entry.blinds.as_deref()))
-        .bind(column(entries, |entry| {
-            entry.label.as_ref().map(|label| label.as_str())
+        .bind(column(records, |record| record.kind.code()))
+        .bind(column(records, |record| record.reference.as_bytes()))
+        .bind(column(records, |record| &record.content.as_bytes()[..]))
+        .bind(column(records, |record| record.debit.map(AccountId::get)))
+        .bind(column(records, |record| record.credit.map(AccountId::get)))
+        .bind(column(records, |record| record.amount.as_i64()))
+        .bind(column(records, |record| record.at.unix_micros()))
+        .bind(column(records, |record| record.blinds.as_deref()))
+        .bind(column(records, |record| {
+            record.label.as_ref().map(|label| label.as_str())
         }));
-    all_or_lost(&query.execute(connection).await?, entries.len())
+    all_or_lost(&query.execute(connection).await?, records.len())
 }
 
 /// A number that another process has given meanwhile violates the primary key, and the batch is tried again.
@@ -168,6 +182,48 @@ fn settlement(payout: &PayoutState) -> Option<&str> {
 
 fn settled_at(payout: &PayoutState) -> Option<i64> {
     payout.settled.as_ref().map(|(_, at)| at.unix_micros())
+}
+
+/// A reference that is there already began to wait in another process since we looked, for another account.
+async fn insert_waiting(
+    connection: &mut PgConnection,
+    rows: &[(WaitingState, Vec<u8>)],
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO waiting_mints (reference, account, content, amount, asked_at, expires_at, blinds)
+        SELECT * FROM unnest($1::bytea[], $2::int8[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::bytea[])
+        ON CONFLICT (reference) DO NOTHING";
+    let query = sqlx::query(sql)
+        .bind(column(rows, |(row, _)| row.reference.as_bytes()))
+        .bind(column(rows, |(row, _)| row.account.get()))
+        .bind(column(rows, |(row, _)| &row.content.as_bytes()[..]))
+        .bind(column(rows, |(row, _)| row.amount.as_i64()))
+        .bind(column(rows, |(row, _)| row.asked.unix_micros()))
+        .bind(column(rows, |(row, _)| row.expires.unix_micros()))
+        .bind(column(rows, |(_, blinds)| &blinds[..]));
+    all_or_lost(&query.execute(connection).await?, rows.len())
+}
+
+async fn extend_waiting(
+    connection: &mut PgConnection,
+    rows: &[(ReferenceKey, LedgerTime)],
+) -> Result<(), Fault> {
+    let sql = "UPDATE waiting_mints SET expires_at = new.expires_at
+        FROM unnest($1::bytea[], $2::int8[]) AS new (reference, expires_at)
+        WHERE waiting_mints.reference = new.reference";
+    let query = sqlx::query(sql)
+        .bind(column(rows, |(reference, _)| reference.as_bytes()))
+        .bind(column(rows, |(_, expires)| expires.unix_micros()));
+    all_or_vanished(&query.execute(connection).await?, rows.len(), "waiting_mints")
+}
+
+async fn delete_waiting(connection: &mut PgConnection, references: &[ReferenceKey]) -> Result<(), Fault> {
+    let query = sqlx::query("DELETE FROM waiting_mints WHERE reference = ANY($1)")
+        .bind(column(references, ReferenceKey::as_bytes));
+    all_or_vanished(
+        &query.execute(connection).await?,
+        references.len(),
+        "waiting_mints",
+    )
 }
 
 /// A coin that is there already was spent by another process since we looked.

@@ -166,7 +166,7 @@ async fn a_role_that_reads_some_columns_is_enough() {
         GRANT SELECT (id, name, balance) ON accounts TO {role};
         GRANT SELECT (no, account, amount, reference, paid) ON payouts TO {role};
         GRANT SELECT (id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds) ON transactions TO {role};
-        GRANT SELECT ON mint_keys, spent, recouped, _sqlx_migrations, schema_compatibility TO {role};"
+        GRANT SELECT ON mint_keys, spent, recouped, waiting_mints, _sqlx_migrations, schema_compatibility TO {role};"
     ));
     let url = database.url();
     let (scheme, rest) = url.split_once("://").unwrap();

@@ -109,6 +109,7 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
         account: alice(),
         transaction_reference: TransactionReference::new([7]).unwrap(),
         blinds: vec![blind],
+        wait_until: None,
         at,
     };
     let retire = Command::RetireMintKey {
@@ -184,7 +185,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO payouts VALUES (1, 3, 1, 'x', '\\x0a01', 0, true, 'y', NULL)",
         "INSERT INTO sessions VALUES ('\\x01', 3, NULL, 0, 0)",
         "INSERT INTO services VALUES (md5(''), 2, 'x', 0, sha256(''), 0, NULL)",
-        "INSERT INTO waiting_mints VALUES ('\\x01', 3, '\\x01', 0, 0, 0)",
+        "INSERT INTO waiting_mints VALUES ('\\x0101', 3, decode(repeat('00', 32), 'hex'), 1, 7, 7, '\\x01')",
         "INSERT INTO failed_logins VALUES (sha256(''), 0, 0)",
     ];
     for statement in statements {

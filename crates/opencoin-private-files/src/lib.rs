@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
+/// The mode of a private folder.
+pub const FOLDER_MODE: u32 = 0o700;
+/// The mode of a private file.
+pub const FILE_MODE: u32 = 0o600;
 /// What nobody but the owner may have of a private key.
 const OTHERS: u32 = 0o077;
 /// The end of the name of a file that is being written.
@@ -46,11 +48,25 @@ pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Opens a file to lock it, and makes it if it is not there.
+/// Makes a folder for its owner alone, and those above it, unless it is there.
 ///
 /// # Errors
 /// The system refuses.
-pub fn open_lock(path: &Path) -> io::Result<File> {
+pub fn make_private_folders(path: &Path) -> Result<(), FileError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    let made = builder.recursive(true).mode(FOLDER_MODE).create(path);
+    made.map_err(FileError::of(path))?;
+    sync_parent(path)
+}
+
+/// Opens a file to append to it or to lock it, and makes it if it is not there.
+///
+/// # Errors
+/// The system refuses.
+pub fn open_or_make(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
         .append(true)
@@ -58,12 +74,27 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Writes a file, in place of what is there: a crash leaves the old one or the new one.
+/// Reads a file, if it is there.
+///
+/// # Errors
+/// The system refuses.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::of(path)(error)),
+    }
+}
+
+/// Writes a file, in place of what is there: a crash leaves the old one or the new one, and so do two processes that
+/// write it at one time.
 ///
 /// # Errors
 /// The system refuses.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let unfinished = unfinished(path);
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(format!(".{}{UNFINISHED}", std::process::id()));
+    let unfinished = PathBuf::from(unfinished);
     let written = || {
         // What a crash has left is of no use. Removed rather than truncated, so that the mode is ours.
         remove_if_there(&unfinished)?;
@@ -77,7 +108,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         fs::rename(&unfinished, path)
     };
     written().map_err(FileError::of(path))?;
-    sync_folder(path.parent().unwrap_or(Path::new("/")))
+    sync_parent(path)
 }
 
 /// Copies a file of any length in place of what is there, for its owner alone, to the disk. It is not there
@@ -105,8 +136,20 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
 /// The system refuses.
 pub fn remove(path: &Path) -> Result<bool, FileError> {
     let was_there = remove_if_there(path).map_err(FileError::of(path))?;
-    sync_folder(path.parent().unwrap_or(Path::new("/")))?;
+    sync_parent(path)?;
     Ok(was_there)
+}
+
+/// Puts the name of a file or folder on the disk.
+///
+/// # Errors
+/// The system refuses.
+pub fn sync_parent(path: &Path) -> Result<(), FileError> {
+    sync_folder(match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("/"),
+    })
 }
 
 fn remove_if_there(path: &Path) -> io::Result<bool> {
@@ -170,4 +213,41 @@ pub fn exposure(path: &Path) -> Result<Option<String>, FileError> {
     Ok(Some(format!(
         "{path} is open to others than its owner (mode {mode:o}); `chmod {tight:o} {path}` closes it"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn files_and_folders_are_their_owners_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        make_private_folders(&inner).unwrap();
+        make_private_folders(&inner).unwrap();
+        assert_eq!(
+            (mode(&folder.path().join("a")), mode(&inner)),
+            (FOLDER_MODE, FOLDER_MODE)
+        );
+        let file = inner.join("key.pem");
+        assert_eq!(read_if_there(&file).unwrap(), None);
+        write(&file, b"one").unwrap();
+        // What was open to others is not when it is written again.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(exposure(&file).unwrap().is_some());
+        write(&file, b"two").unwrap();
+        assert_eq!(
+            (read_if_there(&file).unwrap(), mode(&file)),
+            (Some(b"two".to_vec()), FILE_MODE)
+        );
+        assert_eq!(exposure(&file).unwrap(), None);
+        assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);
+        assert!(remove(&file).unwrap() && !remove(&file).unwrap());
+    }
 }

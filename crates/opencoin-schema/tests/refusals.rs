@@ -25,7 +25,7 @@ fn the_error_names_the_field_and_the_reason() {
     );
     assert_eq!(
         error(&mint_with(&BLIND.replace("blinded payload hash", "blind"))),
-        r#"blinds[3].type: invalid value: string "blind", expected "blinded payload hash""#
+        r#"blinds[3].type: string "blind" is not "blinded payload hash""#
     );
     assert_eq!(
         error(&mint_with(&BLIND.replace("\"reference\": \"a\", ", ""))),

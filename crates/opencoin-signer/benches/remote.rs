@@ -119,6 +119,7 @@ impl World {
             account: AccountId::FIRST_HOLDER,
             transaction_reference: TransactionReference::new(reference).unwrap(),
             blinds,
+            wait_until: None,
             at: NOW,
         };
         self.ledger.apply(&[mint]).await.unwrap().remove(0).unwrap();

@@ -198,7 +198,7 @@ pub(crate) async fn end_session(sql: &mut dyn Executor, token: &TokenHash) -> Re
 }
 
 /// What is over, and how it is found.
-pub(crate) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str, LedgerTime); 3] {
+pub(crate) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 2] {
     [
         (
             "DELETE FROM sessions WHERE token_hash IN
@@ -209,11 +209,6 @@ pub(crate) fn over(now: LedgerTime, waited_before: LedgerTime) -> [(&'static str
             "DELETE FROM failed_logins WHERE name_hash IN
                 (SELECT name_hash FROM failed_logins WHERE last_at <= $1 LIMIT $2)",
             stored::failed_logins_over(now),
-        ),
-        (
-            "DELETE FROM waiting_mints WHERE reference IN
-                (SELECT reference FROM waiting_mints WHERE expires_at < $1 LIMIT $2)",
-            waited_before,
         ),
     ]
 }

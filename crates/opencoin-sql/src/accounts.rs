@@ -4,10 +4,10 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, EntryPage, FailedLogins, IdempotencyKey,
-    LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter,
-    PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash, TransactionReference,
-    WaitRefusal, WaitingMint,
+    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, DueMint, EntryPage, FailedLogins,
+    IdempotencyKey, LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
+    PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash,
+    TransactionReference, WaitingMint,
 };
 
 use crate::Runner;
@@ -243,19 +243,6 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         read.await
     }
 
-    async fn wait(
-        &self,
-        mint: &WaitingMint,
-        now: LedgerTime,
-    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
-        let change = self
-            .0
-            .change("let a mint wait", (mint.clone(), now), |sql, (mint, now)| {
-                Box::pin(waiting::wait(sql, mint, *now))
-            });
-        change.await
-    }
-
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
         let read = self.0.read("waiting mint", reference.clone(), |sql, reference| {
             Box::pin(waiting::by_reference(sql, reference))
@@ -263,31 +250,28 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         read.await
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
-        let read = self.0.read("payable mints", (now, limit), |sql, (now, limit)| {
-            Box::pin(waiting::payable(sql, *now, *limit))
+    async fn due(
+        &self,
+        now: LedgerTime,
+        after: Option<&DueMint>,
+        limit: u32,
+    ) -> Result<Vec<DueMint>, LedgerError> {
+        let arguments = (now, after.cloned(), limit);
+        let read = self.0.read("due mints", arguments, |sql, (now, after, limit)| {
+            Box::pin(waiting::due(sql, *now, after.as_ref(), *limit))
         });
         read.await
     }
 
-    async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
-        let change = self
-            .0
-            .change("forget a waiting mint", reference.clone(), |sql, reference| {
-                Box::pin(waiting::stop(sql, reference))
-            });
-        change.await
-    }
-
-    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
         let read = self
             .0
-            .read("backlog", now, |sql, now| Box::pin(waiting::backlog(sql, *now)));
+            .read("backlog", (), |sql, ()| Box::pin(waiting::backlog(sql)));
         read.await
     }
 
-    async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
-        for over in access::over(now, waited_before) {
+    async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError> {
+        for over in access::over(now) {
             let portion = || {
                 self.0.change("tidy", over, |sql, (query, time)| {
                     Box::pin(access::tidy(sql, query, *time))

@@ -3,7 +3,7 @@
 //! Only these columns are read: a role that may read them and no others is enough (docs/AUDIT.md has the grants).
 
 use opencoin_audit::{
-    ACCEPTANCES_PER_PAGE_MAX, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance, WaitingRow, Wanted,
 };
 
 use crate::rows::{MINT_KEY_COLUMNS, mint_key};
@@ -17,6 +17,7 @@ pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlEr
     accounts(sql, pass).await?;
     mint_keys(sql, pass).await?;
     payouts(sql, pass).await?;
+    waiting_mints(sql, pass).await?;
     match pass.coins_to_count() {
         CoinsToCount::All => {
             spent(sql, pass).await?;
@@ -62,6 +63,23 @@ async fn payouts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError
             amount,
             reference: &reference,
             paid: row.take()?,
+        });
+        Ok(())
+    };
+    sql.stream(query, &[], &mut take).await
+}
+
+async fn waiting_mints(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let query = "SELECT reference, content, blinds, account, amount FROM waiting_mints ORDER BY reference";
+    let mut take = |mut row: Row| {
+        let (reference, content): (Vec<u8>, Vec<u8>) = (row.take()?, row.take()?);
+        let blinds: Vec<u8> = row.take()?;
+        pass.waiting(&WaitingRow {
+            reference: &reference,
+            account: row.take()?,
+            content: &content,
+            amount: row.take()?,
+            blinds: &blinds,
         });
         Ok(())
     };

@@ -1,6 +1,6 @@
 //! Columns that are read in several places, and how rows of them are read.
 
-use opencoin_ledger::stored::{StoredAccount, StoredMintKey, StoredPayout};
+use opencoin_ledger::stored::{StoredAccount, StoredMintKey, StoredPayout, StoredWaiting};
 
 use crate::{Row, SqlError};
 
@@ -14,6 +14,24 @@ pub const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_
 /// Columns of `payouts`.
 pub const PAYOUT_COLUMNS: &str =
     "no, account, amount, destination, reference, requested_at, paid, settlement, settled_at";
+
+/// Columns of `waiting_mints`, without the blinds.
+pub const WAITING_COLUMNS: &str = "reference, account, content, amount, asked_at, expires_at";
+
+/// Reads [`WAITING_COLUMNS`].
+///
+/// # Errors
+/// A column is of another type.
+pub fn waiting(row: &mut Row) -> Result<StoredWaiting, SqlError> {
+    Ok(StoredWaiting {
+        reference: row.take()?,
+        account: row.take()?,
+        content: row.take()?,
+        amount: row.take()?,
+        asked_at: row.take()?,
+        expires_at: row.take()?,
+    })
+}
 
 /// Reads [`ACCOUNT_COLUMNS`].
 ///

@@ -1,54 +1,58 @@
-//! Mints that wait for money. Nothing is taken here: who settles one sends it as any mint.
+//! Reading mints that wait for money. What becomes of them is decided by commands.
 
-use opencoin_ledger::stored::{self, StoredWaiting};
-use opencoin_ledger::{
-    Backlog, LedgerTime, TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
-    encode_blinds,
-};
+use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::stored;
+use opencoin_ledger::{Backlog, DueMint, LedgerTime, TransactionReference, WaitingMint};
 
-use crate::lock::lock;
+use crate::rows::{WAITING_COLUMNS, waiting};
 use crate::{Executor, Row, SqlError};
-
-const COLUMNS: &str = "reference, account, blinds, amount, asked_at, expires_at";
-
-fn waiting_mint(row: &mut Row) -> Result<WaitingMint, SqlError> {
-    let row = StoredWaiting {
-        reference: row.take()?,
-        account: row.take()?,
-        blinds: row.take()?,
-        amount: row.take()?,
-        asked_at: row.take()?,
-        expires_at: row.take()?,
-    };
-    Ok(row.try_into()?)
-}
 
 pub(crate) async fn by_reference(
     sql: &mut dyn Executor,
     reference: &TransactionReference,
 ) -> Result<Option<WaitingMint>, SqlError> {
-    let query = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = $1");
-    sql.optional(&query, &[reference.as_bytes().into()], waiting_mint)
-        .await
+    let query = format!("SELECT {WAITING_COLUMNS}, blinds FROM waiting_mints WHERE reference = $1");
+    let mint = |row: &mut Row| {
+        let waiting = waiting(row)?;
+        let blinds: Vec<u8> = row.take()?;
+        Ok(waiting.mint(&blinds)?)
+    };
+    let key = ReferenceKey::of_transaction(reference);
+    sql.optional(&query, &[key.as_bytes().into()], mint).await
 }
 
 /// Without the blinds, of which there may be many.
-pub(crate) async fn payable(
+pub(crate) async fn due(
     sql: &mut dyn Executor,
     now: LedgerTime,
+    after: Option<&DueMint>,
     limit: u32,
-) -> Result<Vec<TransactionReference>, SqlError> {
-    let query = "SELECT reference FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
-        WHERE expires_at > $1 AND accounts.balance >= waiting_mints.amount ORDER BY asked_at, reference LIMIT $2";
-    let reference = |row: &mut Row| Ok(stored::waiting_reference(row.take()?)?);
-    let values = [now.unix_micros().into(), i64::from(limit).into()];
-    sql.all(query, &values, reference).await
+) -> Result<Vec<DueMint>, SqlError> {
+    let query = "SELECT reference, asked_at
+        FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
+        WHERE (expires_at <= $1 OR accounts.balance >= waiting_mints.amount) AND (asked_at, reference) > ($2, $3)
+        ORDER BY asked_at, reference LIMIT $4";
+    let after = after.map(|after| (after.asked, ReferenceKey::of_transaction(&after.reference)));
+    let (asked, reference) = after.as_ref().map_or((i64::MIN, &[][..]), |(asked, reference)| {
+        (asked.unix_micros(), reference.as_bytes())
+    });
+    let values = [
+        now.unix_micros().into(),
+        asked.into(),
+        reference.into(),
+        i64::from(limit).into(),
+    ];
+    let mint = |row: &mut Row| {
+        let reference: Vec<u8> = row.take()?;
+        Ok(stored::due_mint(&reference, row.take()?)?)
+    };
+    sql.all(query, &values, mint).await
 }
 
 /// One statement, each part over an index of what waits alone.
-pub(crate) async fn backlog(sql: &mut dyn Executor, now: LedgerTime) -> Result<Backlog, SqlError> {
-    let query = "SELECT (SELECT count(*) FROM waiting_mints WHERE expires_at > $1),
-        (SELECT count(*) FROM payouts WHERE paid IS NULL),
+pub(crate) async fn backlog(sql: &mut dyn Executor) -> Result<Backlog, SqlError> {
+    let query =
+        "SELECT (SELECT count(*) FROM waiting_mints), (SELECT count(*) FROM payouts WHERE paid IS NULL),
         (SELECT requested_at FROM payouts WHERE paid IS NULL ORDER BY no LIMIT 1)";
     let backlog = |row: &mut Row| {
         let counts: [i64; 2] = [row.take()?, row.take()?];
@@ -61,59 +65,5 @@ pub(crate) async fn backlog(sql: &mut dyn Executor, now: LedgerTime) -> Result<B
             oldest_payout: oldest.map(LedgerTime::from_unix_micros),
         })
     };
-    sql.one(query, &[now.unix_micros().into()], backlog).await
-}
-
-/// Mints of one account take their turns, so that they are counted. One that another account inserts under
-/// the same reference at the same moment violates the primary key, and is found in the next attempt.
-pub(crate) async fn wait(
-    sql: &mut dyn Executor,
-    mint: &WaitingMint,
-    now: LedgerTime,
-) -> Result<Result<(), WaitRefusal>, SqlError> {
-    lock(sql, mint.account).await?;
-    let for_update = sql.dialect().for_update;
-    let query = format!("SELECT {COLUMNS} FROM waiting_mints WHERE reference = $1 {for_update}");
-    let reference = mint.transaction_reference.as_bytes().into();
-    let before = sql.optional(&query, &[reference], waiting_mint).await?;
-    let is_there = before.is_some();
-    let row = match stored::wait(before, mint, now) {
-        Ok(row) => row,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let query =
-        "SELECT count(*) FROM waiting_mints WHERE account = $1 AND expires_at > $2 AND reference <> $3";
-    let values = [mint.account.get().into(), now.unix_micros().into(), reference];
-    let others = sql.count(query, &values).await?;
-    if usize::try_from(others).is_ok_and(|others| others >= WAITING_MINTS_PER_ACCOUNT_MAX) {
-        return Ok(Err(WaitRefusal::TooMany));
-    }
-    write(sql, &row, is_there).await?;
-    Ok(Ok(()))
-}
-
-async fn write(sql: &mut dyn Executor, mint: &WaitingMint, is_there: bool) -> Result<(), SqlError> {
-    let insert = "INSERT INTO waiting_mints (reference, account, blinds, amount, asked_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
-    let update =
-        "UPDATE waiting_mints SET account = $2, blinds = $3, amount = $4, asked_at = $5, expires_at = $6
-        WHERE reference = $1";
-    let blinds = encode_blinds(&mint.blinds);
-    let values = [
-        mint.transaction_reference.as_bytes().into(),
-        mint.account.get().into(),
-        blinds.as_slice().into(),
-        mint.amount.as_i64().into(),
-        mint.asked.unix_micros().into(),
-        mint.expires.unix_micros().into(),
-    ];
-    sql.execute(if is_there { update } else { insert }, &values)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn stop(sql: &mut dyn Executor, reference: &TransactionReference) -> Result<(), SqlError> {
-    let query = "DELETE FROM waiting_mints WHERE reference = $1";
-    sql.execute(query, &[reference.as_bytes().into()]).await?;
-    Ok(())
+    sql.one(query, &[], backlog).await
 }

@@ -115,7 +115,7 @@ async fn accept(
         .await?;
     save::insert_transactions(
         connection,
-        &[journal::Entry::of_accepted_state(HistoryId::from_row(&id)?, at)],
+        &[journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at)],
     )
     .await?;
     // The next ones are numbered after it.

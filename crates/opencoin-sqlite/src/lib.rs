@@ -2,7 +2,7 @@
 //!
 //! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
 //! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out,
-//! because [`opencoin_ledger::assume`] decides on what it hopes to find, and `post.rs` notices where that is
+//! because [`opencoin_ledger::decide_optimistically`] decides on what it hopes to find, and `post.rs` notices where that is
 //! not so. One connection writes and a few read. Write-ahead log and `synchronous = FULL`: a commit that was
 //! confirmed survives loss of power. Other processes (the command line beside the server) may work on the
 //! same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
@@ -34,9 +34,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger,
-    LedgerError, MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches,
-    TransactionNo, TransactionReference, UnsignedPage, assume, decide, scoped,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger, LedgerError,
+    MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction,
+    TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -66,7 +66,7 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Ok((outcomes, postings)) = assume(&prepared, &touches, &self.known_mint_keys) {
+        if let Ok((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known_mint_keys) {
             let posted = transaction::run(&self.writer, Task::once("post"), |connection| {
                 scoped(post::postings(connection, &postings))
             });
@@ -82,9 +82,12 @@ impl Ledger for SqliteLedger {
         .await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        self.read("accepted", |connection| {
-            scoped(read::accepted(connection, reference))
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        self.read("transaction", |connection| {
+            scoped(read::transaction(connection, reference))
         })
         .await
     }

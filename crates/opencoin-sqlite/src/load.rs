@@ -3,7 +3,9 @@
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, PayoutNo, RevokedBlind, Touches, View, stored};
-use opencoin_sql::rows::{ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, account, mint_key, payout};
+use opencoin_sql::rows::{
+    ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, payout, waiting,
+};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
@@ -23,6 +25,7 @@ pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -
         load_last_numbers(connection, &mut view).await?;
     }
     load_records(connection, touches, &mut view).await?;
+    load_waiting(connection, touches, &mut view).await?;
     load_spent(connection, touches, &mut view).await?;
     load_recouped(connection, touches, &mut view).await?;
     Ok(view)
@@ -134,10 +137,11 @@ async fn load_records(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64);
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
     for references in pieces(&references) {
         let sql = select(
-            "id, reference, content, amount",
+            "id, kind, reference, content, amount",
             "transactions",
             "reference",
             references.len(),
@@ -145,13 +149,44 @@ async fn load_records(
         let query = references
             .iter()
             .fold(sqlx::query_as(&sql), |query, reference| query.bind(*reference));
-        let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> = query.fetch_all(&mut *connection).await?;
-        for (id, reference, content, amount) in rows {
+        let rows: Vec<Columns> = query.fetch_all(&mut *connection).await?;
+        for (id, kind, reference, content, amount) in rows {
             view.load_record(
                 ReferenceKey::from_bytes(reference),
-                stored::recorded(id, content, amount)?,
+                stored::recorded(id, kind, content, amount)?,
             );
         }
+    }
+    Ok(())
+}
+
+async fn load_waiting(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let references: Vec<&[u8]> = touches.mints.iter().map(ReferenceKey::as_bytes).collect();
+    for references in pieces(&references) {
+        let sql = select(WAITING_COLUMNS, "waiting_mints", "reference", references.len());
+        let query = references
+            .iter()
+            .fold(sqlx::query(&sql), |query, reference| query.bind(*reference));
+        add_waiting(query.fetch_all(&mut *connection).await?, view)?;
+    }
+    let accounts: Vec<i64> = touches.minting.iter().map(|id| id.get()).collect();
+    for accounts in pieces(&accounts) {
+        let sql = select(WAITING_COLUMNS, "waiting_mints", "account", accounts.len());
+        let query = accounts
+            .iter()
+            .fold(sqlx::query(&sql), |query, id| query.bind(*id));
+        add_waiting(query.fetch_all(&mut *connection).await?, view)?;
+    }
+    Ok(())
+}
+
+fn add_waiting(rows: Vec<SqliteRow>, view: &mut View) -> Result<(), Fault> {
+    for row in rows {
+        view.load_waiting(stored::waiting_state(waiting(&mut cells(&row)?)?)?);
     }
     Ok(())
 }

@@ -81,6 +81,12 @@ impl SqliteLedger {
             }
             _ => schema::check(&mut connection, &path).await?,
         }
+        // A process that was killed may have left commits in the log that the system has not written to the disk.
+        // They can be read from now on, so they are written now.
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| ledger_error(&error))?;
         drop(connection);
         let readers = pool()
             .max_connections(READERS_MAX)

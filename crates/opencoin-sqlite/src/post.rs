@@ -1,6 +1,7 @@
-//! Writing an assumed batch: what [`Postings`] name as conditions stands in the `WHERE`s, and no row is read
+//! Writing a batch that was decided optimistically: what [`Postings`] name as conditions stands in the `WHERE`s, and no row is read
 //! beforehand.
 
+use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{Amount, Postings};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
@@ -14,7 +15,7 @@ use crate::save::{counter, insert_transactions};
 /// # Errors
 /// [`Fault::Contradiction`] where a condition does not hold.
 pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<(), Fault> {
-    let holds = (!postings.signs || is_signing(connection).await?)
+    let holds = (!postings.signs || can_mint_and_sign(connection, postings).await?)
         && update_accounts(connection, postings).await?
         && update_mint_keys(connection, postings).await?
         && insert_transactions(connection, &postings.journal).await?
@@ -22,10 +23,26 @@ pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Posti
     if holds { Ok(()) } else { Err(Fault::Contradiction) }
 }
 
-async fn is_signing(connection: &mut SqliteConnection) -> Result<bool, Fault> {
-    Ok(sqlx::query_scalar("SELECT NOT paused FROM signing WHERE id = 1")
-        .fetch_one(connection)
-        .await?)
+/// Whether signing is not paused and none of the mints waits for money.
+async fn can_mint_and_sign(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+    let sql = "SELECT NOT paused, EXISTS (SELECT 1 FROM waiting_mints) FROM signing WHERE id = 1";
+    let (signs, some_wait): (bool, bool) = sqlx::query_as(sql).fetch_one(&mut *connection).await?;
+    if !signs || !some_wait {
+        return Ok(signs);
+    }
+    let mints: Vec<&ReferenceKey> = postings.mints().collect();
+    for (_, padded) in padded_pieces(&mints) {
+        let places = vec!["?"; padded.len()].join(",");
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM waiting_mints WHERE reference IN ({places}))");
+        let query = padded.iter().fold(sqlx::query_scalar(&sql), |query, reference| {
+            query.bind(reference.as_bytes())
+        });
+        let waits: bool = query.fetch_one(&mut *connection).await?;
+        if waits {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn update_accounts(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {

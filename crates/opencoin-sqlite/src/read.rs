@@ -2,15 +2,15 @@
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored;
-use opencoin_ledger::{Accepted, LedgerError, LedgerTime, Moments, TransactionReference};
+use opencoin_ledger::{LedgerError, LedgerTime, Moments, Transaction, TransactionReference};
 use sqlx::SqliteConnection;
 
 use crate::fault::ledger_error;
 
-pub(crate) async fn accepted(
+pub(crate) async fn transaction(
     connection: &mut SqliteConnection,
     reference: &TransactionReference,
-) -> Result<Option<Accepted>, LedgerError> {
+) -> Result<Option<Transaction>, LedgerError> {
     type Columns = (i64, i16, i64, Option<Vec<u8>>, bool);
     let key = ReferenceKey::of_transaction(reference);
     let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1)
@@ -29,7 +29,7 @@ pub(crate) async fn accepted(
         .fetch_all(&mut *connection)
         .await;
     let stopped: Vec<Vec<u8>> = query.map_err(|error| ledger_error(&error))?;
-    stored::accepted(id, kind, at, blinds.as_deref(), paused, &stopped).map(Some)
+    stored::transaction(id, kind, at, blinds.as_deref(), paused, &stopped).map(Some)
 }
 
 /// The database has no clock but this machine's.

@@ -1,9 +1,11 @@
 //! Writing what a batch changed, many rows in one statement. The write lock is held, so a row that is there
 //! already or not there at all is an error and not a race.
 
-use opencoin_ledger::journal::Entry;
-use opencoin_ledger::view::{Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing};
-use opencoin_ledger::{AccountId, Amount, LedgerError, PayloadHash, Settlement};
+use opencoin_ledger::journal::{Record, ReferenceKey};
+use opencoin_ledger::view::{
+    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
+};
+use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
@@ -19,6 +21,9 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         balances,
         requested,
         settled,
+        waiting,
+        extended,
+        waited,
         registered,
         mint_keys,
         signing,
@@ -31,6 +36,9 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     }
     insert_payouts(connection, &requested).await?;
     update_payouts(connection, &settled).await?;
+    insert_waiting(connection, &waiting).await?;
+    extend_waiting(connection, &extended).await?;
+    delete_waiting(connection, &waited).await?;
     insert_spent(connection, &spent).await?;
     insert_recouped(connection, &recouped).await?;
     update_accounts(connection, &balances).await?;
@@ -83,29 +91,29 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
 /// `false` where a record of one of the references is there already; what was written must then be undone.
 pub(crate) async fn insert_transactions(
     connection: &mut SqliteConnection,
-    entries: &[Entry],
+    records: &[Record],
 ) -> Result<bool, Fault> {
     // Exact pieces: blinds can be large.
-    for entries in pieces(entries) {
+    for records in pieces(records) {
         let sql = format!(
             "INSERT INTO transactions
                 (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
             VALUES {} ON CONFLICT (reference) DO NOTHING",
-            placeholders(entries.len(), 9)
+            placeholders(records.len(), 9)
         );
-        let query = entries.iter().fold(sqlx::query(&sql), |query, entry| {
+        let query = records.iter().fold(sqlx::query(&sql), |query, record| {
             query
-                .bind(entry.kind.code())
-                .bind(entry.reference.as_bytes())
-                .bind(&entry.content.as_bytes()[..])
-                .bind(entry.debit.map(AccountId::get))
-                .bind(entry.credit.map(AccountId::get))
-                .bind(entry.amount.as_i64())
-                .bind(entry.at.unix_micros())
-                .bind(entry.blinds.as_deref())
-                .bind(entry.label.as_ref().map(|label| label.as_str()))
+                .bind(record.kind.code())
+                .bind(record.reference.as_bytes())
+                .bind(&record.content.as_bytes()[..])
+                .bind(record.debit.map(AccountId::get))
+                .bind(record.credit.map(AccountId::get))
+                .bind(record.amount.as_i64())
+                .bind(record.at.unix_micros())
+                .bind(record.blinds.as_deref())
+                .bind(record.label.as_ref().map(|label| label.as_str()))
         });
-        if query.execute(&mut *connection).await?.rows_affected() != entries.len() as u64 {
+        if query.execute(&mut *connection).await?.rows_affected() != records.len() as u64 {
             return Ok(false);
         }
     }
@@ -159,6 +167,48 @@ fn settled_columns(payout: &PayoutState) -> (Option<bool>, Option<&str>, Option<
         settled.map(|(_, text, _)| text),
         settled.map(|(.., at)| at),
     )
+}
+
+/// One by one, as the next ones: mints that wait are rare.
+async fn insert_waiting(
+    connection: &mut SqliteConnection,
+    rows: &[(WaitingState, Vec<u8>)],
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO waiting_mints (reference, account, content, amount, asked_at, expires_at, blinds)
+        VALUES (?, ?, ?, ?, ?, ?, ?)";
+    for (row, blinds) in rows {
+        let query = sqlx::query(sql)
+            .bind(row.reference.as_bytes())
+            .bind(row.account.get())
+            .bind(&row.content.as_bytes()[..])
+            .bind(row.amount.as_i64())
+            .bind(row.asked.unix_micros())
+            .bind(row.expires.unix_micros())
+            .bind(&blinds[..]);
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn extend_waiting(
+    connection: &mut SqliteConnection,
+    rows: &[(ReferenceKey, LedgerTime)],
+) -> Result<(), Fault> {
+    for (reference, expires) in rows {
+        let query = sqlx::query("UPDATE waiting_mints SET expires_at = ? WHERE reference = ?")
+            .bind(expires.unix_micros())
+            .bind(reference.as_bytes());
+        all_or_vanished(&query.execute(&mut *connection).await?, 1, "waiting_mints")?;
+    }
+    Ok(())
+}
+
+async fn delete_waiting(connection: &mut SqliteConnection, references: &[ReferenceKey]) -> Result<(), Fault> {
+    for reference in references {
+        let query = sqlx::query("DELETE FROM waiting_mints WHERE reference = ?").bind(reference.as_bytes());
+        all_or_vanished(&query.execute(&mut *connection).await?, 1, "waiting_mints")?;
+    }
+    Ok(())
 }
 
 async fn insert_spent(

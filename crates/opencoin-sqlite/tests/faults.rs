@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 /// Every statement of a command that writes.
-const STATEMENTS: [&str; 11] = [
+const STATEMENTS: [&str; 13] = [
     "INSERT ON accounts",
     "UPDATE ON accounts",
     "INSERT ON mint_keys",
@@ -25,6 +25,8 @@ const STATEMENTS: [&str; 11] = [
     "UPDATE ON signing",
     "INSERT ON payouts",
     "UPDATE ON payouts",
+    "INSERT ON waiting_mints",
+    "DELETE ON waiting_mints",
 ];
 const FAULT: &str = "a fault of the test";
 /// A point for each poll that a batch takes, several times over.

@@ -150,7 +150,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO payouts VALUES (1, 3, 1, 'x', x'0a01', 0, 1, 'y', NULL)",
         "INSERT INTO sessions VALUES (x'01', 3, NULL, 0, 0)",
         "INSERT INTO services VALUES (hex(zeroblob(16)), 2, 'x', 0, zeroblob(32), 0, NULL)",
-        "INSERT INTO waiting_mints VALUES (x'01', 3, x'01', 0, 0, 0)",
+        "INSERT INTO waiting_mints VALUES (x'0101', 3, zeroblob(32), 1, 7, 7, x'01')",
         "INSERT INTO failed_logins VALUES (zeroblob(32), 0, 0)",
     ];
     for statement in statements {
@@ -501,4 +501,32 @@ async fn a_copy_holds_one_moment_and_damage_is_found() {
     bytes[middle..middle + 4096].fill(0xa5);
     std::fs::write(&copy, bytes).unwrap();
     assert!(inspect(&copy).await.is_err());
+}
+
+/// What can be read could be lost with the power otherwise: the system may not have written the log.
+#[tokio::test]
+async fn what_a_killed_process_has_left_in_the_log_is_written_when_the_books_are_opened() {
+    let (killed, [found, copied]) = (
+        tempfile::tempdir().unwrap(),
+        [(); 2].map(|()| tempfile::tempdir().unwrap()),
+    );
+    let ledger = SqliteLedger::open(&address(&killed), Mode::Create).await.unwrap();
+    let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger)];
+    let _world = World::with_paid_in(&pair, 100).await;
+    let copy = |from: &TempDir, to: &TempDir, ending: &str| {
+        std::fs::copy(address(from) + ending, address(to) + ending).unwrap();
+    };
+    copy(&killed, &found, "");
+    copy(&killed, &found, "-wal");
+    let opened = SqliteLedger::open(&address(&found), Mode::Existing)
+        .await
+        .unwrap();
+    copy(&found, &copied, "");
+    let without_log = SqliteLedger::open(&address(&copied), Mode::Existing)
+        .await
+        .unwrap();
+    for ledger in [opened, without_log] {
+        let alice = ledger.account_by_name(&"alice".parse().unwrap()).await.unwrap();
+        assert_eq!(alice.unwrap().balance.units(), 100);
+    }
 }

@@ -347,8 +347,11 @@ pub(crate) fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
     })
 }
 
-/// Asks for one truth value.
-pub(crate) fn query_bool(url: &str, query: &str) -> Result<bool, sqlx::Error> {
+/// Asks for one value.
+pub(crate) fn query<T>(url: &str, query: &str) -> Result<T, sqlx::Error>
+where
+    T: Send + Unpin + sqlx::Type<sqlx::Postgres> + for<'row> sqlx::Decode<'row, sqlx::Postgres>,
+{
     connected(url, async |connection| {
         sqlx::query_scalar(query).fetch_one(connection).await
     })

@@ -14,11 +14,14 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::postgres::{execute, programs, query_bool, server_user};
+use crate::postgres::{execute, programs, query, server_user};
 
 /// How long a standby may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
+
+const STANDBY_IS_SYNCHRONOUS: &str =
+    "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'";
 
 /// Starts a server on a folder that is filled already, says so, and waits: for `kill`, or for the end of the
 /// program that started it (the end of standard input). Arguments: the folder of the data, that of the
@@ -60,6 +63,8 @@ pub struct PostgresPair {
     standby: Option<Server>,
     folder: PathBuf,
     servers_made: u32,
+    /// How the standby reaches the primary, while it is detached.
+    detached_from: String,
 }
 
 impl PostgresPair {
@@ -100,6 +105,7 @@ impl PostgresPair {
             standby: None,
             folder,
             servers_made: 1,
+            detached_from: String::new(),
         };
         pair.add_standby();
         pair
@@ -143,8 +149,88 @@ impl PostgresPair {
     /// There is no standby, or it does not take over.
     pub fn promote_standby(&mut self) {
         self.primary = self.standby.take().expect("a standby to promote");
-        let promoted = query_bool(&self.url("postgres"), "SELECT pg_promote(true, 60)");
+        let promoted = query::<bool>(&self.url("postgres"), "SELECT pg_promote(true, 60)");
         assert_eq!(promoted.ok(), Some(true), "the standby does not take over");
+    }
+
+    /// Stops replication: commits wait from now on, and the standby keeps what it has.
+    ///
+    /// # Panics
+    /// There is no standby, or it does not let go.
+    pub fn detach_standby(&mut self) {
+        let standby = self.standby_url("postgres");
+        self.detached_from =
+            query(&standby, "SHOW primary_conninfo").expect("the standby says whom it follows");
+        self.follow("");
+        self.await_primary("SELECT count(*) = 0 FROM pg_stat_replication");
+    }
+
+    /// Lets the standby follow again, and waits until commits wait for it.
+    ///
+    /// # Panics
+    /// There is no standby, or it does not catch up.
+    pub fn attach_standby(&self) {
+        self.follow(&self.detached_from);
+        self.await_primary(STANDBY_IS_SYNCHRONOUS);
+    }
+
+    fn follow(&self, connection: &str) {
+        let setting = format!(
+            "ALTER SYSTEM SET primary_conninfo = '{}'",
+            connection.replace('\'', "''")
+        );
+        let standby = self.standby_url("postgres");
+        // Not both at once: settings cannot be changed inside a transaction.
+        for sql in [&setting[..], "SELECT pg_reload_conf()"] {
+            execute(&standby, sql).expect("the standby takes a setting");
+        }
+    }
+
+    /// Restarts the primary as after a crash of one of its processes: every connection is lost, and commits that
+    /// were waiting for the standby are seen from now on.
+    ///
+    /// # Panics
+    /// It does not come back.
+    pub fn crash_primary(&self) {
+        let started = "SELECT extract(epoch FROM pg_postmaster_start_time())::text || pid
+            FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
+        let url = self.url("postgres");
+        let before: String = query(&url, started).expect("a primary to crash");
+        let pid: i32 = query(
+            &url,
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
+        )
+        .expect("a primary to crash");
+        let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+        assert!(killed.expect("kill").success(), "the process was there");
+        await_that("the primary restarts", || {
+            query::<String>(&url, started).is_ok_and(|now| now != before)
+        });
+    }
+
+    /// Waits until so many commits wait for the standby.
+    ///
+    /// # Panics
+    /// They do not.
+    pub fn await_waiting_commits(&self, commits: u32) {
+        self.await_primary(&format!(
+            "SELECT count(*) >= {commits} FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        ));
+    }
+
+    /// Waits until so many statements wait for locks.
+    ///
+    /// # Panics
+    /// They do not.
+    pub fn await_waiting_locks(&self, statements: u32) {
+        self.await_primary(&format!(
+            "SELECT count(*) >= {statements} FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        ));
+    }
+
+    fn await_primary(&self, condition: &str) {
+        let url = self.url("postgres");
+        await_that(condition, || query(&url, condition).ok() == Some(true));
     }
 
     /// Makes a new standby from the primary and waits until commits wait for it.
@@ -175,13 +261,15 @@ impl PostgresPair {
             ],
         );
         self.standby = Some(Server::start(&data));
-        let synchronous =
-            "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'";
-        let begun = Instant::now();
-        while query_bool(&self.url("postgres"), synchronous).ok() != Some(true) {
-            assert!(begun.elapsed() < PATIENCE, "the standby does not catch up");
-            thread::sleep(POLL);
-        }
+        self.await_primary(STANDBY_IS_SYNCHRONOUS);
+    }
+}
+
+fn await_that(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        thread::sleep(POLL);
     }
 }
 
@@ -289,7 +377,7 @@ mod tests {
             pair.kill_primary();
             assert!(execute(&old, "SELECT 1").is_err());
             pair.promote_standby();
-            assert!(query_bool(&pair.url("kept"), &format!("SELECT count(*) = 1 FROM t{round}")).unwrap());
+            assert!(query::<bool>(&pair.url("kept"), &format!("SELECT count(*) = 1 FROM t{round}")).unwrap());
             pair.add_standby();
         }
         let folder = pair.folder.clone();

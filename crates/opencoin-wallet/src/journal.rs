@@ -12,12 +12,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use opencoin_private_files as private_files;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use zeroize::Zeroizing;
-
-use crate::private_file;
 
 const JOURNAL_FILE: &str = "journal.jsonl";
 const LOCK_FILE: &str = "wallet.lock";
@@ -79,7 +78,7 @@ impl Journal {
     /// Opens the journal in this folder for writing and reads all events. Without a journal this is an empty
     /// one; the folder is made if need be.
     pub(crate) fn open<E: DeserializeOwned>(folder: &Path) -> Result<(Self, Vec<E>), JournalError> {
-        private_file::make_folder(folder).map_err(io_error(folder))?;
+        private_files::make_private_folders(folder).map_err(|error| io_error(folder)(error.error))?;
         let path = folder.join(JOURNAL_FILE);
         let lock = lock(folder)?;
         let Some(bytes) = read(&path)? else {
@@ -167,9 +166,9 @@ fn append_line(file: &mut Option<File>, path: &Path, line: &[u8]) -> io::Result<
             options
                 .append(true)
                 .create_new(true)
-                .mode(private_file::FILE_MODE);
+                .mode(private_files::FILE_MODE);
             let file = none.insert(options.open(path)?);
-            private_file::sync_folder(path.parent())?;
+            private_files::sync_parent(path).map_err(|error| error.error)?;
             file
         }
     };
@@ -185,7 +184,7 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(private_file::FILE_MODE);
+        .mode(private_files::FILE_MODE);
     let file = options.open(&path).map_err(io_error(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

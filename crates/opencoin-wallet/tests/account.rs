@@ -306,7 +306,7 @@ async fn an_issuer_that_asks_to_wait_is_waited_for_a_little() {
     .await;
     assert_eq!(
         server.client.balance().await.unwrap_err().to_string(),
-        "the issuer refuses: no[2J"
+        "the issuer refuses: no\\u{1b}[2J"
     );
 }
 

@@ -1,6 +1,9 @@
 //! Failover: an issuer on a PostgreSQL primary with a synchronous standby. The primary is killed while
 //! wallets work, the standby is promoted, and the wallets ask again with the same requests. What was
 //! acknowledged must all be there.
+//!
+//! In every second round the standby is away before, and the primary restarts. Then it shows commits that the
+//! standby has not, and the wallets ask for them. None of that may be acknowledged, because the promotion loses it.
 
 mod client;
 
@@ -109,10 +112,13 @@ pub fn run(options: &Options) -> Outcome {
             .map(|client| scope.spawn(|| client.work(&tally)))
             .collect();
         let _stop = StopAtEnd(&tally);
-        for _ in 0..options.rounds {
+        for round in 0..options.rounds {
             await_done(&tally, u64::from(options.clients));
             thread::sleep(Duration::from_millis(rng.gen_range(WORK_MILLIS)));
-            outcome.rounds.push(fail_over(&mut pair, &proxy, &tally));
+            let standby_is_away = round % 2 == 1;
+            outcome
+                .rounds
+                .push(fail_over(&mut pair, &proxy, &tally, standby_is_away));
         }
         await_done(&tally, u64::from(options.clients));
         tally.stop.store(true, Ordering::SeqCst);
@@ -146,8 +152,14 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 /// The primary dies and the standby takes its place and gets a standby of its own.
-fn fail_over(pair: &mut PostgresPair, proxy: &PostgresProxy, tally: &Tally) -> Round {
+fn fail_over(pair: &mut PostgresPair, proxy: &PostgresProxy, tally: &Tally, standby_is_away: bool) -> Round {
     tally.deaths.fetch_add(1, Ordering::SeqCst);
+    if standby_is_away {
+        pair.detach_standby();
+        pair.await_waiting_commits(1);
+        pair.crash_primary();
+        pair.await_waiting_commits(1); // of wallets that have asked again
+    }
     pair.kill_primary();
     tally.deaths.fetch_add(1, Ordering::SeqCst);
     pair.promote_standby();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
 use opencoin_terminal::output;
@@ -119,12 +119,12 @@ enum Command {
     /// Take back coins that were sent and that their receiver has not taken.
     ///
     /// A receiver who takes the coins later gets nothing, so name the one send that went wrong.
+    #[command(group(ArgGroup::new("which").required(true).args(["id", "all"])))]
     Reclaim {
         /// The number of the send, from `history`.
-        #[arg(required_unless_present = "all")]
         id: Option<u64>,
         /// Take back everything that was sent and not taken, gifts on their way among it.
-        #[arg(long, conflicts_with = "id")]
+        #[arg(long)]
         all: bool,
     },
     /// Make fresh coins of those whose mint keys the issuer has revoked, because they were stolen. This shows
@@ -605,7 +605,10 @@ impl NewFile {
         unfinished.push(format!(".{}.unfinished", std::process::id()));
         let unfinished = PathBuf::from(unfinished);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
+        options
+            .write(true)
+            .create_new(true)
+            .mode(opencoin_private_files::FILE_MODE);
         Ok(Self {
             path: path.to_owned(),
             file: options.open(&unfinished)?,

@@ -60,6 +60,7 @@ fn kind(kind: Kind) -> EntryKind {
         | Kind::PruneMintKey
         | Kind::SetSigningPaused
         | Kind::AcceptState
+        | Kind::GiveUpMint
         | Kind::Renew
         | Kind::Recoup
         | Kind::PayPayout => unreachable!("{kind:?} moves no holder's money"),

@@ -405,7 +405,7 @@ pub(crate) async fn run_background(worlds: &[&World]) {
         let issuer = &world.issuer;
         tokio::join!(
             issuer.follow_documents(),
-            issuer.carry_out_waiting_mints(),
+            issuer.decide_waiting_mints(),
             world.server.issuer().tidy()
         );
     }

@@ -114,7 +114,13 @@ impl Answer {
         assert_eq!(self.headers.contains_key(WWW_AUTHENTICATE), status == 401);
         let envelope = Envelope::peek(&message.body).unwrap_or_default();
         let named = envelope.type_name.as_deref().and_then(response_type);
-        let is_read = is_message(message) && message.body.len() <= body_bytes_max();
+        // Headers that decide are looked at before the body is.
+        let is_repeated = message.authorization.len() > 1;
+        assert!(
+            !is_repeated || status == 400 || !is_message(message),
+            "{status} {word}"
+        );
+        let is_read = is_message(message) && message.body.len() <= body_bytes_max() && !is_repeated;
         let Some(wanted) = named.filter(|_| is_read) else {
             assert_eq!(self.header(CONTENT_TYPE), Some("application/problem+json"));
             let problem: Value = serde_json::from_str(body).unwrap();

@@ -25,6 +25,7 @@ pub(crate) fn command(house: &House, wanted: &Request, holder: Option<usize>) ->
             account: account(),
             transaction_reference: reference(&mint.transaction_reference),
             blinds: blinds(&mint.blinds),
+            wait_until: None,
             at,
         },
         Request::RequestRenew(renew) => Command::Renew {

@@ -14,8 +14,8 @@ use opencoin_http::{Server, router};
 use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator};
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger,
-    LedgerError, MemoryLedger, MintKeyId, MintKeyStatus, Outcome, Reference, TokenHash, TransactionNo,
+    Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError,
+    MemoryLedger, MintKeyId, MintKeyStatus, Outcome, Reference, TokenHash, Transaction, TransactionNo,
     TransactionReference, UnsignedPage,
 };
 use rand::rngs::StdRng;
@@ -78,8 +78,11 @@ impl Ledger for WatchedLedger {
         Ok(outcomes)
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        self.ledger.accepted(reference).await
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        self.ledger.transaction(reference).await
     }
 
     async fn unsigned(

@@ -32,7 +32,7 @@ pub(crate) use random::Random;
 pub use services::{ServiceAge, ServiceStatus};
 pub use token::Token;
 pub(crate) use token::TokenKind;
-pub(crate) use waiting::Resumed;
+pub(crate) use waiting::waited_in_vain;
 
 /// What holders and their services ask for.
 pub struct AccountService {
@@ -44,7 +44,7 @@ pub struct AccountService {
     passwords: Arc<Passwords>,
     holders: caller::TokenCache,
     seen: caller::Seen,
-    earlier_turns: waiting::EarlierTurns,
+    next_turn: waiting::NextTurn,
 }
 
 impl AccountService {
@@ -55,7 +55,7 @@ impl AccountService {
         config: AccountsConfig,
         random: Arc<Random>,
     ) -> Self {
-        let (passwords, holders, seen, earlier_turns) = Default::default();
+        let (passwords, holders, seen, next_turn) = Default::default();
         Self {
             accounts,
             committer,
@@ -65,7 +65,7 @@ impl AccountService {
             passwords,
             holders,
             seen,
-            earlier_turns,
+            next_turn,
         }
     }
 

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Applied, CoinIn, Effect, KeptSignatures, LedgerError,
-    LedgerTime, MintKeyId, MintKeyStatus, PayloadHash, TokenHash, TransactionNo, TransactionReference,
+    Account, AccountId, AccountName, Applied, CoinIn, Effect, KeptSignatures, LedgerError, LedgerTime,
+    MintKeyId, MintKeyStatus, PayloadHash, TokenHash, Transaction, TransactionNo, TransactionReference,
     UnsignedPage,
 };
 
@@ -70,7 +70,7 @@ impl Ledger for Scripted {
         self.answer(batch, true).await
     }
 
-    async fn accepted(&self, _: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+    async fn transaction(&self, _: &TransactionReference) -> Result<Option<Transaction>, LedgerError> {
         unreachable!("the committer only applies")
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use opencoin_keys::{CertifiedMintKey, Currency, ledger_time};
-use opencoin_ledger::{Backlog, LedgerError, LedgerTime, MintKeyId, MintKeyStatus};
+use opencoin_ledger::{Backlog, LedgerError, MintKeyId, MintKeyStatus};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -85,14 +85,11 @@ impl LedgerReader {
 }
 
 impl LedgerFacts {
-    pub(crate) async fn read(
-        Books { ledger, accounts }: &Books,
-        now: LedgerTime,
-    ) -> Result<Self, LedgerError> {
+    pub(crate) async fn read(Books { ledger, accounts }: &Books) -> Result<Self, LedgerError> {
         Ok(Self {
             mint_keys: ledger.mint_keys().await?,
             is_signing_paused: ledger.signing_paused().await?,
-            backlog: accounts.backlog(now).await?,
+            backlog: accounts.backlog().await?,
         })
     }
 }

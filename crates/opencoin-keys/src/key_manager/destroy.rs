@@ -69,6 +69,7 @@ impl KeyManager {
         for id in due {
             let key = currency.mint_key(&id).expect("the plan is of this currency");
             let transactions_kept = self.retire(key, engine.as_ref()).await?;
+            self.ledger.make_durable().await?;
             self.store.destroy(&id)?;
             destroyed(DestroyedKey {
                 id,

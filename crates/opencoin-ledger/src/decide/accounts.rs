@@ -1,7 +1,7 @@
 //! Accounts and payments.
 
 use super::{applied, money_key, note, repeated};
-use crate::journal::{Entry, Kind, ReferenceKey, ReferenceScope};
+use crate::journal::{Kind, Record, ReferenceKey, ReferenceScope};
 use crate::{
     AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, PasswordHash, Prepared, Reference, Refusal,
     TokenHash, View,
@@ -89,7 +89,7 @@ pub(super) fn transfer(
     let payee_balance = balance_after_receipt(view, to, amount)?;
     view.set_balance(from, payer_balance);
     view.set_balance(to, payee_balance);
-    view.write(Entry {
+    view.write(Record {
         label,
         ..payment(Kind::Transfer, prepared, [from, to], amount, at)
     });
@@ -133,8 +133,8 @@ pub(super) fn payment(
     [from, to]: [AccountId; 2],
     amount: Amount,
     at: LedgerTime,
-) -> Entry {
-    Entry {
+) -> Record {
+    Record {
         kind,
         reference: money_key(prepared),
         content: prepared.content,

@@ -1,14 +1,18 @@
 //! Coins: minted from an account, renewed into other coins, redeemed into an account.
+//!
+//! A mint may wait for money of its account. Nothing is set aside for it, and nobody but [`mint`] decides what
+//! becomes of it, on a view in which its account is locked: it is carried out, or given up for good, and both
+//! leave a record under its reference, so that only one of them can ever be.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::accounts::{balance_after_payment, balance_after_receipt};
-use super::{applied, mint_keys, money_key, moved};
-use crate::journal::{Entry, Kind};
-use crate::view::MintKeyState;
+use super::{applied, mint_keys, money_key, moved, note};
+use crate::journal::{Kind, Record};
+use crate::view::{MintKeyState, WaitingState};
 use crate::{
-    AccountId, Amount, Blind, CoinIn, LedgerTime, MintKeyId, Outcome, Prepared, Refusal, StopReason, View,
-    encode_blinds,
+    AccountId, Amount, Applied, Blind, CoinIn, Effect, LedgerTime, MintKeyId, Outcome, Prepared, Refusal,
+    StopReason, View, WAITING_MINTS_PER_ACCOUNT_MAX, encode_blinds,
 };
 
 pub(super) fn mint(
@@ -16,14 +20,53 @@ pub(super) fn mint(
     prepared: &Prepared<'_>,
     account: AccountId,
     blinds: &[Blind],
+    wait_until: Option<LedgerTime>,
     at: LedgerTime,
 ) -> Outcome {
+    let key = money_key(prepared);
+    let waiting = view.waiting(&key).cloned();
+    if waiting
+        .as_ref()
+        .is_some_and(|waiting| waiting.content != prepared.content)
+    {
+        return Err(Refusal::ReferenceConflict);
+    }
     check_blinds(blinds)?;
     view.account(account).ok_or(Refusal::UnknownAccount)?;
     let asked = count(blinds.iter().map(|blind| blind.mint_key));
+    if let Some(waiting) = &waiting {
+        let is_over = at >= wait_until.map_or(waiting.expires, |until| until.max(waiting.expires));
+        if is_over || signs_never_again(view, &asked, at) {
+            view.end_waiting(&key);
+            view.write(note(Kind::GiveUpMint, key, prepared.content, at));
+            return applied(Effect::GivenUp);
+        }
+    }
     check_signing(view, &asked, blinds, at)?;
     let amount = value(view, &asked)?;
-    let balance = balance_after_payment(view, account, amount)?;
+    let balance = match balance_after_payment(view, account, amount) {
+        Ok(balance) => balance,
+        Err(short @ Refusal::InsufficientFunds { .. }) => {
+            return match (waiting, wait_until) {
+                (Some(waiting), until) => Ok(wait_longer(view, &waiting, until)),
+                (None, Some(expires)) if expires > at => {
+                    let (reference, content, asked) = (key, prepared.content, at);
+                    let waiting = WaitingState {
+                        reference,
+                        account,
+                        content,
+                        amount,
+                        asked,
+                        expires,
+                    };
+                    begin_to_wait(view, waiting, blinds)
+                }
+                (None, _) => Err(short),
+            };
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    view.end_waiting(&key);
     view.set_balance(account, balance);
     issue(view, &asked);
     record(
@@ -35,6 +78,27 @@ pub(super) fn mint(
         at,
         Some(blinds),
     )
+}
+
+fn wait_longer(view: &mut View, waiting: &WaitingState, until: Option<LedgerTime>) -> Applied {
+    let later = until.filter(|until| *until > waiting.expires);
+    if let Some(until) = later {
+        view.extend_waiting(&waiting.reference, until);
+    }
+    Applied {
+        repeated: later.is_none(),
+        effect: Effect::Waiting,
+    }
+}
+
+fn begin_to_wait(view: &mut View, waiting: WaitingState, blinds: &[Blind]) -> Outcome {
+    let is_another =
+        |other: &&WaitingState| other.account == waiting.account && other.expires > waiting.asked;
+    if view.all_waiting().filter(is_another).count() >= WAITING_MINTS_PER_ACCOUNT_MAX {
+        return Err(Refusal::TooManyWaitingMints);
+    }
+    view.begin_to_wait(waiting, encode_blinds(blinds));
+    applied(Effect::Waiting)
 }
 
 pub(super) fn renew(
@@ -167,6 +231,16 @@ pub(super) fn check_signing(
     })
 }
 
+/// Whether one of the keys was stopped or retired, or its signing window has ended.
+fn signs_never_again(view: &View, asked: &Counts, at: LedgerTime) -> bool {
+    let has_ended = |key: &MintKeyState| {
+        key.stopped.is_some() || key.retired || key.pruned || at > key.terms.sign_not_after()
+    };
+    asked
+        .keys()
+        .any(|mint_key| view.mint_key(*mint_key).is_some_and(has_ended))
+}
+
 fn active(view: &View, mint_key: MintKeyId) -> Result<&MintKeyState, Refusal> {
     let key = view
         .mint_key(mint_key)
@@ -243,7 +317,7 @@ pub(super) fn record(
     at: LedgerTime,
     blinds: Option<&[Blind]>,
 ) -> Outcome {
-    view.write(Entry {
+    view.write(Record {
         kind,
         reference: money_key(prepared),
         content: prepared.content,

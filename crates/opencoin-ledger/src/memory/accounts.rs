@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Books, MemoryLedger, number};
-use crate::journal::{Entry, ReferenceKey};
-use crate::stored::{self, StoredEntry};
-use crate::view::{AccountState, Opened, PayoutState};
+use super::{MemoryLedger, State, number};
+use crate::journal::{Record, ReferenceKey};
+use crate::stored::{self, StoredEntry, StoredWaiting};
+use crate::view::{AccountState, Opened, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, EntryPage,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage,
     FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession,
     PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
     SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
-    TransactionReference, WAITING_MINTS_PER_ACCOUNT_MAX, WaitRefusal, WaitingMint,
+    TransactionReference, WaitingMint,
 };
 
 /// Everything but the books.
@@ -24,7 +24,6 @@ pub(super) struct Holders {
     sessions: HashMap<TokenHash, Session>,
     services: BTreeMap<ServiceId, Service>,
     failed_logins: HashMap<[u8; 32], FailedLogins>,
-    waiting: BTreeMap<TransactionReference, WaitingMint>,
 }
 
 #[derive(Debug)]
@@ -94,7 +93,7 @@ impl Holders {
     }
 }
 
-impl Books {
+impl State {
     fn entry(&self, account: AccountId, index: usize) -> Result<AccountEntry, LedgerError> {
         let entry = &self.journal[index];
         let others = [entry.debit, entry.credit]
@@ -136,14 +135,14 @@ impl HasAccounts for MemoryLedger {
 #[async_trait]
 impl Accounts for MemoryLedger {
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError> {
-        let books = self.books();
-        if let Some(account) = books.view.account_by_token(token) {
+        let state = self.state();
+        if let Some(account) = state.view.account_by_token(token) {
             return Ok(Some(Bearer {
                 account: account.id,
                 means: Credential::AccountToken,
             }));
         }
-        let session = books
+        let session = state
             .holders
             .sessions
             .get(token)
@@ -155,7 +154,7 @@ impl Accounts for MemoryLedger {
                 Some(id) => {
                     let Service {
                         scopes, last_seen, ..
-                    } = books.holders.services[id].clone();
+                    } = state.holders.services[id].clone();
                     Credential::ServiceSession {
                         service: id.clone(),
                         scopes,
@@ -167,19 +166,19 @@ impl Accounts for MemoryLedger {
     }
 
     async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError> {
-        let books = self.books();
-        Ok(books
+        let state = self.state();
+        Ok(state
             .view
             .account_by_name(name)
-            .map(|account| books.holders.profile(account)))
+            .map(|account| state.holders.profile(account)))
     }
 
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError> {
-        let books = self.books();
-        Ok(books
+        let state = self.state();
+        Ok(state
             .view
             .account(account)
-            .map(|account| books.holders.profile(account)))
+            .map(|account| state.holders.profile(account)))
     }
 
     async fn profiles(
@@ -188,11 +187,11 @@ impl Accounts for MemoryLedger {
         after: Option<&AccountName>,
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError> {
-        let books = self.books();
-        let mut profiles: Vec<_> = books
+        let state = self.state();
+        let mut profiles: Vec<_> = state
             .view
             .accounts()
-            .map(|account| books.holders.profile(account))
+            .map(|account| state.holders.profile(account))
             .collect();
         profiles.retain(|profile| {
             (filter == ProfileFilter::All || profile.listed)
@@ -211,7 +210,7 @@ impl Accounts for MemoryLedger {
     }
 
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
-        self.books().holders.choices(account)?.listed = listed;
+        self.state().holders.choices(account)?.listed = listed;
         Ok(())
     }
 
@@ -221,8 +220,8 @@ impl Accounts for MemoryLedger {
         password: &PasswordHash,
         setter: PasswordSetter,
     ) -> Result<bool, LedgerError> {
-        let mut books = self.books();
-        let holders = &mut books.holders;
+        let mut state = self.state();
+        let holders = &mut state.holders;
         let mut except = None;
         if let PasswordSetter::Holder { before, session } = setter {
             let is_open = |token| {
@@ -245,7 +244,7 @@ impl Accounts for MemoryLedger {
 
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError> {
         Ok(self
-            .books()
+            .state()
             .holders
             .failed_logins
             .get(&stored::login_key(name))
@@ -254,8 +253,8 @@ impl Accounts for MemoryLedger {
     }
 
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError> {
-        let mut books = self.books();
-        let failed = books
+        let mut state = self.state();
+        let failed = state
             .holders
             .failed_logins
             .entry(stored::login_key(name))
@@ -266,7 +265,7 @@ impl Accounts for MemoryLedger {
     }
 
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError> {
-        self.books()
+        self.state()
             .holders
             .failed_logins
             .remove(&stored::login_key(name));
@@ -281,8 +280,8 @@ impl Accounts for MemoryLedger {
             at,
             expires,
         } = session.clone();
-        let mut books = self.books();
-        let holders = &mut books.holders;
+        let mut state = self.state();
+        let holders = &mut state.holders;
         let (counts, service) = match login {
             Login::Password(password) => (holders.choices(account)?.password == Some(password), None),
             Login::Service(id, key) => (
@@ -305,12 +304,12 @@ impl Accounts for MemoryLedger {
     }
 
     async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError> {
-        Ok(self.books().holders.sessions.remove(token).is_some())
+        Ok(self.state().holders.sessions.remove(token).is_some())
     }
 
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
-        let mut books = self.books();
-        let holders = &mut books.holders;
+        let mut state = self.state();
+        let holders = &mut state.holders;
         holders.choices(service.account)?;
         let own: Vec<_> = holders
             .services
@@ -345,12 +344,12 @@ impl Accounts for MemoryLedger {
     }
 
     async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError> {
-        Ok(self.books().holders.services.get(id).cloned())
+        Ok(self.state().holders.services.get(id).cloned())
     }
 
     async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError> {
-        let books = self.books();
-        let mut own: Vec<_> = books
+        let state = self.state();
+        let mut own: Vec<_> = state
             .holders
             .services
             .values()
@@ -368,8 +367,8 @@ impl Accounts for MemoryLedger {
         key: &TokenHash,
         now: LedgerTime,
     ) -> Result<bool, LedgerError> {
-        let mut books = self.books();
-        let holders = &mut books.holders;
+        let mut state = self.state();
+        let holders = &mut state.holders;
         let Some(service) = holders.own_service(account, id) else {
             return Ok(false);
         };
@@ -379,8 +378,8 @@ impl Accounts for MemoryLedger {
     }
 
     async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
-        let mut books = self.books();
-        let holders = &mut books.holders;
+        let mut state = self.state();
+        let holders = &mut state.holders;
         if holders.own_service(account, id).is_none() {
             return Ok(false);
         }
@@ -390,7 +389,7 @@ impl Accounts for MemoryLedger {
     }
 
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError> {
-        if let Some(service) = self.books().holders.services.get_mut(id) {
+        if let Some(service) = self.state().holders.services.get_mut(id) {
             service.last_seen = service.last_seen.max(Some(now));
         }
         Ok(())
@@ -402,10 +401,10 @@ impl Accounts for MemoryLedger {
         page: EntryPage,
         limit: u32,
     ) -> Result<Vec<AccountEntry>, LedgerError> {
-        let books = self.books();
-        let is_its = |entry: &Entry| entry.debit == Some(account) || entry.credit == Some(account);
-        let mut indices: Vec<usize> = (0..books.journal.len())
-            .filter(|index| is_its(&books.journal[*index]))
+        let state = self.state();
+        let is_its = |entry: &Record| entry.debit == Some(account) || entry.credit == Some(account);
+        let mut indices: Vec<usize> = (0..state.journal.len())
+            .filter(|index| is_its(&state.journal[*index]))
             .collect();
         match page {
             EntryPage::After(no) => indices.retain(|index| number(*index) > no.get()),
@@ -417,7 +416,7 @@ impl Accounts for MemoryLedger {
         indices
             .into_iter()
             .take(limit as usize)
-            .map(|index| books.entry(account, index))
+            .map(|index| state.entry(account, index))
             .collect()
     }
 
@@ -426,11 +425,11 @@ impl Accounts for MemoryLedger {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<AccountEntry>, LedgerError> {
-        let books = self.books();
-        let index = books
+        let state = self.state();
+        let index = state
             .journal_by_reference
             .get(&ReferenceKey::of_holder(account, key));
-        index.map(|index| books.entry(account, *index)).transpose()
+        index.map(|index| state.entry(account, *index)).transpose()
     }
 
     async fn payouts(
@@ -439,13 +438,13 @@ impl Accounts for MemoryLedger {
         after: PayoutNo,
         limit: u32,
     ) -> Result<Vec<Payout>, LedgerError> {
-        let books = self.books();
+        let state = self.state();
         let is_wanted = |payout: &&PayoutState| match filter {
             PayoutFilter::All => true,
             PayoutFilter::Of(account) => payout.account == account,
             PayoutFilter::Requested => payout.settled.is_none(),
         };
-        let mut payouts: Vec<_> = books
+        let mut payouts: Vec<_> = state
             .view
             .payouts()
             .filter(|payout| payout.no > after)
@@ -455,13 +454,13 @@ impl Accounts for MemoryLedger {
         Ok(payouts
             .into_iter()
             .take(limit as usize)
-            .map(|payout| books.payout(payout))
+            .map(|payout| state.payout(payout))
             .collect())
     }
 
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
-        let books = self.books();
-        Ok(books.view.payout(no).map(|payout| books.payout(payout)))
+        let state = self.state();
+        Ok(state.view.payout(no).map(|payout| state.payout(payout)))
     }
 
     async fn payout_of(
@@ -469,88 +468,72 @@ impl Accounts for MemoryLedger {
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<Payout>, LedgerError> {
-        let books = self.books();
+        let state = self.state();
         let request = ReferenceKey::of_holder(account, key);
-        Ok(books
+        Ok(state
             .view
             .payouts()
             .find(|payout| payout.request == request)
-            .map(|payout| books.payout(payout)))
-    }
-
-    async fn wait(
-        &self,
-        mint: &WaitingMint,
-        now: LedgerTime,
-    ) -> Result<Result<(), WaitRefusal>, LedgerError> {
-        let mut books = self.books();
-        let holders = &mut books.holders;
-        holders.choices(mint.account)?;
-        let reference = &mint.transaction_reference;
-        let row = match stored::wait(holders.waiting.get(reference).cloned(), mint, now) {
-            Ok(row) => row,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let is_another =
-            |other: &WaitingMint| other.transaction_reference != *reference && other.expires > now;
-        let others = holders
-            .waiting
-            .values()
-            .filter(|other| other.account == mint.account && is_another(other));
-        if others.count() >= WAITING_MINTS_PER_ACCOUNT_MAX {
-            return Ok(Err(WaitRefusal::TooMany));
-        }
-        holders.waiting.insert(reference.clone(), row);
-        Ok(Ok(()))
+            .map(|payout| state.payout(payout)))
     }
 
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError> {
-        Ok(self.books().holders.waiting.get(reference).cloned())
+        let state = self.state();
+        let key = ReferenceKey::of_transaction(reference);
+        let waiting = state.view.waiting(&key);
+        waiting
+            .map(|waiting| stored_waiting(waiting).mint(&state.waiting_blinds[&key]))
+            .transpose()
     }
 
-    async fn payable(&self, now: LedgerTime, limit: u32) -> Result<Vec<TransactionReference>, LedgerError> {
-        let books = self.books();
-        let is_payable = |mint: &&WaitingMint| {
-            let balance = books.view.account(mint.account).map(|account| account.balance);
-            mint.expires > now && balance.is_some_and(|balance| balance >= mint.amount)
+    async fn due(
+        &self,
+        now: LedgerTime,
+        after: Option<&DueMint>,
+        limit: u32,
+    ) -> Result<Vec<DueMint>, LedgerError> {
+        let state = self.state();
+        let is_due = |mint: &&WaitingState| {
+            let balance = state.view.account(mint.account).map(|account| account.balance);
+            mint.expires <= now || balance.is_some_and(|balance| balance >= mint.amount)
         };
-        let mut payable: Vec<_> = books.holders.waiting.values().filter(is_payable).collect();
-        payable.sort_by_key(|mint| mint.asked); // stable: by reference where times are the same
-        Ok(payable
-            .into_iter()
-            .take(limit as usize)
-            .map(|mint| mint.transaction_reference.clone())
-            .collect())
+        let due = state.view.all_waiting().filter(is_due);
+        let due = due.map(|mint| stored::due_mint(mint.reference.as_bytes(), mint.asked.unix_micros()));
+        let mut due = due.collect::<Result<Vec<_>, _>>()?;
+        due.retain(|mint| after.is_none_or(|after| mint > after));
+        due.sort_unstable();
+        due.truncate(limit as usize);
+        Ok(due)
     }
 
-    async fn stop_waiting(&self, reference: &TransactionReference) -> Result<(), LedgerError> {
-        self.books().holders.waiting.remove(reference);
-        Ok(())
-    }
-
-    async fn backlog(&self, now: LedgerTime) -> Result<Backlog, LedgerError> {
-        let books = self.books();
-        let requested = books.view.payouts().filter(|payout| payout.settled.is_none());
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
+        let state = self.state();
+        let requested = state.view.payouts().filter(|payout| payout.settled.is_none());
         let oldest = requested.clone().min_by_key(|payout| payout.no);
         Ok(Backlog {
-            waiting_mints: books
-                .holders
-                .waiting
-                .values()
-                .filter(|mint| mint.expires > now)
-                .count() as u64,
+            waiting_mints: state.view.all_waiting().count() as u64,
             payouts_requested: requested.count() as u64,
             oldest_payout: oldest.map(|payout| payout.requested),
         })
     }
 
-    async fn tidy(&self, now: LedgerTime, waited_before: LedgerTime) -> Result<(), LedgerError> {
-        let mut books = self.books();
-        let holders = &mut books.holders;
+    async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError> {
+        let mut state = self.state();
+        let holders = &mut state.holders;
         holders.sessions.retain(|_, session| session.expires > now);
         let over = stored::failed_logins_over(now);
         holders.failed_logins.retain(|_, failed| failed.last > Some(over));
-        holders.waiting.retain(|_, mint| mint.expires >= waited_before);
         Ok(())
+    }
+}
+
+pub(super) fn stored_waiting(waiting: &WaitingState) -> StoredWaiting {
+    StoredWaiting {
+        reference: waiting.reference.as_bytes().to_vec(),
+        account: waiting.account.get(),
+        content: waiting.content.as_bytes().to_vec(),
+        amount: waiting.amount.as_i64(),
+        asked_at: waiting.asked.unix_micros(),
+        expires_at: waiting.expires.unix_micros(),
     }
 }

@@ -4,13 +4,12 @@
 use sha2::{Digest, Sha256};
 
 use crate::accounts::FAILED_LOGINS_KEPT_HOURS;
-use crate::journal::{Kind, ReferenceKey};
-use crate::view::{AccountState, PayoutState};
+use crate::journal::{CONTENT_DIGEST_BYTES, ContentDigest, Kind, ReferenceKey};
+use crate::view::{AccountState, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, Blind, Credential, FailedLogins,
+    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, Blind, Credential, DueMint, FailedLogins,
     LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference, Scope, Service, ServiceId,
-    Settlement, StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, WaitRefusal,
-    WaitingMint, decode_blinds,
+    Settlement, StoredBlind, TokenHash, TransactionNo, WaitingMint, decode_blinds,
 };
 
 /// A row of `services`.
@@ -241,15 +240,15 @@ pub fn payout(row: StoredPayout, name: &str) -> Result<Payout, LedgerError> {
     Ok(PayoutState::try_from(row)?.named(name))
 }
 
-/// A row of `waiting_mints`.
+/// A row of `waiting_mints` without its blinds.
 #[derive(Debug)]
 pub struct StoredWaiting {
     /// `reference`
     pub reference: Vec<u8>,
     /// `account`
     pub account: i64,
-    /// `blinds`
-    pub blinds: Vec<u8>,
+    /// `content`
+    pub content: Vec<u8>,
     /// `amount`
     pub amount: i64,
     /// `asked_at`
@@ -258,76 +257,61 @@ pub struct StoredWaiting {
     pub expires_at: i64,
 }
 
-impl TryFrom<StoredWaiting> for WaitingMint {
-    type Error = LedgerError;
+impl StoredWaiting {
+    /// References can be confirmed from elsewhere and are not for logs: the account is named instead.
+    fn corrupt(&self, reason: impl ToString) -> LedgerError {
+        LedgerError::corrupt(format!("waiting mint of account {}", self.account), reason)
+    }
 
-    fn try_from(row: StoredWaiting) -> Result<Self, LedgerError> {
-        // References can be confirmed from elsewhere and are not for logs: the account is named instead.
-        let corrupt = |reason: &dyn ToString| {
-            LedgerError::corrupt(
-                format!("waiting mint of account {}", row.account),
-                reason.to_string(),
-            )
-        };
-        let blinded = |blind: StoredBlind| match blind.number {
-            StoredNumber::Blinded(blinded) => Ok(Blind {
-                reference: blind.reference,
-                mint_key: blind.mint_key,
-                blinded,
-            }),
-            StoredNumber::Signature(_) => Err(corrupt(&"it is signed")),
-        };
-        let blinds = decode_blinds(&row.blinds).map_err(|error| corrupt(&error))?;
-        Ok(Self {
-            account: AccountId::new(row.account),
-            transaction_reference: TransactionReference::new(&row.reference[..])
-                .map_err(|error| corrupt(&error))?,
-            blinds: blinds.into_iter().map(blinded).collect::<Result<_, _>>()?,
-            amount: Amount::try_from(row.amount).map_err(|error| corrupt(&error))?,
-            asked: LedgerTime::from_unix_micros(row.asked_at),
-            expires: LedgerTime::from_unix_micros(row.expires_at),
+    /// The mint, with the column `blinds`.
+    ///
+    /// # Errors
+    /// The row makes no sense.
+    pub fn mint(self, blinds: &[u8]) -> Result<WaitingMint, LedgerError> {
+        let blinds = decode_blinds(blinds).map_err(|error| self.corrupt(error))?;
+        let blinds: Option<Vec<Blind>> = blinds.into_iter().map(StoredBlind::blinded).collect();
+        let blinds = blinds.ok_or_else(|| self.corrupt("it is signed"))?;
+        let state = waiting_state(self)?;
+        let due = due_mint(state.reference.as_bytes(), state.asked.unix_micros())?;
+        Ok(WaitingMint {
+            account: state.account,
+            transaction_reference: due.reference,
+            blinds,
+            amount: state.amount,
+            asked: state.asked,
+            expires: state.expires,
         })
     }
 }
 
-/// The column `reference` of a row of `waiting_mints`.
+/// The columns `reference` and `asked_at` of a row of `waiting_mints`.
 ///
 /// # Errors
-/// It is none.
-pub fn waiting_reference(reference: Vec<u8>) -> Result<TransactionReference, LedgerError> {
-    TransactionReference::new(reference)
-        .map_err(|error| LedgerError::corrupt("reference of a waiting mint", error.to_string()))
+/// The reference is not one of a transaction.
+pub fn due_mint(reference: &[u8], asked_at: i64) -> Result<DueMint, LedgerError> {
+    let strange = || LedgerError::corrupt("waiting mint", "its reference is not that of a transaction");
+    let reference = ReferenceKey::from_bytes(reference).transaction();
+    Ok(DueMint {
+        asked: LedgerTime::from_unix_micros(asked_at),
+        reference: reference.ok_or_else(strange)?,
+    })
 }
 
-/// What becomes of the row of a mint that is to wait, when there may be one under its reference.
+/// What a decision needs of a row of `waiting_mints`.
 ///
 /// # Errors
-/// That one still waits, and is another mint.
-pub fn wait(
-    before: Option<WaitingMint>,
-    mint: &WaitingMint,
-    now: LedgerTime,
-) -> Result<WaitingMint, WaitRefusal> {
-    match before {
-        Some(before) if before.expires > now => {
-            let (asked, expires) = (before.asked, before.expires.max(mint.expires));
-            let same = WaitingMint {
-                asked: mint.asked,
-                expires: mint.expires,
-                ..before
-            } == *mint;
-            if same {
-                Ok(WaitingMint {
-                    asked,
-                    expires,
-                    ..mint.clone()
-                })
-            } else {
-                Err(WaitRefusal::ReferenceConflict)
-            }
-        }
-        _ => Ok(mint.clone()),
-    }
+/// The row makes no sense.
+pub fn waiting_state(row: StoredWaiting) -> Result<WaitingState, LedgerError> {
+    let content = <[u8; CONTENT_DIGEST_BYTES]>::try_from(&row.content[..])
+        .map_err(|_| row.corrupt("the digest has another length"))?;
+    Ok(WaitingState {
+        account: AccountId::new(row.account),
+        content: ContentDigest::new(content),
+        amount: Amount::try_from(row.amount).map_err(|error| row.corrupt(error))?,
+        asked: LedgerTime::from_unix_micros(row.asked_at),
+        expires: LedgerTime::from_unix_micros(row.expires_at),
+        reference: ReferenceKey::from_bytes(row.reference),
+    })
 }
 
 /// An account of the books, with the columns `password_hash` and `listed`.

@@ -2,15 +2,15 @@
 
 use std::mem;
 
-use super::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, View};
-use crate::journal::Entry;
-use crate::{AccountId, Amount, BlindDigest, PasswordHash, PayloadHash};
+use super::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, View, WaitingState};
+use crate::journal::{Record, ReferenceKey};
+use crate::{AccountId, Amount, BlindDigest, LedgerTime, PasswordHash, PayloadHash};
 
 /// The rows to write, each list sorted by key, but for the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Records to append.
-    pub journal: Vec<Entry>,
+    pub journal: Vec<Record>,
     /// Coins to insert.
     pub spent: Vec<(MintKeyNo, PayloadHash)>,
     /// Recouped blinds to insert.
@@ -23,6 +23,12 @@ pub struct Changes {
     pub requested: Vec<PayoutState>,
     /// Payouts that were there, settled.
     pub settled: Vec<PayoutState>,
+    /// Waiting mints to insert, and their blinds as [`encode_blinds`](crate::encode_blinds) writes them.
+    pub waiting: Vec<(WaitingState, Vec<u8>)>,
+    /// Waiting mints that were there, and when their time is over now.
+    pub extended: Vec<(ReferenceKey, LedgerTime)>,
+    /// Waiting mints that were there, to delete.
+    pub waited: Vec<ReferenceKey>,
     /// Mint keys to insert.
     pub registered: Vec<MintKeyState>,
     /// Mint keys that were there, with new counters, stopped, retired or pruned.
@@ -55,7 +61,11 @@ impl Changes {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.journal.is_empty() // every change leaves a record
+        // Every other change leaves a record.
+        self.journal.is_empty()
+            && self.waiting.is_empty()
+            && self.extended.is_empty()
+            && self.waited.is_empty()
     }
 }
 
@@ -97,6 +107,20 @@ impl View {
                     password,
                 })
                 .collect(),
+            waiting: dirty
+                .waiting
+                .into_iter()
+                .map(|(reference, blinds)| (self.waiting[&reference].clone(), blinds))
+                .collect(),
+            extended: dirty
+                .extended
+                .into_iter()
+                .map(|reference| {
+                    let expires = self.waiting[&reference].expires;
+                    (reference, expires)
+                })
+                .collect(),
+            waited: dirty.waited.into_iter().collect(),
             registered,
             mint_keys,
             signing: dirty.signing.then_some(self.signing),

@@ -1,6 +1,6 @@
 //! The rows of the books that a decision reads and changes.
 
-use crate::journal::ReferenceKey;
+use crate::journal::{ContentDigest, ReferenceKey};
 use crate::{
     AccountId, AccountName, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference, Settlement,
     StopReason, TokenHash,
@@ -54,6 +54,23 @@ pub struct PayoutState {
     pub requested: LedgerTime,
     /// What came of it, and when.
     pub settled: Option<(Settlement, LedgerTime)>,
+}
+
+/// A mint that waits for money, in the view: without its blinds, which only its row holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingState {
+    /// The reference of the mint.
+    pub reference: ReferenceKey,
+    /// Who is to pay.
+    pub account: AccountId,
+    /// What the reference stands for.
+    pub content: ContentDigest,
+    /// What the account must hold.
+    pub amount: Amount,
+    /// When it was asked for.
+    pub asked: LedgerTime,
+    /// When its time is over.
+    pub expires: LedgerTime,
 }
 
 /// A mint key in the view.

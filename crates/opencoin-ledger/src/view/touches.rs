@@ -26,6 +26,10 @@ pub struct Touches {
     pub revoked: BTreeSet<RevokedBlind>,
     /// Records of the journal.
     pub references: BTreeSet<ReferenceKey>,
+    /// Accounts whose waiting mints are read, those of [`Touches::mints`] besides.
+    pub minting: BTreeSet<AccountId>,
+    /// Mints that may wait for money.
+    pub mints: BTreeSet<ReferenceKey>,
     /// The state of signing, to read.
     pub signing: bool,
     /// The state of signing, to change: a store locks it.
@@ -45,6 +49,10 @@ impl Touches {
         let mut touches = Self::default();
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
+            if let Command::Mint { account, .. } = prepared.command {
+                touches.minting.insert(*account);
+                touches.mints.extend(prepared.key.clone());
+            }
             touches.add(prepared.command);
         }
         touches

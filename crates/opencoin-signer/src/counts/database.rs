@@ -1,7 +1,5 @@
 //! The file of the counts: all of its SQL. A commit that was confirmed survives loss of power.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -222,14 +220,10 @@ impl Writing {
 
 /// Makes the file for its owner alone; SQLite's own would be readable by all.
 fn create(path: &Path) -> Result<(), CountsError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path);
-    file.map(|_| ()).map_err(|reason| CountsError::CannotMake {
-        path: path.to_owned(),
-        reason: reason.to_string(),
-    })
+    opencoin_private_files::open_or_make(path)
+        .map(|_| ())
+        .map_err(|reason| CountsError::CannotMake {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        })
 }

@@ -12,9 +12,9 @@ use opencoin_crypto::{
     AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, SignError, Signer,
 };
 use opencoin_ledger::{
-    Accepted, Account, AccountId, AccountName, Amount, Blind, Command, Effect, KeptSignatures, Ledger,
-    LedgerError, LedgerTime, MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference,
-    TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Account, AccountId, AccountName, Amount, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError,
+    LedgerTime, MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash,
+    Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
@@ -133,6 +133,7 @@ pub(crate) async fn accept(ledger: &dyn Ledger, reference: &str, blinds: Vec<Bli
         account: AccountId::FIRST_HOLDER,
         transaction_reference: TransactionReference::new(reference.as_bytes()).unwrap(),
         blinds: stored.collect(),
+        wait_until: None,
         at: NOW,
     };
     let applied = ledger.apply(&[mint]).await.unwrap().remove(0).unwrap();
@@ -360,8 +361,11 @@ impl Ledger for TwoBooks {
         self.transactions.apply(batch).await
     }
 
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
-        self.transactions.accepted(reference).await
+    async fn transaction(
+        &self,
+        reference: &TransactionReference,
+    ) -> Result<Option<Transaction>, LedgerError> {
+        self.transactions.transaction(reference).await
     }
 
     async fn unsigned(
@@ -412,7 +416,7 @@ impl Ledger for Away {
         Err(away())
     }
 
-    async fn accepted(&self, _: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
+    async fn transaction(&self, _: &TransactionReference) -> Result<Option<Transaction>, LedgerError> {
         Err(away())
     }
 

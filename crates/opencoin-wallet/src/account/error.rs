@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::private_file::FileError;
+use crate::file_error::FileError;
 
 /// Why an account's request has no result.
 #[derive(Debug, Error)]

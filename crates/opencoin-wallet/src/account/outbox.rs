@@ -5,16 +5,16 @@
 //! the issuer pays once for a key. So it is with two identical payments that are both meant: the second one,
 //! begun before the first one's answer was seen, only finishes the first, and is said to have done so.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use opencoin_api::{RequestPayout, Transfer};
+use opencoin_private_files as private_files;
 use serde::{Deserialize, Serialize};
 
 use super::stored_session::without_slash;
-use crate::private_file::{self, FileError};
+use crate::file_error::FileError;
 
 const PAYMENTS_FILE: &str = "payments.json";
 /// A file of its own, which is never replaced.
@@ -85,18 +85,17 @@ impl Outbox {
     /// # Errors
     /// Another process has them open, or their file cannot be read.
     pub fn open(folder: &Path) -> Result<Self, FileError> {
-        private_file::make_folder(folder).map_err(FileError::io(folder))?;
+        private_files::make_private_folders(folder)?;
         let lock_path = folder.join(LOCK_FILE);
-        let open = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(private_file::FILE_MODE)
-            .open(&lock_path);
-        let lock = open.map_err(FileError::io(&lock_path))?;
+        let failed = private_files::FileError::of(&lock_path);
+        let lock = match private_files::open_or_make(&lock_path) {
+            Ok(lock) => lock,
+            Err(error) => return Err(failed(error).into()),
+        };
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FileError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(FileError::io(&lock_path)(error)),
+            Err(TryLockError::Error(error)) => return Err(failed(error).into()),
         }
         let payments = Self::unanswered(folder)?;
         Ok(Self {
@@ -112,7 +111,7 @@ impl Outbox {
     /// Their file cannot be read.
     pub fn unanswered(folder: &Path) -> Result<Vec<Unanswered>, FileError> {
         let path = folder.join(PAYMENTS_FILE);
-        let Some(bytes) = private_file::read(&path)? else {
+        let Some(bytes) = private_files::read_if_there(&path)? else {
             return Ok(Vec::new());
         };
         serde_json::from_slice(&bytes).map_err(FileError::damaged(&path))
@@ -162,7 +161,7 @@ impl Outbox {
     fn write(&self) -> Result<(), FileError> {
         let bytes =
             serde_json::to_vec(&self.payments).expect("payments have string keys and no failing values");
-        private_file::write(&self.path, &bytes)
+        Ok(private_files::write(&self.path, &bytes)?)
     }
 }
 

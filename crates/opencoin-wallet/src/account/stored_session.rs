@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use opencoin_private_files as private_files;
 use opencoin_text::IssuerUrl;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::file_error::FileError;
 use crate::holder::Holder;
-use crate::private_file::{self, FileError};
 use crate::secret::Secret;
 
 const SESSION_FILE: &str = "session.json";
@@ -46,7 +47,7 @@ impl StoredSession {
     /// Its file cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, FileError> {
         let path = path(folder);
-        let Some(bytes) = private_file::read(&path)?.map(Zeroizing::new) else {
+        let Some(bytes) = private_files::read_if_there(&path)?.map(Zeroizing::new) else {
             return Ok(None);
         };
         serde_json::from_slice(&bytes)
@@ -59,11 +60,11 @@ impl StoredSession {
     /// # Errors
     /// Its file cannot be written; then the one before is still there.
     pub fn write(&self, folder: &Path) -> Result<(), FileError> {
-        private_file::make_folder(folder).map_err(FileError::io(folder))?;
+        private_files::make_private_folders(folder)?;
         let bytes = Zeroizing::new(
             serde_json::to_vec(self).expect("a session has string keys and no failing values"),
         );
-        private_file::write(&path(folder), &bytes)
+        Ok(private_files::write(&path(folder), &bytes)?)
     }
 
     /// Removes the session in this folder and says whether there was one.
@@ -71,7 +72,7 @@ impl StoredSession {
     /// # Errors
     /// Its file cannot be removed.
     pub fn remove(folder: &Path) -> Result<bool, FileError> {
-        private_file::remove(&path(folder))
+        Ok(private_files::remove(&path(folder))?)
     }
 
     /// Whether it has ended by itself.

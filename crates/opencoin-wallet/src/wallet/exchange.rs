@@ -152,7 +152,10 @@ impl Wallet {
     /// nothing is under way, coins are also exchanged so that every amount can be paid: before that it is too
     /// early to say what is missing.
     pub(super) async fn tidy_currency(&mut self, id: &BigInt, urgent_only: bool) -> Result<(), WalletError> {
-        self.renew_received(id).await?;
+        let received = match self.renew_received(id).await {
+            Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
+            received => received,
+        };
         let is_pending = |past: &Past<Operation>| past.fate == Fate::Pending && past.what.currency == *id;
         let must_wait = urgent_only || self.state.operations.values().any(is_pending);
         // Each round leaves fewer coins that expire soon.
@@ -163,7 +166,7 @@ impl Wallet {
                 break;
             }
         }
-        Ok(())
+        received
     }
 
     fn is_complete(&self, id: &BigInt) -> Result<bool, WalletError> {

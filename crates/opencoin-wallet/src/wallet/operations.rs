@@ -267,18 +267,18 @@ impl Wallet {
                     at: self.now,
                 })
             }
-            Err(refused @ ExchangeError::Refused { .. }) => {
-                let spent = spent_coins(&refused, operation.gives.len());
+            Err(ref refused @ ExchangeError::Refused { ref description, .. }) => {
+                let spent = spent_coins(refused, operation.gives.len());
                 let own = spent.iter().filter(|index| operation.gives[**index].is_own);
                 let currency = self.currency(&operation.currency)?;
                 let own = own.filter_map(|index| currency.coins.get(&operation.gives[*index].coin));
                 let own = sum(own.map(|held| held.value));
                 let is_of_own_coins = matches!(operation.kind, Kind::Change | Kind::Redeem);
-                self.refuse(id, &refused.to_string(), spent)?;
+                self.refuse(id, description, spent)?;
                 if is_of_own_coins && own > 0 {
                     return Err(WalletError::SpentElsewhere(own));
                 }
-                Err(refused.into())
+                Err(refused.clone().into())
             }
             // What it replaces may be under way.
             Err(ExchangeError::NotSent(reason)) if operation.replaces.is_some() => {

@@ -99,8 +99,7 @@ impl Wallet {
         }
         // Where some were taken, those that were refused are named in the result.
         match run {
-            Err(WalletError::Exchange(ExchangeError::Refused { .. } | ExchangeError::NotSent(_)))
-                if amount > 0 => {}
+            Err(WalletError::Exchange(ExchangeError::Refused { .. })) if amount > 0 => {}
             run => run?,
         }
         left_out.sort_by_key(|left_out| left_out.index);

@@ -48,9 +48,14 @@ impl Wallet {
     /// Whether a request, or a received coin, waits for [`Self::resume`].
     #[must_use]
     pub fn has_unfinished(&self) -> bool {
+        let now = (self.clock)();
         let is_received = |currency: &Currency| {
             let mut coins = currency.coins.values();
-            coins.any(|held| held.place == Place::Received && !currency.is_revoked(&held.coin.payload))
+            coins.any(|held| {
+                held.place == Place::Received
+                    && now <= held.expiry
+                    && !currency.is_revoked(&held.coin.payload)
+            })
         };
         self.state
             .operations
@@ -215,7 +220,12 @@ impl Wallet {
             Err(WalletError::SpentElsewhere(spent)) => value - spent.min(value),
             Err(WalletError::Exchange(refused)) if refused.is_double_spend() => {
                 let left = self.coins_of(renew, &currency)?;
-                sum(left.iter().map(|given| given.value))
+                let left = sum(left.iter().map(|given| given.value));
+                if left == value {
+                    // The issuer does not say which.
+                    return Err(refused.into());
+                }
+                left
             }
             Err(error) => return Err(error),
         };

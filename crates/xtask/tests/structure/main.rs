@@ -1,5 +1,7 @@
 //! The structure of the workspace: no crate depends on its caller, and no two modules on each other.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod crates;
 mod modules;
 mod source;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use crate::folders;
 use crate::source::{Named, named};
@@ -28,7 +29,7 @@ impl Crate {
                 named
                     .tests
                     .iter()
-                    .map(|test| [module.as_slice(), &[test.clone()]].concat())
+                    .map(|test| [module.as_slice(), slice::from_ref(test)].concat())
             })
             .collect();
         modules.retain(|module, _| !tests.iter().any(|test| module.starts_with(test)));
@@ -48,7 +49,7 @@ impl Crate {
             _ => return None,
         };
         while let Some((name, others)) = rest.split_first() {
-            let inner = [base.as_slice(), &[name.clone()]].concat();
+            let inner = [base.as_slice(), slice::from_ref(name)].concat();
             if self.0.contains_key(&inner) {
                 (base, rest) = (inner, others);
                 continue;

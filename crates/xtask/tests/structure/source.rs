@@ -145,8 +145,8 @@ fn skip_test_item(words: &[String], from: usize, named: &mut Named) -> usize {
         return end + 1;
     }
     let mut depth = 0;
-    for at in end..words.len() {
-        match words[at].as_str() {
+    for (at, word) in words.iter().enumerate().skip(end) {
+        match word.as_str() {
             "{" => depth += 1,
             "}" => depth -= 1,
             _ => {}

@@ -256,7 +256,7 @@ fn config(arguments: &Arguments) -> Config {
         },
         ..Config::new(
             arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT),
-            &listen(arguments),
+            listen(arguments),
         )
     }
 }

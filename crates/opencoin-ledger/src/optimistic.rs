@@ -1,33 +1,33 @@
-//! Deciding first and looking after: for stores to which every question is a round trip.
+//! Optimistic decisions: a batch is decided before its rows are read, because each read of a store is a round
+//! trip.
 //!
-//! Nearly every command finds what it hopes for: the account exists and can pay, no coin is spent, the
-//! reference is new, signing goes on. [`assume`] decides a batch on a view in which all of that is so, and
-//! gives the [`Postings`] that follow. A store writes them under the conditions that they name, in one
-//! transaction. Where one fails, nothing is written, and the batch is decided on what is there, as [`decide`]
-//! always does.
+//! Nearly every command finds the state in which it succeeds: the account exists and can pay, no coin is
+//! spent, the reference is new, signing is not paused. [`decide_optimistically`] decides a batch on a view in
+//! which all of that is so, and returns the [`Postings`] that follow. A store writes them under the conditions
+//! that they name, in one transaction. If a condition fails, nothing is written, and [`decide`] decides the
+//! batch on the stored rows.
 //!
-//! The conditions are stricter than the rules need: what comes in with the same batch pays for nothing and
-//! makes no room for coins to come back. So where they hold, any order of the commands would have been
-//! answered the same.
+//! The conditions are stricter than the rules: money and signatures that come in with a batch do not pay for
+//! anything in the same batch. So where the conditions hold, any order of the commands has the same outcomes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 
-use crate::journal::Entry;
+use crate::journal::{Kind, Record, ReferenceKey};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
 use crate::{
     AccountId, Amount, Applied, Command, MintKeyId, MintKeyTerms, Outcome, PayloadHash, Prepared, TokenHash,
     Touches, View, decide,
 };
 
-/// What an assumed account holds and an assumed mint key has signed: room in both directions.
-const ASSUMED: u64 = i64::MAX as u64 / 2;
+/// What an optimistic account holds and an optimistic mint key has signed: room in both directions.
+const PLENTY: u64 = i64::MAX as u64 / 2;
 
-/// What a batch does when all is as it hopes: rows to insert, and sums to add under conditions.
+/// What a batch does if every command succeeds: rows to insert, and sums to add under conditions.
 #[derive(Debug)]
 pub struct Postings {
-    /// Records to append. Condition: none of their references is there.
-    pub journal: Vec<Entry>,
+    /// Records to append. Conditions: none of their references is stored, and no mint among them waits for money.
+    pub journal: Vec<Record>,
     /// Coins to insert, sorted. Condition: none of them is there.
     pub spent: Vec<(MintKeyNo, PayloadHash)>,
     /// Accounts to change, sorted.
@@ -69,6 +69,14 @@ pub struct MintKeyPosting {
 #[derive(Debug, Clone, Default)]
 pub struct KnownMintKeys(Arc<RwLock<HashMap<MintKeyId, (MintKeyNo, MintKeyTerms)>>>);
 
+impl Postings {
+    /// The references of the mints: those that must not wait for money.
+    pub fn mints(&self) -> impl Iterator<Item = &ReferenceKey> {
+        let mints = self.journal.iter().filter(|record| record.kind == Kind::Mint);
+        mints.map(|record| &record.reference)
+    }
+}
+
 impl KnownMintKeys {
     /// Remembers the keys of a batch, from a view of what is stored, before it is decided.
     ///
@@ -89,18 +97,18 @@ impl KnownMintKeys {
     }
 }
 
-/// Decides a batch before its rows were looked at.
+/// Decides a batch before its rows are read.
 ///
 /// # Errors
 /// The places, ascending, of the commands for which that cannot be done: a command does more than move money and
 /// coins, is not known to be new in its batch, would be refused whatever is there, or names a key that is not
 /// known.
-pub fn assume(
+pub fn decide_optimistically(
     batch: &[Prepared<'_>],
     touches: &Touches,
     known: &KnownMintKeys,
 ) -> Result<(Vec<Outcome>, Postings), Vec<usize>> {
-    let mut view = hopeful_view(touches, known);
+    let mut view = optimistic_view(touches, known);
     let (mut outcomes, mut odd) = (Vec::with_capacity(batch.len()), Vec::new());
     for (place, prepared) in batch.iter().enumerate() {
         let decided = is_move(prepared.command).then(|| decide(&mut view, prepared));
@@ -116,7 +124,7 @@ pub fn assume(
     let mint_keys = changes.mint_keys.iter().map(|key| MintKeyPosting {
         no: key.no,
         id: key.id,
-        issued: key.issued - ASSUMED,
+        issued: key.issued - PLENTY,
         returned: key.returned,
     });
     let postings = Postings {
@@ -163,13 +171,13 @@ fn sorted_by_id(postings: impl Iterator<Item = MintKeyPosting>) -> Vec<MintKeyPo
 }
 
 /// Mint keys that are not known are not there: what names them is refused.
-fn hopeful_view(touches: &Touches, known: &KnownMintKeys) -> View {
+fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
     let mut view = View::default();
     // System accounts have no row.
     for &id in touches.accounts.range(AccountId::FIRST_HOLDER..) {
-        let name = "assumed".parse().expect("a name");
+        let name = "optimistic".parse().expect("a name");
         let token_hash = TokenHash::new([0; 32]);
-        let balance = Amount::new(ASSUMED).expect("half of what an amount can be");
+        let balance = Amount::new(PLENTY).expect("half of what an amount can be");
         view.load_account(AccountState {
             id,
             name,
@@ -181,7 +189,7 @@ fn hopeful_view(touches: &Touches, known: &KnownMintKeys) -> View {
         let Some((no, terms)) = known.get(id) else {
             continue;
         };
-        let (issued, returned, recouped) = (ASSUMED, 0, 0);
+        let (issued, returned, recouped) = (PLENTY, 0, 0);
         view.load_mint_key(MintKeyState {
             no,
             id,
@@ -199,7 +207,7 @@ fn hopeful_view(touches: &Touches, known: &KnownMintKeys) -> View {
 }
 
 /// Both sums of each account, by the double entries; `None` where a sum is no amount.
-fn account_postings(journal: &[Entry]) -> Option<Vec<AccountPosting>> {
+fn account_postings(journal: &[Record]) -> Option<Vec<AccountPosting>> {
     let mut sums = BTreeMap::<AccountId, [Amount; 2]>::new();
     for entry in journal {
         for (side, account) in [entry.debit, entry.credit].into_iter().enumerate() {
