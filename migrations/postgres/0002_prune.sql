@@ -2,7 +2,7 @@
 
 ALTER TABLE mint_keys ADD COLUMN pruned boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN mint_keys.pruned IS
-    'Set once and for good, in the transaction that deletes the key''s rows in spent: the key signs nothing and none of its coins come back, whatever the clock says later. The counters stay.';
+    'Set once and for good: the key signs nothing and none of its coins come back, whatever the clock says later. Its rows in spent count for nothing from then on and are deleted in portions. The counters stay.';
 
 ALTER TABLE transactions DROP CONSTRAINT transactions_kind_check;
 -- Rows that are there satisfy the narrower check of before; NOT VALID spares reading them all again under a lock.

@@ -1,7 +1,7 @@
 -- Mint keys can be pruned: once the coins of a key have expired, its rows in spent go.
 
--- Set once and for good, in the transaction that deletes the key's rows in spent: the key signs nothing and none of its
--- coins come back, whatever the clock says later. The counters stay.
+-- Set once and for good: the key signs nothing and none of its coins come back, whatever the clock says later. Its rows
+-- in spent count for nothing from then on and are deleted in portions. The counters stay.
 ALTER TABLE mint_keys ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1));
 
 -- One more kind of record. SQLite cannot change a check, so the journal is copied, once and row by row as it is; that takes

@@ -18,13 +18,13 @@ pub struct CreateAccount {
     pub password: Option<Secret>,
 }
 
-/// The answer to [`CreateAccount`]: 201.
+/// The answer to [`CreateAccount`] and to `POST /v1/admin/accounts/{name}/token`: 201.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedAccount {
     /// Its name.
     pub name: String,
-    /// The account's own token, shown this once: it does not expire.
+    /// The account's own token, shown this once: it does not expire until it is replaced.
     pub token: Secret,
 }
 

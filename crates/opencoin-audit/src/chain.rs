@@ -1,9 +1,8 @@
 //! A digest of the journal's past, so that a later pass notices rows that vanished, came or changed since.
 //!
 //! Each row is hashed to the digest of those before it. What can change in a row for good reason is left out:
-//! its blinds, which become signatures. Records of prunes are left out altogether, because a prune alone may
-//! take longer than a row has to settle (see [`Pass`](crate::Pass)); the books say otherwise that a key was
-//! pruned.
+//! its blinds, which become signatures. Records of prunes are left out altogether: they move nothing, and
+//! the books say otherwise that a key was pruned.
 //!
 //! The digest is no secret and has no key: whoever rewrites both the journal and what an auditor keeps of it
 //! is not found out.

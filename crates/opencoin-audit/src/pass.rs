@@ -3,11 +3,10 @@
 //! **Which rows are not read again.** On PostgreSQL a number is given to a row before its transaction
 //! commits, so a row may appear below others that were seen already. A row has *settled* when none below it
 //! can appear any more, and the sums of an audit are carried on from the settled part alone; what is above is
-//! read again each time. An attempt to write lasts at most 60 seconds (`ATTEMPT_SECONDS_MAX` of
+//! read again each time. An attempt to write lasts at most 60 seconds (`ATTEMPT_DURATION_MAX` of
 //! `opencoin-postgres`), and a number below that of a row was given before that row's. So rows settle
 //! [`SETTLE_SECONDS`] after their time, twice as long, measured by the database's clock; on a standby, by the
-//! time up to which it has followed the primary, so that one that lags or rests settles nothing. A prune
-//! alone may take longer, and is in no chain. On SQLite there is one writer at a time, and every row that is
+//! time up to which it has followed the primary, so that one that lags or rests settles nothing. On SQLite there is one writer at a time, and every row that is
 //! seen has settled.
 //!
 //! Nothing depends on that for being right, only for being cheap: where a short pass finds that something

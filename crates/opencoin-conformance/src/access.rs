@@ -171,7 +171,57 @@ pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
     assert_eq!(page(ProfileFilter::Listed, Some("a.b"), 100).await, ["alice"]);
 }
 
-/// A token stands for its account for ever, that of a session until it ends: at that moment it is over.
+/// An account has one token of its own, in every process and for every store, and keeps its sessions.
+pub async fn an_account_is_given_another_token(ledgers: &Pair) {
+    begin(ledgers).await;
+    ledgers[0]
+        .accounts()
+        .open_session(&by_password(1, 10))
+        .await
+        .unwrap();
+    let first = TokenHash::new([1; 32]);
+    for new in [token(700), token(701)] {
+        ledgers[0].accounts().set_token(alice(), &new).await.unwrap();
+        let bearer = ledgers[1]
+            .accounts()
+            .bearer(&new, time(20))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (bearer.account, bearer.means),
+            (alice(), Credential::AccountToken)
+        );
+    }
+    for ended in [first, token(700)] {
+        assert_eq!(ledgers[1].accounts().bearer(&ended, time(20)).await, Ok(None));
+    }
+    assert!(
+        ledgers[1]
+            .accounts()
+            .bearer(&token(1), time(20))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        ledgers[0]
+            .accounts()
+            .set_token(AccountId::new(77), &token(702))
+            .await
+            .is_err()
+    );
+    let taken = Command::OpenAccount {
+        name: name("carol"),
+        token_hash: token(701),
+        password: None,
+        at: time(20),
+    };
+    let refused = ledgers[1].apply(&[taken]).await.unwrap();
+    assert_eq!(refused, [Err(opencoin_ledger::Refusal::TokenExists)]);
+}
+
+/// A token stands for its account until it is replaced, that of a session until it ends: at that moment it is over.
 pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
     begin(ledgers).await;
     let account = ledgers[1]

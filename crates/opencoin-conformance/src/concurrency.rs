@@ -68,6 +68,7 @@ pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledg
     assert_eq!(in_time + late, REQUESTS as u64 - 1);
     assert_eq!(outcomes[24], new(pruned(in_time, REQUESTS as u64 - in_time)));
     assert_eq!(world.counters(1).await, (REQUESTS as u64, in_time));
+    forget_coins(&[&*ledgers[0], &*ledgers[1]]).await;
     assert_eq!(world.facts().await.mint_keys[0].spent, 0);
 }
 

@@ -128,6 +128,7 @@ macro_rules! conformance_tests {
             entries_are_followed_while_money_moves
             fifty_spend_one_balance
             an_account_begins_with_a_password_or_without
+            an_account_is_given_another_token
             accounts_are_read_in_pages_by_name
             a_session_ends_at_its_time
             sessions_have_a_limit

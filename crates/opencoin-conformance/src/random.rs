@@ -64,6 +64,9 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
             assert_eq!(store.apply(batch).await.unwrap(), expected, "{batch:?}");
         }
     }
+    for store in stores {
+        forget_coins(&[&**store]).await;
+    }
     let facts = model.audit_facts().await.unwrap();
     let report = check(&facts);
     assert!(report.holds(), "{report:#?}");

@@ -18,8 +18,12 @@ pub(super) async fn live() -> Response<Body> {
     plain(StatusCode::OK, "live\n")
 }
 
-/// The issuer can do its work: it does not stop, its database answers, its books were not set back.
+/// The issuer can do its work: every background task runs, it does not stop, its database answers, its books were
+/// not set back.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
+    if let Some(why) = server.broken() {
+        return answer::problem(&Refusal::new(Reason::Unavailable, why.to_owned()));
+    }
     if server.is_leaving() {
         return answer::problem(&Refusal::new(Reason::Unavailable, "the issuer is shutting down"));
     }

@@ -43,5 +43,5 @@ pub use observe::REQUEST_ID_HEADER;
 pub use openapi::{Audience, document as openapi_document};
 pub use options::ServerOptions;
 pub use router::router;
-pub use serve::{Unwatched, serve};
+pub use serve::{TaskEnded, serve};
 pub use server::Server;

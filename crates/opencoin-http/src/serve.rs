@@ -1,10 +1,11 @@
 //! Serving: the work in the background, and shutting down.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::connections;
 use super::listener::Listener;
@@ -14,12 +15,11 @@ use super::server::{Phase, Server};
 /// How long requests that were begun may take once the server is told to stop.
 pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
 
-/// What goes on beside requests has ended.
+/// A background task has ended, which is a fault of the program. The process should exit, so that its supervisor
+/// starts it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the work in the background has ended in a panic, and with it the watch over the books; start the server again"
-)]
-pub struct Unwatched;
+#[error("{0} has ended in a panic; start the server again")]
+pub struct TaskEnded(&'static str);
 
 /// Serves until `shutdown` is done and the grace is over, then takes no more connections, finishes what was
 /// accepted, and returns.
@@ -33,16 +33,17 @@ pub struct Unwatched;
 /// A listener that fails (too few open files, say) is tried again.
 ///
 /// # Errors
-/// The work in the background ended by itself, which is a fault of the program: without it nobody notices
-/// books that are set back.
+/// A background task ended by itself: the committer, say, or the watch over the books. The server says at once
+/// that it is not ready, and stops. The task may have left the process in a bad state, so a new process is safer
+/// than a new task.
 pub async fn serve(
     listener: impl Into<Listener>,
     server: Arc<Server>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Unwatched> {
+) -> Result<(), TaskEnded> {
     let router = router(Arc::clone(&server));
-    let mut background = background(&server);
-    let mut is_unwatched = false;
+    let mut background = Background::start(&server);
+    let mut ended = None;
     let told_to_stop = async {
         shutdown.await;
         if server.shutdown_grace() > Duration::ZERO {
@@ -54,9 +55,10 @@ pub async fn serve(
     let stopping = async {
         tokio::select! {
             () = told_to_stop => {}
-            _ended = background.join_next() => {
-                tracing::error!("ALARM: the work in the background has ended in a panic; the server stops");
-                is_unwatched = true;
+            task = background.first_ended() => {
+                tracing::error!("ALARM: {task}; the server stops");
+                server.break_down(task.to_string());
+                ended = Some(task);
             }
         }
         tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
@@ -76,16 +78,50 @@ pub async fn serve(
     {
         tracing::warn!("the ledger did not confirm what was in the queue");
     }
-    background.shutdown().await;
+    background.tasks.shutdown().await;
     server.end();
-    if is_unwatched { Err(Unwatched) } else { Ok(()) }
+    ended.map_or(Ok(()), Err)
 }
 
-/// What goes on beside requests: each on its own, so that none holds up another. None ends by itself.
-fn background(server: &Arc<Server>) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    let [watching, following] = [Arc::clone(server), Arc::clone(server)];
-    tasks.spawn(async move { watching.issuer().watch_books().await });
-    tasks.spawn(async move { following.issuer().follow().await });
-    tasks
+/// The tasks that run beside requests, each on its own, so that none holds up another. None ends by itself.
+#[derive(Default)]
+struct Background {
+    tasks: JoinSet<()>,
+    names: HashMap<Id, &'static str>,
+}
+
+impl Background {
+    fn start(server: &Arc<Server>) -> Self {
+        let mut background = Self::default();
+        let [commit, watch, follow, mints, tidy] = [(); 5].map(|()| Arc::clone(server));
+        background.spawn("the committer", async move {
+            commit.issuer().committer_ended().await;
+        });
+        background.spawn("the watch over the books", async move {
+            watch.issuer().watch_books().await;
+        });
+        background.spawn("following the documents", async move {
+            follow.issuer().follow_documents().await;
+        });
+        background.spawn("deciding waiting mints", async move {
+            mints.issuer().decide_waiting_mints().await;
+        });
+        background.spawn("tidying", async move { tidy.issuer().tidy().await });
+        background
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let id = self.tasks.spawn(task).id();
+        self.names.insert(id, name);
+    }
+
+    /// Waits until one ends, and says which.
+    async fn first_ended(&mut self) -> TaskEnded {
+        let id = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(panic)) => panic.id(),
+            None => unreachable!("the first task that ends stops the server"),
+        };
+        TaskEnded(self.names[&id])
+    }
 }

@@ -1,6 +1,6 @@
 //! The server as its handlers see it: the issuer, and whether the server is still open.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use opencoin_config::LimitsConfig;
@@ -20,6 +20,8 @@ pub struct Server {
     phase: channel::Sender<Phase>,
     shutdown_grace: Duration,
     has_ended: channel::Sender<bool>,
+    /// Why the server is broken, if it is.
+    broken: OnceLock<String>,
     bodies: Budget,
     streams: Streams,
     request_ids: RequestIds,
@@ -55,6 +57,7 @@ impl Server {
             phase: channel::Sender::new(Phase::Open),
             shutdown_grace: options.shutdown_grace,
             has_ended: channel::Sender::new(false),
+            broken: OnceLock::new(),
             bodies,
             streams: Streams::default(),
             request_ids: RequestIds::new(),
@@ -119,6 +122,15 @@ impl Server {
 
     pub(super) fn shutdown_grace(&self) -> Duration {
         self.shutdown_grace
+    }
+
+    /// Says from now on that the server is not ready, and why.
+    pub(super) fn break_down(&self, why: String) {
+        self.broken.get_or_init(|| why);
+    }
+
+    pub(super) fn broken(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
     }
 
     pub(super) fn enter(&self, phase: Phase) {

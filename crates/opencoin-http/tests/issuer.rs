@@ -13,15 +13,15 @@ use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer, Unblinder};
-use opencoin_http::{ERROR_HEADER, Server, Unwatched, router, serve};
+use opencoin_http::{ERROR_HEADER, Server, router, serve};
 use opencoin_issuer::{
     Books, Guard, HighWaterMark, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token,
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Account, AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History, HistoryId,
-    KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyStatus, Outcome, Reference,
-    TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
+    KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus, Outcome,
+    Reference, TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestRenew,
@@ -118,6 +118,14 @@ impl Ledger for Faulty {
 
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         self.ledger.keep_signatures(kept).await
+    }
+
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        self.ledger.check_coins(id).await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        self.ledger.forget_coins(id, coins_max).await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
@@ -655,5 +663,6 @@ async fn a_server_whose_watch_over_the_books_panics_ends() {
         std::future::pending(),
     ));
     let ended = served.await;
-    assert!(matches!(ended, Ok(Err(Unwatched))), "{ended:?}");
+    let text = ended.expect("serving does not panic").unwrap_err().to_string();
+    assert!(text.starts_with("the watch over the books has ended"), "{text}");
 }

@@ -85,6 +85,19 @@ impl Cashier {
         Ok(token)
     }
 
+    /// Gives an account another token of its own, for one that was lost, and for an account whose opening was not
+    /// confirmed. The token before is refused from now on; other processes may take it for
+    /// [`TOKEN_REMEMBERED_SECONDS_MAX`](crate::accounts::TOKEN_REMEMBERED_SECONDS_MAX) more.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails. After that either token may count: ask again.
+    pub async fn replace_token(&self, name: &AccountName) -> Result<Token, CashierError> {
+        let account = self.account(name).await?.account.id;
+        let token = self.random.token(TokenKind::Account);
+        self.books.accounts.set_token(account, &token.hash()).await?;
+        Ok(token)
+    }
+
     async fn hash(&self, password: NewPassword) -> Result<PasswordHash, CashierError> {
         self.passwords
             .hash(password, self.random.bytes())

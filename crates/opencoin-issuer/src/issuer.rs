@@ -154,16 +154,35 @@ impl Issuer {
         }
     }
 
-    /// Follows new certificates and stopped mint keys, and decides mints that wait for money, until it is
-    /// dropped.
-    pub async fn follow(&self) {
-        for turn in 1_u64.. {
+    /// Waits until nothing is committed any more: after [`Self::close`], or because of a fault of the program.
+    pub async fn committer_ended(&self) {
+        self.committer.ended().await;
+    }
+
+    /// Follows new certificates and stopped mint keys, until it is dropped.
+    pub async fn follow_documents(&self) {
+        loop {
             self.documents
                 .follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref())
                 .await;
+            tokio::time::sleep(FOLLOW_INTERVAL).await;
+        }
+    }
+
+    /// Decides mints that wait for money, until it is dropped.
+    pub async fn decide_waiting_mints(&self) {
+        loop {
             if !self.is_set_back() {
                 self.accounts.decide_due().await;
             }
+            tokio::time::sleep(FOLLOW_INTERVAL).await;
+        }
+    }
+
+    /// Writes down when services were last seen, and deletes what is over, until it is dropped.
+    pub async fn tidy(&self) {
+        for turn in 1_u64.. {
+            self.accounts.write_last_seen().await;
             if turn % TURNS_PER_TIDY == 0 {
                 self.accounts.tidy().await;
             }
@@ -407,6 +426,7 @@ impl Issuer {
     /// Finishes what was accepted; nothing is accepted any more.
     pub async fn close(&self) {
         self.committer.close().await;
+        self.accounts.write_last_seen().await;
         self.look_at_books().await;
     }
 

@@ -13,6 +13,9 @@ use thiserror::Error;
 
 use crate::accounts::Token;
 
+/// How many coins of a pruned mint key are deleted in one transaction: some ten milliseconds.
+const FORGOTTEN_COINS_MAX: u32 = 10_000;
+
 /// An operator at the ledger.
 pub struct Operator {
     ledger: Arc<dyn Ledger>,
@@ -132,8 +135,7 @@ impl Operator {
             .repeated)
     }
 
-    /// The mint keys that can be pruned: their coins have expired, and their spent coins are still in the
-    /// books.
+    /// The mint keys that can be pruned: their coins have expired, and they are not pruned.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -144,14 +146,16 @@ impl Operator {
         Ok(keys)
     }
 
-    /// Drops the spent coins of one mint key for good, in a transaction of its own, so that no other key
-    /// waits for it.
+    /// Drops the spent coins of one mint key for good: a short transaction marks it as pruned, and its coins are
+    /// then deleted in portions. An interruption leaves rows of which nobody makes use, and an audit that holds;
+    /// [`Self::finish_prunes`] deletes them.
     ///
     /// # Errors
     /// When the key's coins have not expired, or the ledger fails, also because it does not hold as many
     /// spent coins as it counted; then it keeps them all.
     pub async fn prune(&self, key: &MintKeyStatus) -> Result<PrunedMintKey, OperatorError> {
         let (id, denomination) = (key.id, key.terms.denomination());
+        self.ledger.check_coins(id).await?;
         let at = ledger_time(self.clock.now());
         let Effect::MintKeyPruned {
             forgotten,
@@ -160,12 +164,35 @@ impl Operator {
         else {
             unreachable!("the effect is that of the command");
         };
+        self.forget_coins(id).await?;
         Ok(PrunedMintKey {
             id,
             denomination,
             rows_dropped: forgotten,
             coins_outstanding: outstanding,
         })
+    }
+
+    /// Deletes what interrupted prunes have left; how many rows.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn finish_prunes(&self) -> Result<u64, OperatorError> {
+        let mut rows = 0;
+        for key in self.ledger.mint_keys().await?.iter().filter(|key| key.pruned) {
+            rows += self.forget_coins(key.id).await?;
+        }
+        Ok(rows)
+    }
+
+    async fn forget_coins(&self, id: MintKeyId) -> Result<u64, OperatorError> {
+        let mut rows = 0;
+        loop {
+            match self.ledger.forget_coins(id, FORGOTTEN_COINS_MAX).await? {
+                0 => return Ok(rows),
+                portion => rows += portion,
+            }
+        }
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, OperatorError> {

@@ -1,6 +1,6 @@
 //! The mint keys of a currency become known to its ledger.
 
-use opencoin_ledger::{Command, Ledger, LedgerError, MintKeyId, Outcome, Refusal};
+use opencoin_ledger::{BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyId, Outcome, Refusal};
 
 use crate::clock::Clock;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
@@ -51,9 +51,9 @@ pub async fn register_mint_keys(
         })
     };
     let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
-    if !commands.is_empty() {
+    for portion in commands.chunks(BATCH_COMMANDS_MAX) {
         ledger
-            .apply(&commands)
+            .apply(portion)
             .await?
             .into_iter()
             .try_for_each(|outcome: Outcome| outcome.map(|_| ()))

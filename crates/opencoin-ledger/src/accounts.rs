@@ -44,6 +44,9 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError>;
 
+    /// Gives the account another token of its own. The one before ends.
+    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError>;
+
     /// Chooses whether the account stands in the directory.
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
 

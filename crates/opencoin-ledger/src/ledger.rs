@@ -33,6 +33,15 @@ pub trait Ledger: Send + Sync {
     /// nothing was applied.
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError>;
 
+    /// The same for commands that find the books as usual: accounts can pay, coins are unspent, references are
+    /// new. A store can do that in one round trip. Where a command is not of this kind nothing is applied.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    async fn apply_routine(&self, batch: &[Command]) -> Result<Routine, LedgerError> {
+        self.apply(batch).await.map(Routine::Applied)
+    }
+
     /// What became of a transaction reference; `None` when nothing was decided under it.
     ///
     /// This is a read. What it returns can still be lost with the machine that it was read from: before
@@ -103,6 +112,21 @@ pub trait Ledger: Send + Sync {
     /// A transaction is named twice.
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError>;
 
+    /// Compares the spent and recouped coins that are stored of a mint key with those that it counts, in one
+    /// snapshot and without a lock. A pruned key passes: it may hold fewer.
+    ///
+    /// # Errors
+    /// They differ ([`LedgerError::Corrupt`]), or the store cannot be read.
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError>;
+
+    /// Deletes up to `coins_max` spent or recouped coins that are stored of a pruned mint key, in a short
+    /// transaction that locks no mint key. Gives their number: 0 when none is left, or the key is not
+    /// pruned.
+    ///
+    /// # Errors
+    /// As [`Self::keep_signatures`]: to call it again is safe.
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError>;
+
     /// The account that a token belongs to.
     ///
     /// # Errors
@@ -141,6 +165,15 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// It does not.
     async fn ready(&self) -> Result<(), LedgerError>;
+}
+
+/// What became of a batch of which every command was expected to find the books as usual.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Routine {
+    /// All was carried out.
+    Applied(Vec<Outcome>),
+    /// Nothing was carried out. These commands, by their ascending places in the batch, need [`Ledger::apply`].
+    Odd(Vec<usize>),
 }
 
 /// What a store knows of the time.

@@ -64,7 +64,7 @@ pub use identity::{Prepared, mint_content};
 pub use kept::{KeptSignatures, UnsignedPage, UnsignedTransaction};
 pub use ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
-    Transaction,
+    Routine, Transaction,
 };
 pub use memory::MemoryLedger;
 pub use mint_key::{

@@ -13,9 +13,9 @@ use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus,
-    Outcome, Prepared, TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage, View,
-    decide,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId,
+    MintKeyStatus, Outcome, Prepared, TokenHash, Transaction, TransactionNo, TransactionReference,
+    UnsignedPage, View, decide,
 };
 
 /// Books in memory. A clone is another handle on the same books.
@@ -119,6 +119,14 @@ impl Ledger for MemoryLedger {
         KeptSignatures::check_batch(kept)?;
         let mut state = self.state();
         Ok(kept.iter().map(|kept| state.keep(kept)).collect())
+    }
+
+    async fn check_coins(&self, _id: MintKeyId) -> Result<(), LedgerError> {
+        Ok(()) // they are counted and kept in one place
+    }
+
+    async fn forget_coins(&self, _id: MintKeyId, _coins_max: u32) -> Result<u64, LedgerError> {
+        Ok(0) // the command has forgotten them
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

@@ -16,8 +16,8 @@ use std::sync::{Arc, RwLock};
 use crate::journal::{Kind, Record, ReferenceKey};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
 use crate::{
-    AccountId, Amount, Applied, MintKeyId, MintKeyTerms, Outcome, PayloadHash, Prepared, TokenHash, Touches,
-    View, decide,
+    AccountId, Amount, Applied, Command, MintKeyId, MintKeyTerms, Outcome, PayloadHash, Prepared, TokenHash,
+    Touches, View, decide,
 };
 
 /// What an optimistic account holds and an optimistic mint key has signed: room in both directions.
@@ -99,20 +99,27 @@ impl KnownMintKeys {
 
 /// Decides a batch before its rows are read.
 ///
-/// `None` where that is not possible: a command does more than move money and coins, repeats another one of
-/// its batch, would be refused in any state, or names a key that is not known.
-#[must_use]
+/// # Errors
+/// The places, ascending, of the commands for which that cannot be done: a command does more than move money and
+/// coins, is not known to be new in its batch, would be refused whatever is there, or names a key that is not
+/// known.
 pub fn decide_optimistically(
     batch: &[Prepared<'_>],
     touches: &Touches,
     known: &KnownMintKeys,
-) -> Option<(Vec<Outcome>, Postings)> {
-    let mut view = optimistic_view(touches, known)?;
-    let is_new = |outcome: &Outcome| matches!(outcome, Ok(Applied { repeated: false, .. }));
-    let decided = batch
-        .iter()
-        .map(|command| Some(decide(&mut view, command)).filter(is_new));
-    let outcomes: Vec<Outcome> = decided.collect::<Option<_>>()?;
+) -> Result<(Vec<Outcome>, Postings), Vec<usize>> {
+    let mut view = optimistic_view(touches, known);
+    let (mut outcomes, mut odd) = (Vec::with_capacity(batch.len()), Vec::new());
+    for (place, prepared) in batch.iter().enumerate() {
+        let decided = is_move(prepared.command).then(|| decide(&mut view, prepared));
+        match decided {
+            Some(outcome @ Ok(Applied { repeated: false, .. })) => outcomes.push(outcome),
+            _ => odd.push(place),
+        }
+    }
+    if !odd.is_empty() {
+        return Err(odd);
+    }
     let changes = view.take_changes();
     let mint_keys = changes.mint_keys.iter().map(|key| MintKeyPosting {
         no: key.no,
@@ -121,13 +128,40 @@ pub fn decide_optimistically(
         returned: key.returned,
     });
     let postings = Postings {
-        accounts: account_postings(&changes.journal)?,
+        accounts: account_postings(&changes.journal).ok_or_else(|| all(batch))?,
         mint_keys: sorted_by_id(mint_keys),
         signs: touches.signing,
         spent: changes.spent,
         journal: changes.journal,
     };
-    Some((outcomes, postings))
+    Ok((outcomes, postings))
+}
+
+/// The places of all commands.
+fn all(batch: &[Prepared<'_>]) -> Vec<usize> {
+    (0..batch.len()).collect()
+}
+
+/// Whether a command moves money and coins and does nothing else. Recoups and payouts do, but are too rare to
+/// be worth a place in the short way.
+fn is_move(command: &Command) -> bool {
+    match command {
+        Command::Credit { .. }
+        | Command::Debit { .. }
+        | Command::Transfer { .. }
+        | Command::Mint { .. }
+        | Command::Renew { .. }
+        | Command::Redeem { .. } => true,
+        Command::OpenAccount { .. }
+        | Command::RegisterMintKey { .. }
+        | Command::StopMintKey { .. }
+        | Command::RetireMintKey { .. }
+        | Command::PruneMintKey { .. }
+        | Command::SetSigningPaused { .. }
+        | Command::Recoup { .. }
+        | Command::RequestPayout { .. }
+        | Command::SettlePayout { .. } => false,
+    }
 }
 
 fn sorted_by_id(postings: impl Iterator<Item = MintKeyPosting>) -> Vec<MintKeyPosting> {
@@ -136,10 +170,8 @@ fn sorted_by_id(postings: impl Iterator<Item = MintKeyPosting>) -> Vec<MintKeyPo
     postings
 }
 
-fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> Option<View> {
-    if !touches.only_moves {
-        return None;
-    }
+/// Mint keys that are not known are not there: what names them is refused.
+fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
     let mut view = View::default();
     // System accounts have no row.
     for &id in touches.accounts.range(AccountId::FIRST_HOLDER..) {
@@ -154,7 +186,9 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> Option<View> {
         });
     }
     for &id in &touches.mint_keys {
-        let (no, terms) = known.get(id)?;
+        let Some((no, terms)) = known.get(id) else {
+            continue;
+        };
         let (issued, returned, recouped) = (PLENTY, 0, 0);
         view.load_mint_key(MintKeyState {
             no,
@@ -169,7 +203,7 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> Option<View> {
         });
     }
     view.load_signing(Signing::default());
-    Some(view)
+    view
 }
 
 /// Both sums of each account, by the double entries; `None` where a sum is no amount.

@@ -12,7 +12,7 @@ pub use holders::{
 };
 
 use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};
-use crate::view::{AccountState, MintKeyNo, MintKeyState, Pruned, Recouped, Signing};
+use crate::view::{AccountState, MintKeyNo, MintKeyState, Recouped, Signing};
 use crate::{
     Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, LedgerError, LedgerTime, MintKeyId,
     MintKeyTerms, PayloadHash, StopReason, StoredBlind, StoredNumber, TokenHash, Transaction, TransactionNo,
@@ -179,32 +179,25 @@ pub fn recouped(
     })
 }
 
-/// Judges the deletion of a pruned key's rows of `spent`.
+/// Judges what the tables `spent` and `recouped` hold of a mint key, beside what the key counts.
 ///
 /// # Errors
-/// There were more or fewer than coins were counted. The deletion must be undone: it would hide that.
-pub fn deleted_spent(key: &Pruned, rows: u64) -> Result<(), LedgerError> {
-    deleted("spent", key.mint_key, key.spent_rows, rows)
-}
-
-/// Judges the deletion of a pruned key's rows of `recouped`.
-///
-/// # Errors
-/// As [`deleted_spent`].
-pub fn deleted_recouped(key: &Pruned, rows: u64) -> Result<(), LedgerError> {
-    deleted("recouped", key.mint_key, key.recouped_rows, rows)
-}
-
-fn deleted(table: &str, mint_key: MintKeyNo, counted: u64, rows: u64) -> Result<(), LedgerError> {
-    if rows == counted {
-        return Ok(());
+/// They differ: the table is damaged, and a prune would hide that.
+pub fn check_coins(id: MintKeyId, counted: [i64; 2], rows: [i64; 2]) -> Result<(), LedgerError> {
+    for (table, (counted, rows)) in ["spent", "recouped"]
+        .into_iter()
+        .zip(counted.into_iter().zip(rows))
+    {
+        if rows != counted {
+            return Err(LedgerError::corrupt(
+                format!("table {table} of mint key {id}"),
+                format!(
+                    "it holds {rows} coins, counted are {counted}; nothing was deleted, an audit says more"
+                ),
+            ));
+        }
     }
-    let reason =
-        format!("it holds {rows} coins, counted are {counted}; nothing was deleted, an audit says more");
-    Err(LedgerError::corrupt(
-        format!("table {table} of mint key number {}", mint_key.get()),
-        reason,
-    ))
+    Ok(())
 }
 
 /// What a decision needs of a row of `transactions`.

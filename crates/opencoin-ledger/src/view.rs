@@ -11,7 +11,7 @@ mod touches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub use changes::{Changes, Opened, Pruned, Recouped};
+pub use changes::{Changes, Opened, Recouped};
 pub use state::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, WaitingState};
 pub use touches::Touches;
 
@@ -47,7 +47,6 @@ struct Dirty {
     journal: Vec<Record>,
     spent: Vec<(MintKeyNo, PayloadHash)>,
     recouped: Vec<Recouped>,
-    pruned: Vec<Pruned>,
     opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
@@ -132,6 +131,15 @@ impl View {
 
     pub(crate) fn account_by_name(&self, name: &AccountName) -> Option<&AccountState> {
         self.accounts_by_name.get(name).map(|id| &self.accounts[id])
+    }
+
+    /// Gives an account that is there another token.
+    pub(crate) fn replace_token(&mut self, id: AccountId, token_hash: TokenHash) -> Option<()> {
+        let account = self.accounts.get_mut(&id)?;
+        self.accounts_by_token.remove(&account.token_hash);
+        account.token_hash = token_hash;
+        self.accounts_by_token.insert(token_hash, id);
+        Some(())
     }
 
     pub(crate) fn account_by_token(&self, token_hash: &TokenHash) -> Option<&AccountState> {
@@ -324,29 +332,18 @@ impl View {
         key.retired = true;
     }
 
-    /// Forgets the key's spent and recouped coins, also those that were not loaded: [`Changes`] says how many
-    /// must be stored.
+    /// Marks the key as pruned and forgets its spent and recouped coins. Those that are stored stay until
+    /// [`Ledger::forget_coins`](crate::Ledger::forget_coins).
     pub(crate) fn prune_mint_key(&mut self, id: MintKeyId) {
         let key = self.touch_mint_key(id);
         assert!(!key.pruned, "a mint key is pruned once");
         key.pruned = true;
-        let (no, returned, recouped) = (key.no, key.returned, key.recouped);
+        let no = key.no;
         self.spent.retain(|coin| coin.0 != no);
         self.recouped_blinds.retain(|blind| blind.0 != no);
         self.recouped_coins.retain(|coin| coin.0 != no);
-        let unsaved = remove_where(&mut self.dirty.spent, |coin| coin.0 == no);
-        let spent_rows = returned
-            .checked_sub(unsaved)
-            .expect("every spent coin is counted as returned");
-        let unsaved = remove_where(&mut self.dirty.recouped, |recouped| recouped.mint_key == no);
-        let recouped_rows = recouped
-            .checked_sub(unsaved)
-            .expect("every recouped coin is counted");
-        self.dirty.pruned.push(Pruned {
-            mint_key: no,
-            spent_rows,
-            recouped_rows,
-        });
+        self.dirty.spent.retain(|coin| coin.0 != no);
+        self.dirty.recouped.retain(|recouped| recouped.mint_key != no);
     }
 
     pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
@@ -432,11 +429,4 @@ impl View {
             .get_mut(&id)
             .expect("the caller has read this mint key")
     }
-}
-
-/// Says how many there were.
-fn remove_where<T>(items: &mut Vec<T>, is_gone: impl Fn(&T) -> bool) -> u64 {
-    let before = items.len();
-    items.retain(|item| !is_gone(item));
-    (before - items.len()) as u64
 }

@@ -16,8 +16,8 @@ const CHANGES_MAX: usize = 1024;
 
 static CHANGES: Semaphore = Semaphore::const_new(CHANGES_MAX);
 
-/// What is known of accounts beside their money. Changes go one after another over a connection of their own, so
-/// that neither batches wait for them nor they for batches.
+/// What is known of accounts beside their money. Changes go over connections of their own, so that
+/// neither batches wait for them nor they for batches.
 impl Runner for PostgresLedger {
     async fn read<A: Send + Sync + 'static, T: Send + 'static>(
         &self,

@@ -15,7 +15,7 @@ use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_D
 use crate::writer::Writer;
 use crate::{durable, schema};
 
-/// Connections of one process for reads, beside the three that write.
+/// Connections of one process for reads, beside those that write.
 const READERS_MAX: u32 = 4;
 
 impl PostgresLedger {

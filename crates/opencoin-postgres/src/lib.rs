@@ -41,9 +41,9 @@ mod writer;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyStatus,
-    Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction, TransactionNo, TransactionReference,
-    UnsignedPage, decide, decide_optimistically, scoped,
+    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId,
+    MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches, Transaction,
+    TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::PgConnection;
 
@@ -61,13 +61,22 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Some(outcomes) = self.post_optimistically(&prepared, &touches).await? {
+        if let Routine::Applied(outcomes) = self.post(&prepared, &touches).await? {
             return Ok(outcomes);
         }
         transaction::run(&self.writer, Task::transaction("apply"), |connection| {
             scoped(self.decide_and_save(connection, &prepared, &touches))
         })
         .await
+    }
+
+    async fn apply_routine(&self, batch: &[Command]) -> Result<Routine, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let prepared = Prepared::batch(batch);
+        let touches = Touches::of(&prepared);
+        self.post(&prepared, &touches).await
     }
 
     async fn transaction(
@@ -105,6 +114,25 @@ impl Ledger for PostgresLedger {
         KeptSignatures::check_batch(kept)?;
         transaction::run(&self.writer, Task::transaction("keep signatures"), |connection| {
             scoped(kept::keep(connection, kept))
+        })
+        .await
+    }
+
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        transaction::read(&self.pool, Task::long_read("check coins"), |connection| {
+            scoped(async move {
+                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection), id).await;
+                checked.map_err(read_error)
+            })
+        })
+        .await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
+            scoped(async move {
+                Ok(opencoin_sql::forget::forget_coins(&mut Sql(connection), id, coins_max).await?)
+            })
         })
         .await
     }
@@ -174,24 +202,22 @@ impl PostgresLedger {
         transaction::read(&self.pool, Task::read(name), work).await
     }
 
-    /// The short way: one statement. `None` where the batch must take the longer one; nothing was written
-    /// then.
-    async fn post_optimistically(
-        &self,
-        batch: &[Prepared<'_>],
-        touches: &Touches,
-    ) -> Result<Option<Vec<Outcome>>, LedgerError> {
-        let assumed = decide_optimistically(batch, touches, &self.known_mint_keys);
-        let Some((outcomes, postings)) = assumed.filter(|(_, postings)| post::fits_one_statement(postings))
-        else {
-            return Ok(None);
+    /// The short way: one statement, which applies the whole batch or nothing.
+    async fn post(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Routine, LedgerError> {
+        let (outcomes, postings) = match decide_optimistically(batch, touches, &self.known_mint_keys) {
+            Ok(decided) => decided,
+            Err(odd) => return Ok(Routine::Odd(odd)),
         };
+        let all_odd = || Routine::Odd((0..batch.len()).collect());
+        if !post::fits_one_statement(&postings) {
+            return Ok(all_odd());
+        }
         let posted = transaction::run(&self.writer, Task::statement("post"), |connection| {
             scoped(post::postings(connection, &postings))
         });
         match posted.await {
-            Ok(()) => Ok(Some(outcomes)),
-            Err(LedgerError::Contended { .. }) => Ok(None),
+            Ok(()) => Ok(Routine::Applied(outcomes)),
+            Err(LedgerError::Contended { .. }) => Ok(all_odd()),
             Err(error) => Err(error),
         }
     }

@@ -63,8 +63,8 @@ async fn load_signing(
     Ok(())
 }
 
-/// Names and tokens of accounts do not change, so these rows need no lock; an account that is opened
-/// meanwhile violates a unique index and is found in the next attempt.
+/// These rows need no lock: names do not change, and an account that is opened meanwhile, or given one of these
+/// tokens, violates a unique index and is found in the next attempt.
 async fn load_accounts_to_open(
     connection: &mut PgConnection,
     touches: &Touches,

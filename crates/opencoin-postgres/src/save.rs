@@ -2,9 +2,9 @@
 
 use opencoin_ledger::journal::{Record, ReferenceKey};
 use opencoin_ledger::view::{
-    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing, WaitingState,
+    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
 };
-use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement, stored};
+use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 
@@ -18,7 +18,6 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
         journal,
         spent,
         recouped,
-        pruned,
         opened,
         balances,
         requested,
@@ -59,9 +58,6 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
     }
     if !recouped.is_empty() {
         insert_recouped(connection, &recouped).await?;
-    }
-    for key in &pruned {
-        delete_pruned(connection, key).await?;
     }
     if !balances.is_empty() {
         update_accounts(connection, &balances).await?;
@@ -255,20 +251,6 @@ async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Re
         .bind(column(rows, |row| row.payload_hash.as_bytes()));
     query.execute(connection).await?;
     Ok(())
-}
-
-/// One statement for all spent coins of a key: about a second for a million of them, each in the write-ahead
-/// log, and their room is free again only after a vacuum. Until the commit it holds the row of this one mint
-/// key: batches of other keys go on, one that names this key, say for an expired coin, waits as for any lock
-/// and is tried again.
-async fn delete_pruned(connection: &mut PgConnection, key: &Pruned) -> Result<(), Fault> {
-    let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = $1").bind(key.mint_key.get());
-    stored::deleted_spent(key, query.execute(&mut *connection).await?.rows_affected())?;
-    let query = sqlx::query("DELETE FROM recouped WHERE mint_key_no = $1").bind(key.mint_key.get());
-    Ok(stored::deleted_recouped(
-        key,
-        query.execute(connection).await?.rows_affected(),
-    )?)
 }
 
 async fn update_accounts(

@@ -31,7 +31,7 @@ pub(crate) const IDLE_DURATION_MAX: Duration = Duration::from_secs(60);
 pub(crate) const SESSION: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
     SELECT set_config(name, '30s', false) FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout';
-    SELECT set_config(name, '5s', false) FROM pg_settings WHERE name = 'lock_timeout';
+    SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'lock_timeout';
     SELECT set_config(name, 'off', false) FROM pg_settings
         WHERE name IN ('enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'jit');
     SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode';

@@ -1,9 +1,9 @@
-//! The connection that writes: one in each process, because its batches follow one another. (And another one
-//! for what is known of accounts beside their money.)
+//! The connections that write. Nearly always one is in use, because batches follow one another; another one is
+//! opened when a batch hangs. (And some more for what is known of accounts beside their money.)
 //!
-//! It is used again only when what was done on it came to its end. A future that is dropped in the middle, or
-//! a fault that leaves doubts, closes it: on a connection of which nobody knows whether a transaction is
-//! open, a statement that commits by itself might not commit. (A pool gives such a connection to the next one
+//! A connection is used again only when what was done on it came to its end. A future that is dropped in the
+//! middle, or a fault that leaves doubts, closes it: on a connection of which nobody knows whether a transaction
+//! is open, a statement that commits by itself might not commit. (A pool gives such a connection to the next one
 //! who asks.)
 //!
 //! A new connection may lead to another server than the one before: to a standby that took over and was
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use opencoin_ledger::{BooksPosition, Continuation, LedgerError, Mark};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::fault::Fault;
@@ -26,11 +26,19 @@ use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_D
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
 
-/// Where the connection waits for the next batch.
+/// How many batches may be in hand at once: three in each lane of the committer.
+const BATCH_CONNECTIONS_MAX: usize = 6;
+
+/// How many changes of accounts, beside their money, may be in hand at once.
+const HOLDER_CONNECTIONS_MAX: usize = 2;
+
+/// The connections that wait for the next batch, and the right to use or open one.
 #[derive(Clone)]
 pub(crate) struct Writer {
     options: Arc<PgConnectOptions>,
-    place: Arc<Mutex<Option<Idle>>>,
+    idle: Arc<std::sync::Mutex<Vec<Idle>>>,
+    permits: Arc<Semaphore>,
+    permits_max: usize,
     /// What the books hold, as far as somebody has looked.
     seen: Arc<std::sync::Mutex<Option<Mark>>>,
 }
@@ -43,31 +51,40 @@ struct Idle {
 /// The connection in use. Dropped without [`Writing::done`], it is closed.
 pub(crate) struct Writing {
     connection: PgConnection,
-    place: OwnedMutexGuard<Option<Idle>>,
+    idle: Arc<std::sync::Mutex<Vec<Idle>>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Writer {
     pub(crate) fn new(options: PgConnectOptions) -> Self {
         Self {
             options: Arc::new(options.disable_statement_logging()),
-            place: Arc::default(),
+            idle: Arc::default(),
+            permits: Arc::new(Semaphore::new(BATCH_CONNECTIONS_MAX)),
+            permits_max: BATCH_CONNECTIONS_MAX,
             seen: Arc::default(),
         }
     }
 
-    /// Another connection to the same books, which goes by what was seen of them as well.
+    /// Other connections to the same books, which go by what was seen of them as well.
     pub(crate) fn another(&self) -> Self {
         Self {
             options: Arc::clone(&self.options),
-            place: Arc::default(),
+            idle: Arc::default(),
+            permits: Arc::new(Semaphore::new(HOLDER_CONNECTIONS_MAX)),
+            permits_max: HOLDER_CONNECTIONS_MAX,
             seen: Arc::clone(&self.seen),
         }
     }
 
-    /// Waits for the batch before, and connects where there is no connection that lives.
+    /// Waits for the right to use a connection, and connects where there is none that lives.
     pub(crate) async fn begin(&self) -> Result<Writing, Fault> {
-        let mut place = Arc::clone(&self.place).lock_owned().await;
-        let connection = match place.take() {
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| LedgerError::Unavailable("the ledger was closed".to_owned()))?;
+        let newest = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match newest {
             Some(idle) => still_alive(idle).await,
             None => None,
         };
@@ -83,7 +100,11 @@ impl Writer {
                 }
             },
         };
-        Ok(Writing { connection, place })
+        Ok(Writing {
+            connection,
+            idle: Arc::clone(&self.idle),
+            _permit: permit,
+        })
     }
 
     /// What was seen of the books, where it goes on from what was seen before.
@@ -122,22 +143,30 @@ impl Writer {
         Ok(connection)
     }
 
-    /// Waits for the batch in hand and closes the connection.
+    /// Waits for the batches in hand and closes the connections.
     pub(crate) async fn close(&self) {
-        if let Some(idle) = self.place.lock().await.take() {
+        let all = u32::try_from(self.permits_max).expect("a small number");
+        let permits = self.permits.acquire_many(all).await;
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        for idle in idle {
             // A connection that is broken is closed as well.
             let _ = idle.connection.close().await;
         }
+        drop(permits);
     }
 }
 
 impl Writing {
     /// The work came to its end: the connection is there for the next batch.
-    pub(crate) fn done(mut self) {
-        *self.place = Some(Idle {
+    pub(crate) fn done(self) {
+        let idle = Idle {
             connection: self.connection,
             since: Instant::now(),
-        });
+        };
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(idle);
     }
 }
 

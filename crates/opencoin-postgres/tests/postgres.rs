@@ -15,8 +15,9 @@ use opencoin_conformance::{
     books_tell_their_history, sequence,
 };
 use opencoin_ledger::{
-    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, HasAccounts, History, IdempotencyKey,
-    Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, TransactionReference,
+    APPLY_ATTEMPTS_MAX, Applied, Blind, CoinIn, Command, Effect, ErrorClass, HasAccounts, History,
+    IdempotencyKey, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId, PayloadHash, Routine,
+    TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
@@ -222,26 +223,118 @@ fn prune(key: u8) -> Command {
 }
 
 #[tokio::test]
-async fn a_prune_deletes_nothing_where_it_would_hide_that_coins_are_missing_or_too_many() {
+async fn what_a_prune_would_hide_is_found_before_it() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("INSERT INTO spent VALUES (1, '\\x07')");
-    let before = ledgers[0].audit_facts().await.unwrap();
-    let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
+    let error = ledgers[0].check_coins(MintKeyId::new([1; 20])).await.unwrap_err();
     assert!(
-        matches!(&error, LedgerError::Corrupt { row, .. } if row == "table spent of mint key number 1"),
+        matches!(&error, LedgerError::Corrupt { row, .. } if row.starts_with("table spent of mint key")),
         "{error}"
     );
-    assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
 
     database.execute("DELETE FROM spent; INSERT INTO recouped VALUES (1, sha256('a'), '\\x07')");
-    let before = ledgers[0].audit_facts().await.unwrap();
-    let error = ledgers[0].apply(&[debit(30), prune(1)]).await.unwrap_err();
+    let error = ledgers[0].check_coins(MintKeyId::new([1; 20])).await.unwrap_err();
     assert!(
-        matches!(&error, LedgerError::Corrupt { row, .. } if row == "table recouped of mint key number 1"),
+        matches!(&error, LedgerError::Corrupt { row, .. } if row.starts_with("table recouped of mint key")),
         "{error}"
     );
-    assert_eq!(ledgers[1].audit_facts().await.unwrap(), before);
+}
+
+/// A portion of a prune is open in another process: a coin of the key is refused and other coins come back,
+/// without a wait for a lock.
+#[tokio::test]
+async fn a_portion_of_a_prune_locks_out_nobody() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let at = LedgerTime::from_unix_micros(150);
+    let blind = |key: u8, number: u8| Blind {
+        reference: format!("{key} {number}"),
+        mint_key: MintKeyId::new([key; 20]),
+        blinded: vec![7, number],
+    };
+    let mint = Command::Mint {
+        account: alice(),
+        transaction_reference: TransactionReference::new([7]).unwrap(),
+        blinds: vec![blind(1, 1), blind(1, 2), blind(2, 1)],
+        at,
+    };
+    let redeem = |key: u8, hash: u8| Command::Redeem {
+        account: bob(),
+        coins: vec![CoinIn {
+            mint_key: MintKeyId::new([key; 20]),
+            payload_hash: PayloadHash::new(&[hash; 32]).unwrap(),
+        }],
+        at,
+    };
+    for command in [mint, redeem(1, 1), prune(1)] {
+        ledgers[0].apply(&[command]).await.unwrap()[0].as_ref().unwrap();
+    }
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    let mut portion = other.begin().await.unwrap();
+    portion
+        .execute("SET lock_timeout = '1ms'; DELETE FROM spent WHERE mint_key_no = 1")
+        .await
+        .unwrap();
+    let outcomes = ledgers[0].apply(&[redeem(1, 2), redeem(2, 1)]).await.unwrap();
+    assert!(outcomes[0].is_err() && outcomes[1].is_ok(), "{outcomes:?}");
+    portion.commit().await.unwrap();
+    assert_eq!(ledgers[1].forget_coins(MintKeyId::new([1; 20]), 1).await, Ok(0));
+}
+
+/// A row that somebody keeps locked costs a batch one short wait, not ten, and the rest of the books goes on.
+#[tokio::test]
+async fn a_row_that_stays_locked_is_contention() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    let mut hold = other.begin().await.unwrap();
+    let lock = format!("SELECT 1 FROM accounts WHERE id = {} FOR UPDATE", alice().get());
+    hold.execute(&*lock).await.unwrap();
+    let locked = ledgers[0].apply(&[debit(30)]).await.unwrap_err();
+    assert_eq!(locked.class(), ErrorClass::Contention, "{locked}");
+    assert_eq!(
+        ledgers[0].apply_routine(&[debit(30)]).await,
+        Ok(Routine::Odd(vec![0]))
+    );
+    hold.rollback().await.unwrap();
+    assert!(ledgers[0].apply(&[debit(30)]).await.unwrap()[0].is_ok());
+}
+
+/// The server cancels a statement, as `statement_timeout` does: that is no fault of a command.
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_a_fault_of_the_database() {
+    let (ledgers, database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    database.execute(
+        "CREATE FUNCTION wait_long() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;
+        CREATE TRIGGER slow BEFORE INSERT ON transactions EXECUTE FUNCTION wait_long()",
+    );
+    database.execute(&format!(
+        "ALTER DATABASE {} SET statement_timeout = '50ms'",
+        database.name()
+    ));
+    let ledger = PostgresLedger::connect_to_existing(&database.url())
+        .await
+        .unwrap();
+    let error = ledger.apply(&[debit(30)]).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Database, "{error}");
+}
+
+/// Only the commands that cannot be routine are named, without a question to the database.
+#[tokio::test]
+async fn what_is_not_routine_is_split_off() {
+    let (ledgers, _database) = open().await;
+    let _world = World::with_paid_in(&ledgers, 100).await;
+    let batch = [debit(1), prune(1), debit(2), debit(2)];
+    assert_eq!(
+        ledgers[0].apply_routine(&batch).await,
+        Ok(Routine::Odd(vec![1, 3]))
+    );
+    assert!(matches!(
+        ledgers[0].apply_routine(&[debit(1), debit(2)]).await,
+        Ok(Routine::Applied(outcomes)) if outcomes.iter().all(Result::is_ok)
+    ));
 }
 
 /// Books as an earlier version of the program has left them.

@@ -37,6 +37,18 @@ pub(crate) async fn bearer(
     sql.optional(query, &values, bearer).await
 }
 
+pub(crate) async fn set_token(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    token: &TokenHash,
+) -> Result<(), SqlError> {
+    lock(sql, account).await?;
+    let query = "UPDATE accounts SET token_hash = $1 WHERE id = $2";
+    sql.execute(query, &[token.as_bytes().into(), account.get().into()])
+        .await?;
+    Ok(())
+}
+
 pub(crate) async fn set_password(
     sql: &mut dyn Executor,
     account: AccountId,

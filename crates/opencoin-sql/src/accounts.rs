@@ -55,6 +55,15 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         read.await
     }
 
+    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+        let change = self
+            .0
+            .change("set a token", (account, *token), |sql, (account, token)| {
+                Box::pin(access::set_token(sql, *account, token))
+            });
+        change.await
+    }
+
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
         let change = self
             .0

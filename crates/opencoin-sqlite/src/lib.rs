@@ -35,8 +35,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencoin_ledger::{
     Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger, LedgerError,
-    MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction, TransactionNo,
-    TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
+    MintKeyId, MintKeyStatus, Moments, Outcome, Prepared, Scoped, TokenHash, Touches, Transaction,
+    TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -66,8 +66,7 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Some((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known_mint_keys)
-        {
+        if let Ok((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known_mint_keys) {
             let posted = transaction::run(&self.writer, Task::once("post"), |connection| {
                 scoped(post::postings(connection, &postings))
             });
@@ -113,6 +112,25 @@ impl Ledger for SqliteLedger {
         KeptSignatures::check_batch(kept)?;
         transaction::run(&self.writer, Task::transaction("keep signatures"), |connection| {
             scoped(kept::keep(connection, kept))
+        })
+        .await
+    }
+
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        transaction::read(&self.readers, Task::long_read("check coins"), |connection| {
+            scoped(async move {
+                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection), id).await;
+                checked.map_err(read_error)
+            })
+        })
+        .await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
+            scoped(async move {
+                Ok(opencoin_sql::forget::forget_coins(&mut Sql(connection), id, coins_max).await?)
+            })
         })
         .await
     }

@@ -3,9 +3,9 @@
 
 use opencoin_ledger::journal::{Record, ReferenceKey};
 use opencoin_ledger::view::{
-    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Pruned, Recouped, Signing, WaitingState,
+    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
 };
-use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement, stored};
+use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
@@ -17,7 +17,6 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         journal,
         spent,
         recouped,
-        pruned,
         opened,
         balances,
         requested,
@@ -42,7 +41,6 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     delete_waiting(connection, &waited).await?;
     insert_spent(connection, &spent).await?;
     insert_recouped(connection, &recouped).await?;
-    delete_pruned(connection, &pruned).await?;
     update_accounts(connection, &balances).await?;
     update_mint_keys(connection, &mint_keys).await?;
     if let Some(signing) = signing {
@@ -238,18 +236,6 @@ async fn insert_recouped(connection: &mut SqliteConnection, rows: &[Recouped]) -
                 .bind(&row.blind.as_bytes()[..])
                 .bind(row.payload_hash.as_bytes());
         query.execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-/// The rows lie side by side, but SQLite has one write lock: batches wait until they are gone, about a second
-/// for a million. The file does not shrink; new rows fill the room.
-async fn delete_pruned(connection: &mut SqliteConnection, pruned: &[Pruned]) -> Result<(), Fault> {
-    for key in pruned {
-        let query = sqlx::query("DELETE FROM spent WHERE mint_key_no = ?").bind(key.mint_key.get());
-        stored::deleted_spent(key, query.execute(&mut *connection).await?.rows_affected())?;
-        let query = sqlx::query("DELETE FROM recouped WHERE mint_key_no = ?").bind(key.mint_key.get());
-        stored::deleted_recouped(key, query.execute(&mut *connection).await?.rows_affected())?;
     }
     Ok(())
 }

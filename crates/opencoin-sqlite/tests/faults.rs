@@ -12,8 +12,8 @@ use opencoin_sqlite::{Mode, SqliteLedger};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
-/// Every statement that writes.
-const STATEMENTS: [&str; 16] = [
+/// Every statement of a command that writes.
+const STATEMENTS: [&str; 14] = [
     "INSERT ON accounts",
     "UPDATE ON accounts",
     "INSERT ON mint_keys",
@@ -21,9 +21,7 @@ const STATEMENTS: [&str; 16] = [
     "INSERT ON transactions",
     "UPDATE ON transactions",
     "INSERT ON spent",
-    "DELETE ON spent",
     "INSERT ON recouped",
-    "DELETE ON recouped",
     "UPDATE ON signing",
     "INSERT ON payouts",
     "UPDATE ON payouts",

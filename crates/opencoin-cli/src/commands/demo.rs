@@ -11,7 +11,7 @@ use clap::Args;
 use opencoin_audit::check;
 use opencoin_config::{Config, DATABASE_DEFAULT};
 use opencoin_crypto::{CipherSuite, KeyStore};
-use opencoin_http::{Server, Unwatched, serve};
+use opencoin_http::{Server, TaskEnded, serve};
 use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator, StoreMode, open_audit_source, open_books};
 use opencoin_keys::{
     Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
@@ -168,7 +168,7 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
 
 struct RunningIssuer {
     stop: oneshot::Sender<()>,
-    served: JoinHandle<Result<(), Unwatched>>,
+    served: JoinHandle<Result<(), TaskEnded>>,
 }
 
 async fn start_issuer(

@@ -52,6 +52,7 @@ struct Accounts;
     operators::accounts::create,
     operators::accounts::list,
     operators::accounts::show,
+    operators::accounts::replace_token,
     operators::accounts::set_password,
     operators::accounts::credit,
     operators::accounts::debit,

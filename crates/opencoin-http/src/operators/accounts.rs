@@ -76,6 +76,29 @@ pub(crate) async fn show(State(admin): State<Admin>, _: Operator, Name(name): Na
     document(StatusCode::OK, &shown(profile))
 }
 
+/// Give an account another token, shown this once. The one before ends, within ten seconds everywhere.
+#[utoipa::path(
+    post, path = "/v1/admin/accounts/{name}/token", tag = "admin",
+    params(("name" = String, Path, description = "The account.")),
+    responses((status = 201, description = "The new token.", body = CreatedAccount),
+        Unauthorized, Forbidden, NotFound, Unavailable)
+)]
+pub(crate) async fn replace_token(
+    State(admin): State<Admin>,
+    _: Operator,
+    Name(name): Name,
+) -> HandlerResult {
+    let name = account_name(&name)?;
+    let token = admin.cashier().replace_token(&name).await?;
+    document(
+        StatusCode::CREATED,
+        &CreatedAccount {
+            name: name.as_str().to_owned(),
+            token: secret(&token),
+        },
+    )
+}
+
 /// Set an account's password. Every session that one has opened ends.
 #[utoipa::path(
     put, path = "/v1/admin/accounts/{name}/password", tag = "admin", request_body = SetPassword,

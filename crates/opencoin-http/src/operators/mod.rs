@@ -19,6 +19,7 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/accounts", post(accounts::create).get(accounts::list))
         .route("/v1/admin/accounts/{name}", get(accounts::show))
         .route("/v1/admin/accounts/{name}/password", put(accounts::set_password))
+        .route("/v1/admin/accounts/{name}/token", post(accounts::replace_token))
         .route("/v1/admin/accounts/{name}/credits", post(accounts::credit))
         .route("/v1/admin/accounts/{name}/debits", post(accounts::debit))
         .route("/v1/admin/payouts", get(payouts::list))

@@ -19,6 +19,7 @@ async fn the_operators_door_is_the_operators() {
             "/v1/admin/accounts/alice/password",
             json!({ "new": "a new password" }),
         ),
+        ("POST", "/v1/admin/accounts/alice/token", Value::Null),
         (
             "POST",
             "/v1/admin/accounts/alice/credits",
@@ -299,4 +300,25 @@ async fn two_operators_at_one_payout_settle_it_once() {
         world.balance(&alice).await,
         if one.status.as_u16() == 200 { 90 } else { 100 }
     );
+}
+
+#[tokio::test]
+async fn a_lost_token_is_replaced() {
+    let world = World::new().await;
+    let lost = world.open("alice", 0).await;
+    world.get("/v1/account", &lost).await.with(200);
+    let path = "/v1/admin/accounts/alice/token";
+    // As often as it takes to hear the answer: the last one counts.
+    world.post(path, &world.operator, Value::Null).await.with(201);
+    let new = world.post(path, &world.operator, Value::Null).await.with(201)["token"].clone();
+    let new = new.as_str().unwrap();
+    world.get("/v1/account", new).await.with(200);
+    world.clock.forward(chrono::TimeDelta::seconds(10));
+    assert_eq!(
+        world.get("/v1/account", &lost).await.refused(),
+        (401, "unauthorized")
+    );
+    world.get("/v1/account", new).await.with(200);
+    let unknown = world.post("/v1/admin/accounts/nobody/token", &world.operator, Value::Null);
+    assert_eq!(unknown.await.refused(), (404, "not-found"));
 }

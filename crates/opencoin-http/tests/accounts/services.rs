@@ -186,18 +186,26 @@ async fn the_list_says_when_a_service_was_heard_of_and_no_secret() {
     };
     list([("backup", "new"), ("shop", "new")]).await;
     let session = log_in(&world, &id, &key).await.text("token");
+    world.run_background().await;
     let seen = list([("backup", "new"), ("shop", "live")]).await;
     assert_eq!(seen["services"][1]["scopes"], json!(["mint", "read"]));
     assert_eq!(seen["services"][1]["last_seen_at"], "2026-01-01T00:00:00Z");
     // Heard of again, it is noted once a minute.
     world.clock.forward(TimeDelta::seconds(59));
     world.get("/v1/account", &session).await.with(200);
+    world.run_background().await;
     assert_eq!(
         list([("backup", "new"), ("shop", "live")]).await["services"][1]["last_seen_at"],
         "2026-01-01T00:00:00Z"
     );
     world.clock.forward(TimeDelta::seconds(1));
     world.get("/v1/account", &session).await.with(200);
+    assert_eq!(
+        list([("backup", "new"), ("shop", "live")]).await["services"][1]["last_seen_at"],
+        "2026-01-01T00:00:00Z",
+        "no request waits for that"
+    );
+    world.run_background().await;
     assert_eq!(
         list([("backup", "new"), ("shop", "live")]).await["services"][1]["last_seen_at"],
         "2026-01-01T00:01:00Z"

@@ -401,7 +401,15 @@ impl World {
 /// Lets the background work of these processes have a turn, all at one time.
 pub(crate) async fn run_background(worlds: &[&World]) {
     tokio::time::pause(); // so that it ends when each waits for its next turn
-    let turns = futures_util::future::join_all(worlds.iter().map(|world| world.issuer.follow()));
+    async fn turns_of(world: &World) {
+        let issuer = &world.issuer;
+        tokio::join!(
+            issuer.follow_documents(),
+            issuer.decide_waiting_mints(),
+            world.server.issuer().tidy()
+        );
+    }
+    let turns = futures_util::future::join_all(worlds.iter().map(|world| turns_of(world)));
     assert!(
         tokio::time::timeout(LESS_THAN_TWO_TURNS, turns).await.is_err(),
         "it never ends by itself"

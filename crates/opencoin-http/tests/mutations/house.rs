@@ -15,7 +15,7 @@ use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator};
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError,
-    MemoryLedger, MintKeyStatus, Outcome, Reference, TokenHash, Transaction, TransactionNo,
+    MemoryLedger, MintKeyId, MintKeyStatus, Outcome, Reference, TokenHash, Transaction, TransactionNo,
     TransactionReference, UnsignedPage,
 };
 use rand::rngs::StdRng;
@@ -96,6 +96,14 @@ impl Ledger for WatchedLedger {
 
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
         self.ledger.keep_signatures(kept).await
+    }
+
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        self.ledger.check_coins(id).await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        self.ledger.forget_coins(id, coins_max).await
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {

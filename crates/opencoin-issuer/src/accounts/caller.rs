@@ -8,8 +8,12 @@ use opencoin_ledger::{AccountId, Bearer, Credential, LedgerTime, Scope, ServiceI
 use super::{AccountService, Token};
 use crate::refusal::{Reason, Refusal, unavailable};
 
+/// How long an account's own token is taken after it was replaced through another process.
+pub const TOKEN_REMEMBERED_SECONDS_MAX: i64 = 10;
 /// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
 const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
+/// How many services may wait to be noted as seen. Of more nothing is noted.
+const SERVICES_NOTED_MAX: usize = 10_000;
 /// A service that is heard of again within this time is not noted again.
 const SEEN_AGAIN_MICROS: i64 = 60_000_000;
 
@@ -62,26 +66,49 @@ impl Caller {
     }
 }
 
-/// Whose token is whose. An account keeps its token for good, so the ledger is asked once. Sessions end at
-/// once in every process, so they are looked up each time.
+/// Whose token is whose, and when that was looked up. An account seldom gets another token, so the ledger is
+/// asked now and then. Sessions end at once in every process, so they are looked up each time.
 #[derive(Debug, Default)]
-pub(super) struct TokenCache(Mutex<HashMap<TokenHash, AccountId>>);
+pub(super) struct TokenCache(Mutex<HashMap<TokenHash, (AccountId, LedgerTime)>>);
 
 impl TokenCache {
-    fn find(&self, token: &TokenHash) -> Option<AccountId> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(token)
-            .copied()
+    fn find(&self, token: &TokenHash, now: LedgerTime) -> Option<AccountId> {
+        let accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (account, found_at) = *accounts.get(token)?;
+        let age = now.unix_micros().saturating_sub(found_at.unix_micros());
+        (0..TOKEN_REMEMBERED_SECONDS_MAX * 1_000_000)
+            .contains(&age)
+            .then_some(account)
     }
 
-    fn remember(&self, token: TokenHash, account: AccountId) {
+    fn remember(&self, token: TokenHash, account: AccountId, now: LedgerTime) {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if accounts.len() >= ACCOUNTS_REMEMBERED_MAX {
             accounts.clear();
         }
-        accounts.insert(token, account);
+        accounts.insert(token, (account, now));
+    }
+}
+
+/// When services were last seen, until the background work writes it down: no request waits for that.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<HashMap<ServiceId, LedgerTime>>);
+
+impl Seen {
+    fn note(&self, service: &ServiceId, last_seen: Option<LedgerTime>, now: LedgerTime) {
+        let is_recent =
+            |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
+        if last_seen.is_some_and(is_recent) {
+            return;
+        }
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() < SERVICES_NOTED_MAX || seen.contains_key(service) {
+            seen.insert(service.clone(), now);
+        }
+    }
+
+    fn take(&self) -> HashMap<ServiceId, LedgerTime> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -104,14 +131,14 @@ impl AccountService {
             )
         };
         let token = token.ok_or_else(missing)?.hash();
-        if let Some(account) = self.holders.find(&token) {
+        let now = self.now();
+        if let Some(account) = self.holders.find(&token, now) {
             return Ok(Caller {
                 account,
                 token,
                 means: Credential::AccountToken,
             });
         }
-        let now = self.now();
         let Bearer { account, means } = self
             .accounts
             .bearer(&token, now)
@@ -119,11 +146,11 @@ impl AccountService {
             .map_err(unavailable)?
             .ok_or_else(unknown)?;
         match &means {
-            Credential::AccountToken => self.holders.remember(token, account),
+            Credential::AccountToken => self.holders.remember(token, account, now),
             Credential::PasswordSession => {}
             Credential::ServiceSession {
                 service, last_seen, ..
-            } => self.saw(service, *last_seen, now).await?,
+            } => self.seen.note(service, *last_seen, now),
         }
         Caller {
             account,
@@ -133,14 +160,11 @@ impl AccountService {
         .check(right)
     }
 
-    /// Whether a token that was good is so still. The account's own always is.
+    /// Whether a token that was good is so still.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn is_still_good(&self, caller: &Caller) -> Result<bool, Refusal> {
-        if caller.means == Credential::AccountToken {
-            return Ok(true);
-        }
         Ok(self
             .accounts
             .bearer(&caller.token, self.now())
@@ -149,17 +173,19 @@ impl AccountService {
             .is_some())
     }
 
-    async fn saw(
-        &self,
-        service: &ServiceId,
-        last_seen: Option<LedgerTime>,
-        now: LedgerTime,
-    ) -> Result<(), Refusal> {
-        let is_recent =
-            |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
-        if last_seen.is_some_and(is_recent) {
-            return Ok(());
+    /// Writes down when services were last seen. What cannot be written now is lost: the next request notes it
+    /// again.
+    pub(crate) async fn write_last_seen(&self) {
+        for (service, at) in self.seen.take() {
+            if self
+                .accounts
+                .saw_service(&service, at)
+                .await
+                .map_err(unavailable)
+                .is_err()
+            {
+                return; // the others would fail as well, and the log says why
+            }
         }
-        self.accounts.saw_service(service, now).await.map_err(unavailable)
     }
 }

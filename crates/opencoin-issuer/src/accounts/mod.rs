@@ -23,7 +23,7 @@ use opencoin_ledger::{AccountId, AccountName, Accounts, Applied, Command, Ledger
 use crate::committer::Committer;
 use crate::refusal::{Reason, Refusal, unavailable};
 
-pub use caller::{Caller, Right};
+pub use caller::{Caller, Right, TOKEN_REMEMBERED_SECONDS_MAX};
 pub use entries::{Page, page_length};
 pub use money::{positive, text};
 pub(crate) use password::Passwords;
@@ -43,6 +43,7 @@ pub struct AccountService {
     random: Arc<Random>,
     passwords: Arc<Passwords>,
     holders: caller::TokenCache,
+    seen: caller::Seen,
     next_turn: waiting::NextTurn,
 }
 
@@ -54,7 +55,7 @@ impl AccountService {
         config: AccountsConfig,
         random: Arc<Random>,
     ) -> Self {
-        let (passwords, holders, next_turn) = Default::default();
+        let (passwords, holders, seen, next_turn) = Default::default();
         Self {
             accounts,
             committer,
@@ -63,6 +64,7 @@ impl AccountService {
             random,
             passwords,
             holders,
+            seen,
             next_turn,
         }
     }

@@ -202,6 +202,13 @@ impl Accounts for MemoryLedger {
         Ok(profiles)
     }
 
+    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+        self.state()
+            .view
+            .replace_token(account, *token)
+            .ok_or_else(|| stored::missing_account(account))
+    }
+
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
         self.state().holders.choices(account)?.listed = listed;
         Ok(())

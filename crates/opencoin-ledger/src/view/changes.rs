@@ -15,8 +15,6 @@ pub struct Changes {
     pub spent: Vec<(MintKeyNo, PayloadHash)>,
     /// Recouped blinds to insert.
     pub recouped: Vec<Recouped>,
-    /// Mint keys whose spent and recouped coins are to be deleted, all of them.
-    pub pruned: Vec<Pruned>,
     /// Accounts to insert.
     pub opened: Vec<Opened>,
     /// Accounts that were there, and their new balances.
@@ -46,18 +44,6 @@ pub struct Opened {
     pub account: AccountState,
     /// The password that it begins with.
     pub password: Option<PasswordHash>,
-}
-
-/// The spent and recouped coins of a mint key, to delete. Where a store finds another number its table is
-/// damaged, and it must not delete what shows that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pruned {
-    /// Which key.
-    pub mint_key: MintKeyNo,
-    /// How many of its coins are stored as spent.
-    pub spent_rows: u64,
-    /// How many of them are stored as recouped.
-    pub recouped_rows: u64,
 }
 
 /// A row of recouped blinds.
@@ -106,7 +92,6 @@ impl View {
         let changes = Changes {
             spent,
             recouped,
-            pruned: dirty.pruned,
             balances: old_accounts.map(|id| (*id, self.accounts[id].balance)).collect(),
             requested: dirty
                 .requested

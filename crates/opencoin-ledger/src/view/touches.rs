@@ -40,21 +40,13 @@ pub struct Touches {
     pub last_mint_key: bool,
     /// The last number of a payout.
     pub last_payout: bool,
-    /// Whether all spent coins of a mint key may have to be deleted, which can take long.
-    pub prunes: bool,
-    /// Whether every command can be decided optimistically: it moves money and coins and does nothing else.
-    /// Recoups and payouts are left out: they are rare.
-    pub only_moves: bool,
 }
 
 impl Touches {
     /// What these commands can read.
     #[must_use]
     pub fn of(batch: &[Prepared<'_>]) -> Self {
-        let mut touches = Self {
-            only_moves: true,
-            ..Self::default()
-        };
+        let mut touches = Self::default();
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
             if let Command::Mint { account, .. } = prepared.command {
@@ -78,7 +70,6 @@ impl Touches {
     }
 
     fn add(&mut self, command: &Command) {
-        self.only_moves &= moves(command);
         match command {
             Command::OpenAccount { name, token_hash, .. } => {
                 self.names.insert(name.clone());
@@ -100,11 +91,9 @@ impl Touches {
                 self.mint_keys.insert(*id);
                 self.last_mint_key = true;
             }
-            Command::PruneMintKey { id, .. } => {
-                self.mint_keys.insert(*id);
-                self.prunes = true;
-            }
-            Command::StopMintKey { id, .. } | Command::RetireMintKey { id, .. } => {
+            Command::StopMintKey { id, .. }
+            | Command::RetireMintKey { id, .. }
+            | Command::PruneMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
             }
             Command::SetSigningPaused { .. } => {
@@ -141,25 +130,5 @@ impl Touches {
     fn add_coins(&mut self, coins: &[CoinIn]) {
         self.mint_keys.extend(coins.iter().map(|coin| coin.mint_key));
         self.coins.extend(coins);
-    }
-}
-
-fn moves(command: &Command) -> bool {
-    match command {
-        Command::Credit { .. }
-        | Command::Debit { .. }
-        | Command::Transfer { .. }
-        | Command::Mint { .. }
-        | Command::Renew { .. }
-        | Command::Redeem { .. } => true,
-        Command::OpenAccount { .. }
-        | Command::RegisterMintKey { .. }
-        | Command::StopMintKey { .. }
-        | Command::RetireMintKey { .. }
-        | Command::PruneMintKey { .. }
-        | Command::SetSigningPaused { .. }
-        | Command::Recoup { .. }
-        | Command::RequestPayout { .. }
-        | Command::SettlePayout { .. } => false,
     }
 }

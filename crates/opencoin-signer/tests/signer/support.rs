@@ -381,6 +381,14 @@ impl Ledger for TwoBooks {
         self.transactions.keep_signatures(kept).await
     }
 
+    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
+        self.counters.check_coins(id).await
+    }
+
+    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        self.counters.forget_coins(id, coins_max).await
+    }
+
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
         self.transactions.account_by_token(token_hash).await
     }
@@ -422,6 +430,14 @@ impl Ledger for Away {
     }
 
     async fn keep_signatures(&self, _: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        Err(away())
+    }
+
+    async fn check_coins(&self, _: MintKeyId) -> Result<(), LedgerError> {
+        Err(away())
+    }
+
+    async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
         Err(away())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Subcommand;
-use opencoin_issuer::{Cashier, NewPassword};
+use opencoin_issuer::{Cashier, NewPassword, Token};
 use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 use opencoin_terminal::output::OutputArgs;
@@ -44,6 +44,13 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
+    /// Give an account another token and show it, once. The one before ends.
+    Token {
+        /// The name of the account.
+        name: AccountName,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
     /// Set the password with which the holder logs in. Every session that a password has opened ends.
     Password {
         /// The name of the account.
@@ -75,6 +82,11 @@ pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<(
         AccountCommand::Debit(arguments) => pay(arguments, Direction::Out, output).await,
         AccountCommand::Show { name, dir } => show(&name, dir, output).await,
         AccountCommand::List { dir } => list(dir, output).await,
+        AccountCommand::Token { name, dir } => {
+            let (cashier, _) = open(dir, Purpose::Change).await?;
+            let token = cashier.replace_token(&name).await?;
+            show_token(&name, &token, output)
+        }
         AccountCommand::Password { name, new, dir } => {
             let password = NewPassword::new(new.read()?.text())?;
             let (cashier, _) = open(dir, Purpose::Change).await?;
@@ -88,6 +100,10 @@ pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<(
 async fn create(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()> {
     let (cashier, _) = open(dir, Purpose::Change).await?;
     let token = cashier.open_account(name, None).await?;
+    show_token(name, &token, output)
+}
+
+fn show_token(name: &AccountName, token: &Token, output: OutputArgs) -> Result<()> {
     output.show_once(
         json!({ "account": name.as_str(), "token": token.expose() }),
         [

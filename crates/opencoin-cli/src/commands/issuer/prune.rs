@@ -1,7 +1,7 @@
 //! `opencoin issuer prune`: drops the spent coins of mint keys whose coins have expired.
 //!
-//! Each key is pruned in a transaction of its own and told of when that is done, so a failure at one key
-//! leaves the others pruned and said; the next call goes on with the rest.
+//! Each key is marked in a transaction of its own, and its coins are then deleted in portions, beside a server that
+//! goes on. After a failure at one key the others are pruned and were printed; the next call goes on with the rest.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -21,6 +21,13 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let (operator, directory) = books::open(arguments.dir).await?;
     let unit = super::unit(&directory)?;
+    let rows_left = operator
+        .finish_prunes()
+        .await
+        .context("what an interrupted prune has left was not deleted")?;
+    if rows_left > 0 && !output.json {
+        output::line(&format!("rows of an interrupted prune dropped {rows_left}"))?;
+    }
     let keys = operator.prunable_mint_keys().await?;
     let mut findings = Vec::with_capacity(keys.len());
     for key in &keys {

@@ -1,0 +1,314 @@
+//! Who waits for whom, at a ledger that does what each test says.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use opencoin_ledger::{
+    Account, AccountId, AccountName, Applied, CoinIn, Effect, KeptSignatures, LedgerError, LedgerTime,
+    MintKeyId, MintKeyStatus, PayloadHash, TokenHash, Transaction, TransactionNo, TransactionReference,
+    UnsignedPage,
+};
+
+use super::*;
+
+/// What a ledger does with a batch.
+type Script = dyn Fn(&[i64], bool) -> Answer + Send + Sync;
+
+enum Answer {
+    Apply,
+    Odd(Vec<usize>),
+    Fail(LedgerError),
+    Hang,
+    WrongCount,
+}
+
+/// A ledger that follows a script and notes the accounts of every batch it is sent.
+struct Scripted {
+    script: Box<Script>,
+    batches: Mutex<Vec<Vec<i64>>>,
+}
+
+impl Scripted {
+    fn new(script: impl Fn(&[i64], bool) -> Answer + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            script: Box::new(script),
+            batches: Mutex::default(),
+        })
+    }
+
+    fn batches(&self) -> Vec<Vec<i64>> {
+        self.batches.lock().unwrap().clone()
+    }
+
+    async fn answer(&self, batch: &[Command], is_routine: bool) -> Result<Routine, LedgerError> {
+        let accounts: Vec<i64> = batch.iter().map(account).collect();
+        self.batches.lock().unwrap().push(accounts.clone());
+        let applied = Ok(Applied {
+            repeated: false,
+            effect: Effect::MintKeyStopped,
+        });
+        match (self.script)(&accounts, is_routine) {
+            Answer::Apply => Ok(Routine::Applied(vec![applied; batch.len()])),
+            Answer::Odd(places) => Ok(Routine::Odd(places)),
+            Answer::Fail(error) => Err(error),
+            Answer::Hang => std::future::pending().await,
+            Answer::WrongCount => Ok(Routine::Applied(Vec::new())),
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for Scripted {
+    async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
+        match self.answer(batch, false).await? {
+            Routine::Applied(outcomes) => Ok(outcomes),
+            Routine::Odd(_) => panic!("the script is wrong"),
+        }
+    }
+
+    async fn apply_routine(&self, batch: &[Command]) -> Result<Routine, LedgerError> {
+        self.answer(batch, true).await
+    }
+
+    async fn transaction(&self, _: &TransactionReference) -> Result<Option<Transaction>, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn unsigned(
+        &self,
+        _: &MintKeyStatus,
+        _: TransactionNo,
+        _: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn keep_signatures(&self, _: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn check_coins(&self, _: MintKeyId) -> Result<(), LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn account_by_token(&self, _: &TokenHash) -> Result<Option<Account>, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn account_by_name(&self, _: &AccountName) -> Result<Option<Account>, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn signing_paused(&self) -> Result<bool, LedgerError> {
+        unreachable!("the committer only applies")
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        unreachable!("the committer only applies")
+    }
+}
+
+fn start(ledger: &Arc<Scripted>) -> Committer {
+    let metrics = Arc::new(Metrics::new(chrono::DateTime::UNIX_EPOCH));
+    Committer::start(Arc::clone(ledger) as Arc<dyn Ledger>, 1000, metrics)
+}
+
+/// Sends commands of these accounts at once, so that they meet in one batch; whether each was confirmed.
+async fn apply(committer: &Committer, accounts: impl IntoIterator<Item = i64>) -> Vec<bool> {
+    let applied = accounts
+        .into_iter()
+        .map(|account| committer.apply(command(account, 1)));
+    futures_util::future::join_all(applied)
+        .await
+        .into_iter()
+        .map(|outcome| outcome.is_ok())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_fault_of_the_database_fails_a_batch_once() {
+    let ledger = Scripted::new(|_, _| Answer::Fail(LedgerError::Unavailable("statement timeout".to_owned())));
+    assert_eq!(apply(&start(&ledger), 0..1000).await, [false; 1000]);
+    assert_eq!(ledger.batches().len(), 1, "no command is tried by itself");
+}
+
+#[tokio::test]
+async fn a_command_at_fault_is_found_by_halving() {
+    for error in [
+        LedgerError::Database("no".to_owned()),
+        LedgerError::Contended { attempts: 10 },
+    ] {
+        let ledger = Scripted::new(move |accounts, _| {
+            if accounts.contains(&700) {
+                Answer::Fail(error.clone())
+            } else {
+                Answer::Apply
+            }
+        });
+        let confirmed = apply(&start(&ledger), 0..1000).await;
+        assert!(
+            confirmed
+                .iter()
+                .enumerate()
+                .all(|(account, is_confirmed)| *is_confirmed == (account != 700))
+        );
+        let batches = ledger.batches().len();
+        assert!(batches <= 2 + 2 * 10, "{batches} batches for 1,000 commands");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_database_ends_the_search_for_a_command_at_fault() {
+    let ledger = Scripted::new(|accounts, _| match accounts.len() {
+        0..500 => Answer::Fail(LedgerError::Unavailable("gone".to_owned())),
+        _ => Answer::Fail(LedgerError::Database("no".to_owned())),
+    });
+    assert_eq!(apply(&start(&ledger), 0..1000).await, [false; 1000]);
+    let lengths: Vec<usize> = ledger.batches().iter().map(Vec::len).collect();
+    assert_eq!(lengths, [1000, 1000, 500, 250]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_hangs_holds_up_no_other() {
+    let ledger = Scripted::new(|accounts, _| match accounts {
+        [0] => Answer::Hang,
+        _ => Answer::Apply,
+    });
+    let committer = Arc::new(start(&ledger));
+    let first = Arc::clone(&committer);
+    let hanging = tokio::spawn(async move { first.apply(command(0, 1)).await.is_ok() });
+    while ledger.batches().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let begun = tokio::time::Instant::now();
+    for account in 1..100 {
+        assert_eq!(apply(&committer, [account]).await, [true]);
+    }
+    assert!(
+        begun.elapsed() <= PATIENCE,
+        "only the first waited: {:?}",
+        begun.elapsed()
+    );
+    assert!(!hanging.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn odd_commands_without_end_cost_their_neighbours_one_round_trip() {
+    // Accounts from 1000 on are always refused, and the long way never ends.
+    let ledger = Scripted::new(|accounts, is_routine| {
+        let places = accounts
+            .iter()
+            .enumerate()
+            .filter(|(_, account)| **account >= 1000);
+        let odd: Vec<usize> = places.map(|(place, _)| place).collect();
+        match (is_routine, odd.is_empty()) {
+            (false, _) => Answer::Hang,
+            (true, true) => Answer::Apply,
+            (true, false) => Answer::Odd(odd),
+        }
+    });
+    let committer = Arc::new(start(&ledger));
+    let begun = tokio::time::Instant::now();
+    for round in 0..100 {
+        let attacker = Arc::clone(&committer);
+        tokio::spawn(async move { attacker.apply(command(1000 + round, 1)).await.is_ok() });
+        let before = ledger.batches().len();
+        assert_eq!(apply(&committer, 0..10).await, [true; 10]);
+        // The batch with the odd command is looked at without a round trip; then one for the rest. The batches
+        // of the careful lane are beside them.
+        assert!(ledger.batches().len() <= before + 4, "round {round}");
+    }
+    assert_eq!(
+        begun.elapsed(),
+        Duration::ZERO,
+        "nobody waits for the careful lane"
+    );
+}
+
+#[tokio::test]
+async fn the_end_of_the_committer_is_seen() {
+    let ledger = Scripted::new(|_, _| Answer::WrongCount);
+    let committer = start(&ledger);
+    assert_eq!(apply(&committer, [1]).await, [false]);
+    committer.ended().await;
+}
+
+/// A command of so many coins, told apart by its account.
+fn command(account: i64, items: usize) -> Command {
+    let coin = CoinIn {
+        mint_key: MintKeyId::new([1; 20]),
+        payload_hash: PayloadHash::new(&[1; 32]).expect("a hash"),
+    };
+    let at = LedgerTime::from_unix_micros(0);
+    Command::Redeem {
+        account: AccountId::new(account),
+        coins: vec![coin; items],
+        at,
+    }
+}
+
+fn account(command: &Command) -> i64 {
+    match command {
+        Command::Redeem { account, .. } => account.get(),
+        other => panic!("not made here: {other:?}"),
+    }
+}
+
+fn request(account: i64, items: usize) -> Request {
+    let command = command(account, items);
+    let room = Arc::new(Semaphore::new(1))
+        .try_acquire_owned()
+        .expect("a fresh semaphore");
+    let queued = Metrics::new(chrono::DateTime::UNIX_EPOCH).queued();
+    let waiting = Waiting {
+        items: item_count(&command),
+        answer: oneshot::channel().0,
+        _room: room,
+        _queued: queued,
+    };
+    Request { command, waiting }
+}
+
+fn accounts(batch: &[Request]) -> Vec<i64> {
+    batch.iter().map(|request| account(&request.command)).collect()
+}
+
+#[test]
+fn a_small_command_does_not_wait_behind_large_ones() {
+    let mut backlog = Backlog::new(1000);
+    (0..100).for_each(|number| backlog.push(request(number, 1000)));
+    backlog.push(request(1000, 1));
+    assert_eq!(accounts(&backlog.next_batch()), [1000, 0, 1, 2, 3]);
+}
+
+#[test]
+fn large_commands_do_not_wait_for_ever_behind_small_ones() {
+    for batch_commands_max in [1, 10] {
+        let mut backlog = Backlog::new(batch_commands_max);
+        backlog.push(request(1000, 1000));
+        (0..100).for_each(|number| backlog.push(request(number, 1)));
+        let batches = [backlog.next_batch(), backlog.next_batch()].map(|batch| accounts(&batch));
+        assert_eq!(
+            batches.map(|batch| (batch.len(), batch[0])),
+            [(batch_commands_max, 0), (batch_commands_max, 1000)]
+        );
+    }
+}
+
+#[test]
+fn a_command_larger_than_a_batch_is_a_batch_of_its_own() {
+    let mut backlog = Backlog::new(1000);
+    backlog.push(request(1, BATCH_ITEMS_MAX + 1));
+    backlog.push(request(2, BATCH_ITEMS_MAX));
+    assert_eq!(accounts(&backlog.next_batch()), [1]);
+    assert_eq!(accounts(&backlog.next_batch()), [2]);
+    assert!(backlog.is_empty());
+}
