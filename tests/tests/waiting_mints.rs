@@ -175,9 +175,12 @@ fn what_has_waited_its_time_is_not_carried_out_any_more() {
     let wallet = ForeignWallet::new(&currency.url(""));
     let blinds = [wallet.blind(5, "1")];
     waits(&wallet.post("/mint", Some(&token), &request_mint(&blinds, "a1")));
-    thread::sleep(Duration::from_secs(4));
+    let begun = Instant::now();
+    while wallet.post("/resume", None, &request_resume("a1")).http_status == 202 {
+        assert!(begun.elapsed() < PATIENCE, "its time does not end");
+        thread::sleep(Duration::from_millis(200));
+    }
     credit(&currency, 50, "too late");
-    thread::sleep(Duration::from_secs(3)); // turns of the background work
     let given_up = |answer: Answer| {
         assert_eq!(answer.http_status, 402, "{answer:?}");
         assert_eq!(answer.error_word.as_deref(), Some("insufficient-funds"));
