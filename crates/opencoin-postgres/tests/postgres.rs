@@ -257,6 +257,7 @@ async fn a_portion_of_a_prune_locks_out_nobody() {
         account: alice(),
         transaction_reference: TransactionReference::new([7]).unwrap(),
         blinds: vec![blind(1, 1), blind(1, 2), blind(2, 1)],
+        wait_until: None,
         at,
     };
     let redeem = |key: u8, hash: u8| Command::Redeem {
