@@ -126,7 +126,7 @@ impl Issuer {
         self
     }
 
-    /// Lets the issuer take up certificates that appear in this folder; see [`Self::follow`].
+    /// Lets the issuer take up certificates that appear in this folder; see [`Self::follow_documents`].
     #[must_use]
     pub fn in_folder(mut self, directory: Directory) -> Self {
         self.documents.set_folder(directory);
