@@ -265,36 +265,6 @@ impl Drop for Bignum {
     }
 }
 
-/// How many rounds of Miller and Rabin a number passes before it is taken for a prime. A composite passes one with a
-/// probability of at most a quarter, and a random one nearly never (FIPS 186-5, appendix B.3, asks for 5).
-const PRIMALITY_ROUNDS: i32 = 20;
-
-/// Whether an odd number is prime.
-///
-/// # Panics
-/// Out of memory.
-pub(crate) fn is_prime(number: &[u8]) -> bool {
-    let number = Bignum::new(number).expect("memory for a number");
-    let mut is_prime = 0;
-    // SAFETY: the number is live, the context is new and freed here, which a null pointer allows; the result is written
-    // to a live integer. Without a callback nothing else is touched.
-    let done = unsafe {
-        let context = ffi::BN_CTX_new();
-        let done = ffi::BN_primality_test(
-            &raw mut is_prime,
-            number.as_ptr(),
-            PRIMALITY_ROUNDS,
-            context,
-            1,
-            ptr::null_mut(),
-        );
-        ffi::BN_CTX_free(context);
-        done
-    };
-    assert_eq!(done, 1, "memory and randomness for a test of primality");
-    is_prime == 1
-}
-
 /// AWS-LC keeps a queue of errors for each thread. Other users of it in this process (TLS) must not find ours
 /// there.
 fn clear_error_queue() {

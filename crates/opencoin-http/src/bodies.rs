@@ -21,7 +21,7 @@ const DISCARDED_FACTOR: usize = 2;
 /// Bodies up to this length are small: a renew of some forty coins.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// This part of the memory for all bodies is for small ones alone.
-const KEPT_FOR_SMALL_DIVISOR: usize = 4;
+const KEPT_FOR_SMALL_DIVISOR: usize = 8;
 /// A body's buffer grows by this part of itself: a vector of its own accord doubles, and would hold twice
 /// what is counted.
 const BUFFER_GROWTH_DIVISOR: usize = 4;

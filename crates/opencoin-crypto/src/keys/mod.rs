@@ -1,7 +1,6 @@
 //! RSA keys. A [`PublicKey`] or [`PrivateKey`] that exists has passed every check, so that later code need
 //! not ask again.
 
-mod primes;
 mod private;
 mod public;
 

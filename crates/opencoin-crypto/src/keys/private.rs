@@ -14,7 +14,7 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PublicKey, primes};
+use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PUBLIC_EXPONENT, PublicKey};
 use crate::aws_lc::{PrivateHandle, PrivateParts};
 use crate::emsa_pss;
 use crate::numbers::to_big_int;
@@ -68,7 +68,9 @@ impl PrivateKey {
         if bits % 2 == 1 {
             return Err(KeyError::OddBits(bits));
         }
-        Self::from_stored(primes::key(bits, rng)?)
+        let stored = RsaPrivateKey::new_with_exp(rng, bits, &BigUint::from(PUBLIC_EXPONENT))
+            .map_err(|_| KeyError::Inconsistent)?;
+        Self::from_stored(stored)
     }
 
     /// Reads a key that [`Self::to_pkcs8_pem`] or another program (`openssl genpkey -algorithm RSA`) wrote.
