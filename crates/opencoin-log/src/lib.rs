@@ -1,4 +1,4 @@
-//! How the servers log: lines that are throttled under load, and the spans of a trace.
+//! Logging helpers of the servers: throttled log lines, and the spans of a trace.
 
 pub mod spans;
 mod throttle;

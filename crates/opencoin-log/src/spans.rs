@@ -1,16 +1,16 @@
-//! Spans for a tracing backend: a request, and in it the books and the signing. They stand apart from the
-//! log, under a target of their own, so that what leaves the machine is what is written here and nothing
-//! else: kinds, outcomes and times.
+//! Spans for a tracing backend: one for each request, with child spans for the ledger and the signing.
 //!
-//! Where nobody takes them they cost one look at a flag.
+//! They have their own target, [`TRACE_TARGET`], apart from the log. Only these spans are exported from the
+//! machine, and they hold nothing but request ids, kinds, outcomes and times. While no subscriber records them,
+//! a span costs one check of a flag.
 
 use tracing::Span;
 use tracing::field::Empty;
 
-/// The target of these spans. Whoever writes the log leaves it out; whoever exports spans takes nothing else.
+/// The target of these spans. The log excludes it; the exporter of spans takes nothing else.
 pub const TRACE_TARGET: &str = "opencoin_trace";
 
-/// One request. Its kind and outcome are known when it is answered; see [`answered`].
+/// The span of one request. [`answered`] adds the kind and outcome later.
 pub fn request(id: &str) -> Span {
     tracing::info_span!(
         target: TRACE_TARGET,
@@ -23,19 +23,19 @@ pub fn request(id: &str) -> Span {
     )
 }
 
-/// Completes the span of a request.
+/// Records how a request was answered in its span.
 pub fn answered(span: &Span, kind: &str, outcome: &str, status: u16) {
     span.record("otel.name", kind);
     span.record("opencoin.outcome", outcome);
     span.record("http.response.status_code", status);
 }
 
-/// Waiting for the ledger: in the queue and in the transaction.
+/// The time that a request waits for the ledger: in the queue and in the transaction.
 pub fn ledger() -> Span {
     tracing::info_span!(target: TRACE_TARGET, "ledger")
 }
 
-/// Waiting for signatures.
+/// The time that a request waits for signatures.
 pub fn sign() -> Span {
     tracing::info_span!(target: TRACE_TARGET, "sign")
 }

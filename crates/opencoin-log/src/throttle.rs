@@ -1,5 +1,5 @@
-//! Log lines that an overloaded or broken server would write for every request: one a second is enough, with
-//! a count. Of a failure that stays, one a minute.
+//! Throttles for log lines that an overloaded or broken server would write for every request: at most one line
+//! a second, with a count of the events, or one a minute for a failure that persists.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_secs(1);
 const SAME_FAILURE_PAUSE: Duration = Duration::from_secs(60);
 
-/// Counts an event that may come often, and says when to write of it.
+/// Counts a frequent event and lets through one log line a second.
 pub struct LogThrottle {
     pause: Duration,
     state: Mutex<State>,
 }
 
-/// The last failure of something that is tried again and again: the same text is seldom written, another one at once.
+/// Counts the failures of something that is retried: lets through the same failure once a minute, a different
+/// one at once.
 pub struct FailureThrottle(Mutex<Option<(String, LogThrottle)>>);
 
 struct State {
@@ -28,7 +29,7 @@ impl Default for LogThrottle {
 }
 
 impl LogThrottle {
-    /// A throttle that has counted nothing.
+    /// A throttle without events so far.
     pub const fn new() -> Self {
         Self::with_pause(PAUSE)
     }
@@ -44,8 +45,8 @@ impl LogThrottle {
         }
     }
 
-    /// Counts one more event at `now`. When the last line is old enough: how many there were since, this
-    /// one included.
+    /// Counts an event at `now`. Returns `Some` when a line is due: the number of events since the last line,
+    /// including this one.
     pub fn count(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.unwritten += 1;
@@ -67,12 +68,13 @@ impl Default for FailureThrottle {
 }
 
 impl FailureThrottle {
-    /// A throttle that has seen no failure.
+    /// A throttle without failures so far.
     pub const fn new() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// Counts a failure at `now`. When it is to be written: how often it came since the last line, this one included.
+    /// Counts a failure at `now`. Returns `Some` when a line is due: how often this failure occurred since the
+    /// last line, including this time.
     pub fn count(&self, failure: &str, now: Instant) -> Option<u64> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(text, _)| text != failure) {
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_stays_is_written_once_a_minute_and_another_one_at_once() {
+    fn the_same_failure_is_written_once_a_minute_and_a_different_one_at_once() {
         let throttle = FailureThrottle::new();
         let begun = Instant::now();
         let count = |(failure, seconds)| throttle.count(failure, begun + Duration::from_secs(seconds));

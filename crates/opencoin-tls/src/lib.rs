@@ -1,8 +1,8 @@
-//! Certificates and private keys for TLS, from PEM files: for the server that wallets talk to, and for the
-//! connection between it and its signer.
+//! Reads certificates and private keys for TLS from PEM files: for the server that wallets connect to, and for
+//! the connection between that server and its signer.
 //!
-//! The cryptography is AWS-LC's. A file that cannot be used is an error that names it and says what to do; no
-//! text shows what is in a file.
+//! AWS-LC does the cryptography. An error names the file that cannot be used and says what to do. No error text
+//! contains anything from inside a file.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,76 +26,80 @@ use zeroize::Zeroizing;
 const CERTIFICATE: &str = "certificate";
 const PRIVATE_KEY: &str = "private key";
 
-/// Who may be able to read a private key.
+/// Who may have permission to read a private key file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyReaders {
-    /// Its owner alone.
+    /// Only its owner.
     Owner,
-    /// Its group as well: where a group of the system is given the keys that a certificate's renewal writes.
+    /// Its owner and its group. Tools that renew certificates often make the keys readable for a group.
     OwnerAndGroup,
 }
 
 /// Why a file cannot be used.
 #[derive(Debug, Error)]
 pub enum PemError {
-    /// A file is missing or may not be read.
-    #[error("cannot read {}: {reason}; it must be there, and the user of this process must be able to read it", path.display())]
+    /// The file is missing or cannot be read.
+    #[error("cannot read {}: {reason}; the file must exist and be readable by the user of this process", path.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// Others have rights on the private key.
+    /// The permissions of the private key allow too much.
     #[error(
-        "others can use the private key {0} (mode {mode:04o}): run `chmod {tight:o} {0}`, or make a new one where they may have read it",
+        "other users can access the private key {0} (mode {mode:04o}): run `chmod {tight:o} {0}`; if they may have read it, make a new key",
         path.display()
     )]
     KeyExposed {
-        /// Which file.
+        /// The file of the private key.
         path: PathBuf,
-        /// Its permissions.
+        /// Its mode bits now.
         mode: u32,
-        /// The permissions that it may have.
+        /// The widest mode bits that are allowed.
         tight: u32,
     },
-    /// A file holds something else.
-    #[error("{} holds no usable {what} in PEM: copy it again, or make it again", path.display())]
+    /// The file does not hold what it should.
+    #[error("{} holds no usable {what} in PEM: copy the file again, or make a new one", path.display())]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What it should hold.
         what: &'static str,
     },
-    /// The private key is that of another certificate.
-    #[error("{} is not the private key of the certificate {}: both must be made together", key.display(), certificate.display())]
+    /// The private key belongs to another certificate.
+    #[error(
+        "{} is not the private key of the certificate {}: use a key and a certificate that belong together",
+        key.display(), certificate.display()
+    )]
     KeyMismatch {
-        /// The certificate.
+        /// The file of the certificate.
         certificate: PathBuf,
-        /// The key.
+        /// The file of the private key.
         key: PathBuf,
     },
 }
 
-/// When a certificate is valid.
+/// The validity period of a certificate. Both ends are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
-    /// From this moment on.
+    /// The first moment.
     pub not_before: SystemTime,
-    /// Until this one.
+    /// The last moment.
     pub not_after: SystemTime,
 }
 
 impl KeyReaders {
-    /// The permissions that nobody may have.
+    /// The mode bits that a key file must not have.
     const fn forbidden(self) -> u32 {
         match self {
             Self::Owner => 0o077,
-            // Not even the group may write.
+            // The group may read, but not write.
             Self::OwnerAndGroup => 0o027,
         }
     }
 
+    /// The mode to recommend for a key file.
     const fn tight(self) -> u32 {
         match self {
             Self::Owner => 0o600,
@@ -104,13 +108,13 @@ impl KeyReaders {
     }
 }
 
-/// The cryptography of all TLS here.
+/// The cryptography for every TLS connection of the server and its signer.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// The certificates of a file: at least one.
+/// Reads all certificates of a file. There is at least one.
 ///
 /// # Errors
 /// See [`PemError`].
@@ -126,7 +130,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
     }
 }
 
-/// A certificate with its chain, and the private key that belongs to it.
+/// Reads a certificate with its chain, and its private key.
 ///
 /// # Errors
 /// See [`PemError`].
@@ -144,12 +148,12 @@ pub fn certified_key(certificate: &Path, key: &Path, readers: KeyReaders) -> Res
     })
 }
 
-/// When a certificate is valid, where that can be read.
+/// The validity period of a certificate, or `None` when the certificate cannot be parsed.
 #[must_use]
 pub fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
     let mut signed = fields(AnyRef::from_der(certificate).ok()?)?;
     let mut certificate = fields(AnyRef::decode(&mut signed).ok()?)?;
-    // RFC 5280, section 4.1: an optional version, serial number, signature algorithm, issuer, validity.
+    // RFC 5280, section 4.1: optional version, serial number, signature algorithm, issuer, validity.
     let first = AnyRef::decode(&mut certificate).ok()?;
     let is_version = matches!(
         first.tag(),
@@ -168,7 +172,7 @@ pub fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
     })
 }
 
-/// What a SEQUENCE holds.
+/// A reader of the elements of a SEQUENCE.
 fn fields(sequence: AnyRef<'_>) -> Option<SliceReader<'_>> {
     (sequence.tag() == Tag::Sequence).then(|| SliceReader::new(sequence.value()).ok())?
 }
@@ -182,7 +186,7 @@ fn time<'a>(reader: &mut impl Reader<'a>) -> Option<SystemTime> {
     }
 }
 
-/// Whether a certificate is for this host name or address.
+/// Whether a certificate is valid for this host name or IP address.
 #[must_use]
 pub fn is_for_host(certificate: &CertificateDer<'_>, host: &str) -> bool {
     let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']'));
@@ -192,7 +196,7 @@ pub fn is_for_host(certificate: &CertificateDer<'_>, host: &str) -> bool {
     }
 }
 
-/// The error of a file that holds something else than a certificate.
+/// The error for a file that holds no usable certificate.
 #[must_use]
 pub fn damaged_certificate(path: &Path) -> PemError {
     damaged(path, CERTIFICATE)
