@@ -1,4 +1,4 @@
-//! RSA keys that are the same in every run. Known to everybody: they protect nothing.
+//! RSA keys that are the same in every run. They are public and protect nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,18 +11,18 @@ use tempfile::NamedTempFile;
 
 use crate::rng;
 
-/// A key that is made once, by whoever asks first.
+/// A key that the first caller generates.
 type Slot = Arc<OnceLock<Arc<PrivateKey>>>;
 
 static MADE: Mutex<BTreeMap<String, Slot>> = Mutex::new(BTreeMap::new());
 
-/// The key of this name, of the shortest length that new currencies may have (2048 bits).
+/// The key with this label: 2048 bits, the shortest length that new currencies may have.
 ///
-/// Making one takes a tenth of a second, and every test runs in a process of its own. So each key is made once
-/// and kept in `target/test-keys`; those with different names can be made at the same time.
+/// Generating a key takes a tenth of a second, and every test runs in its own process. Each key is therefore
+/// generated once and stored in `target/test-keys`. Threads can generate keys with different labels in parallel.
 ///
 /// # Panics
-/// When the label is longer than 32 bytes.
+/// The label is longer than 32 bytes.
 #[must_use]
 pub fn private_key(label: &str) -> Arc<PrivateKey> {
     let slot = Slot::clone(
@@ -45,12 +45,12 @@ fn read(label: &str) -> Option<PrivateKey> {
     PrivateKey::from_pkcs8_pem(&fs::read_to_string(file(label)).ok()?).ok()
 }
 
-/// Makes the key and keeps it; where it cannot be kept, it is made again.
+/// Generates the key and stores it. If it cannot be stored, the next process generates it again.
 fn make(label: &str) -> PrivateKey {
     let key = PrivateKey::generate(MINT_KEY_BITS_MIN, &mut rng::labelled(label)).expect("a supported length");
     let file = file(label);
     let folder = file.parent().expect("it is in a folder");
-    // Several processes may be at it: each writes a file of its own, and the whole file takes the name.
+    // Several processes may do this at once, so each writes a temporary file and renames it.
     let kept = fs::create_dir_all(folder).and_then(|()| {
         let mut new = NamedTempFile::new_in(folder)?;
         new.write_all(key.to_pkcs8_pem().as_bytes())?;

@@ -1,8 +1,8 @@
-//! What the tests of several crates share: keys that are the same in every run, a whole run of the protocol
-//! with files of its own, throw-away PostgreSQL and hardware tokens. Nothing of it belongs into the product:
-//! its keys and its random numbers are known to everybody.
+//! Helpers that the tests of several crates share: fixed keys, a complete protocol run with its files,
+//! temporary PostgreSQL servers and hardware tokens. Production code must not use this crate, because its keys
+//! and random numbers are public.
 //!
-//! A helper that fails panics with the reason, because a test is its only caller.
+//! A helper that fails panics with the reason, because only tests call it.
 
 pub mod keys;
 pub mod postgres;

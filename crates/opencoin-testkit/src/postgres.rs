@@ -1,11 +1,11 @@
-//! Throw-away PostgreSQL for tests: a server in a temporary folder and a fresh database for each test.
+//! Temporary PostgreSQL for tests: a server in a temporary folder and a fresh database for each test.
 //!
-//! The server listens on a Unix socket in its folder only, runs as `postgres` or `nobody` when the tests run
-//! as root (PostgreSQL refuses root), and keeps its durable settings. A watcher process owns it: when the
-//! test program ends, by whatever means, the watcher's standard input closes, and it stops the server by its
-//! id and removes the folder.
+//! The server listens only on a Unix socket in its folder and keeps its durable settings. When the tests run as
+//! root, it runs as `postgres` or `nobody`, because PostgreSQL refuses root. A watcher process owns the server.
+//! When the test program exits or is killed, the watcher's standard input closes; the watcher then stops the
+//! server and removes the folder.
 //!
-//! [`SERVER_VARIABLE`] names a server to use instead, so that many test programs share one.
+//! Set [`SERVER_VARIABLE`] to use another server, for example to share one among many test programs.
 
 use std::env;
 use std::fs;
@@ -20,20 +20,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor, PgConnection};
 
-/// The environment variable with the URL of a server to use: a maintenance database, as a user who may create
-/// databases.
+/// The environment variable with the URL of the server to use. The URL names a maintenance database and a user
+/// who may create databases.
 pub const SERVER_VARIABLE: &str = "OPENCOIN_TEST_POSTGRES";
 
 /// Users that the server may run as when the tests run as root; the first that exists is taken.
 const SERVER_USERS: [&str; 2] = ["postgres", "nobody"];
 
 const CONNECTIONS_MAX: u32 = 300;
-/// Names the socket of a server that listens on no port.
+/// Part of the socket's name when the server listens on no TCP port.
 const POSTGRES_PORT: u16 = 5432;
 
-/// Starts the server, says so, and waits for orders until the program that started it ends (the end of
-/// standard input). Arguments: the folder, the folder of the programs, the number of connections, and what else the
-/// server is started with.
+/// Starts the server, prints `ready`, and reads orders from standard input until it closes, which happens when
+/// the test program ends. Arguments: the server's folder, the folder of PostgreSQL's programs, the maximum
+/// number of connections, the port, and further arguments for the server.
 const WATCHER: &str = r#"
 folder=$1 programs=$2 connections=$3 port=$4
 shift 4
@@ -67,12 +67,11 @@ done
 finish 0
 "#;
 
-/// A PostgreSQL server of our own. Dropping it stops the server and removes its folder.
+/// A temporary PostgreSQL server. Dropping it stops the server and removes its folder.
 pub struct EphemeralPostgres {
     watcher: Child,
     answers: BufReader<ChildStdout>,
     folder: PathBuf,
-    /// Where it takes TLS on this machine, if it does.
     tls_port: Option<u16>,
 }
 
@@ -86,8 +85,7 @@ impl EphemeralPostgres {
         Self::start_with(None)
     }
 
-    /// Starts a server that also listens on a port of `127.0.0.1` and takes nothing there but TLS, with this
-    /// certificate and its private key, both in PEM.
+    /// Starts a server that also listens on a port of `127.0.0.1`, where it accepts TLS only. Both files are PEM.
     ///
     /// # Panics
     /// As [`Self::start`].
@@ -99,7 +97,8 @@ impl EphemeralPostgres {
     fn start_with(certificate_and_key: Option<[&Path; 2]>) -> Self {
         let programs = programs().unwrap_or_else(|| {
             panic!(
-                "the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them, or set {SERVER_VARIABLE}"
+                "cannot find PostgreSQL's programs: run `cargo xtask setup` to install them, or set \
+                 {SERVER_VARIABLE} to the URL of a server"
             )
         });
         let folder = tempfile::Builder::new()
@@ -121,7 +120,7 @@ impl EphemeralPostgres {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .process_group(0); // so that Ctrl-C reaches the tests alone
+            .process_group(0); // so that Ctrl-C reaches the tests only
         if let Some((user, group)) = server_user() {
             chown(&folder, Some(user), Some(group)).expect("root gives its folder away");
             command.uid(user).gid(group);
@@ -139,20 +138,20 @@ impl EphemeralPostgres {
         server
     }
 
-    /// Stops the server as a crash does (`pg_ctl stop -m immediate`): connections are cut, what was not
-    /// committed is gone, and the next start recovers from the write-ahead log.
+    /// Simulates a crash (`pg_ctl stop -m immediate`): closes all connections without a checkpoint, so the next
+    /// start recovers from the write-ahead log.
     ///
     /// # Panics
-    /// The server does not run.
+    /// The server is not running.
     pub fn crash(&mut self) {
         self.order("crash");
         self.expect("crashed");
     }
 
-    /// Starts the server after [`Self::crash`] and waits until it answers.
+    /// Starts the server after [`Self::crash`] and waits until it accepts connections.
     ///
     /// # Panics
-    /// It does not start.
+    /// The server does not start.
     pub fn restart(&mut self) {
         self.order("start");
         self.expect("ready");
@@ -167,11 +166,11 @@ impl EphemeralPostgres {
         let mut said = String::new();
         self.answers
             .read_line(&mut said)
-            .expect("the watcher says how it went");
+            .expect("the watcher reports the outcome");
         assert_eq!(said.trim(), state, "PostgreSQL is not {state}; its log is above");
     }
 
-    /// The URL of its maintenance database.
+    /// The URL of the maintenance database.
     #[must_use]
     pub fn url(&self) -> String {
         let socket = self.folder.join("socket");
@@ -182,16 +181,16 @@ impl EphemeralPostgres {
         )
     }
 
-    /// The port where it takes TLS.
+    /// The port for TLS connections.
     ///
     /// # Panics
-    /// It takes none.
+    /// The server was started without TLS.
     #[must_use]
     pub fn tls_port(&self) -> u16 {
         self.tls_port.expect("the server was started with TLS")
     }
 
-    /// What the server has logged so far.
+    /// The server's log so far.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -212,13 +211,13 @@ impl Drop for EphemeralPostgres {
     }
 }
 
-/// A port that nobody listens on.
+/// An unused TCP port.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Copies certificate and key to where the server's user may read them; what the server is started with.
+/// Copies certificate and key to files that the server's user may read, and returns the server's arguments.
 fn tls_settings(folder: &Path, files: [&Path; 2]) -> Vec<String> {
     let tls = folder.join("tls");
     fs::create_dir(&tls).expect("our own folder");
@@ -255,18 +254,18 @@ fn tls_settings(folder: &Path, files: [&Path; 2]) -> Vec<String> {
         .collect()
 }
 
-/// A database of one test. Dropping it removes it.
+/// The database of one test. Dropping this removes the database.
 pub struct TestDatabase {
     server_url: String,
     name: String,
 }
 
 impl TestDatabase {
-    /// Makes an empty database on the server that [`SERVER_VARIABLE`] names, or on one that this test program
-    /// shares.
+    /// Creates an empty database on the server that [`SERVER_VARIABLE`] names. Without that variable, all tests
+    /// of this program share a server that it starts.
     ///
     /// # Panics
-    /// There is no server and none can be started.
+    /// The server cannot be reached or started.
     #[must_use]
     pub fn create() -> Self {
         static SERVER: OnceLock<EphemeralPostgres> = OnceLock::new();
@@ -275,7 +274,7 @@ impl TestDatabase {
         Self::create_on(&server_url)
     }
 
-    /// Makes an empty database on this server.
+    /// Creates an empty database on this server.
     ///
     /// # Panics
     /// The server does not answer.
@@ -284,7 +283,7 @@ impl TestDatabase {
         static CREATED: AtomicU32 = AtomicU32::new(0);
         let number = CREATED.fetch_add(1, Ordering::Relaxed);
         let name = format!("opencoin_{}_{number}", std::process::id());
-        // One of a killed test program whose number came round again.
+        // A killed test program with the same process id may have left its database behind.
         execute(
             server_url,
             &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
@@ -297,7 +296,7 @@ impl TestDatabase {
         }
     }
 
-    /// Its URL.
+    /// The database's URL.
     #[must_use]
     pub fn url(&self) -> String {
         let (address, parameters) = self.server_url.split_once('?').unwrap_or((&self.server_url, ""));
@@ -307,13 +306,13 @@ impl TestDatabase {
         format!("{server}/{}?{parameters}", self.name)
     }
 
-    /// Its name on the server.
+    /// The database's name on the server.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Runs statements in it, as somebody who tampers with it.
+    /// Runs statements in the database, past the program under test.
     ///
     /// # Panics
     /// A statement fails.
@@ -321,10 +320,10 @@ impl TestDatabase {
         self.try_execute(statements).expect("the statements of the test");
     }
 
-    /// Runs statements in it that may fail.
+    /// Like [`Self::execute`], for statements that may fail.
     ///
     /// # Errors
-    /// What the server says.
+    /// The server's error message.
     pub fn try_execute(&self, statements: &str) -> Result<(), String> {
         execute(&self.url(), statements).map_err(|error| error.to_string())
     }
@@ -332,7 +331,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // Best effort: the server is thrown away as well.
+        // Best effort: the server is temporary, too.
         drop(execute(
             &self.server_url,
             &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
@@ -340,14 +339,13 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Runs statements.
 pub(crate) fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
     connected(url, async |connection| {
         connection.execute(sqlx::raw_sql(statements)).await.map(|_| ())
     })
 }
 
-/// Asks for one value.
+/// Runs a query that returns one value.
 pub(crate) fn query<T>(url: &str, query: &str) -> Result<T, sqlx::Error>
 where
     T: Send + Unpin + sqlx::Type<sqlx::Postgres> + for<'row> sqlx::Decode<'row, sqlx::Postgres>,
@@ -357,7 +355,7 @@ where
     })
 }
 
-/// Does something with a connection on a thread of its own, so that tests can call it inside and outside a
+/// Runs a closure with a connection on a separate thread, so that tests can call it inside and outside a
 /// runtime.
 fn connected<T: Send>(
     url: &str,
@@ -383,8 +381,7 @@ fn connected<T: Send>(
     })
 }
 
-/// The folder of `initdb` and `postgres`: that in PATH, or the newest that a Linux distribution has
-/// installed.
+/// The folder of `initdb` and `postgres`: from PATH, or the newest version that a Linux distribution installed.
 #[must_use]
 pub fn programs() -> Option<PathBuf> {
     let complete = |folder: &Path| {
@@ -409,7 +406,7 @@ pub fn programs() -> Option<PathBuf> {
     in_path.or_else(|| installed.pop().map(|folder| folder.join("bin")))
 }
 
-/// The user and group for the server when we are root.
+/// The user and group id for the server when the tests run as root.
 pub(crate) fn server_user() -> Option<(u32, u32)> {
     let root = fs::metadata("/proc/self").expect("Linux").uid() == 0;
     let users = root.then(|| fs::read_to_string("/etc/passwd").expect("a list of users"))?;

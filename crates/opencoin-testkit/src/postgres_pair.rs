@@ -1,9 +1,9 @@
-//! A PostgreSQL primary and its synchronous standby, to be failed over: the primary is killed, the standby
-//! promoted, and a new standby made from it.
+//! A PostgreSQL primary and its synchronous standby, for failover tests: kill the primary, promote the standby,
+//! and add a new standby.
 //!
-//! As with [`EphemeralPostgres`](crate::postgres::EphemeralPostgres), each server listens on a Unix socket
-//! only and belongs to a watcher that stops it when the test program ends, by whatever means. While no
-//! standby is connected, commits wait: that is what synchronous replication means.
+//! As with [`EphemeralPostgres`](crate::postgres::EphemeralPostgres), each server listens on a Unix socket only,
+//! and a watcher stops it when the test program exits or is killed. Replication is synchronous, so commits wait
+//! while no standby is connected.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -16,18 +16,18 @@ use std::time::{Duration, Instant};
 
 use crate::postgres::{execute, programs, query, server_user};
 
-/// How long a standby may take to catch up.
+/// The longest wait for a standby to catch up.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
 const STANDBY_IS_SYNCHRONOUS: &str =
     "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'";
 
-/// Starts a server on a folder that is filled already, says so, and waits: for `kill`, or for the end of the
-/// program that started it (the end of standard input). Arguments: the folder of the data, that of the
-/// programs.
+/// Starts a server on an existing data folder, prints `ready`, and waits for the order `kill` or the end of
+/// standard input, which comes when the test program ends. Arguments: the data folder, the folder of
+/// PostgreSQL's programs.
 ///
-/// `kill` is what a power cut is: the server and its children are gone at once.
+/// `kill` acts like a power cut: it ends the server and its children at once.
 const WATCHER: &str = r#"
 data=$1 socket=$1.socket log=$1.log programs=$2
 trap '' INT TERM HUP PIPE
@@ -47,7 +47,7 @@ echo ready
 read -r order
 if [ "$order" = kill ]; then
     children=$(cat "/proc/$server/task/$server/children")
-    { kill -KILL "$server" $children; wait "$server"; } 2>/dev/null # some children are gone by themselves
+    { kill -KILL "$server" $children; wait "$server"; } 2>/dev/null # some children may have ended already
 else
     kill -QUIT "$server"
     wait "$server"
@@ -63,7 +63,7 @@ pub struct PostgresPair {
     standby: Option<Server>,
     folder: PathBuf,
     servers_made: u32,
-    /// How the standby reaches the primary, while it is detached.
+    /// The standby's connection string to the primary, saved while it is detached.
     detached_from: String,
 }
 
@@ -111,13 +111,13 @@ impl PostgresPair {
         pair
     }
 
-    /// The URL of a database of the primary.
+    /// The URL of a database on the primary.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         self.primary.url(database)
     }
 
-    /// The URL of the same database at the standby, where it can be read.
+    /// The URL of the same database on the standby, which is read-only.
     ///
     /// # Panics
     /// There is no standby.
@@ -126,7 +126,7 @@ impl PostgresPair {
         self.standby.as_ref().expect("a standby to read").url(database)
     }
 
-    /// Makes an empty database.
+    /// Creates an empty database.
     ///
     /// # Panics
     /// The primary refuses.
@@ -138,34 +138,34 @@ impl PostgresPair {
     /// Kills the primary, as a power cut does.
     ///
     /// # Panics
-    /// It was killed already and its standby not promoted.
+    /// The primary was killed before, and no standby has been promoted since.
     pub fn kill_primary(&mut self) {
         self.primary.kill();
     }
 
-    /// Makes the standby the primary. Commits wait until [`Self::add_standby`].
+    /// Promotes the standby. Commits then wait until [`Self::add_standby`] is called.
     ///
     /// # Panics
-    /// There is no standby, or it does not take over.
+    /// There is no standby, or the promotion fails.
     pub fn promote_standby(&mut self) {
         self.primary = self.standby.take().expect("a standby to promote");
         let promoted = query::<bool>(&self.url("postgres"), "SELECT pg_promote(true, 60)");
         assert_eq!(promoted.ok(), Some(true), "the standby does not take over");
     }
 
-    /// Stops replication: commits wait from now on, and the standby keeps what it has.
+    /// Stops replication: commits wait from now on, and the standby keeps its data.
     ///
     /// # Panics
-    /// There is no standby, or it does not let go.
+    /// There is no standby, or it does not disconnect.
     pub fn detach_standby(&mut self) {
         let standby = self.standby_url("postgres");
         self.detached_from =
-            query(&standby, "SHOW primary_conninfo").expect("the standby says whom it follows");
+            query(&standby, "SHOW primary_conninfo").expect("the standby has a connection string");
         self.follow("");
         self.await_primary("SELECT count(*) = 0 FROM pg_stat_replication");
     }
 
-    /// Lets the standby follow again, and waits until commits wait for it.
+    /// Resumes replication after [`Self::detach_standby`] and waits until it is synchronous.
     ///
     /// # Panics
     /// There is no standby, or it does not catch up.
@@ -180,17 +180,17 @@ impl PostgresPair {
             connection.replace('\'', "''")
         );
         let standby = self.standby_url("postgres");
-        // Not both at once: settings cannot be changed inside a transaction.
+        // One at a time: ALTER SYSTEM cannot run inside a transaction.
         for sql in [&setting[..], "SELECT pg_reload_conf()"] {
             execute(&standby, sql).expect("the standby takes a setting");
         }
     }
 
-    /// Restarts the primary as after a crash of one of its processes: every connection is lost, and commits that
-    /// were waiting for the standby are seen from now on.
+    /// Kills a process of the primary, which then restarts: all connections are lost, and commits that were
+    /// waiting for the standby become visible.
     ///
     /// # Panics
-    /// It does not come back.
+    /// The primary does not restart.
     pub fn crash_primary(&self) {
         let started = "SELECT extract(epoch FROM pg_postmaster_start_time())::text || pid
             FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
@@ -208,20 +208,20 @@ impl PostgresPair {
         });
     }
 
-    /// Waits until so many commits wait for the standby.
+    /// Waits until at least this many commits wait for the standby.
     ///
     /// # Panics
-    /// They do not.
+    /// This takes longer than a minute.
     pub fn await_waiting_commits(&self, commits: u32) {
         self.await_primary(&format!(
             "SELECT count(*) >= {commits} FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
         ));
     }
 
-    /// Waits until so many statements wait for locks.
+    /// Waits until at least this many statements wait for locks.
     ///
     /// # Panics
-    /// They do not.
+    /// This takes longer than a minute.
     pub fn await_waiting_locks(&self, statements: u32) {
         self.await_primary(&format!(
             "SELECT count(*) >= {statements} FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -233,10 +233,10 @@ impl PostgresPair {
         await_that(condition, || query(&url, condition).ok() == Some(true));
     }
 
-    /// Makes a new standby from the primary and waits until commits wait for it.
+    /// Creates a new standby from the primary and waits until replication is synchronous.
     ///
     /// # Panics
-    /// There is one already, or it does not catch up.
+    /// There is already a standby, or the new one does not catch up.
     pub fn add_standby(&mut self) {
         assert!(self.standby.is_none(), "one standby at a time");
         let data = self.folder.join(self.servers_made.to_string());
@@ -268,7 +268,7 @@ impl PostgresPair {
 fn await_that(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(begun.elapsed() < PATIENCE, "timed out waiting for: {what}");
         thread::sleep(POLL);
     }
 }
@@ -290,7 +290,7 @@ impl Server {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .process_group(0); // so that Ctrl-C reaches the tests alone
+            .process_group(0); // so that Ctrl-C reaches the tests only
         let mut watcher = as_server_user(&mut command).spawn().expect("a shell");
         let answers = BufReader::new(watcher.stdout.take().expect("standard output is piped"));
         let mut server = Self {
@@ -312,7 +312,7 @@ impl Server {
         let mut said = String::new();
         self.answers
             .read_line(&mut said)
-            .expect("the watcher says how it went");
+            .expect("the watcher reports the outcome");
         assert_eq!(said.trim(), state, "PostgreSQL is not {state}; its log is above");
     }
 
@@ -331,14 +331,14 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.watcher.stdin.take());
-        // Nothing is left to be done about a watcher that cannot be waited for.
+        // An error here leaves nothing to clean up.
         let _ = self.watcher.wait();
     }
 }
 
 fn program_folder() -> PathBuf {
     programs()
-        .expect("the programs of PostgreSQL were not found: run `cargo xtask test`, which installs them")
+        .expect("cannot find PostgreSQL's programs: run `cargo xtask setup` to install them")
 }
 
 fn run(program: &str, arguments: &[&str]) {

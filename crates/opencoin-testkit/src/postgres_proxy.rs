@@ -1,8 +1,8 @@
-//! A proxy between a program and its PostgreSQL that cuts connections where it hurts: at the commit of a
+//! A proxy between a program and PostgreSQL that closes connections before, during or after the commit of a
 //! write.
 //!
-//! It listens on loopback TCP without encryption and hands on to whatever server it was last told, so that a
-//! test can play a failover as well. Two threads serve each connection; they end when either side closes.
+//! It listens on loopback TCP without encryption and forwards to a server that a test can change, to simulate a
+//! failover. Two threads serve each connection; they end when either side closes it.
 
 mod upstream;
 mod wire;
@@ -20,18 +20,18 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use self::upstream::{Socket, Upstream};
 use self::wire::{IDLE, Message, Opening, Session, kind};
 
-/// What happens to a connection that commits a write. Both its sockets are closed.
+/// A fault in a commit of a write. The proxy closes both sockets of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The server never hears of the commit: nothing is stored.
+    /// The proxy does not forward the commit: nothing is stored.
     BeforeCommit,
-    /// The commit was handed on and nobody waits for the answer: what is stored is not known.
+    /// The proxy forwards the commit and does not wait for the answer: it may be stored or not.
     InCommit,
-    /// The server has confirmed the commit and the client is not told: it is stored.
+    /// The server has confirmed the commit, but the client gets no answer: it is stored.
     AfterCommit,
 }
 
-/// How often each fault strikes, in commits out of a thousand.
+/// How often each fault occurs, per thousand commits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rates {
     /// [`Fault::BeforeCommit`].
@@ -42,35 +42,35 @@ pub struct Rates {
     pub after_commit: u32,
 }
 
-/// What has happened so far.
+/// What the proxy has counted so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Connections that reached a server.
     pub connections: u64,
-    /// Commits of writes that clients have sent, cut ones included.
+    /// Commits of writes that clients have sent, including those with a fault.
     pub commits: u64,
-    /// Times that [`Fault::BeforeCommit`] has struck.
+    /// Faults of the kind [`Fault::BeforeCommit`].
     pub before_commit: u64,
-    /// Times that [`Fault::InCommit`] has struck.
+    /// Faults of the kind [`Fault::InCommit`].
     pub in_commit: u64,
-    /// Times that [`Fault::AfterCommit`] has struck.
+    /// Faults of the kind [`Fault::AfterCommit`].
     pub after_commit: u64,
 }
 
 /// The proxy. Dropping it closes all connections.
 pub struct PostgresProxy {
     address: SocketAddr,
-    /// User and password, as in the server's URL.
+    /// User and password, as in the server's URL; may be empty.
     user: String,
     database: String,
     shared: Arc<Shared>,
 }
 
 impl PostgresProxy {
-    /// Starts a proxy for the database at `url`, which also says the user and the name of the database.
+    /// Starts a proxy for the database at `url`. [`Self::url`] has the same user and database name.
     ///
     /// # Panics
-    /// `url` is not that of a database.
+    /// `url` is not the URL of a PostgreSQL database.
     #[must_use]
     pub fn start(url: &str) -> Self {
         let (address, _) = url.split_once('?').unwrap_or((url, ""));
@@ -108,7 +108,7 @@ impl PostgresProxy {
         )
     }
 
-    /// Hands new connections to the server of this URL from now on, and closes those that there are.
+    /// Forwards new connections to the server at `url` from now on, and closes the existing ones.
     pub fn switch_to(&self, url: &str) {
         self.shared.lock().upstream = Upstream::of(url);
         self.cut_all();
@@ -120,17 +120,15 @@ impl PostgresProxy {
         links.iter().for_each(|link| link.cut());
     }
 
-    /// Strikes the next commit of a write, and then no other. A commit that the server refuses does not count
-    /// as one.
+    /// Injects this fault into the next commit of a write, once. A commit that the server refuses does not count.
     pub fn strike_once(&self, fault: Fault) {
         self.shared.lock().plan.once = Some(fault);
     }
 
-    /// Strikes commits at random from now on; the same commits in the same order are struck for the same
-    /// seed.
+    /// Injects random faults from now on. The same seed and the same commits give the same faults.
     ///
     /// # Panics
-    /// The rates sum up to more than a thousand.
+    /// The sum of the rates exceeds a thousand.
     pub fn strike_at_random(&self, seed: u64, rates: Rates) {
         assert!(
             rates.before_commit + rates.in_commit + rates.after_commit <= PER_MILLE,
@@ -139,12 +137,12 @@ impl PostgresProxy {
         self.shared.lock().plan.random = Some((ChaCha20Rng::seed_from_u64(seed), rates));
     }
 
-    /// Strikes no commit any more.
+    /// Stops injecting faults.
     pub fn strike_no_more(&self) {
         self.shared.lock().plan = Plan::default();
     }
 
-    /// What has happened so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.lock().counts
@@ -154,7 +152,7 @@ impl PostgresProxy {
 impl Drop for PostgresProxy {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts; when that is gone already there is nobody to wake.
+        // Wakes the accepting thread. An error means that it has ended already.
         let _ = TcpStream::connect(self.address);
         self.cut_all();
     }
@@ -219,7 +217,7 @@ impl Shared {
             let (Ok(client), shared) = (client, Arc::clone(&self)) else {
                 continue;
             };
-            // An error closes the connection; that is all a client can see of it.
+            // An error closes the connection, which is all that the client needs to see.
             thread::spawn(move || drop(shared.serve(client)));
         }
     }
@@ -243,7 +241,7 @@ impl Shared {
             state.counts.connections += 1;
             let number = state.counts.connections;
             state.links.insert(number, Arc::clone(&link));
-            // The upstream may have been switched since; this connection leads to the old one.
+            // `switch_to` may have run meanwhile, so that this connection leads to the old server.
             if state.upstream != upstream {
                 link.cut();
             }
@@ -261,7 +259,7 @@ impl Shared {
         served
     }
 
-    /// A client is about to commit a write: whether it is struck.
+    /// Counts a commit of a write and returns the fault to inject, if any.
     fn commit(&self) -> Option<Fault> {
         let mut state = self.lock();
         state.counts.commits += 1;
@@ -278,7 +276,7 @@ impl Shared {
     }
 }
 
-/// A client and its server.
+/// A client's connection and its connection to the server.
 struct Link {
     client: TcpStream,
     server: Socket,
@@ -286,11 +284,12 @@ struct Link {
 }
 
 struct Answers {
-    /// Of the last `ReadyForQuery`.
+    /// The transaction status in the last `ReadyForQuery`.
     status: u8,
-    /// How many `ReadyForQuery` are to come; the first one needs no asking.
+    /// Number of `ReadyForQuery` messages still to come. It begins at 1, because the server sends the first one
+    /// unasked after the startup.
     owed: u32,
-    /// What the client is not told before the connection is cut.
+    /// Messages held back while the outcome of a commit decides whether the client gets them.
     withheld: Option<Vec<Message>>,
 }
 
@@ -305,7 +304,7 @@ impl Link {
         let _ = self.server.shutdown();
     }
 
-    /// From the client to the server, a group at a time.
+    /// Forwards messages from the client to the server, one group at a time.
     fn hand_on(&self, shared: &Shared) -> io::Result<()> {
         let (mut reader, mut server) = (BufReader::new(&self.client), self.server.try_clone()?);
         let startup = loop {
@@ -349,7 +348,7 @@ impl Link {
         session.commits_at_end_of_group(status)
     }
 
-    /// From the server to the client, unless an answer is withheld.
+    /// Forwards messages from the server to the client, except withheld ones.
     fn hand_back(&self, shared: &Shared) -> io::Result<()> {
         let mut reader = BufReader::new(self.server.try_clone()?);
         loop {
@@ -376,7 +375,7 @@ impl Link {
                     shared.struck(Fault::AfterCommit);
                     return Ok(());
                 }
-                // Refused, so there was no commit to keep quiet about: the next one is struck.
+                // The server refused the commit, so the fault applies to the next one.
                 shared.lock().plan.once.get_or_insert(Fault::AfterCommit);
                 for message in answers.withheld.take().into_iter().flatten() {
                     (&self.client).write_all(message.bytes())?;

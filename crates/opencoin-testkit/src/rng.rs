@@ -1,16 +1,15 @@
-//! Randomness that can be had again.
+//! Reproducible randomness.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// How long a label may be, in bytes: it is the generator's seed.
+/// The label is the generator's seed, which has this many bytes.
 pub(crate) const LABEL_BYTES_MAX: usize = 32;
 
-/// A generator of its own for everything that has a name, so that what is made under one name stays the same
-/// whatever is made before it.
+/// A separate generator for each label, so that its output does not depend on what was generated before.
 ///
 /// # Panics
-/// When the label is longer than [`LABEL_BYTES_MAX`].
+/// The label is longer than [`LABEL_BYTES_MAX`].
 pub(crate) fn labelled(label: &str) -> ChaCha20Rng {
     assert!(
         label.len() <= LABEL_BYTES_MAX,

@@ -1,11 +1,11 @@
-//! A whole run of the protocol, once for each cipher suite: the files of `fixtures/run`.
+//! A complete run of the protocol for each cipher suite: the files of `fixtures/run`.
 //!
-//! The run is the specification's: Alice mints three coins (a0..a2) and hands them to Bob, who renews them
-//! into four (b0..b3), is told to wait, resumes, and redeems two. The files carry the specification's names.
-//! Keys have 2048 bits and numbers are whole, and all of it comes out the same each time, because every
-//! random number has a name for its seed.
+//! The run follows the specification: Alice mints three coins (a0..a2) and gives them to Bob. He renews them into
+//! four (b0..b3), is told to wait, resumes, and redeems two. File names are those of the specification, but keys
+//! have 2048 bits and no number is shortened. Every random number is seeded by a label, so the files are the same
+//! each time.
 //!
-//! For documentation and tests only: whoever reads this can make the private keys.
+//! For documentation and tests only: anybody can generate these private keys.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,23 +24,21 @@ use rand_chacha::rand_core::RngCore;
 
 use crate::{keys, rng};
 
-/// The file with the secrets that unblind: reference of the blind -> hex number. No document of the
-/// specification.
+/// The file with the unblinding secrets: reference of the blind -> hex number. Not part of the specification.
 pub const BLINDING_SECRETS_FILE: &str = "blinding_secrets.json";
-/// The file with the seeds from which payloads were blinded: reference of the blind -> hex number. As little.
+/// The file with the blinding seeds: reference of the blind -> hex number. Not part of the specification.
 pub const BLINDING_SEEDS_FILE: &str = "blinding_seeds.json";
 
 const ADDITIONAL_INFO: &str =
     "For documentation only: the private keys of this currency are known to everybody.";
 const LOCATION: &str = "https://opencent.example";
 const DENOMINATIONS: [u64; 3] = [1, 2, 5];
-/// Denomination and reference of the coins that Alice mints, and of those that Bob gets for them.
+/// Denomination and reference of the coins that Alice mints. `RENEWED` are those that Bob gets for them.
 const MINTED: [(u64, &str); 3] = [(1, "a0"), (2, "a1"), (5, "a2")];
 const RENEWED: [(u64, &str); 4] = [(2, "b0"), (2, "b1"), (2, "b2"), (2, "b3")];
-/// How many of his coins Bob redeems.
 const REDEEMED_COINS: usize = 2;
 
-/// A century, so that no test that reads the files begins to fail one day.
+/// The keys are valid for a century, so that tests that read the files do not begin to fail.
 const BEGIN: &str = "2026-01-01T00:00:00.164685";
 const SIGNING_END: &str = "2126-01-01T00:00:00.164685";
 const COINS_EXPIRY: &str = "2126-04-11T00:00:00.164685";
@@ -60,7 +58,7 @@ pub fn folder(suite: CipherSuite) -> &'static str {
     }
 }
 
-/// Plays the run: the name and the exact text of every file. Takes a few seconds, to make the keys.
+/// Plays the run and returns the name and exact text of every file. Generating the keys takes a few seconds.
 #[must_use]
 pub fn files(suite: CipherSuite) -> BTreeMap<String, String> {
     let issuer = Issuer::new(suite);
@@ -93,7 +91,7 @@ struct Issuer {
     mint_keys: BTreeMap<u64, (VerifiedMintKey, Arc<PrivateKey>)>,
 }
 
-/// A coin and how it came to be.
+/// A coin with everything that was used to mint it.
 struct Minted {
     blind: Blind,
     blind_signature: BlindSignature,
@@ -129,7 +127,7 @@ impl Issuer {
         }
     }
 
-    /// Wallet and issuer together: a payload is blinded, signed, unblinded.
+    /// Plays wallet and issuer: blinds, signs and unblinds a payload.
     fn mint(&self, denomination: u64, reference: &str) -> Minted {
         let (mkc, private_key) = &self.mint_keys[&denomination];
         let mint_key_id = mkc.public_key().id().clone();
@@ -173,7 +171,7 @@ impl Issuer {
         }
     }
 
-    /// The random number of this name.
+    /// The random number with this label.
     fn number(&self, what: &str) -> BigInt {
         let mut bytes = [0; SERIAL_BYTES];
         rng::labelled(&format!("{} {what}", folder(self.suite))).fill_bytes(&mut bytes);
@@ -182,10 +180,10 @@ impl Issuer {
 }
 
 impl Files {
-    /// The text has no final newline: it is byte for byte what certificates sign.
+    /// Adds a document without a final newline, byte for byte as certificates sign it.
     fn add<D: Document>(&mut self, name: &str, document: &D) {
         let previous = self.0.insert(format!("{name}.json"), text::pretty(document));
-        assert!(previous.is_none(), "two files of the name {name}");
+        assert!(previous.is_none(), "two files are named {name}");
     }
 
     fn add_currency(&mut self, issuer: &Issuer) {
@@ -219,7 +217,7 @@ impl Files {
             .insert(BLINDING_SEEDS_FILE.to_owned(), text::pretty(&seeds));
     }
 
-    /// A wallet gets to know the currency.
+    /// Adds the requests by which a wallet fetches the currency and its mint keys.
     fn add_inquiries(&mut self, issuer: &Issuer) {
         let status_description = || STATUS_DESCRIPTION.to_owned();
         let message_reference = 100_000;

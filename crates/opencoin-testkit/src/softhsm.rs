@@ -1,11 +1,10 @@
-//! Throw-away hardware tokens for tests: SoftHSM 2, with its tokens in a temporary folder.
+//! Temporary hardware tokens for tests: SoftHSM 2, with its tokens in a temporary folder.
 //!
-//! A PKCS#11 module belongs to a whole process: it reads its environment once, and whoever is logged in is so
-//! for all threads. So a test that loads the module runs in a process of its own, [`in_own_process`], and no
-//! test sees the tokens, the logins or the faults of another. Programs that a test starts get a token through
-//! [`TestToken::environment`].
+//! A PKCS#11 module has one state per process: it reads its environment once, and a login applies to all threads.
+//! A test that loads the module therefore runs in a separate process, [`in_own_process`], so that tests do not
+//! share tokens, logins or faults. Programs that a test starts get a token through [`TestToken::environment`].
 //!
-//! [`MODULE_VARIABLE`] names a module where it is not where distributions put it.
+//! Set [`MODULE_VARIABLE`] if the module is not where distributions install it.
 
 use std::any::type_name_of_val;
 use std::env;
@@ -22,13 +21,12 @@ pub const MODULE_VARIABLE: &str = "OPENCOIN_TEST_SOFTHSM";
 /// The label of a fresh token.
 pub const LABEL: &str = "opencoin test";
 
-/// The PIN of its user.
+/// The user PIN of every token.
 pub const PIN: &str = "8642-user";
 
-/// The PIN of its security officer.
 const OFFICER_PIN: &str = "1357-officer";
 
-/// Where Debian (by architecture), Fedora and SoftHSM's own installation put the module.
+/// Where Debian (by architecture), Fedora and SoftHSM's own build install the module.
 const MODULES: [&str; 6] = [
     "/usr/lib/softhsm/libsofthsm2.so",
     "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
@@ -38,35 +36,34 @@ const MODULES: [&str; 6] = [
     "/usr/local/lib/softhsm/libsofthsm2.so",
 ];
 
-/// SoftHSM's program for making tokens.
 const UTILITY: &str = "softhsm2-util";
 
-/// What SoftHSM reads to find its configuration.
+/// The environment variable by which SoftHSM finds its configuration.
 const CONFIGURATION_VARIABLE: &str = "SOFTHSM2_CONF";
 
-/// Tells a process that it is one of a test's own: the folder of its token.
+/// Set in the process that [`in_own_process`] starts, to the folder of its token.
 const FOLDER_VARIABLE: &str = "OPENCOIN_TEST_TOKEN_FOLDER";
 
 const CONFIGURATION: &str = "softhsm2.conf";
 const TOKENS: &str = "tokens";
 
-/// Written by a process of its own once it has run the test, because a name that matches no test is a success
-/// as well.
+/// The file that the separate process writes after the test. It is needed because a test program also succeeds
+/// if the given name matches no test.
 const DONE: &str = "done";
 
-/// A token called [`LABEL`] in a folder of its own, which goes when this is dropped.
+/// A token called [`LABEL`] in a temporary folder, which is removed on drop.
 #[derive(Debug)]
 pub struct TestToken {
     folder: PathBuf,
-    /// Not there in a process whose parent owns the folder.
+    /// `None` in a process whose parent owns the folder.
     _owner: Option<TempDir>,
 }
 
 impl TestToken {
-    /// Makes a folder with one token.
+    /// Creates a folder with one token.
     ///
     /// # Panics
-    /// SoftHSM is not installed, or makes no token.
+    /// SoftHSM is not installed or cannot create a token.
     #[must_use]
     pub fn create() -> Self {
         let owner = tempfile::Builder::new()
@@ -88,7 +85,7 @@ impl TestToken {
         token
     }
 
-    /// The module, for the options of whoever opens the token.
+    /// The path of the PKCS#11 module.
     ///
     /// # Panics
     /// SoftHSM is not installed.
@@ -96,17 +93,16 @@ impl TestToken {
     pub fn module(&self) -> PathBuf {
         module().unwrap_or_else(|| {
             panic!(
-                "SoftHSM 2 was not found: run `cargo xtask test`, which installs it (Debian, Ubuntu: apt-get install softhsm2), or \
-                 set {MODULE_VARIABLE} to the path of libsofthsm2.so"
+                "cannot find SoftHSM 2: run `cargo xtask setup` to install it (Debian, Ubuntu: apt-get install \
+                 softhsm2), or set {MODULE_VARIABLE} to the path of libsofthsm2.so"
             )
         })
     }
 
-    /// Makes another token. A process that has loaded the module sees it when it initialises the module
-    /// again.
+    /// Creates another token. A process that has loaded the module sees it after initialising the module again.
     ///
     /// # Panics
-    /// SoftHSM makes none.
+    /// SoftHSM cannot create a token.
     pub fn add(&self, label: &str) {
         let mut command = Command::new(UTILITY);
         command.args([
@@ -146,20 +142,21 @@ impl TestToken {
         writeln!(file.expect("our own folder"), "{lines}").expect("our own file");
     }
 
-    /// The variable by which a program that is started finds this token, and its value.
+    /// The environment variable, and its value, by which a child process finds this token.
     #[must_use]
     pub fn environment(&self) -> (&'static str, PathBuf) {
         (CONFIGURATION_VARIABLE, self.folder.join(CONFIGURATION))
     }
 
-    /// Where the keys lie. Moving it away is what removing a token from its reader is.
+    /// The folder with the keys. To simulate that a token is unplugged, move this folder away.
     #[must_use]
     pub fn tokens_folder(&self) -> PathBuf {
         self.folder.join(TOKENS)
     }
 }
 
-/// The module: that of [`MODULE_VARIABLE`], or the one that is installed together with its program.
+/// The path of the PKCS#11 module: the value of [`MODULE_VARIABLE`], or the installed one. `None` if neither the
+/// variable is set nor SoftHSM with its program is installed.
 #[must_use]
 pub fn module() -> Option<PathBuf> {
     if let Some(module) = env::var_os(MODULE_VARIABLE) {
@@ -173,12 +170,12 @@ pub fn module() -> Option<PathBuf> {
         .find(|module| has_utility && module.is_file())
 }
 
-/// Runs the test that calls it in a process of its own, with a fresh token for it.
+/// Runs the calling test in a separate process with a fresh token.
 ///
-/// It must be all that the test does, because the test runs twice: first to start the process, then in it.
+/// The test must do nothing else, because it runs twice: first to start the process, then in that process.
 ///
 /// # Panics
-/// The test fails there, or SoftHSM is not installed.
+/// The test fails in its process, or SoftHSM is not installed.
 pub fn in_own_process(test: impl FnOnce(&TestToken)) {
     if let Some(token) = of_this_process() {
         test(&token);
@@ -195,21 +192,22 @@ pub fn in_own_process(test: impl FnOnce(&TestToken)) {
     let texts = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(
         output.status.success(),
-        "{name} in its own process: {}\n{}",
+        "{name} failed in its own process: {}\n{}",
         output.status,
         texts.concat()
     );
     assert!(
         token.folder.join(DONE).exists(),
-        "{name} is no test of this program\n{}",
+        "{name} is not a test of this program\n{}",
         texts.concat()
     );
 }
 
-/// For programs that are no tests: runs the program again, with the same arguments and a fresh token.
+/// For programs other than tests: runs the current program again, with the same arguments and a fresh token.
+/// Returns the token in the second process.
 ///
 /// # Errors
-/// How the other process ended, in the one that was started first.
+/// In the first process, the exit status of the second.
 ///
 /// # Panics
 /// The program cannot be started, or SoftHSM is not installed.
@@ -237,7 +235,7 @@ fn own_program(token: &TestToken) -> Command {
     command
 }
 
-/// The test's name for the harness: that of its closure, without the crate and the closure itself.
+/// The test's name for the test harness, from the type name of its closure.
 fn test_name<T>(test: &T) -> String {
     let path = type_name_of_val(test)
         .split("::{{closure}}")

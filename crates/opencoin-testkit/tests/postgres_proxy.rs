@@ -1,11 +1,11 @@
-//! The proxy cuts what it says it cuts: against a real server and the client library that the product uses.
+//! The proxy injects its faults, tested with a real server and the client library that the product uses.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_proxy::{Fault, PostgresProxy, Rates};
 use sqlx::{Connection, PgConnection};
 
-/// How a client can commit a row.
+/// How a client commits a row.
 #[derive(Clone, Copy)]
 enum Way {
     Transaction,

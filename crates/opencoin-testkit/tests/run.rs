@@ -1,5 +1,5 @@
-//! The files of `fixtures/run`, read as a stranger would read them: their text, identifiers, certificates,
-//! blind signatures, coins and messages fit together. Nothing here uses the code that made them.
+//! The text, identifiers, certificates, blind signatures, coins and messages in `fixtures/run` are consistent.
+//! These tests do not use the code that generates the files.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -79,7 +79,7 @@ fn every_document_is_in_its_pretty_text() {
         let names: Vec<_> = names
             .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
             .collect();
-        // The specification's own run without its secret keys; the blinding secrets and seeds.
+        // The files of the specification's run without its secret keys, plus the blinding secrets and seeds.
         assert_eq!(names.len(), 54);
         for name in names
             .iter()
@@ -168,7 +168,7 @@ fn blinding_secrets_turn_blind_signatures_into_coins() {
             assert_eq!(finish(&signed.blind_signature, secret), Ok(coin.clone()));
             assert!(
                 finish(&blind.blinded_payload_hash, secret).is_err(),
-                "the blind itself is no signature"
+                "the blind itself is not a signature"
             );
             let other = secrets.iter().find(|(other, _)| *other != reference).unwrap().1;
             assert!(

@@ -1,4 +1,4 @@
-//! Where the proxy hands on to: a server on a Unix socket or on TCP.
+//! The server behind the proxy, on a Unix socket or on TCP.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Upstream {
     Unix(PathBuf),

@@ -1,23 +1,21 @@
-//! As much of PostgreSQL's protocol (version 3.0) as it takes to see that a client is about to commit
-//! something it wrote.
+//! The part of PostgreSQL's protocol (version 3.0) that shows when a client is about to commit a write.
 //!
 //! The client sends groups of messages: a `Query`, or `Parse`, `Bind`, `Execute` and so on up to a `Sync`.
 //! The server ends its answer to each with `ReadyForQuery`, which says whether a transaction is open. A group
 //! commits a write when it ends a transaction that wrote with `COMMIT`, or when it writes outside any
 //! transaction.
 //!
-//! Statements are told apart by their words alone; whoever hides words in comments or strings is not
-//! understood.
+//! Statements are classified by their words only. Words in comments and strings are not told apart.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
 
-/// The client encrypts from here on, if the server says so.
+/// The client asks whether to encrypt the connection.
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_ENCRYPTION_REQUEST: u32 = 80_877_104;
-/// The length field counts itself.
+/// Size of the length field, which counts itself.
 const LENGTH_BYTES: usize = 4;
-/// Far above what a test sends, far below what would hurt.
+/// Far more than any test sends, and little enough to fit into memory.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
 pub(super) mod kind {
@@ -26,8 +24,8 @@ pub(super) mod kind {
     pub(crate) const PARSE: u8 = b'P';
     pub(crate) const QUERY: u8 = b'Q';
     pub(crate) const SYNC: u8 = b'S';
-    /// Messages that a server waits for before the end of their group: copied rows, a flush, a password, the
-    /// farewell.
+    /// Messages that must be forwarded before the end of their group: `CopyData`, `CopyDone`, `CopyFail`,
+    /// `Flush`, `PasswordMessage`, `Terminate`.
     pub(crate) const UNGROUPED: [u8; 6] = [b'd', b'c', b'f', b'H', b'p', b'X'];
 
     pub(crate) const ERROR_RESPONSE: u8 = b'E';
@@ -61,7 +59,7 @@ impl Message {
         &self.0[1 + LENGTH_BYTES..]
     }
 
-    /// The texts, each ended by a zero byte, that the body begins with.
+    /// The zero-terminated texts at the beginning of the body.
     fn texts(&self) -> impl Iterator<Item = &[u8]> {
         self.body().split(|&byte| byte == 0)
     }
@@ -69,9 +67,9 @@ impl Message {
 
 /// The first message of a client, which has no type byte.
 pub(super) enum Opening {
-    /// It asks for encryption, which is to be refused with an `N`; another opening follows.
+    /// A request for encryption. The proxy refuses it with `N`, and the client sends another opening.
     Encryption,
-    /// To be handed on.
+    /// The startup message, to forward unchanged.
     Startup(Vec<u8>),
 }
 
@@ -141,7 +139,7 @@ impl Statement {
     }
 }
 
-/// What a client has prepared and what its transaction has done.
+/// A client's prepared statements and the state of its transaction.
 #[derive(Default)]
 pub(super) struct Session {
     prepared: HashMap<Vec<u8>, Statement>,
@@ -152,7 +150,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Takes note of a message; true when it ends its group.
+    /// Records a message. Returns true if it ends its group.
     pub(super) fn see(&mut self, message: &Message) -> bool {
         let mut texts = message.texts();
         let mut next = || texts.next().unwrap_or_default();
@@ -178,8 +176,8 @@ impl Session {
         matches!(message.kind(), kind::QUERY | kind::SYNC)
     }
 
-    /// Ends the group: whether it commits something written, if all goes well. `status` is what the server
-    /// said last, unless it still owes an answer.
+    /// Ends the group. Returns whether it commits a write if the server accepts all of it. `status` is the
+    /// server's last transaction status, or `None` while answers are outstanding.
     pub(super) fn commits_at_end_of_group(&mut self, status: Option<u8>) -> bool {
         if let Some(status) = status {
             self.in_transaction = status != IDLE;
