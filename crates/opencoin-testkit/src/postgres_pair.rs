@@ -337,8 +337,7 @@ impl Drop for Server {
 }
 
 fn program_folder() -> PathBuf {
-    programs()
-        .expect("cannot find PostgreSQL's programs: run `cargo xtask setup` to install them")
+    programs().expect("cannot find PostgreSQL's programs: run `cargo xtask setup` to install them")
 }
 
 fn run(program: &str, arguments: &[&str]) {
