@@ -135,7 +135,7 @@ impl Maker<'_> {
         }
         let accepted = AcceptedBlinds {
             transaction_reference: random_bytes(REFERENCE_BYTES),
-            blinds,
+            blinds: blinds.into(),
         };
         let signatures = self
             .runtime

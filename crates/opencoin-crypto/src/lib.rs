@@ -37,5 +37,5 @@ pub use keys::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationErro
 pub use rsa::rand_core::CryptoRngCore;
 pub use seed::{BlindingSeed, BlindingSeedError};
 pub use suite::{
-    CipherSuite, CoinError, MINT_KEY_BITS_MIN, MintKeyError, PayloadHash, UnknownCipherSuite, blind_in_range,
+    CipherSuite, CoinError, MINT_KEY_BITS_MIN, MintKeyError, UnknownCipherSuite, blind_in_range,
 };

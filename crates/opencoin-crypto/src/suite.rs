@@ -15,7 +15,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use opencoin_schema::{BigInt, Coin, Payload, text};
+use opencoin_schema::{BigInt, Coin, Payload, PayloadHash, text};
 use sha1::Sha1;
 use sha2::{Digest, Sha384};
 use thiserror::Error;
@@ -79,14 +79,6 @@ pub enum MintKeyError {
 #[error("the signature is not the mint key's signature of this payload")]
 pub struct CoinError;
 
-/// The hash by which a ledger records a coin as spent: equal for all ways to write the same payload.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PayloadHash {
-    /// Filled with zeros behind the hash.
-    bytes: [u8; PAYLOAD_HASH_BYTES],
-    length_bytes: u8,
-}
-
 impl CipherSuite {
     /// Every suite there is.
     pub const ALL: [Self; 2] = [Self::RsaSha256PssChaum82, Self::RsaSha384PssRfc9474];
@@ -139,8 +131,8 @@ impl CipherSuite {
     pub fn payload_hash(self, payload: &Payload) -> PayloadHash {
         let text = text::compact(payload);
         match self {
-            Self::RsaSha256PssChaum82 => PayloadHash::of(&Sha1::digest(text)),
-            Self::RsaSha384PssRfc9474 => PayloadHash::of(&Sha384::digest(text)[..PAYLOAD_HASH_BYTES]),
+            Self::RsaSha256PssChaum82 => recorded(&Sha1::digest(text)),
+            Self::RsaSha384PssRfc9474 => recorded(&Sha384::digest(text)[..PAYLOAD_HASH_BYTES]),
         }
     }
 
@@ -162,7 +154,7 @@ impl CipherSuite {
                     .ok_or(CoinError)?;
                 let signed = key.raw_public(&signature).map_err(|_| CoinError)?;
                 if BigInt::from_be_bytes(&signed) == BigInt::from_be_bytes(&hash) {
-                    Ok(PayloadHash::of(&hash))
+                    Ok(recorded(&hash))
                 } else {
                     Err(CoinError)
                 }
@@ -171,7 +163,7 @@ impl CipherSuite {
                 let hash = Sha384::digest(text);
                 key.verify_pss(PssHash::Sha384, &hash, SALT_BYTES, &coin.signature)
                     .map_err(|_| CoinError)?;
-                Ok(PayloadHash::of(&hash[..PAYLOAD_HASH_BYTES]))
+                Ok(recorded(&hash[..PAYLOAD_HASH_BYTES]))
             }
         }
     }
@@ -194,26 +186,8 @@ impl fmt::Display for CipherSuite {
     }
 }
 
-impl PayloadHash {
-    fn of(hash: &[u8]) -> Self {
-        let mut bytes = [0; PAYLOAD_HASH_BYTES];
-        bytes[..hash.len()].copy_from_slice(hash);
-        let length_bytes = u8::try_from(hash.len()).expect("at most PAYLOAD_HASH_BYTES");
-        Self { bytes, length_bytes }
-    }
-
-    /// 20 bytes in the first suite, 32 in the second.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length_bytes)]
-    }
-}
-
-impl fmt::Debug for PayloadHash {
-    /// A payload hash in a log would tie a coin to a request.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("PayloadHash(..)")
-    }
+fn recorded(hash: &[u8]) -> PayloadHash {
+    PayloadHash::new(hash).expect("the hash of every suite is short enough")
 }
 
 /// Whether `blinded` is a number that `key` signs: from 2 to n - 2. The others, 0, 1 and n - 1, are their own

@@ -586,13 +586,13 @@ async fn keep_signatures(fixture: &Fixture, denomination: u64) {
             let StoredNumber::Blinded(number) = &stored.number else {
                 continue;
             };
-            let blinds = vec![BlindToSign {
+            let blinds = [BlindToSign {
                 mint_key_id: id.clone(),
                 blinded: BigInt::from_be_bytes(number),
             }];
             let accepted = AcceptedBlinds {
                 transaction_reference: transaction.reference.as_bytes().to_vec(),
-                blinds,
+                blinds: blinds.into(),
             };
             let signature = fixture.signer.sign(accepted).await.unwrap().remove(0);
             *stored = StoredBlind {

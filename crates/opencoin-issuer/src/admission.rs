@@ -9,7 +9,7 @@ use std::fmt;
 
 use opencoin_crypto::blind_in_range;
 use opencoin_keys::{CertifiedMintKey, Currency};
-use opencoin_ledger::{BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, PayloadHash, TransactionReference};
+use opencoin_ledger::{BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, TransactionReference};
 use opencoin_schema::{BigInt, Coin, Payload};
 use thiserror::Error;
 
@@ -145,10 +145,10 @@ pub(crate) fn transaction_reference(reference: &BigInt) -> Result<TransactionRef
 /// Checks blinds and gives them the ledger's form.
 pub(crate) fn blinds(
     currency: &Currency,
-    blinds: Vec<opencoin_schema::Blind>,
+    blinds: &[opencoin_schema::Blind],
 ) -> Result<Vec<Blind>, Inadmissible> {
     check_count("blinds", blinds.len())?;
-    let admit = |(index, blind): (usize, opencoin_schema::Blind)| {
+    let admit = |(index, blind): (usize, &opencoin_schema::Blind)| {
         check_length(
             Item::Blind(index),
             "reference",
@@ -161,12 +161,12 @@ pub(crate) fn blinds(
         }
         let blinded = blind.blinded_payload_hash.as_be_bytes().to_vec();
         Ok(Blind {
-            reference: blind.reference,
+            reference: blind.reference.clone(),
             mint_key: key.ledger_id,
             blinded,
         })
     };
-    blinds.into_iter().enumerate().map(admit).collect()
+    blinds.iter().enumerate().map(admit).collect()
 }
 
 /// Verifies coins and gives them the ledger's form. One RSA public operation a coin, and after a few of them
@@ -186,12 +186,10 @@ pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<C
 
 fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, Inadmissible> {
     let key = payload(currency, index, &coin.payload)?;
-    let hash = currency
+    let payload_hash = currency
         .cipher_suite()
         .verify_coin(key.verified.public_key(), coin)
         .map_err(|_| Inadmissible::BadSignature { index })?;
-    let payload_hash =
-        PayloadHash::new(hash.as_bytes()).expect("the hash of every suite fits the ledger's width");
     Ok(CoinIn {
         mint_key: key.ledger_id,
         payload_hash,

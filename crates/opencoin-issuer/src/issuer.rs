@@ -267,9 +267,9 @@ impl Issuer {
     pub async fn mint(&self, token: Option<&Token>, request: RequestMint) -> Result<Signed, Refusal> {
         let account = self.accounts.caller(token, Right::Mint).await?.account;
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
-        let blinds = self.admit_blinds(request.blinds).await?;
+        let blinds = self.admit_blinds(&request.blinds).await?;
         let at = ledger_time(self.clock.now());
-        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
+        let reference = transaction_reference.clone();
         let applied = self
             .apply(Command::Mint {
                 account,
@@ -282,7 +282,7 @@ impl Issuer {
         match applied.effect {
             Effect::Waiting => Ok(Signed::WhenPaid),
             Effect::GivenUp => Err(waited_in_vain()),
-            _ => self.sign(&reference, to_sign, applied).await,
+            _ => self.sign(&reference, request.blinds, applied).await,
         }
     }
 
@@ -292,10 +292,10 @@ impl Issuer {
     /// When the request is refused.
     pub async fn renew(&self, request: RequestRenew) -> Result<Signed, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
-        let blinds = self.admit_blinds(request.blinds).await?;
+        let blinds = self.admit_blinds(&request.blinds).await?;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
-        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
+        let reference = transaction_reference.clone();
         let mint_keys = mint_keys_of(&coins);
         let renew = Command::Renew {
             transaction_reference,
@@ -304,7 +304,7 @@ impl Issuer {
             at,
         };
         let applied = self.apply_to_coins(renew, &mint_keys).await?;
-        self.sign(&reference, to_sign, applied).await
+        self.sign(&reference, request.blinds, applied).await
     }
 
     /// `RequestRecoup`: blinds paid for by coins of revoked mint keys, whose origin is shown.
@@ -313,13 +313,13 @@ impl Issuer {
     /// When the request is refused.
     pub async fn recoup(&self, request: RequestRecoup) -> Result<Signed, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
-        let blinds = self.admit_blinds(request.blinds).await?;
+        let blinds = self.admit_blinds(&request.blinds).await?;
         let currency = self
             .currency_with_keys(request.coins.iter().map(|coin| &coin.payload.mint_key_id))
             .await;
         let revoked = recoup::revoked_blinds(&currency, self.books.ledger.as_ref(), &request.coins).await?;
         let at = ledger_time(self.clock.now());
-        let (reference, to_sign) = (transaction_reference.clone(), blinds.clone());
+        let reference = transaction_reference.clone();
         let applied = self
             .apply(Command::Recoup {
                 transaction_reference,
@@ -328,7 +328,7 @@ impl Issuer {
                 at,
             })
             .await?;
-        self.sign(&reference, to_sign, applied).await
+        self.sign(&reference, request.blinds, applied).await
     }
 
     /// The mint keys of which no coin is taken any more.
@@ -436,7 +436,7 @@ impl Issuer {
         }
     }
 
-    async fn admit_blinds(&self, blinds: Vec<opencoin_schema::Blind>) -> Result<Vec<Blind>, Refusal> {
+    async fn admit_blinds(&self, blinds: &[opencoin_schema::Blind]) -> Result<Vec<Blind>, Refusal> {
         let currency = self
             .currency_with_keys(blinds.iter().map(|blind| &blind.mint_key_id))
             .await;
@@ -503,7 +503,7 @@ impl Issuer {
     async fn sign(
         &self,
         reference: &TransactionReference,
-        accepted: Vec<Blind>,
+        accepted: Vec<opencoin_schema::Blind>,
         applied: Applied,
     ) -> Result<Signed, Refusal> {
         if applied.repeated {

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use opencoin_crypto::{BlindingSeed, PublicKey};
 use opencoin_keys::Currency;
 use opencoin_ledger::{
-    Accepted, BLIND_REFERENCE_BYTES_MAX, BlindDigest, Ledger, LedgerError, MintKeyStatus, PayloadHash,
-    RevokedBlind, StoredNumber,
+    Accepted, BLIND_REFERENCE_BYTES_MAX, BlindDigest, Ledger, LedgerError, MintKeyStatus, RevokedBlind,
+    StoredNumber,
 };
 use opencoin_schema::{BigInt, RevealedCoin};
 use serde::Serialize;
@@ -142,12 +142,10 @@ fn prove(
     if !suite.opens(public_key, payload, &seed, &blinded) {
         return Err(Unproven::BadSeed(index).into());
     }
-    let hash = suite.payload_hash(payload);
     Ok(RevokedBlind {
         mint_key: blind.mint_key,
         blind: BlindDigest::of(blind.mint_key, blinded.as_be_bytes()),
-        payload_hash: PayloadHash::new(hash.as_bytes())
-            .expect("the hash of every suite fits the ledger's width"),
+        payload_hash: suite.payload_hash(payload),
     })
 }
 

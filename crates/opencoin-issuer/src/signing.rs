@@ -7,8 +7,8 @@
 use std::time::Instant;
 
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, SignError, Signer};
-use opencoin_ledger::{Accepted, Blind, StoredNumber, TransactionReference};
-use opencoin_schema::{BigInt, BlindSignature};
+use opencoin_ledger::{Accepted, StoredNumber, TransactionReference};
+use opencoin_schema::{BigInt, Blind, BlindSignature};
 
 use crate::refusal::{Reason, Refusal};
 use opencoin_log::LogThrottle;
@@ -61,7 +61,14 @@ pub(crate) async fn sign_again(
     let signed = match accepted.to_sign() {
         nothing if nothing.is_empty() => Signed::Now(Vec::new()),
         _ if accepted.signing_paused => Signed::Later,
-        to_sign => sign_accepted(signer, reference, to_sign).await,
+        to_sign => {
+            let blinds = to_sign.into_iter().map(|blind| Blind {
+                blinded_payload_hash: BigInt::from_be_bytes(&blind.blinded),
+                mint_key_id: BigInt::from_be_bytes(blind.mint_key.as_bytes()),
+                reference: blind.reference,
+            });
+            sign_accepted(signer, reference, blinds.collect()).await
+        }
     };
     let Signed::Now(signed) = signed else {
         return Ok(Signed::Later);
@@ -89,24 +96,16 @@ pub(crate) async fn sign_accepted(
     reference: &TransactionReference,
     blinds: Vec<Blind>,
 ) -> Signed {
-    let (references, blinds): (Vec<String>, Vec<BlindToSign>) = blinds
-        .into_iter()
-        .map(|blind| {
-            let mint_key_id = BigInt::from_be_bytes(blind.mint_key.as_bytes());
-            (
-                blind.reference,
-                BlindToSign {
-                    mint_key_id,
-                    blinded: BigInt::from_be_bytes(&blind.blinded),
-                },
-            )
-        })
-        .unzip();
+    let to_sign = |blind: Blind| {
+        let (mint_key_id, blinded) = (blind.mint_key_id, blind.blinded_payload_hash);
+        (blind.reference, BlindToSign { mint_key_id, blinded })
+    };
+    let (references, blinds): (Vec<String>, Vec<BlindToSign>) = blinds.into_iter().map(to_sign).unzip();
     let transaction_reference = reference.as_bytes().to_vec();
     match signer
         .sign(AcceptedBlinds {
             transaction_reference,
-            blinds,
+            blinds: blinds.into(),
         })
         .await
     {

@@ -137,7 +137,7 @@ impl World {
                     BigInt::from_be_bytes(key.as_bytes()),
                     BigInt::from_be_bytes(number),
                 ];
-                let blinds = vec![BlindToSign { mint_key_id, blinded }];
+                let blinds = [BlindToSign { mint_key_id, blinded }].into();
                 let accepted = AcceptedBlinds {
                     transaction_reference: transaction.reference.as_bytes().to_vec(),
                     blinds,

@@ -412,7 +412,7 @@ mod tests {
         let sign = || {
             signer.sign(AcceptedBlinds {
                 transaction_reference: vec![1],
-                blinds: vec![blind.clone()],
+                blinds: [blind.clone()].into(),
             })
         };
         assert!(sign().await.is_ok(), "made since it was opened");

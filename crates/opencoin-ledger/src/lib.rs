@@ -52,7 +52,7 @@ pub use accounts::{
 };
 pub use amount::{Amount, AmountError};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
-pub use coin::{CoinIn, PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
+pub use coin::CoinIn;
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
 pub use history::{
@@ -70,6 +70,7 @@ pub use memory::MemoryLedger;
 pub use mint_key::{
     MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError,
 };
+pub use opencoin_schema::{PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use optimistic::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, decide_optimistically};
 pub use password_hash::PasswordHash;
 pub use payout::{PayoutNo, Settlement};

@@ -12,6 +12,7 @@ mod decode;
 mod document;
 mod message;
 mod mint_key;
+mod payload_hash;
 pub mod text;
 mod timestamp;
 
@@ -26,6 +27,7 @@ pub use message::{
     ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem,
 };
 pub use mint_key::{MintKey, Mkc};
+pub use payload_hash::{PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use timestamp::{Timestamp, TimestampError};
 
 /// The value of `protocol_version` in every document that is made here.

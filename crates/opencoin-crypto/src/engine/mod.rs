@@ -12,6 +12,7 @@ mod local;
 mod pool;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_schema::BigInt;
@@ -28,7 +29,7 @@ pub struct AcceptedBlinds {
     pub transaction_reference: Vec<u8>,
     /// What was accepted and is still to be signed, in the order of the request: without blinds whose
     /// signatures the books keep, or whose mint keys were stopped since.
-    pub blinds: Vec<BlindToSign>,
+    pub blinds: Arc<[BlindToSign]>,
 }
 
 impl fmt::Debug for AcceptedBlinds {

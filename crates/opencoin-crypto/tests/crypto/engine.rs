@@ -29,7 +29,7 @@ fn blind(key: &PrivateKey, blinded: BigInt) -> BlindToSign {
 fn accepted(blinds: Vec<BlindToSign>) -> AcceptedBlinds {
     AcceptedBlinds {
         transaction_reference: vec![1],
-        blinds,
+        blinds: blinds.into(),
     }
 }
 

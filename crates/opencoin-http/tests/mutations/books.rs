@@ -1,7 +1,7 @@
 //! What the books must hold: the command that a request stands for, and what it does to the books.
 
 use opencoin_audit::AuditFacts;
-use opencoin_ledger::{Blind, CoinIn, Command, LedgerTime, MintKeyId, PayloadHash, TransactionReference};
+use opencoin_ledger::{Blind, CoinIn, Command, LedgerTime, MintKeyId, TransactionReference};
 use opencoin_schema::{BigInt, Coin, Request};
 
 use crate::house::House;
@@ -45,14 +45,14 @@ pub(crate) fn command(house: &House, wanted: &Request, holder: Option<usize>) ->
 
 fn coin_in(house: &House, coin: &Coin) -> CoinIn {
     let key = house.currency.mint_key(&coin.payload.mint_key_id).unwrap();
-    let hash = house
+    let payload_hash = house
         .currency
         .cipher_suite()
         .verify_coin(key.verified.public_key(), coin)
         .unwrap();
     CoinIn {
         mint_key: key.ledger_id,
-        payload_hash: PayloadHash::new(hash.as_bytes()).unwrap(),
+        payload_hash,
     }
 }
 

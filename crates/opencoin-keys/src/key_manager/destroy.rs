@@ -4,6 +4,8 @@
 //! the signatures of everything that was accepted for it are kept in place of the blinds, so that `request
 //! resume` goes on being answered; then the store destroys it. Each may be repeated.
 
+use std::sync::Arc;
+
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, SignError, Signer};
 use opencoin_ledger::{
     Command, KeptSignatures, StoredBlind, StoredNumber, TransactionNo, UnsignedTransaction,
@@ -137,27 +139,25 @@ async fn sign(
         }
         StoredNumber::Blinded(_) | StoredNumber::Signature(_) => None,
     };
-    let numbers: Vec<BigInt> = transaction.blinds.iter().filter_map(unsigned).collect();
-    let blinds = numbers
+    let to_sign = |blinded| BlindToSign {
+        mint_key_id: id.clone(),
+        blinded,
+    };
+    let blinds: Arc<[BlindToSign]> = transaction
+        .blinds
         .iter()
-        .map(|blinded| BlindToSign {
-            mint_key_id: id.clone(),
-            blinded: blinded.clone(),
-        })
+        .filter_map(unsigned)
+        .map(to_sign)
         .collect();
-    let transaction_reference = transaction.reference.as_bytes().to_vec();
-    let signatures = engine
-        .sign(AcceptedBlinds {
-            transaction_reference,
-            blinds,
-        })
-        .await
-        .map_err(failed)?;
-    if !numbers
-        .iter()
-        .zip(&signatures)
-        .all(|(blinded, signature)| public_key.signed_number(signature).as_ref() == Some(blinded))
-    {
+    let accepted = AcceptedBlinds {
+        transaction_reference: transaction.reference.as_bytes().to_vec(),
+        blinds: Arc::clone(&blinds),
+    };
+    let signatures = engine.sign(accepted).await.map_err(failed)?;
+    let is_right = |(blind, signature): (&BlindToSign, &BigInt)| {
+        public_key.signed_number(signature).as_ref() == Some(&blind.blinded)
+    };
+    if !blinds.iter().zip(&signatures).all(is_right) {
         return Err(failed(SignError::Failed));
     }
     let mut signatures = signatures.into_iter();

@@ -86,7 +86,7 @@ pub(crate) fn number(key: &PublicKey, index: usize) -> BigInt {
 pub(crate) fn accepted(blinds: Vec<BlindToSign>) -> AcceptedBlinds {
     AcceptedBlinds {
         transaction_reference: vec![1],
-        blinds,
+        blinds: blinds.into(),
     }
 }
 

@@ -44,7 +44,7 @@ impl SignerServer {
         self.counts.record(parts).await?;
         let accepted = AcceptedBlinds {
             transaction_reference: reference.as_bytes().to_vec(),
-            blinds: to_sign,
+            blinds: to_sign.into(),
         };
         match self.engine.sign(accepted.clone()).await {
             // A key that was made a moment ago, by another process.

@@ -32,7 +32,11 @@ struct Liar;
 #[async_trait::async_trait]
 impl Signer for Liar {
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
-        Ok(accepted.blinds.into_iter().map(|blind| blind.blinded).collect())
+        Ok(accepted
+            .blinds
+            .iter()
+            .map(|blind| blind.blinded.clone())
+            .collect())
     }
 }
 

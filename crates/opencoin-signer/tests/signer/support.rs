@@ -118,7 +118,7 @@ pub(crate) fn blinds(key: &PrivateKey, reference: &str, count: usize) -> Vec<Bli
 pub(crate) fn request(reference: &str, blinds: Vec<BlindToSign>) -> AcceptedBlinds {
     AcceptedBlinds {
         transaction_reference: reference.as_bytes().to_vec(),
-        blinds,
+        blinds: blinds.into(),
     }
 }
 

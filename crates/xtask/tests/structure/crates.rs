@@ -13,7 +13,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ("opencoin-schema", &[]),
     ("opencoin-text", &[]),
     ("opencoin-tls", &[]),
-    ("opencoin-ledger", &["text"]),
+    ("opencoin-ledger", &["schema", "text"]),
     ("opencoin-crypto", &["schema"]),
     ("opencoin-audit", &["ledger"]),
     ("opencoin-conformance", &["audit", "ledger"]),
