@@ -1,8 +1,8 @@
-//! Certificates: a CDDC that its own master key signed, and the mint keys (MKC) which that master key signed.
+//! Certificates: a CDDC, which its own master key signs, and mint key certificates (MKC), signed by the same key.
 //!
-//! A document that was verified becomes a [`VerifiedCddc`] or [`VerifiedMintKey`]; functions that rely on it
-//! take those. Both prove only what was signed and that it belongs together: whether the master key is the
-//! one that the user means to trust, and whether a document has expired, the caller decides.
+//! Verification turns documents into [`VerifiedCddc`] and [`VerifiedMintKey`], and functions that rely on it take
+//! these types. They prove that the signatures are right and that the documents belong together. The caller decides
+//! whether to trust the master key and whether a document has expired.
 
 use opencoin_schema::{BigInt, Cdd, Cddc, MintKey, Mkc, text};
 use rsa::rand_core::CryptoRngCore;
@@ -12,10 +12,10 @@ use crate::keys::{KeyError, OperationError};
 use crate::suite::{MintKeyError, UnknownCipherSuite};
 use crate::{CipherSuite, PrivateKey, PublicKey};
 
-/// Which check a certificate failed.
+/// The check that a certificate failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CertificateError {
-    /// The key in the document cannot be used.
+    /// The key in the document is not usable.
     #[error("the key cannot be used: {0}")]
     Key(#[from] KeyError),
     /// The CDD names an unknown cipher suite.
@@ -27,23 +27,23 @@ pub enum CertificateError {
     /// The `id` is not the identifier of the key in the document.
     #[error("the id {named} is not the key's, which is {computed}")]
     Id {
-        /// What the document says.
+        /// The id in the document.
         named: BigInt,
-        /// What its key gives.
+        /// The id of the key.
         computed: BigInt,
     },
     /// The mint key belongs to another currency.
     #[error("the mint key is of issuer {named}, not of {expected}")]
     Issuer {
-        /// What the mint key says.
+        /// The issuer id in the document.
         named: BigInt,
-        /// The identifier of the master key at hand.
+        /// The id of the currency's master key.
         expected: BigInt,
     },
     /// The mint key has a denomination that the currency does not have.
     #[error("the currency has no denomination {0}")]
     Denomination(u64),
-    /// The mint key is the master key: whoever buys blind signatures from it could have certificates signed.
+    /// The mint key is the master key. Its blind signatures could be certificates.
     #[error("the mint key is the master key itself")]
     MintKeyIsMasterKey,
     /// The signature is not the master key's over the document.
@@ -82,13 +82,13 @@ impl VerifiedCddc {
         &self.cddc.cdd
     }
 
-    /// How the coins of this currency are made.
+    /// The cipher suite that the CDD names.
     #[must_use]
     pub fn cipher_suite(&self) -> CipherSuite {
         self.suite
     }
 
-    /// The key that signed the CDD and signs the mint keys. Its [`id`](PublicKey::id) is the currency's.
+    /// The key that signed the CDD and signs the mint keys. Its [`id`](PublicKey::id) identifies the currency.
     #[must_use]
     pub fn master_key(&self) -> &PublicKey {
         &self.master_key
@@ -108,18 +108,18 @@ impl VerifiedMintKey {
         &self.mkc.mint_key
     }
 
-    /// The key, to blind for and to verify coins with.
+    /// The key, for blinding payloads and verifying coins.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
 }
 
-/// Verifies a CDDC: its `id` is the master key's, the cipher suite is known, the master key inside signed the
-/// document.
+/// Verifies a CDDC: its `id` is that of the master key in it, it names a known cipher suite, and the master key
+/// signed it.
 ///
 /// # Errors
-/// Names the first check that failed.
+/// Returns the first check that failed.
 pub fn verify_cddc(cddc: &Cddc) -> Result<VerifiedCddc, CertificateError> {
     let (suite, master_key) = check_cdd(&cddc.cdd)?;
     master_key
@@ -132,11 +132,11 @@ pub fn verify_cddc(cddc: &Cddc) -> Result<VerifiedCddc, CertificateError> {
     })
 }
 
-/// Verifies a mint key certificate of the currency `cddc`: its issuer and `id`, that its denomination is one
-/// of the currency's, that the cipher suite allows its key, and the master key's signature.
+/// Verifies a mint key certificate of the currency `cddc`: its issuer, denomination and `id`, that the cipher suite
+/// allows its key, and the master key's signature.
 ///
 /// # Errors
-/// Names the first check that failed.
+/// Returns the first check that failed.
 pub fn verify_mint_key_certificate(
     mkc: &Mkc,
     cddc: &VerifiedCddc,
@@ -154,7 +154,7 @@ pub fn verify_mint_key_certificate(
 /// Signs a CDD with the master key that it names.
 ///
 /// # Errors
-/// When the CDD would not verify: another key's, a wrong id, an unknown cipher suite; or when signing fails.
+/// When the CDD would not verify (another key, a wrong id, an unknown cipher suite), or signing fails.
 pub fn sign_cddc(
     cdd: Cdd,
     master_key: &PrivateKey,
@@ -175,7 +175,7 @@ pub fn sign_cddc(
 /// Signs a mint key of the currency `cddc` with its master key.
 ///
 /// # Errors
-/// When the certificate would not verify, or `master_key` is not the currency's; or when signing fails.
+/// When the certificate would not verify, `master_key` is not the currency's, or signing fails.
 pub fn sign_mint_key_certificate(
     mint_key: MintKey,
     cddc: &VerifiedCddc,

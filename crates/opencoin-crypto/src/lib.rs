@@ -1,18 +1,17 @@
 //! The cryptography of OpenCoin: keys, certificates, cipher suites and the signing engine.
 //!
-//! - [`PublicKey`] and [`PrivateKey`]: RSA keys that were checked once, when they were read or made.
-//! - [`verify_cddc`] and [`verify_mint_key_certificate`] turn documents into things that may be relied on.
-//! - [`CipherSuite`]: what is signed to make a coin; blinding it, unblinding it, verifying it.
-//! - [`Signer`]: the one interface through which blinds are signed, and [`LocalSigner`], its engine in this
-//!   process.
-//! - [`KeyStore`]: where private mint keys are made, kept and destroyed.
+//! - [`PublicKey`] and [`PrivateKey`]: RSA keys. They are checked once, when they are read or made.
+//! - [`verify_cddc`] and [`verify_mint_key_certificate`] turn untrusted documents into verified ones.
+//! - [`CipherSuite`] defines what is signed to make a coin, and blinds, unblinds and verifies it.
+//! - [`Signer`] is the interface for signing blinds, and [`LocalSigner`] the implementation in this process.
+//! - [`KeyStore`] makes, keeps and destroys private mint keys.
 //!
-//! Two libraries share the work. Every private operation, and every verification, is AWS-LC's: constant time,
-//! blinded, its result checked. The crates `rsa` and `num-bigint-dig` make and store keys and do the wallet's
-//! blinding arithmetic, never a private operation.
+//! AWS-LC does every private operation and every verification: constant time, blinded, with a checked result. The
+//! crates `rsa` and `num-bigint-dig` make and store keys and do the wallet's blinding arithmetic, but never a
+//! private operation.
 //!
-//! Randomness is always a parameter, so that fixtures and tests can be made again; whoever passes a generator
-//! must pass a cryptographic one, seeded by the operating system.
+//! Randomness is always a parameter, so that fixtures and tests are reproducible. In production, pass a
+//! cryptographic generator seeded by the operating system.
 
 mod aws_lc;
 mod blinding;

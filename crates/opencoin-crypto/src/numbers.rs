@@ -1,5 +1,4 @@
-//! Between the two forms of a big number: the documents' [`BigInt`], which is bytes, and [`BigUint`], to
-//! calculate with.
+//! Conversions between [`BigInt`], the bytes in documents, and [`BigUint`], which has arithmetic.
 
 use num_bigint_dig::BigUint;
 use opencoin_schema::BigInt;
@@ -13,7 +12,7 @@ pub(crate) fn to_big_int(number: &BigUint) -> BigInt {
     BigInt::from_be_bytes(&number.to_bytes_be())
 }
 
-/// The big-endian bytes of a secret, filled with leading zeros to `length_bytes`, erased when dropped.
+/// The big-endian bytes of a secret, padded with leading zeros to `length_bytes` and erased when dropped.
 pub(crate) fn to_secret_bytes(secret: &BigUint, length_bytes: usize) -> Zeroizing<Vec<u8>> {
     let bytes = Zeroizing::new(secret.to_bytes_be());
     let zeros = length_bytes

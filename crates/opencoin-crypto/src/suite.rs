@@ -1,16 +1,16 @@
 //! Cipher suites: what a mint key signs to make a coin, and when a coin is valid.
 //!
-//! The issuer's part is the same in both: raise the blinded number to the private exponent. They differ in
-//! what is blinded:
+//! The issuer does the same in both suites: it raises the blinded number to the private exponent. The suites
+//! differ in the number that is blinded:
 //!
-//! - `RSA-SHA256-PSS-CHAUM82`: the SHA-1 of the payload, unpadded. Short and without structure, so that
-//!   signatures can be multiplied into others (Desmedt and Odlyzko 1985); complete for wallets that know only
-//!   this suite.
+//! - `RSA-SHA256-PSS-CHAUM82`: the SHA-1 of the payload, without padding. It is short and has no structure, so
+//!   signatures can be multiplied into other signatures (Desmedt and Odlyzko 1985). It is supported for wallets
+//!   that know only this suite.
 //! - `RSA-SHA384-PSS-RFC9474`: the payload encoded by EMSA-PSS, as RSABSSA-SHA384-PSS-Deterministic of RFC
-//!   9474. The default: the product of two signatures is the signature of nothing.
+//!   9474. This is the default: the product of two signatures is not a signature of anything.
 //!
 //! Certificates are signed the same way in both ([`PublicKey::verify_certificate`]). Code that depends on the
-//! suite matches on it exhaustively, so that a third one cannot be forgotten anywhere.
+//! suite matches exhaustively, so that the compiler finds every place that a third suite needs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,18 +24,17 @@ use crate::PublicKey;
 use crate::aws_lc::PssHash;
 use crate::keys::{KEY_BITS_MIN, PUBLIC_EXPONENT};
 
-/// The shortest modulus of a mint key or master key that a new currency may have, in bits, whatever its
-/// suite.
+/// The shortest modulus, in bits, of the mint keys and master key of a new currency, in every suite.
 pub const MINT_KEY_BITS_MIN: usize = 2048;
 
 /// The salt of a coin's signature in RFC 9474, in bytes: as long as the hash.
 pub(crate) const SALT_BYTES: usize = 48;
 
-/// How much of the SHA-384 of a payload a [`PayloadHash`] keeps, in bytes. Finding two payloads with one such
-/// hash still takes 2^128 work, and the index of spent coins is a third smaller.
+/// A [`PayloadHash`] keeps this many bytes of the SHA-384. Finding a collision still takes 2^128 work, and the
+/// index of spent coins is a third smaller.
 const PAYLOAD_HASH_BYTES: usize = 32;
 
-/// How the coins of a currency are made. A currency's CDD names its suite, and it never changes.
+/// How the coins of a currency are made. The currency's CDD names the suite, which never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CipherSuite {
     /// `RSA-SHA256-PSS-CHAUM82`: the SHA-1 of the payload, signed without padding.
@@ -45,7 +44,7 @@ pub enum CipherSuite {
     RsaSha384PssRfc9474,
 }
 
-/// A CDD names a cipher suite that does not exist here.
+/// A CDD names an unknown cipher suite.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("unknown cipher suite {0:?}; known are {known}", known = known_names())]
 pub struct UnknownCipherSuite(pub String);
@@ -58,18 +57,18 @@ pub enum MintKeyError {
     TooSmall {
         /// The suite.
         suite: CipherSuite,
-        /// What the key has.
+        /// The size of the key.
         bits: usize,
-        /// What the suite demands.
+        /// The smallest size in this suite.
         bits_min: usize,
     },
-    /// The public exponent is not 65537. An exponent with a small factor in common with p - 1 or q - 1 does
-    /// not hide in which coset a payload lies, and an issuer with such a key could tell some coins apart.
+    /// The public exponent is not 65537. If it shared a small factor with p - 1 or q - 1, a blind would reveal
+    /// the coset of its payload, and the issuer could tell some coins apart.
     #[error("a mint key of {suite} must have the public exponent 65537, not {public_exponent}")]
     PublicExponent {
         /// The suite.
         suite: CipherSuite,
-        /// What the key has.
+        /// The exponent of the key.
         public_exponent: u64,
     },
 }
@@ -83,7 +82,7 @@ impl CipherSuite {
     /// Every suite there is.
     pub const ALL: [Self; 2] = [Self::RsaSha256PssChaum82, Self::RsaSha384PssRfc9474];
 
-    /// The name by which documents call the suite.
+    /// The suite's name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -92,8 +91,8 @@ impl CipherSuite {
         }
     }
 
-    /// Whether a wallet or auditor may take `key` for a mint key of this suite. Whoever creates a currency
-    /// demands [`MINT_KEY_BITS_MIN`] besides.
+    /// Checks that wallets and auditors may accept `key` as a mint key of this suite. A new currency also needs
+    /// [`MINT_KEY_BITS_MIN`].
     ///
     /// # Errors
     /// When the key is too small or, under RFC 9474, has another public exponent than 65537.
@@ -125,7 +124,7 @@ impl CipherSuite {
     /// The hash by which a coin of this payload is recorded as spent: the SHA-1 of the compact text, or the
     /// first 32 bytes of its SHA-384.
     ///
-    /// In the first suite this is the very number that is signed. Two payloads with colliding SHA-1 share one
+    /// In the first suite, this number is also what the mint key signs. Two payloads with the same SHA-1 share one
     /// signature, so they must count as one coin.
     #[must_use]
     pub fn payload_hash(self, payload: &Payload) -> PayloadHash {
@@ -136,10 +135,9 @@ impl CipherSuite {
         }
     }
 
-    /// Verifies that the mint key `key` signed the coin, and gives the hash under which it is spent.
+    /// Verifies that the mint key `key` signed the coin, and returns the hash by which it is recorded as spent.
     ///
-    /// Says nothing about whether it was spent, or expired, or what it is worth: that is the denomination of
-    /// the mint key, whatever the payload says.
+    /// The coin may be spent or expired. It is worth the denomination of the mint key, whatever the payload says.
     ///
     /// # Errors
     /// When the signature is not this key's over this payload.
@@ -190,7 +188,7 @@ fn recorded(hash: &[u8]) -> PayloadHash {
     PayloadHash::new(hash).expect("the hash of every suite is short enough")
 }
 
-/// Whether `blinded` is a number that `key` signs: from 2 to n - 2. The others, 0, 1 and n - 1, are their own
+/// Whether `key` signs the number `blinded`: it must be from 2 to n - 2, because 0, 1 and n - 1 are their own
 /// signatures.
 #[must_use]
 pub fn blind_in_range(key: &PublicKey, blinded: &BigInt) -> bool {

@@ -1,39 +1,40 @@
 //! `BigInt`: a non-negative number of any size, written as lower-case hex.
 //!
-//! Kept as big-endian bytes rather than as a number to calculate with: the issuer's hot path only moves,
-//! compares and hashes these values, and the cryptographic library takes bytes.
+//! It holds big-endian bytes and has no arithmetic: the issuer's hot path only moves, compares and hashes these
+//! values, and the cryptographic library takes bytes.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// How many characters of a refused text an error repeats.
+use crate::decode::parse_text;
+
+/// An error repeats at most this many characters of a refused text.
 const ERROR_TEXT_CHARS_MAX: usize = 40;
 
-/// The most digits of a number that is read, leading zeros included: 16,384 bits, four times what the longest key
-/// in use has.
+/// The most digits of a number that can be read, leading zeros included: 16,384 bits, four times the longest key in
+/// use.
 pub const NUMBER_DIGITS_MAX: usize = 4096;
 
 /// A non-negative integer of any size: the specification's `BigInt`.
 ///
-/// The number is the value: `"00AB"` and `"ab"` read as equal, and both are written `"ab"`.
-/// `Debug` shows only the size, because serials, blinds and signatures must not reach a log by accident.
+/// `"00AB"` and `"ab"` read as equal, and both are written as `"ab"`. `Debug` shows only the size, because
+/// serials, blinds and signatures must not reach a log by accident.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct BigInt {
     /// Big-endian, without leading zero bytes; empty for zero.
     bytes: Vec<u8>,
 }
 
-/// Why a text is no [`BigInt`].
+/// A text cannot be read as a [`BigInt`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BigIntError {
-    /// It is not a hex number; this is how it begins.
+    /// The text is not a hex number. The error holds its beginning.
     #[error("not a hex number: {0:?}")]
     NotHex(String),
-    /// It has more digits than [`NUMBER_DIGITS_MAX`].
+    /// The text has this many digits, more than [`NUMBER_DIGITS_MAX`].
     #[error("a number of {0} digits, more than {NUMBER_DIGITS_MAX}")]
     TooLong(usize),
 }
@@ -54,8 +55,7 @@ impl BigInt {
         &self.bytes
     }
 
-    /// The big-endian bytes filled with leading zeros to `length_bytes`, or `None` when the number needs
-    /// more.
+    /// The big-endian bytes, padded with leading zeros to `length_bytes`; `None` when the number needs more.
     #[must_use]
     pub fn to_padded_be_bytes(&self, length_bytes: usize) -> Option<Vec<u8>> {
         let zeros = length_bytes.checked_sub(self.bytes.len())?;
@@ -64,12 +64,29 @@ impl BigInt {
         Some(padded)
     }
 
-    /// How many bits the number has; 0 for zero.
+    /// The length in bits; 0 for zero.
     #[must_use]
     pub fn bits(&self) -> usize {
         self.bytes
             .first()
             .map_or(0, |first| self.bytes.len() * 8 - first.leading_zeros() as usize)
+    }
+
+    /// The number, if it has at most 64 bits.
+    #[must_use]
+    pub fn to_u64(&self) -> Option<u64> {
+        let bytes = self.to_padded_be_bytes(size_of::<u64>())?;
+        Some(u64::from_be_bytes(bytes.try_into().ok()?))
+    }
+
+    fn to_hex(&self) -> String {
+        let mut hex = const_hex::encode(&self.bytes);
+        if hex.is_empty() {
+            hex.push('0');
+        } else if hex.starts_with('0') {
+            hex.remove(0);
+        }
+        hex
     }
 }
 
@@ -91,22 +108,18 @@ impl FromStr for BigInt {
                 Ok(Self::default())
             };
         }
-        let mut bytes = vec![0; digits.len().div_ceil(2)];
-        if digits.len().is_multiple_of(2) {
-            const_hex::decode_to_slice(digits, &mut bytes).map_err(|_| refuse())?;
+        let padded;
+        let digits = if digits.len().is_multiple_of(2) {
+            digits
         } else {
-            bytes[0] = digits
-                .as_bytes()
-                .first()
-                .and_then(|digit| (*digit as char).to_digit(16))
-                .ok_or_else(refuse)? as u8;
-            let rest = digits.get(1..).ok_or_else(refuse)?;
-            // The codec would pass over a prefix.
-            if rest.starts_with("0x") {
-                return Err(refuse());
-            }
-            const_hex::decode_to_slice(rest, &mut bytes[1..]).map_err(|_| refuse())?;
+            padded = format!("0{digits}");
+            &padded
+        };
+        // The codec skips this prefix.
+        if digits.starts_with("0x") {
+            return Err(refuse());
         }
+        let bytes = const_hex::decode(digits).map_err(|_| refuse())?;
         Ok(Self { bytes })
     }
 }
@@ -114,18 +127,6 @@ impl FromStr for BigInt {
 impl fmt::Display for BigInt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.to_hex())
-    }
-}
-
-impl BigInt {
-    fn to_hex(&self) -> String {
-        let mut hex = const_hex::encode(&self.bytes);
-        if hex.is_empty() {
-            hex.push('0');
-        } else if hex.starts_with('0') {
-            hex.remove(0);
-        }
-        hex
     }
 }
 
@@ -159,19 +160,7 @@ impl Serialize for BigInt {
 
 impl<'de> Deserialize<'de> for BigInt {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct HexVisitor;
-        impl Visitor<'_> for HexVisitor {
-            type Value = BigInt;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a hex number in a string")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<BigInt, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(HexVisitor)
+        parse_text(deserializer, "a hex number in a string")
     }
 }
 
@@ -190,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_is_the_value() {
+    fn leading_zeros_and_case_make_no_difference() {
         for (text, written) in [
             ("00AB", "ab"),
             ("ab", "ab"),
@@ -205,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn a_text_that_is_not_a_hex_number_is_refused() {
         for text in [
             "", "xyz", "-1", "+1", "0x1", "0xab", "10x1", "00x12", " 1", "1 ", "1_0", "é", "aé", "0.5",
             "1e\n",
@@ -220,16 +209,13 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_a_long_text() {
-        let error = "z"
-            .repeat(NUMBER_DIGITS_MAX)
-            .parse::<BigInt>()
-            .unwrap_err()
-            .to_string();
+        let text = "z".repeat(NUMBER_DIGITS_MAX);
+        let error = text.parse::<BigInt>().unwrap_err().to_string();
         assert!(error.len() < 80, "{error}");
     }
 
     #[test]
-    fn a_number_has_a_greatest_length() {
+    fn a_number_with_too_many_digits_is_refused() {
         let (longest, longer) = ("f".repeat(NUMBER_DIGITS_MAX), "0".repeat(NUMBER_DIGITS_MAX + 1));
         assert_eq!(longest.parse::<BigInt>().unwrap().to_string(), longest);
         assert_eq!(
@@ -239,17 +225,19 @@ mod tests {
     }
 
     #[test]
-    fn order_is_the_numbers_order() {
+    fn numbers_are_ordered_measured_and_padded() {
         let number = |text: &str| text.parse::<BigInt>().unwrap();
         assert!(number("ff") < number("100"));
         assert!(number("0") < number("1"));
         assert_eq!(number("100").bits(), 9);
         assert_eq!(number("ab").to_padded_be_bytes(3), Some(vec![0, 0, 0xab]));
         assert_eq!(number("abcdef").to_padded_be_bytes(2), None);
+        assert_eq!(number("ffffffffffffffff").to_u64(), Some(u64::MAX));
+        assert_eq!(number("10000000000000000").to_u64(), None);
     }
 
     #[test]
-    fn debug_keeps_the_digits_to_itself() {
+    fn debug_shows_no_digits() {
         assert_eq!(
             format!("{:?}", "abcdef".parse::<BigInt>().unwrap()),
             "BigInt(24 bits)"
@@ -258,7 +246,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_survive_the_way_through_hex(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn bytes_are_the_same_after_writing_and_reading_hex(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let number = BigInt::from_be_bytes(&bytes);
             let text = number.to_string();
             prop_assert_eq!(text.parse::<BigInt>().unwrap(), number.clone());
@@ -266,7 +254,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC{0,12}") {
+        fn reading_never_panics(text in "\\PC{0,12}") {
             if let Ok(number) = text.parse::<BigInt>() {
                 prop_assert!(text.bytes().all(|byte| byte.is_ascii_hexdigit()));
                 prop_assert_eq!(number.to_string(), match text.trim_start_matches('0') { "" => "0".to_owned(), digits => digits.to_lowercase() });

@@ -1,19 +1,22 @@
 //! Reading JSON strictly, with errors that say where and why.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
 
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use thiserror::Error;
 
-/// How much of a path and of a reason is kept: both may repeat what the sender wrote.
+/// Longer paths and reasons are cut, because both may repeat what the sender wrote.
 const PATH_CHARS_MAX: usize = 200;
 const REASON_CHARS_MAX: usize = 300;
 
-/// The only field whose integers may be negative or longer than 64 bits.
+/// The only field that takes negative integers and integers of more than 64 bits.
 const MESSAGE_REFERENCE: &str = "message_reference";
 
-/// Why a text is not the document that was asked for.
+/// A text is not the expected document.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{}{reason}", .path, if .path.is_empty() { "" } else { ": " })]
 pub struct DecodeError {
@@ -28,39 +31,28 @@ pub struct DecodeError {
 /// # Errors
 /// When the text is not JSON, or not exactly the fields of `D`.
 pub fn from_json<D: DeserializeOwned>(json: &[u8]) -> Result<D, DecodeError> {
-    // Keeping track of the path costs time, so only a text that is refused is read with it.
+    // Tracking the path costs time, so a text is read with it only after it was refused.
     serde_json::from_slice(json).map_err(|error| explain::<D>(json, &error))
 }
 
 fn explain<D: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> DecodeError {
-    // The reader of large integers takes 1.5 or 2^127 for the end of the number, and calls it a fault of the
-    // JSON.
+    // For 1.5 or 2^127 as an `i128`, serde_json reports a syntax error, although the text is JSON.
     if !error.is_data() && serde_json::from_slice::<IgnoredAny>(json).is_ok() {
-        let reason = "not an integer, or one of more than 127 bits".to_owned();
         return DecodeError {
             path: MESSAGE_REFERENCE.to_owned(),
-            reason,
+            reason: "not an integer, or one of more than 127 bits".to_owned(),
         };
     }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    match serde_path_to_error::deserialize::<_, D>(&mut deserializer) {
-        Err(located) => {
-            let path = located.path().to_string();
-            let path = if path == "." {
-                String::new()
-            } else {
-                path.chars().take(PATH_CHARS_MAX).collect()
-            };
-            DecodeError {
-                path,
-                reason: reason(located.inner()),
-            }
-        }
-        // The document was read; what follows it is the trouble.
-        Ok(_) => DecodeError {
-            path: String::new(),
-            reason: reason(error),
-        },
+    let (path, reason) = match serde_path_to_error::deserialize::<_, D>(&mut deserializer) {
+        Err(located) => (located.path().to_string(), reason(located.inner())),
+        // The document is right, but something follows it.
+        Ok(_) => (String::new(), reason(error)),
+    };
+    let path = if path == "." { "" } else { &path };
+    DecodeError {
+        path: path.chars().take(PATH_CHARS_MAX).collect(),
+        reason,
     }
 }
 
@@ -73,8 +65,7 @@ fn reason(error: &serde_json::Error) -> String {
     text.chars().take(REASON_CHARS_MAX).collect()
 }
 
-/// What is wrong with a value that is JSON and not what the field takes, in the words of JSON and not in those of
-/// this program's types.
+/// Describes why a field does not take a JSON value, in terms of JSON instead of Rust's types.
 #[must_use]
 pub fn wrong_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -105,17 +96,38 @@ pub fn wrong_value(error: &serde_json::Error) -> String {
     format!("{found} is not {expected}")
 }
 
-/// What can be said of a text without knowing its schema: the fields by which it is routed and answered.
+/// Reads a string field whose text is parsed by `T`. Errors call the field's type `expected`.
+pub(crate) fn parse_text<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct TextVisitor<T>(&'static str, PhantomData<T>);
+    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for TextVisitor<T> {
+        type Value = T;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+    deserializer.deserialize_str(TextVisitor(expected, PhantomData))
+}
+
+/// The fields of a JSON object that are needed to route and answer it, whatever its schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// The value of `type`, if it is a string.
     pub type_name: Option<String>,
-    /// The value of `message_reference`, if it is an integer.
+    /// The value of `message_reference`, if it is an integer of at most 64 bits.
     pub message_reference: Option<i128>,
 }
 
 impl Envelope {
-    /// Looks at the top level of a JSON object and passes over everything else.
+    /// Reads these fields from the top level of a JSON object and skips all others.
     ///
     /// # Errors
     /// When the text is not a JSON object.
@@ -135,21 +147,6 @@ impl<'de> Deserialize<'de> for Envelope {
             Other,
         }
 
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Text {
-            Text(String),
-            Other(IgnoredAny),
-        }
-
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Integer {
-            Unsigned(u64),
-            Signed(i64),
-            Other(IgnoredAny),
-        }
-
         struct EnvelopeVisitor;
         impl<'de> Visitor<'de> for EnvelopeVisitor {
             type Value = Envelope;
@@ -163,17 +160,12 @@ impl<'de> Deserialize<'de> for Envelope {
                 while let Some(field) = map.next_key()? {
                     match field {
                         Field::Type => {
-                            envelope.type_name = match map.next_value()? {
-                                Text::Text(text) => Some(text),
-                                Text::Other(IgnoredAny) => None,
-                            }
+                            envelope.type_name = map.next_value::<Value>()?.as_str().map(str::to_owned);
                         }
                         Field::MessageReference => {
-                            envelope.message_reference = match map.next_value()? {
-                                Integer::Unsigned(number) => Some(number.into()),
-                                Integer::Signed(number) => Some(number.into()),
-                                Integer::Other(IgnoredAny) => None,
-                            }
+                            let value: Value = map.next_value()?;
+                            let signed = value.as_i64().map(i128::from);
+                            envelope.message_reference = signed.or_else(|| value.as_u64().map(i128::from));
                         }
                         Field::Other => {
                             map.next_value::<IgnoredAny>()?;

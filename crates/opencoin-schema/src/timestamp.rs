@@ -1,23 +1,24 @@
-//! `DateTime` fields: a date and time that is written again just as it was meant.
+//! `DateTime` fields: a date and time whose text form is kept when it is written again.
 
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
-use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// Nanoseconds in the smallest unit that the text can carry.
+use crate::decode::parse_text;
+
+/// The text is exact to the microsecond.
 const NANOSECONDS_PER_MICROSECOND: u32 = 1_000;
-/// The form is `2022-07-22T15:45:53` before fraction and offset.
+/// The length of `2022-07-22T15:45:53`, the part before fraction and offset.
 const SECONDS_FORM_BYTES: usize = 19;
-/// The fraction has at most six digits: a seventh would be lost when the value is written again.
+/// A seventh digit of the fraction would be lost when the value is written again.
 const FRACTION_DIGITS_MAX: usize = 6;
 
 /// A moment with microseconds, as documents carry it: `2022-07-22T15:45:53.164685`.
 ///
-/// No offset means UTC. An offset that was read is kept, because signatures are made over the text.
+/// A text without an offset means UTC. An offset is kept as it was read, because signatures cover the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timestamp {
     local: NaiveDateTime,
@@ -30,7 +31,7 @@ pub struct Timestamp {
 pub struct TimestampError(String);
 
 impl Timestamp {
-    /// The moment without a written offset, cut to microseconds.
+    /// The moment, without an offset in its text, rounded down to microseconds.
     #[must_use]
     pub fn from_utc(moment: DateTime<Utc>) -> Self {
         let local = moment.naive_utc();
@@ -138,19 +139,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TimestampVisitor;
-        impl Visitor<'_> for TimestampVisitor {
-            type Value = Timestamp;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a date and time in a string")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(TimestampVisitor)
+        parse_text(deserializer, "a date and time in a string")
     }
 }
 
@@ -161,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_written_as_it_was_meant() {
+    fn offsets_and_microseconds_are_written_as_they_were_read() {
         for (text, written) in [
             ("2022-07-22T15:45:53.164685", "2022-07-22T15:45:53.164685"),
             ("2022-07-22T15:45:53", "2022-07-22T15:45:53"),
@@ -175,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_moves_the_moment() {
+    fn the_offset_is_part_of_the_moment() {
         let moment = |text: &str| text.parse::<Timestamp>().unwrap().unix_us();
         assert_eq!(moment("1970-01-01T02:00:00.000001+02:00"), 1);
         assert_eq!(moment("1970-01-01T00:00:00"), moment("1970-01-01T00:00:00Z"));
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn other_forms_are_refused() {
         for text in [
             "",
             "now",
@@ -206,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_moment_survives_the_way_through_text(unix_us in 0_i64..253_402_300_799_000_000) {
+        fn every_moment_is_the_same_after_writing_and_reading(unix_us in 0_i64..253_402_300_799_000_000) {
             let moment = DateTime::from_timestamp_micros(unix_us).unwrap();
             let timestamp = Timestamp::from_utc(moment);
             prop_assert_eq!(timestamp.unix_us(), unix_us);

@@ -1,4 +1,4 @@
-//! The signing engine of this process: AWS-LC on threads of its own, so that signing never holds up the async
+//! The signing engine in this process: AWS-LC on threads of its own, so that signing never blocks the async
 //! runtime.
 
 use std::collections::HashMap;
@@ -13,9 +13,9 @@ use opencoin_schema::BigInt;
 
 use super::pool::{Pool, Worker};
 use super::{AcceptedBlinds, BlindToSign, SignError, Signer};
-use crate::{PrivateKey, blind_in_range};
+use crate::PrivateKey;
 
-/// The beginning of the threads' names, as `top -H` shows them.
+/// The prefix of the threads' names, as `top -H` shows them.
 const THREAD_NAME: &str = "sign";
 
 const NEVER_POISONED: &str = "nothing panics while it holds the keys";
@@ -23,15 +23,15 @@ const NEVER_POISONED: &str = "nothing panics while it holds the keys";
 /// How a [`LocalSigner`] uses the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalSignerOptions {
-    /// How many threads sign. Default: one for each core.
+    /// The number of signing threads. Default: one per core.
     pub threads: NonZeroUsize,
-    /// How many blinds may wait; a request that would make them more is refused as [`SignError::Busy`], so it
-    /// must be larger than the largest request. Default: [`Self::BLINDS_QUEUED_MAX`].
+    /// The most blinds that may wait. A request that exceeds it is refused as [`SignError::Busy`], so it must be
+    /// larger than the largest request. Default: [`Self::BLINDS_QUEUED_MAX`].
     pub blinds_queued_max: usize,
 }
 
-/// Signs in this process. Dropping it finishes the operations in hand, tells all other callers that the
-/// signer is not available, and waits for its threads to end.
+/// Signs in this process. Dropping it finishes the operations under way, answers all other callers with
+/// [`SignError::Unavailable`], and waits for its threads to end.
 pub struct LocalSigner {
     keys: RwLock<Keys>,
     pool: Pool<Task, BigInt>,
@@ -46,8 +46,8 @@ struct Task {
 }
 
 impl LocalSignerOptions {
-    /// About two seconds of work for two cores at 2048 bits: 256 requests of 64 blinds. What is delayed was
-    /// accepted all the same and is asked for again, so delaying early costs more than waiting.
+    /// About two seconds of work for two cores at 2048 bits: 256 requests of 64 blinds. A refused request was
+    /// accepted by the books and will be repeated, so refusing early costs more than waiting.
     pub const BLINDS_QUEUED_MAX: usize = 16 * 1024;
 }
 
@@ -65,7 +65,7 @@ impl LocalSigner {
     /// Starts an engine with these keys.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When the system cannot start the threads.
     pub fn start(
         keys: impl IntoIterator<Item = PrivateKey>,
         options: LocalSignerOptions,
@@ -80,8 +80,8 @@ impl LocalSigner {
         Ok(signer)
     }
 
-    /// Adds `new` keys and keeps those of the others that `is_kept` names; what is queued already is signed
-    /// all the same.
+    /// Adds `new` keys, and drops those of the others for which `is_kept` returns false. Blinds that are queued
+    /// are still signed.
     ///
     /// # Panics
     /// Never: nothing panics while the lock is held.
@@ -99,13 +99,9 @@ impl LocalSigner {
         let key = keys
             .get(&blind.mint_key_id)
             .ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
-        if !blind_in_range(key.public_key(), &blind.blinded) {
-            return Err(SignError::OutOfRange { index });
-        }
-        let input = blind.blinded.to_padded_be_bytes(key.public_key().modulus_bytes());
         Ok(Task {
+            input: blind.input(key.public_key(), index)?,
             key: Arc::clone(key),
-            input: input.expect("a number in range is less than the modulus"),
         })
     }
 }

@@ -1,11 +1,10 @@
-//! The signing engine: the only part of an issuer that holds the mint keys' private halves.
+//! The signing engine: the only part of an issuer that holds private mint keys.
 //!
-//! [`Signer`] is the interface; it speaks of key identifiers and numbers, so that an engine may as well be a
-//! hardware token or another process. [`LocalSigner`] is the one that runs here, on threads of its own.
-//! Engines with threads share [`Pool`].
+//! [`Signer`] is the interface. It takes key identifiers and numbers, so a hardware token or another process can
+//! implement it. [`LocalSigner`] signs in this process, on threads of its own. Engines with threads use [`Pool`].
 //!
-//! Both suites sign deterministically: the same blind gives the same signature every time. So a failed
-//! request is never a lost one: whoever stored the blinds first asks again.
+//! Both suites sign deterministically: the same blind always gives the same signature. So a failed request is
+//! not lost: its stored blinds can be signed later.
 
 mod key_store;
 mod local;
@@ -18,22 +17,24 @@ use async_trait::async_trait;
 use opencoin_schema::BigInt;
 use thiserror::Error;
 
+use crate::{PublicKey, blind_in_range};
+
 pub use key_store::{KeyStore, KeyStoreError};
 pub use local::{LocalSigner, LocalSignerOptions};
 pub use pool::{Pool, Worker};
 
-/// What the books have accepted under one transaction reference, to be signed now or again.
+/// Blinds that the books have accepted under one transaction reference. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AcceptedBlinds {
-    /// The reference as the books know it: an engine with books at hand looks there for what it signs.
+    /// The reference in the books. An engine that can read the books looks the blinds up there.
     pub transaction_reference: Vec<u8>,
-    /// What was accepted and is still to be signed, in the order of the request: without blinds whose
-    /// signatures the books keep, or whose mint keys were stopped since.
+    /// The blinds to sign, in the order of the request, without those whose signatures the books keep and those
+    /// whose mint keys were stopped since.
     pub blinds: Arc<[BlindToSign]>,
 }
 
 impl fmt::Debug for AcceptedBlinds {
-    /// Who knows a reference can ask for its signatures.
+    /// Hides the reference, because anybody who knows it can ask for the signatures.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "AcceptedBlinds({})", self.blinds.len())
     }
@@ -44,51 +45,65 @@ impl fmt::Debug for AcceptedBlinds {
 pub struct BlindToSign {
     /// The identifier of the mint key to sign with.
     pub mint_key_id: BigInt,
-    /// The blinded number; see [`blind_in_range`](crate::blind_in_range).
+    /// The blinded number; see [`blind_in_range`].
     pub blinded: BigInt,
 }
 
-/// Why nothing was signed. After any of these the same request may be made again.
+/// Nothing was signed. The same request can be made again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SignError {
-    /// Too many blinds are waiting already. Try later.
+    /// Too many blinds are waiting. Try later.
     #[error("the signing queue is full")]
     Busy,
     /// The engine does not have this key.
     #[error("the signer has no mint key {0}")]
     UnknownKey(BigInt),
-    /// The number with this index is not one that its key signs.
+    /// The key does not sign this number; see [`blind_in_range`].
     #[error("blind {index} is not a number that its mint key signs")]
     OutOfRange {
         /// Its place in the request, from 0.
         index: usize,
     },
-    /// The engine is shutting down, or away. Try later.
+    /// The engine is shutting down or not reachable. Try later.
     #[error("the signer is not available")]
     Unavailable,
-    /// The engine looked into the books, and they do not say that this was accepted, or have counted fewer
-    /// signatures than it has given.
+    /// According to the books, the blinds were not accepted, or fewer signatures were made than the engine has
+    /// counted.
     #[error("the signer refuses: {0}")]
     NotAccepted(String),
-    /// The operation failed: a damaged key or a fault of the machine. No wrong signature was given.
+    /// The key is damaged or the machine faulty. No wrong signature was returned.
     #[error("signing failed")]
     Failed,
 }
 
-/// Signs blinded numbers with the private halves of mint keys.
+impl BlindToSign {
+    /// The blinded number as bytes, as many as the modulus of `key`. `index` is its place in the request.
+    ///
+    /// # Errors
+    /// [`SignError::OutOfRange`] when the key does not sign this number.
+    pub fn input(&self, key: &PublicKey, index: usize) -> Result<Vec<u8>, SignError> {
+        if !blind_in_range(key, &self.blinded) {
+            return Err(SignError::OutOfRange { index });
+        }
+        let input = self.blinded.to_padded_be_bytes(key.modulus_bytes());
+        Ok(input.expect("a number in range is less than the modulus"))
+    }
+}
+
+/// Signs blinded numbers with private mint keys.
 #[async_trait]
 pub trait Signer: Send + Sync {
-    /// Signs all of the blinds, or none: the signatures come in the order of the blinds. Dropping the future
-    /// cancels what has not been signed yet.
+    /// Signs all of the blinds or none, and returns the signatures in the order of the blinds. Dropping the
+    /// future cancels the remaining work.
     ///
     /// # Errors
     /// See [`SignError`].
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError>;
 
-    /// Takes up keys that were made since, and drops those that were destroyed. May block on files.
+    /// Loads new keys and drops those that were destroyed. May block.
     ///
     /// # Errors
-    /// The keys cannot be read; those that were there go on signing.
+    /// When keys cannot be read. The keys loaded before remain usable.
     fn refresh(&self) -> Result<(), KeyStoreError> {
         Ok(())
     }

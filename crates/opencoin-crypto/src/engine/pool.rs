@@ -1,16 +1,16 @@
-//! Threads that share a queue of jobs fairly: a job is done in pieces, and after each piece the next job has
-//! its turn.
+//! Threads that share a queue of jobs fairly: they work on a few items of a job (a *piece*) at a time, then on the
+//! next job.
 //!
-//! So a request of one blind waits for one piece of each request before it, not for a thousand blinds of a
-//! single one. The queue is bounded by items, not by jobs, because items are what costs time.
+//! So a request of one blind waits for one piece of each earlier request, not for a request of a thousand blinds.
+//! The limit of the queue counts items, because they determine the time.
 //!
-//! Each thread has a worker of its own, so that an engine can give each what is used by one thread at a time:
-//! a token's session.
+//! Each thread has its own worker, which can own something that only one thread may use at a time, such as a
+//! token's session.
 //!
-//! Failures: an item that fails, or makes its thread panic, fails its job at once and its remaining items are
-//! not begun; the thread and its worker go on with other jobs. A job whose caller went away is dropped when
-//! its turn comes. When the pool is dropped, pieces in hand are finished and all other callers are told that
-//! the pool is not available.
+//! Failures: an item that fails or panics fails its job at once. The remaining items of the job are not started, and
+//! the thread continues with other jobs. A job whose caller has dropped its future is discarded when its turn comes.
+//! When the pool is dropped, the threads finish their pieces, and all other callers get
+//! [`SignError::Unavailable`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,25 +24,23 @@ use tokio::sync::oneshot;
 
 use super::SignError;
 
-/// How many items of a job are done before the next job has its turn. Four RSA operations are about a
-/// millisecond at 2048 bits: short for whoever waits, long beside the cost of taking the queue's lock.
+/// The number of items in a piece. Four RSA operations at 2048 bits take about a millisecond: short for a waiting
+/// caller, long compared with the cost of the queue's lock.
 pub(super) const PIECE_ITEMS: usize = 4;
 
-/// Turns items of type `T` into results of type `R`: threads that share a queue of jobs fairly, a few items
-/// of each in turn.
+/// Turns items of type `T` into results of type `R`, on threads that share a queue of jobs fairly. Engines such as
+/// [`LocalSigner`](crate::LocalSigner) use it.
 ///
-/// Engines are built on it; see [`LocalSigner`](crate::LocalSigner). Dropping it finishes the pieces in hand,
-/// tells all other callers that the pool is gone, and waits for its threads to end.
+/// Dropping it waits for the threads to finish their pieces. All other callers get [`SignError::Unavailable`].
 pub struct Pool<T, R> {
     shared: Arc<Shared<T, R>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What one thread of a [`Pool`] does to an item. It is called again after an item failed, and after one made
-/// it panic.
+/// Processes the items of one thread of a [`Pool`]. It is called again after an error or a panic.
 pub type Worker<T, R> = Box<dyn FnMut(&T) -> Result<R, SignError> + Send>;
 
-/// An answer on its way, out of the pool: nothing when the pool was dropped before.
+/// The future result of a job. It is closed when the pool is dropped first.
 type JobResult<R> = oneshot::Receiver<Result<Vec<R>, SignError>>;
 
 struct Shared<T, R> {
@@ -53,7 +51,7 @@ struct Shared<T, R> {
 
 struct Queue<T, R> {
     jobs: VecDeque<Queued<T, R>>,
-    /// Items that no thread has taken yet; never more than `items_queued_max`.
+    /// The number of items that no thread has taken yet, at most `items_queued_max`.
     items: usize,
     closed: bool,
 }
@@ -64,7 +62,7 @@ struct Queued<T, R> {
     next: usize,
 }
 
-/// Some items of a job, for the thread that took them.
+/// Items of a job that one thread has taken.
 struct Piece<T, R> {
     job: Arc<Job<T, R>>,
     items: Range<usize>,
@@ -78,63 +76,60 @@ struct Job<T, R> {
 struct JobState<R> {
     results: Vec<Option<R>>,
     missing: usize,
-    /// Gone once the job is answered.
+    /// `None` once the job is answered.
     answer: Option<oneshot::Sender<Result<Vec<R>, SignError>>>,
 }
 
 impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
-    /// Starts a thread for each worker, called `name-0`, `name-1` and so on. Of all jobs together at most
-    /// `items_queued_max` items wait.
+    /// Starts a thread for each worker, named `name-0`, `name-1` and so on. At most `items_queued_max` items of all
+    /// jobs may wait.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When the system cannot start the threads.
     ///
     /// # Panics
     /// When there are no workers.
     pub fn start(name: &str, workers: Vec<Worker<T, R>>, items_queued_max: usize) -> io::Result<Self> {
-        assert!(!workers.is_empty(), "a pool without threads answers nobody");
-        let queue = Mutex::new(Queue {
+        assert!(!workers.is_empty(), "a pool without threads never answers");
+        let queue = Queue {
             jobs: VecDeque::new(),
             items: 0,
             closed: false,
-        });
+        };
         let shared = Arc::new(Shared {
             items_queued_max,
-            queue,
+            queue: Mutex::new(queue),
             changed: Condvar::new(),
         });
-        // Made before its threads, so that those already running are stopped when one cannot be started.
+        // Its drop stops the running threads when another one cannot be started.
         let mut pool = Self {
             shared,
             threads: Vec::with_capacity(workers.len()),
         };
         for (number, worker) in workers.into_iter().enumerate() {
             let shared = Arc::clone(&pool.shared);
-            pool.threads.push(
-                Builder::new()
-                    .name(format!("{name}-{number}"))
-                    .spawn(move || shared.run(worker))?,
-            );
+            let thread = Builder::new().name(format!("{name}-{number}"));
+            pool.threads.push(thread.spawn(move || shared.run(worker))?);
         }
         Ok(pool)
     }
 
-    /// Does a job: the results come in the order of the items. Dropping the future cancels what has not been
-    /// begun.
+    /// Processes the items and returns the results in their order. Dropping the future cancels items that have not
+    /// been started.
     ///
     /// # Errors
     /// [`SignError::Busy`] when the items do not fit into the queue, [`SignError::Failed`] when a worker
-    /// panicked, [`SignError::Unavailable`] when the pool was dropped meanwhile; or what a worker says.
+    /// panicked, [`SignError::Unavailable`] when the pool was dropped meanwhile, or the error of a worker.
     pub async fn run(&self, items: Vec<T>) -> Result<Vec<R>, SignError> {
-        // The pool drops the question without an answer only when it is closed.
+        // The pool drops the sender without an answer only when it is closed.
         self.submit(items)?.await.unwrap_or(Err(SignError::Unavailable))
     }
 
-    /// Queues a job, or refuses it as busy when its items do not fit into the queue.
+    /// Queues a job. [`SignError::Busy`] when its items do not fit into the queue.
     fn submit(&self, items: Vec<T>) -> Result<JobResult<R>, SignError> {
         let (sender, answer) = oneshot::channel();
         if items.is_empty() {
-            // The receiver is in our hands, so this cannot fail.
+            // Cannot fail, because we hold the receiver.
             let _ = sender.send(Ok(Vec::new()));
             return Ok(answer);
         }
@@ -157,7 +152,7 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Pool<T, R> {
 }
 
 impl<T, R> fmt::Debug for Pool<T, R> {
-    /// What is queued is secret.
+    /// Hides the queue, because its items are secret.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Pool")
@@ -171,7 +166,7 @@ impl<T, R> Drop for Pool<T, R> {
         lock(&self.shared.queue).closed = true;
         self.shared.changed.notify_all();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has nothing left to do either.
+            // A thread that panicked has ended as well.
             let _ = thread.join();
         }
     }
@@ -184,8 +179,7 @@ impl<T, R> Shared<T, R> {
         }
     }
 
-    /// The next piece of the job at the front, which goes to the back; waits for one. `None` when the pool
-    /// closes.
+    /// Waits for a job and takes the next piece of it. `None` when the pool closes.
     fn take_piece(&self) -> Option<Piece<T, R>> {
         let mut queue = lock(&self.queue);
         loop {
@@ -201,6 +195,7 @@ impl<T, R> Shared<T, R> {
 }
 
 impl<T, R> Queue<T, R> {
+    /// Takes a piece of the first job. The rest of the job goes to the end of the queue.
     fn take_piece(&mut self) -> Option<Piece<T, R>> {
         loop {
             let Queued { job, next } = self.jobs.pop_front()?;
@@ -245,7 +240,7 @@ impl<T, R> Job<T, R> {
         }
     }
 
-    /// Whether it was answered already, or nobody waits for the answer any more.
+    /// Whether the job is answered or its caller no longer waits.
     fn is_over(&self) -> bool {
         lock(&self.progress)
             .answer
@@ -255,7 +250,7 @@ impl<T, R> Job<T, R> {
 
     fn work_on(&self, items: Range<usize>, worker: &mut Worker<T, R>) {
         for index in items {
-            // A panic must not take the thread with it, or the callers that wait for it would wait for ever.
+            // If a panic ended the thread, waiting callers would wait forever.
             let result = catch_unwind(AssertUnwindSafe(|| worker(&self.items[index])));
             match result.unwrap_or(Err(SignError::Failed)) {
                 Ok(result) => lock(&self.progress).done(index, result),
@@ -278,7 +273,7 @@ impl<R> JobState<R> {
                 .drain(..)
                 .map(|result| result.expect("none is missing"))
                 .collect();
-            // Whoever asked may be gone; then nobody needs the answer.
+            // Fails when the caller no longer waits.
             let _ = answer.send(Ok(results));
         }
     }
@@ -302,13 +297,12 @@ mod tests {
 
     use super::*;
 
-    /// One thread whose every item waits until the test lets it go, and which notes what it did in which
-    /// order.
+    /// A pool of one thread that records the order of the items. Each item waits until the test releases it.
     struct Bench {
         pool: Pool<&'static str, String>,
-        /// Let one item go, or all that follow by dropping it.
+        /// A message releases one item; dropping it releases all.
         go: Sender<()>,
-        /// The items, as they are begun.
+        /// The items that were started.
         begun: Receiver<&'static str>,
     }
 
@@ -330,7 +324,7 @@ mod tests {
             Self { pool, go, begun }
         }
 
-        /// Occupies the thread, so that what is queued now waits.
+        /// A bench whose thread is busy with an item, so that all later items wait.
         fn occupied(items_queued_max: usize) -> (Self, JobResult<String>) {
             let bench = Self::new(items_queued_max);
             let answer = bench.pool.submit(vec!["first"]).unwrap();
@@ -342,7 +336,7 @@ mod tests {
             self.pool.submit(vec![item; count]).unwrap()
         }
 
-        /// Lets everything run and gives the order in which it did.
+        /// Releases all items and returns the order in which they ran.
         fn run(self) -> Vec<&'static str> {
             let Self { pool, go, begun } = self;
             drop(go);
@@ -378,7 +372,7 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_items_from_many_threads() {
         let work = |item: &usize| {
-            // The later an item, the sooner it is done.
+            // Later items take less time.
             std::thread::sleep(std::time::Duration::from_micros(200 - 2 * *item as u64));
             Ok(item * item)
         };
@@ -396,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn no_items_are_done_at_once() {
+    fn a_job_without_items_is_answered_at_once() {
         let (bench, _first) = Bench::occupied(1);
         assert_eq!(bench.queue("none", 0).blocking_recv(), Ok(Ok(vec![])));
         bench.run();
@@ -409,7 +403,7 @@ mod tests {
         assert!(matches!(bench.pool.submit(vec!["more"; 4]), Err(SignError::Busy)));
         let _fits = bench.queue("fits", 3);
         assert!(matches!(bench.pool.submit(vec!["more"]), Err(SignError::Busy)));
-        // One item done: the thread takes the first piece of what waits.
+        // After the first item, the thread takes the first piece of the next job.
         bench.go.send(()).unwrap();
         assert_eq!(bench.begun.recv(), Ok("waiting"));
         let _now_fits = bench.queue("now fits", PIECE_ITEMS);
@@ -417,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_whose_caller_went_away_is_not_done_and_leaves_its_place() {
+    fn a_cancelled_job_does_not_run_and_frees_its_room() {
         let (bench, _first) = Bench::occupied(8);
         let abandoned = bench.queue("abandoned", 8);
         drop(abandoned);
@@ -427,18 +421,22 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_is_abandoned_half_way_is_not_finished() {
+    fn a_job_that_is_cancelled_while_it_runs_is_not_finished() {
         let (bench, _first) = Bench::occupied(100);
         let long = bench.queue("long", 3 * PIECE_ITEMS);
         bench.go.send(()).unwrap();
         assert_eq!(bench.begun.recv(), Ok("long"));
         drop(long);
         let order = bench.run();
-        assert_eq!(order.len(), PIECE_ITEMS - 1, "the piece in hand, and no other");
+        assert_eq!(
+            order.len(),
+            PIECE_ITEMS - 1,
+            "only the piece under way is finished"
+        );
     }
 
     #[test]
-    fn a_panic_fails_its_job_and_nothing_else() {
+    fn a_panic_fails_only_its_own_job() {
         let (bench, _first) = Bench::occupied(100);
         let panicking = bench.queue("panic", 2 * PIECE_ITEMS);
         let sound = bench.queue("sound", 1);
@@ -446,7 +444,7 @@ mod tests {
         assert_eq!(
             order,
             ["panic", "sound"],
-            "the rest of the failed job is not begun"
+            "the rest of the failed job is not started"
         );
         assert_eq!(panicking.blocking_recv(), Ok(Err(SignError::Failed)));
         assert_eq!(sound.blocking_recv(), Ok(Ok(vec!["SOUND".to_owned()])));
@@ -461,21 +459,21 @@ mod tests {
     }
 
     #[test]
-    fn closing_finishes_what_is_in_hand_and_leaves_no_caller_waiting() {
+    fn closing_finishes_the_current_item_and_answers_all_other_callers() {
         let (bench, first) = Bench::occupied(100);
         let waiting = bench.queue("waiting", 1);
         let Bench { pool, go, begun } = bench;
         let shared = Arc::clone(&pool.shared);
         let dropping = std::thread::spawn(move || drop(pool));
-        // The gate opens only once the pool is closed, so its thread must find it closed when it comes back.
+        // The item is released only after the pool is closed, so the thread starts no other.
         while !lock(&shared.queue).closed {
             std::thread::yield_now();
         }
-        assert!(!dropping.is_finished(), "closing waits for the item in hand");
+        assert!(!dropping.is_finished(), "closing waits for the current item");
         drop((go, shared));
         dropping.join().unwrap();
         assert_eq!(first.blocking_recv(), Ok(Ok(vec!["FIRST".to_owned()])));
         assert!(waiting.blocking_recv().is_err());
-        assert!(begun.recv().is_err(), "the waiting job was not begun");
+        assert!(begun.recv().is_err(), "the waiting job was not started");
     }
 }

@@ -1,5 +1,4 @@
-//! RSA keys. A [`PublicKey`] or [`PrivateKey`] that exists has passed every check, so that later code need
-//! not ask again.
+//! RSA keys. Every [`PublicKey`] and [`PrivateKey`] has passed all checks, so later code need not check again.
 
 mod private;
 mod public;
@@ -9,25 +8,23 @@ use thiserror::Error;
 pub use private::PrivateKey;
 pub use public::PublicKey;
 
-use crate::aws_lc;
-
-/// The shortest modulus that is read, in bits. The specification's documentation uses keys of this size;
-/// whoever creates a currency demands [`MINT_KEY_BITS_MIN`](crate::MINT_KEY_BITS_MIN).
+/// The shortest modulus that can be read, in bits. The specification's examples use keys of this size. New
+/// currencies need [`MINT_KEY_BITS_MIN`](crate::MINT_KEY_BITS_MIN).
 pub const KEY_BITS_MIN: usize = 512;
 
-/// The longest modulus that is read, in bits: a larger one in a stranger's document would only cost us time.
+/// The longest modulus that can be read, in bits, so that a document of a stranger costs little time.
 pub const KEY_BITS_MAX: usize = 8192;
 
-/// The public exponent of the keys that are made here, and the one that mint keys of RFC 9474 must have.
+/// The public exponent of all keys that this crate makes, required for mint keys of RFC 9474.
 pub(crate) const PUBLIC_EXPONENT: u64 = 65537;
 
-/// Why numbers, or a text, are not a key that can be used. Never repeats a secret.
+/// Numbers or a text are not a usable key. The texts repeat no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// The modulus is shorter than [`KEY_BITS_MIN`] or longer than [`KEY_BITS_MAX`].
     #[error("the modulus has {0} bits; {KEY_BITS_MIN} to {KEY_BITS_MAX} are supported")]
     ModulusBits(usize),
-    /// The number of bits of a key to be made is odd, so that its primes could not have the same size.
+    /// A new key cannot have this odd number of bits, because its primes could not have the same size.
     #[error("a key of {0} bits cannot be made of two primes of the same size")]
     OddBits(usize),
     /// The modulus is even.
@@ -45,7 +42,7 @@ pub enum KeyError {
     /// The text is not an encrypted PKCS#8 private key in PEM.
     #[error("not an encrypted private key in PKCS#8 PEM; the file is damaged, or something else")]
     NotEncryptedPem,
-    /// What the passphrase opens is no key.
+    /// Decryption with the passphrase does not give a key.
     #[error("the passphrase is not this key's, or the file is damaged")]
     Passphrase,
 }
@@ -55,20 +52,8 @@ pub enum KeyError {
 #[error("the signature is not valid")]
 pub struct BadSignature;
 
-/// An operation with a key was refused: the number is out of range, or the result of a private one failed the
-/// check with the public exponent (which means a fault of the machine or a damaged key).
+/// The number is out of range, or the result of a private operation failed the check with the public exponent,
+/// because the machine or the key is faulty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the RSA operation failed")]
 pub struct OperationError;
-
-impl From<aws_lc::BadKey> for KeyError {
-    fn from(_: aws_lc::BadKey) -> Self {
-        Self::Inconsistent
-    }
-}
-
-impl From<aws_lc::OperationFailed> for OperationError {
-    fn from(_: aws_lc::OperationFailed) -> Self {
-        Self
-    }
-}

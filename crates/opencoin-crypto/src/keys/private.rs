@@ -1,4 +1,4 @@
-//! Private keys: made, stored and read by the crate `rsa`, used by AWS-LC alone.
+//! Private keys. The crate `rsa` makes, stores and reads them; only AWS-LC uses them.
 
 use std::fmt;
 
@@ -15,18 +15,18 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PUBLIC_EXPONENT, PublicKey};
-use crate::aws_lc::{PrivateHandle, PrivateParts};
+use crate::aws_lc::PrivateHandle;
 use crate::emsa_pss;
 use crate::numbers::to_big_int;
 
-/// What scrypt costs (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5): 16 MiB, which OpenSSL's
-/// own limit of 32 MiB lets it open, too.
+/// The cost of scrypt (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5). It needs 16 MiB, below
+/// OpenSSL's limit of 32 MiB, so that OpenSSL can open the files as well.
 const SCRYPT_LOG_N: u8 = 14;
 const SCRYPT_R: u32 = 8;
 const SCRYPT_P: u32 = 5;
 
-/// In a debug build alone: with this variable in the environment, scrypt costs next to nothing. For tests, which make
-/// and open hundreds of keys that protect nothing.
+/// In a debug build with this environment variable, scrypt costs almost nothing. Tests make and open hundreds of
+/// keys that protect nothing.
 #[cfg(debug_assertions)]
 const CHEAP_KEYS_VARIABLE: &str = "OPENCOIN_TEST_CHEAP_KEYS";
 
@@ -55,9 +55,8 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Makes a key of `bits` with two primes of the same size and the public exponent 65537. Deterministic:
-    /// the same generator in the same state makes the same key. Takes a time that varies widely, seconds for
-    /// large keys.
+    /// Makes a key of `bits` with two primes of the same size and the public exponent 65537. The same generator
+    /// in the same state makes the same key. The time varies widely; large keys take seconds.
     ///
     /// # Errors
     /// When `bits` is odd or not in [`KEY_BITS_MIN`]`..=`[`KEY_BITS_MAX`].
@@ -73,7 +72,7 @@ impl PrivateKey {
         Self::from_stored(stored)
     }
 
-    /// Reads a key that [`Self::to_pkcs8_pem`] or another program (`openssl genpkey -algorithm RSA`) wrote.
+    /// Reads a key that [`Self::to_pkcs8_pem`] or another program (`openssl genpkey -algorithm RSA`) has written.
     ///
     /// # Errors
     /// When the text is not such a key, or its numbers do not belong together or are of an unsupported size.
@@ -82,7 +81,7 @@ impl PrivateKey {
         Self::from_stored(stored)
     }
 
-    /// The key as PKCS#8 (RFC 5958) in PEM, unencrypted: the caller protects where it goes.
+    /// The key as unencrypted PKCS#8 (RFC 5958) in PEM. The caller must protect it.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
         self.stored
@@ -102,14 +101,14 @@ impl PrivateKey {
         }
         let encrypted =
             EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| KeyError::NotEncryptedPem)?;
-        // A wrong passphrase gives noise, whose padding or structure is wrong.
+        // A wrong passphrase gives random bytes with wrong padding or structure.
         let document = encrypted.decrypt(passphrase).map_err(|_| KeyError::Passphrase)?;
         let stored = RsaPrivateKey::from_pkcs8_der(document.as_bytes()).map_err(|_| KeyError::Passphrase)?;
         Self::from_stored(stored)
     }
 
     /// The key as encrypted PKCS#8 (RFC 5958, RFC 8018) in PEM: AES-256-CBC under a key that scrypt (RFC
-    /// 7914) derives from the passphrase. About a fifth of a second of work and 16 MiB of memory.
+    /// 7914) derives from the passphrase. It takes about 0.2 s and 16 MiB of memory.
     #[must_use]
     pub fn to_encrypted_pkcs8_pem(
         &self,
@@ -119,13 +118,9 @@ impl PrivateKey {
         let [mut salt, mut vector] = [[0; 16]; 2];
         rng.fill_bytes(&mut salt);
         rng.fill_bytes(&mut vector);
-        let parameters = scrypt::Params::new(
-            scrypt_log_n(),
-            SCRYPT_R,
-            SCRYPT_P,
-            scrypt::Params::RECOMMENDED_LEN,
-        );
-        let parameters = parameters.expect("these parameters are in scrypt's range");
+        let key_bytes = scrypt::Params::RECOMMENDED_LEN;
+        let parameters = scrypt::Params::new(scrypt_log_n(), SCRYPT_R, SCRYPT_P, key_bytes)
+            .expect("these parameters are in scrypt's range");
         let parameters =
             pbes2::Parameters::scrypt_aes256cbc(parameters, &salt, &vector).expect("and in that of PBES2");
         let document = self
@@ -171,24 +166,21 @@ impl PrivateKey {
             .map(|signature| BigInt::from_be_bytes(&signature))
     }
 
-    /// `input ^ d mod n`, on big-endian bytes as many as the modulus has: the one private operation, of which
-    /// both blind signing and certificates are made. Constant time, blinded, the result checked with the
-    /// public exponent.
+    /// `input ^ d mod n` on big-endian bytes, as many as the modulus has. Blind signing and certificates both use
+    /// this operation. It is blinded, takes constant time, and checks the result with the public exponent.
     ///
-    /// It signs whatever it is handed. Only a mint key may be used on numbers that a stranger chose.
+    /// It signs any number. Use only mint keys for numbers that a stranger has chosen.
     ///
     /// # Errors
-    /// When `input` has another length or is not in 2..=n-2 as a number, or the result failed its check.
+    /// When `input` has another length or is not in 2..=n-2, or the result failed its check.
     pub fn raw_sign(&self, input: &[u8]) -> Result<Vec<u8>, OperationError> {
-        Ok(self.handle.private_operation(input)?)
+        self.handle.private_operation(input)
     }
 
     fn from_stored(stored: RsaPrivateKey) -> Result<Self, KeyError> {
-        let public_exponent = to_big_int(stored.e()).to_padded_be_bytes(size_of::<u64>());
-        let public_exponent = public_exponent.and_then(|bytes| bytes.try_into().ok());
         let document = RsaPublicKey {
             modulus: to_big_int(stored.n()),
-            public_exponent: u64::from_be_bytes(public_exponent.ok_or(KeyError::Inconsistent)?),
+            public_exponent: to_big_int(stored.e()).to_u64().ok_or(KeyError::Inconsistent)?,
         };
         let public = PublicKey::parse(&document)?;
         let handle = handle_of(&stored)?;
@@ -220,15 +212,14 @@ fn handle_of(stored: &RsaPrivateKey) -> Result<PrivateHandle, KeyError> {
     };
     let secret = |number: &BigUint| Zeroizing::new(number.to_bytes_be());
     let q_inv = Zeroizing::new(q_inv.to_bytes_be().1);
-    let handle = PrivateHandle::new(&PrivateParts {
-        n: &stored.n().to_bytes_be(),
-        e: &stored.e().to_bytes_be(),
-        d: &secret(stored.d()),
-        p: &secret(p),
-        q: &secret(q),
-        d_p: &secret(d_p),
-        d_q: &secret(d_q),
-        q_inv: &q_inv,
-    })?;
-    Ok(handle)
+    PrivateHandle::new([
+        &stored.n().to_bytes_be(),
+        &stored.e().to_bytes_be(),
+        &secret(stored.d()),
+        &secret(p),
+        &secret(q),
+        &secret(d_p),
+        &secret(d_q),
+        &q_inv,
+    ])
 }

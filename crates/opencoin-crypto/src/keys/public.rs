@@ -1,4 +1,4 @@
-//! Public keys: parsed from their document, identified by it, and able to verify.
+//! Public keys: parsing, identifiers and verification.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::aws_lc::{PssHash, PublicHandle};
 use crate::emsa_pss;
 use crate::numbers::{to_big_int, to_biguint};
 
-/// The largest public exponent. A larger one makes verification slow without making it safer, and
-/// cryptographic libraries (AWS-LC at 33 bits, the crate `rsa` as well) refuse it.
+/// The largest public exponent. A larger one makes verification slower but not safer, and cryptographic libraries
+/// refuse it (AWS-LC above 33 bits, and the crate `rsa`).
 const PUBLIC_EXPONENT_MAX: u64 = u32::MAX as u64;
 
 /// An RSA public key of a supported size. Cheap to clone.
@@ -31,9 +31,9 @@ struct Parsed {
 impl PublicKey {
     /// Checks a key that came in a document.
     ///
-    /// Any odd exponent from 3 to 2^32 - 1 is read, because the specification names none and a certificate
-    /// under a small exponent is as good as another. What a *mint* key must have is
-    /// [`CipherSuite::check_mint_key`](crate::CipherSuite::check_mint_key)'s concern.
+    /// The exponent may be any odd number from 3 to 2^32 - 1, because the specification does not restrict it and
+    /// certificates with a small exponent are secure.
+    /// [`CipherSuite::check_mint_key`](crate::CipherSuite::check_mint_key) demands more of mint keys.
     ///
     /// # Errors
     /// When the modulus is even or of an unsupported size, or the exponent out of range.
@@ -75,24 +75,24 @@ impl PublicKey {
         &self.0.id
     }
 
-    /// How many bits the modulus has.
+    /// The length of the modulus in bits.
     #[must_use]
     pub fn modulus_bits(&self) -> usize {
         self.0.document.modulus.bits()
     }
 
-    /// How many bytes the modulus has.
+    /// The length of the modulus in bytes.
     #[must_use]
     pub fn modulus_bytes(&self) -> usize {
         self.0.handle.modulus_bytes()
     }
 
     /// Verifies the signature of a certificate over `text`, the pretty text of its document: RSASSA-PSS with
-    /// SHA-256, MGF1 with SHA-256 and exactly the longest salt that the key allows. The same in every cipher
-    /// suite.
+    /// SHA-256, MGF1 with SHA-256 and exactly the longest salt that the key allows. All cipher suites sign
+    /// certificates like this.
     ///
     /// # Errors
-    /// When the signature is any other number.
+    /// When the signature is not valid.
     pub fn verify_certificate(&self, text: &str, signature: &BigInt) -> Result<(), BadSignature> {
         let salt_bytes =
             emsa_pss::salt_bytes_max::<Sha256>(self.modulus_bits()).expect("SHA-256 fits into KEY_BITS_MIN");
@@ -116,19 +116,17 @@ impl PublicKey {
         }
     }
 
-    /// `input ^ e mod n`, on big-endian bytes as many as the modulus has: the one public operation, of which
-    /// verification is made. Alone it verifies nothing; outside of this crate it is for measuring what RSA
-    /// costs.
+    /// `input ^ e mod n` on big-endian bytes, as many as the modulus has. It verifies nothing on its own; outside
+    /// this crate it serves to measure the cost of RSA.
     ///
     /// # Errors
-    /// When `input` has another length or is not less than n as a number.
+    /// When `input` has another length or is not less than n.
     pub fn raw_public(&self, input: &[u8]) -> Result<Vec<u8>, OperationError> {
-        Ok(self.0.handle.public_operation(input)?)
+        self.0.handle.public_operation(input)
     }
 
-    /// The number of which `signature` is this key's: `signature ^ e mod n`. What an engine that is not
-    /// trusted to calculate well has signed is checked with it before it is given out. `None` for what is no
-    /// signature of any number.
+    /// The number that `signature` signs: `signature ^ e mod n`. Signatures of an engine that may calculate wrongly
+    /// are checked with it before they are used. `None` when `signature` is not less than n.
     #[must_use]
     pub fn signed_number(&self, signature: &BigInt) -> Option<BigInt> {
         let signature = signature.to_padded_be_bytes(self.modulus_bytes())?;
@@ -177,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_at_the_limits_are_read_and_beyond_them_refused() {
+    fn key_sizes_beyond_the_limits_are_refused() {
         let of_bits = |bits: usize| {
             let mut modulus = vec![0xff; bits.div_ceil(8)];
             modulus[0] >>= (8 - bits % 8) % 8;

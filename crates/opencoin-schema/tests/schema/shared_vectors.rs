@@ -1,7 +1,5 @@
-//! The reference run's whole documents and vectors, where they lie beside the checkout: read, write, same
-//! bytes.
-
-#![expect(clippy::print_stdout, reason = "a skipped test says so")]
+//! The whole documents and vectors of the reference run, if they are beside the checkout, are read and written
+//! byte for byte.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,15 +10,11 @@ use sha1::{Digest, Sha1};
 
 fn shared_spec() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec");
-    if folder.is_dir() {
-        Some(folder)
-    } else {
-        println!(
-            "SKIPPED: the reference run is not beside the checkout ({})",
-            folder.display()
-        );
-        None
+    if !folder.is_dir() {
+        println!("SKIPPED: there is no reference run in {}", folder.display());
+        return None;
     }
+    Some(folder)
 }
 
 #[test]
@@ -32,7 +26,7 @@ fn whole_examples_are_reproduced() {
         let path = entry.unwrap().path();
         let json = fs::read_to_string(&path).unwrap();
         if path.to_string_lossy().ends_with("_secret.json") {
-            // A secret key is no document: it has no `type`.
+            // A secret key is not a document: it has no `type`.
             assert_eq!(AnyDocument::from_json(json.as_bytes()).unwrap_err().path, "type");
             secret_keys += 1;
             continue;
