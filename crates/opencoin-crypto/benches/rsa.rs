@@ -1,4 +1,4 @@
-//! RSA and the hashes around it, of one coin. What a coin costs beyond the raw operations is the difference.
+//! The cost of RSA and hashes for one coin, beside the cost of the raw RSA operations.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
 
@@ -71,7 +71,7 @@ fn verify_coin(bencher: Bencher<'_, '_>, bits: usize) {
     });
 }
 
-/// What a wallet pays to blind a coin, and an issuer to verify a seed that is shown to it.
+/// The cost for a wallet to blind a coin, and for an issuer to verify a revealed seed.
 #[divan::bench(args = BITS)]
 fn opens(bencher: Bencher<'_, '_>, bits: usize) {
     let key = key(bits);

@@ -1,14 +1,13 @@
-//! The wallet's half of a blind signature: blind a payload, unblind what comes back.
+//! The wallet's part of a blind signature: blinding a payload and unblinding the signature.
 //!
-//! With m the number that the suite signs and r a secret random number, the issuer sees only `m * r^e mod n`,
-//! which is as likely for every m, signs it, and the wallet divides by r. Here r comes from a
-//! [`BlindingSeed`], and so does the salt where the suite has one: `seed.rs` says how, and why a wallet can
-//! show with it that a coin came from a blind. Who loses the seed loses the coin, so a wallet stores it
-//! before it sends the blinded number; who steals it can link the coin to its minting.
+//! Let m be the number that the suite signs, and r a secret random number. The issuer sees and signs
+//! `m * r^e mod n`, which is equally likely for every m, and the wallet divides the signature by r. Here r, and the
+//! salt if the suite has one, are derived from a [`BlindingSeed`]. `seed.rs` explains how, and why the seed proves
+//! which blind a coin came from. Without the seed the coin is lost, so a wallet stores it before it sends the blinded
+//! number. A stolen seed links the coin to its minting.
 //!
-//! The arithmetic here is not constant time. It runs once for each coin, on the wallet's own machine, with
-//! numbers that are never used again; and once more on the issuer's when a seed is shown to it, and is no
-//! secret any more.
+//! The arithmetic here is not constant time. It runs once per coin, on the wallet's own machine, with numbers that are
+//! never used again. It also runs on the issuer when a wallet reveals the seed, which is then no longer secret.
 
 use std::fmt;
 
@@ -24,17 +23,17 @@ use crate::seed::{BlindingSeed, Derivation};
 use crate::suite::{CoinError, MintKeyError};
 use crate::{CipherSuite, PublicKey, blind_in_range, emsa_pss};
 
-/// How many numbers of a seed are tried before a key is given up. With a modulus of two large primes the
-/// first one serves; only one with many small factors can use them all up.
-const DRAWS_MAX: u8 = 64;
+/// The most blinding factors that are derived from a seed. If the modulus is a product of two large primes, the
+/// first one is suitable; only a modulus with many small factors needs them all.
+const ATTEMPTS_MAX: u8 = 64;
 
-/// Why a payload cannot be blinded.
+/// A payload cannot be blinded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BlindError {
     /// The key cannot be a mint key of the suite.
     #[error(transparent)]
     MintKey(#[from] MintKeyError),
-    /// The modulus has small factors: it was not made of two large primes, and would not hide the payload.
+    /// The modulus is not a product of two large primes and would not hide the payload.
     #[error("the mint key's modulus has small factors")]
     SmallFactors,
 }
@@ -50,9 +49,9 @@ pub struct UnblinderError;
 pub struct Unblinder(BigUint);
 
 impl CipherSuite {
-    /// Blinds `payload` for the mint key `key` (RFC 9474 section 4.2, in the second suite): the number to
-    /// send, and the secret to unblind with. The same seed gives the same numbers, so keeping it is enough;
-    /// use each seed once.
+    /// Blinds `payload` for the mint key `key` (in the second suite by RFC 9474 section 4.2). Returns the number
+    /// to send and the secret to unblind with. The same seed gives the same numbers, so storing the seed is enough.
+    /// Use each seed once.
     ///
     /// # Errors
     /// When the key cannot be a mint key of this suite.
@@ -70,25 +69,23 @@ impl CipherSuite {
             Self::RsaSha384PssRfc9474 => encode_rfc9474(text.as_bytes(), derivation.salt().as_ref(), key),
         };
         let message = Zeroizing::new(BigUint::from_bytes_be(&message));
-        (0..DRAWS_MAX)
+        (0..ATTEMPTS_MAX)
             .find_map(|attempt| blind_number(key, &message, derivation.blinding_factor(attempt)))
             .ok_or(BlindError::SmallFactors)
     }
 
-    /// Whether `blinded` is what [`Self::blind`] makes of this payload with this seed: the proof that the
-    /// payload's coin came from this blind. See [`BlindingSeed`] for what it proves, even against who has the
-    /// private key.
+    /// Whether [`Self::blind`] turns this payload and seed into `blinded`. This proves that the payload's coin
+    /// came from this blind, even against the owner of the private key; see [`BlindingSeed`].
     #[must_use]
     pub fn opens(self, key: &PublicKey, payload: &Payload, seed: &BlindingSeed, blinded: &BigInt) -> bool {
         self.blind(key, payload, seed)
             .is_ok_and(|(made, _)| made == *blinded)
     }
 
-    /// Unblinds `blind_signature` and verifies the coin that results (RFC 9474 section 4.4, in the second
-    /// suite). A coin that this returns is one that everybody else will accept as signed.
+    /// Unblinds `blind_signature` and verifies the resulting coin (in the second suite by RFC 9474 section 4.4).
     ///
     /// # Errors
-    /// When the issuer's answer, or the unblinder, does not belong to this payload and key.
+    /// When the signature or the unblinder does not belong to this payload and key.
     pub fn finish(
         self,
         key: &PublicKey,
@@ -119,8 +116,7 @@ impl Unblinder {
     /// Reads what [`Self::to_secret_hex`] wrote.
     ///
     /// # Errors
-    /// When the text is not a hex number. Whether it belongs to a payload only [`CipherSuite::finish`] can
-    /// tell.
+    /// When the text is not a hex number. Only [`CipherSuite::finish`] can tell whether it belongs to a payload.
     pub fn from_secret_hex(hex: &str) -> Result<Self, UnblinderError> {
         let number: BigInt = hex.parse().map_err(|_| UnblinderError)?;
         Ok(Self(to_biguint(&number)))
@@ -139,13 +135,13 @@ fn encode_rfc9474(message: &[u8], salt: &[u8], key: &PublicKey) -> Zeroizing<Vec
     Zeroizing::new(encoded.expect("hash and salt fit into MINT_KEY_BITS_MIN"))
 }
 
-/// `message * r^e mod n` and the inverse of r; `None` when r is unsuitable: one of the numbers shares a
-/// factor with n, or the product is one that no key signs.
+/// `message * r^e mod n` and the inverse of r. `None` when r or the message shares a factor with n, or the key does
+/// not sign the product.
 ///
-/// Dangerous with an r that is not random, secret and used once: it is what hides the message.
+/// Only r hides the message, so it must be random, secret and used once.
 fn blind_number(key: &PublicKey, message: &BigUint, r: Zeroizing<BigUint>) -> Option<(BigInt, Unblinder)> {
     let modulus = key.modulus();
-    // One inversion, of the product, shows that both numbers are coprime to n.
+    // If the product has an inverse, both numbers are coprime to n.
     let product = Zeroizing::new(&*r * message % modulus);
     let inverse = Zeroizing::new((&*product).mod_inverse(modulus)?.to_biguint()?);
     let unblinder = Unblinder(&*inverse * message % modulus);
@@ -177,7 +173,7 @@ mod tests {
         q: BigInt,
         n: BigInt,
         d: BigInt,
-        /// Bytes rather than a number: leading zeros count.
+        /// Bytes instead of a number, because leading zeros count.
         msg: String,
         salt: String,
         /// r^-1 mod n.
@@ -191,24 +187,13 @@ mod tests {
     /// A.3, RSABSSA-SHA384-PSS-Deterministic, is the second suite; A.4 is the same with an empty salt.
     fn vectors() -> Vec<Vector> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec/rfc9474-vectors.json");
-        if let Ok(json) = fs::read(&path) {
-            let vectors: Vec<Vector> = serde_json::from_slice(&json).unwrap();
-            assert_eq!(vectors.len(), 2);
-            vectors
-        } else {
-            println!(
-                "SKIPPED: the vectors of RFC 9474 are not beside the checkout ({})",
-                path.display()
-            );
-            Vec::new()
-        }
-    }
-
-    fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len())
-            .step_by(2)
-            .map(|start| u8::from_str_radix(&hex[start..start + 2], 16).unwrap())
-            .collect()
+        let Ok(json) = fs::read(&path) else {
+            println!("SKIPPED: there is no {}", path.display());
+            return Vec::new();
+        };
+        let vectors: Vec<Vector> = serde_json::from_slice(&json).unwrap();
+        assert_eq!(vectors.len(), 2);
+        vectors
     }
 
     #[test]
@@ -219,7 +204,7 @@ mod tests {
                 public_exponent: 65537,
             })
             .unwrap();
-            let (message, salt) = (bytes(&vector.msg), bytes(&vector.salt));
+            let [message, salt] = [&vector.msg, &vector.salt].map(|hex| const_hex::decode(hex).unwrap());
 
             let encoded = encode_rfc9474(&message, &salt, &key);
             assert_eq!(BigInt::from_be_bytes(&encoded), vector.encoded_msg);
@@ -235,35 +220,22 @@ mod tests {
             assert_eq!(to_big_int(&unblinder.0), vector.inv);
 
             let secret = private_key(&vector);
-            let blind_signature = secret
-                .raw_sign(&blinded.to_padded_be_bytes(key.modulus_bytes()).unwrap())
-                .unwrap();
+            let blinded = blinded.to_padded_be_bytes(key.modulus_bytes()).unwrap();
+            let blind_signature = secret.raw_sign(&blinded).unwrap();
             assert_eq!(BigInt::from_be_bytes(&blind_signature), vector.blind_sig);
 
             let signature = to_biguint(&vector.blind_sig) * &unblinder.0 % key.modulus();
             assert_eq!(to_big_int(&signature), vector.sig);
             let digest = Sha384::digest(&message);
-            assert_eq!(
-                key.verify_pss(PssHash::Sha384, &digest, salt.len(), &vector.sig),
-                Ok(())
-            );
-            assert!(
-                key.verify_pss(PssHash::Sha384, &digest, salt.len() + 1, &vector.sig)
-                    .is_err(),
-                "the salt's length is fixed"
-            );
+            let verify = |salt_bytes| key.verify_pss(PssHash::Sha384, &digest, salt_bytes, &vector.sig);
+            assert_eq!(verify(salt.len()), Ok(()));
+            assert!(verify(salt.len() + 1).is_err(), "the salt's length is fixed");
         }
     }
 
     fn private_key(vector: &Vector) -> PrivateKey {
-        let primes = vec![to_biguint(&vector.p), to_biguint(&vector.q)];
-        let key = RsaPrivateKey::from_components(
-            to_biguint(&vector.n),
-            65537_u32.into(),
-            to_biguint(&vector.d),
-            primes,
-        )
-        .unwrap();
+        let [n, d, p, q] = [&vector.n, &vector.d, &vector.p, &vector.q].map(to_biguint);
+        let key = RsaPrivateKey::from_components(n, 65537_u32.into(), d, vec![p, q]).unwrap();
         PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem(LineEnding::LF).unwrap()).unwrap()
     }
 
@@ -278,19 +250,14 @@ mod tests {
         })
         .unwrap();
         let coprime = BigUint::from(5_u8);
-        assert!(blind_number(&key, &coprime, Zeroizing::new(coprime.clone() * 7_u8)).is_some());
-        assert!(
-            blind_number(&key, &factor, Zeroizing::new(coprime.clone())).is_none(),
-            "the message"
-        );
-        assert!(
-            blind_number(&key, &coprime, Zeroizing::new(factor)).is_none(),
-            "r"
-        );
+        let blinds = |message, r: &BigUint| blind_number(&key, message, Zeroizing::new(r.clone())).is_some();
+        assert!(blinds(&coprime, &(coprime.clone() * 7_u8)));
+        assert!(!blinds(&factor, &coprime), "the message");
+        assert!(!blinds(&coprime, &factor), "r");
     }
 
     #[test]
-    fn an_unblinder_is_stored_and_read_but_never_shown() {
+    fn an_unblinder_can_be_stored_and_is_hidden_in_debug() {
         let unblinder = Unblinder(BigUint::from(0xabcdef_u32));
         let stored = unblinder.to_secret_hex();
         assert_eq!(stored.as_str(), "abcdef");

@@ -1,8 +1,7 @@
-//! EMSA-PSS-ENCODE with a salt that the caller gives (RFC 8017 section 9.1.1).
+//! EMSA-PSS-ENCODE with a salt from the caller (RFC 8017 section 9.1.1).
 //!
-//! AWS-LC has this operation only with a random salt of its own choice. The vectors of RFC 9474 and
-//! reproducible fixtures need a given one, and blinding needs the encoded message itself. The way back,
-//! verification, is AWS-LC's.
+//! AWS-LC always chooses a random salt itself. The vectors of RFC 9474 and reproducible fixtures need a given salt,
+//! and blinding needs the encoded message. AWS-LC does the verification.
 
 use sha2::Digest;
 use thiserror::Error;
@@ -18,8 +17,8 @@ const ZEROS: [u8; 8] = [0; 8];
 #[error("the key is too small for this hash and salt")]
 pub(crate) struct EncodingError;
 
-/// The longest salt that a key of `modulus_bits` allows with the hash `D`, or an error when not even an empty
-/// one fits.
+/// The longest salt that a key of `modulus_bits` allows with the hash `D`. An error when even an empty one does not
+/// fit.
 pub(crate) fn salt_bytes_max<D: Digest>(modulus_bits: usize) -> Result<usize, EncodingError> {
     let encoded_bytes = (modulus_bits - 1).div_ceil(8);
     encoded_bytes

@@ -1,26 +1,23 @@
-//! Blinding from a seed: one secret of 32 bytes from which the blinding factor, and the salt where there is
-//! one, follow.
+//! Blinding from a seed: the blinding factor, and the salt if there is one, are derived from a secret of 32 bytes.
 //!
-//! A wallet that shows the seed of a blind shows which payload it blinded. This must hold against everybody,
-//! also against a thief who has the mint key's private exponent d: he can open any blind b to any payload
-//! with the factor `(b / m)^d mod n`, m being the payload's number, and would be paid once more for each of
-//! his own blinds that were accepted and spent. So a *factor* proves nothing. A *seed* does: the factor
-//! follows from it by HKDF-SHA-384 (RFC 5869), which nobody runs backwards.
+//! A wallet that reveals the seed of a blind proves which payload it blinded. The proof must also hold against a
+//! thief who has the mint key's private exponent d. For the number m of any payload, the thief can compute the factor
+//! `(b / m)^d mod n`, which opens a blind b to this payload, and would be paid again for blinds of their own that
+//! were accepted and spent. So a *factor* proves nothing. A *seed* does, because the factor is derived from it by
+//! HKDF-SHA-384 (RFC 5869), which cannot be inverted.
 //!
-//! With HKDF as a random function, what is derived depends on *everything that is claimed*:
+//! With HKDF as a random function, the derived values depend on *everything that is claimed*:
 //!
-//! - the **payload**. A blind is `m(payload) * r(seed)^e`. If r did not depend on the payload, the two could
-//!   be looked for apart, with lists of each, and a match would take far fewer trials (Wagner's generalized
-//!   birthday). As it is, each pair of payload and seed gives a number of its own, and hits one known blind
-//!   with a chance of about 1 in n, and any of q prepared ones with a chance of q^2 in n. The SHA-384 of the
-//!   whole text is taken, so that colliding SHA-1 of the first suite do not make one claim of two payloads
-//!   either.
-//! - the **mint key** (by its id) and the **suite**, so that a seed that a faulty wallet uses twice never
-//!   gives related numbers under two keys.
-//! - what it is **for** (salt or factor), and the **attempt**, as a factor may turn out to be unsuitable.
+//! - the **payload**. A blind is `m(payload) * r(seed)^e`. If r did not depend on the payload, an attacker could
+//!   make lists of both factors and find a match in far fewer trials (Wagner's generalized birthday). With the
+//!   dependency, each pair of payload and seed gives an independent number, which hits a given blind with probability
+//!   1/n, and any of q prepared ones with probability q^2/n. The context contains the SHA-384 of the whole text, so
+//!   that two payloads with the same SHA-1 in the first suite are different claims.
+//! - the **mint key** (by its id) and the **suite**, so that a seed that a faulty wallet uses twice does not give
+//!   related numbers under two keys.
+//! - the **purpose** (salt or factor) and the **attempt**, because a factor may be unsuitable.
 //!
-//! The factor is read from 16 bytes more than the modulus has, so that reducing it favours no number by more
-//! than 2^-128.
+//! The factor is reduced from 16 bytes more than the modulus has, which favours no number by more than 2^-128.
 
 use std::fmt;
 
@@ -36,20 +33,20 @@ use crate::suite::SALT_BYTES;
 use crate::{CipherSuite, PublicKey};
 
 const SEED_BYTES: usize = 32;
-/// The salt of HKDF's extraction: what the seed is for, and the version of how it is used.
+/// The salt of HKDF's extraction: the purpose of the seed and the version of the derivation.
 const DOMAIN: &[u8] = b"OpenCoin blinding seed, version 1";
 const FOR_SALT: &[u8] = b"EMSA-PSS salt";
 const FOR_FACTOR: &[u8] = b"blinding factor";
-/// How many bytes more than the modulus has are reduced to a factor.
+/// A factor is reduced from the length of the modulus and this many bytes.
 const FACTOR_SURPLUS_BYTES: usize = 16;
 
-/// The secret from which a payload is blinded: 32 random bytes, one seed for each coin. Redacted in `Debug`,
-/// erased when dropped.
+/// The secret from which a payload is blinded: 32 random bytes, one seed per coin. Redacted in `Debug` and erased
+/// when dropped.
 ///
-/// It is secret as long as nobody has to know where the coin came from, and shown when the coin's mint key
-/// was revoked and the wallet asks to be made whole: it proves that the payload was in the blind
-/// ([`CipherSuite::opens`]). Nobody finds a second payload and seed for a blind, not even with the private
-/// mint key.
+/// A wallet keeps it secret, because it shows where the coin came from. When the coin's mint key was revoked, the
+/// wallet reveals it to recover the coin's value: it proves that the payload is in the blind
+/// ([`CipherSuite::opens`]). Nobody can find another payload and seed for a blind, not even with the private mint
+/// key.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct BlindingSeed([u8; SEED_BYTES]);
 
@@ -81,13 +78,13 @@ impl BlindingSeed {
         Self::from_revealed(&hex.parse().map_err(|_| BlindingSeedError)?)
     }
 
-    /// The seed as a document carries it: from then on it is no secret to whoever reads that document.
+    /// The seed as a number for a document. It is then known to every reader of the document.
     #[must_use]
     pub fn reveal(&self) -> BigInt {
         BigInt::from_be_bytes(&self.0)
     }
 
-    /// The seed that a document carries.
+    /// The seed from a document.
     ///
     /// # Errors
     /// When the number has more than 32 bytes.
@@ -105,11 +102,11 @@ impl fmt::Debug for BlindingSeed {
     }
 }
 
-/// What follows from a seed for one payload and one key.
+/// The values that are derived from a seed for one payload and one key.
 pub(crate) struct Derivation<'key> {
     extracted: Hkdf<Sha384>,
     key: &'key PublicKey,
-    /// Suite, key and payload: what all expansions have in common.
+    /// Suite, key and payload, for all expansions.
     context: Vec<u8>,
 }
 
@@ -122,7 +119,7 @@ impl<'key> Derivation<'key> {
         seed: &BlindingSeed,
     ) -> Self {
         let mut context = Vec::new();
-        // Lengths before contents: no two claims have the same context.
+        // Lengths before contents, so that no two claims have the same context.
         for part in [
             suite.name().as_bytes(),
             key.id().as_be_bytes(),
@@ -145,7 +142,7 @@ impl<'key> Derivation<'key> {
         salt
     }
 
-    /// A number from 1 to n - 1; another one for each attempt.
+    /// A number from 1 to n - 1, different for each attempt.
     pub(crate) fn blinding_factor(&self, attempt: u8) -> Zeroizing<BigUint> {
         let mut bytes = Zeroizing::new(vec![0; self.key.modulus_bytes() + FACTOR_SURPLUS_BYTES]);
         self.expand(FOR_FACTOR, attempt, &mut bytes);
@@ -166,24 +163,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_stored_and_read_but_never_shown() {
+    fn a_seed_can_be_stored_and_is_hidden_in_debug() {
         let mut bytes = [0xab; SEED_BYTES];
         bytes[0] = 0;
         let seed = BlindingSeed(bytes);
         let stored = seed.to_secret_hex();
-        assert_eq!(
-            stored.as_str(),
-            "ab".repeat(31),
-            "a number like all others in documents"
-        );
+        assert_eq!(stored.as_str(), "ab".repeat(31));
         assert_eq!(BlindingSeed::from_secret_hex(&stored), Ok(seed.clone()));
         assert_eq!(BlindingSeed::from_revealed(&seed.reveal()), Ok(seed.clone()));
         for text in ["", "-1", "x", &format!("1{}", "00".repeat(SEED_BYTES))] {
-            assert_eq!(
-                BlindingSeed::from_secret_hex(text),
-                Err(BlindingSeedError),
-                "{text}"
-            );
+            assert!(BlindingSeed::from_secret_hex(text).is_err(), "{text}");
         }
         assert_eq!(format!("{seed:?}"), "BlindingSeed(secret)");
     }

@@ -140,7 +140,7 @@ impl CipherSuite {
     /// The coin may be spent or expired. It is worth the denomination of the mint key, whatever the payload says.
     ///
     /// # Errors
-    /// When the signature is not this key's over this payload.
+    /// When the signature is not this key's signature of this payload.
     pub fn verify_coin(self, key: &PublicKey, coin: &Coin) -> Result<PayloadHash, CoinError> {
         let text = text::compact(&coin.payload);
         match self {

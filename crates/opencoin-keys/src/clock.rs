@@ -1,4 +1,4 @@
-//! The time, as a parameter: windows of mint keys are decided by it, and tests set it.
+//! The time, as a parameter, so that tests can set it.
 
 use chrono::{DateTime, Utc};
 

@@ -1,5 +1,4 @@
-//! Making a new currency: its keys, its first CDD, and, where the master key is on this machine, its
-//! certificates.
+//! Creating a currency: its keys, its first CDD, and its certificates if the master key is on this machine.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::{ADDRESS_FORMS, CLOCK_SKEW, Config, is_address};
@@ -18,52 +17,53 @@ use crate::randomness::Randomness;
 use crate::signing_request::{CddDraft, MintKeyDraft, SigningRequest};
 use crate::vault::{Vault, VaultError};
 
-/// How long a CDD holds.
+/// The validity of a CDD.
 pub(crate) const CDD_LIFETIME: TimeDelta = TimeDelta::days(3650);
 /// The first CDD's serial.
 const FIRST_CDD_SERIAL: u64 = 1;
 /// The weight of the only URL of each service.
 const URL_WEIGHT: i64 = 10;
-/// What an operator decides about a new currency.
+
+/// The properties of a new currency.
 #[derive(Debug, Clone)]
 pub struct NewCurrency {
-    /// Its name.
+    /// The name of the currency.
     pub name: String,
-    /// How many of the smallest unit make one of `name`.
+    /// The number of smallest units in one unit of `name`.
     pub divisor: u64,
     /// The values of coins, in the smallest unit.
     pub denominations: Vec<u64>,
-    /// Where wallets reach the issuer.
+    /// The URL of the issuer for wallets.
     pub url: String,
-    /// How coins are made.
+    /// The cipher suite of its coins.
     pub cipher_suite: CipherSuite,
-    /// Where the books and the keys will be, where to listen, how keys rotate.
+    /// The settings, among them the places of database and keys and the rotation of keys.
     pub config: Config,
 }
 
 /// Opens the store of private mint keys of a currency in this folder.
 pub type OpenStore<'keys> = &'keys dyn Fn(&Directory) -> Result<Box<dyn KeyStore>, KeyStoreError>;
 
-/// How a new currency comes by its keys.
+/// The stores of a new currency's keys.
 pub struct NewKeys<'keys> {
-    /// Where its private mint keys will be.
+    /// Opens the store of its private mint keys.
     pub store: OpenStore<'keys>,
-    /// What the master key is encrypted with. Without it there is no master key on this machine.
+    /// Encrypts the master key. `None` if the master key is on another machine.
     pub master_passphrase: Option<&'keys Passphrase>,
 }
 
-/// Why a currency was not made.
+/// A currency was not created.
 #[derive(Debug, Error)]
 pub enum CreateError {
-    /// A decision that cannot be carried out.
+    /// A property of the currency is not allowed.
     #[error("{field}: {reason}")]
     Setting {
-        /// Which.
+        /// The name of the property.
         field: &'static str,
-        /// Why not.
+        /// The rule that it violates.
         reason: String,
     },
-    /// A key could not be made or kept.
+    /// A key could not be made or stored.
     #[error(transparent)]
     Key(#[from] KeyStoreError),
     /// The documents could not be signed.
@@ -75,10 +75,10 @@ pub enum CreateError {
 }
 
 impl NewCurrency {
-    /// Checks the decisions.
+    /// Checks all properties.
     ///
     /// # Errors
-    /// Names the first that cannot be carried out.
+    /// Returns the first that is not allowed.
     pub fn check(&self) -> Result<(), CreateError> {
         let refuse = |field, reason: &str| {
             Err(CreateError::Setting {
@@ -102,7 +102,7 @@ impl NewCurrency {
     }
 }
 
-/// The URL as it is signed into the documents.
+/// Parses the URL as it will be in the documents.
 pub(crate) fn check_url(url: &str) -> Result<IssuerUrl, CreateError> {
     url.parse().map_err(|error: IssuerUrlError| CreateError::Setting {
         field: "url",
@@ -110,13 +110,12 @@ pub(crate) fn check_url(url: &str) -> Result<IssuerUrl, CreateError> {
     })
 }
 
-/// Makes the currency and writes it into `directory`. `progress` hears how many of how many keys are made.
-/// Without a master key on this machine there are no certificates yet, and the request for them waits in the
-/// folder.
+/// Creates the currency and writes it into `directory`. Calls `progress` with the number of keys made and the total.
+/// If the master key is on another machine, there are no certificates yet, and the folder contains the request for
+/// them.
 ///
 /// # Errors
-/// When a decision cannot be carried out or the folder cannot be written; then nothing is left under its
-/// name.
+/// When a property is not allowed or the folder cannot be written. Then the folder is not created.
 pub fn create(
     new: &NewCurrency,
     directory: &Directory,
@@ -149,21 +148,16 @@ pub fn create(
     let request = SigningRequest::new(None, Some(cdd), mint_keys);
     begun.set_pending(&request, &lock)?;
     if let Some(passphrase) = keys.master_passphrase {
-        begun.import(
-            &Vault::new(begun.master_folder()).sign(&request, passphrase, rng)?,
-            &lock,
-        )?;
+        let answer = Vault::new(begun.master_folder()).sign(&request, passphrase, rng)?;
+        begun.import(&answer, &lock)?;
     }
     begun.finish(directory)?;
-    Ok(if keys.master_passphrase.is_some() {
-        Some(directory.currency()?)
-    } else {
-        None
-    })
+    let has_certificates = keys.master_passphrase.is_some();
+    Ok(has_certificates.then(|| directory.currency()).transpose()?)
 }
 
-/// As [`create`], with all keys, the master key too, as files in the folder under one passphrase. Gives the
-/// currency and an opened store of its keys; `store_rng` makes the mint keys.
+/// As [`create`], with all keys, including the master key, as files in the folder under one passphrase. Returns the
+/// currency and the open store of its keys. The generators of `store_rng` make the mint keys.
 ///
 /// # Errors
 /// As [`create`].
@@ -177,12 +171,8 @@ pub fn create_with_key_files(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(Currency, KeyFiles), CreateError> {
     let open = |directory: &Directory| {
-        KeyFiles::open(
-            directory.root(),
-            &new.config.keys,
-            Some(passphrase.clone()),
-            store_rng(),
-        )
+        let (root, passphrase) = (directory.root(), Some(passphrase.clone()));
+        KeyFiles::open(root, &new.config.keys, passphrase, store_rng())
     };
     let store = |directory: &Directory| Ok(Box::new(open(directory)?) as Box<dyn KeyStore>);
     let keys = NewKeys {
@@ -216,7 +206,7 @@ fn cdd(new: &NewCurrency, now: DateTime<Utc>) -> CddDraft {
     cdd
 }
 
-/// All services at one URL.
+/// Sets the URL of all services.
 pub(crate) fn set_url(cdd: &mut CddDraft, url: &str) {
     let url = url.trim_end_matches('/').to_owned();
     let service = vec![WeightedUrl(URL_WEIGHT, url.clone())];

@@ -1,4 +1,4 @@
-//! The currency as its signed documents say: every CDDC, every mint key, verified when they are loaded.
+//! A currency as described by its signed documents. They are verified when they are loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub struct Currency {
     mint_keys: BTreeMap<BigInt, CertifiedMintKey>,
 }
 
-/// A verified mint key and how the ledger knows it.
+/// A verified mint key, and its data in the ledger's form.
 #[derive(Debug)]
 pub struct CertifiedMintKey {
     /// The certificate and the parsed key.
@@ -30,7 +30,7 @@ pub struct CertifiedMintKey {
     pub terms: MintKeyTerms,
 }
 
-/// Why documents do not make a currency.
+/// The documents do not form a currency.
 #[derive(Debug, Error)]
 pub enum CurrencyError {
     /// There is no CDDC at all.
@@ -39,29 +39,29 @@ pub enum CurrencyError {
     /// A CDDC does not verify.
     #[error("the CDDC with serial {serial} does not verify: {error}")]
     Cddc {
-        /// Its serial.
+        /// The serial of the CDDC.
         serial: u64,
-        /// Why not.
+        /// The failed check.
         error: CertificateError,
     },
-    /// Two CDDCs have one serial, or different master keys.
+    /// Two CDDCs have the same serial or different master keys.
     #[error("the CDDC with serial {0} repeats a serial or belongs to another currency")]
     MixedCddcs(u64),
     /// A mint key certificate does not verify, or its terms contradict themselves.
     #[error("the certificate of mint key {id} does not hold: {reason}")]
     Mkc {
-        /// The key's id.
+        /// The id of the key.
         id: BigInt,
-        /// Why not.
+        /// What is wrong.
         reason: String,
     },
 }
 
 impl Currency {
-    /// Verifies the documents and puts them together.
+    /// Verifies the documents of one currency.
     ///
     /// # Errors
-    /// When any of them does not verify or belongs to another currency.
+    /// When a document does not verify or belongs to another currency.
     pub fn new(cddcs: Vec<Cddc>, mkcs: Vec<Mkc>) -> Result<Self, CurrencyError> {
         let mut verified = BTreeMap::new();
         for cddc in cddcs {
@@ -107,13 +107,13 @@ impl Currency {
         })
     }
 
-    /// The identifier of the currency: its master key's.
+    /// The identifier of the currency, which is that of its master key.
     #[must_use]
     pub fn issuer_id(&self) -> &BigInt {
         self.current().master_key().id()
     }
 
-    /// How coins are made.
+    /// The cipher suite of its coins.
     #[must_use]
     pub fn cipher_suite(&self) -> CipherSuite {
         self.current().cipher_suite()
@@ -143,8 +143,7 @@ impl Currency {
         self.mint_keys.values()
     }
 
-    /// The keys that sign at this moment and were not stopped, the newest of each denomination, by
-    /// denomination.
+    /// The newest key of each denomination that signs at this moment and is not stopped, ordered by denomination.
     #[must_use]
     pub fn current_mint_keys(
         &self,
@@ -171,7 +170,7 @@ impl Currency {
     }
 }
 
-/// A moment as the ledger stores it.
+/// A moment in the ledger's form.
 #[must_use]
 pub fn ledger_time(moment: DateTime<Utc>) -> LedgerTime {
     LedgerTime::from_unix_micros(moment.timestamp_micros())

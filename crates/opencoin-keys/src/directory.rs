@@ -1,22 +1,22 @@
 //! The folder of a currency on the issuer's disk: settings, certificates, private keys.
 //!
-//! | file | what |
+//! | file | content |
 //! | --- | --- |
 //! | `issuer.toml` | settings |
 //! | `cddc/SERIAL.json` | every CDDC, compact text |
 //! | `mkcs/ID.json` | every mint key certificate, compact text |
-//! | `keys/mint-ID.pem` | private mint keys, encrypted; elsewhere, or in a token, if the settings say so |
+//! | `keys/mint-ID.pem` | private mint keys, encrypted; the settings can name another folder or a token |
 //! | `master/` | the master key, unless it is on another machine; the server does not read it |
-//! | `pending.json` | what the master key has been asked to sign and has not signed yet |
-//! | `high-water-mark.toml` | how far the books have come, unless the settings name another file |
+//! | `pending.json` | the request that the master key has not signed yet |
+//! | `high-water-mark.toml` | the last known position of the books; the settings can name another file |
 //! | `lock` | held while certificates change |
 //!
-//! A currency is written into a folder beside its own and renamed at the end, so it is there whole or not at
-//! all. Later changes write one file after another, each whole or not at all, in an order in which every
-//! beginning is a sound currency; `pending.json` goes last, so that what was interrupted is finished by the
-//! next call.
+//! A new currency is written into a temporary folder, which is renamed at the end, so creating it is atomic. Later
+//! changes write one file at a time, each atomically. Their order leaves a valid currency after a crash at any point:
+//! `pending.json` is removed last, so that the next call finishes an interrupted change.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use opencoin_config::{Config, Overrides, Settings, SettingsError};
 use opencoin_private_files::{self as private_files, FileError};
 use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
@@ -42,33 +43,33 @@ const DOCUMENT_SUFFIX: &str = ".json";
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
-    /// The settings where they are not in the folder.
+    /// The file of the settings, if it is not in the folder.
     config_file: Option<PathBuf>,
     overrides: Overrides,
 }
 
-/// Holds off everybody else who would change certificates, until it is dropped.
+/// Excludes other processes from changing certificates until it is dropped.
 #[derive(Debug)]
 pub struct CertificateLock(#[expect(dead_code, reason = "held for its lock")] File);
 
-/// Why the folder cannot be read or written.
+/// The folder cannot be read or written.
 #[derive(Debug, Error)]
 pub enum DirectoryError {
-    /// There is no currency in it.
+    /// The folder has no currency.
     #[error("{0} holds no currency; make one with `opencoin issuer init --dir {0} ...`")]
     NoCurrency(PathBuf),
-    /// There is something in it already.
-    #[error("{0} is there already and is not an empty folder; nothing was changed")]
+    /// The path exists and is not an empty folder.
+    #[error("{0} exists already and is not an empty folder; nothing was changed")]
     Occupied(PathBuf),
     /// The first certificates have not been imported yet.
     #[error(
         "{0} has no certificates yet: sign {0}/pending.json with `opencoin master sign`, then `opencoin issuer import --dir {0}`"
     )]
     NoCertificates(PathBuf),
-    /// Another process changes certificates.
+    /// Another process is changing certificates.
     #[error("another process is changing the keys or certificates in {0}; try again when it is done")]
     Locked(PathBuf),
-    /// The system refused.
+    /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),
     /// The settings cannot be read.
@@ -90,25 +91,25 @@ pub enum DirectoryError {
         /// What is wrong.
         error: CurrencyError,
     },
-    /// A request that its own text cannot carry.
+    /// The text of a request does not represent the request.
     #[error("the request for the master key cannot be written down: {0}; nothing was asked for")]
     Unwritable(String),
-    /// The address of a SQLite file ends at a question mark.
+    /// The path contains a question mark, which cannot be part of the address of a SQLite file.
     #[error("{0} has a question mark in it; choose another folder for the currency")]
     Path(PathBuf),
-    /// Another process makes a currency in this folder.
+    /// Another process is creating a currency in this folder.
     #[error("another process is making a currency in {0}")]
     Begun(PathBuf),
-    /// Certificates that nobody here has asked for.
+    /// The certificates were not requested here.
     #[error("not imported: {0}")]
     Import(String),
 }
 
 impl Directory {
-    /// The folder at this path, whether or not it exists.
+    /// The folder at this path, which need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
-        // A path like `.` has no name to write a new currency beside.
+        // The temporary folder needs a name, which a path like `.` does not have.
         Self::at(std::path::absolute(&root).unwrap_or(root))
     }
 
@@ -120,7 +121,7 @@ impl Directory {
         }
     }
 
-    /// The same folder with its settings in another file, where one is named, and with these laid over them.
+    /// The same folder with the settings from another file, if one is given, and with these overrides.
     #[must_use]
     pub fn with_settings(self, config_file: Option<PathBuf>, overrides: Overrides) -> Self {
         Self {
@@ -130,28 +131,28 @@ impl Directory {
         }
     }
 
-    /// Where it is.
+    /// The path of the folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where the master key is, if it is on this machine.
+    /// The folder of the master key, if it is on this machine.
     #[must_use]
     pub fn master_folder(&self) -> PathBuf {
         self.root.join(MASTER_FOLDER)
     }
 
-    /// The file of the request that has not been answered yet.
+    /// The file of the request that the master key has not signed yet.
     #[must_use]
     pub fn pending_file(&self) -> PathBuf {
         self.root.join(PENDING_FILE)
     }
 
-    /// Makes sure that a currency can be written here: nothing is there, or an empty folder.
+    /// Checks that a currency can be created here: the path does not exist or is an empty folder.
     ///
     /// # Errors
-    /// When something is there, or the path cannot be part of the address of a SQLite file.
+    /// When something else exists there, or the path cannot be part of the address of a SQLite file.
     pub fn check_vacant(&self) -> Result<(), DirectoryError> {
         if self.root.to_string_lossy().contains('?') {
             return Err(DirectoryError::Path(self.root.clone()));
@@ -163,18 +164,18 @@ impl Directory {
         }
     }
 
-    /// Begins a new currency in a folder beside its own, with settings and nothing else. What an earlier
-    /// attempt has left there goes.
+    /// Creates the temporary folder of a new currency, with only the settings in it. Deletes the remains of an
+    /// interrupted attempt.
     ///
     /// # Errors
-    /// When the system refuses or the folder is occupied.
+    /// When a file operation fails or the folder is occupied.
     pub(crate) fn begin(&self, config: &Config) -> Result<Self, DirectoryError> {
         self.check_vacant()?;
         let unfinished = private_files::unfinished(&self.root);
         let parent = self.root.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
         if unfinished.exists() {
-            // What somebody else is making at this moment stays.
+            // Another process may be creating a currency there.
             let in_use = |_| DirectoryError::Begun(self.root.clone());
             drop(Self::at(unfinished.clone()).lock().map_err(in_use)?);
             fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
@@ -186,23 +187,22 @@ impl Directory {
         Ok(Self::at(unfinished))
     }
 
-    /// Gives the finished currency its name.
+    /// Renames the finished temporary folder.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When a file operation fails.
     pub(crate) fn finish(self, directory: &Self) -> Result<(), DirectoryError> {
         private_files::sync_folder(&self.root)?;
         fs::rename(&self.root, &directory.root).map_err(FileError::of(&directory.root))?;
-        Ok(private_files::sync_folder(
-            directory.root.parent().unwrap_or(Path::new("/")),
-        )?)
+        let parent = directory.root.parent().unwrap_or(Path::new("/"));
+        Ok(private_files::sync_folder(parent)?)
     }
 
-    /// Writes a currency whose certificates were made elsewhere, without private keys.
+    /// Creates the folder of a currency with these certificates and without private keys.
     ///
     /// # Errors
-    /// When they do not make a currency, the system refuses or the folder is occupied; then nothing is left
-    /// under its name.
+    /// When they do not form a currency, a file operation fails or the folder is occupied. Then the folder is not
+    /// created.
     pub fn create(&self, config: &Config, certificates: &SignedCertificates) -> Result<(), DirectoryError> {
         let begun = self.begin(config)?;
         let lock = begun.lock()?;
@@ -211,15 +211,15 @@ impl Directory {
         begun.finish(self)
     }
 
-    /// The settings in force.
+    /// The effective settings.
     ///
     /// # Errors
-    /// When there is no currency here, or its settings cannot be read.
+    /// When the folder has no currency or its settings cannot be read.
     pub fn config(&self) -> Result<Config, DirectoryError> {
         self.settings().map(|settings| settings.config)
     }
 
-    /// The settings in force, and where each came from.
+    /// The effective settings and the source of each.
     ///
     /// # Errors
     /// As [`Self::config`].
@@ -238,7 +238,7 @@ impl Directory {
         Ok(Settings::load(&path, &text, &self.overrides)?)
     }
 
-    /// The currency, its certificates verified.
+    /// Loads the currency and verifies its certificates.
     ///
     /// # Errors
     /// When there are no certificates yet, or one cannot be read or does not verify.
@@ -252,8 +252,7 @@ impl Directory {
         }
     }
 
-    /// What a backup holds of this folder: settings, certificates and a request that waits. Relative to the
-    /// folder.
+    /// The files for a backup, relative to the folder: settings, certificates and a pending request.
     ///
     /// # Errors
     /// When the folders cannot be read.
@@ -265,7 +264,7 @@ impl Directory {
         Ok(within.map(Path::to_owned).collect())
     }
 
-    /// The names of all certificates: as none ever changes, other names are other certificates.
+    /// The paths of all certificates. Their files never change, so a new certificate always has a new path.
     ///
     /// # Errors
     /// When the folders cannot be read.
@@ -277,10 +276,10 @@ impl Directory {
         Ok(files)
     }
 
-    /// Holds off everybody else who would change certificates.
+    /// Excludes other processes from changing certificates.
     ///
     /// # Errors
-    /// When somebody does, or the system refuses.
+    /// When another process is changing certificates, or a file operation fails.
     pub fn lock(&self) -> Result<CertificateLock, DirectoryError> {
         let path = self.root.join(LOCK_FILE);
         let file = private_files::open_or_make(&path).map_err(FileError::of(&path))?;
@@ -291,7 +290,7 @@ impl Directory {
         }
     }
 
-    /// What the master key has been asked to sign, if its answer has not been imported yet.
+    /// The request whose certificates have not been imported yet.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -304,11 +303,11 @@ impl Directory {
         }
     }
 
-    /// Keeps a request until it is answered. It is read back from its text first: what the master key signs
-    /// must be what every reader of the documents understands.
+    /// Stores a request until it is answered. First checks that reading its text gives the same request, because
+    /// the master key signs what it reads.
     ///
     /// # Errors
-    /// When the text does not say what was meant, or the system refuses; then nothing is kept.
+    /// When it does not, or a file operation fails. Then nothing is stored.
     pub(crate) fn set_pending(
         &self,
         request: &SigningRequest,
@@ -324,11 +323,11 @@ impl Directory {
         }
     }
 
-    /// Takes certificates in that were asked for. Again, after they were taken in: says so by `false`.
+    /// Imports certificates that were requested. Returns `false` if they were imported before.
     ///
     /// # Errors
-    /// When they are not what was asked for, do not verify, or are another master key's; then nothing is
-    /// written. Or when the system refuses; then the same call finishes it later.
+    /// When they were not requested, do not verify, or have another master key; then nothing is written. Or when a
+    /// file operation fails; then the same call finishes the import later.
     pub fn import(
         &self,
         answer: &SignedCertificates,
@@ -336,13 +335,13 @@ impl Directory {
     ) -> Result<bool, DirectoryError> {
         let (mut cddcs, mut mkcs) = (self.cddcs()?, self.mkcs()?);
         let has_cddc = |cddc: &Cddc| {
-            cddcs
-                .iter()
-                .any(|known| CddDraft::of(&known.cdd) == CddDraft::of(&cddc.cdd))
+            let draft = CddDraft::of(&cddc.cdd);
+            cddcs.iter().any(|known| CddDraft::of(&known.cdd) == draft)
         };
         let has_mkc = |mkc: &Mkc| {
+            let draft = MintKeyDraft::of(&mkc.mint_key);
             mkcs.iter()
-                .any(|known| MintKeyDraft::of(&known.mint_key) == MintKeyDraft::of(&mkc.mint_key))
+                .any(|known| MintKeyDraft::of(&known.mint_key) == draft)
         };
         let new_cddc = answer.cddc.as_ref().filter(|cddc| !has_cddc(cddc));
         let new_mkcs: Vec<&Mkc> = answer.mkcs.iter().filter(|mkc| !has_mkc(mkc)).collect();
@@ -361,23 +360,25 @@ impl Directory {
         cddcs.extend(new_cddc.cloned());
         mkcs.extend(new_mkcs.iter().map(|mkc| (*mkc).clone()));
         Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
-        // A mint key needs the CDDC that it names.
+        // Before the mint keys that name it.
         if let Some(cddc) = new_cddc {
-            let path = self
-                .root
-                .join(CDDC_FOLDER)
-                .join(format!("{}.json", cddc.cdd.cdd_serial));
-            private_files::write(&path, text::compact(cddc).as_bytes())?;
+            self.write_document(CDDC_FOLDER, &cddc.cdd.cdd_serial, cddc)?;
         }
         for mkc in new_mkcs {
-            let path = self
-                .root
-                .join(MKC_FOLDER)
-                .join(format!("{}.json", mkc.mint_key.id));
-            private_files::write(&path, text::compact(mkc).as_bytes())?;
+            self.write_document(MKC_FOLDER, &mkc.mint_key.id, mkc)?;
         }
         private_files::remove(&self.pending_file())?;
         Ok(true)
+    }
+
+    fn write_document(
+        &self,
+        folder: &str,
+        name: &dyn Display,
+        document: &impl Serialize,
+    ) -> Result<(), FileError> {
+        let path = self.root.join(folder).join(format!("{name}{DOCUMENT_SUFFIX}"));
+        private_files::write(&path, text::compact(document).as_bytes())
     }
 
     fn cddcs(&self) -> Result<Vec<Cddc>, DirectoryError> {
@@ -396,7 +397,6 @@ fn read_documents<D: DeserializeOwned>(folder: &Path) -> Result<Vec<D>, Director
         .collect()
 }
 
-/// Reads one JSON document.
 fn read_document<D: DeserializeOwned>(path: PathBuf) -> Result<D, DirectoryError> {
     let json = fs::read(&path).map_err(FileError::of(&path))?;
     from_json(&json).map_err(|error| DirectoryError::Document { path, error })

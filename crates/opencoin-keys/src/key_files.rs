@@ -1,7 +1,7 @@
 //! Private mint keys in a folder, one encrypted file each, and the engine that signs with them.
 //!
-//! Before anything is read, the folder and its files must be closed to everybody but their owner: a key that
-//! others can read is not private, whatever its passphrase.
+//! Only the owner may have access to the folder and its files. This is checked before every reading, because a key
+//! that others can read is not private, even with a passphrase.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -32,37 +32,28 @@ pub struct KeyFiles(Arc<Inner>);
 
 struct Inner {
     folder: PathBuf,
-    /// Without it, keys are listed and destroyed and no more.
+    /// Needed for everything but listing and destroying keys.
     passphrase: Option<Passphrase>,
-    /// Whether the passphrase is known to be that of the keys that are there.
+    /// Whether the passphrase is known to open the existing keys.
     is_checked: AtomicBool,
     rng: Mutex<Box<dyn Randomness>>,
-    options: LocalSignerOptions,
 }
 
 impl KeyFiles {
-    /// The keys in this folder, opened with this passphrase; without one they can be listed and destroyed.
-    #[must_use]
-    pub fn new(folder: PathBuf, passphrase: Option<Passphrase>, rng: Box<dyn Randomness>) -> Self {
-        let (is_checked, rng, options) = (
-            AtomicBool::new(false),
-            Mutex::new(rng),
-            LocalSignerOptions::default(),
-        );
+    fn new(folder: PathBuf, passphrase: Option<Passphrase>, rng: Box<dyn Randomness>) -> Self {
         Self(Arc::new(Inner {
             folder,
             passphrase,
-            is_checked,
-            rng,
-            options,
+            is_checked: AtomicBool::new(false),
+            rng: Mutex::new(rng),
         }))
     }
 
-    /// The keys of the currency in the folder `root` whose settings keep them in files; makes their folder if it
-    /// is not there.
+    /// The keys of the currency in the folder `root`. Creates the folder of the keys if it does not exist. Without
+    /// a passphrase, keys can only be listed and destroyed.
     ///
     /// # Errors
-    /// The settings keep them elsewhere, or the folder cannot be made.
+    /// When the settings keep the keys in a token, or the folder cannot be created.
     pub fn open(
         root: &Path,
         config: &KeyConfig,
@@ -82,8 +73,8 @@ impl KeyFiles {
     /// Reads one key.
     ///
     /// # Errors
-    /// It is not there, others can read it, or the passphrase does not open it.
-    pub fn read(&self, id: &BigInt) -> Result<PrivateKey, KeyStoreError> {
+    /// The key does not exist, others can read it, or the passphrase does not open it.
+    fn read(&self, id: &BigInt) -> Result<PrivateKey, KeyStoreError> {
         let key = read_key(&self.path(id), self.passphrase()?)?;
         if key.public_key().id() == id {
             return Ok(key);
@@ -94,30 +85,14 @@ impl KeyFiles {
         )))
     }
 
-    /// Keeps a key that was made elsewhere.
-    ///
-    /// # Errors
-    /// The folder is open to others, or cannot be written; or the passphrase is not that of the keys that are
-    /// there.
-    pub fn add(&self, key: &PrivateKey) -> Result<(), KeyStoreError> {
-        self.check_passphrase()?;
-        let mut rng = self
-            .0
-            .rng
-            .lock()
-            .expect("a generator that panicked makes no more keys");
-        let pem = key.to_encrypted_pkcs8_pem(self.passphrase()?.expose(), &mut **rng);
-        private_files::write(&self.path(key.public_key().id()), pem.as_bytes()).map_err(unusable)
-    }
-
     fn passphrase(&self) -> Result<&Passphrase, KeyStoreError> {
         let missing =
             || KeyStoreError::Unusable("the private keys were opened without their passphrase".to_owned());
         self.0.passphrase.as_ref().ok_or_else(missing)
     }
 
-    /// A key under another passphrase than those beside it, by a slip of the finger, would be found out when
-    /// it is to sign, weeks later; and nothing would open it. One that opens is enough: a change of the
+    /// Checks that the passphrase opens an existing key. A new key with a mistyped passphrase would be noticed only
+    /// weeks later, when it should sign, and would be lost. One key that opens is enough, because a change of the
     /// passphrase may have been interrupted.
     fn check_passphrase(&self) -> Result<(), KeyStoreError> {
         if self.0.is_checked.load(Ordering::Relaxed) {
@@ -142,7 +117,7 @@ impl KeyFiles {
         self.0.folder.join(format!("{PREFIX}{id}{SUFFIX}"))
     }
 
-    /// Reads keys on all cores: most of the time goes into deriving each file's key from the passphrase.
+    /// Reads keys on all cores, because deriving each file's key from the passphrase takes long.
     fn read_all(&self, ids: &[BigInt]) -> Vec<Result<PrivateKey, KeyStoreError>> {
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let chunk = ids.len().div_ceil(threads).max(1);
@@ -171,16 +146,16 @@ impl KeyStore for KeyFiles {
     }
 
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
+        let passphrase = self.passphrase()?;
         self.check_passphrase()?; // before the work of making a key
-        let key = {
-            let mut rng = self
-                .0
-                .rng
-                .lock()
-                .expect("a generator that panicked makes no more keys");
-            PrivateKey::generate(bits, &mut **rng)?
+        let (key, pem) = {
+            let rng = self.0.rng.lock();
+            let mut rng = rng.expect("a generator that panicked makes no more keys");
+            let key = PrivateKey::generate(bits, &mut **rng)?;
+            let pem = key.to_encrypted_pkcs8_pem(passphrase.expose(), &mut **rng);
+            (key, pem)
         };
-        self.add(&key)?;
+        private_files::write(&self.path(key.public_key().id()), pem.as_bytes()).map_err(unusable)?;
         Ok(key.public_key().clone())
     }
 
@@ -190,7 +165,7 @@ impl KeyStore for KeyFiles {
 
     fn signer(&self) -> Result<Arc<dyn Signer>, KeyStoreError> {
         let no_threads = |error| KeyStoreError::Unusable(format!("signing cannot begin: {error}"));
-        let local = LocalSigner::start([], self.0.options).map_err(no_threads)?;
+        let local = LocalSigner::start([], LocalSignerOptions::default()).map_err(no_threads)?;
         let loaded = Loaded {
             files: self.clone(),
             local,
@@ -214,7 +189,7 @@ struct Loaded {
 impl Signer for FileSigner {
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
         match self.0.local.sign(accepted.clone()).await {
-            // Made a moment ago, by another process.
+            // Another process has just made this key.
             Err(SignError::UnknownKey(id)) if self.0.files.path(&id).is_file() => {
                 let loaded = Arc::clone(&self.0);
                 let refreshed = tokio::task::spawn_blocking(move || loaded.refresh()).await;
@@ -233,7 +208,7 @@ impl Signer for FileSigner {
 }
 
 impl Loaded {
-    /// What is gone is dropped in any case, and one file that cannot be read does not keep the others out.
+    /// Loads new keys and drops deleted ones, even if one file cannot be read.
     fn refresh(&self) -> Result<(), KeyStoreError> {
         let mut loaded = self.loaded.lock().expect("nothing panics while it is held");
         let there = self.files.ids()?;
@@ -267,11 +242,12 @@ fn of_file(path: &Path, error: &KeyError) -> KeyStoreError {
     KeyStoreError::Unusable(format!("{}: {error}", path.display()))
 }
 
-/// Encrypts every private key of a folder anew, the master key too. One file after another: after a crash
-/// some open with the old passphrase and some with the new one, and the same call finishes it.
+/// Encrypts every private key in a folder with a new passphrase, including a master key. Returns the number of files
+/// changed. After a crash, some files need the old passphrase and some the new one; the same call then changes the
+/// rest.
 ///
 /// # Errors
-/// A file opens with neither passphrase, or cannot be written.
+/// When neither passphrase opens a file, or it cannot be written.
 pub fn change_passphrase(
     folder: &Path,
     old: &Passphrase,
@@ -359,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_keys_from_being_used_is_said_before_they_are() {
+    fn unreadable_and_exposed_keys_are_reported_at_the_start() {
         let folder = folder();
         let key = files(folder.path(), "right").generate(1024).unwrap();
         let path = folder.path().join(format!("mint-{}.pem", key.id()));
@@ -376,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_made_under_another_passphrase_than_those_beside_it() {
+    fn a_new_key_must_have_the_passphrase_of_the_existing_ones() {
         let folder = folder();
         let first = files_by(1, folder.path(), "right").generate(1024).unwrap();
         let refused = files_by(2, folder.path(), "wrong")
@@ -384,7 +360,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(refused.contains("passphrase"), "{refused}");
-        // A file that nothing opens does not keep the others from having a successor.
+        // A damaged file does not prevent new keys.
         fs::copy(
             folder.path().join(format!("mint-{}.pem", first.id())),
             folder.path().join("mint-1.pem"),
@@ -400,7 +376,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_engine_takes_keys_up_and_drops_them() {
+    async fn the_engine_loads_new_keys_and_drops_destroyed_ones() {
         let folder = folder();
         let store = files(folder.path(), "p");
         let signer = store.signer().unwrap();
@@ -415,40 +391,30 @@ mod tests {
                 blinds: [blind.clone()].into(),
             })
         };
-        assert!(sign().await.is_ok(), "made since it was opened");
+        assert!(sign().await.is_ok(), "a key that was made later");
         store.destroy(key.id()).unwrap();
         signer.refresh().unwrap();
         assert_eq!(sign().await, Err(SignError::UnknownKey(key.id().clone())));
     }
 
     #[test]
-    fn a_passphrase_is_changed_even_when_that_was_interrupted() {
+    fn an_interrupted_change_of_the_passphrase_can_be_finished() {
         let (folder, other) = (folder(), self::folder());
         let first = files_by(1, folder.path(), "old").generate(1024).unwrap();
-        // As an interrupted change leaves it: one is done.
+        // An interrupted change has changed this one.
         let second = files_by(2, other.path(), "new").generate(1024).unwrap();
         let name = format!("mint-{}.pem", second.id());
         fs::rename(other.path().join(&name), folder.path().join(&name)).unwrap();
-        let changed = change_passphrase(
-            folder.path(),
-            &passphrase("old"),
-            &passphrase("new"),
-            &mut StdRng::seed_from_u64(8),
-        );
-        assert_eq!(changed.unwrap(), 1);
+        let change = |old, new| {
+            let (old, new) = (passphrase(old), passphrase(new));
+            change_passphrase(folder.path(), &old, &new, &mut StdRng::seed_from_u64(8))
+        };
+        assert_eq!(change("old", "new").unwrap(), 1);
         assert!(
             [first, second]
                 .iter()
                 .all(|key| files(folder.path(), "new").read(key.id()).is_ok())
         );
-        assert!(
-            change_passphrase(
-                folder.path(),
-                &passphrase("x"),
-                &passphrase("y"),
-                &mut StdRng::seed_from_u64(9)
-            )
-            .is_err()
-        );
+        assert!(change("x", "y").is_err());
     }
 }

@@ -1,8 +1,8 @@
-//! What an operator does with the keys of a running currency: look, plan, rotate, change the CDD, destroy.
+//! Operators' work on the keys of a running currency: listing, planning, rotating, changing the CDD, destroying.
 //!
-//! New keys and certificates come about in four steps: private halves into their store, the request into
-//! `pending.json`, the master key's signatures, certificates into the folder. A crash after any of them
-//! leaves a sound currency, and the next call goes on with the request that waits.
+//! New keys and certificates need four steps: store the private keys, write the request to `pending.json`, sign it
+//! with the master key, import the certificates. A crash after any step leaves a valid currency, and the next call
+//! continues with the pending request.
 
 mod destroy;
 
@@ -30,7 +30,7 @@ use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, Signing
 use crate::vault::{Vault, VaultError};
 use opencoin_config::{CLOCK_SKEW, Config, SignerConfig, Window};
 
-/// Takes care of the keys of one currency.
+/// Manages the keys of one currency.
 pub struct KeyManager {
     directory: Directory,
     config: Config,
@@ -39,82 +39,81 @@ pub struct KeyManager {
     clock: Arc<dyn Clock>,
 }
 
-/// A master key on this machine, and what opens it.
+/// A master key on this machine and its passphrase.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenVault<'keys> {
-    /// Where it is.
+    /// The vault of the master key.
     pub vault: &'keys Vault,
-    /// What opens it.
+    /// The passphrase of the master key.
     pub passphrase: &'keys Passphrase,
 }
 
-/// A mint key, its certificate and its figures.
+/// A mint key with its certificate's data and its status.
 #[derive(Debug, Clone)]
 pub struct KeyEntry {
-    /// Its id.
+    /// The id of the key.
     pub id: BigInt,
-    /// What its coins are worth.
+    /// The value of its coins, in the smallest unit.
     pub denomination: u64,
-    /// When it signs, and how long its coins are taken back.
+    /// The dates of the key and its coins.
     pub window: Window,
-    /// What it is doing.
+    /// The state at the time of the call.
     pub state: KeyState,
-    /// What the books say; nothing before a server or command has made it known to them.
+    /// The status in the books; `None` before the key is registered.
     pub status: Option<MintKeyStatus>,
-    /// Whether its private half is in the store.
+    /// Whether the private key is in the store.
     pub has_private: bool,
 }
 
-/// What came of a rotation or a change of the CDD.
+/// The result of a rotation or a change of the CDD.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Nothing was due.
     Nothing,
-    /// A request waits in `pending.json` for the master key, which is not on this machine.
+    /// The request is in `pending.json`, because the master key is not on this machine.
     Waits(Box<SigningRequest>),
-    /// These certificates are in force.
+    /// These certificates were imported.
     Done(Box<SignedCertificates>),
 }
 
-/// What is to be different in the next CDD; `None` stays as it is.
+/// Changes for the next CDD. `None` keeps a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CddChange {
-    /// All services at this URL.
+    /// The URL of all services.
     pub url: Option<String>,
-    /// The values of coins. Mint keys are made for new ones; coins of dropped ones are taken back as long as
-    /// they live.
+    /// The denominations. New ones get mint keys; coins of removed ones are accepted until they expire.
     pub denominations: Option<Vec<u64>>,
-    /// How long it holds from now on.
+    /// The expiry date of the CDD.
     pub expiry: Option<DateTime<Utc>>,
     /// Free text.
     pub additional_info: Option<String>,
 }
 
-/// Why the keys are as they were, or a step further and no more.
+/// An operation on the keys failed. Steps that were completed before the error remain.
 #[derive(Debug, Error)]
 pub enum KeyManagerError {
-    /// The folder.
+    /// The folder cannot be read or written.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The store of keys.
+    /// The store of keys cannot be used.
     #[error(transparent)]
     Store(#[from] KeyStoreError),
-    /// The master key.
+    /// The master key did not sign.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// A setting of the next CDD.
+    /// A value of the next CDD is not allowed.
     #[error(transparent)]
     Setting(#[from] CreateError),
-    /// The books.
+    /// The books cannot be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The books and the certificates contradict each other.
     #[error(transparent)]
     Books(#[from] OpenError),
-    /// The books refuse.
+    /// The ledger refused a command.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// A request waits for the master key.
+    /// A request is waiting for the master key.
     #[error(
         "{0} waits for the master key: sign it and import the certificates first (`opencoin issuer keys rotate` does where the master key is on this machine), or remove the file to give it up"
     )]
@@ -122,21 +121,21 @@ pub enum KeyManagerError {
     /// The private mint keys are on the signer's machine.
     #[error("the private mint keys are not here but on the signer's machine: make new ones there")]
     KeysElsewhere,
-    /// The next CDD would be like the last one.
+    /// The next CDD would be the same as the current one.
     #[error("nothing would change; say what with --url, --denominations, --expiry or --info")]
     NoChange,
-    /// A key signs what it should not, or not at all.
+    /// A key to be destroyed did not sign, or signed wrongly.
     #[error("mint key {id} was not destroyed, because its signatures could not be kept: {error}")]
     Sign {
-        /// Which key.
+        /// The id of the key.
         id: BigInt,
-        /// Why not.
+        /// The cause.
         error: SignError,
     },
 }
 
 impl KeyManager {
-    /// Takes care of the currency in this folder.
+    /// Manages the keys of the currency in this folder.
     #[must_use]
     pub fn new(
         directory: Directory,
@@ -154,7 +153,7 @@ impl KeyManager {
         }
     }
 
-    /// Every mint key, by denomination and time.
+    /// All mint keys, ordered by denomination and time.
     ///
     /// # Errors
     /// When folder, store or books cannot be read.
@@ -188,36 +187,29 @@ impl KeyManager {
         Ok(entries)
     }
 
-    /// Private halves without a certificate, of which none is asked for either: an interrupted command, or a
-    /// request that was given up, has left them. Keys that the books know are certified, though the
-    /// certificate may not have been copied here yet.
+    /// The ids of private keys without a certificate and without a pending request for one. An interrupted command
+    /// or an abandoned request has left them. Keys in the books are not among them: they have a certificate, even if it
+    /// has not been copied here yet.
     ///
     /// # Errors
     /// When folder, store or books cannot be read.
     pub async fn uncertified(&self) -> Result<Vec<BigInt>, KeyManagerError> {
         let (currency, pending) = (self.directory.currency()?, self.directory.pending()?);
         let known = self.ledger.mint_keys().await?;
-        let is_known = |id: &BigInt| {
-            known
-                .iter()
-                .any(|status| BigInt::from_be_bytes(status.id.as_bytes()) == *id)
-        };
-        let is_asked_for = |id: &BigInt| {
-            pending
-                .iter()
-                .flat_map(|request| &request.mint_keys)
-                .any(|draft| draft.id() == *id)
-        };
-        let is_of_use = |id: &BigInt| currency.mint_key(id).is_some() || is_asked_for(id) || is_known(id);
-        Ok(self
-            .store
-            .ids()?
-            .into_iter()
-            .filter(|id| !is_of_use(id))
-            .collect())
+        let known = known
+            .iter()
+            .map(|status| BigInt::from_be_bytes(status.id.as_bytes()));
+        let requested = pending
+            .iter()
+            .flat_map(|request| &request.mint_keys)
+            .map(MintKeyDraft::id);
+        let useful: BTreeSet<BigInt> = known.chain(requested).collect();
+        let mut ids = self.store.ids()?;
+        ids.retain(|id| currency.mint_key(id).is_none() && !useful.contains(id));
+        Ok(ids.into_iter().collect())
     }
 
-    /// What is to be done and when, by the policy in the settings.
+    /// The steps that the rotation policy in the settings demands, and when they are due.
     ///
     /// # Errors
     /// When folder, store or books cannot be read.
@@ -225,24 +217,20 @@ impl KeyManager {
         self.plan_at(self.clock.now()).await
     }
 
-    /// The plan, and what of it is due, must be of one moment: what is needed at once is due from then on.
+    /// The plan at `now`. To find the steps that are due, compare with the same `now`, because an urgent step is due
+    /// from that moment.
     async fn plan_at(&self, now: DateTime<Utc>) -> Result<Vec<Step>, KeyManagerError> {
         let currency = self.directory.currency()?;
         let statuses = self.ledger.mint_keys().await?;
-        Ok(plan(
-            &currency,
-            &statuses,
-            &self.store.ids()?,
-            &self.config.rotation,
-            now,
-        ))
+        let private = self.store.ids()?;
+        Ok(plan(&currency, &statuses, &private, &self.config.rotation, now))
     }
 
-    /// Makes the keys that are due. With `at_once`, one for every denomination, to sign from now on. Without
-    /// a vault the request waits for a master key elsewhere.
+    /// Makes the keys that are due, or with `at_once` a key for every denomination that signs from now on. Without a
+    /// vault, the request waits for a master key on another machine.
     ///
     /// # Errors
-    /// Nothing is lost: what was begun is finished by the next call.
+    /// See [`KeyManagerError`]. The next call finishes what was begun.
     pub async fn rotate(
         &self,
         vault: Option<OpenVault<'_>>,
@@ -252,7 +240,7 @@ impl KeyManager {
     ) -> Result<Change, KeyManagerError> {
         let lock = self.directory.lock()?;
         if let Some(request) = self.directory.pending()? {
-            // What is wanted at once is not in a request that was made before.
+            // The pending request does not contain the keys that are wanted now.
             if at_once && vault.is_none() {
                 return Err(KeyManagerError::Waits(self.directory.pending_file()));
             }
@@ -265,10 +253,8 @@ impl KeyManager {
         let currency = self.directory.currency()?;
         let wanted: Vec<(u64, Window)> = if at_once {
             let window = self.config.rotation.window_now(now);
-            currency
-                .current()
-                .cdd()
-                .denominations
+            let denominations = &currency.current().cdd().denominations;
+            denominations
                 .iter()
                 .map(|denomination| (*denomination, window))
                 .collect()
@@ -286,10 +272,10 @@ impl KeyManager {
         self.finish(request, vault, rng, &lock).await
     }
 
-    /// Makes the next CDD, with keys for denominations that are new.
+    /// Makes the next CDD, and keys for new denominations.
     ///
     /// # Errors
-    /// As [`Self::rotate`]; or when a request waits already, or nothing would change.
+    /// As [`Self::rotate`], and when a request is pending or nothing would change.
     pub async fn change_cdd(
         &self,
         change: CddChange,
@@ -357,7 +343,7 @@ impl KeyManager {
         self.finish(request, vault, rng, &lock).await
     }
 
-    /// Makes keys and keeps the request for their certificates.
+    /// Makes keys and stores the request for their certificates.
     fn propose(
         &self,
         currency: &Currency,
@@ -385,7 +371,7 @@ impl KeyManager {
         Ok(request)
     }
 
-    /// Has the request signed and takes the certificates in, where the master key is here.
+    /// Signs the request and imports the certificates, if the master key is on this machine.
     async fn finish(
         &self,
         request: SigningRequest,
@@ -398,12 +384,8 @@ impl KeyManager {
         };
         let answer = vault.sign(&request, passphrase, rng)?;
         self.directory.import(&answer, lock)?;
-        register_mint_keys(
-            &self.directory.currency()?,
-            self.ledger.as_ref(),
-            self.clock.as_ref(),
-        )
-        .await?;
+        let currency = self.directory.currency()?;
+        register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
         Ok(Change::Done(Box::new(answer)))
     }
 }

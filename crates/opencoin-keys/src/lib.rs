@@ -1,5 +1,5 @@
-//! The keys of a currency: its folder with the certificates, the stores of private keys, the vault of the
-//! master key, and when keys are made and destroyed.
+//! The keys of a currency: the folder with its certificates, the stores of private keys, the vault of the master
+//! key, and the rotation of mint keys.
 
 mod clock;
 mod create;

@@ -1,18 +1,18 @@
-//! What a currency can be called and be divided into.
+//! Limits for names, divisors and denominations of currencies.
 
 use std::collections::BTreeSet;
 
 use opencoin_ledger::Amount;
 use opencoin_text::{is_invisible, is_misleading};
 
-/// The most denominations: one mint key is made for each.
+/// The most denominations. Each needs a mint key.
 const DENOMINATIONS_MAX: usize = 64;
 /// The longest name of a currency, in characters.
 const NAME_CHARS_MAX: usize = 64;
-/// The most smallest units that make one of a currency: 12 decimals.
+/// The largest divisor: 12 decimals.
 pub(crate) const DIVISOR_MAX: u64 = 1_000_000_000_000;
 
-/// Whether a currency can have this name. Every wallet shows it, so it holds nothing that misleads a reader.
+/// Checks the name of a currency. Every wallet shows it, so it must not mislead the reader.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let chars = name.chars().count();
     if name.trim() != name || chars == 0 || chars > NAME_CHARS_MAX {
@@ -31,7 +31,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a currency can have coins of these values.
+/// Checks the denominations of a currency.
 pub(crate) fn check_denominations(denominations: &[u64]) -> Result<(), String> {
     if denominations.is_empty() || denominations.len() > DENOMINATIONS_MAX {
         return Err(format!(

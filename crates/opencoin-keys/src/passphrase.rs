@@ -1,23 +1,23 @@
-//! The passphrase that private keys are encrypted with.
+//! The passphrase that encrypts private keys.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A passphrase. Erased from memory when dropped, never shown.
+/// A passphrase. Erased from memory when dropped and hidden in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Passphrase(Zeroizing<String>);
 
-/// There is nothing in it.
+/// The passphrase is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the passphrase is empty")]
 pub struct EmptyPassphrase;
 
 impl Passphrase {
-    /// The text without the line's end that an editor or `echo` puts after it.
+    /// The text without the newline that an editor or `echo` adds.
     ///
     /// # Errors
-    /// When nothing is left.
+    /// When the text is otherwise empty.
     pub fn new(text: Zeroizing<String>) -> Result<Self, EmptyPassphrase> {
         let trimmed = text.trim_end_matches(['\r', '\n']);
         if trimmed.is_empty() {
@@ -27,7 +27,7 @@ impl Passphrase {
         }
     }
 
-    /// The text, for those that want it so.
+    /// The text.
     #[must_use]
     pub fn text(&self) -> &Zeroizing<String> {
         &self.0

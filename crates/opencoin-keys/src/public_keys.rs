@@ -1,4 +1,4 @@
-//! The public mint keys of a currency's folder, for engines that check what they sign.
+//! The public mint keys of a currency's folder, for engines that check signatures.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use opencoin_schema::BigInt;
 use crate::currency::Currency;
 use crate::directory::Directory;
 
-/// How often the folder is looked at, at most, because of a key that is not known.
-const LOOK_PAUSE: Duration = Duration::from_millis(100);
+/// The least time between two readings of the folder because of unknown keys.
+const RELOAD_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Looks keys up among the certificates of a folder; those that appear later are found as well.
+/// The keys with a certificate in a folder, including later ones.
 pub struct PublicKeys {
     directory: Directory,
     known: Mutex<Known>,
@@ -23,17 +23,17 @@ pub struct PublicKeys {
 struct Known {
     keys: HashMap<BigInt, PublicKey>,
     files: BTreeSet<PathBuf>,
-    looked: Option<Instant>,
+    last_look: Option<Instant>,
 }
 
 impl PublicKeys {
-    /// The keys of this currency, which lies in this folder.
+    /// The keys of the currency in this folder.
     #[must_use]
     pub fn new(directory: Directory, currency: &Currency) -> Self {
         let known = Known {
             keys: keys(currency),
             files: BTreeSet::new(),
-            looked: None,
+            last_look: None,
         };
         Self {
             directory,
@@ -41,7 +41,7 @@ impl PublicKeys {
         }
     }
 
-    /// The key with this id. One that is not known is looked for in the folder, which blocks for a moment.
+    /// The key with this id. For an unknown key, reads the folder again, which blocks for a moment.
     #[must_use]
     pub fn get(&self, id: &BigInt) -> Option<PublicKey> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,14 +49,12 @@ impl PublicKeys {
             return Some(key.clone());
         }
         let now = Instant::now();
-        if known
-            .looked
-            .is_some_and(|looked| now.saturating_duration_since(looked) < LOOK_PAUSE)
-        {
+        let is_recent = |last: Instant| now.saturating_duration_since(last) < RELOAD_INTERVAL;
+        if known.last_look.is_some_and(is_recent) {
             return None;
         }
-        known.looked = Some(now);
-        // A folder that cannot be read now has nothing new; the server's own log says why.
+        known.last_look = Some(now);
+        // The server logs why a folder cannot be read.
         let files = self
             .directory
             .certificate_files()

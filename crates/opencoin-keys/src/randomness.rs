@@ -1,4 +1,4 @@
-//! Randomness that keys and tokens are made from.
+//! Randomness for keys and tokens.
 
 use opencoin_crypto::CryptoRngCore;
 

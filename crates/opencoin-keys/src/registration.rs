@@ -1,28 +1,28 @@
-//! The mint keys of a currency become known to its ledger.
+//! Registers the mint keys of a currency in its ledger.
 
 use opencoin_ledger::{BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyId, Outcome, Refusal};
 
 use crate::clock::Clock;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
 
-/// Why an issuer cannot begin.
+/// The mint keys cannot be registered.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The ledger knows keys that the currency does not have.
+    /// The ledger knows only keys that the currency does not have.
     #[error("the database holds the books of another currency: its mint key {0} has no certificate here")]
     OtherCurrency(MintKeyId),
-    /// The ledger knows a key under other terms.
+    /// The ledger knows a key with other terms.
     #[error("the database does not agree with the certificates: {0}")]
     Terms(Refusal),
 }
 
-/// Makes the currency's mint keys known to its ledger; keys that it knows already stay as they are.
+/// Registers the currency's mint keys in its ledger. Known keys do not change.
 ///
 /// # Errors
-/// When the ledger fails, knows keys of another currency, or knows a key under other terms.
+/// When the ledger fails, belongs to another currency, or knows a key with other terms.
 pub async fn register_mint_keys(
     currency: &Currency,
     ledger: &dyn Ledger,
@@ -33,7 +33,7 @@ pub async fn register_mint_keys(
     let strangers: Vec<_> = known.iter().filter(|key| !has_certificate(key.id)).collect();
     match strangers.first() {
         Some(other) if strangers.len() == known.len() => return Err(OpenError::OtherCurrency(other.id)),
-        // Another machine has newer certificates; they will be copied here.
+        // Another machine has newer certificates, which will be copied here.
         Some(other) => {
             tracing::warn!(mint_key = %other.id, others = strangers.len() - 1, "the books know mint keys without a certificate here")
         }

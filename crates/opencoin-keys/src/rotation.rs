@@ -1,13 +1,13 @@
-//! When mint keys are made, how long they sign, and when their private halves are destroyed.
+//! The schedule of mint keys: when they are made, when they sign, and when their private keys are destroyed.
 //!
-//! A denomination has one key after another. Each *generation* signs for `signing_window`; the next one
-//! begins `overlap` before that ends, so that wallets and servers with clocks that differ always find a key,
-//! and it is made `lead` before it begins, so that a person has time to carry a request to an offline master
-//! key and back. Coins are taken back for `coin_lifetime` after their key has stopped signing. The private
-//! half is kept for `resume_window` after that moment.
+//! The keys of a denomination succeed each other as *generations*. A generation signs for `signing_window`. The next
+//! one begins `overlap` before that ends, so that wallets and servers with different clocks always find a key. It is
+//! made `lead` before it begins, so that an operator has time to carry the request to an offline master key and back.
+//! Coins are accepted for `coin_lifetime` after the end of signing. The private key is kept for `resume_window` after
+//! the end of signing.
 //!
 //! ```text
-//!   made    begins                      ends          private half destroyed        coins expire
+//!   made    begins                      ends          private key destroyed         coins expire
 //!    |-lead-|------ signing_window ------|-- resume_window --|                           |
 //!                              |-overlap-|--------------- coin_lifetime ------------------|
 //!                              next begins
@@ -22,62 +22,62 @@ use opencoin_schema::BigInt;
 
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
 
-/// A CDD that ends within this time should be followed by another.
+/// A CDD should be replaced this long before it expires.
 const CDD_EXPIRY_MARGIN: TimeDelta = TimeDelta::days(90);
 
-/// What a mint key is doing.
+/// The state of a mint key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    /// It will sign.
+    /// The key does not sign yet.
     Future,
-    /// It signs.
+    /// The key signs.
     Signing,
-    /// It has stopped signing; its coins are taken back.
+    /// The key no longer signs, but its coins are accepted.
     Accepting,
     /// Its coins have expired.
     Expired,
-    /// It was stopped for good, by an operator or because more coins came back than it signed.
+    /// The key was stopped for good, by an operator or because more coins were returned than it signed.
     Revoked,
 }
 
-/// Something to be done or to be known, and when.
+/// A step of the schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// From this moment on.
+    /// The moment from which the step is due.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The work to do.
     pub what: Due,
 }
 
-/// What is due at a [`Step`].
+/// The work of a [`Step`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
-    /// A key of this denomination is to be made.
+    /// Make a mint key.
     MakeKey {
-        /// Which denomination.
+        /// The denomination of the new key.
         denomination: u64,
-        /// When it will sign.
+        /// The dates of the new key.
         window: Window,
     },
-    /// The private half of this key is to be destroyed.
+    /// Destroy a private key.
     DestroyKey {
-        /// Which key.
+        /// The id of the key.
         id: BigInt,
-        /// Its denomination.
+        /// The denomination of the key.
         denomination: u64,
     },
-    /// The spent coins of this key can be pruned: no coin of it is taken back any more.
+    /// Prune the spent coins of a key whose coins have expired.
     Prune {
-        /// Which key.
+        /// The id of the key.
         id: BigInt,
-        /// Its denomination.
+        /// The denomination of the key.
         denomination: u64,
     },
-    /// The CDD ends soon: sign one with a later expiry.
+    /// The CDD expires soon: sign one with a later expiry.
     ChangeCdd,
 }
 
-/// What a key is doing at this moment.
+/// The state of a key at this moment.
 #[must_use]
 pub(crate) fn state(key: &CertifiedMintKey, status: Option<&MintKeyStatus>, now: DateTime<Utc>) -> KeyState {
     let at = ledger_time(now);
@@ -94,10 +94,9 @@ pub(crate) fn state(key: &CertifiedMintKey, status: Option<&MintKeyStatus>, now:
     }
 }
 
-/// What is to be done with the keys of a currency and when, in the order of time. What is overdue has a
-/// moment in the past.
+/// The schedule of a currency's keys, ordered by time. Overdue steps have a moment in the past.
 ///
-/// `private` names the keys whose private halves are there.
+/// `private` contains the ids of the private keys in the store.
 #[must_use]
 pub(crate) fn plan(
     currency: &Currency,
@@ -111,59 +110,46 @@ pub(crate) fn plan(
     let status = |key: &CertifiedMintKey| statuses.get(&key.ledger_id).copied();
     let mut steps: Vec<Step> = Vec::new();
     for &denomination in &currency.current().cdd().denominations {
-        let of_denomination = currency
-            .mint_keys()
-            .filter(|key| key.verified.mint_key().denomination == denomination);
+        let is_of_denomination =
+            |key: &&CertifiedMintKey| key.verified.mint_key().denomination == denomination;
         let (mut signs_now, mut last_end) = (false, None);
-        for key in of_denomination {
+        for key in currency.mint_keys().filter(is_of_denomination) {
             let state = state(key, status(key), now);
             signs_now |= state == KeyState::Signing;
             if matches!(state, KeyState::Future | KeyState::Signing) {
                 last_end = last_end.max(Some(key.verified.mint_key().sign_coins_not_after.to_utc()));
             }
         }
-        // A next generation that waits is of no help to whoever wants coins now: its predecessor may have
-        // been revoked.
-        steps.push(match last_end.filter(|_| signs_now) {
+        // If no key signs now, a future generation is not enough: wallets need coins now. The current generation
+        // may have been revoked.
+        let (at, window) = match last_end.filter(|_| signs_now) {
             Some(end) => {
                 let begins = end - policy.overlap.get();
-                let window = if begins <= now {
+                let is_late = begins <= now;
+                let window = if is_late {
                     policy.window_now(now)
                 } else {
                     policy.window_from(begins)
                 };
-                Step {
-                    at: begins - policy.lead.get(),
-                    what: Due::MakeKey { denomination, window },
-                }
+                (begins - policy.lead.get(), window)
             }
-            None => Step {
-                at: now,
-                what: Due::MakeKey {
-                    denomination,
-                    window: policy.window_now(now),
-                },
-            },
-        });
+            None => (now, policy.window_now(now)),
+        };
+        let what = Due::MakeKey { denomination, window };
+        steps.push(Step { at, what });
     }
     for key in currency.mint_keys() {
         let mint_key = key.verified.mint_key();
         let (id, denomination) = (mint_key.id.clone(), mint_key.denomination);
         if private.contains(&id) {
-            // Nothing is signed with a revoked key any more, so there is nothing to wait for.
-            let is_revoked = state(key, status(key), now) == KeyState::Revoked;
-            let at = if is_revoked {
-                now
-            } else {
-                mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get()
+            // A revoked key signs nothing, so it is not needed for resumes.
+            let at = match state(key, status(key), now) {
+                KeyState::Revoked => now,
+                _ => mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get(),
             };
-            steps.push(Step {
-                at,
-                what: Due::DestroyKey {
-                    id: id.clone(),
-                    denomination,
-                },
-            });
+            let id = id.clone();
+            let what = Due::DestroyKey { id, denomination };
+            steps.push(Step { at, what });
         }
         if status(key).is_some_and(|status| !status.pruned) {
             steps.push(Step {
@@ -186,17 +172,17 @@ mod tests {
 
     use opencoin_crypto::{PublicKey, VerifiedCddc, sign_cddc, sign_mint_key_certificate};
     use opencoin_ledger::StopReason;
-    use opencoin_schema::{PROTOCOL_VERSION, Timestamp};
+    use opencoin_schema::Timestamp;
     use opencoin_testkit::keys::private_key;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
     use super::*;
     use crate::create::set_url;
-    use crate::signing_request::{CddDraft, MintKeyDraft};
+    use crate::signing_request::{MintKeyDraft, cdd_draft};
 
     const TICK: TimeDelta = TimeDelta::microseconds(1);
-    /// The denominations in use. There are keys of 2 as well, which was dropped.
+    /// The current denominations. There are keys of 2 as well, a removed denomination.
     const DENOMINATIONS: [u64; 2] = [1, 5];
 
     fn start() -> DateTime<Utc> {
@@ -227,37 +213,19 @@ mod tests {
             .clone()
     }
 
-    /// The first CDD still has 2 among its denominations.
+    /// Only the first CDD has the denomination 2.
     fn cddc(serial: u64) -> VerifiedCddc {
         let denominations = if serial == 1 {
             vec![1, 2, 5]
         } else {
             DENOMINATIONS.to_vec()
         };
-        let mut draft = CddDraft {
-            additional_info: String::new(),
-            cdd_expiry_date: Timestamp::from_utc(start() + TimeDelta::days(3650)),
-            cdd_location: String::new(),
-            cdd_serial: serial,
-            cdd_signing_date: Timestamp::from_utc(start()),
-            currency_divisor: 100,
-            currency_name: "OpenCent".to_owned(),
-            denominations,
-            info_service: Vec::new(),
-            issuer_cipher_suite: "RSA-SHA384-PSS-RFC9474".to_owned(),
-            mint_service: Vec::new(),
-            protocol_version: PROTOCOL_VERSION.to_owned(),
-            redeem_service: Vec::new(),
-            renew_service: Vec::new(),
-        };
+        let expiry = Timestamp::from_utc(start() + TimeDelta::days(3650));
+        let mut draft = cdd_draft(serial, denominations, expiry);
         set_url(&mut draft, "http://127.0.0.1:8080");
         let master = private_key("master");
-        sign_cddc(
-            draft.with_master_key(master.public_key()),
-            &master,
-            &mut StdRng::seed_from_u64(serial),
-        )
-        .unwrap()
+        let cdd = draft.with_master_key(master.public_key());
+        sign_cddc(cdd, &master, &mut StdRng::seed_from_u64(serial)).unwrap()
     }
 
     /// A currency with one generation of keys, or two.
@@ -266,26 +234,15 @@ mod tests {
         let make = || {
             let (master, cddcs) = (private_key("master"), [cddc(1), cddc(2)]);
             let mut mkcs = Vec::new();
+            let windows = [first(), second()];
             for (generation, denomination) in [(1, 1), (1, 2), (1, 5), (2, 1), (2, 5)] {
-                let (window, cddc) = if generation == 1 {
-                    (first(), &cddcs[0])
-                } else {
-                    (second(), &cddcs[1])
-                };
+                let index = usize::from(generation - 1);
                 if generation <= generations {
-                    let draft = MintKeyDraft::new(
-                        &public_key(generation, denomination),
-                        denomination,
-                        cddc.cdd().cdd_serial,
-                        window,
-                    );
-                    let mint_key = draft.with_issuer(cddc);
-                    let signed = sign_mint_key_certificate(
-                        mint_key,
-                        cddc,
-                        &master,
-                        &mut StdRng::seed_from_u64(denomination),
-                    );
+                    let (key, cddc) = (public_key(generation, denomination), &cddcs[index]);
+                    let serial = cddc.cdd().cdd_serial;
+                    let draft = MintKeyDraft::new(&key, denomination, serial, windows[index]);
+                    let rng = &mut StdRng::seed_from_u64(denomination);
+                    let signed = sign_mint_key_certificate(draft.with_issuer(cddc), cddc, &master, rng);
                     mkcs.push(signed.unwrap().mkc().clone());
                 }
             }
@@ -327,7 +284,7 @@ mod tests {
         status.stopped = Some(StopReason::new("stolen").unwrap());
     }
 
-    /// What is due at this moment, while every private half is there.
+    /// The work that is due at this moment, if the store has all private keys.
     fn due(currency: &Currency, statuses: &[MintKeyStatus], now: DateTime<Utc>) -> Vec<Due> {
         let private = currency
             .mint_keys()
@@ -355,16 +312,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_what_its_window_says_to_the_microsecond() {
+    fn the_state_follows_the_window_to_the_microsecond() {
         let currency = currency(1);
-        let (
-            key,
-            Window {
-                sign_not_before,
-                sign_not_after,
-                coins_expiry,
-            },
-        ) = (key(&currency, 1, 5), first());
+        let Window {
+            sign_not_before,
+            sign_not_after,
+            coins_expiry,
+        } = first();
+        let key = key(&currency, 1, 5);
         let moments = [
             (sign_not_before - TICK, KeyState::Future),
             (sign_not_before, KeyState::Signing),
@@ -388,7 +343,7 @@ mod tests {
             assert_eq!(state(key, None, now), expected, "{now}");
             assert_eq!(state(key, Some(&status(key)), now), expected, "{now}");
             assert_eq!(state(key, Some(&stopped), now), KeyState::Revoked, "{now}");
-            // Whatever the clock says, a retired key does not sign.
+            // A retired key never signs.
             let quiet = if expected == KeyState::Signing {
                 KeyState::Accepting
             } else {
@@ -399,17 +354,17 @@ mod tests {
     }
 
     #[test]
-    fn the_next_generation_is_due_lead_before_it_begins_and_not_sooner() {
+    fn the_next_generation_is_due_lead_before_it_begins() {
         let currency = currency(1);
         let (statuses, begins) = (statuses(&currency), second_begins());
         let made_from = begins - policy().lead.get();
         assert_eq!(keys_due(&currency, &statuses, made_from - TICK), []);
-        // Dropped denominations get no keys.
+        // Removed denominations get no keys.
         let on_time = DENOMINATIONS.map(|denomination| (denomination, second()));
         for now in [made_from, made_from + TICK, begins - TICK] {
             assert_eq!(keys_due(&currency, &statuses, now), on_time, "{now}");
         }
-        // Who comes late gets keys that sign at once, while the last ones sign and after.
+        // After the planned begin, new keys sign at once.
         for now in [
             begins,
             begins + TICK,
@@ -428,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn both_generations_sign_in_the_overlap_and_wallets_are_told_of_the_newer() {
+    fn in_the_overlap_both_generations_sign_and_wallets_get_the_newer() {
         let currency = currency(2);
         let (statuses, none) = (statuses(&currency), BTreeSet::new());
         let (old, new) = (key(&currency, 1, 5), key(&currency, 2, 5));
@@ -444,17 +399,18 @@ mod tests {
             (end, [KeyState::Signing, KeyState::Signing], new),
             (end + TICK, [KeyState::Accepting, KeyState::Signing], new),
         ];
-        for (now, states, told_of) in moments {
+        for (now, states, newest) in moments {
             assert_eq!([old, new].map(|key| state(key, None, now)), states, "{now}");
-            let told = currency.current_mint_keys(now, &none);
+            let current = currency.current_mint_keys(now, &none);
             assert_eq!(
-                told.iter()
+                current
+                    .iter()
                     .map(|key| key.terms.denomination().units())
                     .collect::<Vec<_>>(),
                 DENOMINATIONS,
                 "{now}"
             );
-            assert_eq!(told[1].ledger_id, told_of.ledger_id, "{now}");
+            assert_eq!(current[1].ledger_id, newest.ledger_id, "{now}");
             assert_eq!(keys_due(&currency, &statuses, now), [], "{now}");
         }
         let third_made_from = second().sign_not_after - policy().overlap.get() - policy().lead.get();
@@ -466,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denomination_that_nothing_signs_is_due_at_once_also_when_its_next_generation_waits() {
+    fn a_denomination_without_a_signing_key_is_due_at_once_even_if_a_future_key_exists() {
         let currency = currency(2);
         let mut statuses = statuses(&currency);
         revoke(&mut statuses, key(&currency, 1, 5));
@@ -490,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn private_halves_are_destroyed_resume_window_after_the_end_and_revoked_ones_at_once() {
+    fn private_keys_are_destroyed_after_the_resume_window_and_revoked_ones_at_once() {
         let currency = currency(1);
         let mut statuses = statuses(&currency);
         let destroyed = |statuses: &[MintKeyStatus], now| {
@@ -520,11 +476,11 @@ mod tests {
         let destroys = steps
             .iter()
             .any(|step| matches!(step.what, Due::DestroyKey { .. }));
-        assert!(!destroys, "what is not there cannot be destroyed");
+        assert!(!destroys, "only existing private keys are destroyed");
     }
 
     #[test]
-    fn spent_coins_can_be_pruned_from_their_expiry_on_and_once() {
+    fn spent_coins_can_be_pruned_once_after_their_expiry() {
         let currency = currency(1);
         let mut statuses = statuses(&currency);
         let pruned = |statuses: &[MintKeyStatus], now| {
@@ -540,12 +496,12 @@ mod tests {
         );
         statuses[0].pruned = true;
         assert_eq!(pruned(&statuses, expiry + TICK), 2);
-        // A key that the books have never heard of has no spent coins.
+        // A key that is not in the books has no spent coins.
         assert_eq!(pruned(&[], expiry + TICK), 0);
     }
 
     #[test]
-    fn a_description_that_ends_soon_is_due_to_be_followed() {
+    fn a_cdd_that_expires_soon_is_due() {
         let currency = currency(1);
         let from = start() + TimeDelta::days(3650) - CDD_EXPIRY_MARGIN;
         let is_due = |now| due(&currency, &statuses(&currency), now).contains(&Due::ChangeCdd);

@@ -1,8 +1,8 @@
-//! What goes to the master key and what comes back: documents to be signed, and their certificates.
+//! Requests to the master key, with documents to sign, and its answers, with their certificates.
 //!
-//! The request holds no secret and names no key that it could not do without: whoever holds the master key
-//! reads it in plain words ([`crate::Vault::describe`]) before signing. A first request is made before there
-//! is a currency, so it has neither the master key nor its id; both are filled in where the master key is.
+//! A request holds no secret. The holder of the master key reads it in plain words ([`crate::Vault::describe`])
+//! before signing. The first request is made before the currency exists, so requests contain neither the master key
+//! nor its id; the machine with the master key fills in both.
 
 use opencoin_config::Window;
 use opencoin_crypto::{PublicKey, VerifiedCddc};
@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 #[serde(deny_unknown_fields)]
 pub struct SigningRequest {
     r#type: RequestType,
-    /// The CDDC in force; none in the first request of a currency.
+    /// The current CDDC; `None` in the first request of a currency.
     pub current: Option<Cddc>,
-    /// The next CDD, where there is to be one.
+    /// The next CDD, if there is one.
     pub cdd: Option<CddDraft>,
     /// New mint keys.
     pub mint_keys: Vec<MintKeyDraft>,
@@ -28,9 +28,9 @@ pub struct SigningRequest {
 #[serde(deny_unknown_fields)]
 pub struct SignedCertificates {
     r#type: AnswerType,
-    /// The CDDC, where the request had a CDD.
+    /// The CDDC, if the request has a CDD.
     pub cddc: Option<Cddc>,
-    /// A certificate for each mint key, in their order.
+    /// A certificate for each mint key, in the order of the request.
     pub mkcs: Vec<Mkc>,
 }
 
@@ -81,7 +81,7 @@ pub struct MintKeyDraft {
 }
 
 impl SignedCertificates {
-    /// These certificates.
+    /// An answer with these certificates.
     #[must_use]
     pub fn new(cddc: Option<Cddc>, mkcs: Vec<Mkc>) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl SignedCertificates {
 }
 
 impl SigningRequest {
-    /// Asks for the certificates of these documents.
+    /// A request for the certificates of these documents.
     #[must_use]
     pub fn new(current: Option<Cddc>, cdd: Option<CddDraft>, mint_keys: Vec<MintKeyDraft>) -> Self {
         Self {
@@ -104,27 +104,23 @@ impl SigningRequest {
         }
     }
 
-    /// What these certificates answer.
+    /// The request that these certificates answer.
     pub(crate) fn of(certificates: &SignedCertificates) -> Self {
         let cdd = certificates.cddc.as_ref().map(|cddc| CddDraft::of(&cddc.cdd));
-        Self::new(
-            None,
-            cdd,
-            certificates
-                .mkcs
-                .iter()
-                .map(|mkc| MintKeyDraft::of(&mkc.mint_key))
-                .collect(),
-        )
+        let mint_keys = certificates
+            .mkcs
+            .iter()
+            .map(|mkc| MintKeyDraft::of(&mkc.mint_key));
+        Self::new(None, cdd, mint_keys.collect())
     }
 
-    /// What two machines compare to see that they speak of the same request: SHA-256 of its compact text.
+    /// SHA-256 of the compact text. Operators compare it on both machines to see that the request is the same.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         fingerprint(&text::compact(self))
     }
 
-    /// Whether these certificates are of what was asked for, all of it and nothing else.
+    /// Whether these are certificates for all requested documents and no others.
     #[must_use]
     pub fn is_answered_by(&self, answer: &SignedCertificates) -> bool {
         let answered = Self::of(answer);
@@ -155,7 +151,7 @@ impl CddDraft {
         }
     }
 
-    /// The CDD that this master key is to sign.
+    /// The CDD for this master key to sign.
     #[must_use]
     pub fn with_master_key(self, master_key: &PublicKey) -> Cdd {
         Cdd {
@@ -180,7 +176,7 @@ impl CddDraft {
 }
 
 impl MintKeyDraft {
-    /// The draft of a key that signs in this window.
+    /// A draft for a key that signs in this window.
     #[must_use]
     pub fn new(key: &PublicKey, denomination: u64, cdd_serial: u64, window: Window) -> Self {
         Self {
@@ -213,7 +209,7 @@ impl MintKeyDraft {
         self.public_mint_key.id()
     }
 
-    /// The document that the master key of this currency is to sign.
+    /// The document for the master key of this currency to sign.
     #[must_use]
     pub fn with_issuer(self, cddc: &VerifiedCddc) -> MintKey {
         MintKey {
@@ -229,13 +225,31 @@ impl MintKeyDraft {
     }
 }
 
-/// SHA-256 of a text, in groups that can be read aloud.
+/// SHA-256 of a text, in groups of digits that are easy to read aloud.
 pub(crate) fn fingerprint(text: &str) -> String {
-    const GROUP_CHARS: usize = 8;
-    let hex = const_hex::encode(Sha256::digest(text));
-    let groups: Vec<&str> = (0..hex.len())
-        .step_by(GROUP_CHARS)
-        .map(|start| &hex[start..start + GROUP_CHARS])
-        .collect();
+    const GROUP_BYTES: usize = 4;
+    let hash = Sha256::digest(text);
+    let groups: Vec<String> = hash.chunks(GROUP_BYTES).map(const_hex::encode).collect();
     groups.join(" ")
+}
+
+/// A valid draft for tests.
+#[cfg(test)]
+pub(crate) fn cdd_draft(serial: u64, denominations: Vec<u64>, expiry: Timestamp) -> CddDraft {
+    CddDraft {
+        additional_info: String::new(),
+        cdd_expiry_date: expiry,
+        cdd_location: String::new(),
+        cdd_serial: serial,
+        cdd_signing_date: Timestamp::from_utc("2026-01-01T00:00:00Z".parse().expect("a date")),
+        currency_divisor: 100,
+        currency_name: "OpenCent".to_owned(),
+        denominations,
+        info_service: Vec::new(),
+        issuer_cipher_suite: "RSA-SHA384-PSS-RFC9474".to_owned(),
+        mint_service: Vec::new(),
+        protocol_version: opencoin_schema::PROTOCOL_VERSION.to_owned(),
+        redeem_service: Vec::new(),
+        renew_service: Vec::new(),
+    }
 }

@@ -1,12 +1,12 @@
-//! The master key: in a folder of its own, best on a machine without network.
+//! The master key, in a folder of its own, preferably on a machine without network.
 //!
-//! | file | what |
+//! | file | content |
 //! | --- | --- |
 //! | `master.pem` | the private master key, encrypted |
-//! | `signed/NUMBER.json` | everything that it has signed, in order |
+//! | `signed/NUMBER.json` | all signed documents, in order |
 //!
-//! A master key signs for one currency. What it has signed is kept beside it, so that the next request can be
-//! compared with what this machine itself knows, and not with what the request says of the past.
+//! A master key signs for one currency. This machine keeps a record of all signed documents, so that it can compare
+//! the next request with its own record and need not trust what the request says about the past.
 
 mod describe;
 
@@ -30,7 +30,7 @@ const MASTER_KEY_FILE: &str = "master.pem";
 const LOG_FOLDER: &str = "signed";
 const RECORD_SUFFIX: &str = ".json";
 const LOCK_FILE: &str = "lock";
-/// The master key signs few documents and lives long, so it is never smaller than this.
+/// The smallest master key. It signs few documents and is used for a long time.
 pub(crate) const MASTER_KEY_BITS_MIN: usize = 3072;
 
 /// The folder of a master key.
@@ -39,19 +39,19 @@ pub struct Vault {
     folder: PathBuf,
 }
 
-/// Why nothing was signed, or no master key made.
+/// Nothing was signed, or no master key was made.
 #[derive(Debug, Error)]
 pub enum VaultError {
-    /// There is a master key in the folder.
-    #[error("{0} is there already; a master key is made once")]
+    /// The folder already has a master key.
+    #[error("{0} exists already; a master key is made only once")]
     Occupied(PathBuf),
-    /// There is no master key in the folder.
-    #[error("{0} is not there; make a master key with `opencoin master create`")]
+    /// The folder has no master key.
+    #[error("{0} does not exist; make a master key with `opencoin master create`")]
     Missing(PathBuf),
     /// The master key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyStoreError),
-    /// Somebody else makes or uses the key at this moment.
+    /// Another process makes or uses the key at this moment.
     #[error("{0} is in use by another process; try again when it is done")]
     InUse(PathBuf),
     /// The key cannot be made.
@@ -60,7 +60,7 @@ pub enum VaultError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A record of what was signed cannot be read.
+    /// A record of signed documents cannot be read.
     #[error("{path}: {error}")]
     Record {
         /// The file.
@@ -68,7 +68,7 @@ pub enum VaultError {
         /// What is wrong.
         error: DecodeError,
     },
-    /// The request is of another currency, or contradicts what was signed before.
+    /// The request is for another currency or contradicts signed documents.
     #[error("not signed: {0}")]
     Request(String),
     /// A document cannot be signed.
@@ -77,14 +77,13 @@ pub enum VaultError {
 }
 
 impl Vault {
-    /// The master key in this folder, whether or not it is there.
+    /// The vault in this folder, which need not exist.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-        }
+        let folder = folder.into();
+        Self { folder }
     }
 
-    /// Whether there is a master key.
+    /// Whether the folder has a master key.
     #[must_use]
     pub fn has_key(&self) -> bool {
         self.key_file().is_file()
@@ -96,10 +95,10 @@ impl Vault {
         self.folder.join(MASTER_KEY_FILE)
     }
 
-    /// Makes a master key of `bits`, at least 3072.
+    /// Makes a master key of `bits`, but at least 3072 bits.
     ///
     /// # Errors
-    /// There is one already, or the folder cannot be written or is open to others.
+    /// When the folder already has a key, cannot be written, or is accessible to others.
     pub fn create(
         &self,
         bits: usize,
@@ -114,22 +113,18 @@ impl Vault {
         let key = PrivateKey::generate(bits.max(MASTER_KEY_BITS_MIN), rng)?;
         let pem = key.to_encrypted_pkcs8_pem(passphrase.expose(), rng);
         private_files::write(&self.key_file(), pem.as_bytes())?;
-        if let Some(parent) = self
-            .folder
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-        {
+        let parent = self.folder.parent();
+        if let Some(parent) = parent.filter(|parent| !parent.as_os_str().is_empty()) {
             private_files::sync_folder(parent)?;
         }
         Ok(key.public_key().clone())
     }
 
-    /// Signs what the request asks for, and keeps a record of it. Asked again, it signs the same documents
-    /// again.
+    /// Signs the requested documents and keeps a record of them. A repeated request is signed again.
     ///
     /// # Errors
-    /// When the request is of another currency, contradicts what was signed before, or makes no valid
-    /// certificates; then nothing was signed.
+    /// When the request is for another currency, contradicts signed documents, or does not result in valid
+    /// certificates. Then nothing is signed.
     pub fn sign(
         &self,
         request: &SigningRequest,
@@ -142,13 +137,10 @@ impl Vault {
         let _lock = self.lock()?;
         let key = read_key(&self.key_file(), passphrase)?;
         let current = request.current.as_ref().map(verify_cddc).transpose()?;
-        if current
-            .as_ref()
-            .is_some_and(|current| current.master_key() != key.public_key())
-        {
-            return Err(VaultError::Request(
-                "the currency has another master key than this one".to_owned(),
-            ));
+        let has_other_key = |current: &VerifiedCddc| current.master_key() != key.public_key();
+        if current.as_ref().is_some_and(has_other_key) {
+            let reason = "the currency has another master key than this one";
+            return Err(VaultError::Request(reason.to_owned()));
         }
         check(request, &self.past()?)?;
         let next = request
@@ -159,27 +151,27 @@ impl Vault {
         let in_force = next.as_ref().or(current.as_ref());
         let mut mkcs = Vec::with_capacity(request.mint_keys.len());
         for draft in &request.mint_keys {
+            let serial = draft.cdd_serial;
             let cddc = in_force
-                .filter(|cddc| cddc.cdd().cdd_serial == draft.cdd_serial)
+                .filter(|cddc| cddc.cdd().cdd_serial == serial)
                 .ok_or_else(|| {
                     VaultError::Request(format!(
-                        "a mint key names the CDD with serial {}, which is not in force",
-                        draft.cdd_serial
+                        "a mint key names the CDD with serial {serial}, which is not in force"
                     ))
                 })?;
-            mkcs.push(
-                sign_mint_key_certificate(draft.clone().with_issuer(cddc), cddc, &key, rng)?
-                    .mkc()
-                    .clone(),
-            );
+            let signed = sign_mint_key_certificate(draft.clone().with_issuer(cddc), cddc, &key, rng)?;
+            mkcs.push(signed.mkc().clone());
         }
         let answer = SignedCertificates::new(next.as_ref().map(VerifiedCddc::cddc).cloned(), mkcs);
-        assert!(request.is_answered_by(&answer), "what was asked for was signed");
+        assert!(
+            request.is_answered_by(&answer),
+            "exactly the requested documents were signed"
+        );
         self.keep(&answer)?;
         Ok(answer)
     }
 
-    /// One at a time, in a folder that is closed to others.
+    /// Locks the folder against other processes, after a check that only its owner has access.
     fn lock(&self) -> Result<File, VaultError> {
         if let Some(exposure) = private_files::exposure(&self.folder)? {
             return Err(KeyStoreError::Unusable(exposure).into());
@@ -208,7 +200,7 @@ impl Vault {
             .collect()
     }
 
-    /// Under the number after the highest, so that a record that is missing is not written over another.
+    /// Stores a record under the number after the highest one, so that it never overwrites another.
     fn keep(&self, answer: &SignedCertificates) -> Result<(), VaultError> {
         let folder = self.folder.join(LOG_FOLDER);
         private_files::make_private_folder(&folder)?;
@@ -218,17 +210,15 @@ impl Vault {
             .filter_map(number)
             .max()
             .unwrap_or(0);
-        private_files::write(
-            &folder.join(format!("{:06}{RECORD_SUFFIX}", last + 1)),
-            text::compact(answer).as_bytes(),
-        )?;
+        let path = folder.join(format!("{:06}{RECORD_SUFFIX}", last + 1));
+        private_files::write(&path, text::compact(answer).as_bytes())?;
         Ok(private_files::sync_folder(&self.folder)?)
     }
 }
 
-/// Whether the request may be signed. `request.current`, where there is one, is this master key's own
-/// document; whether it is the one that is in force only the issuer can know, so what the record says besides
-/// is a warning ([`disagreements`]).
+/// Checks that the request may be signed. `request.current`, if there is one, was signed by this master key. Only the
+/// issuer knows whether it is the current one, so differences from the record are only warnings
+/// (`disagreements` in `describe.rs`).
 fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), VaultError> {
     let refuse = |reason: String| Err(VaultError::Request(reason));
     let current = request.current.as_ref().map(|cddc| CddDraft::of(&cddc.cdd));
@@ -271,7 +261,7 @@ fn cdds(past: &[SignedCertificates]) -> impl Iterator<Item = CddDraft> {
         .map(|cddc: &Cddc| CddDraft::of(&cddc.cdd))
 }
 
-/// The one with the highest serial; of several with one serial the last that was signed.
+/// The CDD with the highest serial; of several, the one signed last.
 fn last_cdd(past: &[SignedCertificates]) -> Option<CddDraft> {
     cdds(past).max_by_key(|cdd| cdd.cdd_serial)
 }
@@ -287,13 +277,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use chrono::{DateTime, Utc};
-    use opencoin_schema::{PROTOCOL_VERSION, Timestamp};
+    use opencoin_schema::Timestamp;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
     use tempfile::TempDir;
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::signing_request::cdd_draft;
 
     fn passphrase() -> Passphrase {
         Passphrase::new(Zeroizing::new("p".to_owned())).unwrap()
@@ -303,7 +294,7 @@ mod tests {
         "2026-01-01T00:00:00Z".parse().unwrap()
     }
 
-    /// A vault with a key. Keys of that size take long to make, so there is one for all tests, copied.
+    /// A vault with a key. All tests share the key, because making one takes long.
     fn vault() -> (TempDir, Vault) {
         static KEY: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
             let key = PrivateKey::generate(2048, &mut StdRng::seed_from_u64(5)).unwrap();
@@ -318,48 +309,34 @@ mod tests {
     }
 
     fn draft(serial: u64, info: &str) -> CddDraft {
-        let end = Timestamp::from_utc("2030-01-01T00:00:00Z".parse().unwrap());
+        let expiry = Timestamp::from_utc("2030-01-01T00:00:00Z".parse().unwrap());
         CddDraft {
             additional_info: info.to_owned(),
-            cdd_expiry_date: end,
-            cdd_location: String::new(),
-            cdd_serial: serial,
-            cdd_signing_date: end,
-            currency_divisor: 100,
-            currency_name: "OpenCent".to_owned(),
-            denominations: vec![1],
-            info_service: Vec::new(),
-            issuer_cipher_suite: "RSA-SHA384-PSS-RFC9474".to_owned(),
-            mint_service: Vec::new(),
-            protocol_version: PROTOCOL_VERSION.to_owned(),
-            redeem_service: Vec::new(),
-            renew_service: Vec::new(),
+            ..cdd_draft(serial, vec![1], expiry)
         }
     }
 
+    fn request(current: Option<&Cddc>, cdd: CddDraft) -> SigningRequest {
+        SigningRequest::new(current.cloned(), Some(cdd), Vec::new())
+    }
+
     fn sign(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Result<Cddc, VaultError> {
-        let request = SigningRequest::new(current.cloned(), Some(cdd), Vec::new());
-        Ok(vault
-            .sign(&request, &passphrase(), &mut StdRng::seed_from_u64(7))?
-            .cddc
-            .unwrap())
+        let answer = vault.sign(
+            &request(current, cdd),
+            &passphrase(),
+            &mut StdRng::seed_from_u64(7),
+        )?;
+        Ok(answer.cddc.unwrap())
     }
 
     fn warnings(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Vec<String> {
-        let lines = vault
-            .describe(
-                &SigningRequest::new(current.cloned(), Some(cdd), Vec::new()),
-                now(),
-            )
-            .unwrap();
+        let mut lines = vault.describe(&request(current, cdd), now()).unwrap();
+        lines.retain(|line| line.starts_with("WARNING"));
         lines
-            .into_iter()
-            .filter(|line| line.starts_with("WARNING"))
-            .collect()
     }
 
     #[test]
-    fn serials_go_up_by_one_from_the_description_in_force() {
+    fn the_serial_of_the_next_cdd_is_one_higher() {
         let (_folder, vault) = vault();
         assert!(sign(&vault, None, draft(2, "")).is_err(), "the first is 1");
         let first = sign(&vault, None, draft(1, "")).unwrap();
@@ -369,15 +346,12 @@ mod tests {
         let mut renamed = draft(2, "");
         renamed.currency_name = "OpenEuro".to_owned();
         assert!(sign(&vault, Some(&first), renamed).is_err());
-        assert_eq!(
-            warnings(&vault, Some(&first), draft(2, "b")),
-            Vec::<String>::new()
-        );
+        assert!(warnings(&vault, Some(&first), draft(2, "b")).is_empty());
         assert!(sign(&vault, Some(&first), draft(2, "b")).is_ok());
     }
 
     #[test]
-    fn a_description_that_was_given_up_is_replaced_with_a_warning() {
+    fn replacing_an_unpublished_cdd_causes_a_warning() {
         let (_folder, vault) = vault();
         let first = sign(&vault, None, draft(1, "")).unwrap();
         let _given_up = sign(&vault, Some(&first), draft(2, "wrong")).unwrap();
@@ -387,31 +361,31 @@ mod tests {
     }
 
     #[test]
-    fn a_description_that_no_wallet_can_use_is_shown_with_a_warning() {
+    fn an_unusable_cdd_causes_a_warning() {
+        type Change = fn(&mut CddDraft);
         let (_folder, vault) = vault();
-        let past = Timestamp::from_utc("2020-01-01T00:00:00Z".parse().unwrap());
-        type Spoil = fn(&mut CddDraft, Timestamp);
-        let spoils: [(Spoil, &str); 6] = [
-            (|draft, _| draft.currency_divisor = 0, "the divisor"),
-            (|draft, _| draft.denominations = vec![0, 1], "the denominations"),
-            (|draft, _| draft.denominations = vec![1, 1], "the denominations"),
-            (|draft, _| draft.currency_name = String::new(), "the name"),
-            (
-                |draft, _| draft.currency_name = "a\u{202e}b".to_owned(),
-                "the name",
-            ),
-            (|draft, past| draft.cdd_expiry_date = past, "expired already"),
+        let invisible: Change = |draft| draft.currency_name = "a\u{202e}b".to_owned();
+        let expired: Change = |draft| {
+            draft.cdd_expiry_date = Timestamp::from_utc("2020-01-01T00:00:00Z".parse().unwrap());
+        };
+        let changes: [(Change, &str); 6] = [
+            (|draft| draft.currency_divisor = 0, "the divisor"),
+            (|draft| draft.denominations = vec![0, 1], "the denominations"),
+            (|draft| draft.denominations = vec![1, 1], "the denominations"),
+            (|draft| draft.currency_name = String::new(), "the name"),
+            (invisible, "the name"),
+            (expired, "expired already"),
         ];
-        for (spoil, word) in spoils {
+        for (change, word) in changes {
             let mut draft = draft(1, "");
-            spoil(&mut draft, past);
+            change(&mut draft);
             let said = warnings(&vault, None, draft);
             assert!(said.len() == 1 && said[0].contains(word), "{word}: {said:?}");
         }
     }
 
     #[test]
-    fn an_older_copy_of_the_vault_signs_with_a_warning() {
+    fn an_outdated_copy_of_the_vault_causes_a_warning() {
         let (_folder, older) = vault();
         let (_other, newer) = vault();
         let first = sign(&older, None, draft(1, "")).unwrap();
@@ -422,32 +396,18 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_request_makes_a_line_or_moves_a_cursor() {
+    fn a_request_cannot_add_lines_or_control_characters() {
         let (_folder, vault) = vault();
         let deceit = "fine\nNo mint keys.\nFingerprint of the request: 00000000\u{1b}[2K\u{202e}";
-        let lines = vault
-            .describe(
-                &SigningRequest::new(None, Some(draft(1, deceit)), Vec::new()),
-                now(),
-            )
-            .unwrap();
-        assert!(
-            lines
-                .iter()
-                .all(|line| !line.contains(['\n', '\u{1b}', '\u{202e}'])),
-            "{lines:?}"
-        );
-        assert_eq!(
-            lines
-                .iter()
-                .filter(|line| line.starts_with("Fingerprint"))
-                .count(),
-            1
-        );
+        let lines = vault.describe(&request(None, draft(1, deceit)), now()).unwrap();
+        let is_clean = |line: &String| !line.contains(['\n', '\u{1b}', '\u{202e}']);
+        assert!(lines.iter().all(is_clean), "{lines:?}");
+        let fingerprints = lines.iter().filter(|line| line.starts_with("Fingerprint"));
+        assert_eq!(fingerprints.count(), 1);
     }
 
     #[test]
-    fn a_folder_that_is_open_to_others_and_a_second_key_are_refused() {
+    fn an_exposed_folder_and_a_second_key_are_refused() {
         let (folder, vault) = vault();
         let again = vault.create(3072, &passphrase(), &mut StdRng::seed_from_u64(1));
         assert!(matches!(again, Err(VaultError::Occupied(_))), "{again:?}");

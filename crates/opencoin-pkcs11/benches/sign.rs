@@ -1,6 +1,6 @@
-//! Signing in SoftHSM beside signing in this process: requests of 64 blinds at 2048 bits, two threads each.
+//! Signing in SoftHSM compared with signing in this process: requests of 64 blinds at 2048 bits, on two threads.
 //!
-//! The token starts a process of its own for the benchmark; see `opencoin_testkit::softhsm`.
+//! The benchmark runs in a process of its own with its own token; see `opencoin_testkit::softhsm`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
 

@@ -1,4 +1,4 @@
-//! Why a token cannot be used, in words that say what to do about it.
+//! Errors of tokens. Their texts tell operators what to do.
 
 use std::path::PathBuf;
 
@@ -6,36 +6,36 @@ use cryptoki::error::{Error, RvError};
 use opencoin_crypto::{KeyError, KeyStoreError};
 use thiserror::Error;
 
-/// Why a token cannot be used. No text here holds a secret.
+/// A token cannot be used. The texts hold no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("there is no PKCS#11 module {}: install the token's driver, or correct the path", .0.display())]
     ModuleMissing(PathBuf),
-    /// The file is something else.
+    /// The file is not a PKCS#11 module.
     #[error("{} is not a PKCS#11 module for this machine ({reason}): the path must name the library of the token's driver", path.display())]
     NotAModule {
         /// The file.
         path: PathBuf,
-        /// What loading it said.
+        /// The error of loading it.
         reason: String,
     },
-    /// No token has this label. It may be plugged in later.
+    /// No token has this label. It may be connected later.
     #[error("there is no token \"{label}\"; {}", others(found, *blank))]
     NoToken {
-        /// The label that was looked for.
+        /// The configured label.
         label: String,
-        /// Those of the tokens that are there.
+        /// The labels of the tokens that were found.
         found: Vec<String>,
-        /// Whether a token is there that was never initialised.
+        /// Whether an uninitialised token was found.
         blank: bool,
     },
-    /// The label does not say which token is meant.
+    /// The label is not unique.
     #[error("{count} tokens are called \"{label}\": give each a label of its own, or take the others away")]
     SeveralTokens {
         /// The label.
         label: String,
-        /// How many have it.
+        /// The number of tokens with this label.
         count: usize,
     },
     /// The token's user has no PIN.
@@ -43,15 +43,15 @@ pub enum TokenError {
         "the token \"{0}\" has no PIN for its user: its security officer must set one (pkcs11-tool --init-pin)"
     )]
     PinMissing(String),
-    /// The token does not take the PIN. It is not tried again.
+    /// The token does not accept the PIN, which is not tried again.
     #[error("the token \"{label}\" {refusal}")]
     PinRefused {
         /// The token.
         label: String,
-        /// What it said.
+        /// The reason.
         refusal: PinRefusal,
     },
-    /// The token cannot do what mint keys need.
+    /// The token lacks a mechanism that mint keys need.
     #[error(
         "the token \"{label}\" does not do {mechanism}, without which it cannot keep mint keys: use another one"
     )]
@@ -68,12 +68,12 @@ pub enum TokenError {
     TooManySessions {
         /// The token.
         label: String,
-        /// How many were asked for.
+        /// The configured number.
         sessions: usize,
-        /// How many there are.
+        /// The token's limit.
         sessions_max: u64,
     },
-    /// No mint key can have this size, in any store.
+    /// Mint keys cannot have this size in any store.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The token makes no keys of this size.
@@ -81,27 +81,27 @@ pub enum TokenError {
         "the token makes RSA keys of {bits_min} to {bits_max} bits, none of {bits}: ask for another size"
     )]
     KeySize {
-        /// What was asked for.
+        /// The requested size.
         bits: usize,
-        /// Its shortest.
+        /// The smallest size.
         bits_min: usize,
-        /// Its longest.
+        /// The largest size.
         bits_max: usize,
     },
-    /// The token makes no such key, for another reason.
+    /// The token refuses to make the key for another reason.
     #[error("the token makes no key of {bits} bits ({code}): it may be full, or set up to refuse such keys")]
     KeyRefused {
-        /// What was asked for.
+        /// The requested size.
         bits: usize,
         /// The reason, by its name in PKCS#11.
         code: String,
     },
-    /// The token made a key that is not as it must be.
+    /// The token made an unsuitable key, which was destroyed.
     #[error(
         "the token made a key {0}; the key was destroyed, and this token cannot keep mint keys as it is set up"
     )]
     KeyUnfit(String),
-    /// The token made a key that is not as it must be, and keeps it.
+    /// The token made an unsuitable key and does not destroy it.
     #[error(
         "the token made a key {reason}, and does not destroy it ({code}): destroy it with the token's own tool"
     )]
@@ -111,7 +111,7 @@ pub enum TokenError {
         /// The reason, by its name in PKCS#11.
         code: String,
     },
-    /// A call failed, of which nothing more is known.
+    /// A call failed for an unknown reason.
     #[error("the token does not answer as it should ({function}: {code}); its own log may say more")]
     Call {
         /// The function, by its name in PKCS#11.
@@ -122,42 +122,42 @@ pub enum TokenError {
     /// The module does not follow PKCS#11.
     #[error("the PKCS#11 module does not answer as PKCS#11 demands: {0}")]
     Module(String),
-    /// The token was lost during a call. Try again.
+    /// The connection was lost during a call. Try again.
     #[error("the token went away; it is looked for again soon")]
     Lost,
-    /// The system gives no more threads.
+    /// The system cannot start the threads.
     #[error("the system gives no more threads to sign with: {0}")]
     Threads(String),
 }
 
-/// What a token has against a PIN. It is not asked again.
+/// The reason why a token does not accept a PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PinRefusal {
-    /// It is another one.
+    /// The PIN is wrong.
     #[error(
         "refuses the PIN: correct it and start again; it is not tried a second time, because a token locks itself after a few \
          wrong ones"
     )]
     Incorrect,
-    /// It was wrong too often.
+    /// There were too many wrong PINs.
     #[error("is locked after too many wrong PINs: its security officer must set a new one")]
     Locked,
-    /// One more mistake would lock the token.
+    /// One more wrong PIN would lock the token.
     #[error(
         "locks itself after one more wrong PIN, so it is not tried: log in once with another tool (pkcs11-tool --login \
          --list-objects) and start again"
     )]
     LastTry,
-    /// It must be changed.
+    /// The PIN must be changed.
     #[error("wants its PIN changed first (pkcs11-tool --login --change-pin)")]
     Expired,
-    /// It cannot be a PIN of this token: too short, too long, or with other characters.
+    /// The PIN is too short or too long for this token, or has invalid characters.
     #[error("cannot have this PIN: its length or its characters are wrong")]
     Impossible,
 }
 
 impl PinRefusal {
-    /// What an answer to a login means for the PIN, if anything.
+    /// The refusal that an answer to a login means, if any.
     pub(crate) fn of(error: RvError) -> Option<Self> {
         match error {
             RvError::PinIncorrect => Some(Self::Incorrect),
@@ -205,7 +205,7 @@ impl From<TokenError> for KeyStoreError {
     }
 }
 
-/// The name of a code as PKCS#11 and the vendors' manuals write it.
+/// The name of a code as in PKCS#11 and vendors' manuals.
 pub(crate) fn code_name(error: RvError) -> String {
     if let RvError::VendorDefined(code) | RvError::UnknownErrorCode(code) = error {
         return format!("{code:#010x}");
@@ -241,14 +241,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_named_as_in_manuals() {
+    fn codes_have_their_names_in_pkcs11() {
         assert_eq!(code_name(RvError::GeneralError), "CKR_GENERAL_ERROR");
         assert_eq!(code_name(RvError::UserNotLoggedIn), "CKR_USER_NOT_LOGGED_IN");
         assert_eq!(code_name(RvError::VendorDefined(0x8000_0001)), "0x80000001");
     }
 
     #[test]
-    fn what_may_pass_is_away_and_the_rest_waits_for_somebody() {
+    fn temporary_errors_are_away_and_others_unusable() {
         let lost = KeyStoreError::from(TokenError::Lost);
         assert!(matches!(lost, KeyStoreError::Away(_)), "{lost:?}");
         let refused = TokenError::PinRefused {

@@ -1,4 +1,4 @@
-//! A token as a store of mint keys.
+//! The store of mint keys in a token.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,33 +11,24 @@ use opencoin_schema::BigInt;
 use crate::generate::generate;
 use crate::keys;
 use crate::module::Access;
+use crate::signer::TokenSigner;
 use crate::token::Token;
-use crate::{TokenError, TokenOptions, TokenSigner};
+use crate::{TokenError, TokenOptions};
 
-/// A token that makes, keeps and destroys mint keys. All calls block.
+/// A token that makes, keeps and destroys mint keys. All functions block.
 pub struct TokenKeyStore {
     token: Arc<Token>,
 }
 
 impl TokenKeyStore {
-    /// Loads the module, finds the token and logs in, with one attempt. The module stays loaded for as long
-    /// as the process lives.
+    /// Loads the module, finds the token and logs in, with one attempt. The module stays loaded until the process
+    /// ends.
     ///
     /// # Errors
-    /// See [`TokenError`], which says what to do. After a refused PIN do not try the same one again: the
-    /// token would lock.
+    /// See [`TokenError`], whose texts say what to do. Do not repeat a refused PIN, or the token locks itself.
     pub fn open(options: TokenOptions) -> Result<Self, TokenError> {
-        Ok(Self {
-            token: Arc::new(Token::open(options)?),
-        })
-    }
-
-    /// An engine that signs with the keys of this token. It outlives the store.
-    ///
-    /// # Errors
-    /// The keys cannot be read, or the system gives no more threads.
-    pub fn token_signer(&self) -> Result<TokenSigner, TokenError> {
-        TokenSigner::start(Arc::clone(&self.token))
+        let token = Arc::new(Token::open(options)?);
+        Ok(Self { token })
     }
 }
 
@@ -46,8 +37,8 @@ impl KeyStore for TokenKeyStore {
         Ok(self.token.keys()?.iter().map(|key| key.id().clone()).collect())
     }
 
-    /// As [`KeyStore::generate`]: in the token, not to be taken out, with the public exponent 65537. Takes
-    /// seconds, and minutes in a small token.
+    /// As [`KeyStore::generate`], in the token. The key is not extractable and has the public exponent 65537. Takes
+    /// seconds, in slow tokens minutes.
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
         Ok(generate(&self.token, bits)?)
     }
@@ -58,7 +49,7 @@ impl KeyStore for TokenKeyStore {
             for half in &private {
                 session.destroy_object(half.handle)?;
             }
-            // Also what a destruction left that was interrupted.
+            // Without a private key as well, after an interrupted call.
             for half in keys::find(session, ObjectClass::PUBLIC_KEY, id)? {
                 session.destroy_object(half.handle)?;
             }
@@ -67,8 +58,9 @@ impl KeyStore for TokenKeyStore {
         Ok(destroyed?)
     }
 
+    /// An engine that signs with the keys of this token. It stays usable when the store is dropped.
     fn signer(&self) -> Result<Arc<dyn Signer>, KeyStoreError> {
-        Ok(Arc::new(self.token_signer()?))
+        Ok(Arc::new(TokenSigner::start(Arc::clone(&self.token))?))
     }
 }
 

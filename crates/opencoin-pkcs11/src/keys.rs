@@ -1,8 +1,7 @@
-//! Mint keys as objects in a token: how they are found, and which public key they are.
+//! Mint keys as objects in a token: finding them and reading their public keys.
 //!
-//! A key is an object with its private half and one with its public half, both labelled [`LABEL`], with the
-//! key's identifier as `CKA_ID`. The identifier is only a help for finding: it is computed again from modulus
-//! and exponent.
+//! A mint key is a pair of objects, a private and a public *half*, with the label [`LABEL`] and the key's identifier
+//! as `CKA_ID`. The identifier only speeds up the search: it is always computed again from modulus and exponent.
 
 use cryptoki::error::Result;
 use cryptoki::mechanism::Mechanism;
@@ -11,7 +10,7 @@ use cryptoki::session::Session;
 use opencoin_crypto::PublicKey;
 use opencoin_schema::{BigInt, RsaPublicKey};
 
-/// What marks an object as a mint key.
+/// Marks an object as a mint key.
 pub(crate) const LABEL: &[u8] = b"opencoin mint key";
 
 /// An identifier is a SHA-1.
@@ -40,7 +39,7 @@ pub(crate) fn find(session: &Session, class: ObjectClass, id: &BigInt) -> Result
     ];
     let mut found = halves(session, &template)?;
     if found.is_empty() {
-        // The identifier is missing where a token keeps its own, and where making the key was interrupted.
+        // The identifier is missing if the token chooses identifiers itself, or making the key was interrupted.
         found = list(session, class)?;
     }
     found.retain(|half| half.key.id() == id);
@@ -55,30 +54,25 @@ pub(crate) fn id_attribute(id: &BigInt) -> Attribute {
     )
 }
 
-/// The public key of an object; none when the object is no RSA key that this project supports.
+/// The public key of an object. `None` when it is not a supported RSA key.
 pub(crate) fn public_key(session: &Session, handle: ObjectHandle) -> Result<Option<PublicKey>> {
-    let Some(modulus) = modulus(session, handle)? else {
+    let (modulus, mut exponent) = numbers(session, handle)?;
+    let Some(modulus) = modulus else { return Ok(None) };
+    if exponent.is_none() {
+        exponent = exponent_of_public_half(session, &modulus)?;
+    }
+    let exponent = exponent.and_then(|bytes| BigInt::from_be_bytes(&bytes).to_u64());
+    let Some(public_exponent) = exponent else {
         return Ok(None);
     };
-    let exponent = match exponent(session, handle)? {
-        None => exponent_of_public_half(session, &modulus)?,
-        exponent => exponent,
-    };
-    let exponent = exponent.and_then(|bytes| {
-        BigInt::from_be_bytes(&bytes)
-            .to_padded_be_bytes(size_of::<u64>())?
-            .try_into()
-            .ok()
-    });
-    let Some(exponent) = exponent else { return Ok(None) };
     let document = RsaPublicKey {
         modulus: BigInt::from_be_bytes(&modulus),
-        public_exponent: u64::from_be_bytes(exponent),
+        public_exponent,
     };
     Ok(PublicKey::parse(&document).ok())
 }
 
-/// The private operation on `input`, which is as long as the modulus; not checked yet.
+/// The unchecked result of the private operation on `input`, which is as long as the modulus.
 pub(crate) fn sign(session: &Session, private: ObjectHandle, input: &[u8]) -> Result<Vec<u8>> {
     session.sign(&Mechanism::RsaX509, private, input)
 }
@@ -99,37 +93,29 @@ fn halves(session: &Session, template: &[Attribute]) -> Result<Vec<Half>> {
     Ok(halves)
 }
 
-fn modulus(session: &Session, handle: ObjectHandle) -> Result<Option<Vec<u8>>> {
-    let attributes = session.get_attributes(handle, &[AttributeType::Modulus])?;
-    Ok(attributes.into_iter().find_map(|attribute| {
-        if let Attribute::Modulus(bytes) = attribute {
-            Some(bytes)
-        } else {
-            None
+/// The modulus and the public exponent of an object, as far as the token gives them.
+fn numbers(session: &Session, handle: ObjectHandle) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>)> {
+    let (mut modulus, mut exponent) = (None, None);
+    for attribute_type in [AttributeType::Modulus, AttributeType::PublicExponent] {
+        for attribute in session.get_attributes(handle, &[attribute_type])? {
+            match attribute {
+                Attribute::Modulus(bytes) => modulus = Some(bytes),
+                Attribute::PublicExponent(bytes) => exponent = Some(bytes),
+                _ => {}
+            }
         }
-    }))
+    }
+    Ok((modulus, exponent))
 }
 
-fn exponent(session: &Session, handle: ObjectHandle) -> Result<Option<Vec<u8>>> {
-    let attributes = session.get_attributes(handle, &[AttributeType::PublicExponent])?;
-    let exponent = |attribute| {
-        if let Attribute::PublicExponent(bytes) = attribute {
-            Some(bytes)
-        } else {
-            None
-        }
-    };
-    Ok(attributes.into_iter().find_map(exponent))
-}
-
-/// PKCS#11 does not demand that a private half tells the public exponent.
+/// In PKCS#11 a private half need not have the public exponent.
 fn exponent_of_public_half(session: &Session, modulus: &[u8]) -> Result<Option<Vec<u8>>> {
     let template = [
         Attribute::Class(ObjectClass::PUBLIC_KEY),
         Attribute::Modulus(modulus.to_vec()),
     ];
     match session.find_objects(&template)?.first() {
-        Some(handle) => exponent(session, *handle),
+        Some(handle) => Ok(numbers(session, *handle)?.1),
         None => Ok(None),
     }
 }
@@ -141,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_keys_own_signature_of_the_number_is_one() {
+    fn only_the_right_signature_passes_the_check() {
         let key = private_key("signs");
         let input = vec![0x5a; key.public_key().modulus_bytes()];
         let signature = key.raw_sign(&input).unwrap();

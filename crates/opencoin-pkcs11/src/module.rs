@@ -1,10 +1,10 @@
-//! The PKCS#11 module: foreign code that is loaded once in a process and belongs to all of it.
+//! The PKCS#11 module: foreign code that is loaded once and shared by the whole process.
 //!
-//! Its one dangerous call is to initialise it anew, which some modules need to see a token that was away: it
-//! must not run beside any other call, and it invalidates every session. Numbers of sessions begin again
-//! then, so a session from before must not even be closed. Hence the lock around all calls, and the count of
-//! initialisations in every session. Who uses several tokens of one module in one process finds that all of
-//! them are connected anew when one is away.
+//! Some modules find a token that was away only after they are initialised again. This call is dangerous: it must not
+//! run at the same time as any other call, and it invalidates every session. The module then reuses the numbers of old
+//! sessions, so an old session must not even be closed. Therefore a lock protects all calls, and every session stores
+//! the count of initialisations. If a process uses several tokens of one module, all of them are connected again when
+//! one is away.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,8 +18,7 @@ use cryptoki::slot::Slot;
 
 use crate::TokenError;
 
-/// Modules stay loaded and initialised as long as the process lives: what has come loose in them by then is
-/// beyond us.
+/// Modules stay loaded and initialised until the process ends, because unloading foreign code is not safe.
 static LOADED: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
 
 pub(crate) struct Module {
@@ -28,14 +27,14 @@ pub(crate) struct Module {
 
 struct State {
     pkcs11: Pkcs11,
-    /// How often it was initialised.
+    /// The number of initialisations so far.
     initialisations: u64,
 }
 
 /// A session, for one thread at a time. It closes when dropped.
 pub(crate) struct OpenSession {
     module: Arc<Module>,
-    /// Never closes itself; see the drop of this type.
+    /// Does not close itself; see `Drop`.
     session: Option<Session>,
     initialisations: u64,
 }
@@ -47,7 +46,7 @@ pub(crate) enum Access {
 }
 
 impl Module {
-    /// The module of this file, initialised.
+    /// Loads and initialises the module in this file, or returns it if it is loaded already.
     pub(crate) fn load(path: &Path) -> std::result::Result<Arc<Self>, TokenError> {
         let missing = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => TokenError::ModuleMissing(path.to_owned()),
@@ -77,7 +76,7 @@ impl Module {
         Ok(module)
     }
 
-    /// Calls the module, with no session.
+    /// Calls the module without a session.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&Pkcs11) -> Result<R>) -> Result<R> {
         call(&self.read().pkcs11)
     }
@@ -95,11 +94,11 @@ impl Module {
         })
     }
 
-    /// Ends what the module is doing and starts it again. All sessions of this process are lost.
+    /// Ends the module and starts it again. All sessions of this process are lost.
     pub(crate) fn initialise_again(&self) -> Result<()> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.initialisations += 1;
-        // It may not be initialised, or so broken that it says anything; what counts is the next call.
+        // The module may not be initialised or may be broken; only the result of the next call matters.
         let _ = state.pkcs11.clone().finalize();
         initialise(&state.pkcs11)
     }
@@ -110,7 +109,7 @@ impl Module {
 }
 
 impl OpenSession {
-    /// Calls the module with this session. `call` must not use another session, or it could wait for itself.
+    /// Calls the module with this session. `call` must not use another session, because it could deadlock.
     pub(crate) fn call<R, E: From<Error>>(
         &self,
         call: impl FnOnce(&Session) -> std::result::Result<R, E>,
@@ -129,7 +128,7 @@ impl Drop for OpenSession {
         if let Some(session) = self.session.take()
             && self.initialisations == state.initialisations
         {
-            // One that is gone already need not be closed.
+            // Fails if the session is already gone.
             let _ = session.close();
         }
     }

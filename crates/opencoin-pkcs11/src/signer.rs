@@ -1,12 +1,10 @@
-//! The signing engine of a token: threads with a session each, which share a queue.
+//! The signing engine of a token: threads that share a queue and have a session each.
 //!
-//! Failures: when the token is gone, or a session or login is, requests at hand are answered as "not
-//! available", and the next ones look for the token again (see `token.rs`). An error of which the token
-//! recovers by itself fails its request alone, as does a wrong signature. The thread gets a new session after
-//! each of them, because the old one may be in the middle of an operation.
+//! Failures: when the token, a session or the login is lost, current requests get "not available", and later ones
+//! try to connect again (see `token.rs`). Other errors and wrong signatures fail only their own request. After each
+//! failure the thread opens a new session, because the old one may be in the middle of an operation.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -14,7 +12,7 @@ use async_trait::async_trait;
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use opencoin_crypto::{
-    AcceptedBlinds, BlindToSign, KeyStoreError, Pool, PublicKey, SignError, Signer, Worker, blind_in_range,
+    AcceptedBlinds, BlindToSign, KeyStoreError, Pool, PublicKey, SignError, Signer, Worker,
 };
 use opencoin_schema::BigInt;
 
@@ -23,13 +21,13 @@ use crate::keys;
 use crate::module::Access;
 use crate::token::{Token, TokenSession};
 
-/// The beginning of the threads' names, as `top -H` shows them.
+/// The prefix of the threads' names, as `top -H` shows them.
 const THREAD_NAME: &str = "token";
 
-/// Signs with the keys of a token that were there at the start, or at the last [`refresh`](Signer::refresh).
-/// Dropping it finishes the operations in hand, tells all other callers that the signer is not available, and
-/// waits for its threads to end.
-pub struct TokenSigner {
+/// Signs with the keys that the token had at the start or at the last [`refresh`](Signer::refresh). Dropping it
+/// finishes the operations under way, answers all other callers with [`SignError::Unavailable`], and waits for its
+/// threads to end.
+pub(crate) struct TokenSigner {
     token: Arc<Token>,
     keys: RwLock<Keys>,
     refreshes: Arc<AtomicU64>,
@@ -71,13 +69,9 @@ impl TokenSigner {
         let key = keys
             .get(&blind.mint_key_id)
             .ok_or_else(|| SignError::UnknownKey(blind.mint_key_id.clone()))?;
-        if !blind_in_range(key, &blind.blinded) {
-            return Err(SignError::OutOfRange { index });
-        }
-        let input = blind.blinded.to_padded_be_bytes(key.modulus_bytes());
         Ok(Task {
+            input: blind.input(key, index)?,
             key: key.clone(),
-            input: input.expect("a number in range is less than the modulus"),
         })
     }
 }
@@ -103,43 +97,34 @@ impl Signer for TokenSigner {
     }
 }
 
-impl fmt::Debug for TokenSigner {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("TokenSigner").finish_non_exhaustive()
-    }
-}
-
 fn keys_of(token: &Token) -> Result<Keys, TokenError> {
-    Ok(token
-        .keys()?
-        .into_iter()
-        .map(|key| (key.id().clone(), key))
-        .collect())
+    let keys = token.keys()?.into_iter();
+    Ok(keys.map(|key| (key.id().clone(), key)).collect())
 }
 
-/// What a thread of the engine has.
+/// The state of one thread.
 struct Thread {
     token: Arc<Token>,
     refreshes: Arc<AtomicU64>,
     opened: Option<Opened>,
 }
 
-/// A session, and what was found in it.
+/// A session and the private keys that were found in it.
 struct Opened {
     token_session: TokenSession,
-    /// How many refreshes there were before the first of these was found.
+    /// The number of refreshes before the first of these keys was found.
     refreshes: u64,
-    private_halves: HashMap<BigInt, ObjectHandle>,
+    private_keys: HashMap<BigInt, ObjectHandle>,
 }
 
-/// Why a token did not sign.
-enum Trouble {
+/// The token did not sign.
+enum Failure {
     Call(Error),
-    /// The key is not found.
+    /// The key was not found.
     NoKey,
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Call(error)
     }
@@ -147,15 +132,14 @@ impl From<Error> for Trouble {
 
 impl Thread {
     fn sign(&mut self, task: &Task) -> Result<BigInt, SignError> {
-        // Put back only when all went well: a session is not used again after anything else, a panic
-        // included.
+        // Put back only after success: after an error or a panic, the session is not used again.
         let mut opened = self.take_opened()?;
         let signature = match opened.sign(task) {
             Ok(signature) => signature,
-            Err(trouble) => return Err(self.explain(&opened, task, trouble)),
+            Err(failure) => return Err(self.explain(&opened, task, failure)),
         };
         let Some(signature) = keys::check_signature(&task.key, &task.input, &signature) else {
-            tracing::error!(mint_key = %task.key.id(), "the token gave a wrong signature, which goes to nobody");
+            tracing::error!(mint_key = %task.key.id(), "the token made a wrong signature, which was discarded");
             return Err(SignError::Failed);
         };
         self.opened = Some(opened);
@@ -180,25 +164,25 @@ impl Thread {
                 Opened {
                     token_session,
                     refreshes,
-                    private_halves: HashMap::new(),
+                    private_keys: HashMap::new(),
                 }
             }
         };
         if opened.refreshes != refreshes {
-            opened.private_halves.clear();
+            opened.private_keys.clear();
             opened.refreshes = refreshes;
         }
         Ok(opened)
     }
 
-    fn explain(&self, opened: &Opened, task: &Task, trouble: Trouble) -> SignError {
+    fn explain(&self, opened: &Opened, task: &Task, failure: Failure) -> SignError {
         let connection = opened.token_session.connection;
-        let error = match trouble {
-            Trouble::Call(error) => self.token.failed(connection, error),
-            Trouble::NoKey if self.token.is_alive(connection) => {
+        let error = match failure {
+            Failure::Call(error) => self.token.failed(connection, error),
+            Failure::NoKey if self.token.is_alive(connection) => {
                 return SignError::UnknownKey(task.key.id().clone());
             }
-            Trouble::NoKey => {
+            Failure::NoKey => {
                 self.token.lost(connection, &TokenError::Lost);
                 TokenError::Lost
             }
@@ -212,14 +196,14 @@ impl Thread {
 }
 
 impl Opened {
-    /// The signature, not checked yet.
-    fn sign(&mut self, task: &Task) -> Result<Vec<u8>, Trouble> {
-        let private = match self.private_halves.get(task.key.id()) {
+    /// The unchecked signature.
+    fn sign(&mut self, task: &Task) -> Result<Vec<u8>, Failure> {
+        let private = match self.private_keys.get(task.key.id()) {
             Some(private) => *private,
             None => self.find(task)?,
         };
         match self.sign_with(private, task) {
-            // The key has another handle now; some tokens change them.
+            // Some tokens change the handles of keys.
             Err(Error::Pkcs11(RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid, _)) => {
                 let private = self.find(task)?;
                 Ok(self.sign_with(private, task)?)
@@ -234,14 +218,14 @@ impl Opened {
             .call(|session| keys::sign(session, private, &task.input))
     }
 
-    fn find(&mut self, task: &Task) -> Result<ObjectHandle, Trouble> {
+    fn find(&mut self, task: &Task) -> Result<ObjectHandle, Failure> {
         let id = task.key.id();
         let halves = self
             .token_session
             .session
             .call(|session| keys::find(session, ObjectClass::PRIVATE_KEY, id))?;
-        let half = halves.first().ok_or(Trouble::NoKey)?;
-        self.private_halves.insert(id.clone(), half.handle);
+        let half = halves.first().ok_or(Failure::NoKey)?;
+        self.private_keys.insert(id.clone(), half.handle);
         Ok(half.handle)
     }
 }

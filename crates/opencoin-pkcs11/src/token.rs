@@ -1,9 +1,9 @@
-//! The connection to one token: found by its label, logged in, and found again after it was away.
+//! The connection to one token: finding it by its label, logging in, and connecting again after it was away.
 //!
-//! A login counts for all sessions of the process, as long as one is open; so the connection keeps one, and
-//! everybody else opens more without the PIN. Whoever notices that the token is gone says so, and whoever
-//! needs it next connects again, at most once in `retry_pause`. A second attempt in a row first initialises
-//! the module anew. A PIN that was refused ends all attempts.
+//! A login is valid for all sessions of the process while at least one is open. So the connection keeps a session open,
+//! and other sessions need no PIN. A caller that notices a lost token ends the connection. The next caller connects
+//! again, at most once in `retry_pause`. If one attempt has failed, the next one first initialises the module again.
+//! A refused PIN ends all attempts.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -21,7 +21,7 @@ use crate::keys;
 use crate::module::{Access, Module, OpenSession};
 use crate::{TokenError, TokenOptions};
 
-/// Sessions that the store and the connection need besides those that sign.
+/// The sessions of the store and the connection, in addition to those that sign.
 const SESSIONS_BESIDES: u64 = 2;
 
 pub(crate) struct Token {
@@ -33,20 +33,20 @@ pub(crate) struct Token {
 #[derive(Default)]
 struct State {
     connection: Option<Connection>,
-    /// Of the last connection; the first has 1.
+    /// The number of the last connection, counted from 1.
     number: u64,
     last_attempt: Option<Instant>,
-    /// Why the last attempt failed.
+    /// The error of the last attempt.
     failure: Option<TokenError>,
 }
 
 struct Connection {
     slot: Slot,
-    /// Keeps the login.
+    /// Keeps the login valid.
     keeper: OpenSession,
 }
 
-/// A session of a connection, logged in.
+/// A logged-in session.
 pub(crate) struct TokenSession {
     pub(crate) session: OpenSession,
     /// The number of its connection.
@@ -83,7 +83,7 @@ impl Token {
         }
     }
 
-    /// Opens a session of the connection, which is made again if it was lost and it is time.
+    /// Opens a session. Connects again if the connection was lost and `retry_pause` has passed.
     pub(crate) fn session(&self, access: Access) -> Result<TokenSession, TokenError> {
         let (connection, slot) = self.connected()?;
         match self.module.open_session(slot, access) {
@@ -92,13 +92,13 @@ impl Token {
         }
     }
 
-    /// Whether a session of the connection with this number may still be used.
+    /// Whether sessions of the connection with this number are still usable.
     pub(crate) fn is_current(&self, connection: u64) -> bool {
         let state = self.lock();
         state.connection.is_some() && state.number == connection
     }
 
-    /// The keys that are there, by their private halves.
+    /// All keys with a private half.
     pub(crate) fn keys(&self) -> Result<Vec<PublicKey>, TokenError> {
         let halves = self.with_session(Access::Read, |session| {
             keys::list(session, ObjectClass::PRIVATE_KEY)
@@ -106,8 +106,8 @@ impl Token {
         Ok(halves.into_iter().map(|half| half.key).collect())
     }
 
-    /// Does something in a session of its own. What a token says that is gone by then is not believed: some
-    /// say that there is nothing.
+    /// Makes a call in a new session. Discards the result if the token is gone afterwards, because some modules then
+    /// report an empty token.
     pub(crate) fn with_session<R>(
         &self,
         access: Access,
@@ -124,10 +124,10 @@ impl Token {
         Ok(result)
     }
 
-    /// What the token says of a mechanism, if it has it.
+    /// The properties of a mechanism, if the token has it.
     pub(crate) fn mechanism(&self, mechanism: MechanismType) -> Result<Option<MechanismInfo>, TokenError> {
         let (connection, slot) = self.connected()?;
-        // A token that is set up to do less still knows of the others.
+        // Tokens have properties of disabled mechanisms as well.
         let info = self.module.call(
             |pkcs11| match pkcs11.get_mechanism_list(slot)?.contains(&mechanism) {
                 true => pkcs11.get_mechanism_info(slot, mechanism).map(Some),
@@ -137,8 +137,8 @@ impl Token {
         info.map_err(|error| self.failed(connection, error))
     }
 
-    /// What a failed call in this connection means: that the token is gone, which ends the connection, or
-    /// something else.
+    /// Interprets a failed call in this connection. If the token is gone, ends the connection and returns
+    /// [`TokenError::Lost`].
     pub(crate) fn failed(&self, connection: u64, error: Error) -> TokenError {
         let is_gone = means_gone(&error) || !self.is_alive(connection);
         let error = TokenError::from(error);
@@ -149,7 +149,7 @@ impl Token {
         TokenError::Lost
     }
 
-    /// Whether the token of this connection is there and we are logged in.
+    /// Whether the token of this connection is present and logged in.
     pub(crate) fn is_alive(&self, connection: u64) -> bool {
         let state = self.lock();
         let Some(Connection { slot, keeper }) =
@@ -172,7 +172,7 @@ impl Token {
         }
     }
 
-    /// The number and slot of the connection, which is made if there is none and it is time.
+    /// The number and slot of the connection. Connects if there is none and `retry_pause` has passed.
     fn connected(&self) -> Result<(u64, Slot), TokenError> {
         let mut state = self.lock();
         if let Some(connection) = &state.connection {
@@ -208,7 +208,7 @@ impl Token {
         }
     }
 
-    /// One attempt.
+    /// Makes one attempt to connect.
     fn connect(&self, is_second: bool) -> Result<Connection, TokenError> {
         if is_second {
             self.module.initialise_again()?;
@@ -217,7 +217,7 @@ impl Token {
         let (slot, info) = self.module.call(tokens)?.pick(label)?;
         check_pin_state(&info, label)?;
         let keeper = self.module.open_session(slot, Access::Read)?;
-        // Where this process is logged in already, the PIN is not even looked at.
+        // If this process is already logged in, the token ignores the PIN.
         match keeper.call(|session| session.login(UserType::User, Some(self.options.pin.expose()))) {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(Connection { slot, keeper }),
             Err(Error::Pkcs11(error, function)) => Err(PinRefusal::of(error).map_or_else(
@@ -231,8 +231,7 @@ impl Token {
         }
     }
 
-    /// Writes of a failed attempt; what the first one says goes to the caller, and what keeps failing is said
-    /// once.
+    /// Logs a failed attempt. Does not log the first one, whose error goes to the caller, or a repeated error.
     fn report(&self, state: &State, error: &TokenError) {
         let token = &self.options.token_label;
         if let TokenError::PinRefused { .. } = error {
@@ -247,7 +246,7 @@ impl Token {
         let info = self.module.call(|pkcs11| pkcs11.get_token_info(slot))?;
         let sessions = self.options.sessions.get();
         match Option::<u64>::from(info.max_session_count()) {
-            // Zero is what tokens say that have not thought about it.
+            // Tokens without a limit say zero.
             Some(sessions_max) if sessions_max > 0 && sessions as u64 + SESSIONS_BESIDES > sessions_max => {
                 Err(TokenError::TooManySessions {
                     label: self.options.token_label.clone(),
@@ -264,7 +263,7 @@ impl Token {
     }
 }
 
-/// Whether a call can only fail so when the token, its session or its login is gone.
+/// Whether this error always means that the token, its session or its login is gone.
 fn means_gone(error: &Error) -> bool {
     use RvError::*;
     matches!(
@@ -299,7 +298,7 @@ fn tokens(pkcs11: &Pkcs11) -> CallResult<Tokens> {
         match pkcs11.get_token_info(slot) {
             Ok(info) if info.token_initialized() => tokens.initialised.push((slot, info)),
             Ok(_) => tokens.blank = true,
-            // One that does not answer is not there; if it is ours, it will be missed.
+            // A token that does not answer counts as absent.
             Err(_) => {}
         }
     }
@@ -318,22 +317,19 @@ impl Tokens {
                 label: label.to_owned(),
                 count: more + 1,
             }),
-            (None, _) => {
-                let found = others
+            (None, _) => Err(TokenError::NoToken {
+                label: label.to_owned(),
+                found: others
                     .into_iter()
                     .map(|(_, info)| info.label().to_owned())
-                    .collect();
-                Err(TokenError::NoToken {
-                    label: label.to_owned(),
-                    found,
-                    blank,
-                })
-            }
+                    .collect(),
+                blank,
+            }),
         }
     }
 }
 
-/// Looks whether trying the PIN can do good, and no harm.
+/// Checks that trying the PIN is useful and cannot lock the token.
 fn check_pin_state(info: &TokenInfo, label: &str) -> Result<(), TokenError> {
     let refused = |refusal| {
         Err(TokenError::PinRefused {
@@ -348,7 +344,7 @@ fn check_pin_state(info: &TokenInfo, label: &str) -> Result<(), TokenError> {
         return refused(PinRefusal::Locked);
     }
     if info.user_pin_final_try() {
-        // A service manager that starts us again and again would use it up.
+        // A service manager that restarts this process would use up the last try.
         return refused(PinRefusal::LastTry);
     }
     Ok(())

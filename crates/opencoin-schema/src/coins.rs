@@ -1,11 +1,11 @@
-//! Coins, what is signed blindly to make them, and the stack in which they travel.
+//! Coins, the blinds that are signed to make them, and stacks of coins.
 
 use crate::BigInt;
 use crate::document::document;
 
 document! {
-    /// The inside of a coin. Its denomination and mint key are hints that whoever made the coin wrote: a coin
-    /// is worth the denomination of the mint key that signed it.
+    /// The content of a coin. Its maker chose the denomination and the mint key, so they are hints: a coin is
+    /// worth the denomination of the mint key that signed it.
     Payload = "payload" {
         /// Where to download the CDD.
         cdd_location: String,
@@ -39,7 +39,7 @@ document! {
         blinded_payload_hash: BigInt,
         /// The mint key to sign with.
         mint_key_id: BigInt,
-        /// The client's name for this blind; its signature comes back under it.
+        /// The client's name for this blind; the answer repeats it.
         reference: String,
     }
 }
@@ -55,7 +55,7 @@ document! {
 }
 
 document! {
-    /// Coins on their way from hand to hand, with a message.
+    /// Coins for another person, with a message.
     CoinStack = "coinstack" {
         /// The coins.
         coins: Vec<Coin>,
@@ -65,14 +65,13 @@ document! {
 }
 
 document! {
-    /// A coin of a revoked mint key, without its signature, which proves nothing any more: the payload, and
-    /// the blind of an accepted mint, renew or recoup that it was in. Not in the specification; see
+    /// A coin of a revoked mint key, whose signature no longer proves anything: its payload, and the blind of an
+    /// accepted mint, renew or recoup that contains the payload. Not in the specification; see
     /// [`RequestRecoup`](crate::RequestRecoup).
     RevealedCoin = "revealed coin" {
-        /// The blind's name in its transaction.
+        /// The reference of the blind in its transaction.
         blind_reference: String,
-        /// The secret from which the payload was blinded: at most 32 bytes. Shown here, it is no secret any
-        /// more.
+        /// The blinding seed, at most 32 bytes. It is no longer secret once it is in this document.
         blinding_seed: BigInt,
         /// The payload that was blinded.
         payload: Payload,

@@ -1,4 +1,4 @@
-//! CDD and CDDC: what a currency is, signed by its master key; and the public keys inside.
+//! The description of a currency (CDD), its certificate (CDDC), and the public keys in them.
 
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
@@ -19,7 +19,7 @@ document! {
 impl RsaPublicKey {
     /// The identifier of a currency or of a mint key: SHA-1 of the key's compact text, as a number.
     ///
-    /// An `id` that a document carries is only a hint and must be compared with this one.
+    /// An `id` in a document is only a hint and must be compared with this one.
     #[must_use]
     pub fn id(&self) -> BigInt {
         BigInt::from_be_bytes(&Sha1::digest(text::compact(self)))
@@ -31,12 +31,11 @@ impl RsaPublicKey {
 pub struct WeightedUrl(pub i64, pub String);
 
 document! {
-    /// Currency Description Document: the master key, the denominations, the services, the name of a
-    /// currency.
+    /// Currency Description Document: name, master key, denominations and services of a currency.
     Cdd = "cdd" {
         /// Free text.
         additional_info: String,
-        /// After this the document must not be relied on.
+        /// The document is not valid after this moment.
         cdd_expiry_date: Timestamp,
         /// Where the CDD can be downloaded.
         cdd_location: String,
@@ -44,7 +43,7 @@ document! {
         cdd_serial: u64,
         /// When it was signed.
         cdd_signing_date: Timestamp,
-        /// How many of the smallest unit make one of `currency_name`.
+        /// The number of smallest units in one unit of `currency_name`.
         currency_divisor: u64,
         /// The name of the currency.
         currency_name: String,
@@ -70,7 +69,7 @@ document! {
 }
 
 document! {
-    /// The certificate of a CDD, signed with the master key that the CDD names: the trust anchor.
+    /// The certificate of a CDD, signed with the master key in the CDD. It is the trust anchor.
     Cddc = "cdd certificate" {
         /// The document.
         cdd: Cdd,

@@ -1,4 +1,4 @@
-//! What all documents have in common: a fixed `type`, mandatory fields, no others.
+//! The common rules of all documents: a fixed `type`, all fields mandatory, no other fields.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,12 +12,12 @@ pub trait TypeName {
     const TYPE: &'static str;
 }
 
-/// A schema of the specification: it has a `type`, can be read strictly and written exactly.
+/// A schema with a `type` that can be read strictly and written exactly.
 pub trait Document: TypeName + Serialize + DeserializeOwned {}
 
 impl<D: TypeName + Serialize + DeserializeOwned> Document for D {}
 
-/// The `type` field of `D`: carries nothing, reads only `D::TYPE`.
+/// The `type` field of `D`. Reading accepts only `D::TYPE`.
 pub(crate) struct TypeField<D>(PhantomData<D>);
 
 impl<'de, D: TypeName> Deserialize<'de> for TypeField<D> {
@@ -42,10 +42,10 @@ impl<'de, D: TypeName> Deserialize<'de> for TypeField<D> {
     }
 }
 
-/// Defines the struct of a schema. Fields stand in alphabetical order, as they are written; `type` is always
-/// the last.
+/// Defines the struct of a schema. Fields must be in alphabetical order, in which they are written; `type` always
+/// comes last.
 ///
-/// Reading is written out rather than derived, because a derived one also takes the fields as a bare list.
+/// `Deserialize` is not derived, because the derived code also accepts the fields as a bare list.
 macro_rules! document {
     ($(#[$attribute:meta])* $name:ident = $type_name:literal { $($(#[$field_attribute:meta])* $field:ident: $field_type:ty,)+ }) => {
         $(#[$attribute])*

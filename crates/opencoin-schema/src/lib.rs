@@ -1,9 +1,9 @@
 //! The documents and messages of the OpenCoin protocol, and their exact text.
 //!
-//! Every type here is one schema of the specification and carries its fields by the specification's own
-//! names. Reading is strict (every field, no other field, the right `type`) and says where and why it
-//! refuses; writing has the two text forms that hashes and signatures are made over, byte for byte:
-//! [`text::compact`] and [`text::pretty`]. No I/O and no cryptography beyond the SHA-1 of identifiers.
+//! Every document type is one schema of the specification, with the specification's field names. Reading is strict
+//! (every field, no other field, the right `type`), and errors say where and why a text is refused. Writing produces
+//! the two text forms that hashes and signatures cover, byte for byte: [`text::compact`] and [`text::pretty`]. There
+//! is no I/O and no cryptography beyond the SHA-1 of identifiers.
 
 mod big_int;
 mod coins;
@@ -30,5 +30,5 @@ pub use mint_key::{MintKey, Mkc};
 pub use payload_hash::{PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use timestamp::{Timestamp, TimestampError};
 
-/// The value of `protocol_version` in every document that is made here.
+/// The `protocol_version` of all new documents.
 pub const PROTOCOL_VERSION: &str = "https://opencoin.org/1.0";

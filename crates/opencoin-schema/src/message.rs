@@ -1,11 +1,9 @@
 //! The messages between wallet and issuer.
 //!
-//! All are the specification's, but one: it says nothing of stolen mint keys. [`RequestRecoup`] is ours, and
-//! read on a path of its own (`/v1/recoup`), so that issuers and wallets that know only the specification
-//! never meet it.
+//! The specification defines all of them but [`RequestRecoup`], which is for stolen mint keys. It has a path of its
+//! own (`/v1/recoup`), so issuers and wallets that know only the specification never see it.
 //!
-//! A response carries the `message_reference` of its request. A response that reports an error has empty
-//! content.
+//! A response repeats the `message_reference` of its request. A response that reports an error has empty content.
 
 use crate::decode::{DecodeError, Envelope, from_json};
 use crate::document::document;
@@ -15,9 +13,9 @@ use crate::{
 };
 
 document! {
-    /// `RequestCDDSerial`: which CDD is current?
+    /// `RequestCDDSerial`: asks for the serial of the current CDD.
     RequestCddSerial = "request cdd serial" {
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
     }
 }
@@ -29,9 +27,9 @@ document! {
         cdd_serial: u64,
         /// The reference of the request.
         message_reference: i128,
-        /// Like in HTTP.
+        /// As in HTTP.
         status_code: u16,
-        /// Goes along with the code.
+        /// Describes the status code.
         status_description: String,
     }
 }
@@ -41,7 +39,7 @@ document! {
     RequestCddc = "request cddc" {
         /// The serial; 0 asks for the current one.
         cdd_serial: u64,
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
     }
 }
@@ -53,22 +51,22 @@ document! {
         cddc: Option<Cddc>,
         /// The reference of the request.
         message_reference: i128,
-        /// Like in HTTP.
+        /// As in HTTP.
         status_code: u16,
-        /// Goes along with the code.
+        /// Describes the status code.
         status_description: String,
     }
 }
 
 document! {
-    /// `RequestMKCs`: mint key certificates by denomination (the current ones) or by id; both lists empty:
+    /// `RequestMKCs`: mint key certificates by denomination (the current ones) or by id. If both lists are empty,
     /// all current ones.
     RequestMintKeyCertificates = "request mint key certificates" {
-        /// Denominations whose current keys are asked for.
+        /// Asks for the current keys of these denominations.
         denominations: Vec<u64>,
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
-        /// Keys that are asked for, current or not.
+        /// Asks for these keys, current or not.
         mint_key_ids: Vec<BigInt>,
     }
 }
@@ -80,9 +78,9 @@ document! {
         keys: Vec<Mkc>,
         /// The reference of the request.
         message_reference: i128,
-        /// Like in HTTP.
+        /// As in HTTP.
         status_code: u16,
-        /// Goes along with the code.
+        /// Describes the status code.
         status_description: String,
     }
 }
@@ -90,11 +88,11 @@ document! {
 document! {
     /// `RequestMint`: sign blinds, paid for by the client's account.
     RequestMint = "request mint" {
-        /// What is to be signed.
+        /// The blinds to sign.
         blinds: Vec<Blind>,
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
-        /// A random number by which the transaction can be resumed.
+        /// A random number for resuming the transaction.
         transaction_reference: BigInt,
     }
 }
@@ -106,9 +104,9 @@ document! {
         blind_signatures: Vec<BlindSignature>,
         /// The reference of the request.
         message_reference: i128,
-        /// Like in HTTP.
+        /// As in HTTP.
         status_code: u16,
-        /// Goes along with the code.
+        /// Describes the status code.
         status_description: String,
     }
 }
@@ -116,25 +114,25 @@ document! {
 document! {
     /// `RequestRenew`: sign blinds, paid for by coins.
     RequestRenew = "request renew" {
-        /// What is to be signed.
+        /// The blinds to sign.
         blinds: Vec<Blind>,
-        /// What pays for it.
+        /// The coins that pay.
         coins: Vec<Coin>,
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
-        /// A random number by which the transaction can be resumed.
+        /// A random number for resuming the transaction.
         transaction_reference: BigInt,
     }
 }
 
 document! {
-    /// `ResponseDelay`: the transaction was accepted, its signatures come later.
+    /// `ResponseDelay`: the transaction was accepted; the client asks for its signatures later.
     ResponseDelay = "response delay" {
         /// The reference of the request.
         message_reference: i128,
         /// 300.
         status_code: u16,
-        /// Goes along with the code.
+        /// Describes the status code.
         status_description: String,
     }
 }
@@ -142,7 +140,7 @@ document! {
 document! {
     /// `RequestResume`: the signatures of an accepted transaction.
     RequestResume = "request resume" {
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
         /// The reference of the transaction.
         transaction_reference: BigInt,
@@ -154,7 +152,7 @@ document! {
     RequestRedeem = "request redeem" {
         /// The coins.
         coins: Vec<Coin>,
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
     }
 }
@@ -164,30 +162,30 @@ document! {
     ResponseRedeem = "response redeem" {
         /// The reference of the request.
         message_reference: i128,
-        /// Like in HTTP.
+        /// As in HTTP.
         status_code: u16,
-        /// Goes along with the code.
+        /// Describes the status code.
         status_description: String,
     }
 }
 
 document! {
-    /// Sign blinds, paid for by coins of revoked mint keys, whose origin is shown. Not in the specification.
+    /// Sign blinds, paid for by coins of revoked mint keys with proof of their origin. Not in the specification.
     ///
-    /// Answered by a [`ResponseMint`] or [`ResponseDelay`], and resumed, like a [`RequestRenew`].
+    /// As with a [`RequestRenew`], the answer is a [`ResponseMint`] or [`ResponseDelay`], and it can be resumed.
     RequestRecoup = "request recoup" {
-        /// What is to be signed, with keys that sign now.
+        /// The blinds to sign, with keys that sign now.
         blinds: Vec<Blind>,
-        /// What pays for it.
+        /// The coins that pay.
         coins: Vec<RevealedCoin>,
-        /// The client's own reference.
+        /// Chosen by the client.
         message_reference: i128,
-        /// A random number by which the transaction can be resumed.
+        /// A random number for resuming the transaction.
         transaction_reference: BigInt,
     }
 }
 
-/// An enum over document types, told apart by `type` when reading.
+/// An enum over document types. Reading selects the variant by `type`.
 macro_rules! by_type {
     ($(#[$attribute:meta])* $name:ident { $($variant:ident,)+ }) => {
         $(#[$attribute])*
@@ -198,7 +196,7 @@ macro_rules! by_type {
             /// The values of `type` that can be read.
             pub const TYPES: &'static [&'static str] = &[$($variant::TYPE,)+];
 
-            /// Reads a document of the type that it names itself.
+            /// Reads a document of any of these types.
             ///
             /// # Errors
             /// When the text is not JSON, `type` is none of [`Self::TYPES`], or a field is wrong.
@@ -206,10 +204,10 @@ macro_rules! by_type {
                 Self::from_json_of_type(&read_type(json)?, json)
             }
 
-            /// Reads a document whose type the reader knows already.
+            /// Reads a document whose type is already known.
             ///
             /// # Errors
-            /// As [`Self::from_json`]; also when `type` is another one.
+            /// As [`Self::from_json`], and when the document has another `type`.
             pub fn from_json_of_type(type_name: &str, json: &[u8]) -> Result<Self, DecodeError> {
                 match type_name {
                     $($variant::TYPE => from_json(json).map($name::$variant),)+
@@ -233,7 +231,7 @@ macro_rules! by_type {
 }
 
 by_type! {
-    /// Every document and message: the specification's, and those of a recoup.
+    /// All documents and messages of the specification and of a recoup.
     AnyDocument {
         Blind, BlindSignature, Cdd, Cddc, Coin, CoinStack, MintKey, Mkc, Payload, RequestCddSerial, RequestCddc, RequestMint,
         RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc,
@@ -242,7 +240,7 @@ by_type! {
 }
 
 by_type! {
-    /// Every message that a wallet sends to an issuer.
+    /// All messages that a wallet sends to an issuer.
     Request {
         RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
         RequestResume,

@@ -1,4 +1,4 @@
-//! Mint keys and their certificates (MKC): "this key's signature is worth n units, in this window".
+//! Mint keys and their certificates (MKC), which give a key its denomination and its dates.
 
 use crate::document::document;
 use crate::{BigInt, RsaPublicKey, Timestamp};
@@ -6,11 +6,11 @@ use crate::{BigInt, RsaPublicKey, Timestamp};
 document! {
     /// A key that signs coins of one denomination.
     MintKey = "mint key" {
-        /// The version of the CDD that it belongs to.
+        /// The serial of the CDD that the key belongs to.
         cdd_serial: u64,
-        /// The last moment at which its coins come in.
+        /// The last moment at which the issuer accepts its coins.
         coins_expiry_date: Timestamp,
-        /// What a coin signed by it is worth, in the smallest unit.
+        /// The value of its coins, in the smallest unit.
         denomination: u64,
         /// A hint: the identifier of `public_mint_key`.
         id: BigInt,

@@ -16,11 +16,7 @@ const CHAUM: CipherSuite = CipherSuite::RsaSha256PssChaum82;
 const RFC9474: CipherSuite = CipherSuite::RsaSha384PssRfc9474;
 
 fn mint(suite: CipherSuite, key: &PrivateKey, serial: &[u8], seed: u64) -> Coin {
-    let (public, payload) = (key.public_key(), payload(serial));
-    let (blinded, unblinder) = suite.blind(public, &payload, &blinding_seed(seed)).unwrap();
-    suite
-        .finish(public, &payload, &sign_blind(key, &blinded), &unblinder)
-        .unwrap()
+    crate::support::mint(suite, key, &payload(serial), seed)
 }
 
 #[test]
@@ -39,7 +35,7 @@ fn suites_have_names_and_the_default_is_rfc_9474() {
 }
 
 #[test]
-fn a_small_key_is_read_in_the_first_suite_only() {
+fn only_the_first_suite_accepts_a_small_key() {
     let small = SMALL_KEY.public_key();
     assert_eq!(CHAUM.check_mint_key(small), Ok(()));
     let refused = MintKeyError::TooSmall {
@@ -48,22 +44,16 @@ fn a_small_key_is_read_in_the_first_suite_only() {
         bits_min: 2048,
     };
     assert_eq!(RFC9474.check_mint_key(small), Err(refused.clone()));
-    assert_eq!(
-        RFC9474.blind(small, &payload(b"1"), &blinding_seed(1)).err(),
-        Some(BlindError::MintKey(refused))
-    );
-    assert_eq!(
-        CHAUM
-            .verify_coin(small, &mint(CHAUM, &SMALL_KEY, b"1", 1))
-            .unwrap()
-            .as_bytes()
-            .len(),
-        20
-    );
+    let blinded = RFC9474.blind(small, &payload(b"1"), &blinding_seed(1));
+    assert_eq!(blinded.err(), Some(BlindError::MintKey(refused)));
+    let hash = CHAUM
+        .verify_coin(small, &mint(CHAUM, &SMALL_KEY, b"1", 1))
+        .unwrap();
+    assert_eq!(hash.as_bytes().len(), 20);
 }
 
 #[test]
-fn another_exponent_is_refused_in_the_second_suite() {
+fn the_second_suite_refuses_other_exponents() {
     let modulus = MINT_KEY.public_key().document().modulus.clone();
     let key = PublicKey::parse(&RsaPublicKey {
         modulus,
@@ -71,13 +61,11 @@ fn another_exponent_is_refused_in_the_second_suite() {
     })
     .unwrap();
     assert_eq!(CHAUM.check_mint_key(&key), Ok(()));
-    assert_eq!(
-        RFC9474.check_mint_key(&key),
-        Err(MintKeyError::PublicExponent {
-            suite: RFC9474,
-            public_exponent: 3
-        })
-    );
+    let refused = MintKeyError::PublicExponent {
+        suite: RFC9474,
+        public_exponent: 3,
+    };
+    assert_eq!(RFC9474.check_mint_key(&key), Err(refused));
 }
 
 #[test]
@@ -89,75 +77,59 @@ fn the_payload_hash_is_of_the_compact_text() {
         RFC9474.payload_hash(&payload).as_bytes(),
         &Sha384::digest(&text)[..32]
     );
-    assert_eq!(format!("{:?}", RFC9474.payload_hash(&payload)), "PayloadHash(..)");
 }
 
 #[test]
-fn a_serial_written_differently_is_the_same_coin() {
+fn the_spelling_of_the_serial_makes_no_difference() {
     for suite in CipherSuite::ALL {
         let coin = mint(suite, &MINT_KEY, &[0xab], 1);
         let mut other = coin.clone();
         other.payload.serial = number("00AB");
-        assert_eq!(
-            suite.verify_coin(MINT_KEY.public_key(), &other),
-            Ok(suite.payload_hash(&coin.payload))
-        );
+        let hash = suite.payload_hash(&coin.payload);
+        assert_eq!(suite.verify_coin(MINT_KEY.public_key(), &other), Ok(hash));
     }
 }
 
 #[test]
-fn the_same_payload_is_blinded_differently_with_every_seed_and_the_same_with_one() {
+fn blinds_depend_on_the_seed_alone() {
     for suite in CipherSuite::ALL {
-        let blind = |seed| {
-            suite
-                .blind(MINT_KEY.public_key(), &payload(b"1"), &blinding_seed(seed))
-                .unwrap()
-                .0
-        };
+        let (key, payload) = (MINT_KEY.public_key(), payload(b"1"));
+        let blind = |seed| suite.blind(key, &payload, &blinding_seed(seed)).unwrap().0;
         assert_ne!(blind(1), blind(2));
         assert_eq!(blind(1), blind(1));
     }
 }
 
 #[test]
-fn a_wrong_answer_of_the_issuer_is_noticed() {
+fn a_wrong_signature_of_the_issuer_is_refused() {
     for suite in CipherSuite::ALL {
         let (key, payload) = (MINT_KEY.public_key(), payload(b"1"));
         let (blinded, unblinder) = suite.blind(key, &payload, &blinding_seed(1)).unwrap();
         let sound = sign_blind(&MINT_KEY, &blinded);
         assert!(suite.finish(key, &payload, &sound, &unblinder).is_ok());
 
-        let other_key = sign_blind(
-            &OTHER_MINT_KEY,
-            &BigInt::from_be_bytes(&blinded.as_be_bytes()[1..]),
-        );
+        let shorter = BigInt::from_be_bytes(&blinded.as_be_bytes()[1..]);
+        let other_key = sign_blind(&OTHER_MINT_KEY, &shorter);
         let modulus = key.document().modulus.clone();
         for wrong in [BigInt::default(), number("1"), blinded, other_key, modulus] {
             assert_eq!(suite.finish(key, &payload, &wrong, &unblinder), Err(CoinError));
         }
         let other_unblinder = Unblinder::from_secret_hex("2").unwrap();
-        assert_eq!(
-            suite.finish(key, &payload, &sound, &other_unblinder),
-            Err(CoinError)
-        );
+        let finished = suite.finish(key, &payload, &sound, &other_unblinder);
+        assert_eq!(finished, Err(CoinError));
     }
 }
 
 #[test]
-fn a_coin_of_one_suite_is_none_of_the_other() {
-    let key = MINT_KEY.public_key();
-    assert_eq!(
-        RFC9474.verify_coin(key, &mint(CHAUM, &MINT_KEY, b"1", 1)),
-        Err(CoinError)
-    );
-    assert_eq!(
-        CHAUM.verify_coin(key, &mint(RFC9474, &MINT_KEY, b"1", 1)),
-        Err(CoinError)
-    );
+fn a_coin_of_one_suite_is_refused_in_the_other() {
+    for (suite, other) in [(CHAUM, RFC9474), (RFC9474, CHAUM)] {
+        let coin = mint(suite, &MINT_KEY, b"1", 1);
+        assert_eq!(other.verify_coin(MINT_KEY.public_key(), &coin), Err(CoinError));
+    }
 }
 
 #[test]
-fn blinds_are_numbers_from_2_to_n_less_2() {
+fn blinds_are_numbers_from_2_to_n_minus_2() {
     let key = SMALL_KEY.public_key();
     let modulus = key.document().modulus.as_be_bytes();
     let less = |difference: u8| {
@@ -178,7 +150,7 @@ fn blinds_are_numbers_from_2_to_n_less_2() {
         (longer, false),
     ] {
         assert_eq!(blind_in_range(key, &blinded), in_range);
-        // The promise behind it: what is in range, and only that, can be signed.
+        // Exactly the numbers in range can be signed.
         let signed = blinded
             .to_padded_be_bytes(modulus.len())
             .is_some_and(|blinded| SMALL_KEY.raw_sign(&blinded).is_ok());
@@ -187,11 +159,11 @@ fn blinds_are_numbers_from_2_to_n_less_2() {
 }
 
 proptest! {
-    // The same cases in every run; a failing one is printed.
+    // Every run tests the same cases.
     #![proptest_config(ProptestConfig { cases: 32, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_blinded_signed_and_unblinded_is_a_coin(
+    fn blinding_signing_and_unblinding_makes_a_coin(
         suite in prop::sample::select(CipherSuite::ALL.to_vec()),
         serial in prop::collection::vec(any::<u8>(), 0..32),
         location in "\\PC{0,40}",
@@ -208,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn a_coin_that_was_changed_anywhere_is_refused(
+    fn a_changed_coin_is_refused(
         suite in prop::sample::select(CipherSuite::ALL.to_vec()),
         field in 0..6_usize,
         bit in 0..2048_usize,

@@ -8,10 +8,13 @@ use opencoin_crypto::{
 };
 use opencoin_schema::BigInt;
 
-use crate::support::{MINT_KEY, SMALL_KEY, blinding_seed, number, payload};
+use crate::support::{MINT_KEY, SMALL_KEY, blinding_seed, number, payload, sign_blind};
+
+fn copy(key: &PrivateKey) -> PrivateKey {
+    PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap()
+}
 
 fn signer(blinds_queued_max: usize) -> Arc<dyn Signer> {
-    let copy = |key: &PrivateKey| PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap();
     let options = LocalSignerOptions {
         threads: NonZeroUsize::new(2).unwrap(),
         blinds_queued_max,
@@ -34,22 +37,20 @@ fn accepted(blinds: Vec<BlindToSign>) -> AcceptedBlinds {
 }
 
 #[tokio::test]
-async fn keys_are_added_and_dropped_while_it_signs() {
+async fn keys_can_be_added_and_dropped_at_run_time() {
     let key = crate::support::key(1024, 5);
     let signer = LocalSigner::start([], LocalSignerOptions::default()).unwrap();
     let blinds = || accepted(vec![blind(&key, number("2"))]);
     let unknown = SignError::UnknownKey(key.public_key().id().clone());
     assert_eq!(signer.sign(blinds()).await, Err(unknown.clone()));
-    signer.change_keys([PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap()], |_| {
-        true
-    });
+    signer.change_keys([copy(&key)], |_| true);
     assert!(signer.sign(blinds()).await.is_ok());
     signer.change_keys([], |id| id != key.public_key().id());
     assert_eq!(signer.sign(blinds()).await, Err(unknown));
 }
 
 #[tokio::test]
-async fn a_request_with_blinds_for_several_keys_is_answered_in_its_order() {
+async fn signatures_of_several_keys_come_in_the_order_of_the_blinds() {
     let signer = signer(100);
     let suite = CipherSuite::RsaSha256PssChaum82;
     let mut blinds = Vec::new();
@@ -66,18 +67,15 @@ async fn a_request_with_blinds_for_several_keys_is_answered_in_its_order() {
     let signatures = signer.sign(accepted(blinds.clone())).await.unwrap();
     assert_eq!(signatures.len(), 30);
     for ((key, payload, unblinder), signature) in expected.iter().zip(&signatures) {
-        assert!(
-            suite
-                .finish(key.public_key(), payload, signature, unblinder)
-                .is_ok()
-        );
+        let coin = suite.finish(key.public_key(), payload, signature, unblinder);
+        assert!(coin.is_ok());
     }
     // Signing again, as after a crash or a lost answer, gives the same.
     assert_eq!(signer.sign(accepted(blinds)).await, Ok(signatures));
 }
 
 #[tokio::test]
-async fn requests_that_cannot_be_signed_are_refused_as_a_whole() {
+async fn one_invalid_blind_refuses_the_whole_request() {
     let signer = signer(4);
     let good = || blind(&MINT_KEY, number("2"));
     let with = |bad| signer.sign(accepted(vec![good(), bad]));
@@ -88,24 +86,17 @@ async fn requests_that_cannot_be_signed_are_refused_as_a_whole() {
     assert_eq!(with(unknown).await, Err(SignError::UnknownKey(number("abc"))));
     let modulus = MINT_KEY.public_key().document().modulus.clone();
     for blinded in [number("0"), number("1"), modulus] {
-        assert_eq!(
-            with(blind(&MINT_KEY, blinded)).await,
-            Err(SignError::OutOfRange { index: 1 })
-        );
+        let signed = with(blind(&MINT_KEY, blinded)).await;
+        assert_eq!(signed, Err(SignError::OutOfRange { index: 1 }));
     }
     assert_eq!(signer.sign(accepted(vec![good(); 5])).await, Err(SignError::Busy));
-    assert_eq!(
-        signer
-            .sign(accepted(vec![good(); 4]))
-            .await
-            .map(|signatures| signatures.len()),
-        Ok(4)
-    );
+    let signatures = signer.sign(accepted(vec![good(); 4])).await.unwrap();
+    assert_eq!(signatures.len(), 4);
     assert_eq!(signer.sign(accepted(Vec::new())).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
-async fn many_callers_get_each_their_own_signatures() {
+async fn concurrent_callers_get_their_own_signatures() {
     let signer = signer(10_000);
     let callers = (2..40_u8).map(|caller| {
         let signer = Arc::clone(&signer);
@@ -119,10 +110,8 @@ async fn many_callers_get_each_their_own_signatures() {
     for task in callers.collect::<Vec<_>>() {
         let (caller, signatures) = task.await.unwrap();
         for (count, signature) in (1_u8..).zip(&signatures) {
-            assert_eq!(
-                *signature,
-                crate::support::sign_blind(&SMALL_KEY, &BigInt::from_be_bytes(&[caller, count]))
-            );
+            let blinded = BigInt::from_be_bytes(&[caller, count]);
+            assert_eq!(*signature, sign_blind(&SMALL_KEY, &blinded));
         }
         assert_eq!(signatures.len(), usize::from(caller));
     }

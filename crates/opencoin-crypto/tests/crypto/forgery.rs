@@ -1,19 +1,18 @@
-//! Why there is a second suite: RSA is multiplicative, and so are coins whose hash is signed without padding.
+//! The reason for the second suite: RSA is multiplicative, and so are coins whose hash is signed without padding.
 //!
-//! The forger here buys blind signatures on small primes, as coins of one unit each; blinding hides from the
-//! issuer that the numbers are no payloads' hashes. A product of those signatures is the signature of the
-//! product of their primes. So every payload whose hash is made of small primes is a coin, and the forger
-//! tries serials until one is (Desmedt and Odlyzko 1985). There are 82,025 primes below 2^20; with those
-//! bought once, one serial in some tens of millions is a free coin, a few minutes' search on one core. The
-//! size of the key does not help.
+//! The forger buys blind signatures on small primes, as coins of one unit each. Blinding hides from the issuer that
+//! the numbers are not hashes of payloads. A product of those signatures is the signature of the product of their
+//! primes. So the forger can make a coin of every payload whose hash is a product of small primes, and tries serials
+//! until one is (Desmedt and Odlyzko 1985). There are 82,025 primes below 2^20. Once those are bought, about one in
+//! some tens of millions of serials is a free coin, found in a few minutes on one core. A longer key does not help.
 
 use num_bigint_dig::BigUint;
 use opencoin_crypto::{CipherSuite, CoinError};
 use opencoin_schema::{BigInt, Coin, PROTOCOL_VERSION, Payload};
 
-use crate::support::{MINT_KEY, blinding_seed, number, payload, sign_blind};
+use crate::support::{MINT_KEY, mint, number, payload, sign_blind, to_big_int, to_biguint};
 
-/// The forger bought the signature of every prime below this.
+/// The forger has bought the signatures of all primes below this.
 const PRIMES_BELOW: u32 = 1 << 20;
 
 /// Found by trying serials: its SHA-1 is a product of primes below [`PRIMES_BELOW`].
@@ -29,7 +28,7 @@ fn smooth_payload() -> Payload {
 }
 
 #[test]
-fn in_the_first_suite_signatures_of_small_primes_multiply_into_a_coin() {
+fn in_the_first_suite_a_product_of_signatures_is_a_forged_coin() {
     let suite = CipherSuite::RsaSha256PssChaum82;
     let hash = BigUint::from_bytes_be(suite.payload_hash(&smooth_payload()).as_bytes());
     let (factors, rest) = divide_by_small_primes(hash);
@@ -47,25 +46,19 @@ fn in_the_first_suite_signatures_of_small_primes_multiply_into_a_coin() {
     );
 }
 
-/// What is signed in the second suite fills the whole modulus: numbers of that size are not made of small
-/// primes, and a product of them is the encoding of nothing.
+/// In the second suite, the signed numbers are as long as the modulus. Numbers of that size are not products of small
+/// primes, and a product of two of them is not a valid encoding.
 #[test]
-fn in_the_second_suite_there_is_nothing_to_multiply() {
+fn in_the_second_suite_a_product_of_signatures_is_refused() {
     let suite = CipherSuite::RsaSha384PssRfc9474;
     let key = MINT_KEY.public_key();
-    let coins = [b"1", b"2"].map(|serial| {
-        let payload = payload(serial);
-        let (blinded, unblinder) = suite.blind(key, &payload, &blinding_seed(1)).unwrap();
-        suite
-            .finish(key, &payload, &sign_blind(&MINT_KEY, &blinded), &unblinder)
-            .unwrap()
-    });
+    let coins = [b"1", b"2"].map(|serial| mint(suite, &MINT_KEY, &payload(serial), 1));
 
     let signed = to_biguint(&coins[0].signature).modpow(&65537_u32.into(), &modulus());
     let (_, rest) = divide_by_small_primes(signed);
     assert!(
         rest.bits() > 1500,
-        "{} bits are left that no small prime divides",
+        "only {} bits have no small prime factors",
         rest.bits()
     );
 
@@ -79,8 +72,7 @@ fn in_the_second_suite_there_is_nothing_to_multiply() {
     }
 }
 
-/// The signature of a product, made of the signatures of its factors, which the issuer gave without seeing
-/// them.
+/// The signature of a product, from the signatures of its factors, which the issuer signed blindly.
 fn product_of_signatures(factors: &[u32]) -> BigInt {
     let product = factors.iter().fold(BigUint::from(1_u8), |product, factor| {
         let bought = sign_blind(&MINT_KEY, &to_big_int(&BigUint::from(*factor)));
@@ -93,7 +85,7 @@ fn product_of_signatures(factors: &[u32]) -> BigInt {
 fn divide_by_small_primes(mut number: BigUint) -> (Vec<u32>, BigUint) {
     let zero = BigUint::from(0_u8);
     let mut factors = Vec::new();
-    // Whatever divides the rest is prime: its own factors were divided out before.
+    // Every divisor found is prime, because smaller factors were divided out before.
     for factor in 2..PRIMES_BELOW {
         while &number % factor == zero {
             number /= factor;
@@ -105,12 +97,4 @@ fn divide_by_small_primes(mut number: BigUint) -> (Vec<u32>, BigUint) {
 
 fn modulus() -> BigUint {
     to_biguint(&MINT_KEY.public_key().document().modulus)
-}
-
-fn to_biguint(number: &BigInt) -> BigUint {
-    BigUint::from_bytes_be(number.as_be_bytes())
-}
-
-fn to_big_int(number: &BigUint) -> BigInt {
-    BigInt::from_be_bytes(&number.to_bytes_be())
 }

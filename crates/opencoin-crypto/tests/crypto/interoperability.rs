@@ -1,5 +1,4 @@
-//! The second suite against another implementation of RFC 9474, the crate `blind-rsa-signatures`, on either
-//! side.
+//! The second suite together with another implementation of RFC 9474, the crate `blind-rsa-signatures`.
 
 use std::convert::Infallible;
 

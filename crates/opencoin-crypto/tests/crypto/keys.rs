@@ -1,9 +1,9 @@
-//! Keys: made again from the same seed, stored and read, never shown, and their certificates' signatures.
+//! Keys: making, storing and reading them, and the signatures of certificates.
 
 use opencoin_crypto::{BadSignature, KeyError, PrivateKey};
 use opencoin_schema::{BigInt, RsaPublicKey};
 
-use crate::support::{MASTER_KEY, MINT_KEY, SMALL_KEY, key, rng, sign_blind};
+use crate::support::{MASTER_KEY, MINT_KEY, SMALL_KEY, key, rng, sign_blind, to_big_int, to_biguint};
 
 #[test]
 fn the_same_seed_makes_the_same_key() {
@@ -14,7 +14,7 @@ fn the_same_seed_makes_the_same_key() {
 }
 
 #[test]
-fn keys_of_unsupported_sizes_are_not_made() {
+fn unsupported_key_sizes_are_refused() {
     let make = |bits| PrivateKey::generate(bits, &mut rng(1)).err();
     assert_eq!(make(511), Some(KeyError::ModulusBits(511)));
     assert_eq!(make(8194), Some(KeyError::ModulusBits(8194)));
@@ -22,7 +22,7 @@ fn keys_of_unsupported_sizes_are_not_made() {
 }
 
 #[test]
-fn a_stored_key_is_the_same_key() {
+fn a_stored_key_can_be_read_again() {
     let pem = MASTER_KEY.to_pkcs8_pem();
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
     let read = PrivateKey::from_pkcs8_pem(&pem).unwrap();
@@ -31,36 +31,38 @@ fn a_stored_key_is_the_same_key() {
     assert_eq!(sign_blind(&read, &number), sign_blind(&MASTER_KEY, &number));
 }
 
-#[test]
-fn a_damaged_file_is_refused() {
-    let pem = SMALL_KEY.to_pkcs8_pem();
-    let body_start = pem.find('\n').unwrap() + 1;
-    let body_end = pem.find("\n-----END").unwrap();
-    for position in body_start..body_end {
-        let mut damaged = pem.to_string();
-        let replacement = if &damaged[position..=position] == "A" {
+/// Changes a PEM file at every `step`th place of its body, and reads it.
+fn damage(pem: &str, step: usize, read: impl Fn(&str) -> Result<PrivateKey, KeyError>) {
+    let (start, end) = (pem.find('\n').unwrap() + 1, pem.find("\n-----END").unwrap());
+    for position in (start..end).step_by(step) {
+        let mut damaged = pem.to_owned();
+        let replacement = if pem[position..].starts_with('A') {
             "B"
         } else {
             "A"
         };
         damaged.replace_range(position..=position, replacement);
-        // Most of a key's bytes are checked by arithmetic. What is not (the CRT values) is computed again,
-        // never used as read.
-        if let Ok(read) = PrivateKey::from_pkcs8_pem(&damaged) {
+        if let Ok(read) = read(&damaged) {
             assert_eq!(read.public_key(), SMALL_KEY.public_key(), "position {position}");
         }
-    }
-    for text in [
-        "",
-        "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
-        &pem[..pem.len() / 2],
-    ] {
-        assert_eq!(PrivateKey::from_pkcs8_pem(text).err(), Some(KeyError::NotPem));
     }
 }
 
 #[test]
-fn an_encrypted_key_opens_with_its_passphrase_alone() {
+fn a_damaged_file_never_gives_another_key() {
+    let pem = SMALL_KEY.to_pkcs8_pem();
+    // Arithmetic checks most of a key's bytes. The others (the CRT values) are not used but computed again.
+    damage(&pem, 1, PrivateKey::from_pkcs8_pem);
+    let empty = "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n";
+    for text in ["", empty, &pem[..pem.len() / 2]] {
+        assert_eq!(PrivateKey::from_pkcs8_pem(text).err(), Some(KeyError::NotPem));
+    }
+    let pem = SMALL_KEY.to_encrypted_pkcs8_pem(b"p", &mut rng(3));
+    damage(&pem, 29, |pem| PrivateKey::from_encrypted_pkcs8_pem(pem, b"p"));
+}
+
+#[test]
+fn an_encrypted_key_opens_only_with_its_passphrase() {
     let pem = MASTER_KEY.to_encrypted_pkcs8_pem(b"correct horse", &mut rng(3));
     assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
     let read = PrivateKey::from_encrypted_pkcs8_pem(&pem, b"correct horse").unwrap();
@@ -82,24 +84,6 @@ fn an_encrypted_key_opens_with_its_passphrase_alone() {
 }
 
 #[test]
-fn a_damaged_encrypted_file_never_gives_another_key() {
-    let pem = SMALL_KEY.to_encrypted_pkcs8_pem(b"p", &mut rng(3));
-    let (start, end) = (pem.find('\n').unwrap() + 1, pem.find("\n-----END").unwrap());
-    for position in (start..end).step_by(29) {
-        let mut damaged = pem.to_string();
-        let replacement = if &damaged[position..=position] == "A" {
-            "B"
-        } else {
-            "A"
-        };
-        damaged.replace_range(position..=position, replacement);
-        if let Ok(read) = PrivateKey::from_encrypted_pkcs8_pem(&damaged, b"p") {
-            assert_eq!(read.public_key(), SMALL_KEY.public_key(), "position {position}");
-        }
-    }
-}
-
-#[test]
 fn debug_shows_the_identifier_and_no_secret() {
     let id = MASTER_KEY.public_key().id();
     assert_eq!(format!("{:?}", *MASTER_KEY), format!("PrivateKey({id}, secret)"));
@@ -110,26 +94,21 @@ fn debug_shows_the_identifier_and_no_secret() {
 }
 
 #[test]
-fn a_certificates_signature_belongs_to_its_text_and_key() {
+fn a_signature_belongs_to_its_text_and_key() {
     for key in [&*MASTER_KEY, &*SMALL_KEY] {
         let signature = key.sign_certificate("text", &mut rng(1)).unwrap();
         let public = key.public_key();
         assert_eq!(public.verify_certificate("text", &signature), Ok(()));
-        assert_eq!(public.verify_certificate("texts", &signature), Err(BadSignature));
-        assert_eq!(
-            MINT_KEY.public_key().verify_certificate("text", &signature),
-            Err(BadSignature)
-        );
-        assert_eq!(
-            public.verify_certificate("text", &BigInt::default()),
-            Err(BadSignature)
-        );
-        assert_eq!(
-            public.verify_certificate("text", &public.document().modulus),
-            Err(BadSignature)
-        );
         let too_long = BigInt::from_be_bytes(&vec![0xff; public.modulus_bytes() + 1]);
-        assert_eq!(public.verify_certificate("text", &too_long), Err(BadSignature));
+        for (key, text, signature) in [
+            (public, "texts", &signature),
+            (MINT_KEY.public_key(), "text", &signature),
+            (public, "text", &BigInt::default()),
+            (public, "text", &public.document().modulus),
+            (public, "text", &too_long),
+        ] {
+            assert_eq!(key.verify_certificate(text, signature), Err(BadSignature));
+        }
     }
 }
 
@@ -140,33 +119,28 @@ fn the_salt_is_random() {
     assert_ne!(signature(1), signature(2));
 }
 
-/// Sizes that are no multiple of eight: the encoded message ends on other bits, and may be a byte shorter
-/// than the modulus.
+/// If the size is not a multiple of eight, the encoded message has unused bits and may be a byte shorter than the
+/// modulus.
 #[test]
 fn certificates_work_at_every_alignment_of_the_modulus() {
     for bits in (512..=528).step_by(2) {
         let key = key(bits, bits as u64);
         let signature = key.sign_certificate("text", &mut rng(1)).unwrap();
-        assert_eq!(
-            key.public_key().verify_certificate("text", &signature),
-            Ok(()),
-            "{bits} bits"
-        );
+        let verified = key.public_key().verify_certificate("text", &signature);
+        assert_eq!(verified, Ok(()), "{bits} bits");
     }
 }
 
-/// The signature equals its own remainder: `s + n` must not pass for another signature of the same text.
+/// `s + n` is congruent to the signature `s`, and must not be accepted as a second signature of the same text.
 #[test]
-fn a_signature_is_one_number() {
+fn each_signature_is_a_unique_number() {
     let small = SMALL_KEY.public_key();
     let signature = SMALL_KEY.sign_certificate("text", &mut rng(1)).unwrap();
-    let sum = add(&signature, &small.document().modulus);
-    assert_eq!(small.verify_certificate("text", &sum), Err(BadSignature));
-}
-
-fn add(left: &BigInt, right: &BigInt) -> BigInt {
-    let number = |number: &BigInt| num_bigint_dig::BigUint::from_bytes_be(number.as_be_bytes());
-    BigInt::from_be_bytes(&(number(left) + number(right)).to_bytes_be())
+    let sum = to_biguint(&signature) + to_biguint(&small.document().modulus);
+    assert_eq!(
+        small.verify_certificate("text", &to_big_int(&sum)),
+        Err(BadSignature)
+    );
 }
 
 #[test]

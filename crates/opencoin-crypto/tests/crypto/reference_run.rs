@@ -1,10 +1,9 @@
-//! The whole reference run of the specification, where it lies beside the checkout: its ids, certificates,
-//! blind signatures and coins. Its keys have 512 bits and the first suite.
+//! The reference run of the specification, if it is beside the checkout: ids, certificates, blind signatures and
+//! coins. It uses keys of 512 bits and the first suite.
 
 use std::fs;
 use std::path::PathBuf;
 
-use num_bigint_dig::BigUint;
 use opencoin_crypto::{
     CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, verify_cddc,
     verify_mint_key_certificate,
@@ -14,7 +13,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use serde::Deserialize;
 
-use crate::support::{blinding_seed, rng, sign_blind};
+use crate::support::{mint, rng, sign_blind, to_biguint};
 
 const SUITE: CipherSuite = CipherSuite::RsaSha256PssChaum82;
 
@@ -25,7 +24,7 @@ struct ReferenceRun {
     folder: PathBuf,
 }
 
-/// A secret key file: no document of the specification, and without the primes.
+/// A secret key file. It is not a document of the specification and does not contain the primes.
 #[derive(Deserialize)]
 struct Secret {
     d: BigInt,
@@ -35,15 +34,11 @@ struct Secret {
 impl ReferenceRun {
     fn find() -> Option<Self> {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec/examples");
-        if folder.is_dir() {
-            Some(Self { folder })
-        } else {
-            println!(
-                "SKIPPED: the reference run is not beside the checkout ({})",
-                folder.display()
-            );
-            None
+        if !folder.is_dir() {
+            println!("SKIPPED: there is no reference run in {}", folder.display());
+            return None;
         }
+        Some(Self { folder })
     }
 
     fn json(&self, name: &str) -> Vec<u8> {
@@ -66,15 +61,9 @@ impl ReferenceRun {
 
     fn private_key(&self, name: &str) -> PrivateKey {
         let secret: Secret = serde_json::from_slice(&self.json(name)).unwrap();
-        let number = |number: &BigInt| BigUint::from_bytes_be(number.as_be_bytes());
-        // Without primes given, they are recovered from the exponents.
-        let key = RsaPrivateKey::from_components(
-            number(&secret.n),
-            65537_u32.into(),
-            number(&secret.d),
-            Vec::new(),
-        )
-        .unwrap();
+        let (n, d) = (to_biguint(&secret.n), to_biguint(&secret.d));
+        // The primes are recovered from the exponents.
+        let key = RsaPrivateKey::from_components(n, 65537_u32.into(), d, Vec::new()).unwrap();
         PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem(LineEnding::LF).unwrap()).unwrap()
     }
 }
@@ -113,7 +102,7 @@ fn coins_verify_and_belong_to_one_mint_key() {
 }
 
 #[test]
-fn blind_signatures_are_given_again() {
+fn blind_signatures_are_reproduced() {
     let Some(run) = ReferenceRun::find() else { return };
     let keys = ["mintkey_1_secret", "mintkey_2_secret", "mintkey_5_secret"].map(|name| run.private_key(name));
     for name in COINS {
@@ -133,7 +122,7 @@ fn blind_signatures_are_given_again() {
 }
 
 #[test]
-fn our_wallet_and_our_certificates_work_with_its_keys() {
+fn wallets_and_certificates_work_with_its_keys() {
     let Some(run) = ReferenceRun::find() else { return };
     let master_key = run.private_key("issuer_secret");
     let signature = master_key.sign_certificate("text", &mut rng(1)).unwrap();
@@ -144,17 +133,7 @@ fn our_wallet_and_our_certificates_work_with_its_keys() {
 
     let key = run.private_key("mintkey_1_secret");
     let payload = run.document::<Coin>("coin_a0").payload;
-    let (blinded, unblinder) = SUITE
-        .blind(key.public_key(), &payload, &blinding_seed(1))
-        .unwrap();
-    let coin = SUITE
-        .finish(
-            key.public_key(),
-            &payload,
-            &sign_blind(&key, &blinded),
-            &unblinder,
-        )
-        .unwrap();
+    let coin = mint(SUITE, &key, &payload, 1);
     assert_eq!(
         coin,
         run.document("coin_a0"),

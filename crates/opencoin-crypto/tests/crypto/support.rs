@@ -2,16 +2,17 @@
 
 use std::sync::LazyLock;
 
+use num_bigint_dig::BigUint;
 use opencoin_crypto::{BlindingSeed, CipherSuite, PrivateKey};
-use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Payload, WeightedUrl};
+use opencoin_schema::{BigInt, Cdd, Coin, MintKey, PROTOCOL_VERSION, Payload, WeightedUrl};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// The keys of a currency. Making one takes long in a build without optimisation, so all tests share these.
+/// The keys of a currency. All tests share them, because making a key takes long in a debug build.
 pub(crate) static MASTER_KEY: LazyLock<PrivateKey> = LazyLock::new(|| key(2048, 1));
 pub(crate) static MINT_KEY: LazyLock<PrivateKey> = LazyLock::new(|| key(2048, 2));
 pub(crate) static OTHER_MINT_KEY: LazyLock<PrivateKey> = LazyLock::new(|| key(2048, 3));
-/// As small as the specification's own.
+/// As small as the keys in the specification.
 pub(crate) static SMALL_KEY: LazyLock<PrivateKey> = LazyLock::new(|| key(512, 4));
 
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
@@ -42,12 +43,30 @@ pub(crate) fn payload(serial: &[u8]) -> Payload {
     }
 }
 
-/// What the issuer does: the blinded number to the private exponent.
+/// Signs like an issuer: the blinded number to the power of the private exponent.
 pub(crate) fn sign_blind(key: &PrivateKey, blinded: &BigInt) -> BigInt {
     let blinded = blinded
         .to_padded_be_bytes(key.public_key().modulus_bytes())
         .unwrap();
     BigInt::from_be_bytes(&key.raw_sign(&blinded).unwrap())
+}
+
+/// What a wallet gets for this payload from an issuer with this key.
+pub(crate) fn mint(suite: CipherSuite, key: &PrivateKey, payload: &Payload, seed: u64) -> Coin {
+    let public = key.public_key();
+    let (blinded, unblinder) = suite.blind(public, payload, &blinding_seed(seed)).unwrap();
+    let blind_signature = sign_blind(key, &blinded);
+    suite
+        .finish(public, payload, &blind_signature, &unblinder)
+        .unwrap()
+}
+
+pub(crate) fn to_biguint(number: &BigInt) -> BigUint {
+    BigUint::from_bytes_be(number.as_be_bytes())
+}
+
+pub(crate) fn to_big_int(number: &BigUint) -> BigInt {
+    BigInt::from_be_bytes(&number.to_bytes_be())
 }
 
 pub(crate) fn cdd(master_key: &PrivateKey, suite: CipherSuite) -> Cdd {

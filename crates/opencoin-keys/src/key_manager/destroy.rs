@@ -1,8 +1,8 @@
-//! Destroying private halves for good.
+//! Destroying private mint keys for good.
 //!
-//! In three steps: the books mark the key as retired, so that nobody signs with it whatever their clock says;
-//! the signatures of everything that was accepted for it are kept in place of the blinds, so that `request
-//! resume` goes on being answered; then the store destroys it. Each may be repeated.
+//! There are three steps. The books mark the key as retired, so that no process signs with it, whatever its clock
+//! says. All blinds that were accepted for the key are signed, and the signatures replace the blinds in the books, so
+//! that `request resume` still works. Then the store destroys the key. Each step can be repeated.
 
 use std::sync::Arc;
 
@@ -17,25 +17,25 @@ use crate::currency::{CertifiedMintKey, ledger_time};
 use crate::registration::register_mint_keys;
 use crate::rotation::Due;
 
-/// How many transactions are read, signed and kept at a time when a key is destroyed.
+/// The number of transactions that are read, signed and stored at a time.
 const TRANSACTIONS_PER_TURN: usize = 100;
 
-/// A key whose private half was destroyed.
+/// A destroyed private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestroyedKey {
-    /// Its id.
+    /// The id of the key.
     pub id: BigInt,
-    /// Its denomination.
+    /// The denomination of the key.
     pub denomination: u64,
-    /// Transactions whose signatures were kept in place of their blinds this time.
+    /// The number of transactions whose blinds this call replaced by their signatures.
     pub transactions_kept: u64,
 }
 
 impl KeyManager {
-    /// Destroys [`Self::uncertified`] private halves; gives their ids.
+    /// Destroys the [`Self::uncertified`] private keys and returns their ids.
     ///
     /// # Errors
-    /// Those that were destroyed stay so.
+    /// See [`KeyManagerError`]. Some keys may have been destroyed.
     pub async fn destroy_uncertified(&self) -> Result<Vec<BigInt>, KeyManagerError> {
         let _lock = self.directory.lock()?;
         let ids = self.uncertified().await?;
@@ -45,11 +45,10 @@ impl KeyManager {
         Ok(ids)
     }
 
-    /// Destroys the private halves that are due: of keys past their resume window and of revoked ones.
-    /// `progress` hears how many are done.
+    /// Destroys the private keys that are past their resume window or revoked, and calls `destroyed` for each.
     ///
     /// # Errors
-    /// Those that were destroyed stay so; the next call goes on with the others.
+    /// See [`KeyManagerError`]. Some keys may have been destroyed; the next call continues with the others.
     pub async fn destroy(&self, destroyed: &mut dyn FnMut(DestroyedKey)) -> Result<(), KeyManagerError> {
         let _lock = self.directory.lock()?;
         let (currency, now) = (self.directory.currency()?, self.clock.now());
@@ -82,9 +81,8 @@ impl KeyManager {
         Ok(())
     }
 
-    /// Makes sure that nobody will need the private half: afterwards nothing is accepted for the key, and
-    /// what was accepted is signed. Of a revoked key nothing is signed any more; its holders are made whole
-    /// by their blinds.
+    /// Makes sure that the private key is no longer needed: afterwards no blinds are accepted for it, and all
+    /// accepted blinds are signed. A revoked key signs nothing; a recoup replaces its coins and blinds.
     async fn retire(&self, key: &CertifiedMintKey, engine: &dyn Signer) -> Result<u64, KeyManagerError> {
         let retire = Command::RetireMintKey {
             id: key.ledger_id,
@@ -107,21 +105,16 @@ impl KeyManager {
             for transaction in &page.transactions {
                 signed.push(sign(key, transaction, engine).await?);
             }
-            // Whoever was faster with one of them has kept the same signatures.
-            kept += self
-                .ledger
-                .keep_signatures(&signed)
-                .await?
-                .into_iter()
-                .filter(|is_kept| *is_kept)
-                .count() as u64;
+            // If another process was faster, it has stored the same signatures.
+            let stored = self.ledger.keep_signatures(&signed).await?;
+            kept += stored.into_iter().filter(|is_kept| *is_kept).count() as u64;
             let Some(next) = page.next else { return Ok(kept) };
             after = next;
         }
     }
 }
 
-/// Signs the blinds of one key, checks the signatures, and puts them in the blinds' places.
+/// Signs the blinds of one key, checks the signatures, and replaces the blinds by them.
 async fn sign(
     key: &CertifiedMintKey,
     transaction: &UnsignedTransaction,

@@ -1,4 +1,4 @@
-//! A signing request in plain words, for whoever is about to sign it.
+//! Describes a signing request in plain words to the person who signs it.
 
 use chrono::{DateTime, Utc};
 use opencoin_schema::{WeightedUrl, text};
@@ -9,11 +9,11 @@ use crate::limits::{DIVISOR_MAX, check_denominations, check_name};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest, fingerprint};
 
 impl Vault {
-    /// What is about to be signed, in plain words, one line each; lines that begin with `WARNING` ask for a
-    /// second look. Nothing that the request says can move a cursor or make a line of its own.
+    /// The requested documents in plain words, as lines of text. Problems are lines that begin with `WARNING`. The
+    /// content of the request cannot add lines or control the terminal.
     ///
     /// # Errors
-    /// When what was signed before cannot be read.
+    /// When the record of signed documents cannot be read.
     pub fn describe(&self, request: &SigningRequest, now: DateTime<Utc>) -> Result<Vec<String>, VaultError> {
         let past = self.past()?;
         let mut lines = Vec::new();
@@ -27,21 +27,13 @@ impl Vault {
             }
             None => lines.push("The first documents that this machine signs with this key.".to_owned()),
         }
-        match (&request.cdd, &request.current) {
-            (Some(cdd), current) => {
-                let before = current
-                    .as_ref()
-                    .map(|cddc| CddDraft::of(&cddc.cdd))
-                    .or_else(|| last_cdd(&past));
-                lines.extend(describe_cdd(cdd, before.as_ref()));
-            }
-            (None, Some(current)) => {
-                lines.push(format!(
-                    "The description of the currency (CDD), serial {}, stays as it is.",
-                    current.cdd.cdd_serial
-                ));
-            }
-            (None, None) => {}
+        let current = request.current.as_ref().map(|cddc| CddDraft::of(&cddc.cdd));
+        if let Some(cdd) = &request.cdd {
+            let before = current.or_else(|| last_cdd(&past));
+            lines.extend(describe_cdd(cdd, before.as_ref()));
+        } else if let Some(CddDraft { cdd_serial, .. }) = current {
+            let line = format!("The description of the currency (CDD), serial {cdd_serial}, stays as it is.");
+            lines.push(line);
         }
         if request.mint_keys.is_empty() {
             lines.push("No mint keys.".to_owned());
@@ -50,12 +42,8 @@ impl Vault {
             lines.extend(describe_mint_key(draft, &past, now));
         }
         let unusable = request.cdd.iter().flat_map(|cdd| unusable(cdd, now));
-        lines.extend(unusable.map(|reason| format!("WARNING: {reason}")));
-        lines.extend(
-            disagreements(request, &past)
-                .into_iter()
-                .map(|warning| format!("WARNING: {warning}")),
-        );
+        let warnings = unusable.chain(disagreements(request, &past));
+        lines.extend(warnings.map(|warning| format!("WARNING: {warning}")));
         if let Err(error) = check(request, &past) {
             lines.push(format!("WARNING: it cannot be signed: {error}"));
         }
@@ -64,8 +52,8 @@ impl Vault {
     }
 }
 
-/// What makes a description useless to wallets. The master key signs it nonetheless, because only the operator
-/// knows what it is for.
+/// Reasons why wallets cannot use a CDD. The master key can still sign it, because only the operator knows its
+/// purpose.
 fn unusable(cdd: &CddDraft, now: DateTime<Utc>) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Err(reason) = check_name(&cdd.currency_name) {
@@ -83,15 +71,14 @@ fn unusable(cdd: &CddDraft, now: DateTime<Utc>) -> Vec<String> {
     reasons
 }
 
-/// What the record of this machine says otherwise than the request.
+/// Differences between the request and the record of this machine.
 fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<String> {
     let mut warnings = Vec::new();
     let Some(last) = last_cdd(past) else {
         if request.current.is_some() {
-            warnings.push(
-                "this machine has no record of what was signed before; is this the newest copy of the vault?"
-                    .to_owned(),
-            );
+            let warning =
+                "this machine has no record of what was signed before; is this the newest copy of the vault?";
+            warnings.push(warning.to_owned());
         }
         return warnings;
     };
@@ -130,7 +117,7 @@ fn describe_cdd(next: &CddDraft, last: Option<&CddDraft>) -> Vec<String> {
     lines
 }
 
-/// Everything that a CDD says, by name.
+/// The fields of a CDD, with names for the operator.
 fn rows(cdd: &CddDraft) -> Vec<(&'static str, String)> {
     let urls = |services: &[WeightedUrl]| {
         services
@@ -182,18 +169,14 @@ fn describe_mint_key(draft: &MintKeyDraft, past: &[SignedCertificates], now: Dat
             fingerprint(&text::compact(&draft.public_mint_key))
         ),
     ];
-    let same_denomination =
-        signed_mint_keys(past).filter(|mint_key| mint_key.denomination == draft.denomination);
-    match same_denomination
-        .map(|mint_key| mint_key.sign_coins_not_after.to_utc())
-        .max()
-    {
-        Some(end) => lines.push(format!(
-            "  the last one of this denomination signs until {}",
-            date(end)
-        )),
-        None => lines.push("  the first one of this denomination".to_owned()),
-    }
+    let same_denomination = signed_mint_keys(past).filter(|key| key.denomination == draft.denomination);
+    let last_end = same_denomination
+        .map(|key| key.sign_coins_not_after.to_utc())
+        .max();
+    lines.push(last_end.map_or_else(
+        || "  the first one of this denomination".to_owned(),
+        |end| format!("  the last one of this denomination signs until {}", date(end)),
+    ));
     if ends < now {
         lines.push("WARNING: its time is over already; is the clock of this machine right?".to_owned());
     }

@@ -29,11 +29,7 @@ fn keys_are_listed_until_they_are_destroyed() {
         assert_eq!(store.ids(), Ok(BTreeSet::from([keys[1].id().clone()])));
         assert_eq!(store.destroy(&BigInt::from_be_bytes(&[7])), Ok(false));
         let objects = Other::new(token).session().find_objects(&[]).unwrap();
-        assert_eq!(
-            objects.len(),
-            2,
-            "both halves of one key are gone, both of the other are there"
-        );
+        assert_eq!(objects.len(), 2, "only the halves of the other key remain");
     });
 }
 
@@ -43,7 +39,7 @@ fn keys_outlive_the_process_that_made_them() {
         let store = open(token);
         let key = store.generate(BITS).unwrap();
         drop(store);
-        // A module that is ended and started again has nothing in memory.
+        // After a restart, the module has nothing in memory.
         let other = Other::new(token);
         other.pkcs11.clone().finalize().unwrap();
         other
@@ -58,7 +54,7 @@ fn keys_outlive_the_process_that_made_them() {
 }
 
 #[test]
-fn a_private_half_cannot_be_taken_out_and_signs_only() {
+fn a_private_half_is_not_extractable_and_can_only_sign() {
     in_own_process(|token| {
         let store = open(token);
         store.generate(BITS).unwrap();
@@ -75,12 +71,9 @@ fn a_private_half_cannot_be_taken_out_and_signs_only() {
             assert!(matches!(secret, AttributeInfo::Sensitive), "{secret:?}");
         }
         let extractable = session.update_attributes(private, &[Attribute::Extractable(true)]);
-        assert!(extractable.is_err(), "and nobody can change that");
-        assert!(
-            session
-                .update_attributes(private, &[Attribute::Sensitive(false)])
-                .is_err()
-        );
+        assert!(extractable.is_err(), "this cannot be changed");
+        let readable = session.update_attributes(private, &[Attribute::Sensitive(false)]);
+        assert!(readable.is_err(), "this cannot be changed");
         let uses = [
             AttributeType::Sign,
             AttributeType::Decrypt,
@@ -99,20 +92,17 @@ fn a_private_half_cannot_be_taken_out_and_signs_only() {
 }
 
 #[test]
-fn a_key_carries_its_identifier_and_is_found_without_it() {
+fn a_key_has_its_identifier_and_is_found_without_it() {
     in_own_process(|token| {
         let store = open(token);
         let keys = [store.generate(BITS).unwrap(), store.generate(BITS).unwrap()];
         let session = Other::new(token).session();
         for key in &keys {
             let id = key.id().to_padded_be_bytes(20).unwrap();
-            assert_eq!(
-                session.find_objects(&[Attribute::Id(id)]).unwrap().len(),
-                2,
-                "both halves"
-            );
+            let halves = session.find_objects(&[Attribute::Id(id)]).unwrap();
+            assert_eq!(halves.len(), 2);
         }
-        // A token that gives identifiers of its own.
+        // As in a token that chooses identifiers itself.
         for half in session.find_objects(&[]).unwrap() {
             session
                 .update_attributes(half, &[Attribute::Id(vec![1])])
@@ -128,7 +118,7 @@ fn a_key_carries_its_identifier_and_is_found_without_it() {
 }
 
 #[test]
-fn keys_of_somebody_else_are_left_alone() {
+fn other_keys_in_the_token_are_ignored() {
     in_own_process(|token| {
         let store = open(token);
         let key = store.generate(BITS).unwrap();
@@ -145,33 +135,24 @@ fn keys_of_somebody_else_are_left_alone() {
 }
 
 #[test]
-fn what_cannot_be_a_mint_key_is_refused_before_the_token_is_asked() {
+fn invalid_key_sizes_are_refused() {
     in_own_process(|token| {
         let store = open(token);
         for bits in [0, 510, 8194] {
-            assert_eq!(
-                store.generate(bits),
-                Err(KeyStoreError::Key(KeyError::ModulusBits(bits)))
-            );
+            let refused = KeyError::ModulusBits(bits);
+            assert_eq!(store.generate(bits), Err(KeyStoreError::Key(refused)));
         }
-        assert_eq!(
-            store.generate(1025),
-            Err(KeyStoreError::Key(KeyError::OddBits(1025)))
-        );
+        let refused = KeyError::OddBits(1025);
+        assert_eq!(store.generate(1025), Err(KeyStoreError::Key(refused)));
         assert_eq!(store.ids(), Ok(BTreeSet::new()));
     });
 }
 
 #[test]
-fn a_token_that_makes_no_rsa_keys_says_so_when_it_is_asked_for_one() {
+fn the_error_names_the_mechanism_that_a_token_lacks() {
     in_own_process(|token| {
         token.configure("slots.mechanisms = CKM_RSA_X_509");
-        let error = open(token).generate(BITS).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("does not do CKM_RSA_PKCS_KEY_PAIR_GEN"),
-            "{error}"
-        );
+        let error = open(token).generate(BITS).unwrap_err().to_string();
+        assert!(error.contains("does not do CKM_RSA_PKCS_KEY_PAIR_GEN"), "{error}");
     });
 }

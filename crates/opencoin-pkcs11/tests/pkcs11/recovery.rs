@@ -16,7 +16,7 @@ use crate::support::{BITS, Other, are_signatures, blinds, login, open, wait};
 const PATIENCE: Duration = Duration::from_secs(20);
 const OTHER_PIN: &str = "97531-other";
 
-/// Asks until the answer is a signature; until then nothing but "not available" may come.
+/// Repeats a request until it is signed. Until then every answer must be "not available".
 fn sign_when_back(signer: &dyn Signer, key: &PublicKey) {
     let begun = Instant::now();
     loop {
@@ -28,7 +28,7 @@ fn sign_when_back(signer: &dyn Signer, key: &PublicKey) {
     }
 }
 
-/// Takes the token out of its reader, so to say.
+/// A token that was removed, by renaming its folder.
 struct Away {
     folder: PathBuf,
     elsewhere: PathBuf,
@@ -48,7 +48,7 @@ impl Away {
 }
 
 #[test]
-fn a_token_that_was_taken_out_signs_again_once_it_is_back() {
+fn a_removed_token_signs_again_when_it_is_back() {
     in_own_process(|token| {
         let store = open(token);
         let keys = [store.generate(BITS).unwrap(), store.generate(BITS).unwrap()];
@@ -57,7 +57,7 @@ fn a_token_that_was_taken_out_signs_again_once_it_is_back() {
         for _ in 0..3 {
             let away = Away::take(token);
             for _ in 0..10 {
-                // The second key was never used, so its object is looked for only here.
+                // The second key has not been used before, so the engine searches for its object only now.
                 for key in &keys {
                     assert_eq!(wait(signer.sign(blinds(key, 6))), Err(SignError::Unavailable));
                 }
@@ -72,7 +72,7 @@ fn a_token_that_was_taken_out_signs_again_once_it_is_back() {
 }
 
 #[test]
-fn a_store_does_not_take_an_absent_token_for_an_empty_one() {
+fn an_absent_token_is_not_mistaken_for_an_empty_one() {
     in_own_process(|token| {
         let store = open(token);
         let key = store.generate(BITS).unwrap();
@@ -90,7 +90,7 @@ fn a_store_does_not_take_an_absent_token_for_an_empty_one() {
 }
 
 #[test]
-fn requests_under_way_are_answered_when_the_token_goes() {
+fn requests_under_way_are_answered_when_the_token_goes_away() {
     in_own_process(|token| {
         let store = open(token);
         let key = store.generate(BITS).unwrap();
@@ -99,7 +99,7 @@ fn requests_under_way_are_answered_when_the_token_goes() {
             .map(|_| {
                 let (signer, key) = (Arc::clone(&signer), key.clone());
                 std::thread::spawn(move || {
-                    // Until the token has gone.
+                    // Until the token is gone.
                     loop {
                         match wait(signer.sign(blinds(&key, 32))) {
                             Ok(signatures) => assert!(are_signatures(&key, &signatures)),
@@ -119,7 +119,7 @@ fn requests_under_way_are_answered_when_the_token_goes() {
 }
 
 #[test]
-fn somebody_who_logs_out_or_ends_the_module_is_recovered_from() {
+fn the_engine_recovers_from_a_logout_and_from_the_end_of_the_module() {
     in_own_process(|token| {
         let store = open(token);
         let key = store.generate(BITS).unwrap();
@@ -137,7 +137,7 @@ fn somebody_who_logs_out_or_ends_the_module_is_recovered_from() {
 }
 
 #[test]
-fn attempts_to_reach_a_token_keep_their_distance() {
+fn attempts_to_connect_are_limited_by_the_retry_pause() {
     in_own_process(|token| {
         let mut options = crate::support::options(token);
         options.retry_pause = Duration::from_secs(3600);
@@ -146,19 +146,16 @@ fn attempts_to_reach_a_token_keep_their_distance() {
         let signer = store.signer().unwrap();
         Other::new(token).session().logout().unwrap();
         for _ in 0..5 {
-            assert_eq!(
-                wait(signer.sign(blinds(&key, 1))),
-                Err(SignError::Unavailable),
-                "the last attempt was less than an hour ago"
-            );
+            // The last attempt was less than an hour ago.
+            assert_eq!(wait(signer.sign(blinds(&key, 1))), Err(SignError::Unavailable));
         }
-        // This fails where somebody is logged in.
+        // This would fail if the engine had logged in.
         login(&Other::new(token).session(), PIN);
     });
 }
 
 #[test]
-fn a_pin_that_was_refused_is_not_tried_again() {
+fn a_refused_pin_is_not_tried_again() {
     in_own_process(|token| {
         let log = Log::capture();
         let store = open(token);
@@ -175,7 +172,7 @@ fn a_pin_that_was_refused_is_not_tried_again() {
             assert_eq!(wait(signer.sign(blinds(&key, 1))), Err(SignError::Unavailable));
             assert!(begun.elapsed() < PATIENCE, "the engine does not log in again");
         }
-        // The right PIN clears the token's note, so that another wrong one would show.
+        // The right PIN resets the token's flag, so that another wrong one would set it again.
         login(&session, OTHER_PIN);
         assert!(!other.pin_was_refused());
         session.logout().unwrap();
@@ -185,17 +182,13 @@ fn a_pin_that_was_refused_is_not_tried_again() {
         }
         assert!(!other.pin_was_refused());
         let log = log.text();
-        assert_eq!(
-            log.matches("the token is not asked again until the next start")
-                .count(),
-            1,
-            "{log}"
-        );
+        let messages = log.matches("the token is not asked again until the next start");
+        assert_eq!(messages.count(), 1, "{log}");
         assert!(!log.contains(PIN), "{log}");
     });
 }
 
-/// What is logged in this process, at every level.
+/// The log of this process, at every level.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

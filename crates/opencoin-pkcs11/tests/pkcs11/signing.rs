@@ -17,7 +17,7 @@ use crate::support::{BITS, accepted, are_signatures, blind, blinds, open, option
 fn signatures_unblind_to_coins_in_both_suites() {
     in_own_process(|token| {
         let store = open(token);
-        // Long enough for both, and two, so that a request can have blinds for both.
+        // Two keys, so that a request can have blinds for both; long enough for both suites.
         let keys = [store.generate(2048).unwrap(), store.generate(2048).unwrap()];
         let signer = store.signer().unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(1);
@@ -38,17 +38,14 @@ fn signatures_unblind_to_coins_in_both_suites() {
                 let coin = suite.finish(key, payload, signature, unblinder).unwrap();
                 assert!(suite.verify_coin(key, &coin).is_ok());
             }
-            assert_eq!(
-                wait(signer.sign(accepted(request))),
-                Ok(signatures),
-                "the same again, as after a lost answer"
-            );
+            // A repeated request, as after a lost answer, gets the same signatures.
+            assert_eq!(wait(signer.sign(accepted(request))), Ok(signatures));
         }
     });
 }
 
 #[test]
-fn many_callers_are_answered_at_the_same_time() {
+fn concurrent_callers_get_their_own_signatures() {
     in_own_process(|token| {
         let options = TokenOptions {
             sessions: NonZeroUsize::new(4).unwrap(),
@@ -74,13 +71,13 @@ fn many_callers_are_answered_at_the_same_time() {
                 caller.await.unwrap();
             }
         });
-        // Making and destroying keys goes on beside it.
+        // The store stays usable at the same time.
         assert_eq!(store.ids(), Ok(BTreeSet::from([key.id().clone()])));
     });
 }
 
 #[test]
-fn more_than_the_queue_holds_is_refused_as_busy() {
+fn a_request_larger_than_the_queue_is_refused_as_busy() {
     in_own_process(|token| {
         let options = TokenOptions {
             blinds_queued_max: 8,
@@ -95,7 +92,7 @@ fn more_than_the_queue_holds_is_refused_as_busy() {
 }
 
 #[test]
-fn numbers_and_keys_that_are_not_signed_with_are_named() {
+fn the_error_names_an_unknown_key_and_the_index_of_an_invalid_number() {
     in_own_process(|token| {
         let store = open(token);
         let key = store.generate(BITS).unwrap();
@@ -103,10 +100,8 @@ fn numbers_and_keys_that_are_not_signed_with_are_named() {
         let number = |bytes: &[u8]| BigInt::from_be_bytes(bytes);
         for unfit in [number(&[]), number(&[1]), key.document().modulus.clone()] {
             let request = accepted(vec![blind(&key, number(&[2])), blind(&key, unfit)]);
-            assert_eq!(
-                wait(signer.sign(request)),
-                Err(SignError::OutOfRange { index: 1 })
-            );
+            let signed = wait(signer.sign(request));
+            assert_eq!(signed, Err(SignError::OutOfRange { index: 1 }));
         }
         let other = opencoin_testkit::keys::private_key("not in the token");
         let unknown = SignError::UnknownKey(other.public_key().id().clone());
@@ -115,7 +110,7 @@ fn numbers_and_keys_that_are_not_signed_with_are_named() {
 }
 
 #[test]
-fn a_refresh_takes_up_new_keys_and_drops_those_destroyed() {
+fn a_refresh_loads_new_keys_and_drops_destroyed_ones() {
     in_own_process(|token| {
         let store = open(token);
         let signer = store.signer().unwrap();
@@ -124,7 +119,7 @@ fn a_refresh_takes_up_new_keys_and_drops_those_destroyed() {
         assert_eq!(wait(signer.sign(blinds(&key, 1))), unknown());
         signer.refresh().unwrap();
         assert!(wait(signer.sign(blinds(&key, 1))).is_ok());
-        // Whoever does not refresh is told as well, and the engine goes on with other keys.
+        // Even without a refresh, a destroyed key is unknown, and other keys still sign.
         let other = store.generate(BITS).unwrap();
         signer.refresh().unwrap();
         assert!(wait(signer.sign(blinds(&key, 5))).is_ok());

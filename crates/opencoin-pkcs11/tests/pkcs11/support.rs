@@ -1,4 +1,4 @@
-//! What these tests share.
+//! Helpers of these tests.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use opencoin_schema::{BigInt, Payload};
 use opencoin_testkit::softhsm::{LABEL, PIN, TestToken};
 
-/// Short keys are made quickly.
+/// Short keys take little time.
 pub(crate) const BITS: usize = 1024;
 
 pub(crate) fn pin(text: &str) -> Pin {
@@ -30,14 +30,14 @@ pub(crate) fn open(token: &TestToken) -> TokenKeyStore {
     TokenKeyStore::open(options(token)).unwrap()
 }
 
-/// Somebody else in this process who uses the token: the login is the same.
+/// Another user of the token in this process, with the same login.
 pub(crate) struct Other {
     pub(crate) pkcs11: Pkcs11,
     pub(crate) slot: Slot,
 }
 
 impl Other {
-    /// Once a store is open, which initialises the module.
+    /// Needs an open store, which initialises the module.
     pub(crate) fn new(token: &TestToken) -> Self {
         let pkcs11 = Pkcs11::new(token.module()).unwrap();
         let slots = pkcs11.get_slots_with_token().unwrap();
@@ -52,10 +52,8 @@ impl Other {
 
     /// Whether a PIN was refused since the last right one.
     pub(crate) fn pin_was_refused(&self) -> bool {
-        self.pkcs11
-            .get_token_info(self.slot)
-            .unwrap()
-            .user_pin_count_low()
+        let info = self.pkcs11.get_token_info(self.slot).unwrap();
+        info.user_pin_count_low()
     }
 }
 
@@ -72,7 +70,7 @@ pub(crate) fn blind(key: &PublicKey, blinded: BigInt) -> BlindToSign {
     }
 }
 
-/// As many numbers to sign, all different.
+/// This many different numbers to sign.
 pub(crate) fn blinds(key: &PublicKey, count: usize) -> AcceptedBlinds {
     accepted((0..count).map(|index| blind(key, number(key, index))).collect())
 }
@@ -92,10 +90,8 @@ pub(crate) fn accepted(blinds: Vec<BlindToSign>) -> AcceptedBlinds {
 
 /// Whether these are the key's signatures of [`blinds`].
 pub(crate) fn are_signatures(key: &PublicKey, signatures: &[BigInt]) -> bool {
-    signatures.iter().enumerate().all(|(index, signature)| {
-        let signature = signature.to_padded_be_bytes(key.modulus_bytes()).unwrap();
-        BigInt::from_be_bytes(&key.raw_public(&signature).unwrap()) == number(key, index)
-    })
+    let mut signatures = signatures.iter().enumerate();
+    signatures.all(|(index, signature)| key.signed_number(signature) == Some(number(key, index)))
 }
 
 pub(crate) fn payload(key: &PublicKey, serial: u8) -> Payload {
@@ -109,10 +105,8 @@ pub(crate) fn payload(key: &PublicKey, serial: u8) -> Payload {
     }
 }
 
-/// Runs a future of a signer.
+/// Blocks on a future of a signer.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(future)
 }

@@ -53,7 +53,7 @@ fn the_error_names_the_field_and_the_reason() {
         (
             r#""type""#,
             r#""reference": "b", "type""#,
-            "blinds[3].reference: duplicate field `reference`",
+            "blinds[3]: duplicate field `reference`",
         ),
         (BLIND, "7", "blinds[3]: 7 is not an object"),
         // serde reads structs from lists as well; the specification does not.
