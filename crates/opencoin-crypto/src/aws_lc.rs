@@ -37,7 +37,7 @@ pub(crate) struct PublicHandle(Rsa);
 pub(crate) struct PrivateHandle(Rsa);
 
 impl PublicHandle {
-    /// The key (n, e). AWS-LC demands odd numbers, `n` of at most 16,384 bits and `e` in 3..2^33.
+    /// The key (n, e). AWS-LC requires odd numbers, `n` of at most 16,384 bits and `e` in 3..2^33.
     pub(crate) fn new(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         let (n, e) = (Bignum::new(n)?, Bignum::new(e)?);
         // SAFETY: both arguments are live BIGNUMs, which the function copies. It returns an owned RSA,

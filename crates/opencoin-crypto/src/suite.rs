@@ -53,7 +53,7 @@ pub struct UnknownCipherSuite(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MintKeyError {
     /// The modulus is too short.
-    #[error("a mint key of {bits} bits is too small for {suite}, which demands {bits_min}")]
+    #[error("a mint key of {bits} bits is too small for {suite}, which requires {bits_min}")]
     TooSmall {
         /// The suite.
         suite: CipherSuite,

@@ -48,7 +48,7 @@ pub enum CurrencyError {
     #[error("the CDDC with serial {0} repeats a serial or belongs to another currency")]
     MixedCddcs(u64),
     /// A mint key certificate does not verify, or its terms contradict themselves.
-    #[error("the certificate of mint key {id} does not hold: {reason}")]
+    #[error("the certificate of mint key {id} is not valid: {reason}")]
     Mkc {
         /// The id of the key.
         id: BigInt,

@@ -92,13 +92,13 @@ pub enum DirectoryError {
         error: CurrencyError,
     },
     /// The text of a request does not represent the request.
-    #[error("the request for the master key cannot be written down: {0}; nothing was asked for")]
+    #[error("the request for the master key cannot be written: {0}; nothing was requested")]
     Unwritable(String),
     /// The path contains a question mark, which cannot be part of the address of a SQLite file.
     #[error("{0} has a question mark in it; choose another folder for the currency")]
     Path(PathBuf),
     /// Another process is creating a currency in this folder.
-    #[error("another process is making a currency in {0}")]
+    #[error("another process is creating a currency in {0}")]
     Begun(PathBuf),
     /// The certificates were not requested here.
     #[error("not imported: {0}")]
@@ -317,7 +317,7 @@ impl Directory {
         match from_json::<SigningRequest>(json.as_bytes()) {
             Ok(read) if read == *request => Ok(private_files::write(&path, json.as_bytes())?),
             Ok(_) => Err(DirectoryError::Unwritable(
-                "its text says something else".to_owned(),
+                "its text gives another request".to_owned(),
             )),
             Err(error) => Err(DirectoryError::Unwritable(error.to_string())),
         }

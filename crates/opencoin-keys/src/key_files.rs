@@ -80,7 +80,7 @@ impl KeyFiles {
             return Ok(key);
         }
         Err(KeyStoreError::Unusable(format!(
-            "{} holds another key than its name says",
+            "{} does not contain the key in its name",
             self.path(id).display()
         )))
     }
@@ -164,7 +164,8 @@ impl KeyStore for KeyFiles {
     }
 
     fn signer(&self) -> Result<Arc<dyn Signer>, KeyStoreError> {
-        let no_threads = |error| KeyStoreError::Unusable(format!("signing cannot begin: {error}"));
+        let no_threads =
+            |error| KeyStoreError::Unusable(format!("the signing threads cannot be started: {error}"));
         let local = LocalSigner::start([], LocalSignerOptions::default()).map_err(no_threads)?;
         let loaded = Loaded {
             files: self.clone(),

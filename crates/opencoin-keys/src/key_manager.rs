@@ -119,13 +119,13 @@ pub enum KeyManagerError {
     )]
     Waits(std::path::PathBuf),
     /// The private mint keys are on the signer's machine.
-    #[error("the private mint keys are not here but on the signer's machine: make new ones there")]
+    #[error("the private mint keys are on the signer's machine: make new keys there")]
     KeysElsewhere,
     /// The next CDD would be the same as the current one.
     #[error("nothing would change; say what with --url, --denominations, --expiry or --info")]
     NoChange,
     /// A key to be destroyed did not sign, or signed wrongly.
-    #[error("mint key {id} was not destroyed, because its signatures could not be kept: {error}")]
+    #[error("mint key {id} was not destroyed, because its signatures could not be stored: {error}")]
     Sign {
         /// The id of the key.
         id: BigInt,
@@ -209,7 +209,7 @@ impl KeyManager {
         Ok(ids.into_iter().collect())
     }
 
-    /// The steps that the rotation policy in the settings demands, and when they are due.
+    /// The steps that the rotation policy in the settings requires, and when they are due.
     ///
     /// # Errors
     /// When folder, store or books cannot be read.

@@ -31,7 +31,7 @@ pub enum TokenError {
         blank: bool,
     },
     /// The label is not unique.
-    #[error("{count} tokens are called \"{label}\": give each a label of its own, or take the others away")]
+    #[error("{count} tokens have the label \"{label}\": give each its own label, or remove the others")]
     SeveralTokens {
         /// The label.
         label: String,
@@ -63,7 +63,7 @@ pub enum TokenError {
     },
     /// The token allows fewer sessions.
     #[error(
-        "the token \"{label}\" gives {sessions_max} sessions; {sessions} are set, and a few are needed besides: set fewer"
+        "the token \"{label}\" allows {sessions_max} sessions; {sessions} signing sessions and a few others are too many: set fewer"
     )]
     TooManySessions {
         /// The token.
@@ -89,7 +89,9 @@ pub enum TokenError {
         bits_max: usize,
     },
     /// The token refuses to make the key for another reason.
-    #[error("the token makes no key of {bits} bits ({code}): it may be full, or set up to refuse such keys")]
+    #[error(
+        "the token makes no key of {bits} bits ({code}): it may be full, or its settings may forbid such keys"
+    )]
     KeyRefused {
         /// The requested size.
         bits: usize,
@@ -98,7 +100,7 @@ pub enum TokenError {
     },
     /// The token made an unsuitable key, which was destroyed.
     #[error(
-        "the token made a key {0}; the key was destroyed, and this token cannot keep mint keys as it is set up"
+        "the token made a key {0}; the key was destroyed, and this token cannot keep mint keys with its current settings"
     )]
     KeyUnfit(String),
     /// The token made an unsuitable key and does not destroy it.
@@ -112,7 +114,7 @@ pub enum TokenError {
         code: String,
     },
     /// A call failed for an unknown reason.
-    #[error("the token does not answer as it should ({function}: {code}); its own log may say more")]
+    #[error("the token answers with an error ({function}: {code}); its own log may say more")]
     Call {
         /// The function, by its name in PKCS#11.
         function: String,
@@ -120,13 +122,13 @@ pub enum TokenError {
         code: String,
     },
     /// The module does not follow PKCS#11.
-    #[error("the PKCS#11 module does not answer as PKCS#11 demands: {0}")]
+    #[error("the PKCS#11 module does not follow PKCS#11: {0}")]
     Module(String),
     /// The connection was lost during a call. Try again.
-    #[error("the token went away; it is looked for again soon")]
+    #[error("the token is not reachable; the next request tries again")]
     Lost,
     /// The system cannot start the threads.
-    #[error("the system gives no more threads to sign with: {0}")]
+    #[error("the system cannot start the signing threads: {0}")]
     Threads(String),
 }
 
@@ -149,7 +151,7 @@ pub enum PinRefusal {
     )]
     LastTry,
     /// The PIN must be changed.
-    #[error("wants its PIN changed first (pkcs11-tool --login --change-pin)")]
+    #[error("requires a new PIN first (pkcs11-tool --login --change-pin)")]
     Expired,
     /// The PIN is too short or too long for this token, or has invalid characters.
     #[error("cannot have this PIN: its length or its characters are wrong")]
@@ -222,15 +224,15 @@ pub(crate) fn code_name(error: RvError) -> String {
 
 fn others(found: &[String], blank: bool) -> String {
     let mut text = match found {
-        [] => "no other is there: plug it in, or see that its driver finds it".to_owned(),
+        [] => "no other token was found: connect it, or check that its driver finds it".to_owned(),
         found => {
             let found: Vec<_> = found.iter().map(|label| format!("\"{label}\"")).collect();
-            format!("there are {}: correct the label, or plug it in", found.join(", "))
+            format!("there are {}: correct the label, or connect it", found.join(", "))
         }
     };
     if blank {
         text.push_str(
-            "; an uninitialised one is there: initialise it (softhsm2-util or pkcs11-tool --init-token)",
+            "; there is an uninitialised token: initialise it (softhsm2-util or pkcs11-tool --init-token)",
         );
     }
     text

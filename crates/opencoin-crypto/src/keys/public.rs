@@ -33,7 +33,7 @@ impl PublicKey {
     ///
     /// The exponent may be any odd number from 3 to 2^32 - 1, because the specification does not restrict it and
     /// certificates with a small exponent are secure.
-    /// [`CipherSuite::check_mint_key`](crate::CipherSuite::check_mint_key) demands more of mint keys.
+    /// [`CipherSuite::check_mint_key`](crate::CipherSuite::check_mint_key) requires more of mint keys.
     ///
     /// # Errors
     /// When the modulus is even or of an unsupported size, or the exponent out of range.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::types::AuthPin;
+use opencoin_crypto::KeyStore;
 use opencoin_pkcs11::{PinRefusal, TokenError, TokenKeyStore, TokenOptions};
 use opencoin_testkit::softhsm::{LABEL, in_own_process};
 
