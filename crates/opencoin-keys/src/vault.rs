@@ -148,15 +148,15 @@ impl Vault {
             .clone()
             .map(|draft| sign_cddc(draft.with_master_key(key.public_key()), &key, rng))
             .transpose()?;
-        let in_force = next.as_ref().or(current.as_ref());
+        let signed_for = next.as_ref().or(current.as_ref());
         let mut mkcs = Vec::with_capacity(request.mint_keys.len());
         for draft in &request.mint_keys {
             let serial = draft.cdd_serial;
-            let cddc = in_force
+            let cddc = signed_for
                 .filter(|cddc| cddc.cdd().cdd_serial == serial)
                 .ok_or_else(|| {
                     VaultError::Request(format!(
-                        "a mint key names the CDD with serial {serial}, which is not in force"
+                        "a mint key names the CDD with serial {serial}, which is not the current one"
                     ))
                 })?;
             let signed = sign_mint_key_certificate(draft.clone().with_issuer(cddc), cddc, &key, rng)?;
@@ -205,11 +205,8 @@ impl Vault {
         let folder = self.folder.join(LOG_FOLDER);
         private_files::make_private_folder(&folder)?;
         let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
-        let last = private_files::list(&folder, RECORD_SUFFIX)?
-            .iter()
-            .filter_map(number)
-            .max()
-            .unwrap_or(0);
+        let records = private_files::list(&folder, RECORD_SUFFIX)?;
+        let last = records.iter().filter_map(number).max().unwrap_or(0);
         let path = folder.join(format!("{:06}{RECORD_SUFFIX}", last + 1));
         private_files::write(&path, text::compact(answer).as_bytes())?;
         Ok(private_files::sync_folder(&self.folder)?)
@@ -226,10 +223,8 @@ fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), Va
         let is_repeated = cdds(past).any(|signed| signed == *next);
         let serial = current.as_ref().map_or(1, |current| current.cdd_serial + 1);
         if next.cdd_serial != serial {
-            return refuse(format!(
-                "the serial of the CDD is {}, and must be {serial}",
-                next.cdd_serial
-            ));
+            let wrong = next.cdd_serial;
+            return refuse(format!("the serial of the CDD is {wrong}, and must be {serial}"));
         }
         let Some(before) = current.or_else(|| last_cdd(past)) else {
             return Ok(());
@@ -246,19 +241,16 @@ fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), Va
         |draft: &MintKeyDraft| signed_mint_keys(past).find(|mint_key| mint_key.id == draft.id());
     for draft in &request.mint_keys {
         if signed_before(draft).is_some_and(|before| MintKeyDraft::of(before) != *draft) {
-            return refuse(format!(
-                "mint key {} was signed before with other terms",
-                draft.id()
-            ));
+            let id = draft.id();
+            return refuse(format!("mint key {id} was signed before with other terms"));
         }
     }
     Ok(())
 }
 
 fn cdds(past: &[SignedCertificates]) -> impl Iterator<Item = CddDraft> {
-    past.iter()
-        .filter_map(|signed| signed.cddc.as_ref())
-        .map(|cddc: &Cddc| CddDraft::of(&cddc.cdd))
+    let cddcs = past.iter().filter_map(|signed| signed.cddc.as_ref());
+    cddcs.map(|cddc| CddDraft::of(&cddc.cdd))
 }
 
 /// The CDD with the highest serial; of several, the one signed last.
@@ -267,9 +259,8 @@ fn last_cdd(past: &[SignedCertificates]) -> Option<CddDraft> {
 }
 
 fn signed_mint_keys(past: &[SignedCertificates]) -> impl Iterator<Item = &MintKey> {
-    past.iter()
-        .flat_map(|signed| &signed.mkcs)
-        .map(|mkc| &mkc.mint_key)
+    let mkcs = past.iter().flat_map(|signed| &signed.mkcs);
+    mkcs.map(|mkc| &mkc.mint_key)
 }
 
 #[cfg(test)]

@@ -82,22 +82,21 @@ fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<S
         }
         return warnings;
     };
-    let current = request.current.as_ref().map_or(0, |cddc| cddc.cdd.cdd_serial);
-    if current > last.cdd_serial {
+    let (current, last) = (
+        request.current.as_ref().map_or(0, |cddc| cddc.cdd.cdd_serial),
+        last.cdd_serial,
+    );
+    if current > last {
         warnings.push(format!(
-            "the description in force has serial {current}, and this machine knows {} as the last; is this the newest copy of the vault?",
-            last.cdd_serial
+            "the current description has serial {current}, but this machine has signed only up to {last}; is this the newest copy of the vault?"
         ));
     }
-    let is_repeated = request
-        .cdd
-        .as_ref()
-        .is_some_and(|next| cdds(past).any(|signed| signed == *next));
-    if current < last.cdd_serial && !is_repeated {
+    let next = request.cdd.as_ref();
+    let is_repeated = next.is_some_and(|next| cdds(past).any(|signed| signed == *next));
+    if current < last && !is_repeated {
         warnings.push(format!(
-            "this machine has signed a description with serial {}, and the request says that {current} is in force. Sign this only if that \
-             one was given up and never published",
-            last.cdd_serial
+            "this machine has signed a description with serial {last}, but the request says that {current} is the current one. Sign this \
+             only if {last} was given up and never published"
         ));
     }
     warnings

@@ -69,11 +69,10 @@ fn randomize(value: &mut Value, field: &str, rng: &mut TestRng) {
                 let unix_us = rng.random_range(0..4_000_000_000_000_000);
                 Timestamp::from_utc(DateTime::from_timestamp_micros(unix_us).unwrap()).to_string()
             } else {
-                let character = |rng: &mut TestRng| match rng.random() {
-                    true => char::from(rng.random_range(0..0x80_u8)),
-                    false => rng.random(),
-                };
-                (0..rng.random_range(0..8)).map(|_| character(rng)).collect()
+                let ascii = |rng: &mut TestRng| char::from(rng.random_range(0..0x80_u8));
+                (0..rng.random_range(0..8))
+                    .map(|_| if rng.random() { ascii(rng) } else { rng.random() })
+                    .collect()
             };
         }
         Value::Null | Value::Bool(_) => unreachable!("no example has such a value"),
