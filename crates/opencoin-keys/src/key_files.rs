@@ -172,14 +172,7 @@ impl KeyStore for KeyFiles {
 
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
         self.check_passphrase()?; // before the work of making a key
-        let key = {
-            let mut rng = self
-                .0
-                .rng
-                .lock()
-                .expect("a generator that panicked makes no more keys");
-            PrivateKey::generate(bits, &mut **rng)?
-        };
+        let key = PrivateKey::generate(bits)?;
         self.add(&key)?;
         Ok(key.public_key().clone())
     }

@@ -18,6 +18,24 @@ pub const KEY_BITS_MIN: usize = 512;
 /// The longest modulus that is read, in bits: a larger one in a stranger's document would only cost us time.
 pub const KEY_BITS_MAX: usize = 8192;
 
+/// New keys have a multiple of this many bits, as AWS-LC generates them.
+pub const KEY_BITS_STEP: usize = 128;
+
+/// Checks the length of a key to be generated.
+///
+/// # Errors
+/// [`KeyError::ModulusBits`] outside of [`KEY_BITS_MIN`]`..=`[`KEY_BITS_MAX`], [`KeyError::BitsStep`] if `bits` is
+/// not a multiple of [`KEY_BITS_STEP`].
+pub fn check_key_length(bits: usize) -> Result<(), KeyError> {
+    if !(KEY_BITS_MIN..=KEY_BITS_MAX).contains(&bits) {
+        return Err(KeyError::ModulusBits(bits));
+    }
+    if !bits.is_multiple_of(KEY_BITS_STEP) {
+        return Err(KeyError::BitsStep(bits));
+    }
+    Ok(())
+}
+
 /// The public exponent of the keys that are made here, and the one that mint keys of RFC 9474 must have.
 pub(crate) const PUBLIC_EXPONENT: u64 = 65537;
 
@@ -27,9 +45,9 @@ pub enum KeyError {
     /// The modulus is shorter than [`KEY_BITS_MIN`] or longer than [`KEY_BITS_MAX`].
     #[error("the modulus has {0} bits; {KEY_BITS_MIN} to {KEY_BITS_MAX} are supported")]
     ModulusBits(usize),
-    /// The number of bits of a key to be made is odd, so that its primes could not have the same size.
-    #[error("a key of {0} bits cannot be made of two primes of the same size")]
-    OddBits(usize),
+    /// The length of a key to be generated is not a multiple of [`KEY_BITS_STEP`].
+    #[error("a key of {0} bits cannot be generated: lengths are multiples of {KEY_BITS_STEP} bits")]
+    BitsStep(usize),
     /// The modulus is even.
     #[error("the modulus is even")]
     EvenModulus,

@@ -156,7 +156,7 @@ fn what_cannot_be_a_mint_key_is_refused_before_the_token_is_asked() {
         }
         assert_eq!(
             store.generate(1025),
-            Err(KeyStoreError::Key(KeyError::OddBits(1025)))
+            Err(KeyStoreError::Key(KeyError::BitsStep(1025)))
         );
         assert_eq!(store.ids(), Ok(BTreeSet::new()));
     });
