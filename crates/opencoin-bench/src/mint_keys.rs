@@ -61,7 +61,7 @@ impl MintKeys {
             made: Vec::new(),
         };
         let progress = ProgressBar::new("making keys");
-        let master_key = PrivateKey::generate(MASTER_KEY_BITS, &mut OsRng)?;
+        let master_key = PrivateKey::generate(MASTER_KEY_BITS)?;
         let cddc = sign_cddc(cdd(&master_key, key_bits.len()), &master_key, &mut OsRng)?;
         let (mut keys, mut mkcs) = (Vec::new(), Vec::new());
         for (made, (denomination, bits)) in (1..).zip(key_bits).enumerate() {

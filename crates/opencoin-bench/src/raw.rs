@@ -41,7 +41,7 @@ pub(super) struct Rates {
 
 /// Measures each operation with a key of this size that is made for it, twice for about `duration`.
 pub(super) fn measure(key_bits: usize, duration: Duration) -> Result<RawRsa> {
-    let key = PrivateKey::generate(key_bits, &mut OsRng)?;
+    let key = PrivateKey::generate(key_bits)?;
     let public = key.public_key();
     let mut input = random_bytes(public.modulus_bytes());
     input[0] &= 0x3f; // less than the modulus, whose first bit is set

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use opencoin_crypto::{KEY_BITS_MAX, MINT_KEY_BITS_MIN};
+use opencoin_crypto::{KEY_BITS_MAX, KEY_BITS_STEP, MINT_KEY_BITS_MIN};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Clocks of wallets may be behind by this much without finding a document from the future.
@@ -186,10 +186,12 @@ impl RotationPolicy {
             return Err("resume_window must not be longer than coin_lifetime: whoever resumes late gets coins that have expired"
                 .to_owned());
         }
-        if !(MINT_KEY_BITS_MIN..=KEY_BITS_MAX).contains(&self.key_bits) || !self.key_bits.is_multiple_of(64) {
-            return Err(
-                "key_bits must be 2048 to 8192, in steps of 64; 2048, 3072 and 4096 are usual".to_owned(),
-            );
+        if !(MINT_KEY_BITS_MIN..=KEY_BITS_MAX).contains(&self.key_bits)
+            || !self.key_bits.is_multiple_of(KEY_BITS_STEP)
+        {
+            return Err(format!(
+                "key_bits must be {MINT_KEY_BITS_MIN} to {KEY_BITS_MAX}, in steps of {KEY_BITS_STEP}; 2048, 3072 and 4096 are usual"
+            ));
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ fn main() {
 }
 
 fn key(bits: usize) -> PrivateKey {
-    PrivateKey::generate(bits, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap()
+    PrivateKey::generate(bits).unwrap()
 }
 
 /// A number less than every modulus of this key's size.

@@ -16,6 +16,7 @@
 use std::ptr::{self, NonNull};
 
 use aws_lc_sys as ffi;
+use zeroize::Zeroizing;
 
 use crate::keys::{KeyError, OperationError};
 
@@ -128,6 +129,36 @@ impl PrivateHandle {
     pub(crate) fn private_operation(&self, input: &[u8]) -> Result<Vec<u8>, OperationError> {
         self.0.raw(ffi::RSA_sign_raw, input)
     }
+}
+
+/// Generates a private key of `bits`, a multiple of 128, and returns it as DER `RSAPrivateKey` (RFC 8017 appendix
+/// A.1.2). AWS-LC draws the primes from its own random number generator (FIPS 186-5 appendix A.1.3, 4 x 2^-80 chance
+/// of failure).
+pub(crate) fn generate_key(bits: i32, public_exponent: u64) -> Result<Zeroizing<Vec<u8>>, OperationError> {
+    let failed = || {
+        clear_error_queue();
+        OperationError
+    };
+    let e = Bignum::new(&public_exponent.to_be_bytes()).ok_or(OperationError)?;
+    // SAFETY: takes nothing, returns an owned RSA or null.
+    let rsa = NonNull::new(unsafe { ffi::RSA_new() }).ok_or(OperationError)?;
+    // SAFETY: the RSA and the BIGNUM are live, and the function needs no callback.
+    let generated = unsafe { ffi::RSA_generate_key_ex(rsa.as_ptr(), bits, e.as_ptr(), ptr::null_mut()) };
+    // Frees the RSA in either case.
+    let rsa = Rsa::own(rsa.as_ptr()).ok_or(OperationError)?;
+    if generated != 1 {
+        return Err(failed());
+    }
+    let (mut der, mut der_bytes) = (ptr::null_mut(), 0);
+    // SAFETY: the RSA is a whole key. The function allocates the output and sets both variables if it returns 1.
+    if unsafe { ffi::RSA_private_key_to_bytes(&raw mut der, &raw mut der_bytes, rsa.pointer.as_ptr()) } != 1 {
+        return Err(failed());
+    }
+    // SAFETY: `der` points to `der_bytes` initialised bytes.
+    let copy = Zeroizing::new(unsafe { std::slice::from_raw_parts(der, der_bytes) }.to_vec());
+    // SAFETY: `der` was allocated by AWS-LC and is not used afterwards. `OPENSSL_free` erases what it frees.
+    unsafe { ffi::OPENSSL_free(der.cast()) };
+    Ok(copy)
 }
 
 /// The common shape of `RSA_sign_raw` and `RSA_verify_raw`.

@@ -32,7 +32,10 @@ pub use engine::{
     AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, Pool, SignError,
     Signer, Worker,
 };
-pub use keys::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PrivateKey, PublicKey};
+pub use keys::{
+    BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KEY_BITS_STEP, KeyError, OperationError, PrivateKey, PublicKey,
+    check_key_length,
+};
 pub use rsa::rand_core::CryptoRngCore;
 pub use seed::{BlindingSeed, BlindingSeedError};
 pub use suite::{

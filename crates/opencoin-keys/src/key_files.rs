@@ -148,12 +148,11 @@ impl KeyStore for KeyFiles {
     fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
         let passphrase = self.passphrase()?;
         self.check_passphrase()?; // before the work of making a key
-        let (key, pem) = {
+        let key = PrivateKey::generate(bits)?;
+        let pem = {
             let rng = self.0.rng.lock();
             let mut rng = rng.expect("a generator that panicked makes no more keys");
-            let key = PrivateKey::generate(bits, &mut **rng)?;
-            let pem = key.to_encrypted_pkcs8_pem(passphrase.expose(), &mut **rng);
-            (key, pem)
+            key.to_encrypted_pkcs8_pem(passphrase.expose(), &mut **rng)
         };
         private_files::write(&self.path(key.public_key().id()), pem.as_bytes()).map_err(unusable)?;
         Ok(key.public_key().clone())

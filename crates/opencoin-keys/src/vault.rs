@@ -110,7 +110,7 @@ impl Vault {
         if self.has_key() {
             return Err(VaultError::Occupied(self.key_file()));
         }
-        let key = PrivateKey::generate(bits.max(MASTER_KEY_BITS_MIN), rng)?;
+        let key = PrivateKey::generate(bits.max(MASTER_KEY_BITS_MIN))?;
         let pem = key.to_encrypted_pkcs8_pem(passphrase.expose(), rng);
         private_files::write(&self.key_file(), pem.as_bytes())?;
         let parent = self.folder.parent();
@@ -269,6 +269,7 @@ mod tests {
 
     use chrono::{DateTime, Utc};
     use opencoin_schema::Timestamp;
+    use opencoin_testkit::keys::private_key;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
     use tempfile::TempDir;
@@ -288,7 +289,7 @@ mod tests {
     /// A vault with a key. All tests share the key, because making one takes long.
     fn vault() -> (TempDir, Vault) {
         static KEY: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-            let key = PrivateKey::generate(2048, &mut StdRng::seed_from_u64(5)).unwrap();
+            let key = private_key("vault");
             key.to_encrypted_pkcs8_pem(passphrase().expose(), &mut StdRng::seed_from_u64(6))
                 .to_string()
         });

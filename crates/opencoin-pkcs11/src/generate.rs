@@ -8,7 +8,7 @@ use cryptoki::error::{Error, Result as CallResult};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
-use opencoin_crypto::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PublicKey};
+use opencoin_crypto::{PublicKey, check_key_length};
 
 use crate::TokenError;
 use crate::error::code_name;
@@ -70,12 +70,7 @@ pub(crate) fn generate(token: &Token, bits: usize) -> Result<PublicKey, TokenErr
 }
 
 fn check_size(token: &Token, bits: usize) -> Result<(), TokenError> {
-    if !(KEY_BITS_MIN..=KEY_BITS_MAX).contains(&bits) {
-        return Err(KeyError::ModulusBits(bits).into());
-    }
-    if bits % 2 == 1 {
-        return Err(KeyError::OddBits(bits).into());
-    }
+    check_key_length(bits)?;
     let Some(info) = token
         .mechanism(MechanismType::RSA_PKCS_KEY_PAIR_GEN)?
         .filter(|info| info.generate_key_pair())

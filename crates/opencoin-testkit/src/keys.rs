@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use opencoin_crypto::{MINT_KEY_BITS_MIN, PrivateKey};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use tempfile::NamedTempFile;
 
 use crate::rng;
@@ -47,7 +51,7 @@ fn read(label: &str) -> Option<PrivateKey> {
 
 /// Generates the key and stores it. If it cannot be stored, the next process generates it again.
 fn make(label: &str) -> PrivateKey {
-    let key = PrivateKey::generate(MINT_KEY_BITS_MIN, &mut rng::labelled(label)).expect("a supported length");
+    let key = generate(MINT_KEY_BITS_MIN, &mut rng::labelled(label));
     let file = file(label);
     let folder = file.parent().expect("it is in a folder");
     // Several processes may do this at once, so each writes a temporary file and renames it.
@@ -58,6 +62,19 @@ fn make(label: &str) -> PrivateKey {
     });
     drop(kept);
     key
+}
+
+/// A key of any length that [`PrivateKey`] reads, for tests that need short keys. The same seed gives the same key.
+#[must_use]
+pub fn seeded_key(bits: usize, seed: u64) -> PrivateKey {
+    generate(bits, &mut ChaCha20Rng::seed_from_u64(seed))
+}
+
+/// The product draws its keys from the system's randomness, which no test can repeat.
+fn generate(bits: usize, rng: &mut ChaCha20Rng) -> PrivateKey {
+    let key = RsaPrivateKey::new(rng, bits).expect("a supported length");
+    let pem = key.to_pkcs8_pem(LineEnding::LF).expect("a key can be written");
+    PrivateKey::from_pkcs8_pem(&pem).expect("a key that was written can be read")
 }
 
 #[cfg(test)]

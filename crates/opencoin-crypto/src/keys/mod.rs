@@ -15,6 +15,24 @@ pub const KEY_BITS_MIN: usize = 512;
 /// The longest modulus that can be read, in bits, so that a document of a stranger costs little time.
 pub const KEY_BITS_MAX: usize = 8192;
 
+/// New keys have a multiple of this many bits, as AWS-LC generates them.
+pub const KEY_BITS_STEP: usize = 128;
+
+/// Checks the length of a key to be generated.
+///
+/// # Errors
+/// [`KeyError::ModulusBits`] outside of [`KEY_BITS_MIN`]`..=`[`KEY_BITS_MAX`], [`KeyError::BitsStep`] if `bits` is
+/// not a multiple of [`KEY_BITS_STEP`].
+pub fn check_key_length(bits: usize) -> Result<(), KeyError> {
+    if !(KEY_BITS_MIN..=KEY_BITS_MAX).contains(&bits) {
+        return Err(KeyError::ModulusBits(bits));
+    }
+    if !bits.is_multiple_of(KEY_BITS_STEP) {
+        return Err(KeyError::BitsStep(bits));
+    }
+    Ok(())
+}
+
 /// The public exponent of all keys that this crate makes, required for mint keys of RFC 9474.
 pub(crate) const PUBLIC_EXPONENT: u64 = 65537;
 
@@ -24,9 +42,9 @@ pub enum KeyError {
     /// The modulus is shorter than [`KEY_BITS_MIN`] or longer than [`KEY_BITS_MAX`].
     #[error("the modulus has {0} bits; {KEY_BITS_MIN} to {KEY_BITS_MAX} are supported")]
     ModulusBits(usize),
-    /// A new key cannot have this odd number of bits, because its primes could not have the same size.
-    #[error("a key of {0} bits cannot be made of two primes of the same size")]
-    OddBits(usize),
+    /// The length of a key to be generated is not a multiple of [`KEY_BITS_STEP`].
+    #[error("a key of {0} bits cannot be generated: lengths are multiples of {KEY_BITS_STEP} bits")]
+    BitsStep(usize),
     /// The modulus is even.
     #[error("the modulus is even")]
     EvenModulus,

@@ -1,10 +1,11 @@
-//! Private keys. The crate `rsa` makes, stores and reads them; only AWS-LC uses them.
+//! Private keys: generated and used by AWS-LC, stored and read by the crate `rsa`.
 
 use std::fmt;
 
 use num_bigint_dig::BigUint;
 use opencoin_schema::{BigInt, RsaPublicKey};
 use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs8::der::SecretDocument;
 use rsa::pkcs8::der::pem::PemLabel;
 use rsa::pkcs8::pkcs5::{pbes2, scrypt};
@@ -14,8 +15,8 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError, PUBLIC_EXPONENT, PublicKey};
-use crate::aws_lc::PrivateHandle;
+use super::{KeyError, OperationError, PUBLIC_EXPONENT, PublicKey, check_key_length};
+use crate::aws_lc::{self, PrivateHandle};
 use crate::emsa_pss;
 use crate::numbers::to_big_int;
 
@@ -55,21 +56,16 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Makes a key of `bits` with two primes of the same size and the public exponent 65537. The same generator
-    /// in the same state makes the same key. The time varies widely; large keys take seconds.
+    /// Generates a key of `bits` with two primes of the same size and the public exponent 65537, from the system's
+    /// randomness. Takes tenths of a second for 2048 bits and seconds for large keys.
     ///
     /// # Errors
-    /// When `bits` is odd or not in [`KEY_BITS_MIN`]`..=`[`KEY_BITS_MAX`].
-    pub fn generate(bits: usize, rng: &mut (impl CryptoRngCore + ?Sized)) -> Result<Self, KeyError> {
-        if !(KEY_BITS_MIN..=KEY_BITS_MAX).contains(&bits) {
-            return Err(KeyError::ModulusBits(bits));
-        }
-        if bits % 2 == 1 {
-            return Err(KeyError::OddBits(bits));
-        }
-        let stored = RsaPrivateKey::new_with_exp(rng, bits, &BigUint::from(PUBLIC_EXPONENT))
-            .map_err(|_| KeyError::Inconsistent)?;
-        Self::from_stored(stored)
+    /// [`KeyError::ModulusBits`] or [`KeyError::BitsStep`] if no key has this length.
+    pub fn generate(bits: usize) -> Result<Self, KeyError> {
+        check_key_length(bits)?;
+        let bits = i32::try_from(bits).expect("KEY_BITS_MAX fits");
+        let der = aws_lc::generate_key(bits, PUBLIC_EXPONENT).map_err(|_| KeyError::Inconsistent)?;
+        Self::from_stored(RsaPrivateKey::from_pkcs1_der(&der).map_err(|_| KeyError::Inconsistent)?)
     }
 
     /// Reads a key that [`Self::to_pkcs8_pem`] or another program (`openssl genpkey -algorithm RSA`) has written.

@@ -6,19 +6,23 @@ use opencoin_schema::{BigInt, RsaPublicKey};
 use crate::support::{MASTER_KEY, MINT_KEY, SMALL_KEY, key, rng, sign_blind, to_big_int, to_biguint};
 
 #[test]
-fn the_same_seed_makes_the_same_key() {
-    assert_eq!(key(1024, 7).to_pkcs8_pem(), key(1024, 7).to_pkcs8_pem());
-    assert_ne!(key(1024, 7).public_key(), key(1024, 8).public_key());
-    assert_eq!(MASTER_KEY.public_key().modulus_bits(), 2048);
-    assert_eq!(MASTER_KEY.public_key().document().public_exponent, 65537);
+fn a_generated_key_has_its_length_and_is_new() {
+    let make = |bits| PrivateKey::generate(bits).unwrap();
+    let (key, other) = (make(1024), make(1024));
+    assert_eq!(key.public_key().modulus_bits(), 1024);
+    assert_eq!(key.public_key().document().public_exponent, 65537);
+    assert_ne!(key.public_key(), other.public_key());
+    let read = PrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap();
+    let number = BigInt::from_be_bytes(b"a number to sign");
+    assert_eq!(sign_blind(&read, &number), sign_blind(&key, &number));
 }
 
 #[test]
 fn unsupported_key_sizes_are_refused() {
-    let make = |bits| PrivateKey::generate(bits, &mut rng(1)).err();
+    let make = |bits| PrivateKey::generate(bits).err();
     assert_eq!(make(511), Some(KeyError::ModulusBits(511)));
     assert_eq!(make(8194), Some(KeyError::ModulusBits(8194)));
-    assert_eq!(make(513), Some(KeyError::OddBits(513)));
+    assert_eq!(make(576), Some(KeyError::BitsStep(576)));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use num_bigint_dig::BigUint;
 use opencoin_crypto::{BlindingSeed, CipherSuite, PrivateKey};
 use opencoin_schema::{BigInt, Cdd, Coin, MintKey, PROTOCOL_VERSION, Payload, WeightedUrl};
+use opencoin_testkit::keys::seeded_key;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -24,7 +25,7 @@ pub(crate) fn blinding_seed(number: u64) -> BlindingSeed {
 }
 
 pub(crate) fn key(bits: usize, seed: u64) -> PrivateKey {
-    PrivateKey::generate(bits, &mut rng(seed)).unwrap()
+    seeded_key(bits, seed)
 }
 
 pub(crate) fn number(hex: &str) -> BigInt {

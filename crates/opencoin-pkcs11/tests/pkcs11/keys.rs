@@ -142,7 +142,7 @@ fn invalid_key_sizes_are_refused() {
             let refused = KeyError::ModulusBits(bits);
             assert_eq!(store.generate(bits), Err(KeyStoreError::Key(refused)));
         }
-        let refused = KeyError::OddBits(1025);
+        let refused = KeyError::BitsStep(1025);
         assert_eq!(store.generate(1025), Err(KeyStoreError::Key(refused)));
         assert_eq!(store.ids(), Ok(BTreeSet::new()));
     });

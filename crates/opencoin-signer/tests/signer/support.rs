@@ -21,8 +21,7 @@ use opencoin_signer::{
     CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, SignedCounts,
     SignerServer, SignerServerOptions,
 };
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
+use opencoin_testkit::keys::seeded_key;
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -33,7 +32,7 @@ pub(crate) const NOW: LedgerTime = LedgerTime::from_unix_micros(150);
 pub(crate) static KEYS: LazyLock<[PrivateKey; 2]> = LazyLock::new(|| [1, 2].map(|seed| key(1024, seed)));
 
 pub(crate) fn key(bits: usize, seed: u64) -> PrivateKey {
-    PrivateKey::generate(bits, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap()
+    seeded_key(bits, seed)
 }
 
 /// What an issuer waits in these tests: less than a person would.
