@@ -1,94 +1,30 @@
-//! An issuer with its books in memory, its two routers, and coins for it.
+//! An issuer with an in-memory ledger, its two routers, and the requests that tests send to them.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_config::{AccountsConfig, Config};
-use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer, Unblinder};
+use opencoin_config::AccountsConfig;
 use opencoin_http::{ERROR_HEADER, Server, admin_router, router};
-use opencoin_issuer::{AdminTokens, Guard, Issuer, IssuerOptions};
-use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
+use opencoin_issuer::{AdminTokens, Guard, Issuer};
+use opencoin_keys::Clock;
 use opencoin_ledger::MemoryLedger;
-use opencoin_schema::{
-    BigInt, Blind, Coin, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem, RequestResume, ResponseMint,
-    text,
-};
+use opencoin_schema::{BigInt, Coin, RequestMint, RequestRedeem, RequestResume, ResponseMint, text};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-const SEED: u64 = 7;
-const BODY_BYTES_MAX: usize = 1 << 20;
-/// The background work pauses for a second after each turn.
-const LESS_THAN_TWO_TURNS: std::time::Duration = std::time::Duration::from_millis(700);
-/// A password that is long enough.
+use crate::fixture::{Blinded, TestClock, TestCurrency, body};
+
+/// Background work pauses for a second after each turn, so this lets each task have one.
+const LESS_THAN_TWO_TURNS: Duration = Duration::from_millis(700);
+/// The password of every account.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-pub(crate) struct TestClock(AtomicI64);
-
-impl TestClock {
-    pub(crate) fn forward(&self, delta: TimeDelta) {
-        self.0
-            .fetch_add(delta.num_microseconds().unwrap(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn set(&self, moment: DateTime<Utc>) {
-        self.0.store(moment.timestamp_micros(), Ordering::Relaxed);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0.load(Ordering::Relaxed)).unwrap()
-    }
-}
-
-fn start() -> TestClock {
-    TestClock(AtomicI64::new(
-        "2026-01-01T00:00:00Z"
-            .parse::<DateTime<Utc>>()
-            .unwrap()
-            .timestamp_micros(),
-    ))
-}
-
-/// Keys take a while to make, so all tests share one currency.
-fn made() -> &'static (TempDir, Directory, Arc<dyn Signer>) {
-    static MADE: OnceLock<(TempDir, Directory, Arc<dyn Signer>)> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(folder.path().join("currency"));
-        let new = NewCurrency {
-            name: "OpenCent".to_owned(),
-            divisor: 100,
-            denominations: vec![5],
-            url: "http://127.0.0.1:8080".to_owned(),
-            cipher_suite: CipherSuite::default(),
-            config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
-        };
-        let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
-        let mut rng = StdRng::seed_from_u64(SEED);
-        let store_rng = || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>;
-        let made = create_with_key_files(
-            &new,
-            &directory,
-            &passphrase,
-            &start(),
-            &mut rng,
-            store_rng,
-            &mut |_, _| {},
-        );
-        (folder, directory, made.unwrap().1.signer().unwrap())
-    })
-}
-
-/// What came back.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -97,7 +33,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Status and fixed word, which the problem document must repeat.
+    /// The status and the error word. Checks that the problem document repeats them.
     pub(crate) fn refused(&self) -> (u16, &str) {
         let word = self
             .headers
@@ -111,7 +47,40 @@ impl Reply {
         (self.status.as_u16(), word)
     }
 
-    /// The document of an answer with this status.
+    /// Checks that the request was refused with this status and the usual error word of it.
+    #[track_caller]
+    pub(crate) fn fails(&self, status: u16) {
+        let word = match status {
+            400 => "malformed",
+            401 => "unauthorized",
+            402 => "insufficient-funds",
+            403 => "forbidden",
+            404 => "not-found",
+            409 => "reference-conflict",
+            413 => "too-large",
+            422 => "invalid",
+            429 => "too-many-requests",
+            503 => "unavailable",
+            other => panic!("{other} has no error word"),
+        };
+        self.fails_with(status, word);
+    }
+
+    #[track_caller]
+    pub(crate) fn fails_with(&self, status: u16, word: &str) {
+        assert_eq!(self.refused(), (status, word), "{self:?}");
+    }
+
+    /// Checks that the answer is a `ResponseDelay`.
+    #[track_caller]
+    pub(crate) fn waits(&self) {
+        assert_eq!(self.status, 202, "{self:?}");
+        assert_eq!(self.json["type"], "response delay");
+        assert_eq!(self.json["status_code"], 300);
+    }
+
+    /// Checks the status and returns the document.
+    #[track_caller]
     pub(crate) fn with(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         self.json
@@ -128,10 +97,10 @@ impl Reply {
 pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) server: Arc<Server>,
-    /// Another issuer at the same books, for the background work.
+    /// A second issuer with the same ledger, for the background work.
     issuer: Issuer,
     pub(crate) ledger: Arc<MemoryLedger>,
-    pub(crate) currency: Currency,
+    pub(crate) currency: &'static TestCurrency,
     public: Router,
     admin: Router,
     pub(crate) operator: String,
@@ -145,23 +114,18 @@ impl World {
     }
 
     pub(crate) async fn with(config: AccountsConfig) -> Self {
-        Self::over(Arc::new(MemoryLedger::new()), Arc::new(start()), config, None).await
+        Self::over(Arc::default(), TestClock::at_start(), config, None).await
     }
 
-    /// Another process at the same books.
+    /// A second server process with the same ledger and clock.
     pub(crate) async fn beside(&self, config: AccountsConfig) -> Self {
         Self::over(Arc::clone(&self.ledger), Arc::clone(&self.clock), config, None).await
     }
 
-    /// A process that this guard keeps from books that were set back.
+    /// A server with a guard against books that were set back.
     pub(crate) async fn guarded_by(guard: Guard) -> Self {
-        Self::over(
-            Arc::new(MemoryLedger::new()),
-            Arc::new(start()),
-            AccountsConfig::default(),
-            Some(guard),
-        )
-        .await
+        let config = AccountsConfig::default();
+        Self::over(Arc::default(), TestClock::at_start(), config, Some(guard)).await
     }
 
     async fn over(
@@ -170,29 +134,14 @@ impl World {
         config: AccountsConfig,
         guard: Option<Guard>,
     ) -> Self {
-        let (_, directory, signer) = made();
-        let currency = directory.currency().unwrap();
-        let mut rng = StdRng::from_entropy();
+        let (currency, mut rng) = (TestCurrency::get(), StdRng::from_entropy());
         let mut issuers = Vec::new();
         for _ in 0..2 {
-            let (books, signer, time) = (
-                Arc::clone(&ledger),
-                Arc::clone(signer),
-                Arc::clone(&clock) as Arc<dyn Clock>,
-            );
-            let opened = Issuer::open(
-                directory.currency().unwrap(),
-                books,
-                signer,
-                time,
-                IssuerOptions::default(),
-            )
-            .await;
-            issuers.push(
-                opened
-                    .unwrap()
-                    .with_accounts(config.clone(), Box::new(StdRng::from_rng(&mut rng).unwrap())),
-            );
+            let issuer = currency
+                .issuer(Arc::clone(&ledger), currency.signer(), Arc::clone(&clock))
+                .await;
+            let rng = Box::new(StdRng::from_rng(&mut rng).unwrap());
+            issuers.push(issuer.with_accounts(config.clone(), rng));
         }
         let (issuer, mut served) = (issuers.pop().unwrap(), issuers.pop().unwrap());
         if let Some(guard) = guard {
@@ -231,16 +180,16 @@ impl World {
             &self.public
         };
         let response = router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let bytes = to_bytes(body, BODY_BYTES_MAX).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = body(response).await;
         let json = if bytes.is_empty() {
             Value::Null
         } else {
             serde_json::from_slice(&bytes).unwrap()
         };
         Reply {
-            status: head.status,
-            headers: head.headers,
+            status,
+            headers,
             json,
         }
     }
@@ -257,7 +206,25 @@ impl World {
         self.call("POST", path, token, body).await
     }
 
-    /// With an idempotency key.
+    pub(crate) async fn put(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call("PUT", path, token, body).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, token: &str) -> Reply {
+        self.call("DELETE", path, token, Value::Null).await
+    }
+
+    /// A GET by the operator.
+    pub(crate) async fn admin_get(&self, path: &str) -> Reply {
+        self.get(path, &self.operator).await
+    }
+
+    /// A POST by the operator.
+    pub(crate) async fn admin_post(&self, path: &str, body: Value) -> Reply {
+        self.post(path, &self.operator, body).await
+    }
+
+    /// A POST with an idempotency key.
     pub(crate) async fn once(&self, path: &str, token: &str, key: &str, body: Value) -> Reply {
         let mut request = request("POST", path, token, &body);
         request
@@ -266,16 +233,10 @@ impl World {
         self.send(request).await
     }
 
-    /// Opens an account with the usual password and so much money; its token.
+    /// Opens an account with [`PASSWORD`] and this balance. Returns its token.
     pub(crate) async fn open(&self, name: &str, amount: u64) -> String {
         let account = json!({ "name": name, "password": PASSWORD });
-        let token = self
-            .post("/v1/admin/accounts", &self.operator, account)
-            .await
-            .with(201)["token"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let token = self.admin_post("/v1/admin/accounts", account).await.text("token");
         if amount > 0 {
             self.credit(name, amount, &format!("opening {name}")).await;
         }
@@ -284,13 +245,8 @@ impl World {
 
     pub(crate) async fn credit(&self, name: &str, amount: u64, reference: &str) {
         let payment = json!({ "amount": amount, "reference": reference });
-        self.post(
-            &format!("/v1/admin/accounts/{name}/credits"),
-            &self.operator,
-            payment,
-        )
-        .await
-        .with(201);
+        let path = format!("/v1/admin/accounts/{name}/credits");
+        self.admin_post(&path, payment).await.with(201);
     }
 
     pub(crate) async fn log_in(&self, name: &str, password: &str) -> Reply {
@@ -304,49 +260,34 @@ impl World {
             .unwrap()
     }
 
-    /// Pays; the answer.
+    pub(crate) async fn transfer(&self, token: &str, key: &str, body: Value) -> Reply {
+        self.once("/v1/transfers", token, key, body).await
+    }
+
+    pub(crate) async fn request_payout(&self, token: &str, key: &str, amount: u64) -> Reply {
+        let body = json!({ "amount": amount, "destination": "DE02" });
+        self.once("/v1/payouts", token, key, body).await
+    }
+
     pub(crate) async fn pay(&self, token: &str, key: &str, to: &str, amount: u64) -> Reply {
-        self.once("/v1/transfers", token, key, json!({ "to": to, "amount": amount }))
+        self.transfer(token, key, json!({ "to": to, "amount": amount }))
             .await
     }
 
-    /// Lets the background work have a turn.
+    /// Gives each background task one turn.
     pub(crate) async fn run_background(&self) {
         run_background(&[self]).await;
     }
 
     /// A blind worth 5.
-    pub(crate) fn blind(&mut self) -> (Blind, Payload, Unblinder) {
-        let key = self.currency.mint_keys().next().unwrap();
-        let mint_key = key.verified.mint_key();
-        let payload = Payload {
-            cdd_location: "http://127.0.0.1:8080/cddc".to_owned(),
-            denomination: 5,
-            issuer_id: mint_key.issuer_id.clone(),
-            mint_key_id: mint_key.id.clone(),
-            protocol_version: PROTOCOL_VERSION.to_owned(),
-            serial: BigInt::from_be_bytes(&rand::Rng::r#gen::<[u8; 16]>(&mut self.rng)),
-        };
-        let seed = BlindingSeed::generate(&mut self.rng);
-        let (blinded, unblinder) = CipherSuite::default()
-            .blind(key.verified.public_key(), &payload, &seed)
-            .unwrap();
-        let reference = "a".to_owned();
-        (
-            Blind {
-                blinded_payload_hash: blinded,
-                mint_key_id: mint_key.id.clone(),
-                reference,
-            },
-            payload,
-            unblinder,
-        )
+    pub(crate) fn blind(&mut self) -> Blinded {
+        self.currency.blind(self.currency.key(5), &mut self.rng)
     }
 
-    pub(crate) async fn mint(&self, token: &str, blind: &Blind, reference: u8) -> Reply {
+    pub(crate) async fn mint(&self, token: &str, blinded: &Blinded, reference: u8) -> Reply {
         let transaction_reference = BigInt::from_be_bytes(&[reference]);
         let request = RequestMint {
-            blinds: vec![blind.clone()],
+            blinds: vec![blinded.blind.clone()],
             message_reference: 1,
             transaction_reference,
         };
@@ -361,9 +302,9 @@ impl World {
         self.message("/resume", "", text::compact(&request)).await
     }
 
-    pub(crate) async fn redeem(&self, token: &str, coin: &Coin) -> Reply {
+    pub(crate) async fn redeem(&self, token: &str, coins: &[Coin]) -> Reply {
         let request = RequestRedeem {
-            coins: vec![coin.clone()],
+            coins: coins.to_vec(),
             message_reference: 1,
         };
         self.message("/redeem", token, text::compact(&request)).await
@@ -378,29 +319,16 @@ impl World {
         .await
     }
 
-    /// The coin of an answer.
-    pub(crate) fn coin(&self, payload: &Payload, unblinder: &Unblinder, minted: Reply) -> Coin {
+    /// The coin that the answer to a mint makes of a blind.
+    pub(crate) fn coin(&self, blinded: &Blinded, minted: Reply) -> Coin {
         let minted: ResponseMint = serde_json::from_value(minted.with(200)).unwrap();
-        let key = self
-            .currency
-            .mint_key(&payload.mint_key_id)
-            .unwrap()
-            .verified
-            .public_key();
-        CipherSuite::default()
-            .finish(
-                key,
-                payload,
-                &minted.blind_signatures[0].blind_signature,
-                unblinder,
-            )
-            .unwrap()
+        self.currency.finish(blinded, &minted.blind_signatures[0])
     }
 }
 
-/// Lets the background work of these processes have a turn, all at one time.
+/// Gives each background task of these processes one turn, all at the same time.
 pub(crate) async fn run_background(worlds: &[&World]) {
-    tokio::time::pause(); // so that it ends when each waits for its next turn
+    tokio::time::pause(); // the timeout ends once every task waits for its next turn
     async fn turns_of(world: &World) {
         let issuer = &world.issuer;
         tokio::join!(
@@ -412,7 +340,7 @@ pub(crate) async fn run_background(worlds: &[&World]) {
     let turns = futures_util::future::join_all(worlds.iter().map(|world| turns_of(world)));
     assert!(
         tokio::time::timeout(LESS_THAN_TWO_TURNS, turns).await.is_err(),
-        "it never ends by itself"
+        "background tasks never end"
     );
     tokio::time::resume();
 }
