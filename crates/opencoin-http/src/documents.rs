@@ -1,4 +1,4 @@
-//! The signed documents over GET, in the pretty text that their signatures are made over.
+//! The signed documents over GET, in the indented text that is signed.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::answer;
 use super::server::Server;
 
-/// How much of the SHA-256 of a body is its ETag.
+/// How many bytes of the SHA-256 of a body are its ETag.
 const ETAG_BYTES: usize = 16;
 
 pub(super) async fn current_cddc(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response<Body> {
@@ -29,7 +29,7 @@ pub(super) async fn cddc(
 ) -> Response<Body> {
     match serial.ok().and_then(|Path(serial)| serial.parse().ok()) {
         Some(serial) => cddc_with_serial(&server, serial, &headers).await,
-        None => not_found("a CDD serial is a whole number"),
+        None => not_found("a CDD serial is a whole number below 2^64"),
     }
 }
 
@@ -75,7 +75,7 @@ fn not_found(description: &str) -> Response<Body> {
     answer::problem(&Refusal::new(Reason::NotFound, description))
 }
 
-/// A document in its pretty text, or that it is the one that the client has.
+/// A document in its indented text, or 304 if the client has it already.
 pub(super) fn pretty<D: Serialize>(document: &D, headers: &HeaderMap) -> Response<Body> {
     let body = text::pretty(document);
     let etag = format!("\"{}\"", const_hex::encode(&Sha256::digest(&body)[..ETAG_BYTES]));

@@ -1,7 +1,7 @@
-//! The issuer's HTTP API: which path takes which message.
+//! The issuer's HTTP API.
 //!
-//! Handlers read, make one call of [`opencoin_issuer::Issuer`], and write. Requests are told apart by path or,
-//! on `/`, by `type`.
+//! A handler reads the request, makes one call of [`opencoin_issuer::Issuer`], and writes the answer. The path says
+//! which request it is; on `/` the field `type` does.
 
 mod accounts;
 mod address_limits;

@@ -1,4 +1,4 @@
-//! Which path takes which message.
+//! The paths of the public listener.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::requests::{self, Expected};
 use super::server::Server;
 use super::{accounts, documents, fallback, headers, health, limit_addresses, observe, openapi, v1};
 
-/// All paths of the API.
+/// All paths of the public listener.
 pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/", message(Expected::Any))

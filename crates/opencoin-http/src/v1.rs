@@ -1,5 +1,4 @@
-//! What is not in the specification, under a version of its own: the list of revoked mint keys. (A recoup is
-//! a message like any other, and read where they are.)
+//! The list of revoked mint keys, which is not in the specification.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::server::Server;
 use super::{answer, documents};
 
-/// The mint keys of which no coin is taken any more.
+/// The mint keys whose coins are refused.
 #[derive(Serialize)]
 struct Revocations {
     mint_keys: Vec<RevokedMintKey>,
