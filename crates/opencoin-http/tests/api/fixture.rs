@@ -1,4 +1,4 @@
-//! What all tests here share: one currency, a clock, a signer and a ledger that a test controls.
+//! The shared fixture of all tests: one currency, a clock, a signer and a ledger that a test controls, and requests.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -18,7 +18,10 @@ use opencoin_ledger::{
     KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus, Outcome,
     Reference, TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
-use opencoin_schema::{BigInt, Blind, BlindSignature, Coin, MintKey, PROTOCOL_VERSION, Payload};
+use opencoin_schema::{
+    BigInt, Blind, BlindSignature, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem,
+    RequestRenew, RequestResume,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
@@ -278,7 +281,7 @@ impl TestCurrency {
         self.currency.mint_keys().find(is_wanted).unwrap()
     }
 
-    /// The certificate of one mint key. All of them have the same dates.
+    /// The mint key of 5. All mint keys have the same dates.
     pub(crate) fn mint_key(&self) -> &MintKey {
         self.key(5).verified.mint_key()
     }
@@ -323,6 +326,41 @@ pub(crate) struct Blinded {
     pub(crate) blind: Blind,
     pub(crate) payload: Payload,
     pub(crate) seed: BlindingSeed,
+}
+
+pub(crate) fn reference(number: u8) -> BigInt {
+    BigInt::from_be_bytes(&[number])
+}
+
+pub(crate) fn mint_request(blinds: Vec<Blind>, transaction: u8) -> RequestMint {
+    RequestMint {
+        blinds,
+        message_reference: 1,
+        transaction_reference: reference(transaction),
+    }
+}
+
+pub(crate) fn renew_request(coins: &[Coin], blinds: Vec<Blind>, transaction: u8) -> RequestRenew {
+    RequestRenew {
+        blinds,
+        coins: coins.to_vec(),
+        message_reference: 1,
+        transaction_reference: reference(transaction),
+    }
+}
+
+pub(crate) fn redeem_request(coins: &[Coin]) -> RequestRedeem {
+    RequestRedeem {
+        coins: coins.to_vec(),
+        message_reference: 1,
+    }
+}
+
+pub(crate) fn resume_request(transaction: u8) -> RequestResume {
+    RequestResume {
+        message_reference: 1,
+        transaction_reference: reference(transaction),
+    }
 }
 
 pub(crate) fn random_number(rng: &mut StdRng) -> BigInt {

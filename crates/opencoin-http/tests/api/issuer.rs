@@ -1,6 +1,7 @@
 //! The issuer with an in-memory ledger: signing windows of mint keys, delays, faults, logs.
 
 use std::io;
+use std::slice::from_ref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,13 +11,14 @@ use chrono::TimeDelta;
 use opencoin_http::{ERROR_HEADER, Server, router, serve};
 use opencoin_issuer::{Guard, HighWaterMark, Issuer, Operator, Reason, Refusal, Signed, Token};
 use opencoin_ledger::{Ledger, MemoryLedger};
-use opencoin_schema::{BigInt, Coin, RequestMint, RequestRedeem, RequestRenew, RequestResume, text};
+use opencoin_schema::{Coin, RequestMint, RequestRenew, RequestResume, text};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tower::ServiceExt;
 
 use crate::fixture::{
-    Blinded, TestClock, TestCurrency, TestHistory, TestLedger, TestSigner, body, open_account, signed_now,
+    Blinded, TestClock, TestCurrency, TestHistory, TestLedger, TestSigner, body, mint_request, open_account,
+    redeem_request, renew_request, resume_request, signed_now,
 };
 
 const SEED: u64 = 7;
@@ -63,7 +65,7 @@ impl Fixture {
     }
 
     async fn mint(&self, blinded: &Blinded, reference: u8) -> Result<Signed, Refusal> {
-        let request = mint_request(&[blinded], reference);
+        let request = mint_request(vec![blinded.blind.clone()], reference);
         self.issuer.mint(Some(&self.token), request).await
     }
 
@@ -74,29 +76,18 @@ impl Fixture {
     }
 
     async fn renew(&self, coin: &Coin, blinded: &Blinded, reference: u8) -> Result<Signed, Refusal> {
-        let request = RequestRenew {
-            blinds: vec![blinded.blind.clone()],
-            coins: vec![coin.clone()],
-            message_reference: 1,
-            transaction_reference: BigInt::from_be_bytes(&[reference]),
-        };
+        let coins = from_ref(coin);
+        let request = renew_request(coins, vec![blinded.blind.clone()], reference);
         self.issuer.renew(request).await
     }
 
     async fn redeem(&self, coin: &Coin) -> Result<(), Refusal> {
-        let request = RequestRedeem {
-            coins: vec![coin.clone()],
-            message_reference: 1,
-        };
+        let request = redeem_request(from_ref(coin));
         self.issuer.redeem(Some(&self.token), request).await
     }
 
     async fn resume(&self, reference: u8) -> Result<Signed, Refusal> {
-        let request = RequestResume {
-            message_reference: 1,
-            transaction_reference: BigInt::from_be_bytes(&[reference]),
-        };
-        self.issuer.resume(&request).await
+        self.issuer.resume(&resume_request(reference)).await
     }
 
     async fn post(&self, path: &str, body: String) -> Response<Body> {
@@ -105,14 +96,6 @@ impl Fixture {
             .body(Body::from(body))
             .unwrap();
         router(Arc::clone(&self.server)).oneshot(request).await.unwrap()
-    }
-}
-
-fn mint_request(blinded: &[&Blinded], reference: u8) -> RequestMint {
-    RequestMint {
-        blinds: blinded.iter().map(|blinded| blinded.blind.clone()).collect(),
-        message_reference: 1,
-        transaction_reference: BigInt::from_be_bytes(&[reference]),
     }
 }
 
@@ -200,7 +183,7 @@ async fn an_unavailable_database_is_a_503_with_retry_after() {
     let mut fixture = Fixture::new().await;
     fixture.ledger.fails_before.store(true, Ordering::Relaxed);
     let blind = fixture.blind();
-    let request = mint_request(&[&blind], 1);
+    let request = mint_request(vec![blind.blind.clone()], 1);
     let response = fixture.post("/mint", text::compact(&request)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()[ERROR_HEADER], "unavailable");
@@ -226,7 +209,8 @@ async fn a_command_that_breaks_an_invariant_fails_without_its_batch() {
     fixture.ledger.panics_at_blinds.store(2, Ordering::Relaxed);
     let (first, mut second) = (fixture.blind(), fixture.blind());
     second.blind.reference = "b".to_owned();
-    let (bad, good) = (mint_request(&[&first, &second], 1), mint_request(&[&first], 2));
+    let bad = mint_request(vec![first.blind.clone(), second.blind], 1);
+    let good = mint_request(vec![first.blind], 2);
     // Both are in the queue before the committer runs, so they share a batch.
     let (refused, signed) = tokio::join!(
         fixture.issuer.mint(Some(&fixture.token), bad),
@@ -289,26 +273,21 @@ async fn every_flow() -> Vec<String> {
     let blind = fixture.blind();
     let mint = RequestMint {
         transaction_reference: reference.parse().unwrap(),
-        ..mint_request(&[&blind], 1)
+        ..mint_request(vec![blind.blind.clone()], 1)
     };
     let signed = fixture.issuer.mint(Some(&fixture.token), mint.clone()).await;
     let signatures = signed_now(signed.unwrap());
     let coin = fixture.currency.finish(&blind, &signatures[0]);
     let next = fixture.blind();
     let renew = RequestRenew {
-        blinds: vec![next.blind.clone()],
-        coins: vec![coin.clone()],
-        message_reference: 1,
         transaction_reference: "deadbeefdeadbeefdeadbeef".parse().unwrap(),
+        ..renew_request(from_ref(&coin), vec![next.blind.clone()], 1)
     };
     let resume = RequestResume {
         message_reference: 1,
         transaction_reference: renew.transaction_reference.clone(),
     };
-    let redeem = RequestRedeem {
-        coins: vec![coin.clone()],
-        message_reference: 1,
-    };
+    let redeem = redeem_request(from_ref(&coin));
     let malformed = text::compact(&mint).replace("blinds", "blindz");
     for (path, body, status) in [
         ("/mint", text::compact(&mint), StatusCode::OK),

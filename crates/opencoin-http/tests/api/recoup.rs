@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use opencoin_crypto::{AcceptedBlinds, BlindToSign};
-use opencoin_http::{Server, router};
+use opencoin_http::{ERROR_HEADER, Server, router};
 use opencoin_issuer::{
     Issuer, Operator, Reason, Refusal, Signed, StoreMode, Token, open_audit_source, open_books,
 };
@@ -15,15 +15,17 @@ use opencoin_ledger::{
     Command, KeptSignatures, Ledger, MintKeyId, StopReason, StoredBlind, StoredNumber, TransactionNo,
 };
 use opencoin_schema::{
-    BigInt, Blind, BlindSignature, Coin, Payload, RequestMint, RequestRecoup, RequestRedeem, RequestRenew,
-    RequestResume, ResponseMint, RevealedCoin, from_json, text,
+    BigInt, Blind, BlindSignature, Coin, Payload, RequestRecoup, ResponseMint, RevealedCoin, from_json, text,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::fixture::{Blinded, TestClock, TestCurrency, body, open_account, signed_now};
+use crate::fixture::{
+    Blinded, TestClock, TestCurrency, body, mint_request, open_account, redeem_request, reference,
+    renew_request, resume_request, signed_now,
+};
 
 const SEED: u64 = 8;
 
@@ -99,12 +101,7 @@ impl Fixture {
     }
 
     async fn mint(&self, transaction: u8, sent: &[Sent]) -> Result<Signed, Refusal> {
-        let transaction_reference = reference(transaction);
-        let request = RequestMint {
-            blinds: blinds(sent),
-            message_reference: 1,
-            transaction_reference,
-        };
+        let request = mint_request(blinds(sent), transaction);
         self.issuer.mint(Some(&self.token), request).await
     }
 
@@ -124,19 +121,12 @@ impl Fixture {
     }
 
     async fn redeem(&self, coins: &[Coin]) -> Result<(), Refusal> {
-        let request = RequestRedeem {
-            coins: coins.to_vec(),
-            message_reference: 1,
-        };
+        let request = redeem_request(coins);
         self.issuer.redeem(Some(&self.token), request).await
     }
 
     async fn resume(&self, transaction: u8) -> Result<Signed, Refusal> {
-        let request = RequestResume {
-            message_reference: 1,
-            transaction_reference: reference(transaction),
-        };
-        self.issuer.resume(&request).await
+        self.issuer.resume(&resume_request(transaction)).await
     }
 
     async fn recoup(
@@ -190,10 +180,6 @@ impl Fixture {
     }
 }
 
-fn reference(transaction: u8) -> BigInt {
-    BigInt::from_be_bytes(&[transaction])
-}
-
 fn blinds(sent: &[Sent]) -> Vec<Blind> {
     sent.iter().map(|sent| sent.blinded.blind.clone()).collect()
 }
@@ -211,12 +197,7 @@ async fn a_recoup_of_accepted_blinds_succeeds_once() {
     let (sent, coins) = fixture.minted(1, &[5, 5, 1]).await;
     fixture.stop(5).await;
     let fresh = fixture.blind(2, &[1; 10]);
-    let renew = RequestRenew {
-        blinds: blinds(&fresh),
-        coins: coins[..2].to_vec(),
-        message_reference: 1,
-        transaction_reference: reference(9),
-    };
+    let renew = renew_request(&coins[..2], blinds(&fresh), 9);
     assert_eq!(refusal(fixture.issuer.renew(renew).await).0, Reason::KeyRevoked);
     assert_eq!(refusal(fixture.redeem(&coins[..1]).await).0, Reason::KeyRevoked);
     let more = fixture.blind(9, &[5]);
@@ -531,23 +512,10 @@ async fn a_recoup_has_its_own_http_path() {
         ..request
     };
     let answer = fixture.post("/v1/recoup", text::compact(&request)).await;
-    assert_eq!(
-        (
-            answer.status(),
-            answer.headers()["opencoin-error"].to_str().unwrap()
-        ),
-        (StatusCode::CONFLICT, "double-spend")
-    );
-    let resume = RequestResume {
-        message_reference: 1,
-        transaction_reference: reference(1),
-    };
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert_eq!(answer.headers()[ERROR_HEADER], "double-spend");
+    let resume = resume_request(1);
     let answer = fixture.post("/resume", text::compact(&resume)).await;
-    assert_eq!(
-        (
-            answer.status(),
-            answer.headers()["opencoin-error"].to_str().unwrap()
-        ),
-        (StatusCode::GONE, "recoup")
-    );
+    assert_eq!(answer.status(), StatusCode::GONE);
+    assert_eq!(answer.headers()[ERROR_HEADER], "recoup");
 }

@@ -11,14 +11,14 @@ use opencoin_http::{ERROR_HEADER, Server, admin_router, router};
 use opencoin_issuer::{AdminTokens, Guard, Issuer};
 use opencoin_keys::Clock;
 use opencoin_ledger::MemoryLedger;
-use opencoin_schema::{BigInt, Coin, RequestMint, RequestRedeem, RequestResume, ResponseMint, text};
+use opencoin_schema::{Coin, ResponseMint, text};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::fixture::{Blinded, TestClock, TestCurrency, body};
+use crate::fixture::{Blinded, TestClock, TestCurrency, body, mint_request, redeem_request, resume_request};
 
 /// Background work pauses for a second after each turn, so this lets each task have one.
 const LESS_THAN_TWO_TURNS: Duration = Duration::from_millis(700);
@@ -285,38 +285,23 @@ impl World {
     }
 
     pub(crate) async fn mint(&self, token: &str, blinded: &Blinded, reference: u8) -> Reply {
-        let transaction_reference = BigInt::from_be_bytes(&[reference]);
-        let request = RequestMint {
-            blinds: vec![blinded.blind.clone()],
-            message_reference: 1,
-            transaction_reference,
-        };
+        let request = mint_request(vec![blinded.blind.clone()], reference);
         self.message("/mint", token, text::compact(&request)).await
     }
 
     pub(crate) async fn resume(&self, reference: u8) -> Reply {
-        let request = RequestResume {
-            message_reference: 1,
-            transaction_reference: BigInt::from_be_bytes(&[reference]),
-        };
+        let request = resume_request(reference);
         self.message("/resume", "", text::compact(&request)).await
     }
 
     pub(crate) async fn redeem(&self, token: &str, coins: &[Coin]) -> Reply {
-        let request = RequestRedeem {
-            coins: coins.to_vec(),
-            message_reference: 1,
-        };
+        let request = redeem_request(coins);
         self.message("/redeem", token, text::compact(&request)).await
     }
 
     async fn message(&self, path: &str, token: &str, body: String) -> Reply {
-        self.send(
-            with_token(Request::post(path), token)
-                .body(Body::from(body))
-                .unwrap(),
-        )
-        .await
+        let request = with_token(Request::post(path), token).body(Body::from(body));
+        self.send(request.unwrap()).await
     }
 
     /// The coin that the answer to a mint makes of a blind.

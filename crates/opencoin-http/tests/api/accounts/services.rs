@@ -1,5 +1,7 @@
 //! Services: declaration, scopes, key rotation, last use.
 
+use std::slice::from_ref;
+
 use chrono::TimeDelta;
 use opencoin_config::AccountsConfig;
 use serde_json::{Value, json};
@@ -36,7 +38,7 @@ async fn a_service_may_do_only_what_its_scopes_say() {
     for (index, token) in tokens.iter().enumerate() {
         let replies = [
             world.mint(token, &blind, 1).await,
-            world.redeem(token, &[coin.clone()]).await,
+            world.redeem(token, from_ref(&coin)).await,
             world.get("/v1/account", token).await,
         ];
         for (of, reply) in replies.into_iter().enumerate() {

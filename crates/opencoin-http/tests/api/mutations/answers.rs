@@ -15,8 +15,8 @@ pub(crate) fn body_bytes_max() -> usize {
     LimitsConfig::default().body_bytes_max.get() as usize
 }
 
-/// All refusals. A wrong method is `malformed` with a status of its own.
-const REFUSALS: [(u16, &str); 11] = [
+/// All refusals; a full run must see each but 503. A wrong method is `malformed` with a status of its own.
+pub(crate) const REFUSALS: [(u16, &str); 11] = [
     (400, "malformed"),
     (401, "unauthorized"),
     (402, "insufficient-funds"),
