@@ -15,7 +15,7 @@ use serde::Serialize;
 /// The header with the error word of a refusal.
 pub const ERROR_HEADER: HeaderName = HeaderName::from_static("opencoin-error");
 /// The seconds that a client should wait after a delay, or while the server is unavailable.
-pub const RETRY_AFTER_S: u16 = 1;
+const RETRY_AFTER_S: u16 = 1;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -24,8 +24,7 @@ const OK_DESCRIPTION: &str = "ok";
 const DELAY_STATUS_CODE: u16 = 300;
 
 /// The HTTP status of each error word.
-#[must_use]
-pub fn status(reason: Reason) -> StatusCode {
+pub(super) fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,
         Reason::Unauthorized => StatusCode::UNAUTHORIZED,

@@ -61,7 +61,7 @@ pub(super) fn created(repeated: bool) -> StatusCode {
     }
 }
 
-/// Extractor of the body. Its memory stops to count when it is parsed.
+/// Extractor of the body. It no longer counts against the memory limit once it is parsed.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<S, T> FromRequest<S> for Json<T>
@@ -100,19 +100,17 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
         } else {
             Reason::Malformed
         };
-        let error = if is_out_of_range(error) {
+        let description = if is_out_of_range(error) {
             "the number is out of range".to_owned()
         } else if error.is_data() {
             wrong_value(error)
         } else {
             error.to_string()
         };
-        let place = if path == WHOLE {
-            String::new()
-        } else {
-            format!("{path}: ")
-        };
-        Refusal::new(reason, format!("{place}{error}"))
+        match path.as_str() {
+            WHOLE => Refusal::new(reason, description),
+            path => Refusal::new(reason, format!("{path}: {description}")),
+        }
     })?;
     deserializer
         .end()
@@ -154,14 +152,14 @@ fn wrong_parameter(text: &str) -> String {
     let text = text
         .strip_prefix("Failed to deserialize query string: ")
         .unwrap_or(text);
-    let (place, reason) = text.rsplit_once(": ").unwrap_or(("", text));
+    let (name, reason) = text.rsplit_once(": ").unwrap_or(("", text));
     let reason = match reason {
         "invalid digit found in string" | "cannot parse integer from empty string" => "not a whole number",
         "number too large to fit in target type" => "the number is out of range",
         other => other,
     };
-    let separator = if place.is_empty() { "" } else { ": " };
-    format!("query parameters: {place}{separator}{reason}")
+    let separator = if name.is_empty() { "" } else { ": " };
+    format!("query parameters: {name}{separator}{reason}")
 }
 
 /// Extractor of the one variable part of a path: a name or an id.

@@ -34,12 +34,10 @@ mod serve;
 mod server;
 mod streams;
 mod tls;
-mod v1;
 
 pub use admin::{admin_router, serve_admin};
-pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
+pub use answer::ERROR_HEADER;
 pub use listener::{ListenError, Listener};
-pub use observe::REQUEST_ID_HEADER;
 pub use openapi::{Audience, document as openapi_document};
 pub use options::ServerOptions;
 pub use router::router;

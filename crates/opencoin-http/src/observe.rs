@@ -26,7 +26,7 @@ use super::marks::RequestType;
 use super::server::Server;
 
 /// The header of an answer with the id of the request.
-pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 const UNKNOWN: &str = "unknown";
 const OK: &str = "ok";

@@ -60,11 +60,8 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
-        let (folder, currency, clock) = (
-            tempfile::tempdir().unwrap(),
-            TestCurrency::get(),
-            TestClock::at_start(),
-        );
+        let folder = tempfile::tempdir().unwrap();
+        let (currency, clock) = (TestCurrency::get(), TestClock::at_start());
         let opened = open_books("sqlite:books", folder.path(), StoreMode::Create).await;
         let books = opened.unwrap().books;
         let ledger = Arc::clone(&books.ledger);
@@ -208,11 +205,8 @@ async fn a_recoup_of_accepted_blinds_succeeds_once() {
     let again = fixture.recoup(2, revealed.clone(), &fresh).await.unwrap();
     let resumed = fixture.resume(2).await.unwrap();
     let good = fixture.finish(&fresh, first);
-    assert_eq!(
-        good,
-        fixture.finish(&fresh, again),
-        "a repeated request gets the same signatures"
-    );
+    // Repeated requests get the same signatures.
+    assert_eq!(good, fixture.finish(&fresh, again));
     assert_eq!(good, fixture.finish(&fresh, resumed));
 
     let other = fixture.blind(3, &[1; 10]);
@@ -235,11 +229,8 @@ async fn a_coin_spent_before_the_revocation_cannot_be_recouped() {
     let revealed: Vec<RevealedCoin> = sent.iter().map(Sent::reveal).collect();
     let fresh = fixture.blind(2, &[1; 15]);
     let (reason, description) = refusal(fixture.recoup(2, revealed.clone(), &fresh).await);
-    assert_eq!(
-        (reason, description.ends_with("[1]")),
-        (Reason::DoubleSpend, true),
-        "{description}"
-    );
+    assert_eq!(reason, Reason::DoubleSpend);
+    assert!(description.ends_with("[1]"), "{description}");
     let rest = vec![revealed[0].clone(), revealed[2].clone()];
     fixture.recoup(2, rest, &fresh[..10]).await.unwrap();
     fixture.books_hold().await;

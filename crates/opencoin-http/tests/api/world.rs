@@ -27,6 +27,8 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 
 #[derive(Debug)]
 pub(crate) struct Reply {
+    /// Method and path of the request, for failures.
+    asked: String,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) json: Value,
@@ -68,7 +70,7 @@ impl Reply {
 
     #[track_caller]
     pub(crate) fn fails_with(&self, status: u16, word: &str) {
-        assert_eq!(self.refused(), (status, word), "{self:?}");
+        assert_eq!(self.refused(), (status, word), "{}: {:?}", self.asked, self.json);
     }
 
     /// Checks that the answer is a `ResponseDelay`.
@@ -174,6 +176,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let asked = format!("{} {}", request.method(), request.uri());
         let router = if request.uri().path().starts_with("/v1/admin") {
             &self.admin
         } else {
@@ -188,6 +191,7 @@ impl World {
             serde_json::from_slice(&bytes).unwrap()
         };
         Reply {
+            asked,
             status,
             headers,
             json,
