@@ -12,7 +12,7 @@ use opencoin_schema::{
 };
 use serde::Serialize;
 
-/// The header with the error word of a refusal.
+/// The header with the fixed word of a refusal.
 pub const ERROR_HEADER: HeaderName = HeaderName::from_static("opencoin-error");
 /// The seconds that a client should wait after a delay, or while the server is unavailable.
 const RETRY_AFTER_S: u16 = 1;
@@ -23,7 +23,7 @@ const OK_DESCRIPTION: &str = "ok";
 /// The status code of `ResponseDelay` (specification, "ResponseDelay Message").
 const DELAY_STATUS_CODE: u16 = 300;
 
-/// The HTTP status of each error word.
+/// The HTTP status of each fixed word.
 pub(super) fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,

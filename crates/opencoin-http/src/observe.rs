@@ -31,7 +31,7 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const UNKNOWN: &str = "unknown";
 const OK: &str = "ok";
 const DELAY: &str = "delay";
-/// An error status without an error word.
+/// An error status without a fixed word.
 const FAILED: &str = "failed";
 
 /// Sets the id, writes the log line, counts the request, and closes the connection while the server shuts down.
@@ -115,7 +115,7 @@ fn kind_of_type(type_name: &str) -> &'static str {
     }
 }
 
-/// `ok`, `delay`, `failed`, or the error word of the refusal.
+/// `ok`, `delay`, `failed`, or the fixed word of the refusal.
 fn outcome(response: &Response<Body>) -> &'static str {
     match response.extensions().get::<Reason>() {
         Some(reason) => reason.word(),

@@ -17,11 +17,11 @@ pub(super) struct Problem {
     detail: String,
     /// The HTTP status.
     status: u16,
-    /// The error word, for programs.
+    /// The fixed word, for programs.
     title: String,
 }
 
-/// Declares the response with one error word.
+/// Declares the response with one fixed word.
 macro_rules! problem {
     ($name:ident, $reason:ident, $description:literal) => {
         #[doc = $description]

@@ -33,7 +33,7 @@ pub enum Audience {
     info(
         title = "OpenCoin issuer",
         description = "The messages of the OpenCoin specification, and the issuer's own API for accounts. Amounts are whole numbers in \
-                       the smallest unit of the currency. The header OpenCoin-Error and the body of an error have an error word.",
+                       the smallest unit of the currency. Every error has a fixed word, in the header OpenCoin-Error and in its body.",
     ),
     security(("token" = [])),
     modifiers(&Token),

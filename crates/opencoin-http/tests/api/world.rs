@@ -35,7 +35,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The status and the error word. Checks that the problem document repeats them.
+    /// The status and the fixed word. Checks that the problem document repeats them.
     pub(crate) fn refused(&self) -> (u16, &str) {
         let word = self
             .headers
@@ -49,7 +49,7 @@ impl Reply {
         (self.status.as_u16(), word)
     }
 
-    /// Checks that the request was refused with this status and the usual error word of it.
+    /// Checks that the request was refused with this status and the usual fixed word for it.
     #[track_caller]
     pub(crate) fn fails(&self, status: u16) {
         let word = match status {
@@ -63,7 +63,7 @@ impl Reply {
             422 => "invalid",
             429 => "too-many-requests",
             503 => "unavailable",
-            other => panic!("{other} has no error word"),
+            other => panic!("{other} has no fixed word"),
         };
         self.fails_with(status, word);
     }

@@ -67,7 +67,8 @@ async fn a_refused_payment_changes_nothing() {
         world.transfer(&alice, "k", body).await.fails(status);
     }
     let body = transfer("bob", 1, "");
-    world.post("/v1/transfers", &alice, body.clone()).await.fails(400); // no key
+    // Without an idempotency key.
+    world.post("/v1/transfers", &alice, body.clone()).await.fails(400);
     world.transfer(&alice, "two words", body.clone()).await.fails(400);
     world.transfer("", "k", body.clone()).await.fails(401);
     world

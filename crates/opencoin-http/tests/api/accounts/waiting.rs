@@ -30,7 +30,7 @@ async fn a_resume_carries_out_a_waiting_mint_once_it_can_be_paid() {
     let (alice, bob) = (world.open("alice", 4).await, world.open("bob", 0).await);
     let blind = world.blind();
     world.mint(&alice, &blind, 1).await.waits();
-    // the same again waits
+    // A repeated mint keeps waiting.
     world.mint(&alice, &blind, 1).await.waits();
     world.resume(1).await.waits();
     let other = world.blind();
@@ -117,7 +117,7 @@ async fn a_process_that_allows_no_waiting_does_not_refuse_a_mint_that_waits() {
     let alice = world.open("alice", 0).await;
     let [blind, other] = [world.blind(), world.blind()];
     world.mint(&alice, &blind, 1).await.waits();
-    // the other process may carry it out
+    // The mint is not refused, because the other process may carry it out.
     refuses.mint(&alice, &blind, 1).await.waits();
     refuses.mint(&alice, &other, 1).await.fails(409);
     refuses.mint(&alice, &other, 2).await.fails(402);
@@ -162,6 +162,6 @@ async fn only_valid_mints_wait_and_their_number_is_limited() {
     world.pay(&bob, "k", "alice", 5).await.with(201);
     world.run_background().await;
     assert_eq!(world.balance(&alice).await, 0);
-    // there is room again
+    // The mints that were carried out make room for another.
     world.mint(&alice, &blind, 17).await.waits();
 }

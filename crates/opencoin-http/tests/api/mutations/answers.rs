@@ -1,4 +1,4 @@
-//! Checks every answer against `docs/API.md`: status and error word, content type, response type, empty content.
+//! Checks every answer against `docs/API.md`: status and fixed word, content type, response type, empty content.
 
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -45,7 +45,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The error word of a refusal.
+    /// The fixed word of a refusal.
     pub(crate) fn word(&self) -> Option<&str> {
         self.header(ERROR_HEADER)
     }
