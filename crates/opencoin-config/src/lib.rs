@@ -1,4 +1,4 @@
-//! The settings of an issuer: `issuer.toml`, variables and flags, as one list.
+//! The settings of an issuer, merged from `issuer.toml`, environment variables and flags.
 
 mod config;
 mod database;
