@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use opencoin_terminal::output;
 
 use super::books::BenchBooks;
@@ -111,11 +111,7 @@ impl Bench<'_> {
                 .transpose()?
                 .map(|memory| memory.resident_mib),
         };
-        ensure!(
-            !answers.latencies.is_empty(),
-            "no request was answered with status 200, but {:?}",
-            answers.refused
-        );
+        answers.require_success()?;
         Ok(Measurement::new(cell, answers, used, &self.raw, &self.engine))
     }
 

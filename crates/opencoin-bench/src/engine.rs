@@ -74,13 +74,8 @@ enum Keys {
 impl EngineSettings {
     /// Validates the options, and reads the PIN of a token.
     pub(super) fn new(arguments: EngineArguments) -> Result<Self> {
-        let EngineArguments {
-            engine,
-            pkcs11_module,
-            token_label,
-            pin,
-        } = arguments;
-        let token = pkcs11_module.zip(token_label);
+        let engine = arguments.engine;
+        let token = arguments.pkcs11_module.zip(arguments.token_label);
         let keys = match engine {
             Engine::Memory | Engine::Signer => {
                 ensure!(
@@ -95,7 +90,7 @@ impl EngineSettings {
                 Keys::Token {
                     module,
                     label,
-                    pin: pin.read()?,
+                    pin: arguments.pin.read()?,
                 }
             }
         };

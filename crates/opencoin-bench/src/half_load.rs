@@ -1,6 +1,6 @@
 //! Measures the latency of small mints at half of the best rate, alone and beside large mints.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_terminal::output;
 use serde::Serialize;
@@ -93,11 +93,7 @@ impl HalfLoad {
 
 impl Latencies {
     fn of(answers: &Answers) -> Result<Self> {
-        ensure!(
-            !answers.latencies.is_empty(),
-            "no request was answered with status 200, but {:?}",
-            answers.refused
-        );
+        answers.require_success()?;
         Ok(Self {
             answered: answers.latencies.len(),
             refused: answers.refused.values().sum(),

@@ -39,6 +39,16 @@ impl Answers {
         }
     }
 
+    /// Fails if no request succeeded, so that nothing was measured.
+    pub(super) fn require_success(&self) -> Result<()> {
+        ensure!(
+            !self.latencies.is_empty(),
+            "no request was answered with status 200, but {:?}",
+            self.refused
+        );
+        Ok(())
+    }
+
     /// Waits for the answers of all clients, which began at `begun`.
     pub(super) async fn of_all(mut running: JoinSet<Result<Self>>, begun: Instant) -> Result<Self> {
         let mut all = Self::default();

@@ -76,16 +76,9 @@ impl Measurement {
         let coins = (requests * cell.coins) as f64;
         let seconds = answers.elapsed.as_secs_f64();
         let us_per_coin = |time: Duration| time.as_secs_f64() * 1e6 / coins;
-        let CpuTimes {
-            issuer,
-            signer,
-            database,
-        } = used.cpu;
-        let (issuer, signer, database) = (
-            us_per_coin(issuer),
-            signer.map(us_per_coin),
-            database.map(us_per_coin),
-        );
+        let issuer = us_per_coin(used.cpu.issuer);
+        let signer = used.cpu.signer.map(us_per_coin);
+        let database = used.cpu.database.map(us_per_coin);
         let rsa_us = cell.operation.rsa_us(raw, engine);
         let coins_per_second = coins / seconds;
         Self {

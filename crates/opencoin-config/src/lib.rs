@@ -16,4 +16,4 @@ pub use sections::{
     AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort,
 };
 pub use settings::{Origin, Overrides, Settings, SettingsError};
-pub use table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
+pub use table::{SETTINGS, Setting, SettingKind};

@@ -2,9 +2,9 @@
 //! misspelt names come from it. A test compares it with the fields of [`Config`](crate::Config).
 
 /// The prefix of the environment variables of settings.
-pub const VARIABLE_PREFIX: &str = "OPENCOIN_ISSUER_";
+pub(crate) const VARIABLE_PREFIX: &str = "OPENCOIN_ISSUER_";
 /// Variables with this prefix that are not settings: the folder of the currency, and the file of its settings.
-pub const OTHER_VARIABLES: [&str; 2] = ["OPENCOIN_ISSUER_DIR", "OPENCOIN_ISSUER_CONFIG"];
+pub(crate) const OTHER_VARIABLES: [&str; 2] = ["OPENCOIN_ISSUER_DIR", "OPENCOIN_ISSUER_CONFIG"];
 
 /// How the text of a variable or flag is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,8 +18,7 @@ use opencoin_terminal::progress::ProgressBar;
 use opencoin_text::{AmountText, IssuerUrl, printable};
 use opencoin_wallet::account::StoredSession;
 use opencoin_wallet::{
-    Authorities, Balance, Bearer, ExchangeError, HttpTransport, NotRepresentable, Recouped, Wallet,
-    WalletError,
+    Authorities, Balance, Bearer, ExchangeError, HttpTransport, NotRepresentable, Wallet, WalletError,
 };
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
@@ -147,14 +146,8 @@ struct Session {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let Arguments {
-        command,
-        dir,
-        currency,
-        network,
-        output,
-    } = arguments;
-    let (flag, dir) = (dir.flag(), dir.path()?);
+    let command = arguments.command;
+    let (flag, dir) = (arguments.dir.flag(), arguments.dir.path()?);
     if !matches!(command, Command::Add { .. }) && !Wallet::is_in(&dir) {
         let text = format!(
             "there is no wallet in {}; `opencoin wallet add URL{flag}` creates one",
@@ -167,7 +160,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Balance | Command::History => {
             Wallet::open_to_read(&dir, Arc::new(|| SystemClock.now()), Box::new(OsRng))?
         }
-        _ => open(&dir, &network.authorities()?)?,
+        _ => open(&dir, &arguments.network.authorities()?)?,
     };
     if let Some(file) = wallet.exposed_file() {
         output::complain(&format!(
@@ -179,8 +172,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         wallet,
         dir,
         flag,
-        currency,
-        output,
+        currency: arguments.currency,
+        output: arguments.output,
     };
     let done = session.run(command).await;
     done.map_err(|error| session.explain(error))?;
@@ -398,31 +391,26 @@ impl Session {
         let chosen = self.wallet.balance_of(self.currency.as_deref())?;
         let done = self.wallet.recoup(Some(&chosen.currency), sent).await?;
         let show = |amount| unit(&chosen).show(amount);
-        let Recouped {
-            value,
-            sent,
-            unprovable,
-        } = done;
-        let mut lines = vec![format!("recouped {}", show(value))];
-        if sent > 0 {
-            let left = show(sent);
+        let mut lines = vec![format!("recouped {}", show(done.value))];
+        if done.sent > 0 {
             lines.push(format!(
-                "  not included: {left} that were sent; see `opencoin wallet recoup --help`"
+                "  not included: {} that were sent; see `opencoin wallet recoup --help`",
+                show(done.sent)
             ));
         }
-        if unprovable > 0 {
+        if done.unprovable > 0 {
             lines.push(format!(
                 "  not possible for {}: an older version of the wallet stored no proof of their origin",
-                show(unprovable)
+                show(done.unprovable)
             ));
         }
         self.output.show(
             json!({
-                "amount": value,
+                "amount": done.value,
                 "currency": chosen.name,
                 "id": chosen.currency,
-                "sent": sent,
-                "unprovable": unprovable,
+                "sent": done.sent,
+                "unprovable": done.unprovable,
             }),
             lines,
         )?;

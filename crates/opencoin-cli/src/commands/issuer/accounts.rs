@@ -121,15 +121,10 @@ enum Direction {
 }
 
 async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputArgs) -> Result<()> {
-    let PaymentArguments {
-        name,
-        amount,
-        reference,
-        dir,
-    } = arguments;
-    let (cashier, directory) = open(dir, Purpose::Change).await?;
+    let (name, reference) = (arguments.name, arguments.reference);
+    let (cashier, directory) = open(arguments.dir, Purpose::Change).await?;
     let unit = super::unit(&directory)?;
-    let units = unit.read(&amount)?;
+    let units = unit.read(&arguments.amount)?;
     let amount = Amount::new(units)?;
     let (applied, done, preposition) = match direction {
         Direction::In => (cashier.credit(&name, amount, reference).await?, "credited", "to"),

@@ -216,14 +216,7 @@ fn listen(arguments: &Arguments) -> String {
 }
 
 fn config(arguments: &Arguments) -> Config {
-    let RotationArgs {
-        signing_window,
-        overlap,
-        lead,
-        coin_lifetime,
-        resume_window,
-    } = arguments.rotation;
-    let key_bits = arguments.key_bits;
+    let rotation = arguments.rotation;
     let keys = match (
         &arguments.pkcs11_module,
         &arguments.token_label,
@@ -246,12 +239,12 @@ fn config(arguments: &Arguments) -> Config {
             .clone()
             .map(|path| SignerConfig::Socket { path }),
         rotation: RotationPolicy {
-            signing_window,
-            overlap,
-            lead,
-            coin_lifetime,
-            resume_window,
-            key_bits,
+            signing_window: rotation.signing_window,
+            overlap: rotation.overlap,
+            lead: rotation.lead,
+            coin_lifetime: rotation.coin_lifetime,
+            resume_window: rotation.resume_window,
+            key_bits: arguments.key_bits,
         },
         ..Config::new(
             arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT),

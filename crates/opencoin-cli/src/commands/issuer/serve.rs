@@ -111,7 +111,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     Ok(served?)
 }
 
-/// Opens what signs: the signer process or the private keys. All private keys that sign now or later must exist.
+/// Connects to the signer process, or opens the private keys. All private keys that sign now or later must exist.
 fn engine(
     directory: &Directory,
     config: &Config,
