@@ -24,7 +24,7 @@ pub struct TlsConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProxyConfig {
-    /// Addresses of trusted proxies. The client's address is the last one in their `X-Forwarded-For` that is not in this
+    /// Addresses of trusted proxies. The client's address is the last in their `X-Forwarded-For` that is not in this
     /// list. The header of other senders is ignored.
     pub trusted: Vec<IpAddr>,
 }

@@ -47,7 +47,7 @@ pub(crate) struct PayoutArguments {
 #[derive(Debug, Args)]
 struct KeyArgs {
     /// Your own idempotency key: the issuer pays once for each key, no matter when and from where it is sent again.
-    /// Without this option, the program generates a key and stores it in the wallet's folder until the result was shown.
+    /// Without this option, the program generates a key and stores it in the wallet's folder until the result is shown.
     #[arg(long, value_parser = parse_key)]
     key: Option<String>,
 }
