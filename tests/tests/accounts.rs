@@ -381,10 +381,10 @@ fn a_lost_answer_does_not_pay_twice() {
 
     // Every answer is lost: it was paid once, and nobody knows.
     proxy.set(Answers::Cut);
-    let _ = pay().refused(3, "whether it was paid is not known");
+    let _ = pay().refused(3, "it is not known whether it was paid");
     assert!(proxy.lost() > 1, "it has asked again by itself");
     assert_eq!((currency.balance("bob"), alice.unanswered()), (100, 1));
-    let _ = pay().refused(3, "whether it was paid is not known");
+    let _ = pay().refused(3, "it is not known whether it was paid");
     proxy.set(Answers::Pass);
     assert!(
         alice
@@ -407,7 +407,7 @@ fn a_lost_answer_does_not_pay_twice() {
 
     let found = pay().success();
     assert!(
-        found.stdout.contains("was done before and not again")
+        found.stdout.contains("was done before and is not repeated")
             && found.stderr.contains("note: this finishes"),
         "{found:?}"
     );

@@ -199,7 +199,8 @@ fn wallets_move_to_another_address_and_need_the_old_one_no_more() {
 fn a_change_that_makes_no_sense_changes_nothing() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let before = bytes(&currency.url("/cddc"));
-    let cases: [(&[&str], i32, &str); 8] = [
+    let long = format!("https://h/{}", "é".repeat(500));
+    let cases: [(&[&str], i32, &str); 9] = [
         (&[], 1, "nothing would change; say what with --url"),
         (&["--denominations", "10,5,2,1"], 1, "nothing would change"),
         (
@@ -216,10 +217,11 @@ fn a_change_that_makes_no_sense_changes_nothing() {
         (&["--denominations", "0,1"], 2, "denominations"),
         (
             &["--url", "opencoin.example"],
-            1,
+            2,
             "begins with https:// (or http://)",
         ),
-        (&["--url", ""], 1, "has 1 to 1000 characters"),
+        (&["--url", ""], 2, "has 1 to 1000 characters"),
+        (&["--url", &long], 2, "has 1 to 1000 characters"),
     ];
     for (options, code, text) in cases {
         let _ = currency

@@ -193,6 +193,8 @@ fn mistakes_are_answered_with_what_to_do() {
     let _ = init(&["--denominations", "0"]).refused(2, "denominations");
     let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits must be 2048");
     let _ = init(&["--url", "example.org"]).refused(2, "begins with https://");
+    let long = format!("https://h/{}", "é".repeat(500));
+    let _ = init(&["--url", &long]).refused(2, "has 1 to 1000 characters");
     let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
     for address in [
         "postgres://opencoin:s3cret@127.0.0.1:1/books",
@@ -371,7 +373,7 @@ fn amounts_are_written_as_the_currency_shows_them() {
         (
             "87",
             1,
-            "the wallet holds 0.87 OpenCent, and this takes 87.00 OpenCent",
+            "the wallet holds 0.87 OpenCent, but 87.00 OpenCent are needed",
         ),
     ] {
         let _ = alice.run_unchecked(&["send", amount]).refused(code, reason);
@@ -442,7 +444,7 @@ fn a_name_that_is_misspelt_is_not_found() {
     let other = Wallet::new(&currency.scratch("other"));
     let _ = other
         .run_unchecked(&["add", "http://127.0.0.1.invalid:1"])
-        .refused(3, "is without TLS (http://)");
+        .refused(3, "does not use TLS");
 }
 
 #[test]
@@ -500,7 +502,12 @@ fn a_request_that_nobody_can_finish_is_abandoned() {
         .refused(3, "opencoin wallet abandon");
     hangs_up.join().unwrap();
     currency.serve();
-    let _ = alice.run_unchecked(&["resume"]).refused(3, "needs the token");
+    let asked = alice.run_unchecked(&["resume"]).refused(3, "needs the token");
+    assert!(
+        asked.stderr.contains("opencoin wallet resume --token-file FILE"),
+        "{}",
+        asked.stderr
+    );
     let resumed = alice.run_unchecked(&["resume", "--token", "oc_0000"]);
     assert_ne!(resumed.code, Some(0), "{resumed:?}");
     assert_eq!(alice.balance(), 30);

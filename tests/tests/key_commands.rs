@@ -90,22 +90,24 @@ fn a_passphrase_is_asked_for_in_words_and_a_wrong_one_makes_nothing() {
         &["keys", "destroy"],
         &["cdd", "change", "--info", "x"],
     ] {
-        let asked = "this needs the passphrase: --passphrase-file FILE, OPENCOIN_PASSPHRASE in the environment, or a terminal";
+        let asked = "this needs the passphrase of the private keys: --passphrase-file FILE, OPENCOIN_PASSPHRASE in the environment, or";
         let _ = issuer_with(&master, &currency, arguments).refused(1, asked);
     }
     let _ = issuer_with(&[], &currency, &["keys", "list"]).success();
     let _ = issuer_with(&[], &currency, &["keys", "plan"]).success();
     // Empty.
-    let _ = issuer_with(&with(""), &currency, &["serve"])
-        .refused(1, "in OPENCOIN_PASSPHRASE: the passphrase is empty");
+    let _ = issuer_with(&with(""), &currency, &["serve"]).refused(
+        1,
+        "in OPENCOIN_PASSPHRASE: the passphrase of the private keys is empty",
+    );
     for (name, content) in [("empty", ""), ("newline", "\n")] {
         let file = secret_file(&currency, name, content, 0o600);
         let _ = issuer_with(&[], &currency, &["serve", "--passphrase-file", &file])
-            .refused(1, "the passphrase is empty");
+            .refused(1, "the passphrase of the private keys is empty");
     }
     // A file that others can read, or that is not there.
     let open = secret_file(&currency, "open", PASSPHRASE, 0o644);
-    let said = format!("{open} is open to others than its owner (mode 644); `chmod 600 {open}` closes it");
+    let said = format!("other users can access {open} (mode 644): run `chmod 600 {open}`");
     let _ = issuer_with(&[], &currency, &["serve", "--passphrase-file", &open]).refused(1, &said);
     let _ = issuer_with(&[], &currency, &["serve", "--passphrase-file", "/nowhere"])
         .refused(1, "cannot read the passphrase");
@@ -296,7 +298,7 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
     );
     let _ = sign(&our_vault, &["--yes"]).refused(1, "a new currency needs a master key of its own");
     let vault = theirs.scratch("vault");
-    let _ = sign(&vault, &["--yes"]).refused(1, "`opencoin master create` makes a master key");
+    let _ = sign(&vault, &["--yes"]).refused(1, "`opencoin master create` creates a master key");
     let created = opencoin(&["master", "create", "--dir", text(&vault), "--key-bits", "3072"])
         .success()
         .stdout;
@@ -307,10 +309,10 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
         .lines()
         .next()
         .unwrap();
-    let _ = opencoin(&["master", "create", "--dir", text(&vault)]).refused(1, "a master key is made once");
+    let _ = opencoin(&["master", "create", "--dir", text(&vault)]).refused(1, "a master key is created once");
     let _ = sign(&vault, &[]).refused(
         1,
-        "nobody is there to confirm it; read it with --show, then sign it with --yes",
+        "this needs a confirmation on a terminal; read it with --show, then sign it with --yes",
     );
     let _ = run(
         bare().env("OPENCOIN_MASTER_PASSPHRASE", "wrong"),
@@ -325,7 +327,7 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
     .refused(1, asked);
     assert!(!signed.exists(), "nothing was signed");
     let _ = sign(&vault, &["--yes"]).success();
-    let _ = sign(&vault, &["--yes"]).refused(1, "is there already; name another file with --out");
+    let _ = sign(&vault, &["--yes"]).refused(1, "exists already; name another file with --out");
 
     // What is no answer to the request is not taken.
     let import = |name: &str, content: &str| {
@@ -341,7 +343,7 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
         ("request", request.as_str()),
         ("stack", foreign),
     ] {
-        let _ = import(name, content).refused(1, &format!("{name} holds no signed certificates"));
+        let _ = import(name, content).refused(1, &format!("{name} contains no signed certificates"));
     }
     let _ = theirs
         .issuer_unchecked(&["import", "/nowhere"])
@@ -384,9 +386,9 @@ fn every_command_says_what_it_does() {
     let commands: [(&[&str], &str); 14] = [
         (&["issuer", "keys"], "plan"),
         (&["issuer", "keys", "plan"], "what is due and when"),
-        (&["issuer", "keys", "list"], "window, state"),
+        (&["issuer", "keys", "list"], "window and state"),
         (&["issuer", "keys", "rotate"], "pending.json"),
-        (&["issuer", "keys", "revoke"], "at once and for good"),
+        (&["issuer", "keys", "revoke"], "at once and permanently"),
         (&["issuer", "keys", "destroy"], "cannot be undone"),
         (&["issuer", "keys", "passphrase"], "--new-passphrase-file"),
         (&["issuer", "cdd", "change"], "--denominations"),

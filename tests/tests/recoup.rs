@@ -71,7 +71,7 @@ fn holders_of_a_revoked_key_are_made_whole() {
         assert!(alice.run(&["history"]).stdout.contains("pending: recoup"));
 
         let recouped = alice.run(&["recoup"]).stdout;
-        assert!(recouped.contains("left alone"), "{recouped}");
+        assert!(recouped.contains("not included"), "{recouped}");
         assert_eq!(alice.balance(), 97 + 60);
         alice.run(&["recoup", "--sent"]);
         alice.run(&["reclaim", "--all"]);

@@ -226,7 +226,7 @@ fn what_is_wrong_is_said_before_a_signer_starts() {
     refused(
         &currency,
         &[],
-        "--new-counts begins with new ones, if they are lost for good",
+        "if they are lost, --new-counts begins with new ones",
     );
     let signer = start_signer(&currency.dir(), &["--new-counts"], &Log::default());
     mint(&alice, "18", &token);

@@ -78,6 +78,9 @@ pub enum ExchangeError {
     /// No answer, or one that says nothing about what was done. The same request must be sent again.
     #[error("{0}")]
     Unknown(String),
+    /// The request with this number needs the token of an account. It was perhaps sent before; it was not sent now.
+    #[error("request number {0} needs the token of its account, which the wallet does not store")]
+    NeedsToken(u64),
 }
 
 impl ExchangeError {

@@ -85,9 +85,7 @@ impl Wallet {
         };
         let (token, request) = (self.token(operation), operation.request.expose());
         if token.is_none() && matches!(operation.kind, Kind::Mint | Kind::Redeem) {
-            return Err(ExchangeError::Unknown(format!(
-                "request number {id} needs the token of its account, which the wallet does not keep"
-            )));
+            return Err(ExchangeError::NeedsToken(id));
         }
         let answer = client::post(&self.transport, services, path, token, request).await?;
         match operation.kind {
@@ -291,7 +289,8 @@ impl Wallet {
             Err(
                 unfinished @ (ExchangeError::Delayed { .. }
                 | ExchangeError::Recoup
-                | ExchangeError::Unknown(_)),
+                | ExchangeError::Unknown(_)
+                | ExchangeError::NeedsToken(_)),
             ) => Err(unfinished.into()),
         }
     }

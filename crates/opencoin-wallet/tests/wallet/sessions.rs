@@ -60,7 +60,9 @@ async fn a_redeem_whose_session_has_ended_is_finished_in_the_holders_next_one() 
             assert!(
                 matches!(
                     done.warning,
-                    Some(WalletError::Exchange(ExchangeError::Unknown(_)))
+                    Some(WalletError::Exchange(
+                        ExchangeError::Unknown(_) | ExchangeError::NeedsToken(_)
+                    ))
                 ),
                 "{:?}",
                 done.warning
