@@ -47,6 +47,20 @@ impl State {
         1 + last(self.operations.keys().next_back()).max(last(self.sends.keys().next_back()))
     }
 
+    /// Returns the operations of a currency with this status.
+    pub(crate) fn operations_of<'a>(
+        &'a self,
+        currency: &'a BigInt,
+        status: Status,
+    ) -> impl Iterator<Item = &'a Operation> {
+        let all = self
+            .operations
+            .values()
+            .filter(move |tracked| tracked.status == status);
+        all.map(|tracked| &tracked.item)
+            .filter(move |operation| operation.currency == *currency)
+    }
+
     /// Applies an event. It comes from the journal or was checked before it was written there.
     pub(crate) fn apply(&mut self, event: Event) -> Result<(), String> {
         match event {

@@ -151,9 +151,8 @@ impl Wallet {
             Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
             received => received,
         };
-        let is_pending =
-            |tracked: &Tracked<Operation>| tracked.status == Status::Pending && tracked.item.currency == *id;
-        let must_wait = urgent_only || self.state.operations.values().any(is_pending);
+        let is_pending = self.state.operations_of(id, Status::Pending).next().is_some();
+        let must_wait = urgent_only || is_pending;
         // Each round leaves fewer coins that expire soon, or ends the loop.
         while !self.stale(id)?.is_empty() || !must_wait && !self.is_complete(id)? {
             let before = self.stale(id)?.len();

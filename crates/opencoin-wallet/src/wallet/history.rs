@@ -7,8 +7,8 @@ use opencoin_text::AmountDisplay;
 use super::Wallet;
 use crate::currency::{CoinPlace, Currency, Held};
 use crate::error::WalletError;
-use crate::event::{Kind, Operation, Send};
-use crate::state::{Status, Tracked};
+use crate::event::{Kind, Send};
+use crate::state::Status;
 use crate::tokenizing::{sum, total};
 
 /// The balance of a currency. Amounts are in the smallest unit.
@@ -215,22 +215,15 @@ impl Wallet {
 
     /// Returns the amount of pending mints.
     pub(super) fn pending_mints(&self, id: &BigInt) -> u64 {
-        let is_mint = |tracked: &&Tracked<Operation>| {
-            tracked.status == Status::Pending
-                && tracked.item.kind == Kind::Mint
-                && tracked.item.currency == *id
-        };
-        let mints = self.state.operations.values().filter(is_mint);
-        sum(mints.map(|tracked| tracked.item.amount))
+        let pending = self.state.operations_of(id, Status::Pending);
+        let mints = pending.filter(|operation| operation.kind == Kind::Mint);
+        sum(mints.map(|mint| mint.amount))
     }
 
     /// Returns the value of accepted, unsigned blinds of revoked keys whose coins would not have expired.
     fn awaits_recoup(&self, id: &BigInt, currency: &Currency, now: DateTime<Utc>) -> u64 {
-        let waits = |tracked: &&Tracked<Operation>| {
-            tracked.status == Status::AwaitsRecoup && tracked.item.currency == *id
-        };
-        let waiting = self.state.operations.values().filter(waits);
-        let blinded = waiting.flat_map(|tracked| &tracked.item.blinded);
+        let waiting = self.state.operations_of(id, Status::AwaitsRecoup);
+        let blinded = waiting.flat_map(|operation| &operation.blinded);
         let keys = blinded.filter_map(|blinded| currency.mint_keys.get(&blinded.payload.mint_key_id));
         let alive = keys.filter(|key| now <= key.mint_key().coins_expiry_date.to_utc());
         sum(alive.map(|key| key.mint_key().denomination))

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use opencoin_crypto::BlindingSeed;
 use opencoin_schema::{BigInt, Payload, RequestRecoup, RevealedCoin, text};
 
@@ -21,7 +22,7 @@ use crate::currency::{CoinPlace, Currency, Origin};
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId};
 use crate::secret::Secret;
-use crate::state::{Status, Tracked};
+use crate::state::Status;
 use crate::tokenizing::{Counts, complete_set, count, number, sum};
 
 /// The most coins that one request reveals. The new coins must fit into it too.
@@ -108,13 +109,9 @@ impl Wallet {
     /// ordered by transaction.
     fn revoked(&self, id: &BigInt) -> Result<Vec<Revoked>, WalletError> {
         let (currency, now) = (self.currency(id)?, self.now);
-        let is_pending =
-            |tracked: &&Tracked<Operation>| tracked.status == Status::Pending && tracked.item.currency == *id;
-        let pending = self.state.operations.values().filter(is_pending);
-        let given: BTreeSet<&CoinId> = pending
-            .flat_map(|tracked| &tracked.item.gives)
-            .map(|given| &given.coin)
-            .collect();
+        let pending = self.state.operations_of(id, Status::Pending);
+        let given = pending.flat_map(|operation| &operation.gives);
+        let given: BTreeSet<&CoinId> = given.map(|given| &given.coin).collect();
         let coins = currency
             .coins
             .iter()
@@ -126,14 +123,8 @@ impl Wallet {
             place: Some(held.place),
             origin: held.origin.clone(),
         });
-        let waits = |tracked: &&Tracked<Operation>| {
-            tracked.status == Status::AwaitsRecoup && tracked.item.currency == *id
-        };
-        let waiting = self.state.operations.values().filter(waits);
-        let unsigned = waiting
-            .flat_map(|tracked| unsigned(currency, &tracked.item))
-            .filter(|(_, expiry)| now <= *expiry);
-        let all = coins.chain(unsigned.map(|(revoked, _)| revoked));
+        let waiting = self.state.operations_of(id, Status::AwaitsRecoup);
+        let all = coins.chain(waiting.flat_map(|operation| unsigned(currency, operation, now)));
         let mut all: Vec<Revoked> = all.filter(|revoked| !given.contains(&revoked.coin)).collect();
         all.sort_by(|a, b| a.transaction().cmp(&b.transaction()));
         Ok(all)
@@ -197,9 +188,8 @@ impl Wallet {
             .filter(|tracked| !tracked.item.coins.iter().any(is_out))
             .map(|tracked| tracked.item.id)
             .collect();
-        taken
-            .into_iter()
-            .try_for_each(|send| self.record(Event::Taken { send, at: self.now }))
+        let mut taken = taken.into_iter();
+        taken.try_for_each(|send| self.record(Event::Taken { send, at: self.now }))
     }
 }
 
@@ -226,26 +216,23 @@ impl Revoked {
     }
 }
 
-/// Returns the blinds of an operation that wait for a recoup, with their expiry.
+/// Returns the blinds of an operation that wait for a recoup and have not expired.
 fn unsigned<'a>(
     currency: &'a Currency,
     operation: &'a Operation,
-) -> impl Iterator<Item = (Revoked, chrono::DateTime<chrono::Utc>)> + 'a {
-    operation
-        .blinded
-        .iter()
-        .filter(|blinded| currency.is_revoked(&blinded.payload))
-        .filter_map(|blinded| {
-            let key = currency.mint_keys.get(&blinded.payload.mint_key_id)?.mint_key();
-            let revoked = Revoked {
-                coin: currency.coin_id(&blinded.payload),
-                payload: blinded.payload.clone(),
-                value: key.denomination,
-                place: None,
-                origin: Origin::new(operation.reference.as_ref(), blinded),
-            };
-            Some((revoked, key.coins_expiry_date.to_utc()))
+    now: DateTime<Utc>,
+) -> impl Iterator<Item = Revoked> + 'a {
+    operation.blinded.iter().filter_map(move |blinded| {
+        let key = currency.mint_keys.get(&blinded.payload.mint_key_id)?.mint_key();
+        let is_wanted = currency.is_revoked(&blinded.payload) && now <= key.coins_expiry_date.to_utc();
+        is_wanted.then(|| Revoked {
+            coin: currency.coin_id(&blinded.payload),
+            payload: blinded.payload.clone(),
+            value: key.denomination,
+            place: None,
+            origin: Origin::new(operation.reference.as_ref(), blinded),
         })
+    })
 }
 
 /// Splits a list ordered by transaction into parts within the limits of coins and transactions.

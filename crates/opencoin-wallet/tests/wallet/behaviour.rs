@@ -7,7 +7,7 @@ use opencoin_schema::{BigInt, CoinStack, Payload};
 use opencoin_wallet::{CoinFault, ExchangeError, WalletError};
 
 use crate::fake_issuer::FakeIssuer;
-use crate::world::{Fault, TOKEN, URL, World, balance, mint, stack_of, states, token};
+use crate::world::{Fault, TOKEN, URL, World, balance, held, mint, stack_of, states, token};
 
 const OTHER_URL: &str = "http://other.test";
 
@@ -164,10 +164,7 @@ async fn pending_amounts_are_shown() {
     assert_eq!(wallet.history().len(), begun);
     world.network.heal();
     wallet.resume().await.unwrap();
-    assert_eq!(
-        (balance(&wallet).balance, balance(&wallet).pending),
-        (10 + 7 + 12, 0)
-    );
+    assert_eq!(held(&wallet), (10 + 7 + 12, 0));
 }
 
 #[tokio::test]
@@ -184,7 +181,7 @@ async fn a_stack_is_received_once() {
     // The issuer refuses another receiver, who loses no own coins.
     let mut carol = world.wallet_with("carol", 7).await;
     assert_eq!(word(&carol.receive(&stack).await.unwrap_err()), "double-spend");
-    assert_eq!((balance(&carol).balance, balance(&carol).pending), (7, 0));
+    assert_eq!(held(&carol), (7, 0));
     carol.redeem(None, 7, &token()).await.unwrap();
     // The sender cannot take them back.
     assert_eq!(alice.reclaim(None).await.unwrap(), 0);
@@ -282,13 +279,7 @@ async fn impossible_amounts_fail_at_once() {
             "{amount}"
         );
     }
-    let tens = Arc::new(FakeIssuer::new(
-        "Tens",
-        OTHER_URL,
-        CipherSuite::default(),
-        &[10, 20],
-    ));
-    world.network.connect(OTHER_URL, tens);
+    world.add_issuer("Tens", OTHER_URL, &[10, 20], 0);
     wallet.add(OTHER_URL).await.unwrap();
     let error = wallet
         .mint(Some("Tens"), 25, &token(), &mut |_, _| {})
@@ -303,14 +294,7 @@ async fn impossible_amounts_fail_at_once() {
 #[tokio::test]
 async fn a_wallet_with_several_currencies() {
     let world = world();
-    let other = Arc::new(FakeIssuer::new(
-        "Tens",
-        OTHER_URL,
-        CipherSuite::default(),
-        &[10, 20],
-    ));
-    other.credit(TOKEN, 100);
-    world.network.connect(OTHER_URL, Arc::clone(&other));
+    let other = world.add_issuer("Tens", OTHER_URL, &[10, 20], 100);
     let mut wallet = world.wallet_with("wallet", 30).await;
     let added = wallet.add(OTHER_URL).await.unwrap();
     assert_eq!((added.name.as_str(), added.balance), ("Tens", 0));
@@ -350,20 +334,12 @@ async fn a_wallet_with_several_currencies() {
 async fn another_master_key_at_a_known_url_is_rejected() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 30).await;
-    let impostor = Arc::new(FakeIssuer::new("Impostor", URL, CipherSuite::default(), &[1, 2]));
-    impostor.credit(TOKEN, 1_000);
-    world.network.connect(URL, impostor);
+    world.add_issuer("Impostor", URL, &[1, 2], 1_000);
     world.network.set_day(150); // the known mint keys no longer sign
     world.network.heal();
     let error = mint(&mut wallet, 5).await.unwrap_err();
     assert!(matches!(error, WalletError::MasterKeyChanged(_)), "{error}");
-    assert!(
-        world
-            .network
-            .take_steps()
-            .iter()
-            .all(|step| !step.url.ends_with("/mint"))
-    );
+    assert!(!world.network.was_asked("/mint"));
     assert_eq!(balance(&wallet).balance, 30);
 }
 
@@ -406,9 +382,7 @@ async fn expired_coins_do_not_count_and_do_not_block_others() {
 #[tokio::test]
 async fn more_coins_than_one_request_holds() {
     let world = world();
-    let ones = Arc::new(FakeIssuer::new("Ones", OTHER_URL, CipherSuite::default(), &[1]));
-    ones.credit(TOKEN, 1_300);
-    world.network.connect(OTHER_URL, Arc::clone(&ones));
+    let ones = world.add_issuer("Ones", OTHER_URL, &[1], 1_300);
     let mut wallet = world.open("wallet");
     wallet.add(OTHER_URL).await.unwrap();
     let mut last = (0, 0);
@@ -428,9 +402,7 @@ async fn more_coins_than_one_request_holds() {
 #[tokio::test]
 async fn all_requests_of_a_delayed_large_mint_are_resumed() {
     let world = world();
-    let ones = Arc::new(FakeIssuer::new("Ones", OTHER_URL, CipherSuite::default(), &[1]));
-    ones.credit(TOKEN, 1_300);
-    world.network.connect(OTHER_URL, Arc::clone(&ones));
+    let ones = world.add_issuer("Ones", OTHER_URL, &[1], 1_300);
     let mut wallet = world.open("wallet");
     wallet.add(OTHER_URL).await.unwrap();
     world.network.fail_all(Fault::Delay);

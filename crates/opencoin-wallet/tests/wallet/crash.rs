@@ -220,9 +220,7 @@ async fn a_crash_during_recoup_loses_nothing() {
         mint(&mut wallet, 13).await.unwrap_err();
         drop(wallet);
         world.network.heal();
-        [1, 2, 10]
-            .iter()
-            .for_each(|denomination| world.issuer.revoke(*denomination, 0));
+        world.revoke(&[1, 2, 10]);
         world.network.set_day(115); // the next generation of keys signs
         let act = async |wallet: &mut Wallet| {
             let resumed = wallet.resume().await?;

@@ -142,9 +142,7 @@ async fn a_fault_during_resume_after_a_revocation_loses_nothing() {
         let prepare = async |wallet: &mut Wallet, world: &World| {
             world.network.fail_all(Fault::Delay);
             mint(wallet, 16).await.unwrap_err();
-            revoked
-                .iter()
-                .for_each(|denomination| world.issuer.revoke(*denomination, 0));
+            world.revoke(revoked);
             world.network.set_day(115);
         };
         let act = async |wallet: &mut Wallet| {

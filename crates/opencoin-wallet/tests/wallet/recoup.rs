@@ -4,7 +4,7 @@ use opencoin_crypto::{BlindingSeed, CipherSuite};
 use opencoin_schema::{Payload, RequestRecoup, from_json};
 use opencoin_wallet::{CoinFault, ExchangeError, Wallet, WalletError};
 
-use crate::world::{Fault, TOKEN, URL, World, balance, mint, stack_of, states, token};
+use crate::world::{DENOMINATIONS, Fault, TOKEN, URL, World, balance, mint, stack_of, states, token};
 
 const FUNDS: u64 = 1_000;
 /// A day when the second generation of keys signs, which is not revoked.
@@ -112,11 +112,7 @@ async fn a_stack_of_revoked_coins_is_rejected_and_its_sender_recoups_it() {
         "{error}"
     );
     assert!(
-        world
-            .network
-            .take_steps()
-            .iter()
-            .all(|step| !step.url.ends_with("/renew")),
+        !world.network.was_asked("/renew"),
         "no coin was sent to the issuer"
     );
     assert!(receiver.history().is_empty());
@@ -171,9 +167,7 @@ async fn blinds_accepted_before_a_revocation_are_pending_until_a_recoup() {
             world.network.fail_all(fault);
             mint(&mut wallet, 37).await.unwrap_err();
             world.network.heal();
-            revoked
-                .iter()
-                .for_each(|denomination| world.issuer.revoke(*denomination, 0));
+            world.revoke(revoked);
             world.network.set_day(NEXT_KEYS_DAY);
 
             let resumed = wallet.resume().await.unwrap();
@@ -244,7 +238,7 @@ async fn a_receive_that_was_accepted_before_the_revocation_ends_with_the_recoup(
 async fn a_recoup_whose_own_keys_are_revoked_is_recouped_again() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
     world.network.fail(3, Fault::AnswerLost); // after the three requests of a refresh
     wallet.recoup(None, false).await.unwrap_err();
@@ -270,7 +264,7 @@ async fn a_copy_of_the_wallet_cannot_recoup_the_same_coins() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
     world.put_journal("copy", &world.journal("wallet"));
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
     wallet.recoup(None, false).await.unwrap();
     let mut copy = world.open("copy");
@@ -296,7 +290,7 @@ async fn coins_of_an_older_journal_are_reported_as_unprovable() {
 
     let mut wallet = world.open("older");
     assert_eq!(balance(&wallet).balance, 20);
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
     let recouped = wallet.recoup(None, true).await.unwrap();
     assert_eq!((recouped.value, recouped.unprovable), (0, 20));
@@ -353,7 +347,7 @@ async fn coins_of_many_transactions_are_recouped_in_several_requests() {
         mint(&mut wallet, 1).await.unwrap();
     }
     let secrets = String::from_utf8(world.journal("wallet")).unwrap();
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
     world.network.heal();
     assert_eq!(wallet.recoup(None, false).await.unwrap().value, 120);
@@ -383,7 +377,7 @@ async fn the_latest_list_of_revocations_counts() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
     let before = world.issuer.state().clone();
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     wallet.add(URL).await.unwrap();
     assert_eq!((balance(&wallet).balance, balance(&wallet).revoked), (0, 20));
     *world.issuer.state() = before;

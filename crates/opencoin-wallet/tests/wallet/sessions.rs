@@ -5,7 +5,7 @@ use opencoin_crypto::CipherSuite;
 use opencoin_wallet::account::{Holder, StoredSession};
 use opencoin_wallet::{ExchangeError, Secret, Wallet, WalletError};
 
-use crate::world::{Fault, TOKEN, URL, World, balance, mint, states};
+use crate::world::{Fault, TOKEN, URL, World, balance, held, mint, states};
 
 const FUNDS: u64 = 100;
 
@@ -88,7 +88,7 @@ async fn a_first_request_with_an_unknown_token_is_refused() {
         matches!(&error, WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "unauthorized"),
         "{error}"
     );
-    assert_eq!((balance(&wallet).balance, balance(&wallet).pending), (20, 0));
+    assert_eq!(held(&wallet), (20, 0));
 }
 
 #[tokio::test]

@@ -221,6 +221,11 @@ impl Network {
         std::mem::take(&mut *self.steps.lock().unwrap())
     }
 
+    /// Whether a request was sent to this path since the last change of faults. Forgets these requests.
+    pub(crate) fn was_asked(&self, path: &str) -> bool {
+        self.take_steps().iter().any(|step| step.url.ends_with(path))
+    }
+
     fn note_step(&self, url: &str, body: &str) -> usize {
         let journal = self.watched.lock().unwrap().clone();
         let journal_bytes = journal
@@ -306,9 +311,23 @@ impl World {
         }
     }
 
-    /// Revokes the first generation of mint keys.
-    pub(crate) fn revoke_all(&self) {
-        DENOMINATIONS
+    /// Puts another issuer, with a balance of `funds` in the account of [`TOKEN`], at a URL.
+    pub(crate) fn add_issuer(
+        &self,
+        name: &str,
+        url: &str,
+        denominations: &[u64],
+        funds: u64,
+    ) -> Arc<FakeIssuer> {
+        let issuer = Arc::new(FakeIssuer::new(name, url, CipherSuite::default(), denominations));
+        issuer.credit(TOKEN, funds);
+        self.network.connect(url, Arc::clone(&issuer));
+        issuer
+    }
+
+    /// Revokes the first generation of the mint keys of these denominations.
+    pub(crate) fn revoke(&self, denominations: &[u64]) {
+        denominations
             .iter()
             .for_each(|denomination| self.issuer.revoke(*denomination, 0));
     }
@@ -391,6 +410,12 @@ pub(crate) fn stack_of(coins: &[Coin]) -> CoinStack {
         coins: coins.to_vec(),
         subject: String::new(),
     }
+}
+
+/// Returns the spendable and the pending amount of the only currency.
+pub(crate) fn held(wallet: &Wallet) -> (u64, u64) {
+    let balance = balance(wallet);
+    (balance.balance, balance.pending)
 }
 
 /// Returns the balance of the only currency.
