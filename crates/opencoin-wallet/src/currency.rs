@@ -14,7 +14,7 @@ use crate::tokenizing::{Counts, count, sum};
 
 /// Where a coin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CoinPlace {
+pub(crate) enum CoinPlace {
     /// In the wallet.
     Here,
     /// Part of a pending request.

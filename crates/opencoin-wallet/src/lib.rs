@@ -28,7 +28,6 @@ mod wallet;
 pub use bearer::{Bearer, TokenError, read_token};
 pub use client::ExchangeError;
 pub use coin_fault::{CoinFault, LeftOut};
-pub use currency::CoinPlace;
 pub use error::WalletError;
 pub use file_error::FileError;
 pub use journal::JournalError;
@@ -37,6 +36,6 @@ pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};
 pub use wallet::{
-    Abandoned, Balance, Clock, CoinShown, Done, HistoryEntry, ITEMS_MAX, OnProgress, Preview, Randomness,
-    Received, Recouped, Sent, Wallet,
+    Abandoned, Balance, Clock, Done, HistoryEntry, ITEMS_MAX, OnProgress, Randomness, Received, Recouped,
+    Sent, Wallet,
 };

@@ -247,23 +247,14 @@ async fn an_answer_without_an_error_word_leaves_a_payment_open() {
 
 #[tokio::test]
 async fn a_short_retry_after_is_obeyed() {
-    let slower = |headers: &'static str| refusal("429 Too Many Requests", headers, "slower");
-    let balance = Turn::Answer("200 OK", "", r#"{"balance":5,"news":true}"#.to_owned());
-    let server = Server::start(vec![
-        slower("opencoin-error: too-many-requests\r\nretry-after: 0\r\n"),
-        balance,
-    ])
-    .await;
-    assert_eq!(server.client.balance().await.unwrap().balance, 5);
-    let server = Server::start(vec![slower(
-        "opencoin-error: too-many-requests\r\nretry-after: 900\r\n",
-    )])
-    .await;
-    let error = server.client.balance().await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the issuer refuses: slower; try again in 900 seconds"
+    let slower = refusal(
+        "429 Too Many Requests",
+        "opencoin-error: too-many-requests\r\nretry-after: 0\r\n",
+        "slower",
     );
+    let balance = Turn::Answer("200 OK", "", r#"{"balance":5,"news":true}"#.to_owned());
+    let server = Server::start(vec![slower, balance]).await;
+    assert_eq!(server.client.balance().await.unwrap().balance, 5);
     // Control characters of the issuer are escaped.
     let server = Server::start(vec![refusal(
         "403 Forbidden",

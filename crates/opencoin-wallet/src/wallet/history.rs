@@ -58,38 +58,7 @@ pub struct HistoryEntry {
     pub state: String,
 }
 
-/// A coin, without its secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CoinShown {
-    /// The id of its currency.
-    pub currency: String,
-    /// Its value in the smallest unit.
-    pub value: u64,
-    /// When it expires.
-    pub expires_at: DateTime<Utc>,
-    /// Where it is.
-    pub place: CoinPlace,
-    /// Whether its mint key was revoked.
-    pub is_revoked: bool,
-}
-
 impl Wallet {
-    /// Returns all coins that the wallet holds or has sent.
-    #[must_use]
-    pub fn coins(&self) -> Vec<CoinShown> {
-        let of_currency = |(id, currency): (&BigInt, &Currency)| {
-            let shown = |held: &Held| CoinShown {
-                currency: id.to_string(),
-                value: held.value,
-                expires_at: held.expiry,
-                place: held.place,
-                is_revoked: currency.is_revoked(&held.coin.payload),
-            };
-            currency.coins.values().map(shown).collect::<Vec<_>>()
-        };
-        self.state.currencies.iter().flat_map(of_currency).collect()
-    }
-
     /// Returns the balance of each currency.
     #[must_use]
     pub fn balances(&self) -> Vec<Balance> {

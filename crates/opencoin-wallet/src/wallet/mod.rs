@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, text};
+use opencoin_schema::{BigInt, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
 
 use crate::account::StoredSession;
@@ -36,8 +36,8 @@ use crate::transport::{ClockedTransport, NoTransport, Transport};
 use blinding::random_number;
 use documents::Refresh;
 
-pub use history::{Balance, CoinShown, HistoryEntry};
-pub use receive::{Preview, Received};
+pub use history::{Balance, HistoryEntry};
+pub use receive::Received;
 pub use recoup::Recouped;
 pub use resume::Abandoned;
 
@@ -284,32 +284,6 @@ impl Wallet {
                 coins,
                 subject: subject.to_owned(),
             },
-        })
-    }
-
-    /// Returns the stack of an earlier send again, without coins that are known to be taken.
-    ///
-    /// # Errors
-    /// There is no such send, or all its coins were taken or have come back.
-    pub fn sent_stack(&self, send: u64) -> Result<CoinStack, WalletError> {
-        let tracked = self
-            .state
-            .sends
-            .get(&send)
-            .ok_or(WalletError::UnknownSend(send))?;
-        let currency = self.currency(&tracked.item.currency)?;
-        let held = tracked
-            .item
-            .coins
-            .iter()
-            .filter_map(|coin| currency.coins.get(coin));
-        let coins: Vec<Coin> = held.map(|held| held.coin.clone()).collect();
-        if coins.is_empty() || tracked.status != Status::Pending {
-            return Err(WalletError::NotPending(send));
-        }
-        Ok(CoinStack {
-            coins,
-            subject: tracked.item.subject.clone(),
         })
     }
 

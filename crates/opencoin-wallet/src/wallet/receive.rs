@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Coin, CoinStack};
 use opencoin_text::{AMOUNT_MAX, printable};
 
@@ -30,26 +29,12 @@ pub struct Received {
     pub left_out: Vec<LeftOut>,
 }
 
-/// The content of a stack, as far as the wallet can tell without the issuer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Preview {
-    /// The id of the currency.
-    pub currency: String,
-    /// The value of the valid coins. They may have been spent.
-    pub amount: u64,
-    /// When the first of them expires.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// The coins that would not be received.
-    pub left_out: Vec<LeftOut>,
-}
-
 /// A valid coin of a stack. It may have been spent.
 struct ValidCoin {
     index: usize,
     id: CoinId,
     coin: Coin,
     value: u64,
-    expiry: DateTime<Utc>,
 }
 
 impl Wallet {
@@ -105,21 +90,6 @@ impl Wallet {
         Ok(Received {
             currency: id.to_string(),
             amount,
-            left_out,
-        })
-    }
-
-    /// Examines a stack without asking the issuer.
-    ///
-    /// # Errors
-    /// The stack is empty, or the wallet knows none of its currencies.
-    pub fn preview(&self, stack: &CoinStack) -> Result<Preview, WalletError> {
-        let id = self.currency_of(stack)?;
-        let (good, left_out) = self.examine(&id, stack)?;
-        Ok(Preview {
-            currency: id.to_string(),
-            amount: sum(good.iter().map(|good| good.value)),
-            expires_at: good.iter().map(|good| good.expiry).min(),
             left_out,
         })
     }
@@ -200,12 +170,11 @@ impl Wallet {
                 self.check_coin(id, coin)
             };
             match checked {
-                Ok((value, expiry)) => good.push(ValidCoin {
+                Ok(value) => good.push(ValidCoin {
                     index,
                     id: coin_id,
                     coin: coin.clone(),
                     value,
-                    expiry,
                 }),
                 Err(fault) => left_out.push(left_out_of(stack, index, fault)),
             }
@@ -213,8 +182,8 @@ impl Wallet {
         Ok((good, left_out))
     }
 
-    /// Checks a coin. Returns its value and expiry.
-    fn check_coin(&self, id: &BigInt, coin: &Coin) -> Result<(u64, DateTime<Utc>), CoinFault> {
+    /// Checks a coin and returns its value.
+    fn check_coin(&self, id: &BigInt, coin: &Coin) -> Result<u64, CoinFault> {
         let issuer = &coin.payload.issuer_id;
         if issuer != id {
             return Err(match self.state.currencies.contains_key(issuer) {
@@ -238,22 +207,18 @@ impl Wallet {
         } else if self.now > expiry {
             Err(CoinFault::Expired(expiry))
         } else {
-            Ok((key.mint_key().denomination, expiry))
+            Ok(key.mint_key().denomination)
         }
     }
 
     fn nothing_to_receive(&self, left_out: Vec<LeftOut>) -> WalletError {
         let is_received = |left_out: &LeftOut| left_out.fault == CoinFault::ReceivedBefore;
-        match left_out.into_iter().find(|left_out| !is_received(left_out)) {
-            None => WalletError::ReceivedBefore,
-            Some(
-                left_out @ LeftOut {
-                    fault: CoinFault::Expired(_),
-                    ..
-                },
-            ) => self.wrong_clock().unwrap_or(WalletError::NoGoodCoin(left_out)),
-            Some(left_out) => WalletError::NoGoodCoin(left_out),
-        }
+        let Some(left_out) = left_out.into_iter().find(|left_out| !is_received(left_out)) else {
+            return WalletError::ReceivedBefore;
+        };
+        let is_expired = matches!(left_out.fault, CoinFault::Expired(_));
+        let wrong_clock = self.wrong_clock().filter(|_| is_expired);
+        wrong_clock.unwrap_or(WalletError::NoGoodCoin(left_out))
     }
 
     /// Fails if the wallet would hold more than [`AMOUNT_MAX`] of a currency.

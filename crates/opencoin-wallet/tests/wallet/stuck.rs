@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::TimeDelta;
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{BigInt, CoinStack, RequestRenew, from_json};
-use opencoin_wallet::{CoinFault, CoinPlace, ExchangeError, Secret, Wallet, WalletError};
+use opencoin_wallet::{CoinFault, ExchangeError, Secret, Wallet, WalletError};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -195,13 +195,6 @@ async fn the_balance_shows_the_expiry_and_expiring_coins_are_renewed() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 60).await;
     let first = balance(&wallet).expires_at.unwrap();
-    let coins = wallet.coins();
-    assert!(
-        coins
-            .iter()
-            .all(|coin| coin.expires_at >= first && coin.place == CoinPlace::Here)
-    );
-    assert_eq!(coins.iter().map(|coin| coin.value).sum::<u64>(), 60);
     world.network.heal();
     wallet.renew_expiring().await.unwrap();
     assert!(world.network.take_steps().is_empty(), "there is nothing to renew");
@@ -252,8 +245,6 @@ async fn valid_coins_of_a_stack_with_bad_coins_are_received() {
         let mut wallet = world.wallet_with("wallet", 9).await;
         let good = stack.coins.len() - 5;
 
-        let preview = wallet.preview(&stack).unwrap();
-        assert_eq!((preview.amount, preview.left_out.len()), (47, 3));
         let received = wallet.receive(&stack).await.unwrap();
         assert_eq!(received.amount, 47 - spent_amount, "{received:?}");
         let faults: Vec<(usize, &CoinFault)> = received
@@ -338,10 +329,10 @@ async fn coins_are_not_locked_while_the_issuer_is_unreachable() {
     world.network.set_day(2);
     world.network.fail_all(Fault::RequestLost);
     let mut wallet = world.open("wallet");
-    let mut paid = Vec::new();
+    let mut left = 47;
     for amount in [9, 6, 3, 1] {
         match wallet.send(None, amount, "").await {
-            Ok(sent) => paid.push((sent.id, amount)),
+            Ok(_) => left -= amount,
             // The coins do not make the amount.
             Err(error) => assert!(
                 matches!(error, WalletError::Exchange(ExchangeError::NotSent(_))),
@@ -349,13 +340,9 @@ async fn coins_are_not_locked_while_the_issuer_is_unreachable() {
             ),
         }
         wallet.tidy().await.unwrap_err();
-        let left = 47 - paid.iter().map(|(_, amount)| amount).sum::<u64>();
         assert_eq!(held(&wallet), (left, 0));
     }
-    let (id, amount) = paid[0];
-    let again = wallet.sent_stack(id).unwrap();
-    let values = again.coins.iter().map(|coin| coin.payload.denomination);
-    assert_eq!(values.sum::<u64>(), amount);
+    assert!(left < 47, "some amounts can be paid");
 }
 
 #[tokio::test]
