@@ -59,19 +59,14 @@ async fn a_redeem_is_finished_in_the_holders_next_session() {
                 "{:?}",
                 done.warning
             );
-            assert_eq!(
-                (balance(&wallet).pending, state(&wallet, "redeem").as_str()),
-                (20, "pending"),
-                "{lost:?}"
-            );
+            assert_eq!(balance(&wallet).pending, 20, "{lost:?}");
+            assert_eq!(state(&wallet, "redeem"), "pending", "{lost:?}");
         }
         let mut wallet = world.open("wallet");
         wallet.use_session(session("alice", "the next one"));
         assert_eq!(wallet.resume().await.unwrap().value, 1);
-        assert_eq!(
-            (balance(&wallet).pending, state(&wallet, "redeem").as_str()),
-            (0, "done")
-        );
+        assert_eq!(balance(&wallet).pending, 0);
+        assert_eq!(state(&wallet, "redeem"), "done");
         assert_eq!(world.issuer.account("the next one"), FUNDS);
     }
 }
@@ -109,17 +104,10 @@ async fn a_mint_that_waits_for_money_is_refused_when_it_expires() {
         matches!(&ended, Some(WalletError::Exchange(ExchangeError::Refused { .. }))),
         "{ended:?}"
     );
-    assert_eq!(
-        (
-            balance(&wallet).pending,
-            state(&wallet, "mint").starts_with("refused")
-        ),
-        (0, true)
-    );
+    assert_eq!(balance(&wallet).pending, 0);
+    assert!(state(&wallet, "mint").starts_with("refused"));
     world.network.heal();
     mint(&mut wallet, 7).await.unwrap();
-    assert_eq!(
-        (balance(&wallet).balance, world.issuer.account(TOKEN)),
-        (7, FUNDS - 7)
-    );
+    assert_eq!(balance(&wallet).balance, 7);
+    assert_eq!(world.issuer.account(TOKEN), FUNDS - 7);
 }
