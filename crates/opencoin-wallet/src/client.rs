@@ -53,12 +53,10 @@ pub enum ExchangeError {
         /// The issuer's text with the reason.
         description: String,
     },
-    /// The request is accepted, and some of its mint keys were revoked later. A recoup brings the coins of
-    /// these keys.
+    /// The request is accepted, and some mint keys were revoked later. A recoup brings their coins.
     #[error("the issuer has accepted the request and has revoked mint keys since")]
     Recoup,
-    /// The outcome is unknown: no answer arrived, or one that does not tell it. The same request must be sent
-    /// again.
+    /// The outcome is unknown: no answer arrived, or one that does not tell it. Send the same request again.
     #[error("{0}")]
     Unknown(String),
 }
@@ -128,8 +126,8 @@ async fn ask<D: Document>(
 fn redirected(url: &str, answer: &HttpAnswer) -> String {
     let location = answer.location.as_deref().unwrap_or("nowhere");
     format!(
-        "{url} answers with HTTP status {} and points to {location}; the wallet does not follow redirects, so \
-         add the currency by the URL to which it points",
+        "{url} answers with HTTP status {} and points to {location}; the wallet follows no redirects, so add \
+         the currency by the URL to which it points",
         answer.status
     )
 }

@@ -8,7 +8,8 @@ use thiserror::Error;
 pub enum CoinFault {
     /// The wallet does not know the currency.
     #[error(
-        "it is of a currency that this wallet does not know ({issuer}); the coin says that its issuer is at {hint:?}"
+        "it is of a currency that this wallet does not know ({issuer}); the coin says that its issuer is at \
+         {hint:?}"
     )]
     UnknownCurrency {
         /// The currency's id.

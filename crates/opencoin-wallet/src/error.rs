@@ -48,7 +48,8 @@ pub enum WalletError {
     WhichCurrency(String),
     /// The coins are of a currency that was not added.
     #[error(
-        "these are coins of a currency that this wallet does not know ({issuer}); they say that its issuer is at {hint:?}"
+        "these are coins of a currency that this wallet does not know ({issuer}); they say that its issuer \
+         is at {hint:?}"
     )]
     UnknownCurrency {
         /// The currency's id.
@@ -83,8 +84,8 @@ pub enum WalletError {
     },
     /// Coins of this wallet were spent before. They are removed from the wallet; the others are free.
     #[error(
-        "coins of this wallet worth {0} were spent before, perhaps by a copy of the wallet. They were removed, \
-         and nothing else was done; try again with the remaining coins"
+        "coins of this wallet worth {0} were spent before, perhaps by a copy of the wallet. They were \
+         removed, and nothing else was done; try again with the remaining coins"
     )]
     SpentElsewhere(u64),
     /// The wallet's coins do not make the amount exactly, and cannot be changed now.
@@ -115,8 +116,8 @@ pub enum WalletError {
     NoMintKey(u64),
     /// No key signs now by the wallet's clock, which differs from the issuer's.
     #[error(
-        "the clock of this machine says {ours}, the issuer's says {issuers}, so no mint key can be used. Set the \
-         clock right"
+        "the clock of this machine says {ours}, the issuer's says {issuers}, so no mint key can be used. Set \
+         the clock right"
     )]
     WrongClock {
         /// The wallet's time.

@@ -14,8 +14,7 @@ use crate::secret::Secret;
 /// The number of an operation or send in its wallet.
 pub(crate) type OperationId = u64;
 
-/// The hash of a coin's payload. The serial is not enough as an id, because the person who mints a coin
-/// chooses it.
+/// The hash of a coin's payload. The serial is not an id, because the person who mints a coin chooses it.
 pub(crate) type CoinId = BigInt;
 
 /// A change of the wallet.
@@ -92,8 +91,8 @@ pub(crate) struct Operation {
     pub(crate) amount: u64,
     /// The exact text of the request.
     pub(crate) request: Secret,
-    /// The account's token, if the request needs one. It is never written to the disk: after a restart it comes
-    /// from the session or from the user. Older journals contain it.
+    /// The account's token, if the request needs one. It is never written to the disk: after a restart it
+    /// comes from the session or from the user. Older journals contain it.
     #[serde(default, skip_serializing)]
     pub(crate) token: Option<Secret>,
     /// The owner of the token's session. After the session has expired, another token of the same owner can
@@ -127,8 +126,7 @@ pub(crate) enum Kind {
         send: OperationId,
     },
     Redeem,
-    /// Coins of revoked mint keys, and blinds that were not signed because of a revocation, are exchanged for
-    /// new coins.
+    /// Coins of revoked mint keys and unsigned blinds of these keys are exchanged for new coins.
     Recoup,
 }
 

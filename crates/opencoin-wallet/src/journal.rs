@@ -1,11 +1,10 @@
 //! The wallet's journal on disk: a file of events, one JSON line each, that is only appended to.
 //!
 //! An event is on the disk before any action that relies on it. A crash during a write leaves an incomplete
-//! last line, which is cut off when the wallet is opened again. Any other damage is an error with the line
-//! number.
+//! last line, which is cut off when the wallet is opened again. Other damage is an error that names the line.
 //!
-//! Only one process can write; it holds the lock on a separate file. Reading takes no lock and writes nothing,
-//! so any number of processes can read a wallet, also on a read-only disk.
+//! Only one process can write; it holds the lock on a separate file. Reading takes no lock and writes
+//! nothing, so any number of processes can read a wallet, also on a read-only disk.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -72,8 +71,7 @@ enum Access {
 }
 
 impl Journal {
-    /// Opens the journal in this folder for writing and reads its events. If there is none, the first event
-    /// makes it.
+    /// Opens the journal for writing and reads its events. Without a journal, the first event makes it.
     pub(crate) fn open<E: DeserializeOwned>(folder: &Path) -> Result<(Self, Vec<E>), JournalError> {
         if !Self::is_in(folder) {
             return Ok((Self::new(folder, Access::New)?, Vec::new()));

@@ -1,12 +1,12 @@
 //! An OpenCoin wallet as a library: it chooses coins, keeps a crash-safe journal and talks to issuers.
 //!
 //! The secrets and the exact request are on disk before a request is sent. After a crash or a lost answer the
-//! money is unchanged, or [`Wallet::resume`] finishes the request. Every certificate and signature is verified.
+//! money is unchanged, or [`Wallet::resume`] finishes the request. Certificates and signatures are verified.
 //!
 //! The async functions block the thread that polls them: a few milliseconds for each coin that is blinded or
 //! verified, and a disk write for each event. A server runs them on a separate thread
-//! (`tokio::task::spawn_blocking` with `block_on` of a runtime's handle). Dropping a future is like a crash at
-//! that point: [`Wallet::resume`] finishes the request.
+//! (`tokio::task::spawn_blocking` with `block_on` of a runtime's handle). Dropping a future is like a crash
+//! at that point: [`Wallet::resume`] finishes the request.
 
 pub mod account;
 mod bearer;

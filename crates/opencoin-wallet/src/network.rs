@@ -46,8 +46,7 @@ const REFUSALS: [&str; 13] = [
     "too-large",
     "invalid",
 ];
-/// The error words that reject the sender or the request rate. They do not say whether an earlier attempt was
-/// carried out.
+/// The error words for the sender or the request rate. They do not tell the outcome of an earlier attempt.
 pub(crate) const SENDER_REFUSALS: [&str; 3] = ["unauthorized", "forbidden", "too-many-requests"];
 
 /// Certificate authorities that are trusted in addition to those of the system, for test currencies.
@@ -185,8 +184,8 @@ pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwe
         .build()
 }
 
-/// Sends a request until an answer tells its outcome or the attempts are used up. Too many requests (429) lead
-/// to another attempt, because the request was not carried out; an unknown outcome only with
+/// Sends a request until an answer tells its outcome or the attempts are used up. Too many requests (429)
+/// lead to another attempt, because the request was not carried out; an unknown outcome only with
 /// [`Repeat::Safe`]. Errors name `url`.
 pub(crate) async fn exchange(
     url: &str,

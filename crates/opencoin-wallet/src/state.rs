@@ -13,8 +13,8 @@ use crate::secret::Secret;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Pending,
-    /// The issuer has accepted the operation. The mint keys of its remaining blinds were revoked, and a recoup
-    /// brings their coins.
+    /// The issuer has accepted the operation. The mint keys of its remaining blinds were revoked, and a
+    /// recoup brings their coins.
     AwaitsRecoup,
     /// The operation was carried out, or the coins of the send were taken.
     Done,

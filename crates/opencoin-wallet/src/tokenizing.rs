@@ -1,9 +1,9 @@
 //! Chooses the coins to hold, so that every amount up to the balance can be paid without change (section
 //! "Tokenizing" of "RequestRenew Message" in the specification).
 //!
-//! If coins can pay every amount from 1 to `reach`, then with a further coin `c` of at most `reach + 1` they can
-//! pay every amount up to `reach + c`. A set that can be built in this way is *complete*. The union of two
-//! complete sets is complete.
+//! If coins can pay every amount from 1 to `reach`, then with a further coin `c` of at most `reach + 1` they
+//! can pay every amount up to `reach + c`. A set that can be built in this way is *complete*. The union of
+//! two complete sets is complete.
 
 use std::collections::BTreeMap;
 
@@ -124,8 +124,7 @@ pub(crate) fn select(have: &Counts, amount: u64, denominations: &[u64]) -> Optio
     }
 }
 
-/// Returns the coins to give and the coins to get, so that `have` becomes a complete set of its value plus
-/// `extra`.
+/// Returns the coins to give and to get, so that `have` becomes a complete set of its value plus `extra`.
 pub(crate) fn exchange(
     have: &Counts,
     extra: u64,
@@ -140,8 +139,8 @@ pub(crate) fn total(counts: &Counts) -> u64 {
     sum(counts.iter().map(|(value, coins)| value.saturating_mul(*coins)))
 }
 
-/// Adds amounts, up to `u64::MAX`. The limit is reached only with journals of older versions, because a wallet
-/// holds at most [`opencoin_text::AMOUNT_MAX`] of a currency.
+/// Adds amounts, up to `u64::MAX`. The limit is reached only with journals of older versions, because a
+/// wallet holds at most [`opencoin_text::AMOUNT_MAX`] of a currency.
 pub(crate) fn sum(amounts: impl IntoIterator<Item = u64>) -> u64 {
     amounts.into_iter().fold(0, u64::saturating_add)
 }

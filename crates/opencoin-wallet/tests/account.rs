@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use opencoin_api::{ChangePassword, Transfer};
 use opencoin_wallet::account::{AccountClient, AccountError, Outbox, Payer, Payment, Receipt, Watch, pay};
-use opencoin_wallet::{Authorities, Secret};
+use opencoin_wallet::{Authorities, HttpTransport, Secret, Transport};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,6 +45,7 @@ fn created() -> Turn {
 
 /// A server with one turn for each request. It records the requests.
 struct Server {
+    url: String,
     client: AccountClient,
     heard: Arc<Mutex<Vec<String>>>,
 }
@@ -85,7 +86,7 @@ impl Server {
         let client = AccountClient::new(&url.parse().unwrap(), &Authorities::default())
             .unwrap()
             .with_token(Secret::new("ocs_token"));
-        Self { client, heard }
+        Self { url, client, heard }
     }
 
     fn heard(&self) -> Vec<String> {
@@ -161,7 +162,13 @@ async fn after_a_lost_answer_the_request_is_repeated_with_the_same_key() {
     let (receipt, is_repeated) = server.pay(folder.path(), "k1").await.unwrap();
     assert!(matches!(receipt, Receipt::Entry(entry) if entry.id == 7) && !is_repeated);
     let heard = server.heard();
-    assert!(heard.iter().all(|request| request.starts_with("post /base/v1/transfers http/1.1") && key_of(request) == "k1"));
+    for request in &heard {
+        assert!(
+            request.starts_with("post /base/v1/transfers http/1.1"),
+            "{request}"
+        );
+        assert_eq!(key_of(request), "k1");
+    }
     assert_eq!((heard.len(), kept(&folder)), (3, Vec::new()));
 }
 
@@ -266,6 +273,22 @@ async fn a_short_retry_after_is_obeyed() {
         server.client.balance().await.unwrap_err().to_string(),
         "the issuer refuses: no\\u{1b}[2J"
     );
+}
+
+/// The wallet itself repeats requests whose outcome is unknown.
+#[tokio::test]
+async fn a_transport_repeats_only_rate_limited_requests() {
+    let transport = HttpTransport::trusting(&Authorities::default()).unwrap();
+    let limited = refusal("429 Too Many Requests", "retry-after: 0\r\n", "slower");
+    let server = Server::start(vec![limited, created()]).await;
+    let answer = transport.send(&server.url, None, Some("{}")).await.unwrap();
+    assert_eq!((answer.status, server.heard().len()), (201, 2));
+    let server = Server::start(vec![Turn::HangUp, created()]).await;
+    let error = transport.send(&server.url, None, Some("{}")).await.unwrap_err();
+    assert!(error.was_sent && server.heard().len() == 1, "{error}");
+    let server = Server::start(vec![refusal("502 Bad Gateway", "", "away"), created()]).await;
+    let answer = transport.send(&server.url, None, Some("{}")).await.unwrap();
+    assert_eq!((answer.status, server.heard().len()), (502, 1));
 }
 
 #[tokio::test]

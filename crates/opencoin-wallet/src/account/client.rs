@@ -41,7 +41,7 @@ pub struct Made<T> {
     pub is_repeated: bool,
 }
 
-/// A client of the accounts of one issuer, with or without a token. All methods fail as [`AccountError`] says.
+/// A client of the accounts of one issuer. All methods fail as [`AccountError`] says.
 #[derive(Debug, Clone)]
 pub struct AccountClient {
     http: reqwest::Client,
@@ -205,7 +205,7 @@ impl AccountClient {
         self.post(&["services", "session"], login, Repeat::Safe).await
     }
 
-    /// Opens the event stream of the entries after this id. Waits for the head of the answer without a timeout.
+    /// Opens the event stream of the entries after this id, without a timeout.
     pub(super) async fn open_stream(&self, after: u64) -> Result<Response, NoAnswer> {
         let mut request = self.request(Method::GET, &["account", "entries"], Repeat::Never);
         request

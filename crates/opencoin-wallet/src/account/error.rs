@@ -17,8 +17,7 @@ pub enum AccountError {
         /// The issuer's text.
         description: String,
     },
-    /// The issuer's rate limit refuses the request and asks for a wait of more than 10 seconds. The request was
-    /// not carried out.
+    /// The issuer's rate limit refuses the request, which was not carried out.
     #[error("the issuer refuses: {description}; try again in {wait_s} seconds")]
     TooSoon {
         /// The wait that the issuer asks for, in seconds.

@@ -91,7 +91,7 @@ impl EventParser {
             "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.retry = value.parse().ok().map(Duration::from_millis).or(self.retry);
             }
-            // Comments have no field name. The event's id is ignored because the entry in its data has it too.
+            // Comments have no field name. The id is ignored because the entry has it too.
             _ => {}
         }
         None

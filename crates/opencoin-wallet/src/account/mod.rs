@@ -1,8 +1,8 @@
 //! The client side of an account: sessions, payments, and a stream of entries.
 //!
 //! Unlike payments with coins, the issuer sees all of this. The idempotency key of a payment is on the disk
-//! before the payment is sent ([`Outbox`]), and entries are followed with a cursor ([`Watch`]). So a crash or a
-//! lost answer neither pays twice nor shows an entry twice or never.
+//! before the payment is sent ([`Outbox`]), and entries are followed with a cursor ([`Watch`]). So a crash or
+//! a lost answer neither pays twice nor shows an entry twice or never.
 
 mod client;
 mod error;

@@ -1,9 +1,9 @@
 //! Payments whose result was not shown to the user yet. They keep a repeated command from paying twice.
 //!
-//! A payment's idempotency key is on the disk before the payment is sent, and stays there until its result was
-//! shown. After a crash the same payment is sent again with the same key, and the issuer pays once for a key.
-//! Two identical payments that are both intended must be made one after the other: if the second one begins
-//! before the result of the first was shown, it only finishes the first, and the result says so.
+//! A payment's idempotency key is on the disk before the payment is sent, and stays there until its result
+//! was shown. After a crash the same payment is sent again with the same key, and the issuer pays once for a
+//! key. Two identical payments that are both intended must be made one after the other: if the second one
+//! begins before the result of the first was shown, it only finishes the first, and the result says so.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -16,8 +16,7 @@ pub enum Receipt {
     Payout(Payout),
 }
 
-/// A payment that was made. It stays in the outbox until [`Outbox::settle`], which is called after the result
-/// was shown.
+/// A payment that was made. It stays in the outbox until [`Outbox::settle`], after its result was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
     /// The issuer's record.
@@ -26,15 +25,14 @@ pub struct Paid {
     pub is_repeated: bool,
     /// The idempotency key.
     pub key: String,
-    /// When the same payment was begun before, if its result was not shown. This call has finished that payment.
+    /// When the finished payment was begun, if by an earlier call whose result was not shown.
     pub begun_before: Option<DateTime<Utc>>,
 }
 
 /// Sends a payment with this idempotency key, which the caller stores.
 ///
 /// # Errors
-/// See [`AccountError`]. After [`AccountError::Open`] call this again with the same payment and key to learn
-/// the outcome.
+/// See [`AccountError`]. After [`AccountError::Open`], a call with the same arguments tells the outcome.
 pub async fn pay_with_key(
     client: &AccountClient,
     payment: &Payment,

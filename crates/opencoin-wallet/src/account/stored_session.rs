@@ -25,7 +25,7 @@ pub struct StoredSession {
     pub token: Secret,
     /// When the session expires, by the issuer's clock.
     pub expires_at: DateTime<Utc>,
-    /// How amounts are written, so that a payment needs only one request. `None` if the issuer did not answer.
+    /// How amounts are written; stored to save a request. `None` if the issuer did not answer.
     #[serde(default)]
     pub currency: Option<SessionCurrency>,
 }

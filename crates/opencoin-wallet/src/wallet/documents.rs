@@ -19,8 +19,7 @@ use crate::event::Event;
 
 /// Documents older than this are fetched again before payloads are blinded.
 const DOCUMENTS_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
-/// The number of unknown CDDCs that are fetched before the mint keys that they certify are written to the
-/// journal.
+/// The most unknown CDDCs that are fetched before their mint keys are written to the journal.
 const PORTION_CDDCS: usize = 32;
 /// The longest stored reason of a revocation.
 const REASON_CHARS_MAX: usize = 200;
@@ -51,13 +50,8 @@ impl Wallet {
                 let describe = |(id, currency): (&BigInt, &Currency)| {
                     format!("{} ({id})", printable(&currency.cddc.cdd().currency_name))
                 };
-                let known = self
-                    .state
-                    .currencies
-                    .iter()
-                    .map(describe)
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                let known: Vec<String> = self.state.currencies.iter().map(describe).collect();
+                let known = known.join(", ");
                 Err(match wanted {
                     Some(wanted) if found.is_empty() => WalletError::UnknownCurrencyName {
                         wanted: wanted.to_owned(),
@@ -70,8 +64,8 @@ impl Wallet {
     }
 
     /// Verifies documents and stores them. A known currency's master key never changes. Each mint key is
-    /// verified under the CDDC that its certificate names; unknown CDDCs are fetched. `current` are the ids of
-    /// all current mint keys, if the issuer was asked for them.
+    /// verified under the CDDC that its certificate names; unknown CDDCs are fetched. `current` are the ids
+    /// of all current mint keys, if the issuer was asked for them.
     async fn learn_portion(
         &mut self,
         url: String,
@@ -131,8 +125,8 @@ impl Wallet {
         }
     }
 
-    /// Calls [`Self::learn_portion`] for portions with few unknown CDDCs, the newest first. If the issuer stops
-    /// answering, the finished portions stay stored.
+    /// Calls [`Self::learn_portion`] for portions with few unknown CDDCs, the newest first. If the issuer
+    /// stops answering, the finished portions stay stored.
     async fn learn(
         &mut self,
         url: &str,
@@ -159,8 +153,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// Refreshes documents older than [`DOCUMENTS_AGE_MAX`]. If the issuer does not answer, the known documents
-    /// are used.
+    /// Refreshes documents older than [`DOCUMENTS_AGE_MAX`]. If the issuer does not answer, the known
+    /// documents are used.
     ///
     /// # Errors
     /// The issuer's documents are of another currency or do not verify.
@@ -181,7 +175,7 @@ impl Wallet {
         self.refresh(id).await
     }
 
-    /// Fetches the current CDD, the current mint keys and the revoked mint keys. The master key must be the same.
+    /// Fetches the current CDD, the current mint keys and the revocations. The master key must not change.
     pub(super) async fn refresh(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let refreshed = self.fetch_documents(id).await;
         let failed = match &refreshed {

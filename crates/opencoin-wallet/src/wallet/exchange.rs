@@ -109,7 +109,7 @@ impl Wallet {
         Ok(Some(operation_id))
     }
 
-    /// Returns the coins to get in a renew, and the fresh own coins to give in addition to `foreign` and `stale`.
+    /// Returns the coins to get in a renew, and the fresh own coins to give in addition.
     fn choose_renew(
         &self,
         id: &BigInt,
@@ -169,8 +169,8 @@ impl Wallet {
         Ok(is_complete(&self.fresh(id)?, denominations))
     }
 
-    /// Exchanges own coins so that every amount can be paid, and coins that expire soon, if there is need. Begins
-    /// no request if the issuer does not answer, because the coins of a pending request cannot be spent.
+    /// Exchanges own coins so that every amount can be paid, and coins that expire soon, if there is need.
+    /// Begins no request if the issuer does not answer, because it would lock the coins.
     pub(super) async fn change(&mut self, id: &BigInt) -> Result<(), WalletError> {
         self.require_recent(id).await?;
         if self.is_complete(id)? && self.stale(id)?.is_empty() {
@@ -179,8 +179,8 @@ impl Wallet {
         self.renew(id, Kind::Change, Vec::new()).await
     }
 
-    /// Renews received coins whose first renew was refused for another reason than the coins, or was never sent.
-    /// Coins that were spent are removed.
+    /// Renews received coins whose first renew was refused for another reason than the coins, or was never
+    /// sent. Coins that were spent are removed.
     pub(super) async fn renew_received(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let mut parts = self.received_coins(id)?;
         if parts.is_empty() {

@@ -1,9 +1,9 @@
 //! The wallet: mint, send, receive, redeem, reclaim, recoup, resume.
 //!
-//! A money operation has three steps. *Begin* writes its secrets and exact request to the journal, *run* sends
-//! the request, and *settle* writes the coins or the refusal to the journal. A crash after the first step leaves
-//! a pending operation, which [`Wallet::resume`] runs again; the issuer answers a repeated request as it did
-//! the first time.
+//! A money operation has three steps. *Begin* writes its secrets and exact request to the journal, *run*
+//! sends the request, and *settle* writes the coins or the refusal to the journal. A crash after the first
+//! step leaves a pending operation, which [`Wallet::resume`] runs again; the issuer answers a repeated
+//! request as it did the first time.
 
 mod blinding;
 mod documents;
@@ -113,8 +113,8 @@ impl Wallet {
         Self::of_events(opened, transport, clock, rng)
     }
 
-    /// Opens the wallet in this folder to read it. This takes no lock and writes nothing; operations that change
-    /// the wallet fail.
+    /// Opens the wallet in this folder to read it. This takes no lock and writes nothing; operations that
+    /// change the wallet fail.
     ///
     /// # Errors
     /// There is no wallet, or its journal is damaged.
@@ -158,8 +158,8 @@ impl Wallet {
         Journal::is_in(folder)
     }
 
-    /// Adds the currency of the issuer at this URL and trusts its master key from then on. Updates the documents
-    /// of a known currency.
+    /// Adds the currency of the issuer at this URL and trusts its master key from then on. Updates the
+    /// documents of a known currency.
     ///
     /// # Errors
     /// The issuer does not answer, or its documents do not verify.
@@ -252,9 +252,9 @@ impl Wallet {
         Ok(first)
     }
 
-    /// Takes coins worth `amount` out of the wallet, to be handed over. [`Self::reclaim`] takes them back until
-    /// the receiver has renewed them. This asks the issuer only if the wallet's coins do not make the amount.
-    /// Call [`Self::tidy`] when the stack is stored safely.
+    /// Takes coins worth `amount` out of the wallet, to be handed over. [`Self::reclaim`] takes them back
+    /// until the receiver has renewed them. This asks the issuer only if the wallet's coins do not make the
+    /// amount. Call [`Self::tidy`] when the stack is stored safely.
     ///
     /// # Errors
     /// The balance is too low, or the coins do not make the amount and cannot be changed.
@@ -328,8 +328,8 @@ impl Wallet {
         Ok(first)
     }
 
-    /// Takes back sent coins: those of the send with this number, or of all pending sends. Returns the value of
-    /// the coins that came back. It is no error if the receiver has renewed coins.
+    /// Takes back sent coins: those of the send with this number, or of all pending sends. Returns the value
+    /// of the coins that came back. It is no error if the receiver has renewed coins.
     ///
     /// # Errors
     /// There is no such send, or the issuer delays or does not answer.
@@ -357,18 +357,18 @@ impl Wallet {
         failed.map_or(Ok(amount), Err)
     }
 
-    /// Renews received coins and coins that expire soon, and changes coins so that every amount can be paid. Call
-    /// it after an operation whose result is stored safely. It asks the issuer only if there is something to do.
+    /// Renews received coins and coins that expire soon, and changes coins so that every amount can be paid.
+    /// Call it after an operation whose result is stored safely. It asks the issuer only if there is
+    /// something to do.
     ///
     /// # Errors
-    /// The issuer refuses, delays or does not answer. All currencies are tried before this returns the first
-    /// error.
+    /// The first error, after all currencies were tried: the issuer refuses, delays or does not answer.
     pub async fn tidy(&mut self) -> Result<(), WalletError> {
         self.tidy_all(false).await
     }
 
-    /// Does as much of [`Self::tidy`] as is needed to lose no coins. Call it after a mint or a redeem: a renew
-    /// soon after one of them tells the issuer which account the coins belong to.
+    /// Does as much of [`Self::tidy`] as is needed to lose no coins. Call it after a mint or a redeem: a
+    /// renew soon after one of them tells the issuer which account the coins belong to.
     ///
     /// # Errors
     /// See [`Self::tidy`].
@@ -396,7 +396,8 @@ impl Wallet {
         self.now = (self.clock)();
     }
 
-    /// Returns an error if the wallet's clock differs from the issuer's by more than [`CLOCK_DIFFERENCE_MAX`].
+    /// Returns an error if the wallet's clock differs from the issuer's by more than
+    /// [`CLOCK_DIFFERENCE_MAX`].
     fn wrong_clock(&self) -> Option<WalletError> {
         let difference = self.transport.difference()?;
         (difference.abs() > CLOCK_DIFFERENCE_MAX).then(|| WalletError::WrongClock {

@@ -140,8 +140,7 @@ impl Wallet {
         }
     }
 
-    /// Returns the token for an operation: of the holder's current session, of the operation itself, or of the
-    /// user.
+    /// Returns the first of: the token of the holder's session, the operation's token, the user's token.
     fn token<'this>(&'this self, operation: &'this Operation) -> Option<&'this Secret> {
         let url = self
             .state
@@ -274,8 +273,7 @@ impl Wallet {
         }
     }
 
-    /// Refreshes the documents after a refusal because of a mint key. It is no error if the issuer does not
-    /// answer.
+    /// Refreshes the documents after a refusal because of a mint key, if the issuer answers.
     pub(super) async fn learn_after_refusal(&mut self, currency: &BigInt) -> Result<(), WalletError> {
         match self.refresh(currency).await {
             Ok(()) | Err(WalletError::Exchange(_)) => Ok(()),

@@ -1,8 +1,8 @@
 //! Receiving the coins of a stack.
 //!
 //! Coins that cannot be received (forged, spent, expired, of another currency) are left out and reported; the
-//! others are received. The wallet holds the coins from the moment when the request is begun. If the request is
-//! refused for another reason than the coins, another request renews them.
+//! others are received. The wallet holds the coins from the moment when the request is begun. If the request
+//! is refused for another reason than the coins, another request renews them.
 
 use std::collections::BTreeSet;
 
@@ -38,8 +38,8 @@ struct ValidCoin {
 }
 
 impl Wallet {
-    /// Verifies the coins of a stack and renews them at once, so that nobody else can spend them. From a stack of
-    /// several currencies this receives the coins of one currency.
+    /// Verifies the coins of a stack and renews them at once, so that nobody else can spend them. From a
+    /// stack of several currencies this receives the coins of one currency.
     ///
     /// # Errors
     /// No coin can be received, or the issuer delays or does not answer. After [`ExchangeError::Delayed`] and
@@ -94,8 +94,8 @@ impl Wallet {
         })
     }
 
-    /// Sends the requests for the parts of a stack. If one is refused, the others are still sent, and then the
-    /// remaining coins are tried again.
+    /// Sends the requests for the parts of a stack. If one is refused, the others are still sent, and then
+    /// the remaining coins are tried again.
     async fn run_parts(&mut self, id: &BigInt, begun: Vec<OperationId>) -> Result<(), WalletError> {
         let (mut accepted, mut refused) = (None, None);
         for operation in begun {
@@ -230,8 +230,7 @@ impl Wallet {
         Ok(())
     }
 
-    /// Returns the coins of others that were received or are being received, without those that are still to be
-    /// renewed.
+    /// Returns the coins of others that were received or are being received, and need no further renew.
     fn received(&self) -> BTreeSet<&CoinId> {
         let receives = |tracked: &&Tracked<Operation>| {
             let is_over = [Status::Refused, Status::Abandoned].contains(&tracked.status);
@@ -246,8 +245,8 @@ impl Wallet {
     }
 }
 
-/// Whether a coin is the wallet's own. Sent coins do not count because they may come back, and received ones do
-/// not because they may be tried again.
+/// Whether a coin is the wallet's own. Sent coins do not count because they may come back, and received ones
+/// do not because they may be tried again.
 fn is_held(currency: &Currency, id: &CoinId) -> bool {
     let held = currency.coins.get(id);
     held.is_some_and(|held| [CoinPlace::Here, CoinPlace::Given].contains(&held.place))

@@ -1,13 +1,13 @@
 //! Recoup: new coins for coins of revoked mint keys.
 //!
-//! A stolen mint key is revoked. The issuer then accepts no coin of it, because forged coins cannot be told from
-//! others. For each of its own coins the wallet reveals the accepted blind, the payload and the blinding seed;
-//! the issuer looks up the blind and signs new coins. This tells the issuer in which transaction the coin was
-//! minted, so a recoup happens only when the user asks for it. Sent coins need a separate request of the user:
-//! if their receiver has spent them, the issuer learns who sent them.
+//! A stolen mint key is revoked. The issuer then accepts no coin of it, because forged coins cannot be told
+//! from others. For each of its own coins the wallet reveals the accepted blind, the payload and the blinding
+//! seed; the issuer looks up the blind and signs new coins. This tells the issuer in which transaction the
+//! coin was minted, so a recoup happens only when the user asks for it. Sent coins need a separate request of
+//! the user: if their receiver has spent them, the issuer learns who sent them.
 //!
-//! Blinds that were accepted and never signed because of the revocation (the answer was `recoup`) are revealed
-//! in the same way: the proof needs no signature.
+//! Blinds that were accepted and never signed because of the revocation (the answer was `recoup`) are
+//! revealed in the same way: the proof needs no signature.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +35,8 @@ const RECOUP_TRANSACTIONS_MAX: usize = 100;
 pub struct Recouped {
     /// The value of the new coins.
     pub value: u64,
-    /// The value of coins of revoked keys without a proof: an older version of the wallet, which did not store
-    /// seeds, has minted them.
+    /// The value of coins of revoked keys without a proof: an older version of the wallet, which did not
+    /// store seeds, has minted them.
     pub unprovable: u64,
     /// The value of coins of revoked keys in sent stacks that were not recouped.
     pub sent: u64,
@@ -53,8 +53,8 @@ struct Revoked {
 }
 
 impl Wallet {
-    /// Exchanges all coins of revoked mint keys, and accepted blinds of revoked keys, for new coins; with `sent`
-    /// also the coins in sent stacks. Coins that were spent are removed, which is no error.
+    /// Exchanges all coins of revoked mint keys, and accepted blinds of revoked keys, for new coins; with
+    /// `sent` also the coins in sent stacks. Coins that were spent are removed, which is no error.
     ///
     /// # Errors
     /// The issuer refuses, delays or does not answer.
@@ -105,8 +105,8 @@ impl Wallet {
         Ok(recouped)
     }
 
-    /// Returns all coins and unsigned blinds of revoked keys that have not expired and are in no pending request,
-    /// ordered by transaction.
+    /// Returns all coins and unsigned blinds of revoked keys that have not expired and are in no pending
+    /// request, ordered by transaction.
     fn revoked(&self, id: &BigInt) -> Result<Vec<Revoked>, WalletError> {
         let (currency, now) = (self.currency(id)?, self.now);
         let pending = self.state.operations_of(id, Status::Pending);

@@ -1,9 +1,9 @@
 //! Resuming and abandoning pending requests.
 //!
 //! An answer ends a request. If the issuer does not answer it, the user can abandon it. A request that spends
-//! coins is abandoned by another request that renews the same coins; the issuer carries out only one of the two.
-//! The blinds of an abandoned request are kept, and the issuer is asked about them until their mint keys no
-//! longer sign, so that no signed coins are lost.
+//! coins is abandoned by another request that renews the same coins; the issuer carries out only one of the
+//! two. The blinds of an abandoned request are kept, and the issuer is asked about them until their mint keys
+//! no longer sign, so that no signed coins are lost.
 
 use opencoin_schema::BigInt;
 
@@ -61,7 +61,7 @@ impl Wallet {
             || self.state.currencies.values().any(has_received)
     }
 
-    /// Finishes all pending requests. Returns the number of finished requests, with the first error of the others.
+    /// Finishes pending requests. Returns the number of finished ones and the first error of the others.
     ///
     /// # Errors
     /// The journal cannot be written.
@@ -155,8 +155,8 @@ impl Wallet {
         })
     }
 
-    /// Abandons a pending request. Renews the coins that it was to spend, so that the request cannot be carried
-    /// out later.
+    /// Abandons a pending request. Renews the coins that it was to spend, so that the request cannot be
+    /// carried out later.
     ///
     /// # Errors
     /// There is no such request, or the issuer does not answer. Then the request is still pending, or

@@ -1,6 +1,6 @@
-//! Crashes at every moment of an operation. Each operation runs once while the test records the journal and the
-//! issuer's state. Then the test restores every moment (before and after each request, after each line of the
-//! journal and within it), opens the wallet again, resumes, and checks that no money is lost.
+//! Crashes at every moment of an operation. Each operation runs once while the test records the journal and
+//! the issuer's state. Then the test restores every moment (before and after each request, after each line of
+//! the journal and within it), opens the wallet again, resumes, and checks that no money is lost.
 
 use opencoin_crypto::CipherSuite;
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};

@@ -116,7 +116,7 @@ impl FakeIssuer {
         }
     }
 
-    /// Publishes a new CDD with another URL and other denominations. The certificates of mint keys do not change.
+    /// Publishes a new CDD with another URL and other denominations. Mint key certificates do not change.
     pub(crate) fn publish(&self, serial: u64, url: &str, denominations: &[u64]) {
         let first = self.cddc.cdd();
         let suite = self.cddc.cipher_suite();

@@ -1,5 +1,5 @@
-//! Faults of the network and the issuer: every fault at every request of every operation. The operation may fail,
-//! but after a `resume` without faults no money is lost.
+//! Faults of the network and the issuer: every fault at every request of every operation. The operation may
+//! fail, but after a `resume` without faults no money is lost.
 
 use opencoin_crypto::CipherSuite;
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};

@@ -221,8 +221,8 @@ async fn received_coins_are_renewed_after_the_mint_keys_have_changed() {
     }
 }
 
-/// The stack has spent, forged, foreign and repeated coins. The others are received, even if the issuer does not
-/// name the spent ones.
+/// The stack has spent, forged, foreign and repeated coins. The others are received, even if the issuer does
+/// not name the spent ones.
 #[tokio::test]
 async fn valid_coins_of_a_stack_with_bad_coins_are_received() {
     for names_coins in [true, false] {

@@ -1,4 +1,4 @@
-//! The network between wallets and issuers, and the disk. Tests can inspect both and restore them to every step.
+//! The network between wallets and issuers, and the disk. Tests inspect and restore both.
 
 use std::collections::BTreeMap;
 use std::fs;
