@@ -1,7 +1,5 @@
 //! Commands for people and scripts: wallets, documents, error messages.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::fs;
 use std::net::TcpListener;
 use std::thread;

@@ -1,7 +1,5 @@
 //! Concurrent requests on both databases: a coin is renewed once, and an account never pays more than it holds.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::thread;
 
 use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint, request_renew};

@@ -1,7 +1,5 @@
 //! Payouts with the commands of holder and operator, and the metrics of waiting payouts and mints.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::collections::BTreeMap;
 
 use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint};

@@ -1,7 +1,5 @@
 //! Mint keys rotate while wallets work with two servers. No request fails.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,5 @@
 //! Passphrases and private keys do not appear in logs at TRACE, files, command lines or the output of commands.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::fs;
 
 use opencoin_e2e::files::all_below;
