@@ -49,11 +49,7 @@ pub struct Directory {
     overrides: Overrides,
 }
 
-<<<<<<< HEAD
 /// Excludes other processes from changing certificates until it is dropped.
-=======
-/// Keeps other processes from changing certificates until it is dropped.
->>>>>>> p-cli
 #[derive(Debug)]
 pub struct CertificateLock(File);
 
@@ -113,13 +109,8 @@ pub enum DirectoryError {
     /// The path contains a question mark, which cannot be part of the address of a SQLite file.
     #[error("{0} has a question mark in it; choose another folder for the currency")]
     Path(PathBuf),
-<<<<<<< HEAD
-    /// Another process is creating a currency in this folder.
-    #[error("another process is creating a currency in {0}")]
-=======
     /// Another process makes a currency in this folder.
     #[error("another process is making a currency in {0}; nothing was changed")]
->>>>>>> p-cli
     Begun(PathBuf),
     /// The certificates were not requested here.
     #[error("not imported: {0}")]
@@ -185,32 +176,16 @@ impl Directory {
         }
     }
 
-<<<<<<< HEAD
-    /// Creates the temporary folder of a new currency, with only the settings in it. Deletes the remains of an
-    /// interrupted attempt.
-    ///
-    /// # Errors
-    /// When a file operation fails or the folder is occupied.
-    pub(crate) fn begin(&self, config: &Config) -> Result<Self, DirectoryError> {
-=======
     /// Begins a new currency in a folder beside its own, which holds settings and nothing else, and locks that
     /// folder: of several processes one makes the currency. Removes what an interrupted attempt has left.
     ///
     /// # Errors
     /// When the system refuses, the folder is occupied or another process makes a currency in it.
     pub(crate) fn begin(&self, config: &Config) -> Result<(Self, CertificateLock), DirectoryError> {
->>>>>>> p-cli
         self.check_vacant()?;
         let unfinished = Self::at(private_files::unfinished(&self.root));
         let parent = self.root.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
-<<<<<<< HEAD
-        if unfinished.exists() {
-            // Another process may be creating a currency there.
-            let in_use = |_| DirectoryError::Begun(self.root.clone());
-            drop(Self::at(unfinished.clone()).lock().map_err(in_use)?);
-            fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
-=======
         private_files::make_private_folder(&unfinished.root)?;
         let lock = match unfinished.lock() {
             Ok(lock) if lock.is_of(&unfinished.root.join(LOCK_FILE)) => lock,
@@ -226,7 +201,6 @@ impl Directory {
             // The next attempt removes what cannot be removed now.
             let _ = fs::remove_dir_all(&unfinished.root);
             return Err(occupied);
->>>>>>> p-cli
         }
         unfinished.remove_all_but_lock()?;
         for folder in [CDDC_FOLDER, MKC_FOLDER] {
