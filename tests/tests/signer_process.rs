@@ -148,7 +148,7 @@ fn faults_are_reported_before_a_signer_starts() {
     refused(
         &currency,
         &[],
-        &format!("mode 644); `chmod 600 {}`", key.display()),
+        &format!("mode 644): run `chmod 600 {}`", key.display()),
     );
     set_mode(key, 0o600);
     let wrong = currency.scratch("wrong");
