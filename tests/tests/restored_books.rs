@@ -183,7 +183,7 @@ fn a_backup_that_was_changed_or_is_anothers_is_refused_and_nothing_is_touched() 
     bytes[middle] ^= 1;
     fs::write(&books, bytes).unwrap();
     let _changed =
-        restore_into(&currency.dir(), &from, &["--replace"]).refused(1, "is not what its manifest says");
+        restore_into(&currency.dir(), &from, &["--replace"]).refused(1, "differs from its description in the manifest");
     currency.audit();
     let listed: Vec<String> = fs::read_dir(currency.dir())
         .unwrap()
@@ -311,7 +311,7 @@ fn a_postgresql_database_goes_through_its_own_tools_and_books_that_go_backwards_
         .refused(1, "pg_dump");
     let _shared = currency
         .issuer_unchecked(&["restore", "--from", "x"])
-        .refused(1, "is no sound backup");
+        .refused(1, "is not a sound backup");
     let dump = currency.scratch("books.dump");
     let (url, file) = (database.url(), format!("--file={}", dump.display()));
     postgres_program("pg_dump", &["--format=custom", &file, &url]);

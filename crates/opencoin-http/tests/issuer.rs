@@ -15,7 +15,7 @@ use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer, Unblinder};
 use opencoin_http::{ERROR_HEADER, Server, router, serve};
 use opencoin_issuer::{
-    Books, Guard, HighWaterMark, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token,
+    Books, Cashier, Guard, HighWaterMark, Issuer, IssuerOptions, Reason, Refusal, Signed, Token,
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
@@ -203,13 +203,12 @@ impl Fixture {
             is_away: AtomicBool::new(false),
         });
         let ledger = Arc::new(Faulty::default());
+        let books = Books {
+            ledger: Arc::clone(&ledger) as Arc<dyn Ledger>,
+            accounts: Arc::clone(&ledger.ledger) as Arc<dyn Accounts>,
+        };
         let open = || {
-            let accounts = Arc::clone(&ledger.ledger) as Arc<dyn Accounts>;
-            let books = Books {
-                ledger: Arc::clone(&ledger) as Arc<dyn Ledger>,
-                accounts,
-            };
-            let (signer, clock) = (Arc::clone(&signer), Arc::clone(&clock));
+            let (books, signer, clock) = (books.clone(), Arc::clone(&signer), Arc::clone(&clock));
             async {
                 Issuer::open(
                     directory().currency().unwrap(),
@@ -223,14 +222,12 @@ impl Fixture {
             }
         };
         let (issuer, server) = (open().await, Server::new(open().await));
-        let mut rng = StdRng::seed_from_u64(SEED);
-        let operator = Operator::new(
-            Arc::clone(&ledger) as Arc<dyn Ledger>,
-            Arc::clone(&clock) as Arc<dyn Clock>,
-        );
+        let rng = StdRng::seed_from_u64(SEED);
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let cashier = Cashier::new(books, time, Box::new(StdRng::seed_from_u64(SEED + 2)));
         let alice = "alice".parse().unwrap();
-        let token = operator.create_account(&alice, &mut rng).await.unwrap();
-        operator
+        let token = cashier.open_account(&alice, None).await.unwrap();
+        cashier
             .credit(
                 &alice,
                 Amount::new(100).unwrap(),

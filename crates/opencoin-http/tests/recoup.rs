@@ -12,7 +12,8 @@ use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, router};
 use opencoin_issuer::{
-    Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, StoreMode, Token, open_audit_source, open_books,
+    Cashier, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, StoreMode, Token, open_audit_source,
+    open_books,
 };
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
@@ -126,11 +127,13 @@ impl Fixture {
                 .unwrap()
         };
         let (issuer, server) = (open().await, Server::new(open().await));
-        let mut rng = StdRng::seed_from_u64(SEED);
+        let rng = StdRng::seed_from_u64(SEED);
         let operator = Operator::new(Arc::clone(&ledger), Arc::new(Noon));
+        let cashier_rng = Box::new(StdRng::seed_from_u64(SEED + 2));
+        let cashier = Cashier::new(books.clone(), Arc::new(Noon), cashier_rng);
         let alice = "alice".parse().unwrap();
-        let token = operator.create_account(&alice, &mut rng).await.unwrap();
-        operator
+        let token = cashier.open_account(&alice, None).await.unwrap();
+        cashier
             .credit(
                 &alice,
                 Amount::new(100).unwrap(),

@@ -186,6 +186,7 @@ async fn the_list_says_when_a_service_was_heard_of_and_no_secret() {
     };
     list([("backup", "new"), ("shop", "new")]).await;
     let session = log_in(&world, &id, &key).await.text("token");
+    list([("backup", "new"), ("shop", "new")]).await; // a login does not wait for last_seen to be stored
     world.run_background().await;
     let seen = list([("backup", "new"), ("shop", "live")]).await;
     assert_eq!(seen["services"][1]["scopes"], json!(["mint", "read"]));

@@ -11,7 +11,7 @@ use opencoin_audit::{AuditFacts, AuditSource};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, CipherSuite, KeyStore, SignError, Signer};
 use opencoin_http::{Server, router};
-use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator};
+use opencoin_issuer::{Books, Cashier, Issuer, IssuerOptions};
 use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{
     Account, AccountId, AccountName, Accounts, Amount, Command, KeptSignatures, Ledger, LedgerError,
@@ -182,30 +182,28 @@ impl House {
             accounts,
         };
         let (engine, time) = (Arc::clone(&signer), Arc::clone(&clock));
-        let issuer = Issuer::open(currency(), books, engine, time, IssuerOptions::default())
+        let issuer = Issuer::open(currency(), books.clone(), engine, time, IssuerOptions::default())
             .await
             .unwrap();
 
-        let operator = Operator::new(
-            Arc::clone(&ledger) as Arc<dyn Ledger>,
-            Arc::clone(&clock) as Arc<dyn Clock>,
-        );
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let cashier = Cashier::new(books, time, Box::new(StdRng::seed_from_u64(rng.next_u64())));
         let mut holders = Vec::new();
         for name in ["rich", "poor"] {
             let name: AccountName = name.parse().unwrap();
-            let token = operator
-                .create_account(&name, rng)
+            let token = cashier
+                .open_account(&name, None)
                 .await
                 .unwrap()
                 .expose()
                 .to_owned();
             holders.push(Holder {
-                account: operator.account(&name).await.unwrap().id,
+                account: cashier.account(&name).await.unwrap().account.id,
                 token,
             });
         }
         let (fortune, reference) = (Amount::new(FORTUNE).unwrap(), Reference::new("opening").unwrap());
-        operator
+        cashier
             .credit(&"rich".parse().unwrap(), fortune, reference)
             .await
             .unwrap();

@@ -162,7 +162,7 @@ impl AccountService {
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong()); // it was given another key, or removed, this moment
         }
-        self.accounts.saw_service(&id, at).await.map_err(unavailable)?;
+        self.seen.note(&id, None, at);
         Ok(OpenedServiceSession {
             token,
             expires,
