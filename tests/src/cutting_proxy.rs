@@ -1,23 +1,24 @@
-//! A way to a server that loses answers when it is told to: the server has done its work, and the client
-//! hears nothing.
+//! A proxy that loses answers on demand: the server has processed the request, but the client gets no answer.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-/// What becomes of answers.
+use crate::wait_until;
+
+/// How the proxy treats answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answers {
-    /// They arrive.
+    /// Forward them.
     Pass,
-    /// The connection ends in their place.
+    /// Close the connection instead.
     Cut,
-    /// They are kept back until something else is said.
+    /// Hold them back, and close the connection when the setting changes.
     Hold,
 }
 
-/// A proxy in threads of this process; its port stays open until the process ends.
+/// A proxy in threads of this process. Its port stays open until the process ends.
 #[derive(Debug)]
 pub struct CuttingProxy {
     port: u16,
@@ -27,15 +28,12 @@ pub struct CuttingProxy {
 #[derive(Debug)]
 struct State {
     answers: Answers,
-    /// How many were cut or held.
+    /// Number of answers that were cut or held.
     lost: usize,
 }
 
 impl CuttingProxy {
-    /// Forwards to a server on this port.
-    ///
-    /// # Panics
-    /// When there is no port to listen on.
+    /// Starts a proxy for the server on this port of loopback.
     #[must_use]
     pub fn start(server_port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -57,39 +55,24 @@ impl CuttingProxy {
         Self { port, state }
     }
 
-    /// Where clients find it.
+    /// The proxy's URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Says what becomes of answers from now on.
-    ///
-    /// # Panics
-    /// When one of its threads has panicked.
+    /// Sets how answers are treated from now on.
     pub fn set(&self, answers: Answers) {
         self.state.0.lock().unwrap().answers = answers;
         self.state.1.notify_all();
     }
 
-    /// Waits until so many answers were lost in all.
-    ///
-    /// # Panics
-    /// When one of its threads has panicked.
+    /// Waits until this many answers are lost in total.
     pub fn wait_for_lost(&self, count: usize) {
-        let state = self.state.0.lock().unwrap();
-        drop(
-            self.state
-                .1
-                .wait_while(state, |state| state.lost < count)
-                .unwrap(),
-        );
+        wait_until("answers are lost", || self.lost() >= count);
     }
 
-    /// How many answers were lost.
-    ///
-    /// # Panics
-    /// When one of its threads has panicked.
+    /// The number of answers that were lost so far.
     #[must_use]
     pub fn lost(&self) -> usize {
         self.state.0.lock().unwrap().lost
@@ -121,7 +104,6 @@ fn may_pass((state, changed): &(Mutex<State>, Condvar)) -> bool {
         return true;
     }
     now.lost += 1;
-    changed.notify_all();
     drop(
         changed
             .wait_while(now, |now| now.answers == Answers::Hold)

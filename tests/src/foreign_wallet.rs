@@ -1,6 +1,5 @@
-//! A wallet as somebody else would write it from the specification and the facts about its wire format alone:
-//! JSON values, big numbers, hashes; for RFC 9474 the crate of its reference implementer. Nothing here comes
-//! from this project.
+//! An independent wallet, written from the specification and the description of its wire format alone: JSON values, big
+//! numbers and hashes, and for RFC 9474 the crate of its reference implementer. It uses no code of this project.
 
 use blind_rsa_signatures::reexports::crypto_bigint::BoxedUint;
 use blind_rsa_signatures::{BlindSignature, BlindingResult, DefaultRng, PublicKeySha384PSSDeterministic};
@@ -39,9 +38,9 @@ pub struct ForeignWallet {
     keys: Vec<Value>,
 }
 
-/// What is kept of a blind until its signature comes.
+/// A blind, and what the wallet needs to turn its signature into a coin.
 pub struct Blinded {
-    /// The blind, to be sent.
+    /// The blind that is sent to the issuer.
     pub blind: Value,
     payload: Value,
     key: Value,
@@ -60,7 +59,7 @@ impl ForeignWallet {
         Self::with_client(Client::new(), url)
     }
 
-    /// The same with an HTTP client of the test's own.
+    /// As [`Self::new`], with a given HTTP client.
     #[must_use]
     pub fn with_client(http: Client, url: &str) -> Self {
         let mut wallet = Self {
@@ -129,7 +128,7 @@ impl ForeignWallet {
         })
     }
 
-    /// Makes a payload of this denomination and blinds it.
+    /// Blinds a new payload of this denomination.
     #[must_use]
     pub fn blind(&self, denomination: u64, reference: &str) -> Blinded {
         let key = self.key(denomination).clone();
@@ -163,7 +162,24 @@ impl ForeignWallet {
         }
     }
 
-    /// Makes coins of the blinds that a `response mint` has signed.
+    /// Blinds a new payload for each of these denominations.
+    #[must_use]
+    pub fn blinds(&self, denominations: &[u64]) -> Vec<Blinded> {
+        let numbered = (0..).zip(denominations);
+        numbered
+            .map(|(number, denomination)| self.blind(*denomination, &format!("b{number}")))
+            .collect()
+    }
+
+    /// Mints coins of these denominations.
+    #[must_use]
+    pub fn mint(&self, token: &str, denominations: &[u64], transaction_reference: &str) -> Vec<Value> {
+        let blinds = self.blinds(denominations);
+        let request = request_mint(&blinds, transaction_reference);
+        self.unblind(&blinds, &self.post("/mint", Some(token), &request))
+    }
+
+    /// Makes coins from the signatures of a `response mint`.
     #[must_use]
     pub fn unblind(&self, blinded: &[Blinded], response: &Answer) -> Vec<Value> {
         assert_eq!(response.http_status, 200, "{response:?}");
@@ -188,19 +204,36 @@ impl ForeignWallet {
         self.try_post_bytes(path, token, body).unwrap()
     }
 
-    /// Sends any bytes on a way that may lose them.
+    /// Sends any bytes over a connection that may fail.
     ///
     /// # Errors
-    /// No whole answer came.
+    /// The answer is missing or incomplete.
     pub fn try_post_bytes(
         &self,
         path: &str,
         token: Option<&str>,
         body: Vec<u8>,
     ) -> Result<Answer, reqwest::Error> {
+        self.try_post(path, token, None, body)
+    }
+
+    /// As [`Self::try_post_bytes`], with an idempotency key.
+    ///
+    /// # Errors
+    /// The answer is missing or incomplete.
+    pub fn try_post(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        idempotency_key: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<Answer, reqwest::Error> {
         let mut request = self.http.post(format!("{}{path}", self.url)).body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
+        }
+        if let Some(key) = idempotency_key {
+            request = request.header("Idempotency-Key", key);
         }
         let response = request.send()?;
         let header = |name: &str| {
@@ -225,27 +258,27 @@ impl ForeignWallet {
     }
 }
 
-/// `request mint` of these blinds.
+/// A `request mint` of these blinds.
 #[must_use]
 pub fn request_mint(blinds: &[Blinded], transaction_reference: &str) -> Value {
     let blinds: Vec<&Value> = blinds.iter().map(|blinded| &blinded.blind).collect();
     json!({"blinds": blinds, "message_reference": 3, "transaction_reference": transaction_reference, "type": "request mint"})
 }
 
-/// `request renew` of these coins to these blinds.
+/// A `request renew` of these coins for these blinds.
 #[must_use]
 pub fn request_renew(coins: &[Value], blinds: &[Blinded], transaction_reference: &str) -> Value {
     let blinds: Vec<&Value> = blinds.iter().map(|blinded| &blinded.blind).collect();
     json!({"blinds": blinds, "coins": coins, "message_reference": 4, "transaction_reference": transaction_reference, "type": "request renew"})
 }
 
-/// `request resume`.
+/// A `request resume`.
 #[must_use]
 pub fn request_resume(transaction_reference: &str) -> Value {
     json!({"message_reference": 5, "transaction_reference": transaction_reference, "type": "request resume"})
 }
 
-/// `request redeem` of these coins.
+/// A `request redeem` of these coins.
 #[must_use]
 pub fn request_redeem(coins: &[Value]) -> Value {
     json!({"coins": coins, "message_reference": 6, "type": "request redeem"})
@@ -276,7 +309,7 @@ fn unblind(blinded: &Blinded, signatures: &[Value]) -> Value {
     json!({"payload": blinded.payload, "signature": signature.to_str_radix(16), "type": "coin"})
 }
 
-/// The compact text. `serde_json` keeps object fields in alphabetical order; none of our texts needs an
+/// The compact text of a document. `serde_json` keeps object fields in alphabetical order, and no text here needs an
 /// escape.
 #[must_use]
 pub fn compact(value: &Value) -> String {
@@ -293,8 +326,7 @@ pub fn compact(value: &Value) -> String {
     }
 }
 
-/// The pretty text of the document inside a certificate: cut out of the certificate's own, one level less
-/// indented.
+/// The pretty text of the document inside a certificate: the part of the certificate's text, indented one level less.
 fn pretty_text(http: &Client, url: &str, field: &str) -> String {
     let response = http.get(url).send().unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -304,7 +336,7 @@ fn pretty_text(http: &Client, url: &str, field: &str) -> String {
     let inside = &certificate[begin..end];
     let mut lines: Vec<String> = Vec::new();
     for line in inside.lines() {
-        // The rewriting of lists indents by a fixed width, whatever the level.
+        // Lists are indented by a fixed width at every level.
         let is_fixed = line.starts_with("        [") || line == "      ],";
         lines.push(if is_fixed {
             line.to_owned()

@@ -1,13 +1,12 @@
-//! A long-running `opencoin` process: a server, or a signer.
+//! A long-running `opencoin` process: a server or a signer.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, JoinHandle};
 
-/// How long it may take to begin or to stop.
-const PATIENCE: Duration = Duration::from_secs(40);
+use opencoin_testkit::wait::{wait_for, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// What processes have logged so far: warnings, errors, panics.
 #[derive(Debug, Clone, Default)]
@@ -16,28 +15,29 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 /// A running process. Killed when dropped.
 pub struct Process {
     child: Child,
+    /// Reads what the process logs, until the process ends.
+    logging: JoinHandle<()>,
 }
 
 impl Log {
-    /// The text.
+    /// The text so far.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
-    /// Shows what a process logs and keeps it.
-    fn keep(&self, mut errors: impl Read) {
+    /// Stores what a process logs, and prints it for people who debug a test.
+    fn read(&self, mut stderr: impl Read) {
         let mut bytes = [0; 4096];
-        while let Ok(length @ 1..) = errors.read(&mut bytes) {
+        while let Ok(length @ 1..) = stderr.read(&mut bytes) {
             self.0.lock().unwrap().extend(&bytes[..length]);
-            // It is kept for the test; that it is seen as well is a convenience.
             let _ = io::stderr().write_all(&bytes[..length]);
         }
     }
 }
 
 impl Process {
-    /// Starts a command and waits until it says something that begins with `ready`.
+    /// Starts a command and waits until its standard output begins with `ready`.
     #[must_use]
     pub fn start(command: &mut Command, ready: &str, log: &Log) -> Self {
         let mut child = command
@@ -46,39 +46,31 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (errors, log) = (child.stderr.take().unwrap(), log.clone());
-        thread::spawn(move || log.keep(errors));
+        let (stderr, log) = (child.stderr.take().unwrap(), log.clone());
+        let logging = thread::spawn(move || log.read(stderr));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        assert!(line.starts_with(ready), "the process said {line:?}");
-        Self { child }
+        let process = Self { child, logging };
+        assert!(line.starts_with(ready), "the process printed {line:?}");
+        process
     }
 
-    /// Its id.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it as an operator does (SIGTERM) and demands exit code 0.
+    /// Stops it as an operator does (SIGTERM) and requires exit code 0. Its log is then complete.
     pub fn stop(mut self) {
-        // The shell has `kill` built in; a machine without procps has no program of that name.
-        let killed = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.id())])
-            .status()
-            .unwrap();
-        assert!(killed.success());
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                assert!(status.success(), "the process ended with {status}");
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the process does not stop");
-            thread::sleep(Duration::from_millis(20));
-        }
+        send_signal(&self.child, Signal::TERM);
+        let status = wait_for("the end of the process", || {
+            self.child.try_wait().unwrap().ok_or("it runs")
+        });
+        assert!(status.success(), "the process ended with {status}");
+        wait_until("the log is read to its end", || self.logging.is_finished());
     }
 
     /// Ends it as a crash does (SIGKILL).
@@ -90,8 +82,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A test that failed leaves it behind; one that passed has ended it, and has nothing to lose.
+        // Both fail for a process that has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process that this program has started.
+pub fn send_signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
 }

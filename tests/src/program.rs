@@ -1,20 +1,20 @@
-//! Running the real binary.
+//! Runs the real binary.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// What the private keys of every currency here are encrypted with.
+/// The passphrase of the private keys of every currency.
 pub const PASSPHRASE: &str = "correct-horse-battery-staple";
 
-/// What the master keys are encrypted with.
+/// The passphrase of the master keys.
 pub const MASTER_PASSPHRASE: &str = "Tr0ub4dor-and-three";
 
-/// Lets a debug build encrypt keys cheaply. A release build knows no such thing.
+/// Makes a debug build encrypt keys cheaply. A release build ignores it.
 const CHEAP_KEYS: (&str, &str) = ("OPENCOIN_TEST_CHEAP_KEYS", "1");
 
-/// What the environment of a test run must not say.
+/// Variables of the test's own environment that the program must not get.
 const FOREIGN_VARIABLES: [&str; 7] = [
     "OPENCOIN_TOKEN",
     "OPENCOIN_PASSWORD",
@@ -25,30 +25,24 @@ const FOREIGN_VARIABLES: [&str; 7] = [
     "OPENCOIN_WALLET_DIR",
 ];
 
-/// What a run of the binary left behind.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub struct Output {
     arguments: String,
-    /// The exit code; `None` after a signal.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// Results.
+    /// Standard output.
     pub stdout: String,
-    /// Everything else.
+    /// Standard error.
     pub stderr: String,
 }
 
 /// Runs `opencoin` with these arguments to its end, without input.
-///
-/// # Panics
-/// When the binary has not been built.
 pub fn opencoin(arguments: &[&str]) -> Output {
     run(&mut command(), arguments)
 }
 
-/// The same with an environment of its own.
-///
-/// # Panics
-/// When the binary has not been built.
+/// As [`opencoin`], with a command that has its environment set.
 pub fn run(command: &mut Command, arguments: &[&str]) -> Output {
     let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
     Output {
@@ -60,7 +54,7 @@ pub fn run(command: &mut Command, arguments: &[&str]) -> Output {
 }
 
 impl Output {
-    /// Demands exit code 0.
+    /// Requires exit code 0.
     #[must_use]
     pub fn success(self) -> Self {
         assert_eq!(
@@ -74,7 +68,7 @@ impl Output {
         self
     }
 
-    /// Demands this exit code and this text on stderr.
+    /// Requires this exit code and this text in standard error.
     #[must_use]
     pub fn refused(self, code: i32, text: &str) -> Self {
         let shown = format!("opencoin {}:\n{}{}", self.arguments, self.stdout, self.stderr);
@@ -86,7 +80,7 @@ impl Output {
         self
     }
 
-    /// stdout as JSON.
+    /// Standard output as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
@@ -94,7 +88,7 @@ impl Output {
     }
 }
 
-/// The binary with an environment of its own: the passphrases of every currency here, and nobody's token.
+/// The binary with the passphrases in its environment, and without tokens.
 #[must_use]
 pub fn command() -> Command {
     let mut command = Command::new(path());
@@ -107,15 +101,12 @@ pub fn command() -> Command {
     command
 }
 
-/// The binary that `cargo build -p opencoin-cli` made: beside this program, or one folder up from a test.
+/// The path of the binary from `cargo build -p opencoin-cli`: in the folder of this program, or of a test's parent.
 fn path() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let folder = program.parent().unwrap();
-    let folder = if folder.ends_with("deps") {
-        folder.parent().unwrap()
-    } else {
-        folder
-    };
+    let is_test = folder.ends_with("deps");
+    let folder = if is_test { folder.parent().unwrap() } else { folder };
     let path = folder.join("opencoin");
     assert!(
         path.is_file(),

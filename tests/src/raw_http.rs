@@ -1,21 +1,19 @@
-//! HTTP as bytes on a socket, for clients that do what no library would.
+//! HTTP as bytes on a socket, for clients that behave as no HTTP library does.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
-/// How long a client waits for an answer before the test fails.
-const READ_PATIENCE: Duration = Duration::from_secs(40);
+use crate::PATIENCE;
 
-/// Connects to the server of this URL.
+/// Connects to the server at this URL.
 #[must_use]
 pub fn connect(url: &str) -> TcpStream {
     let stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(READ_PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
-/// The bytes of a POST that closes its connection.
+/// The bytes of a POST after whose answer the server closes the connection.
 #[must_use]
 pub fn post(path: &str, token: &str, body: &str) -> Vec<u8> {
     let length = body.len();
@@ -25,8 +23,8 @@ pub fn post(path: &str, token: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Sends bytes and gives back all that comes until the server closes; the server may close before it has read
-/// everything.
+/// Sends bytes and returns what comes back until the server closes the connection. The server may close it before it
+/// has read everything.
 #[must_use]
 pub fn exchange(url: &str, bytes: &[u8]) -> String {
     let mut stream = connect(url);
@@ -34,7 +32,7 @@ pub fn exchange(url: &str, bytes: &[u8]) -> String {
     rest(&mut stream)
 }
 
-/// All that comes until the server closes.
+/// Reads until the server closes the connection.
 #[must_use]
 pub fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
@@ -42,7 +40,7 @@ pub fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The status of an answer; 0 when there is none.
+/// The status of an answer; 0 if there is no answer.
 #[must_use]
 pub fn status(answer: &str) -> u16 {
     answer

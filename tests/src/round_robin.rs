@@ -1,5 +1,4 @@
-//! One address for several servers: each connection goes to the next one that is ready, as a proxy in front
-//! would send it.
+//! One address for several servers: each connection goes to the next server that is ready, as with a reverse proxy.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,31 +7,30 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-/// How often a server is asked whether it is ready.
+/// The interval of the health checks.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A server behind the address.
 struct Server {
     port: u16,
     is_ready: AtomicBool,
 }
 
-/// A forwarder in threads of this process, for as long as it lives.
+/// A forwarder in threads of this process, which run until the process ends.
 pub struct RoundRobin {
-    /// Where it listens, on loopback.
+    /// The port on loopback where it listens.
     pub port: u16,
     served: Arc<AtomicUsize>,
+    servers: Arc<Vec<Server>>,
 }
 
 impl RoundRobin {
-    /// Listens on `port` and forwards to these ports in turns.
+    /// Listens on `port` and forwards connections to these ports in turn.
     #[must_use]
     pub fn start(port: u16, servers: Vec<u16>) -> Self {
         Self::forward_to(port, ready(&servers))
     }
 
-    /// The same, but servers that say that they are not ready get no connections, as behind a proxy with
-    /// health checks.
+    /// As [`Self::start`], with health checks: a server that is not ready gets no connections.
     #[must_use]
     pub fn start_with_health_checks(port: u16, servers: &[u16]) -> Self {
         let servers = ready(servers);
@@ -44,10 +42,14 @@ impl RoundRobin {
     fn forward_to(port: u16, servers: Arc<Vec<Server>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let served = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&served);
+        let forwarder = Self {
+            port,
+            served: Arc::clone(&served),
+            servers: Arc::clone(&servers),
+        };
         thread::spawn(move || {
             for client in listener.incoming() {
-                let first = count.fetch_add(1, Ordering::Relaxed);
+                let first = served.fetch_add(1, Ordering::Relaxed);
                 let mut in_turn = (0..servers.len()).map(|step| &servers[(first + step) % servers.len()]);
                 let next = in_turn
                     .find(|server| server.is_ready.load(Ordering::Relaxed))
@@ -58,10 +60,17 @@ impl RoundRobin {
                 });
             }
         });
-        Self { port, served }
+        forwarder
     }
 
-    /// Connections so far.
+    /// Whether the last health check found the server on this port ready.
+    #[must_use]
+    pub fn is_ready(&self, port: u16) -> bool {
+        let mut servers = self.servers.iter();
+        servers.any(|server| server.port == port && server.is_ready.load(Ordering::Relaxed))
+    }
+
+    /// The number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.served.load(Ordering::Relaxed)
@@ -80,7 +89,7 @@ fn ready(ports: &[u16]) -> Arc<Vec<Server>> {
     )
 }
 
-/// Asks the servers for as long as they are forwarded to.
+/// Checks the servers until the forwarder is gone.
 fn watch(servers: &Weak<Vec<Server>>) {
     let http = reqwest::blocking::Client::builder()
         .pool_max_idle_per_host(0)

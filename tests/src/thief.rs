@@ -1,4 +1,4 @@
-//! Somebody who has copied a private mint key, with its passphrase, and signs coins of his own.
+//! A thief who has copied a private mint key with its passphrase, and forges coins.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::foreign_wallet::{Answer, ForeignWallet, compact, request_redeem};
 /// The salt of a coin's signature (RFC 9474, the deterministic variant with SHA-384), in bytes.
 const SALT_BYTES: usize = 48;
 
-/// Opens an encrypted private key with another program, so the encryption is what it says.
+/// Decrypts a private key with OpenSSL, which shows that its format is the standard one.
 #[must_use]
 pub fn decrypt(path: &Path, passphrase: &str) -> RsaPrivateKey {
     let mut openssl = Command::new("openssl");
@@ -32,7 +32,7 @@ pub fn decrypt(path: &Path, passphrase: &str) -> RsaPrivateKey {
     RsaPrivateKey::from_pkcs8_pem(str::from_utf8(&output.stdout).unwrap()).unwrap()
 }
 
-/// A thief with one mint key.
+/// A thief with the private key of one denomination.
 pub struct Thief<'wallet> {
     wallet: &'wallet ForeignWallet,
     key: RsaPrivateKey,
@@ -40,7 +40,7 @@ pub struct Thief<'wallet> {
 }
 
 impl<'wallet> Thief<'wallet> {
-    /// Copies the key of a denomination from the folder of the keys.
+    /// Copies the key of a denomination from the folder with the keys.
     #[must_use]
     pub fn steal(wallet: &'wallet ForeignWallet, keys: &Path, denomination: u64) -> Self {
         let id = wallet.key(denomination)["id"].as_str().unwrap();
@@ -52,7 +52,7 @@ impl<'wallet> Thief<'wallet> {
         }
     }
 
-    /// A coin that verifies and that the issuer has never signed blindly.
+    /// Makes a coin whose signature verifies, although the issuer has not signed it.
     #[must_use]
     pub fn forge(&self) -> Value {
         let payload = self.wallet.payload(self.denomination);
@@ -63,7 +63,7 @@ impl<'wallet> Thief<'wallet> {
         json!({"payload": payload, "signature": signature, "type": "coin"})
     }
 
-    /// Redeems forged coins one at a time until one is refused: how many were taken, and the refusal.
+    /// Redeems forged coins one at a time until one is refused. Returns how many were accepted, and the refusal.
     #[must_use]
     pub fn redeem_until_refused(&self, token: &str, coins_max: usize) -> (usize, Answer) {
         for taken in 0..coins_max {
@@ -74,6 +74,6 @@ impl<'wallet> Thief<'wallet> {
                 return (taken, answer);
             }
         }
-        panic!("{coins_max} forged coins were taken and none refused");
+        panic!("{coins_max} forged coins were accepted and none refused");
     }
 }

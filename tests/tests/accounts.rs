@@ -1,4 +1,4 @@
-//! Accounts as their holders use them: the real binary against the real server.
+//! The account commands, run with the real binary against a real server.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -10,16 +10,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
 
-use opencoin_e2e::{Answers, Currency, CuttingProxy, Database, Output, RFC9474, command, run};
+use opencoin_e2e::{
+    Answers, Currency, CuttingProxy, Database, Output, PATIENCE, RFC9474, command, run, send_signal,
+};
+use rustix::process::Signal;
 use serde_json::Value;
 
 const PASSWORD: &str = "a long enough password";
-/// How long an entry may take to be shown.
-const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Somebody with an account, and a folder.
+/// An account holder with a folder for the session.
 struct Holder {
     name: &'static str,
     dir: PathBuf,
@@ -27,7 +27,7 @@ struct Holder {
 }
 
 impl Holder {
-    /// Opens an account, gives it a password with its token, and logs in.
+    /// Opens an account, sets its first password with its token, and logs in.
     fn new(currency: &Currency, url: &str, name: &'static str, amount: u64) -> Self {
         let token = currency.account(name, amount);
         let holder = Self {
@@ -72,7 +72,7 @@ impl Holder {
             .unwrap()
     }
 
-    /// The payments that this folder waits for the answer of.
+    /// The number of payments whose answer is still missing.
     fn unanswered(&self) -> usize {
         let text = fs::read_to_string(self.dir.join("payments.json")).unwrap();
         serde_json::from_str::<Value>(&text)
@@ -104,7 +104,7 @@ fn two_holders_pay_each_other() {
             0o600
         );
 
-        // The directory is for those who want it.
+        // The directory lists only accounts that ask for it.
         bob.account(&["list-me", "on"]);
         assert_eq!(alice.account(&["directory"]).stdout, "bob\n");
         assert_eq!(
@@ -128,10 +128,10 @@ fn two_holders_pay_each_other() {
             shown.contains("paid by alice  rent") && shown.contains("+120") && shown.contains("balance 120"),
             "{shown}"
         );
-        // An identical payment is another one.
+        // The same command again is another payment.
         alice.account(&["pay", "bob", "120", "--label", "rent"]);
         assert_eq!((alice.balance(), bob.balance()), (260, 240));
-        // Unless the caller says that it is not.
+        // With the same idempotency key it is the same payment.
         let keyed = |amount: &str| {
             alice.unchecked(&["account", "pay", "bob", amount, "--key", "invoice-7", "--json"])
         };
@@ -141,7 +141,7 @@ fn two_holders_pay_each_other() {
         let _ = keyed("11").refused(1, "the issuer refuses");
         assert_eq!((alice.balance(), bob.balance()), (250, 250));
 
-        // Refusals are in the issuer's words, and leave nothing to be finished.
+        // A refusal shows the issuer's reason and leaves no unanswered payment.
         let _ = alice
             .unchecked(&["account", "pay", "nobody", "1"])
             .refused(4, "there is no account of this name");
@@ -156,7 +156,7 @@ fn two_holders_pay_each_other() {
             .refused(2, "visible ASCII");
         assert_eq!(alice.unanswered(), 0);
 
-        // Pages: nothing missed, nothing twice.
+        // Pages contain every entry once.
         let all = ids(&alice.account(&["history", "--all", "--json"]).json());
         assert_eq!(all.len(), 4);
         let mut pages = Vec::new();
@@ -179,7 +179,7 @@ fn two_holders_pay_each_other() {
         }
         assert_eq!(pages, all);
 
-        // Money on its way out.
+        // A payout.
         let payout = alice
             .account(&["payout", "50", "DE02 1203 0000 0000 2020 51", "--json"])
             .json();
@@ -226,7 +226,7 @@ fn sessions_begin_with_the_password_and_end() {
         .unchecked(&["account", "balance", "--url", "http://127.0.0.1:1"])
         .refused(1, "the session in this folder is with");
 
-    // Another password ends all other sessions; what is said then names the way back.
+    // A new password ends all other sessions; the error says to log in again.
     let mut change = again.command();
     change.env("OPENCOIN_NEW_PASSWORD", "another long password");
     let _ = run(&mut change, &["account", "password"]).success();
@@ -249,7 +249,7 @@ fn sessions_begin_with_the_password_and_end() {
         .unchecked(&["account", "login", "--url", &alice.url, "alice"])
         .refused(1, "the issuer refuses");
 
-    // A session whose time is over is not even tried.
+    // An expired session is not sent to the issuer.
     let (file, old) = (again.dir.join("session.json"), token(&again));
     let kept = fs::read_to_string(&file).unwrap();
     let mut over: Value = serde_json::from_str(&kept).unwrap();
@@ -259,7 +259,7 @@ fn sessions_begin_with_the_password_and_end() {
         .unchecked(&["account", "balance"])
         .refused(1, "the session has ended (2020-01-01 00:00:00 UTC); log in again");
 
-    // A session that nobody can read is told of, and replaced by the next login.
+    // A damaged session file is reported, and the next login replaces it.
     fs::write(&file, "").unwrap();
     let damaged = again.unchecked(&["account", "balance"]);
     let _ = damaged.refused(1, "`opencoin account login --url URL NAME");
@@ -269,7 +269,7 @@ fn sessions_begin_with_the_password_and_end() {
     assert_eq!(again.balance(), 100);
     fs::write(&file, &kept).unwrap();
 
-    // A logout ends it at the issuer too.
+    // A logout also ends the session at the issuer.
     again.account(&["logout"]);
     assert!(!file.exists());
     let mut late = again.command();
@@ -282,7 +282,7 @@ fn sessions_begin_with_the_password_and_end() {
 }
 
 #[test]
-fn a_wallet_pays_from_the_session_and_a_service_only_as_it_may() {
+fn a_wallet_uses_the_session_and_a_service_only_its_scopes() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let alice = Holder::new(&currency, &currency.url(""), "alice", 200);
     let _ = alice.unchecked(&["wallet", "add", &currency.url("")]).success();
@@ -307,7 +307,7 @@ fn a_wallet_pays_from_the_session_and_a_service_only_as_it_may() {
         .unchecked(&["service", "declare", "till", "--scope", "read"])
         .refused(1, "the issuer refuses");
 
-    // The service has a folder of its own.
+    // The service logs in from another folder.
     let till = Holder {
         name: "till",
         dir: currency.scratch("till"),
@@ -327,7 +327,7 @@ fn a_wallet_pays_from_the_session_and_a_service_only_as_it_may() {
     let _ = log_in("ocsk_wrong").refused(1, "the issuer refuses");
     assert!(
         !log_in(key).success().stdout.contains("oc"),
-        "a token that is kept is not shown"
+        "a stored token is not printed"
     );
     let _ = till.unchecked(&["wallet", "mint", "30"]).success();
     let _ = till.unchecked(&["wallet", "redeem", "5"]).refused(1, "forbidden");
@@ -346,7 +346,7 @@ fn a_wallet_pays_from_the_session_and_a_service_only_as_it_may() {
     };
     assert!((0..50).any(is_live));
 
-    // Another key ends the old one and its sessions.
+    // A new key invalidates the old key and its sessions.
     let rotated = alice
         .unchecked(&["service", "rotate", id, "--json"])
         .success()
@@ -379,12 +379,12 @@ fn a_lost_answer_does_not_pay_twice() {
     let _bob = currency.account("bob", 0);
     let pay = || alice.unchecked(&["account", "pay", "bob", "100", "--label", "rent"]);
 
-    // Every answer is lost: it was paid once, and nobody knows.
+    // Every answer is lost: the payment is done once, but the payer does not know.
     proxy.set(Answers::Cut);
-    let _ = pay().refused(3, "whether it was paid is not known");
-    assert!(proxy.lost() > 1, "it has asked again by itself");
+    let _ = pay().refused(3, "it is not known whether it was paid");
+    assert!(proxy.lost() > 1, "the command retries");
     assert_eq!((currency.balance("bob"), alice.unanswered()), (100, 1));
-    let _ = pay().refused(3, "whether it was paid is not known");
+    let _ = pay().refused(3, "it is not known whether it was paid");
     proxy.set(Answers::Pass);
     assert!(
         alice
@@ -392,11 +392,11 @@ fn a_lost_answer_does_not_pay_twice() {
             .stdout
             .contains("no answer was seen to a payment of 100 OpenCent to bob")
     );
-    // Another payment is not that one.
+    // A different payment does not finish the unanswered one.
     alice.account(&["pay", "bob", "7"]);
     assert_eq!((currency.balance("bob"), alice.unanswered()), (107, 1));
 
-    // The session has ended meanwhile: that is no answer to what was asked before.
+    // A refused session is no answer to the earlier payment.
     let session = alice.dir.join("session.json");
     let mut other: Value = serde_json::from_str(&fs::read_to_string(&session).unwrap()).unwrap();
     other["token"] = "ocs_of_nobody".into();
@@ -407,16 +407,16 @@ fn a_lost_answer_does_not_pay_twice() {
 
     let found = pay().success();
     assert!(
-        found.stdout.contains("was done before and not again")
+        found.stdout.contains("was done before and is not repeated")
             && found.stderr.contains("note: this finishes"),
         "{found:?}"
     );
     assert_eq!((currency.balance("bob"), alice.unanswered()), (107, 0));
-    // What comes now is meant.
+    // The next one is a new payment.
     assert!(!pay().success().stdout.contains("before"));
     assert_eq!(currency.balance("bob"), 207);
 
-    // The payer dies with the answer on its way.
+    // The payer's process is killed before the answer arrives.
     proxy.set(Answers::Hold);
     let lost = proxy.lost();
     let mut dying = alice
@@ -425,7 +425,7 @@ fn a_lost_answer_does_not_pay_twice() {
         .spawn()
         .unwrap();
     proxy.wait_for_lost(lost + 1);
-    // Nobody pays beside it.
+    // While it runs, no other payment starts.
     let _ = pay().refused(3, "another payment from");
     dying.kill().unwrap();
     dying.wait().unwrap();
@@ -434,7 +434,7 @@ fn a_lost_answer_does_not_pay_twice() {
     assert!(pay().success().stdout.contains("was done before"));
     assert_eq!((currency.balance("bob"), alice.unanswered()), (307, 0));
 
-    // The same with a payout.
+    // A payout is finished in the same way.
     proxy.set(Answers::Cut);
     let payout = || alice.unchecked(&["account", "payout", "50", "an account at a bank"]);
     let _ = payout().refused(3, "not known");
@@ -451,7 +451,7 @@ fn a_redeem_is_finished_in_another_session() {
     let alice = Holder::new(&currency, &currency.url(""), "alice", 100);
     let _ = alice.unchecked(&["wallet", "add", &currency.url("")]).success();
     let _ = alice.unchecked(&["wallet", "mint", "50"]).success();
-    // The issuer hangs up without a word, and when it is back the session is over.
+    // The issuer closes the connection without an answer. When it is back, the session has ended.
     currency.stop();
     let listener = TcpListener::bind(("127.0.0.1", currency.port())).unwrap();
     let hangs_up = thread::spawn(move || drop(listener.accept().unwrap()));
@@ -460,13 +460,10 @@ fn a_redeem_is_finished_in_another_session() {
         .refused(3, "nothing is lost");
     hangs_up.join().unwrap();
     currency.serve();
-    let pending = |balance: u64| {
+    let wallet_holds = |balance: u64, pending: u64| {
         let shown = alice.unchecked(&["wallet", "balance", "--json"]).success().json();
-        assert_eq!(
-            (shown["balance"].as_u64(), shown["pending"].as_u64()),
-            (Some(balance), Some(50 - balance)),
-            "{shown}"
-        );
+        let amounts = [&shown["balance"], &shown["pending"]].map(Value::as_u64);
+        assert_eq!(amounts, [Some(balance), Some(pending)], "{shown}");
     };
     let session = alice.dir.join("session.json");
     let kept = fs::read_to_string(&session).unwrap();
@@ -474,23 +471,19 @@ fn a_redeem_is_finished_in_another_session() {
     let _ = alice
         .unchecked(&["wallet", "resume"])
         .refused(3, "needs the token");
-    pending(30);
+    wallet_holds(30, 20);
     fs::write(&session, kept).unwrap();
     let _ = alice.unchecked(&["wallet", "resume"]).refused(3, "unauthorized");
-    pending(30);
+    wallet_holds(30, 20);
     alice.log_in();
     let _ = alice.unchecked(&["wallet", "resume"]).success();
     assert_eq!((alice.balance(), currency.balance("alice")), (70, 70));
-    let shown = alice.unchecked(&["wallet", "balance", "--json"]).success().json();
-    assert_eq!(
-        (shown["balance"].as_u64(), shown["pending"].as_u64()),
-        (Some(30), Some(0))
-    );
+    wallet_holds(30, 0);
     currency.audit();
     currency.stop();
 }
 
-/// A process that shows entries, line by line.
+/// A process that prints new entries, line by line.
 struct Watcher {
     child: Child,
     lines: Receiver<String>,
@@ -526,11 +519,7 @@ impl Watcher {
 
     /// Ends it as Ctrl-C does.
     fn interrupt(mut self) {
-        let killed = Command::new("sh")
-            .args(["-c", &format!("kill -INT {}", self.child.id())])
-            .status()
-            .unwrap();
-        assert!(killed.success());
+        send_signal(&self.child, Signal::INT);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         let rest: Vec<String> = self.lines.iter().collect();
         assert!(rest.is_empty(), "nothing more was expected: {rest:?}");
@@ -555,9 +544,11 @@ fn a_watcher_misses_nothing_while_the_server_restarts() {
     assert_eq!(from_first.next(), 3);
     pay("5");
     assert_eq!(from_first.next(), 5);
-    // The connection breaks, the server stops and begins again, dies and begins again.
+    // The connection breaks; later the server stops, and then it crashes.
+    let lost = proxy.lost();
     proxy.set(Answers::Cut);
     pay("6");
+    proxy.wait_for_lost(lost + 1);
     proxy.set(Answers::Pass);
     assert_eq!(from_first.next(), 6);
     currency.stop();
@@ -571,13 +562,13 @@ fn a_watcher_misses_nothing_while_the_server_restarts() {
     assert_eq!(from_first.next(), 9);
     from_first.interrupt();
 
-    // Where somebody has stopped to read, they go on.
+    // A watcher continues after a given entry.
     let page = bob.account(&["history", "--limit", "2", "--json"]).json();
     let before_last = Watcher::start(&bob, &["--after", &ids(&page)[1].to_string()]);
     assert_eq!(before_last.next(), 9);
-    // A session that ends, ends it.
+    // It ends when the session ends.
     bob.account(&["logout"]);
-    let mut child = before_last;
-    assert_eq!(child.child.wait().unwrap().code(), Some(1));
+    let mut watcher = before_last;
+    assert_eq!(watcher.child.wait().unwrap().code(), Some(1));
     currency.stop();
 }

@@ -1,13 +1,11 @@
-//! Two server processes at one PostgreSQL, with an operator's listener each, are one issuer: money moves
-//! once, whoever is asked, and what ends in one has ended in the other.
+//! Two server processes on one PostgreSQL database, each with an operator's listener, act as one issuer: concurrent
+//! requests move money once, and a session that ends at one process has ended at the other.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
-use std::thread;
 
-use opencoin_e2e::{Currency, Log, Process, RFC9474, free_port};
-use opencoin_testkit::postgres::TestDatabase;
+use opencoin_e2e::{Currency, Database, Process, RFC9474, free_port, in_parallel};
 use reqwest::blocking::Client;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -29,7 +27,7 @@ struct World {
     http: Client,
 }
 
-/// An answer.
+/// An answer of one of the two.
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -49,36 +47,18 @@ impl Reply {
 }
 
 impl World {
-    fn start(database: &TestDatabase) -> Self {
-        let currency = Currency::make(RFC9474, &database.url(), &[]);
-        let log = Log::default();
+    fn start() -> Self {
+        let currency = Currency::make_on(RFC9474, Database::Postgres, &[]);
         let servers = [(); 2].map(|()| {
-            let [public, operators] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
-            let mut command = currency.command();
-            command
-                .args([
-                    "issuer",
-                    "serve",
-                    "--listen",
-                    &public,
-                    "--admin-listen",
-                    &operators,
-                    "--dir",
-                ])
-                .arg(currency.dir());
-            let process = Process::start(command.env("OPENCOIN_LOG", "warn"), "serving ", &log);
+            let [public, operators] = [(); 2].map(|()| free_port());
+            let process = currency.serve_with(public, &["--admin-listen", &format!("127.0.0.1:{operators}")]);
             Server {
-                public: format!("http://{public}"),
-                operators: format!("http://{operators}"),
+                public: format!("http://127.0.0.1:{public}"),
+                operators: format!("http://127.0.0.1:{operators}"),
                 process,
             }
         });
-        let operator = currency
-            .issuer(&["admin-token", "create", "desk", "--json"])
-            .json()["token"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let operator = currency.admin_token("desk");
         Self {
             currency,
             servers,
@@ -87,7 +67,7 @@ impl World {
         }
     }
 
-    /// Asks one of the two, at the listener that the path is for.
+    /// Sends a request to one of the two, at the listener that serves the path.
     fn call(&self, server: usize, method: Method, path: &str, token: &str, body: &Value) -> Reply {
         self.call_with(server, method, path, token, None, body)
     }
@@ -140,12 +120,12 @@ impl World {
         self.call(server, Method::POST, path, token, body)
     }
 
-    /// As the operator of one of the two.
+    /// Sends an operator's request to one of the two.
     fn operate(&self, server: usize, path: &str, body: &Value) -> Reply {
         self.post(server, &format!("/v1/admin{path}"), &self.operator, body)
     }
 
-    /// Opens an account with the usual password and so much money; its token.
+    /// Opens an account with the usual password, credits it, and returns its token.
     fn open(&self, name: &str, amount: u64) -> String {
         let account = json!({ "name": name, "password": PASSWORD });
         let token = self.operate(0, "/accounts", &account).with(StatusCode::CREATED)["token"]
@@ -185,20 +165,14 @@ impl World {
                 .as_u64()
                 .unwrap()
         });
-        assert_eq!(one, other, "both read the same books");
+        assert_eq!(one, other, "both read the same ledger");
         one
     }
 }
 
-/// Asks so many times at once, at the two in turns.
+/// Sends so many requests at once, to the two servers in turn.
 fn at_once(times: usize, ask: impl Fn(usize, usize) -> Reply + Sync) -> Vec<Reply> {
-    thread::scope(|scope| {
-        let ask = &ask;
-        let asking: Vec<_> = (0..times)
-            .map(|number| scope.spawn(move || ask(number % 2, number)))
-            .collect();
-        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
-    })
+    in_parallel(times, |number| ask(number % 2, number))
 }
 
 fn statuses(replies: &[Reply]) -> BTreeMap<u16, usize> {
@@ -211,16 +185,15 @@ fn statuses(replies: &[Reply]) -> BTreeMap<u16, usize> {
 
 #[test]
 fn two_processes_are_one_issuer() {
-    let database = TestDatabase::create();
-    let world = World::start(&database);
-    exactly_what_fits_is_paid(&world);
+    let world = World::start();
+    payments_stop_when_the_account_is_empty(&world);
     one_key_pays_once(&world);
-    what_ends_in_one_has_ended_in_the_other(&world);
-    another_key_of_a_service_counts_everywhere(&world);
-    one_reference_counts_once(&world);
+    sessions_end_at_both(&world);
+    a_new_service_key_is_valid_at_both(&world);
+    one_reference_credits_once(&world);
     a_payout_is_settled_once(&world);
-    a_name_is_given_once(&world);
-    tokens_are_good_for_their_own_listener(&world);
+    a_name_is_assigned_once(&world);
+    tokens_are_valid_at_their_own_listener(&world);
     let World {
         currency, servers, ..
     } = world;
@@ -230,7 +203,7 @@ fn two_processes_are_one_issuer() {
     currency.audit();
 }
 
-fn exactly_what_fits_is_paid(world: &World) {
+fn payments_stop_when_the_account_is_empty(world: &World) {
     let (alice, bob) = (world.open("alice", 70), world.open("bob", 0));
     let replies = at_once(PARALLEL, |server, number| {
         world.pay(server, &alice, &format!("key-{number}"), "bob", 10)
@@ -252,7 +225,7 @@ fn one_key_pays_once(world: &World) {
     assert_eq!((world.balance(&carol), world.balance(&dave)), (90, 10));
 }
 
-fn what_ends_in_one_has_ended_in_the_other(world: &World) {
+fn sessions_end_at_both(world: &World) {
     world.open("erin", 5);
     let is_good = |server: usize, session: &str| world.get(server, "/v1/account", session).status;
     let (first, second, third) = (
@@ -270,7 +243,7 @@ fn what_ends_in_one_has_ended_in_the_other(world: &World) {
         [is_good(1, &first), is_good(0, &first), is_good(1, &second)],
         [401, 401, 200]
     );
-    // Another password ends the others.
+    // A new password ends the other sessions.
     let change = json!({ "current": PASSWORD, "new": "another long password" });
     world
         .call(1, Method::PUT, "/v1/account/password", &second, &change)
@@ -279,7 +252,7 @@ fn what_ends_in_one_has_ended_in_the_other(world: &World) {
         [is_good(0, &third), is_good(1, &third), is_good(0, &second)],
         [401, 401, 200]
     );
-    // The operator's ends all.
+    // A password set by the operator ends all sessions.
     let reset = json!({ "new": PASSWORD });
     let path = "/v1/admin/accounts/erin/password";
     world
@@ -288,7 +261,7 @@ fn what_ends_in_one_has_ended_in_the_other(world: &World) {
     assert_eq!([is_good(1, &second), is_good(0, &second)], [401, 401]);
 }
 
-fn another_key_of_a_service_counts_everywhere(world: &World) {
+fn a_new_service_key_is_valid_at_both(world: &World) {
     let frank = world.open("frank", 5);
     let service = json!({ "name": "shop", "scopes": ["read"] });
     let declared = world
@@ -319,7 +292,7 @@ fn another_key_of_a_service_counts_everywhere(world: &World) {
     assert_eq!(log_in(1, &rotated["key"]).status, 201);
 }
 
-fn one_reference_counts_once(world: &World) {
+fn one_reference_credits_once(world: &World) {
     let grace = world.open("grace", 0);
     let payment = json!({ "amount": 25, "reference": "statement 9, line 1" });
     let replies = at_once(20, |server, _| {
@@ -343,7 +316,7 @@ fn a_payout_is_settled_once(world: &World) {
         let payout = world
             .call_with(number % 2, Method::POST, "/v1/payouts", &heidi, Some(&key), &body)
             .with(StatusCode::CREATED);
-        // One operator says one thing, the other another, both more than once.
+        // The two operators settle it differently, each several times.
         let replies = at_once(8, |server, _| {
             let (what, body) = [
                 ("paid", json!({ "reference": "bank 1" })),
@@ -367,7 +340,7 @@ fn a_payout_is_settled_once(world: &World) {
     assert_eq!(world.balance(&heidi), left);
 }
 
-fn a_name_is_given_once(world: &World) {
+fn a_name_is_assigned_once(world: &World) {
     let replies = at_once(8, |server, _| {
         world.operate(server, "/accounts", &json!({ "name": "ivan" }))
     });
@@ -380,7 +353,7 @@ fn a_name_is_given_once(world: &World) {
     );
 }
 
-fn tokens_are_good_for_their_own_listener(world: &World) {
+fn tokens_are_valid_at_their_own_listener(world: &World) {
     let judy = world.open("judy", 1);
     let session = world.log_in(0, "judy");
     for server in [0, 1] {
@@ -398,7 +371,7 @@ fn tokens_are_good_for_their_own_listener(world: &World) {
             world.get(server, "/v1/account", &world.operator).refused(),
             (401, "unauthorized")
         );
-        // Neither listener has the paths of the other.
+        // Neither listener serves the paths of the other.
         let Server {
             public, operators, ..
         } = &world.servers[server];

@@ -1,39 +1,34 @@
-//! `opencoin issuer audit`: its report, its exit codes, and what it notices while it follows an issuer.
+//! `opencoin issuer audit`: its report, its exit codes, and the faults it reports with `--follow`.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 
-use opencoin_e2e::{Currency, RFC9474, Wallet};
-use opencoin_testkit::postgres::TestDatabase;
+use opencoin_e2e::{Currency, Database, RFC9474, Wallet, send_signal};
+use rustix::process::Signal;
 use serde_json::Value;
-use sqlx::{Connection, Executor, SqliteConnection};
 
 const BALANCES: &str = "every balance is what the journal says";
 const PAST: &str = "the journal that was read earlier has not changed";
 /// More reports than any of these tests waits for.
 const REPORTS_MAX: u32 = 600;
 
-/// A currency whose books the test can break.
+/// A currency whose ledger the test can damage.
 struct Books {
     currency: Currency,
-    database: Option<TestDatabase>,
+    alice: Wallet,
     token: String,
 }
 
 impl Books {
-    fn start(database: Option<TestDatabase>) -> Self {
-        let url = database
-            .as_ref()
-            .map_or_else(|| "sqlite:ledger.sqlite".to_owned(), TestDatabase::url);
-        let currency = Currency::start_on(RFC9474, &url);
-        let token = currency.account("alice", 100);
-        Wallet::new(&currency.scratch("alice")).run(&["add", &currency.url("")]);
+    fn start(database: Database) -> Self {
+        let currency = Currency::start(RFC9474, database);
+        let (token, alice) = (currency.account("alice", 100), currency.wallet("alice"));
         let books = Self {
             currency,
-            database,
+            alice,
             token,
         };
         books.mint("8");
@@ -41,37 +36,17 @@ impl Books {
     }
 
     fn mint(&self, amount: &str) {
-        Wallet::new(&self.currency.scratch("alice")).run(&["mint", amount, "--token", &self.token]);
+        self.alice.run(&["mint", amount, "--token", &self.token]);
     }
 
     fn tamper(&self, statements: &str) {
-        if let Some(database) = &self.database {
-            return database.execute(statements);
-        }
-        let file = format!("sqlite:{}", self.currency.dir().join("ledger.sqlite").display());
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(async {
-                let mut connection = SqliteConnection::connect(&file).await.unwrap();
-                connection.execute(sqlx::raw_sql(statements)).await.unwrap();
-                connection.close().await.unwrap();
-            });
+        self.currency.change_ledger(statements);
     }
 
     fn follow(&self, options: &[&str]) -> Follower {
         let mut command = self.currency.command();
         command
-            .args([
-                "issuer",
-                "audit",
-                "--follow",
-                "--interval",
-                "50ms",
-                "--json",
-                "--dir",
-            ])
+            .args("issuer audit --follow --interval 50ms --json --dir".split(' '))
             .arg(self.currency.dir());
         let mut child = command
             .args(options)
@@ -84,7 +59,7 @@ impl Books {
     }
 }
 
-/// An audit that goes on. Killed when dropped.
+/// A running audit with `--follow`. Killed when dropped.
 struct Follower {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -97,12 +72,12 @@ impl Follower {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
 
-    /// The first report of which this is true.
-    fn report_with(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+    /// Waits for a report that meets the condition.
+    fn report_with(&mut self, is_expected: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         for _ in 0..REPORTS_MAX {
             last = self.report();
-            if is_it(&last) {
+            if is_expected(&last) {
                 return last;
             }
         }
@@ -113,25 +88,21 @@ impl Follower {
         self.child.wait().unwrap().code()
     }
 
-    /// SIGTERM.
     fn stop(self) -> Option<i32> {
-        let killed = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
-            .status()
-            .unwrap();
-        assert!(killed.success());
+        send_signal(&self.child, Signal::TERM);
         self.exit_code()
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        // One that has ended has nothing to lose.
+        // Both fail for a process that has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
+/// The names of the checks that failed.
 fn broken(report: &Value) -> Vec<&str> {
     let checks = report["checks"].as_array().unwrap().iter();
     checks
@@ -141,8 +112,8 @@ fn broken(report: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_report_says_how_things_are_and_the_exit_code_whether_they_hold() {
-    let books = Books::start(None);
+fn report_and_exit_code_show_whether_the_checks_hold() {
+    let books = Books::start(Database::Sqlite);
     let (file, state) = (
         books.currency.scratch("report.json"),
         books.currency.scratch("state"),
@@ -233,14 +204,14 @@ fn the_report_says_how_things_are_and_the_exit_code_whether_they_hold() {
         assert_eq!(
             broken(&audit(&with_state).refused(1, PAST).json()),
             [PAST],
-            "what was kept stays until it is taken away"
+            "the finding remains until the state file is removed"
         );
     }
     fs::write(&state, "damaged").unwrap();
     let _ = audit(&with_state).success();
     let _ = audit(&with_state).success();
 
-    // Another number of the same length: only its digest knows.
+    // Another number of the same length, which only the digest reveals.
     books.tamper("UPDATE transactions SET blinds = CAST(substr(blinds, 1, length(blinds) - 1) || x'07' AS BLOB) WHERE kind = 8");
     let _ = audit(&[]).success();
     let report = audit(&["--signatures", "all"])
@@ -249,7 +220,7 @@ fn the_report_says_how_things_are_and_the_exit_code_whether_they_hold() {
     assert_eq!(broken(&report), ["stored acceptances are what mint keys sign"]);
 }
 
-fn a_break_is_reported_while_following(database: Option<TestDatabase>) {
+fn damage_is_reported_while_following(database: Database) {
     let books = Books::start(database);
     let state = books.currency.scratch("state");
     let state = ["--state", state.to_str().unwrap()];
@@ -292,11 +263,11 @@ fn a_break_is_reported_while_following(database: Option<TestDatabase>) {
 }
 
 #[test]
-fn a_break_of_a_file_is_reported_while_following() {
-    a_break_is_reported_while_following(None);
+fn damage_in_sqlite_is_reported_while_following() {
+    damage_is_reported_while_following(Database::Sqlite);
 }
 
 #[test]
-fn a_break_at_a_server_is_reported_while_following() {
-    a_break_is_reported_while_following(Some(TestDatabase::create()));
+fn damage_in_postgres_is_reported_while_following() {
+    damage_is_reported_while_following(Database::Postgres);
 }

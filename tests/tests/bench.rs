@@ -1,26 +1,27 @@
-//! The benchmark runs, on both databases and with every engine, and says what it should. How fast it is
-//! depends on the machine and is no test.
+//! The benchmark runs on both databases and with every engine, and its report is complete and consistent. Its figures
+//! depend on the machine and are not checked.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use opencoin_e2e::files::all_below;
 use opencoin_e2e::{Output, command, opencoin, run};
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::softhsm::{LABEL, PIN, TestToken};
 use serde_json::Value;
 
-/// Operations, coins a request, clients: the quick table has a row for each combination.
+/// Operations, coins per request and clients. The quick table has a row for each combination.
 const OPERATIONS: [&str; 3] = ["mint", "renew", "redeem"];
 const COINS: [u64; 2] = [1, 64];
 const CLIENTS: [u64; 2] = [1, 8];
 const SPENT_ROWS: &str = "20000";
-/// A row for each operation.
+/// Options for a table with one row for each operation.
 const SMALL: [&str; 6] = ["--parts", "table", "--coins", "64", "--clients", "8"];
 
 #[test]
-fn the_quick_run_measures_everything_and_the_books_balance() {
+fn the_quick_run_measures_everything_and_passes_the_audit() {
     let folder = tempfile::tempdir().unwrap();
     let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));
     let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
@@ -59,37 +60,14 @@ fn the_quick_run_measures_everything_and_the_books_balance() {
 }
 
 #[test]
-fn postgres_is_measured_once_and_not_over_the_books_of_another_currency() {
+fn postgres_is_measured_only_with_an_empty_database() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("bench.json");
     let (database, json_text) = (TestDatabase::create(), json.to_str().unwrap());
-    let (url, table) = (
-        database.url(),
-        [
-            "--parts",
-            "table",
-            "--operations",
-            "redeem",
-            "--coins",
-            "1",
-            "--clients",
-            "8,256",
-        ],
-    );
-    let arguments = [
-        &[
-            "bench",
-            "--quick",
-            "--database",
-            &url,
-            "--spent-rows",
-            SPENT_ROWS,
-            "--json",
-            json_text,
-        ],
-        &table[..],
-    ]
-    .concat();
+    let url = database.url();
+    let mut arguments = vec!["bench", "--quick", "--database", &url, "--json", json_text];
+    arguments.extend(["--spent-rows", SPENT_ROWS, "--parts", "table"]);
+    arguments.extend(["--operations", "redeem", "--coins", "1", "--clients", "8,256"]);
     let table = opencoin(&arguments).success().stdout;
     assert!(
         table.contains("books in PostgreSQL") && table.contains("audit: every invariant holds"),
@@ -146,9 +124,9 @@ fn a_signer_process_is_measured_beside_the_issuer() {
 }
 
 #[test]
-fn a_token_is_measured_and_left_without_keys() {
+fn a_token_is_measured_and_its_keys_are_destroyed() {
     let token = TestToken::create();
-    let objects = || objects(token.tokens_folder());
+    let objects = || objects(&token.tokens_folder());
     let before = objects();
     let folder = tempfile::tempdir().unwrap();
     let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));
@@ -190,7 +168,7 @@ fn a_token_is_measured_and_left_without_keys() {
 }
 
 #[test]
-fn what_is_said_of_an_engine_must_fit_it() {
+fn options_that_do_not_fit_the_engine_are_refused() {
     let bench = |options: &[&str]| -> Output {
         run(
             command().env("OPENCOIN_PIN", PIN),
@@ -206,7 +184,7 @@ fn what_is_said_of_an_engine_must_fit_it() {
 }
 
 #[test]
-fn what_no_request_can_hold_is_not_measured() {
+fn impossible_measurements_are_refused() {
     let _ = opencoin(&["bench", "--quick", "--coins", "0"]).refused(1, "--coins: a request has 1 to 1000");
     let _ = opencoin(&["bench", "--quick", "--seconds-per-cell", "nan"]).refused(2, "more than 0");
     let _ = opencoin(&["bench", "--quick", "--spent-rows", "0"]).refused(2, "--spent-rows");
@@ -245,7 +223,7 @@ fn check_table(table: &str, report: &Value) {
     }
 }
 
-/// What stands beside the table.
+/// Checks the parts of the report beside the table.
 fn check_parts(report: &Value) {
     let raw = &report["raw_rsa"][0];
     let [private, public, verification] =
@@ -280,7 +258,7 @@ fn check_parts(report: &Value) {
     full_table(report).for_each(check_figures);
 }
 
-/// Table, figures and plot name the engine and say what it does by itself.
+/// Checks that table, figures and plot name the engine and its speed alone.
 fn check_engine(report: &Value, table: &str, svg: &Path, engine: &str) {
     let named = format!("engine {engine}");
     assert_eq!(report["engine"], engine, "{report:#}");
@@ -315,24 +293,14 @@ fn check_engine(report: &Value, table: &str, svg: &Path, engine: &str) {
     }
 }
 
-/// The files in which a token keeps what it holds.
-fn objects(folder: PathBuf) -> Vec<PathBuf> {
-    let (mut folders, mut found) = (vec![folder], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "object") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
+/// The files of the objects in a token.
+fn objects(folder: &Path) -> Vec<PathBuf> {
+    let mut found = all_below(folder);
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "object"));
     found
 }
 
-/// The rows before and after the table of spent coins was filled, in pairs of the same load.
+/// The measurements before and after the table of spent coins was filled, in pairs with the same load.
 fn full_table(report: &Value) -> impl Iterator<Item = &Value> {
     let part = &report["full_table"];
     assert_eq!(part["rows"].to_string(), SPENT_ROWS);
@@ -345,7 +313,7 @@ fn full_table(report: &Value) -> impl Iterator<Item = &Value> {
     before.iter().chain(after)
 }
 
-/// What each target is about, and whether it is met.
+/// The name of each target, and whether it is met.
 fn targets(report: &Value) -> impl Iterator<Item = (&str, &Value)> {
     report["targets"]
         .as_array()
@@ -354,7 +322,7 @@ fn targets(report: &Value) -> impl Iterator<Item = (&str, &Value)> {
         .map(|target| (target["what"].as_str().unwrap(), &target["met"]))
 }
 
-/// Whatever the machine, a cell has answers, and latencies in order.
+/// Checks that a cell has answers and consistent latencies.
 fn check_figures(cell: &Value) {
     let figure = |name| figure(cell, name);
     assert!(

@@ -1,20 +1,12 @@
-//! The command line as people and scripts use it: wallets, documents, errors.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+//! Commands for people and scripts: wallets, documents, error messages.
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::thread;
 
-use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474, Wallet, opencoin};
+use opencoin_e2e::files::{names, set_mode, text, write_secret};
+use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474, SQLITE, Wallet, get_text, opencoin};
 use serde_json::Value;
-use sqlx::{Connection, SqliteConnection};
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 #[test]
 fn coins_go_from_hand_to_hand_on_sqlite() {
@@ -29,15 +21,11 @@ fn coins_go_from_hand_to_hand_on_postgres_with_the_first_suite() {
 fn hand_to_hand(suite: &str, database: Database) {
     let mut currency = Currency::start(suite, database);
     let (alice_token, bob_token) = (currency.account("alice", 500), currency.account("bob", 0));
-    let alice = Wallet::new(&currency.scratch("alice"));
-    let bob = Wallet::new(&currency.scratch("bob"));
-    for wallet in [&alice, &bob] {
-        wallet.run(&["add", &currency.url("")]);
-    }
+    let (alice, bob) = (currency.wallet("alice"), currency.wallet("bob"));
     alice.run(&["mint", "137", "--token", &alice_token]);
     assert_eq!((alice.balance(), currency.balance("alice")), (137, 363));
 
-    // Hand over, and take it; the file is worth nothing after that.
+    // Bob receives the file; it can be received only once.
     let gift = currency.scratch("gift.oc");
     alice.run(&["send", "50", "--subject", "a little gift", "--out", text(&gift)]);
     assert_eq!(alice.balance(), 87);
@@ -47,21 +35,21 @@ fn hand_to_hand(suite: &str, database: Database) {
             .stdout
             .contains("a little gift")
     );
-    bob.run(&["receive", text(&gift)]);
+    bob.receive(&gift);
     assert_eq!(bob.balance(), 50);
     let second = bob.run_unchecked(&["receive", text(&gift)]);
     assert_ne!(second.code, Some(0), "{second:?}");
     assert_eq!(bob.balance(), 50);
 
-    // Sent and taken back before anybody else took it.
+    // Alice takes a file back before anybody has received it.
     let mistake = currency.scratch("mistake.oc");
-    alice.run(&["send", "20", "--out", text(&mistake)]);
+    alice.send("20", &mistake);
     alice.run(&["reclaim", "--all"]);
     assert_eq!(alice.balance(), 87);
     let late = bob.run_unchecked(&["receive", text(&mistake)]);
     assert_ne!(late.code, Some(0), "{late:?}");
 
-    // A server that dies and comes back, signing paused: resume finishes what was begun.
+    // The server crashes while signing is paused: `resume` finishes the mint.
     currency.issuer(&["signing", "pause"]);
     let _ = alice.run_unchecked(&["mint", "10", "--token", &alice_token]);
     assert_eq!((alice.balance(), currency.balance("alice")), (87, 353));
@@ -71,7 +59,7 @@ fn hand_to_hand(suite: &str, database: Database) {
     alice.run(&["resume"]);
     assert_eq!((alice.balance(), currency.balance("alice")), (97, 353));
 
-    // A server that is away: nothing is lost.
+    // The server is away during a redeem: nothing is lost.
     currency.stop();
     let away = bob.run_unchecked(&["redeem", "20", "--token", &bob_token]);
     assert_ne!(away.code, Some(0), "{away:?}");
@@ -93,34 +81,19 @@ fn hand_to_hand(suite: &str, database: Database) {
 fn documents_are_verified_without_the_issuer() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let token = currency.account("alice", 50);
-    let alice = Wallet::new(&currency.scratch("alice"));
-    alice.run(&["add", &currency.url("")]);
+    let alice = currency.wallet("alice");
     alice.run(&["mint", "17", "--token", &token]);
     let stack = currency.scratch("stack.oc");
-    alice.run(&["send", "17", "--out", text(&stack)]);
+    alice.send("17", &stack);
     let (cddc, mkcs) = (currency.scratch("cddc.json"), currency.scratch("mkcs.json"));
     for (path, file) in [("/cddc", &cddc), ("/mkcs", &mkcs)] {
-        fs::write(
-            file,
-            reqwest::blocking::get(currency.url(path))
-                .unwrap()
-                .text()
-                .unwrap(),
-        )
-        .unwrap();
+        fs::write(file, get_text(&currency.url(path))).unwrap();
     }
     currency.stop();
-    let verified = opencoin(&[
-        "verify",
-        "--cddc",
-        text(&cddc),
-        "--mkc",
-        text(&mkcs),
-        text(&stack),
-    ])
-    .success();
+    let verify = ["verify", "--cddc", text(&cddc), "--mkc", text(&mkcs)];
+    let verified = opencoin(&[&verify[..], &[text(&stack)]].concat()).success();
     assert!(verified.stdout.contains("worth 17"), "{verified:?}");
-    // Exact bytes, again from themselves.
+    // Printing a printed document gives the same bytes.
     for form in ["compact", "pretty"] {
         let exact = opencoin(&["inspect", text(&stack), "--form", form])
             .success()
@@ -134,20 +107,12 @@ fn documents_are_verified_without_the_issuer() {
             exact
         );
     }
-    // One digit changed.
+    // A changed document does not verify.
     let mut forged: Value = serde_json::from_str(&fs::read_to_string(&stack).unwrap()).unwrap();
     forged["coins"][0]["payload"]["serial"] = Value::String("abcdef".to_owned());
     let forgery = currency.scratch("forgery.oc");
     fs::write(&forgery, forged.to_string()).unwrap();
-    let _ = opencoin(&[
-        "verify",
-        "--cddc",
-        text(&cddc),
-        "--mkc",
-        text(&mkcs),
-        text(&forgery),
-    ])
-    .refused(1, "coins[0]");
+    let _ = opencoin(&[&verify[..], &[text(&forgery)]].concat()).refused(1, "coins[0]");
     let mut cheat: Value = serde_json::from_str(&fs::read_to_string(&cddc).unwrap()).unwrap();
     cheat["cdd"]["currency_divisor"] = Value::from(1000);
     let cheat_file = currency.scratch("cheat.json");
@@ -160,7 +125,7 @@ fn a_credit_counts_once_for_each_reference() {
     let currency = Currency::start(RFC9474, Database::Sqlite);
     let _token = currency.account("alice", 0);
     for expected in [70, 70] {
-        currency.issuer(&["account", "credit", "alice", "70", "--reference", "statement 1"]);
+        currency.credit("alice", 70, "statement 1");
         assert_eq!(currency.balance("alice"), expected);
     }
     let conflict =
@@ -176,7 +141,7 @@ fn a_credit_counts_once_for_each_reference() {
 }
 
 #[test]
-fn mistakes_are_answered_with_what_to_do() {
+fn errors_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let nowhere = text(&nowhere);
@@ -193,6 +158,8 @@ fn mistakes_are_answered_with_what_to_do() {
     let _ = init(&["--denominations", "0"]).refused(2, "denominations");
     let _ = init(&["--key-bits", "1024"]).refused(1, "key_bits must be 2048");
     let _ = init(&["--url", "example.org"]).refused(2, "begins with https://");
+    let long = format!("https://h/{}", "é".repeat(500));
+    let _ = init(&["--url", &long]).refused(2, "has 1 to 1000 characters");
     let _ = init(&["--database", "mysql://x"]).refused(1, "postgres://");
     for address in [
         "postgres://opencoin:s3cret@127.0.0.1:1/books",
@@ -237,7 +204,7 @@ fn mistakes_are_answered_with_what_to_do() {
 }
 
 #[test]
-fn an_occupied_folder_is_left_alone() {
+fn init_leaves_an_existing_currency_unchanged() {
     let currency = Currency::start(RFC9474, Database::Sqlite);
     let before = fs::read(currency.dir().join("issuer.toml")).unwrap();
     let _ = currency
@@ -247,18 +214,18 @@ fn an_occupied_folder_is_left_alone() {
 }
 
 #[test]
-fn a_key_or_certificate_that_is_missing_is_named() {
+fn a_missing_key_or_certificate_is_named() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let token = currency.account("alice", 70);
     currency.stop();
     let missing = |folder: &str, prefix: &str| {
-        let files = fs::read_dir(currency.dir().join(folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        files
-            .into_iter()
-            .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix))
-            .unwrap()
+        let folder = currency.dir().join(folder);
+        folder.join(
+            names(&folder)
+                .into_iter()
+                .find(|name| name.starts_with(prefix))
+                .unwrap(),
+        )
     };
     let (key, certificate) = (missing("keys", "mint-"), missing("mkcs", ""));
     let hidden = currency.scratch("hidden");
@@ -278,7 +245,7 @@ fn a_key_or_certificate_that_is_missing_is_named() {
         .issuer_unchecked(&["audit"])
         .refused(1, "certificates verify");
     fs::rename(&hidden, &certificate).unwrap();
-    // One that is not there may be on its way from another machine; none of them means other books.
+    // A single missing certificate may still arrive from another machine, but without any the ledger is another one's.
     let (certificates, away) = (currency.dir().join("mkcs"), currency.scratch("mkcs"));
     fs::rename(&certificates, &away).unwrap();
     fs::create_dir(&certificates).unwrap();
@@ -286,14 +253,13 @@ fn a_key_or_certificate_that_is_missing_is_named() {
     fs::remove_dir(&certificates).unwrap();
     fs::rename(&away, &certificates).unwrap();
     currency.serve();
-    let alice = Wallet::new(&currency.scratch("alice"));
-    alice.run(&["add", &currency.url("")]);
+    let alice = currency.wallet("alice");
     let token_file = currency.scratch("token");
     fs::write(&token_file, format!("{token}\n")).unwrap();
-    fs::set_permissions(&token_file, fs::Permissions::from_mode(0o644)).unwrap();
+    set_mode(&token_file, 0o644);
     let open = ["mint", "7", "--token-file", text(&token_file)];
     let _ = alice.run_unchecked(&open).refused(1, "chmod 600");
-    fs::set_permissions(&token_file, fs::Permissions::from_mode(0o600)).unwrap();
+    set_mode(&token_file, 0o600);
     alice.run(&["mint", "7", "--token-file", text(&token_file)]);
     let _ = alice
         .run_unchecked(&["reclaim", "9"])
@@ -302,29 +268,17 @@ fn a_key_or_certificate_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_damaged_book_is_found_by_the_audit() {
+fn the_audit_finds_a_damaged_ledger() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let _token = currency.account("alice", 70);
     currency.stop();
     currency.audit();
-    let book = format!("sqlite:{}", text(&currency.dir().join("ledger.sqlite")));
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(async {
-            let mut connection = SqliteConnection::connect(&book).await.unwrap();
-            sqlx::query("UPDATE accounts SET balance = 71")
-                .execute(&mut connection)
-                .await
-                .unwrap();
-            connection.close().await.unwrap();
-        });
+    currency.change_ledger("UPDATE accounts SET balance = 71");
     let _ = currency.issuer_unchecked(&["audit"]).refused(1, "broken");
 }
 
 #[test]
-fn the_demo_tells_its_story() {
+fn the_demo_runs_to_its_end() {
     for suite in [RFC9474, CHAUM82] {
         let told = opencoin(&["demo", "--cipher-suite", suite]).success().stdout;
         for word in ["Alice", "Bob", "refused", "audit"] {
@@ -336,7 +290,7 @@ fn the_demo_tells_its_story() {
 #[test]
 fn amounts_are_written_as_the_currency_shows_them() {
     let options = ["--divisor", "100", "--denominations", "0.01,0.02,0.05,0.10,1.00"];
-    let mut currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &options);
+    let mut currency = Currency::make(RFC9474, SQLITE, &options);
     currency.serve();
     let created = currency.issuer(&["account", "create", "alice", "--json"]).json();
     let token = created["token"].as_str().unwrap();
@@ -347,15 +301,14 @@ fn amounts_are_written_as_the_currency_shows_them() {
         "credited 5.00 OpenCent to alice; balance 5.00 OpenCent\n"
     );
     assert_eq!(currency.balance("alice"), 500);
-    let alice = Wallet::new(&currency.scratch("alice"));
-    alice.run(&["add", &currency.url("")]);
+    let alice = currency.wallet("alice");
     let minted = alice.run(&["mint", "1.37", "--token", token, "--json"]).json();
     assert_eq!((minted["amount"].as_u64(), alice.balance()), (Some(137), 137));
     assert_eq!(
         alice.run(&["balance"]).stdout.lines().next(),
         Some("1.37 OpenCent")
     );
-    // A program counts in the smallest unit, and says so.
+    // A program may give an amount in the smallest unit, with the divisor.
     let gift = currency.scratch("gift.oc");
     let sent = alice.run(&["send", "50/100", "--out", text(&gift)]).stdout;
     assert!(sent.starts_with("sent 0.50 OpenCent in "), "{sent}");
@@ -371,13 +324,13 @@ fn amounts_are_written_as_the_currency_shows_them() {
         (
             "87",
             1,
-            "the wallet holds 0.87 OpenCent, and this takes 87.00 OpenCent",
+            "the wallet holds 0.87 OpenCent, but 87.00 OpenCent are needed",
         ),
     ] {
         let _ = alice.run_unchecked(&["send", amount]).refused(code, reason);
     }
     assert_eq!(alice.balance(), 87);
-    // What is on its way is not taken back by mistake.
+    // `reclaim` needs an explicit choice.
     let _ = alice.run_unchecked(&["reclaim"]).refused(2, "--all");
     let id = alice.run(&["history", "--json"]).json();
     let sends = id
@@ -389,14 +342,14 @@ fn amounts_are_written_as_the_currency_shows_them() {
     assert_eq!(alice.run(&["reclaim", &id]).stdout, "took back 0.50 OpenCent\n");
     assert_eq!(alice.balance(), 137);
     currency.stop();
-    // The next command says what to do, and a script knows that it can try again.
+    // The exit code tells a script that it can retry.
     let away = alice.run_unchecked(&["redeem", "0.20", "--token", token]);
     let _ = away.refused(3, "nothing was done");
     assert_eq!(alice.balance(), 137);
 }
 
 #[test]
-fn a_name_that_is_misspelt_is_not_found() {
+fn a_misspelt_folder_url_or_currency_is_not_found() {
     let currency = Currency::start(RFC9474, Database::Sqlite);
     let (typo, alice) = (currency.scratch("typo"), Wallet::new(&currency.scratch("alice")));
     for command in [
@@ -410,24 +363,15 @@ fn a_name_that_is_misspelt_is_not_found() {
             .run_unchecked(command)
             .refused(4, "opencoin wallet add URL");
     }
-    assert!(!typo.exists(), "only `add` makes a wallet");
+    assert!(!typo.exists(), "only `add` creates a wallet");
     for (url, reason) in [
         ("127.0.0.1:8080", "begins with https://"),
         ("http://127.0.0.1:8080?x=1", "without ? and #"),
         ("http://u:p@127.0.0.1:8080", "no password"),
     ] {
         let _ = Wallet::new(&typo).run_unchecked(&["add", url]).refused(2, reason);
-        let options = [
-            "issuer",
-            "init",
-            "--name",
-            "X",
-            "--dir",
-            text(&typo),
-            "--url",
-            url,
-        ];
-        let _ = opencoin(&options).refused(2, reason);
+        let init = ["issuer", "init", "--name", "X", "--dir", text(&typo)];
+        let _ = opencoin(&[&init[..], &["--url", url]].concat()).refused(2, reason);
     }
     assert!(!typo.exists());
     let port = currency.port();
@@ -438,15 +382,15 @@ fn a_name_that_is_misspelt_is_not_found() {
         let named = [command, &["--currency", "Nope"]].concat();
         let _ = alice.run_unchecked(&named).refused(4, "it holds OpenCent (");
     }
-    // Plain HTTP to another machine is said, before anything goes there.
+    // The wallet warns of plain HTTP to another machine before it sends anything.
     let other = Wallet::new(&currency.scratch("other"));
     let _ = other
         .run_unchecked(&["add", "http://127.0.0.1.invalid:1"])
-        .refused(3, "is without TLS (http://)");
+        .refused(3, "does not use TLS");
 }
 
 #[test]
-fn no_currency_has_a_name_or_key_request_that_misleads() {
+fn misleading_names_and_damaged_key_requests_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let init = |name: &str, dir: &str| {
         let dir = folder.path().join(dir);
@@ -462,7 +406,7 @@ fn no_currency_has_a_name_or_key_request_that_misleads() {
         let _ = init(name, "currency").refused(1, "name: must");
     }
     let _ = init("OpenCent", "what?").refused(1, "question mark");
-    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &["--divisor", "100"]);
+    let currency = Currency::make(RFC9474, SQLITE, &["--divisor", "100"]);
     let leap = ["cdd", "change", "--expiry", "2040-06-30T23:59:60Z"];
     let _ = currency.issuer_unchecked(&leap).refused(2, "second 60");
     assert!(!currency.dir().join("pending.json").exists());
@@ -475,23 +419,21 @@ fn no_currency_has_a_name_or_key_request_that_misleads() {
 }
 
 #[test]
-fn a_request_that_nobody_can_finish_is_abandoned() {
+fn a_request_that_cannot_be_finished_is_abandoned() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let token = currency.account("alice", 100);
-    let alice = Wallet::new(&currency.scratch("alice"));
-    alice.run(&["add", &currency.url("")]);
+    let alice = currency.wallet("alice");
     alice.run(&["mint", "50", "--token", &token]);
 
-    // What `account create` prints, whole, is not a token: nothing is sent and nothing is pending.
+    // The whole output of `account create` is not a token: nothing is sent and nothing is pending.
     let printed = currency.scratch("printed");
-    fs::write(&printed, format!("account alice\n{token}\nkeep it safe\n")).unwrap();
-    fs::set_permissions(&printed, fs::Permissions::from_mode(0o600)).unwrap();
+    write_secret(&printed, &format!("account alice\n{token}\nkeep it safe\n"));
     let _ = alice
         .run_unchecked(&["redeem", "20", "--token-file", text(&printed)])
         .refused(1, "one line");
     assert_eq!(alice.balance(), 50);
 
-    // The answer to a redeem with a token of nobody is lost.
+    // The answer to a redeem with an unknown token is lost.
     currency.stop();
     let listener = TcpListener::bind(("127.0.0.1", currency.port())).unwrap();
     let hangs_up = thread::spawn(move || drop(listener.accept().unwrap()));
@@ -500,7 +442,12 @@ fn a_request_that_nobody_can_finish_is_abandoned() {
         .refused(3, "opencoin wallet abandon");
     hangs_up.join().unwrap();
     currency.serve();
-    let _ = alice.run_unchecked(&["resume"]).refused(3, "needs the token");
+    let asked = alice.run_unchecked(&["resume"]).refused(3, "needs the token");
+    assert!(
+        asked.stderr.contains("opencoin wallet resume --token-file FILE"),
+        "{}",
+        asked.stderr
+    );
     let resumed = alice.run_unchecked(&["resume", "--token", "oc_0000"]);
     assert_ne!(resumed.code, Some(0), "{resumed:?}");
     assert_eq!(alice.balance(), 30);

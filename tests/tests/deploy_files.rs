@@ -1,5 +1,5 @@
-//! The files of `deploy/` that nothing here can run, tried as far as they can be: units by systemd's own
-//! programs, manifests by their schemas, the script of compose, the health check of the container.
+//! Checks of files in `deploy/` that the tests cannot run completely: units with systemd's own programs, manifests with
+//! their schemas, the script of compose, the health check of the container.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,11 +9,9 @@ use std::process::Command;
 use opencoin_e2e::{Currency, Database, RFC9474, deploy};
 use rustix::process::geteuid;
 
-/// What `systemd-analyze security` may say of a unit, in tenths: 0 is a service that can do nothing, 100 one
-/// that can do all.
+/// The highest exposure level of a unit by `systemd-analyze security`, in tenths, from 0 (safe) to 100.
 const EXPOSURE_MAX: u32 = 15;
-/// Where `cargo xtask test` has put schemas of Kubernetes and compose, and the programs that compare with
-/// them.
+/// Python with the schemas of Kubernetes and compose and their validators, installed by `cargo xtask test`.
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemas/bin/python3");
 
 #[test]
@@ -34,7 +32,7 @@ fn units_are_valid_and_hardened() {
             name.ends_with(".timer") || text.contains("/usr/bin/opencoin "),
             "{name}"
         );
-        // The program is not installed where this is built.
+        // The program is not installed on the build machine.
         let copy = folder.path().join(name.replace('@', "@1"));
         fs::write(
             &copy,
@@ -49,7 +47,7 @@ fn units_are_valid_and_hardened() {
             .args(["verify", "--recursive-errors=one"])
             .args(&units),
     );
-    assert_eq!(said, "", "systemd has nothing to say about them");
+    assert_eq!(said, "", "systemd reports nothing");
     for unit in units.iter().filter(|unit| unit.extension().unwrap() == "service") {
         let mut analyze = Command::new("systemd-analyze");
         analyze
@@ -64,9 +62,9 @@ fn units_are_valid_and_hardened() {
     }
 }
 
-/// One of several servers runs as the only one does.
+/// A single server and one of several servers run in the same way.
 #[test]
-fn the_two_units_of_the_issuer_differ_in_names_alone() {
+fn the_two_units_of_the_issuer_differ_only_in_names() {
     let lines = |name: &str| {
         let text = deploy::text(&format!("systemd/{name}"));
         let lines: Vec<String> = text
@@ -98,9 +96,9 @@ fn the_two_units_of_the_issuer_differ_in_names_alone() {
     assert_eq!(one.len() + 1, many.len());
 }
 
-/// `keys destroy` on other books than the server's would destroy private halves that are needed.
+/// `keys destroy` with another ledger than the server's would destroy private keys that are still needed.
 #[test]
-fn all_units_go_by_the_same_settings() {
+fn all_units_use_the_same_settings() {
     let mut units = 0;
     for unit in fs::read_dir(deploy::path("systemd"))
         .unwrap()
@@ -124,7 +122,7 @@ fn manifests_and_compose_file_follow_their_schemas() {
     let python = Path::new(SCHEMAS);
     assert!(
         python.exists(),
-        "{} is not there; `cargo xtask test` makes it",
+        "{} does not exist; `cargo xtask test` installs it",
         python.display()
     );
     let mut validate = Command::new(python);
@@ -156,7 +154,7 @@ fn compose_is_prepared() {
         sh.args(["-c", "printf 'correct horse\\n' | ./prepare.sh opencoin.test"])
             .current_dir(&compose);
         if !geteuid().is_root() {
-            // Owners cannot be changed then; everything else is the same.
+            // Only root may change owners.
             let fake = folder.path().join("bin");
             fs::create_dir_all(&fake).unwrap();
             fs::write(fake.join("chown"), "#!/bin/sh\n").unwrap();
@@ -214,12 +212,12 @@ fn compose_is_prepared() {
         "{prometheus}"
     );
 
-    // What was made is kept.
+    // A second run keeps the secrets.
     deploy::run(&mut script());
     assert_eq!(secret("postgresql"), password);
 }
 
-/// Every file that compose takes from this repository is there.
+/// Every file of this repository that compose uses exists.
 #[test]
 fn compose_finds_its_files() {
     let text = deploy::text("compose/compose.yaml");
@@ -249,7 +247,7 @@ fn the_health_check_of_the_container_tells_ready_from_away() {
         .unwrap()
         .trim()
         .trim_end_matches(']');
-    // The text of the file is a JSON array.
+    // The command in the file is a JSON array.
     let command: String = serde_json::from_str(line).unwrap();
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let check = command.replace("127.0.0.1/8080", &format!("127.0.0.1/{}", currency.port()));

@@ -1,32 +1,29 @@
-//! Prometheus with the settings of `deploy/`, scraping two servers that work: every metric of the dashboard
-//! and of the alerts exists, every query answers, and the alerts fire when they should.
+//! Prometheus with the settings of `deploy/` scrapes two running servers: every metric of the dashboard and of the
+//! alerts exists, every query succeeds, and alerts fire when they should.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use opencoin_e2e::deploy::{self, Prometheus};
-use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint, request_redeem, request_renew};
-use opencoin_e2e::{Currency, Process, RFC9474, free_port};
+use opencoin_e2e::foreign_wallet::{ForeignWallet, request_redeem, request_renew};
+use opencoin_e2e::{Currency, Process, RFC9474, SQLITE, free_port, get_text, wait_until};
 use serde_json::Value;
 
 const DASHBOARD: &str = "grafana/opencoin.json";
-/// How wide a dashboard is, in Grafana's units.
+/// The width of a dashboard, in Grafana's units.
 const DASHBOARD_WIDTH: u64 = 24;
-const PATIENCE: Duration = Duration::from_secs(40);
-/// Metrics of other programs, which the tests do not run.
+/// Metrics of other programs, which this test does not run.
 const FOREIGN: [&str; 3] = [
     "node_filesystem_avail_bytes",
     "node_filesystem_size_bytes",
     "probe_ssl_earliest_cert_expiry",
 ];
-/// It is there when somebody has logged in.
+/// Metrics that exist only after a login.
 const OF_LOGINS: [&str; 1] = ["opencoin_logins_total"];
-/// Panels of which something must be seen after one mint, renew and redeem.
+/// Panels that must show data after one mint, renew and redeem.
 const ALWAYS_THERE: [&str; 9] = [
     "Servers that answer",
     "Books",
@@ -62,7 +59,7 @@ fn promtool_accepts_settings_and_alerts_and_each_alert_is_tested() {
 
 #[test]
 fn every_query_of_dashboard_and_alerts_answers() {
-    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
     let operators = [free_port(), free_port()];
     let servers =
         [(currency.port(), operators[0]), (free_port(), operators[1])].map(|ports| serve(&currency, ports));
@@ -103,13 +100,13 @@ fn every_query_of_dashboard_and_alerts_answers() {
             "{title} shows nothing: {query}"
         );
     }
-    // Of a healthy currency nothing fires.
+    // No alert is pending or firing for a healthy currency.
     let alarms = prometheus.query("ALERTS");
     assert_eq!(alarms, Vec::<Value>::new());
 
     let [first, second] = servers;
     second.stop();
-    wait_until("a server that is away is noticed", || {
+    wait_until("the alert of a server that is away", || {
         !prometheus
             .query("ALERTS{alertname=\"OpencoinServerDown\", alertstate=\"pending\"}")
             .is_empty()
@@ -118,7 +115,7 @@ fn every_query_of_dashboard_and_alerts_answers() {
 }
 
 #[test]
-fn the_dashboard_is_one() {
+fn the_dashboard_is_valid() {
     let dashboard: Value = serde_json::from_str(&deploy::text(DASHBOARD)).unwrap();
     assert!(
         dashboard["uid"].is_string() && dashboard["title"].is_string() && dashboard["schemaVersion"].is_u64()
@@ -144,23 +141,17 @@ fn the_dashboard_is_one() {
     }
 }
 
-/// Starts a server at a port with its operator's listener at another.
+/// Starts a server with an operator's listener.
 fn serve(currency: &Currency, (port, operator): (u16, u16)) -> Process {
     currency.serve_with(port, &["--admin-listen", &format!("127.0.0.1:{operator}")])
 }
 
 /// One mint, one renew, one redeem.
 fn work(currency: &Currency) {
-    let (token, wallet) = (
-        currency.account("alice", 100),
-        ForeignWallet::new(&currency.url("")),
-    );
-    let blinds = [wallet.blind(5, "1"), wallet.blind(2, "2")];
-    let minted = wallet.unblind(
-        &blinds,
-        &wallet.post("/mint", Some(&token), &request_mint(&blinds, "a")),
-    );
-    let blinds = [wallet.blind(5, "1"), wallet.blind(2, "2")];
+    let token = currency.account("alice", 100);
+    let wallet = ForeignWallet::new(&currency.url(""));
+    let minted = wallet.mint(&token, &[5, 2], "a");
+    let blinds = wallet.blinds(&[5, 2]);
     let renewed = wallet.unblind(
         &blinds,
         &wallet.post("/renew", None, &request_renew(&minted, &blinds, "b")),
@@ -208,12 +199,9 @@ fn names(query: &str) -> Vec<String> {
     words.filter(is_metric).map(str::to_owned).collect()
 }
 
-/// Every series name that a server declares.
+/// The names of all series that a server declares.
 fn metrics(operator: u16) -> Vec<String> {
-    let text = reqwest::blocking::get(format!("http://127.0.0.1:{operator}/metrics"))
-        .unwrap()
-        .text()
-        .unwrap();
+    let text = get_text(&format!("http://127.0.0.1:{operator}/metrics"));
     let declared = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
@@ -236,16 +224,4 @@ fn rules(prometheus: &Prometheus) -> Vec<Value> {
         .into_iter()
         .flat_map(|group| group["rules"].as_array().unwrap().clone())
         .collect()
-}
-
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "{what}: not after {} s",
-            PATIENCE.as_secs()
-        );
-        thread::sleep(Duration::from_millis(100));
-    }
 }

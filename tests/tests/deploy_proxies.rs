@@ -1,5 +1,5 @@
-//! nginx and Caddy with the settings of `deploy/`, in front of two servers over TLS: wallets mint, renew and
-//! redeem through them, and go on when a server dies or stops.
+//! nginx and Caddy with the settings of `deploy/`, over TLS in front of two servers: wallets mint, renew and redeem
+//! through them while servers crash or stop.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -11,11 +11,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
-use std::time::{Duration, Instant};
 
 use opencoin_e2e::deploy::{Authority, Service, caddy, nginx};
 use opencoin_e2e::foreign_wallet::{Blinded, ForeignWallet, request_mint, request_redeem, request_renew};
-use opencoin_e2e::{Currency, Process, RFC9474, command, free_port, run};
+use opencoin_e2e::{
+    Currency, PATIENCE, Process, RFC9474, StopAtEnd, command, free_port, run, wait_for, wait_until,
+};
 use opencoin_testkit::postgres::TestDatabase;
 use reqwest::Method;
 use reqwest::blocking::Client;
@@ -23,33 +24,32 @@ use reqwest::tls::Certificate;
 use serde_json::Value;
 
 const PAID_IN: u64 = 100_000;
-/// Clients that never pause, so that a server always has requests in its hands when it dies.
+/// Clients that never pause, so that a server always has requests in progress when it crashes.
 const CLIENTS: u32 = 4;
-/// How often each server dies, and how often it is stopped.
+/// Each server crashes in the first round, and is stopped in the second.
 const ROUNDS: usize = 2;
-/// How many requests are answered between two disturbances.
+/// The number of requests that are answered between two faults.
 const REQUESTS_BETWEEN: u32 = 20;
-const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a client does when it is told that there is no server.
+/// How a client treats the proxy's answer that no server is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OnFailure {
-    /// It demands that this does not happen.
+    /// The test fails.
     Never,
-    /// What docs/API.md says: the same request again.
+    /// The client sends the same request again, as docs/API.md says.
     SendAgain,
 }
 
-/// Starts a proxy in a folder, at a port, in front of two ports.
+/// Starts a proxy in a folder, on a port, in front of the servers on two ports.
 type Start = fn(&Path, u16, [u16; 2], &Authority) -> Service;
 
 #[test]
-fn nothing_fails_behind_nginx_when_servers_die() {
+fn no_request_fails_behind_nginx_when_servers_crash() {
     servers_die_behind(nginx, OnFailure::Never);
 }
 
 #[test]
-fn what_fails_behind_caddy_when_servers_die_is_sent_again() {
+fn requests_that_fail_behind_caddy_when_servers_crash_succeed_when_repeated() {
     servers_die_behind(caddy, OnFailure::SendAgain);
 }
 
@@ -71,7 +71,7 @@ fn servers_die_behind(start: Start, on_failure: OnFailure) {
     servers
         .iter_mut()
         .for_each(|server| server.take().unwrap().stop());
-    nobody_answers_in_the_servers_words(&client(&authority), &url);
+    without_servers_the_proxy_answers_like_one(&client(&authority), &url);
     currency.audit();
     let logs = format!(
         "{}{}",
@@ -83,7 +83,7 @@ fn servers_die_behind(start: Start, on_failure: OnFailure) {
     }
 }
 
-/// The wallet of the real program: mint, give, renew, redeem.
+/// The real program's wallet mints, sends, receives and redeems.
 fn a_wallet_works(currency: &Currency, url: &str, authority: &Authority) {
     let (alice, bob) = (currency.account("alice", PAID_IN), currency.account("bob", 0));
     let wallet = |name: &str, arguments: &[&str]| {
@@ -124,7 +124,7 @@ fn operators_paths_are_hidden(http: &Client, url: &str) {
     assert_eq!(http.get(format!("{url}/cddc")).send().unwrap().status(), 200);
 }
 
-/// Neither by a ticket nor by an id, in both versions of TLS.
+/// Sessions are resumed neither by ticket nor by id, in both versions of TLS.
 fn sessions_are_not_resumed(port: u16, folder: &Path) {
     let session = folder.join("session");
     let connect = |version: &str, argument: &str| {
@@ -145,7 +145,7 @@ fn sessions_are_not_resumed(port: u16, folder: &Path) {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // A ticket comes with what follows the handshake.
+        // A ticket arrives after the handshake.
         openssl
             .stdin
             .take()
@@ -169,9 +169,9 @@ fn sessions_are_not_resumed(port: u16, folder: &Path) {
     }
 }
 
-/// What nginx asks of the second server when the first one dies with a request in its hands.
+/// nginx sends a request to the second server if the first one crashes during it and the request is idempotent.
 #[test]
-fn nginx_repeats_what_may_be_repeated_and_nothing_else() {
+fn nginx_retries_only_idempotent_requests() {
     let scratch = tempfile::tempdir().unwrap();
     let authority = Authority::make(scratch.path());
     let heard = Arc::new(AtomicU32::new(0));
@@ -203,7 +203,7 @@ fn nginx_repeats_what_may_be_repeated_and_nothing_else() {
     assert_eq!(asked(Method::PUT, "/v1/account/password"), 1);
 }
 
-/// Counts the requests that it hears, and hangs up on each.
+/// A server that counts requests and closes the connection of each. Returns its port.
 fn dying_server(heard: &Arc<AtomicU32>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, heard) = (listener.local_addr().unwrap().port(), Arc::clone(heard));
@@ -218,8 +218,8 @@ fn dying_server(heard: &Arc<AtomicU32>) -> u16 {
     port
 }
 
-/// Clients mint, renew and redeem without a pause, while one server after the other is killed, or stopped,
-/// and started again.
+/// Clients mint, renew and redeem without a pause, while one server after the other is killed or stopped, and started
+/// again.
 fn servers_die_under_load(
     currency: &Currency,
     (url, on_failure): (&str, OnFailure),
@@ -237,19 +237,16 @@ fn servers_die_under_load(
                 scope.spawn(move || work(&wallet, on_failure, (number, token), answered, is_over))
             })
             .collect();
+        let _stop = StopAtEnd(is_over);
         let wait = |clients: &[ScopedJoinHandle<'_, ()>]| {
-            let (begun, until) = (
-                Instant::now(),
-                answered.load(Ordering::Relaxed) + REQUESTS_BETWEEN,
-            );
-            while answered.load(Ordering::Relaxed) < until {
-                let is_stuck =
-                    clients.iter().any(ScopedJoinHandle::is_finished) || begun.elapsed() > PATIENCE;
-                // The scope ends when all of them have.
-                is_over.fetch_or(is_stuck, Ordering::Relaxed);
-                assert!(!is_stuck, "the clients do not work any more");
-                thread::sleep(Duration::from_millis(10));
-            }
+            let until = answered.load(Ordering::Relaxed) + REQUESTS_BETWEEN;
+            wait_until("the clients work", || {
+                assert!(
+                    !clients.iter().any(ScopedJoinHandle::is_finished),
+                    "a client failed"
+                );
+                answered.load(Ordering::Relaxed) >= until
+            });
         };
         for round in 0..ROUNDS {
             for number in 0..servers.len() {
@@ -270,7 +267,7 @@ fn servers_die_under_load(
     });
 }
 
-/// Mints a coin, renews it, redeems it, again and again.
+/// Mints a coin, renews it and redeems it, again and again.
 fn work(
     wallet: &ForeignWallet,
     on_failure: OnFailure,
@@ -279,19 +276,19 @@ fn work(
     is_over: &AtomicBool,
 ) {
     let post = |path: &str, request: &Value| {
-        let begun = Instant::now();
-        loop {
+        wait_for("an answer", || {
             let answer = wallet.post(path, Some(token), request);
             if answer.http_status == 200 {
                 answered.fetch_add(1, Ordering::Relaxed);
-                return answer;
+                return Ok(answer);
             }
-            let is_told_to_repeat = answer.http_status == 503 && answer.retry_after.is_some();
-            let may_fail =
-                on_failure == OnFailure::SendAgain && is_told_to_repeat && begun.elapsed() < PATIENCE;
-            assert!(may_fail, "{answer:?}");
-            thread::sleep(Duration::from_millis(20));
-        }
+            let is_told_to_retry = answer.http_status == 503 && answer.retry_after.is_some();
+            assert!(
+                on_failure == OnFailure::SendAgain && is_told_to_retry,
+                "{answer:?}"
+            );
+            Err(answer)
+        })
     };
     let coins = |request: &dyn Fn(&[Blinded], &str) -> Value, path: &str, reference: &str| {
         let blinds = [wallet.blind(5, "1")];
@@ -309,7 +306,7 @@ fn work(
     }
 }
 
-fn nobody_answers_in_the_servers_words(http: &Client, url: &str) {
+fn without_servers_the_proxy_answers_like_one(http: &Client, url: &str) {
     let response = http.post(format!("{url}/renew")).body("{}").send().unwrap();
     assert_eq!(response.status(), 503);
     let header = |name: &str| {
@@ -331,7 +328,7 @@ fn nobody_answers_in_the_servers_words(http: &Client, url: &str) {
     );
 }
 
-/// A client that believes the authority of the test and nobody else.
+/// A client that trusts only the test's certificate authority.
 fn client(authority: &Authority) -> Client {
     let certificate = Certificate::from_pem(&fs::read(authority.certificate()).unwrap()).unwrap();
     Client::builder()

@@ -1,4 +1,4 @@
-//! Failovers of PostgreSQL under load, one of them after the standby was away: what was acknowledged is there.
+//! PostgreSQL failovers under load, one of them while the standby is away: everything acknowledged survives.
 
 use opencoin_e2e::failover::{Options, run};
 
@@ -12,7 +12,8 @@ fn nothing_acknowledged_is_lost_when_the_primary_dies() {
     print!("{outcome}");
     assert!(
         outcome.retried > 0,
-        "the primary died and nobody noticed: nothing was tried"
+        "no request was interrupted, so the test tested nothing"
     );
     assert_eq!(outcome.compared, outcome.acknowledged);
+    assert!(outcome.carried_out > 0 && outcome.expired > 0, "{outcome}");
 }

@@ -1,4 +1,4 @@
-//! A wallet written from the specification alone mints, renews, resumes and redeems, on both suites and both
+//! A wallet written from the specification alone mints, renews, resumes and redeems, with both cipher suites and both
 //! databases.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
@@ -35,7 +35,7 @@ fn life_of_a_coin(suite: &str, database: Database) {
     let bob = currency.account("bob", 0);
     let wallet = ForeignWallet::new(&currency.url(""));
 
-    // Mint, and again: the same signatures, no more money.
+    // A repeated mint gets the same signatures and takes no more money.
     let blinded: Vec<Blinded> = [(10, "a0"), (2, "a1"), (2, "a2")]
         .map(|(value, name)| wallet.blind(value, name))
         .into();
@@ -46,7 +46,7 @@ fn life_of_a_coin(suite: &str, database: Database) {
     assert_eq!(wallet.post("/mint", Some(&alice), &request).text, minted.text);
     assert_eq!(currency.balance("alice"), 6);
 
-    // The reference with other content.
+    // The same reference with other content is refused.
     let other = request_mint(&[wallet.blind(1, "b0")], "a1b2");
     assert_refused(
         &wallet.post("/mint", Some(&alice), &other),
@@ -55,8 +55,7 @@ fn life_of_a_coin(suite: &str, database: Database) {
         "response mint",
     );
 
-    // Renew while signing is paused: accepted, delayed, delivered by resume; the crash in between loses
-    // nothing.
+    // A renew while signing is paused is accepted and delayed. A crash loses nothing, and a resume gets the signatures.
     currency.issuer(&["signing", "pause"]);
     let renewed: Vec<Blinded> = [(5, "r0"), (5, "r1"), (2, "r2"), (2, "r3")]
         .map(|(value, name)| wallet.blind(value, name))
@@ -70,13 +69,13 @@ fn life_of_a_coin(suite: &str, database: Database) {
     let resumed = wallet.post("/resume", None, &request_resume("00C3D4"));
     let fresh = wallet.unblind(&renewed, &resumed);
     assert_eq!(resumed.body["message_reference"], 5);
-    // The renew itself, sent again, gets the same signatures.
+    // The repeated renew gets the same signatures.
     assert_eq!(
         wallet.post("/", None, &renew).body["blind_signatures"],
         resumed.body["blind_signatures"]
     );
 
-    // The old coins are gone, whatever their serial is written like, and the answer says which.
+    // The old coins are spent, even with their serial written differently. The answer names them.
     let mut disguised = coins[1].clone();
     let serial = disguised["payload"]["serial"].as_str().unwrap().to_uppercase();
     disguised["payload"]["serial"] = Value::String(format!("00{serial}"));
@@ -94,7 +93,7 @@ fn life_of_a_coin(suite: &str, database: Database) {
         "{answer:?}"
     );
 
-    // Redeem, and again.
+    // A repeated redeem succeeds and credits nothing.
     let redeem = request_redeem(&fresh);
     for _ in 0..2 {
         let answer = wallet.post("/redeem", Some(&bob), &redeem);
@@ -104,7 +103,7 @@ fn life_of_a_coin(suite: &str, database: Database) {
         );
         assert_eq!(currency.balance("bob"), 14);
     }
-    // The same coins to another account are spent coins.
+    // Another account cannot redeem the same coins.
     assert_refused(
         &wallet.post("/redeem", Some(&alice), &redeem),
         409,
@@ -120,9 +119,7 @@ fn every_refusal_has_its_status_and_fixed_word() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let alice = currency.account("alice", 100);
     let wallet = ForeignWallet::new(&currency.url(""));
-    let blinded = vec![wallet.blind(5, "a0")];
-    let minted = wallet.post("/mint", Some(&alice), &request_mint(&blinded, "1"));
-    let coin = wallet.unblind(&blinded, &minted).remove(0);
+    let coin = wallet.mint(&alice, &[5], "1").remove(0);
     let mint = |blinds: &[Blinded], reference: &str| {
         wallet.post("/mint", Some(&alice), &request_mint(blinds, reference))
     };
@@ -182,10 +179,12 @@ fn every_refusal_has_its_status_and_fixed_word() {
     );
 
     // insufficient-funds
-    let many: Vec<Blinded> = (0..10)
-        .map(|index| wallet.blind(10, &format!("a{index}")))
-        .collect();
-    assert_refused(&mint(&many, "3"), 402, "insufficient-funds", "response mint");
+    assert_refused(
+        &mint(&wallet.blinds(&[10; 10]), "3"),
+        402,
+        "insufficient-funds",
+        "response mint",
+    );
 
     // not-found
     let cddc = json!({"cdd_serial": 7, "message_reference": 8, "type": "request cddc"});
@@ -281,7 +280,7 @@ fn every_refusal_has_its_status_and_fixed_word() {
         );
     }
 
-    // Nothing of all this moved money: the coin is still good, the account as it was.
+    // None of these requests moved money: the coin is still valid, and the account is unchanged.
     assert_eq!(currency.balance("alice"), 95);
     let fresh = vec![wallet.blind(5, "r")];
     assert_eq!(wallet.unblind(&fresh, &renew(&[coin], &fresh)).len(), 1);

@@ -1,21 +1,18 @@
-//! Commands that change keys are killed at many moments: the currency stays sound, and the next call finishes
-//! what was begun.
+//! Commands that change keys are killed at many moments: the currency stays consistent, and the next call finishes the
+//! work.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencoin_e2e::{Currency, Output, RFC9474, Wallet, command, opencoin};
+use opencoin_e2e::files::names;
+use opencoin_e2e::{Currency, Output, RFC9474, SQLITE, command, create_master_key, opencoin, wait_until};
 use serde_json::Value;
 
-const SQLITE: &str = "sqlite:ledger.sqlite";
-
-/// Runs `opencoin ARGUMENTS` and kills it after this long; whether it was still running.
+/// Runs `opencoin ARGUMENTS` and kills it after this delay. Returns whether it was still running.
 fn kill_after(arguments: &[&str], delay: Duration) -> bool {
     let mut child = command()
         .args(arguments)
@@ -31,8 +28,8 @@ fn kill_after(arguments: &[&str], delay: Duration) -> bool {
     was_running
 }
 
-/// Kills a command while it runs, so many times, at moments spread over the time that it takes; `check` looks at what
-/// each left. Where it had ended before, as the command of a finished work does at once, the moments come earlier.
+/// Kills a command while it runs, at `times` moments spread over the time that it takes, and calls `check` after each.
+/// If it ended before it was killed, because the work was already done, the next moments come earlier.
 fn kill_at_many_moments(arguments: &[&str], mut takes: Duration, times: u32, mut check: impl FnMut()) {
     let mut killed = 0;
     while killed < times {
@@ -51,17 +48,10 @@ fn timed(run: impl FnOnce() -> Output) -> Duration {
     begun.elapsed()
 }
 
-fn names(folder: &Path) -> BTreeSet<String> {
-    fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect()
-}
-
-/// Every key with a certificate that will sign has its private half, and the certificates verify.
-fn demand_sound(currency: &Currency) -> Vec<Value> {
-    let keys = currency.issuer(&["keys", "list", "--json"]).json();
-    let keys = keys.as_array().unwrap().clone();
+/// Checks that every key that signs now or later has its private half, and that the certificates verify. Returns the
+/// keys.
+fn check_keys(currency: &Currency) -> Vec<Value> {
+    let keys = currency.keys();
     for key in keys
         .iter()
         .filter(|key| key["state"] == "future" || key["state"] == "signing")
@@ -72,7 +62,7 @@ fn demand_sound(currency: &Currency) -> Vec<Value> {
 }
 
 #[test]
-fn a_rotation_that_is_killed_is_finished_by_the_next_one() {
+fn the_next_rotation_finishes_one_that_was_killed() {
     let mut currency = Currency::make(RFC9474, SQLITE, &[]);
     currency.serve();
     let dir = currency.dir();
@@ -85,30 +75,22 @@ fn a_rotation_that_is_killed_is_finished_by_the_next_one() {
         dir.to_str().unwrap(),
     ];
     let takes = timed(|| opencoin(&rotate));
-    let before = demand_sound(&currency).len();
-    kill_at_many_moments(&rotate, takes, 12, || drop(demand_sound(&currency)));
+    let before = check_keys(&currency).len();
+    kill_at_many_moments(&rotate, takes, 12, || drop(check_keys(&currency)));
     currency.issuer(&["keys", "rotate", "--now"]);
-    assert!(!dir.join("pending.json").exists(), "nothing waits");
-    assert!(demand_sound(&currency).len() >= before + 4);
+    assert!(!dir.join("pending.json").exists(), "no request is pending");
+    assert!(check_keys(&currency).len() >= before + 4);
     work(&currency);
     currency.stop();
 }
 
 #[test]
-fn an_import_that_is_killed_is_finished_by_the_next_one() {
+fn the_next_import_finishes_one_that_was_killed() {
     let mut currency = Currency::make(RFC9474, SQLITE, &["--offline-master"]);
     let (dir, vault) = (currency.dir(), currency.scratch("vault"));
     let (dir, vault) = (dir.to_str().unwrap(), vault.to_str().unwrap());
     let _ = opencoin(&["issuer", "serve", "--dir", dir]).refused(1, "has no certificates yet");
-    let made = opencoin(&["master", "create", "--dir", vault, "--key-bits", "3072"]).success();
-    let id = made
-        .stdout
-        .split_once("will be ")
-        .unwrap()
-        .1
-        .lines()
-        .next()
-        .unwrap();
+    let id = &create_master_key(vault);
     let pending = format!("{dir}/pending.json");
     let sign = |name: &str| {
         let out = currency.scratch(name).to_str().unwrap().to_owned();
@@ -122,27 +104,27 @@ fn an_import_that_is_killed_is_finished_by_the_next_one() {
     let import = ["issuer", "import", &first, "--id", id, "--dir", dir];
     kill_at_many_moments(&import, takes * 4, 20, || {});
     let _ = opencoin(&import).success();
-    let known: BTreeSet<String> = demand_sound(&currency)
+    let known: BTreeSet<String> = check_keys(&currency)
         .iter()
         .map(|key| key["id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(known.len(), 4);
-    // Another generation; the certificates of the first are of no use any more.
+    // The certificates of the first generation are refused for the second.
     currency.issuer(&["keys", "rotate", "--now"]);
     let second = sign("second.json");
     let _ = opencoin(&["issuer", "import", &first, "--dir", dir])
         .refused(1, "not the certificates of the request");
     let import = ["issuer", "import", &second, "--dir", dir];
-    kill_at_many_moments(&import, takes * 4, 20, || drop(demand_sound(&currency)));
+    kill_at_many_moments(&import, takes * 4, 20, || drop(check_keys(&currency)));
     let _ = opencoin(&import).success();
-    assert_eq!(demand_sound(&currency).len(), 8);
+    assert_eq!(check_keys(&currency).len(), 8);
     currency.serve();
     work(&currency);
     currency.stop();
 }
 
 #[test]
-fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on() {
+fn the_next_destruction_finishes_one_that_was_killed_and_resume_still_works() {
     let policy = [
         "--signing-window",
         "14s",
@@ -157,14 +139,11 @@ fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on()
     ];
     let mut currency = Currency::make(RFC9474, SQLITE, &policy);
     currency.serve();
-    // Accepted and not signed: these answers must come after the private halves are gone.
+    // These mints are accepted but not signed. Their signatures are needed after the private keys are destroyed.
     currency.issuer(&["signing", "pause"]);
     let token = currency.account("alice", 1000);
-    let waiting: Vec<Wallet> = (0..3)
-        .map(|number| Wallet::new(&currency.scratch(&format!("wallet{number}"))))
-        .collect();
+    let waiting = ["wallet0", "wallet1", "wallet2"].map(|name| currency.wallet(name));
     for wallet in &waiting {
-        wallet.run(&["add", &currency.url("")]);
         let _ = wallet
             .run_unchecked(&["mint", "100", "--token", &token])
             .refused(3, "will sign later");
@@ -173,28 +152,23 @@ fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on()
     let dir = currency.dir();
     let destroy = ["issuer", "keys", "destroy", "--dir", dir.to_str().unwrap()];
     let has_destroyed = || names(&dir.join("keys")).len() < 4;
-    // Not before its time.
+    // Nothing is destroyed before its time.
     let _ = opencoin(&destroy).success();
     assert!(!has_destroyed());
-    let deadline = Instant::now() + Duration::from_secs(180);
-    while demand_sound(&currency)
-        .iter()
-        .any(|key| key["state"] == "signing")
-    {
-        assert!(Instant::now() < deadline, "the window does not end");
-        thread::sleep(Duration::from_millis(200));
-    }
-    // The resume window of the policy ends soon; then one of these begins to destroy.
-    while !has_destroyed() {
-        assert!(Instant::now() < deadline, "nothing is destroyed");
+    wait_until("the signing window ends", || {
+        check_keys(&currency).iter().all(|key| key["state"] != "signing")
+    });
+    // The resume window of the policy ends soon; then one of these commands begins to destroy.
+    wait_until("a private key is destroyed", || {
         kill_at_many_moments(&destroy, Duration::from_millis(600), 5, || {
-            drop(demand_sound(&currency))
+            drop(check_keys(&currency))
         });
-    }
+        has_destroyed()
+    });
     let _ = opencoin(&destroy).success();
     let left = names(&dir.join("keys"));
     assert!(left.is_empty(), "{left:?}");
-    // Whatever the server had in memory is gone, too.
+    // A restart removes the keys from the server's memory, too.
     currency.stop();
     currency.serve();
     for wallet in &waiting {
@@ -205,19 +179,14 @@ fn a_destruction_that_is_killed_is_finished_by_the_next_one_and_resume_goes_on()
     currency.stop();
 }
 
-/// A mint, a renew and a redeem with the keys that there are now.
+/// Mints, renews and redeems with the present keys.
 fn work(currency: &Currency) {
-    let (alice, bob) = (
-        Wallet::new(&currency.scratch("alice")),
-        Wallet::new(&currency.scratch("bob")),
-    );
+    let (alice, bob) = (currency.wallet("alice"), currency.wallet("bob"));
     let token = currency.account("alice", 100);
     let stack = currency.scratch("stack");
-    alice.run(&["add", &currency.url("")]);
     alice.run(&["mint", "18", "--token", &token]);
-    alice.run(&["send", "7", "--out", stack.to_str().unwrap()]);
-    bob.run(&["add", &currency.url("")]);
-    bob.run(&["receive", stack.to_str().unwrap()]);
+    alice.send("7", &stack);
+    bob.receive(&stack);
     bob.run(&["redeem", "7", "--token", &token]);
     assert_eq!(currency.balance("alice"), 100 - 18 + 7);
     currency.audit();

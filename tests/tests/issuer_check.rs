@@ -1,26 +1,23 @@
-//! `opencoin issuer check` beyond the settings: books that were set back, tables of other versions, the
-//! operator's door.
+//! `opencoin issuer check` beyond the settings: a rolled-back ledger, tables of other versions, the operator's listener.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
-use opencoin_e2e::{Currency, RFC9474, free_port};
-use serde_json::Value;
-use sqlx::{Connection, SqliteConnection};
+use opencoin_e2e::files::{names, set_mode};
+use opencoin_e2e::{Currency, Database, RFC9474, free_port};
 
-/// A currency whose books were served once.
+/// A currency whose server has run once.
 fn served() -> Currency {
-    let mut currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
-    currency.serve();
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
     currency.account("alice", 5);
     currency.stop();
     currency
 }
 
-/// Runs the check, and gives what it says of one thing: `ok`, `warn`, `failed` or nothing, and why.
+/// Runs the check, and returns the result and detail of one of its items. The result is `ok`, `warn` or `failed`, or
+/// empty if the item is not checked.
 fn check(currency: &Currency, thing: &str, flags: &[&str]) -> (String, String) {
     let listen = format!("127.0.0.1:{}", currency.port());
     let output = currency.issuer_unchecked(&[&["check", "--json", "--listen", &listen], flags].concat());
@@ -43,38 +40,21 @@ fn check(currency: &Currency, thing: &str, flags: &[&str]) -> (String, String) {
     (text("result"), text("detail"))
 }
 
-fn change_books(currency: &Currency, sql: &str) {
-    let books = format!("sqlite:{}", currency.dir().join("ledger.sqlite").display());
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(async {
-            let mut connection = SqliteConnection::connect(&books).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        });
-}
-
 #[test]
-fn books_that_were_set_back_are_found_with_the_command_to_run() {
+fn a_rolled_back_ledger_is_reported_with_the_command_to_run() {
     let currency = served();
     let dir = currency.dir();
     let files = || -> BTreeSet<String> {
-        let names = fs::read_dir(&dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        // SQLite's own, which come with reading.
-        names
-            .filter(|name| !["ledger.sqlite-wal", "ledger.sqlite-shm"].contains(&name.as_str()))
-            .collect()
+        // SQLite creates these when it reads.
+        let sqlite = ["ledger.sqlite-wal", "ledger.sqlite-shm"].map(str::to_owned);
+        &names(&dir) - &BTreeSet::from(sqlite)
     };
     let before = files();
     assert_eq!(check(&currency, "history", &[]).0, "ok");
     assert_eq!(
         check(&currency, "disk", &[]).0,
         "ok",
-        "the tests need room as well"
+        "the tests need disk space as well"
     );
     let refused = |flags: &str| {
         let (result, detail) = check(&currency, "history", &[]);
@@ -98,23 +78,25 @@ fn books_that_were_set_back_are_found_with_the_command_to_run() {
     refused(" --yes-these-are-other-books");
     fs::write(&mark, "nonsense").unwrap();
     assert_eq!(check(&currency, "history", &[]).0, "failed");
-    assert_eq!(files(), before, "nothing is made");
+    assert_eq!(files(), before, "no file is created");
     fs::remove_file(&mark).unwrap();
     let (result, detail) = check(&currency, "history", &[]);
     assert!(
-        result == "ok" && detail.contains("not served from here yet"),
+        result == "ok" && detail.contains("never served from here"),
         "{detail}"
     );
-    assert!(!mark.exists(), "nothing is made");
+    assert!(!mark.exists(), "no file is created");
 }
 
 #[test]
-fn tables_of_another_version_are_found_with_what_to_do() {
+fn tables_of_another_version_are_reported_with_what_to_do() {
     let currency = served();
     let (result, detail) = check(&currency, "schema", &[]);
-    assert!(result == "ok" && detail.contains("this program's"), "{detail}");
-    change_books(
-        &currency,
+    assert!(
+        result == "ok" && detail.contains("the version of this program"),
+        "{detail}"
+    );
+    currency.change_ledger(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
             VALUES (9000, 'from the future', 1, x'00', 0);",
     );
@@ -123,11 +105,11 @@ fn tables_of_another_version_are_found_with_what_to_do() {
         result == "warn" && detail.contains("the tables have version 9000"),
         "{detail}"
     );
-    change_books(&currency, "UPDATE schema_compatibility SET oldest_program = 9000");
+    currency.change_ledger("UPDATE schema_compatibility SET oldest_program = 9000");
     let (result, detail) = check(&currency, "schema", &[]);
     assert!(result == "failed" && detail.contains("update it"), "{detail}");
-    assert_eq!(check(&currency, "books", &[]).0, "", "one mistake is one line");
-    change_books(&currency, "DELETE FROM _sqlx_migrations WHERE version > 5");
+    assert_eq!(check(&currency, "books", &[]).0, "", "a fault is reported once");
+    currency.change_ledger("DELETE FROM _sqlx_migrations WHERE version > 5");
     let (result, detail) = check(&currency, "schema", &[]);
     assert!(
         result == "failed" && detail.contains("run `opencoin issuer migrate`"),
@@ -136,7 +118,7 @@ fn tables_of_another_version_are_found_with_what_to_do() {
 }
 
 #[test]
-fn the_operators_door_is_tried() {
+fn the_operators_listener_is_checked() {
     let currency = served();
     let listener = |flags: &[&str]| check(&currency, "admin.listen", flags);
     let free = format!("127.0.0.1:{}", free_port());
@@ -167,15 +149,13 @@ fn the_operators_door_is_tried() {
         result == "ok" && detail.contains("admin-token create"),
         "{detail}"
     );
-    let made: Value = currency
-        .issuer(&["admin-token", "create", "desk", "--json"])
-        .json();
+    let token = currency.admin_token("desk");
     assert_eq!(tokens().0, "ok");
     let file = currency.dir().join("admin-tokens.json");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    set_mode(&file, 0o644);
     let (result, detail) = tokens();
     assert!(result == "warn" && detail.contains("chmod 600"), "{detail}");
-    assert!(!detail.contains(made["token"].as_str().unwrap()));
+    assert!(!detail.contains(&token));
     fs::write(&file, "{").unwrap();
     assert_eq!(tokens().0, "failed");
 }

@@ -1,18 +1,19 @@
-//! The commands that hold keys, as people mistype them: passphrases, ids, files of somebody else. Every
-//! refusal says what to do and changes nothing.
+//! Mistakes with the commands that handle keys: wrong passphrases, ids and files. Every refusal says what to do and
+//! changes nothing.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use opencoin_e2e::{Currency, Log, MASTER_PASSPHRASE, Output, PASSPHRASE, Process, RFC9474, opencoin, run};
+use opencoin_e2e::files::{contents, set_mode, text};
+use opencoin_e2e::{
+    Currency, Log, MASTER_PASSPHRASE, Output, PASSPHRASE, Process, RFC9474, SQLITE, create_master_key,
+    opencoin, run,
+};
 use serde_json::Value;
-
-const SQLITE: &str = "sqlite:ledger.sqlite";
 
 /// The binary without any passphrase in its environment.
 fn bare() -> Command {
@@ -30,27 +31,15 @@ fn issuer_with(variables: &[(&str, &str)], currency: &Currency, arguments: &[&st
     run(bare().envs(variables.iter().copied()), &all)
 }
 
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// Writes a file that is for its owner alone, unless `mode` says otherwise.
+/// Writes a file with these permissions, and returns its path.
 fn secret_file(currency: &Currency, name: &str, content: &str, mode: u32) -> String {
     let path = currency.scratch(name);
     fs::write(&path, content).unwrap();
-    fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    set_mode(&path, mode);
     text(&path).to_owned()
 }
 
-/// Every file of a folder and what is in it.
-fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    paths
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect()
-}
-
-/// Serves with these variables and options until it says that it does.
+/// Checks that a server starts with these variables and options.
 fn serves_with(variables: &[(&str, &str)], currency: &Currency, options: &[&str]) {
     let mut command = bare();
     command
@@ -66,7 +55,7 @@ fn serves_with(variables: &[(&str, &str)], currency: &Currency, options: &[&str]
 }
 
 #[test]
-fn a_passphrase_is_asked_for_in_words_and_a_wrong_one_makes_nothing() {
+fn a_missing_or_wrong_passphrase_is_reported_and_creates_nothing() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     let before = [
         contents(&currency.dir().join("keys")),
@@ -74,7 +63,7 @@ fn a_passphrase_is_asked_for_in_words_and_a_wrong_one_makes_nothing() {
     ];
     let master = [("OPENCOIN_MASTER_PASSPHRASE", MASTER_PASSPHRASE)];
     let wrong = "the passphrase is not this key's";
-    // Wrong: also where nothing would be read but keys be made, which would never be opened again.
+    // A wrong passphrase is refused even if the command only creates keys, because they could never be opened.
     let with = |passphrase| [master[0], ("OPENCOIN_PASSPHRASE", passphrase)];
     for arguments in [
         &["serve"][..],
@@ -83,29 +72,31 @@ fn a_passphrase_is_asked_for_in_words_and_a_wrong_one_makes_nothing() {
     ] {
         let _ = issuer_with(&with("wrong"), &currency, arguments).refused(1, wrong);
     }
-    // Missing, and nobody there who could type it.
+    // The passphrase is missing, and there is no terminal to ask for it.
     for arguments in [
         &["serve"][..],
         &["keys", "rotate"],
         &["keys", "destroy"],
         &["cdd", "change", "--info", "x"],
     ] {
-        let asked = "this needs the passphrase: --passphrase-file FILE, OPENCOIN_PASSPHRASE in the environment, or a terminal";
+        let asked = "this needs the passphrase of the private keys: --passphrase-file FILE, OPENCOIN_PASSPHRASE in the environment, or";
         let _ = issuer_with(&master, &currency, arguments).refused(1, asked);
     }
     let _ = issuer_with(&[], &currency, &["keys", "list"]).success();
     let _ = issuer_with(&[], &currency, &["keys", "plan"]).success();
-    // Empty.
-    let _ = issuer_with(&with(""), &currency, &["serve"])
-        .refused(1, "in OPENCOIN_PASSPHRASE: the passphrase is empty");
+    // The passphrase is empty.
+    let _ = issuer_with(&with(""), &currency, &["serve"]).refused(
+        1,
+        "in OPENCOIN_PASSPHRASE: the passphrase of the private keys is empty",
+    );
     for (name, content) in [("empty", ""), ("newline", "\n")] {
         let file = secret_file(&currency, name, content, 0o600);
         let _ = issuer_with(&[], &currency, &["serve", "--passphrase-file", &file])
-            .refused(1, "the passphrase is empty");
+            .refused(1, "the passphrase of the private keys is empty");
     }
-    // A file that others can read, or that is not there.
+    // The file is readable by others, or missing.
     let open = secret_file(&currency, "open", PASSPHRASE, 0o644);
-    let said = format!("{open} is open to others than its owner (mode 644); `chmod 600 {open}` closes it");
+    let said = format!("other users can access {open} (mode 644): run `chmod 600 {open}`");
     let _ = issuer_with(&[], &currency, &["serve", "--passphrase-file", &open]).refused(1, &said);
     let _ = issuer_with(&[], &currency, &["serve", "--passphrase-file", "/nowhere"])
         .refused(1, "cannot read the passphrase");
@@ -114,8 +105,8 @@ fn a_passphrase_is_asked_for_in_words_and_a_wrong_one_makes_nothing() {
         contents(&currency.dir().join("keys")),
         contents(&currency.dir().join("mkcs")),
     ];
-    assert!(before == after, "no key was made and none changed");
-    // The master key's passphrase is another. What was begun is finished with the right one.
+    assert!(before == after, "no key was created or changed");
+    // The master key has another passphrase. With the right one, the next rotation finishes the work.
     let master_wrong = [
         ("OPENCOIN_MASTER_PASSPHRASE", PASSPHRASE),
         ("OPENCOIN_PASSPHRASE", PASSPHRASE),
@@ -124,8 +115,8 @@ fn a_passphrase_is_asked_for_in_words_and_a_wrong_one_makes_nothing() {
     currency.issuer(&["keys", "rotate"]);
     assert_eq!(contents(&currency.dir().join("mkcs")).len(), 8);
 
-    // A file comes before the environment, that before a systemd credential; the end of a line does not
-    // belong to it.
+    // A file has priority over the environment, which has priority over a systemd credential. The final newline does not
+    // belong to the passphrase.
     let right = secret_file(&currency, "right", &format!("{PASSPHRASE}\n"), 0o600);
     serves_with(
         &[("OPENCOIN_PASSPHRASE", "wrong")],
@@ -146,7 +137,7 @@ fn a_passphrase_is_asked_for_in_words_and_a_wrong_one_makes_nothing() {
 }
 
 #[test]
-fn a_passphrase_is_changed_for_good_also_when_that_was_interrupted() {
+fn an_interrupted_change_of_the_passphrase_can_be_completed() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     let (keys, master) = (currency.dir().join("keys"), currency.dir().join("master"));
     let new = secret_file(&currency, "new", "a new passphrase", 0o600);
@@ -175,8 +166,7 @@ fn a_passphrase_is_changed_for_good_also_when_that_was_interrupted() {
     let _ = issuer_with(&old, &currency, &["serve"]).refused(1, "the passphrase is not this key's");
     serves_with(&[], &currency, &["--passphrase-file", &new]);
 
-    // As a crash leaves it: some keys under the old passphrase, some under the new one. Neither opens all of
-    // them.
+    // After a crash some keys have the old passphrase and some the new one. Neither opens all keys.
     for (path, content) in before.iter().take(2) {
         fs::write(path, content).unwrap();
     }
@@ -188,7 +178,7 @@ fn a_passphrase_is_changed_for_good_also_when_that_was_interrupted() {
     assert!(said.contains("2 private keys have the new passphrase"), "{said}");
     serves_with(&new_variable, &currency, &[]);
 
-    // The master key has a passphrase of its own, and a change of its own.
+    // The master key's passphrase is changed separately.
     let own = [
         ("OPENCOIN_PASSPHRASE", "a new passphrase"),
         ("OPENCOIN_MASTER_PASSPHRASE", MASTER_PASSPHRASE),
@@ -206,24 +196,17 @@ fn a_passphrase_is_changed_for_good_also_when_that_was_interrupted() {
     let said = change_master().success().stdout;
     assert!(said.contains("has the new passphrase"), "{said}");
     let _ = issuer_with(&own, &currency, &["keys", "rotate", "--now"]).refused(1, "not this key's");
-    // Without a word about the master key, it is tried with that of the mint keys.
+    // Without a separate passphrase, that of the mint keys is used for the master key.
     let _ = issuer_with(&new_variable, &currency, &["keys", "rotate"]).success();
     fs::remove_dir_all(master).unwrap();
     let _ = change_master().refused(1, "master.pem is not there");
 }
 
 #[test]
-fn a_key_that_is_to_be_revoked_must_be_named_and_is_revoked_once() {
+fn a_key_is_revoked_once_and_by_its_id() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
-    let states = || -> Vec<Value> {
-        let keys = currency.issuer(&["keys", "list", "--json"]).json();
-        keys.as_array()
-            .unwrap()
-            .iter()
-            .map(|key| key["state"].clone())
-            .collect()
-    };
-    let keys = currency.issuer(&["keys", "list", "--json"]).json();
+    let states = || -> Vec<Value> { currency.keys().iter().map(|key| key["state"].clone()).collect() };
+    let keys = currency.keys();
     let id = keys[2]["id"].as_str().unwrap();
     let unknown = "0".repeat(40);
     for wrong in ["", &id[..5], &id[1..], &unknown] {
@@ -254,8 +237,7 @@ fn a_key_that_is_to_be_revoked_must_be_named_and_is_revoked_once() {
         .issuer(&["keys", "revoke", id, "--reason", "another reason"])
         .stdout;
     assert!(again.contains("was revoked before: nothing changed"), "{again}");
-    let keys = currency.issuer(&["keys", "list", "--json"]).json();
-    assert_eq!(keys[2]["revoked_reason"], "laptop stolen on Monday");
+    assert_eq!(currency.keys()[2]["revoked_reason"], "laptop stolen on Monday");
     assert!(
         currency
             .issuer(&["keys", "list"])
@@ -266,7 +248,7 @@ fn a_key_that_is_to_be_revoked_must_be_named_and_is_revoked_once() {
 }
 
 #[test]
-fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
+fn only_requested_certificates_are_signed_and_only_signed_ones_are_imported() {
     let ours = Currency::make(RFC9474, SQLITE, &[]);
     let (our_vault, theirs) = (
         ours.dir().join("master"),
@@ -287,8 +269,7 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
         opencoin(&[&all[..], options].concat())
     };
 
-    // A master key that has signed for one currency signs for no other: neither its beginning nor its later
-    // keys.
+    // A master key that has signed for one currency refuses to sign for another, both a new one and later keys.
     let shown = sign(&our_vault, &["--show"]).success().stdout;
     assert!(
         shown.contains("WARNING: it cannot be signed") && shown.contains("OpenCent"),
@@ -296,21 +277,12 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
     );
     let _ = sign(&our_vault, &["--yes"]).refused(1, "a new currency needs a master key of its own");
     let vault = theirs.scratch("vault");
-    let _ = sign(&vault, &["--yes"]).refused(1, "`opencoin master create` makes a master key");
-    let created = opencoin(&["master", "create", "--dir", text(&vault), "--key-bits", "3072"])
-        .success()
-        .stdout;
-    let id = created
-        .split_once("the currency's id will be ")
-        .unwrap()
-        .1
-        .lines()
-        .next()
-        .unwrap();
-    let _ = opencoin(&["master", "create", "--dir", text(&vault)]).refused(1, "a master key is made once");
+    let _ = sign(&vault, &["--yes"]).refused(1, "`opencoin master create` creates a master key");
+    let id = &create_master_key(text(&vault));
+    let _ = opencoin(&["master", "create", "--dir", text(&vault)]).refused(1, "a master key is created once");
     let _ = sign(&vault, &[]).refused(
         1,
-        "nobody is there to confirm it; read it with --show, then sign it with --yes",
+        "this needs a confirmation on a terminal; read it with --show, then sign it with --yes",
     );
     let _ = run(
         bare().env("OPENCOIN_MASTER_PASSPHRASE", "wrong"),
@@ -325,9 +297,9 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
     .refused(1, asked);
     assert!(!signed.exists(), "nothing was signed");
     let _ = sign(&vault, &["--yes"]).success();
-    let _ = sign(&vault, &["--yes"]).refused(1, "is there already; name another file with --out");
+    let _ = sign(&vault, &["--yes"]).refused(1, "exists already; name another file with --out");
 
-    // What is no answer to the request is not taken.
+    // Only the answer to the request is imported.
     let import = |name: &str, content: &str| {
         let file = theirs.scratch(name);
         fs::write(&file, content).unwrap();
@@ -341,7 +313,7 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
         ("request", request.as_str()),
         ("stack", foreign),
     ] {
-        let _ = import(name, content).refused(1, &format!("{name} holds no signed certificates"));
+        let _ = import(name, content).refused(1, &format!("{name} contains no signed certificates"));
     }
     let _ = theirs
         .issuer_unchecked(&["import", "/nowhere"])
@@ -364,7 +336,7 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
             .stdout
             .contains("these were imported before: nothing changed")
     );
-    // Nor what nobody has asked for, however well it is signed.
+    // Certificates that were not requested are refused, even with a valid signature.
     assert!(!pending.exists());
     longer["mkcs"][0]["mint_key"]["denomination"] = Value::from(2);
     let _ = import("unasked", &longer.to_string()).refused(1, "nothing here waits for certificates");
@@ -380,13 +352,13 @@ fn only_what_was_asked_for_is_signed_and_only_what_was_signed_is_imported() {
 }
 
 #[test]
-fn every_command_says_what_it_does() {
+fn the_help_of_every_command_explains_it() {
     let commands: [(&[&str], &str); 14] = [
         (&["issuer", "keys"], "plan"),
         (&["issuer", "keys", "plan"], "what is due and when"),
-        (&["issuer", "keys", "list"], "window, state"),
+        (&["issuer", "keys", "list"], "window and state"),
         (&["issuer", "keys", "rotate"], "pending.json"),
-        (&["issuer", "keys", "revoke"], "at once and for good"),
+        (&["issuer", "keys", "revoke"], "at once and permanently"),
         (&["issuer", "keys", "destroy"], "cannot be undone"),
         (&["issuer", "keys", "passphrase"], "--new-passphrase-file"),
         (&["issuer", "cdd", "change"], "--denominations"),
@@ -399,7 +371,7 @@ fn every_command_says_what_it_does() {
     ];
     for (arguments, text) in commands {
         let help = opencoin(&[arguments, &["--help"]].concat()).success().stdout;
-        // Lines are broken where the terminal ends.
+        // The help breaks lines at the terminal's width.
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             words.contains("Usage: opencoin") && words.contains(text),
@@ -408,7 +380,7 @@ fn every_command_says_what_it_does() {
         for secret in [PASSPHRASE, MASTER_PASSPHRASE] {
             assert!(
                 !help.contains(secret),
-                "help shows nothing of the environment: {help}"
+                "the help shows a secret of the environment: {help}"
             );
         }
     }

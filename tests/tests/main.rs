@@ -1,5 +1,5 @@
-//! All end-to-end tests in one program, a module for each subject: linking the dependencies once instead of once
-//! for each subject saves most of the time that building the tests takes.
+//! All end-to-end tests in one program, with a module for each subject. One program is linked much faster than a program
+//! for each subject.
 
 mod accounts;
 mod accounts_http;
@@ -36,22 +36,20 @@ mod torture;
 mod traffic_secrets;
 mod waiting_mints;
 
-use std::fs;
 use std::path::Path;
 
-/// A file that is missing in the list above would not be compiled, and nobody would notice.
+use opencoin_e2e::files::names;
+
+/// A file that is missing in the list above would not be compiled, without any warning.
 #[test]
 fn every_file_of_tests_is_a_module() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let modules = include_str!("main.rs");
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let line = format!("mod {name};");
+    for file in names(&folder) {
+        let line = format!("mod {};", file.trim_end_matches(".rs"));
         assert!(
-            name == "main" || modules.lines().any(|module| module == line),
-            "{} is not a module of main.rs",
-            path.display()
+            file == "main.rs" || modules.lines().any(|module| module == line),
+            "{file} is not a module of main.rs"
         );
     }
 }

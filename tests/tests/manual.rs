@@ -1,4 +1,4 @@
-//! What the program says of itself: completions that shells take, a manual page for every command.
+//! Shell completions, and a manual page for every command.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -7,9 +7,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use opencoin_e2e::files::names;
 use opencoin_e2e::opencoin;
 
-/// The commands below this one, as its help lists them.
+/// The subcommands that a command's help lists.
 fn commands_below(command: &[&str]) -> Vec<String> {
     let help = opencoin(&[command, &["--help"]].concat()).success().stdout;
     let listed = help
@@ -17,7 +18,7 @@ fn commands_below(command: &[&str]) -> Vec<String> {
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty());
-    // Names stand two columns in; what is further in continues a description.
+    // Names are indented by two columns; longer indentation continues a description.
     let named = listed
         .filter_map(|line| line.strip_prefix("  "))
         .filter(|line| !line.starts_with(' '));
@@ -35,7 +36,7 @@ fn pages_needed(command: &[&str], pages: &mut BTreeSet<String>) {
     }
 }
 
-/// What `man` makes of a page; it must have nothing to say about it.
+/// The text of a page as `man` shows it. `man` must report no warning.
 fn rendered(page: &Path) -> String {
     let output = Command::new("man")
         .args(["--warnings", "-l"])
@@ -56,16 +57,13 @@ fn rendered(page: &Path) -> String {
 }
 
 #[test]
-fn every_command_has_its_page() {
+fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("share").join("man1");
     let named = opencoin(&["man", "--dir", dir.to_str().unwrap()])
         .success()
         .stdout;
-    let written: BTreeSet<String> = std::fs::read_dir(&dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let written = names(&dir);
     let mut needed = BTreeSet::new();
     pages_needed(&[], &mut needed);
     assert!(needed.contains("opencoin-wallet-mint.1"), "{needed:?}");
@@ -81,8 +79,7 @@ fn every_command_has_its_page() {
     assert_eq!(own, std::fs::read_to_string(dir.join("opencoin.1")).unwrap());
 }
 
-/// The commands that show no result of their own: they write a script, a page or a story. `bench` has a `--json`
-/// of its own, for a file.
+/// The commands that print a script, a page or a story instead of a result. The `--json` of `bench` names a file.
 const WITHOUT_JSON: [&str; 3] = ["completions", "man", "demo"];
 
 fn every_command_has_json(command: &[&str]) {
@@ -109,8 +106,8 @@ fn every_command_that_shows_a_result_has_json() {
 }
 
 #[test]
-fn nobody_is_told_when_the_reader_of_the_output_stops() {
-    // The reader is gone before anything is written.
+fn a_closed_output_pipe_is_no_error() {
+    // The reader ends before anything is written.
     let script = r#""$0" "$@" | true; echo "${PIPESTATUS[0]}""#;
     for arguments in [
         &["man"][..],
@@ -135,7 +132,7 @@ fn nobody_is_told_when_the_reader_of_the_output_stops() {
 }
 
 #[test]
-fn shells_take_the_completions() {
+fn shells_accept_the_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = opencoin(&["completions", shell]).success().stdout;
         assert!(
@@ -150,6 +147,6 @@ fn shells_take_the_completions() {
         .spawn()
         .unwrap();
     bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    assert!(bash.wait().unwrap().success(), "bash does not take it");
+    assert!(bash.wait().unwrap().success(), "bash rejects the completions");
     let _ = opencoin(&["completions", "tcsh"]).refused(2, "bash");
 }

@@ -1,114 +1,69 @@
-//! What an operator's monitoring sees of a running server: metrics, health, the log.
+//! Monitoring of a running server: metrics, health, the log.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use opencoin_e2e::foreign_wallet::{
-    Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew,
-};
-use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, free_port};
+use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint, request_redeem, request_renew};
+use opencoin_e2e::{CHAUM82, Currency, Process, RFC9474, SQLITE, metrics, wait_for};
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_proxy::PostgresProxy;
 use reqwest::blocking::{Client, Response};
 use serde_json::Value;
 
-/// How long it may take until the server has seen something.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A currency whose server listens to operators, with its log in JSON.
+/// A currency whose server has an operator's listener and logs in JSON.
 struct Watched {
     currency: Currency,
     operators: String,
     server: Process,
-    log: Log,
 }
 
 impl Watched {
     fn start(suite: &str, database: &str) -> Self {
-        let currency = Currency::make(suite, database, &[]);
-        let operators = format!("127.0.0.1:{}", free_port());
-        let (log, mut command) = (Log::default(), currency.command());
-        command.args([
-            "issuer",
-            "serve",
-            "--listen",
-            &format!("127.0.0.1:{}", currency.port()),
-        ]);
-        command
-            .args(["--admin-listen", &operators, "--log-format", "json", "--dir"])
-            .arg(currency.dir());
-        let server = Process::start(&mut command, "serving ", &log);
+        let mut currency = Currency::make(suite, database, &[]);
+        currency.set_variable("OPENCOIN_LOG", "info");
+        let (server, operators) = currency.serve_operators(&["--log-format", "json"]);
         Self {
             currency,
             operators,
             server,
-            log,
         }
     }
 
     fn get(&self, path: &str) -> Response {
         Client::new()
-            .get(format!("http://{}{path}", self.operators))
+            .get(format!("{}{path}", self.operators))
             .send()
             .unwrap()
     }
 
-    /// The metrics by name and labels.
-    fn metrics(&self) -> BTreeMap<String, f64> {
-        let response = self.get("/metrics");
-        assert_eq!(response.status(), 200);
-        assert!(
-            response.headers()["content-type"]
-                .to_str()
-                .unwrap()
-                .starts_with("application/openmetrics-text; version=1.0.0")
-        );
-        let text = response.text().unwrap();
-        assert!(text.ends_with("# EOF\n"), "{text}");
-        let samples = text.lines().filter(|line| !line.starts_with('#'));
-        samples
-            .map(|line| {
-                line.rsplit_once(' ')
-                    .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
-                    .unwrap()
-            })
-            .collect()
-    }
-
-    /// Waits until the books are read anew and this holds.
+    /// Waits until the metrics meet the condition, and returns them.
     fn wait_for(&self, what: &str, holds: impl Fn(&BTreeMap<String, f64>) -> bool) -> BTreeMap<String, f64> {
-        let begun = Instant::now();
-        loop {
-            let metrics = self.metrics();
+        wait_for(what, || {
+            let metrics = metrics(&self.operators);
             if holds(&metrics) {
-                return metrics;
+                Ok(metrics)
+            } else {
+                Err(metrics)
             }
-            assert!(begun.elapsed() < PATIENCE, "{what}: {metrics:#?}");
-            thread::sleep(Duration::from_millis(200));
-        }
+        })
     }
-}
-
-fn blinds(wallet: &ForeignWallet, denominations: &[u64]) -> Vec<Blinded> {
-    let blind = |(index, denomination): (usize, &u64)| wallet.blind(*denomination, &format!("r{index}"));
-    denominations.iter().enumerate().map(blind).collect()
 }
 
 #[test]
 fn requests_coins_and_keys_are_counted() {
-    let watched = Watched::start(RFC9474, "sqlite:ledger.sqlite");
+    let watched = Watched::start(RFC9474, SQLITE);
+    let content_type = watched.get("/metrics").headers()["content-type"].clone();
+    let content_type = content_type.to_str().unwrap();
+    assert!(
+        content_type.starts_with("application/openmetrics-text; version=1.0.0"),
+        "{content_type}"
+    );
     let token = watched.currency.account("alice", 500);
     let wallet = ForeignWallet::new(&watched.currency.url(""));
-    let minted = blinds(&wallet, &[5, 5, 1]);
-    let coins = wallet.unblind(
-        &minted,
-        &wallet.post("/mint", Some(&token), &request_mint(&minted, "a1")),
-    );
-    let fresh = blinds(&wallet, &[5, 5, 1]);
+    let coins = wallet.mint(&token, &[5, 5, 1], "a1");
+    let fresh = wallet.blinds(&[5, 5, 1]);
     let coins = wallet.unblind(
         &fresh,
         &wallet.post("/", None, &request_renew(&coins, &fresh, "a2")),
@@ -119,8 +74,8 @@ fn requests_coins_and_keys_are_counted() {
         wallet.post("/redeem", Some("oc_nobody"), &redeem).http_status,
         401
     );
-    let other = blinds(&wallet, &[5]);
-    let spent: Answer = wallet.post("/renew", None, &request_renew(&coins[..1], &other, "a3"));
+    let other = wallet.blinds(&[5]);
+    let spent = wallet.post("/renew", None, &request_renew(&coins[..1], &other, "a3"));
     assert_eq!(spent.error_word.as_deref(), Some("double-spend"));
     let _ = wallet.post_bytes("/", None, b"no request".to_vec());
     let _ = wallet.post_bytes("/no/such/path", None, Vec::new());
@@ -129,8 +84,9 @@ fn requests_coins_and_keys_are_counted() {
     assert_eq!(delayed.http_status, 202);
 
     let five = "{denomination=\"5\"}";
-    let metrics = watched.wait_for("signing is paused", |metrics| {
-        metrics["opencoin_signing_paused"] == 1.0
+    let coins_signed = format!("opencoin_coins_signed{five}");
+    let metrics = watched.wait_for("signing is paused and the last mint is counted", |metrics| {
+        metrics["opencoin_signing_paused"] == 1.0 && metrics.get(&coins_signed) == Some(&5.0)
     });
     let requests = |kind: &str, outcome: &str| {
         let sample = format!("opencoin_requests_total{{request=\"{kind}\",outcome=\"{outcome}\"}}");
@@ -155,7 +111,6 @@ fn requests_coins_and_keys_are_counted() {
         (Some(1.0), Some(1.0))
     );
     for (name, value) in [
-        (format!("opencoin_coins_signed{five}"), 5.0),
         (format!("opencoin_coins_returned{five}"), 3.0),
         (format!("opencoin_coins_outstanding{five}"), 2.0),
         (
@@ -210,7 +165,7 @@ fn requests_coins_and_keys_are_counted() {
 
 #[test]
 fn a_request_has_an_id_in_its_answer_and_in_its_log_line() {
-    let watched = Watched::start(CHAUM82, "sqlite:ledger.sqlite");
+    let watched = Watched::start(CHAUM82, SQLITE);
     let ask = || {
         let request = Client::new()
             .post(watched.currency.url("/redeem"))
@@ -237,10 +192,9 @@ fn a_request_has_an_id_in_its_answer_and_in_its_log_line() {
             .status(),
         404
     );
-    let (currency, log) = (watched.currency, watched.log);
     watched.server.stop();
+    let log = watched.currency.log();
     let lines: Vec<Value> = log
-        .text()
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
@@ -261,28 +215,27 @@ fn a_request_has_an_id_in_its_answer_and_in_its_log_line() {
         );
         assert!(line["status"] == 400 && line["latency_us"].is_u64(), "{line}");
     }
-    assert!(!log.text().contains("chosen-by-the-client"));
-    drop(currency);
+    assert!(!log.contains("chosen-by-the-client"));
 }
 
 #[test]
-fn a_database_that_is_away_or_hangs_does_not_keep_metrics_away() {
+fn metrics_are_available_while_the_database_hangs() {
     let database = TestDatabase::create();
     let proxy = PostgresProxy::start(&database.url());
     let watched = Watched::start(RFC9474, &proxy.url());
-    assert_eq!(watched.metrics()["opencoin_ledger_up"], 1.0);
-    // Connections are accepted by the system, and nobody ever answers on them.
+    assert_eq!(metrics(&watched.operators)["opencoin_ledger_up"], 1.0);
+    // The system accepts connections, but no answer ever comes.
     let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = hanging.local_addr().unwrap();
     proxy.switch_to(&format!("postgres://nobody@{address}/books"));
-    let begun = Instant::now();
-    while watched.metrics()["opencoin_ledger_up"] == 1.0 {
-        assert!(begun.elapsed() < PATIENCE, "the database is away");
-        thread::sleep(Duration::from_millis(200));
-    }
-    // What was read last is shown for a while; then nobody knows it any more.
+    watched.wait_for("the database is reported as down", |metrics| {
+        metrics["opencoin_ledger_up"] == 0.0
+    });
+    // The last counts are shown for a while, until they are out of date.
     let is_of_coins = |name: &String| name.starts_with("opencoin_coins_");
-    let metrics = watched.wait_for("coins are shown", |metrics| !metrics.keys().any(is_of_coins));
+    let metrics = watched.wait_for("the counts of coins disappear", |metrics| {
+        !metrics.keys().any(is_of_coins)
+    });
     assert_eq!(metrics["opencoin_ledger_up"], 0.0);
     assert!(
         metrics.contains_key("opencoin_denomination_signing_until_timestamp_seconds{denomination=\"5\"}")
@@ -292,8 +245,8 @@ fn a_database_that_is_away_or_hangs_does_not_keep_metrics_away() {
 }
 
 #[test]
-fn an_operators_listener_that_others_could_reach_is_refused() {
-    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
+fn an_operators_listener_beyond_loopback_is_refused() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
     let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"];
     let _ = currency
         .issuer_unchecked(&serve)

@@ -1,35 +1,32 @@
-//! The server keeps to its own description: schemathesis reads it from the server, asks whatever it allows
-//! and much that it does not, and compares every answer: no failure of the server's own, no status, type of
-//! content, header or body that is not described, no method beside those that are, nothing without a token
-//! that needs one.
+//! The server conforms to its OpenAPI description. Schemathesis reads the description from the server, sends valid and
+//! invalid requests, and checks every answer: no status 5xx, no undocumented status, content type, header, body or
+//! method, and no access without a required token.
 //!
-//! The number of questions is bounded and their seed fixed; the output of a run that found something shows
-//! how to ask again.
+//! The number of requests is bounded and their seed fixed. The output of a failed run shows how to repeat a request.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use opencoin_e2e::{Currency, Database, Log, Process, RFC9474, free_port};
+use opencoin_e2e::{Currency, Database, Process, RFC9474};
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
-/// Where `cargo xtask test` has put schemathesis.
+/// Schemathesis, installed by `cargo xtask test`.
 const SCHEMATHESIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemas/bin/schemathesis");
 const SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/openapi/schemathesis.toml");
 const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/openapi/hooks.py");
 const SEED: &str = "20261121";
-/// What the operator's listener serves of the description, which names the paths of both.
+/// The paths of the operator's listener. The description has the paths of both listeners.
 const OPERATORS_PATHS: &str = "^/(v1/admin|v1/openapi|health)";
 const PAYEE: &str = "bob";
 
-/// A currency whose server listens to operators as well.
+/// A currency whose server also has an operator's listener.
 struct Served {
     currency: Currency,
     operators: String,
     server: Process,
-    log: Log,
     holder: String,
     operator: String,
     http: Client,
@@ -37,32 +34,15 @@ struct Served {
 
 impl Served {
     fn start(database: Database) -> Self {
-        let mut currency = Currency::start(RFC9474, database);
-        currency.stop();
-        let operators = format!("127.0.0.1:{}", free_port());
-        let (log, mut command) = (Log::default(), currency.command());
-        command.args([
-            "issuer",
-            "serve",
-            "--listen",
-            &format!("127.0.0.1:{}", currency.port()),
-        ]);
-        command
-            .args(["--admin-listen", &operators, "--dir"])
-            .arg(currency.dir())
-            .env("OPENCOIN_LOG", "warn");
-        let server = Process::start(&mut command, "serving ", &log);
+        let currency = Currency::make_on(RFC9474, database, &[]);
+        let (server, operators) = currency.serve_operators(&[]);
         let holder = currency.account("alice", 1_000_000);
         let _payee = currency.account(PAYEE, 0);
-        let operator = currency
-            .issuer(&["admin-token", "create", "till", "--json"])
-            .json();
-        let operator = operator["token"].as_str().unwrap().to_owned();
+        let operator = currency.admin_token("till");
         Self {
             currency,
-            operators: format!("http://{operators}"),
+            operators,
             server,
-            log,
             holder,
             operator,
             http: Client::new(),
@@ -97,31 +77,34 @@ impl Served {
             .to_owned()
     }
 
-    /// Asks the server of this URL with this token, and demands that all answers are as described.
-    fn ask(&self, url: &str, token: &str, options: &[&str]) {
+    /// Runs schemathesis against the server at this URL with this token, and requires that it finds no fault.
+    fn check(&self, url: &str, token: &str, options: &[&str]) {
         let program = Path::new(SCHEMATHESIS);
         assert!(
             program.exists(),
-            "{} is not there; `cargo xtask test` makes it",
+            "{} does not exist; `cargo xtask test` installs it",
             program.display()
         );
-        let mut ask = Command::new(program);
-        ask.args([
+        let mut schemathesis = Command::new(program);
+        schemathesis.args([
             "--config-file",
             SETTINGS,
             "run",
             &format!("{url}/v1/openapi.json"),
         ]);
-        ask.args(["--no-color", "--seed", SEED])
+        schemathesis
+            .args(["--no-color", "--seed", SEED])
             .args(options)
             .stdin(Stdio::null());
-        ask.env("OPENCOIN_FUZZ_TOKEN", token)
+        schemathesis
+            .env("OPENCOIN_FUZZ_TOKEN", token)
             .env("OPENCOIN_FUZZ_PAYEE", PAYEE)
             .env("SCHEMATHESIS_HOOKS", HOOKS);
-        // It keeps files beside it, and must not ask a proxy for this machine.
-        ask.current_dir(self.currency.dir().parent().unwrap())
+        // It writes files into its working directory, and must not use a proxy for this machine.
+        schemathesis
+            .current_dir(self.currency.dir().parent().unwrap())
             .env("NO_PROXY", "127.0.0.1");
-        let output = ask.output().unwrap();
+        let output = schemathesis.output().unwrap();
         let (said, errors) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
@@ -134,19 +117,19 @@ impl Served {
         assert!(said.contains(&format!("Seed: {SEED}")), "{said}");
     }
 
-    /// Ends the server: it has panicked at nothing, and no money came from nowhere.
+    /// Stops the server, and checks its log and the audit.
     fn end(self) {
         self.server.stop();
-        let log = self.log.text();
+        let log = self.currency.log();
         assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
         self.currency.audit();
     }
 }
 
 #[test]
-fn the_server_keeps_to_its_description() {
+fn the_server_conforms_to_its_description() {
     let served = Served::start(Database::Sqlite);
-    served.ask(&served.public(), &served.holder, &[]);
+    served.check(&served.public(), &served.holder, &[]);
     let entries = served
         .http
         .get(served.currency.url("/v1/account/entries"))
@@ -155,9 +138,9 @@ fn the_server_keeps_to_its_description() {
         .unwrap();
     assert!(
         entries.text().unwrap().contains("\"transfer\""),
-        "something was done"
+        "no transfer succeeded"
     );
-    served.ask(
+    served.check(
         &served.operators,
         &served.operator,
         &["--include-path-regex", OPERATORS_PATHS],
@@ -165,10 +148,9 @@ fn the_server_keeps_to_its_description() {
     served.end();
 }
 
-/// Most of it is refused to a service, in the words that are described; the session is asked for once more at
-/// the end.
+/// Most requests of a service are refused, as described. Its session is still valid at the end.
 #[test]
-fn the_server_keeps_to_its_description_towards_services() {
+fn the_server_conforms_to_its_description_for_services() {
     let served = Served::start(Database::Sqlite);
     let options = [
         "--phases",
@@ -180,8 +162,8 @@ fn the_server_keeps_to_its_description_towards_services() {
     ];
     for (name, scopes) in [("reader", ["read"].as_slice()), ("till", &["mint", "redeem"])] {
         let token = served.service(name, scopes);
-        // It would end itself.
-        served.ask(
+        // The excluded request would end the session.
+        served.check(
             &served.public(),
             &token,
             &[&options[..], &["--exclude-name", "DELETE /v1/sessions"]].concat(),
@@ -201,11 +183,11 @@ fn the_server_keeps_to_its_description_towards_services() {
 }
 
 #[test]
-fn the_server_keeps_to_its_description_on_postgres() {
+fn the_server_conforms_to_its_description_on_postgres() {
     let served = Served::start(Database::Postgres);
     let few = ["--phases", "fuzzing,stateful", "-n", "3"];
-    served.ask(&served.public(), &served.holder, &few);
-    served.ask(
+    served.check(&served.public(), &served.holder, &few);
+    served.check(
         &served.operators,
         &served.operator,
         &[&few[..], &["--include-path-regex", OPERATORS_PATHS]].concat(),

@@ -1,5 +1,5 @@
-//! More than the issuer can take: it says so or delays, its memory stays bounded, it keeps what it accepted,
-//! and it recovers.
+//! Overload: the issuer refuses or delays requests, its memory stays bounded, it keeps what it has accepted, and it
+//! recovers.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,39 +8,35 @@ use std::fmt::Write;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use opencoin_e2e::foreign_wallet::{ForeignWallet, compact, request_resume};
 use opencoin_e2e::raw_http::{body, exchange, post, status};
-use opencoin_e2e::{CHAUM82, Currency, Database};
+use opencoin_e2e::{CHAUM82, Currency, Database, PATIENCE, in_parallel, wait_until};
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
 const CREDIT: u64 = 100_000_000;
-/// The largest mint there is.
+/// The largest mint that the issuer allows.
 const BLINDS: usize = 1000;
 const MINT_CLIENTS: usize = 2;
-/// So many renews at once are not yet too much.
+/// The issuer accepts this many renews at once.
 const RENEW_CLIENTS: usize = 256;
 const RENEW_COINS: usize = 64;
-/// The clients share so many sets of coins; for each set one of them is the first.
+/// The number of sets of coins that the clients share. One client succeeds for each set.
 const RENEW_SETS: usize = 16;
 const OVERLOAD_CLIENTS: usize = 256;
-/// The load goes on until so many requests were refused: more than were ever waiting at a time.
+/// The load ends after this many refusals, which is more than the requests that wait at one time.
 const REFUSALS: usize = 1000;
-/// How long to wait for what must happen, on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(180);
-/// Around 110 MiB are usual on two cores; the C library's allocator adds to it, more so with many threads.
+/// About 110 MiB are usual on two cores. The C library's allocator needs more with many threads.
 const MEMORY_KIB_MAX: u64 = 256 * 1024;
-/// One in so many mints is small, and all small ones are asked again; of the large ones so many of each
-/// status.
+/// One of `SMALL_EVERY` mints is small. All small mints are repeated, and `LARGE_REPEATED` large ones of each status.
 const SMALL_EVERY: u64 = 3;
 const SMALL_BLINDS: usize = 8;
 const LARGE_REPEATED: usize = 3;
 
 #[test]
-fn more_than_the_issuer_can_take() {
+fn an_overloaded_issuer_keeps_its_promises_and_recovers() {
     let mut currency = Currency::start(CHAUM82, Database::Sqlite);
     let alice = currency.account("alice", CREDIT);
     let wallet = ForeignWallet::new(&currency.url(""));
@@ -83,7 +79,7 @@ fn more_than_the_issuer_can_take() {
     currency.stop();
 }
 
-/// Everything that asks the issuer of one currency.
+/// The clients of one currency.
 struct Load {
     url: String,
     token: String,
@@ -91,7 +87,7 @@ struct Load {
     next_reference: AtomicU64,
 }
 
-/// One mint and what became of it.
+/// A mint, and the status and signatures of its answer.
 struct Sent {
     reference: u64,
     status: u16,
@@ -117,9 +113,7 @@ impl Load {
         exchange(&self.url, &post(path, &self.token, message))
     }
 
-    /// Coins.
-    ///
-    /// Nobody is deceived here, so a payload's hash can be its own blind.
+    /// Mints coins. Their origin need not be hidden, so the payload's hash serves as the blind.
     fn mint_coins(&self, wallet: &ForeignWallet, count: usize) -> Vec<Value> {
         let payloads: Vec<Value> = (0..count).map(|_| wallet.payload(1)).collect();
         let hash = |payload: &Value| {
@@ -154,7 +148,7 @@ impl Load {
         coins.collect()
     }
 
-    /// Many clients at once; gives the statuses.
+    /// Renews from many clients at once; returns the statuses.
     fn renew(&self, coins: &[Value]) -> Vec<u16> {
         let messages: Vec<String> = (0..RENEW_CLIENTS)
             .map(|client| {
@@ -172,15 +166,18 @@ impl Load {
         })
     }
 
-    /// Sends mints from many clients until enough were refused, each one the next as soon as it has an answer, and
-    /// ignores that it should wait.
+    /// Sends mints from many clients until enough are refused. Each client sends the next one as soon as it has an answer,
+    /// and ignores `Retry-After`.
     fn offer(&self) -> Vec<Sent> {
         let begun = Instant::now();
         let refusals = AtomicUsize::new(0);
         let one = |_| {
             let mut sent = Vec::new();
             while refusals.load(Ordering::Relaxed) < REFUSALS {
-                assert!(begun.elapsed() < PATIENCE, "it is never too much: {refusals:?}");
+                assert!(
+                    begun.elapsed() < PATIENCE,
+                    "too few requests are refused: {refusals:?}"
+                );
                 let reference = self.reference();
                 let blinds = blinds_of(reference);
                 let answer = self.ask("/mint", &self.mint(reference, any_blinds(reference, blinds)));
@@ -203,20 +200,19 @@ impl Load {
         in_parallel(OVERLOAD_CLIENTS, one).into_iter().flatten().collect()
     }
 
-    /// How long it takes until a small request is answered as usual.
+    /// Waits until a small request succeeds; returns how long that took.
     fn recover(&self) -> Duration {
         let begun = Instant::now();
         let reference = self.reference();
         let message = self.mint(reference, any_blinds(reference, 1));
-        while status(&self.ask("/mint", &message)) != 200 {
-            assert!(begun.elapsed() < PATIENCE, "it does not recover");
-            thread::sleep(Duration::from_millis(50));
-        }
+        wait_until("the issuer recovers", || {
+            status(&self.ask("/mint", &message)) == 200
+        });
         begun.elapsed()
     }
 
-    /// What was accepted can be had again by its reference or by the same request; what was refused was not
-    /// done, or can be had as well. Gives the number of blinds that were accepted.
+    /// Checks that accepted mints get their signatures again, by resume or by the same request, and that a refused mint was
+    /// either not carried out or can be resumed as well. Returns the number of blinds that were accepted.
     fn check_again(&self, sent: &[Sent]) -> usize {
         let is_small = |sent: &&Sent| blinds_of(sent.reference) == SMALL_BLINDS;
         let of = |status: u16| sent.iter().filter(move |sent| sent.status == status);
@@ -288,19 +284,9 @@ fn blinds_of(reference: u64) -> usize {
     }
 }
 
-/// Any number in range is a blind to the issuer.
+/// The issuer accepts any number in range as a blind.
 fn any_blinds(reference: u64, count: usize) -> impl Iterator<Item = String> {
     (0..count).map(move |index| format!("{reference:x}{index:0490x}"))
-}
-
-fn in_parallel<T: Send>(clients: usize, one: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    thread::scope(|scope| {
-        let one = &one;
-        let running: Vec<_> = (0..clients)
-            .map(|client| scope.spawn(move || one(client)))
-            .collect();
-        running.into_iter().map(|client| client.join().unwrap()).collect()
-    })
 }
 
 fn counts(statuses: &[u16]) -> BTreeMap<u16, usize> {

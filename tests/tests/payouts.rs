@@ -1,66 +1,32 @@
-//! Payouts by commands, the holder's and the operator's, and what monitoring sees of what waits.
+//! Payouts with the commands of holder and operator, and the metrics of waiting payouts and mints.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-use std::ffi::OsString;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
 
 use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint};
-use opencoin_e2e::{Currency, Output, RFC9474, command, free_port, run};
-use opencoin_testkit::postgres::TestDatabase;
+use opencoin_e2e::{Currency, Database, Output, RFC9474, command, metrics, run, wait_for};
 use serde_json::{Value, json};
 
-/// What monitoring is shown may be three seconds old; the rest is for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(40);
 const ACCOUNT: &str = "DE02 1203 0000 0000 2020 51";
 
-/// Waits until monitoring shows these values.
-fn wait_for_metrics(operators: u16, expected: &[(&str, f64)]) -> String {
-    let begun = Instant::now();
-    loop {
-        let text = reqwest::blocking::get(format!("http://127.0.0.1:{operators}/metrics"))
-            .unwrap()
-            .text()
-            .unwrap();
-        let value = |name: &str| -> Option<f64> {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.map(|value| value.parse().unwrap())
-        };
-        if expected
-            .iter()
-            .all(|(name, expected)| value(name) == Some(*expected))
-        {
-            return text;
+/// Waits until the metrics have these values, and returns all metrics.
+fn wait_for_metrics(operators: &str, expected: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    wait_for("the metrics", || {
+        let metrics = metrics(operators);
+        let is_expected = |(name, value): &(&str, f64)| metrics.get(*name) == Some(value);
+        if expected.iter().all(is_expected) {
+            Ok(metrics)
+        } else {
+            Err(metrics)
         }
-        assert!(begun.elapsed() < PATIENCE, "not {expected:?}: {text}");
-        thread::sleep(Duration::from_millis(200));
-    }
-}
-
-fn gauge(text: &str, name: &str) -> f64 {
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
-        .unwrap()
-        .parse()
-        .unwrap()
+    })
 }
 
 #[test]
-fn payouts_go_out_or_come_back_and_are_watched() {
-    for database in [None, Some(TestDatabase::create())] {
-        let address = database
-            .as_ref()
-            .map_or_else(|| "sqlite:ledger.sqlite".to_owned(), |database| database.url());
-        let delay = vec![("OPENCOIN_ISSUER_ACCOUNTS_WHEN_SHORT", OsString::from("delay"))];
-        let currency = Currency::make_in(delay, RFC9474, &address, &[]);
-        let operators = free_port();
-        let server = currency.serve_with(
-            currency.port(),
-            &["--admin-listen", &format!("127.0.0.1:{operators}")],
-        );
+fn payouts_are_paid_or_returned_and_shown_in_the_metrics() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let delay = vec![("OPENCOIN_ISSUER_ACCOUNTS_WHEN_SHORT", "delay".into())];
+        let currency = Currency::make_in(delay, RFC9474, database, &[]);
+        let (server, operators) = currency.serve_operators(&[]);
         let token = currency.account("alice", 100);
         let (url, dir) = (currency.url(""), currency.scratch("alice"));
         let holder = |arguments: &[&str]| -> Output {
@@ -74,7 +40,7 @@ fn payouts_go_out_or_come_back_and_are_watched() {
             )
         };
         wait_for_metrics(
-            operators,
+            &operators,
             &[
                 ("opencoin_waiting_mints", 0.0),
                 ("opencoin_payouts_requested", 0.0),
@@ -94,9 +60,7 @@ fn payouts_go_out_or_come_back_and_are_watched() {
         let _ = holder(&["payout", "51", ACCOUNT]).refused(1, "the issuer refuses");
         assert_eq!(currency.balance("alice"), 50);
         let wallet = ForeignWallet::new(&url);
-        let blinds: Vec<_> = (0..6)
-            .map(|number| wallet.blind(10, &number.to_string()))
-            .collect();
+        let blinds = wallet.blinds(&[10; 6]);
         assert_eq!(
             wallet
                 .post("/mint", Some(&token), &request_mint(&blinds, "a1"))
@@ -104,17 +68,14 @@ fn payouts_go_out_or_come_back_and_are_watched() {
             202
         );
         let metrics = wait_for_metrics(
-            operators,
+            &operators,
             &[
                 ("opencoin_payouts_requested", 2.0),
                 ("opencoin_waiting_mints", 1.0),
             ],
         );
-        let oldest = gauge(&metrics, "opencoin_payout_oldest_requested_timestamp_seconds");
-        assert!(
-            oldest >= gauge(&metrics, "process_start_time_seconds"),
-            "{metrics}"
-        );
+        let oldest = metrics["opencoin_payout_oldest_requested_timestamp_seconds"];
+        assert!(oldest >= metrics["process_start_time_seconds"], "{metrics:#?}");
 
         let listed = || currency.issuer(&["payouts", "list", "--json"]).json();
         let expected = json!({"id": 1, "account": "alice", "amount": 30, "destination": ACCOUNT, "state": "requested", "note": null});
@@ -146,7 +107,7 @@ fn payouts_go_out_or_come_back_and_are_watched() {
         }
         assert_eq!(listed(), json!([]));
 
-        // What the holder reads of it.
+        // The holder sees the results.
         let seen = holder(&["payouts", "--json"]).success().json();
         let states: Vec<(&Value, &Value)> = seen["payouts"]
             .as_array()
@@ -162,9 +123,9 @@ fn payouts_go_out_or_come_back_and_are_watched() {
                 (&failed, &json!("no such bank account"))
             ]
         );
-        // The money that came back is what the mint has waited for.
+        // The returned money pays for the waiting mint.
         wait_for_metrics(
-            operators,
+            &operators,
             &[
                 ("opencoin_waiting_mints", 0.0),
                 ("opencoin_payouts_requested", 0.0),

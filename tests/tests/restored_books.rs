@@ -1,5 +1,5 @@
-//! Books that were set back are not served until an operator says so; backups are made while wallets work and
-//! put back whole.
+//! A rolled-back ledger is not served until an operator accepts it. Backups are made while wallets work, and are restored
+//! completely or not at all.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
@@ -7,43 +7,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint, request_redeem};
-use opencoin_e2e::{Currency, Database, Output, RFC9474, command, run};
+use opencoin_e2e::files::{copy_folder, names};
+use opencoin_e2e::foreign_wallet::{ForeignWallet, request_redeem};
+use opencoin_e2e::{Currency, Database, Output, RFC9474, SQLITE, command, deploy, run, wait_until};
 use opencoin_testkit::postgres::{TestDatabase, programs};
 
 const ACCEPT: [&str; 2] = ["accept-restored-state", "--yes-spent-coins-may-be-forgotten"];
-/// How long a server may take to notice something.
-const PATIENCE: Duration = Duration::from_secs(20);
 
-/// `opencoin issuer serve`, which is expected to refuse.
+/// Runs `opencoin issuer serve`, which must refuse with this text.
 fn refused_to_serve(currency: &Currency, text: &str) {
     let _refused = currency
         .issuer_unchecked(&["serve", "--listen", "127.0.0.1:0"])
         .refused(1, text);
 }
 
-/// What the books say: the account `alice`, who is credited with the entries that are looked for.
-fn credit(currency: &Currency, number: u64) {
-    currency.issuer(&[
-        "account",
-        "credit",
-        "alice",
-        "1",
-        "--reference",
-        &format!("credit {number}"),
-    ]);
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
+/// The status of the health check.
 fn ready(currency: &Currency) -> u16 {
     reqwest::blocking::get(currency.url("/health/ready"))
         .unwrap()
@@ -80,23 +60,15 @@ fn a_backup_made_while_wallets_work_is_restored_and_served_once_that_is_accepted
     let wallet = ForeignWallet::new(&currency.url(""));
     let coins = thread::scope(|scope| {
         let minting = scope.spawn(|| {
-            let mint = |number: u32| {
-                let blind = wallet.blind(1, "a");
-                let signed = wallet.post(
-                    "/mint",
-                    Some(&token),
-                    &request_mint(std::slice::from_ref(&blind), &format!("{number:x}")),
-                );
-                wallet.unblind(&[blind], &signed).remove(0)
-            };
-            (0x100..0x120).map(mint).collect::<Vec<_>>()
+            let mint = |number: u32| wallet.mint(&token, &[1], &format!("{number:x}"));
+            (0x100..0x120).flat_map(mint).collect::<Vec<_>>()
         });
         backup(&currency, "backup");
         minting.join().unwrap()
     });
     let from = currency.scratch("backup");
     let late = backup(&currency, "late");
-    // What the late backup has never heard of: the coin is spent.
+    // A coin is spent after the last backup.
     assert_eq!(
         wallet
             .post("/redeem", Some(&token), &request_redeem(&coins[..1]))
@@ -108,7 +80,7 @@ fn a_backup_made_while_wallets_work_is_restored_and_served_once_that_is_accepted
     currency.stop();
     assert!(
         !currency.dir().join("ledger.sqlite-wal").exists(),
-        "a server that stops leaves one file"
+        "a stopped server leaves one file"
     );
     let spent_mark = mark(&currency);
 
@@ -137,12 +109,12 @@ fn a_backup_made_while_wallets_work_is_restored_and_served_once_that_is_accepted
             .refused(1, "restored from a backup");
     }
     currency.issuer(&["account", "show", "alice"]);
-    assert_eq!(mark(&currency), spent_mark, "nothing was decided");
+    assert_eq!(mark(&currency), spent_mark, "nothing was accepted");
     currency.issuer(&ACCEPT);
     assert_ne!(mark(&currency), spent_mark);
     currency.serve();
     currency.audit();
-    // That is what the operator has accepted.
+    // The operator has accepted that spent coins may be forgotten.
     assert_eq!(
         wallet
             .post("/redeem", Some(&token), &request_redeem(&coins[..1]))
@@ -152,7 +124,7 @@ fn a_backup_made_while_wallets_work_is_restored_and_served_once_that_is_accepted
     currency.audit();
     currency.stop();
 
-    // The machine is lost: the whole folder comes back, its keys from elsewhere.
+    // The machine is lost: the backup is restored into an empty folder.
     let elsewhere = currency.scratch("elsewhere");
     let _done = restore_into(&elsewhere, &from, &[]).success();
     let audit = run(
@@ -167,9 +139,9 @@ fn a_backup_made_while_wallets_work_is_restored_and_served_once_that_is_accepted
 }
 
 #[test]
-fn a_backup_that_was_changed_or_is_anothers_is_refused_and_nothing_is_touched() {
-    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
-    let other = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
+fn a_changed_or_foreign_backup_is_refused_and_nothing_is_changed() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
+    let other = Currency::make(RFC9474, SQLITE, &[]);
     let _token = currency.account("alice", 5);
     let from = backup(&currency, "backup");
     let _exists = currency
@@ -182,13 +154,10 @@ fn a_backup_that_was_changed_or_is_anothers_is_refused_and_nothing_is_touched() 
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&books, bytes).unwrap();
-    let _changed =
-        restore_into(&currency.dir(), &from, &["--replace"]).refused(1, "differs from its description in the manifest");
+    let _changed = restore_into(&currency.dir(), &from, &["--replace"])
+        .refused(1, "differs from its description in the manifest");
     currency.audit();
-    let listed: Vec<String> = fs::read_dir(currency.dir())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let listed = names(&currency.dir());
     assert!(
         !listed
             .iter()
@@ -198,11 +167,11 @@ fn a_backup_that_was_changed_or_is_anothers_is_refused_and_nothing_is_touched() 
 }
 
 #[test]
-fn a_restore_or_backup_that_is_killed_leaves_the_old_books_or_the_new_ones() {
-    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
+fn a_killed_restore_leaves_the_old_or_the_new_ledger_and_a_killed_backup_no_partial_one() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
     let _token = currency.account("alice", 5);
     let from = backup(&currency, "backup");
-    credit(&currency, 1);
+    currency.credit("alice", 1, "after the backup");
     let dir = currency.dir();
     let run_and_kill = |arguments: &[&str], milliseconds: u64| {
         let mut command = command();
@@ -231,7 +200,7 @@ fn a_restore_or_backup_that_is_killed_leaves_the_old_books_or_the_new_ones() {
         let to = currency.scratch(&format!("killed-{round}"));
         run_and_kill(&["backup", "--to", to.to_str().unwrap()], round * 6);
         if to.exists() {
-            // Under its name it is there whole.
+            // A backup that exists under its name is complete.
             let _done = restore_into(&currency.scratch(&format!("of-{round}")), &to, &[]).success();
         }
     }
@@ -243,7 +212,7 @@ fn a_restore_or_backup_that_is_killed_leaves_the_old_books_or_the_new_ones() {
 }
 
 #[test]
-fn sqlite_books_that_are_replaced_by_hand_are_noticed() {
+fn a_ledger_file_that_was_replaced_by_hand_is_detected() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     currency.stop();
     let books = currency.dir().join("ledger.sqlite");
@@ -254,11 +223,11 @@ fn sqlite_books_that_are_replaced_by_hand_are_noticed() {
     currency.stop();
     fs::copy(&old, &books).unwrap();
     refused_to_serve(&currency, "the books are older than they were");
-    // Lost books are not begun anew.
+    // A missing ledger is not created again.
     fs::remove_file(&books).unwrap();
     refused_to_serve(&currency, "there is no database");
     assert!(!books.exists());
-    let other = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
+    let other = Currency::make(RFC9474, SQLITE, &[]);
     fs::copy(other.dir().join("ledger.sqlite"), &books).unwrap();
     refused_to_serve(&currency, "these are other books");
     let _other = currency
@@ -271,21 +240,12 @@ fn sqlite_books_that_are_replaced_by_hand_are_noticed() {
     currency.stop();
 }
 
-/// `pg_dump`, `pg_restore`: PostgreSQL's own programs.
+/// Runs a program of PostgreSQL.
 fn postgres_program(name: &str, arguments: &[&str]) {
-    let output = Command::new(programs().unwrap().join(name))
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{name}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    deploy::run(Command::new(programs().unwrap().join(name)).args(arguments));
 }
 
-/// Replaces the database by what a dump holds, as a restore in place or a failover to a standby that was
-/// behind does.
+/// Replaces the contents of the database by a dump, as a restore does, or a failover to a standby that was behind.
 fn set_back(database: &TestDatabase, dump: &Path) {
     let (url, dump) = (database.url(), dump.to_str().unwrap());
     postgres_program(
@@ -302,9 +262,10 @@ fn set_back(database: &TestDatabase, dump: &Path) {
 }
 
 #[test]
-fn a_postgresql_database_goes_through_its_own_tools_and_books_that_go_backwards_are_noticed() {
+fn postgresql_tools_copy_a_ledger_and_a_running_server_detects_a_rollback() {
     let database = TestDatabase::create();
-    let mut currency = Currency::start_on(RFC9474, &database.url());
+    let mut currency = Currency::make(RFC9474, &database.url(), &[]);
+    currency.serve();
     let token = currency.account("alice", 10);
     let _shared = currency
         .issuer_unchecked(&["backup", "--to", "x"])
@@ -316,7 +277,7 @@ fn a_postgresql_database_goes_through_its_own_tools_and_books_that_go_backwards_
     let (url, file) = (database.url(), format!("--file={}", dump.display()));
     postgres_program("pg_dump", &["--format=custom", &file, &url]);
 
-    // Into another database: the same books.
+    // Another database with the same contents passes the audit.
     let other = TestDatabase::create();
     postgres_program("pg_restore", &["--dbname", &other.url(), dump.to_str().unwrap()]);
     let settings = currency.dir().join("issuer.toml");
@@ -335,18 +296,17 @@ fn a_postgresql_database_goes_through_its_own_tools_and_books_that_go_backwards_
     )
     .success();
 
-    // A server that runs.
-    credit(&currency, 1);
+    // A running server detects the rollback.
     let seen = mark(&currency);
-    credit(&currency, 2);
+    currency.credit("alice", 1, "after the dump");
     wait_until("the mark is raised", || mark(&currency) != seen);
     assert_eq!(ready(&currency), 200);
     set_back(&database, &dump);
-    wait_until("the server notices", || ready(&currency) == 503);
+    wait_until("the server detects the rollback", || ready(&currency) == 503);
     assert!(
         currency
             .log()
-            .contains("ALARM: the books are not those of a moment ago"),
+            .contains("ALARM: the books were rolled back or replaced"),
         "{}",
         currency.log()
     );
@@ -368,7 +328,7 @@ fn a_postgresql_database_goes_through_its_own_tools_and_books_that_go_backwards_
     currency.stop();
 
     refused_to_serve(&currency, "the books are older than they were");
-    // Another machine, with a mark of its own, serves what was accepted once.
+    // A server on another machine, with its own mark, accepts what was accepted once.
     let second = elsewhere.join("high-water-mark.toml");
     fs::copy(currency.dir().join("high-water-mark.toml"), &second).unwrap();
     fs::write(elsewhere.join("issuer.toml"), text).unwrap();
@@ -386,9 +346,4 @@ fn a_postgresql_database_goes_through_its_own_tools_and_books_that_go_backwards_
         examined.stdout
     );
     currency.stop();
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(copied.success());
 }

@@ -1,18 +1,13 @@
-//! Passphrases and private keys are looked for where they must not be: logs at TRACE, files, command lines,
-//! what commands say.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+//! Passphrases and private keys do not appear in logs at TRACE, files, command lines or the output of commands.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
+use opencoin_e2e::files::all_below;
 use opencoin_e2e::thief::decrypt;
-use opencoin_e2e::{
-    Currency, Log, MASTER_PASSPHRASE, Output, PASSPHRASE, Process, RFC9474, Wallet, command, opencoin,
-};
+use opencoin_e2e::{Currency, MASTER_PASSPHRASE, Output, PASSPHRASE, RFC9474, SQLITE, command, opencoin};
 use rsa::traits::PrivateKeyParts;
 
-/// What must not be found, and what it is.
+/// A secret that must not be found, and its description.
 struct Needle {
     name: String,
     bytes: Vec<u8>,
@@ -30,50 +25,28 @@ fn needles(currency: &Currency) -> Vec<Needle> {
         },
     ];
     let master = currency.dir().join("master/master.pem");
-    let mint_keys = files(&currency.dir().join("keys"))
+    let mint_keys = all_below(&currency.dir().join("keys"))
         .into_iter()
         .map(|path| (path, PASSPHRASE));
     for (path, passphrase) in mint_keys.chain([(master, MASTER_PASSPHRASE)]) {
         let key = decrypt(&path, passphrase);
         for (part, number) in [("d", key.d()), ("p", &key.primes()[0]), ("q", &key.primes()[1])] {
-            let name = |form: &str| format!("{part} of {} {form}", path.display());
-            let bytes = number.to_bytes_be();
-            needles.push(Needle {
-                name: name("in hex"),
-                bytes: number.to_str_radix(16).into_bytes(),
-            });
-            needles.push(Needle {
-                name: name("in decimal"),
-                bytes: number.to_str_radix(10).into_bytes(),
-            });
-            let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
-            needles.push(Needle {
-                name: name("in little-endian bytes"),
-                bytes: reversed,
-            });
-            needles.push(Needle {
-                name: name("in bytes"),
+            let forms = [
+                ("hex", number.to_str_radix(16).into_bytes()),
+                ("decimal", number.to_str_radix(10).into_bytes()),
+                ("little-endian bytes", number.to_bytes_le()),
+                ("big-endian bytes", number.to_bytes_be()),
+            ];
+            needles.extend(forms.map(|(form, bytes)| Needle {
+                name: format!("{part} of {} in {form}", path.display()),
                 bytes,
-            });
+            }));
         }
     }
     needles
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path))
-        } else {
-            found.push(path)
-        }
-    }
-    found
-}
-
-fn demand_clean(needles: &[Needle], place: &str, text: &[u8]) {
+fn require_clean(needles: &[Needle], place: &str, text: &[u8]) {
     for Needle { name, bytes } in needles {
         let is_there = text.windows(bytes.len()).any(|window| window == bytes);
         assert!(!is_there, "{name} is in {place}");
@@ -81,38 +54,26 @@ fn demand_clean(needles: &[Needle], place: &str, text: &[u8]) {
 }
 
 #[test]
-fn passphrases_and_private_keys_stay_where_they_belong() {
-    let currency = Currency::make(RFC9474, "sqlite:ledger.sqlite", &[]);
-    let (dir, log) = (currency.dir(), Log::default());
-    let listen = format!("127.0.0.1:{}", currency.port());
-    let mut serve = command();
-    serve
-        .args(["issuer", "serve", "--listen", &listen, "--dir"])
-        .arg(&dir)
-        .env("OPENCOIN_LOG", "trace");
-    let server = Process::start(&mut serve, "serving ", &log);
+fn passphrases_and_private_keys_are_not_disclosed() {
+    let mut currency = Currency::make(RFC9474, SQLITE, &[]);
+    currency.set_variable("OPENCOIN_LOG", "trace");
+    let (dir, server) = (currency.dir(), currency.serve_on(currency.port()));
 
     let mut said: Vec<Output> = Vec::new();
     let mut issuer = |arguments: &[&str]| said.push(currency.issuer(arguments));
     let token = currency.account("alice", 500);
-    let wallet = Wallet::new(&currency.scratch("wallet"));
-    wallet.run(&["add", &currency.url("")]);
+    let wallet = currency.wallet("wallet");
     wallet.run(&["mint", "40", "--token", &token]);
     issuer(&["keys", "rotate", "--now"]);
     wallet.run(&["redeem", "5", "--token", &token]);
     issuer(&["cdd", "change", "--info", "a new description"]);
-    let keys = currency.issuer(&["keys", "list", "--json"]).json();
-    issuer(&[
-        "keys",
-        "revoke",
-        keys[0]["id"].as_str().unwrap(),
-        "--reason",
-        "by the test",
-    ]);
+    let keys = currency.keys();
+    let id = keys[0]["id"].as_str().unwrap();
+    issuer(&["keys", "revoke", id, "--reason", "by the test"]);
     wallet.run(&["mint", "40", "--token", &token]);
     issuer(&["keys", "plan"]);
     issuer(&["audit"]);
-    // The keys that are left; those of the revoked one are needed below, so it is destroyed last.
+    // The revoked key's private half is one of the secrets, so it is destroyed after they are collected.
     let needles = needles(&currency);
     issuer(&["keys", "destroy"]);
     let mut wrong = command();
@@ -125,36 +86,34 @@ fn passphrases_and_private_keys_stay_where_they_belong() {
         String::from_utf8_lossy(&refused.stderr).contains("the passphrase is not this key's"),
         "{refused:?}"
     );
-    said.push(opencoin(&[
+    let rotate = [
         "issuer",
         "keys",
         "rotate",
         "--passphrase-file",
         "/nowhere",
         "--dir",
-        dir.to_str().unwrap(),
-    ]));
+    ];
+    said.push(opencoin(&[&rotate[..], &[dir.to_str().unwrap()]].concat()));
 
-    demand_clean(
+    require_clean(
         &needles,
         "the command line of the server",
         &fs::read(format!("/proc/{}/cmdline", server.id())).unwrap(),
     );
     server.stop();
-    assert!(
-        log.text().contains("DEBUG"),
-        "the log says all that there is to say"
-    );
-    demand_clean(&needles, "the server's log", log.text().as_bytes());
-    demand_clean(&needles, "the refusal of a wrong passphrase", &refused.stderr);
+    let log = currency.log();
+    assert!(log.contains("DEBUG"), "the log has every level");
+    require_clean(&needles, "the server's log", log.as_bytes());
+    require_clean(&needles, "the refusal of a wrong passphrase", &refused.stderr);
     for output in &said {
-        demand_clean(
+        require_clean(
             &needles,
-            &format!("what {output:?} says"),
+            "the output of a command",
             format!("{output:?}").as_bytes(),
         );
     }
-    for path in files(currency.dir().parent().unwrap()) {
-        demand_clean(&needles, &path.display().to_string(), &fs::read(&path).unwrap());
+    for path in all_below(currency.dir().parent().unwrap()) {
+        require_clean(&needles, &path.display().to_string(), &fs::read(&path).unwrap());
     }
 }

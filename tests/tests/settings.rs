@@ -1,27 +1,21 @@
-//! Settings in file, environment and flags; TLS; what is refused and limited at the door.
+//! Settings in file, environment and flags; TLS; listeners that are refused; rate limits.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use opencoin_e2e::{Currency, Log, PASSPHRASE, Process, RFC9474, Wallet, free_port, run};
+use opencoin_e2e::files::make_certificates;
+use opencoin_e2e::{
+    Currency, Database, Log, PASSPHRASE, Process, RFC9474, SQLITE, free_port, run, wait_until,
+};
 use reqwest::blocking::{Client, Response};
 use reqwest::tls::Version;
 use serde_json::Value;
 
-const SQLITE: &str = "sqlite:ledger.sqlite";
-/// Makes certificates with an authority of their own.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/signer/certificates.sh");
-/// The server looks at its files every two seconds; the rest is for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A server with these flags and variables besides, and its log.
+/// Starts a server with these flags and environment variables. Returns it with its log.
 fn serve(currency: &Currency, flags: &[&str], environment: &[(&str, &str)], ready: &str) -> (Process, Log) {
     let (log, mut command) = (Log::default(), currency.command());
     command
@@ -33,17 +27,7 @@ fn serve(currency: &Currency, flags: &[&str], environment: &[(&str, &str)], read
     (Process::start(&mut command, ready, &log), log)
 }
 
-fn certificates(folder: &Path) -> PathBuf {
-    let made = Command::new(SCRIPT)
-        .arg(folder)
-        .arg("127.0.0.1")
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    folder.to_owned()
-}
-
-/// A client that trusts the authority in this folder and nobody else, and speaks one version of TLS.
+/// A client that trusts only the authority in this folder, and uses one version of TLS.
 fn client(folder: &Path, version: Version) -> Client {
     let authority = reqwest::Certificate::from_pem(&fs::read(folder.join("authority.pem")).unwrap()).unwrap();
     let client = Client::builder()
@@ -53,21 +37,12 @@ fn client(folder: &Path, version: Version) -> Client {
     client.build().unwrap()
 }
 
-fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_there() {
-        assert!(begun.elapsed() < PATIENCE, "{what} does not happen");
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
 #[test]
-fn tls_is_spoken_by_the_server_and_follows_its_files() {
+fn the_server_uses_tls_and_reloads_its_certificate() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
-    let (first, second) = (
-        certificates(&currency.scratch("first")),
-        certificates(&currency.scratch("second")),
-    );
+    let [first, second] = ["first", "second"].map(|name| currency.scratch(name));
+    make_certificates(&first);
+    make_certificates(&second);
     let files = currency.dir().join("tls");
     fs::create_dir(&files).unwrap();
     let put = |folder: &Path| {
@@ -103,7 +78,7 @@ fn tls_is_spoken_by_the_server_and_follows_its_files() {
             .status(),
         200
     );
-    // A head in the clear is not answered, and a client that says nothing hinders nobody.
+    // A request without TLS gets no answer, and a silent client does not delay others.
     let _silent = TcpStream::connect(&listen).unwrap();
     let mut plain = TcpStream::connect(&listen).unwrap();
     plain.write_all(b"GET /cddc HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -111,14 +86,14 @@ fn tls_is_spoken_by_the_server_and_follows_its_files() {
     let _ = plain.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP"));
 
-    // A pair that does not fit changes nothing.
+    // A certificate and key that do not match change nothing.
     fs::copy(second.join("signer.key"), files.join("signer.key")).unwrap();
-    wait_for("a word in the log", || {
+    wait_until("the server logs the mismatch", || {
         log.text().contains("the old one stays in use")
     });
     assert!(is_trusted(&first));
     put(&second);
-    wait_for("the new certificate", || is_trusted(&second));
+    wait_until("the server uses the new certificate", || is_trusted(&second));
     assert!(!is_trusted(&first));
     server.stop();
     assert!(
@@ -136,7 +111,7 @@ fn tls_is_spoken_by_the_server_and_follows_its_files() {
 }
 
 #[test]
-fn plain_http_beyond_this_machine_needs_a_word() {
+fn plain_http_beyond_this_machine_must_be_allowed_explicitly() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     for way_out in ["[tls]", "127.0.0.1 behind a proxy", "--insecure-http"] {
         let _ = currency
@@ -158,7 +133,7 @@ fn plain_http_beyond_this_machine_needs_a_word() {
     serve(&currency, &[], &word, "serving OpenCent on http://")
         .0
         .stop();
-    // What is in front of the door for wallets is not in front of the operator's.
+    // The operator's listener needs its own permission.
     let operators = [
         "serve",
         "--listen",
@@ -176,7 +151,7 @@ fn plain_http_beyond_this_machine_needs_a_word() {
         .stop();
 }
 
-/// What an operator needs of a listener beyond loopback: metrics, health, and the API with a token alone.
+/// Checks that the operator's listener serves metrics, health, and the API with a token only.
 fn operate(currency: &Currency, client: &Client, url: &str) {
     for path in ["/metrics", "/health/ready"] {
         assert_eq!(client.get(format!("{url}{path}")).send().unwrap().status(), 200);
@@ -189,15 +164,12 @@ fn operate(currency: &Currency, client: &Client, url: &str) {
             .unwrap()
     };
     assert_eq!(accounts("oca_made-up").status(), 401);
-    let made = currency
-        .issuer(&["admin-token", "create", "desk", "--json"])
-        .json();
-    assert_eq!(accounts(made["token"].as_str().unwrap()).status(), 200);
+    assert_eq!(accounts(&currency.admin_token("desk")).status(), 200);
     currency.issuer(&["admin-token", "remove", "desk"]);
 }
 
 #[test]
-fn operators_come_from_other_machines_with_tls_or_where_something_in_front_speaks_it() {
+fn operators_on_other_machines_need_tls_or_explicit_permission() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     let (wallets, operators) = (format!("127.0.0.1:{}", currency.port()), free_port());
     let everywhere = format!("0.0.0.0:{operators}");
@@ -219,7 +191,8 @@ fn operators_come_from_other_machines_with_tls_or_where_something_in_front_speak
     );
     server.stop();
 
-    let files = certificates(&currency.scratch("certificates"));
+    let files = currency.scratch("certificates");
+    make_certificates(&files);
     let (certificate, key) = (files.join("signer.pem"), files.join("signer.key"));
     let tls = [
         "--tls-certificate",
@@ -236,10 +209,10 @@ fn operators_come_from_other_machines_with_tls_or_where_something_in_front_speak
             .get(format!("http://127.0.0.1:{operators}/metrics"))
             .send()
             .is_err(),
-        "nothing is in the clear there"
+        "plain HTTP gets an answer"
     );
     server.stop();
-    // Programs of this machine need no TLS.
+    // Clients on this machine need no TLS.
     let here = format!("127.0.0.1:{operators}");
     let (server, _log) = serve(
         &currency,
@@ -252,9 +225,8 @@ fn operators_come_from_other_machines_with_tls_or_where_something_in_front_speak
 }
 
 #[test]
-fn an_address_that_asks_too_often_waits_and_a_made_up_token_is_no_way_around() {
-    let mut currency = Currency::make(RFC9474, SQLITE, &[]);
-    currency.serve();
+fn an_address_is_rate_limited_and_an_unknown_token_is_no_way_around() {
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let token = currency.account("alice", 100);
     currency.stop();
     let listen = format!("127.0.0.1:{}", currency.port());
@@ -269,8 +241,7 @@ fn an_address_that_asks_too_often_waits_and_a_made_up_token_is_no_way_around() {
         "127.0.0.1",
     ];
     let (server, _log) = serve(&currency, &flags, &[], "serving ");
-    let wallet = Wallet::new(&currency.scratch("alice"));
-    wallet.run(&["add", &currency.url("")]);
+    let wallet = currency.wallet("alice");
     wallet.run(&["mint", "11", "--token", &token]);
 
     let client = Client::new();
@@ -292,14 +263,8 @@ fn an_address_that_asks_too_often_waits_and_a_made_up_token_is_no_way_around() {
     };
     let refused = until_refused(Some("203.0.113.9, 198.51.100.7"));
     assert_eq!(refused.headers()["opencoin-error"], "too-many-requests");
-    assert!(
-        refused.headers()["retry-after"]
-            .to_str()
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            >= 1
-    );
+    let retry_after = refused.headers()["retry-after"].to_str().unwrap();
+    assert!(retry_after.parse::<u64>().unwrap() >= 1, "{retry_after}");
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
     let problem: Value = serde_json::from_str(&refused.text().unwrap()).unwrap();
     assert_eq!(problem["title"], "too-many-requests");
@@ -308,8 +273,7 @@ fn an_address_that_asks_too_often_waits_and_a_made_up_token_is_no_way_around() {
         400,
         "another address has its own bucket"
     );
-    // The wallet's own address is the proxy's here. Its token was proved by the mint; no other one gets
-    // through.
+    // The wallet has the proxy's address. Its token was accepted for the mint, so only this token is exempt from the limit.
     assert_eq!(until_refused(None).status(), 429);
     assert_eq!(ask(None, &token).status(), 400);
     assert_eq!(ask(Some("198.51.100.7"), &token).status(), 400);
@@ -317,7 +281,7 @@ fn an_address_that_asks_too_often_waits_and_a_made_up_token_is_no_way_around() {
 }
 
 #[test]
-fn this_machine_is_not_limited_and_an_unknown_proxy_is_told_of() {
+fn this_machine_is_not_rate_limited_and_an_unknown_proxy_is_logged() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     let listen = format!("127.0.0.1:{}", currency.port());
     let flags = [
@@ -348,13 +312,15 @@ fn this_machine_is_not_limited_and_an_unknown_proxy_is_told_of() {
             .unwrap()
     };
     assert!((0..20).map(forwarded).any(|answer| answer.status() == 429));
-    wait_for("a word in the log", || log.text().contains("proxy.trusted"));
+    wait_until("the server logs the proxy", || {
+        log.text().contains("proxy.trusted")
+    });
     server.stop();
     assert!(!log.text().contains("198.51.100.7"), "addresses are not logged");
 }
 
 #[test]
-fn the_settings_in_force_are_shown_with_where_they_came_from() {
+fn the_effective_settings_are_shown_with_their_origin() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     let dir = currency.dir();
     let dir = dir.to_str().unwrap();
@@ -401,7 +367,7 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
         ),
         (Some("file"), Some("default"))
     );
-    // Every command goes by the environment, so that none looks into other books than the server.
+    // Every command reads the environment, so that it uses the same ledger as the server.
     let refused = opencoin(&environment, &["audit"]).refused(3, "cannot read the books");
     assert!(!refused.stderr.contains("s3cret"));
     let misspelt = [("OPENCOIN_ISSUER_DATABSE", "sqlite:x")];
@@ -436,7 +402,7 @@ fn the_settings_in_force_are_shown_with_where_they_came_from() {
 }
 
 #[test]
-fn check_finds_what_would_stop_a_server_without_serving() {
+fn check_finds_the_faults_that_would_prevent_a_start() {
     let currency = Currency::make(RFC9474, SQLITE, &[]);
     let dir = currency.dir();
     let listen = format!("127.0.0.1:{}", free_port());
@@ -481,44 +447,23 @@ fn check_finds_what_would_stop_a_server_without_serving() {
         assert_eq!(result(&good, name), "ok", "{name}: {good:#}");
     }
     assert_eq!(result(&check(&["--listen", &listen], "wrong"), "keys"), "failed");
-    assert_eq!(
-        result(&check(&["--listen", "0.0.0.0:0"], PASSPHRASE), "listen"),
-        "failed"
-    );
-    assert_eq!(
-        result(&check(&["--database", "sqlite:nowhere"], PASSPHRASE), "books"),
-        "failed"
-    );
-    assert_eq!(
-        result(&check(&["--database", "mysql:x"], PASSPHRASE), "settings"),
-        "failed"
-    );
-    assert_eq!(
-        result(
-            &check(
-                &["--signer-by", "socket", "--signer-path", "none.sock"],
-                PASSPHRASE
-            ),
-            "signer"
-        ),
-        "failed"
-    );
+    let faults: [(&[&str], &str); 4] = [
+        (&["--listen", "0.0.0.0:0"], "listen"),
+        (&["--database", "sqlite:nowhere"], "books"),
+        (&["--database", "mysql:x"], "settings"),
+        (&["--signer-by", "socket", "--signer-path", "none.sock"], "signer"),
+    ];
+    for (flags, name) in faults {
+        assert_eq!(result(&check(flags, PASSPHRASE), name), "failed", "{name}");
+    }
 
-    let files = certificates(&currency.scratch("certificates"));
+    let files = currency.scratch("certificates");
+    make_certificates(&files);
     let (certificate, key) = (files.join("signer.pem"), files.join("signer.key"));
     let tls = |key: &Path| {
         let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
-        check(
-            &[
-                "--tls-certificate",
-                certificate,
-                "--tls-key",
-                key,
-                "--listen",
-                "0.0.0.0:0",
-            ],
-            PASSPHRASE,
-        )
+        let flags = ["--tls-certificate", certificate, "--tls-key", key];
+        check(&[&flags[..], &["--listen", "0.0.0.0:0"]].concat(), PASSPHRASE)
     };
     let good = tls(&key);
     assert_eq!(

@@ -1,50 +1,21 @@
-//! The process that signs, as an operator runs it: over mutual TLS from another folder than the server's,
-//! refusing to start where something is wrong, and refusing to sign for books that were set back.
+//! The signer process: it signs over mutual TLS from another folder than the server's, refuses to start with wrong
+//! settings, and refuses to sign for a rolled-back ledger.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use opencoin_e2e::{Currency, Log, Process, RFC9474, Wallet, free_port, run};
-use opencoin_testkit::postgres::TestDatabase;
+use opencoin_e2e::files::{all_below, copy_folder, make_certificates, set_mode, write_secret};
+use opencoin_e2e::{
+    Currency, Database, Log, Process, RFC9474, SQLITE, Wallet, free_port, run, wait_for, wait_until,
+};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/signer/certificates.sh");
-const SQLITE: &str = "sqlite:ledger.sqlite";
-/// What a signer says when it can be reached.
+/// The first words that a signer prints once it accepts connections.
 const READY: &str = "signing for OpenCent at ";
-/// How long a server may take to find its signer again.
-const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The certificates of a signer on this machine and its server, under an authority of their own.
-fn certificates(folder: &Path) {
-    let made = Command::new("sh")
-        .arg(SCRIPT)
-        .arg(folder)
-        .arg("127.0.0.1")
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
-/// Copies a folder with its permissions, as it is carried from one machine to another.
-fn copy(from: &Path, to: &Path) {
-    assert!(
-        Command::new("cp")
-            .arg("-a")
-            .args([from, to])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
-/// Copies the books on SQLite, all of their files, in place of those that are there.
-fn put_books(from: &Path, to: &Path) {
+/// Replaces all files of a ledger in SQLite by those of another folder.
+fn replace_ledger(from: &Path, to: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let name = format!("ledger.sqlite{suffix}");
         let _ = fs::remove_file(to.join(&name));
@@ -54,8 +25,8 @@ fn put_books(from: &Path, to: &Path) {
     }
 }
 
-/// Writes into the settings that `side` of these certificates speaks with the signer at this port.
-fn speak_tls(folder: &Path, certificates: &Path, side: &str, port: u16) {
+/// Adds TLS with the certificate of `side`, signer or server, and the signer's port to the settings.
+fn configure_tls(folder: &Path, certificates: &Path, side: &str, port: u16) {
     let files = folder.join("tls");
     fs::create_dir_all(&files).unwrap();
     for name in [
@@ -85,63 +56,49 @@ fn start_signer(folder: &Path, options: &[&str], log: &Log) -> Process {
     Process::start(&mut command, READY, log)
 }
 
-/// Server or signer has just come up: they may not have found each other yet.
+/// Mints, and resumes until the mint is signed: the server may not be connected to its signer yet.
 fn mint(wallet: &Wallet, amount: &str, token: &str) {
     let _ = wallet.run_unchecked(&["mint", amount, "--token", token]);
     resume(wallet);
 }
 
-fn wait_for(log: impl Fn() -> String, text: &str) {
-    let begun = Instant::now();
-    while !log().contains(text) {
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "{text:?} is not in the log: {}",
-            log()
-        );
-        thread::sleep(Duration::from_millis(100));
-    }
+fn wait_for_log(log: impl Fn() -> String, text: &str) {
+    wait_for(text, || {
+        let log = log();
+        if log.contains(text) { Ok(()) } else { Err(log) }
+    });
 }
 
 fn resume(wallet: &Wallet) {
-    let begun = Instant::now();
-    while wallet.run_unchecked(&["resume"]).code != Some(0) {
-        assert!(begun.elapsed() < PATIENCE, "what was accepted is not signed");
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn wallet(currency: &Currency, name: &str) -> Wallet {
-    let wallet = Wallet::new(&currency.scratch(name));
-    wallet.run(&["add", &currency.url("")]);
-    wallet
+    wait_until("the accepted mint is signed", || {
+        wallet.run_unchecked(&["resume"]).code == Some(0)
+    });
 }
 
 #[test]
-fn a_signer_on_another_machine_signs_for_whom_its_authority_has_certified() {
-    let database = TestDatabase::create();
-    let mut currency = Currency::make(RFC9474, &database.url(), &[]);
+fn a_remote_signer_signs_only_for_servers_with_a_certificate_of_its_authority() {
+    let mut currency = Currency::make_on(RFC9474, Database::Postgres, &[]);
     let [ours, theirs, machine] = ["ours", "theirs", "signer-machine"].map(|name| currency.scratch(name));
-    certificates(&ours);
-    certificates(&theirs);
-    // The private keys go to the signer's machine and stay nowhere else.
+    make_certificates(&ours);
+    make_certificates(&theirs);
+    // Only the signer's machine has the private keys.
     let port = free_port();
-    copy(&currency.dir(), &machine);
+    copy_folder(&currency.dir(), &machine);
     for folder in ["keys", "master"] {
         fs::remove_dir_all(currency.dir().join(folder)).unwrap();
     }
-    speak_tls(&machine, &ours, "signer", port);
-    speak_tls(&currency.dir(), &ours, "server", port);
+    configure_tls(&machine, &ours, "signer", port);
+    configure_tls(&currency.dir(), &ours, "server", port);
     let signer_log = Log::default();
     let signer = start_signer(&machine, &[], &signer_log);
     currency.serve();
     let token = currency.account("alice", 100);
-    let alice = wallet(&currency, "alice");
+    let alice = currency.wallet("alice");
     mint(&alice, "18", &token);
     alice.run(&["redeem", "7", "--token", &token]);
     currency.stop();
 
-    // A server with somebody else's certificate accepts, and has to delay all that it accepts.
+    // A server with a certificate of another authority accepts requests, but all signatures are delayed.
     let files = currency.dir().join("tls");
     for name in ["server.pem", "server.key"] {
         fs::copy(theirs.join(name), files.join(name)).unwrap();
@@ -152,20 +109,20 @@ fn a_signer_on_another_machine_signs_for_whom_its_authority_has_certified() {
         .refused(3, "will sign later");
     let _ = alice.run_unchecked(&["resume"]).refused(3, "will sign later");
     assert_eq!(alice.balance(), 11);
-    wait_for(|| currency.log(), "no connection to the signer");
-    wait_for(|| currency.log(), "signatures are delayed");
-    wait_for(|| signer_log.text(), "invalid peer certificate");
+    wait_for_log(|| currency.log(), "no connection to the signer");
+    wait_for_log(|| currency.log(), "signatures are delayed");
+    wait_for_log(|| signer_log.text(), "invalid peer certificate");
     currency.stop();
 
-    // With its own, all that was accepted is signed.
+    // With its own certificate, everything accepted is signed.
     for name in ["server.pem", "server.key"] {
         fs::copy(ours.join(name), files.join(name)).unwrap();
     }
     currency.serve();
     resume(&alice);
     assert_eq!(alice.balance(), 31);
-    // A key that others can read is not private, on either side.
-    fs::set_permissions(files.join("server.key"), Permissions::from_mode(0o644)).unwrap();
+    // A TLS key that others can read is refused.
+    set_mode(&files.join("server.key"), 0o644);
     let _ = currency
         .issuer_unchecked(&["serve", "--listen", "127.0.0.1:0"])
         .refused(1, "server.key (mode 0644): run `chmod 600");
@@ -176,7 +133,7 @@ fn a_signer_on_another_machine_signs_for_whom_its_authority_has_certified() {
 }
 
 #[test]
-fn what_is_wrong_is_said_before_a_signer_starts() {
+fn faults_are_reported_before_a_signer_starts() {
     let plain = Currency::make(RFC9474, SQLITE, &[]);
     let refused = |currency: &Currency, options: &[&str], text: &str| {
         let dir = currency.dir();
@@ -186,22 +143,16 @@ fn what_is_wrong_is_said_before_a_signer_starts() {
     refused(&plain, &[], "issuer.toml has no [signer]");
 
     let mut currency = Currency::make(RFC9474, SQLITE, &["--signer-socket", "signer.sock"]);
-    let key = fs::read_dir(currency.dir().join("keys"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    let key = &all_below(&currency.dir().join("keys"))[0];
+    set_mode(key, 0o644);
     refused(
         &currency,
         &[],
         &format!("mode 644); `chmod 600 {}`", key.display()),
     );
-    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    set_mode(key, 0o600);
     let wrong = currency.scratch("wrong");
-    fs::write(&wrong, "not the passphrase").unwrap();
-    fs::set_permissions(&wrong, Permissions::from_mode(0o600)).unwrap();
+    write_secret(&wrong, "not the passphrase");
     refused(
         &currency,
         &["--passphrase-file", wrong.to_str().unwrap()],
@@ -216,23 +167,23 @@ fn what_is_wrong_is_said_before_a_signer_starts() {
     );
     currency.serve();
     let token = currency.account("alice", 100);
-    let alice = wallet(&currency, "alice");
+    let alice = currency.wallet("alice");
     mint(&alice, "18", &token);
     signer.stop();
 
-    // Without its counts it would not notice books that were set back.
+    // Without its counts a signer would not detect a rolled-back ledger.
     let state = currency.dir().join("signer");
     fs::rename(&state, currency.scratch("lost")).unwrap();
     refused(
         &currency,
         &[],
-        "--new-counts begins with new ones, if they are lost for good",
+        "if they are lost, --new-counts begins with new ones",
     );
     let signer = start_signer(&currency.dir(), &["--new-counts"], &Log::default());
     mint(&alice, "18", &token);
     assert_eq!(alice.balance(), 36);
     signer.stop();
-    // From then on they are counts like others.
+    // From then on a signer starts without the option.
     let signer = currency.signer();
     mint(&alice, "4", &token);
     assert_eq!(alice.balance(), 40);
@@ -243,27 +194,27 @@ fn what_is_wrong_is_said_before_a_signer_starts() {
 }
 
 #[test]
-fn books_that_were_set_back_are_signed_for_when_an_operator_has_said_so() {
+fn a_rolled_back_ledger_is_signed_for_only_after_an_operator_accepts_it() {
     let mut currency = Currency::make(RFC9474, SQLITE, &["--signer-socket", "signer.sock"]);
     let signer = currency.signer();
     currency.serve();
     let token = currency.account("alice", 1000);
-    let (alice, bob) = (wallet(&currency, "alice"), wallet(&currency, "bob"));
+    let (alice, bob) = (currency.wallet("alice"), currency.wallet("bob"));
     mint(&alice, "18", &token);
     currency.stop();
     signer.stop();
     let backup = currency.scratch("backup");
     fs::create_dir(&backup).unwrap();
-    put_books(&currency.dir(), &backup);
+    replace_ledger(&currency.dir(), &backup);
 
     let signer = currency.signer();
     currency.serve();
     mint(&alice, "18", &token);
     currency.stop();
     signer.stop();
-    put_books(&backup, &currency.dir());
+    replace_ledger(&backup, &currency.dir());
 
-    // The restored books know nothing of the second mint, and would say once more what was signed for it.
+    // The restored ledger has lost the second mint, so its counts are lower than the signer's.
     let signer = currency.signer();
     currency.issuer(&["accept-restored-state", "--yes-spent-coins-may-be-forgotten"]);
     currency.serve();
@@ -271,16 +222,16 @@ fn books_that_were_set_back_are_signed_for_when_an_operator_has_said_so() {
         .run_unchecked(&["mint", "18", "--token", &token])
         .refused(3, "will sign later");
     let alarm = "ALARM: the books have counted fewer blinds of a mint key than were signed with it";
-    let is_said = || {
+    let log_after_resume = || {
         let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
         currency.log()
     };
-    wait_for(is_said, alarm);
+    wait_for_log(log_after_resume, alarm);
     signer.stop();
-    // Starting it again does not make it forget.
+    // The finding survives a restart of the signer.
     let signer = currency.signer();
     let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
-    wait_for(|| currency.log(), "ALARM: a mint key's counts disagreed before");
+    wait_for_log(|| currency.log(), "ALARM: a mint key's counts disagreed before");
     signer.stop();
 
     let dir = currency.dir();

@@ -1,19 +1,15 @@
-//! The whole ceremony as docs/KEYS.md has it: a master key in one folder, mint keys in SoftHSM behind a
-//! signer process in another. The signer is killed, the keys rotate and are destroyed, and nobody loses a
-//! coin.
+//! The complete ceremony of docs/KEYS.md, with the master key in one folder and mint keys in SoftHSM behind a signer
+//! process in another. The signer is killed, keys rotate and are destroyed, and no coin is lost.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use opencoin_e2e::{Currency, RFC9474, Wallet, opencoin};
-use opencoin_testkit::postgres::TestDatabase;
+use opencoin_e2e::{Currency, Database, RFC9474, create_master_key, opencoin, wait_until};
 use opencoin_testkit::softhsm::{LABEL, PIN, TestToken};
 use serde_json::Value;
 
-/// A currency whose master key is in a vault, as far away as a folder can be.
+/// A currency whose master key is in another folder, the vault.
 struct Offline {
     currency: Currency,
     vault: String,
@@ -24,16 +20,7 @@ struct Offline {
 impl Offline {
     fn new(currency: Currency) -> Self {
         let vault = currency.scratch("vault").to_str().unwrap().to_owned();
-        let made = opencoin(&["master", "create", "--dir", &vault, "--key-bits", "3072"]).success();
-        let id = made
-            .stdout
-            .split_once("will be ")
-            .unwrap()
-            .1
-            .lines()
-            .next()
-            .unwrap()
-            .to_owned();
+        let id = create_master_key(&vault);
         Self {
             currency,
             vault,
@@ -42,8 +29,7 @@ impl Offline {
         }
     }
 
-    /// Carries the request that waits to the vault and its certificates back; gives what was shown before it
-    /// was signed.
+    /// Signs the pending request in the vault and imports the certificates. Returns the text that was shown before signing.
     fn sign_and_import(&mut self) -> String {
         self.signed += 1;
         let request = self.currency.scratch("request.json");
@@ -52,7 +38,7 @@ impl Offline {
             .currency
             .scratch(&format!("certificates{}.json", self.signed));
         let (request, out) = (request.to_str().unwrap(), out.to_str().unwrap());
-        let shown = opencoin(&[
+        let sign = [
             "master",
             "sign",
             request,
@@ -61,16 +47,16 @@ impl Offline {
             "--yes",
             "--out",
             out,
-        ])
-        .success();
+        ];
+        let shown = opencoin(&sign).success();
         self.currency.issuer(&["import", out, "--id", &self.id]);
         shown.stdout
     }
 }
 
 #[test]
-fn keys_in_a_token_behind_a_signer_for_years() {
-    let (token, database) = (TestToken::create(), TestDatabase::create());
+fn mint_keys_in_a_token_are_used_rotated_and_destroyed() {
+    let token = TestToken::create();
     let module = token.module();
     let (variable, configuration) = token.environment();
     let environment = vec![(variable, configuration.into()), ("OPENCOIN_PIN", PIN.into())];
@@ -83,10 +69,10 @@ fn keys_in_a_token_behind_a_signer_for_years() {
         "--signer-socket",
         "signer.sock",
     ];
-    let currency = Currency::make_in(environment, RFC9474, &database.url(), &options);
+    let currency = Currency::make_in(environment, RFC9474, Database::Postgres, &options);
     assert!(
         !currency.dir().join("keys").exists(),
-        "no private key lies in a file"
+        "no private key is in a file"
     );
     let mut offline = Offline::new(currency);
     let shown = offline.sign_and_import();
@@ -98,31 +84,21 @@ fn keys_in_a_token_behind_a_signer_for_years() {
     let signer = offline.currency.signer();
     offline.currency.serve();
     let token = offline.currency.account("alice", 1000);
-    let (alice, bob) = (
-        Wallet::new(&offline.currency.scratch("alice")),
-        Wallet::new(&offline.currency.scratch("bob")),
-    );
-    alice.run(&["add", &offline.currency.url("")]);
-    bob.run(&["add", &offline.currency.url("")]);
+    let [alice, bob] = ["alice", "bob"].map(|name| offline.currency.wallet(name));
     alice.run(&["mint", "77", "--token", &token]);
 
-    // Without its signer the issuer goes on accepting; with it, everything is signed.
+    // Without its signer the issuer still accepts requests; they are signed when it is back.
     signer.kill();
     let _ = alice
         .run_unchecked(&["mint", "50", "--token", &token])
         .refused(3, "will sign later");
     let signer = offline.currency.signer();
-    let begun = Instant::now();
-    while alice.run_unchecked(&["resume"]).code != Some(0) {
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "the server does not find its signer again"
-        );
-        thread::sleep(Duration::from_millis(100));
-    }
+    wait_until("the server finds its signer again", || {
+        alice.run_unchecked(&["resume"]).code == Some(0)
+    });
     assert_eq!(alice.balance(), 127);
 
-    // The next generation, by a journey to the vault; both sign from the moment that it is there.
+    // The next generation is certified in the vault. Both generations then sign.
     offline.currency.issuer(&["keys", "rotate", "--now"]);
     let shown = offline.sign_and_import();
     assert!(
@@ -130,16 +106,13 @@ fn keys_in_a_token_behind_a_signer_for_years() {
         "{shown}"
     );
     let stack = offline.currency.scratch("stack");
-    alice.run(&["send", "40", "--out", stack.to_str().unwrap()]);
-    bob.run(&["receive", stack.to_str().unwrap()]);
+    alice.send("40", &stack);
+    bob.receive(&stack);
     bob.run(&["redeem", "15", "--token", &token]);
 
-    // A key is revoked, its private half destroyed in the token, and its holders made whole.
-    let keys = |currency: &Currency| currency.issuer(&["keys", "list", "--json"]).json();
-    let listed = keys(&offline.currency);
+    // A key is revoked and its private half destroyed in the token. Holders get their money back with a recoup.
+    let listed = offline.currency.keys();
     let stolen = listed
-        .as_array()
-        .unwrap()
         .iter()
         .find(|key| key["denomination"] == 10 && key["outstanding"].as_u64() > Some(0));
     let id = stolen.unwrap()["id"].as_str().unwrap().to_owned();
@@ -147,13 +120,8 @@ fn keys_in_a_token_behind_a_signer_for_years() {
         .currency
         .issuer(&["keys", "revoke", &id, "--reason", "the token was out of sight"]);
     offline.currency.issuer(&["keys", "destroy"]);
-    let listed = keys(&offline.currency);
-    let revoked = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|key| key["id"] == id.as_str())
-        .unwrap();
+    let listed = offline.currency.keys();
+    let revoked = listed.iter().find(|key| key["id"] == id.as_str()).unwrap();
     assert_eq!(
         (&revoked["state"], &revoked["private_half"]),
         (&Value::from("revoked"), &Value::Bool(false))
@@ -164,7 +132,7 @@ fn keys_in_a_token_behind_a_signer_for_years() {
         assert_eq!(wallet.balance(), held);
     }
 
-    // Whoever has the server's folder has no key, and the wrong PIN is said before anything starts.
+    // A missing PIN is reported, and the PIN does not appear in the command line or the log.
     let _ = offline
         .currency
         .issuer_unchecked(&["keys", "list", "--pin-file", "/nowhere"])

@@ -1,7 +1,6 @@
-//! A little torture, for every change; `cargo xtask torture` goes on for as long as it is told.
+//! A short torture run for every change. `cargo xtask torture` runs as long as it is told.
 //!
-//! The seed is fixed, so that two runs differ in what the operating system does and not in what we do; set
-//! `OPENCOIN_TORTURE_SEED` to take another.
+//! The seed is fixed, so that two runs differ only in scheduling. Set `OPENCOIN_TORTURE_SEED` to use another seed.
 
 use std::env;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use opencoin_e2e::torture::{Options, run};
 
 const SEED_VARIABLE: &str = "OPENCOIN_TORTURE_SEED";
 const SEED: u64 = 20;
-/// Long enough for most kinds of faults; finishing and checking take as long again.
+/// Long enough for most kinds of faults. Finishing and checking take the same time again.
 const TIME: Duration = Duration::from_secs(8);
 
 #[test]
@@ -34,7 +33,7 @@ fn torture(database: Database) {
     let (table, remains) = (outcome.table, outcome.remains);
     assert!(
         outcome.violations.is_empty(),
-        "seed {seed}, what is left is in {remains:?}:\n{:#?}\n{table}",
+        "seed {seed}, files of the run in {remains:?}:\n{:#?}\n{table}",
         outcome.violations
     );
 }

@@ -1,5 +1,4 @@
-//! What clients send and get is looked for where it must not be: in the server's log at TRACE and in its
-//! metrics.
+//! Data of clients does not appear in the server's log at TRACE or in its metrics.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -10,27 +9,26 @@ use std::net::IpAddr;
 use opencoin_e2e::foreign_wallet::{
     Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
 };
-use opencoin_e2e::{CHAUM82, Currency, Log, Process, RFC9474, Wallet, free_port};
-use opencoin_testkit::postgres::TestDatabase;
+use opencoin_e2e::{CHAUM82, Currency, Database, Process, RFC9474, get_text};
 use reqwest::Method;
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Where the clients of a test come from; all of 127.0.0.0/8 is this machine.
+/// The clients' address. All addresses in 127.0.0.0/8 belong to this machine.
 const CLIENT_ADDRESS: &str = "127.77.66.55";
-/// Where a proxy would say that they come from.
+/// The clients' address according to a proxy's header.
 const FORWARDED_ADDRESS: &str = "198.51.100.77";
-/// Stands wherever a client can put text.
+/// Used wherever a client can send text.
 const CLIENT_TEXT: &str = "text-of-a-client-4711";
 const PASSWORD: &str = "a-password-of-carol";
 const OTHER_PASSWORD: &str = "another-password-of-carol";
-/// Shorter runs of hex digits stand in dates and counts.
+/// Shorter runs of hex digits appear in dates and counts.
 const HEX_CHARS_MIN: usize = 20;
-/// So many bytes of a number are looked for as Rust would show a list of them.
+/// The number of leading bytes that are searched for in the form in which Rust prints a list.
 const SHOWN_BYTES: usize = 8;
 
-/// What must not be found: numbers, tokens, texts of clients.
+/// Secrets that must not be found: numbers, tokens, texts of clients.
 #[derive(Default)]
 struct Needles {
     public: BTreeSet<String>,
@@ -38,12 +36,12 @@ struct Needles {
 }
 
 impl Needles {
-    /// Ids and moduli of keys, which everybody may know.
+    /// Adds the numbers of public documents, such as ids and moduli of keys.
     fn add_public(&mut self, documents: &str) {
         self.public.extend(hex_numbers(documents));
     }
 
-    /// Every number that is not public.
+    /// Adds every number of a message that is not public.
     fn add_message(&mut self, message: &str) {
         let numbers = hex_numbers(message);
         self.secret
@@ -59,14 +57,14 @@ impl Needles {
         self.secret.insert(hash);
     }
 
-    /// Those that are in this text, in any form that a careless line would show.
+    /// The secrets that the text contains in any form.
     fn found_in(&self, text: &str) -> Vec<&str> {
         let is_there = |secret: &&String| forms(secret).iter().any(|form| text.contains(form));
         self.secret.iter().filter(is_there).map(String::as_str).collect()
     }
 }
 
-/// The text itself and, of a hex number, what other ways of showing it have in common.
+/// The forms in which a secret could be printed: the text itself and, for a hex number, its bytes.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.to_uppercase()];
     if secret.chars().all(|digit| digit.is_ascii_hexdigit()) {
@@ -93,11 +91,10 @@ fn hex_numbers(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A currency whose server logs everything that there is to say, and clients whose every word is kept.
+/// A currency whose server logs at TRACE, and a client that records everything it sends and receives.
 struct Traffic {
     currency: Currency,
     server: Process,
-    log: Log,
     operators: String,
     wallet: ForeignWallet,
     needles: Needles,
@@ -106,20 +103,10 @@ struct Traffic {
 }
 
 impl Traffic {
-    fn start(suite: &str, database: &str) -> Self {
-        let currency = Currency::make(suite, database, &[]);
-        let operators = format!("127.0.0.1:{}", free_port());
-        let (log, mut command) = (Log::default(), currency.command());
-        command.args([
-            "issuer",
-            "serve",
-            "--listen",
-            &format!("127.0.0.1:{}", currency.port()),
-        ]);
-        command
-            .args(["--admin-listen", &operators, "--dir"])
-            .arg(currency.dir());
-        let server = Process::start(command.env("OPENCOIN_LOG", "trace"), "serving ", &log);
+    fn start(suite: &str, database: Database) -> Self {
+        let mut currency = Currency::make_on(suite, database, &[]);
+        currency.set_variable("OPENCOIN_LOG", "trace");
+        let (server, operators) = currency.serve_operators(&[]);
         let address: IpAddr = CLIENT_ADDRESS.parse().unwrap();
         let http = Client::builder()
             .local_address(address)
@@ -137,7 +124,6 @@ impl Traffic {
         Self {
             currency,
             server,
-            log,
             operators,
             wallet,
             needles,
@@ -152,13 +138,13 @@ impl Traffic {
         token
     }
 
-    /// Sends a message and demands this status. Everything in it and in its answer is a secret.
+    /// Sends a message and requires this status. Everything in it and in its answer is a secret.
     fn post(&mut self, path: &str, token: Option<&str>, message: &Value, status: u16) -> Answer {
         let url = self.currency.url(path);
         self.send(Method::POST, &url, token, message, status)
     }
 
-    /// The same with any method, to any listener.
+    /// As [`Self::post`], with any method and to any listener.
     fn send(
         &mut self,
         method: Method,
@@ -226,8 +212,8 @@ impl Traffic {
         coins
     }
 
-    /// Mint, renew, redeem, resume; again, twice, wrongly, delayed.
-    fn coins_come_and_go(&mut self) {
+    /// Mints, renews, redeems and resumes, with repetitions, faulty requests and delays.
+    fn use_coins(&mut self) {
         let token = self.account("alice");
         let (blinds, reference) = (self.blinds(&[5, 2, 1]), self.reference());
         let mint = request_mint(&blinds, &reference);
@@ -276,19 +262,15 @@ impl Traffic {
         self.post("/resume", None, &request_resume(&reference), 200);
     }
 
-    /// An operator opens accounts; a holder logs in, pays, has a payout, and lets a service mint; somebody
-    /// guesses.
-    fn accounts_are_used(&mut self) {
-        let made = self
-            .currency
-            .issuer(&["admin-token", "create", "till", "--json"])
-            .json();
-        let operator = made["token"].as_str().unwrap().to_owned();
+    /// An operator opens accounts. A holder logs in, pays, requests a payout, and lets a service mint. Some requests have wrong
+    /// tokens and passwords.
+    fn use_accounts(&mut self) {
+        let operator = self.currency.admin_token("till");
         self.needles.add_token(&operator);
         self.needles
             .secret
             .extend([PASSWORD, OTHER_PASSWORD].map(ToOwned::to_owned));
-        let admin = format!("http://{}/v1/admin/accounts", self.operators);
+        let admin = format!("{}/v1/admin/accounts", self.operators);
         for name in ["carol", "dave"] {
             let opened = self.send(
                 Method::POST,
@@ -359,12 +341,10 @@ impl Traffic {
         self.send(Method::PUT, &url, Some(&session), &change, 204);
     }
 
-    /// A key is revoked, and its honest coins are recouped: what the wallet keeps in its journal is secret.
-    fn a_key_is_revoked(&mut self) {
+    /// A key is revoked and its coins are recouped. The wallet's journal is secret.
+    fn revoke_a_key(&mut self) {
         let token = self.account("bob");
-        let folder = self.currency.scratch("wallet");
-        let wallet = Wallet::new(&folder);
-        wallet.run(&["add", &self.currency.url("")]);
+        let (wallet, folder) = (self.currency.wallet("wallet"), self.currency.scratch("wallet"));
         wallet.run(&["mint", "40", "--token", &token]);
         let key = self.wallet.key(10)["id"].as_str().unwrap().to_owned();
         self.currency
@@ -391,19 +371,14 @@ impl Traffic {
             .add_message(&fs::read_to_string(folder.join("journal.jsonl")).unwrap());
     }
 
-    /// Looks for everything everywhere.
-    fn demand_silence(self) {
-        let metrics = Client::new()
-            .get(format!("http://{}/metrics", self.operators))
-            .send()
-            .unwrap()
-            .text()
-            .unwrap();
+    /// Searches the log and the metrics for the secrets.
+    fn search(self) {
+        let metrics = get_text(&format!("{}/metrics", self.operators));
         self.server.stop();
-        let log = self.log.text();
+        let log = self.currency.log();
         assert!(
             log.contains("TRACE") || log.contains("DEBUG"),
-            "the log says all that there is to say"
+            "the log has every level"
         );
         assert!(
             log.contains("/renew")
@@ -435,21 +410,20 @@ impl Traffic {
     }
 }
 
-fn run(suite: &str, database: &str) {
+fn run(suite: &str, database: Database) {
     let mut traffic = Traffic::start(suite, database);
-    traffic.coins_come_and_go();
-    traffic.accounts_are_used();
-    traffic.a_key_is_revoked();
-    traffic.demand_silence();
+    traffic.use_coins();
+    traffic.use_accounts();
+    traffic.revoke_a_key();
+    traffic.search();
 }
 
 #[test]
-fn nothing_of_a_client_is_in_the_log_or_the_metrics_with_sqlite() {
-    run(RFC9474, "sqlite:ledger.sqlite");
+fn no_data_of_clients_is_in_the_log_or_the_metrics_with_sqlite() {
+    run(RFC9474, Database::Sqlite);
 }
 
 #[test]
-fn nothing_of_a_client_is_in_the_log_or_the_metrics_with_postgresql() {
-    let database = TestDatabase::create();
-    run(CHAUM82, &database.url());
+fn no_data_of_clients_is_in_the_log_or_the_metrics_with_postgresql() {
+    run(CHAUM82, Database::Postgres);
 }

@@ -1,4 +1,4 @@
-//! An account as its holder sees it.
+//! The account of a holder, and the directory of accounts.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,15 +8,15 @@ use crate::{Entry, Secret};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AccountSummary {
-    /// The name, under which others pay to it.
+    /// The name that others pay to.
     pub name: String,
-    /// In the smallest unit; always the sum of the entries.
+    /// In the smallest unit. It is always the sum of all entries.
     pub balance: u64,
-    /// Whether it stands in the directory.
+    /// Whether the account is in the directory.
     pub listed: bool,
     /// The newest entries, newest first.
     pub entries: Vec<Entry>,
-    /// For `GET /v1/account/entries?before=`; absent where these are all.
+    /// The cursor for `GET /v1/account/entries?before=`; absent if there are no older entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
 }
@@ -34,31 +34,31 @@ pub struct Balance {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangeAccount {
-    /// Whether it stands in the directory.
+    /// Whether the account is in the directory.
     pub listed: bool,
 }
 
-/// `PUT /v1/account/password`: ends all sessions of the account but the one that asks.
+/// `PUT /v1/account/password`: ends all sessions of the account except the caller's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
-    /// The password until now; absent where there was none and the account's own token asks.
+    /// The current password. It is absent if the account has none; the request then needs the account's own token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::Password>))]
     pub current: Option<Secret>,
-    /// The password from now on.
+    /// The new password.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::NewPassword))]
     pub new: Secret,
 }
 
-/// `GET /v1/directory?after=&limit=`: the accounts that chose to be listed, by name.
+/// `GET /v1/directory?after=&limit=`: the accounts that chose to be listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Directory {
-    /// In the order of their names.
+    /// Ordered by name.
     pub accounts: Vec<DirectoryEntry>,
-    /// For `?after=`; absent at the end.
+    /// The cursor for `?after=`; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
@@ -67,6 +67,6 @@ pub struct Directory {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DirectoryEntry {
-    /// Its name.
+    /// The name of the account.
     pub name: String,
 }

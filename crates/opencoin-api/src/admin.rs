@@ -1,4 +1,4 @@
-//! What the operator does, on a listener of its own. An account's id in these paths is its name.
+//! The operator's API, on a listener of its own.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,10 @@ use crate::Secret;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateAccount {
-    /// 1 to 64 characters of a-z, 0-9, '.', '_' and '-', the first of them neither '.' nor '-'.
+    /// 1 to 64 characters of a-z, 0-9, '.', '_' and '-'. The first is neither '.' nor '-'.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
-    /// Without one the holder uses the token, and may set a password with it.
+    /// Without a password the holder uses the token, and can set a password with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::NewPassword>))]
     pub password: Option<Secret>,
@@ -22,46 +22,46 @@ pub struct CreateAccount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedAccount {
-    /// Its name.
+    /// The name of the account.
     pub name: String,
-    /// The account's own token, shown this once: it does not expire until it is replaced.
+    /// The account's own token. It is shown only here, and is good until the operator replaces it.
     pub token: Secret,
 }
 
-/// `GET /v1/admin/accounts/{id}`.
+/// `GET /v1/admin/accounts/{name}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminAccount {
-    /// Its name.
+    /// The name of the account.
     pub name: String,
     /// In the smallest unit.
     pub balance: u64,
-    /// Whether it stands in the directory.
+    /// Whether the account is in the directory.
     pub listed: bool,
 }
 
-/// `GET /v1/admin/accounts?after=&limit=`: all accounts, by name.
+/// `GET /v1/admin/accounts?after=&limit=`: all accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminAccounts {
-    /// In the order of their names.
+    /// Ordered by name.
     pub accounts: Vec<AdminAccount>,
-    /// For `?after=`; absent at the end.
+    /// The cursor for `?after=`; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
-/// `PUT /v1/admin/accounts/{id}/password`: ends all sessions of the account.
+/// `PUT /v1/admin/accounts/{name}/password`: ends all sessions of the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetPassword {
-    /// The password from now on.
+    /// The new password.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::NewPassword))]
     pub new: Secret,
 }
 
-/// `POST /v1/admin/accounts/{id}/credits` or `/debits`.
+/// `POST /v1/admin/accounts/{name}/credits` or `/debits`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -69,21 +69,21 @@ pub struct Payment {
     /// In the smallest unit; not zero.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Amount))]
     pub amount: u64,
-    /// What the payment is known by, in a bank statement, say: one reference counts once.
+    /// Identifies the payment, for example in a bank statement. Each reference is booked once.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub reference: String,
 }
 
-/// The answer to [`Payment`]: 201, or 200 where it was counted before.
+/// The answer to [`Payment`]: 201, or 200 if it was booked before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PaymentReceipt {
-    /// The account.
+    /// The name of the account.
     pub account: String,
     /// In the smallest unit.
     pub amount: u64,
-    /// As it was given.
+    /// The reference of the payment.
     pub reference: String,
-    /// What the account holds now.
+    /// The balance after the payment, in the smallest unit.
     pub balance: u64,
 }

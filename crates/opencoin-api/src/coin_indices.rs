@@ -1,13 +1,13 @@
-//! Which coins of a request are to blame for its refusal.
+//! The header `OpenCoin-Coins`: the coins of a request that caused its refusal.
 //!
-//! A refused renew, redeem or recoup carries the header `OpenCoin-Coins` where the refusal is about some of its
-//! coins: their indices in the request, from 0, ascending, separated by commas, with runs written as
-//! `FIRST-LAST`: `0-2,7`. A header, because the specification's messages have no field for it. Runs keep it short:
-//! the longest one, for every second of 1,000 coins, has less than 2 KB.
+//! A refused renew, redeem or recoup carries it if the refusal is about some of the coins. The value is the list of
+//! their indices in the request, from 0, ascending, separated by commas. Runs are written as `FIRST-LAST`: `0-2,7`.
+//! It is a header because the specification's messages have no field for it. Runs keep it short: the longest value,
+//! for every second of 1,000 coins, has less than 2 KB.
 
 use std::fmt::Write;
 
-/// The header of an answer that names the coins.
+/// The name of the header.
 pub const COINS_HEADER: &str = "opencoin-coins";
 
 /// Writes ascending indices as the value of [`COINS_HEADER`].
@@ -21,13 +21,13 @@ pub fn write_coin_indices(indices: &[usize]) -> String {
             [first, .., last] => write!(text, "{comma}{first}-{last}"),
             [] => Ok(()),
         };
-        written.expect("a string takes all text");
+        written.expect("writing to a string cannot fail");
     }
     text
 }
 
-/// Reads the value of [`COINS_HEADER`] in the answer to a request with `coins` coins: the indices, ascending.
-/// `None` where the text is not a list of indices of that request.
+/// Reads the value of [`COINS_HEADER`] in the answer to a request with `coins` coins. Returns the ascending indices, or
+/// `None` if the text is not a list of indices of that request.
 #[must_use]
 pub fn read_coin_indices(text: &str, coins: usize) -> Option<Vec<usize>> {
     let mut indices = Vec::new();
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_indices_are_read_back() {
         for (indices, text) in [
             (vec![0], "0"),
             (vec![0, 1, 2, 7], "0-2,7"),
@@ -64,19 +64,10 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not_a_list_of_the_requests_coins() {
+    fn a_wrong_list_of_indices_is_refused() {
+        let too_great = "0-18446744073709551615";
         for text in [
-            "",
-            "x",
-            "1,",
-            "-1",
-            "2-1",
-            "1,1",
-            "3,2",
-            "0-3",
-            "0-18446744073709551615",
-            "1.5",
-            "0--1",
+            "", "x", "1,", "-1", "2-1", "1,1", "3,2", "0-3", too_great, "1.5", "0--1",
         ] {
             assert_eq!(read_coin_indices(text, 3), None, "{text:?}");
         }

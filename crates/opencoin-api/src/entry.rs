@@ -3,19 +3,19 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/transfers`, with an `Idempotency-Key`. The answer is the [`Entry`] of the one who pays: 201, or
-/// 200 where it was made before.
+/// `POST /v1/transfers`, with an `Idempotency-Key`. The answer is the payer's [`Entry`]: 201, or 200 if the transfer was
+/// made before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
-    /// The name of the account that gets it.
+    /// The name of the payee's account.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub to: String,
     /// In the smallest unit; not zero.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Amount))]
     pub amount: u64,
-    /// What it is for, for both to read: at most 200 characters, none of them a control character.
+    /// A text for payer and payee: at most 200 characters, without control characters.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Label))]
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label: String,
@@ -25,12 +25,12 @@ pub struct Transfer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Entries {
-    /// The entries.
+    /// In the order of the page.
     pub entries: Vec<Entry>,
-    /// For `?before=`; present when older entries may follow a page that was read backwards.
+    /// The cursor for `?before=`. Present on a page with the newest first if older entries may follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
-    /// For `?after=`: on a page that was read forwards, also on an empty one, where to go on.
+    /// The cursor for `?after=`. Always present on a page with the oldest first, even on an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
 }
@@ -39,13 +39,13 @@ pub struct Entries {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Entry {
-    /// Names the transaction. Ascending within an account, in the order in which its balance changed.
+    /// The number of the transaction. Within an account, numbers ascend in the order in which its balance changed.
     pub id: u64,
     /// The issuer's time.
     pub at: DateTime<Utc>,
-    /// What happened.
+    /// The kind of transaction.
     pub kind: EntryKind,
-    /// In the smallest unit: positive when the account got it, negative when it paid.
+    /// In the smallest unit: positive if the account received it, negative if it paid.
     pub amount: i64,
     /// The other account of a transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,23 +55,23 @@ pub struct Entry {
     pub label: String,
 }
 
-/// What happened.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
-    /// The operator paid in.
+    /// The operator credited a payment.
     Credit,
-    /// The operator took out.
+    /// The operator debited a payment.
     Debit,
-    /// Another account paid, or was paid.
+    /// A payment from or to another account.
     Transfer,
-    /// Money became coins.
+    /// Money of the account became coins.
     Mint,
-    /// Coins became money.
+    /// Coins became money of the account.
     Redeem,
-    /// Money is on its way out.
+    /// A payout was requested.
     Payout,
-    /// A payout failed and its money came back.
+    /// A payout failed and its amount was returned.
     PayoutFailed,
 }

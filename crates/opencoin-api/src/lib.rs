@@ -1,10 +1,8 @@
-//! What goes over the wire for accounts: JSON under `/v1` for holders and services, under `/v1/admin` for the
-//! operator.
+//! The JSON messages of the API for accounts: `/v1` for holders and services, `/v1/admin` for the operator.
 //!
-//! The OpenCoin specification leaves accounts to the issuer, so these are this issuer's own. The types are
-//! shared by the server and by its clients. Amounts are whole numbers in the smallest unit of the currency,
-//! times are RFC 3339 in UTC. Unknown fields of a request are refused; a client must ignore fields of an
-//! answer that it does not know.
+//! The OpenCoin specification leaves accounts to the issuer, so this API is the issuer's own. The server and its
+//! clients share these types. Amounts are whole numbers in the smallest unit of the currency; times are RFC 3339 in
+//! UTC. The server refuses unknown fields of a request. A client must ignore unknown fields of an answer.
 
 mod account;
 mod admin;
@@ -34,14 +32,14 @@ pub use session::{Login, Session};
 pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
 /// The most characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
-/// The longest body of a request to a path under `/v1` whose body is one of these types, in bytes: several times what
-/// the longest values of all its fields need.
+/// The longest body of a request with one of these types, in bytes: several times the longest values of all its
+/// fields.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
-/// The most scopes that a service can be declared with: each of them once.
+/// The most scopes of a service: each of them once.
 pub const SCOPES_MAX: usize = 3;
-/// Entries, accounts or payouts of a page, unless `limit` asks for fewer or more.
+/// The most entries, accounts or payouts of a page without `limit`.
 pub const PAGE_LENGTH_DEFAULT: u32 = 50;
-/// The most entries, accounts or payouts of a page.
+/// The greatest `limit` of a page.
 pub const PAGE_LENGTH_MAX: u32 = 500;
 /// The most characters of the name of an account or a service.
 pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
@@ -51,24 +49,24 @@ pub const TEXT_CHARS_MAX: usize = 200;
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// The most bytes of a password.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
-/// The characters of a service's id: hex digits in lower case.
+/// The length of a service's id in hex digits (lower case).
 pub const SERVICE_ID_CHARS: usize = 32;
-/// The characters of a service's key: `ock_` and 64 hex digits.
+/// The length of a service's key: `ock_` and 64 hex digits.
 pub const SERVICE_KEY_CHARS: usize = 68;
 
-/// A secret as it goes over the wire: a password, a token, a service's key. Never printed.
+/// A password, a token or a service's key. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret in this text.
+    /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// The secret itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,10 +1,10 @@
-//! Money on its way out.
+//! Payouts: money that leaves the issuer.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/payouts`, with an `Idempotency-Key`: the money leaves the account at once. The answer is the
-/// [`Payout`]: 201, or 200 where it was asked for before.
+/// `POST /v1/payouts`, with an `Idempotency-Key`: the account is debited at once. The answer is the [`Payout`]: 201, or
+/// 200 if it was requested before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -12,8 +12,8 @@ pub struct RequestPayout {
     /// In the smallest unit; not zero.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Amount))]
     pub amount: u64,
-    /// Where to, in the words of the operator's bank system (an IBAN, say): 1 to 200 characters, none of them
-    /// a control character.
+    /// The destination, in the format of the operator's bank system (for example an IBAN): 1 to 200 characters, without
+    /// control characters.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub destination: String,
 }
@@ -22,19 +22,19 @@ pub struct RequestPayout {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Payout {
-    /// Its number; ascending without a gap.
+    /// The number of the payout. Numbers ascend without gaps.
     pub id: u64,
-    /// The account that pays.
+    /// The name of the account.
     pub account: String,
     /// In the smallest unit.
     pub amount: u64,
-    /// Where to.
+    /// The destination of the request.
     pub destination: String,
-    /// What came of it.
+    /// Whether it was paid.
     pub state: PayoutState,
-    /// When it was asked for.
+    /// The time of the request.
     pub requested_at: DateTime<Utc>,
-    /// When it was settled.
+    /// The time of the settlement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<DateTime<Utc>>,
     /// The bank's reference of a payment, or the reason of a failure.
@@ -42,16 +42,16 @@ pub struct Payout {
     pub note: Option<String>,
 }
 
-/// What came of a payout.
+/// The state of a payout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PayoutState {
-    /// The money has left the account and not the issuer.
+    /// The account is debited; the operator has not paid yet.
     Requested,
-    /// It was paid.
+    /// The bank has paid.
     Paid,
-    /// It could not be paid; the money is back on the account.
+    /// The bank could not pay; the amount was returned to the account.
     Failed,
 }
 
@@ -59,13 +59,14 @@ pub enum PayoutState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Payouts {
-    /// Ascending.
+    /// Ordered by number, ascending.
     pub payouts: Vec<Payout>,
-    /// For `?after=`, also at the end: what is asked for later comes after it.
+    /// The cursor for `?after=`. Present on the last page too: later payouts come after it.
     pub after: u64,
 }
 
-/// `POST /v1/admin/payouts/{id}/paid`: the bank has paid. Again with the same reference: the same answer.
+/// `POST /v1/admin/payouts/{id}/paid`: the bank has paid. A repetition with the same reference gets
+/// the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -75,12 +76,13 @@ pub struct PayPayout {
     pub reference: String,
 }
 
-/// `POST /v1/admin/payouts/{id}/failed`: the money flows back. Again with the same reason: the same answer.
+/// `POST /v1/admin/payouts/{id}/failed`: returns the amount to the account. A repetition with the same
+/// reason gets the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FailPayout {
-    /// Why, for the holder to read.
+    /// The reason, for the holder to read.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub reason: String,
 }

@@ -10,9 +10,9 @@ use crate::Secret;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// Make coins of the account's money.
+    /// Mint coins from the account.
     Mint,
-    /// Make coins the account's money.
+    /// Redeem coins to the account.
     Redeem,
     /// Read balance, entries and payouts.
     Read,
@@ -23,7 +23,7 @@ pub enum Scope {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeclareService {
-    /// Unique within the account; the characters of an account name.
+    /// Unique within the account. The same characters as in an account name are allowed.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
     /// At least one.
@@ -31,17 +31,17 @@ pub struct DeclareService {
     pub scopes: Vec<Scope>,
 }
 
-/// The answer to [`DeclareService`]: the key is shown this once.
+/// The answer to [`DeclareService`]: the only one that shows the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeclaredService {
-    /// Its id.
+    /// The id of the service.
     pub id: String,
-    /// Its name.
+    /// The name of the service.
     pub name: String,
-    /// What it may do.
+    /// The scopes of the service.
     pub scopes: Vec<Scope>,
-    /// With which it logs in.
+    /// The key to log in with.
     pub key: Secret,
 }
 
@@ -49,13 +49,13 @@ pub struct DeclaredService {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RotatedService {
-    /// Its id.
+    /// The id of the service.
     pub id: String,
-    /// The new key, shown this once.
+    /// The new key. Only this answer shows it.
     pub key: Secret,
 }
 
-/// `POST /v1/services/session`: a key becomes a token.
+/// `POST /v1/services/session`: logs in with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -63,7 +63,7 @@ pub struct ServiceLogin {
     /// The id of the service.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::ServiceId))]
     pub id: String,
-    /// Its key.
+    /// The key of the service.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::ServiceKey))]
     pub key: Secret,
 }
@@ -72,11 +72,11 @@ pub struct ServiceLogin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServiceSession {
-    /// To be sent as `Authorization: Bearer TOKEN`.
+    /// The token for the header `Authorization: Bearer TOKEN`.
     pub token: Secret,
-    /// When it ends by itself.
+    /// When the session expires.
     pub expires_at: DateTime<Utc>,
-    /// What it may do.
+    /// The scopes of the service.
     pub scopes: Vec<Scope>,
 }
 
@@ -84,38 +84,38 @@ pub struct ServiceSession {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Services {
-    /// In the order of their names.
+    /// Ordered by name.
     pub services: Vec<ServiceStatus>,
 }
 
-/// One service of the account; no secret.
+/// One service of the account, without its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServiceStatus {
-    /// Its id.
+    /// The id of the service.
     pub id: String,
-    /// Its name.
+    /// The name of the service.
     pub name: String,
-    /// What it may do.
+    /// The scopes of the service.
     pub scopes: Vec<Scope>,
-    /// Whether it was heard of lately.
+    /// How recently the service was used.
     pub state: ServiceState,
-    /// When its key was made.
+    /// The time at which the key was made.
     pub key_created_at: DateTime<Utc>,
-    /// When it was last heard of, to the minute.
+    /// The last use, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_at: Option<DateTime<Utc>>,
 }
 
-/// Whether a service was heard of lately.
+/// How recently a service was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceState {
     /// It never logged in.
     New,
-    /// It was heard of within the last five minutes.
+    /// It was used within the last five minutes.
     Live,
-    /// It was not.
+    /// It was not used within the last five minutes.
     Silent,
 }

@@ -1,11 +1,11 @@
-//! Logging in with a password.
+//! Log-in with a password.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
-/// `POST /v1/sessions`: a password becomes a token.
+/// `POST /v1/sessions`: logs in with a password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -13,17 +13,17 @@ pub struct Login {
     /// The name of the account.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Name))]
     pub name: String,
-    /// Its password.
+    /// The password of the account.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Password))]
     pub password: Secret,
 }
 
-/// The answer to [`Login`]. `DELETE /v1/sessions` with the token ends it.
+/// The answer to [`Login`]. `DELETE /v1/sessions` with the token ends the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Session {
-    /// To be sent as `Authorization: Bearer TOKEN`.
+    /// The token for the header `Authorization: Bearer TOKEN`.
     pub token: Secret,
-    /// When it ends by itself.
+    /// When the session expires.
     pub expires_at: DateTime<Utc>,
 }

@@ -1,5 +1,5 @@
-//! What a value of a request must look like, for the OpenAPI description. The fields themselves are plain
-//! text and numbers: the server says what is wrong with one, which a decoder would not.
+//! The bounds of values in requests, for the OpenAPI description. The types of this crate hold plain text and numbers,
+//! because the server checks them itself and says what is wrong.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,17 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, Schema
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    ACCOUNT_NAME_CHARS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, SERVICE_ID_CHARS, SERVICE_KEY_CHARS,
-    TEXT_CHARS_MAX,
+    ACCOUNT_NAME_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, PASSWORD_BYTES_MAX,
+    PASSWORD_CHARS_MIN, SERVICE_ID_CHARS, SERVICE_KEY_CHARS, TEXT_CHARS_MAX,
 };
 
-/// The greatest amount and the greatest id of the books.
+/// The greatest amount and the greatest id.
 const NUMBER_MAX: i64 = i64::MAX;
-/// No control character, and none that changes the direction of text.
+/// Excludes control characters and characters that change the direction of text.
 const PRINTED: &str =
     "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufff9-\\ufffb]*$";
 
-/// Declares a component of the description.
+/// Declares a schema of the description.
 macro_rules! shape {
     ($(#[$doc:meta])* $name:ident, $description:literal, $object:expr) => {
         $(#[$doc])*
@@ -47,21 +47,21 @@ shape! {
 }
 shape! {
     /// A reference, a reason, a destination.
-    Text, "A reference, a reason, a destination: a short text without control characters and changes of direction.",
+    Text, "A short text without control characters and without characters that change its direction.",
     text(1, TEXT_CHARS_MAX).pattern(Some(PRINTED))
 }
 shape! {
     /// A text that may be empty.
-    Label, "A short text without control characters and changes of direction, or none.",
+    Label, "A short text without control characters and without characters that change its direction. May be empty.",
     text(0, TEXT_CHARS_MAX).pattern(Some(PRINTED))
 }
 shape! {
-    /// A password to be set.
+    /// A new password.
     NewPassword, "At most 1024 bytes in UTF-8.",
     text(PASSWORD_CHARS_MIN, PASSWORD_BYTES_MAX)
 }
 shape! {
-    /// The password of an account.
+    /// A password to log in with.
     Password, "At most 1024 bytes in UTF-8.",
     text(0, PASSWORD_BYTES_MAX)
 }
@@ -76,14 +76,29 @@ shape! {
     text(SERVICE_KEY_CHARS, SERVICE_KEY_CHARS)
 }
 shape! {
-    /// An amount that can be paid.
+    /// An amount to pay.
     Amount, "In the smallest unit of the currency.",
-    number(1)
+    number(1, NUMBER_MAX)
 }
 shape! {
-    /// The id of an entry or a payout, from which a list goes on.
+    /// The id of an entry or a payout after or before which a page begins.
     Cursor, "An id, or 0 for the beginning.",
-    number(0)
+    number(0, NUMBER_MAX)
+}
+shape! {
+    /// The number of a payout.
+    PayoutId, "The number of the payout.",
+    number(1, NUMBER_MAX)
+}
+shape! {
+    /// The most items of a page.
+    PageLength, "The most items of the page; 50 by default.",
+    number(1, PAGE_LENGTH_MAX.into())
+}
+shape! {
+    /// The value of the header `Idempotency-Key`.
+    IdempotencyKey, "Visible ASCII characters, chosen by the client and unique within its account. Transfers and payouts share the keys.",
+    text(1, IDEMPOTENCY_KEY_CHARS_MAX).pattern(Some("^[!-~]+$"))
 }
 
 fn text(chars_min: usize, chars_max: usize) -> ObjectBuilder {
@@ -93,11 +108,11 @@ fn text(chars_min: usize, chars_max: usize) -> ObjectBuilder {
         .max_length(Some(chars_max))
 }
 
-fn number(min: i64) -> ObjectBuilder {
+fn number(min: i64, max: i64) -> ObjectBuilder {
     let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
     let bounded = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(min))
-        .maximum(Some(NUMBER_MAX));
+        .maximum(Some(max));
     bounded.format(Some(format))
 }

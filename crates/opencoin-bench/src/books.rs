@@ -1,5 +1,4 @@
-//! The database below the issuer: which it is, the CPU time of its processes, and what only a benchmark asks
-//! of it.
+//! The database of the issuer: its kind, the CPU time of its processes, and operations for benchmarks only.
 
 use std::process;
 use std::time::Duration;
@@ -18,38 +17,38 @@ use super::processes::{self, PostgresProcesses};
 
 const HASH_BYTES: usize = 32;
 
-/// A connection of our own to the books that the issuer keeps.
+/// The benchmark's own connection to the books of the issuer.
 pub(super) enum BenchBooks {
     Sqlite(SqliteLedger),
     Postgres {
         ledger: PostgresLedger,
-        /// When they are on this machine.
+        /// `None` if the server is on another machine.
         processes: Option<PostgresProcesses>,
     },
 }
 
-/// Where the books were, and with that where the database's CPU time was spent.
+/// The kind of the database, which determines where its CPU time is spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Database {
     /// In the issuer's process.
     Sqlite,
-    /// In processes of this machine.
+    /// In processes on this machine.
     Postgres,
-    /// In processes that cannot be looked at.
+    /// In processes that cannot be read.
     PostgresElsewhere,
 }
 
-/// What the database does without an issuer: 64 rows of spent coins a durable transaction, nothing else.
+/// The speed of the database without an issuer: durable transactions that each insert 64 spent coins.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct BareInserts {
     pub(super) rows_per_second: f64,
-    /// Of the database's processes; for SQLite of ours. `None` when it cannot be read.
+    /// CPU time of the database's processes, or of our own with SQLite. `None` if it cannot be read.
     pub(super) cpu_us_per_row: Option<f64>,
 }
 
 impl BenchBooks {
-    /// Opens the books of the currency in `directory`, which exist.
+    /// Opens the existing books of the currency in `directory`.
     pub(super) async fn open(database: Option<&str>, directory: &Directory) -> Result<Self> {
         if let Some(url) = database {
             let ledger = PostgresLedger::connect(url).await?;
@@ -58,7 +57,7 @@ impl BenchBooks {
         }
         let file = DATABASE_DEFAULT
             .strip_prefix("sqlite:")
-            .expect("books are in SQLite unless said otherwise");
+            .expect("the default database is in SQLite");
         let path = directory.root().join(file);
         let path = path
             .to_str()
@@ -66,7 +65,6 @@ impl BenchBooks {
         Ok(Self::Sqlite(SqliteLedger::open(path, Mode::Existing).await?))
     }
 
-    /// Which database it is.
     pub(super) fn database(&self) -> Database {
         match self {
             Self::Sqlite(_) => Database::Sqlite,
@@ -77,7 +75,7 @@ impl BenchBooks {
         }
     }
 
-    /// CPU time that the database has used outside of the issuer's process; `None` when it cannot be read.
+    /// CPU time of the database outside of the issuer's process; `None` if it cannot be read.
     pub(super) fn cpu_time(&self) -> Result<Option<Duration>> {
         match self {
             Self::Sqlite(_) => Ok(Some(Duration::ZERO)),
@@ -106,7 +104,7 @@ impl BenchBooks {
         })
     }
 
-    /// Adds so many spent coins of a mint key. The books do not balance afterwards.
+    /// Adds `rows` spent coins of a mint key. The books do not balance afterwards.
     pub(super) async fn fill_spent_and_break(&self, mint_key: MintKeyId, rows: u64) -> Result<()> {
         let bar = ProgressBar::new("spent coins");
         let progress = |done: u64| bar.set(done as usize, rows as usize);

@@ -1,12 +1,12 @@
-//! Measuring cells: one operation, so many coins a request, so many clients.
+//! Measures one cell of the table.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use opencoin_terminal::output;
 
 use super::books::BenchBooks;
-use super::child_process::{IssuerProcess, SignerProcess};
+use super::child_process::{ChildProcess, IssuerProcess};
 use super::currency::Currency;
 use super::engine_rate::EngineRate;
 use super::load::Request;
@@ -16,27 +16,27 @@ use super::plan::{Cell, Operation};
 use super::raw::RawRsa;
 use super::{load, material, processes};
 
-/// Requests of the warm-up: as many as there are clients, up to this; more where that would be few coins.
+/// The warm-up has one request per client, up to this number, but at least [`WARM_UP_COINS`] coins.
 const WARM_UP_REQUESTS: usize = 16;
 const WARM_UP_COINS: usize = 256;
-/// Warm-up ends by itself, when its requests are answered.
+/// The warm-up normally ends earlier, when its requests are answered.
 const WARM_UP_DURATION_MAX: Duration = Duration::from_secs(60);
-/// A warm issuer is faster than a cold one, by which the material is planned.
+/// The number of requests is planned from the warm-up. A warm issuer is faster, so more are prepared.
 const PLAN_FACTOR: f64 = 1.5;
-/// Requests of each client at least, so that a cell is more than its beginning.
+/// The fewest requests per client, so that a cell measures more than its beginning.
 const REQUESTS_PER_CLIENT_MIN: usize = 2;
 
-/// What cells are measured with.
+/// The environment of a measurement.
 #[derive(Clone, Copy)]
 pub(super) struct Bench<'run> {
     pub(super) currency: &'run Currency,
     pub(super) books: &'run BenchBooks,
     pub(super) issuer: &'run IssuerProcess,
-    pub(super) signer: Option<&'run SignerProcess>,
+    pub(super) signer: Option<&'run ChildProcess>,
     pub(super) key: &'run SigningKey,
     pub(super) raw: RawRsa,
     pub(super) engine: EngineRate,
-    /// How long a cell lasts.
+    /// The duration of a cell.
     pub(super) duration: Duration,
 }
 
@@ -62,7 +62,7 @@ impl Bench<'_> {
         Ok(measured)
     }
 
-    /// Requests of `coins` coins.
+    /// Prepares `count` requests of `coins` coins.
     pub(super) async fn requests(
         &self,
         operation: Operation,
@@ -72,7 +72,7 @@ impl Bench<'_> {
         material::prepare(self.currency, self.key, operation, coins, count).await
     }
 
-    /// Warms up, makes as many requests as the warm-up suggests, and measures.
+    /// Warms the issuer up, prepares requests according to the rate of the warm-up, and measures.
     async fn cell(&self, cell: Cell) -> Result<Measurement> {
         let Cell {
             operation,
@@ -80,7 +80,7 @@ impl Bench<'_> {
             clients,
             ..
         } = cell;
-        let drive = |requests, limit| load::drive(self.issuer.address(), clients, requests, limit);
+        let drive = |requests, limit| load::drive(self.issuer.address, clients, requests, limit);
 
         let count = clients.min(WARM_UP_REQUESTS).max(WARM_UP_COINS.div_ceil(coins));
         let warm_up = drive(
@@ -104,24 +104,20 @@ impl Bench<'_> {
         let answers = drive(requests, self.duration).await?;
         let used = Used {
             cpu: self.cpu_times()?.since(begun),
-            issuer_memory_mib: processes::memory(self.issuer.id())?.resident_mib,
+            issuer_memory_mib: processes::memory(self.issuer.process.id())?.resident_mib,
             signer_memory_mib: self
                 .signer
                 .map(|signer| processes::memory(signer.id()))
                 .transpose()?
                 .map(|memory| memory.resident_mib),
         };
-        ensure!(
-            !answers.latencies.is_empty(),
-            "no request was answered with status 200, but {:?}",
-            answers.refused
-        );
+        answers.require_success()?;
         Ok(Measurement::new(cell, answers, used, &self.raw, &self.engine))
     }
 
     fn cpu_times(&self) -> Result<CpuTimes> {
         Ok(CpuTimes {
-            issuer: processes::cpu_time(self.issuer.id())?,
+            issuer: processes::cpu_time(self.issuer.process.id())?,
             signer: self
                 .signer
                 .map(|signer| processes::cpu_time(signer.id()))

@@ -1,5 +1,4 @@
-//! The processes that are measured, each of its own, so that its CPU time and memory are its own. Killed when
-//! dropped, unless stopped.
+//! The measured processes. They are separate, so that their CPU time and memory can be measured. Dropping one kills it.
 
 use std::env;
 use std::fs::{self, File};
@@ -13,85 +12,54 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::currency::Currency;
 
-/// What an issuer says, before its address, when it can be reached.
+/// The text before the address in the first line of an issuer.
 const ISSUER_READY: &str = " on http://";
-/// The same of a signer.
+/// The text before the address in the first line of a signer.
 const SIGNER_READY: &str = " at ";
-/// Would be read before the variables that hold the secrets themselves.
+/// These variables would take precedence over those that contain the secrets.
 const SECRET_FILE_VARIABLES: [&str; 2] = ["OPENCOIN_PASSPHRASE_FILE", "OPENCOIN_PIN_FILE"];
 
 /// A running issuer.
 pub(super) struct IssuerProcess {
-    process: ChildProcess,
-    address: SocketAddr,
+    pub(super) process: ChildProcess,
+    pub(super) address: SocketAddr,
 }
 
-/// A running signer.
-pub(super) struct SignerProcess {
-    process: ChildProcess,
-}
-
-struct ChildProcess {
-    /// What people call it.
+/// A running process of this program.
+pub(super) struct ChildProcess {
+    /// For error texts.
     name: &'static str,
     child: Child,
 }
 
 impl IssuerProcess {
-    /// Starts `opencoin issuer serve` as an operator would, with these further options and its log in
-    /// `folder`, and waits until it serves.
+    /// Starts `opencoin issuer serve` with these additional options and its log in `folder`. Waits until it serves.
     pub(super) fn start(currency: &Currency, folder: &Path, options: &[&str]) -> Result<Self> {
         let arguments = [&["issuer", "serve", "--listen", "127.0.0.1:0"], options].concat();
         let (process, address) = ChildProcess::start("issuer", currency, folder, &arguments, ISSUER_READY)?;
         Ok(Self {
             process,
-            address: address.parse().context("the issuer says where it serves")?,
+            address: address
+                .parse()
+                .context("the issuer has not printed its address")?,
         })
-    }
-
-    /// Where it serves.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Its process id.
-    pub(super) fn id(&self) -> u32 {
-        self.process.child.id()
-    }
-
-    /// Stops it as an operator would, and demands that it ends well.
-    pub(super) fn stop(self) -> Result<()> {
-        self.process.stop()
-    }
-}
-
-impl SignerProcess {
-    /// Starts `opencoin signer` as an operator would, with its log in `folder`, and waits until it listens.
-    /// It has new counts, because the books hold blinds that it will never be asked for.
-    pub(super) fn start(currency: &Currency, folder: &Path) -> Result<Self> {
-        let (process, _) = ChildProcess::start(
-            "signer",
-            currency,
-            folder,
-            &["signer", "--new-counts"],
-            SIGNER_READY,
-        )?;
-        Ok(Self { process })
-    }
-
-    /// Its process id.
-    pub(super) fn id(&self) -> u32 {
-        self.process.child.id()
-    }
-
-    /// Stops it as an operator would, and demands that it ends well.
-    pub(super) fn stop(self) -> Result<()> {
-        self.process.stop()
     }
 }
 
 impl ChildProcess {
-    /// Starts this program and waits for its first line; also gives what stands there behind `ready`.
+    /// Starts `opencoin signer` with its log in `folder`. Waits until it listens. It begins with new counts, because
+    /// the books contain blinds that it will never sign.
+    pub(super) fn start_signer(currency: &Currency, folder: &Path) -> Result<Self> {
+        let arguments = ["signer", "--new-counts"];
+        Self::start("signer", currency, folder, &arguments, SIGNER_READY).map(|(process, _)| process)
+    }
+
+    /// The process id.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Starts this program and waits for its first line. Also returns the text after `ready` in that line.
     fn start(
         name: &'static str,
         currency: &Currency,
@@ -104,16 +72,16 @@ impl ChildProcess {
             .create(true)
             .append(true)
             .open(&log)
-            .with_context(|| format!("cannot make the {name}'s log"))?;
-        let (variable, secret) = currency.engine().secret();
+            .with_context(|| format!("cannot create the log of the {name}"))?;
+        let (variable, secret) = currency.engine.secret();
         let mut command = Command::new(env::current_exe().context("cannot find this program")?);
         command
             .args(arguments)
             .arg("--dir")
-            .arg(currency.directory().root());
-        SECRET_FILE_VARIABLES
-            .iter()
-            .for_each(|variable| _ = command.env_remove(variable));
+            .arg(currency.directory.root());
+        for variable in SECRET_FILE_VARIABLES {
+            command.env_remove(variable);
+        }
         command
             .env(variable, secret.text().as_str())
             .stdin(Stdio::null())
@@ -127,7 +95,7 @@ impl ChildProcess {
         let mut line = String::new();
         BufReader::new(stdout)
             .read_line(&mut line)
-            .with_context(|| format!("cannot read what the {name} says"))?;
+            .with_context(|| format!("cannot read the output of the {name}"))?;
         let Some((_, address)) = line.trim().split_once(ready) else {
             bail!(
                 "the {name} did not start: {}",
@@ -137,7 +105,8 @@ impl ChildProcess {
         Ok((started, address.to_owned()))
     }
 
-    fn stop(mut self) -> Result<()> {
+    /// Stops the process with SIGTERM and checks its exit code.
+    pub(super) fn stop(mut self) -> Result<()> {
         let name = self.name;
         kill_process(Pid::from_child(&self.child), Signal::TERM)
             .with_context(|| format!("cannot stop the {name}"))?;
@@ -149,7 +118,7 @@ impl ChildProcess {
 
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        // Does nothing when it has ended and was waited for.
+        // Does nothing after `stop`.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

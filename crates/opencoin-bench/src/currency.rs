@@ -1,9 +1,7 @@
-//! The throw-away currency that is measured: one mint key of each size, its books, and one account with
-//! funds.
+//! The temporary currency that is measured: one mint key of each size, its books, and one account with funds.
 //!
-//! The load generator may use the private mint keys. That is how it makes coins to spend without asking the
-//! issuer, which would warm the issuer up and cost time. For each coin made so the books record that a blind
-//! was accepted, so that at the end the audit balances.
+//! The load generator uses the private mint keys to make coins without the issuer, which saves time and does not warm
+//! the issuer up. For each such coin the books record an accepted blind, so that the audit at the end balances.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use opencoin_audit::check;
 use opencoin_config::Config;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, Signer};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign};
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
 use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
@@ -20,7 +18,7 @@ use opencoin_ledger::{
     AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, PayloadHash, Reference,
     TransactionReference,
 };
-use opencoin_schema::{BigInt, Cdd};
+use opencoin_schema::BigInt;
 use rand::RngCore;
 use rand::rngs::OsRng;
 
@@ -29,25 +27,26 @@ use super::mint_keys::{MintKeys, SigningKey};
 
 /// Enough for every run.
 const FUNDS: u64 = 1_000_000_000_000_000;
-/// Coins of one command, and commands of one batch, when the ledger is measured alone.
+/// Coins per command and commands per batch, when the ledger is measured alone.
 const LEDGER_COMMAND_COINS: usize = 64;
 const LEDGER_BATCH_COMMANDS: usize = 8;
 const LEDGER_BATCHES: usize = 32;
 
-/// A currency, its books, and the account that pays for everything.
+/// A currency, its books, and the account that pays for all mints.
 pub(super) struct Currency {
-    directory: Directory,
-    config: Config,
-    engine: EngineSettings,
-    mint_keys: MintKeys,
+    pub(super) directory: Directory,
+    pub(super) config: Config,
+    pub(super) engine: EngineSettings,
+    pub(super) mint_keys: MintKeys,
     ledger: Arc<dyn Ledger>,
     account: AccountId,
-    token: Token,
+    /// The token of the account.
+    pub(super) token: Token,
 }
 
 impl Currency {
-    /// Makes keys of these sizes for the engine, a folder under `folder`, and the books there or in the
-    /// PostgreSQL database `database`.
+    /// Creates a currency in `folder` with keys of these sizes, and its books there or in the PostgreSQL database
+    /// `database`.
     pub(super) async fn create(
         folder: &Path,
         database: Option<&str>,
@@ -91,47 +90,12 @@ impl Currency {
         })
     }
 
-    /// Where it is.
-    pub(super) fn directory(&self) -> &Directory {
-        &self.directory
+    /// The mint key of the first size.
+    pub(super) fn first_key(&self) -> Result<&SigningKey> {
+        self.mint_keys.keys.first().context("--key-bits names no size")
     }
 
-    /// Its settings.
-    pub(super) fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// What signs.
-    pub(super) fn engine(&self) -> &EngineSettings {
-        &self.engine
-    }
-
-    /// The currency's own description.
-    pub(super) fn cdd(&self) -> &Cdd {
-        self.mint_keys.cddc.cdd()
-    }
-
-    /// How coins are made.
-    pub(super) fn cipher_suite(&self) -> CipherSuite {
-        self.mint_keys.cddc.cipher_suite()
-    }
-
-    /// The mint keys, one of each size.
-    pub(super) fn keys(&self) -> &[SigningKey] {
-        &self.mint_keys.keys
-    }
-
-    /// Signs with the mint keys without the issuer, and without asking the books.
-    pub(super) fn signer(&self) -> &Arc<dyn Signer> {
-        &self.mint_keys.signer
-    }
-
-    /// The token of the account that pays.
-    pub(super) fn token(&self) -> &Token {
-        &self.token
-    }
-
-    /// Records in the books that so many blinds were accepted, for coins that are signed without the issuer.
+    /// Records accepted blinds in the books, for `coins` coins that are signed without the issuer.
     pub(super) async fn record_minted(&self, key: &SigningKey, coins: usize) -> Result<()> {
         let mut missing = coins;
         while missing > 0 {
@@ -142,7 +106,7 @@ impl Currency {
         Ok(())
     }
 
-    /// Lets the books accept so many requests of so many blinds, and leaves them to be signed.
+    /// Records accepted requests in the books and returns them for signing.
     pub(super) async fn accept(
         &self,
         key: &SigningKey,
@@ -160,9 +124,9 @@ impl Currency {
         Ok(accepted)
     }
 
-    /// Coins that the ledger takes back in a second, without HTTP and RSA, in large batches.
+    /// Measures how many coins a second the ledger redeems in large batches, without HTTP and RSA.
     pub(super) async fn ledger_coins_per_second(&self) -> Result<f64> {
-        let key = self.keys().first().context("a currency has a mint key")?;
+        let key = self.first_key()?;
         let coins = LEDGER_COMMAND_COINS * LEDGER_BATCH_COMMANDS * LEDGER_BATCHES;
         self.record_minted(key, coins).await?;
         let mut spent = Duration::ZERO;
@@ -177,7 +141,7 @@ impl Currency {
         Ok(coins as f64 / spent.as_secs_f64())
     }
 
-    /// Computes every invariant of the books again; the names of those that are broken.
+    /// Audits the books and returns the broken invariants.
     pub(super) async fn broken_invariants(&self) -> Result<Vec<String>> {
         let books = open_audit_source(&self.config.database, self.directory.root()).await?;
         let report = check(&books.audit_facts().await?);
@@ -190,7 +154,7 @@ impl Currency {
             .collect())
     }
 
-    /// Destroys the private mint keys, when nobody signs with them any more.
+    /// Destroys the private mint keys at the end of the run.
     pub(super) fn destroy_keys(self) -> Result<()> {
         tokio::task::block_in_place(|| self.mint_keys.destroy())
     }
@@ -240,7 +204,6 @@ impl Currency {
     }
 }
 
-/// Random bytes of the operating system.
 pub(super) fn random_bytes(count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     OsRng.fill_bytes(&mut bytes);
@@ -251,7 +214,7 @@ fn now() -> LedgerTime {
     LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros())
 }
 
-/// Numbers that the key signs, as nobody can tell them from blinds.
+/// Random numbers, which the issuer cannot distinguish from real blinds.
 fn random_blinds(key: &SigningKey, count: usize) -> AcceptedBlinds {
     let blind = |_| {
         let blinded = BigInt::from_be_bytes(&random_bytes(key.public.modulus_bytes() - 1));

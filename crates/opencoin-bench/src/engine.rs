@@ -1,4 +1,4 @@
-//! What signs while an issuer is measured, where its mint keys are, and what opens them.
+//! The signing engine of the measured issuer, and its keys.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,13 @@ use rand::rngs::OsRng;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-/// Files with keys are thrown away after the run, so this is no secret.
+/// Not a secret: the key files are deleted after the run.
 const PASSPHRASE: &str = "bench";
-/// In the folder of the run.
+/// The key folder, in the folder of the run.
 const KEY_FOLDER: &str = "keys";
-/// In the folder of the currency.
+/// The socket of the signer, in the folder of the currency.
 const SOCKET: &str = "signer.sock";
 
-/// What signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Engine {
@@ -29,18 +28,18 @@ pub(super) enum Engine {
     Memory,
     /// A signer process behind a Unix socket, with keys from files.
     Signer,
-    /// A PKCS#11 token, which the issuer's process uses.
+    /// A PKCS#11 token, used by the issuer's process.
     Token,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct EngineArguments {
-    /// What signs.
+    /// The signing engine.
     #[arg(long, value_enum, default_value_t = Engine::Memory)]
     engine: Engine,
-    /// For `--engine token`: its PKCS#11 library, for example /usr/lib/softhsm/libsofthsm2.so. Mint keys are
-    /// made in the token and destroyed at the end. Coins to renew and redeem are signed by it beforehand,
-    /// which takes a slow one minutes.
+    /// For `--engine token`: the PKCS#11 library, for example /usr/lib/softhsm/libsofthsm2.so. Mint keys are generated
+    /// in the token and destroyed at the end. The token also signs the coins for renews and redeems in advance, which
+    /// takes minutes with a slow token.
     #[arg(
         long,
         value_name = "LIBRARY",
@@ -48,17 +47,16 @@ pub(super) struct EngineArguments {
         required_if_eq("engine", "token")
     )]
     pkcs11_module: Option<PathBuf>,
-    /// The label of the token; not one that a currency needs, because the token is kept busy.
+    /// The label of the token. Do not use the token of a real currency: the benchmark keeps it busy.
     #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
     token_label: Option<String>,
     #[command(flatten)]
     pin: PinArgs,
 }
 
-/// An engine, and what opens its keys.
+/// An engine and the secret of its keys.
 #[derive(Debug, Clone)]
 pub(super) struct EngineSettings {
-    /// Which it is.
     pub(super) engine: Engine,
     keys: Keys,
 }
@@ -74,15 +72,10 @@ enum Keys {
 }
 
 impl EngineSettings {
-    /// Asks for the PIN if there is a token.
+    /// Validates the options, and reads the PIN of a token.
     pub(super) fn new(arguments: EngineArguments) -> Result<Self> {
-        let EngineArguments {
-            engine,
-            pkcs11_module,
-            token_label,
-            pin,
-        } = arguments;
-        let token = pkcs11_module.zip(token_label);
+        let engine = arguments.engine;
+        let token = arguments.pkcs11_module.zip(arguments.token_label);
         let keys = match engine {
             Engine::Memory | Engine::Signer => {
                 ensure!(
@@ -97,15 +90,15 @@ impl EngineSettings {
                 Keys::Token {
                     module,
                     label,
-                    pin: pin.read()?,
+                    pin: arguments.pin.read()?,
                 }
             }
         };
         Ok(Self { engine, keys })
     }
 
-    /// issuer.toml of a currency with this engine: books in `database` or in its folder, keys in files under
-    /// `folder` unless in a token.
+    /// The settings of a currency with this engine. `database` is the PostgreSQL database, if any; `folder` is for key
+    /// files.
     pub(super) fn config(&self, database: Option<&str>, folder: &Path) -> Config {
         let keys = match &self.keys {
             Keys::Files(_) => KeyConfig::Files {
@@ -128,7 +121,7 @@ impl EngineSettings {
         }
     }
 
-    /// Opens the store of keys that `config` names.
+    /// Opens the key store that `config` names.
     pub(super) fn open(&self, directory: &Directory, config: &Config) -> Result<Box<dyn KeyStore>> {
         Ok(match &self.keys {
             Keys::Files(passphrase) => Box::new(KeyFiles::open(
@@ -144,7 +137,7 @@ impl EngineSettings {
         })
     }
 
-    /// The variable in which `opencoin` looks for what opens the keys, and that.
+    /// The environment variable for the secret of the keys, and its value.
     pub(super) fn secret(&self) -> (&'static str, &Passphrase) {
         match &self.keys {
             Keys::Files(passphrase) => ("OPENCOIN_PASSPHRASE", passphrase),
@@ -154,7 +147,7 @@ impl EngineSettings {
 }
 
 impl Engine {
-    /// What it is, for people.
+    /// A description for the report.
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Memory => "the issuer's own process signs",

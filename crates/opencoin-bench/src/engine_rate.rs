@@ -1,7 +1,7 @@
-//! How fast the engine is without an issuer: the measure for what an issuer adds to it.
+//! Measures the speed of the engine without an issuer, to which the speed of the issuer is compared.
 //!
-//! It is asked through the interface by which an issuer asks it. A signer process looks into the books and
-//! counts what it signs, as always, so the requests stand in the books.
+//! Uses the engine through the same interface as an issuer. A signer process checks that requests are in the books, so
+//! they are recorded there.
 
 use std::process;
 use std::sync::{Arc, Mutex};
@@ -15,21 +15,21 @@ use opencoin_signer::{Endpoint, RemoteSigner, RemoteSignerOptions};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::child_process::SignerProcess;
+use super::child_process::ChildProcess;
 use super::currency::Currency;
 use super::engine::Engine;
 use super::mint_keys::SigningKey;
 use super::processes;
 
-/// Blinds of a request.
+/// Blinds per request.
 const BLINDS: usize = 64;
-/// Requests at once, so that no thread of an engine ever waits for work.
+/// Concurrent requests: enough that no thread of the engine waits for work.
 const REQUESTS_AT_ONCE: usize = 16;
-/// Of the warm-up, by which the rest is planned.
+/// Requests of the warm-up, from which the number of requests is planned.
 const WARM_UP_REQUESTS: usize = 2 * REQUESTS_AT_ONCE;
-/// Warm-up ends by itself, when its requests are answered.
+/// The warm-up normally ends earlier, when its requests are answered.
 const WARM_UP_DURATION_MAX: Duration = Duration::from_secs(60);
-/// A warm engine is faster than a cold one.
+/// A warm engine is faster than during the warm-up, so more requests are prepared.
 const PLAN_FACTOR: f64 = 1.5;
 
 /// Rate and cost of an engine's signatures with one key.
@@ -38,15 +38,15 @@ pub(super) struct EngineRate {
     pub(super) engine: Engine,
     pub(super) key_bits: usize,
     pub(super) signatures_per_second: f64,
-    /// CPU time of the process in which the engine works; what a token of hardware does is not in it.
+    /// CPU time of the process that runs the engine, without the work of a hardware token.
     pub(super) cpu_us_per_signature: f64,
 }
 
-/// Measures for about `duration`. `process` is the engine's if it has one.
+/// Measures for about `duration`. `process` is the signer process, if there is one.
 pub(super) async fn measure(
     currency: &Currency,
     key: &SigningKey,
-    process: Option<&SignerProcess>,
+    process: Option<&ChildProcess>,
     duration: Duration,
 ) -> Result<EngineRate> {
     let (signer, worker) = match process {
@@ -54,7 +54,7 @@ pub(super) async fn measure(
             Arc::new(connected(currency).await?) as Arc<dyn Signer>,
             process.id(),
         ),
-        None => (Arc::clone(currency.signer()), process::id()),
+        None => (Arc::clone(&currency.mint_keys.signer), process::id()),
     };
     let requests = currency.accept(key, WARM_UP_REQUESTS, BLINDS).await?;
     let warm_up = drive(&signer, requests, WARM_UP_DURATION_MAX).await?;
@@ -67,7 +67,7 @@ pub(super) async fn measure(
     let signed = drive(&signer, requests, duration).await?;
     let used = processes::cpu_time(worker)? - begun;
     Ok(EngineRate {
-        engine: currency.engine().engine,
+        engine: currency.engine.engine,
         key_bits: key.public.modulus_bits(),
         signatures_per_second: signed.per_second(),
         cpu_us_per_signature: used.as_secs_f64() * 1e6 / signed.signatures as f64,
@@ -75,7 +75,7 @@ pub(super) async fn measure(
 }
 
 impl EngineRate {
-    /// Its line, before the rows.
+    /// The line above the rows.
     pub(super) fn text(&self) -> String {
         format!(
             "engine {}, {REQUESTS_AT_ONCE} requests of {BLINDS} blinds at once: {:.1} us of CPU; {:.0} signatures/s",
@@ -85,8 +85,8 @@ impl EngineRate {
 }
 
 async fn connected(currency: &Currency) -> Result<RemoteSigner> {
-    let directory = currency.directory();
-    let Some(SignerConfig::Socket { path }) = &currency.config().signer else {
+    let directory = &currency.directory;
+    let Some(SignerConfig::Socket { path }) = &currency.config.signer else {
         bail!("the signer of a benchmark listens on a socket");
     };
     let keys = PublicKeys::new(directory.clone(), &directory.currency()?);
@@ -110,7 +110,7 @@ impl Signed {
     }
 }
 
-/// Has requests signed until there are none left or the time is over.
+/// Signs requests until all are signed or the time limit is over.
 async fn drive(signer: &Arc<dyn Signer>, requests: Vec<AcceptedBlinds>, limit: Duration) -> Result<Signed> {
     let requests = Arc::new(Mutex::new(requests));
     let mut running = JoinSet::new();

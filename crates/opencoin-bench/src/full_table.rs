@@ -1,4 +1,4 @@
-//! Redeems when few coins have ever been spent, and when many millions have.
+//! Measures redeems with few spent coins in the books, and with many millions.
 
 use std::time::Instant;
 
@@ -10,14 +10,14 @@ use super::cells::Bench;
 use super::measurement::Measurement;
 use super::plan::Operation;
 
-/// Coins a request, and clients.
+/// Coins per request, and clients.
 const LOADS: [(usize, usize); 3] = [(1, 64), (64, 8), (64, 64)];
 const LOADS_QUICK: [(usize, usize); 2] = [(1, 64), (64, 8)];
 
-/// The same loads twice.
+/// The same loads before and after.
 #[derive(Debug, Serialize)]
 pub(super) struct FullTable {
-    /// Spent coins that were added in between.
+    /// The number of added spent coins.
     pub(super) rows: u64,
     pub(super) fill_seconds: f64,
     pub(super) before: Vec<Measurement>,
@@ -40,7 +40,7 @@ pub(super) async fn measure_and_break_the_books(
         .await?;
     let fill_seconds = begun.elapsed().as_secs_f64();
     output::line(&format!(
-        "redeems, with {rows} spent coins more ({fill_seconds:.0} s to make them):"
+        "redeems, with {rows} more spent coins (added in {fill_seconds:.0} s):"
     ))?;
     let after = loads(bench, all).await?;
     Ok(FullTable {

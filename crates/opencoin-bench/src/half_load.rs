@@ -1,7 +1,6 @@
-//! How long one small mint takes when the issuer is half busy, and how long when somebody's large mints are
-//! in its way.
+//! Measures the latency of small mints at half of the best rate, alone and beside large mints.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_terminal::output;
 use serde::Serialize;
@@ -12,26 +11,26 @@ use super::measurement::{Measurement, percentile_ms};
 use super::plan::Operation;
 use super::{load, open_loop};
 
-/// Clients of the closed loop that finds the issuer's best rate.
+/// Clients of the closed loop that measures the best rate.
 const CLIENTS: usize = 64;
-/// A 99th percentile needs many requests, so this lasts longer than a cell.
+/// A 99th percentile needs many requests, so this takes longer than a cell.
 const DURATION_FACTOR: u32 = 2;
-/// More large requests than the issuer can answer meanwhile, by what RSA or the engine alone would allow.
+/// More large requests are prepared than RSA or the engine alone could answer in the time, by this factor.
 const LARGE_MARGIN: f64 = 1.25;
 
 /// Small mints at half the best rate.
 #[derive(Debug, Serialize)]
 pub(super) struct HalfLoad {
-    /// 64 clients that do not pause.
+    /// The best rate: 64 clients without pauses.
     pub(super) best: Measurement,
     pub(super) requests_per_second: f64,
     pub(super) alone: Latencies,
-    /// While one client mints 1000 coins a request without a pause.
+    /// While one client mints 1000 coins per request without pauses.
     pub(super) beside_large: Latencies,
     pub(super) large_answered: usize,
 }
 
-/// Of requests that were sent at their time.
+/// Latencies of an open loop.
 #[derive(Debug, Serialize)]
 pub(super) struct Latencies {
     pub(super) answered: usize,
@@ -40,12 +39,11 @@ pub(super) struct Latencies {
     pub(super) p99_ms: f64,
 }
 
-/// Measures and shows.
 pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
     let best = bench.row(Operation::Mint, 1, CLIENTS).await?;
     let requests_per_second = best.requests_per_second / 2.0;
     let duration = bench.duration * DURATION_FACTOR;
-    let address = bench.issuer.address();
+    let address = bench.issuer.address;
 
     let count = (requests_per_second * duration.as_secs_f64()).ceil() as usize;
     let small = || bench.requests(Operation::Mint, 1, count);
@@ -95,11 +93,7 @@ impl HalfLoad {
 
 impl Latencies {
     fn of(answers: &Answers) -> Result<Self> {
-        ensure!(
-            !answers.latencies.is_empty(),
-            "no request was answered with status 200, but {:?}",
-            answers.refused
-        );
+        answers.require_success()?;
         Ok(Self {
             answered: answers.latencies.len(),
             refused: answers.refused.values().sum(),

@@ -1,11 +1,11 @@
-//! `opencoin bench`: how fast an issuer is on this machine, and how near to what RSA alone costs.
+//! `opencoin bench`: measures how fast an issuer is on this machine, compared with RSA alone.
 //!
-//! The issuer is a process of its own (and the signer, where there is one), on a throw-away currency and
-//! database. Requests are made beforehand, so that while a cell of the table is measured the load generator
-//! only sends and reads. It still takes CPU from issuer and database on a small machine: the figures that
-//! count are CPU time a coin in units of raw RSA operations measured in the same run.
+//! The issuer and the optional signer run in separate processes, with a temporary currency and database. Requests are
+//! prepared in advance, so that the load generator only sends and reads while a cell of the table is measured. On a
+//! small machine it still takes CPU time from the issuer and the database, so the important figures are CPU times per
+//! coin relative to raw RSA operations that are measured in the same run.
 //!
-//! Broken books, or an issuer that fails, end in exit code 1; refused requests are counted and shown.
+//! Broken books or a failed issuer end in exit code 1. Refused requests are counted and shown.
 
 mod books;
 mod cells;
@@ -42,7 +42,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use books::BenchBooks;
 use cells::Bench;
-use child_process::{IssuerProcess, SignerProcess};
+use child_process::{ChildProcess, IssuerProcess};
 use currency::Currency;
 use engine::Engine;
 use measured::Measured;
@@ -51,19 +51,19 @@ pub use plan::Arguments;
 use plan::{Part, Plan};
 use report::Report;
 
-/// How long one raw operation is measured, at most; a cell's time where that is shorter.
+/// The longest measurement of one raw operation. It is as long as a cell if that is shorter.
 const RAW_DURATION_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the benchmark and writes its report.
 ///
 /// # Errors
-/// The issuer cannot be started, or fails.
+/// The issuer does not start, or fails.
 pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (json, svg) = (arguments.json.clone(), arguments.svg.clone());
     let plan = Plan::new(arguments)?;
-    let folder = TempDir::with_prefix("opencoin-bench-").context("cannot make a temporary folder")?;
+    let folder = TempDir::with_prefix("opencoin-bench-").context("cannot create a temporary folder")?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    // Dropping the measurement ends the issuer and removes the folder.
+    // On a signal, dropping the measurement stops the issuer and removes the folder.
     let report = tokio::select! {
         report = measure(&plan, folder.path()) => report?,
         _ = terminate.recv() => bail!("stopped"),
@@ -87,7 +87,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
     let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits).await?;
-    let books = BenchBooks::open(plan.database.as_deref(), currency.directory()).await?;
+    let books = BenchBooks::open(plan.database.as_deref(), &currency.directory).await?;
     let mut measured = Measured {
         version: env!("CARGO_PKG_VERSION"),
         cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -112,7 +112,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
     Ok(Report { measured, targets })
 }
 
-/// Everything for which an issuer runs.
+/// Runs the issuer and makes all measurements that need it.
 async fn processes_and_parts(
     plan: &Plan,
     folder: &Path,
@@ -121,7 +121,7 @@ async fn processes_and_parts(
     measured: &mut Measured,
 ) -> Result<()> {
     let signer = match plan.engine.engine {
-        Engine::Signer => Some(SignerProcess::start(currency, folder)?),
+        Engine::Signer => Some(ChildProcess::start_signer(currency, folder)?),
         Engine::Memory | Engine::Token => None,
     };
     let issuer = IssuerProcess::start(currency, folder, &[])?;
@@ -137,7 +137,7 @@ async fn processes_and_parts(
         engine,
         duration,
     };
-    for (index, key) in currency.keys().iter().enumerate() {
+    for (index, key) in currency.mint_keys.keys.iter().enumerate() {
         let raw = tokio::task::block_in_place(|| raw::measure(key.public.modulus_bits(), raw_duration))?;
         let engine = engine_rate::measure(currency, key, signer.as_ref(), duration).await?;
         output::line(&Report::raw_heading(&raw, &engine))?;
@@ -151,24 +151,24 @@ async fn processes_and_parts(
         measured.raw_rsa.push(raw);
         measured.engine_rates.push(engine);
     }
-    let first = currency
-        .keys()
-        .first()
-        .zip(measured.raw_rsa.first().zip(measured.engine_rates.first()));
-    let (key, (raw, engine)) = first.context("a currency has a mint key")?;
-    parts(plan, &bench(key, *raw, *engine), folder, measured).await?;
-    measured.issuer_memory_peak_mib = processes::memory(issuer.id())?.peak_mib;
+    let first = bench(
+        currency.first_key()?,
+        measured.raw_rsa[0],
+        measured.engine_rates[0],
+    );
+    parts(plan, &first, folder, measured).await?;
+    measured.issuer_memory_peak_mib = processes::memory(issuer.process.id())?.peak_mib;
     measured.signer_memory_peak_mib = signer
         .as_ref()
         .map(|signer| processes::memory(signer.id()))
         .transpose()?
         .map(|memory| memory.peak_mib);
-    issuer.stop()?;
-    signer.map_or(Ok(()), SignerProcess::stop)
+    issuer.process.stop()?;
+    signer.map_or(Ok(()), ChildProcess::stop)
 }
 
-/// Everything beside the table, with the first key. The last of it is what breaks the books, so the audit
-/// comes before.
+/// Makes the measurements other than the table, with the first key. The audit comes before the last one, which breaks
+/// the books.
 async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, measured: &mut Measured) -> Result<()> {
     output::line("")?;
     if plan.has(Part::HalfLoad) {

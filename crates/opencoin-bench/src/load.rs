@@ -1,5 +1,5 @@
-//! The load generator: ready requests over kept connections, as cheap as can be, because it shares the
-//! machine with what it measures. It reads of an answer what it needs: its status and its length.
+//! A closed-loop load generator: sends prepared requests over persistent connections. It shares the machine with the
+//! measured processes, so it uses as little CPU time as possible and parses only the status and length of answers.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,31 +13,40 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 const OK: u16 = 200;
-/// The largest head of an answer; ours have a tenth of it.
+/// The largest head of an answer, ten times as large as usual.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// A whole HTTP request, head and body.
+/// An HTTP request, head and body.
 pub(super) type Request = Vec<u8>;
 
-/// What came back.
+/// The answers to many requests.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     /// From the first request to the last answer.
     pub(super) elapsed: Duration,
-    /// Of each answer with status 200.
+    /// The latency of each answer with status 200.
     pub(super) latencies: Vec<Duration>,
-    /// All other answers, by status.
+    /// The number of answers with each other status.
     pub(super) refused: BTreeMap<u16, usize>,
 }
 
 impl Answers {
-    /// Adds what one request came to.
     pub(super) fn add(&mut self, status: u16, latency: Duration) {
         match status {
             OK => self.latencies.push(latency),
             status => *self.refused.entry(status).or_default() += 1,
         }
+    }
+
+    /// Fails if no request succeeded, so that nothing was measured.
+    pub(super) fn require_success(&self) -> Result<()> {
+        ensure!(
+            !self.latencies.is_empty(),
+            "no request was answered with status 200, but {:?}",
+            self.refused
+        );
+        Ok(())
     }
 
     /// Waits for the answers of all clients, which began at `begun`.
@@ -56,8 +65,8 @@ impl Answers {
     }
 }
 
-/// Sends the requests from so many clients at once, each waiting for its answer before its next request,
-/// until there are none left or the time is over.
+/// Sends the requests from this many concurrent clients, each of which waits for its answer before its next request.
+/// Ends when all requests are sent or the time limit is over.
 pub(super) async fn drive(
     address: SocketAddr,
     clients: usize,
@@ -99,14 +108,13 @@ async fn client(
     }
 }
 
-/// A kept connection to the issuer.
+/// A persistent connection to the issuer.
 pub(super) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    /// So many connections.
     pub(super) async fn open_many(address: SocketAddr, count: usize) -> Result<Vec<Self>> {
         let mut connections = Vec::with_capacity(count);
         for _ in 0..count {
@@ -126,7 +134,7 @@ impl Connection {
         })
     }
 
-    /// Sends a request and gives the status of its answer.
+    /// Sends a request and returns the status of the answer.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
         self.send_and_read(request)
             .await
@@ -180,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_says_how_it_went_and_how_long_the_body_is() {
+    fn the_status_and_the_length_are_parsed() {
         let head = b"HTTP/1.1 202 Accepted\r\nRetry-After: 1\r\ncontent-LENGTH: 42\r\n\r\n";
         assert_eq!(parse_head(head), Some((202, 42)));
         for wrong in [

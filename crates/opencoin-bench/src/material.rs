@@ -1,9 +1,8 @@
-//! Requests, made before they are needed.
+//! Prepares requests before they are measured.
 //!
-//! A blind may be any number that the mint key signs, because the issuer cannot tell it from one that hides a
-//! payload; so blinds are random numbers. Coins are real: each is blinded, signed with the private key and
-//! unblinded, which costs more than the issuer's part and is why a measurement of coins can be cut short (see
-//! [`COINS_MAX`]).
+//! Blinds are random numbers, which the issuer cannot distinguish from real ones. Coins are real: each is blinded,
+//! signed with the private key and unblinded. That costs more than the issuer's part, so measurements with coins are
+//! limited to [`COINS_MAX`].
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -19,12 +18,12 @@ use super::load::Request;
 use super::mint_keys::SigningKey;
 use super::plan::Operation;
 
-/// The most coins that are made for one measurement.
+/// The most coins for one measurement.
 pub(super) const COINS_MAX: usize = 24_000;
 
 const REFERENCE_BYTES: usize = 16;
 
-/// Makes `requests` requests of `coins` coins each, on all cores.
+/// Prepares `requests` requests of `coins` coins each, on all cores.
 pub(super) async fn prepare(
     currency: &Currency,
     key: &SigningKey,
@@ -96,7 +95,7 @@ impl Maker<'_> {
         let head = format!(
             "POST /{} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             self.operation,
-            self.currency.token().expose(),
+            self.currency.token.expose(),
             body.len(),
         );
         Ok([head.as_bytes(), body.as_bytes()].concat())
@@ -109,7 +108,7 @@ impl Maker<'_> {
     fn blind(&self, index: usize) -> Blind {
         let public = &self.key.public;
         let mut number = random_bytes(public.modulus_bytes());
-        // Less than the modulus, whose first bit is set, and as long.
+        // Smaller than the modulus, whose first bit is set, but of the same length.
         number[0] = number[0] & 0x3f | 0x40;
         let blinded_payload_hash = BigInt::from_be_bytes(&number);
         Blind {
@@ -119,9 +118,10 @@ impl Maker<'_> {
         }
     }
 
-    /// Coins that the mint key signed.
+    /// Makes coins that are signed by the mint key.
     fn coins(&self) -> Result<Vec<Coin>> {
-        let (suite, public) = (self.currency.cipher_suite(), &self.key.public);
+        let mint_keys = &self.currency.mint_keys;
+        let (suite, public) = (mint_keys.cddc.cipher_suite(), &self.key.public);
         let mut payloads = Vec::with_capacity(self.coins);
         let mut blinds = Vec::with_capacity(self.coins);
         for _ in 0..self.coins {
@@ -139,15 +139,15 @@ impl Maker<'_> {
         };
         let signatures = self
             .runtime
-            .block_on(self.currency.signer().sign(accepted))
-            .context("coins cannot be made")?;
+            .block_on(mint_keys.signer.sign(accepted))
+            .context("cannot sign coins")?;
         let finish =
             |((payload, unblinder), signature)| Ok(suite.finish(public, &payload, &signature, &unblinder)?);
         payloads.into_iter().zip(signatures).map(finish).collect()
     }
 
     fn payload(&self) -> Payload {
-        let cdd = self.currency.cdd();
+        let cdd = self.currency.mint_keys.cddc.cdd();
         Payload {
             cdd_location: cdd.cdd_location.clone(),
             denomination: self.key.denomination,

@@ -1,4 +1,4 @@
-//! Everything that was measured.
+//! The results of a run.
 
 use serde::Serialize;
 
@@ -11,18 +11,19 @@ use super::measurement::{Measurement, number_or_unknown};
 use super::one_by_one::OneByOne;
 use super::raw::RawRsa;
 
-/// Everything that a run found out.
+/// The results of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Measured {
     pub(super) version: &'static str,
     pub(super) cores: usize,
     pub(super) engine: Engine,
     pub(super) database: Database,
-    /// Coins that the ledger alone takes back in a second.
+    /// Coins that the ledger alone redeems in a second.
     pub(super) ledger_coins_per_second: f64,
     pub(super) bare_inserts: BareInserts,
+    /// One for each key size.
     pub(super) raw_rsa: Vec<RawRsa>,
-    /// With each size of key, as `raw_rsa`.
+    /// One for each key size.
     pub(super) engine_rates: Vec<EngineRate>,
     pub(super) cells: Vec<Measurement>,
     pub(super) half_load: Option<HalfLoad>,
@@ -31,12 +32,12 @@ pub(super) struct Measured {
     pub(super) issuer_memory_peak_mib: f64,
     /// `None` without a signer process.
     pub(super) signer_memory_peak_mib: Option<f64>,
-    /// Of the audit, before the table of spent coins is filled.
+    /// From the audit before the table of spent coins is filled.
     pub(super) broken_invariants: Vec<String>,
 }
 
 impl Measured {
-    /// What is known before an issuer runs.
+    /// The results from before the issuer runs.
     pub(super) fn heading(&self) -> String {
         let books = match self.database {
             Database::Sqlite => "SQLite (its CPU time is the issuer's)",
@@ -56,7 +57,7 @@ impl Measured {
         )
     }
 
-    /// Every row that was shown.
+    /// All rows of all parts.
     pub(super) fn measurements(&self) -> impl Iterator<Item = &Measurement> {
         let half_load = self.half_load.iter().map(|part| &part.best);
         let one_by_one = self

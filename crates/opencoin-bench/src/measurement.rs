@@ -1,4 +1,4 @@
-//! One cell of the table, measured.
+//! The result of one cell of the table.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::load::Answers;
 use super::plan::Cell;
 use super::raw::RawRsa;
 
-/// What one cell came to.
+/// The result of one cell.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Measurement {
     #[serde(flatten)]
@@ -24,30 +24,30 @@ pub(super) struct Measurement {
     pub(super) issuer_cpu_us_per_coin: f64,
     /// `None` without a signer process.
     pub(super) signer_cpu_us_per_coin: Option<f64>,
-    /// Of the database's own processes; `None` when they cannot be read.
+    /// `None` if the processes of the database cannot be read.
     pub(super) database_cpu_us_per_coin: Option<f64>,
-    /// CPU time of a coin in units of what RSA alone costs: see `Operation::rsa_us`.
+    /// CPU time per coin relative to RSA alone: see `Operation::rsa_us`.
     pub(super) ratio: Option<f64>,
-    /// Coins a second in units of what the engine signs alone; `None` when nothing is signed.
+    /// Coins a second relative to the signatures a second of the engine alone; `None` if nothing is signed.
     pub(super) of_engine: Option<f64>,
     pub(super) issuer_memory_mib: f64,
     /// `None` without a signer process.
     pub(super) signer_memory_mib: Option<f64>,
-    /// Answers with another status than 200, by status.
+    /// The number of answers with each status other than 200.
     pub(super) refused: BTreeMap<u16, usize>,
 }
 
-/// CPU time of the processes.
+/// CPU times of the processes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CpuTimes {
     pub(super) issuer: Duration,
-    /// `None` when there is none.
+    /// `None` without a signer process.
     pub(super) signer: Option<Duration>,
-    /// `None` when it cannot be read.
+    /// `None` if it cannot be read.
     pub(super) database: Option<Duration>,
 }
 
-/// What the processes used while a cell was measured.
+/// The resources that the processes used during a cell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Used {
     pub(super) cpu: CpuTimes,
@@ -56,7 +56,7 @@ pub(super) struct Used {
 }
 
 impl CpuTimes {
-    /// What was used since `earlier`.
+    /// The difference to an earlier measurement.
     pub(super) fn since(self, earlier: Self) -> Self {
         let since = |now: Option<Duration>, then: Option<Duration>| {
             now.zip(then).map(|(now, then)| now.saturating_sub(then))
@@ -70,22 +70,15 @@ impl CpuTimes {
 }
 
 impl Measurement {
-    /// Puts together what is known of one cell. `answers` must hold at least one with status 200.
+    /// Computes the result of a cell. `answers` must contain at least one with status 200.
     pub(super) fn new(cell: Cell, answers: Answers, used: Used, raw: &RawRsa, engine: &EngineRate) -> Self {
         let requests = answers.latencies.len();
         let coins = (requests * cell.coins) as f64;
         let seconds = answers.elapsed.as_secs_f64();
         let us_per_coin = |time: Duration| time.as_secs_f64() * 1e6 / coins;
-        let CpuTimes {
-            issuer,
-            signer,
-            database,
-        } = used.cpu;
-        let (issuer, signer, database) = (
-            us_per_coin(issuer),
-            signer.map(us_per_coin),
-            database.map(us_per_coin),
-        );
+        let issuer = us_per_coin(used.cpu.issuer);
+        let signer = used.cpu.signer.map(us_per_coin);
+        let database = used.cpu.database.map(us_per_coin);
         let rsa_us = cell.operation.rsa_us(raw, engine);
         let coins_per_second = coins / seconds;
         Self {
@@ -109,7 +102,7 @@ impl Measurement {
         }
     }
 
-    /// Its row of the table.
+    /// The row of the table.
     pub(super) fn row(&self, database: Database) -> String {
         let Cell {
             operation,
@@ -141,7 +134,7 @@ impl Measurement {
     }
 }
 
-/// A number with so many decimals, or that it is not known.
+/// A number with this many decimals, or `n/a`.
 pub(super) fn number_or_unknown(number: Option<f64>, decimals: usize) -> String {
     number.map_or_else(|| "n/a".to_owned(), |number| format!("{number:.decimals$}"))
 }
@@ -159,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_latencies_that_were_measured() {
+    fn percentiles_are_measured_latencies() {
         let sorted: Vec<_> = (1..=200).map(Duration::from_millis).collect();
         assert_eq!(
             (percentile_ms(&sorted, 50), percentile_ms(&sorted, 99)),

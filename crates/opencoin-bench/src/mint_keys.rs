@@ -1,5 +1,5 @@
-//! The mint keys of a run: made where the engine has its keys, certified by a master key that is thrown away,
-//! and destroyed at the end. A run that is killed leaves those that it made in a token.
+//! The mint keys of a run. They are generated in the engine's key store, certified by a temporary master key, and
+//! destroyed at the end. A killed run leaves its keys in a token.
 
 use std::sync::Arc;
 
@@ -19,43 +19,39 @@ use rand::rngs::OsRng;
 
 use super::engine::EngineSettings;
 
-/// The master key signs a few certificates and is thrown away.
+/// The master key signs a few certificates and is then dropped.
 const MASTER_KEY_BITS: usize = 2048;
-/// Documents name a place; nobody looks there.
+/// The URL in the documents. It is never used.
 const URL: &str = "http://127.0.0.1";
-/// How long keys and documents hold, much longer than any run.
+/// The lifetime of keys and documents, much longer than any run.
 const LIFETIME: TimeDelta = TimeDelta::days(30);
 
 /// One mint key.
 pub(super) struct SigningKey {
-    /// Its public half.
     pub(super) public: PublicKey,
-    /// What its coins are worth.
     pub(super) denomination: u64,
-    /// How the books know it.
     pub(super) ledger_id: MintKeyId,
 }
 
-/// Mint keys and their currency's description.
+/// The mint keys and the CDDC of the currency.
 pub(super) struct MintKeys {
-    /// The description.
     pub(super) cddc: VerifiedCddc,
     /// One of each size.
     pub(super) keys: Vec<SigningKey>,
-    /// Signs with them, for the load generator.
+    /// Signs for the load generator, without the issuer and the books.
     pub(super) signer: Arc<dyn Signer>,
     private_halves: PrivateHalves,
 }
 
 impl MintKeys {
-    /// Makes keys of these sizes, and the folder of their currency.
+    /// Generates keys of these sizes, and creates the folder of their currency.
     pub(super) fn make(
         directory: &Directory,
         config: &Config,
         engine: &EngineSettings,
         key_bits: &[usize],
     ) -> Result<Self> {
-        // First of all, because a wrong PIN is known at once.
+        // Opened first, so that a wrong PIN is found at once.
         let mut private_halves = PrivateHalves {
             store: engine.open(directory, config)?,
             made: Vec::new(),
@@ -100,7 +96,7 @@ impl MintKeys {
     }
 }
 
-/// The private halves that were made. Dropping it destroys them.
+/// The generated private halves. Dropping it destroys them.
 struct PrivateHalves {
     store: Box<dyn KeyStore>,
     made: Vec<BigInt>,
@@ -113,7 +109,7 @@ impl PrivateHalves {
         Ok(key)
     }
 
-    /// Tries all of them once.
+    /// Tries to destroy each of them once.
     fn destroy(&mut self) -> Result<(), KeyStoreError> {
         let destroyed: Vec<_> = self.made.drain(..).map(|id| self.store.destroy(&id)).collect();
         destroyed

@@ -1,5 +1,4 @@
-//! What batches are worth: the same issuer, on the same books, once as it is and once with one request a
-//! transaction.
+//! Measures the gain of batches: redeems with batches, and with one request per transaction, on the same books.
 
 use std::path::Path;
 
@@ -21,9 +20,9 @@ pub(super) struct OneByOne {
     pub(super) one_by_one: Measurement,
 }
 
-/// Measures both, the log of the second issuer in `folder`.
+/// Measures both. The log of the second issuer goes to `folder`.
 pub(super) async fn measure(bench: &Bench<'_>, folder: &Path) -> Result<OneByOne> {
-    output::line("in batches, then one request a transaction:")?;
+    output::line("in batches, then one request per transaction:")?;
     let in_batches = bench.row(Operation::Redeem, 1, CLIENTS).await?;
     let issuer = IssuerProcess::start(bench.currency, folder, &["--batch-commands-max", "1"])?;
     let one_by_one = Bench {
@@ -32,7 +31,7 @@ pub(super) async fn measure(bench: &Bench<'_>, folder: &Path) -> Result<OneByOne
     }
     .row(Operation::Redeem, 1, CLIENTS)
     .await?;
-    issuer.stop()?;
+    issuer.process.stop()?;
     Ok(OneByOne {
         in_batches,
         one_by_one,
@@ -40,7 +39,7 @@ pub(super) async fn measure(bench: &Bench<'_>, folder: &Path) -> Result<OneByOne
 }
 
 impl OneByOne {
-    /// How many times as fast batches are.
+    /// The throughput of batches relative to single requests.
     pub(super) fn gain(&self) -> f64 {
         self.in_batches.coins_per_second / self.one_by_one.coins_per_second
     }

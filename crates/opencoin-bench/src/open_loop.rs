@@ -1,6 +1,6 @@
-//! Load that does not wait: requests are sent when their time has come, whether or not earlier ones are
-//! answered, as wallets do that know nothing of each other. A latency counts from the time at which the
-//! request was due, so that an issuer that stalls is charged for everybody who had to wait.
+//! An open-loop load generator: sends requests at given times, whether or not earlier ones are answered, as independent
+//! wallets do. A latency begins at the time at which the request was due, so that a stalling issuer increases the
+//! latency of all waiting requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,13 +15,12 @@ use tokio::task::JoinSet;
 
 use super::load::{Answers, Connection, Request};
 
-/// The same arrivals in every run.
+/// Fixed, so that every run has the same arrival times.
 const SEED: u64 = 1;
-/// How many requests can be under way at once; when all are, the next is late and its latency says so.
+/// The most concurrent requests. Further requests are sent late, which increases their latency.
 const CONNECTIONS: usize = 64;
 
-/// When so many requests are due if they come independently of each other, so many a second on average (a
-/// Poisson process).
+/// The arrival times of `count` independent requests, with this rate on average (a Poisson process).
 pub(super) fn arrivals(count: usize, per_second: f64) -> Vec<Duration> {
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut at = 0.0;
@@ -32,7 +31,7 @@ pub(super) fn arrivals(count: usize, per_second: f64) -> Vec<Duration> {
     (0..count).map(&mut next).collect()
 }
 
-/// Sends each request at its time, counted from now.
+/// Sends each request at its arrival time, counted from now.
 pub(super) async fn drive(
     address: SocketAddr,
     requests: Vec<Request>,
@@ -46,14 +45,14 @@ pub(super) async fn drive(
         running.spawn(client(connection, Arc::clone(&waiting)));
     }
     let begun = Instant::now();
-    // A thread, because the runtime's timers are only good to a millisecond.
+    // A thread, because the timers of the runtime have a resolution of only a millisecond.
     thread::Builder::new()
         .name("arrivals".to_owned())
         .spawn(move || {
             for (request, at) in requests.into_iter().zip(arrivals) {
                 thread::sleep((begun + at).saturating_duration_since(Instant::now()));
                 if due.send((request, begun + at)).is_err() {
-                    return; // every client has failed, which says so itself
+                    return; // All clients have failed, and report that themselves.
                 }
             }
         })
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arrivals_are_in_order_and_as_many_a_second_as_asked() {
+    fn arrivals_are_sorted_and_have_the_requested_rate() {
         let arrivals = arrivals(10_000, 1000.0);
         assert!(arrivals.is_sorted());
         let last = arrivals.last().unwrap().as_secs_f64();

@@ -1,4 +1,4 @@
-//! What to measure: the options of the command line, and the cells of the table that they make.
+//! The options of the command line, and the cells of the table that follow from them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,16 +16,15 @@ use super::raw::RawRsa;
 const SECONDS_PER_CELL_DEFAULT: f64 = 2.0;
 const SECONDS_PER_CELL_QUICK: f64 = 0.2;
 const SECONDS_PER_CELL_MAX: f64 = 600.0;
-/// How many clients a machine's ports and file handles bear.
+/// A limit for the ports and file handles of a machine.
 const CLIENTS_MAX: usize = 4096;
-/// Far more than a disk holds.
+/// More than a disk can store.
 const SPENT_ROWS_MAX: u64 = 10_000_000_000;
 
-/// What to measure, and where the figures go.
+/// The options of `opencoin bench`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An empty PostgreSQL database to put the books in, postgres://...; SQLite in a temporary folder unless
-    /// given.
+    /// An empty PostgreSQL database for the books, postgres://... Default: SQLite in a temporary folder.
     #[arg(
         long,
         value_name = "URL",
@@ -35,40 +34,39 @@ pub struct Arguments {
     pub(super) database: Option<String>,
     #[command(flatten)]
     engine: EngineArguments,
-    /// A small table in about 20 seconds: does it work, rather than how fast is it.
+    /// Measure a small table in about 20 seconds, to see that the benchmark works.
     #[arg(long)]
     quick: bool,
-    /// How long each cell of the table is measured, in seconds; less when its coins are used up before.
+    /// The duration of each cell of the table, in seconds. A cell ends earlier when its coins are used up.
     #[arg(long, value_name = "N", value_parser = parse_seconds)]
     seconds_per_cell: Option<f64>,
-    /// Sizes of mint keys.
+    /// The sizes of mint keys.
     #[arg(long, value_name = "BITS", value_delimiter = ',')]
     key_bits: Vec<usize>,
-    /// Coins a request.
+    /// The numbers of coins per request.
     #[arg(long, value_name = "COINS", value_delimiter = ',')]
     coins: Vec<usize>,
-    /// Clients at once.
+    /// The numbers of concurrent clients.
     #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
     clients: Vec<usize>,
-    /// Operations of the table.
+    /// The operations in the table.
     #[arg(long, value_name = "OPERATIONS", value_delimiter = ',', default_values_t = Operation::ALL)]
     operations: Vec<Operation>,
-    /// What to measure, all unless given.
-    #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values_t = Part::ALL)]
+    /// The parts of the benchmark.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values = ["table", "half-load", "one-by-one"])]
     parts: Vec<Part>,
-    /// At the end, measure redeems before and after so many spent coins are in the books; 20000000 takes
-    /// minutes and 3 GB.
+    /// At the end, measure redeems before and after adding this many spent coins to the books. 20000000 takes minutes
+    /// and 3 GB.
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=SPENT_ROWS_MAX))]
     spent_rows: Option<u64>,
-    /// Write the figures as JSON.
+    /// Write the figures as JSON to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Write a plot.
+    /// Write a plot as SVG to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) svg: Option<PathBuf>,
 }
 
-/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Operation {
@@ -77,18 +75,18 @@ pub(super) enum Operation {
     Redeem,
 }
 
-/// What a run consists of, besides a full table of spent coins.
+/// The parts of a run, except the full table of spent coins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Part {
-    /// Operations by coins a request and clients.
+    /// Operations by coins per request and clients.
     Table,
     /// Latency of small mints at half the best rate.
     HalfLoad,
-    /// Redeems in batches, and one request a transaction.
+    /// Redeems in batches, and with one request per transaction.
     OneByOne,
 }
 
-/// One cell of the table: what is done, with which keys, how many coins at a time, by how many at once.
+/// One cell of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Cell {
     pub(super) operation: Operation,
@@ -97,7 +95,7 @@ pub(super) struct Cell {
     pub(super) clients: usize,
 }
 
-/// What to measure, with nothing left to be decided.
+/// The validated options, with defaults filled in.
 pub(super) struct Plan {
     pub(super) database: Option<String>,
     pub(super) engine: EngineSettings,
@@ -105,7 +103,7 @@ pub(super) struct Plan {
     pub(super) key_bits: Vec<usize>,
     pub(super) spent_rows: Option<u64>,
     coins: Vec<usize>,
-    /// None stands for those that suit the key.
+    /// Empty for the defaults, which depend on the key.
     clients: Vec<usize>,
     pub(super) is_quick: bool,
     operations: Vec<Operation>,
@@ -148,17 +146,16 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Whether a part is wanted.
     pub(super) fn has(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
 
-    /// The cells of the table for the first, second... size of mint keys: operation, coins, clients.
+    /// The cells of the table for the key size with this index: operation, coins, clients.
     pub(super) fn cells(&self, key: usize) -> Vec<(Operation, usize, usize)> {
         let clients = match (self.clients.as_slice(), self.is_quick, key) {
             ([], true, _) => &[1, 8],
             ([], false, 0) => &[1, 8, 64, 256][..],
-            // Large keys are slow, and what many clients do to an issuer the first size says.
+            // Larger keys are slow, and the first size already shows the effect of many clients.
             ([], false, _) => &[1, 8, 64],
             (given, _, _) => given,
         };
@@ -172,24 +169,10 @@ impl Plan {
     }
 }
 
-impl Part {
-    const ALL: [Self; 3] = [Self::Table, Self::HalfLoad, Self::OneByOne];
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Table => "table",
-            Self::HalfLoad => "half-load",
-            Self::OneByOne => "one-by-one",
-        })
-    }
-}
-
 impl Operation {
     pub(super) const ALL: [Self; 3] = [Self::Mint, Self::Renew, Self::Redeem];
 
-    /// Whether requests bring coins.
+    /// Whether requests contain coins.
     pub(super) fn spends(self) -> bool {
         match self {
             Self::Mint => false,
@@ -197,10 +180,10 @@ impl Operation {
         }
     }
 
-    /// The CPU time in microseconds that RSA alone needs for a coin: what ratios are relative to.
+    /// The CPU time in microseconds that RSA alone needs for a coin. Ratios are relative to this.
     pub(super) fn rsa_us(self, raw: &RawRsa, engine: &EngineRate) -> f64 {
         let private = match engine.engine {
-            // AWS-LC's is not what a token does.
+            // A token does not use AWS-LC.
             Engine::Token => engine.cpu_us_per_signature,
             Engine::Memory | Engine::Signer => raw.private.cpu_us,
         };
@@ -221,7 +204,7 @@ impl Operation {
         }
     }
 
-    /// Whether coins are signed.
+    /// Whether the issuer signs coins.
     pub(super) fn signs(self) -> bool {
         match self {
             Self::Mint | Self::Renew => true,

@@ -1,5 +1,5 @@
-//! The plot: coins a second by clients, a panel for each operation and key size, a line for each number of
-//! coins a request. Both axes are logarithmic, so that a doubling is the same distance everywhere.
+//! A plot of coins a second by clients, with a panel for each operation and key size and a line for each number of
+//! coins per request. Both axes are logarithmic.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ const MARGIN_RIGHT: f64 = 72.0;
 const MARGIN_TOP: f64 = 34.0;
 const MARGIN_BOTTOM: f64 = 44.0;
 const TITLE_HEIGHT: f64 = 30.0;
-/// Distinguishable without red and green.
+/// Distinguishable with red-green colour blindness.
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
 /// Draws the figures as an SVG document.
@@ -58,7 +58,7 @@ pub(super) fn svg(measured: &Measured) -> String {
     )
 }
 
-/// From numbers to places in a panel; one for all panels, so that they can be compared.
+/// Converts values to positions in a panel. All panels share one scale, so that they can be compared.
 struct Scale {
     clients: Vec<usize>,
     decade_low: i32,

@@ -1,5 +1,5 @@
-//! CPU time and memory of other processes, from `/proc` (Linux; see proc_pid_stat(5)). In steps of the
-//! kernel's clock tick, 10 ms as a rule.
+//! CPU time and memory of other processes, from `/proc` (Linux; see proc_pid_stat(5)). The resolution of CPU times is
+//! the kernel's clock tick, usually 10 ms.
 
 use std::fs;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::param::clock_ticks_per_second;
 
-/// What a PostgreSQL process calls itself.
+/// The process name of PostgreSQL.
 const POSTGRES_NAME: &str = "postgres";
-/// Positions in `/proc/PID/stat` behind the name of the program.
+/// Positions in `/proc/PID/stat` after the process name.
 const PARENT: usize = 1;
 const USER_TICKS: usize = 11;
 const SYSTEM_TICKS: usize = 12;
@@ -22,21 +22,18 @@ pub(super) struct PostgresProcesses {
     postmaster: u32,
 }
 
-/// What a process needs of the memory, in MiB.
+/// The resident memory of a process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Memory {
-    /// Now.
     pub(super) resident_mib: f64,
-    /// At most so far.
     pub(super) peak_mib: f64,
 }
 
-/// CPU time that a process has used.
+/// The CPU time that a process has used.
 pub(super) fn cpu_time(process: u32) -> Result<Duration> {
     Ok(Stat::read(process)?.own())
 }
 
-/// Memory of a process.
 pub(super) fn memory(process: u32) -> Result<Memory> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
@@ -56,7 +53,7 @@ pub(super) fn memory(process: u32) -> Result<Memory> {
 }
 
 impl PostgresProcesses {
-    /// The server that one of whose backends has this id; nothing when it runs elsewhere.
+    /// Finds the server of the backend with this process id; `None` if it runs on another machine.
     pub(super) fn of_backend(backend: u32) -> Option<Self> {
         let backend = Stat::read(backend).ok().filter(Stat::is_postgres)?;
         let postmaster = backend
@@ -66,7 +63,7 @@ impl PostgresProcesses {
         Some(Self { postmaster })
     }
 
-    /// CPU time that they have used, those that have ended included.
+    /// The CPU time of all processes, including terminated ones.
     pub(super) fn cpu_time(self) -> Result<Duration> {
         let postmaster = Stat::read(self.postmaster)?;
         let mut sum = postmaster.own() + postmaster.ended_children();
@@ -74,7 +71,7 @@ impl PostgresProcesses {
             let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            // One that ends between two steps is counted by its parent the next time.
+            // The postmaster counts a process that terminates meanwhile.
             let Ok(stat) = Stat::read(process) else { continue };
             if stat.field(PARENT) == Some(u64::from(self.postmaster)) {
                 sum += stat.own();
@@ -97,7 +94,7 @@ impl Stat {
         Self::parse(&text).with_context(|| format!("cannot understand {path}"))
     }
 
-    /// The name stands in brackets and may itself hold brackets and spaces.
+    /// The name is in brackets and may contain brackets and spaces.
     fn parse(text: &str) -> Option<Self> {
         let (before, after) = text.rsplit_once(')')?;
         let (_, name) = before.split_once('(')?;
@@ -145,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_work_is_seen() {
+    fn the_cpu_time_and_memory_of_this_process_are_measured() {
         let me = std::process::id();
         let begun = cpu_time(me).unwrap();
         while cpu_time(me).unwrap() == begun {}

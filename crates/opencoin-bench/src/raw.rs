@@ -1,4 +1,4 @@
-//! What RSA alone costs on this machine at this moment: the measure for everything else.
+//! Measures the costs of RSA alone on this machine, to which all other results are compared.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -13,16 +13,16 @@ use serde::Serialize;
 
 use super::currency::random_bytes;
 
-/// Operations between two looks at the clock.
+/// Operations between two readings of the clock.
 const OPERATIONS_AT_ONCE: usize = 16;
 
 /// Costs and rates of the raw operations of keys of one size.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct RawRsa {
     pub(super) key_bits: usize,
-    /// AWS-LC's private operation and nothing else.
+    /// Only AWS-LC's private operation.
     pub(super) private: Rates,
-    /// AWS-LC's public operation and nothing else.
+    /// Only AWS-LC's public operation.
     pub(super) public: Rates,
     /// A whole verification: the public operation, the hashes of RSASSA-PSS, and the conversions.
     pub(super) verification: Rates,
@@ -33,13 +33,13 @@ pub(super) struct RawRsa {
 pub(super) struct Rates {
     /// CPU time of one operation on one core.
     pub(super) cpu_us: f64,
-    /// In a second of CPU time of one core.
+    /// Operations per second of CPU time of one core.
     pub(super) one_core_per_second: f64,
-    /// In a second by the clock on the wall, with a thread on each core. Other programs take their part.
+    /// Operations per second of wall-clock time with a thread on each core, beside other programs.
     pub(super) all_cores_per_second: f64,
 }
 
-/// Measures each operation with a key of this size that is made for it, twice for about `duration`.
+/// Measures each operation with a new key of this size, twice for about `duration`.
 pub(super) fn measure(key_bits: usize, duration: Duration) -> Result<RawRsa> {
     let key = PrivateKey::generate(key_bits)?;
     let public = key.public_key();
@@ -80,7 +80,7 @@ fn rates(operation: &(impl Fn() -> bool + Sync), duration: Duration) -> Rates {
     }
 }
 
-/// How many operations were done in about `duration`, and the CPU time that they took.
+/// Repeats the operation for about `duration`. Returns the number of operations and their CPU time.
 fn repeat(operation: &impl Fn() -> bool, duration: Duration) -> (usize, Duration) {
     let (begun, cpu_begun) = (Instant::now(), thread_cpu_time());
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! Everything that was measured: as a table for people, as JSON for programs.
+//! The report of a run, as text or as JSON.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::plan::Operation;
 use super::raw::{Rates, RawRsa};
 use super::targets::Target;
 
-/// What was measured, and what that says of the targets.
+/// The results, compared with the targets.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     #[serde(flatten)]
@@ -19,7 +19,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Costs of RSA and of the engine with one key, before its rows.
+    /// The costs of RSA and of the engine for one key size, shown before its rows.
     pub(super) fn raw_heading(raw: &RawRsa, engine: &EngineRate) -> String {
         let line = |name, rates: Rates| {
             format!(
@@ -36,7 +36,7 @@ impl Report {
         )
     }
 
-    /// What comes after the rows.
+    /// The text after all rows.
     pub(super) fn conclusion(&self) -> String {
         let ratios = Operation::ALL
             .map(|operation| format!("{operation} {}", operation.rsa_text(self.measured.engine)))

@@ -1,6 +1,5 @@
-//! The issuer's targets, each with what this run says of it. They are set for two cores, books in PostgreSQL
-//! and keys in memory; elsewhere they are something to compare with. A missed target is no failure of the
-//! run.
+//! Compares the results with the performance targets of the issuer. The targets are set for two cores, books in
+//! PostgreSQL and keys in memory. A missed target does not fail the run.
 
 use serde::Serialize;
 
@@ -8,10 +7,10 @@ use super::measured::Measured;
 use super::measurement::{Measurement, number_or_unknown};
 use super::plan::Operation;
 
-/// The key size that targets speak of.
+/// The key size of the targets.
 const KEY_BITS: usize = 2048;
 const COINS: usize = 64;
-/// Full load; a run with fewer clients is judged by the most it had.
+/// The clients of full load. In a run with fewer clients the largest number counts.
 const CLIENTS_MAX: usize = 64;
 const CLIENTS_FEW: usize = 8;
 const CLIENTS_MANY: usize = 256;
@@ -23,15 +22,15 @@ const BATCH_GAIN_MIN: f64 = 3.0;
 const HALF_LOAD_P99_MS_MAX: f64 = 10.0;
 const FULL_TABLE_KEPT_MIN: f64 = 0.7;
 const MEMORY_MIB_MAX: f64 = 128.0;
-/// Throughput must not fall. Less than a twentieth is what two cells differ by anyway.
+/// Throughput must not decrease. Measurement noise is up to 5 %.
 const THROUGHPUT_KEPT_MIN: f64 = 0.95;
 
-/// One target.
+/// One target and the measured value.
 #[derive(Debug, Serialize)]
 pub(super) struct Target {
     what: String,
     limit: Limit,
-    /// `None`: this run did not measure it.
+    /// `None` if this run did not measure it.
     measured: Option<f64>,
     met: Option<bool>,
 }
@@ -43,7 +42,7 @@ enum Limit {
     AtLeast(f64),
 }
 
-/// All targets, as far as the run has figures for them.
+/// All targets, with the measured values of this run.
 pub(super) fn of(measured: &Measured) -> Vec<Target> {
     let ratios = [
         (Operation::Mint, "CPU a coin / private operation", MINT_RATIO_MAX),
@@ -103,7 +102,7 @@ fn ratio(measured: &Measured, operation: Operation, unit: &str, limit: f64) -> T
     )
 }
 
-/// One target for each load; one without a figure when there is none.
+/// One target for each load; without measurements, one target without a value.
 fn full_table(measured: &Measured) -> Vec<Target> {
     let limit = Limit::AtLeast(FULL_TABLE_KEPT_MIN);
     let Some(part) = &measured.full_table else {
@@ -160,7 +159,6 @@ fn count(coins: usize) -> String {
 }
 
 impl Target {
-    /// Above the rows.
     pub(super) fn heading() -> String {
         format!("{:<70}{:>10}{:>10}  met", "target", "limit", "measured")
     }
@@ -178,7 +176,6 @@ impl Target {
         }
     }
 
-    /// A line of the conclusion.
     pub(super) fn row(&self) -> String {
         let limit = match self.limit {
             Limit::AtMost(most) => format!("<= {most:.2}"),
@@ -200,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_met_up_to_its_limit_and_unknown_without_a_figure() {
+    fn a_target_is_met_up_to_its_limit_and_unknown_without_a_value() {
         let met = |limit, measured| Target::new(String::new(), limit, measured).met;
         assert_eq!(
             [1.1, 1.11].map(|measured| met(Limit::AtMost(1.1), Some(measured))),

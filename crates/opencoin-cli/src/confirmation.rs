@@ -1,4 +1,4 @@
-//! Asking the person at the terminal before something that cannot be undone.
+//! Asks for confirmation on the terminal before something that cannot be undone.
 
 use std::io::{self, BufRead, IsTerminal};
 
@@ -7,11 +7,11 @@ use opencoin_terminal::output;
 
 use crate::failure;
 
-/// Waits for `yes` on the terminal; without a terminal it is an error that says what to do `instead`.
+/// Asks `question` and returns whether the answer is `yes`. Without a terminal it fails with the advice `instead`.
 pub(crate) fn confirm(question: &str, instead: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
         return Err(failure::refused(format!(
-            "nobody is there to confirm it; {instead}"
+            "this needs a confirmation on a terminal; {instead}"
         )));
     }
     output::line(question)?;
@@ -20,6 +20,6 @@ pub(crate) fn confirm(question: &str, instead: &str) -> Result<bool> {
     io::stdin()
         .lock()
         .read_line(&mut answer)
-        .context("nothing can be typed here")?;
+        .context("cannot read from the terminal")?;
     Ok(answer.trim() == "yes")
 }

@@ -6,7 +6,7 @@ use opencoin_text::{AmountDisplay, AmountText};
 
 use crate::failure;
 
-/// A currency's name, and how many of its smallest unit make one.
+/// A currency's name and divisor: how many smallest units make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CurrencyUnit {
     pub(crate) name: String,
@@ -21,7 +21,7 @@ impl CurrencyUnit {
         }
     }
 
-    /// What somebody has written, in the smallest unit.
+    /// Converts an amount to smallest units.
     pub(crate) fn read(&self, amount: &AmountText) -> Result<u64> {
         amount
             .units(self.divisor, &self.name)

@@ -1,8 +1,6 @@
-//! The password of a database does not belong on a command line, which everybody on a machine can read, and
-//! which shells write down.
+//! Refuses a database password on the command line, which every user of the machine can read and which shells record.
 //!
-//! Several commands take `--database`, and all of them the same address from a variable. So it is one look at
-//! what was given, and by whom, rather than a check in each of them.
+//! Several commands have `--database`, each with a variable for the same address. One function checks all of them.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
@@ -10,7 +8,7 @@ use opencoin_config::{Setting, hide_passwords};
 
 const DATABASE: &str = "database";
 
-/// The variable that is for the address of the database, when the command line has one with a password in it.
+/// If `--database` on the command line contains a password, returns the variable to use instead.
 pub(crate) fn variable_for_password(command: &Command, matches: &ArgMatches) -> Option<String> {
     if let Some((name, matches)) = matches.subcommand() {
         return variable_for_password(command.find_subcommand(name)?, matches);
@@ -29,10 +27,10 @@ pub(crate) fn variable_for_password(command: &Command, matches: &ArgMatches) -> 
     variable.or_else(|| Setting::of_path(DATABASE).map(Setting::variable))
 }
 
-/// What to do instead.
+/// The error text for a password on the command line.
 pub(crate) fn advice(variable: &str) -> String {
     format!(
-        "everybody on this machine can read the password in --database: give the address as {variable} in the environment, or without \
-         the password, which PGPASSWORD or the file that PGPASSFILE names can have; a server also finds it in issuer.toml"
+        "every user of this machine can read the password in --database: give the address as {variable} in the environment, \
+         or give the password in PGPASSWORD or in the file that PGPASSFILE names; a server also reads the address from issuer.toml"
     )
 }

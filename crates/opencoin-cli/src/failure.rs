@@ -1,14 +1,13 @@
-//! Exit codes: what a script can do about a command that failed.
+//! Exit codes, which tell scripts how to react to a failed command.
 //!
 //! | code | meaning |
 //! | --- | --- |
-//! | 0 | done |
+//! | 0 | success |
 //! | 1 | refused or failed: the same command will fail again |
 //! | 2 | wrong command line, or an amount that the currency cannot express |
-//! | 3 | try again later: nobody answered, somebody else is at work, or the issuer asks to wait |
+//! | 3 | try again later: no answer, another process is at work, or the issuer asks to wait |
 //! | 4 | what the command names does not exist |
 
-use std::fmt;
 use std::process::ExitCode;
 
 use opencoin_issuer::{CashierError, OperatorError};
@@ -16,11 +15,12 @@ use opencoin_keys::{DirectoryError, KeyManagerError, VaultError};
 use opencoin_ledger::LedgerError;
 use opencoin_wallet::account::AccountError;
 use opencoin_wallet::{ExchangeError, FileError, JournalError, NoAnswer, WalletError};
+use thiserror::Error;
 
-/// The HTTP status of a name that the issuer does not know.
+/// The HTTP status for an unknown name.
 const NOT_FOUND_STATUS: u16 = 404;
 
-/// Why a command failed, as its exit code says.
+/// The kinds of failures, with their exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     Refused = 1,
@@ -29,51 +29,44 @@ pub(crate) enum Failure {
     NotFound = 4,
 }
 
-/// A failure that a command itself has found.
-#[derive(Debug)]
-struct Stated {
+/// A failure that the command line itself has detected.
+#[derive(Debug, Error)]
+#[error("{text}")]
+struct CommandError {
     failure: Failure,
     text: String,
 }
 
-impl fmt::Display for Stated {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Stated {}
-
-/// The command line does not make sense.
+/// An error in the command line.
 pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
-    stated(Failure::Usage, text)
+    with_code(Failure::Usage, text)
 }
 
-/// What the command names does not exist.
+/// An error about a name that does not exist.
 pub(crate) fn not_found(text: impl Into<String>) -> anyhow::Error {
-    stated(Failure::NotFound, text)
+    with_code(Failure::NotFound, text)
 }
 
-/// The command is refused.
+/// An error about a refused command.
 pub(crate) fn refused(text: impl Into<String>) -> anyhow::Error {
-    stated(Failure::Refused, text)
+    with_code(Failure::Refused, text)
 }
 
-/// The error with what to do about it. It keeps its exit code.
+/// Adds a line with advice to an error. The exit code stays the same.
 pub(crate) fn explained(error: anyhow::Error, help: &str) -> anyhow::Error {
-    stated(
+    with_code(
         Failure::of(&error),
         format!("{}\n{help}", opencoin_terminal::output::error_text(&error)),
     )
 }
 
-fn stated(failure: Failure, text: impl Into<String>) -> anyhow::Error {
+fn with_code(failure: Failure, text: impl Into<String>) -> anyhow::Error {
     let text = text.into();
-    anyhow::Error::new(Stated { failure, text })
+    anyhow::Error::new(CommandError { failure, text })
 }
 
 impl Failure {
-    /// The first of the error's causes that says more than that something failed decides.
+    /// The failure of the outermost cause that has a specific one, else [`Failure::Refused`].
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         error.chain().find_map(of_cause).unwrap_or(Self::Refused)
     }
@@ -84,8 +77,8 @@ impl Failure {
 }
 
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
-    if let Some(stated) = cause.downcast_ref::<Stated>() {
-        return Some(stated.failure);
+    if let Some(error) = cause.downcast_ref::<CommandError>() {
+        return Some(error.failure);
     }
     if let Some(error) = cause.downcast_ref::<WalletError>() {
         return of_wallet(error);
@@ -130,7 +123,10 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
 fn of_wallet(error: &WalletError) -> Option<Failure> {
     match error {
         WalletError::Exchange(
-            ExchangeError::Delayed { .. } | ExchangeError::Unknown(_) | ExchangeError::NotSent(_),
+            ExchangeError::Delayed { .. }
+            | ExchangeError::Unknown(_)
+            | ExchangeError::NotSent(_)
+            | ExchangeError::NeedsToken(_),
         )
         | WalletError::Network(NoAnswer { .. })
         | WalletError::Journal(JournalError::InUse(_)) => Some(Failure::TryLater),
@@ -170,48 +166,42 @@ fn of_ledger(error: &LedgerError) -> Option<Failure> {
 fn of_directory(error: &DirectoryError) -> Option<Failure> {
     match error {
         DirectoryError::NoCurrency(_) => Some(Failure::NotFound),
-        DirectoryError::Locked(_) => Some(Failure::TryLater),
+        DirectoryError::Locked(_) | DirectoryError::Begun(_) => Some(Failure::TryLater),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use anyhow::Context;
-
     use super::*;
 
     #[test]
-    fn the_cause_decides_whatever_stands_around_it() {
-        let code = |error: anyhow::Error| Failure::of(&error);
-        let within = |error: anyhow::Error| Err::<(), _>(error).context("outer").unwrap_err();
-        assert_eq!(code(anyhow::anyhow!("no")), Failure::Refused);
-        assert_eq!(code(within(usage("x"))), Failure::Usage);
-        assert_eq!(code(within(not_found("x"))), Failure::NotFound);
-        assert_eq!(
-            code(within(WalletError::UnknownSend(9).into())),
-            Failure::NotFound
-        );
+    fn the_cause_decides_the_exit_code_whatever_its_context() {
         let delayed = ExchangeError::Delayed {
             description: String::new(),
         };
-        assert_eq!(
-            code(within(WalletError::Exchange(delayed).into())),
-            Failure::TryLater
-        );
         let refused = ExchangeError::Refused {
             word: String::new(),
             description: String::new(),
             coins: None,
         };
-        assert_eq!(code(WalletError::Exchange(refused).into()), Failure::Refused);
         let away = LedgerError::Unavailable(String::new());
-        assert_eq!(code(CashierError::Ledger(away).into()), Failure::TryLater);
         let unknown = AccountError::Refused {
             status: 404,
             word: String::new(),
             description: String::new(),
         };
-        assert_eq!(code(unknown.into()), Failure::NotFound);
+        for (error, failure) in [
+            (anyhow::anyhow!("no"), Failure::Refused),
+            (usage("x"), Failure::Usage),
+            (not_found("x"), Failure::NotFound),
+            (WalletError::UnknownSend(9).into(), Failure::NotFound),
+            (WalletError::Exchange(delayed).into(), Failure::TryLater),
+            (WalletError::Exchange(refused).into(), Failure::Refused),
+            (CashierError::Ledger(away).into(), Failure::TryLater),
+            (unknown.into(), Failure::NotFound),
+        ] {
+            assert_eq!(Failure::of(&error.context("outer")), failure);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The private mint keys of a currency, where its settings say that they are.
+//! Opens the store of private mint keys that the settings of a currency name.
 
 use anyhow::Result;
 use opencoin_config::{Config, KeyConfig};
@@ -9,11 +9,11 @@ use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use opencoin_terminal::secret_args::KeySecretArgs;
 use rand::rngs::OsRng;
 
-/// What opens the private mint keys: a passphrase, or the PIN of their token.
+/// The passphrase of the private mint keys, or the PIN of their token.
 pub(crate) struct KeySecret(Option<Passphrase>);
 
 impl KeySecret {
-    /// Asks for what opens keys that are there.
+    /// Reads the secret for existing keys.
     pub(crate) fn read(config: &Config, secrets: &KeySecretArgs) -> Result<Self> {
         Ok(Self(Some(match &config.keys {
             KeyConfig::Files { .. } => secrets.passphrase()?,
@@ -21,7 +21,7 @@ impl KeySecret {
         })))
     }
 
-    /// Asks for what will open keys that are about to be made.
+    /// Reads the secret for new keys.
     pub(crate) fn read_new(config: &Config, secrets: &KeySecretArgs) -> Result<Self> {
         Ok(Self(Some(match &config.keys {
             KeyConfig::Files { .. } => secrets.new_passphrase()?,
@@ -29,15 +29,14 @@ impl KeySecret {
         })))
     }
 
-    /// What is needed to see which keys there are: files show that to whoever can read their folder.
-    pub(crate) fn to_look(config: &Config, secrets: &KeySecretArgs) -> Result<Self> {
+    /// Reads the secret for listing keys. Key files need none for that.
+    pub(crate) fn to_list(config: &Config, secrets: &KeySecretArgs) -> Result<Self> {
         Ok(Self(match &config.keys {
             KeyConfig::Files { .. } => None,
             KeyConfig::Token { .. } => Some(secrets.pin()?),
         }))
     }
 
-    /// Opens the store.
     pub(crate) fn open(
         &self,
         directory: &Directory,
@@ -64,7 +63,7 @@ impl KeySecret {
     }
 }
 
-/// Opens the store of keys that are there.
+/// Opens the store of existing keys.
 pub(crate) fn open(
     directory: &Directory,
     config: &Config,
@@ -73,9 +72,8 @@ pub(crate) fn open(
     Ok(KeySecret::read(config, secrets)?.open(directory, config)?)
 }
 
-/// Whether a key signs now or later.
+/// Whether a key signs now or later, so that its private half must exist.
 pub(crate) fn is_needed(key: &CertifiedMintKey, statuses: &[MintKeyStatus]) -> bool {
-    // Of a stopped or retired key nothing is signed any more, and its private half may have been destroyed.
     let is_over = statuses
         .iter()
         .any(|status| status.id == key.ledger_id && (status.stopped.is_some() || status.retired));

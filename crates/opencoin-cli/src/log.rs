@@ -1,7 +1,7 @@
-//! The log on stderr, and what may get into it.
+//! The log on stderr.
 //!
-//! The filter is the operator's, the ceiling is not: what libraries say at TRACE is what they read and write,
-//! so that is left out whatever the filter asks for. Our own code keeps secrets out of every level.
+//! Libraries log the data that they read and write at TRACE, so their TRACE lines are left out whatever filter the
+//! operator sets. Our own code logs no secrets at any level.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -18,20 +18,20 @@ use tracing_subscriber::{Layer, fmt};
 
 /// Overrides the filter of the settings.
 const FILTER_VARIABLE: &str = "OPENCOIN_LOG";
-/// How the targets of our own crates begin.
+/// The prefix of the targets of our own crates.
 const OWN_TARGETS: &str = "opencoin";
 
-/// What runs beside the log until this is dropped, at the end of the program.
-#[must_use = "what is left to send is sent when it is dropped"]
+/// Keeps the exporter of spans running. Dropping it, at the end of the program, sends the remaining spans.
+#[must_use = "dropping it ends the export of spans"]
 pub(crate) struct Running {
     #[cfg(feature = "otel")]
     _spans: Option<crate::otel::Exporting>,
 }
 
-/// Starts the log as the settings say. `OPENCOIN_LOG` overrides their filter.
+/// Starts the log with these settings. `OPENCOIN_LOG` overrides their filter.
 ///
 /// # Errors
-/// The filter is none; or, with the feature `otel`, the address of the collector is none.
+/// The filter is not valid; or, with the feature `otel`, the address of the collector is not.
 pub(crate) fn start(config: &LogConfig) -> Result<Running> {
     let (filter, source) = match env::var(FILTER_VARIABLE) {
         Ok(filter) if !filter.is_empty() => (filter, FILTER_VARIABLE),
@@ -39,7 +39,7 @@ pub(crate) fn start(config: &LogConfig) -> Result<Running> {
     };
     let filter: Targets = filter
         .parse()
-        .with_context(|| format!("{source} is no filter: {filter:?}"))?;
+        .with_context(|| format!("{source} is not a valid filter: {filter:?}"))?;
     let log = layer(config.format).with_filter(filter.and(filter_fn(is_below_ceiling)));
     let subscriber = tracing_subscriber::registry().with(log);
     #[cfg(feature = "otel")]

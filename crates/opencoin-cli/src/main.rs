@@ -1,11 +1,12 @@
-//! `opencoin`: the one binary. Issuer, wallet, auditor and demo, each a thin layer over a library.
+//! The program `opencoin`. Each command is a thin layer over a library.
 //!
-//! Results go to stdout, everything else to stderr. `failure.rs` has the exit codes.
+//! Results go to stdout, everything else to stderr. `failure.rs` defines the exit codes.
 
 mod commands;
 mod confirmation;
 mod currency_unit;
 mod database_args;
+mod dates;
 mod dir_args;
 mod failure;
 mod key_store;
@@ -39,27 +40,27 @@ struct Arguments {
 enum Command {
     /// Create and run a currency.
     Issuer(commands::issuer::Arguments),
-    /// Sign what the books have accepted, for a server that has no private keys.
+    /// Run the signer process, which holds the private mint keys for a server without keys.
     Signer(commands::signer::Arguments),
-    /// The master key, best on a machine without network: make one, sign with it.
+    /// Create a master key and sign with it, preferably on a machine without a network.
     Master(commands::master::Arguments),
     /// Hold coins: mint, send, receive, redeem.
     Wallet(commands::wallet::Arguments),
     /// Use an account at an issuer: log in, pay, watch.
     Account(commands::account::Arguments),
-    /// Let programs act for your account: each with a key and scopes of its own.
+    /// Let programs use your account, each with its own key and scopes.
     Service(commands::account::service::Arguments),
     /// Show a document or message, or its exact bytes.
     Inspect(commands::inspect::Arguments),
-    /// Check certificates, mint keys, coins and coin stacks against a currency's CDDC.
+    /// Verify certificates, mint keys, coins and coin stacks against a currency's CDDC.
     Verify(commands::verify::Arguments),
-    /// The life of a coin on one screen: a currency, an issuer, Alice, Bob and an auditor.
+    /// Show the life of a coin: a currency, an issuer, Alice, Bob and an auditor.
     Demo(commands::demo::Arguments),
-    /// How fast an issuer is on this machine, and how near to what RSA alone costs.
+    /// Measure how fast an issuer is on this machine, compared with RSA alone.
     Bench(opencoin_bench::Arguments),
-    /// Print the completions of these commands for a shell.
+    /// Print the completion script for a shell.
     Completions(commands::manual::CompletionsArguments),
-    /// Write the manual pages: one for each command.
+    /// Write the manual pages, one for each command.
     Man(commands::manual::ManArguments),
 }
 
@@ -86,8 +87,7 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        // Whoever reads the output (`head`, a pager) may stop early. What cannot be had again is written by
-        // `OutputArgs::show_once`, which tells.
+        // The reader of the output (`head`, a pager) may stop early. Only `OutputArgs::show_once` reports that.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&format!("error: {}", output::error_text(&error)));
@@ -96,8 +96,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What the command line says. One that is wrong ends the program, and so does one that shows a password to
-/// everybody on this machine.
+/// Parses the command line. Ends the program if it is wrong or contains the password of a database.
 fn arguments() -> Arguments {
     let matches = Arguments::command().get_matches();
     if let Some(variable) = database_args::variable_for_password(&Arguments::command(), &matches) {

@@ -1,4 +1,4 @@
-//! Whom connections trust besides the system's certificate authorities.
+//! The option for additional certificate authorities, and the warning about connections without TLS.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,14 +11,13 @@ use opencoin_wallet::Authorities;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NetworkArgs {
-    /// A file of certificate authorities (PEM) that are trusted besides the system's: a test currency has its
-    /// own.
+    /// A PEM file of certificate authorities to trust in addition to the system's, for example of a test currency.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_CA_FILE", global = true)]
     ca_file: Option<PathBuf>,
 }
 
 impl NetworkArgs {
-    /// The authorities of the file, if one was named.
+    /// Reads the authorities of the file, if one is given.
     pub(crate) fn authorities(&self) -> Result<Authorities> {
         let Some(path) = &self.ca_file else {
             return Ok(Authorities::default());
@@ -28,11 +27,11 @@ impl NetworkArgs {
     }
 }
 
-/// Says what others can do when the way to the issuer is not encrypted: plain HTTP to another machine.
+/// Warns about plain HTTP to another machine.
 pub(crate) fn warn_if_exposed(url: &IssuerUrl, what_others_can: &str) {
     if url.is_exposed() {
         output::complain(&format!(
-            "note: {url} is without TLS (http://): others on the way can {what_others_can}"
+            "note: {url} does not use TLS: others on the network can {what_others_can}"
         ));
     }
 }

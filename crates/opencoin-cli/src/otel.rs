@@ -1,9 +1,8 @@
-//! Spans of requests for an OpenTelemetry collector, over OTLP/HTTP.
+//! Exports the spans of requests to an OpenTelemetry collector, over OTLP/HTTP.
 //!
-//! Nothing is sent unless the environment names a collector (`OTEL_EXPORTER_OTLP_ENDPOINT` or
-//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`); the other standard variables (`OTEL_SERVICE_NAME`,
-//! `OTEL_TRACES_SAMPLER`, `OTEL_BSP_SCHEDULE_DELAY`, ...) count as well. A collector that is away costs spans
-//! and nothing else.
+//! Sends nothing unless the environment names a collector (`OTEL_EXPORTER_OTLP_ENDPOINT` or
+//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`). The other standard variables (`OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`,
+//! `OTEL_BSP_SCHEDULE_DELAY`, ...) have an effect as well. If the collector is down, spans are lost and nothing else.
 
 use std::env;
 
@@ -21,13 +20,13 @@ use tracing_subscriber::registry::LookupSpan;
 
 const SERVICE_NAME_VARIABLE: &str = "OTEL_SERVICE_NAME";
 const SERVICE_NAME_DEFAULT: &str = "opencoin-issuer";
-/// Any of these turns it on.
+/// Each of these turns the export on.
 const ENDPOINT_VARIABLES: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 ];
 
-/// Sends what is left when it is dropped.
+/// The running exporter. Dropping it sends the remaining spans.
 pub(crate) struct Exporting(SdkTracerProvider);
 
 impl Drop for Exporting {
@@ -38,10 +37,10 @@ impl Drop for Exporting {
     }
 }
 
-/// What hands spans to the exporter; nothing when the environment names no collector.
+/// Starts an exporter and returns the layer that feeds it; `None` if the environment names no collector.
 ///
 /// # Errors
-/// The environment names an address that is none.
+/// The address of the collector is not valid.
 pub(crate) fn layer<S>() -> Result<Option<(impl Layer<S>, Exporting)>>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -55,7 +54,7 @@ where
     let exporter = SpanExporter::builder()
         .with_http()
         .build()
-        .context("spans cannot be exported to where OTEL_* says")?;
+        .context("spans cannot be exported to the collector that OTEL_* names")?;
     let mut resource = Resource::builder();
     if env::var_os(SERVICE_NAME_VARIABLE).is_none() {
         resource = resource.with_service_name(SERVICE_NAME_DEFAULT);

@@ -1,4 +1,4 @@
-//! A flag for each setting of `issuer.toml`, made from the list of settings.
+//! A flag for each setting of `issuer.toml`, generated from the list of settings.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -8,9 +8,9 @@ use clap::error::Error;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use opencoin_config::{Overrides, SETTINGS, SettingKind};
 
-const HEADING: &str = "Settings, before the environment and issuer.toml";
+const HEADING: &str = "Settings, which override the environment and issuer.toml";
 
-/// What the command line says of settings, by their paths.
+/// The settings on the command line, by path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SettingsArgs(BTreeMap<&'static str, String>);
 
@@ -20,8 +20,7 @@ impl SettingsArgs {
     }
 }
 
-/// What the environment says of settings. A variable that is not valid UTF-8 is none of ours, or an error
-/// when its value is read.
+/// Reads the settings of the environment. Replaces invalid UTF-8, so a wrong value is an error when it is parsed.
 pub(crate) fn of_environment() -> Result<Overrides> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     Ok(Overrides::of_environment(
@@ -49,7 +48,7 @@ impl Args for SettingsArgs {
                     .num_args(0..=1)
                     .require_equals(true)
                     .default_missing_value("true"),
-                // Values that begin with a dash are wrong for another reason, and said to be.
+                // So that the error for a negative number says that it is out of range, not that the flag is unknown.
                 SettingKind::Number => argument.allow_negative_numbers(true),
                 SettingKind::List | SettingKind::Text | SettingKind::Tag => argument,
             })

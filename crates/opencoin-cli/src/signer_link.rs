@@ -1,4 +1,4 @@
-//! How a server reaches the process that signs.
+//! The connection of a server to its signer process.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use opencoin_config::SignerConfig;
 use opencoin_keys::{Currency, Directory, PublicKeys};
 use opencoin_signer::{ClientTls, Endpoint, RemoteSigner, RemoteSignerOptions, TlsFiles};
 
-/// The engine of a server whose keys are in a signer's hands.
+/// Starts the client of a signer process.
 pub(crate) fn remote(
     directory: &Directory,
     address: &SignerConfig,
@@ -37,7 +37,7 @@ pub(crate) fn remote(
     ))
 }
 
-/// The files of one side of the connection.
+/// The TLS files of one side of the connection, relative to `root`.
 pub(crate) fn tls_files(root: &Path, certificate: &Path, key: &Path, authority: &Path) -> TlsFiles {
     TlsFiles {
         certificate: root.join(certificate),
@@ -46,7 +46,7 @@ pub(crate) fn tls_files(root: &Path, certificate: &Path, key: &Path, authority: 
     }
 }
 
-/// Looks up the certified mint keys of the currency.
+/// A lookup of the certified mint keys of the currency.
 pub(crate) fn public_keys(directory: &Directory, currency: &Currency) -> opencoin_signer::PublicKeys {
     let keys = PublicKeys::new(directory.clone(), currency);
     Arc::new(move |id| keys.get(id))

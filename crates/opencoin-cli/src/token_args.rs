@@ -1,5 +1,5 @@
-//! An account token from the command line, the environment or a file: whoever shares the machine can read a
-//! command line.
+//! The options for an account token. Other users of the machine can read a command line, so the environment or a file
+//! is safer.
 
 use std::env;
 use std::fs;
@@ -10,16 +10,15 @@ use clap::Args;
 use opencoin_private_files::exposure;
 use opencoin_wallet::{Secret, read_token};
 
-/// The variable that holds a token.
 const VARIABLE: &str = "OPENCOIN_TOKEN";
-/// Where a token can come from, for people.
+/// The sources of a token, for error texts.
 pub(crate) const SOURCES: &str =
     "the account's own token: --token-file FILE, or OPENCOIN_TOKEN in the environment";
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
-    /// The account's token, in place of the session of `opencoin account login`; safer from the environment
-    /// or a file.
+    /// The account's token, instead of the session of `opencoin account login`. Other users can read a command line:
+    /// use the environment or a file.
     #[arg(long, env = VARIABLE, hide_env_values = true)]
     token: Option<String>,
     /// A file that holds the account's token.
@@ -28,13 +27,13 @@ pub(crate) struct TokenArgs {
 }
 
 impl TokenArgs {
-    /// The token, where one was given.
+    /// Reads the token, if one is given.
     pub(crate) fn given(&self) -> Result<Option<Secret>> {
         given(self.token.as_deref(), self.token_file.as_deref())
     }
 }
 
-/// The token of a file, of a command line, or of the environment.
+/// Reads the token from the file, else the command line, else the environment.
 pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>> {
     let text = match (token, file) {
         (_, Some(path)) => {

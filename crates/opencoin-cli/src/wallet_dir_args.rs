@@ -1,4 +1,4 @@
-//! The folder of a wallet: named, or the one that everybody has.
+//! The option for the folder of a wallet, and its default.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,8 +10,7 @@ use crate::failure;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WalletDirArgs {
-    /// The folder of the wallet. Default: `opencoin/wallet` in the folder for data, which is $XDG_DATA_HOME or
-    /// ~/.local/share.
+    /// The folder of the wallet. Default: `opencoin/wallet` in $XDG_DATA_HOME or ~/.local/share.
     #[arg(long, value_name = "W", env = "OPENCOIN_WALLET_DIR", global = true)]
     dir: Option<PathBuf>,
 }
@@ -32,8 +31,7 @@ impl WalletDirArgs {
         })
     }
 
-    /// ` --dir W`, where the wallet is not the one that the environment or the default names: for commands
-    /// that a message advises.
+    /// ` --dir W` for the commands in messages; empty if the environment or the default names the same wallet.
     pub(crate) fn flag(&self) -> String {
         let is_elsewhere =
             |dir: &&PathBuf| env::var_os("OPENCOIN_WALLET_DIR").is_none_or(|named| named != dir.as_os_str());
@@ -43,7 +41,7 @@ impl WalletDirArgs {
     }
 }
 
-/// XDG Base Directory Specification: a relative path in the variable does not count.
+/// The default folder. Relative paths are ignored, as the XDG Base Directory Specification demands.
 fn default(data: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let data = data.filter(|path| path.is_absolute());
     let home = home.filter(|path| path.is_absolute());
@@ -56,21 +54,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_in_the_folder_for_data() {
-        let path = |text: &str| Some(PathBuf::from(text));
-        assert_eq!(
-            default(path("/data"), path("/home/a")),
-            path("/data/opencoin/wallet")
-        );
-        assert_eq!(
-            default(path("data"), path("/home/a")),
-            path("/home/a/.local/share/opencoin/wallet")
-        );
-        assert_eq!(
-            default(None, path("/home/a")),
-            path("/home/a/.local/share/opencoin/wallet")
-        );
-        assert_eq!(default(None, path("")), None);
-        assert_eq!(default(None, None), None);
+    fn the_default_is_in_the_xdg_data_folder() {
+        let in_home = Some("/home/a/.local/share/opencoin/wallet");
+        for (data, home, expected) in [
+            (Some("/data"), Some("/home/a"), Some("/data/opencoin/wallet")),
+            (Some("data"), Some("/home/a"), in_home),
+            (None, Some("/home/a"), in_home),
+            (None, Some(""), None),
+            (None, None, None),
+        ] {
+            let path = |text: Option<&str>| text.map(PathBuf::from);
+            assert_eq!(default(path(data), path(home)), path(expected));
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Spans reach a collector, with kinds, outcomes and times, and nothing else. Run with `cargo test -p
-//! opencoin-cli --features otel`.
+//! The exported spans contain kinds, outcomes and times, and nothing else. Run with `cargo test -p opencoin-cli
+//! --features otel`.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(40);
 const CLIENT_TEXT: &str = "text-of-a-client-0123456789";
 
-/// A collector that takes whatever is posted to it; gives its address, and heads with bodies as they come.
+/// Starts a collector that accepts every request. Returns its URL and a channel of the heads and bodies.
 fn collector() -> (String, Receiver<(String, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -61,7 +61,7 @@ fn opencoin(arguments: &[&str], dir: &Path) -> Command {
     command
 }
 
-/// The URL that a server says it serves on.
+/// Reads the URL from the first line of a server.
 fn url(server: &mut Child) -> String {
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap())
@@ -109,7 +109,7 @@ fn a_span_of_each_request_reaches_the_collector() {
         .unwrap()
         .to_owned();
 
-    // What was not sent yet is sent when the server stops.
+    // A stopping server sends the remaining spans.
     let killed = Command::new("sh")
         .args(["-c", &format!("kill -TERM {}", server.id())])
         .status()

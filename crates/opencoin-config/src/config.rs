@@ -1,5 +1,5 @@
-//! `issuer.toml`: where the books and the private mint keys are, where to listen, how keys rotate. Every
-//! setting can also be given in the environment and on the command line; see [`Settings`](crate::Settings).
+//! The content of `issuer.toml`. Every setting can also be given in the environment and on the command line; see
+//! [`Settings`](crate::Settings).
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -12,11 +12,11 @@ use crate::database::{ADDRESS_FORMS, is_address};
 use crate::rotation::{RotationPolicy, Span};
 use crate::sections::{AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, TlsConfig};
 
-/// Where an issuer listens unless told otherwise: this machine only. A proxy in front speaks TLS.
+/// The default listener: loopback only, behind a proxy that provides TLS.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
-/// The books in the currency's own folder.
+/// The default database: a file in the folder of the currency.
 pub const DATABASE_DEFAULT: &str = "sqlite:ledger.sqlite";
-/// The private keys in the currency's own folder.
+/// The default folder of private mint keys, relative to the folder of the currency.
 const KEY_FOLDER_DEFAULT: &str = "keys";
 
 /// The settings of an issuer.
@@ -25,45 +25,45 @@ const KEY_FOLDER_DEFAULT: &str = "keys";
 pub struct Config {
     /// `sqlite:PATH` (relative to the folder of the currency) or `postgres://...`.
     pub database: String,
-    /// Address and port.
+    /// Address and port for wallets.
     #[serde(default = "listen_default")]
     pub listen: String,
-    /// Where a server keeps how far the books have come, relative to the folder of the currency; by default
-    /// in it.
+    /// The file in which a server records the newest entry of the books, relative to the folder of the currency. By
+    /// default a file in that folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_water_mark: Option<PathBuf>,
-    /// How long a server that was told to stop says that it is not ready and serves on, so that a proxy in
-    /// front has time to notice.
+    /// How long a stopping server still serves while it reports that it is not ready, so that a proxy in front has
+    /// time to notice.
     #[serde(default)]
     pub shutdown_grace: Span,
     /// Where the private mint keys are.
     #[serde(default)]
     pub keys: KeyConfig,
-    /// The process that signs; without it `serve` itself has the keys.
+    /// The signer process; without it `serve` itself signs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<SignerConfig>,
-    /// When keys are made, and how long they last.
+    /// When keys are generated, and how long they last.
     #[serde(default)]
     pub rotation: RotationPolicy,
-    /// Listen on other addresses than loopback without TLS: something in front speaks it.
+    /// Allows plain HTTP on other addresses than loopback: a proxy in front provides TLS.
     #[serde(default)]
     pub insecure_http: bool,
-    /// TLS spoken by the server itself.
+    /// TLS without a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
-    /// Proxies in front.
+    /// Trusted proxies.
     #[serde(default)]
     pub proxy: ProxyConfig,
-    /// What clients may take.
+    /// Limits for clients.
     #[serde(default)]
     pub limits: LimitsConfig,
     /// The operator's listener.
     #[serde(default)]
     pub admin: AdminConfig,
-    /// How holders use their accounts.
+    /// Sessions and waiting mints.
     #[serde(default)]
     pub accounts: AccountsConfig,
-    /// What the server says on stderr.
+    /// The log on stderr.
     #[serde(default)]
     pub log: LogConfig,
 }
@@ -74,30 +74,29 @@ pub struct Config {
 pub enum KeyConfig {
     /// Encrypted files.
     Files {
-        /// Their folder, relative to that of the currency.
+        /// The folder of the files, relative to the folder of the currency.
         #[serde(default = "key_folder_default")]
         folder: PathBuf,
     },
-    /// A PKCS#11 token, which makes them and never gives them away.
+    /// A PKCS#11 token, which generates the keys and never exports them.
     Token {
-        /// The token's PKCS#11 library.
+        /// The PKCS#11 library of the token.
         module: PathBuf,
-        /// The token's label.
+        /// The label of the token.
         label: String,
-        /// How many operations the token is asked to do at a time; by default one for each core of this
-        /// machine.
+        /// The most concurrent operations of the token; by default one for each core of this machine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sessions: Option<NonZeroUsize>,
     },
 }
 
-/// Where the process that signs is reached.
+/// The address of the signer process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SignerConfig {
     /// A Unix socket on this machine.
     Socket {
-        /// Its path, relative to the folder of the currency.
+        /// The path of the socket, relative to the folder of the currency.
         path: PathBuf,
     },
     /// TCP with mutual TLS. Paths are relative to the folder of the currency.
@@ -106,11 +105,11 @@ pub enum SignerConfig {
         address: String,
         /// The name in the signer's certificate.
         name: String,
-        /// This side's own certificate, in PEM.
+        /// The server's own certificate, in PEM.
         certificate: PathBuf,
-        /// Its private key, in PEM.
+        /// The private key of that certificate, in PEM.
         key: PathBuf,
-        /// The authority that has signed both certificates, in PEM.
+        /// The authority that signed both certificates, in PEM.
         authority: PathBuf,
     },
 }
@@ -124,7 +123,7 @@ impl Default for KeyConfig {
 }
 
 impl Config {
-    /// The settings of an issuer with its books there, that listens here; the rest as usual.
+    /// Settings with this database and this listener, and defaults for everything else.
     #[must_use]
     pub fn new(database: impl Into<String>, listen: impl Into<String>) -> Self {
         Self {
@@ -145,11 +144,12 @@ impl Config {
         }
     }
 
-    /// Whether what was read fits together.
+    /// Checks values that depend on each other or have no type of their own.
     ///
     /// # Errors
-    /// The path of a setting that does not, and why.
+    /// The path of the first wrong setting, and the reason.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
+        self.rotation.check().map_err(|reason| ("rotation", reason))?;
         if !is_address(&self.database) {
             return Err(("database", ADDRESS_FORMS.to_owned()));
         }
@@ -170,14 +170,14 @@ impl Config {
             }
         }
         if self.limits.body_bytes_max > self.limits.bodies_bytes_in_flight_max {
-            let reason = "bodies_bytes_in_flight_max must be at least body_bytes_max, or the longest request is never taken";
+            let reason = "bodies_bytes_in_flight_max must be at least body_bytes_max, or the longest request is never accepted";
             return Err(("limits.bodies_bytes_in_flight_max", reason.to_owned()));
         }
         Ok(())
     }
 
-    /// The text of a new `issuer.toml`: what a currency should keep whatever the defaults of later versions
-    /// are, and what differs from the defaults.
+    /// The text of a new `issuer.toml`: the settings that a currency keeps even if later versions have other defaults
+    /// ([`FILE_KEYS`]), and the settings that differ from the defaults.
     #[must_use]
     pub fn file_text(&self) -> String {
         let mut table = Table::try_from(self).expect("settings can be written as TOML");
@@ -188,10 +188,10 @@ impl Config {
     }
 }
 
-/// What every `issuer.toml` says in full.
+/// The settings that [`Config::file_text`] always writes.
 const FILE_KEYS: [&str; 4] = ["database", "listen", "keys", "rotation"];
 
-/// All values by their paths: `limits.requests_burst`.
+/// All values by path, such as `limits.requests_burst`.
 pub(crate) fn values(config: &Config) -> BTreeMap<String, Value> {
     let mut values = BTreeMap::new();
     for (name, value) in Table::try_from(config).expect("settings can be written as TOML") {
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_file_is_read_back() {
         let read = |config: &Config| {
             toml::from_str::<Config>(&config.file_text()).map_err(|error| error.to_string())
         };
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(read(&config), Ok(config.clone()));
         assert!(
             !config.file_text().contains("limits"),
-            "defaults of later versions count where nobody decided otherwise"
+            "settings with default values follow the defaults of later versions"
         );
         config.keys = KeyConfig::Token {
             module: "/usr/lib/p11.so".into(),

@@ -1,4 +1,4 @@
-//! The settings of an issuer: `issuer.toml`, variables and flags, as one list.
+//! The settings of an issuer, merged from `issuer.toml`, environment variables and flags.
 
 mod config;
 mod database;
@@ -16,4 +16,4 @@ pub use sections::{
     AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort,
 };
 pub use settings::{Origin, Overrides, Settings, SettingsError};
-pub use table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
+pub use table::{SETTINGS, Setting, SettingKind};

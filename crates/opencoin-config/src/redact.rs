@@ -1,11 +1,10 @@
-//! Passwords in the addresses of databases, which are settings like any other and must not be shown like
-//! them.
+//! Hides passwords in database addresses, so that settings can be shown.
 
-/// What stands in the place of a password.
+/// Replaces a password.
 const HIDDEN: &str = "***";
 
-/// The same text without passwords: `postgres://user:***@host/database`, `...?password=***`. Where it is not
-/// clear how far a password reaches, more is hidden rather than less.
+/// Hides passwords: `postgres://user:***@host/database`, `...?password=***`. Where the end of a password is not clear,
+/// hides too much rather than too little.
 #[must_use]
 pub fn hide_passwords(text: &str) -> String {
     hide_parameters(&hide_user_passwords(text))
@@ -15,7 +14,7 @@ fn hide_user_passwords(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
-    // A password may hold an unescaped `@`, `/` or `?`: everything to the last `@` counts as its.
+    // A password may contain an unescaped `@`, `/` or `?`: everything up to the last `@` belongs to it.
     match rest.rsplit_once('@') {
         Some((user, place)) => match user.split_once(':') {
             Some((name, _)) => format!("{scheme}://{name}:{HIDDEN}@{place}"),

@@ -1,4 +1,4 @@
-//! How keys rotate: the table `[rotation]` of `issuer.toml`, and the windows that follow from it.
+//! The table `[rotation]` of `issuer.toml`, and the time windows of keys that follow from it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,65 +7,53 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use opencoin_crypto::{KEY_BITS_MAX, KEY_BITS_STEP, MINT_KEY_BITS_MIN};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Clocks of wallets may be behind by this much without finding a document from the future.
+/// Documents are dated back by this much, so that wallets whose clocks are behind accept them.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
-/// Beyond a century a date could not be written.
+/// A century. Larger spans could lead to dates that documents cannot hold.
 const SPAN_MAX: TimeDelta = TimeDelta::days(36_525);
 
-/// A length of time that people write as `90days` or `36h`.
+/// A duration that people write as `90days` or `36h`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(TimeDelta);
 
-/// How keys rotate: the table `[rotation]` of `issuer.toml`.
+/// The table `[rotation]` of `issuer.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, try_from = "RotationPolicyFields")]
+#[serde(deny_unknown_fields, default)]
 pub struct RotationPolicy {
-    /// How long a key signs.
+    /// How long a mint key signs.
     pub signing_window: Span,
-    /// How long two generations sign side by side.
+    /// How long a key and its successor both sign.
     pub overlap: Span,
-    /// How long before it begins a key is made.
+    /// How long before its first signature a key is generated.
     pub lead: Span,
-    /// How long coins are taken back after their key has stopped signing.
+    /// How long the issuer accepts coins after their key has stopped signing.
     pub coin_lifetime: Span,
-    /// How long the private half is kept after the key has stopped signing.
+    /// How long the private key is kept after it has stopped signing.
     pub resume_window: Span,
-    /// The size of new keys.
+    /// The size of new keys, in bits.
     pub key_bits: usize,
 }
 
-/// The policy as it is written, before it is known to make sense.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RotationPolicyFields {
-    signing_window: Span,
-    overlap: Span,
-    lead: Span,
-    coin_lifetime: Span,
-    resume_window: Span,
-    key_bits: usize,
-}
-
-/// When a key signs, and until when its coins are taken back.
+/// When a key signs, and until when the issuer accepts its coins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// The first moment at which the key may sign.
+    /// The first moment at which the key signs.
     pub sign_not_before: DateTime<Utc>,
-    /// The last moment at which it may.
+    /// The last moment at which the key signs.
     pub sign_not_after: DateTime<Utc>,
-    /// The last moment at which its coins are taken back.
+    /// The last moment at which the issuer accepts its coins.
     pub coins_expiry: DateTime<Utc>,
 }
 
 impl Span {
-    /// This many days.
+    /// A span of whole days.
     #[must_use]
     pub const fn days(days: i64) -> Self {
         Self(TimeDelta::days(days))
     }
 
-    /// The length.
+    /// The span as a [`TimeDelta`], never negative.
     #[must_use]
     pub const fn get(self) -> TimeDelta {
         self.0
@@ -96,7 +84,8 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |reason: &str| format!("{text:?} is no length of time: {reason}; write 90days, or 36h");
+        let wrong =
+            |reason: &str| format!("{text:?} is not a duration: {reason}; write 90days or 36h, for example");
         let duration = humantime::parse_duration(text).map_err(|error| wrong(&error.to_string()))?;
         let delta = TimeDelta::from_std(duration)
             .ok()
@@ -128,62 +117,17 @@ impl Default for RotationPolicy {
     }
 }
 
-impl Default for RotationPolicyFields {
-    fn default() -> Self {
-        let RotationPolicy {
-            signing_window,
-            overlap,
-            lead,
-            coin_lifetime,
-            resume_window,
-            key_bits,
-        } = RotationPolicy::default();
-        Self {
-            signing_window,
-            overlap,
-            lead,
-            coin_lifetime,
-            resume_window,
-            key_bits,
-        }
-    }
-}
-
-impl TryFrom<RotationPolicyFields> for RotationPolicy {
-    type Error = String;
-
-    fn try_from(fields: RotationPolicyFields) -> Result<Self, String> {
-        let RotationPolicyFields {
-            signing_window,
-            overlap,
-            lead,
-            coin_lifetime,
-            resume_window,
-            key_bits,
-        } = fields;
-        let policy = Self {
-            signing_window,
-            overlap,
-            lead,
-            coin_lifetime,
-            resume_window,
-            key_bits,
-        };
-        policy.check().map(|()| policy)
-    }
-}
-
 impl RotationPolicy {
-    /// Whether keys can rotate like this.
+    /// Checks that the settings fit together.
     ///
     /// # Errors
-    /// Names the setting that does not fit.
+    /// The text names the first setting that does not fit.
     pub fn check(&self) -> Result<(), String> {
         if self.signing_window.get() <= self.overlap.get() {
             return Err("overlap must be shorter than signing_window".to_owned());
         }
         if self.coin_lifetime.get() < self.resume_window.get() {
-            return Err("resume_window must not be longer than coin_lifetime: whoever resumes late gets coins that have expired"
+            return Err("resume_window must not be longer than coin_lifetime, or a late resume would give expired coins"
                 .to_owned());
         }
         if !(MINT_KEY_BITS_MIN..=KEY_BITS_MAX).contains(&self.key_bits)
@@ -196,10 +140,9 @@ impl RotationPolicy {
         Ok(())
     }
 
-    /// The window of a key that begins to sign at this moment.
+    /// The window of a key that begins to sign at `sign_not_before`, in whole seconds.
     #[must_use]
     pub fn window_from(&self, sign_not_before: DateTime<Utc>) -> Window {
-        // A fraction of a second in a certificate helps nobody.
         let sign_not_before = sign_not_before.trunc_subsecs(0);
         let sign_not_after = sign_not_before + self.signing_window.get();
         Window {
@@ -209,18 +152,12 @@ impl RotationPolicy {
         }
     }
 
-    /// The window of a key that is needed at once.
+    /// The window of a key that signs at once. It begins before `now`, by [`CLOCK_SKEW`].
     #[must_use]
     pub fn window_now(&self, now: DateTime<Utc>) -> Window {
-        let Window {
-            sign_not_after,
-            coins_expiry,
-            ..
-        } = self.window_from(now);
         Window {
             sign_not_before: now.trunc_subsecs(0) - CLOCK_SKEW,
-            sign_not_after,
-            coins_expiry,
+            ..self.window_from(now)
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The tables of `issuer.toml` that say how the server behaves. Each is optional, and so is each of its keys.
+//! The optional tables of `issuer.toml` about the behaviour of the server. Their keys are optional too, except in
+//! `[tls]`.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -8,46 +9,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::rotation::Span;
 
-/// `[tls]`: TLS spoken by the server itself. Without it, it speaks plain HTTP: on loopback only, unless
-/// `insecure_http` says otherwise.
+/// `[tls]`: TLS without a proxy. Without this table the server speaks plain HTTP, on loopback only unless
+/// `insecure_http` is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
-    /// The certificate and its chain, in PEM, relative to the folder of the currency. Read again when it
-    /// changes.
+    /// The certificate and its chain, in PEM, relative to the folder of the currency. Read again when the file changes.
     pub certificate: PathBuf,
-    /// Its private key, in PEM.
+    /// The private key, in PEM, relative to the folder of the currency.
     pub key: PathBuf,
 }
 
-/// `[proxy]`: whose word is taken for where a request came from.
+/// `[proxy]`: the proxies that report the addresses of clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProxyConfig {
-    /// Addresses of proxies. From them, and from nobody else, the last address of `X-Forwarded-For` that is
-    /// not one of these is taken for the client's.
+    /// Addresses of trusted proxies. The client's address is the last in their `X-Forwarded-For` that is not in this
+    /// list. The header of other senders is ignored.
     pub trusted: Vec<IpAddr>,
 }
 
-/// `[limits]`: what one client, and all of them, may take.
+/// `[limits]`: limits for each client and for all clients together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
-    /// Requests without a token that one address may send in a second, over time; 0 is no limit.
+    /// Requests a second from one address without a valid token, on average; 0 is no limit.
     pub requests_per_second: u32,
-    /// How many of them may come at once.
+    /// The most such requests at once.
     pub requests_burst: NonZeroU32,
-    /// Logins that one address may try in a minute, over time; 0 is no limit.
+    /// Login attempts a minute from one address, on average; 0 is no limit.
     pub logins_per_minute: u32,
     /// The most connections at one time.
     pub connections_max: NonZeroU32,
-    /// How long a head may take to arrive, and how long a kept connection may wait for the next one.
+    /// Time limit for a request head, a TLS handshake, or an idle connection.
     pub head_seconds_max: NonZeroU32,
-    /// How long a body may take to arrive.
+    /// Time limit for a request body.
     pub body_seconds_max: NonZeroU32,
-    /// The longest body.
+    /// The longest request body.
     pub body_bytes_max: NonZeroU32,
-    /// The most bytes of requests that are being read, worked on or answered at one time.
+    /// The most bytes of requests in progress at one time.
     pub bodies_bytes_in_flight_max: NonZeroU32,
 }
 
@@ -58,51 +58,49 @@ pub struct AdminConfig {
     /// Address and port; without it there is no such listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
-    /// Whether it speaks plain HTTP to other machines as well: the operator's tokens then cross that network
-    /// in the clear. A word of its own, because what speaks TLS in front of the listener for wallets does not do
-    /// so in front of this one.
+    /// Allows plain HTTP on other addresses than loopback: the operator's tokens then cross the network unencrypted.
+    /// Separate from the top-level `insecure_http`, because the proxy for wallets does not protect this listener.
     pub insecure_http: bool,
-    /// Names with a dot under which it is asked. Under any other it refuses, but not under an address or a name
-    /// without a dot.
+    /// The host names with a dot that the listener accepts. It always accepts addresses and names without a dot.
     pub hosts: Vec<String>,
 }
 
-/// `[accounts]`: how holders use their accounts.
+/// `[accounts]`: sessions and waiting mints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountsConfig {
     /// How long a session lasts after a login with a password.
     pub session_lifetime: Span,
-    /// How long a session lasts after a login with the key of a service.
+    /// How long a session lasts after a login with a service key.
     pub service_session_lifetime: Span,
-    /// What becomes of a mint that its account cannot pay.
+    /// What happens to a mint that its account cannot pay.
     pub when_short: WhenShort,
-    /// How long such a mint waits for money.
+    /// How long a delayed mint waits for money.
     pub wait: Span,
 }
 
-/// What becomes of a mint that its account cannot pay.
+/// What happens to a mint that its account cannot pay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WhenShort {
-    /// It is refused.
+    /// The issuer refuses it.
     #[default]
     Refuse,
-    /// It waits, with nothing taken, and is answered with a `response delay`.
+    /// The issuer answers with a `response delay`; the mint waits and takes no money until then.
     Delay,
 }
 
-/// `[log]`: what the server says on stderr.
+/// `[log]`: the log on stderr.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
-    /// In what form.
+    /// The format of the lines.
     pub format: LogFormat,
-    /// Which of it: `LEVEL` and `TARGET=LEVEL` with commas between, as in `info,opencoin_issuer=debug`.
+    /// What is logged: `LEVEL` and `TARGET=LEVEL`, separated by commas, as in `info,opencoin_issuer=debug`.
     pub filter: String,
 }
 
-/// The form of a log.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {

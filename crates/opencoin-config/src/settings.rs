@@ -1,9 +1,10 @@
-//! The settings in force and where each came from: flag before environment before file before default.
+//! The effective settings and the origin of each. Flags override the environment, which overrides the file, which
+//! overrides the defaults.
 //!
-//! The layers are laid over each other as text and read as one [`Config`] at the end, so that a table may be
-//! spread over several of them. A value that cannot be read is an error that names the flag, the variable or
-//! the line of the file. A layer that says anew *what* a table is (`keys.store`, `signer.by`) replaces the
-//! whole table of the layers below. An empty variable or flag takes back what the layers below say.
+//! The layers are merged as text and parsed as one [`Config`] at the end, so that a table may be spread over several
+//! layers. A value that cannot be parsed is an error that names the flag, the variable or the line of the file. A layer
+//! that changes the kind of a table (`keys.store`, `signer.by`) replaces the whole table of lower layers. An empty
+//! variable or flag removes the value of lower layers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,30 +19,30 @@ use crate::config::{Config, values};
 use crate::redact::hide_passwords;
 use crate::table::{OTHER_VARIABLES, SETTINGS, Setting, SettingKind, VARIABLE_PREFIX};
 
-/// How like two names must be for one to be suggested for the other (Jaro-Winkler, 1 is the same).
-const LIKENESS_MIN: f64 = 0.8;
+/// The least similarity of a suggestion to a misspelt name (Jaro-Winkler; 1 is the same).
+const SIMILARITY_MIN: f64 = 0.8;
 
-/// What the environment and the command line say of settings.
+/// The settings of the environment and of the command line.
 #[derive(Clone, Default)]
 pub struct Overrides {
     environment: BTreeMap<&'static str, String>,
     flags: BTreeMap<&'static str, String>,
 }
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "from", rename_all = "lowercase")]
 pub enum Origin {
-    /// Nobody said anything.
+    /// No layer has a value.
     Default,
     /// The file.
     File {
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
     /// The environment.
     Environment {
-        /// The variable.
+        /// The name of the variable.
         name: String,
     },
     /// The command line.
@@ -51,42 +52,42 @@ pub enum Origin {
     },
 }
 
-/// The settings in force.
+/// The effective settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The settings.
+    /// The values.
     pub config: Config,
     file: PathBuf,
     origins: BTreeMap<&'static str, Origin>,
 }
 
-/// Why there are no settings. No text here has a password.
+/// Why the settings cannot be loaded. The texts contain no passwords.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
-    /// The file is no TOML.
+    /// The file is not valid TOML.
     #[error("{}, line {line}: {reason}", file.display())]
     Syntax {
         /// The file.
         file: PathBuf,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The parser's message.
         reason: String,
     },
     /// A name that no setting has.
     #[error("{place}: there is no setting {name:?}{}", suggestion.as_ref().map(|name| format!("; did you mean {name:?}?")).unwrap_or_default())]
     Unknown {
-        /// Where it stands.
+        /// The file and line, or the environment.
         place: String,
-        /// The name.
+        /// The unknown name.
         name: String,
-        /// One that is there and looks like it.
+        /// The most similar name of a setting.
         suggestion: Option<String>,
     },
-    /// A value that a setting cannot have, or one that is missing.
+    /// A wrong or a missing value.
     #[error("{place}: {reason}")]
     Value {
-        /// Where it stands.
+        /// The file and line, the variable or the flag.
         place: String,
         /// What is wrong.
         reason: String,
@@ -94,10 +95,10 @@ pub enum SettingsError {
 }
 
 impl Overrides {
-    /// What these environment variables say; others than ours are passed over.
+    /// Takes the settings from environment variables. Ignores variables without our prefix.
     ///
     /// # Errors
-    /// One with our prefix is no setting's.
+    /// A variable with our prefix belongs to no setting.
     pub fn of_environment(
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
@@ -111,7 +112,7 @@ impl Overrides {
                     .iter()
                     .map(Setting::variable)
                     .chain(OTHER_VARIABLES.map(str::to_owned));
-                let suggestion = most_like(&name, known);
+                let suggestion = most_similar(&name, known);
                 return Err(SettingsError::Unknown {
                     place: "the environment".to_owned(),
                     name,
@@ -126,14 +127,14 @@ impl Overrides {
         })
     }
 
-    /// The same with what flags say, by the path of the setting.
+    /// Adds the values of flags, by the path of the setting.
     #[must_use]
     pub fn with_flags(mut self, flags: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         self.flags.extend(flags);
         self
     }
 
-    /// What the environment says of this setting, where nothing else is asked.
+    /// The environment's value of this setting.
     #[must_use]
     pub fn environment(&self, path: &str) -> Option<&str> {
         self.environment.get(path).map(String::as_str)
@@ -141,7 +142,7 @@ impl Overrides {
 }
 
 impl Settings {
-    /// Reads a file's text and lays `overrides` over it.
+    /// Parses the text of a file and applies `overrides`.
     ///
     /// # Errors
     /// See [`SettingsError`].
@@ -150,26 +151,26 @@ impl Settings {
         let variable = |setting: &Setting| Origin::Environment {
             name: setting.variable(),
         };
-        layers.lay(&overrides.environment, variable)?;
-        layers.lay(&overrides.flags, |setting| Origin::Flag {
+        layers.add(&overrides.environment, variable)?;
+        layers.add(&overrides.flags, |setting| Origin::Flag {
             name: format!("--{}", setting.flag()),
         })?;
-        layers.read()
+        layers.parse()
     }
 
-    /// The file.
+    /// The path of the file.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Where the value of the setting at this path came from.
+    /// The origin of the setting at this path.
     #[must_use]
     pub fn origin(&self, path: &str) -> &Origin {
         self.origins.get(path).unwrap_or(&Origin::Default)
     }
 
-    /// Each setting with its value, if it has one, and where that came from. Passwords are hidden.
+    /// Each setting with its value, if any, and its origin. Passwords are hidden.
     pub fn entries(&self) -> impl Iterator<Item = (&'static Setting, Option<Value>, &Origin)> {
         let mut values = values(&self.config);
         SETTINGS.iter().map(move |setting| {
@@ -182,7 +183,7 @@ impl Settings {
     }
 }
 
-/// The layers that were laid so far.
+/// The merged layers so far.
 struct Layers<'path> {
     file: &'path Path,
     table: Table,
@@ -204,26 +205,28 @@ impl<'path> Layers<'path> {
         let table: Table = toml::from_str(text).map_err(syntax)?;
         let mut origins = BTreeMap::new();
         for (path, at) in leaves("", spanned.get_ref()) {
-            let is_table = SETTINGS.iter().any(|setting| setting.table() == path);
-            match Setting::of_path(&path) {
-                Some(setting) => drop(origins.insert(setting.path, Origin::File { line: line(at) })),
-                None if is_table => return Err(not_a_table(file, line(at), &path)),
-                None => {
-                    let place = format!("{}, line {}", file.display(), line(at));
-                    let suggestion = most_like(&path, SETTINGS.iter().map(|setting| setting.path.to_owned()));
-                    return Err(SettingsError::Unknown {
-                        place,
-                        name: path,
-                        suggestion,
-                    });
-                }
+            let line = line(at);
+            if let Some(setting) = Setting::of_path(&path) {
+                origins.insert(setting.path, Origin::File { line });
+                continue;
             }
+            let place = format!("{}, line {line}", file.display());
+            if SETTINGS.iter().any(|setting| setting.table() == path) {
+                let reason = format!("{path} is a table: write [{path}] and its settings below");
+                return Err(SettingsError::Value { place, reason });
+            }
+            let suggestion = most_similar(&path, SETTINGS.iter().map(|setting| setting.path.to_owned()));
+            return Err(SettingsError::Unknown {
+                place,
+                name: path,
+                suggestion,
+            });
         }
         Ok(Self { file, table, origins })
     }
 
-    /// Lays one layer over the others: first what says which keys a table has.
-    fn lay(
+    /// Merges one layer over the others. Applies settings that select the keys of a table first.
+    fn add(
         &mut self,
         values: &BTreeMap<&'static str, String>,
         origin: impl Fn(&Setting) -> Origin,
@@ -240,7 +243,7 @@ impl<'path> Layers<'path> {
         {
             let origin = origin(setting);
             if text.is_empty() && setting.kind != SettingKind::List {
-                self.take_back(setting);
+                self.remove(setting);
                 continue;
             }
             let value = parse(setting.kind, text).map_err(|reason| SettingsError::Value {
@@ -248,7 +251,7 @@ impl<'path> Layers<'path> {
                 reason,
             })?;
             if is_tag(setting) && value_at(&self.table, setting.path) != Some(&value) {
-                self.take_back(setting);
+                self.remove(setting);
             }
             self.set(setting, value, origin);
         }
@@ -269,13 +272,13 @@ impl<'path> Layers<'path> {
                 .as_table_mut(),
         };
         inner
-            .expect("what is no table in the file was refused")
+            .expect("`of_file` refuses a value in the place of a table")
             .insert(key.to_owned(), value);
         self.origins.insert(setting.path, origin);
     }
 
-    /// Forgets what the layers below say of this setting; of its whole table where it says what that is.
-    fn take_back(&mut self, setting: &Setting) {
+    /// Removes the value of lower layers. Removes the whole table of a setting that selects its keys.
+    fn remove(&mut self, setting: &Setting) {
         let table = setting.table();
         if setting.kind == SettingKind::Tag {
             self.table.remove(table);
@@ -297,7 +300,7 @@ impl<'path> Layers<'path> {
         }
     }
 
-    fn read(self) -> Result<Settings, SettingsError> {
+    fn parse(self) -> Result<Settings, SettingsError> {
         let config: Config =
             serde_path_to_error::deserialize(Value::Table(self.table.clone())).map_err(|error| {
                 let path = error.path().to_string();
@@ -313,7 +316,7 @@ impl<'path> Layers<'path> {
         })
     }
 
-    /// Names the place of a value, or of the whole table that a value is missing in.
+    /// An error that names the origin of a value, or of all values of a table in which one is missing.
     fn wrong(&self, path: &str, reason: &str) -> SettingsError {
         let path = path.split('[').next().unwrap_or(path);
         let is_of =
@@ -343,15 +346,7 @@ impl<'path> Layers<'path> {
     }
 }
 
-fn not_a_table(file: &Path, line: usize, path: &str) -> SettingsError {
-    let reason = format!("{path} is a table: write [{path}] and its settings below");
-    SettingsError::Value {
-        place: format!("{}, line {line}", file.display()),
-        reason,
-    }
-}
-
-/// The paths of all values of a file, and where they begin.
+/// The paths of all values of a file, with their byte positions.
 fn leaves(prefix: &str, table: &DeTable<'_>) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for (key, value) in table {
@@ -396,17 +391,17 @@ fn parse(kind: SettingKind, text: &str) -> Result<Value, String> {
     }
 }
 
-/// The name that is meant, if one is near enough. A name without its table is near to the same name in it.
-fn most_like(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    let likeness = |known: &str| {
+/// The most similar known name, if one is similar enough. Compares with the path and with its last part.
+fn most_similar(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let similarity = |known: &str| {
         let inner = known
             .rsplit_once('.')
             .map_or(0.0, |(_, key)| strsim::jaro_winkler(name, key));
         inner.max(strsim::jaro_winkler(name, known))
     };
     let scored = known
-        .map(|known| (likeness(&known), known))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
+        .map(|known| (similarity(&known), known))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN);
     scored
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known)
@@ -424,7 +419,7 @@ impl fmt::Display for Origin {
 }
 
 impl fmt::Debug for Overrides {
-    /// Without values: the address of a database holds a password.
+    /// Omits the values, because a database address can contain a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (environment, flags) = (self.environment.keys(), self.flags.keys());
         write!(

@@ -1,90 +1,91 @@
-//! The one list of all settings. From it come the environment variables, the flags, the documentation and the
-//! check for misspelt names; a test compares it with what [`Config`](crate::Config) really reads, so that
-//! neither can have a setting that the other lacks.
+//! The list of all settings. The environment variables, the flags, the table in `docs/OPERATING.md` and the check for
+//! misspelt names come from it. A test compares it with the fields of [`Config`](crate::Config).
 
-/// What stands before the path of a setting in the name of its environment variable.
-pub const VARIABLE_PREFIX: &str = "OPENCOIN_ISSUER_";
-/// Variables with our prefix that are no settings: the folder of the currency, and the file of its settings.
-pub const OTHER_VARIABLES: [&str; 2] = ["OPENCOIN_ISSUER_DIR", "OPENCOIN_ISSUER_CONFIG"];
+/// The prefix of the environment variables of settings.
+pub(crate) const VARIABLE_PREFIX: &str = "OPENCOIN_ISSUER_";
+/// Variables with this prefix that are not settings: the folder of the currency, and the file of its settings.
+pub(crate) const OTHER_VARIABLES: [&str; 2] = ["OPENCOIN_ISSUER_DIR", "OPENCOIN_ISSUER_CONFIG"];
 
 /// How the text of a variable or flag is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingKind {
-    /// As it is.
+    /// Text.
     Text,
     /// `true` or `false`.
     Flag,
     /// A whole number.
     Number,
-    /// Texts with commas between them.
+    /// Texts separated by commas.
     List,
-    /// Text that says what the other keys of its table are.
+    /// Text that selects which other keys its table has.
     Tag,
 }
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// Its place in `issuer.toml`: `listen`, `limits.requests_per_second`.
+    /// The path in `issuer.toml`: `listen`, `limits.requests_per_second`.
     pub path: &'static str,
-    /// How its text is read.
+    /// How the text of a variable or flag is read.
     pub kind: SettingKind,
-    /// What it says, in a sentence.
+    /// A one-sentence description for the documentation and `--help`.
     pub help: &'static str,
-    /// Whether an operator must decide it, because no default can be right for everybody.
+    /// Whether an operator must decide this, because no default is right for everybody.
     pub is_decision: bool,
 }
 
 impl Setting {
-    /// Its environment variable.
+    /// The name of the environment variable.
     #[must_use]
     pub fn variable(&self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.path.replace('.', "_").to_uppercase())
     }
 
-    /// Its flag, without the dashes before it.
+    /// The flag, without the leading dashes.
     #[must_use]
     pub fn flag(&self) -> String {
         self.path.replace(['.', '_'], "-")
     }
 
-    /// The setting at this place.
+    /// Returns the setting at this path.
     #[must_use]
     pub fn of_path(path: &str) -> Option<&'static Self> {
         SETTINGS.iter().find(|setting| setting.path == path)
     }
 
-    /// The table that it is in; empty for the outermost one.
+    /// The table of the setting; empty for the top level.
     pub(super) fn table(&self) -> &'static str {
         self.path.rsplit_once('.').map_or("", |(table, _)| table)
     }
 }
 
-const fn text(path: &'static str, help: &'static str) -> Setting {
+const fn setting(kind: SettingKind, path: &'static str, help: &'static str) -> Setting {
     Setting {
         path,
-        kind: SettingKind::Text,
+        kind,
         help,
         is_decision: false,
     }
+}
+
+const fn text(path: &'static str, help: &'static str) -> Setting {
+    setting(SettingKind::Text, path, help)
+}
+
+const fn flag(path: &'static str, help: &'static str) -> Setting {
+    setting(SettingKind::Flag, path, help)
 }
 
 const fn number(path: &'static str, help: &'static str) -> Setting {
-    Setting {
-        path,
-        kind: SettingKind::Number,
-        help,
-        is_decision: false,
-    }
+    setting(SettingKind::Number, path, help)
+}
+
+const fn list(path: &'static str, help: &'static str) -> Setting {
+    setting(SettingKind::List, path, help)
 }
 
 const fn tag(path: &'static str, help: &'static str) -> Setting {
-    Setting {
-        path,
-        kind: SettingKind::Tag,
-        help,
-        is_decision: false,
-    }
+    setting(SettingKind::Tag, path, help)
 }
 
 const fn decided(setting: Setting) -> Setting {
@@ -94,7 +95,7 @@ const fn decided(setting: Setting) -> Setting {
     }
 }
 
-/// All settings, in the order in which people look for them.
+/// All settings, in the order of the documentation.
 pub const SETTINGS: &[Setting] = &[
     decided(text(
         "database",
@@ -104,90 +105,79 @@ pub const SETTINGS: &[Setting] = &[
         "listen",
         "Address and port for wallets; port 0 takes a free one",
     )),
-    Setting {
-        path: "insecure_http",
-        kind: SettingKind::Flag,
-        help: "Listen on other addresses than loopback without TLS: something in front speaks it",
-        is_decision: true,
-    },
+    decided(flag(
+        "insecure_http",
+        "Allow plain HTTP on other addresses than loopback: a proxy in front provides TLS",
+    )),
     decided(text(
         "tls.certificate",
-        "The certificate and its chain in PEM, for TLS spoken by the server itself; read again when it changes",
+        "The certificate and its chain in PEM, for TLS without a proxy; read again when it changes",
     )),
-    decided(text("tls.key", "Its private key in PEM")),
-    Setting {
-        path: "proxy.trusted",
-        kind: SettingKind::List,
-        help: "Addresses of proxies whose X-Forwarded-For is believed, for the limits of each address",
-        is_decision: true,
-    },
+    decided(text("tls.key", "The private key of the certificate in PEM")),
+    decided(list(
+        "proxy.trusted",
+        "Addresses of proxies whose X-Forwarded-For header is trusted, for the limits of each address",
+    )),
     text(
         "high_water_mark",
-        "The file in which a server keeps how far the books have come, relative to the currency's folder; high-water-mark.toml in it",
+        "The file in which a server records the newest entry of the books, relative to the currency's folder; by default high-water-mark.toml in it",
     ),
     text(
         "shutdown_grace",
-        "How long a server that is told to stop says that it is not ready and serves on, so that a proxy in front notices",
+        "How long a stopping server still serves while it reports that it is not ready, so that a proxy in front notices",
     ),
     number(
         "limits.requests_per_second",
-        "Requests that one address may send in a second, over time, unless a token is proved; 0 is no limit",
+        "Requests a second from one address without a valid token, on average; 0 is no limit",
     ),
-    number("limits.requests_burst", "How many of them may come at once"),
+    number("limits.requests_burst", "The most such requests at once"),
     number(
         "limits.logins_per_minute",
-        "Logins that one address may try in a minute, over time; 0 is no limit",
+        "Login attempts a minute from one address, on average; 0 is no limit",
     ),
     number("limits.connections_max", "The most connections at one time"),
     number(
         "limits.head_seconds_max",
-        "How long a head or a TLS handshake may take, and how long a kept connection may wait, in seconds",
+        "Time limit for a request head, a TLS handshake, or an idle connection, in seconds",
     ),
     number(
         "limits.body_seconds_max",
-        "How long a body may take to arrive, in seconds",
+        "Time limit for a request body, in seconds",
     ),
-    number("limits.body_bytes_max", "The longest body, in bytes"),
+    number("limits.body_bytes_max", "The longest request body, in bytes"),
     number(
         "limits.bodies_bytes_in_flight_max",
-        "The most bytes of requests that are read, worked on or answered at one time",
+        "The most bytes of requests in progress at one time",
     ),
     decided(text(
         "admin.listen",
         "Address and port of the operator's listener; without it there is none",
     )),
-    Setting {
-        path: "admin.insecure_http",
-        kind: SettingKind::Flag,
-        help: "Let that listener be on other addresses than loopback without TLS: nobody else is on the network between",
-        is_decision: true,
-    },
-    Setting {
-        path: "admin.hosts",
-        kind: SettingKind::List,
-        help: "Names under which that listener is asked, beside its addresses and names without a dot",
-        is_decision: false,
-    },
+    decided(flag(
+        "admin.insecure_http",
+        "Allow plain HTTP on other addresses than loopback for the operator's listener: the network is private",
+    )),
+    list(
+        "admin.hosts",
+        "Host names with a dot that the operator's listener accepts; it always accepts addresses and names without a dot",
+    ),
     text(
         "accounts.session_lifetime",
         "How long a session lasts after a login with a password",
     ),
     text(
         "accounts.service_session_lifetime",
-        "How long a session lasts after a login with the key of a service",
+        "How long a session lasts after a login with a service key",
     ),
     decided(text(
         "accounts.when_short",
-        "What becomes of a mint that its account cannot pay: refuse or delay",
+        "What happens to a mint that its account cannot pay: refuse or delay",
     )),
-    text(
-        "accounts.wait",
-        "How long such a mint waits for money, with delay",
-    ),
-    text("log.format", "The form of the log: text or json"),
+    text("accounts.wait", "How long a delayed mint waits for money"),
+    text("log.format", "The format of the log: text or json"),
     text(
         "log.filter",
-        "What is logged, as `LEVEL` and `TARGET=LEVEL` with commas between",
+        "What is logged: `LEVEL` and `TARGET=LEVEL`, separated by commas",
     ),
     decided(tag(
         "keys.store",
@@ -195,17 +185,17 @@ pub const SETTINGS: &[Setting] = &[
     )),
     text(
         "keys.folder",
-        "The folder of the key files, relative to that of the currency",
+        "The folder of the key files, relative to the currency's folder",
     ),
     text("keys.module", "The PKCS#11 library of the token"),
     text("keys.label", "The label of the token"),
     number(
         "keys.sessions",
-        "How many operations the token is asked to do at a time; by default one for each core",
+        "The most concurrent operations of the token; by default one for each core",
     ),
     decided(tag(
         "signer.by",
-        "How the process that signs is reached: socket or tls; without it the server signs",
+        "How the signer process is reached: socket or tls; without it the server signs",
     )),
     text(
         "signer.path",
@@ -215,9 +205,9 @@ pub const SETTINGS: &[Setting] = &[
     text("signer.name", "The name in the signer's certificate"),
     text(
         "signer.certificate",
-        "This side's certificate for the signer, in PEM",
+        "The server's certificate for the signer, in PEM",
     ),
-    text("signer.key", "Its private key, in PEM"),
+    text("signer.key", "The private key of that certificate, in PEM"),
     text(
         "signer.authority",
         "The authority that signed both certificates, in PEM",
@@ -225,16 +215,19 @@ pub const SETTINGS: &[Setting] = &[
     decided(text("rotation.signing_window", "How long a mint key signs")),
     text(
         "rotation.overlap",
-        "How long two generations of mint keys sign side by side",
+        "How long a mint key and its successor both sign",
     ),
-    text("rotation.lead", "How long before it begins a mint key is made"),
+    text(
+        "rotation.lead",
+        "How long before its first signature a mint key is generated",
+    ),
     decided(text(
         "rotation.coin_lifetime",
-        "How long coins are taken back after their key has stopped signing",
+        "How long coins are accepted after their key has stopped signing",
     )),
     text(
         "rotation.resume_window",
-        "How long a private half is kept after its key has stopped signing",
+        "How long a private key is kept after it has stopped signing",
     ),
     number("rotation.key_bits", "The size of new mint keys, in bits"),
 ];
@@ -248,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    /// Every key that some currency can have.
+    /// Every key that a configuration can have.
     fn keys_of_configs() -> BTreeSet<String> {
         let mut full = Config::new("sqlite:x", "127.0.0.1:0");
         full.tls = Some(TlsConfig {
@@ -264,13 +257,12 @@ mod tests {
             label: "l".to_owned(),
             sessions: std::num::NonZeroUsize::new(1),
         };
-        let [address, name, certificate, key, authority] = ["a", "n", "c", "k", "a"];
         other.signer = Some(SignerConfig::Tls {
-            address: address.to_owned(),
-            name: name.to_owned(),
-            certificate: certificate.into(),
-            key: key.into(),
-            authority: authority.into(),
+            address: "a".to_owned(),
+            name: "n".to_owned(),
+            certificate: "c".into(),
+            key: "k".into(),
+            authority: "a".into(),
         });
         [full, other]
             .iter()
@@ -279,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_has_every_key_and_no_other() {
+    fn the_list_has_exactly_the_keys_of_the_configuration() {
         let listed: BTreeSet<String> = SETTINGS.iter().map(|setting| setting.path.to_owned()).collect();
         assert_eq!(listed, keys_of_configs());
         assert_eq!(listed.len(), SETTINGS.len(), "none is listed twice");

@@ -139,13 +139,13 @@ pub(crate) fn generate_key(bits: i32, public_exponent: u64) -> Result<Zeroizing<
         clear_error_queue();
         OperationError
     };
-    let e = Bignum::new(&public_exponent.to_be_bytes()).ok_or(OperationError)?;
+    let e = Bignum::new(&public_exponent.to_be_bytes()).map_err(|_| OperationError)?;
     // SAFETY: takes nothing, returns an owned RSA or null.
     let rsa = NonNull::new(unsafe { ffi::RSA_new() }).ok_or(OperationError)?;
     // SAFETY: the RSA and the BIGNUM are live, and the function needs no callback.
     let generated = unsafe { ffi::RSA_generate_key_ex(rsa.as_ptr(), bits, e.as_ptr(), ptr::null_mut()) };
     // Frees the RSA in either case.
-    let rsa = Rsa::own(rsa.as_ptr()).ok_or(OperationError)?;
+    let rsa = Rsa::own(rsa.as_ptr()).map_err(|_| OperationError)?;
     if generated != 1 {
         return Err(failed());
     }

@@ -1,15 +1,13 @@
-//! The limits of each address, before anything of a request is read but its head.
+//! Rate limits per client address, checked when only the head of a request has been read.
 //!
-//! Every request takes a drop out of its address's bucket, but those with a token that was proved a short
-//! while ago: a header that was made up is no way around, because only an answer of a handler that has found
-//! the token's account proves it. Logins take one of a second, smaller bucket besides, whatever they carry.
+//! Every request counts against the limit of its address, except a request with a token that was verified recently. A
+//! made-up header does not help, because a token counts as verified only after a handler has found its account.
+//! Log-ins also count against a second, lower limit, with or without a token.
 //!
-//! This machine's own programs are not limited. Who comes from loopback *with* an `X-Forwarded-For` is a
-//! proxy that nobody has said to trust: its clients cannot be told apart and share one bucket, and the log
-//! says so.
+//! Programs on this machine are not limited. A request from loopback *with* an `X-Forwarded-For` comes from a proxy
+//! that is not in `proxy.trusted`: its clients cannot be distinguished and share one limit, and the log says so.
 //!
-//! The refusal is a problem document and not a response of the request's type: for that the body would have
-//! to be read.
+//! The refusal is a problem document, because the response type of the request is only known from its body.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -27,17 +25,17 @@ use super::rate::{Rate, RateLimiter};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long a token counts as proved. One that was taken back meanwhile is refused wherever it is needed.
-const PROVED_DURATION: Duration = Duration::from_secs(600);
-/// How many tokens are remembered: a megabyte. Beyond that the memory begins anew.
-const PROVED_MAX: usize = 10_000;
+/// How long a token counts as verified. If it is revoked meanwhile, handlers still refuse it.
+const VERIFIED_DURATION: Duration = Duration::from_secs(600);
+/// The most verified tokens that are remembered (about a megabyte). When it is reached, all are forgotten.
+const VERIFIED_MAX: usize = 10_000;
 
-/// What is known of addresses and tokens.
+/// The rate limiters, and the verified tokens.
 pub(super) struct AddressLimits {
     pub(super) trusted: Vec<IpAddr>,
     requests: Option<RateLimiter>,
     logins: Option<RateLimiter>,
-    proved: Mutex<HashMap<HeaderDigest, Instant>>,
+    verified: Mutex<HashMap<HeaderDigest, Instant>>,
 }
 
 /// SHA-256 of an `Authorization` header.
@@ -58,51 +56,51 @@ impl AddressLimits {
             trusted: options.proxy.trusted.clone(),
             requests: requests.map(RateLimiter::new),
             logins: logins.map(RateLimiter::new),
-            proved: Mutex::default(),
+            verified: Mutex::default(),
         }
     }
 
-    /// Whether a request from there may go on.
+    /// Counts a request against the limits of its address.
     ///
     /// # Errors
-    /// It may not: how long to wait.
+    /// A limit is reached: how long to wait.
     pub(super) fn admit(
         &self,
         client: ClientAddress,
         is_login: bool,
-        is_proved: bool,
+        is_verified: bool,
         now: Instant,
     ) -> Result<(), Duration> {
         if let Some(logins) = self.logins.as_ref().filter(|_| is_login) {
             logins.take(client.0, now)?;
         }
         match &self.requests {
-            Some(requests) if !is_proved => requests.take(client.0, now),
+            Some(requests) if !is_verified => requests.take(client.0, now),
             Some(_) | None => Ok(()),
         }
     }
 
-    pub(super) fn is_proved(&self, token: &HeaderDigest, now: Instant) -> bool {
-        self.proved()
+    pub(super) fn is_verified(&self, token: &HeaderDigest, now: Instant) -> bool {
+        self.verified()
             .get(token)
-            .is_some_and(|since| now.saturating_duration_since(*since) < PROVED_DURATION)
+            .is_some_and(|since| now.saturating_duration_since(*since) < VERIFIED_DURATION)
     }
 
-    /// Remembers what an answer says about its request's token.
+    /// Remembers or forgets the token of a request, according to its answer.
     pub(super) fn learn(&self, token: HeaderDigest, answer: &Response<Body>, now: Instant) {
         if answer.extensions().get::<Authenticated>().is_some() {
-            let mut proved = self.proved();
-            if proved.len() >= PROVED_MAX && !proved.contains_key(&token) {
-                proved.clear();
+            let mut verified = self.verified();
+            if verified.len() >= VERIFIED_MAX && !verified.contains_key(&token) {
+                verified.clear();
             }
-            proved.insert(token, now);
+            verified.insert(token, now);
         } else if answer.status() == StatusCode::UNAUTHORIZED {
-            self.proved().remove(&token);
+            self.verified().remove(&token);
         }
     }
 
-    fn proved(&self) -> MutexGuard<'_, HashMap<HeaderDigest, Instant>> {
-        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
+    fn verified(&self) -> MutexGuard<'_, HashMap<HeaderDigest, Instant>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,27 +125,27 @@ mod tests {
     }
 
     #[test]
-    fn only_what_an_answer_has_proved_passes_the_limit() {
+    fn only_a_token_that_a_handler_has_verified_skips_the_limit() {
         let (limits, start, token) = (limits(), Instant::now(), [7; 32]);
-        assert!(!limits.is_proved(&token, start));
-        // Anybody gets a document with any header.
+        assert!(!limits.is_verified(&token, start));
+        // Public documents are answered whatever the header says.
         limits.learn(token, &answer(200, false), start);
-        assert!(!limits.is_proved(&token, start));
+        assert!(!limits.is_verified(&token, start));
         limits.learn(token, &answer(200, true), start);
-        assert!(limits.is_proved(&token, start) && !limits.is_proved(&[8; 32], start));
-        assert!(!limits.is_proved(&token, start + PROVED_DURATION));
+        assert!(limits.is_verified(&token, start) && !limits.is_verified(&[8; 32], start));
+        assert!(!limits.is_verified(&token, start + VERIFIED_DURATION));
         limits.learn(token, &answer(401, false), start);
-        assert!(!limits.is_proved(&token, start));
-        for number in 0..=PROVED_MAX {
+        assert!(!limits.is_verified(&token, start));
+        for number in 0..=VERIFIED_MAX {
             let mut token = [0; 32];
             token[..8].copy_from_slice(&number.to_be_bytes());
             limits.learn(token, &answer(200, true), start);
         }
-        assert!(limits.proved().len() <= PROVED_MAX);
+        assert!(limits.verified().len() <= VERIFIED_MAX);
     }
 
     #[test]
-    fn logins_are_limited_whatever_they_carry() {
+    fn log_ins_are_limited_even_with_a_verified_token() {
         let (limits, now) = (limits(), Instant::now());
         let client = ClientAddress("192.0.2.1".parse().unwrap());
         assert_eq!(
@@ -155,11 +153,7 @@ mod tests {
             [Ok(()), Ok(())]
         );
         assert_eq!(limits.admit(client, true, true, now), Err(MINUTE / 2));
-        assert_eq!(
-            limits.admit(client, false, true, now),
-            Ok(()),
-            "anything else goes on"
-        );
+        assert_eq!(limits.admit(client, false, true, now), Ok(()), "only log-ins");
         assert_eq!(limits.admit(client, false, false, now), Ok(()));
         assert_eq!(limits.admit(client, false, false, now), Err(SECOND));
     }

@@ -1,8 +1,7 @@
-//! The operator's listener: metrics and health, beside what else only operators may reach.
+//! The operator's listener: metrics, health, and the operator's API.
 //!
-//! It is off unless `[admin]` in `issuer.toml` names an address. It has its own limits on connections, so
-//! that it answers while clients have taken all of theirs, and it goes on until the server has ended, so that
-//! a stop can be watched.
+//! It is off unless `[admin]` in `issuer.toml` names an address. It has its own limit on connections, so it answers
+//! even if clients use all of theirs. It runs until the server has stopped, so that operators can observe a shutdown.
 
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use super::serve::SHUTDOWN_DURATION_MAX;
 use super::server::Server;
 use super::{connections, fallback, headers, health, observe, openapi, operators};
 
-/// The paths of the operator's listener. `/v1/admin` is for the holders of these tokens.
+/// The paths of the operator's listener. These tokens open `/v1/admin`.
 pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -44,14 +43,14 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
 /// Serves operators until [`serve`](super::serve) of the same server has returned.
 pub async fn serve_admin(listener: impl Into<Listener>, server: Arc<Server>, tokens: AdminTokens) {
     let router = admin_router(Arc::clone(&server), tokens);
-    // Operators are not counted among the clients.
+    // Operators are not counted as clients.
     let open =
         connections::accept_until(listener.into(), router, server.limits(), server.ended(), || None).await;
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown())
         .await
         .is_err()
     {
-        tracing::warn!("some requests of operators were still running and were dropped");
+        tracing::warn!("some requests of operators did not finish in time and were dropped");
     }
 }
 

@@ -1,4 +1,4 @@
-//! From what the domain says to what goes over the wire: status codes, response types, headers.
+//! Answers of the domain as HTTP responses: status codes, response types, headers.
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -6,16 +6,16 @@ use axum::http::{Response, StatusCode};
 use opencoin_api::{COINS_HEADER, write_coin_indices};
 use opencoin_issuer::{Reason, Refusal, Signed};
 use opencoin_schema::{
-    BlindSignature, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup,
-    RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint,
-    ResponseMintKeyCertificates, ResponseRedeem, TypeName, text,
+    BlindSignature, Cddc, Mkc, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates,
+    RequestRecoup, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc,
+    ResponseDelay, ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, TypeName, text,
 };
 use serde::Serialize;
 
-/// Carries the fixed word of a refusal.
+/// The header with the fixed word of a refusal.
 pub const ERROR_HEADER: HeaderName = HeaderName::from_static("opencoin-error");
-/// How long a client should wait after a delay, or when the server is away.
-pub const RETRY_AFTER_S: u16 = 1;
+/// The seconds that a client should wait after a delay, or while the server is unavailable.
+const RETRY_AFTER_S: u16 = 1;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -24,8 +24,7 @@ const OK_DESCRIPTION: &str = "ok";
 const DELAY_STATUS_CODE: u16 = 300;
 
 /// The HTTP status of each fixed word.
-#[must_use]
-pub fn status(reason: Reason) -> StatusCode {
+pub(super) fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,
         Reason::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -49,165 +48,151 @@ pub(super) fn document<D: Serialize>(status: StatusCode, document: &D) -> Respon
     response
 }
 
-/// `ResponseCDDSerial`.
-pub(super) fn cdd_serial(message_reference: i128, cdd_serial: u64) -> Response<Body> {
-    document(
-        StatusCode::OK,
-        &ResponseCddSerial {
-            cdd_serial,
-            message_reference,
-            status_code: StatusCode::OK.as_u16(),
-            status_description: OK_DESCRIPTION.to_owned(),
-        },
-    )
-}
-
-/// `ResponseCDDC`.
-pub(super) fn cddc(message_reference: i128, cddc: opencoin_schema::Cddc) -> Response<Body> {
-    document(
-        StatusCode::OK,
-        &ResponseCddc {
-            cddc: Some(cddc),
-            message_reference,
-            status_code: StatusCode::OK.as_u16(),
-            status_description: OK_DESCRIPTION.to_owned(),
-        },
-    )
-}
-
-/// `ResponseMKCs`.
-pub(super) fn mint_key_certificates(
+/// The fields that every response message has.
+struct ResponseStatus {
+    status: StatusCode,
+    description: String,
     message_reference: i128,
-    keys: Vec<opencoin_schema::Mkc>,
-) -> Response<Body> {
-    document(
-        StatusCode::OK,
-        &ResponseMintKeyCertificates {
-            keys,
-            message_reference,
-            status_code: StatusCode::OK.as_u16(),
-            status_description: OK_DESCRIPTION.to_owned(),
-        },
-    )
 }
 
-/// `ResponseMint`, or `ResponseDelay` when the signatures come later.
-pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> {
-    match signed {
-        Signed::Now(blind_signatures) => mint(message_reference, blind_signatures),
-        Signed::Later => delay(
+impl ResponseStatus {
+    fn ok(message_reference: i128) -> Self {
+        Self {
+            status: StatusCode::OK,
+            description: OK_DESCRIPTION.to_owned(),
             message_reference,
-            "accepted; ask for the signatures with a request resume",
-        ),
-        Signed::WhenPaid => delay(
-            message_reference,
-            "waiting for money on the account; nothing was taken yet; ask again with a request resume",
-        ),
+        }
+    }
+
+    fn cdd_serial(self, cdd_serial: u64) -> Response<Body> {
+        document(
+            self.status,
+            &ResponseCddSerial {
+                cdd_serial,
+                message_reference: self.message_reference,
+                status_code: self.status.as_u16(),
+                status_description: self.description,
+            },
+        )
+    }
+
+    fn cddc(self, cddc: Option<Cddc>) -> Response<Body> {
+        document(
+            self.status,
+            &ResponseCddc {
+                cddc,
+                message_reference: self.message_reference,
+                status_code: self.status.as_u16(),
+                status_description: self.description,
+            },
+        )
+    }
+
+    fn mint_key_certificates(self, keys: Vec<Mkc>) -> Response<Body> {
+        document(
+            self.status,
+            &ResponseMintKeyCertificates {
+                keys,
+                message_reference: self.message_reference,
+                status_code: self.status.as_u16(),
+                status_description: self.description,
+            },
+        )
+    }
+
+    fn mint(self, blind_signatures: Vec<BlindSignature>) -> Response<Body> {
+        document(
+            self.status,
+            &ResponseMint {
+                blind_signatures,
+                message_reference: self.message_reference,
+                status_code: self.status.as_u16(),
+                status_description: self.description,
+            },
+        )
+    }
+
+    fn redeem(self) -> Response<Body> {
+        document(
+            self.status,
+            &ResponseRedeem {
+                message_reference: self.message_reference,
+                status_code: self.status.as_u16(),
+                status_description: self.description,
+            },
+        )
     }
 }
 
-fn delay(message_reference: i128, status_description: &str) -> Response<Body> {
-    let status_description = status_description.to_owned();
+/// `ResponseCDDSerial`.
+pub(super) fn cdd_serial(message_reference: i128, cdd_serial: u64) -> Response<Body> {
+    ResponseStatus::ok(message_reference).cdd_serial(cdd_serial)
+}
+
+/// `ResponseCDDC`.
+pub(super) fn cddc(message_reference: i128, cddc: Cddc) -> Response<Body> {
+    ResponseStatus::ok(message_reference).cddc(Some(cddc))
+}
+
+/// `ResponseMKCs`.
+pub(super) fn mint_key_certificates(message_reference: i128, keys: Vec<Mkc>) -> Response<Body> {
+    ResponseStatus::ok(message_reference).mint_key_certificates(keys)
+}
+
+/// `ResponseMint`, or `ResponseDelay` if the signatures come later.
+pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> {
+    let status_description = match signed {
+        Signed::Now(blind_signatures) => return ResponseStatus::ok(message_reference).mint(blind_signatures),
+        Signed::Later => "accepted; ask for the signatures with a request resume",
+        Signed::WhenPaid => {
+            "waiting for money on the account; nothing was taken yet; ask again with a request resume"
+        }
+    };
     let delay = ResponseDelay {
         message_reference,
         status_code: DELAY_STATUS_CODE,
-        status_description,
+        status_description: status_description.to_owned(),
     };
     let mut response = document(StatusCode::ACCEPTED, &delay);
     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
     response
 }
 
-fn mint(message_reference: i128, blind_signatures: Vec<BlindSignature>) -> Response<Body> {
-    document(
-        StatusCode::OK,
-        &ResponseMint {
-            blind_signatures,
-            message_reference,
-            status_code: StatusCode::OK.as_u16(),
-            status_description: OK_DESCRIPTION.to_owned(),
-        },
-    )
-}
-
 /// `ResponseRedeem`.
 pub(super) fn redeem(message_reference: i128) -> Response<Body> {
-    document(
-        StatusCode::OK,
-        &ResponseRedeem {
-            message_reference,
-            status_code: StatusCode::OK.as_u16(),
-            status_description: OK_DESCRIPTION.to_owned(),
-        },
-    )
+    ResponseStatus::ok(message_reference).redeem()
 }
 
-/// A refusal in the response type of its request, or as a problem document when `request_type` is no
-/// request's.
+/// A refusal in the response type of its request. If `request_type` is not a request's type, a problem document.
 pub(super) fn refusal(
     request_type: Option<&str>,
     message_reference: i128,
     refusal: &Refusal,
 ) -> Response<Body> {
-    let status = status(refusal.reason);
-    let status_code = status.as_u16();
-    let status_description = refusal.to_string();
+    let response = ResponseStatus {
+        status: status(refusal.reason),
+        description: refusal.to_string(),
+        message_reference,
+    };
     let response = match request_type {
-        Some(RequestCddSerial::TYPE) => document(
-            status,
-            &ResponseCddSerial {
-                cdd_serial: 0,
-                message_reference,
-                status_code,
-                status_description,
-            },
-        ),
-        Some(RequestCddc::TYPE) => document(
-            status,
-            &ResponseCddc {
-                cddc: None,
-                message_reference,
-                status_code,
-                status_description,
-            },
-        ),
-        Some(RequestMintKeyCertificates::TYPE) => document(
-            status,
-            &ResponseMintKeyCertificates {
-                keys: Vec::new(),
-                message_reference,
-                status_code,
-                status_description,
-            },
-        ),
-        Some(RequestMint::TYPE | RequestRenew::TYPE | RequestRecoup::TYPE | RequestResume::TYPE) => document(
-            status,
-            &ResponseMint {
-                blind_signatures: Vec::new(),
-                message_reference,
-                status_code,
-                status_description,
-            },
-        ),
-        Some(RequestRedeem::TYPE) => document(
-            status,
-            &ResponseRedeem {
-                message_reference,
-                status_code,
-                status_description,
-            },
-        ),
+        Some(RequestCddSerial::TYPE) => response.cdd_serial(0),
+        Some(RequestCddc::TYPE) => response.cddc(None),
+        Some(RequestMintKeyCertificates::TYPE) => response.mint_key_certificates(Vec::new()),
+        Some(RequestMint::TYPE | RequestRenew::TYPE | RequestRecoup::TYPE | RequestResume::TYPE) => {
+            response.mint(Vec::new())
+        }
+        Some(RequestRedeem::TYPE) => response.redeem(),
         Some(_) | None => return problem(refusal),
     };
     with_refusal_headers(response, refusal)
 }
 
-/// The problem document (RFC 9457) for what cannot be read as any request.
+/// A refusal as a problem document (RFC 9457).
 pub(super) fn problem(refusal: &Refusal) -> Response<Body> {
     problem_with_status(status(refusal.reason), refusal)
 }
 
-/// As [`problem`], with a status that belongs to HTTP and not to the API.
+/// As [`problem`], with a status of HTTP itself.
 pub(super) fn problem_with_status(status: StatusCode, refusal: &Refusal) -> Response<Body> {
     #[derive(Serialize)]
     struct Problem<'text> {

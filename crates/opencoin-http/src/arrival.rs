@@ -1,4 +1,4 @@
-//! The arrival of a body: within its bounds, and not while the server stops.
+//! Receives bodies within their limits, unless the server stops.
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -8,7 +8,7 @@ use super::answer;
 use super::bodies::{BodyError, Counted};
 use super::server::Server;
 
-/// A whole body of at most so many bytes, or the answer to one that cannot be had.
+/// Receives a whole body of at most `bytes_max` bytes. The error is the answer to the client.
 pub(super) async fn arrived(
     server: &Server,
     body: Body,
@@ -16,7 +16,7 @@ pub(super) async fn arrived(
 ) -> Result<Counted, Response<Body>> {
     tokio::select! {
         read = server.bodies().read(body, bytes_max) => read.map_err(unreadable),
-        // Nothing of it was accepted, and whoever sends slowly must not hold up a server that stops.
+        // Nothing was accepted yet, and a slow client must not delay the shutdown.
         () = server.shutting_down() => Err(answer::problem(&shutting_down())),
     }
 }
@@ -28,15 +28,15 @@ pub(super) fn shutting_down() -> Refusal {
     )
 }
 
-/// The answer to a body that cannot be read.
+/// The answer to a body that was not received.
 pub(super) fn unreadable(error: BodyError) -> Response<Body> {
     let malformed = |description: String| Refusal::new(Reason::Malformed, description);
     match error {
         BodyError::TooLarge(limit) => {
-            let description = format!("a body has at most {limit} bytes; make several requests of it");
+            let description = format!("the body is longer than {limit} bytes; send several smaller requests");
             answer::problem(&Refusal::new(Reason::TooLarge, description))
         }
-        BodyError::Broken => answer::problem(&malformed("the body did not arrive whole".to_owned())),
+        BodyError::Broken => answer::problem(&malformed("the body is incomplete".to_owned())),
         BodyError::Slow(limit) => {
             let refusal = malformed(format!(
                 "the body did not arrive within {} seconds",
@@ -46,7 +46,7 @@ pub(super) fn unreadable(error: BodyError) -> Response<Body> {
         }
         BodyError::Overloaded => answer::problem(&Refusal::new(
             Reason::Unavailable,
-            "too much is asked at once; send the same request again later",
+            "the server is overloaded; send the same request again later",
         )),
     }
 }

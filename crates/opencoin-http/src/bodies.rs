@@ -1,10 +1,9 @@
-//! Reading bodies, with bounds on time and on the memory of all of them and their answers together.
+//! Reads bodies, with limits on time and on the memory of all bodies and their answers together.
 //!
-//! A body is counted as it arrives, not by what its head claims. Its bytes are free again once they are
-//! parsed, its share stays taken until the answer is written: what is parsed and verified is about as large
-//! as the text, and an answer is shorter. Beyond the bound a request is answered 503 before any work is done
-//! for it. Its body is read to the end and thrown away, so that the client sees the answer instead of a
-//! broken pipe.
+//! A body counts by the bytes that have arrived, not by its `Content-Length`. Its buffer is freed once it is parsed, but
+//! it counts until the answer is written: the parsed request is about as large as the text, and the answer is usually
+//! shorter. Over the limit a request gets 503 before any work is done for it. The rest of its body is read and
+//! discarded, so that the client sees the answer instead of a broken connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +14,18 @@ use http_body_util::BodyExt;
 use opencoin_config::LimitsConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A body of up to so many times the limit is read to its end, and thrown away, so that a client that is not
-/// far off sees the answer instead of a broken pipe. Of a longer one the connection breaks.
+/// A body that is too long is read and discarded up to this multiple of its limit, so that the client sees the answer.
+/// With a longer body the connection breaks.
 const DISCARDED_FACTOR: usize = 2;
-/// Bodies up to this length are small: a renew of some forty coins.
+/// The longest small body: a renew of some forty coins.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
-/// This part of the memory for all bodies is for small ones alone.
+/// One part in this many of the memory for all bodies is reserved for small bodies.
 const KEPT_FOR_SMALL_DIVISOR: usize = 8;
-/// A body's buffer grows by this part of itself: a vector of its own accord doubles, and would hold twice
-/// what is counted.
+/// A body's buffer grows by one part in this many. A vector doubles by default, and would then use twice the memory that
+/// is counted.
 const BUFFER_GROWTH_DIVISOR: usize = 4;
 
-/// What all requests together may take.
+/// The memory for all bodies and answers.
 pub(super) struct Budget {
     in_flight: Arc<Semaphore>,
     in_flight_max: usize,
@@ -34,7 +33,7 @@ pub(super) struct Budget {
     duration_max: Duration,
 }
 
-/// What one request takes of it, until this is dropped.
+/// The part of the memory that one request uses, until this is dropped.
 pub(super) struct Share(OwnedSemaphorePermit);
 
 /// A body and its share.
@@ -43,16 +42,16 @@ pub(super) struct Counted {
     pub(super) share: Share,
 }
 
-/// Why a body could not be had.
+/// Why a body was not received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyError {
-    /// It has more bytes than this.
+    /// It is longer than this many bytes.
     TooLarge(usize),
-    /// The client ended it early or it broke HTTP's rules.
+    /// The client closed the connection early, or violated HTTP.
     Broken,
     /// It took longer than this.
     Slow(Duration),
-    /// There are too many others.
+    /// There is no memory left for it.
     Overloaded,
 }
 
@@ -69,39 +68,39 @@ impl Budget {
         }
     }
 
-    /// The longest body of all.
+    /// The length of the longest body of any request, in bytes.
     pub(super) fn bytes_max(&self) -> usize {
         self.bytes_max
     }
 
-    /// How many bytes are taken at this moment.
+    /// The bytes that are in use.
     pub(super) fn taken(&self) -> usize {
         self.in_flight_max
             .saturating_sub(self.in_flight.available_permits())
     }
 
-    /// Whether a large body may take more: a part is kept for small ones, so that a few clients who send large ones
-    /// slowly do not keep all others out.
+    /// Whether a large body may use more memory. The reserved part stays free for small bodies, so that a few clients
+    /// that send large bodies slowly do not block all others.
     fn has_room_for_large(&self) -> bool {
         self.in_flight.available_permits() > self.in_flight_max / KEPT_FOR_SMALL_DIVISOR
     }
 
-    /// Reads a whole body of at most so many bytes.
+    /// Reads a whole body of at most `bytes_max` bytes.
     pub(super) async fn read(&self, body: Body, bytes_max: usize) -> Result<Counted, BodyError> {
         let bytes_max = bytes_max.min(self.bytes_max);
         if body.size_hint().lower() > discarded_bytes_max(bytes_max) as u64 {
             return Err(BodyError::TooLarge(bytes_max));
         }
-        let arrives = self.read_in_any_time(body, bytes_max);
+        let arrives = self.read_without_time_limit(body, bytes_max);
         tokio::time::timeout(self.duration_max, arrives)
             .await
             .unwrap_or(Err(BodyError::Slow(self.duration_max)))
     }
 
-    async fn read_in_any_time(&self, mut body: Body, bytes_max: usize) -> Result<Counted, BodyError> {
+    async fn read_without_time_limit(&self, mut body: Body, bytes_max: usize) -> Result<Counted, BodyError> {
         let nothing = Arc::clone(&self.in_flight)
             .try_acquire_many_owned(0)
-            .expect("nothing is always there, and nobody closes this");
+            .expect("zero permits are always available, and the semaphore is never closed");
         let mut counted = Some(Counted {
             bytes: Vec::new(),
             share: Share(nothing),
@@ -127,7 +126,7 @@ impl Budget {
     }
 }
 
-/// How much of a body that is too long is read.
+/// The most bytes that are read of a body that is too long.
 fn discarded_bytes_max(bytes_max: usize) -> usize {
     bytes_max.saturating_mul(DISCARDED_FACTOR)
 }
@@ -147,7 +146,7 @@ impl Counted {
 }
 
 impl Share {
-    /// Takes more; says whether there was as much.
+    /// Takes this many more bytes. Returns whether they were available.
     fn grow(&mut self, bytes: usize) -> bool {
         let more = u32::try_from(bytes)
             .ok()
@@ -155,8 +154,8 @@ impl Share {
         more.map(|more| self.0.merge(more)).is_some()
     }
 
-    /// Keeps the share until the answer is written. A longer one than its request (of a resume, say) needs
-    /// more, and it may be that there is not as much.
+    /// Keeps the share until the answer is written. An answer longer than its request (to a resume, for example) takes
+    /// more; the result is `None` if that is not available.
     pub(super) async fn until_written(mut self, response: Response<Body>) -> Option<Response<Body>> {
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.expect("an answer is in memory").to_bytes();
@@ -170,7 +169,7 @@ impl Share {
     }
 }
 
-/// The bytes of an answer: the server drops them when the system has taken them.
+/// The bytes of an answer. The server drops them once they are written to the socket.
 struct BodyBytes {
     bytes: Bytes,
     _share: Share,

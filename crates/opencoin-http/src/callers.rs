@@ -1,4 +1,4 @@
-//! Who asks: the token of a request, and what it must be good for.
+//! Authentication of holders and services by the token of a request.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Option<Token> {
         .then(|| Token::from_text(token.trim()))
 }
 
-/// Declares who may ask: an extractor that looks at the token before anything else is looked at.
+/// Declares an extractor that checks the token before anything else of the request is read.
 macro_rules! caller {
     ($(#[$doc:meta])* $name:ident, $right:expr) => {
         $(#[$doc])*
@@ -43,14 +43,14 @@ macro_rules! caller {
 }
 
 caller! {
-    /// The holder himself, with the account's token or a password session.
+    /// A holder, with the account's own token or a password session.
     Holder, Right::Own
 }
 caller! {
-    /// Whoever may read the account.
+    /// A holder, or a service with the scope `read`.
     Reader, Right::Read
 }
 caller! {
-    /// Whoever has a session, to end it.
+    /// Any caller with a valid token, for a log-out.
     Leaver, Right::Leave
 }

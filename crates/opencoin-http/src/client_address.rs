@@ -1,5 +1,5 @@
-//! Where a request came from: known for as long as the request is, for the limits of each address alone. It
-//! is never logged and never stored with anything of the request.
+//! The client address of a request. It is used only for rate limits and only while the request runs. It is never logged
+//! and never stored with other data of the request.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -12,36 +12,35 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct PeerAddress(pub(super) IpAddr);
 
-/// Where a request came from, as far as is known: in its extensions. Only the limits of each address may look
-/// at it.
+/// The address of the client, as far as it is known, in the extensions of a request. Only rate limits may read it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClientAddress(pub(super) IpAddr);
 
-/// Whether proxies are between.
+/// Whether the request came through a proxy.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// None that says so.
+pub(super) enum Route {
+    /// No proxy.
     Direct,
-    /// Trusted ones.
+    /// A trusted proxy.
     Trusted,
-    /// The peer says so, and is not trusted.
+    /// A proxy that is not trusted: it sends `X-Forwarded-For`.
     Untrusted,
 }
 
 impl ClientAddress {
-    /// The peer, or, where that is a trusted proxy, the last address in `X-Forwarded-For` that is not one. A
-    /// list that ends in what is no address comes from a proxy that does not know its client: then it is the
-    /// proxy itself.
-    pub(super) fn of(peer: PeerAddress, headers: &HeaderMap, trusted: &[IpAddr]) -> (Self, Way) {
+    /// Returns the peer, or, if that is a trusted proxy, the last address in `X-Forwarded-For` that is not a trusted proxy.
+    /// If the list ends in something else than an address, the proxy does not know its client; then the proxy itself
+    /// counts as the client.
+    pub(super) fn of(peer: PeerAddress, headers: &HeaderMap, trusted: &[IpAddr]) -> (Self, Route) {
         let is_trusted = |address: &IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == *address);
         let peer = peer.0.to_canonical();
         if !is_trusted(&peer) {
-            let way = if headers.contains_key(FORWARDED_FOR) {
-                Way::Untrusted
+            let route = if headers.contains_key(FORWARDED_FOR) {
+                Route::Untrusted
             } else {
-                Way::Direct
+                Route::Direct
             };
-            return (Self(peer), way);
+            return (Self(peer), route);
         }
         let lists: Vec<&str> = headers
             .get_all(FORWARDED_FOR)
@@ -58,7 +57,7 @@ impl ClientAddress {
                 break;
             }
         }
-        (Self(nearest), Way::Trusted)
+        (Self(nearest), Route::Trusted)
     }
 }
 
@@ -89,7 +88,7 @@ impl fmt::Debug for ClientAddress {
 mod tests {
     use super::*;
 
-    fn client(peer: &str, forwarded: &[&'static str]) -> (String, Way) {
+    fn client(peer: &str, forwarded: &[&'static str]) -> (String, Route) {
         let mut headers = HeaderMap::new();
         for list in forwarded {
             headers.append(FORWARDED_FOR, list.parse().unwrap());
@@ -98,44 +97,44 @@ mod tests {
             .iter()
             .map(|text| text.parse().unwrap())
             .collect();
-        let (address, way) = ClientAddress::of(PeerAddress(peer.parse().unwrap()), &headers, &trusted);
-        (address.0.to_string(), way)
+        let (address, route) = ClientAddress::of(PeerAddress(peer.parse().unwrap()), &headers, &trusted);
+        (address.0.to_string(), route)
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
-        for (peer, forwarded, address, way) in [
-            ("192.0.2.1", &[][..], "192.0.2.1", Way::Direct),
-            ("192.0.2.1", &["198.51.100.7"], "192.0.2.1", Way::Untrusted),
-            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7", Way::Trusted),
-            // What the client itself has put at the beginning counts for nothing.
+    fn only_a_trusted_proxy_can_name_its_client() {
+        for (peer, forwarded, address, route) in [
+            ("192.0.2.1", &[][..], "192.0.2.1", Route::Direct),
+            ("192.0.2.1", &["198.51.100.7"], "192.0.2.1", Route::Untrusted),
+            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7", Route::Trusted),
+            // Addresses at the beginning may come from the client itself and are ignored.
             (
                 "10.0.0.1",
                 &["203.0.113.9, 198.51.100.7"],
                 "198.51.100.7",
-                Way::Trusted,
+                Route::Trusted,
             ),
             (
                 "10.0.0.1",
                 &["203.0.113.9", "198.51.100.7, 10.0.0.2"],
                 "198.51.100.7",
-                Way::Trusted,
+                Route::Trusted,
             ),
             (
                 "::ffff:10.0.0.1",
                 &["::ffff:198.51.100.7"],
                 "198.51.100.7",
-                Way::Trusted,
+                Route::Trusted,
             ),
-            ("::1", &["[2001:db8::7]:4711"], "2001:db8::7", Way::Trusted),
-            ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7", Way::Trusted),
-            // Nobody beyond the proxies is known.
-            ("10.0.0.1", &[], "10.0.0.1", Way::Trusted),
-            ("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1", Way::Trusted),
-            ("10.0.0.1", &["10.0.0.2"], "10.0.0.2", Way::Trusted),
+            ("::1", &["[2001:db8::7]:4711"], "2001:db8::7", Route::Trusted),
+            ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7", Route::Trusted),
+            // The client behind the proxies is unknown.
+            ("10.0.0.1", &[], "10.0.0.1", Route::Trusted),
+            ("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1", Route::Trusted),
+            ("10.0.0.1", &["10.0.0.2"], "10.0.0.2", Route::Trusted),
         ] {
             assert!(
-                client(peer, forwarded) == (address.to_owned(), way),
+                client(peer, forwarded) == (address.to_owned(), route),
                 "{peer} {forwarded:?}: {}",
                 client(peer, forwarded).0
             );

@@ -1,5 +1,5 @@
-//! The connection to a client that must take its answers in time: one that reads slowly, or not at all, would
-//! hold them in memory for as long as it likes.
+//! A connection with a time limit for reading answers. Without it a client that reads slowly, or not at all, could keep
+//! answers in memory without end.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,14 +11,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
-/// A connection whose writes fail when what is to be written takes too long. A proxy in front gathers answers
-/// for slow clients.
+/// A connection whose writes fail if the client takes too long. Slow clients are served by a proxy that buffers answers.
 pub(super) struct ClientStream<S> {
     stream: TokioIo<S>,
-    /// How long a client may take to read an answer, from the moment when the system takes no more of it at
-    /// once: as long as the body before it had.
+    /// How long a client may take to read an answer, from the first write that has to wait. It is the same as the limit
+    /// for a body.
     answer_duration_max: Duration,
-    /// Runs while an answer waits for the client.
+    /// Set while an answer waits for the client.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
@@ -31,8 +30,8 @@ impl<S> ClientStream<S> {
         }
     }
 
-    /// A write that must wait fails when the limit is over. Not every step begins it anew, only a whole
-    /// answer.
+    /// Fails a write that has to wait longer than the limit. The limit applies to a whole answer: only a completed flush
+    /// resets it.
     fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             return written;
@@ -68,8 +67,7 @@ impl<S: AsyncWrite + Unpin> Write for ClientStream<S> {
         self.in_time(context, written)
     }
 
-    /// Without this an answer would be copied together with its head, and its own bytes be free before they
-    /// are written.
+    /// Without this, hyper would copy an answer into its own buffer and drop the counted bytes before they are written.
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
@@ -83,7 +81,7 @@ impl<S: AsyncWrite + Unpin> Write for ClientStream<S> {
         self.in_time(context, written)
     }
 
-    /// Comes when everything has been written.
+    /// Completes when the whole answer has been written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
         self.limit = None;

@@ -1,9 +1,8 @@
-//! Connections, with bounds on their number and on the time that a handshake or a head may take.
+//! Accepts connections, with limits on their number and on the time of a handshake or a head.
 //!
-//! Beyond `limits.connections_max` nothing is accepted: further clients wait in the kernel's queue. Behind a
-//! proxy, which keeps and reuses its connections, that is a short wait where an answer of 503 would be an
-//! error that somebody sees; and connections that do nothing end after `limits.head_seconds_max`, so the wait
-//! has an end.
+//! At `limits.connections_max` open connections no more are accepted; further clients wait in the kernel's queue. A
+//! proxy reuses its connections, so behind it the wait is short, while a 503 would be a visible error. The wait is
+//! limited, because idle connections end after `limits.head_seconds_max`.
 
 use std::future::{Future, pending};
 use std::io;
@@ -33,13 +32,13 @@ use super::client_stream::ClientStream;
 use super::listener::Listener;
 use super::tls::Tls;
 
-/// The longest head: what hyper holds in memory for a connection before its body. It takes no smaller bound.
+/// The longest head of a request in bytes, and so the bound on all its headers together. hyper accepts no smaller limit.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
-/// How long to wait when the system has no room for a connection.
+/// The wait after the system could not accept a connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Accepts and serves connections until `stopping` is done; gives back those that are still open. `connected`
-/// says what is to be there as long as a connection is.
+/// Accepts and serves connections until `stopping` completes. Returns the connections that are still open. Each
+/// connection holds a value of `connected` until it ends.
 pub(super) async fn accept_until(
     listener: Listener,
     router: Router,
@@ -61,18 +60,17 @@ pub(super) async fn accept_until(
     loop {
         let (place, (stream, peer)) = tokio::select! {
             () = &mut stopping => return open,
-            () = &mut following => unreachable!("files are followed for ever"),
+            () = &mut following => unreachable!("following the files never ends"),
             accepted = async {
                 let place = Arc::clone(&places).acquire_owned().await;
                 (place, accept(&tcp).await)
             } => accepted,
         };
-        // An answer goes out at once. On a connection that has ended meanwhile this fails, as everything
-        // will.
+        // Answers are sent at once. If this fails, the connection has ended, and serving it will fail too.
         let _ = stream.set_nodelay(true);
         let (acceptor, watcher, present) = (acceptor.clone(), open.watcher(), connected());
         tokio::spawn(async move {
-            // The client hung up or was too slow; whatever it moved is in the ledger.
+            // The client closed the connection or was too slow. The ledger holds what its requests did.
             if let Err(error) = acceptor.serve(stream, PeerAddress(peer.ip()), watcher).await {
                 tracing::debug!(error, "a connection ended early");
             }
@@ -81,7 +79,7 @@ pub(super) async fn accept_until(
     }
 }
 
-/// What every connection passes.
+/// Serves the connections of one listener.
 #[derive(Clone)]
 struct Acceptor {
     tls: Option<TlsAcceptor>,
@@ -136,8 +134,7 @@ impl Acceptor {
     }
 }
 
-/// The next connection. What fails is either that one connection, or the system, which is then left alone for
-/// a moment.
+/// Accepts the next connection. After an error of the system, for example too many open files, it waits and tries again.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {

@@ -1,4 +1,4 @@
-//! What is answered where no path or method fits.
+//! Answers to an unknown path or method.
 
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
@@ -14,6 +14,6 @@ pub(super) async fn unknown_path() -> Response<Body> {
 }
 
 pub(super) async fn wrong_method(method: Method) -> Response<Body> {
-    let refusal = Refusal::new(Reason::Malformed, format!("this path does not take {method}"));
+    let refusal = Refusal::new(Reason::Malformed, format!("this path does not accept {method}"));
     answer::problem_with_status(StatusCode::METHOD_NOT_ALLOWED, &refusal)
 }

@@ -1,4 +1,4 @@
-//! Headers that decide what a request means, looked at before anything else of it.
+//! Checks of headers that decide what a request means, before anything else of it is read.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use opencoin_issuer::{Reason, Refusal};
 
 use super::answer;
 
-/// Each of these says who asks, or what is asked. Of two that differ, this server and a proxy before it might go by
-/// different ones.
+/// Headers that must not be repeated. They identify the caller or the request, and a proxy and this server could use
+/// different values.
 const ONCE: [HeaderName; 3] = [
     AUTHORIZATION,
     HeaderName::from_static(IDEMPOTENCY_KEY_HEADER),
     HeaderName::from_static("last-event-id"),
 ];
 
-/// Refuses a request that says such a thing twice.
+/// Refuses a request that repeats one of these headers.
 pub(super) async fn once(request: Request, next: Next) -> Response<Body> {
     match ONCE.iter().find(|name| is_repeated(request.headers(), name)) {
         Some(name) => answer::problem(&Refusal::new(
             Reason::Malformed,
-            format!("{name}: the header is there more than once"),
+            format!("{name}: send this header only once"),
         )),
         None => next.run(request).await,
     }
@@ -36,17 +36,18 @@ fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
 }
 
-/// The names under which the operator's listener answers, beside those that anybody may use.
+/// The host names under which the operator's listener answers, besides addresses and names without a dot.
 pub(super) type HostNames = Arc<[String]>;
 
-/// Refuses a request to the operator's listener under a name that is not this machine's: a page in the browser of
-/// somebody on this network, whose own name was made to lead here (DNS rebinding), could read the answer.
+/// Refuses a request to the operator's listener under a foreign host name. Otherwise a web page in the browser of
+/// somebody on this network could read the answers, after its own name was made to resolve to this machine (DNS
+/// rebinding).
 pub(super) async fn own_host(State(names): State<HostNames>, request: Request, next: Next) -> Response<Body> {
     let host = request
         .headers()
         .get(HOST)
         .map(|host| host.to_str().unwrap_or("?"));
-    // Without the header it is no browser.
+    // A browser always sends the header.
     if host.is_none_or(|host| is_own(host, &names)) {
         return next.run(request).await;
     }
@@ -57,7 +58,8 @@ pub(super) async fn own_host(State(names): State<HostNames>, request: Request, n
     )
 }
 
-/// Addresses, and names without a dot, which nobody can register, lead where they say.
+/// Whether the host name cannot be a foreign one: it is an address, it has no dot and so cannot be registered, or it is
+/// listed.
 fn is_own(host: &str, names: &[String]) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_somebody_can_register_must_be_listed() {
+    fn a_host_name_that_can_be_registered_must_be_listed() {
         let names = ["desk.example".to_owned()];
         for own in [
             "127.0.0.1",
@@ -87,14 +89,15 @@ mod tests {
         ] {
             assert!(is_own(own, &names), "{own}");
         }
-        for foreign in [
+        let foreign = [
             "evil.example",
             "evil.example:9464",
             "127.0.0.1.evil.example",
             "localhost.",
             "?.",
-        ] {
-            assert!(!is_own(foreign, &names), "{foreign}");
+        ];
+        for name in foreign {
+            assert!(!is_own(name, &names), "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the process runs, and whether it can do its work.
+//! Health checks.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use super::server::Server;
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
-/// The process runs.
+/// Answers as long as the process runs.
 pub(super) async fn live() -> Response<Body> {
     plain(StatusCode::OK, "live\n")
 }
 
-/// The issuer can do its work: every background task runs, it does not stop, its database answers, its books were
-/// not set back.
+/// Answers 200 if the issuer can work: every background task runs, the server does not stop, the database answers, and
+/// the books were not set back.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response<Body> {
     if let Some(why) = server.broken() {
         return answer::problem(&Refusal::new(Reason::Unavailable, why.to_owned()));

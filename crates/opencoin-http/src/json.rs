@@ -1,8 +1,7 @@
-//! JSON of the accounts' API: bodies in, within the same bounds as messages; documents and problems out.
+//! JSON of the API for accounts: extractors of requests, documents, and problems.
 //!
-//! A body that is not a JSON object, or has another field than the request, is malformed. A field with a value that
-//! cannot be (an amount that is negative, or a string) is invalid. Whoever needs a right to ask at all is
-//! looked at before the body is.
+//! A body that is not a JSON object, or has an unknown or missing field, is malformed. A wrong value of a field (a
+//! negative amount, or a string in its place) is invalid. The token is checked before the body is read.
 
 use std::sync::Arc;
 
@@ -17,17 +16,16 @@ use opencoin_ledger::IdempotencyKey;
 use opencoin_schema::wrong_value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use utoipa::IntoParams;
 
 use super::answer;
 use super::arrival::{arrived, shutting_down};
 use super::bodies::Counted;
 use super::server::Server;
 
-/// What a handler of this API gives back.
+/// The result of a handler.
 pub(super) type HandlerResult = Result<Response<Body>, Problem>;
 
-/// A refusal on its way out, as a problem document.
+/// A refusal that becomes a problem document.
 pub(super) struct Problem(Refusal);
 
 impl From<Refusal> for Problem {
@@ -47,14 +45,14 @@ pub(super) fn document<D: Serialize>(status: StatusCode, document: &D) -> Handle
     Ok(answer::document(status, document))
 }
 
-/// Done, and nothing to say.
-pub(super) fn nothing() -> HandlerResult {
+/// 204: success without a document.
+pub(super) fn no_content() -> HandlerResult {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
-/// 201 for what is new, 200 for what was there.
+/// 201, or 200 for a repeated request.
 pub(super) fn created(repeated: bool) -> StatusCode {
     if repeated {
         StatusCode::OK
@@ -63,7 +61,7 @@ pub(super) fn created(repeated: bool) -> StatusCode {
     }
 }
 
-/// The body of a request. Its share of the budget is free again when the handler is done.
+/// Extractor of the body. It no longer counts against the memory limit once it is parsed.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<S, T> FromRequest<S> for Json<T>
@@ -76,7 +74,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
         let server = Arc::<Server>::from_ref(state);
-        // What is parsed here is small, and so is the answer.
+        // The parsed request and the answer are small, so the share ends here.
         let Counted { bytes, share: _ } = arrived(&server, request.into_body(), BODY_BYTES_MAX).await?;
         let value = parse(&bytes).map_err(|refusal| answer::problem(&refusal))?;
         if server.is_shutting_down() {
@@ -87,15 +85,14 @@ where
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    // A derived reader would take the values of the fields as an array as well: a field that is added one day would
-    // then change what an array means.
+    // serde would also accept an array of the values, whose meaning would change with a new field.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refusal::new(Reason::Malformed, "the body is not a JSON object"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let (path, error) = (error.path().to_string(), error.inner());
-        // A number beyond all that a computer reckons with is a value like any other.
+        // serde_json reports a number that it cannot represent as a syntax error.
         let is_value =
             (error.is_data() || is_out_of_range(error)) && path != WHOLE && !is_about_fields(error);
         let reason = if is_value {
@@ -103,19 +100,17 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
         } else {
             Reason::Malformed
         };
-        let error = if is_out_of_range(error) {
+        let description = if is_out_of_range(error) {
             "the number is out of range".to_owned()
         } else if error.is_data() {
             wrong_value(error)
         } else {
             error.to_string()
         };
-        let place = if path == WHOLE {
-            String::new()
-        } else {
-            format!("{path}: ")
-        };
-        Refusal::new(reason, format!("{place}{error}"))
+        match path.as_str() {
+            WHOLE => Refusal::new(reason, description),
+            path => Refusal::new(reason, format!("{path}: {description}")),
+        }
     })?;
     deserializer
         .end()
@@ -123,10 +118,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     Ok(value)
 }
 
-/// The path of an error that is about no field.
+/// The path of an error that concerns the whole body.
 const WHOLE: &str = ".";
 
-/// Whether the error is about which fields there are, and not about the value of one.
+/// Whether the error is about a missing, unknown or repeated field, not about a value.
 fn is_about_fields(error: &serde_json::Error) -> bool {
     let text = error.to_string();
     ["unknown field", "missing field", "duplicate field"]
@@ -138,7 +133,7 @@ fn is_out_of_range(error: &serde_json::Error) -> bool {
     error.to_string().starts_with("number out of range")
 }
 
-/// The parameters after the `?`.
+/// Extractor of the query parameters.
 pub(super) struct Parameters<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
@@ -152,52 +147,37 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// Says what is wrong with a parameter, in the words of this API.
+/// Describes the error of a query parameter in the words of this API.
 fn wrong_parameter(text: &str) -> String {
     let text = text
         .strip_prefix("Failed to deserialize query string: ")
         .unwrap_or(text);
-    let (place, reason) = text.rsplit_once(": ").unwrap_or(("", text));
+    let (name, reason) = text.rsplit_once(": ").unwrap_or(("", text));
     let reason = match reason {
         "invalid digit found in string" | "cannot parse integer from empty string" => "not a whole number",
         "number too large to fit in target type" => "the number is out of range",
         other => other,
     };
-    let separator = if place.is_empty() { "" } else { ": " };
-    format!("the parameters after `?`: {place}{separator}{reason}")
+    let separator = if name.is_empty() { "" } else { ": " };
+    format!("query parameters: {name}{separator}{reason}")
 }
 
-/// The one variable part of a path: a name or an id.
-pub(super) struct Name(pub(super) String);
+/// Extractor of the one variable part of a path: a name or an id.
+pub(super) struct PathParameter(pub(super) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Name {
+impl<S: Send + Sync> FromRequestParts<S> for PathParameter {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        let Path(name) = path.map_err(|_| Refusal::new(Reason::NotFound, "there is nothing of this name"))?;
+        let Path(name) =
+            path.map_err(|_| Refusal::new(Reason::NotFound, "there is nothing under this path"))?;
         Ok(Self(name))
     }
 }
 
-/// The header that makes a transfer or payout happen once.
+/// Extractor of the idempotency key of a transfer or payout.
 pub(super) struct Idempotent(pub(super) IdempotencyKey);
-
-/// What makes a transfer or payout happen once.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only described")]
-pub(super) struct IdempotencyKeyHeader {
-    /// 1 to 64 visible ASCII characters that the client makes up, unique within its account; transfers and
-    /// payouts share them.
-    #[param(
-        rename = "Idempotency-Key",
-        min_length = 1,
-        max_length = 64,
-        pattern = "^[!-~]{1,64}$"
-    )]
-    key: String,
-}
 
 impl<S: Send + Sync> FromRequestParts<S> for Idempotent {
     type Rejection = Problem;
@@ -205,8 +185,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotent {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let malformed =
             |text: String| Refusal::new(Reason::Malformed, format!("{IDEMPOTENCY_KEY_HEADER}: {text}"));
-        let missing =
-            || malformed("missing; make up a random one, and send it again with the same request".to_owned());
+        let missing = || {
+            malformed(
+                "the header is missing; send a random key, and the same key when you repeat the request"
+                    .to_owned(),
+            )
+        };
         let value = parts.headers.get(IDEMPOTENCY_KEY_HEADER).ok_or_else(missing)?;
         let key = IdempotencyKey::new(String::from_utf8_lossy(value.as_bytes()));
         Ok(Self(key.map_err(|error| malformed(error.to_string()))?))
@@ -220,19 +204,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_described_without_the_words_of_libraries() {
+    fn errors_of_query_parameters_are_described_in_own_words() {
         #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
-        #[expect(dead_code, reason = "only read")]
+        #[expect(dead_code, reason = "only parsed")]
         struct Page {
             limit: Option<u32>,
         }
         for (query, description) in [
-            ("limit=x", "the parameters after `?`: limit: not a whole number"),
-            ("limit=-1", "the parameters after `?`: limit: not a whole number"),
+            ("limit=x", "query parameters: limit: not a whole number"),
+            ("limit=-1", "query parameters: limit: not a whole number"),
             (
                 "limit=4294967296",
-                "the parameters after `?`: limit: the number is out of range",
+                "query parameters: limit: the number is out of range",
             ),
         ] {
             let uri = format!("/v1/payouts?{query}").parse().unwrap();
@@ -242,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_malformed_and_what_cannot_be_is_invalid() {
+    fn a_wrong_shape_is_malformed_and_a_wrong_value_is_invalid() {
         let reason = |text: &str| parse::<Transfer>(text.as_bytes()).unwrap_err().reason;
         for malformed in [
             "",

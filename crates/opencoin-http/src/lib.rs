@@ -1,7 +1,7 @@
-//! The issuer's HTTP API: which path takes which message.
+//! The issuer's HTTP API.
 //!
-//! Handlers read, make one call of [`opencoin_issuer::Issuer`], and write. Requests are told apart by path or,
-//! on `/`, by `type`.
+//! A handler reads the request, makes one call of [`opencoin_issuer::Issuer`], and writes the answer. The path says
+//! which request it is; on `/` the field `type` does.
 
 mod accounts;
 mod address_limits;
@@ -34,12 +34,10 @@ mod serve;
 mod server;
 mod streams;
 mod tls;
-mod v1;
 
 pub use admin::{admin_router, serve_admin};
-pub use answer::{ERROR_HEADER, RETRY_AFTER_S, status};
+pub use answer::ERROR_HEADER;
 pub use listener::{ListenError, Listener};
-pub use observe::REQUEST_ID_HEADER;
 pub use openapi::{Audience, document as openapi_document};
 pub use options::ServerOptions;
 pub use router::router;

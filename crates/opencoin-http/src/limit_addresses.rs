@@ -1,4 +1,4 @@
-//! The layer that refuses what comes too often from one address.
+//! The middleware that limits the rate of requests per client address.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,39 +15,39 @@ use sha2::{Digest, Sha256};
 
 use super::address_limits::HeaderDigest;
 use super::answer;
-use super::client_address::{ClientAddress, PeerAddress, Way};
+use super::client_address::{ClientAddress, PeerAddress, Route};
 use super::server::Server;
 
-/// Where one logs in.
+/// The paths of log-ins.
 const LOGIN_PATHS: [&str; 2] = ["/v1/sessions", "/v1/services/session"];
 
 static UNTRUSTED_PROXIES: LogThrottle = LogThrottle::new();
 
-/// Refuses what comes too often.
+/// Refuses a request whose address has reached a limit.
 pub(super) async fn limit(
     State(server): State<Arc<Server>>,
     mut request: Request,
     next: Next,
 ) -> Response<Body> {
     let limits = server.address_limits();
-    // Without a connection there is nobody else: a caller in this process.
+    // A request without a connection comes from this process.
     let Some(peer) = request.extensions().get::<PeerAddress>().copied() else {
         return next.run(request).await;
     };
-    let (client, way) = ClientAddress::of(peer, request.headers(), &limits.trusted);
-    if way == Way::Untrusted {
+    let (client, route) = ClientAddress::of(peer, request.headers(), &limits.trusted);
+    if route == Route::Untrusted {
         warn_of_proxy(client);
     }
     request.extensions_mut().insert(client);
-    if way == Way::Direct && client.0.is_loopback() {
+    if route == Route::Direct && client.0.is_loopback() {
         return next.run(request).await;
     }
     let token = header_digest(request.headers());
-    let is_proved = token
+    let is_verified = token
         .as_ref()
-        .is_some_and(|token| limits.is_proved(token, Instant::now()));
+        .is_some_and(|token| limits.is_verified(token, Instant::now()));
     let is_login = request.method() == Method::POST && LOGIN_PATHS.contains(&request.uri().path());
-    if let Err(wait) = limits.admit(client, is_login, is_proved, Instant::now()) {
+    if let Err(wait) = limits.admit(client, is_login, is_verified, Instant::now()) {
         server.issuer().metrics().rate_limited();
         return too_many(wait);
     }
@@ -66,24 +66,25 @@ fn header_digest(headers: &HeaderMap) -> Option<HeaderDigest> {
 
 fn too_many(wait: Duration) -> Response<Body> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let description = format!("too much comes from this address; send the same request again in {seconds} s");
+    let description =
+        format!("too many requests from this address; send the same request again in {seconds} s");
     answer::problem(&Refusal::too_many_requests(
         u32::try_from(seconds).unwrap_or(u32::MAX),
         description,
     ))
 }
 
-/// A proxy that is not trusted is a mistake in the settings where it is near; elsewhere anybody can pretend
-/// to be one.
+/// Warns of a proxy that is not trusted if its address is local: that is a mistake in the settings. From other addresses
+/// anybody can send the header.
 fn warn_of_proxy(proxy: ClientAddress) {
-    let is_near = match proxy.0 {
+    let is_local = match proxy.0 {
         IpAddr::V4(address) => address.is_loopback() || address.is_private(),
         IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
     };
-    if is_near && let Some(requests) = UNTRUSTED_PROXIES.count(Instant::now()) {
+    if is_local && let Some(requests) = UNTRUSTED_PROXIES.count(Instant::now()) {
         tracing::warn!(
             requests,
-            "a proxy that is not in `proxy.trusted` names its clients' addresses: they are not believed, and all its clients share one limit"
+            "a proxy that is not in `proxy.trusted` sends X-Forwarded-For: the header is ignored, and all clients of the proxy share one limit; add the proxy to `proxy.trusted`"
         );
     }
 }

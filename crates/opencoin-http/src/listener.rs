@@ -1,7 +1,7 @@
-//! Where wallets reach the server: an address and port, with TLS or without.
+//! Listeners: an address and port, with or without TLS.
 //!
-//! Without TLS a token crosses the network in the clear, so such a listener is for this machine alone, unless
-//! the operator has said that something in front speaks TLS.
+//! Without TLS, tokens are sent in clear text. So a listener without TLS must be on loopback, unless the operator
+//! confirms in the settings that a proxy provides TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,20 +14,20 @@ use tokio::net::{TcpListener, lookup_host};
 
 use super::tls::Tls;
 
-/// A listener for wallets.
+/// A listener of the server.
 pub struct Listener {
     pub(super) tcp: TcpListener,
     pub(super) tls: Option<Tls>,
 }
 
-/// Whose listener it is, and what the settings say of it.
+/// The settings of one listener.
 struct ListenerSettings<'config> {
     address: &'config str,
-    /// What names the address on the command line.
+    /// The command-line option for the address.
     option: &'static str,
-    /// Without TLS on this machine, whether or not there is a `[tls]`.
+    /// On loopback it has no TLS, even if there is a `[tls]`.
     is_plain_on_loopback: bool,
-    /// The setting that lets it be on other addresses without TLS, and whether it does.
+    /// The setting that allows other addresses without TLS, and its value.
     insecure: (&'static str, bool),
 }
 
@@ -37,33 +37,33 @@ pub enum ListenError {
     /// The files of `[tls]` cannot be used.
     #[error("TLS: {0}")]
     Tls(#[from] PemError),
-    /// Others than this machine would talk to it in the clear.
+    /// Other machines could connect without TLS.
     #[error(
-        "{address} can be reached from other machines, and without TLS tokens would cross the network in the clear: name a \
+        "{address} can be reached from other machines, and without TLS tokens would be sent in clear text: name a \
          certificate and key in [tls] (--tls-certificate FILE --tls-key FILE); or listen on 127.0.0.1 behind a proxy on this machine \
-         that speaks TLS; or, where something in front speaks TLS already, say {setting} = true (--{})",
+         that provides TLS; or, if something in front provides TLS already, set {setting} = true (--{})",
         setting.replace(['.', '_'], "-")
     )]
     Insecure {
-        /// Where it would listen.
+        /// The address to listen on.
         address: String,
-        /// What would let it.
+        /// The setting that would allow it.
         setting: &'static str,
     },
-    /// The system refuses.
+    /// The system refused the address.
     #[error("cannot listen on {address}: {reason}; choose another with --{option} ADDRESS:PORT")]
     System {
-        /// Where it would listen.
+        /// The address to listen on.
         address: String,
-        /// What names the address on the command line.
+        /// The command-line option for the address.
         option: &'static str,
-        /// What it says.
+        /// The error of the system.
         reason: io::Error,
     },
 }
 
 impl Listener {
-    /// Listens where the settings say. Paths in them are relative to `root`.
+    /// Listens on the address for wallets. Paths in the settings are relative to `root`.
     ///
     /// # Errors
     /// See [`ListenError`].
@@ -78,7 +78,7 @@ impl Listener {
         Self::bind_to(&settings, config, root).await
     }
 
-    /// Listens where the settings say for operators, if they do. Programs of this machine need no TLS there.
+    /// Listens on the address for operators, if the settings name one. It needs no TLS on loopback.
     ///
     /// # Errors
     /// See [`ListenError`].
@@ -131,10 +131,10 @@ impl Listener {
         Ok(Self { tcp, tls })
     }
 
-    /// Where it can be reached: `https://127.0.0.1:8443`.
+    /// The URL of the listener: `https://127.0.0.1:8443`.
     ///
     /// # Errors
-    /// The system does not say.
+    /// The system does not report the local address.
     pub fn url(&self) -> io::Result<String> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         Ok(format!("{scheme}://{}", self.tcp.local_addr()?))
@@ -142,7 +142,7 @@ impl Listener {
 }
 
 impl From<TcpListener> for Listener {
-    /// Without TLS, whatever the address is: for tests, and for listeners of other kinds.
+    /// A listener without TLS on any address: for tests, and for listeners of other kinds.
     fn from(tcp: TcpListener) -> Self {
         Self { tcp, tls: None }
     }

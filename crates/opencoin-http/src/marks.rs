@@ -1,9 +1,9 @@
-//! What a handler tells the layers around it, in the extensions of an answer.
+//! Extensions of responses, by which a handler informs the middleware.
 
-/// The type of a request whose path does not say it; it goes with the response.
+/// The type of a request, if the path does not imply it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestType(pub(super) &'static str);
 
-/// In the extensions of an answer: its handler has found the account of the request's token.
+/// The handler has found the account of the request's token.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Authenticated;

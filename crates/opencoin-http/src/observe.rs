@@ -1,9 +1,8 @@
-//! What is seen of every request: its id, one log line, its count and time, its span.
+//! The id, the log line, the metrics and the span of every request.
 //!
-//! The log names kind, path, outcome and time. It never has an address, a reference, or anything of a body.
-//! The id is made here, at random, and says nothing; it is in the answer and in every line that the request
-//! causes, so that a client who complains can name it. An id that comes with a request is not taken: it would
-//! be a client's text in the log.
+//! The log line has the kind, the path, the outcome and the duration. It never has an address, a reference or a part of
+//! a body. The id is random. It is in the answer and in every log line of the request, so that a client can report it.
+//! An id that a client sends is ignored, because it would put the client's text into the log.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,20 +25,20 @@ use super::answer;
 use super::marks::RequestType;
 use super::server::Server;
 
-/// Carries the id of a request in its answer.
-pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The header of an answer with the id of the request.
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 const UNKNOWN: &str = "unknown";
 const OK: &str = "ok";
 const DELAY: &str = "delay";
-/// An answer with a status of failure and no fixed word.
+/// An error status without a fixed word.
 const FAILED: &str = "failed";
 
-/// Answers with an id, writes the log line, counts, and closes connections while shutting down.
+/// Sets the id, writes the log line, counts the request, and closes the connection while the server shuts down.
 pub(super) async fn watch(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
     let id = server.request_ids().next();
     let trace = spans::request(&id);
-    // Of the level of errors, so that warnings and errors have the id whatever else is left out of the log.
+    // The span has the level of errors, so that warnings and errors have the id at every log level.
     let span = tracing::error_span!(parent: &trace, "request", id);
     let mut response = watched(&server, request, next, &trace).instrument(span).await;
     let id = HeaderValue::try_from(id).expect("hex digits");
@@ -52,7 +51,7 @@ async fn watched(server: &Server, request: Request, next: Next, trace: &Span) ->
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or(UNKNOWN, MatchedPath::as_str);
-    // Nothing is answered from books that were set back.
+    // Books that were set back must not be served.
     let is_served = is_routine(path) || !server.issuer().is_set_back();
     let mut response = if is_served {
         next.run(request).await
@@ -77,13 +76,12 @@ async fn watched(server: &Server, request: Request, next: Next, trace: &Span) ->
     response
 }
 
-/// What machines ask every few seconds: lines of it would hide the others.
+/// Requests that monitoring sends every few seconds. Their log lines would hide the others.
 fn is_routine(path: &str) -> bool {
     matches!(path, "/metrics" | "/health/live" | "/health/ready")
 }
 
-/// What kind of request it was: a word for the messages of the specification, otherwise the template of the
-/// path.
+/// The kind of a request: a word for a message, otherwise the template of the path.
 fn kind(path: &str, response: &Response<Body>) -> Cow<'static, str> {
     Cow::Borrowed(match path {
         "/" => response
@@ -117,7 +115,7 @@ fn kind_of_type(type_name: &str) -> &'static str {
     }
 }
 
-/// `ok`, `delay`, or the fixed word of the refusal.
+/// `ok`, `delay`, `failed`, or the fixed word of the refusal.
 fn outcome(response: &Response<Body>) -> &'static str {
     match response.extensions().get::<Reason>() {
         Some(reason) => reason.word(),

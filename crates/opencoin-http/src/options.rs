@@ -1,19 +1,19 @@
-//! How a server treats its clients.
+//! The options of a server.
 
 use std::time::Duration;
 
 use opencoin_config::{LimitsConfig, ProxyConfig};
 
-/// How a server treats its clients: the settings `[limits]`, `[proxy]` and `shutdown_grace`.
+/// The options of a server: the settings `[limits]`, `[proxy]`, `shutdown_grace` and `admin.hosts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerOptions {
-    /// What clients may take.
+    /// The limits of connections, bodies and rates.
     pub limits: LimitsConfig,
-    /// Whose word is taken for where a request came from.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub proxy: ProxyConfig,
-    /// When the server is told to stop, it says for this long that it is not ready and answers as before, so
-    /// that a proxy in front notices and sends no more.
+    /// How long the server still accepts requests after it is told to stop. Meanwhile `/health/ready` reports that it is
+    /// not ready, so that a proxy sends no more requests.
     pub shutdown_grace: Duration,
-    /// The names under which operators reach their listener, beside addresses and names without a dot.
+    /// The host names of the operator's listener, besides addresses and names without a dot.
     pub admin_hosts: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The refusals of the accounts' API, as responses of the description.
+//! The refusals of the API for accounts in the OpenAPI description.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use super::answer;
 
 /// A problem document (RFC 9457).
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
+#[expect(dead_code, reason = "only for the description")]
 pub(super) struct Problem {
-    /// What is wrong, for people.
+    /// A text for people that says what is wrong.
     detail: String,
-    /// The status of the answer.
+    /// The HTTP status.
     status: u16,
     /// The fixed word, for programs.
     title: String,
 }
 
-/// Declares the response to one fixed word.
+/// Declares the response with one fixed word.
 macro_rules! problem {
     ($name:ident, $reason:ident, $description:literal) => {
         #[doc = $description]
@@ -38,41 +38,45 @@ macro_rules! problem {
 problem!(
     Malformed,
     Malformed,
-    "Not a request of this kind: not JSON, an unknown or missing field, parameter or header."
+    "Not JSON, or an unknown or missing field, parameter or header."
 );
 problem!(
     Unauthorized,
     Unauthorized,
-    "No token, one that is not good any more, a wrong password or key."
+    "No token, an expired or unknown token, or a wrong password or key."
 );
-problem!(Short, InsufficientFunds, "The account has too little.");
-problem!(Forbidden, Forbidden, "The token is good, and not for this.");
+problem!(Short, InsufficientFunds, "The balance of the account is too low.");
+problem!(
+    Forbidden,
+    Forbidden,
+    "The token is valid, but does not allow this."
+);
 problem!(
     NotFound,
     NotFound,
-    "There is no such account, service or payout, as far as the caller may see."
+    "There is no such account, service or payout that the caller may see."
 );
 problem!(
     ReferenceConflict,
     ReferenceConflict,
-    "The key or reference was used before, for something else."
+    "The key or reference was used before for another request."
 );
 problem!(Exists, Exists, "The name is taken.");
 problem!(TooLarge, TooLarge, "The body is too long.");
 problem!(
     Invalid,
     Invalid,
-    "Well formed, and it cannot be: an amount of nothing, a name with other characters."
+    "A value is not allowed, for example an amount of 0 or a name with other characters."
 );
 problem!(
     TooManyRequests,
     TooManyRequests,
-    "Too many of these from one client, or for one name: again after a while."
+    "Too many requests from one client, or too many attempts for one name. Try again later."
 );
 problem!(
     Unavailable,
     Unavailable,
-    "Not now: overloaded, shutting down, or the database is away. Send the same request again."
+    "The server is overloaded or shutting down, or its database is unavailable. Send the same request again."
 );
 
 pub(super) fn response(reason: Reason, description: &str) -> (String, RefOr<Response>) {

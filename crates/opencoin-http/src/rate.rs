@@ -1,12 +1,12 @@
-//! How often one address may ask.
+//! A rate limiter per client address, with token buckets.
 //!
-//! Each address (of IPv6, each network of 64 bits, which is what one customer has) has a bucket that a
-//! request takes one drop of and that fills again over time: kept as the moment at which it will be full
-//! again ("generic cell rate algorithm", ITU-T I.371). An address whose bucket is full is as one that never
-//! came, and is forgotten. Addresses are kept nowhere else and for no longer.
+//! Each IPv4 address and each IPv6 network of 64 bits (the network of one customer) has a bucket. A request takes one
+//! token, and the bucket fills up over time. A bucket is stored as the time at which it will be full again ("generic
+//! cell rate algorithm", ITU-T I.371). Full buckets are deleted, and with them the addresses, which are stored nowhere
+//! else.
 //!
-//! There are at most [`ADDRESSES_MAX`] buckets; addresses beyond share one, so that a flood from many
-//! addresses takes no memory, and those that were there before keep their own.
+//! There are at most [`ADDRESSES_MAX`] buckets. Further addresses share one, so that a flood from many addresses uses no
+//! more memory, and known addresses keep their own buckets.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,21 +14,21 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many addresses have a bucket of their own: some ten megabytes.
+/// The most addresses with their own bucket (about ten megabytes).
 const ADDRESSES_MAX: usize = 100_000;
-/// How often full buckets are looked for.
+/// The time between two sweeps that delete full buckets.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How often they are looked for when there is no room for more.
+/// The time between two sweeps while there is no room for more buckets.
 const CROWDED_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// The part of an IPv6 address that is a customer's network.
+/// The network part of an IPv6 address.
 const IPV6_NETWORK: u128 = u128::MAX << 64;
 
-/// How often something may happen.
+/// A rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rate {
-    /// How long one drop takes to come back.
+    /// The time in which one token comes back.
     pub(super) interval: Duration,
-    /// How many fit into a bucket.
+    /// The tokens of a full bucket.
     pub(super) burst: NonZeroU32,
 }
 
@@ -40,9 +40,9 @@ pub(super) struct RateLimiter {
 }
 
 struct Buckets {
-    /// When each will be full again.
+    /// The time at which each bucket will be full again.
     full_at: HashMap<IpAddr, Instant>,
-    /// The one of all addresses for which there was no room.
+    /// The same of the bucket that all further addresses share.
     others_full_at: Option<Instant>,
     swept: Option<Instant>,
 }
@@ -61,10 +61,10 @@ impl RateLimiter {
         }
     }
 
-    /// Takes a drop out of an address's bucket.
+    /// Takes a token out of the bucket of an address.
     ///
     /// # Errors
-    /// It is empty: how long to wait for the next drop.
+    /// The bucket is empty: how long to wait for the next token.
     pub(super) fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let network = network(address);
         let mut buckets = self.buckets();
@@ -80,14 +80,14 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// When a bucket is full again that will be full at `full_at`, once a drop more is out.
+    /// Takes a token out of a bucket that is full at `full_at`. Returns the new time, or how long to wait.
     fn taken(&self, full_at: Option<Instant>, now: Instant) -> Result<Instant, Duration> {
         let full_at = full_at.map_or(now, |full_at| full_at.max(now)) + self.rate.interval;
         let wait = (full_at - now).saturating_sub(self.rate.interval * self.rate.burst.get());
         if wait.is_zero() { Ok(full_at) } else { Err(wait) }
     }
 
-    /// Forgets the addresses whose buckets are full, now and then.
+    /// Deletes full buckets if a sweep is due.
     fn sweep(&self, buckets: &mut Buckets, now: Instant) {
         let interval = if buckets.full_at.len() < self.addresses_max {
             SWEEP_INTERVAL
@@ -109,7 +109,7 @@ impl RateLimiter {
     }
 }
 
-/// What has a bucket.
+/// The address or network that has the bucket.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         address @ IpAddr::V4(_) => address,
@@ -135,28 +135,20 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_and_then_the_rate_holds() {
+    fn the_rate_limit_applies_after_a_burst() {
         let (limiter, start, client) = (limiter(3), Instant::now(), address("192.0.2.1"));
         let at = |seconds: u32| limiter.take(client, start + SECOND * seconds);
-        assert_eq!(
-            [at(0), at(0), at(0), at(0)],
-            [Ok(()), Ok(()), Ok(()), Err(SECOND)]
-        );
-        // What was refused has taken nothing.
+        let burst = [Ok(()), Ok(()), Ok(()), Err(SECOND)];
+        assert_eq!([at(0), at(0), at(0), at(0)], burst);
+        // A refused request takes no token.
         assert_eq!([at(1), at(1)], [Ok(()), Err(SECOND)]);
-        assert_eq!(
-            [at(100), at(100), at(100), at(100)],
-            [Ok(()), Ok(()), Ok(()), Err(SECOND)]
-        );
-        assert_eq!(
-            limiter.take(address("192.0.2.2"), start + SECOND * 100),
-            Ok(()),
-            "another address has its own"
-        );
+        assert_eq!([at(100), at(100), at(100), at(100)], burst);
+        // Another address has its own bucket.
+        assert_eq!(limiter.take(address("192.0.2.2"), start + SECOND * 100), Ok(()));
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_client_and_a_mapped_address_is_its_own() {
+    fn an_ipv6_network_has_one_bucket_and_a_mapped_address_that_of_ipv4() {
         let (limiter, now) = (limiter(1), Instant::now());
         assert_eq!(limiter.take(address("2001:db8:1:1::1"), now), Ok(()));
         assert_eq!(limiter.take(address("2001:db8:1:1:ffff::2"), now), Err(SECOND));
@@ -173,7 +165,7 @@ mod tests {
         for number in 0..3 {
             assert_eq!(limiter.take(address(number), start), Ok(()));
         }
-        // Those for whom there is no room share a bucket; the others keep theirs.
+        // Further addresses share a bucket; the others keep theirs.
         assert_eq!(
             [3, 4, 5].map(|number| limiter.take(address(number), start)),
             [Ok(()), Ok(()), Err(SECOND)]

@@ -3,8 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Makes ids of requests that nobody can guess and that do not repeat: a keyed hash of a count, with a key of
-/// this process.
+/// Makes unique request ids that cannot be guessed: a keyed hash of a counter, with a random key of this process.
 pub(super) struct RequestIds {
     keys: [RandomState; 2],
     made: AtomicU64,
@@ -32,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_do_not_repeat_within_a_process_or_between_two() {
+    fn ids_are_unique_within_and_across_processes() {
         let (one, other) = (RequestIds::new(), RequestIds::new());
         let ids: BTreeSet<String> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
         assert_eq!(ids.len(), 2000);

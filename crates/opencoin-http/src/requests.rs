@@ -1,4 +1,4 @@
-//! The specification's messages over POST: read one, hand it to the issuer, write the answer.
+//! Messages over POST: reads a request, calls the issuer, writes the answer.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use super::callers::bearer_token;
 use super::marks::{Authenticated, RequestType};
 use super::server::Server;
 
-/// What a path takes.
+/// The requests that a path accepts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Expected {
-    /// One type of request.
+    /// Requests of this type.
     Only(&'static str),
-    /// Any request of the specification, told apart by its `type`.
+    /// Any request of the specification; its `type` says which.
     Any,
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn post(
     let token = bearer_token(&headers);
     let type_name = request.type_name();
     let mut response = respond(server.issuer(), token.as_ref(), request).await;
-    // Elsewhere the path says which request it is.
+    // On other paths the path says which request it is.
     if matches!(expected, Expected::Any) {
         response.extensions_mut().insert(RequestType(type_name));
     }
@@ -64,15 +64,14 @@ fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {
         Expected::Any => match Request::from_json(body)? {
             Request::RequestRecoup(_) => Err(DecodeError {
                 path: "type".to_owned(),
-                reason: "a \"request recoup\" is not the specification's; it is taken on /v1/recoup alone"
-                    .to_owned(),
+                reason: "a \"request recoup\" is not in the specification; send it to /v1/recoup".to_owned(),
             }),
             request => Ok(request),
         },
     }
 }
 
-/// Says what is wrong with a body; above all that it is another request than the path takes.
+/// Describes the error in a body. A request of another type than the path accepts is reported as such.
 fn malformed(expected: Expected, body: &[u8], error: DecodeError) -> Refusal {
     let named = Envelope::peek(body).ok().and_then(|envelope| envelope.type_name);
     let error = match (expected, named) {
@@ -88,7 +87,7 @@ fn malformed(expected: Expected, body: &[u8], error: DecodeError) -> Refusal {
     Refusal::new(Reason::Malformed, error.to_string())
 }
 
-/// Refuses in the response type of the request, when the body says at least which request it means to be.
+/// Refuses a body. The response type is that of the request if the body names one.
 fn refuse(body: &[u8], refusal: &Refusal) -> Response<Body> {
     let envelope = Envelope::peek(body).unwrap_or_default();
     answer::refusal(
@@ -101,85 +100,29 @@ fn refuse(body: &[u8], refusal: &Refusal) -> Response<Body> {
 async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Response<Body> {
     let type_name = request.type_name();
     let needs_token = matches!(request, Request::RequestMint(_) | Request::RequestRedeem(_));
-    let (message_reference, result) = match request {
-        Request::RequestCddSerial(request) => {
-            let reference = request.message_reference;
-            (reference, Ok(answer::cdd_serial(reference, issuer.cdd_serial())))
-        }
+    let reference = request.message_reference();
+    let signed = |signed| answer::signed(reference, signed);
+    let result = match request {
+        Request::RequestCddSerial(_) => Ok(answer::cdd_serial(reference, issuer.cdd_serial())),
         Request::RequestCddc(request) => {
-            let reference = request.message_reference;
-            (
-                reference,
-                issuer
-                    .cddc(request.cdd_serial)
-                    .await
-                    .map(|cddc| answer::cddc(reference, cddc)),
-            )
+            let cddc = issuer.cddc(request.cdd_serial).await;
+            cddc.map(|cddc| answer::cddc(reference, cddc))
         }
         Request::RequestMintKeyCertificates(request) => {
-            let reference = request.message_reference;
-            (
-                reference,
-                issuer
-                    .mint_key_certificates(&request)
-                    .await
-                    .map(|keys| answer::mint_key_certificates(reference, keys)),
-            )
+            let keys = issuer.mint_key_certificates(&request).await;
+            keys.map(|keys| answer::mint_key_certificates(reference, keys))
         }
-        Request::RequestMint(request) => {
-            let reference = request.message_reference;
-            (
-                reference,
-                issuer
-                    .mint(token, request)
-                    .await
-                    .map(|signed| answer::signed(reference, signed)),
-            )
-        }
-        Request::RequestRenew(request) => {
-            let reference = request.message_reference;
-            (
-                reference,
-                issuer
-                    .renew(request)
-                    .await
-                    .map(|signed| answer::signed(reference, signed)),
-            )
-        }
-        Request::RequestRecoup(request) => {
-            let reference = request.message_reference;
-            (
-                reference,
-                issuer
-                    .recoup(request)
-                    .await
-                    .map(|signed| answer::signed(reference, signed)),
-            )
-        }
-        Request::RequestResume(request) => {
-            let reference = request.message_reference;
-            (
-                reference,
-                issuer
-                    .resume(&request)
-                    .await
-                    .map(|signed| answer::signed(reference, signed)),
-            )
-        }
+        Request::RequestMint(request) => issuer.mint(token, request).await.map(signed),
+        Request::RequestRenew(request) => issuer.renew(request).await.map(signed),
+        Request::RequestRecoup(request) => issuer.recoup(request).await.map(signed),
+        Request::RequestResume(request) => issuer.resume(&request).await.map(signed),
         Request::RequestRedeem(request) => {
-            let reference = request.message_reference;
-            (
-                reference,
-                issuer
-                    .redeem(token, request)
-                    .await
-                    .map(|()| answer::redeem(reference)),
-            )
+            let redeemed = issuer.redeem(token, request).await;
+            redeemed.map(|()| answer::redeem(reference))
         }
     };
     let is_authenticated = needs_token && result.is_ok();
-    let mut response =
-        result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), message_reference, &refusal));
+    let mut response = result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), reference, &refusal));
     if is_authenticated {
         response.extensions_mut().insert(Authenticated);
     }

@@ -1,4 +1,4 @@
-//! Which path takes which message.
+//! The paths of the public listener.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use opencoin_schema::{
 
 use super::requests::{self, Expected};
 use super::server::Server;
-use super::{accounts, documents, fallback, headers, health, limit_addresses, observe, openapi, v1};
+use super::{accounts, documents, fallback, headers, health, limit_addresses, observe, openapi};
 
-/// All paths of the API.
+/// All paths of the public listener.
 pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/", message(Expected::Any))
@@ -37,7 +37,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/resume", message(Expected::Only(RequestResume::TYPE)))
         .route("/redeem", message(Expected::Only(RequestRedeem::TYPE)))
         .route("/v1/recoup", message(Expected::Only(RequestRecoup::TYPE)))
-        .route("/v1/revocations", get(v1::revocations))
+        .route("/v1/revocations", get(documents::revocations))
         .route("/v1/openapi.json", get(openapi::public))
         .merge(accounts::router())
         .route("/health/live", get(health::live))

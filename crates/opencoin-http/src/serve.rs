@@ -1,4 +1,4 @@
-//! Serving: the work in the background, and shutting down.
+//! Runs a server: the listener, the background tasks, and the shutdown.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,30 +12,26 @@ use super::listener::Listener;
 use super::router::router;
 use super::server::{Phase, Server};
 
-/// How long requests that were begun may take once the server is told to stop.
+/// How long accepted requests may still run during a shutdown.
 pub(super) const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(30);
 
-/// A background task has ended, which is a fault of the program. The process should exit, so that its supervisor
-/// starts it again.
+/// A background task has ended, which is a bug. The process should exit, so that its supervisor restarts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} has ended in a panic; start the server again")]
 pub struct TaskEnded(&'static str);
 
-/// Serves until `shutdown` is done and the grace is over, then takes no more connections, finishes what was
-/// accepted, and returns.
+/// Serves until `shutdown` completes and the grace period is over. Then it accepts no more connections, finishes the
+/// accepted requests, and returns.
 ///
-/// Requests that are still running after 30 seconds are dropped: what they moved is in the ledger, and the
-/// client gets the same answer by asking again.
+/// Requests that still run after 30 seconds are dropped. The ledger holds what they did, and a client that repeats its
+/// request gets the same answer.
 ///
-/// All the while the issuer follows new certificates and stopped mint keys, and the listener new files for
-/// its TLS.
-///
-/// A listener that fails (too few open files, say) is tried again.
+/// Meanwhile the issuer picks up new certificates and stopped mint keys, and the listener new TLS files. If accepting a
+/// connection fails, for example because of too many open files, it is tried again.
 ///
 /// # Errors
-/// A background task ended by itself: the committer, say, or the watch over the books. The server says at once
-/// that it is not ready, and stops. The task may have left the process in a bad state, so a new process is safer
-/// than a new task.
+/// A background task ended by itself, for example the committer. The server then reports that it is not ready, and
+/// stops: the task may have left the process in a bad state, so a new process is safer than a new task.
 pub async fn serve(
     listener: impl Into<Listener>,
     server: Arc<Server>,
@@ -48,7 +44,7 @@ pub async fn serve(
         shutdown.await;
         if server.shutdown_grace() > Duration::ZERO {
             server.enter(Phase::Leaving);
-            tracing::info!(grace = ?server.shutdown_grace(), "stopping soon: not ready from now on, requests are taken for a while");
+            tracing::info!(grace = ?server.shutdown_grace(), "stopping after the grace period: not ready from now on, requests are still accepted");
             tokio::time::sleep(server.shutdown_grace()).await;
         }
     };
@@ -61,7 +57,7 @@ pub async fn serve(
                 ended = Some(task);
             }
         }
-        tracing::info!("stopping: no more requests are taken, those that were accepted are finished");
+        tracing::info!("stopping: no more requests are accepted, accepted requests are finished");
         server.enter(Phase::ShuttingDown);
     };
     let connected = || Some(server.issuer().metrics().connected());
@@ -70,20 +66,20 @@ pub async fn serve(
         .await
         .is_err()
     {
-        tracing::warn!("some requests were still running and were dropped");
+        tracing::warn!("some requests did not finish in time and were dropped");
     }
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, server.issuer().close())
         .await
         .is_err()
     {
-        tracing::warn!("the ledger did not confirm what was in the queue");
+        tracing::warn!("the ledger did not confirm all queued requests in time");
     }
     background.tasks.shutdown().await;
     server.end();
     ended.map_or(Ok(()), Err)
 }
 
-/// The tasks that run beside requests, each on its own, so that none holds up another. None ends by itself.
+/// The background tasks. Each runs on its own, so that none delays another. None ends by itself.
 #[derive(Default)]
 struct Background {
     tasks: JoinSet<()>,
@@ -115,7 +111,7 @@ impl Background {
         self.names.insert(id, name);
     }
 
-    /// Waits until one ends, and says which.
+    /// Waits until a task ends, and returns which one.
     async fn first_ended(&mut self) -> TaskEnded {
         let id = match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => id,

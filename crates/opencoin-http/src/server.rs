@@ -1,10 +1,11 @@
-//! The server as its handlers see it: the issuer, and whether the server is still open.
+//! The state that all handlers share: the issuer, the limits, and whether the server stops.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use opencoin_config::LimitsConfig;
 use opencoin_issuer::Issuer;
+use opencoin_issuer::accounts::AccountService;
 use tokio::sync::watch as channel;
 
 use super::address_limits::AddressLimits;
@@ -14,13 +15,13 @@ use super::options::ServerOptions;
 use super::request_ids::RequestIds;
 use super::streams::Streams;
 
-/// The issuer and whether it is still open.
+/// The state of a server.
 pub struct Server {
     issuer: Issuer,
     phase: channel::Sender<Phase>,
     shutdown_grace: Duration,
     has_ended: channel::Sender<bool>,
-    /// Why the server is broken, if it is.
+    /// The reason why the server is broken, if it is.
     broken: OnceLock<String>,
     bodies: Budget,
     streams: Streams,
@@ -30,19 +31,19 @@ pub struct Server {
     admin_hosts: HostNames,
 }
 
-/// The end of a server.
+/// How far the shutdown of a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
-    /// It is not near.
+    /// The server is not told to stop.
     Open,
-    /// The server says that it is not ready, ends connections after an answer, and answers as before.
+    /// `/health/ready` reports that the server is not ready, and each answer ends its connection. Requests are accepted.
     Leaving,
-    /// It takes no more requests.
+    /// No more requests are accepted.
     ShuttingDown,
 }
 
 impl Server {
-    /// A server for this issuer, with the limits that are usual.
+    /// A server for this issuer with the default options.
     #[must_use]
     pub fn new(issuer: Issuer) -> Arc<Self> {
         Self::with_options(issuer, ServerOptions::default())
@@ -67,10 +68,14 @@ impl Server {
         })
     }
 
-    /// What answers.
+    /// The issuer behind this server.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    pub(super) fn accounts(&self) -> &AccountService {
+        self.issuer.accounts()
     }
 
     pub(super) fn is_shutting_down(&self) -> bool {
@@ -81,7 +86,7 @@ impl Server {
         *self.phase.borrow() >= Phase::Leaving
     }
 
-    /// Waits for the moment when the server is told to stop.
+    /// Waits until no more requests are accepted.
     pub(super) async fn shutting_down(&self) {
         // The sender lives as long as `self`.
         let _ = self
@@ -95,7 +100,7 @@ impl Server {
         &self.streams
     }
 
-    /// Waits until [`serve`](super::serve) is over.
+    /// Waits until [`serve`](super::serve) has returned.
     pub(super) async fn ended(&self) {
         let _ = self.has_ended.subscribe().wait_for(|has_ended| *has_ended).await;
     }
@@ -124,7 +129,7 @@ impl Server {
         self.shutdown_grace
     }
 
-    /// Says from now on that the server is not ready, and why.
+    /// Makes `/health/ready` report from now on that the server is not ready, for this reason.
     pub(super) fn break_down(&self, why: String) {
         self.broken.get_or_init(|| why);
     }
@@ -137,7 +142,7 @@ impl Server {
         self.phase.send_replace(phase);
     }
 
-    /// [`serve`](super::serve) is over.
+    /// Called when [`serve`](super::serve) returns.
     pub(super) fn end(&self) {
         self.has_ended.send_replace(true);
     }

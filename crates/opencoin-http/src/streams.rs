@@ -1,4 +1,4 @@
-//! The streams that are open, which are few for each account and in all.
+//! Limits the number of open streams, per account and in total.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::AccountId;
 
-/// The most streams at one time.
+/// The most open streams.
 const STREAMS_MAX: usize = 512;
-/// The most streams of one account.
+/// The most open streams of one account.
 const STREAMS_PER_ACCOUNT_MAX: usize = 16;
-/// After how many seconds a client that was turned away may try again.
+/// The seconds after which a refused client may try again.
 const STREAM_RETRY_AFTER_S: u32 = 30;
 
 /// The streams that are open.
 #[derive(Default)]
 pub(super) struct Streams(Arc<Mutex<HashMap<AccountId, usize>>>);
 
-/// One of them, until this is dropped.
+/// An open stream. It counts until this is dropped.
 pub(super) struct Place {
     open: Arc<Mutex<HashMap<AccountId, usize>>>,
     account: AccountId,
@@ -50,9 +50,7 @@ impl Streams {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = open
-            .get_mut(&self.account)
-            .expect("it was counted when it was opened");
+        let own = open.get_mut(&self.account).expect("an open stream is counted");
         *own -= 1;
         if *own == 0 {
             open.remove(&self.account);

@@ -1,8 +1,7 @@
-//! TLS spoken by the server itself, with a certificate that changes while it runs.
+//! TLS 1.2 and 1.3 for HTTP/1.1, with certificates that can be replaced while the server runs.
 //!
-//! TLS 1.2 and 1.3, and HTTP/1.1 in it. The files are looked at every few seconds; a pair that can be used
-//! takes the place of the old one for connections from then on, and one that cannot is logged and changes
-//! nothing. Sessions are not resumed: whoever holds the key of a ticket recognises a wallet that comes back.
+//! The files are checked every few seconds. A valid new pair is used for new connections; an invalid one is logged and
+//! ignored. Sessions are not resumed, because a session ticket would let the server recognise a returning wallet.
 
 use std::fs;
 use std::path::Path;
@@ -19,8 +18,8 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use zeroize::Zeroizing;
 
-/// How often the files are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// The time between two checks of the files.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// The server's side of TLS.
@@ -29,15 +28,15 @@ pub(super) struct Tls {
     followed: Arc<Followed>,
 }
 
-/// The files, and what came of them.
+/// The files, and the certificate that was read from them.
 struct Followed {
     files: TlsConfig,
     current: Arc<Current>,
-    /// What was in the files when they were last read, whether or not it could be used.
+    /// Digests of the files at the last check, valid or not.
     seen: Mutex<Seen>,
 }
 
-/// The certificate that is shown.
+/// The certificate in use.
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
 
@@ -50,8 +49,8 @@ impl Tls {
             certificate: root.join(&files.certificate),
             key: root.join(&files.key),
         };
-        // Before they are read for use: what changes in between is found at the next look.
-        let seen = look(&files);
+        // Digests come first, so that the next check finds a change that happens in between.
+        let seen = digests(&files);
         let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
         let mut config = ServerConfig::builder_with_provider(opencoin_tls::provider())
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -76,21 +75,21 @@ impl Tls {
         self.acceptor.clone()
     }
 
-    /// Takes up new files until it is dropped.
+    /// Picks up new files until it is dropped.
     pub(super) async fn follow(&self) {
         loop {
-            tokio::time::sleep(LOOK_INTERVAL).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             let followed = Arc::clone(&self.followed);
-            if let Err(panic) = tokio::task::spawn_blocking(move || followed.take_up()).await {
-                tracing::error!(%panic, "the files of TLS cannot be followed");
+            if let Err(panic) = tokio::task::spawn_blocking(move || followed.reload()).await {
+                tracing::error!(%panic, "checking the TLS files has failed");
             }
         }
     }
 }
 
 impl Followed {
-    fn take_up(&self) {
-        let now = look(&self.files);
+    fn reload(&self) {
+        let now = digests(&self.files);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if now == *seen {
             return;
@@ -118,8 +117,8 @@ fn read(files: &TlsConfig) -> Result<CertifiedKey, PemError> {
     opencoin_tls::certified_key(&files.certificate, &files.key, KeyReaders::OwnerAndGroup)
 }
 
-/// Digests of what is in the files, so that a private key lies in memory no more often than it must.
-fn look(files: &TlsConfig) -> Seen {
+/// Digests of the files. Keeping digests avoids further copies of the private key in memory.
+fn digests(files: &TlsConfig) -> Seen {
     let digest = |path: &Path| {
         fs::read(path)
             .ok()

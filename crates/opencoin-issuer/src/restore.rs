@@ -305,6 +305,9 @@ mod tests {
         assert!(staging.join("file").exists());
         drop(running);
         let (_, _running) = begin(&directory).unwrap();
-        assert!(!staging.join("file").exists(), "the remains of an interrupted attempt");
+        assert!(
+            !staging.join("file").exists(),
+            "the remains of an interrupted attempt"
+        );
     }
 }

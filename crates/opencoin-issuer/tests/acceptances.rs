@@ -9,9 +9,7 @@ use chrono::{DateTime, Utc};
 use opencoin_audit::{StoredAcceptance, Wanted};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, KeyStore, Signer};
-use opencoin_issuer::{
-    AcceptanceProof, Cashier, StoreMode, check_acceptance, open_audit_source, open_books,
-};
+use opencoin_issuer::{AcceptanceProof, Cashier, StoreMode, check_acceptance, open_audit_source, open_books};
 use opencoin_keys::{
     Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
     register_mint_keys,

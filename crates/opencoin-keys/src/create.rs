@@ -125,8 +125,7 @@ pub fn create(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Option<Currency>, CreateError> {
     new.check()?;
-    let begun = directory.begin(&new.config)?;
-    let lock = begun.lock()?;
+    let (begun, lock) = directory.begin(&new.config)?;
     let store = (keys.store)(&begun)?;
     let total = new.denominations.len() + usize::from(keys.master_passphrase.is_some());
     let mut made = 0..=total;

@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use opencoin_config::{Config, Overrides, Settings, SettingsError};
@@ -50,7 +51,18 @@ pub struct Directory {
 
 /// Excludes other processes from changing certificates until it is dropped.
 #[derive(Debug)]
-pub struct CertificateLock(#[expect(dead_code, reason = "held for its lock")] File);
+pub struct CertificateLock(File);
+
+impl CertificateLock {
+    /// Whether the lock file is still at this path. Another process may have renamed or removed its folder between
+    /// opening and locking.
+    fn is_of(&self, path: &Path) -> bool {
+        match (self.0.metadata(), fs::metadata(path)) {
+            (Ok(locked), Ok(there)) => (locked.dev(), locked.ino()) == (there.dev(), there.ino()),
+            _ => false,
+        }
+    }
+}
 
 /// The folder cannot be read or written.
 #[derive(Debug, Error)]
@@ -97,8 +109,8 @@ pub enum DirectoryError {
     /// The path contains a question mark, which cannot be part of the address of a SQLite file.
     #[error("{0} has a question mark in it; choose another folder for the currency")]
     Path(PathBuf),
-    /// Another process is creating a currency in this folder.
-    #[error("another process is creating a currency in {0}")]
+    /// Another process makes a currency in this folder.
+    #[error("another process is making a currency in {0}; nothing was changed")]
     Begun(PathBuf),
     /// The certificates were not requested here.
     #[error("not imported: {0}")]
@@ -164,27 +176,53 @@ impl Directory {
         }
     }
 
-    /// Creates the temporary folder of a new currency, with only the settings in it. Deletes the remains of an
-    /// interrupted attempt.
+    /// Begins a new currency in a folder beside its own, which holds settings and nothing else, and locks that
+    /// folder: of several processes one makes the currency. Removes what an interrupted attempt has left.
     ///
     /// # Errors
-    /// When a file operation fails or the folder is occupied.
-    pub(crate) fn begin(&self, config: &Config) -> Result<Self, DirectoryError> {
+    /// When the system refuses, the folder is occupied or another process makes a currency in it.
+    pub(crate) fn begin(&self, config: &Config) -> Result<(Self, CertificateLock), DirectoryError> {
         self.check_vacant()?;
-        let unfinished = private_files::unfinished(&self.root);
+        let unfinished = Self::at(private_files::unfinished(&self.root));
         let parent = self.root.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
-        if unfinished.exists() {
-            // Another process may be creating a currency there.
-            let in_use = |_| DirectoryError::Begun(self.root.clone());
-            drop(Self::at(unfinished.clone()).lock().map_err(in_use)?);
-            fs::remove_dir_all(&unfinished).map_err(FileError::of(&unfinished))?;
+        private_files::make_private_folder(&unfinished.root)?;
+        let lock = match unfinished.lock() {
+            Ok(lock) if lock.is_of(&unfinished.root.join(LOCK_FILE)) => lock,
+            Ok(_) | Err(DirectoryError::Locked(_)) => return Err(DirectoryError::Begun(self.root.clone())),
+            // Another process renamed or removed the folder before its lock file was opened.
+            Err(DirectoryError::File(failed)) if failed.error.kind() == io::ErrorKind::NotFound => {
+                return Err(DirectoryError::Begun(self.root.clone()));
+            }
+            Err(error) => return Err(error),
+        };
+        // Only the owner of the lock renames or removes the unfinished folder, so this result stays right.
+        if let Err(occupied) = self.check_vacant() {
+            // The next attempt removes what cannot be removed now.
+            let _ = fs::remove_dir_all(&unfinished.root);
+            return Err(occupied);
         }
-        for folder in [Path::new(""), Path::new(CDDC_FOLDER), Path::new(MKC_FOLDER)] {
-            private_files::make_private_folder(&unfinished.join(folder))?;
+        unfinished.remove_all_but_lock()?;
+        for folder in [CDDC_FOLDER, MKC_FOLDER] {
+            private_files::make_private_folder(&unfinished.root.join(folder))?;
         }
-        private_files::write(&unfinished.join(CONFIG_FILE), config.file_text().as_bytes())?;
-        Ok(Self::at(unfinished))
+        private_files::write(&unfinished.root.join(CONFIG_FILE), config.file_text().as_bytes())?;
+        Ok((unfinished, lock))
+    }
+
+    fn remove_all_but_lock(&self) -> Result<(), FileError> {
+        for entry in fs::read_dir(&self.root).map_err(FileError::of(&self.root))? {
+            let path = entry.map_err(FileError::of(&self.root))?.path();
+            let removed = if path.ends_with(LOCK_FILE) {
+                Ok(())
+            } else if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.map_err(FileError::of(&path))?;
+        }
+        Ok(())
     }
 
     /// Renames the finished temporary folder.
@@ -204,8 +242,7 @@ impl Directory {
     /// When they do not form a currency, a file operation fails or the folder is occupied. Then the folder is not
     /// created.
     pub fn create(&self, config: &Config, certificates: &SignedCertificates) -> Result<(), DirectoryError> {
-        let begun = self.begin(config)?;
-        let lock = begun.lock()?;
+        let (begun, lock) = self.begin(config)?;
         begun.set_pending(&SigningRequest::of(certificates), &lock)?;
         begun.import(certificates, &lock)?;
         begun.finish(self)
@@ -400,4 +437,70 @@ fn read_documents<D: DeserializeOwned>(folder: &Path) -> Result<Vec<D>, Director
 fn read_document<D: DeserializeOwned>(path: PathBuf) -> Result<D, DirectoryError> {
     let json = fs::read(&path).map_err(FileError::of(&path))?;
     from_json(&json).map_err(|error| DirectoryError::Document { path, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use opencoin_config::{DATABASE_DEFAULT, LISTEN_DEFAULT};
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_second_process_changes_nothing_in_a_currency_that_is_being_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path().join("currency"));
+        let first = Config::new(DATABASE_DEFAULT, LISTEN_DEFAULT);
+        let second = Config::new(DATABASE_DEFAULT, "127.0.0.1:9999");
+        // An interrupted attempt has left a file and a folder.
+        let leftover = private_files::unfinished(directory.root());
+        fs::create_dir_all(leftover.join("keys")).unwrap();
+        fs::write(leftover.join("pending.json"), "").unwrap();
+
+        let (begun, lock) = directory.begin(&first).unwrap();
+        assert_eq!(names(begun.root()), ["cddc", "issuer.toml", "lock", "mkcs"]);
+        let refused = directory.begin(&second).unwrap_err();
+        assert!(matches!(refused, DirectoryError::Begun(_)), "{refused}");
+        begun.finish(&directory).unwrap();
+        drop(lock);
+        let refused = directory.begin(&second).unwrap_err();
+        assert!(matches!(refused, DirectoryError::Occupied(_)), "{refused}");
+        assert_eq!(directory.config().unwrap(), first);
+        assert_eq!(names(folder.path()), ["currency"]);
+    }
+
+    #[test]
+    fn of_many_that_make_a_currency_at_once_one_wins() {
+        for _ in 0..50 {
+            let folder = tempfile::tempdir().unwrap();
+            let directory = &Directory::new(folder.path().join("currency"));
+            let make = |port: u16| {
+                let config = Config::new(DATABASE_DEFAULT, format!("127.0.0.1:{port}"));
+                let (begun, _lock) = directory.begin(&config)?;
+                begun.finish(directory).map(|()| config)
+            };
+            let made: Vec<_> = thread::scope(|scope| {
+                let running: Vec<_> = (1..5).map(|port| scope.spawn(move || make(port))).collect();
+                running.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let (won, lost): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);
+            for refused in lost.into_iter().map(Result::unwrap_err) {
+                let is_clear = matches!(refused, DirectoryError::Begun(_) | DirectoryError::Occupied(_));
+                assert!(is_clear, "{refused}");
+            }
+            let won: Vec<_> = won.into_iter().map(Result::unwrap).collect();
+            assert_eq!(won, [directory.config().unwrap()]);
+            assert_eq!(names(folder.path()), ["currency"]);
+        }
+    }
 }

@@ -1,8 +1,9 @@
-//! Files that only their owner reads and writes, and that are there whole or not at all.
+//! Files and folders that only their owner can access. Files are written atomically: after a crash a file has its
+//! old content or its new content.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,23 +13,23 @@ use thiserror::Error;
 pub const FOLDER_MODE: u32 = 0o700;
 /// The mode of a private file.
 pub const FILE_MODE: u32 = 0o600;
-/// What nobody but the owner may have of a private key.
+/// The mode bits that give access to the group and to other users.
 const OTHERS: u32 = 0o077;
-/// The end of the name of a file that is being written.
+/// The suffix of a file or folder that is being written.
 const UNFINISHED: &str = ".unfinished";
 
-/// The system refused.
+/// A failed operation of the operating system.
 #[derive(Debug, Error)]
 #[error("{path}: {error}")]
 pub struct FileError {
     /// The file or folder.
     pub path: PathBuf,
-    /// The system's words.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 
 impl FileError {
-    /// Adds the path to what the system said.
+    /// Converts an error of the operating system. For `map_err`.
     pub fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self {
             path: path.to_owned(),
@@ -37,10 +38,10 @@ impl FileError {
     }
 }
 
-/// Makes a folder for its owner alone, whose parent is there; nothing when it is there already.
+/// Creates a private folder in an existing one. Leaves an existing folder as it is.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
     match DirBuilder::new().mode(FOLDER_MODE).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -48,10 +49,10 @@ pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Makes a folder for its owner alone, and those above it, unless it is there.
+/// Creates a private folder and its missing parents, durably. Leaves an existing folder as it is.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn make_private_folders(path: &Path) -> Result<(), FileError> {
     if path.exists() {
         return Ok(());
@@ -62,10 +63,10 @@ pub fn make_private_folders(path: &Path) -> Result<(), FileError> {
     sync_parent(path)
 }
 
-/// Opens a file to append to it or to lock it, and makes it if it is not there.
+/// Opens a file for appending or locking. Creates a missing file with [`FILE_MODE`].
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn open_or_make(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
@@ -74,10 +75,10 @@ pub fn open_or_make(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Reads a file, if it is there.
+/// Reads a file. Returns `None` for a missing one.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -86,64 +87,61 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     }
 }
 
-/// Writes a file, in place of what is there: a crash leaves the old one or the new one, and so do two processes that
-/// write it at one time.
+/// Writes a file atomically and durably, replacing an existing one. When two processes write it at the same time, the
+/// content of one of them remains.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(format!(".{}{UNFINISHED}", std::process::id()));
     let unfinished = PathBuf::from(unfinished);
     let written = || {
-        // What a crash has left is of no use. Removed rather than truncated, so that the mode is ours.
-        remove_if_there(&unfinished)?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(FILE_MODE)
-            .open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        create_from(&unfinished, bytes)?;
         fs::rename(&unfinished, path)
     };
     written().map_err(FileError::of(path))?;
     sync_parent(path)
 }
 
-/// Copies a file of any length in place of what is there, for its owner alone, to the disk. It is not there
-/// whole until this returns.
+/// Copies a file durably into a private file, replacing an existing one. Not atomic: a crash can leave a part of the
+/// copy.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
-    let copied = || {
-        remove_if_there(to)?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(FILE_MODE)
-            .open(to)?;
-        io::copy(&mut File::open(from)?, &mut file)?;
-        file.sync_all()
-    };
-    copied().map_err(FileError::of(to))
+    File::open(from)
+        .and_then(|from| create_from(to, from))
+        .map_err(FileError::of(to))
 }
 
-/// Removes a file and says whether it was there; it stays removed after a crash.
+/// Creates a private file with this content and syncs it.
+fn create_from(path: &Path, mut content: impl io::Read) -> io::Result<()> {
+    // Removed rather than truncated, so that the file gets our mode.
+    remove_if_there(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)?;
+    io::copy(&mut content, &mut file)?;
+    file.sync_all()
+}
+
+/// Removes a file durably. Returns whether it existed.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn remove(path: &Path) -> Result<bool, FileError> {
     let was_there = remove_if_there(path).map_err(FileError::of(path))?;
     sync_parent(path)?;
     Ok(was_there)
 }
 
-/// Puts the name of a file or folder on the disk.
+/// Syncs the folder that contains this path, so that a new, renamed or removed name survives a crash.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn sync_parent(path: &Path) -> Result<(), FileError> {
     sync_folder(match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
@@ -160,7 +158,7 @@ fn remove_if_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Beside a file or folder, under the name that it has until it is whole.
+/// The path beside a file or folder under which it is written until it is complete.
 pub fn unfinished(path: &Path) -> PathBuf {
     let mut name = path
         .file_name()
@@ -169,21 +167,21 @@ pub fn unfinished(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Puts the names in a folder on the disk.
+/// Syncs a folder, so that its names survive a crash.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn sync_folder(path: &Path) -> Result<(), FileError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(FileError::of(path))
 }
 
-/// The files of a folder with names that end so, in their order. Hidden ones, and with them what programs
-/// that copy files have not finished, are left out.
+/// Lists the paths in a folder whose names end with `suffix`, sorted. Omits hidden files, which programs that copy
+/// files use for unfinished copies.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
     let entries = fs::read_dir(folder).map_err(FileError::of(folder))?;
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
@@ -198,10 +196,10 @@ pub fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
     Ok(paths)
 }
 
-/// What is wrong with the permissions of a private file or folder, if anything, and what to do.
+/// Checks the permissions of a private file or folder. Returns what is wrong and how to correct it, or `None`.
 ///
 /// # Errors
-/// It is not there, or the system refuses.
+/// The path does not exist, or the operating system refuses.
 pub fn exposure(path: &Path) -> Result<Option<String>, FileError> {
     let metadata = fs::metadata(path).map_err(FileError::of(path))?;
     let mode = metadata.mode() & 0o777;
@@ -211,7 +209,7 @@ pub fn exposure(path: &Path) -> Result<Option<String>, FileError> {
     let tight = if metadata.is_dir() { FOLDER_MODE } else { FILE_MODE };
     let path = path.display();
     Ok(Some(format!(
-        "{path} is open to others than its owner (mode {mode:o}); `chmod {tight:o} {path}` closes it"
+        "other users can access {path} (mode {mode:o}): run `chmod {tight:o} {path}`"
     )))
 }
 
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_folders_are_their_owners_and_nothing_else_is_left() {
+    fn files_and_folders_are_private_and_no_unfinished_file_remains() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("a/b");
         make_private_folders(&inner).unwrap();
@@ -238,7 +236,7 @@ mod tests {
         let file = inner.join("key.pem");
         assert_eq!(read_if_there(&file).unwrap(), None);
         write(&file, b"one").unwrap();
-        // What was open to others is not when it is written again.
+        // Writing a file again makes it private again.
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(exposure(&file).unwrap().is_some());
         write(&file, b"two").unwrap();

@@ -247,6 +247,23 @@ by_type! {
     }
 }
 
+impl Request {
+    /// The client's own reference, which the response repeats.
+    #[must_use]
+    pub fn message_reference(&self) -> i128 {
+        match self {
+            Self::RequestCddSerial(request) => request.message_reference,
+            Self::RequestCddc(request) => request.message_reference,
+            Self::RequestMint(request) => request.message_reference,
+            Self::RequestMintKeyCertificates(request) => request.message_reference,
+            Self::RequestRecoup(request) => request.message_reference,
+            Self::RequestRedeem(request) => request.message_reference,
+            Self::RequestRenew(request) => request.message_reference,
+            Self::RequestResume(request) => request.message_reference,
+        }
+    }
+}
+
 fn read_type(json: &[u8]) -> Result<String, DecodeError> {
     let missing = || DecodeError {
         path: "type".to_owned(),

@@ -1,4 +1,4 @@
-//! What commands share that speak with a terminal: output, progress, and secrets that are never arguments.
+//! Shared code of commands that use a terminal: output, progress bars and secrets.
 
 pub mod output;
 pub mod progress;

@@ -1,4 +1,4 @@
-//! A progress bar on stderr for work that may take over a second; nothing when stderr is not a terminal.
+//! A progress bar on stderr for work that may take over a second. Draws nothing when stderr is not a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,16 +8,16 @@ const NOTHING_DRAWN: usize = usize::MAX;
 /// Returns to the start of the line and clears it.
 const CLEAR_LINE: &str = "\r\x1b[K";
 
-/// A bar with a title. It disappears when it is dropped.
+/// A progress bar. Dropping it clears its line.
 pub struct ProgressBar {
     title: &'static str,
     is_shown: bool,
-    /// How much of the bar is drawn; drawing only when this changes does not slow the work down.
+    /// The drawn part of the bar. The bar is drawn again only when this changes, so it does not slow the work down.
     filled: AtomicUsize,
 }
 
 impl ProgressBar {
-    /// A bar with this title; nothing is drawn before [`Self::set`].
+    /// A bar that is first drawn by [`Self::set`].
     pub fn new(title: &'static str) -> Self {
         Self {
             title,
@@ -26,12 +26,12 @@ impl ProgressBar {
         }
     }
 
-    /// `done` of `total` steps are done.
+    /// Draws the bar for `done` of `total` steps.
     pub fn set(&self, done: usize, total: usize) {
         let filled = BAR_WIDTH * done.min(total) / total.max(1);
         if self.is_shown && self.filled.swap(filled, Ordering::Relaxed) != filled {
             let rest = BAR_WIDTH - filled;
-            // A bar that cannot be drawn is no reason to fail.
+            // A failure to draw does not fail the work.
             let _ = write!(
                 io::stderr(),
                 "{CLEAR_LINE}{} {:#<filled$}{:-<rest$} {done}/{total}",

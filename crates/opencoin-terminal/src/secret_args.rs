@@ -1,5 +1,5 @@
-//! Passphrases, PINs, passwords and keys of services: from a file, the environment, a systemd credential, or
-//! a prompt. Never from the command line, which everybody on the machine can read.
+//! Passphrases, PINs, passwords and service keys, read from a file, the environment, a systemd credential or a
+//! prompt. Never from the command line, which every user of the machine can read.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -11,21 +11,53 @@ use opencoin_keys::Passphrase;
 use opencoin_private_files::exposure;
 use zeroize::Zeroizing;
 
-/// Where systemd puts the credentials of a service (systemd.exec(5), "Credentials").
+/// The folder in which systemd puts the credentials of a service (systemd.exec(5), "Credentials").
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// One secret and where it may come from.
-struct Source<'arguments> {
-    /// What people call it.
+const KEY_PASSPHRASE: Secret = Secret {
+    name: "passphrase of the private keys",
+    flag: "--passphrase-file",
+    variable: "OPENCOIN_PASSPHRASE",
+};
+const PIN: Secret = Secret {
+    name: "PIN of the token",
+    flag: "--pin-file",
+    variable: "OPENCOIN_PIN",
+};
+const MASTER_PASSPHRASE: Secret = Secret {
+    name: "passphrase of the master key",
+    flag: "--master-passphrase-file",
+    variable: "OPENCOIN_MASTER_PASSPHRASE",
+};
+const PASSWORD: Secret = Secret {
+    name: "password of the account",
+    flag: "--password-file",
+    variable: "OPENCOIN_PASSWORD",
+};
+const NEW_PASSWORD: Secret = Secret {
+    name: "new password",
+    flag: "--new-password-file",
+    variable: "OPENCOIN_NEW_PASSWORD",
+};
+const SERVICE_KEY: Secret = Secret {
+    name: "key of the service",
+    flag: "--key-file",
+    variable: "OPENCOIN_SERVICE_KEY",
+};
+const NEW_PASSPHRASE: Secret = Secret {
+    name: "new passphrase",
+    flag: "--new-passphrase-file",
+    variable: "OPENCOIN_NEW_PASSPHRASE",
+};
+
+/// A kind of secret and its sources. The name of its systemd credential is that of the variable in lower case, with
+/// hyphens.
+struct Secret {
+    /// For prompts and error texts.
     name: &'static str,
-    /// A file that was named.
-    file: Option<&'arguments Path>,
-    /// The variable that holds it.
-    variable: &'static str,
-    /// The flag that names the file.
+    /// The flag that names a file.
     flag: &'static str,
-    /// The name of its systemd credential.
-    credential: &'static str,
+    variable: &'static str,
 }
 
 /// The passphrase of the private mint keys, or the PIN of their token.
@@ -66,7 +98,7 @@ pub struct PasswordArgs {
     password_file: Option<PathBuf>,
 }
 
-/// The password that an account is to have.
+/// The new password of an account.
 #[derive(Debug, Clone, Args)]
 pub struct NewPasswordArgs {
     /// A file that holds the new password. Without it: `OPENCOIN_NEW_PASSWORD`, a systemd credential
@@ -76,172 +108,113 @@ pub struct NewPasswordArgs {
 }
 
 impl KeySecretArgs {
-    fn passphrase_source(&self) -> Source<'_> {
-        Source {
-            name: "passphrase",
-            file: self.passphrase_file.as_deref(),
-            variable: "OPENCOIN_PASSPHRASE",
-            flag: "--passphrase-file",
-            credential: "opencoin-passphrase",
-        }
-    }
-
-    /// Whether a secret was put into this process's hands.
+    /// Whether this process was given the passphrase or the PIN, by a file or a variable.
     pub fn is_given(&self) -> bool {
-        let variables = ["OPENCOIN_PASSPHRASE", "OPENCOIN_PIN"];
         self.passphrase_file.is_some()
             || self.pin.pin_file.is_some()
-            || variables.iter().any(|name| env::var_os(name).is_some())
+            || [KEY_PASSPHRASE, PIN]
+                .iter()
+                .any(|secret| env::var_os(secret.variable).is_some())
     }
 
-    /// The passphrase of keys that are there.
+    /// Reads the passphrase of existing keys.
     pub fn passphrase(&self) -> Result<Passphrase> {
-        self.passphrase_source().read("passphrase of the private keys")
+        KEY_PASSPHRASE.read(self.passphrase_file.as_deref())
     }
 
-    /// The passphrase of keys that are about to be made: asked for twice where it is typed.
+    /// Reads the passphrase for new keys. A prompt asks twice.
     pub fn new_passphrase(&self) -> Result<Passphrase> {
-        self.passphrase_source()
-            .read_new("passphrase for the private keys")
+        KEY_PASSPHRASE.read_new(self.passphrase_file.as_deref())
     }
 
-    /// The PIN of the token.
+    /// Reads the PIN of the token.
     pub fn pin(&self) -> Result<Passphrase> {
         self.pin.read()
     }
 }
 
 impl PinArgs {
-    /// The PIN.
+    /// Reads the PIN of the token.
     pub fn read(&self) -> Result<Passphrase> {
-        let source = Source {
-            name: "PIN",
-            file: self.pin_file.as_deref(),
-            variable: "OPENCOIN_PIN",
-            flag: "--pin-file",
-            credential: "opencoin-pin",
-        };
-        source.read("PIN of the token")
+        PIN.read(self.pin_file.as_deref())
     }
 }
 
 impl MasterSecretArgs {
-    fn source(&self) -> Source<'_> {
-        Source {
-            name: "passphrase of the master key",
-            file: self.master_passphrase_file.as_deref(),
-            variable: "OPENCOIN_MASTER_PASSPHRASE",
-            flag: "--master-passphrase-file",
-            credential: "opencoin-master-passphrase",
-        }
-    }
-
-    /// The passphrase of a master key that is there; `keys` is asked where nothing is said of the master
-    /// key's own.
+    /// Reads the passphrase of an existing master key. Where none is given for it, uses that of the private mint
+    /// keys in `keys`, then a prompt.
     pub fn passphrase(&self, keys: Option<&KeySecretArgs>) -> Result<Passphrase> {
         match self.given(keys)? {
             Some(passphrase) => Ok(passphrase),
-            None => self.source().read("passphrase of the master key"),
+            None => MASTER_PASSPHRASE.ask(),
         }
     }
 
-    /// The passphrase of a master key that is about to be made.
+    /// As [`Self::passphrase`], for a new master key. A prompt asks twice.
     pub fn new_passphrase(&self, keys: Option<&KeySecretArgs>) -> Result<Passphrase> {
         match self.given(keys)? {
             Some(passphrase) => Ok(passphrase),
-            None => self.source().read_new("passphrase for the master key"),
+            None => MASTER_PASSPHRASE.ask_twice(),
         }
     }
 
     fn given(&self, keys: Option<&KeySecretArgs>) -> Result<Option<Passphrase>> {
-        if let Some(passphrase) = self.source().given()? {
-            return Ok(Some(passphrase));
+        let own = MASTER_PASSPHRASE.given(self.master_passphrase_file.as_deref())?;
+        match (own, keys) {
+            (None, Some(keys)) => KEY_PASSPHRASE.given(keys.passphrase_file.as_deref()),
+            (own, _) => Ok(own),
         }
-        keys.map_or(Ok(None), |keys| keys.passphrase_source().given())
     }
 }
 
 impl PasswordArgs {
-    /// The password.
+    /// Reads the password.
     pub fn read(&self) -> Result<Passphrase> {
-        let source = Source {
-            name: "password of the account",
-            file: self.password_file.as_deref(),
-            variable: "OPENCOIN_PASSWORD",
-            flag: "--password-file",
-            credential: "opencoin-password",
-        };
-        source.read("password of the account")
+        PASSWORD.read(self.password_file.as_deref())
     }
 }
 
 impl NewPasswordArgs {
-    /// The new password: asked for twice where it is typed.
+    /// Reads the new password. A prompt asks twice.
     pub fn read(&self) -> Result<Passphrase> {
-        let source = Source {
-            name: "new password",
-            file: self.new_password_file.as_deref(),
-            variable: "OPENCOIN_NEW_PASSWORD",
-            flag: "--new-password-file",
-            credential: "opencoin-new-password",
-        };
-        source.read_new("new password")
+        NEW_PASSWORD.read_new(self.new_password_file.as_deref())
     }
 }
 
-/// The key of a service.
+/// Reads the key of a service.
 pub fn service_key(file: Option<&Path>) -> Result<Passphrase> {
-    let source = Source {
-        name: "key of the service",
-        file,
-        variable: "OPENCOIN_SERVICE_KEY",
-        flag: "--key-file",
-        credential: "opencoin-service-key",
-    };
-    source.read("key of the service")
+    SERVICE_KEY.read(file)
 }
 
-/// A passphrase that is to replace another: from this file, or typed twice.
+/// Reads a passphrase that will replace another. A prompt asks twice.
 pub fn replacement(file: Option<&Path>) -> Result<Passphrase> {
-    let source = Source {
-        name: "new passphrase",
-        file,
-        variable: "OPENCOIN_NEW_PASSPHRASE",
-        flag: "--new-passphrase-file",
-        credential: "opencoin-new-passphrase",
-    };
-    source.read_new("new passphrase")
+    NEW_PASSPHRASE.read_new(file)
 }
 
-impl Source<'_> {
-    fn read(&self, prompt: &str) -> Result<Passphrase> {
-        if let Some(given) = self.given()? {
-            return Ok(given);
+impl Secret {
+    fn read(&self, file: Option<&Path>) -> Result<Passphrase> {
+        match self.given(file)? {
+            Some(given) => Ok(given),
+            None => self.ask(),
         }
-        self.ask(prompt)
     }
 
-    fn read_new(&self, prompt: &str) -> Result<Passphrase> {
-        if let Some(given) = self.given()? {
-            return Ok(given);
+    fn read_new(&self, file: Option<&Path>) -> Result<Passphrase> {
+        match self.given(file)? {
+            Some(given) => Ok(given),
+            None => self.ask_twice(),
         }
-        let first = self.ask(prompt)?;
-        ensure!(
-            self.ask("the same again")? == first,
-            "these are two different ones; nothing was done"
-        );
-        Ok(first)
     }
 
-    /// The secret where it can be had without asking anybody.
-    fn given(&self) -> Result<Option<Passphrase>> {
-        if let Some(path) = self.file {
+    /// Reads the secret from the first source that has it: the file, the variable, the systemd credential.
+    fn given(&self, file: Option<&Path>) -> Result<Option<Passphrase>> {
+        if let Some(path) = file {
             if let Some(exposure) =
                 exposure(path).with_context(|| format!("cannot read the {}", self.name))?
             {
                 bail!("{exposure}");
             }
-            return self.of_file(path).map(Some);
+            return self.read_file(path).map(Some);
         }
         if let Some(text) = env::var_os(self.variable) {
             let text = text
@@ -253,31 +226,41 @@ impl Source<'_> {
                 .with_context(|| format!("in {}", self.variable))
                 .map(Some);
         }
-        // Its folder is the service's own, whatever the modes of the files say.
-        let credential =
-            env::var_os(CREDENTIALS_DIRECTORY).map(|folder| PathBuf::from(folder).join(self.credential));
-        credential
+        // Only the service can enter the folder of its credentials, whatever the modes of the files are.
+        let name = self.variable.to_lowercase().replace('_', "-");
+        env::var_os(CREDENTIALS_DIRECTORY)
+            .map(|folder| PathBuf::from(folder).join(name))
             .filter(|path| path.is_file())
-            .map(|path| self.of_file(&path))
+            .map(|path| self.read_file(&path))
             .transpose()
     }
 
-    fn of_file(&self, path: &Path) -> Result<Passphrase> {
+    fn read_file(&self, path: &Path) -> Result<Passphrase> {
         let read = || format!("cannot read the {} in {}", self.name, path.display());
         self.parse(Zeroizing::new(fs::read_to_string(path).with_context(read)?))
             .with_context(read)
     }
 
-    fn ask(&self, prompt: &str) -> Result<Passphrase> {
-        let Self {
-            name, flag, variable, ..
-        } = self;
+    fn ask(&self) -> Result<Passphrase> {
+        self.prompt(self.name)
+    }
+
+    fn ask_twice(&self) -> Result<Passphrase> {
+        let first = self.prompt(self.name)?;
+        let second = self.prompt("the same again")?;
+        ensure!(first == second, "the two entries differ; nothing was done");
+        Ok(first)
+    }
+
+    fn prompt(&self, prompt: &str) -> Result<Passphrase> {
+        let Self { name, flag, variable } = self;
         if !io::stdin().is_terminal() {
             bail!(
                 "this needs the {name}: {flag} FILE, {variable} in the environment, or a terminal to type it on"
             );
         }
-        let typed = rpassword::prompt_password(format!("{prompt}: ")).context("nothing can be typed here")?;
+        let typed =
+            rpassword::prompt_password(format!("{prompt}: ")).context("cannot read from the terminal")?;
         self.parse(Zeroizing::new(typed))
     }
 

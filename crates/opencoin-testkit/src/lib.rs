@@ -11,3 +11,4 @@ pub mod postgres_proxy;
 mod rng;
 pub mod run;
 pub mod softhsm;
+pub mod wait;

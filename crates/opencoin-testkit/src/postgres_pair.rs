@@ -11,14 +11,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::postgres::{execute, programs, query, server_user};
-
-/// The longest wait for a standby to catch up.
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
+use crate::wait::wait_until;
 
 const STANDBY_IS_SYNCHRONOUS: &str =
     "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'";
@@ -87,18 +82,7 @@ impl PostgresPair {
         let data_text = data.to_str().expect("a temporary folder has a plain name");
         run(
             "initdb",
-            &[
-                "-D",
-                data_text,
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--no-locale",
-                "--no-sync",
-            ],
+            &format!("-D {data_text} -U postgres -A trust -E UTF8 --no-locale --no-sync"),
         );
         let mut pair = Self {
             primary: Server::start(&data),
@@ -203,7 +187,7 @@ impl PostgresPair {
         .expect("a primary to crash");
         let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
         assert!(killed.expect("kill").success(), "the process was there");
-        await_that("the primary restarts", || {
+        wait_until("the primary restarts", || {
             query::<String>(&url, started).is_ok_and(|now| now != before)
         });
     }
@@ -211,7 +195,7 @@ impl PostgresPair {
     /// Waits until at least this many commits wait for the standby.
     ///
     /// # Panics
-    /// This takes longer than a minute.
+    /// This takes too long.
     pub fn await_waiting_commits(&self, commits: u32) {
         self.await_primary(&format!(
             "SELECT count(*) >= {commits} FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -221,7 +205,7 @@ impl PostgresPair {
     /// Waits until at least this many statements wait for locks.
     ///
     /// # Panics
-    /// This takes longer than a minute.
+    /// This takes too long.
     pub fn await_waiting_locks(&self, statements: u32) {
         self.await_primary(&format!(
             "SELECT count(*) >= {statements} FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -230,7 +214,7 @@ impl PostgresPair {
 
     fn await_primary(&self, condition: &str) {
         let url = self.url("postgres");
-        await_that(condition, || query(&url, condition).ok() == Some(true));
+        wait_until(condition, || query(&url, condition).ok() == Some(true));
     }
 
     /// Creates a new standby from the primary and waits until replication is synchronous.
@@ -245,31 +229,10 @@ impl PostgresPair {
             [&self.primary.socket(), &data].map(|path| path.to_str().expect("a plain name").to_owned());
         run(
             "pg_basebackup",
-            &[
-                "-h",
-                &from,
-                "-U",
-                "postgres",
-                "-D",
-                &to,
-                "-R",
-                "-X",
-                "stream",
-                "-c",
-                "fast",
-                "--no-sync",
-            ],
+            &format!("-h {from} -U postgres -D {to} -R -X stream -c fast --no-sync"),
         );
         self.standby = Some(Server::start(&data));
         self.await_primary(STANDBY_IS_SYNCHRONOUS);
-    }
-}
-
-fn await_that(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "timed out waiting for: {what}");
-        thread::sleep(POLL);
     }
 }
 
@@ -340,9 +303,10 @@ fn program_folder() -> PathBuf {
     programs().expect("cannot find PostgreSQL's programs: run `cargo xtask setup` to install them")
 }
 
-fn run(program: &str, arguments: &[&str]) {
+/// Runs a program of PostgreSQL. No argument contains a space.
+fn run(program: &str, arguments: &str) {
     let mut command = Command::new(program_folder().join(program));
-    let output = as_server_user(command.args(arguments))
+    let output = as_server_user(command.args(arguments.split(' ')))
         .stdin(Stdio::null())
         .output()
         .expect("a program of PostgreSQL");

@@ -1,10 +1,10 @@
 //! Amounts as people write and read them: `12.50`.
 //!
-//! There is one rule. An amount is written in the currency, as it is shown: with a divisor of 100, `12.50` and
-//! `12.5` are 1250 smallest units, and `12` is 1200. An amount that the smallest unit cannot express is refused,
-//! never rounded. A program that counts in the smallest unit writes `1250/100`: the number after the slash must
-//! be the currency's divisor, so that nobody confuses the two. Where the divisor has other prime factors than 2
-//! and 5, some amounts have no decimals and are shown in that form.
+//! People write an amount in the currency, as programs show it: with a divisor of 100, `12.50` and `12.5` are 1250
+//! smallest units, and `12` is 1200. An amount that is not a whole number of smallest units is refused, never
+//! rounded. A program that counts in the smallest unit writes `1250/100`: the number after the slash must be the
+//! currency's divisor, so that the two forms cannot be confused. If the divisor has prime factors other than 2 and 5,
+//! some amounts have no finite decimal form and are shown with a slash.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,14 +13,14 @@ use thiserror::Error;
 
 use crate::printable;
 
-/// The largest amount: what a database stores as a signed 64-bit number.
+/// The largest amount, because databases store amounts as signed 64-bit numbers.
 pub const AMOUNT_MAX: u64 = i64::MAX as u64;
-/// The most decimals of an amount: no divisor has more, because 2^63 is the largest power of two in it.
+/// The most decimals of an amount: a divisor contains at most 2^63, and each factor of two needs one decimal.
 const DECIMALS_MAX: usize = 63;
-/// A fraction has fewer digits, apart from zeros at its end, so that it and its scale fit 64 bits.
+/// A fraction has fewer digits than this, not counting trailing zeros, so that it and its scale fit 64 bits.
 const DIGITS_MAX: usize = 19;
 
-/// An amount as somebody wrote it. What it is worth depends on the currency.
+/// An amount as a person wrote it. Its value depends on the currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AmountText {
     text: String,
@@ -29,7 +29,7 @@ pub struct AmountText {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// `12.50`: the whole, the digits of the fraction, and 10 to the number of these digits.
+    /// `12.50`: the integer part, the digits of the fraction, and 10 to the number of these digits.
     Decimal { whole: u64, fraction: u64, scale: u64 },
     /// `1250/100`.
     Units { units: u64, divisor: u64 },
@@ -38,19 +38,19 @@ enum Form {
 /// Why a text is not an amount.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AmountError {
-    /// It has another form.
+    /// The text has another form.
     #[error("an amount is written as the currency shows it: 12.50, or 12 for 12.00")]
     Form,
-    /// Zero is no amount to move.
+    /// The amount is zero, which cannot be paid.
     #[error("an amount is more than zero")]
     Zero,
-    /// It exceeds [`AMOUNT_MAX`].
+    /// The amount exceeds [`AMOUNT_MAX`].
     #[error("the amount is too large")]
     TooLarge,
-    /// The smallest unit is larger than the amount's last decimal.
+    /// The amount is not a whole number of smallest units.
     #[error("{text} is not a multiple of the smallest unit, 1/{divisor} of {name}")]
     TooFine {
-        /// What was written.
+        /// The text as written.
         text: String,
         /// The currency's divisor.
         divisor: u64,
@@ -58,11 +58,11 @@ pub enum AmountError {
         name: String,
     },
     /// The number after the slash is not the currency's divisor.
-    #[error("{text} counts in 1/{written}, and the smallest unit of {name} is 1/{divisor}")]
+    #[error("{text} counts in 1/{written}, but the smallest unit of {name} is 1/{divisor}")]
     OtherDivisor {
-        /// What was written.
+        /// The text as written.
         text: String,
-        /// The number after its slash.
+        /// The number after the slash.
         written: u64,
         /// The currency's divisor.
         divisor: u64,
@@ -133,10 +133,10 @@ impl fmt::Display for AmountText {
 }
 
 impl AmountText {
-    /// How many smallest units it is in the currency of this name, of which `divisor` smallest units make one.
+    /// Converts the amount to smallest units of the currency `name`, of which `divisor` make one.
     ///
     /// # Errors
-    /// It is not a whole number of smallest units, or too large.
+    /// The amount is not a whole number of smallest units, or too large.
     pub fn units(&self, divisor: u64, name: &str) -> Result<u64, AmountError> {
         let divisor = divisor.max(1);
         let units = match self.form {
@@ -175,7 +175,7 @@ impl AmountText {
     }
 }
 
-/// Shows an amount in its currency: `1.37 OpenCent`. Whoever types the number gets the same amount.
+/// Shows an amount in its currency: `1.37 OpenCent`. [`AmountText`] reads the number as the same amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AmountDisplay {
     units: u64,
@@ -184,7 +184,7 @@ pub struct AmountDisplay {
 }
 
 impl AmountDisplay {
-    /// An amount of a currency of which `divisor` smallest units make one.
+    /// `units` smallest units of a currency, of which `divisor` make one.
     #[must_use]
     pub fn new(units: u64, divisor: u64, currency_name: &str) -> Self {
         Self {
@@ -228,7 +228,7 @@ impl fmt::Display for AmountDisplay {
     }
 }
 
-/// How many decimals every multiple of `1/divisor` has; `None` when some have none.
+/// The number of decimals that every multiple of `1/divisor` can be written with; `None` if there is none.
 fn decimals(divisor: u64) -> Option<usize> {
     let mut power = 1_u128 % u128::from(divisor);
     for decimals in 0..=DECIMALS_MAX {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_misread_is_refused() {
+    fn other_forms_and_amounts_are_refused() {
         let form = "an amount is written as";
         for (text, divisor, reason) in [
             ("12,50", 100, form),
@@ -311,26 +311,32 @@ mod tests {
 
     #[test]
     fn amounts_are_shown_in_the_currency() {
-        let shown = |units, divisor| AmountDisplay::new(units, divisor, "OpenCent").to_string();
-        assert_eq!(shown(137, 100), "1.37 OpenCent");
-        assert_eq!(shown(5, 100), "0.05 OpenCent");
-        assert_eq!(shown(137, 1), "137 OpenCent");
-        assert_eq!(shown(137, 1000), "0.137 OpenCent");
-        assert_eq!(shown(3, 20), "0.15 OpenCent");
-        assert_eq!(shown(30, 12), "30/12 OpenCent");
-        assert_eq!(shown(24, 12), "2 OpenCent");
-        assert_eq!(shown(0, 100), "0.00 OpenCent");
+        for (units, divisor, shown) in [
+            (137, 100, "1.37"),
+            (5, 100, "0.05"),
+            (137, 1, "137"),
+            (137, 1000, "0.137"),
+            (3, 20, "0.15"),
+            (30, 12, "30/12"),
+            (24, 12, "2"),
+            (0, 100, "0.00"),
+        ] {
+            assert_eq!(
+                AmountDisplay::new(units, divisor, "x").to_string(),
+                format!("{shown} x")
+            );
+        }
         assert_eq!(AmountDisplay::new(1, 1, "a\u{1b}b").to_string(), r"1 a\u{1b}b");
     }
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_as_the_same_amount(
+        fn a_shown_amount_is_read_as_the_same_amount(
             amount in 1_u64..=AMOUNT_MAX,
             divisor in prop_oneof![Just(1), Just(100), Just(1000), Just(1 << 62), 1_u64..10_000],
         ) {
             let shown = AmountDisplay::new(amount, divisor, "x").number();
-            // A divisor with more decimals than a person types has no short form.
+            // A divisor with more decimals than `DIGITS_MAX` has amounts that cannot be read back.
             prop_assume!(shown.split_once('.').is_none_or(|(_, decimals)| decimals.trim_end_matches('0').len() < DIGITS_MAX));
             prop_assert_eq!(units(&shown, divisor), Ok(amount));
         }

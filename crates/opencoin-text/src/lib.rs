@@ -1,7 +1,7 @@
-//! What people read and type: amounts, addresses of issuers, and texts that strangers wrote.
+//! Text that people read and type: amounts, URLs of issuers, and text from untrusted sources.
 //!
-//! Issuer and wallet share these rules, so that a text means the same on both sides: `12.50` is the same
-//! amount everywhere, and a name that an issuer may not choose is also a name that no terminal shows as it is.
+//! Issuer and wallet share these rules, so `12.50` is the same amount on both sides, and the characters that a
+//! currency name must not contain are those that a terminal shows as escapes.
 
 mod amount;
 mod issuer_url;
@@ -9,4 +9,4 @@ mod printable;
 
 pub use amount::{AMOUNT_MAX, AmountDisplay, AmountError, AmountText};
 pub use issuer_url::{IssuerUrl, IssuerUrlError};
-pub use printable::{is_invisible, is_misleading, printable};
+pub use printable::{is_invisible, is_misleading, printable, printable_lines};

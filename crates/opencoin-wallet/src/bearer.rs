@@ -1,4 +1,4 @@
-//! Whose account a mint takes from and a redeem gives to.
+//! The credential of the account that pays for a mint or receives a redeem.
 
 use thiserror::Error;
 
@@ -6,27 +6,27 @@ use crate::account::StoredSession;
 use crate::holder::Holder;
 use crate::secret::Secret;
 
-/// The longest token, in bytes: more than any issuer's, less than a header may have.
+/// The longest token, in bytes: longer than any issuer's, shorter than the limit of an HTTP header.
 const TOKEN_BYTES_MAX: usize = 1_024;
 
 /// Why a text is not a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// There is nothing in it.
+    /// The text is empty.
     #[error("the account token is empty")]
     Empty,
-    /// A token is one line; a file with more of them holds something else besides.
-    #[error("the account token is one line, and this has {0}; keep only the line of the token")]
+    /// The text has this many lines. A token is one line.
+    #[error("the account token must be one line, but this has {0}; keep only the line of the token")]
     SeveralLines(usize),
-    /// A token consists of characters that a header can carry.
+    /// The text has characters that an HTTP header cannot carry.
     #[error("the account token has characters other than visible ASCII, for example a space")]
     NotVisibleAscii,
-    /// No issuer has such long ones.
+    /// The text is longer than any issuer's token.
     #[error("the account token is longer than {TOKEN_BYTES_MAX} bytes")]
     TooLong,
 }
 
-/// Reads an account's token as a person gives it: one line of visible ASCII, blanks around it left out.
+/// Reads an account's token from user input: one line of visible ASCII. White space around it is removed.
 ///
 /// # Errors
 /// The text is not a token. The error does not quote it.
@@ -41,16 +41,15 @@ pub fn read_token(text: &str) -> Result<Secret, TokenError> {
     }
 }
 
-/// What the issuer knows an account by.
+/// The credential of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
     pub(crate) token: Secret,
-    /// Whose session it is; `None` for the account's own token, which does not end.
+    /// The session's owner; `None` for the account's own token, which does not expire.
     pub(crate) holder: Option<Holder>,
 }
 
 impl From<&Secret> for Bearer {
-    /// The account's own token.
     fn from(token: &Secret) -> Self {
         Self {
             token: token.clone(),

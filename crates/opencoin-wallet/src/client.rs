@@ -1,4 +1,4 @@
-//! The messages that go to an issuer, and what its answers mean.
+//! The requests of the protocol and the meaning of the answers.
 
 use opencoin_api::Balance;
 use opencoin_schema::{
@@ -11,89 +11,79 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::event::RevokedKey;
-use crate::network::HttpAnswer;
+use crate::network::{HttpAnswer, NoAnswer};
 use crate::secret::Secret;
-use crate::transport::{NoAnswer, Transport};
+use crate::transport::Transport;
 
-/// What is shown of an issuer's words.
-pub(crate) const SHOWN_CHARS_MAX: usize = 500;
 const OK: u16 = 200;
 const ACCEPTED: u16 = 202;
 const NOT_FOUND: u16 = 404;
-/// Redirects, which the wallet does not follow. A server that sends one has not carried out the request; 303
-/// (see other) is not among them, because it follows a request that was carried out.
+/// Redirects, which the wallet does not follow. A server that sends one has not carried out the request. 303
+/// (see other) is missing because it follows a request that was carried out.
 const REDIRECTS: [u16; 4] = [301, 302, 307, 308];
-/// The fixed word of what was accepted and will not be signed, because mint keys were revoked since.
+/// The error word for an accepted request that is not signed because a mint key was revoked later.
 const RECOUP: &str = "recoup";
-/// The fixed word of a refusal because of coins that are gone.
+/// The error word for coins that were spent before.
 pub(crate) const DOUBLE_SPEND: &str = "double-spend";
-/// A mint key of the request has stopped to sign, or coins of it have expired.
+/// The error word for a mint key that no longer signs, or for expired coins.
 pub(crate) const KEY_EXPIRED: &str = "key-expired";
-/// A mint key of the request was revoked.
+/// The error word for a mint key that was revoked.
 pub(crate) const KEY_REVOKED: &str = "key-revoked";
-/// The fixed words that say that nothing was done (all but `unavailable` and `recoup`).
-pub(crate) const REFUSALS: [&str; 13] = [
-    "malformed",
-    "unauthorized",
-    "forbidden",
-    "exists",
-    "too-many-requests",
-    "insufficient-funds",
-    "not-found",
-    "double-spend",
-    "reference-conflict",
-    "key-expired",
-    "key-revoked",
-    "too-large",
-    "invalid",
-];
-/// Those that are about who asks, and how often: they say nothing about what was done at an earlier attempt.
-pub(crate) const ABOUT_THE_ASKER: [&str; 3] = ["unauthorized", "forbidden", "too-many-requests"];
+const NO_SERVICE: &str = "the currency names no service for this";
 
-/// Why a message was not answered with what was asked for.
+/// Why a request has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ExchangeError {
-    /// The issuer says no: nothing was done.
+    /// The issuer refuses the request and has not carried it out.
     #[error("the issuer refuses: {description}")]
     Refused {
-        /// The fixed word.
+        /// The error word.
         word: String,
-        /// The issuer's words, which begin with the fixed word.
+        /// The issuer's text, which begins with the error word.
         description: String,
-        /// The indices of the coins that the refusal is about, as the issuer wrote them.
+        /// The indices of the refused coins, as the issuer wrote them.
         coins: Option<String>,
     },
-    /// The request did not reach the issuer: nothing was done.
+    /// The request did not reach the issuer, so it was not carried out.
     #[error("{0}; nothing was done")]
     NotSent(String),
     /// The signatures come later: the request is accepted, or a mint waits until its account has enough.
     #[error("the issuer will sign later ({description})")]
     Delayed {
-        /// The issuer's words: for what it waits.
+        /// The issuer's text with the reason.
         description: String,
     },
-    /// Accepted; mint keys were revoked since, and what they were to sign is honoured by a recoup.
+    /// The request is accepted, and some mint keys were revoked later. A recoup brings their coins.
     #[error("the issuer has accepted the request and has revoked mint keys since")]
     Recoup,
-    /// No answer, or one that says nothing about what was done. The same request must be sent again.
+    /// The outcome is unknown: no answer arrived, or one that does not tell it. Send the same request again.
     #[error("{0}")]
     Unknown(String),
+    /// The request with this number needs the token of an account. It was perhaps sent before; it was not sent now.
+    #[error("request number {0} needs the token of its account, which the wallet does not store")]
+    NeedsToken(u64),
 }
 
 impl ExchangeError {
     /// Whether the issuer says that coins were spent before.
     #[must_use]
     pub fn is_double_spend(&self) -> bool {
-        matches!(self, Self::Refused { word, .. } if word == DOUBLE_SPEND)
+        self.is_refused_with(&[DOUBLE_SPEND])
     }
 
-    /// Whether the issuer says that a mint key has expired or was revoked. With other keys it may succeed.
+    /// Whether the issuer says that a mint key has expired or was revoked. Other keys may succeed.
     pub(crate) fn is_about_a_key(&self) -> bool {
-        matches!(self, Self::Refused { word, .. } if [KEY_EXPIRED, KEY_REVOKED].contains(&word.as_str()))
+        self.is_refused_with(&[KEY_EXPIRED, KEY_REVOKED])
+    }
+
+    /// Whether the issuer refused the request with one of these error words.
+    pub(crate) fn is_refused_with(&self, words: &[&str]) -> bool {
+        matches!(self, Self::Refused { word, .. } if words.contains(&word.as_str()))
     }
 }
 
-/// Posts to a path of one of the services; the lower weight first, the next one when there is no connection.
+/// Posts to a path of one of the services, the lowest weight first. Tries the next service if there is no
+/// connection or no answer.
 pub(crate) async fn post(
     transport: &dyn Transport,
     services: &[WeightedUrl],
@@ -101,12 +91,12 @@ pub(crate) async fn post(
     token: Option<&Secret>,
     body: &str,
 ) -> Result<HttpAnswer, ExchangeError> {
-    let mut not_sent = "the currency names no service for this".to_owned();
+    let mut not_sent = NO_SERVICE.to_owned();
     let mut unanswered = None;
     for url in urls(services, path) {
-        match (transport.post(&url, token, body).await, &unanswered) {
-            // Another service may have carried it out without a word.
-            (Ok(answer), Some(earlier)) if is_about_the_asker(&answer) => {
+        match (transport.send(&url, token, Some(body)).await, &unanswered) {
+            // A service that did not answer may have carried out the request.
+            (Ok(answer), Some(earlier)) if answer.is_sender_refusal() => {
                 return Err(ExchangeError::Unknown(format!(
                     "{earlier}, and HTTP status {} from another service",
                     answer.status
@@ -126,20 +116,23 @@ pub(crate) async fn post(
     })
 }
 
+/// Posts a request without a token and reads its response.
+async fn ask<D: Document>(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+    path: &str,
+    request: &str,
+) -> Result<D, ExchangeError> {
+    document(&post(transport, services, path, None, request).await?)
+}
+
 fn redirected(url: &str, answer: &HttpAnswer) -> String {
     let location = answer.location.as_deref().unwrap_or("nowhere");
     format!(
-        "{url} answers with HTTP status {} and points to {location}; a wallet follows no redirects, so add \
-         the currency by the URL that answers itself",
+        "{url} answers with HTTP status {} and points to {location}; the wallet follows no redirects, so add \
+         the currency by the URL to which it points",
         answer.status
     )
-}
-
-fn is_about_the_asker(answer: &HttpAnswer) -> bool {
-    answer
-        .error_word
-        .as_ref()
-        .is_some_and(|word| ABOUT_THE_ASKER.contains(&word.as_str()))
 }
 
 fn urls(services: &[WeightedUrl], path: &str) -> impl Iterator<Item = String> {
@@ -150,42 +143,35 @@ fn urls(services: &[WeightedUrl], path: &str) -> impl Iterator<Item = String> {
         .map(move |WeightedUrl(_, base)| format!("{}{path}", base.trim_end_matches('/')))
 }
 
-/// The serial of the CDD that an issuer calls current.
+/// Fetches the serial of the current CDD.
 pub(crate) async fn fetch_cdd_serial(
     transport: &dyn Transport,
     services: &[WeightedUrl],
 ) -> Result<u64, ExchangeError> {
-    let request = RequestCddSerial { message_reference: 0 };
-    let answer = post(
-        transport,
-        services,
-        "/cddc/serial",
-        None,
-        &text::compact(&request),
-    )
-    .await?;
-    Ok(document::<ResponseCddSerial>(&answer)?.cdd_serial)
+    let request = text::compact(&RequestCddSerial { message_reference: 0 });
+    let response: ResponseCddSerial = ask(transport, services, "/cddc/serial", &request).await?;
+    Ok(response.cdd_serial)
 }
 
-/// The CDDC of a serial; 0 asks for the one that the issuer calls current.
+/// Fetches the CDDC with this serial; 0 asks for the current one.
 pub(crate) async fn fetch_cddc(
     transport: &dyn Transport,
     services: &[WeightedUrl],
     cdd_serial: u64,
 ) -> Result<Cddc, ExchangeError> {
-    let request = RequestCddc {
+    let request = text::compact(&RequestCddc {
         cdd_serial,
         message_reference: 0,
-    };
-    let answer = post(transport, services, "/cddc", None, &text::compact(&request)).await?;
-    let cddc = document::<ResponseCddc>(&answer)?
+    });
+    let response: ResponseCddc = ask(transport, services, "/cddc", &request).await?;
+    let cddc = response
         .cddc
         .filter(|cddc| [0, cddc.cdd.cdd_serial].contains(&cdd_serial));
     cddc.ok_or_else(|| ExchangeError::Unknown("the issuer has answered without the CDDC".to_owned()))
 }
 
-/// The mint keys that an issuer has revoked; `None` when it does not say. A status 404 says nothing: a proxy
-/// sends it as well as an issuer that does not know the question.
+/// Fetches the list of revoked mint keys. Returns `None` for a status 404: it comes from an issuer without
+/// this list, or from a proxy.
 pub(crate) async fn fetch_revocations(
     transport: &dyn Transport,
     services: &[WeightedUrl],
@@ -194,9 +180,9 @@ pub(crate) async fn fetch_revocations(
     struct Revocations {
         mint_keys: Vec<RevokedKey>,
     }
-    let mut last = "the currency names no service for this".to_owned();
+    let mut last = NO_SERVICE.to_owned();
     for url in urls(services, "/v1/revocations") {
-        match transport.get(&url, None).await {
+        match transport.send(&url, None, None).await {
             Ok(answer) if answer.status == NOT_FOUND => return Ok(None),
             Ok(answer) if answer.status == OK => {
                 let read = serde_json::from_slice::<Revocations>(&answer.body);
@@ -211,34 +197,34 @@ pub(crate) async fn fetch_revocations(
     Err(ExchangeError::Unknown(last))
 }
 
-/// What the account of this token holds; `None` when nobody says.
+/// Fetches the balance of the token's account; `None` if the issuer does not answer it.
 pub(crate) async fn fetch_account_balance(
     transport: &dyn Transport,
     services: &[WeightedUrl],
     token: &Secret,
 ) -> Option<u64> {
     let url = urls(services, "/v1/account/balance").next()?;
-    let answer = transport.get(&url, Some(token)).await.ok()?;
+    let answer = transport.send(&url, Some(token), None).await.ok()?;
     let balance: Balance = serde_json::from_slice(&answer.body).ok()?;
     (answer.status == OK).then_some(balance.balance)
 }
 
-/// Mint key certificates; those with these ids, or all current ones.
+/// Fetches the mint key certificates with these ids, or all current ones if the list is empty.
 pub(crate) async fn fetch_mkcs(
     transport: &dyn Transport,
     services: &[WeightedUrl],
     mint_key_ids: Vec<BigInt>,
 ) -> Result<Vec<Mkc>, ExchangeError> {
-    let request = RequestMintKeyCertificates {
+    let request = text::compact(&RequestMintKeyCertificates {
         denominations: Vec::new(),
         message_reference: 0,
         mint_key_ids,
-    };
-    let answer = post(transport, services, "/mkcs", None, &text::compact(&request)).await?;
-    Ok(document::<ResponseMintKeyCertificates>(&answer)?.keys)
+    });
+    let response: ResponseMintKeyCertificates = ask(transport, services, "/mkcs", &request).await?;
+    Ok(response.keys)
 }
 
-/// The signatures of a `response mint`.
+/// Reads the signatures of a `response mint`.
 pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, ExchangeError> {
     if answer.status == ACCEPTED
         && let Ok(delay) = from_json::<ResponseDelay>(&answer.body)
@@ -250,36 +236,25 @@ pub(crate) fn signatures(answer: &HttpAnswer) -> Result<Vec<BlindSignature>, Exc
     Ok(document::<ResponseMint>(answer)?.blind_signatures)
 }
 
-/// A `response redeem`.
+/// Checks a `response redeem`.
 pub(crate) fn redeemed(answer: &HttpAnswer) -> Result<(), ExchangeError> {
     document::<ResponseRedeem>(answer).map(|_| ())
 }
 
 fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
-    /// What every response has.
-    #[derive(Deserialize)]
-    struct Status {
-        status_description: Option<String>,
-        detail: Option<String>,
-    }
     if answer.status == OK {
         return from_json(&answer.body)
             .map_err(|error| ExchangeError::Unknown(format!("not a {:?}: {error}", <D as TypeName>::TYPE)));
     }
-    let status: Option<Status> = serde_json::from_slice(&answer.body).ok();
-    let said = status.and_then(|status| status.status_description.or(status.detail));
-    let said = said.map(|said| printable(&said.chars().take(SHOWN_CHARS_MAX).collect::<String>()));
-    let description = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
+    let description = answer.description();
     match &answer.error_word {
         Some(word) if word == RECOUP => Err(ExchangeError::Recoup),
-        Some(word) if REFUSALS.contains(&word.as_str()) && (400..500).contains(&answer.status) => {
-            Err(ExchangeError::Refused {
-                word: word.clone(),
-                description,
-                coins: answer.coins.clone(),
-            })
-        }
-        // Without a fixed word it is not the issuer that speaks, but something between.
+        Some(word) if answer.is_refusal() => Err(ExchangeError::Refused {
+            word: word.clone(),
+            description,
+            coins: answer.coins.clone(),
+        }),
+        // An error without an error word may come from a proxy.
         Some(_) | None => Err(ExchangeError::Unknown(description)),
     }
 }

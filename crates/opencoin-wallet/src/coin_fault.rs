@@ -6,42 +6,43 @@ use thiserror::Error;
 /// Why a coin of a stack was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CoinFault {
-    /// It is of a currency that the wallet does not know.
+    /// The wallet does not know the currency.
     #[error(
-        "it is of a currency that this wallet does not know ({issuer}); the coin says that its issuer is at {hint:?}"
+        "it is of a currency that this wallet does not know ({issuer}); the coin says that its issuer is at \
+         {hint:?}"
     )]
     UnknownCurrency {
         /// The currency's id.
         issuer: String,
-        /// What the coin says about where it is. Anybody can write that.
+        /// The issuer's URL according to the coin. It is not verified.
         hint: String,
     },
-    /// It is of another currency that the wallet knows, which is taken by itself.
+    /// The coin is of another known currency. One receive takes coins of one currency.
     #[error("it is of another currency ({0}); receive the stack once more for those")]
     OtherCurrency(String),
-    /// The issuer does not know the mint key that it names.
+    /// The issuer does not know the coin's mint key.
     #[error("it names a mint key that the issuer does not know")]
     UnknownMintKey,
-    /// The mint key that it names did not sign it.
+    /// The signature is not valid.
     #[error("it is not valid: its mint key did not sign it")]
     NotSigned,
-    /// No issuer takes it any more.
+    /// The coin has expired.
     #[error("it expired on {0}")]
     Expired(DateTime<Utc>),
-    /// Its mint key was revoked. Whoever made it gets a fresh one by a recoup.
-    #[error("its mint key was revoked ({0}); whoever made the coin gets a fresh one for it")]
+    /// The mint key was revoked. The wallet that minted the coin can exchange it with a recoup.
+    #[error("its mint key was revoked ({0}); the wallet that minted the coin can exchange it")]
     Revoked(String),
-    /// It is in the stack more than once.
+    /// The stack has the coin more than once.
     #[error("it is in the stack twice")]
     Repeated,
-    /// The wallet has it, or is receiving it.
+    /// The wallet has received the coin or is receiving it.
     #[error("it was received before")]
     ReceivedBefore,
-    /// Somebody has spent it.
+    /// The coin was spent.
     #[error("it was spent before")]
     Spent,
-    /// The issuer does not take it now. The wallet holds it and tries again.
-    #[error("the issuer does not take it now; the wallet keeps it and tries again")]
+    /// The issuer refused the coin for a temporary reason. The wallet keeps it and tries again.
+    #[error("the issuer does not accept it now; the wallet keeps it and tries again")]
     Refused,
 }
 
@@ -49,10 +50,10 @@ pub enum CoinFault {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("coins[{index}], which says that it is worth {denomination}: {fault}")]
 pub struct LeftOut {
-    /// Its place in the stack, from 0.
+    /// The index in the stack, from 0.
     pub index: usize,
-    /// What it says that it is worth.
+    /// The denomination according to the coin. It is not verified.
     pub denomination: u64,
-    /// Why it was left out.
+    /// The reason.
     pub fault: CoinFault,
 }

@@ -1,4 +1,4 @@
-//! A currency as the wallet knows it: its verified documents, the keys to blind for, the coins held of it.
+//! A currency in the wallet: its verified documents, its mint keys and the wallet's coins.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,14 @@ use crate::tokenizing::{Counts, count, sum};
 
 /// Where a coin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum CoinPlace {
     /// In the wallet.
     Here,
-    /// Given by a request that is not finished.
+    /// Part of a pending request.
     Given,
-    /// In a coin stack that somebody may have taken.
+    /// In a stack that was sent. The receiver may have taken it.
     Sent,
-    /// From somebody else, who could still spend it: it is to be renewed.
+    /// Received and not renewed yet, so that the sender can still spend it.
     Received,
 }
 
@@ -30,14 +30,14 @@ pub(crate) enum Place {
 pub(crate) struct Held {
     pub(crate) coin: Coin,
     pub(crate) value: u64,
-    /// The issuer takes it until then.
+    /// The issuer accepts the coin until this time.
     pub(crate) expiry: DateTime<Utc>,
-    pub(crate) place: Place,
-    /// `None` for coins of older journals, which kept no seeds.
+    pub(crate) place: CoinPlace,
+    /// `None` for coins of older journals, which have no seeds.
     pub(crate) origin: Option<Origin>,
 }
 
-/// Which blind a coin came from, and the proof of it.
+/// The blind that a coin was made from, with its seed as proof.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) transaction_reference: BigInt,
@@ -46,7 +46,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Where the coin of a blind of this transaction comes from.
+    /// Returns `None` without a transaction reference or a seed.
     pub(crate) fn new(transaction_reference: Option<&BigInt>, blinded: &Blinded) -> Option<Self> {
         let BlindingSecret::Seed(seed) = &blinded.secret else {
             return None;
@@ -59,18 +59,17 @@ impl Origin {
     }
 }
 
-/// A currency whose documents were verified.
 #[derive(Debug)]
 pub(crate) struct Currency {
     pub(crate) url: String,
-    /// The newest.
+    /// The newest CDDC.
     pub(crate) cddc: VerifiedCddc,
-    /// All that were seen, by serial: a mint key is certified under the one that its certificate names.
+    /// All known CDDCs by serial. The certificate of a mint key names the serial under which it is verified.
     pub(crate) cddcs: BTreeMap<u64, VerifiedCddc>,
     pub(crate) mint_keys: BTreeMap<BigInt, VerifiedMintKey>,
-    /// The keys that the issuer called current when it was last asked; `None` in older journals.
+    /// The current mint keys in the issuer's last answer; `None` in older journals.
     pub(crate) current: Option<BTreeSet<BigInt>>,
-    /// The keys that the issuer calls revoked, and its reasons.
+    /// The revoked mint keys, with the issuer's reasons.
     pub(crate) revoked: BTreeMap<BigInt, String>,
     pub(crate) coins: BTreeMap<CoinId, Held>,
 }
@@ -88,7 +87,7 @@ impl Currency {
         }
     }
 
-    /// Takes in documents that were verified before they went to the journal, and are verified again.
+    /// Verifies documents and adds them.
     pub(crate) fn learn(
         &mut self,
         cddc: VerifiedCddc,
@@ -102,7 +101,7 @@ impl Currency {
         }
         self.cddcs.insert(cddc.cdd().cdd_serial, cddc.clone());
         for mkc in mkcs {
-            // Older journals verified every certificate under the newest CDDC and kept no other.
+            // Older journals have only the newest CDDC and verified every certificate under it.
             let certifies = self.cddcs.get(&mkc.mint_key.cdd_serial).unwrap_or(&cddc);
             let key = verify_mint_key_certificate(mkc, certifies)?;
             self.mint_keys.insert(key.public_key().id().clone(), key);
@@ -112,37 +111,42 @@ impl Currency {
         Ok(())
     }
 
-    /// Whether a coin can be paid with.
-    pub(crate) fn is_here(&self, held: &Held, now: DateTime<Utc>) -> bool {
-        held.place == Place::Here && now <= held.expiry && !self.is_revoked(&held.coin.payload)
+    /// Whether the wallet can pay with a coin.
+    pub(crate) fn is_spendable(&self, held: &Held, now: DateTime<Utc>) -> bool {
+        held.place == CoinPlace::Here && now <= held.expiry && !self.is_revoked(&held.coin.payload)
     }
 
-    /// Whether the issuer takes no coin of the payload's mint key any more.
+    /// Whether a received coin is still to be renewed.
+    pub(crate) fn is_received(&self, held: &Held, now: DateTime<Utc>) -> bool {
+        held.place == CoinPlace::Received && now <= held.expiry && !self.is_revoked(&held.coin.payload)
+    }
+
+    /// Whether the payload's mint key was revoked.
     pub(crate) fn is_revoked(&self, payload: &Payload) -> bool {
         self.revoked.contains_key(&payload.mint_key_id)
     }
 
-    /// Puts coins that a request was to give back to where they were.
+    /// Frees the coins of a request that was not carried out.
     pub(crate) fn release(&mut self, gives: &[Given]) {
         for given in gives {
             if let Some(held) = self.coins.get_mut(&given.coin)
-                && held.place == Place::Given
+                && held.place == CoinPlace::Given
             {
                 held.place = if given.is_own {
-                    Place::Here
+                    CoinPlace::Here
                 } else {
-                    Place::Received
+                    CoinPlace::Received
                 };
             }
         }
     }
 
-    /// The wallet's own coins that can be paid with, by value.
-    pub(crate) fn here(&self, now: DateTime<Utc>) -> Counts {
+    /// Counts the coins that the wallet can pay with, by value.
+    pub(crate) fn spendable(&self, now: DateTime<Utc>) -> Counts {
         count(
             self.coins
                 .values()
-                .filter(|held| self.is_here(held, now))
+                .filter(|held| self.is_spendable(held, now))
                 .map(|held| held.value),
         )
     }
@@ -151,19 +155,14 @@ impl Currency {
         BigInt::from_be_bytes(self.cddc.cipher_suite().payload_hash(payload).as_bytes())
     }
 
-    /// What the coins at a place are worth.
-    pub(crate) fn value_at(&self, place: Place) -> u64 {
-        let there = self.coins.values().filter(|held| held.place == place);
-        sum(there.map(|held| held.value))
+    /// Returns the total value of the coins for which `is_wanted`.
+    pub(crate) fn value_of(&self, is_wanted: impl Fn(&Held) -> bool) -> u64 {
+        let wanted = self.coins.values().filter(|held| is_wanted(held));
+        sum(wanted.map(|held| held.value))
     }
 
-    /// What all coins are worth, wherever they are.
-    pub(crate) fn value(&self) -> u64 {
-        sum(self.coins.values().map(|held| held.value))
-    }
-
-    /// A coin of this currency, as it is held. Its mint key must be known.
-    pub(crate) fn held(&self, coin: Coin, place: Place, origin: Option<Origin>) -> Result<Held, String> {
+    /// Adds the data of the coin's mint key, which must be known.
+    pub(crate) fn held(&self, coin: Coin, place: CoinPlace, origin: Option<Origin>) -> Result<Held, String> {
         let key = self.mint_keys.get(&coin.payload.mint_key_id);
         let key = key.ok_or("the mint key of a coin is unknown")?.mint_key();
         Ok(Held {
@@ -175,8 +174,8 @@ impl Currency {
         })
     }
 
-    /// What fresh coins can be worth now: the currency's denominations, without those that no key signs. If
-    /// none does, nothing is known about the present, and all of them are given.
+    /// Returns the denominations for which a known key signs now; all denominations if there is no such key,
+    /// because then the known keys are outdated.
     pub(crate) fn denominations(&self, now: DateTime<Utc>) -> Vec<u64> {
         let all = &self.cddc.cdd().denominations;
         let all: Vec<u64> = all.iter().copied().filter(|value| *value > 0).collect();
@@ -185,7 +184,7 @@ impl Currency {
         if signed.is_empty() { all } else { signed }
     }
 
-    /// The newest key of this denomination that the issuer calls current and that signs now.
+    /// Returns the newest current key of this denomination that signs now and is not revoked.
     pub(crate) fn signing_key(&self, value: u64, now: DateTime<Utc>) -> Option<&VerifiedMintKey> {
         let is_current = |id: &BigInt| self.current.as_ref().is_none_or(|current| current.contains(id));
         let signs = |(id, key): &(&BigInt, &VerifiedMintKey)| {

@@ -1,4 +1,4 @@
-//! Why a wallet did not do what it was asked.
+//! Errors of the wallet.
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::CertificateError;
@@ -7,53 +7,54 @@ use thiserror::Error;
 use crate::client::ExchangeError;
 use crate::coin_fault::LeftOut;
 use crate::journal::JournalError;
+use crate::network::NoAnswer;
 use crate::tokenizing::NotRepresentable;
-use crate::transport::NoAnswer;
 
-/// Why a wallet did not do what it was asked. In every case the money is where it was, or the request is kept
-/// and [`crate::Wallet::resume`] finishes it.
+/// Why an operation of the wallet failed. In every case the money is unchanged, or the request is kept and
+/// [`crate::Wallet::resume`] finishes it.
 #[derive(Debug, Error)]
 pub enum WalletError {
-    /// The wallet's memory cannot be used.
+    /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal contradicts itself.
-    #[error("the wallet's journal makes no sense: {0}")]
+    #[error("the wallet's journal is inconsistent: {0}")]
     Inconsistent(String),
     /// The issuer refused, delayed, or did not answer.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
-    /// There is no way to the network.
+    /// The network cannot be used.
     #[error(transparent)]
     Network(#[from] NoAnswer),
-    /// Documents of the issuer do not verify.
+    /// The issuer's documents do not verify.
     #[error("the issuer's documents do not verify: {0}")]
     Certificate(#[from] CertificateError),
-    /// The issuer at this URL is not the one that was added.
+    /// Another issuer answers at the currency's URL.
     #[error("the issuer's master key has changed: this is another currency, {0}; nothing was taken from it")]
     MasterKeyChanged(String),
-    /// No currency was added yet.
+    /// The wallet has no currency.
     #[error("this wallet knows no currency")]
     NoCurrency,
-    /// The currency that was named is not among those of the wallet.
+    /// The wallet has no currency with this name or id.
     #[error("the wallet holds no currency {wanted:?}; it holds {known}")]
     UnknownCurrencyName {
-        /// What was named.
+        /// The name or id.
         wanted: String,
-        /// What the wallet holds.
+        /// The wallet's currencies.
         known: String,
     },
-    /// Several currencies, and none was named.
+    /// The wallet has several currencies, and the user named none.
     #[error("this wallet holds several currencies; choose one: {0}")]
     WhichCurrency(String),
-    /// Coins of a currency that was not added.
+    /// The coins are of a currency that was not added.
     #[error(
-        "these are coins of a currency that this wallet does not know ({issuer}); they say that its issuer is at {hint:?}"
+        "these are coins of a currency that this wallet does not know ({issuer}); they say that its issuer \
+         is at {hint:?}"
     )]
     UnknownCurrency {
-        /// Its id.
+        /// The currency's id.
         issuer: String,
-        /// What the coins say about where it is. Anybody can write that.
+        /// The issuer's URL according to the coins. It is not verified.
         hint: String,
     },
     /// No send has this number.
@@ -62,49 +63,49 @@ pub enum WalletError {
     /// No request has this number.
     #[error("there is no request number {0}")]
     UnknownOperation(u64),
-    /// The request, or the send, has ended.
+    /// The request or send has ended.
     #[error("number {0} is not pending: it has ended")]
     NotPending(u64),
-    /// The wallet holds too little.
-    #[error("the wallet holds {balance}, needed are {needed}")]
+    /// The wallet's balance is too low.
+    #[error("the wallet holds {balance}, but {needed} are needed")]
     InsufficientFunds {
-        /// What can be paid with.
+        /// The spendable balance.
         balance: u64,
-        /// What was asked.
+        /// The requested amount.
         needed: u64,
     },
-    /// The account holds too little.
-    #[error("the account holds {balance}, needed are {needed}; nothing was done")]
+    /// The account's balance is too low.
+    #[error("the account holds {balance}, but {needed} are needed; nothing was done")]
     AccountTooLow {
-        /// What it holds.
+        /// The account's balance.
         balance: u64,
-        /// What was asked.
+        /// The requested amount.
         needed: u64,
     },
-    /// Coins of this wallet were spent elsewhere. They are dropped; the others are free.
+    /// Coins of this wallet were spent before. They are removed from the wallet; the others are free.
     #[error(
-        "coins of this wallet worth {0} were spent before, by a copy of the wallet perhaps. They were dropped, \
-         and nothing else was done: with the coins that are left the same can be done again"
+        "coins of this wallet worth {0} were spent before, perhaps by a copy of the wallet. They were \
+         removed, and nothing else was done; try again with the remaining coins"
     )]
     SpentElsewhere(u64),
-    /// No choice of coins makes the amount, and they cannot be changed now.
-    #[error("the coins at hand do not make {0} exactly, and could not be changed into others")]
+    /// The wallet's coins do not make the amount exactly, and cannot be changed now.
+    #[error("the wallet's coins do not make {0} exactly, and could not be changed")]
     NoExactCoins(u64),
-    /// No coins make the amount.
+    /// The currency's denominations do not make the amount.
     #[error(transparent)]
     NotRepresentable(#[from] NotRepresentable),
-    /// So many coins that making them would take hours and gigabytes.
+    /// The amount takes too many coins: they would take hours and gigabytes.
     #[error("this takes {coins} coins, more than {coins_max}; do it in smaller amounts")]
     TooManyCoins {
-        /// How many it takes.
+        /// The number of coins.
         coins: u64,
-        /// How many are made at a time.
+        /// The limit.
         coins_max: u64,
     },
-    /// No coin of a stack can be taken: the first of them, and why.
-    #[error("no coin of this stack can be taken: {0}")]
+    /// No coin of the stack can be received; this is the first one and its reason.
+    #[error("no coin of this stack can be received: {0}")]
     NoGoodCoin(LeftOut),
-    /// Nothing in it.
+    /// The stack is empty.
     #[error("the stack holds no coins")]
     EmptyStack,
     /// The stack was received before.
@@ -113,24 +114,24 @@ pub enum WalletError {
     /// No key signs this denomination now.
     #[error("the issuer has no mint key that signs coins of {0} now")]
     NoMintKey(u64),
-    /// No key signs now by this clock, which is not the issuer's.
+    /// No key signs now by the wallet's clock, which differs from the issuer's.
     #[error(
-        "by the clock of this machine it is {ours}, and by the issuer's {issuers}: no key signs at both. Set the \
-         clock right"
+        "the clock of this machine says {ours}, the issuer's says {issuers}, so no mint key can be used. Set \
+         the clock right"
     )]
     WrongClock {
-        /// The time here.
+        /// The wallet's time.
         ours: DateTime<Utc>,
-        /// The time there.
+        /// The issuer's time.
         issuers: DateTime<Utc>,
     },
-    /// The issuer signed something else.
+    /// A signature of the issuer is wrong or missing.
     #[error("the issuer has sent a signature that does not verify; the request is kept, tell the operator")]
     WrongSignature,
-    /// A secret in the journal cannot be read, or a blind cannot be made.
+    /// A secret in the journal cannot be read, or blinding fails.
     #[error("blinding failed: {0}")]
     Blinding(String),
-    /// More money than a sum can hold.
+    /// The total would exceed [`opencoin_text::AMOUNT_MAX`].
     #[error("the amount is too large")]
     Overflow,
 }

@@ -1,6 +1,6 @@
-//! What the journal says: the events, and what a request needs to be finished after a crash.
+//! The events of the journal, with all data that is needed to finish a request after a crash.
 //!
-//! Lines of older journals stay readable: what they lack is absent here, or has a variant of its own.
+//! Lines of older journals stay readable: fields that they lack are optional, and old forms have variants.
 
 use std::collections::BTreeSet;
 
@@ -11,80 +11,78 @@ use serde::{Deserialize, Serialize};
 use crate::holder::Holder;
 use crate::secret::Secret;
 
-/// The number of an operation in its wallet.
+/// The number of an operation or send in its wallet.
 pub(crate) type OperationId = u64;
 
-/// What tells a coin from every other: its payload hash. The serial alone does not, since whoever makes a
-/// coin chooses it.
+/// The hash of a coin's payload. The serial is not an id, because the person who mints a coin chooses it.
 pub(crate) type CoinId = BigInt;
 
-/// Everything that can happen to a wallet.
+/// A change of the wallet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
-    /// A currency's documents were seen and verified.
+    /// Documents of a currency were verified.
     Documents {
         url: String,
-        /// The newest.
+        /// The newest CDDC.
         cddc: Box<Cddc>,
         mkcs: Vec<Mkc>,
-        /// Those that are needed besides, because mint keys were certified under them.
+        /// Older CDDCs under which some of the mint keys were certified.
         #[serde(default)]
         older: Vec<Cddc>,
-        /// The mint keys that the issuer calls current; `None` when it was not asked for them.
+        /// The current mint keys; `None` if the issuer was not asked for all of them.
         #[serde(default)]
         current: Option<BTreeSet<BigInt>>,
     },
-    /// The issuer's list of revoked mint keys has changed to this one.
+    /// The issuer's new list of revoked mint keys replaces the old one.
     Revocations {
         currency: BigInt,
         mint_keys: Vec<RevokedKey>,
         at: DateTime<Utc>,
     },
-    /// Requests are about to be sent: all that it takes to do what was asked.
+    /// Requests are about to be sent, with all data to finish them.
     Begun { operations: Vec<Operation> },
-    /// The answer came: these are its coins, those that were given are gone.
+    /// The request was carried out. These coins replace the given coins.
     Finished {
         operation: OperationId,
         coins: Vec<Coin>,
         at: DateTime<Utc>,
     },
-    /// The issuer has accepted the request, and does not sign all of it, because mint keys were revoked
-    /// since: these are the coins of the others, those that were given are gone, and the rest of the blinds
-    /// waits for a recoup.
+    /// The issuer has accepted the request, but some of its mint keys were revoked later. The coins of the
+    /// other keys replace the given coins, and the unsigned blinds wait for a recoup.
     Unsigned {
         operation: OperationId,
         coins: Vec<Coin>,
         at: DateTime<Utc>,
     },
-    /// The issuer refused: nothing was done. Of the coins that were to be given, those at `spent` are gone.
+    /// The request was not carried out. The given coins with the indices in `spent` were spent before.
     Refused {
         operation: OperationId,
         description: String,
         spent: Vec<usize>,
         at: DateTime<Utc>,
     },
-    /// The owner has given up a request. Its coins are free again. Its blinds are kept: if the issuer carries
-    /// it out all the same, their coins are the wallet's.
+    /// The user has abandoned a request. Its coins are free again. Its blinds are kept, so that their coins
+    /// are not lost if the issuer carries out the request later.
     Abandoned {
         operation: OperationId,
         at: DateTime<Utc>,
     },
-    /// Coins are about to leave in a coin stack.
+    /// Coins are about to be handed over in a stack.
     Sent { send: Box<Send> },
-    /// Somebody else has taken the coins of a send.
+    /// All coins of a send were spent by others.
     Taken { send: OperationId, at: DateTime<Utc> },
 }
 
-/// A mint key of which no coin is taken any more.
+/// A revoked mint key, whose coins the issuer no longer accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RevokedKey {
     pub(crate) id: BigInt,
-    /// The issuer's words.
+    /// The issuer's text.
     pub(crate) reason: String,
 }
 
-/// A request and everything that is needed to finish it after a crash.
+/// A request with all data to finish it after a crash.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Operation {
     pub(crate) id: OperationId,
@@ -93,47 +91,46 @@ pub(crate) struct Operation {
     pub(crate) amount: u64,
     /// The exact text of the request.
     pub(crate) request: Secret,
-    /// The account's token, where the request needs one. It is never written to the disk: after a restart it
-    /// comes from the session, or from the user. Older journals have it.
+    /// The account's token, if the request needs one. It is never written to the disk: after a restart it
+    /// comes from the session or from the user. Older journals contain it.
     #[serde(default, skip_serializing)]
     pub(crate) token: Option<Secret>,
-    /// Whose session the token is of: another token of theirs does as well, when it has ended.
+    /// The owner of the token's session. After the session has expired, another token of the same owner can
+    /// finish the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) holder: Option<Holder>,
     /// The transaction reference of a mint, renew or recoup.
     pub(crate) reference: Option<BigInt>,
-    /// What its signatures will be made into coins with.
+    /// The secrets that turn the signatures into coins.
     pub(crate) blinded: Vec<Blinded>,
-    /// The coins that it gives, in the order of the request.
+    /// The coins that the request spends, in its order.
     pub(crate) gives: Vec<Given>,
-    /// The request that is abandoned for this one, which gives the same coins.
+    /// The abandoned request that this one replaces. Both spend the same coins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) replaces: Option<OperationId>,
     pub(crate) at: DateTime<Utc>,
 }
 
-/// Why a request is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Kind {
     Mint,
-    /// Coins of somebody else become the wallet's own.
+    /// Received coins are renewed.
     Receive {
         subject: String,
     },
-    /// Own coins become others of the same value, so that every amount can be paid.
+    /// Own coins are exchanged for others of the same value, so that every amount can be paid.
     Change,
-    /// The coins of a send come back.
+    /// The coins of a send are renewed by the sender.
     Reclaim {
         send: OperationId,
     },
     Redeem,
-    /// Coins of revoked mint keys, and blinds that were not signed because of a revocation, become fresh
-    /// coins.
+    /// Coins of revoked mint keys and unsigned blinds of these keys are exchanged for new coins.
     Recoup,
 }
 
-/// The secrets of a blind.
+/// A blind with its secrets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Blinded {
     pub(crate) reference: String,
@@ -142,22 +139,21 @@ pub(crate) struct Blinded {
     pub(crate) secret: BlindingSecret,
 }
 
-/// What unblinds a signature.
+/// The secret that unblinds a signature.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BlindingSecret {
-    /// A [`opencoin_crypto::BlindingSeed`], from which the rest follows, and with which the coin's origin can
-    /// be shown.
+    /// A [`opencoin_crypto::BlindingSeed`]. It also proves the coin's origin in a recoup.
     Seed(Secret),
     /// A [`opencoin_crypto::Unblinder`], in older journals.
     Unblinder(Secret),
 }
 
-/// A coin that an operation gives.
+/// A coin that an operation spends.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Given {
     pub(crate) coin: CoinId,
-    /// From the wallet's own, rather than from a stack, a send, or a blind that was never signed.
+    /// Whether it is the wallet's own; `false` for a coin of a stack or a send, and for an unsigned blind.
     pub(crate) is_own: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Why a file of the wallet's folder cannot be used.
+//! Errors of the files in the wallet's folder.
 
 use std::path::{Path, PathBuf};
 
@@ -7,32 +7,28 @@ use thiserror::Error;
 /// A file of the wallet's folder cannot be used.
 #[derive(Debug, Error)]
 pub enum FileError {
-    /// The system refused.
+    /// The operating system reports an error.
     #[error(transparent)]
     Io(#[from] opencoin_private_files::FileError),
-    /// It does not say anything that this program knows.
+    /// The content cannot be read.
     #[error("{path}: {reason}; the file is damaged, or was written by a newer version")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong, never what is in it.
+        /// What is wrong. It does not quote the file.
         reason: String,
     },
-    /// Another process is paying out of this folder.
+    /// Another process is making a payment from this folder.
     #[error("another payment from {0} is under way; wait until it is done")]
     InUse(PathBuf),
 }
 
 impl FileError {
-    /// The error of a reader of JSON names a place; it quotes values of the file, which may be secret.
+    /// Keeps only the position of a JSON error: its text quotes values of the file, which may be secret.
     pub(crate) fn damaged(path: &Path) -> impl FnOnce(serde_json::Error) -> Self {
         move |error| Self::Damaged {
             path: path.to_owned(),
-            reason: format!(
-                "it makes no sense at line {}, column {}",
-                error.line(),
-                error.column()
-            ),
+            reason: format!("not valid at line {}, column {}", error.line(), error.column()),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! For whom a session acts.
+//! The owner of a session.
 
 use serde::{Deserialize, Serialize};
 
-/// Who logged in.
+/// The account or service that logged in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
-    /// The holder of the account of this name, with the password.
+    /// The account with this name, by its password.
     Account(String),
-    /// The service with this id, with its key.
+    /// The service with this id, by its key.
     Service(String),
 }

@@ -1,14 +1,12 @@
-//! An OpenCoin wallet as a library: which coins to hold, a memory that survives a crash at any moment, the
-//! talk with an issuer.
+//! An OpenCoin wallet as a library: it chooses coins, keeps a crash-safe journal and talks to issuers.
 //!
-//! Secrets and the exact request are on disk before anything is sent. Whatever happens then (a crash, a lost
-//! answer, a delay), the money is where it was or [`Wallet::resume`] finishes what was begun. Every
-//! certificate and every signature is verified.
+//! The secrets and the exact request are on disk before a request is sent. After a crash or a lost answer the
+//! money is unchanged, or [`Wallet::resume`] finishes the request. Certificates and signatures are verified.
 //!
-//! The async functions do their own work on the thread that polls them: a few milliseconds for each coin that
-//! is blinded or verified, and a write to the disk for each event. A program that serves others meanwhile runs
-//! them on a thread of their own (`tokio::task::spawn_blocking` with a handle's `block_on`). Dropping one of
-//! their futures is like a crash at that point: [`Wallet::resume`] finishes what was begun.
+//! The async functions block the thread that polls them: a few milliseconds for each coin that is blinded or
+//! verified, and a disk write for each event. A server runs them on a separate thread
+//! (`tokio::task::spawn_blocking` with `block_on` of a runtime's handle). Dropping a future is like a crash
+//! at that point: [`Wallet::resume`] finishes the request.
 
 pub mod account;
 mod bearer;
@@ -33,11 +31,11 @@ pub use coin_fault::{CoinFault, LeftOut};
 pub use error::WalletError;
 pub use file_error::FileError;
 pub use journal::JournalError;
-pub use network::{Authorities, AuthoritiesError, HttpAnswer};
+pub use network::{Authorities, AuthoritiesError, HttpAnswer, NoAnswer};
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
-pub use transport::{HttpTransport, NoAnswer, Transport};
+pub use transport::{HttpTransport, Transport};
 pub use wallet::{
-    Abandoned, Balance, Clock, CoinPlace, CoinShown, Done, HistoryEntry, ITEMS_MAX, Preview, Progress,
-    Randomness, Received, Recouped, Sent, Wallet,
+    Abandoned, Balance, Clock, Done, HistoryEntry, ITEMS_MAX, OnProgress, Randomness, Received, Recouped,
+    Sent, Wallet,
 };

@@ -1,39 +1,71 @@
-//! What every connection to an issuer has in common: whom it trusts, how long it waits, and how an answer is
-//! read.
+//! HTTP requests to an issuer: trusted certificates, timeouts, repeated attempts, and the answers.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use opencoin_api::COINS_HEADER;
+use opencoin_text::printable;
 use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response};
+use serde::Deserialize;
 use thiserror::Error;
 
-/// Carries the fixed word of a refusal.
+/// The header with the error word of a refusal.
 const ERROR_HEADER: &str = "opencoin-error";
+/// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
+const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The longest part of an issuer's text that is shown.
+const SHOWN_CHARS_MAX: usize = 500;
 
 const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
-/// How long an answer may take to arrive.
+/// The timeout of a request, until its whole answer has arrived.
 pub(crate) const ANSWER_DURATION_MAX: Duration = Duration::from_secs(60);
-/// The longest wait that an issuer may ask for; beyond it a person is told.
-pub(crate) const WAIT_MAX: Duration = Duration::from_secs(10);
+/// The longest `Retry-After` that is obeyed. With a longer one the request fails.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// The most attempts for one request.
+const ATTEMPTS_MAX: u32 = 5;
+/// The pause after the first attempt; each further one is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
 
-/// Certificate authorities that are trusted besides those of the system: a test currency has its own.
+const REQUEST_TIMEOUT: u16 = 408;
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// The error words which say that the request was not carried out (all but `unavailable` and `recoup`).
+const REFUSALS: [&str; 13] = [
+    "malformed",
+    "unauthorized",
+    "forbidden",
+    "exists",
+    "too-many-requests",
+    "insufficient-funds",
+    "not-found",
+    "double-spend",
+    "reference-conflict",
+    "key-expired",
+    "key-revoked",
+    "too-large",
+    "invalid",
+];
+/// The error words for the sender or the request rate. They do not tell the outcome of an earlier attempt.
+pub(crate) const SENDER_REFUSALS: [&str; 3] = ["unauthorized", "forbidden", "too-many-requests"];
+
+/// Certificate authorities that are trusted in addition to those of the system, for test currencies.
 #[derive(Debug, Clone, Default)]
 pub struct Authorities(Vec<reqwest::Certificate>);
 
-/// These are not certificates of authorities.
+/// The text does not hold certificates.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AuthoritiesError {
-    /// The text has none.
-    #[error("no certificate is in it (PEM, \"-----BEGIN CERTIFICATE-----\")")]
+    /// The text has no certificate.
+    #[error("it contains no certificate (PEM, \"-----BEGIN CERTIFICATE-----\")")]
     Empty,
-    /// One of them cannot be read.
-    #[error("a certificate in it cannot be read")]
+    /// A certificate cannot be read.
+    #[error("it contains a certificate that cannot be read")]
     Unreadable,
 }
 
 impl Authorities {
-    /// The certificates in this PEM text.
+    /// Reads the certificates of a PEM text.
     ///
     /// # Errors
     /// There are none, or one cannot be read.
@@ -48,8 +80,102 @@ impl Authorities {
     }
 }
 
-/// A client that follows no redirects: a token goes to nobody else. It sets no limit to the time of an
-/// answer.
+/// No answer arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no answer from {url}: {reason}")]
+pub struct NoAnswer {
+    /// The URL of the request.
+    pub url: String,
+    /// The cause.
+    pub reason: String,
+    /// Whether the request may have arrived; then its outcome is unknown. `false` if there was no connection
+    /// or the request could not be made.
+    pub was_sent: bool,
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone, Default)]
+pub struct HttpAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error word of a refusal (`OpenCoin-Error`).
+    pub error_word: Option<String>,
+    /// The indices of the coins that were refused (`OpenCoin-Coins`).
+    pub coins: Option<String>,
+    /// The server's time (`Date`).
+    pub date: Option<DateTime<Utc>>,
+    /// The target of a redirect (`Location`).
+    pub location: Option<String>,
+    /// How long to wait before the next attempt (`Retry-After` in seconds).
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub(crate) fn is_too_many_requests(&self) -> bool {
+        self.status == TOO_MANY_REQUESTS
+    }
+
+    /// Whether the error is temporary: neither success nor a client error. A later attempt may succeed.
+    pub(crate) fn is_temporary(&self) -> bool {
+        !self.is_success() && (!(400..500).contains(&self.status) || self.status == REQUEST_TIMEOUT)
+    }
+
+    /// Whether the issuer refused the request and did not carry it out. An error without an error word may
+    /// come from a proxy, which does not know what the issuer has done.
+    pub(crate) fn is_refusal(&self) -> bool {
+        (400..500).contains(&self.status) && !self.is_temporary() && self.has_word_of(&REFUSALS)
+    }
+
+    /// Whether the issuer refused the sender or the request rate, see [`SENDER_REFUSALS`].
+    pub(crate) fn is_sender_refusal(&self) -> bool {
+        self.has_word_of(&SENDER_REFUSALS)
+    }
+
+    fn has_word_of(&self, words: &[&str]) -> bool {
+        self.error_word
+            .as_deref()
+            .is_some_and(|word| words.contains(&word))
+    }
+
+    /// Returns the issuer's text for the user, without control characters, or the status if there is none.
+    pub(crate) fn description(&self) -> String {
+        /// The texts of a protocol response, or of RFC 9457.
+        #[derive(Deserialize)]
+        struct Texts {
+            status_description: Option<String>,
+            detail: Option<String>,
+            title: Option<String>,
+        }
+        let texts: Option<Texts> = serde_json::from_slice(&self.body).ok();
+        let text = texts
+            .and_then(|texts| texts.status_description.or(texts.detail).or(texts.title))
+            .filter(|text| !text.is_empty());
+        let text = text.unwrap_or_else(|| format!("HTTP status {}", self.status));
+        printable(&text.chars().take(SHOWN_CHARS_MAX).collect::<String>())
+    }
+}
+
+/// Whether a request may be sent again when its outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Safe,
+    Never,
+}
+
+/// What [`exchange`] returns.
+pub(crate) struct Exchanged {
+    pub(crate) answer: Result<HttpAnswer, NoAnswer>,
+    /// Whether the outcome of any attempt is unknown.
+    pub(crate) is_unknown: bool,
+}
+
+/// Makes a client that follows no redirects, so that a token is sent to no other server.
 pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_DURATION_MAX)
@@ -58,34 +184,55 @@ pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwe
         .build()
 }
 
-/// What came back over HTTP.
-#[derive(Debug, Clone, Default)]
-pub struct HttpAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The fixed word of a refusal (`OpenCoin-Error`).
-    pub error_word: Option<String>,
-    /// The indices of the coins that a refusal is about (`OpenCoin-Coins`).
-    pub coins: Option<String>,
-    /// The time of the server (`Date`).
-    pub date: Option<DateTime<Utc>>,
-    /// Where a redirect points to (`Location`).
-    pub location: Option<String>,
-    /// How long the issuer asks to wait (`Retry-After` in seconds).
-    pub retry_after: Option<Duration>,
-    /// The body.
-    pub body: Vec<u8>,
+/// Sends a request until an answer tells its outcome or the attempts are used up. Too many requests (429)
+/// lead to another attempt, because the request was not carried out; an unknown outcome only with
+/// [`Repeat::Safe`]. Errors name `url`.
+pub(crate) async fn exchange(
+    url: &str,
+    repeat: Repeat,
+    request: impl Fn() -> RequestBuilder + Sync,
+) -> Exchanged {
+    let (mut pause, mut is_unknown) = (PAUSE_FIRST, false);
+    for attempt in 1.. {
+        let answer = send_once(url, request()).await;
+        let tells_outcome = |answer: &HttpAnswer| answer.is_success() || answer.is_refusal();
+        let is_open = !answer.as_ref().is_ok_and(tells_outcome);
+        is_unknown |= is_open;
+        let is_limited = answer.as_ref().is_ok_and(HttpAnswer::is_too_many_requests);
+        let asked = answer.as_ref().ok().and_then(|answer| answer.retry_after);
+        let wait = asked.unwrap_or(pause).max(pause);
+        let may_repeat = is_limited || is_open && repeat == Repeat::Safe;
+        if !may_repeat || attempt == ATTEMPTS_MAX || wait > WAIT_MAX {
+            return Exchanged { answer, is_unknown };
+        }
+        tokio::time::sleep(wait).await;
+        pause *= 2;
+    }
+    unreachable!("the last attempt returns")
 }
 
-/// Reads an answer to its end, up to `bytes_max` bytes.
-///
-/// # Errors
-/// The connection broke, or the body is longer. The text says which.
-pub(crate) async fn read_answer(
-    mut response: reqwest::Response,
-    bytes_max: usize,
-) -> Result<HttpAnswer, String> {
+async fn send_once(url: &str, request: RequestBuilder) -> Result<HttpAnswer, NoAnswer> {
+    let response = send(url, request.timeout(ANSWER_DURATION_MAX)).await?;
+    read_answer(url, response).await
+}
+
+/// Sends a request and returns when the head of the answer has arrived.
+pub(crate) async fn send(url: &str, request: RequestBuilder) -> Result<Response, NoAnswer> {
+    request.send().await.map_err(|error| NoAnswer {
+        url: url.to_owned(),
+        reason: reason(&error),
+        was_sent: !(error.is_connect() || error.is_builder()),
+    })
+}
+
+/// Reads the whole answer. Fails if the connection breaks or the body has more than [`ANSWER_BYTES_MAX`].
+pub(crate) async fn read_answer(url: &str, mut response: Response) -> Result<HttpAnswer, NoAnswer> {
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let no_answer = |reason: String| NoAnswer {
+        url: url.to_owned(),
+        reason,
+        was_sent: true,
+    };
     let date = header(DATE.as_str()).and_then(|text| DateTime::parse_from_rfc2822(&text).ok());
     let retry_after = header(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
     let mut answer = HttpAnswer {
@@ -97,16 +244,22 @@ pub(crate) async fn read_answer(
         retry_after: retry_after.map(Duration::from_secs),
         body: Vec::new(),
     };
-    while let Some(chunk) = response.chunk().await.map_err(|error| reason(&error))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| no_answer(reason(&error)))?
+    {
         answer.body.extend_from_slice(&chunk);
-        if answer.body.len() > bytes_max {
-            return Err(format!("the answer has more than {bytes_max} bytes"));
+        if answer.body.len() > ANSWER_BYTES_MAX {
+            return Err(no_answer(format!(
+                "the answer has more than {ANSWER_BYTES_MAX} bytes"
+            )));
         }
     }
     Ok(answer)
 }
 
-/// The cause at the bottom: "connection refused" helps, "error sending request" does not.
+/// Returns the innermost cause: "connection refused" helps the user, "error sending request" does not.
 pub(crate) fn reason(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
@@ -120,16 +273,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_certificate_is_refused() {
-        assert_eq!(Authorities::from_pem(b"").unwrap_err(), AuthoritiesError::Empty);
-        assert_eq!(
-            Authorities::from_pem(b"nonsense").unwrap_err(),
-            AuthoritiesError::Empty
-        );
+    fn text_without_certificates_is_rejected() {
         let cut = b"-----BEGIN CERTIFICATE-----\nMIIB";
-        assert_eq!(
-            Authorities::from_pem(cut).unwrap_err(),
-            AuthoritiesError::Unreadable
-        );
+        for (text, expected) in [
+            (&b""[..], AuthoritiesError::Empty),
+            (b"nonsense", AuthoritiesError::Empty),
+            (cut, AuthoritiesError::Unreadable),
+        ] {
+            assert_eq!(Authorities::from_pem(text).unwrap_err(), expected);
+        }
     }
 }

@@ -1,23 +1,23 @@
-//! Text that must not be shown: account tokens and blinding secrets.
+//! Secret text: account tokens and blinding secrets.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-/// A secret text. Written to the journal, which only its owner can read, and shown nowhere.
+/// A secret text. It is stored in files that only the owner can read, and never shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a secret.
+    /// Wraps a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The secret itself.
+    /// Returns the secret.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

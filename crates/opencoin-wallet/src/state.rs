@@ -1,52 +1,67 @@
-//! What the wallet knows: the sum of its journal's events.
+//! The state of a wallet: the result of all events of its journal.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use opencoin_crypto::{CertificateError, verify_cddc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
 
-use crate::currency::{Currency, Origin, Place};
-use crate::event::{Blinded, CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send};
+use crate::currency::{CoinPlace, Currency, Origin};
+use crate::event::{CoinId, Event, Kind, Operation, OperationId, RevokedKey, Send};
 use crate::secret::Secret;
 
-/// What came of something in the past.
+/// The status of an operation or a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Status {
     Pending,
-    /// The issuer has accepted it, and a recoup honours the blinds that are left: their mint keys were
-    /// revoked.
+    /// The issuer has accepted the operation. The mint keys of its remaining blinds were revoked, and a
+    /// recoup brings their coins.
     AwaitsRecoup,
+    /// The operation was carried out, or the coins of the send were taken.
     Done,
     Refused,
-    /// Given up by the owner. The issuer is asked about its blinds until their mint keys do not sign any more.
+    /// Abandoned by the user. The issuer is asked about the blinds until their mint keys no longer sign.
     Abandoned,
+    /// The coins of the send came back.
     Reclaimed,
 }
 
-/// One thing that was begun or sent, and its fate.
+/// An operation or a send with its status.
 #[derive(Debug)]
-pub(crate) struct Past<T> {
-    pub(crate) what: T,
-    pub(crate) fate: Fate,
+pub(crate) struct Tracked<T> {
+    pub(crate) item: T,
+    pub(crate) status: Status,
     pub(crate) note: String,
 }
 
-/// The sum of all events.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) currencies: BTreeMap<BigInt, Currency>,
-    pub(crate) operations: BTreeMap<OperationId, Past<Operation>>,
-    pub(crate) sends: BTreeMap<OperationId, Past<Send>>,
+    pub(crate) operations: BTreeMap<OperationId, Tracked<Operation>>,
+    pub(crate) sends: BTreeMap<OperationId, Tracked<Send>>,
 }
 
 impl State {
-    /// The number for the next operation or send.
+    /// Returns the number of the next operation or send.
     pub(crate) fn next_id(&self) -> OperationId {
         let last = |ids: Option<&OperationId>| ids.copied().unwrap_or(0);
         1 + last(self.operations.keys().next_back()).max(last(self.sends.keys().next_back()))
     }
 
-    /// Takes an event in. Events come from the journal, or were checked before they went there.
+    /// Returns the operations of a currency with this status.
+    pub(crate) fn operations_of<'a>(
+        &'a self,
+        currency: &'a BigInt,
+        status: Status,
+    ) -> impl Iterator<Item = &'a Operation> {
+        let all = self
+            .operations
+            .values()
+            .filter(move |tracked| tracked.status == status);
+        all.map(|tracked| &tracked.item)
+            .filter(move |operation| operation.currency == *currency)
+    }
+
+    /// Applies an event. It comes from the journal or was checked before it was written there.
     pub(crate) fn apply(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Documents {
@@ -64,8 +79,8 @@ impl State {
             Event::Begun { operations } => operations
                 .into_iter()
                 .try_for_each(|operation| self.begin(operation)),
-            Event::Finished { operation, coins, .. } => self.finish(operation, coins, Fate::Done),
-            Event::Unsigned { operation, coins, .. } => self.finish(operation, coins, Fate::AwaitsRecoup),
+            Event::Finished { operation, coins, .. } => self.finish(operation, coins, Status::Done),
+            Event::Unsigned { operation, coins, .. } => self.finish(operation, coins, Status::AwaitsRecoup),
             Event::Refused {
                 operation,
                 description,
@@ -116,86 +131,70 @@ impl State {
         let mut stack = None;
         for (index, given) in operation.gives.iter().enumerate() {
             match currency.coins.get_mut(&given.coin) {
-                // What was sent counts as sent until it has come back.
-                Some(held) if held.place == Place::Sent && !given.is_own => {}
-                Some(held) => held.place = Place::Given,
-                None if given.is_own => return Err("a coin that is given is not there".to_owned()),
-                // The stack of a receive is nowhere but in the request.
+                // A sent coin counts as sent until it has come back.
+                Some(held) if held.place == CoinPlace::Sent && !given.is_own => {}
+                Some(held) => held.place = CoinPlace::Given,
+                None if given.is_own => {
+                    return Err("a request spends a coin that the wallet does not hold".to_owned());
+                }
+                // The coins of a received stack are only in the request.
                 None if matches!(operation.kind, Kind::Receive { .. }) => {
                     let stack: &Vec<Coin> = match &mut stack {
                         Some(stack) => stack,
                         none => none.insert(coins_of(&operation)?),
                     };
                     let coin = stack.get(index).ok_or("a received coin is not in its request")?;
-                    let held = currency.held(coin.clone(), Place::Given, None)?;
+                    let held = currency.held(coin.clone(), CoinPlace::Given, None)?;
                     currency.coins.insert(given.coin.clone(), held);
                 }
-                // A blind that was never signed.
+                // The coin of a blind that was never signed.
                 None => {}
             }
         }
-        let past = Past {
-            what: operation,
-            fate: Fate::Pending,
+        let tracked = Tracked {
+            item: operation,
+            status: Status::Pending,
             note: String::new(),
         };
-        self.operations.insert(past.what.id, past);
+        self.operations.insert(tracked.item.id, tracked);
         Ok(())
     }
 
-    /// Ends an operation without a result. Its coins are free, its blinds stay.
+    /// Ends an operation without a result. Frees its coins and keeps its blinds.
     fn abandon(&mut self, id: OperationId) -> Result<(), String> {
-        let past = self
-            .operations
-            .get_mut(&id)
-            .ok_or_else(|| format!("operation {id} is unknown"))?;
-        past.fate = Fate::Abandoned;
-        past.what.request = Secret::new("");
-        past.what.token = None;
-        let (currency, gives) = (past.what.currency.clone(), past.what.gives.clone());
+        let operation = self.end(id, Status::Abandoned, String::new())?;
+        let (currency, gives) = (operation.currency.clone(), operation.gives.clone());
         self.currency_mut(&currency)?.release(&gives);
         Ok(())
     }
 
-    /// Marks an operation as ended and gives what is needed to settle it. Its secrets are not needed any
-    /// more.
-    fn end(&mut self, id: OperationId, fate: Fate, note: String) -> Result<Ended, String> {
-        let past = self
+    /// Ends an operation, forgets its secret request and token, and returns it.
+    fn end(&mut self, id: OperationId, status: Status, note: String) -> Result<&mut Operation, String> {
+        let tracked = self
             .operations
             .get_mut(&id)
             .ok_or_else(|| format!("operation {id} is unknown"))?;
-        past.fate = fate;
-        past.note = note;
-        past.what.request = Secret::new("");
-        past.what.token = None;
-        Ok(Ended {
-            currency: past.what.currency.clone(),
-            gives: past.what.gives.clone(),
-            reference: past.what.reference.clone(),
-            blinded: std::mem::take(&mut past.what.blinded),
-        })
+        tracked.status = status;
+        tracked.note = note;
+        tracked.item.request = Secret::new("");
+        tracked.item.token = None;
+        Ok(&mut tracked.item)
     }
 
-    /// The coins that are given are gone, and these are there. Blinds without a coin stay with an operation
-    /// that awaits a recoup.
-    fn finish(&mut self, id: OperationId, coins: Vec<Coin>, fate: Fate) -> Result<(), String> {
-        let Ended {
-            currency: currency_id,
-            gives,
-            reference,
-            blinded,
-        } = self.end(id, fate, String::new())?;
-        let currency = self
-            .currencies
-            .get_mut(&currency_id)
-            .ok_or("the currency of an operation is unknown")?;
+    /// Replaces the given coins by these. Blinds without a coin stay with an operation that awaits a recoup.
+    fn finish(&mut self, id: OperationId, coins: Vec<Coin>, status: Status) -> Result<(), String> {
+        let operation = self.end(id, status, String::new())?;
+        let blinded = std::mem::take(&mut operation.blinded);
+        let (currency_id, gives) = (operation.currency.clone(), operation.gives.clone());
+        let reference = operation.reference.clone();
+        let currency = self.currency_mut(&currency_id)?;
         gives
             .iter()
             .for_each(|given| drop(currency.coins.remove(&given.coin)));
         let mut unsigned = Vec::new();
         let mut blinded = blinded.into_iter();
         for coin in coins {
-            // Coins are in the order of their blinds.
+            // The coins are in the order of their blinds.
             let mut origin = None;
             for blinded in blinded.by_ref() {
                 if blinded.payload == coin.payload {
@@ -204,66 +203,65 @@ impl State {
                 }
                 unsigned.push(blinded);
             }
-            let held = currency.held(coin, Place::Here, origin)?;
+            let held = currency.held(coin, CoinPlace::Here, origin)?;
             currency.coins.insert(currency.coin_id(&held.coin.payload), held);
         }
         unsigned.extend(blinded);
-        if let Some(past) = self
+        if let Some(tracked) = self
             .operations
             .get_mut(&id)
-            .filter(|past| past.fate == Fate::AwaitsRecoup)
+            .filter(|tracked| tracked.status == Status::AwaitsRecoup)
         {
-            past.what.blinded = unsigned;
+            tracked.item.blinded = unsigned;
         }
         let given: HashSet<&CoinId> = gives.iter().map(|given| &given.coin).collect();
-        self.forget_blinds(&currency_id, &given, Fate::Done, "");
+        self.forget_blinds(&currency_id, &given, Status::Done, "");
         self.end_sends(&currency_id, &given);
         Ok(())
     }
 
-    /// A send of which coins have come back is over when none of its coins is out any more.
+    /// Ends sends whose last coins have come back.
     fn end_sends(&mut self, currency_id: &BigInt, given: &HashSet<&CoinId>) {
         let Some(currency) = self.currencies.get(currency_id) else {
             return;
         };
         let came_back = |send: &Send| send.coins.iter().any(|coin| given.contains(coin));
         let is_out = |send: &Send| send.coins.iter().any(|coin| currency.coins.contains_key(coin));
-        for past in self
+        for tracked in self
             .sends
             .values_mut()
-            .filter(|past| past.fate == Fate::Pending && past.what.currency == *currency_id)
+            .filter(|tracked| tracked.status == Status::Pending && tracked.item.currency == *currency_id)
         {
-            if came_back(&past.what) && !is_out(&past.what) {
-                past.fate = Fate::Reclaimed;
+            if came_back(&tracked.item) && !is_out(&tracked.item) {
+                tracked.status = Status::Reclaimed;
             }
         }
     }
 
-    /// Drops blinds that waited for a recoup; an operation with none left has this fate.
-    fn forget_blinds(&mut self, currency_id: &BigInt, gone: &HashSet<&CoinId>, fate: Fate, note: &str) {
+    /// Removes blinds that waited for a recoup. An operation without remaining blinds gets this status.
+    fn forget_blinds(&mut self, currency_id: &BigInt, gone: &HashSet<&CoinId>, status: Status, note: &str) {
         let Some(currency) = self.currencies.get(currency_id) else {
             return;
         };
-        let waits = |past: &&mut Past<Operation>| {
-            past.fate == Fate::AwaitsRecoup && past.what.currency == *currency_id
+        let waits = |tracked: &&mut Tracked<Operation>| {
+            tracked.status == Status::AwaitsRecoup && tracked.item.currency == *currency_id
         };
-        for past in self.operations.values_mut().filter(waits) {
-            past.what
+        for tracked in self.operations.values_mut().filter(waits) {
+            tracked
+                .item
                 .blinded
                 .retain(|blinded| !gone.contains(&currency.coin_id(&blinded.payload)));
-            if past.what.blinded.is_empty() {
-                past.fate = fate;
-                past.note = note.to_owned();
+            if tracked.item.blinded.is_empty() {
+                tracked.status = status;
+                tracked.note = note.to_owned();
             }
         }
     }
 
     fn refuse(&mut self, id: OperationId, description: String, spent: &[usize]) -> Result<(), String> {
-        let Ended {
-            currency: currency_id,
-            gives,
-            ..
-        } = self.end(id, Fate::Refused, description.clone())?;
+        let operation = self.end(id, Status::Refused, description.clone())?;
+        operation.blinded.clear();
+        let (currency_id, gives) = (operation.currency.clone(), operation.gives.clone());
         let currency = self.currency_mut(&currency_id)?;
         let gone: HashSet<&CoinId> = spent
             .iter()
@@ -272,7 +270,7 @@ impl State {
             .collect();
         gone.iter().for_each(|coin| drop(currency.coins.remove(*coin)));
         currency.release(&gives);
-        self.forget_blinds(&currency_id, &gone, Fate::Refused, &description);
+        self.forget_blinds(&currency_id, &gone, Status::Refused, &description);
         Ok(())
     }
 
@@ -282,40 +280,32 @@ impl State {
             currency
                 .coins
                 .get_mut(coin)
-                .ok_or("a coin that is sent is not there")?
-                .place = Place::Sent;
+                .ok_or("a send has a coin that the wallet does not hold")?
+                .place = CoinPlace::Sent;
         }
-        let past = Past {
-            what: send,
-            fate: Fate::Pending,
+        let tracked = Tracked {
+            item: send,
+            status: Status::Pending,
             note: String::new(),
         };
-        self.sends.insert(past.what.id, past);
+        self.sends.insert(tracked.item.id, tracked);
         Ok(())
     }
 
     fn taken(&mut self, id: OperationId) -> Result<(), String> {
-        let past = self
+        let tracked = self
             .sends
             .get_mut(&id)
             .ok_or_else(|| format!("send {id} is unknown"))?;
-        past.fate = Fate::Done;
-        let (currency, coins) = (past.what.currency.clone(), past.what.coins.clone());
+        tracked.status = Status::Done;
+        let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());
         let currency = self.currency_mut(&currency)?;
         coins.iter().for_each(|coin| drop(currency.coins.remove(coin)));
         Ok(())
     }
 }
 
-/// What is left of an operation when it has ended.
-struct Ended {
-    currency: BigInt,
-    gives: Vec<Given>,
-    reference: Option<BigInt>,
-    blinded: Vec<Blinded>,
-}
-
-/// The coins in the request of a renew.
+/// Reads the coins in the request of a renew.
 fn coins_of(operation: &Operation) -> Result<Vec<Coin>, String> {
     let request: Result<RequestRenew, _> = from_json(operation.request.expose().as_bytes());
     request

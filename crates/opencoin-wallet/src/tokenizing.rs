@@ -1,21 +1,20 @@
-//! Which coins to hold, so that every amount up to the balance can be paid without change (the
-//! specification's "RequestRenew Message", "Tokenizing").
+//! Chooses the coins to hold, so that every amount up to the balance can be paid without change (section
+//! "Tokenizing" of "RequestRenew Message" in the specification).
 //!
-//! The rule behind it: coins that pay every amount from 1 to `reach` still do so, up to `reach + c`, when a
-//! coin `c` of at most `reach + 1` joins them. A set to which this never fails is called *complete*. Two
-//! complete sets together are complete.
+//! If coins can pay every amount from 1 to `reach`, then with a further coin `c` of at most `reach + 1` they
+//! can pay every amount up to `reach + c`. A set that can be built in this way is *complete*. The union of
+//! two complete sets is complete.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-/// The largest amount for which an exact choice of coins is searched when taking the largest first does not
-/// find one.
+/// The largest amount for which [`search`] looks for an exact choice of coins.
 const SEARCH_AMOUNT_MAX: u64 = 1_000_000;
-/// The most residues that are looked at for a currency without a coin that divides all others.
+/// The largest table of [`Residues`].
 const RESIDUES_MAX: u64 = 1 << 21;
 
-/// Coins by value: how many of each.
+/// The number of coins of each value.
 pub(crate) type Counts = BTreeMap<u64, u64>;
 
 /// The amount cannot be made of the currency's denominations.
@@ -26,12 +25,12 @@ pub struct NotRepresentable {
     pub amount: u64,
     /// The currency's denominations.
     pub denominations: Vec<u64>,
-    /// The largest amount below and the smallest above that can be made.
+    /// The largest amount below and the smallest amount above that coins can make.
     pub nearest: Vec<u64>,
 }
 
-/// A complete set of coins worth `amount`, with few coins. Without a coin that divides all others no set is
-/// complete; then the fewest coins.
+/// Returns a complete set of few coins worth `amount`. If no denomination divides all others, no set is
+/// complete, and the result is a set of few coins.
 pub(crate) fn complete_set(amount: u64, denominations: &[u64]) -> Result<Counts, NotRepresentable> {
     let mut ascending = denominations.to_vec();
     ascending.sort_unstable();
@@ -70,7 +69,7 @@ pub(crate) fn complete_set(amount: u64, denominations: &[u64]) -> Result<Counts,
     let mut rest = amount;
     let mut reach = 0;
     for (index, &value) in ascending.iter().enumerate() {
-        // The next denomination joins when everything below it can be paid.
+        // The next denomination is added when every amount below it can be paid.
         let wanted = ascending.get(index + 1).map_or(u64::MAX, |next| next - unit);
         let missing = wanted.saturating_sub(reach).div_ceil(value);
         let coins = missing.min(rest / value);
@@ -78,7 +77,7 @@ pub(crate) fn complete_set(amount: u64, denominations: &[u64]) -> Result<Counts,
         rest -= coins * value;
         reach += coins * value;
     }
-    // What is left is less than some coin that was wanted, so every coin of it is within reach.
+    // The rest is less than a coin that was still missing, so adding its coins keeps the set complete.
     for &value in ascending.iter().rev() {
         add(&mut counts, value, rest / value);
         rest %= value;
@@ -104,10 +103,9 @@ pub(crate) fn is_complete(counts: &Counts, denominations: &[u64]) -> bool {
     true
 }
 
-/// Coins worth exactly `amount`; of those choices that are tried, one that leaves a complete set if there is
-/// one.
+/// Chooses coins worth exactly `amount`. Prefers a choice that leaves a complete set.
 pub(crate) fn select(have: &Counts, amount: u64, denominations: &[u64]) -> Option<Counts> {
-    // Keeping a complete set of what is left and paying with the rest is the best there is.
+    // The best choice keeps a complete set of the remaining value and pays with the other coins.
     if let Some(left) = total(have).checked_sub(amount)
         && let Ok(keep) = complete_set(left, denominations)
         && let Some(pay) = subtract(have, &keep)
@@ -126,8 +124,7 @@ pub(crate) fn select(have: &Counts, amount: u64, denominations: &[u64]) -> Optio
     }
 }
 
-/// What to give and what to get, so that `have` becomes a complete set of the same value with `extra` added
-/// to it.
+/// Returns the coins to give and to get, so that `have` becomes a complete set of its value plus `extra`.
 pub(crate) fn exchange(
     have: &Counts,
     extra: u64,
@@ -137,23 +134,29 @@ pub(crate) fn exchange(
     Ok((excess(have, &target), excess(&target, have)))
 }
 
-/// The value of all coins. See [`sum`].
+/// Returns the total value of coins, see [`sum`].
 pub(crate) fn total(counts: &Counts) -> u64 {
     sum(counts.iter().map(|(value, coins)| value.saturating_mul(*coins)))
 }
 
-/// The sum of amounts; `u64::MAX` where it would be larger. A wallet takes in no more than
-/// [`opencoin_text::AMOUNT_MAX`] of a currency, so this is met only in a journal of an older version.
+/// Adds amounts, up to `u64::MAX`. The limit is reached only with journals of older versions, because a
+/// wallet holds at most [`opencoin_text::AMOUNT_MAX`] of a currency.
 pub(crate) fn sum(amounts: impl IntoIterator<Item = u64>) -> u64 {
     amounts.into_iter().fold(0, u64::saturating_add)
 }
 
-/// The number of coins.
+/// Returns the number of coins.
 pub(crate) fn number(counts: &Counts) -> u64 {
     counts.values().sum()
 }
 
-/// Counts values.
+/// Returns the value of each coin, in ascending order.
+pub(crate) fn values(counts: &Counts) -> impl Iterator<Item = u64> {
+    let repeated = |(value, coins): (&u64, &u64)| std::iter::repeat_n(*value, *coins as usize);
+    counts.iter().flat_map(repeated)
+}
+
+/// Counts coins by value.
 pub(crate) fn count(values: impl IntoIterator<Item = u64>) -> Counts {
     values.into_iter().fold(Counts::new(), |mut counts, value| {
         add(&mut counts, value, 1);
@@ -167,24 +170,17 @@ fn add(counts: &mut Counts, value: u64, coins: u64) {
     }
 }
 
-/// `a` without `b`, when `a` holds all of it.
+/// Returns `a` without `b`; `None` if `b` is not part of `a`.
 fn subtract(a: &Counts, b: &Counts) -> Option<Counts> {
-    if excess(b, a).is_empty() {
-        Some(excess(a, b))
-    } else {
-        None
-    }
+    excess(b, a).is_empty().then(|| excess(a, b))
 }
 
-/// The coins of `a` that `b` does not have.
+/// Returns the coins of `a` that `b` does not have.
 fn excess(a: &Counts, b: &Counts) -> Counts {
     let mut excess = Counts::new();
     for (&value, &coins) in a {
-        add(
-            &mut excess,
-            value,
-            coins.saturating_sub(b.get(&value).copied().unwrap_or(0)),
-        );
+        let others = b.get(&value).copied().unwrap_or(0);
+        add(&mut excess, value, coins.saturating_sub(others));
     }
     excess
 }
@@ -200,12 +196,12 @@ fn largest_first(have: &Counts, amount: u64) -> Option<Counts> {
     (rest == 0).then_some(chosen)
 }
 
-/// Finds a choice if there is one, by going through all sums.
+/// Finds a choice if there is one, by dynamic programming over all sums.
 fn search(have: &Counts, amount: u64) -> Option<Counts> {
     if amount > SEARCH_AMOUNT_MAX {
         return None;
     }
-    // For each sum: the last coin of one way to make it, and how many of that coin the way has.
+    // For each sum, one way to make it: its last coin, and how many of that coin it has.
     let mut ways: Vec<Option<(u64, u64)>> = vec![None; amount as usize + 1];
     ways[0] = Some((0, 0));
     for (&value, &coins) in have {
@@ -233,22 +229,23 @@ fn search(have: &Counts, amount: u64) -> Option<Counts> {
     Some(chosen)
 }
 
-/// Which amounts coins make, in a currency without a coin that divides all others.
+/// The amounts that coins can make, in a currency whose smallest denomination does not divide all others.
 ///
-/// For each residue of the base coin: the smallest amount of that residue that the other coins make. A larger
-/// amount of the same residue has more coins of the base, and no other amount of that residue can be made. The
-/// method is the "round robin" of Böcker and Lipták ("A Fast and Simple Algorithm for the Money Changing
-/// Problem", 2007); its time and memory are those of a table of at most [`RESIDUES_MAX`] lines.
+/// For each residue modulo the base coin, the table has the smallest amount with this residue that the other
+/// coins make. Every larger amount with the same residue takes more base coins; no smaller one can be made.
+/// This is the "round robin" algorithm of Böcker and Lipták ("A Fast and Simple Algorithm for the Money
+/// Changing Problem", 2007). Its time and memory depend on the table of at most [`RESIDUES_MAX`] lines.
 struct Residues {
-    /// All values are multiples of it; the table is of values divided by it.
+    /// The greatest common divisor of all denominations. The table has values divided by it.
     unit: u64,
     base: u64,
-    /// The smallest amount, and the last coin of it; `None` where no coins make the residue.
+    /// The smallest amount and its last coin; `None` if no coins make the residue.
     smallest: Vec<Option<(u64, u64)>>,
 }
 
 impl Residues {
-    /// `None` when every coin is too large for a table. With the largest coin as base amounts have few coins.
+    /// Returns `None` if every coin is too large for a table. The base is the largest possible coin, so that
+    /// amounts have few coins.
     fn new(denominations: &[u64]) -> Option<Self> {
         let unit = denominations.iter().copied().reduce(gcd)?;
         let values: Vec<u64> = denominations.iter().map(|value| value / unit).collect();
@@ -303,7 +300,7 @@ impl Residues {
         Some(counts)
     }
 
-    /// The largest amount below this one and the smallest above it that coins make.
+    /// Returns the largest amount below this one and the smallest above it that coins make.
     fn nearest(&self, amount: u64) -> Vec<u64> {
         // In units: `until` is below the amount, `from` is above it.
         let (until, from) = ((amount.saturating_sub(1)) / self.unit, amount / self.unit + 1);
@@ -332,7 +329,7 @@ mod tests {
 
     const USUAL: [u64; 4] = [1, 2, 5, 10];
 
-    /// All sums of subsets, the long way.
+    /// Computes which sums of subsets exist, by brute force.
     fn sums(counts: &Counts) -> Vec<bool> {
         let mut sums = vec![false; total(counts) as usize + 1];
         sums[0] = true;
@@ -347,21 +344,21 @@ mod tests {
     }
 
     #[test]
-    fn the_specifications_example() {
+    fn example_of_the_specification() {
         assert_eq!(complete_set(6, &[1, 2, 5]).unwrap(), count([1, 1, 2, 2]));
     }
 
     #[test]
-    fn an_amount_that_no_coins_make_is_refused_with_the_nearest() {
+    fn an_error_names_the_nearest_possible_amounts() {
         let error = complete_set(7, &[5, 10]).unwrap_err();
         assert_eq!(error.nearest, [5, 10]);
         assert_eq!(complete_set(3, &[2, 5]).unwrap_err().nearest, [2, 4]);
         assert_eq!(complete_set(8, &[2, 5]).unwrap(), count([2, 2, 2, 2]));
     }
 
-    /// Neither the time nor the memory depends on the amount, and hardly on the denominations.
+    /// Time and memory do not depend on the amount.
     #[test]
-    fn odd_denominations_are_answered_at_once() {
+    fn unusual_denominations_are_fast() {
         let refused =
             |amount, denominations: &[u64]| complete_set(amount, denominations).unwrap_err().nearest;
         assert_eq!(
@@ -374,7 +371,7 @@ mod tests {
         assert_eq!(
             refused(7, &[1 << 62, (1 << 62) + 1]),
             [0; 0],
-            "there the nearest is not searched"
+            "the coins are too large for a table"
         );
         assert_eq!(refused(7, &[0]), [0; 0]);
         let many = complete_set(9_000_000_001, &[2, 5, 10_000_000_000]).unwrap();
@@ -387,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_beyond_the_largest_number_stay_there() {
+    fn sums_stop_at_the_largest_number() {
         let have = Counts::from([(1 << 63, 3)]);
         assert_eq!(total(&have), u64::MAX);
         assert!(is_complete(&have, &[1 << 63]));
@@ -396,7 +393,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_amount_that_coins_make_is_found(amount in 1_u64..300, values in prop::collection::btree_set(2_u64..40, 1..5)) {
+        fn every_possible_amount_is_found(amount in 1_u64..300, values in prop::collection::btree_set(2_u64..40, 1..5)) {
             let denominations: Vec<u64> = values.into_iter().collect();
             let mut is_made = vec![false; 400];
             is_made[0] = true;
@@ -433,13 +430,13 @@ mod tests {
         }
 
         #[test]
-        fn completeness_is_told_right(values in prop::collection::vec(prop::sample::select(USUAL.to_vec()), 0..12)) {
+        fn is_complete_agrees_with_brute_force(values in prop::collection::vec(prop::sample::select(USUAL.to_vec()), 0..12)) {
             let counts = count(values);
             prop_assert_eq!(is_complete(&counts, &USUAL), sums(&counts).into_iter().all(|payable| payable));
         }
 
         #[test]
-        fn a_choice_is_found_when_there_is_one(values in prop::collection::vec(1_u64..40, 0..12), amount in 1_u64..200) {
+        fn select_finds_a_choice_if_there_is_one(values in prop::collection::vec(1_u64..40, 0..12), amount in 1_u64..200) {
             let have = count(values);
             let is_payable = sums(&have).get(amount as usize).copied().unwrap_or(false);
             match select(&have, amount, &USUAL) {
@@ -462,7 +459,7 @@ mod tests {
         }
 
         #[test]
-        fn paying_again_and_again_from_a_complete_set(start in 1_u64..500, payments in prop::collection::vec(1_u64..60, 1..10)) {
+        fn repeated_payments_from_a_complete_set(start in 1_u64..500, payments in prop::collection::vec(1_u64..60, 1..10)) {
             let mut have = complete_set(start, &USUAL).unwrap();
             for payment in payments {
                 if payment > total(&have) { continue; }

@@ -1,5 +1,4 @@
-//! The client of accounts against a server that says what the test wants: what is sent again, what is waited
-//! for, what is kept.
+//! The account client against a scripted server: repeated requests, pauses and stored payments.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -10,24 +9,27 @@ use std::time::Duration;
 use chrono::DateTime;
 use opencoin_api::{ChangePassword, Transfer};
 use opencoin_wallet::account::{AccountClient, AccountError, Outbox, Payer, Payment, Receipt, Watch, pay};
-use opencoin_wallet::{Authorities, Secret};
+use opencoin_wallet::{Authorities, HttpTransport, Secret, Transport};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const ENTRY: &str = r#"{"id":7,"at":"2026-01-01T00:00:00Z","kind":"transfer","amount":-5,"counterparty":"bob","label":"rent"}"#;
 
-/// What the server does with one request.
+/// The server's reaction to one request.
 #[derive(Debug, Clone)]
 enum Turn {
-    /// It hangs up.
+    /// Closes the connection.
     HangUp,
-    /// It says nothing, and holds the connection.
+    /// Sends nothing and keeps the connection open.
     Hold,
-    /// It answers with this status line, these headers and this body.
+    /// Answers with this status line, these headers and this body.
     Answer(&'static str, &'static str, String),
-    /// It answers with the beginning of a stream, and hangs up in it.
+    /// Answers with the beginning of an event stream and closes the connection.
     Stream(String),
 }
+
+const UNAUTHORIZED: &str = "opencoin-error: unauthorized\r\n";
 
 fn refusal(status: &'static str, headers: &'static str, detail: &str) -> Turn {
     Turn::Answer(
@@ -41,8 +43,9 @@ fn created() -> Turn {
     Turn::Answer("201 Created", "", ENTRY.to_owned())
 }
 
-/// A server with a turn for each request, and the requests that it has heard.
+/// A server with one turn for each request. It records the requests.
 struct Server {
+    url: String,
     client: AccountClient,
     heard: Arc<Mutex<Vec<String>>>,
 }
@@ -83,7 +86,7 @@ impl Server {
         let client = AccountClient::new(&url.parse().unwrap(), &Authorities::default())
             .unwrap()
             .with_token(Secret::new("ocs_token"));
-        Self { client, heard }
+        Self { url, client, heard }
     }
 
     fn heard(&self) -> Vec<String> {
@@ -137,17 +140,18 @@ fn rent() -> Payment {
 }
 
 fn key_of(request: &str) -> &str {
-    request
-        .split("idempotency-key: ")
-        .nth(1)
-        .unwrap()
-        .lines()
-        .next()
-        .unwrap()
+    let (_, rest) = request.split_once("idempotency-key: ").unwrap();
+    rest.lines().next().unwrap()
+}
+
+/// Returns the keys of the payments in the outbox.
+fn kept(folder: &TempDir) -> Vec<String> {
+    let payments = Outbox::unanswered(folder.path()).unwrap();
+    payments.into_iter().map(|payment| payment.key).collect()
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_under_the_same_key() {
+async fn after_a_lost_answer_the_request_is_repeated_with_the_same_key() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(vec![
         Turn::HangUp,
@@ -158,82 +162,67 @@ async fn a_lost_answer_is_asked_for_under_the_same_key() {
     let (receipt, is_repeated) = server.pay(folder.path(), "k1").await.unwrap();
     assert!(matches!(receipt, Receipt::Entry(entry) if entry.id == 7) && !is_repeated);
     let heard = server.heard();
-    assert!(heard.iter().all(|request| request.starts_with("post /base/v1/transfers http/1.1") && key_of(request) == "k1"));
-    assert_eq!(
-        (heard.len(), Outbox::unanswered(folder.path()).unwrap()),
-        (3, Vec::new())
-    );
+    for request in &heard {
+        assert!(
+            request.starts_with("post /base/v1/transfers http/1.1"),
+            "{request}"
+        );
+        assert_eq!(key_of(request), "k1");
+    }
+    assert_eq!((heard.len(), kept(&folder)), (3, Vec::new()));
 }
 
 #[tokio::test]
-async fn a_refusal_ends_a_payment_unless_an_earlier_attempt_is_open() {
+async fn a_refusal_ends_a_payment_unless_an_earlier_outcome_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = |server: Server, key: &'static str| {
-        let folder = folder.path();
-        async move {
-            let error = server.pay(folder, key).await.unwrap_err().to_string();
+    let unauthorized = || refusal("401 Unauthorized", UNAUTHORIZED, "who are you");
+    let slower = refusal(
+        "429 Too Many Requests",
+        "opencoin-error: too-many-requests\r\nretry-after: 900\r\n",
+        "slower",
+    );
+    let poor = refusal(
+        "402 Payment Required",
+        "opencoin-error: insufficient-funds\r\n",
+        "too little",
+    );
+    let cases: [(_, _, _, &[&str]); 5] = [
+        (vec![unauthorized()], "k1", "the issuer refuses: who are you", &[]),
+        // The first attempt may have been carried out.
+        (vec![Turn::HangUp, unauthorized()], "k2", "who are you", &["k2"]),
+        (
+            vec![unauthorized()],
+            "k3",
+            "the issuer refuses: who are you",
+            &["k2"],
+        ),
+        (
+            vec![slower],
+            "k3",
+            "the issuer refuses: slower; try again in 900 seconds",
+            &["k2"],
+        ),
+        // The issuer knows the key, so this is the outcome of the payment.
+        (vec![poor], "k3", "the issuer refuses: too little", &[]),
+    ];
+    for (turns, key, expected, expected_kept) in cases {
+        let server = Server::start(turns).await;
+        let error = server.pay(folder.path(), key).await.unwrap_err().to_string();
+        assert_eq!(
+            (error.as_str(), kept(&folder)),
             (
-                error,
-                Outbox::unanswered(folder)
-                    .unwrap()
-                    .iter()
-                    .map(|payment| payment.key.clone())
-                    .collect::<Vec<_>>(),
+                expected,
+                expected_kept.iter().map(|key| (*key).to_owned()).collect()
             )
-        }
-    };
-    let unauthorized = || {
-        refusal(
-            "401 Unauthorized",
-            "opencoin-error: unauthorized\r\n",
-            "who are you",
-        )
-    };
-    let (error, kept) = refused(Server::start(vec![unauthorized()]).await, "k1").await;
-    assert_eq!(
-        (error.as_str(), kept.len()),
-        ("the issuer refuses: who are you", 0),
-        "it has done nothing"
-    );
-    // The first attempt may have been heard.
-    let (error, kept) = refused(Server::start(vec![Turn::HangUp, unauthorized()]).await, "k2").await;
-    assert_eq!((error.as_str(), kept), ("who are you", vec!["k2".to_owned()]));
-    let (_, kept) = refused(Server::start(vec![unauthorized()]).await, "k3").await;
-    assert_eq!(kept, ["k2"]);
-    let (_, kept) = refused(
-        Server::start(vec![refusal(
-            "429 Too Many Requests",
-            "opencoin-error: too-many-requests\r\nretry-after: 900\r\n",
-            "slower",
-        )])
-        .await,
-        "k3",
-    )
-    .await;
-    assert_eq!(kept, ["k2"]);
-    // The issuer knows the key and says what became of the payment.
-    let (error, kept) = refused(
-        Server::start(vec![refusal(
-            "402 Payment Required",
-            "opencoin-error: insufficient-funds\r\n",
-            "too little",
-        )])
-        .await,
-        "k3",
-    )
-    .await;
-    assert_eq!(
-        (error.as_str(), kept.len()),
-        ("the issuer refuses: too little", 0)
-    );
+        );
+    }
 }
 
-/// A proxy whose issuer restarts, a wrong route, a portal of a hotel: they know nothing of what an attempt
-/// before has done.
+/// Such an answer may come from a proxy, which does not know the outcome of an earlier attempt.
 #[tokio::test]
-async fn an_answer_without_a_fixed_word_leaves_a_payment_open() {
+async fn an_answer_without_an_error_word_leaves_a_payment_open() {
     let folder = tempfile::tempdir().unwrap();
-    // Longer than is waited for.
+    // The wait is longer than the client's limit.
     let page = |status| {
         Turn::Answer(
             status,
@@ -247,57 +236,33 @@ async fn an_answer_without_a_fixed_word_leaves_a_payment_open() {
         "401 Unauthorized",
         "429 Too Many Requests",
     ] {
-        // The issuer has paid, and its answer was lost; from then on the proxy speaks for itself.
-        let error = Server::start(vec![Turn::HangUp, page(status)])
-            .await
-            .pay(folder.path(), "k1")
-            .await
-            .unwrap_err();
-        assert!(matches!(error, AccountError::Open(_)), "{error}");
-        let error = Server::start(vec![page(status)])
-            .await
-            .pay(folder.path(), "k2")
-            .await
-            .unwrap_err();
-        assert!(matches!(error, AccountError::Open(_)), "{error}");
-        let kept: Vec<String> = Outbox::unanswered(folder.path())
-            .unwrap()
-            .into_iter()
-            .map(|payment| payment.key)
-            .collect();
-        assert_eq!(kept, ["k1"]);
+        // The issuer may have made the first attempt's payment. The other answers come from a proxy.
+        for (turns, key) in [
+            (vec![Turn::HangUp, page(status)], "k1"),
+            (vec![page(status)], "k2"),
+        ] {
+            let server = Server::start(turns).await;
+            let error = server.pay(folder.path(), key).await.unwrap_err();
+            assert!(matches!(error, AccountError::Open(_)), "{error}");
+        }
+        assert_eq!(kept(&folder), ["k1"]);
     }
     let server = Server::start(vec![created()]).await;
     let _ = server.pay(folder.path(), "k3").await.unwrap();
-    assert_eq!(
-        (
-            key_of(&server.heard()[0]),
-            Outbox::unanswered(folder.path()).unwrap()
-        ),
-        ("k1", Vec::new())
-    );
+    assert_eq!((key_of(&server.heard()[0]), kept(&folder)), ("k1", Vec::new()));
 }
 
 #[tokio::test]
-async fn an_issuer_that_asks_to_wait_is_waited_for_a_little() {
-    let slower = |headers: &'static str| refusal("429 Too Many Requests", headers, "slower");
-    let balance = Turn::Answer("200 OK", "", r#"{"balance":5,"news":true}"#.to_owned());
-    let server = Server::start(vec![
-        slower("opencoin-error: too-many-requests\r\nretry-after: 0\r\n"),
-        balance,
-    ])
-    .await;
-    assert_eq!(server.client.balance().await.unwrap().balance, 5);
-    let server = Server::start(vec![slower(
-        "opencoin-error: too-many-requests\r\nretry-after: 900\r\n",
-    )])
-    .await;
-    let error = server.client.balance().await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the issuer refuses: slower; try again in 900 seconds"
+async fn a_short_retry_after_is_obeyed() {
+    let slower = refusal(
+        "429 Too Many Requests",
+        "opencoin-error: too-many-requests\r\nretry-after: 0\r\n",
+        "slower",
     );
-    // Control characters of others do not reach a terminal.
+    let balance = Turn::Answer("200 OK", "", r#"{"balance":5,"news":true}"#.to_owned());
+    let server = Server::start(vec![slower, balance]).await;
+    assert_eq!(server.client.balance().await.unwrap().balance, 5);
+    // Control characters of the issuer are escaped.
     let server = Server::start(vec![refusal(
         "403 Forbidden",
         "opencoin-error: forbidden\r\n",
@@ -310,8 +275,24 @@ async fn an_issuer_that_asks_to_wait_is_waited_for_a_little() {
     );
 }
 
+/// The wallet itself repeats requests whose outcome is unknown.
 #[tokio::test]
-async fn what_must_not_be_sent_twice_is_sent_once() {
+async fn a_transport_repeats_only_rate_limited_requests() {
+    let transport = HttpTransport::trusting(&Authorities::default()).unwrap();
+    let limited = refusal("429 Too Many Requests", "retry-after: 0\r\n", "slower");
+    let server = Server::start(vec![limited, created()]).await;
+    let answer = transport.send(&server.url, None, Some("{}")).await.unwrap();
+    assert_eq!((answer.status, server.heard().len()), (201, 2));
+    let server = Server::start(vec![Turn::HangUp, created()]).await;
+    let error = transport.send(&server.url, None, Some("{}")).await.unwrap_err();
+    assert!(error.was_sent && server.heard().len() == 1, "{error}");
+    let server = Server::start(vec![refusal("502 Bad Gateway", "", "away"), created()]).await;
+    let answer = transport.send(&server.url, None, Some("{}")).await.unwrap();
+    assert_eq!((answer.status, server.heard().len()), (502, 1));
+}
+
+#[tokio::test]
+async fn requests_that_must_not_be_repeated_are_sent_once() {
     let change = ChangePassword {
         current: None,
         new: opencoin_api::Secret::new("a secret password"),
@@ -334,22 +315,18 @@ async fn what_must_not_be_sent_twice_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_watch_goes_on_after_the_last_entry_it_has_shown() {
+async fn a_watch_continues_after_the_last_entry() {
     let entry = |id: u64| format!("id: {id}\ndata: {}\n\n", ENTRY.replace(":7,", &format!(":{id},")));
     let turns = vec![
         Turn::Stream(format!("id: 4\n\n{}{}{}", entry(5), entry(6), &entry(7)[..30])),
         refusal("503 Service Unavailable", "", "away"),
-        // A server that says again what it has said before.
+        // The server repeats an entry.
         Turn::Stream(format!(
             ": keep-alive\n\n{}{}event: news\ndata: 1\n\n",
             entry(6),
             entry(7)
         )),
-        refusal(
-            "401 Unauthorized",
-            "opencoin-error: unauthorized\r\n",
-            "who are you",
-        ),
+        refusal("401 Unauthorized", UNAUTHORIZED, "who are you"),
     ];
     let server = Server::start(turns).await;
     let mut watch = Watch::new(server.client.clone(), 4);
@@ -376,7 +353,7 @@ async fn a_watch_goes_on_after_the_last_entry_it_has_shown() {
 }
 
 #[tokio::test]
-async fn a_watch_gives_up_a_connection_that_is_not_answered() {
+async fn a_watch_reconnects_if_the_server_does_not_answer() {
     let server = Server::start(vec![
         Turn::Hold,
         Turn::Stream(format!("id: 5\ndata: {}\n\n", ENTRY.replace(":7,", ":5,"))),

@@ -1,8 +1,8 @@
 //! Runs the tests of all test programs, a process for each test and as many at a time as there are processors:
 //! `cargo test` runs one program after the other, and most of ours wait for servers and disks.
 //!
-//! The tests that took longest in the last run start first, so that none of them runs alone at the end. Of a test that
-//! passes one line is shown; of one that fails, all that it printed. A test that prints a line that begins with
+//! The tests that took longest in the last run start first, so that none of them runs alone at the end. Of a test
+//! that passes one line is shown; of one that fails, all that it printed. A test that prints a line that begins with
 //! [`SKIPPED`] has not looked at what it is for, so it does not count as passed.
 
 use std::collections::{BTreeMap, VecDeque};

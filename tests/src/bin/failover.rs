@@ -1,4 +1,4 @@
-//! `failover`: wallets against an issuer whose PostgreSQL primary is killed; see `opencoin_e2e::failover`.
+//! `failover`: wallets work with an issuer whose PostgreSQL primary is killed; see `opencoin_e2e::failover`.
 
 #![expect(clippy::print_stdout, reason = "a command line program")]
 
@@ -11,13 +11,13 @@ use rand::rngs::OsRng;
 #[derive(Debug, Parser)]
 #[command(name = "failover")]
 struct Arguments {
-    /// How often.
+    /// Number of failovers.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// How many wallets work at once.
+    /// Number of wallets.
     #[arg(long, default_value_t = 16)]
     clients: u32,
-    /// When the primary is killed. Default: a random one, which is shown.
+    /// Determines when the primary is killed. Default: a random seed, which is printed.
     #[arg(long)]
     seed: Option<u64>,
 }

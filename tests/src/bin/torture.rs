@@ -1,6 +1,6 @@
-//! `torture`: wallets against issuers, with everything broken on the way; see `opencoin_e2e::torture`.
+//! `torture`: wallets work with issuers, with all kinds of faults; see `opencoin_e2e::torture`.
 //!
-//! `cargo xtask torture` builds it beside the binary `opencoin` and runs it.
+//! `cargo xtask torture` builds it in the folder of the binary `opencoin` and runs it.
 
 #![expect(clippy::print_stdout, reason = "a command line program")]
 
@@ -13,20 +13,20 @@ use opencoin_e2e::torture::{Options, run};
 use rand::RngCore;
 use rand::rngs::OsRng;
 
-/// Torture a currency: kill, crash, cut and fail whatever can be, and count the money.
+/// Torture a currency with crashes and other faults, and count the money.
 #[derive(Debug, Parser)]
 #[command(name = "torture")]
 struct Arguments {
-    /// How long, for each database.
+    /// Duration in minutes, for each database.
     #[arg(long, default_value_t = 1, conflicts_with = "seconds")]
     minutes: u64,
-    /// How long, in seconds. From 60 on every kind of fault must have happened.
+    /// Duration in seconds. From 60 on every kind of fault must happen.
     #[arg(long)]
     seconds: Option<u64>,
-    /// The order of what happens. Default: a random one, which is shown.
+    /// Determines the order of faults. Default: a random seed, which is printed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Where the books are.
+    /// The issuer's database.
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     database: Databases,
 }
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all is well.
+/// Runs the torture, prints its result, and returns whether it passed.
 fn torture(options: &Options) -> bool {
     println!("\n{:?}, {} s", options.database, options.time.as_secs());
     let outcome = run(options);
@@ -69,7 +69,7 @@ fn torture(options: &Options) -> bool {
     }
     match &outcome.remains {
         Some(folder) => println!(
-            "failed with --seed {}; what is left is in {}",
+            "failed with --seed {}; the files are in {}",
             options.seed,
             folder.display()
         ),

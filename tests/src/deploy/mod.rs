@@ -1,5 +1,4 @@
-//! What `deploy/` is tried with: the programs of others for which it has settings, run on ports and in
-//! folders of a test's own.
+//! Runs the third-party programs for which `deploy/` has settings, on the ports and in the folders of a test.
 
 mod prometheus;
 mod proxies;
@@ -27,7 +26,7 @@ pub fn text(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("deploy/{name}: {error}"))
 }
 
-/// The text with each of these replaced, as an operator changes it. All of them must be there.
+/// Replaces each of these texts, as an operator would. Each of them must occur.
 #[must_use]
 pub fn changed(mut text: String, changes: &[(&str, String)]) -> String {
     for (old, new) in changes {
@@ -37,7 +36,7 @@ pub fn changed(mut text: String, changes: &[(&str, String)]) -> String {
     text
 }
 
-/// Runs a program to its end, demands success, and gives all that it said.
+/// Runs a program to its end, requires success, and returns its standard output and standard error.
 pub fn run(command: &mut Command) -> String {
     let output = command
         .output()

@@ -1,18 +1,14 @@
-//! Prometheus with the settings of `deploy/`, scraping servers of a test.
+//! Prometheus with the settings of `deploy/`, which scrapes the servers of a test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client;
 use serde_json::Value;
 
 use super::{Service, changed, path, text};
-
-/// How long it may take until it answers queries.
-const PATIENCE: Duration = Duration::from_secs(40);
+use crate::wait_until;
 
 /// A running Prometheus.
 pub struct Prometheus {
@@ -22,7 +18,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one in this folder that scrapes these ports every second.
+    /// Starts Prometheus in this folder. It scrapes the servers on these ports every second.
     #[must_use]
     pub fn start(folder: &Path, port: u16, servers: [u16; 2]) -> Self {
         let settings = changed(
@@ -50,15 +46,7 @@ impl Prometheus {
             http: Client::new(),
             service,
         };
-        let begun = Instant::now();
-        while !prometheus.is_ready() {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "Prometheus is not ready:\n{}",
-                prometheus.service.log()
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
+        wait_until("Prometheus is ready", || prometheus.is_ready());
         prometheus
     }
 
@@ -69,7 +57,7 @@ impl Prometheus {
             .is_ok_and(|response| response.status().is_success())
     }
 
-    /// What it answers to a path of its API.
+    /// The answer of a path of its API.
     #[must_use]
     pub fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let mut url = reqwest::Url::parse(&format!("{}{path}", self.url)).unwrap();
@@ -79,7 +67,7 @@ impl Prometheus {
             .unwrap_or_else(|error| panic!("{path}: {error}: {text}\n{}", self.service.log()))
     }
 
-    /// The series that a query finds.
+    /// The result of a query.
     #[must_use]
     pub fn query(&self, query: &str) -> Vec<Value> {
         let answer = self.get("/api/v1/query", &[("query", query)]);

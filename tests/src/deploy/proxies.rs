@@ -1,4 +1,4 @@
-//! nginx and Caddy with the settings of `deploy/`, on ports of a test's own.
+//! nginx and Caddy with the settings of `deploy/`, on the ports of a test.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Authority, Service, changed, run, text};
 
-/// nginx in front of these two servers, as `https://localhost:PORT`. Its settings pass `nginx -t` first.
+/// Starts nginx in front of these two servers, as `https://localhost:PORT`, after `nginx -t` has accepted its settings.
 #[must_use]
 pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority) -> Service {
     let site = changed(
@@ -42,7 +42,7 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
     let temporary: String = (["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter())
         .map(|kind| format!("    {kind}_temp_path {};\n", at(&format!("temporary-{kind}"))))
         .collect();
-    // The rest of /etc/nginx/nginx.conf. Its workers are of our user, who alone may enter our folder.
+    // Replaces /etc/nginx/nginx.conf. The workers run as our user, because only that user may enter our folder.
     let user = if rustix::process::geteuid().is_root() {
         "user root;\n"
     } else {
@@ -54,7 +54,7 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
         at("site.conf")
     );
     fs::write(folder.join("nginx.conf"), settings).unwrap();
-    // Debian keeps it where only root's PATH looks.
+    // Debian installs nginx in a folder that is only in root's PATH.
     let nginx = || {
         let program = if Path::new("/usr/sbin/nginx").exists() {
             "/usr/sbin/nginx"
@@ -74,8 +74,8 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
     Service::start(&mut nginx(), port, &folder.join("log"))
 }
 
-/// Caddy in front of these two servers, as `https://localhost:PORT`: with the JSON of its settings in which
-/// sessions are not resumed, which passes `caddy validate` first.
+/// Starts Caddy in front of these two servers, as `https://localhost:PORT`, with its settings in JSON, which turn off the
+/// resumption of TLS sessions, after `caddy validate` has accepted them.
 #[must_use]
 pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority) -> Service {
     let settings = changed(
@@ -97,7 +97,7 @@ pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
             "OPENCOIN_TLS",
             format!("tls {} {}", certificate.display(), key.display()),
         );
-        // What it would keep in a home.
+        // Caddy stores files in these folders.
         caddy
             .env("HOME", folder)
             .env("XDG_DATA_HOME", folder)

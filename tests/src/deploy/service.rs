@@ -1,4 +1,4 @@
-//! A server of others that runs for one test.
+//! A third-party server that runs for one test.
 
 use std::fs::{self, File};
 use std::net::TcpStream;
@@ -10,17 +10,16 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// How long it may take to begin or to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{PATIENCE, wait_until};
 
-/// A running server and what it has started. Stopped when dropped.
+/// A running server and its child processes. Stopped when dropped.
 pub struct Service {
     child: Child,
     log: PathBuf,
 }
 
 impl Service {
-    /// Starts it and waits until it listens on this port of loopback. What it says goes to the file `log`.
+    /// Starts the server and waits until it listens on this port of loopback. Its output goes to the file `log`.
     #[must_use]
     pub fn start(command: &mut Command, port: u16, log: &Path) -> Self {
         let file = File::create(log).unwrap();
@@ -36,20 +35,15 @@ impl Service {
             child,
             log: log.to_owned(),
         };
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        wait_until("the server listens", || {
             let ended = service.child.try_wait().unwrap();
-            assert!(
-                ended.is_none() && begun.elapsed() < PATIENCE,
-                "{command:?} does not listen: {ended:?}\n{}",
-                service.log()
-            );
-            thread::sleep(Duration::from_millis(20));
-        }
+            assert!(ended.is_none(), "{command:?} ended: {ended:?}\n{}", service.log());
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
         service
     }
 
-    /// What it has said so far.
+    /// Its output so far.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
@@ -57,7 +51,7 @@ impl Service {
 
     fn signal(&self, signal: Signal) {
         let group = Pid::from_raw(self.child.id().cast_signed()).unwrap();
-        // It may have ended by itself.
+        // Fails if the server has ended already.
         let _ = kill_process_group(group, signal);
     }
 }

@@ -1,11 +1,11 @@
-//! A certificate authority that lives for one test.
+//! A certificate authority for one test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::run;
 
-/// An authority and one certificate for `localhost`, made with OpenSSL's program.
+/// An authority and a certificate for `localhost`, made with OpenSSL's program.
 pub struct Authority {
     folder: PathBuf,
 }
@@ -19,17 +19,7 @@ impl Authority {
         };
         let request = |name: &str, subject: &str, extension: &str| {
             let mut openssl = Command::new("openssl");
-            openssl.args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-noenc",
-                "-days",
-                "2",
-            ]);
+            openssl.args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2".split(' '));
             openssl.args(["-subj", subject, "-addext", extension]);
             openssl
                 .arg("-keyout")
@@ -53,7 +43,7 @@ impl Authority {
         authority
     }
 
-    /// The authority's own certificate: what a client must trust.
+    /// The authority's certificate, which a client must trust.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
         self.folder.join("authority.pem")
@@ -65,7 +55,7 @@ impl Authority {
         self.folder.join("server.pem")
     }
 
-    /// Its private key.
+    /// The private key of that certificate.
     #[must_use]
     pub fn server_key(&self) -> PathBuf {
         self.folder.join("server.key")

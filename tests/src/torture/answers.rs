@@ -1,5 +1,5 @@
-//! What the issuer has promised: once a request was accepted it stays accepted, and its signatures are the
-//! same bytes for ever, whichever process answers.
+//! The promises of the issuer: an accepted request stays accepted, and its signatures are always the same bytes,
+//! whichever process answers.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// How many accepted requests of a kind are kept, to be sent again at the end.
+/// The number of accepted requests of each kind that are repeated at the end.
 const SAMPLES_MAX: usize = 100;
 
 type Hash = [u8; 32];
 
-/// A request on its way through the proxy.
+/// A request that the proxy forwards.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     pub(super) path: String,
@@ -20,44 +20,44 @@ pub(super) struct Sent {
     pub(super) body: Vec<u8>,
 }
 
-/// What is known of a mint, renew or redeem that was accepted.
+/// An accepted mint, renew or redeem, and its signatures if they are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Accepted {
     signatures: Option<Hash>,
 }
 
-/// Everything that was accepted, by transaction reference, or by the whole request where there is none: less
-/// than a hundred bytes for each request, so half an hour takes some megabytes.
+/// All accepted requests, by transaction reference, or by the whole request if it has none. Each takes less than 100
+/// bytes, so half an hour takes some megabytes.
 #[derive(Default)]
 pub(super) struct Answers {
     accepted: Mutex<HashMap<Hash, Accepted>>,
     samples: Mutex<HashMap<&'static str, Vec<Sent>>>,
 }
 
-/// What an answer added to what was known.
+/// The result of comparing an answer with earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// Nothing that anybody was promised before.
+    /// The request was not answered like this before.
     First,
-    /// A request that had its signatures before got the same bytes.
+    /// The signatures are the same bytes as before.
     SameSignatures,
     /// A redeem that was accepted before was accepted again.
     SameRedeem,
-    /// The answer says nothing: not a money request, or not now.
+    /// The answer promises nothing: it is a refusal or not about money.
     Nothing,
 }
 
 impl Answers {
-    /// Whether this was accepted before.
+    /// Whether this request was accepted before.
     pub(super) fn is_promised(&self, sent: &Sent) -> bool {
         identity(sent).is_some_and(|(_, key)| self.accepted.lock().unwrap().contains_key(&key))
     }
 
-    /// Takes a complete answer of an issuer in. `was_promised` is what [`Self::is_promised`] said before the
-    /// request went on its way: of two at once, one may be answered before the other is accepted.
+    /// Checks a complete answer of an issuer. `was_promised` is the result of [`Self::is_promised`] before the request was
+    /// forwarded, because a concurrent request may have been accepted since.
     ///
     /// # Errors
-    /// It breaks a promise.
+    /// The answer breaks a promise.
     pub(super) fn observe(
         &self,
         sent: &Sent,
@@ -104,7 +104,7 @@ impl Answers {
         }
     }
 
-    /// Some of the accepted requests of a kind (`mint`, `renew`, `redeem`), from the whole run.
+    /// A sample of the accepted requests of a kind (`mint`, `renew`, `redeem`).
     pub(super) fn samples(&self, kind: &str) -> Vec<Sent> {
         self.samples
             .lock()
@@ -114,8 +114,8 @@ impl Answers {
             .unwrap_or_default()
     }
 
-    /// Keeps the first ones, and later one of sixteen in the place of an older one, so that the whole run is
-    /// in it.
+    /// Stores the first requests. Later ones replace an older one with a probability of 1/16, so that the sample covers the
+    /// whole run.
     fn sample(&self, kind: &'static str, key: Hash, sent: &Sent) {
         let mut samples = self.samples.lock().unwrap();
         let kept = samples.entry(kind).or_default();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_promises_are_seen() {
+    fn broken_promises_are_detected() {
         let answers = Answers::default();
         let observe = |sent: &Sent, status, answer: &[u8]| {
             answers.observe(sent, answers.is_promised(sent), status, answer)

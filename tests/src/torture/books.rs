@@ -1,19 +1,19 @@
-//! The database under torture: crashes, cut connections, and triggers that fail one kind of statement.
+//! The database of a torture run, and its faults: crashes, closed connections, and triggers that make one kind of
+//! statement fail.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::thread;
 
 use opencoin_testkit::postgres::{EphemeralPostgres, TestDatabase};
 use opencoin_testkit::postgres_proxy::{PostgresProxy, Rates};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor};
 
-/// Every error that a trigger raises begins with this; logs are searched for it.
+use crate::sqlite;
+
+/// Every error of a trigger begins with this text, which is searched for in logs.
 pub(super) const TRIGGER_MARK: &str = "torture fails ";
 
-/// The statements by which the issuer writes while it serves. Two more exist: `INSERT INTO mint_keys` when a
-/// currency begins, and `DELETE FROM spent` when keys have expired.
+/// The statements with which a running issuer writes, except `INSERT INTO mint_keys` for a new currency and
+/// `DELETE FROM spent` for expired keys.
 const STATEMENTS: [(&str, &str); 6] = [
     ("INSERT", "accounts"),
     ("INSERT", "transactions"),
@@ -23,26 +23,26 @@ const STATEMENTS: [(&str, &str); 6] = [
     ("UPDATE", "signing"),
 ];
 
-/// Enough to happen in every run, and few enough that work is done.
+/// High enough for every run to have such faults, and low enough for most work to succeed.
 const COMMIT_FAULTS: Rates = Rates {
     before_commit: 15,
     in_commit: 15,
     after_commit: 15,
 };
 
-/// The names under which commits that were cut off are counted.
+/// The names of the counters of commit faults.
 pub(super) const COMMIT_FAULT_NAMES: [&str; 3] = [
     "PostgreSQL cut before a commit",
     "PostgreSQL cut in a commit",
     "PostgreSQL cut after a commit, the issuer not told",
 ];
 
-/// Where the books are.
+/// The database.
 pub(super) enum Books {
     Sqlite {
         file: PathBuf,
     },
-    // The database is dropped before its server.
+    // Fields are dropped in this order: the database before its server.
     Postgres {
         proxy: PostgresProxy,
         database: TestDatabase,
@@ -50,7 +50,7 @@ pub(super) enum Books {
     },
 }
 
-/// A way to fail a statement.
+/// A trigger that makes a statement fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Trigger {
     pub(super) statement: &'static str,
@@ -62,14 +62,14 @@ pub(super) struct Trigger {
 enum Way {
     /// The statement fails.
     Refused,
-    /// The statement fails as it does on a full disk. SQLite then ends the whole transaction by itself.
+    /// The statement fails as on a full disk. SQLite then rolls the whole transaction back by itself.
     DiskFull,
-    /// The statement works and the commit fails; PostgreSQL only.
+    /// The statement succeeds and the commit fails; PostgreSQL only.
     AtCommit,
 }
 
 impl Trigger {
-    /// All triggers that these books can have.
+    /// All triggers for this database.
     pub(super) fn all(books: &Books) -> Vec<Self> {
         let ways: &[Way] = match books {
             Books::Sqlite { .. } => &[Way::Refused, Way::DiskFull],
@@ -86,7 +86,7 @@ impl Trigger {
         .collect()
     }
 
-    /// What its errors say after the mark, and the name under which its errors are counted.
+    /// The text of its errors after the mark, and the name of their counter.
     pub(super) fn name(self) -> String {
         let way = match self.way {
             Way::Refused => "",
@@ -98,7 +98,7 @@ impl Trigger {
 }
 
 impl Books {
-    /// A database of its own on a server of its own.
+    /// A fresh database on a separate server.
     pub(super) fn postgres() -> Self {
         let server = EphemeralPostgres::start();
         let database = TestDatabase::create_on(&server.url());
@@ -110,7 +110,7 @@ impl Books {
         }
     }
 
-    /// What `opencoin issuer init --database` is told.
+    /// The URL for `opencoin issuer init --database`.
     pub(super) fn address(&self) -> String {
         match self {
             Self::Sqlite { file } => format!("sqlite:{}", file.display()),
@@ -118,15 +118,14 @@ impl Books {
         }
     }
 
-    /// From now on some commits are cut off: before the server hears of them, in the middle, or before the
-    /// issuer is told.
+    /// Makes some commits fail from now on: the connection closes before, during or after the commit.
     pub(super) fn strike_commits(&self, seed: u64) {
         if let Self::Postgres { proxy, .. } = self {
             proxy.strike_at_random(seed, COMMIT_FAULTS);
         }
     }
 
-    /// No commit is cut off any more. Gives how many were, by kind.
+    /// Stops the faults of commits. Returns the number of each kind.
     pub(super) fn spare_commits(&self) -> Vec<(&'static str, u64)> {
         let Self::Postgres { proxy, .. } = self else {
             return Vec::new();
@@ -185,7 +184,7 @@ impl Books {
         }
     }
 
-    /// Ends every connection of an issuer; it may be in the middle of a statement or of a commit.
+    /// Closes every connection of the issuers, possibly during a statement or a commit.
     pub(super) fn cut_connections(&self) -> Result<(), String> {
         self.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'opencoin'",
@@ -194,25 +193,8 @@ impl Books {
 
     fn execute(&self, statements: &str) -> Result<(), String> {
         match self {
-            Self::Sqlite { file } => execute_in_file(file, statements),
+            Self::Sqlite { file } => sqlite::execute(file, statements),
             Self::Postgres { database, .. } => database.try_execute(statements),
         }
     }
-}
-
-/// Runs statements on a thread of its own, so that it can be called inside and outside a runtime.
-fn execute_in_file(file: &std::path::Path, statements: &str) -> Result<(), String> {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut connection = SqliteConnectOptions::new().filename(file).connect().await?;
-            connection.execute(sqlx::raw_sql(statements)).await?;
-            connection.close().await
-        })
-    };
-    let result: Result<(), sqlx::Error> = thread::scope(|scope| scope.spawn(run).join().unwrap());
-    result.map_err(|error| error.to_string())
 }

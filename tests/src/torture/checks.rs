@@ -1,4 +1,4 @@
-//! What must be true when all have finished.
+//! The checks after all wallets have finished.
 
 use serde_json::Value;
 
@@ -9,8 +9,7 @@ use super::{OPENING, Torture, nemesis, proxy};
 use crate::foreign_wallet::{Answer, request_redeem};
 
 impl Torture {
-    /// Nobody holds a coin any more: all money is back in the accounts, and no coin can be had for it a
-    /// second time.
+    /// No coin is outstanding: all money is back in the accounts, and no coin can be spent a second time.
     pub(super) fn check(&self, credited: u64) {
         self.check_accounts(credited);
         self.check_repetitions();
@@ -19,7 +18,7 @@ impl Torture {
         self.issuers.audit(true);
     }
 
-    /// Even in the shortest run something was broken, and something was compared.
+    /// Even the shortest run has had faults and comparisons.
     pub(super) fn check_work(&self) {
         for name in [
             "issuers killed",
@@ -61,8 +60,7 @@ impl Torture {
         }
     }
 
-    /// Accepted requests, sent again as they were: the same signatures (the proxy compares them), and no
-    /// money moves.
+    /// Accepted requests, repeated, get the same signatures (the proxy compares them) and move no money.
     fn check_repetitions(&self) {
         for kind in ["mint", "renew", "redeem"] {
             for sent in self.proxy.answers.samples(kind) {
@@ -73,7 +71,7 @@ impl Torture {
         }
     }
 
-    /// The coins of accepted requests, redeemed by somebody else.
+    /// Coins of accepted requests cannot be redeemed by another account.
     fn check_double_spending(&self) {
         for sent in ["renew", "redeem"]
             .into_iter()

@@ -20,11 +20,11 @@ use crate::foreign_wallet::{
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE_MILLIS_MAX: u64 = 60;
 const DENOMINATIONS: [u64; 4] = [10, 5, 2, 1];
-/// The most coins that one mint or redeem moves.
+/// The largest number of coins of one mint or redeem.
 const COINS_MAX: usize = 8;
-/// A client that holds more redeems before it mints again.
+/// A client with more coins redeems before it mints again.
 const HELD_MAX: usize = 60;
-/// How many spent coins a client remembers, to try them again.
+/// The number of spent coins that a client stores, to try to spend them again.
 const SPENT_MAX: usize = 60;
 
 /// A wallet in memory.
@@ -37,7 +37,7 @@ pub(super) struct Client {
     spent: VecDeque<Value>,
 }
 
-/// The way to an answer: the request, and what can be asked instead of it.
+/// A request, and the transaction reference with which it can be resumed.
 struct Question<'a> {
     path: &'a str,
     token: Option<&'a str>,
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Works until the time is over.
+    /// Runs random operations until the time is over.
     pub(super) fn work(&mut self) {
         while !self.tally.is_over() {
             match self.rng.gen_range(0..10) {
@@ -74,7 +74,7 @@ impl Client {
         }
     }
 
-    /// Redeems every coin it holds, each exactly once, and tries some of those it has given before.
+    /// Redeems every coin that it holds, and tries to spend some earlier coins again.
     pub(super) fn finish(&mut self) {
         while !self.coins.is_empty() && !self.tally.is_broken() {
             self.redeem(COINS_MAX);
@@ -140,7 +140,7 @@ impl Client {
         }
     }
 
-    /// One coin in two renews at once: one of them gets signatures, the other learns that the coin is spent.
+    /// Renews one coin in two requests at once. One succeeds, and the other is refused as a double spend.
     fn race(&mut self) {
         let given = self.take(1);
         let attempts = [(); 2].map(|()| {
@@ -188,7 +188,7 @@ impl Client {
         }
     }
 
-    /// A coin that was given before, in a request that was not there before.
+    /// Tries to spend a coin again, in a new request.
     fn spend_again(&mut self) {
         let coin = self.spent.pop_front().unwrap();
         let given = [coin];
@@ -207,7 +207,7 @@ impl Client {
         }
     }
 
-    /// Some requests are sent by two threads at once; the proxy compares the signatures.
+    /// Sends the request, and sometimes sends it in two threads at once. The proxy compares the signatures.
     fn ask_sometimes_twice(&mut self, question: &Question<'_>) -> Option<Answer> {
         let seeds = [self.rng.next_u64(), self.rng.next_u64()];
         if self.rng.gen_range(0..4) > 0 {
@@ -231,7 +231,7 @@ impl Client {
         first
     }
 
-    /// Asks until there is an answer that is final; `None` when none came in time or the run is broken.
+    /// Sends the request until there is a final answer; `None` if there is none in time or the run is over.
     fn ask(&self, question: &Question<'_>, seed: u64) -> Option<Answer> {
         let mut rng: StdRng = rand::SeedableRng::seed_from_u64(seed);
         let begun = Instant::now();
@@ -245,7 +245,7 @@ impl Client {
                 Some(answer) if is_resuming && answer.http_status == 404 => is_resuming = false,
                 Some(answer) if !matches!(answer.http_status, 202 | 503) => return Some(answer),
                 Some(_) | None => {
-                    // What was delayed may be asked for in either way; so may what is not known.
+                    // The answer was delayed or lost: either repeat the request or resume it.
                     is_resuming = rng.r#gen();
                     thread::sleep(Duration::from_millis(rng.gen_range(0..=PAUSE_MILLIS_MAX)));
                 }
@@ -306,7 +306,7 @@ impl Client {
                 .into_iter()
                 .filter(|value| *value <= amount)
                 .collect();
-            // Mostly the largest, so that coins do not crumble.
+            // Mostly the largest, to keep the number of coins small.
             let chosen = if self.rng.gen_range(0..3) > 0 {
                 fitting[0]
             } else {
@@ -327,7 +327,7 @@ impl Client {
     }
 
     fn reference(&mut self) -> String {
-        // Never an odd number of leading zeros to be lost: the first digit is not zero.
+        // The first digit is not zero, because numbers have no leading zeros on the wire.
         format!("{:x}", self.rng.r#gen::<u128>() | 1 << 127)
     }
 }

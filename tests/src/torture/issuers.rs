@@ -1,4 +1,4 @@
-//! A currency and its issuer processes, which die and come back.
+//! A currency and its issuer processes, which are killed and restarted.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -15,14 +15,13 @@ use super::tally::Tally;
 use crate::program::{self, Output, opencoin};
 use crate::{RFC9474, SERVER_LINE, free_port};
 
-/// How long an issuer may take to come back, with its database away part of the time.
+/// The longest time to restart an issuer, whose database may be away part of the time.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The pause after a start, or an operator's command, that failed.
+/// The pause before a failed start or operator's command is retried.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A log that is longer than this is put aside when its issuer starts again, and the one before it is
-/// dropped.
+/// A longer log is renamed when its issuer starts again, and replaces the previous one.
 const LOG_BYTES_MAX: u64 = 8 << 20;
-/// What no log of an issuer may say, whatever happens around it.
+/// Texts that must never appear in an issuer's log.
 const ALARMS: [&str; 4] = ["panic", "makes no sense", "invariant", "cannot be signed"];
 
 /// A currency and the processes that serve it.
@@ -35,7 +34,7 @@ pub(super) struct Issuers {
 }
 
 impl Issuers {
-    /// Makes a currency of 1, 2, 5, 10 whose wallets come to `url`, and starts its issuers.
+    /// Makes a currency with the denominations 1, 2, 5, 10 and this URL, and starts its issuers.
     pub(super) fn start(dir: PathBuf, books: Books, count: usize, url: &str, tally: Arc<Tally>) -> Self {
         let ports = (0..count).map(|_| free_port()).collect();
         let processes = (0..count).map(|_| Mutex::new(None)).collect();
@@ -77,7 +76,7 @@ impl Issuers {
         }
     }
 
-    /// Starts an issuer that was killed, as often as it takes: its database may be away.
+    /// Starts an issuer that was killed. Retries, because its database may be away.
     pub(super) fn revive(&self, index: usize) {
         let mut process = self.processes[index].lock().unwrap();
         let begun = Instant::now();
@@ -94,7 +93,7 @@ impl Issuers {
         }
     }
 
-    /// Issuers that ended by themselves.
+    /// Reports issuers that ended by themselves.
     pub(super) fn check_alive(&self) {
         for process in &self.processes {
             if let Some(status) = process
@@ -137,7 +136,7 @@ impl Issuers {
         None
     }
 
-    /// Runs `opencoin issuer ARGUMENTS --dir D`. A trigger that it meets is counted.
+    /// Runs `opencoin issuer ARGUMENTS --dir D`, and counts the triggers that its errors mention.
     pub(super) fn operate(&self, arguments: &[&str]) -> Output {
         let output = opencoin(&[&["issuer"], arguments, &["--dir", self.dir.to_str().unwrap()]].concat());
         output
@@ -147,7 +146,7 @@ impl Issuers {
         output
     }
 
-    /// Runs an operator's command, which must be one that can be repeated, until it succeeds.
+    /// Runs an operator's command until it succeeds. It must be idempotent.
     pub(super) fn operate_until_done(&self, arguments: &[&str]) -> Output {
         let begun = Instant::now();
         loop {
@@ -160,7 +159,7 @@ impl Issuers {
         }
     }
 
-    /// Opens an account, credits it, and gives its token.
+    /// Opens an account, credits it, and returns its token.
     pub(super) fn account(&self, name: &str, amount: u64) -> String {
         let created: Value = self
             .operate(&["account", "create", name, "--json"])
@@ -178,8 +177,7 @@ impl Issuers {
             .unwrap()
     }
 
-    /// Runs the audit; books that do not hold are a violation. A database that is away is not, unless
-    /// `must_answer`.
+    /// Runs the audit, which must not find a fault. Its database may be away, unless `must_answer`.
     pub(super) fn audit(&self, must_answer: bool) {
         let output = self.operate(&["audit", "--json"]);
         let report: Option<Value> = serde_json::from_str(&output.stdout).ok();
@@ -202,7 +200,7 @@ impl Drop for Issuers {
     }
 }
 
-/// Keeps the log, counts the triggers that it tells of, and looks for what must not be in it.
+/// Writes the log to a file, counts the triggers that it mentions, and searches it for alarms.
 fn watch_log(stderr: ChildStderr, path: PathBuf, tally: &Tally) {
     if fs::metadata(&path).is_ok_and(|file| file.len() > LOG_BYTES_MAX) {
         fs::rename(&path, path.with_extension("log.old")).unwrap();

@@ -1,4 +1,4 @@
-//! Files of coins between wallets.
+//! Files of coins that wallets send to each other.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
-/// Coins in a file, on the way from one wallet to another.
+/// A file of coins from one wallet for another.
 pub(super) struct Parcel {
     path: PathBuf,
     is_contested: AtomicBool,
@@ -20,14 +20,14 @@ impl Parcel {
         self.path.to_str().unwrap()
     }
 
-    /// Whether the file is there to its end.
+    /// Whether the file is complete.
     pub(super) fn is_whole(&self) -> bool {
         let text = fs::read(&self.path).unwrap_or_default();
         serde_json::from_slice(&text)
             .is_ok_and(|stack: Value| stack["type"] == "coinstack" || stack["coins"].is_array())
     }
 
-    /// The sender takes its coins back, so whoever receives them may be too late.
+    /// Notes that the sender reclaims the coins, so that receiving them may fail.
     pub(super) fn contest(&self) {
         self.is_contested.store(true, Ordering::SeqCst);
     }
@@ -37,12 +37,12 @@ impl Parcel {
     }
 
     pub(super) fn discard(&self) {
-        // It may never have been made.
+        // It may not exist.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Where wallets put what they send and take what they receive.
+/// The files that wallets have sent and not received yet.
 pub(super) struct Mailbox {
     folder: PathBuf,
     made: AtomicU64,
@@ -59,7 +59,7 @@ impl Mailbox {
         }
     }
 
-    /// A parcel whose file is not there yet.
+    /// A new parcel, without its file.
     pub(super) fn parcel(&self) -> Arc<Parcel> {
         let path = self
             .folder

@@ -1,12 +1,11 @@
-//! Proof by force that no coin is lost and none is doubled.
+//! A torture test: no coin may be lost or doubled.
 //!
-//! Wallets mint, send, renew and redeem at random against real issuers, while a nemesis kills issuers and
-//! wallets, crashes the database, cuts connections, pauses signing and fails statements. Then everything is
-//! mended and everybody finishes: every coin that a wallet holds must redeem exactly once, and all money must
-//! be back in the accounts, to the unit.
+//! Wallets mint, send, renew and redeem at random with real issuers, while a nemesis kills issuers and wallets, crashes
+//! the database, closes connections, pauses signing and makes statements fail. Then the faults end and all wallets
+//! finish: every coin that a wallet holds must redeem exactly once, and all money must be back in the accounts.
 //!
-//! The order of faults follows from a seed; when they hit what, the operating system decides, so a seed that
-//! found something finds it often and not always.
+//! A seed determines the order of faults, but the operating system's scheduling determines what they hit. A seed that
+//! has found a fault therefore finds it often, but not always.
 
 mod answers;
 mod books;
@@ -39,36 +38,36 @@ use crate::{Database, free_port};
 
 const PURSES: usize = 3;
 const CLIENTS: usize = 4;
-/// How many commands a wallet does before a new one takes its place: its journal only grows.
+/// The number of commands of a wallet before a new one replaces it, because its journal only grows.
 const STEPS_OF_PURSE_MAX: u32 = 80;
-/// What each account begins with: more than anybody spends.
+/// The opening balance of each account, which is never used up.
 const OPENING: u64 = 1_000_000_000;
-/// In runs of this length every kind of fault must have happened.
+/// In a run of at least this length every kind of fault must happen.
 const COMPLETE_FROM: Duration = Duration::from_secs(60);
 
-/// What to torture, and for how long.
+/// The options of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Where the books are: one issuer on SQLite, or two on PostgreSQL.
+    /// One issuer with SQLite, or two with PostgreSQL.
     pub database: Database,
-    /// How long wallets and nemesis work; finishing and checking come after it.
+    /// How long wallets and nemesis work, without finishing and checking.
     pub time: Duration,
-    /// The order of what happens.
+    /// Determines the order of faults.
     pub seed: u64,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Everything that was counted, as a table.
+    /// All counters, as a table.
     pub table: String,
-    /// What must not have happened; empty when all is well.
+    /// The violations; empty if the run passed.
     pub violations: Vec<String>,
-    /// Where wallets, logs and books of a failed run are.
+    /// The folder with wallets, logs and database of a failed run.
     pub remains: Option<PathBuf>,
 }
 
-/// Tortures one currency.
+/// Runs the torture with one currency.
 #[must_use]
 pub fn run(options: &Options) -> Outcome {
     let folder = tempfile::Builder::new()
@@ -88,7 +87,7 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-/// A currency, everybody who uses it, and the way between them.
+/// A currency, its users, and the proxy between them.
 struct Torture {
     folder: PathBuf,
     tally: Arc<Tally>,
@@ -173,8 +172,7 @@ impl Torture {
         self.proxy.close();
     }
 
-    /// Wallets work and the nemesis breaks things until the time is over. Gives the wallets and what was
-    /// credited.
+    /// Wallets and nemesis work until the time is over. Returns the wallets and the amount that operators credited.
     fn work(&mut self) -> (Vec<Purse>, Vec<Client>, u64) {
         let mut rngs = (0..PURSES + CLIENTS + 2)
             .map(|_| StdRng::seed_from_u64(self.rng.next_u64()))
@@ -225,7 +223,7 @@ impl Torture {
         })
     }
 
-    /// One wallet after another, each emptied before the next.
+    /// Uses one wallet after another, and empties each before the next.
     fn use_purses(&self, number: usize, mut rng: StdRng) -> Purse {
         let mut made = 0;
         let mut new_purse = || {

@@ -1,5 +1,5 @@
-//! Who breaks things: one thread kills processes, one breaks the database. Each deals all its faults from a
-//! shuffled deck, so that a seed names the order and none is left out.
+//! The nemesis: one thread kills processes, another one breaks the database. Each takes its faults from a shuffled deck,
+//! so that the seed determines the order and no fault is left out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use super::issuers::Issuers;
 use super::purse::{Slot, WALLETS_KILLED};
 use super::tally::Tally;
 
-/// The pauses between two faults of one thread.
+/// The pause between two faults of one thread.
 const KILL_PAUSE_MILLIS: (u64, u64) = (20, 500);
 const BREAK_PAUSE_MILLIS: (u64, u64) = (50, 400);
-/// How long a fault that lasts goes on.
+/// The duration of a fault that lasts.
 const FAULT_MILLIS: (u64, u64) = (50, 400);
-/// How long a trigger waits for a statement to fail, and a killer for a process to kill.
+/// How long the nemesis waits for a trigger to fire or for a process to kill.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Statements that set up a fault may meet another one.
+/// Statements that set up a fault are retried, because another fault may make them fail.
 const TRIES_MAX: u32 = 20;
 
-/// What operators credit now and then.
+/// The amount of a credit by the operator.
 const CREDIT: u64 = 1000;
 
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ enum Break {
     Credit,
 }
 
-/// The names under which the faults that every long run must have are counted.
+/// The names of the counters of all faults that a long run must have.
 pub(super) fn fault_names(books: &Books) -> Vec<String> {
     let mut names = ["issuers killed", WALLETS_KILLED, "signing paused"]
         .map(str::to_owned)
@@ -94,8 +94,7 @@ pub(super) fn kill(issuers: &Issuers, slots: &[Arc<Slot>], tally: &Tally, mut rn
     }
 }
 
-/// Breaks the database and what operators do until the time is over. Gives the sum of its credits to
-/// `account`.
+/// Breaks the database and runs operators' commands until the time is over. Returns the sum of the credits to `account`.
 pub(super) fn break_books(issuers: &Issuers, account: &str, tally: &Tally, mut rng: StdRng) -> u64 {
     let mut credited = 0;
     while !tally.is_over() {
@@ -120,7 +119,7 @@ pub(super) fn break_books(issuers: &Issuers, account: &str, tally: &Tally, mut r
                 Break::Audit => issuers.audit(false),
                 Break::Credit => {
                     let (amount, reference) = (CREDIT.to_string(), format!("{:x}", rng.r#gen::<u64>()));
-                    // Twice: the same reference credits once.
+                    // Repeated, because the same reference must credit only once.
                     for _ in 0..2 {
                         let _ = issuers.operate_until_done(&[
                             "account",
@@ -172,12 +171,12 @@ fn crash(books: &Books, tally: &Tally, rng: &mut StdRng) {
     server.restart();
 }
 
-/// Installs a trigger, sees to it that it fires, and removes it.
+/// Installs a trigger, waits until it fires, and removes it.
 fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut StdRng) {
     let fired = format!("trigger fired: {}", trigger.name());
     let before = tally.get(&fired);
     persist(tally, "install a trigger", || issuers.books.install(trigger));
-    // What wallets never cause, operators do; that it fails is what it is for.
+    // Statements that wallets never cause come from operators' commands, which must fail.
     let operators = match (trigger.statement, trigger.table) {
         ("INSERT", "accounts") => Some(vec![
             "account".to_owned(),
@@ -189,7 +188,7 @@ fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut
     };
     if let Some(arguments) = operators {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        // Something else may be in the way the first time.
+        // The first attempt may fail for another reason.
         for _ in 0..TRIES_MAX {
             if issuers.operate(&arguments).code == Some(0) {
                 tally.violate(format!(
@@ -208,7 +207,7 @@ fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut
     persist(tally, "remove a trigger", || issuers.books.remove(trigger));
 }
 
-/// Tries as often as it takes.
+/// Retries until the action succeeds, up to [`TRIES_MAX`] times.
 fn persist(tally: &Tally, what: &str, mut act: impl FnMut() -> Result<(), String>) {
     for attempt in 1.. {
         match act() {

@@ -1,6 +1,5 @@
-//! The way between wallets and issuers, which loses requests and answers: it cuts connections before a
-//! request has arrived, after it has arrived, and after it was answered, and shows every complete answer to
-//! [`Answers`].
+//! The proxy between wallets and issuers. It loses requests and answers: it closes connections before a request arrives,
+//! after it arrives, and after it is answered. It passes every complete answer to [`Answers`].
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -17,12 +16,12 @@ use rand::{Rng, SeedableRng};
 use super::answers::{Answers, News, Sent};
 use super::tally::Tally;
 
-/// Longer than any issuer takes for any answer, so that nothing waits for ever.
+/// A read timeout that is longer than any answer takes.
 const SILENCE_MAX: Duration = Duration::from_secs(90);
-/// The name under which repeated answers with the same signatures are counted.
+/// The name of the counter of repeated answers with the same signatures.
 pub(super) const SIGNATURES_COMPARED: &str = "repeated: signatures compared, the same bytes";
 const DELAY_MILLIS_MAX: u64 = 80;
-/// Of a thousand requests, how many meet each fault.
+/// The faults, and how often each happens in a thousand requests.
 const FAULTS: [(Fault, u32); 7] = [
     (Fault::BeforeRequest, 40),
     (Fault::WithinRequest, 30),
@@ -36,15 +35,15 @@ const FAULTS: [(Fault, u32); 7] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// The issuer never hears of it.
+    /// The issuer does not get the request.
     BeforeRequest,
-    /// The issuer gets half of it.
+    /// The issuer gets half of the request.
     WithinRequest,
-    /// The issuer gets it and finds nobody to answer.
+    /// The issuer gets the request, but its answer finds a closed connection.
     AfterRequest,
-    /// The issuer has answered; the wallet hears nothing.
+    /// The issuer answers, but the wallet gets nothing.
     BeforeAnswer,
-    /// The wallet hears half of it.
+    /// The wallet gets half of the answer.
     WithinAnswer,
     Delay,
 }
@@ -63,7 +62,7 @@ impl Fault {
     }
 }
 
-/// The names under which its faults are counted.
+/// The names of the counters of its faults.
 pub(super) fn fault_names() -> impl Iterator<Item = &'static str> {
     FAULTS.iter().map(|(fault, _)| fault.name())
 }
@@ -103,10 +102,10 @@ impl Proxy {
         self.has_faults.store(has_faults, Ordering::SeqCst);
     }
 
-    /// Takes no more connections.
+    /// Stops accepting connections.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts; when that is gone already, so much the better.
+        // Wakes the accepting thread. An error means that it has ended already.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 
@@ -125,7 +124,7 @@ impl Proxy {
         }
     }
 
-    /// One request and its answer; then the connection ends.
+    /// Forwards one request and its answer, then closes the connection.
     fn carry(&self, mut client: TcpStream) -> io::Result<()> {
         client.set_read_timeout(Some(SILENCE_MAX))?;
         let Some(request) = Message::read(&mut client)? else {
@@ -199,7 +198,7 @@ impl Proxy {
             .nth(1)
             .and_then(|status| status.parse().ok())
             .unwrap_or(0);
-        // Not the ids in paths like /mkcs/ID.
+        // The first segment only, without the id in paths like /mkcs/ID.
         let kind = sent.path.split('/').nth(1).unwrap_or_default();
         self.tally.count(&format!("answered: {kind} {status}"));
         match self.answers.observe(sent, was_promised, status, &answer.body) {
@@ -211,14 +210,14 @@ impl Proxy {
     }
 }
 
-/// A request or an answer of HTTP/1.1 with a known length.
+/// A request or an answer of HTTP/1.1 with `Content-Length`.
 struct Message {
     head: String,
     body: Vec<u8>,
 }
 
 impl Message {
-    /// `None` when the other side has closed without a word.
+    /// Reads a message; `None` if the other side has closed the connection before it.
     fn read(stream: &mut TcpStream) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         let mut chunk = [0; 16 * 1024];
@@ -274,7 +273,7 @@ impl Message {
         }
     }
 
-    /// Its text, with the wish that the connection ends after it: each connection carries one request.
+    /// Its bytes with `Connection: close`, because each connection carries one request.
     fn closing(&self) -> Vec<u8> {
         let is_connection = |line: &str| {
             line.split(':')

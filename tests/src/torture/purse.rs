@@ -1,5 +1,4 @@
-//! A wallet of the real program, whose processes are killed: one command after another at random, each result
-//! judged.
+//! A wallet of the real program. It runs random commands, whose processes may be killed, and checks each result.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -18,28 +17,28 @@ use super::mailbox::{Mailbox, Parcel};
 use super::tally::Tally;
 use crate::program;
 
-/// How long one command may take.
+/// The longest time of one command.
 const PATIENCE: Duration = Duration::from_secs(120);
 const SIGKILL: i32 = 9;
 const MINT_MAX: u64 = 60;
 const SEND_MAX: u64 = 30;
 /// A wallet that holds more redeems some of it.
 const HELD_MAX: u64 = 200;
-/// How often a wallet is told to finish before somebody looks at what it cannot finish.
+/// A wallet that cannot finish after this many attempts is a violation.
 const FINISH_TRIES_MAX: u32 = 200;
-/// The name under which processes of wallets that were killed are counted.
+/// The name of the counter of killed wallet processes.
 pub(super) const WALLETS_KILLED: &str = "wallets killed";
-/// The exit code of a command whose request is kept and can be finished later.
+/// The exit code of a command whose request is stored and can be finished later.
 const TRY_LATER: i32 = 3;
 const DOUBLE_SPEND: &str = "refuses: double-spend";
 const RECEIVED_BEFORE: &str = "was received before";
 
-/// Where the process of a wallet can be found and killed.
+/// The running process of a wallet, which the nemesis may kill.
 #[derive(Default)]
 pub(super) struct Slot(Mutex<Option<Child>>);
 
 impl Slot {
-    /// Kills the process that runs, if one does.
+    /// Kills the process. Returns whether one was running.
     pub(super) fn kill(&self) -> bool {
         self.0
             .lock()
@@ -53,14 +52,14 @@ impl Slot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Ended {
     Done(String),
-    /// The wallet says that it can be finished later.
+    /// It can be finished later.
     Temporary,
     Killed,
-    /// Anything else that it says.
+    /// Any other error, with its text.
     Refused(String),
 }
 
-/// A wallet and what it has under way with others.
+/// A wallet, and the parcels that it exchanges with others.
 pub(super) struct Purse {
     dir: PathBuf,
     token: String,
@@ -68,18 +67,18 @@ pub(super) struct Purse {
     mailbox: Arc<Mailbox>,
     tally: Arc<Tally>,
     rng: StdRng,
-    /// Sent, and possibly not taken.
+    /// Parcels that it has sent and that may not have been received.
     sent: Vec<Arc<Parcel>>,
-    /// Taken out of the mailbox, and possibly not received.
+    /// The parcel that it has taken from the mailbox and may not have received.
     inbox: Option<Arc<Parcel>>,
-    /// Receiving them was begun and has not visibly ended.
+    /// Parcels of which a receive was interrupted.
     unsettled: Vec<Arc<Parcel>>,
-    /// A command ended without an answer, so there may be something to resume.
+    /// A command was interrupted, so there may be something to resume.
     is_unfinished: Cell<bool>,
 }
 
 impl Purse {
-    /// A new wallet that knows the currency at `url`.
+    /// A new wallet with the currency at `url`.
     pub(super) fn new(
         dir: PathBuf,
         url: &str,
@@ -116,7 +115,7 @@ impl Purse {
         purse
     }
 
-    /// One command at random.
+    /// Runs a random command.
     pub(super) fn step(&mut self) {
         if self.is_unfinished.get() && self.rng.r#gen() {
             return self.resume();
@@ -142,7 +141,7 @@ impl Purse {
         }
     }
 
-    /// Takes everything that is in the mailbox.
+    /// Receives all parcels in the mailbox.
     pub(super) fn empty_mailbox(&mut self) {
         for _ in 0..FINISH_TRIES_MAX {
             if self.inbox.is_none() {
@@ -156,7 +155,7 @@ impl Purse {
         self.tally.violate("a wallet cannot empty the mailbox");
     }
 
-    /// Finishes everything, takes back what nobody took, redeems all that it holds, and proves to be empty.
+    /// Finishes all requests, reclaims unreceived coins, redeems all coins, and checks that the wallet is empty.
     pub(super) fn retire(mut self) {
         for _ in 0..FINISH_TRIES_MAX {
             if self.tally.is_broken() {
@@ -203,7 +202,7 @@ impl Purse {
         self.must_succeed("redeem", &["redeem", &amount.to_string()]);
     }
 
-    /// Runs a command that no issuer has a reason to refuse.
+    /// Runs a command that the issuer must not refuse.
     fn must_succeed(&self, name: &str, arguments: &[&str]) {
         if let Ended::Refused(text) = self.run(arguments) {
             self.tally
@@ -217,8 +216,7 @@ impl Purse {
             Ended::Refused(text) => self
                 .tally
                 .violate(format!("wallet send in {}: {text}", self.dir.display())),
-            // Killed or not: what is whole can be handed over, and the rest of a file is nothing to the
-            // wallet.
+            // A complete file can be received, even if the command was killed. A partial file has no meaning for the wallet.
             _ if parcel.is_whole() => {
                 self.sent.push(Arc::clone(&parcel));
                 self.mailbox.put(parcel);
@@ -248,7 +246,7 @@ impl Purse {
     }
 
     fn reclaim(&mut self) {
-        // From now on whoever receives them may come too late.
+        // From now on receiving them may fail.
         self.sent.iter().for_each(|parcel| parcel.contest());
         match self.run(&["reclaim", "--all"]) {
             Ended::Done(_) => self.sent.clear(),
@@ -278,7 +276,7 @@ impl Purse {
         }
     }
 
-    /// Runs `opencoin wallet ARGUMENTS --dir W` where it can be killed.
+    /// Runs `opencoin wallet ARGUMENTS --dir W` in the slot, where it may be killed.
     fn run(&self, arguments: &[&str]) -> Ended {
         let (stdout, stderr) = (
             self.dir.with_extension("stdout"),
@@ -303,7 +301,6 @@ impl Purse {
         });
         let mut process = self.slot.0.lock().unwrap().take().unwrap();
         let status = status.unwrap_or_else(|| {
-            // The run is broken, or this is what breaks it.
             if !self.tally.is_broken() {
                 self.tally.violate(format!(
                     "wallet {} takes more than {} s",

@@ -1,4 +1,4 @@
-//! What happened, counted by name, and what must not have happened.
+//! Counters by name, and violations.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a wait looks whether it is over.
+/// The polling interval of waits.
 const GLANCE: Duration = Duration::from_millis(5);
-/// The first violations tell the story; the rest are its echo.
+/// Later violations are mostly consequences of the first ones.
 const VIOLATIONS_KEPT_MAX: usize = 20;
 
-/// Counters, violations, and whether the time is over. Shared by everything that runs.
+/// Counters, violations and the end of the run, shared by all threads.
 pub(super) struct Tally {
     counts: Mutex<BTreeMap<String, u64>>,
     violations: Mutex<Vec<String>>,
@@ -33,7 +33,7 @@ impl Tally {
         }
     }
 
-    /// The time begins now.
+    /// Starts the time of the run.
     pub(super) fn restart(&self) {
         *self.end.lock().unwrap() = Instant::now() + self.time;
     }
@@ -50,7 +50,7 @@ impl Tally {
         self.counts.lock().unwrap().get(name).copied().unwrap_or(0)
     }
 
-    /// Something that must never happen. The run ends.
+    /// Reports something that must never happen, and ends the run.
     pub(super) fn violate(&self, what: impl Into<String>) {
         let mut violations = self.violations.lock().unwrap();
         if violations.len() < VIOLATIONS_KEPT_MAX {
@@ -63,7 +63,7 @@ impl Tally {
         self.is_broken.load(Ordering::SeqCst)
     }
 
-    /// No new work: the time is over, or something was violated.
+    /// Whether no new work may begin: the time is over, or there was a violation.
     pub(super) fn is_over(&self) -> bool {
         self.is_broken() || Instant::now() >= *self.end.lock().unwrap()
     }
@@ -72,7 +72,7 @@ impl Tally {
         self.violations.lock().unwrap().clone()
     }
 
-    /// Runs a part of the program; a panic in it is a violation and ends nothing else.
+    /// Runs a part of the program, and reports a panic in it as a violation.
     pub(super) fn guard<T>(&self, name: &str, part: impl FnOnce() -> T) -> Option<T> {
         let result = catch_unwind(AssertUnwindSafe(part));
         result
@@ -80,7 +80,7 @@ impl Tally {
             .ok()
     }
 
-    /// Waits until the condition holds, at most `patience`. Gives up early when the run is broken.
+    /// Waits until the condition holds, for at most `patience` or until there is a violation. Returns whether it holds.
     pub(super) fn wait(&self, patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < patience && !self.is_broken() {
@@ -92,7 +92,7 @@ impl Tally {
         condition()
     }
 
-    /// Lets the others work for so long, or until the time is over.
+    /// Sleeps for this time, or until the run is over.
     pub(super) fn pause(&self, time: Duration) {
         self.wait(time, || self.is_over());
     }

@@ -1,5 +1,4 @@
-//! `opencoin demo`: the life of a coin on one screen. Everything in it is real: keys, files, HTTP on
-//! loopback, books.
+//! `opencoin demo`: shows the life of a coin. Everything is real: keys, files, HTTP on loopback, books.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,27 +43,27 @@ const HANDED_OVER: u64 = 50;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Keep the folder with the currency, the wallets and the coin stack, and say where it is.
+    /// Keep the folder with the currency, the wallets and the coin stack, and print its path.
     #[arg(long)]
     keep: bool,
-    /// How coins are signed.
+    /// The cipher suite of the currency.
     #[arg(long, default_value_t)]
     cipher_suite: CipherSuite,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let folder = TempDir::with_prefix("opencoin-demo-").context("cannot make a temporary folder")?;
-    let told = tell(folder.path(), arguments.cipher_suite).await;
+    let folder = TempDir::with_prefix("opencoin-demo-").context("cannot create a temporary folder")?;
+    let played = play(folder.path(), arguments.cipher_suite).await;
     if arguments.keep {
         let kept = folder.keep();
         output::line(&format!("\nkept: {}", kept.display()))?;
     }
-    told.context("the demo did not go as it should")?;
+    played.context("the demo failed")?;
     output::line("\nAll of it held.")?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn tell(folder: &Path, suite: CipherSuite) -> Result<()> {
+async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .context("cannot listen on loopback")?;
@@ -147,8 +146,8 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
     };
     let passphrase = Passphrase::new(Zeroizing::new(OsRng.next_u64().to_string()))?;
     let made = tokio::task::block_in_place(|| {
-        let progress = ProgressBar::new("making keys");
-        let mut hear = |done, total| progress.set(done, total);
+        let progress = ProgressBar::new("generating keys");
+        let mut report = |done, total| progress.set(done, total);
         create_with_key_files(
             &new,
             directory,
@@ -156,7 +155,7 @@ fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result
             &SystemClock,
             &mut OsRng,
             || Box::new(OsRng),
-            &mut hear,
+            &mut report,
         )
     })?;
     let coins = DENOMINATIONS
@@ -209,12 +208,12 @@ async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Bob renews while signing is paused: he is told to wait, and gets his coins when it goes on.
+/// Bob renews while signing is paused: the issuer asks him to wait. He gets the coins when signing resumes.
 async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &Path) -> Result<()> {
     operator.set_signing_paused(true).await?;
     match bob.receive(&wallet::read_stack(stack_file)?).await {
         Err(WalletError::Exchange(ExchangeError::Delayed { .. })) => {}
-        Ok(_) => bail!("signing is paused, and Bob got coins all the same"),
+        Ok(_) => bail!("Bob got coins although signing is paused"),
         Err(error) => return Err(error.into()),
     }
     step(
@@ -230,7 +229,7 @@ async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &
     )
 }
 
-/// Alice has kept a copy of the stack. A second wallet of hers tries to spend it.
+/// Alice has kept a copy of the stack. Her second wallet tries to spend it.
 async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
     let mut second = wallet::open(&folder.join("alice-again"), &Authorities::default())?;
     second.add(url).await?;

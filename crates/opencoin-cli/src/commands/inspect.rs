@@ -1,4 +1,4 @@
-//! `opencoin inspect`: a document or message, as a summary or as its exact bytes.
+//! `opencoin inspect`: shows a document or message as a summary or as its exact bytes.
 
 use std::fs;
 use std::io::{self, Read};
@@ -14,8 +14,7 @@ use opencoin_terminal::output::{self, OutputArgs};
 pub(crate) struct Arguments {
     /// The file; `-` reads stdin.
     file: PathBuf,
-    /// What to write. `compact` and `pretty` are the exact bytes that are hashed and signed, without a final
-    /// newline.
+    /// The output form. `compact` and `pretty` are the exact bytes that are hashed and signed, without a final newline.
     #[arg(long, value_enum, default_value_t = Form::Summary)]
     form: Form,
     #[command(flatten)]
@@ -84,7 +83,7 @@ fn summary(document: &AnyDocument) -> Vec<String> {
             lines.push(format!("id: {}", key.id()));
         }
         AnyDocument::Payload(payload) => {
-            lines.push(format!("says it is worth: {}", payload.denomination));
+            lines.push(format!("claimed denomination: {}", payload.denomination));
             lines.push(format!("mint key: {}", payload.mint_key_id));
             lines.push(format!("issuer: {}", payload.issuer_id));
         }
@@ -99,7 +98,7 @@ fn summary(document: &AnyDocument) -> Vec<String> {
         }
         AnyDocument::RevealedCoin(coin) => {
             lines.push(format!(
-                "came from blind {:?} of transaction {}",
+                "blind: {:?} of transaction {}",
                 coin.blind_reference, coin.transaction_reference
             ));
             lines.push(format!("mint key: {}", coin.payload.mint_key_id));
@@ -147,7 +146,7 @@ fn status(code: u16, description: &str) -> String {
 fn cdd_lines(cdd: &Cdd) -> Vec<String> {
     vec![
         format!(
-            "currency: {:?}, {} of the smallest unit make one",
+            "currency: {:?}, {} smallest units make one",
             cdd.currency_name, cdd.currency_divisor
         ),
         format!("id: {}", cdd.id),
@@ -177,15 +176,13 @@ fn mint_key_lines(mint_key: &MintKey) -> Vec<String> {
     ]
 }
 
-/// What coins say of themselves; only their mint keys know what they are worth.
+/// The number of coins and their unverified value: the mint keys decide what they are worth.
 fn coins_lines(coins: &[Coin]) -> Vec<String> {
-    let said: u128 = coins
-        .iter()
-        .map(|coin| u128::from(coin.payload.denomination))
-        .sum();
+    let values = coins.iter().map(|coin| u128::from(coin.payload.denomination));
     let mut lines = vec![format!(
-        "coins: {}, which say they are worth {said} (check with `opencoin verify`)",
-        coins.len()
+        "coins: {}, claimed to be worth {} (check with `opencoin verify`)",
+        coins.len(),
+        values.sum::<u128>()
     )];
     if let Some(coin) = coins.first() {
         lines.push(format!("issuer: {}", coin.payload.issuer_id));

@@ -1,9 +1,8 @@
-//! `opencoin completions` and `opencoin man`: the command line, written down for shells and for readers.
+//! `opencoin completions` and `opencoin man`: shell completions and manual pages.
 //!
-//! Both are made from the declarations that the program itself parses with, so they cannot say anything else.
-//! The scripts are complete in themselves: clap_complete can also ask the program at each key, in a small script,
-//! but only behind its feature `unstable-dynamic`, whose interface between script and program changes with any
-//! release.
+//! Both are generated from the declarations of the command line. The completion scripts are static: clap_complete can
+//! also generate scripts that call the program, but only behind its feature `unstable-dynamic`, whose interface between
+//! script and program can change in any release.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,29 +17,27 @@ const PROGRAM: &str = "opencoin";
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArguments {
-    /// The shell. For bash: `opencoin completions bash > /etc/bash_completion.d/opencoin`.
+    /// The shell. Example: `opencoin completions bash > /etc/bash_completion.d/opencoin`.
     shell: Shell,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArguments {
-    /// Write a page for each command into this folder, which is made if need be, and print their names.
-    /// Without it, the page of `opencoin` itself goes to stdout.
+    /// The folder for the pages of all commands. It is created if necessary, and the paths of the pages are printed.
+    /// Without this option, the page of `opencoin` itself goes to stdout.
     #[arg(long, value_name = "D")]
     dir: Option<PathBuf>,
 }
 
-/// Prints the completions of a shell.
 pub(crate) fn completions(arguments: &CompletionsArguments, mut program: Command) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut program, PROGRAM, &mut script);
     output::exact(&String::from_utf8(script).context("the completions are not text")?)
 }
 
-/// Writes the manual pages.
 pub(crate) fn man(arguments: &ManArguments, program: Command) -> Result<()> {
     let mut program = without_help_commands(program);
-    // Settles the full names of the commands and the arguments that they share.
+    // Sets the full names of the commands and their global arguments.
     program.build();
     match &arguments.dir {
         None => output::exact(&page(program)?),
@@ -48,7 +45,7 @@ pub(crate) fn man(arguments: &ManArguments, program: Command) -> Result<()> {
     }
 }
 
-/// Each `help` command would double all pages below its own.
+/// Removes the `help` commands, each of which would duplicate all pages of its level.
 fn without_help_commands(program: Command) -> Command {
     program
         .disable_help_subcommand(true)
@@ -56,7 +53,7 @@ fn without_help_commands(program: Command) -> Command {
 }
 
 fn write_pages(dir: &Path, program: Command) -> Result<()> {
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let mut commands = vec![program];
     while let Some(command) = commands.pop() {
         commands.extend(
@@ -72,7 +69,7 @@ fn write_pages(dir: &Path, program: Command) -> Result<()> {
     Ok(())
 }
 
-/// As git names its pages: `opencoin-wallet-mint` for `opencoin wallet mint`.
+/// The name in git's style: `opencoin-wallet-mint` for `opencoin wallet mint`.
 fn page_name(command: &Command) -> String {
     command
         .get_display_name()

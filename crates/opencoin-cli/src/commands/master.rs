@@ -1,4 +1,4 @@
-//! `opencoin master`: the master key, best on a machine without network.
+//! `opencoin master`: creates and uses a master key, preferably on a machine without a network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,9 +25,9 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a master key in a folder of its own.
+    /// Create a master key in a new folder.
     Create(CreateArguments),
-    /// Show in plain words what a signing request asks for, and sign it.
+    /// Describe the content of a signing request, and sign it.
     Sign(SignArguments),
     /// Encrypt the master key with another passphrase.
     Passphrase(PassphraseArguments),
@@ -35,7 +35,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct PassphraseArguments {
-    /// The folder of the master key; `master` in that of a currency whose master key is on this machine.
+    /// The folder of the master key. If it is on the machine of the currency: `master` in the currency's folder.
     #[arg(long, value_name = "D")]
     dir: PathBuf,
     #[command(flatten)]
@@ -65,10 +65,10 @@ pub(crate) struct SignArguments {
     /// The folder of the master key.
     #[arg(long, value_name = "D")]
     dir: PathBuf,
-    /// Where to write the certificates; the file must not exist.
+    /// The file for the certificates. It must not exist.
     #[arg(long, value_name = "FILE", default_value = "certificates.json")]
     out: PathBuf,
-    /// Sign without asking: for whoever has read what `--show` says.
+    /// Sign without asking. Read the output of `--show` first.
     #[arg(long, conflicts_with = "show")]
     yes: bool,
     /// Show what would be signed, and sign nothing.
@@ -92,7 +92,7 @@ fn create(arguments: &CreateArguments, output: OutputArgs) -> Result<()> {
     let vault = Vault::new(&arguments.dir);
     ensure!(
         !vault.has_key(),
-        "{} is there already; a master key is made once",
+        "{} exists already; a master key is created once",
         vault.key_file().display()
     );
     let passphrase = arguments.secret.new_passphrase(None)?;
@@ -101,9 +101,9 @@ fn create(arguments: &CreateArguments, output: OutputArgs) -> Result<()> {
     output.show(
         json!({ "id": id.to_string(), "bits": bits, "file": file }),
         [
-            format!("made a master key of {bits} bits: {}", file.display()),
+            format!("created a master key of {bits} bits: {}", file.display()),
             format!("the currency's id will be {id}"),
-            "keep two copies of the folder in two places, and the passphrase in a third: it cannot be made again"
+            "keep two copies of the folder in two places, and the passphrase in a third: the key cannot be replaced"
                 .to_owned(),
         ],
     )
@@ -113,7 +113,7 @@ fn sign(arguments: &SignArguments, output: OutputArgs) -> Result<ExitCode> {
     let vault = Vault::new(&arguments.dir);
     ensure!(
         vault.has_key(),
-        "{} is not there; `opencoin master create` makes a master key",
+        "{} does not exist; `opencoin master create` creates a master key",
         vault.key_file().display()
     );
     let request = read_request(&arguments.request)?;
@@ -130,7 +130,7 @@ fn sign(arguments: &SignArguments, output: OutputArgs) -> Result<ExitCode> {
     }
     ensure!(
         !arguments.out.exists(),
-        "{} is there already; name another file with --out",
+        "{} exists already; name another file with --out",
         arguments.out.display()
     );
     if !arguments.yes && !confirm("Sign this?", "read it with --show, then sign it with --yes")? {
@@ -159,7 +159,7 @@ fn passphrase(arguments: &PassphraseArguments, output: OutputArgs) -> Result<()>
     let key_file = Vault::new(&arguments.dir).key_file();
     ensure!(
         key_file.is_file(),
-        "{} is not there, so its passphrase cannot be changed here",
+        "{} does not exist, so its passphrase cannot be changed here",
         key_file.display()
     );
     let old = arguments.secret.passphrase(None)?;
@@ -168,12 +168,12 @@ fn passphrase(arguments: &PassphraseArguments, output: OutputArgs) -> Result<()>
     let said = if changed > 0 {
         "the master key has the new passphrase"
     } else {
-        "it has had this passphrase before"
+        "the master key had this passphrase already"
     };
     output.show(json!({ "changed": changed > 0 }), [said])
 }
 
 fn read_request(path: &Path) -> Result<SigningRequest> {
     let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    from_json(&json).with_context(|| format!("{} is no signing request", path.display()))
+    from_json(&json).with_context(|| format!("{} is not a signing request", path.display()))
 }

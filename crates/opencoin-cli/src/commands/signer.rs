@@ -1,5 +1,4 @@
-//! `opencoin signer`: the process that has the private mint keys, so that the one that serves the network has
-//! none.
+//! `opencoin signer`: the process that holds the private mint keys, so that the network-facing server has none.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,17 +24,17 @@ use crate::dir_args::DirArgs;
 use crate::signer_link::{public_keys, tls_files};
 use crate::{key_store, log, service};
 
-/// The folder of the signer's own state, in that of the currency.
+/// The folder of the signer's own state, in the folder of the currency.
 const STATE_FOLDER: &str = "signer";
 const COUNTS_FILE: &str = "signed.sqlite";
-/// How often the signer looks whether keys were destroyed.
+/// The interval at which the signer drops destroyed keys.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// The books, for reading: with a role that may do no more. Default: `database` in issuer.toml.
+    /// The books, for which a read-only role is enough. Default: `database` in issuer.toml.
     #[arg(
         long,
         value_name = "URL",
@@ -46,12 +45,12 @@ pub(crate) struct Arguments {
     /// The folder of the signer's own counts. Default: `signer` in the currency's folder.
     #[arg(long, value_name = "D")]
     state: Option<PathBuf>,
-    /// Begin with new counts although the books have counted signatures: the old counts are lost, or another
-    /// signer's.
+    /// Begin with new counts although the books have counted signatures: if the old counts are lost, or belong to
+    /// another signer.
     #[arg(long)]
     new_counts: bool,
-    /// Believe the books where they have counted fewer signatures than this signer has given, and end: after
-    /// a backup of the books was restored on purpose.
+    /// Accept the counts of the books where they are lower than those of this signer, and exit: after a backup of the
+    /// books was restored on purpose.
     #[arg(long)]
     accept_books: bool,
     #[command(flatten)]
@@ -75,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let Some(address) = &config.signer else {
         bail!(
-            "issuer.toml has no [signer], so nobody would ask this one; docs/KEYS.md says how to set it up"
+            "issuer.toml has no [signer], so no server would use this signer; docs/KEYS.md explains the setup"
         );
     };
     let store = key_store::open(&directory, &config, &arguments.secrets)?;
@@ -112,8 +111,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Now and then drops keys whose private halves were destroyed; new ones the engine takes up when it is asked
-/// for them.
+/// Periodically drops keys whose private halves were destroyed. The engine loads new keys by itself, on first use.
 async fn drop_destroyed_keys(engine: Arc<dyn Signer>) {
     loop {
         tokio::time::sleep(REFRESH_INTERVAL).await;
@@ -125,8 +123,8 @@ async fn drop_destroyed_keys(engine: Arc<dyn Signer>) {
     }
 }
 
-/// A signer without counts would not notice books that are set back, so new ones are made only where nothing
-/// was signed yet.
+/// Opens the signer's counts. A signer without counts cannot detect rolled-back books, so it creates new ones only if
+/// nothing was signed yet or the operator demands it.
 async fn open_counts(
     arguments: &Arguments,
     directory: &Directory,
@@ -136,11 +134,7 @@ async fn open_counts(
         .state
         .clone()
         .unwrap_or_else(|| directory.root().join(STATE_FOLDER));
-    let is_first = ledger
-        .mint_keys()
-        .await?
-        .iter()
-        .all(|key: &MintKeyStatus| key.issued == 0);
+    let is_first = ledger.mint_keys().await?.iter().all(|key| key.issued == 0);
     let path = state.join(COUNTS_FILE);
     let mode = if arguments.new_counts || (is_first && !path.exists()) {
         CountsMode::Create
@@ -149,9 +143,8 @@ async fn open_counts(
     };
     opencoin_private_files::make_private_folder(&state)?;
     let opened = SignedCounts::open(&path, mode, Arc::clone(ledger)).await;
-    opened.context(
-        "the signer's counts cannot be opened; --new-counts begins with new ones, if they are lost for good",
-    )
+    opened
+        .context("the signer's counts cannot be opened; if they are lost, --new-counts begins with new ones")
 }
 
 async fn accept_books(counts: &SignedCounts, ledger: &dyn Ledger, output: OutputArgs) -> Result<ExitCode> {

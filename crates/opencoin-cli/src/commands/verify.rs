@@ -1,4 +1,4 @@
-//! `opencoin verify`: what an auditor, or a careful receiver, checks without asking the issuer.
+//! `opencoin verify`: the checks that an auditor or a careful receiver can make without the issuer.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,10 @@ pub(crate) struct Arguments {
     /// The currency's CDDC: a cdd certificate or a response cddc.
     #[arg(long, value_name = "F")]
     cddc: PathBuf,
-    /// Mint key certificates: one, a response with several, or the list that GET /mkcs gives. May be
-    /// repeated.
+    /// Mint key certificates: one, a response with several, or the list that GET /mkcs returns. Can be repeated.
     #[arg(long, value_name = "F")]
     mkc: Vec<PathBuf>,
-    /// What to check: coins, coin stacks, certificates, mint keys.
+    /// The files to check: coins, coin stacks, certificates, mint keys.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -79,14 +78,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     })
 }
 
-/// Documents that were verified so far.
+/// Verifies documents against a CDDC and the mint keys that were verified so far.
 pub(crate) struct Verifier {
     currency: VerifiedCddc,
     mint_keys: BTreeMap<BigInt, VerifiedMintKey>,
 }
 
 impl Verifier {
-    /// With the documents of an issuer's own folder, which verified them when they were loaded.
+    /// Uses the documents of an issuer's folder, which were verified when they were loaded.
     pub(crate) fn of(currency: &Currency) -> Self {
         let mint_keys = currency
             .mint_keys()
@@ -111,7 +110,7 @@ impl Verifier {
         Ok(said)
     }
 
-    /// Checks a file and says what it is.
+    /// Checks a file and returns a description of it.
     pub(crate) fn check(&mut self, path: &Path) -> Result<String> {
         match read_document(path)? {
             AnyDocument::Coin(coin) => {
@@ -121,26 +120,25 @@ impl Verifier {
             AnyDocument::CoinStack(stack) => self.stack(&stack.coins),
             AnyDocument::Mkc(mkc) => self.add(&mkc),
             AnyDocument::ResponseMintKeyCertificates(response) => {
-                response
-                    .keys
-                    .iter()
-                    .try_for_each(|mkc| self.add(mkc).map(|_| ()))?;
+                for mkc in &response.keys {
+                    self.add(mkc)?;
+                }
                 Ok(format!("{} mint key certificates", response.keys.len()))
             }
             AnyDocument::MintKey(mint_key) => match self.mint_keys.get(&mint_key.id) {
                 Some(certified) if *certified.mint_key() == mint_key => {
-                    Ok("a mint key, as its certificate says".to_owned())
+                    Ok("a mint key, equal to the one in its certificate".to_owned())
                 }
-                Some(_) => bail!("this is not the mint key that its certificate signs"),
-                None => bail!("a mint key proves nothing alone; give its certificate with --mkc"),
+                Some(_) => bail!("this mint key differs from the one in its certificate"),
+                None => bail!("a mint key alone proves nothing; give its certificate with --mkc"),
             },
             AnyDocument::Cddc(cddc) => self.same_currency(&verify_cddc(&cddc)?),
             AnyDocument::ResponseCddc(response) => match &response.cddc {
                 Some(cddc) => self.same_currency(&verify_cddc(cddc)?),
-                None => bail!("this response holds no CDDC"),
+                None => bail!("this response contains no CDDC"),
             },
             other => bail!(
-                "a {:?} carries no signature that could be checked",
+                "a {:?} contains no signature that could be checked",
                 other.type_name()
             ),
         }
@@ -150,7 +148,7 @@ impl Verifier {
         let mut serials: Vec<_> = coins.iter().map(|coin| &coin.payload).collect();
         serials.sort_by(|a, b| (&a.mint_key_id, &a.serial).cmp(&(&b.mint_key_id, &b.serial)));
         if serials.windows(2).any(|pair| pair[0] == pair[1]) {
-            bail!("the same coin is in it twice");
+            bail!("it contains the same coin twice");
         }
         let mut value: u64 = 0;
         for (index, coin) in coins.iter().enumerate() {
@@ -195,7 +193,7 @@ fn read_cddc(path: &Path) -> Result<VerifiedCddc> {
         AnyDocument::Cddc(cddc) => cddc,
         AnyDocument::ResponseCddc(response) => response
             .cddc
-            .with_context(|| format!("{} holds no CDDC", path.display()))?,
+            .with_context(|| format!("{} contains no CDDC", path.display()))?,
         other => bail!("{} is a {:?}, not a CDDC", path.display(), other.type_name()),
     };
     verify_cddc(&cddc).with_context(|| format!("the CDDC in {} does not verify", path.display()))

@@ -1,4 +1,4 @@
-//! `opencoin wallet`: thin on top of the wallet library.
+//! `opencoin wallet`, a thin layer over the wallet library.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -13,14 +13,12 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args, Subcommand};
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_schema::{AnyDocument, CoinStack, text};
-use opencoin_terminal::output;
-use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_text::{AmountText, IssuerUrl, printable};
 use opencoin_wallet::account::StoredSession;
 use opencoin_wallet::{
-    Authorities, Balance, Bearer, ExchangeError, HistoryEntry, HttpTransport, NotRepresentable, Recouped,
-    Wallet, WalletError,
+    Authorities, Balance, Bearer, ExchangeError, HttpTransport, NotRepresentable, Wallet, WalletError,
 };
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
@@ -33,11 +31,11 @@ use crate::network_args::{NetworkArgs, warn_if_exposed};
 use crate::token_args::TokenArgs;
 use crate::wallet_dir_args::WalletDirArgs;
 
-/// Below this a mint is done before a progress bar could be read.
+/// Smaller mints are done before a progress bar could be read. In smallest units.
 const PROGRESS_AMOUNT_MIN: u64 = 100;
-/// How long a command goes on after its result was shown, to renew and change coins.
+/// The time limit for renewing and changing coins after the result of a command was shown.
 const TIDY_DURATION_MAX: Duration = Duration::from_secs(10);
-/// How the time of an expiry is shown.
+/// The format of expiry dates.
 const DAY: &str = "%Y-%m-%d";
 
 #[derive(Debug, Args)]
@@ -46,7 +44,7 @@ pub(crate) struct Arguments {
     command: Command,
     #[command(flatten)]
     dir: WalletDirArgs,
-    /// Which currency, by name or id; needed when the wallet holds several.
+    /// The currency, by name or id. Required if the wallet holds several.
     #[arg(long, global = true)]
     currency: Option<String>,
     #[command(flatten)]
@@ -57,122 +55,116 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add the currency of an issuer, or update its documents. The first `add` makes the wallet.
+    /// Add the currency of an issuer, or update its documents. The first `add` creates the wallet.
     ///
-    /// The wallet trusts the issuer's master key from then on: compare the id with what the operator publishes
+    /// The wallet trusts the issuer's master key from then on: compare the id with the one that the operator publishes
     /// elsewhere.
     Add {
         /// The URL of the issuer, for example `https://issuer.example`.
         url: IssuerUrl,
     },
-    /// Mint coins, paid for by an account.
+    /// Mint coins and pay for them from an account.
     Mint {
-        /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+        /// The amount, as the currency shows it: `12.50`, or `12` for 12.00.
         amount: AmountText,
         #[command(flatten)]
         token: TokenArgs,
     },
-    /// Take coins out, to be handed over as a file. Who can read the file can spend them.
+    /// Take coins out of the wallet and write them to a file. Everyone who can read the file can spend them.
     Send {
-        /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+        /// The amount, as the currency shows it: `12.50`, or `12` for 12.00.
         amount: AmountText,
         /// A message to the receiver.
         #[arg(long, default_value = "")]
         subject: String,
-        /// The file to make. Default: stdout.
+        /// The file to create. Default: stdout.
         #[arg(long, value_name = "F.oc")]
         out: Option<PathBuf>,
     },
-    /// Take the coins of a file: verify them and renew them at once, so that nobody else can spend them.
+    /// Receive the coins of a file: verify them and renew them at once, so that nobody else can spend them.
     Receive {
         /// The file; `-` reads stdin.
         #[arg(value_name = "F.oc")]
         file: PathBuf,
     },
-    /// Turn coins into money of an account.
+    /// Redeem coins: the money goes to an account.
     Redeem {
-        /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+        /// The amount, as the currency shows it: `12.50`, or `12` for 12.00.
         amount: AmountText,
         #[command(flatten)]
         token: TokenArgs,
     },
-    /// Show what the wallet holds.
+    /// Show the balance of the wallet.
     Balance,
-    /// Show what the wallet has done.
+    /// Show the operations of the wallet.
     History,
-    /// Finish everything that was begun: after a crash, a lost answer, a delay.
+    /// Finish all pending operations, after a crash, a lost answer or a delay.
     ///
-    /// The wallet keeps no account token: a mint or a redeem that is not finished needs it again, or the session
-    /// of the same holder.
+    /// The wallet stores no account token: to finish a mint or a redeem, give the token again or log in to the same
+    /// account.
     Resume {
         #[command(flatten)]
         token: TokenArgs,
     },
     /// Give up a request that `resume` cannot finish, and take its coins back.
     ///
-    /// The coins are renewed, so that the old request can no longer spend them. If it has spent them already,
-    /// they are gone: for a redeem, the money is on the account.
+    /// The coins are renewed, so that the old request can no longer spend them. If it has already spent them, they are
+    /// gone: for a redeem, the money is on the account.
     Abandon {
         /// The number of the request, from `history`.
         id: u64,
     },
-    /// Take back coins that were sent and that their receiver has not taken.
+    /// Take back coins that were sent and that their receiver has not received.
     ///
-    /// A receiver who takes the coins later gets nothing, so name the one send that went wrong.
+    /// A receiver who is late gets nothing, so name the one send that failed.
     #[command(group(ArgGroup::new("which").required(true).args(["id", "all"])))]
     Reclaim {
         /// The number of the send, from `history`.
         id: Option<u64>,
-        /// Take back everything that was sent and not taken, gifts on their way among it.
+        /// Take back everything that was sent and not received, including gifts that are still on their way.
         #[arg(long)]
         all: bool,
     },
-    /// Make fresh coins of those whose mint keys the issuer has revoked, because they were stolen. This shows
-    /// the issuer where those coins were minted or renewed: which account paid for them, if it was a mint.
+    /// Exchange coins of stolen mint keys, which the issuer has revoked, for fresh ones. This shows the issuer where
+    /// those coins were minted or renewed: for a mint, which account paid for them.
     Recoup {
-        /// Also coins that were sent and not taken back. Where their receiver has spent them already, nothing
-        /// comes back, and the issuer learns that it was you who sent them.
+        /// Include coins that were sent and not taken back. If their receiver has already spent them, nothing comes
+        /// back, and the issuer learns that you sent them.
         #[arg(long)]
         sent: bool,
     },
 }
 
-/// A wallet and how a command was asked to use it.
+/// An open wallet and the options of the command.
 struct Session {
     wallet: Wallet,
     dir: PathBuf,
-    /// As messages advise it: ` --dir W`, or nothing for the wallet that everybody has.
+    /// See [`WalletDirArgs::flag`].
     flag: String,
     currency: Option<String>,
     output: OutputArgs,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let Arguments {
-        command,
-        dir,
-        currency,
-        network,
-        output,
-    } = arguments;
-    let (flag, dir) = (dir.flag(), dir.path()?);
+    let command = arguments.command;
+    let (flag, dir) = (arguments.dir.flag(), arguments.dir.path()?);
     if !matches!(command, Command::Add { .. }) && !Wallet::is_in(&dir) {
         let text = format!(
-            "there is no wallet in {}; `opencoin wallet add URL{flag}` makes one",
+            "there is no wallet in {}; `opencoin wallet add URL{flag}` creates one",
             dir.display()
         );
         return Err(failure::not_found(text));
     }
     let wallet = match command {
-        // Nothing but looking: also on a disk that cannot be written, and while another command is at work.
+        // Reading works on a read-only disk and while another command is running.
         Command::Balance | Command::History => {
             Wallet::open_to_read(&dir, Arc::new(|| SystemClock.now()), Box::new(OsRng))?
         }
-        _ => open(&dir, &network.authorities()?)?,
+        _ => open(&dir, &arguments.network.authorities()?)?,
     };
     if let Some(file) = wallet.exposed_file() {
         output::complain(&format!(
-            "note: others than you can read {}, and so spend what is in it; `chmod 600` mends that",
+            "note: other users can read {0} and spend the coins in it: run `chmod 600 {0}`",
             file.display()
         ));
     }
@@ -180,8 +172,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         wallet,
         dir,
         flag,
-        currency,
-        output,
+        currency: arguments.currency,
+        output: arguments.output,
     };
     let done = session.run(command).await;
     done.map_err(|error| session.explain(error))?;
@@ -206,7 +198,7 @@ impl Session {
     }
 
     async fn add(&mut self, url: &IssuerUrl) -> Result<()> {
-        warn_if_exposed(url, "change what the issuer says of itself");
+        warn_if_exposed(url, "change the documents of the issuer");
         let added = self.wallet.add(url.as_str()).await?;
         let name = printable(&added.name);
         if let Some(at) = added.description_expired_at {
@@ -219,7 +211,7 @@ impl Session {
             json!({ "currency": added.name, "id": added.currency, "url": url.as_str() }),
             [
                 format!("added {name}, id {}", added.currency),
-                "compare the id with what the operator publishes elsewhere".to_owned(),
+                "compare the id with the one that the operator publishes elsewhere".to_owned(),
             ],
         )
     }
@@ -235,10 +227,10 @@ impl Session {
             .mint(Some(&chosen.currency), units, bearer, &mut progress)
             .await;
         drop(bar);
-        // Less than before where the wallet has learned meanwhile that coins were revoked.
+        // The balance can decrease if the wallet has learned meanwhile that coins were revoked.
         let part = held(&self.wallet).saturating_sub(before);
         if minted.is_err() && part > 0 {
-            // A large mint is several requests.
+            // A large mint consists of several requests.
             output::complain(&format!("note: {} of it were minted", unit(&chosen).show(part)));
         }
         let id = minted?;
@@ -277,14 +269,13 @@ impl Session {
             return Ok(());
         }
         let count = counted(received.left_out.len(), "coin");
-        let reasons: BTreeSet<String> = received
+        let reasons = received
             .left_out
             .iter()
-            .map(|left_out| left_out.fault.to_string())
-            .collect();
-        let reasons: Vec<String> = reasons.into_iter().collect();
+            .map(|left_out| left_out.fault.to_string());
+        let reasons: Vec<String> = reasons.collect::<BTreeSet<_>>().into_iter().collect();
         Err(failure::refused(format!(
-            "{count} of the stack could not be taken: {}",
+            "{count} of the stack could not be received: {}",
             printable(&reasons.join("; "))
         )))
     }
@@ -298,7 +289,7 @@ impl Session {
         Ok(())
     }
 
-    /// Renews and changes coins, when the result of the command was shown.
+    /// Renews and changes coins after the result of the command was shown.
     async fn tidy(&mut self, what: Tidy) {
         let tidied = async {
             match what {
@@ -309,10 +300,10 @@ impl Session {
         let error = match tokio::time::timeout(TIDY_DURATION_MAX, tidied).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "the issuer takes too long".to_owned(),
+            Err(_) => "the issuer does not answer in time".to_owned(),
         };
         output::complain(&format!(
-            "note: coins could not be changed now, so some amounts may need it later: {error}"
+            "note: coins could not be changed now; some amounts may need that later: {error}"
         ));
     }
 
@@ -348,7 +339,7 @@ impl Session {
         match StoredSession::read(&self.dir) {
             Ok(Some(session)) => self.wallet.use_session(session),
             Ok(None) => {}
-            // Some requests need no session, and the others say that they need one.
+            // Not fatal, because some requests need no session.
             Err(error) => output::complain(&format!("note: the session cannot be read: {error}")),
         }
         let done = self.wallet.resume().await?;
@@ -358,26 +349,21 @@ impl Session {
     }
 
     async fn abandon(&mut self, id: u64) -> Result<()> {
-        let find = |entry: &HistoryEntry| entry.id == id;
-        let entry = self.wallet.history().into_iter().find(find);
+        let mut history = self.wallet.history().into_iter();
+        let currency = history.find(|entry| entry.id == id).map(|entry| entry.currency);
         let done = self.wallet.abandon(id).await?;
-        let currency = entry.map(|entry| entry.currency);
         let chosen = self.wallet.balance_of(currency.as_deref())?;
         let show = |units| unit(&chosen).show(units);
-        let mut lines = Vec::new();
-        if done.is_finished {
-            lines.push(format!("number {id} had been carried out; it is finished now"));
+        let mut lines = vec![if done.is_finished {
+            format!("number {id} had been carried out; it is finished now")
         } else {
+            format!("abandoned number {id}, took back {}", show(done.returned))
+        }];
+        if !done.is_finished && done.spent > 0 {
             lines.push(format!(
-                "abandoned number {id}, took back {}",
-                show(done.returned)
+                "  gone: {}, spent before; if number {id} was a redeem, look at the account",
+                show(done.spent)
             ));
-            if done.spent > 0 {
-                lines.push(format!(
-                    "  gone: {}, spent before; if number {id} was a redeem, look at the account",
-                    show(done.spent)
-                ));
-            }
         }
         self.output.show(
             json!({
@@ -405,31 +391,26 @@ impl Session {
         let chosen = self.wallet.balance_of(self.currency.as_deref())?;
         let done = self.wallet.recoup(Some(&chosen.currency), sent).await?;
         let show = |amount| unit(&chosen).show(amount);
-        let Recouped {
-            value,
-            sent,
-            unprovable,
-        } = done;
-        let mut lines = vec![format!("recouped {}", show(value))];
-        if sent > 0 {
-            let left = show(sent);
+        let mut lines = vec![format!("recouped {}", show(done.value))];
+        if done.sent > 0 {
             lines.push(format!(
-                "  left alone: {left} that were sent; see `opencoin wallet recoup --help`"
+                "  not included: {} that were sent; see `opencoin wallet recoup --help`",
+                show(done.sent)
             ));
         }
-        if unprovable > 0 {
+        if done.unprovable > 0 {
             lines.push(format!(
-                "  not possible for {}: an older version of the wallet kept no proof of where they come from",
-                show(unprovable)
+                "  not possible for {}: an older version of the wallet stored no proof of their origin",
+                show(done.unprovable)
             ));
         }
         self.output.show(
             json!({
-                "amount": value,
+                "amount": done.value,
                 "currency": chosen.name,
                 "id": chosen.currency,
-                "sent": sent,
-                "unprovable": unprovable,
+                "sent": done.sent,
+                "unprovable": done.unprovable,
             }),
             lines,
         )?;
@@ -439,14 +420,12 @@ impl Session {
 
     async fn send(&mut self, amount: &AmountText, subject: &str, out: Option<&Path>) -> Result<()> {
         let (chosen, units) = self.amount(amount)?;
-        // Before coins are taken out: can the file be made?
-        let file = match out {
-            Some(path) => Some(
-                NewFile::create(path)
-                    .with_context(|| format!("cannot make {}; no coins were taken", path.display()))?,
-            ),
-            None => None,
+        // Created before coins are taken out, so that a wrong path costs nothing.
+        let create = |path| {
+            NewFile::create(path)
+                .with_context(|| format!("cannot create {}; no coins were taken", path.display()))
         };
+        let file = out.map(create).transpose()?;
         let sent = self.wallet.send(Some(&chosen.currency), units, subject).await?;
         let (stack, coins, id) = (text::compact(&sent.stack), sent.stack.coins.len(), sent.id);
         let take_back = || {
@@ -489,7 +468,7 @@ impl Session {
             return Err(WalletError::NoCurrency.into());
         }
         let mut values: Vec<Value> = balances.iter().map(balance_json).collect();
-        // One currency is the usual case and is one object.
+        // One currency, the usual case, is an object and not an array.
         let value = if values.len() == 1 {
             values.remove(0)
         } else {
@@ -512,29 +491,27 @@ impl Session {
             .show(value, [format!("{done} {}", unit(chosen).show(units))])
     }
 
-    /// The currency that is meant, and the amount in its smallest unit.
+    /// The chosen currency, and the amount in its smallest unit.
     fn amount(&self, amount: &AmountText) -> Result<(Balance, u64)> {
         let chosen = self.wallet.balance_of(self.currency.as_deref())?;
         let units = unit(&chosen).read(amount)?;
         Ok((chosen, units))
     }
 
-    /// Whose account pays or is paid: that of the token that was given, or of the session in the wallet's
-    /// folder.
+    /// The given token, or the session in the wallet's folder.
     fn bearer(&self, token: &TokenArgs) -> Result<Bearer> {
         let url = self.wallet.currency_url(self.currency.as_deref())?;
         if let Ok(url) = url.parse() {
             warn_if_exposed(&url, "read the account's token");
         }
-        match token.given()? {
-            Some(token) => Ok(Bearer::from(&token)),
-            None => Ok(Bearer::from(&connection::session_for_wallet(
-                &self.dir, &self.flag, url,
-            )?)),
+        if let Some(token) = token.given()? {
+            return Ok(Bearer::from(&token));
         }
+        let session = connection::session_for_wallet(&self.dir, &self.flag, url)?;
+        Ok(Bearer::from(&session))
     }
 
-    /// The error with amounts in the currency, and with the command that helps.
+    /// Shows the amounts of an error in the currency, and adds advice.
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(wallet_error) = error.downcast_ref::<WalletError>() else {
             return error;
@@ -553,26 +530,24 @@ impl Session {
                 format!("`opencoin wallet history{flag}` shows the numbers")
             }
             WalletError::Exchange(ExchangeError::Recoup) => {
-                format!("`opencoin wallet recoup{flag}` makes fresh coins of it")
+                format!("`opencoin wallet recoup{flag}` exchanges it for fresh coins")
             }
             WalletError::Exchange(ExchangeError::Refused { word, .. })
                 if word == "key-revoked" && self.holds_revoked() =>
             {
-                format!("`opencoin wallet recoup{flag}` makes fresh coins of those that were revoked")
+                format!("`opencoin wallet recoup{flag}` exchanges the revoked coins for fresh ones")
             }
-            WalletError::Exchange(_) if self.has_unfinished() => {
-                format!(
-                    "nothing is lost: `opencoin wallet resume{flag}` finishes it, or `opencoin wallet abandon \
-                     NUMBER{flag}` gives it up"
-                )
-            }
+            WalletError::Exchange(ExchangeError::NeedsToken(_)) => format!(
+                "`opencoin wallet resume --token-file FILE{flag}` finishes it, or log in to that account and run \
+                 `opencoin wallet resume{flag}`"
+            ),
+            WalletError::Exchange(_) if self.wallet.has_unfinished() => format!(
+                "nothing is lost: `opencoin wallet resume{flag}` finishes it, or `opencoin wallet abandon \
+                 NUMBER{flag}` gives it up"
+            ),
             _ => return error,
         };
         failure::explained(error, &help)
-    }
-
-    fn has_unfinished(&self) -> bool {
-        self.wallet.has_unfinished()
     }
 
     fn holds_revoked(&self) -> bool {
@@ -580,23 +555,23 @@ impl Session {
     }
 }
 
-/// Which coins are renewed after a command.
+/// The coins that are renewed after a command.
 enum Tidy {
     All,
-    /// Only those that would be lost otherwise.
+    /// Only coins that would expire soon.
     Expiring,
 }
 
-/// A file that is there whole or not at all, whenever the program ends.
+/// A new file that appears under its name only when it is complete.
 struct NewFile {
     path: PathBuf,
-    /// Beside it: what a program that was ended leaves is empty.
+    /// The file beside `path` that is written first. It is empty until [`NewFile::finish`].
     unfinished: PathBuf,
     file: File,
 }
 
 impl NewFile {
-    /// Makes sure that the file can be made.
+    /// Creates the unfinished file. Fails if `path` exists.
     fn create(path: &Path) -> io::Result<Self> {
         if path.exists() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -616,13 +591,13 @@ impl NewFile {
         })
     }
 
-    /// Writes it, and puts it in its place when it is on the disk. Never over another file.
+    /// Writes and syncs the file and gives it its name. Never replaces another file.
     fn finish(mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.file.sync_all()?;
         fs::hard_link(&self.unfinished, &self.path).or_else(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Err(error),
-            // A file system without links.
+            // The file system has no hard links.
             _ => fs::rename(&self.unfinished, &self.path),
         })?;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -632,36 +607,30 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // Gone already where it was renamed.
+        // Fails after a rename.
         let _ = fs::remove_file(&self.unfinished);
     }
 }
 
-/// What the library says in the smallest unit, in the currency.
+/// The texts of errors with amounts, which the library shows in the smallest unit.
 fn amounts_text(error: &WalletError, unit: &CurrencyUnit) -> Option<String> {
     let show = |units: &u64| unit.show(*units);
     Some(match error {
         WalletError::InsufficientFunds { balance, needed } => {
-            format!(
-                "the wallet holds {}, and this takes {}",
-                show(balance),
-                show(needed)
-            )
+            let (balance, needed) = (show(balance), show(needed));
+            format!("the wallet holds {balance}, but {needed} are needed")
         }
         WalletError::AccountTooLow { balance, needed } => {
-            format!(
-                "the account holds {}, and this takes {}; nothing was done",
-                show(balance),
-                show(needed)
-            )
+            let (balance, needed) = (show(balance), show(needed));
+            format!("the account holds {balance}, but {needed} are needed; nothing was done")
         }
         WalletError::SpentElsewhere(amount) => format!(
-            "coins of this wallet worth {} were spent before, by a copy of the wallet perhaps. They were dropped, \
-             and nothing else was done: the same command works with the coins that are left",
+            "coins of this wallet worth {} were spent before, perhaps by a copy of the wallet. They were dropped, \
+             and nothing else was done: the same command works with the remaining coins",
             show(amount)
         ),
         WalletError::NoExactCoins(amount) => format!(
-            "the coins at hand do not make {} exactly, and could not be changed into others now",
+            "the coins in the wallet do not add up to exactly {}, and could not be changed now",
             show(amount)
         ),
         WalletError::NoMintKey(value) => {
@@ -683,7 +652,7 @@ fn amounts_text(error: &WalletError, unit: &CurrencyUnit) -> Option<String> {
     })
 }
 
-/// Opens the wallet in this folder, or makes it, over HTTP.
+/// Opens the wallet in this folder, or creates it. It uses HTTP.
 pub(crate) fn open(dir: &Path, authorities: &Authorities) -> Result<Wallet> {
     let transport = Arc::new(HttpTransport::trusting(authorities)?);
     Ok(Wallet::create(
@@ -712,7 +681,7 @@ fn balance_lines(balance: &Balance, flag: &str) -> Vec<String> {
     let mut lines = vec![show(balance.balance)];
     if let Some(at) = balance.expires_at {
         lines.push(format!(
-            "  the first coins expire on {}; any command that asks the issuer renews them in time",
+            "  the first coins expire on {}; every command that contacts the issuer renews them in time",
             at.format(DAY)
         ));
     }
@@ -727,18 +696,18 @@ fn balance_lines(balance: &Balance, flag: &str) -> Vec<String> {
     if recoupable > 0 {
         let amount = show(recoupable);
         lines.push(format!(
-            "  revoked: {amount}; `opencoin wallet recoup{flag}` makes fresh coins of them"
+            "  revoked: {amount}; `opencoin wallet recoup{flag}` exchanges them for fresh coins"
         ));
     }
     if balance.expired > 0 {
         lines.push(format!(
-            "  expired, by the clock of this machine: {}; no issuer takes these any more",
+            "  expired, by the clock of this machine: {}; the issuer no longer accepts them",
             show(balance.expired)
         ));
     }
     if balance.sent > 0 {
         lines.push(format!(
-            "  sent: {}, if nobody has taken it yet; `opencoin wallet reclaim ID{flag}` takes a send back",
+            "  sent: {}, perhaps not yet received; `opencoin wallet reclaim ID{flag}` takes a send back",
             show(balance.sent)
         ));
     }
@@ -756,7 +725,7 @@ fn unit(balance: &Balance) -> CurrencyUnit {
     }
 }
 
-/// A text of somebody else between quotation marks.
+/// An untrusted text in quotation marks.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", printable(text))
 }
@@ -767,8 +736,7 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-/// Reads a coin stack that somebody has handed over: JSON in UTF-8 or UTF-16, whatever a mail program has put
-/// after it.
+/// Reads a coin stack from a received file: JSON in UTF-8 or UTF-16, possibly with text that a mail program has added.
 pub(crate) fn read_stack(path: &Path) -> Result<CoinStack> {
     let bytes = read_file(path)?;
     let json = stack_text(&bytes).with_context(|| format!("{} is not text", path.display()))?;
@@ -783,7 +751,7 @@ pub(crate) fn read_stack(path: &Path) -> Result<CoinStack> {
     }
 }
 
-/// The JSON object in a text, without a byte order mark and without what stands before and after it.
+/// Extracts the JSON object from a text, without a byte order mark and surrounding text.
 fn stack_text(bytes: &[u8]) -> Result<String> {
     let utf_16 = |read: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes[2..]
@@ -797,8 +765,7 @@ fn stack_text(bytes: &[u8]) -> Result<String> {
         [0xfe, 0xff, ..] => utf_16(u16::from_be_bytes)?,
         _ => String::from_utf8(bytes.to_vec())?,
     };
-    // A stack is one object; a subject may contain braces, but the last one closes the object unless text with
-    // braces follows it.
+    // From the first brace to the last. Wrong only if the surrounding text contains braces.
     Ok(match (text.find('{'), text.rfind('}')) {
         (Some(begin), Some(end)) if begin < end => text[begin..=end].to_owned(),
         _ => text,
@@ -810,7 +777,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stack_is_found_whatever_a_program_has_made_of_its_file() {
+    fn a_stack_is_found_in_other_encodings_and_surrounding_text() {
         let json = r#"{"type": "coinstack", "subject": "caf\u00e9 {1}", "coins": []}"#;
         let utf_16 = |mark: u16, bytes: fn(u16) -> [u8; 2]| {
             let units = [mark].into_iter().chain(json.encode_utf16());
@@ -829,7 +796,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_is_there_whole_or_not_at_all() {
+    fn a_new_file_appears_only_when_it_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gift.oc");
         let names = || {
@@ -839,14 +806,14 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         drop(NewFile::create(&path).unwrap());
-        assert!(names().is_empty(), "nothing is left of a command that failed");
+        assert!(names().is_empty(), "a failed command leaves no file");
         let file = NewFile::create(&path).unwrap();
-        assert!(!path.exists(), "it is not there before it is whole");
+        assert!(!path.exists());
         file.finish(b"coins").unwrap();
         assert_eq!((fs::read(&path).unwrap(), names().len()), (b"coins".to_vec(), 1));
         assert!(
             NewFile::create(&path).is_err(),
-            "another file is not written over"
+            "an existing file is not replaced"
         );
     }
 }

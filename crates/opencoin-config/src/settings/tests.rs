@@ -24,7 +24,7 @@ fn refused(text: &str, environment: &[(&str, &str)], flags: &[(&'static str, &st
 }
 
 #[test]
-fn a_short_file_means_the_defaults() {
+fn missing_settings_have_their_defaults() {
     let settings = load("database = 'sqlite:x'", &[], &[]).unwrap();
     assert_eq!(settings.config, Config::new("sqlite:x", LISTEN_DEFAULT));
     assert_eq!(
@@ -34,33 +34,23 @@ fn a_short_file_means_the_defaults() {
 }
 
 #[test]
-fn a_flag_comes_before_the_environment_before_the_file_before_the_default() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let (name, path) = ("OPENCOIN_ISSUER_LIMITS_REQUESTS_BURST", "limits.requests_burst");
     let burst = |environment: &[(&str, &str)], flags: &[(&'static str, &str)]| {
         let settings = load(FILE, environment, flags).unwrap();
-        (
-            settings.config.limits.requests_burst.get(),
-            settings.origin(path).clone(),
-        )
+        let origin = settings.origin(path).to_string();
+        (settings.config.limits.requests_burst.get(), origin)
     };
-    assert_eq!(burst(&[], &[]), (7, Origin::File { line: 7 }));
+    assert_eq!(burst(&[], &[]), (7, "file, line 7".to_owned()));
+    assert_eq!(burst(&[(name, "8")], &[]), (8, format!("environment, {name}")));
     assert_eq!(
-        burst(&[(name, "8")], &[]),
-        (
-            8,
-            Origin::Environment {
-                name: name.to_owned()
-            }
-        )
+        burst(&[(name, "8")], &[(path, "9")]),
+        (9, "flag, --limits-requests-burst".to_owned())
     );
-    let flag = Origin::Flag {
-        name: "--limits-requests-burst".to_owned(),
-    };
-    assert_eq!(burst(&[(name, "8")], &[(path, "9")]), (9, flag));
 }
 
 #[test]
-fn every_setting_is_taken_from_each_layer() {
+fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
     for setting in SETTINGS {
         let value = match setting.path {
             "database" => "sqlite:y",
@@ -69,8 +59,11 @@ fn every_setting_is_taken_from_each_layer() {
             "admin.hosts" => "desk.example, metrics.example",
             "accounts.when_short" => "delay",
             "log.format" => "json",
-            "keys.store" | "keys.module" | "keys.label" | "keys.sessions" => "token",
+            "keys.store" | "keys.module" | "keys.label" => "token",
             "signer.by" => "socket",
+            "keys.sessions" => "2",
+            "limits.body_bytes_max" => "1000",
+            "limits.bodies_bytes_in_flight_max" => "30000000",
             "rotation.key_bits" => "3072",
             "rotation.overlap" | "rotation.lead" | "rotation.resume_window" => "3days",
             "rotation.signing_window" | "rotation.coin_lifetime" => "300days",
@@ -84,7 +77,7 @@ fn every_setting_is_taken_from_each_layer() {
                 SettingKind::Text | SettingKind::Tag | SettingKind::List => "some/path",
             },
         };
-        // What must be there beside it, for its table to be whole.
+        // The other keys that its table requires.
         let mut all: Vec<(&'static str, &str)> = match setting.table() {
             "tls" => vec![("tls.certificate", "c"), ("tls.key", "k")],
             "keys" if setting.path == "keys.folder" => vec![("keys.store", "files")],
@@ -99,21 +92,6 @@ fn every_setting_is_taken_from_each_layer() {
                 .chain([("signer.by", "tls")])
                 .collect(),
             _ => vec![],
-        };
-        let value = if setting.path == "keys.sessions" {
-            "2"
-        } else {
-            value
-        };
-        let value = if setting.path == "limits.body_bytes_max" {
-            "1000"
-        } else {
-            value
-        };
-        let value = if setting.path == "limits.bodies_bytes_in_flight_max" {
-            "30000000"
-        } else {
-            value
         };
         all.retain(|(path, _)| *path != setting.path);
         all.push((setting.path, value));
@@ -145,7 +123,7 @@ fn every_setting_is_taken_from_each_layer() {
 }
 
 #[test]
-fn tables_may_be_spread_over_layers_and_replaced() {
+fn a_table_can_be_spread_over_layers_or_replaced() {
     let (store, module) = (
         ("OPENCOIN_ISSUER_KEYS_STORE", "token"),
         ("OPENCOIN_ISSUER_KEYS_MODULE", "m.so"),
@@ -233,7 +211,7 @@ fn a_misspelt_name_is_an_error_with_a_suggestion() {
 }
 
 #[test]
-fn a_value_that_cannot_be_names_its_place_and_what_is_expected() {
+fn a_wrong_value_is_an_error_with_its_place_and_the_expected_form() {
     for (text, words) in [
         (
             "database = 'sqlite:x'\n[keys]\nstore = 'tokn'",

@@ -1,10 +1,10 @@
-//! An account as its holder sees it, and the directory of those who want to be found.
+//! The account of a holder, and the directory of listed accounts.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{AccountSummary, Balance, ChangeAccount, Directory, DirectoryEntry};
+use opencoin_api::{AccountSummary, Balance, ChangeAccount, Directory, DirectoryEntry, shapes};
 use opencoin_issuer::accounts::Page;
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{AccountName, EntryPage};
@@ -13,25 +13,25 @@ use utoipa::IntoParams;
 
 use super::convert;
 use crate::callers::{Holder, Reader};
-use crate::json::{HandlerResult, Json, Parameters, document, nothing};
+use crate::json::{HandlerResult, Json, Parameters, document, no_content};
 use crate::problems::{Forbidden, Invalid, Malformed, TooLarge, Unauthorized, Unavailable};
 use crate::server::Server;
 
-/// Which part of a list that is in the order of names.
+/// The page of a list that is ordered by name.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ByName {
-    /// Begin after this name.
-    #[param(value_type = Option<opencoin_api::shapes::Name>, inline)]
+    /// The name after which the page begins.
+    #[param(value_type = Option<shapes::Name>, inline)]
     pub(crate) after: Option<String>,
-    /// At most so many.
-    #[param(minimum = 1, maximum = 500)]
+    /// The most items of the page.
+    #[param(value_type = Option<shapes::PageLength>, inline)]
     pub(crate) limit: Option<u32>,
 }
 
 impl ByName {
-    /// The name to begin after.
+    /// Parses `after`.
     pub(crate) fn cursor(&self) -> Result<Option<AccountName>, Refusal> {
         let invalid = |error| Refusal::new(Reason::Invalid, format!("after: {error}"));
         self.after.as_deref().map(str::parse).transpose().map_err(invalid)
@@ -44,15 +44,13 @@ impl ByName {
     responses((status = 200, description = "The account.", body = AccountSummary), Unauthorized, Forbidden, Unavailable)
 )]
 pub(crate) async fn show(State(server): State<Arc<Server>>, Reader(caller): Reader) -> HandlerResult {
-    let accounts = server.issuer().accounts();
+    let accounts = server.accounts();
     let profile = accounts.profile(caller.account).await?;
     let Page { items, is_full } = accounts
         .entries(caller.account, EntryPage::Before(None), None)
         .await?;
-    let before = items
-        .last()
-        .filter(|_| is_full)
-        .map(|entry| convert::entry_id(entry.no));
+    let last = items.last().filter(|_| is_full);
+    let before = last.map(|entry| convert::entry_id(entry.no));
     let summary = AccountSummary {
         name: profile.account.name.as_str().to_owned(),
         balance: profile.account.balance.units(),
@@ -63,10 +61,10 @@ pub(crate) async fn show(State(server): State<Arc<Server>>, Reader(caller): Read
     document(StatusCode::OK, &summary)
 }
 
-/// Choose whether the account stands in the directory.
+/// Put the account into the directory, or remove it.
 #[utoipa::path(
     patch, path = "/v1/account", tag = "account", request_body = ChangeAccount,
-    responses((status = 204, description = "It is so."), Malformed, Unauthorized, Forbidden, TooLarge, Invalid, Unavailable)
+    responses((status = 204, description = "The account was changed."), Malformed, Unauthorized, Forbidden, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn change(
     State(server): State<Arc<Server>>,
@@ -74,31 +72,24 @@ pub(crate) async fn change(
     Json(change): Json<ChangeAccount>,
 ) -> HandlerResult {
     server
-        .issuer()
         .accounts()
         .set_listed(caller.account, change.listed)
         .await?;
-    nothing()
+    no_content()
 }
 
-/// What the account holds.
+/// The balance of the account.
 #[utoipa::path(
     get, path = "/v1/account/balance", tag = "account",
     responses((status = 200, description = "The balance.", body = Balance), Unauthorized, Forbidden, Unavailable)
 )]
 pub(crate) async fn balance(State(server): State<Arc<Server>>, Reader(caller): Reader) -> HandlerResult {
-    let balance = server
-        .issuer()
-        .accounts()
-        .profile(caller.account)
-        .await?
-        .account
-        .balance
-        .units();
+    let profile = server.accounts().profile(caller.account).await?;
+    let balance = profile.account.balance.units();
     document(StatusCode::OK, &Balance { balance })
 }
 
-/// The accounts that chose to be listed, by name.
+/// The listed accounts, ordered by name.
 #[utoipa::path(
     get, path = "/v1/directory", tag = "account", params(ByName),
     responses((status = 200, description = "One page.", body = Directory),
@@ -110,7 +101,6 @@ pub(crate) async fn directory(
     Parameters(page): Parameters<ByName>,
 ) -> HandlerResult {
     let Page { items, is_full } = server
-        .issuer()
         .accounts()
         .directory(page.cursor()?.as_ref(), page.limit)
         .await?;
@@ -120,9 +110,7 @@ pub(crate) async fn directory(
             name: profile.account.name.as_str().to_owned(),
         })
         .collect();
-    let after = accounts
-        .last()
-        .filter(|_| is_full)
-        .map(|entry| entry.name.clone());
+    let last = accounts.last().filter(|_| is_full);
+    let after = last.map(|entry| entry.name.clone());
     document(StatusCode::OK, &Directory { accounts, after })
 }

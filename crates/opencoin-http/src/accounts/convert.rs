@@ -1,4 +1,4 @@
-//! From what the books say to what goes over the wire.
+//! Conversions from the ledger's types to those of the API.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{AccountEntry, LedgerTime, PayoutNo, Scope, Settlement, TransactionNo};
 
-/// A moment of the books. One beyond the calendar is its end.
+/// Converts a time of the ledger. A time after the last one of `DateTime` becomes the last one.
 pub(crate) fn moment(time: LedgerTime) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.unix_micros()).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
@@ -31,15 +31,14 @@ pub(crate) fn entry(entry: AccountEntry) -> Entry {
 }
 
 pub(crate) fn entry_id(no: TransactionNo) -> u64 {
-    no.get().unsigned_abs() // they begin at 1
+    no.get().unsigned_abs() // numbers begin at 1
 }
 
-/// A cursor that a client sent in this parameter.
+/// Converts a cursor from this parameter.
 pub(crate) fn transaction_no(parameter: &str, id: u64) -> Result<TransactionNo, Refusal> {
     number(parameter, id).map(TransactionNo::new)
 }
 
-/// A number that the books can have.
 fn number(parameter: &str, id: u64) -> Result<i64, Refusal> {
     i64::try_from(id).map_err(|_| Refusal::new(Reason::Invalid, format!("{parameter}: an id is below 2^63")))
 }
@@ -63,7 +62,7 @@ fn kind(kind: Kind) -> EntryKind {
         | Kind::GiveUpMint
         | Kind::Renew
         | Kind::Recoup
-        | Kind::PayPayout => unreachable!("{kind:?} moves no holder's money"),
+        | Kind::PayPayout => unreachable!("{kind:?} makes no entry of a holder"),
     }
 }
 
@@ -74,7 +73,7 @@ pub(crate) fn payout(payout: opencoin_ledger::Payout) -> Payout {
         Some((Settlement::Failed(reason), at)) => (PayoutState::Failed, Some(reason), Some(at)),
     };
     Payout {
-        id: payout.no.get().unsigned_abs(), // they begin at 1
+        id: payout.no.get().unsigned_abs(), // numbers begin at 1
         account: payout.name.as_str().to_owned(),
         amount: payout.amount.units(),
         destination: payout.destination.as_str().to_owned(),
@@ -85,25 +84,24 @@ pub(crate) fn payout(payout: opencoin_ledger::Payout) -> Payout {
     }
 }
 
-/// A payout's number in a path.
+/// Converts a payout's number from a path.
 pub(crate) fn payout_no(id: &str) -> Result<PayoutNo, Refusal> {
     let number = id
         .parse::<u64>()
         .ok()
         .and_then(|number| i64::try_from(number).ok());
-    number
-        .map(PayoutNo::new)
-        .ok_or_else(|| Refusal::new(Reason::NotFound, "there is no such payout"))
+    let not_found = || Refusal::new(Reason::NotFound, "there is no such payout");
+    number.map(PayoutNo::new).ok_or_else(not_found)
 }
 
-/// The cursor of a list of payouts.
+/// Converts the cursor of a list of payouts.
 pub(crate) fn payouts_after(after: Option<u64>) -> Result<PayoutNo, Refusal> {
     after.map_or(Ok(PayoutNo::BEFORE_ALL), |after| {
         number("after", after).map(PayoutNo::new)
     })
 }
 
-/// A page of payouts that begins after that cursor.
+/// A page of payouts after a cursor.
 pub(crate) fn payouts(payouts: Vec<opencoin_ledger::Payout>, after: PayoutNo) -> opencoin_api::Payouts {
     let after = payouts.last().map_or(after, |last| last.no).get().unsigned_abs();
     opencoin_api::Payouts {

@@ -1,12 +1,11 @@
-//! Entries of an account: pages of them, or as they come.
+//! Entries of an account, as pages or as a stream.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use opencoin_api::shapes::Cursor;
-use opencoin_api::{Entries, Entry};
+use opencoin_api::{Entries, Entry, shapes};
 use opencoin_issuer::accounts::Page;
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{EntryPage, TransactionNo};
@@ -20,32 +19,32 @@ use crate::problems::{Forbidden, Invalid, Malformed, TooManyRequests, Unauthoriz
 use crate::server::Server;
 
 const EVENT_STREAM: &str = "text/event-stream";
-/// What a client that connects again has seen (WHATWG HTML, "Server-sent events").
+/// The id of the last event that a reconnecting client has received (WHATWG HTML, "Server-sent events").
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Which entries.
+/// The page of entries.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Range {
-    /// The newest first, beginning below this id. Not together with `after`.
-    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
+    /// The newest entries below this id, newest first. Not together with `after`.
+    #[param(value_type = Option<shapes::Cursor>, inline)]
     before: Option<u64>,
-    /// The oldest first, beginning above this id.
-    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
+    /// The oldest entries above this id, oldest first.
+    #[param(value_type = Option<shapes::Cursor>, inline)]
     after: Option<u64>,
-    /// At most so many; of no account in a stream.
-    #[param(minimum = 1, maximum = 500)]
+    /// The most entries of the page. A stream ignores it.
+    #[param(value_type = Option<shapes::PageLength>, inline)]
     limit: Option<u32>,
 }
 
-/// Entries, newest first unless `after` is given; or, with `Accept: text/event-stream`, as events, each with
-/// its id, as they come.
+/// Entries, newest first unless `after` is given. With `Accept: text/event-stream`, a stream of new entries, whose ids
+/// are the ids of the events.
 #[utoipa::path(
     get, path = "/v1/account/entries", tag = "account",
-    params(Range, ("Last-Event-ID" = inline(Option<Cursor>), Header, description = "In a stream: begin above this id, whatever `after` says.")),
+    params(Range, ("Last-Event-ID" = inline(Option<shapes::Cursor>), Header, description = "In a stream: begin above this id. It takes precedence over `after`.")),
     responses(
-        (status = 200, description = "One page, or a stream of events whose data is an entry each.",
+        (status = 200, description = "One page, or a stream of events with one entry each.",
             content((Entries = "application/json"), (Entry = "text/event-stream"))),
         Malformed, Unauthorized, Forbidden, Invalid, TooManyRequests, Unavailable)
 )]
@@ -62,13 +61,16 @@ pub(crate) async fn list(
             (None, EntryPage::After(after)) => Some(after),
             (None, EntryPage::Before(None)) => None,
             (None, EntryPage::Before(Some(_))) => {
-                return Err(Refusal::new(Reason::Invalid, "before: a stream goes forwards").into());
+                return Err(Refusal::new(
+                    Reason::Invalid,
+                    "before: a stream has the oldest entry first; use after",
+                )
+                .into());
             }
         };
         return stream::open(server, caller, after).await;
     }
     let Page { items, is_full } = server
-        .issuer()
         .accounts()
         .entries(caller.account, page, range.limit)
         .await?;
@@ -90,34 +92,26 @@ pub(crate) async fn list(
 impl Range {
     fn page(&self) -> Result<EntryPage, Refusal> {
         match (self.before, self.after) {
-            (Some(_), Some(_)) => Err(Refusal::new(
-                Reason::Invalid,
-                "before and after exclude each other",
-            )),
-            (before, None) => Ok(EntryPage::Before(
-                before
-                    .map(|id| convert::transaction_no("before", id))
-                    .transpose()?,
-            )),
-            (None, Some(after)) => Ok(EntryPage::After(convert::transaction_no("after", after)?)),
+            (Some(_), Some(_)) => {
+                let description = "before and after cannot be used together";
+                Err(Refusal::new(Reason::Invalid, description))
+            }
+            (None, None) => Ok(EntryPage::Before(None)),
+            (Some(before), None) => {
+                convert::transaction_no("before", before).map(|no| EntryPage::Before(Some(no)))
+            }
+            (None, Some(after)) => convert::transaction_no("after", after).map(EntryPage::After),
         }
     }
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
-    let values = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let media_type = |range: &str| {
-        range
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .eq_ignore_ascii_case(EVENT_STREAM)
-    };
-    values.flat_map(|value| value.split(',')).any(media_type)
+    let values = headers.get_all(ACCEPT).iter();
+    let ranges = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let mut media_types = ranges.filter_map(|range| range.split(';').next());
+    media_types.any(|name| name.trim().eq_ignore_ascii_case(EVENT_STREAM))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<TransactionNo>, Refusal> {
@@ -125,6 +119,6 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<TransactionNo>, Refusal> 
         return Ok(None);
     };
     let id: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
-    let malformed = || Refusal::new(Reason::Malformed, "last-event-id: not the id of an entry");
+    let malformed = || Refusal::new(Reason::Malformed, "last-event-id: not a whole number");
     convert::transaction_no("last-event-id", id.ok_or_else(malformed)?).map(Some)
 }

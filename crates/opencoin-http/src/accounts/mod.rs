@@ -1,4 +1,4 @@
-//! `/v1` for holders and their services: what they may ask, and how it is answered.
+//! The API for accounts: the paths of holders and their services under `/v1`.
 
 pub(super) mod account;
 pub(super) mod convert;
@@ -40,7 +40,7 @@ pub(super) fn router() -> Router<Arc<Server>> {
         .merge(with_token)
 }
 
-/// What was done was done for somebody whose token is good.
+/// Marks a success: its request carried a valid token.
 async fn authenticated(mut response: Response<Body>) -> Response<Body> {
     if response.status().is_success() {
         response.extensions_mut().insert(Authenticated);

@@ -1,42 +1,40 @@
-//! Asking to be paid out, and seeing what came of it.
+//! Payouts of a holder.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{Payout, Payouts, RequestPayout};
+use opencoin_api::{Payout, Payouts, RequestPayout, shapes};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::convert;
 use crate::callers::{Holder, Reader};
-use crate::json::{
-    HandlerResult, IdempotencyKeyHeader, Idempotent, Json, Name, Parameters, created, document,
-};
+use crate::json::{HandlerResult, Idempotent, Json, Parameters, PathParameter, created, document};
 use crate::problems::{
     Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized, Unavailable,
 };
 use crate::server::Server;
 
-/// Which payouts.
+/// The page of payouts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ByNumber {
-    /// Begin above this id.
-    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
+    /// The id above which the page begins.
+    #[param(value_type = Option<shapes::Cursor>, inline)]
     after: Option<u64>,
-    /// At most so many.
-    #[param(minimum = 1, maximum = 500)]
+    /// The most payouts of the page.
+    #[param(value_type = Option<shapes::PageLength>, inline)]
     limit: Option<u32>,
 }
 
-/// Ask for money to be paid out, once for each idempotency key. It leaves the account at once.
+/// Request a payout, once for each idempotency key. The account is debited at once.
 #[utoipa::path(
-    post, path = "/v1/payouts", tag = "money", request_body = RequestPayout, params(IdempotencyKeyHeader),
+    post, path = "/v1/payouts", tag = "money", request_body = RequestPayout, params(("Idempotency-Key" = inline(shapes::IdempotencyKey), Header)),
     responses(
-        (status = 201, description = "It is on its way to the operator.", body = Payout),
-        (status = 200, description = "It was asked for before, under the same key.", body = Payout),
+        (status = 201, description = "The payout was requested.", body = Payout),
+        (status = 200, description = "It was requested before, with the same key.", body = Payout),
         Malformed, Unauthorized, Short, Forbidden, ReferenceConflict, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn request(
@@ -47,14 +45,13 @@ pub(crate) async fn request(
 ) -> HandlerResult {
     let RequestPayout { amount, destination } = request;
     let (payout, repeated) = server
-        .issuer()
         .accounts()
         .request_payout(caller.account, key, amount, &destination)
         .await?;
     document(created(repeated), &convert::payout(payout))
 }
 
-/// The account's payouts, ascending.
+/// The payouts of the account, ascending.
 #[utoipa::path(
     get, path = "/v1/payouts", tag = "money", params(ByNumber),
     responses((status = 200, description = "One page.", body = Payouts),
@@ -67,7 +64,6 @@ pub(crate) async fn list(
 ) -> HandlerResult {
     let after = convert::payouts_after(page.after)?;
     let payouts = server
-        .issuer()
         .accounts()
         .payouts(caller.account, after, page.limit)
         .await?;
@@ -76,16 +72,15 @@ pub(crate) async fn list(
 
 /// One payout of the account.
 #[utoipa::path(
-    get, path = "/v1/payouts/{id}", tag = "money", params(("id" = u64, Path, description = "Its number.")),
+    get, path = "/v1/payouts/{id}", tag = "money", params(("id" = inline(shapes::PayoutId), Path, description = "The payout.")),
     responses((status = 200, description = "The payout.", body = Payout), Unauthorized, Forbidden, NotFound, Unavailable)
 )]
 pub(crate) async fn show(
     State(server): State<Arc<Server>>,
     Reader(caller): Reader,
-    Name(id): Name,
+    PathParameter(id): PathParameter,
 ) -> HandlerResult {
     let payout = server
-        .issuer()
         .accounts()
         .payout(caller.account, convert::payout_no(&id)?)
         .await?;

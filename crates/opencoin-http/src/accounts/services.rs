@@ -1,4 +1,4 @@
-//! Services of an account: declared by the holder, and logging in by themselves.
+//! Services of an account: the holder declares them, and they log in with their keys.
 
 use std::sync::Arc;
 
@@ -6,23 +6,24 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{
     DeclareService, DeclaredService, RotatedService, SCOPES_MAX, ServiceLogin, ServiceSession, Services,
+    shapes,
 };
 use opencoin_issuer::accounts::Token;
 use opencoin_issuer::{Reason, Refusal};
 
 use super::convert::{self, secret};
-use super::sessions::count;
+use super::sessions::count_login;
 use crate::callers::Holder;
-use crate::json::{HandlerResult, Json, Name, document, nothing};
+use crate::json::{HandlerResult, Json, PathParameter, document, no_content};
 use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, TooLarge, TooManyRequests, Unauthorized, Unavailable,
 };
 use crate::server::Server;
 
-/// Declare a service. Its key is shown this once.
+/// Declare a service. Only this answer shows its key.
 #[utoipa::path(
     post, path = "/v1/services", tag = "services", request_body = DeclareService,
-    responses((status = 201, description = "It may log in.", body = DeclaredService),
+    responses((status = 201, description = "The service was declared.", body = DeclaredService),
         Malformed, Unauthorized, Forbidden, Exists, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn declare(
@@ -35,12 +36,10 @@ pub(crate) async fn declare(
         return Err(Refusal::new(Reason::Invalid, text).into());
     }
     let scopes = convert::known_scopes(&service.scopes);
-    let declared = server
-        .issuer()
+    let (id, name, key) = server
         .accounts()
         .declare_service(caller.account, &service.name, scopes.clone())
         .await?;
-    let (id, name, key) = declared;
     let declared = DeclaredService {
         id: id.as_str().to_owned(),
         name: name.as_str().to_owned(),
@@ -50,13 +49,13 @@ pub(crate) async fn declare(
     document(StatusCode::CREATED, &declared)
 }
 
-/// The services of the account, and when each was last heard of.
+/// The services of the account, and the last use of each.
 #[utoipa::path(
     get, path = "/v1/services", tag = "services",
-    responses((status = 200, description = "All of them, by name.", body = Services), Unauthorized, Forbidden, Unavailable)
+    responses((status = 200, description = "All services, ordered by name.", body = Services), Unauthorized, Forbidden, Unavailable)
 )]
 pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Holder) -> HandlerResult {
-    let services = server.issuer().accounts().services(caller.account).await?;
+    let services = server.accounts().services(caller.account).await?;
     document(
         StatusCode::OK,
         &Services {
@@ -67,38 +66,30 @@ pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Hold
 
 /// Remove a service. Its sessions end at once.
 #[utoipa::path(
-    delete, path = "/v1/services/{id}", tag = "services", params(("id" = String, Path, description = "The service.")),
-    responses((status = 204, description = "It is gone."), Unauthorized, Forbidden, NotFound, Unavailable)
+    delete, path = "/v1/services/{id}", tag = "services", params(("id" = inline(shapes::ServiceId), Path, description = "The service.")),
+    responses((status = 204, description = "The service was removed."), Unauthorized, Forbidden, NotFound, Unavailable)
 )]
 pub(crate) async fn remove(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
-    Name(id): Name,
+    PathParameter(id): PathParameter,
 ) -> HandlerResult {
-    server
-        .issuer()
-        .accounts()
-        .remove_service(caller.account, &id)
-        .await?;
-    nothing()
+    server.accounts().remove_service(caller.account, &id).await?;
+    no_content()
 }
 
-/// Give a service another key. The old one and its sessions end at once.
+/// Replace the key of a service. The old key and its sessions end at once.
 #[utoipa::path(
-    post, path = "/v1/services/{id}/rotate", tag = "services", params(("id" = String, Path, description = "The service.")),
-    responses((status = 200, description = "The new key, shown this once.", body = RotatedService),
+    post, path = "/v1/services/{id}/rotate", tag = "services", params(("id" = inline(shapes::ServiceId), Path, description = "The service.")),
+    responses((status = 200, description = "The new key. Only this answer shows it.", body = RotatedService),
         Unauthorized, Forbidden, NotFound, Unavailable)
 )]
 pub(crate) async fn rotate(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
-    Name(id): Name,
+    PathParameter(id): PathParameter,
 ) -> HandlerResult {
-    let key = server
-        .issuer()
-        .accounts()
-        .rotate_service(caller.account, &id)
-        .await?;
+    let key = server.accounts().rotate_service(caller.account, &id).await?;
     document(
         StatusCode::OK,
         &RotatedService {
@@ -119,11 +110,10 @@ pub(crate) async fn open_session(
     Json(login): Json<ServiceLogin>,
 ) -> HandlerResult {
     let opened = server
-        .issuer()
         .accounts()
         .service_log_in(&login.id, &Token::from_text(login.key.expose()))
         .await;
-    count(&server, &opened);
+    count_login(&server, &opened);
     let opened = opened?;
     let scopes = convert::scopes(&opened.scopes);
     document(

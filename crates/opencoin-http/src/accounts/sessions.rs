@@ -1,4 +1,4 @@
-//! Logging in and out, and another password.
+//! Log-in, log-out, and change of the password.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use opencoin_issuer::Refusal;
 
 use super::convert::{moment, secret};
 use crate::callers::{Holder, Leaver};
-use crate::json::{HandlerResult, Json, document, nothing};
+use crate::json::{HandlerResult, Json, document, no_content};
 use crate::problems::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
 use crate::server::Server;
 
-/// Log in with a password. After five wrong ones for a name each further one has to wait, whether or not
-/// there is such an account.
+/// Log in with a password. After five wrong passwords for a name, every further attempt has to wait. Names without an
+/// account are treated alike.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions", request_body = Login, security(()),
     responses((status = 201, description = "A session was opened.", body = Session),
@@ -22,11 +22,10 @@ use crate::server::Server;
 )]
 pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Login>) -> HandlerResult {
     let opened = server
-        .issuer()
         .accounts()
         .log_in(&login.name, login.password.expose())
         .await;
-    count(&server, &opened);
+    count_login(&server, &opened);
     let opened = opened?;
     document(
         StatusCode::CREATED,
@@ -37,20 +36,20 @@ pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Lo
     )
 }
 
-/// End the session that asks, at once.
+/// End the session of the token at once.
 #[utoipa::path(
     delete, path = "/v1/sessions", tag = "sessions",
     responses((status = 204, description = "The session has ended."), Unauthorized, Invalid, Unavailable)
 )]
 pub(crate) async fn close(State(server): State<Arc<Server>>, Leaver(caller): Leaver) -> HandlerResult {
-    server.issuer().accounts().log_out(&caller).await?;
-    nothing()
+    server.accounts().log_out(&caller).await?;
+    no_content()
 }
 
-/// Set another password. Every other session that a password has opened ends.
+/// Change the password. All other password sessions end.
 #[utoipa::path(
     put, path = "/v1/account/password", tag = "account", request_body = ChangePassword,
-    responses((status = 204, description = "The password is another."),
+    responses((status = 204, description = "The password was changed."),
         Malformed, Unauthorized, Forbidden, TooLarge, Invalid, TooManyRequests, Unavailable)
 )]
 pub(crate) async fn change_password(
@@ -60,18 +59,16 @@ pub(crate) async fn change_password(
 ) -> HandlerResult {
     let current = change.current.as_ref().map(Secret::expose);
     server
-        .issuer()
         .accounts()
         .change_password(&caller, current, change.new.expose())
         .await?;
-    nothing()
+    no_content()
 }
 
-/// Counts a login, whoever logs in.
-pub(super) fn count<T>(server: &Server, opened: &Result<T, Refusal>) {
-    server.issuer().metrics().login(
-        opened
-            .as_ref()
-            .map_or_else(|refusal| refusal.reason.word(), |_| "ok"),
-    );
+/// Counts a log-in of a holder or a service in the metrics.
+pub(super) fn count_login<T>(server: &Server, opened: &Result<T, Refusal>) {
+    let outcome = opened
+        .as_ref()
+        .map_or_else(|refusal| refusal.reason.word(), |_| "ok");
+    server.issuer().metrics().login(outcome);
 }

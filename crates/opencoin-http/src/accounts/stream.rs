@@ -1,8 +1,8 @@
-//! Entries as server-sent events: read from the books again and again from a cursor, so that what comes has
-//! no gap and nothing twice, also for a client that connects again, and to another process.
+//! Entries as server-sent events. Each stream polls the ledger from a cursor, so a client gets every entry once, also
+//! if it reconnects to another process.
 //!
-//! A stream ends with its session, when the server stops, and when the books were set back. A client that
-//! goes away is noticed when an event, or the comment that is sent while none comes, cannot be written.
+//! A stream ends with its session, when the server stops, and when the books were set back. The server notices that a
+//! client is gone when it cannot write an event or the comment that keeps an idle stream alive.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,27 +19,23 @@ use crate::json::HandlerResult;
 use crate::server::Server;
 use crate::streams::Place;
 
-/// How often the books are read for each stream.
+/// The time between two reads of the ledger for one stream.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// The most entries that are read at one time.
+/// The most entries of one read.
 const ENTRIES_PER_POLL_MAX: u32 = 100;
-/// How often something is sent while nothing comes.
+/// The time between two comments on an idle stream.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// Opens a stream of what comes after a cursor, or from now on.
+
+/// Opens a stream of the entries after a cursor. Without a cursor it begins with the next entry.
 pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<TransactionNo>) -> HandlerResult {
     let place = server.streams().enter(caller.account)?;
     let after = match after {
         Some(after) => after,
         None => {
-            let newest = server
-                .issuer()
-                .accounts()
-                .entries(caller.account, EntryPage::Before(None), Some(1))
-                .await?;
-            newest
-                .items
-                .first()
-                .map_or(TransactionNo::BEFORE_ALL, |entry| entry.no)
+            let newest = EntryPage::Before(None);
+            let page = server.accounts().entries(caller.account, newest, Some(1)).await?;
+            let newest = page.items.first();
+            newest.map_or(TransactionNo::BEFORE_ALL, |entry| entry.no)
         }
     };
     let cursor = Cursor {
@@ -54,7 +50,7 @@ pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<Tran
         .into_response())
 }
 
-/// Where a stream is.
+/// The position of a stream.
 struct Cursor {
     server: Arc<Server>,
     caller: Caller,
@@ -64,7 +60,7 @@ struct Cursor {
 }
 
 fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
-    // An id without data tells a client where it is before anything has come.
+    // An id without data gives the client a cursor before the first entry.
     let begin = Event::default().id(cursor.after.get().to_string());
     let later = stream::unfold(cursor, |mut cursor| async move {
         cursor.next().await.map(|entries| (entries, cursor))
@@ -79,7 +75,7 @@ fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
 }
 
 impl Cursor {
-    /// Waits for entries; `None` when the stream is over. A ledger that is away makes it wait.
+    /// Waits for entries. Returns `None` at the end of the stream. While the ledger is unavailable, it keeps waiting.
     async fn next(&mut self) -> Option<Vec<AccountEntry>> {
         loop {
             if !std::mem::take(&mut self.reads_at_once) {
@@ -91,7 +87,7 @@ impl Cursor {
             if self.server.issuer().is_set_back() {
                 return None;
             }
-            let accounts = self.server.issuer().accounts();
+            let accounts = self.server.accounts();
             match accounts.is_still_good(&self.caller).await {
                 Ok(true) => {}
                 Ok(false) => return None,
@@ -106,7 +102,7 @@ impl Cursor {
             };
             if let Some(last) = entries.items.last() {
                 self.after = last.no;
-                self.reads_at_once = entries.is_full; // more are there already
+                self.reads_at_once = entries.is_full; // there may be more already
                 return Some(entries.items);
             }
         }

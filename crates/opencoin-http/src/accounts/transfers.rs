@@ -1,13 +1,13 @@
-//! Paying another account.
+//! Transfers to another account.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use opencoin_api::{Entry, Transfer};
+use opencoin_api::{Entry, Transfer, shapes};
 
 use super::convert;
 use crate::callers::Holder;
-use crate::json::{HandlerResult, IdempotencyKeyHeader, Idempotent, Json, created, document};
+use crate::json::{HandlerResult, Idempotent, Json, created, document};
 use crate::problems::{
     Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized, Unavailable,
 };
@@ -15,10 +15,10 @@ use crate::server::Server;
 
 /// Pay another account, once for each idempotency key.
 #[utoipa::path(
-    post, path = "/v1/transfers", tag = "money", request_body = Transfer, params(IdempotencyKeyHeader),
+    post, path = "/v1/transfers", tag = "money", request_body = Transfer, params(("Idempotency-Key" = inline(shapes::IdempotencyKey), Header)),
     responses(
-        (status = 201, description = "It was paid: the payer's entry.", body = Entry),
-        (status = 200, description = "It was paid before, under the same key.", body = Entry),
+        (status = 201, description = "The transfer was made. The answer is the payer's entry.", body = Entry),
+        (status = 200, description = "It was made before, with the same key.", body = Entry),
         Malformed, Unauthorized, Short, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn pay(
@@ -29,7 +29,6 @@ pub(crate) async fn pay(
 ) -> HandlerResult {
     let Transfer { to, amount, label } = transfer;
     let (entry, repeated) = server
-        .issuer()
         .accounts()
         .transfer(caller.account, key, &to, amount, &label)
         .await?;

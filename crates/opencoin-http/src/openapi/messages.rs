@@ -1,7 +1,7 @@
-//! The specification's messages and documents, and what else is served to wallets.
+//! The description of the specification's messages and documents, and of the other paths for wallets.
 //!
-//! Their types know nothing of OpenAPI, so their schemas stand in `messages.json`. Requests are read
-//! strictly: every field, and no other. Numbers of any size are hex in strings.
+//! The schemas are in `messages.json`, because the types of the messages do not derive them. A request must have exactly
+//! its fields. Numbers of any size are strings in hex.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
@@ -9,29 +9,29 @@ use utoipa::openapi::OpenApi;
 const SCHEMAS: &str = include_str!("messages.json");
 const MEDIA_TYPE: &str = "application/json";
 
-/// One message that is posted.
+/// The description of one POST.
 struct Message {
     path: &'static str,
     summary: &'static str,
     request: &'static [&'static str],
     response: &'static [&'static str],
-    /// Beside 200 and what every message may be answered with.
+    /// The statuses besides 200 and [`ALWAYS`].
     statuses: &'static [u16],
     takes_token: bool,
 }
 
 const SIGNED: [&str; 1] = ["ResponseMint"];
-/// What every message may be answered with.
+/// The statuses that every message can get.
 const ALWAYS: [u16; 5] = [400, 408, 413, 429, 503];
 const DELAYED: u16 = 202;
-/// The requests with coins.
+/// The requests whose refusal can name coins.
 const WITH_COINS: [&str; 3] = ["RequestRenew", "RequestRedeem", "RequestRecoup"];
 const COIN_INDICES_PATTERN: &str = "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$";
 
 const MESSAGES: [Message; 9] = [
     Message {
         path: "/cddc/serial",
-        summary: "Which description of the currency is current?",
+        summary: "The serial of the current description of the currency.",
         request: &["RequestCddSerial"],
         response: &["ResponseCddSerial"],
         statuses: &[],
@@ -39,7 +39,7 @@ const MESSAGES: [Message; 9] = [
     },
     Message {
         path: "/cddc",
-        summary: "A description of the currency, certified; serial 0 is the current one.",
+        summary: "A certified description of the currency. Serial 0 asks for the current one.",
         request: &["RequestCddc"],
         response: &["ResponseCddc"],
         statuses: &[404],
@@ -47,7 +47,7 @@ const MESSAGES: [Message; 9] = [
     },
     Message {
         path: "/mkcs",
-        summary: "Certificates of mint keys, by denomination or id; all current ones when both lists are empty.",
+        summary: "Certificates of mint keys, by denomination or id. If both lists are empty: all current ones.",
         request: &["RequestMintKeyCertificates"],
         response: &["ResponseMintKeyCertificates"],
         statuses: &[],
@@ -71,7 +71,7 @@ const MESSAGES: [Message; 9] = [
     },
     Message {
         path: "/resume",
-        summary: "The signatures of what was accepted, or waits, under a transaction reference.",
+        summary: "The signatures of an accepted or waiting request, by its transaction reference.",
         request: &["RequestResume"],
         response: &SIGNED,
         statuses: &[DELAYED, 402, 404, 409, 410, 422],
@@ -79,7 +79,7 @@ const MESSAGES: [Message; 9] = [
     },
     Message {
         path: "/redeem",
-        summary: "Coins become money of the account.",
+        summary: "Redeem coins to the account.",
         request: &["RequestRedeem"],
         response: &["ResponseRedeem"],
         statuses: &[401, 403, 409, 410, 422],
@@ -87,7 +87,7 @@ const MESSAGES: [Message; 9] = [
     },
     Message {
         path: "/v1/recoup",
-        summary: "Sign blinds, paid for by coins of revoked mint keys whose origin is shown. Not in the specification.",
+        summary: "Sign blinds, paid for by coins of revoked mint keys with a proof of their origin. Not in the specification.",
         request: &["RequestRecoup"],
         response: &SIGNED,
         statuses: &[DELAYED, 409, 410, 422],
@@ -95,7 +95,7 @@ const MESSAGES: [Message; 9] = [
     },
     Message {
         path: "/",
-        summary: "Any message of the specification, told apart by its type.",
+        summary: "Any message of the specification. Its type says which.",
         request: &[
             "RequestCddSerial",
             "RequestCddc",
@@ -117,7 +117,7 @@ const MESSAGES: [Message; 9] = [
     },
 ];
 
-/// What is described here.
+/// The description of all these paths.
 pub(super) fn openapi() -> OpenApi {
     let mut paths = Map::new();
     for message in &MESSAGES {
@@ -162,7 +162,7 @@ fn operation(message: &Message) -> Value {
         let mut response = json!({ "description": description, "content": content });
         if matches!(status, 409 | 410 | 422) && message.request.iter().any(|name| WITH_COINS.contains(name)) {
             response["headers"] = json!({ "OpenCoin-Coins": {
-                "description": "The coins that the refusal is about, by their indices: `0-2,7`. Absent where it is about none.",
+                "description": "The indices of the coins that caused the refusal: `0-2,7`. Absent if no coin did.",
                 "schema": { "type": "string", "pattern": COIN_INDICES_PATTERN },
             } });
         }
@@ -171,7 +171,7 @@ fn operation(message: &Message) -> Value {
     let security = match (message.takes_token, message.request) {
         (false, _) => json!([{}]),
         (true, [_]) => json!([{ "token": [] }]),
-        // Some of these take one, the others do not.
+        // Only some of these requests need a token.
         (true, _) => json!([{ "token": [] }, {}]),
     };
     json!({
@@ -195,25 +195,25 @@ fn describe(status: u16) -> &'static str {
     match status {
         200 => "Done.",
         DELAYED => "The signatures come later: ask with a request resume.",
-        400 => "`malformed`: it cannot be read as a request of this path.",
-        401 => "`unauthorized`: no token, or one that is not good.",
-        402 => "`insufficient-funds`: the account has too little.",
+        400 => "`malformed`: not a request of this path.",
+        401 => "`unauthorized`: no token, or an expired or unknown one.",
+        402 => "`insufficient-funds`: the balance of the account is too low.",
         403 => "`forbidden`: outside the scopes of the service.",
-        404 => "`not-found`: nothing is known under this serial or reference.",
+        404 => "`not-found`: the serial, id or reference is unknown.",
         408 => "`malformed`: the body did not arrive in time.",
         409 => "`double-spend` or `reference-conflict`.",
         410 => "`key-expired`, `key-revoked` or `recoup`.",
         413 => "`too-large`: too many items, or too long a body.",
-        422 => "`invalid`: well formed, and it cannot be right.",
-        429 => "`too-many-requests`: again after a while.",
+        422 => "`invalid`: a value is not allowed.",
+        429 => "`too-many-requests`: try again later.",
         503 => "`unavailable`: send the same request again.",
         other => unreachable!("{other} is in no list above"),
     }
 }
 
-/// What is fetched by GET.
+/// The paths for GET.
 fn documents() -> Vec<(&'static str, Value)> {
-    let serial = json!([{ "name": "serial", "in": "path", "required": true, "schema": { "type": "integer", "minimum": 0 } }]);
+    let serial = json!([{ "name": "serial", "in": "path", "required": true, "schema": { "type": "integer", "minimum": 0, "maximum": u64::MAX } }]);
     let id = json!([{ "name": "id", "in": "path", "required": true, "schema": { "$ref": "#/components/schemas/BigInt" } }]);
     let list =
         |name: &str| json!({ "type": "array", "items": { "$ref": format!("#/components/schemas/{name}") } });
@@ -222,7 +222,7 @@ fn documents() -> Vec<(&'static str, Value)> {
         (
             "/cddc",
             get(
-                "The current CDDC, in the text that is signed.",
+                "The current CDDC, in the signed text.",
                 one("Cddc"),
                 json!([]),
                 &[304],
@@ -259,7 +259,7 @@ fn documents() -> Vec<(&'static str, Value)> {
             get("This description.", json!({ "type": "object" }), json!([]), &[]),
         ),
         ("/health/live", health("Whether the process runs.", &[])),
-        ("/health/ready", health("Whether the database answers.", &[503])),
+        ("/health/ready", health("Whether the issuer can work.", &[503])),
     ]
 }
 
@@ -285,11 +285,11 @@ fn fetch(summary: &str, content: Value, parameters: Value, statuses: &[u16]) -> 
     let mut responses = Map::new();
     responses.insert(
         "200".to_owned(),
-        json!({ "description": "It is here.", "content": content }),
+        json!({ "description": "Done.", "content": content }),
     );
     for status in statuses.iter().chain(&[429]) {
         let response = match status {
-            304 => json!({ "description": "The client has it: its If-None-Match names it." }),
+            304 => json!({ "description": "Not modified: If-None-Match names the current version." }),
             _ => json!({
                 "description": describe(*status),
                 "content": { "application/problem+json": { "schema": one_of(&["Problem"]) } },
@@ -310,10 +310,9 @@ fn fetch(summary: &str, content: Value, parameters: Value, statuses: &[u16]) -> 
 mod tests {
     use super::*;
 
-    /// The library that writes the description has types of its own for schemas, and drops what they do not
-    /// know.
+    /// utoipa drops parts of a schema that its own types do not have.
     #[test]
-    fn nothing_of_the_schemas_is_lost() {
+    fn the_description_keeps_all_parts_of_the_schemas() {
         let written = serde_json::to_value(openapi()).unwrap();
         let schemas: Value = serde_json::from_str(SCHEMAS).unwrap();
         assert_eq!(written["components"]["schemas"], schemas);

@@ -1,7 +1,7 @@
-//! The OpenAPI description of everything under HTTP: what holders and the operator use comes from the
-//! handlers and the types of `opencoin-api`, the specification's messages stand in [`messages`].
+//! The OpenAPI description of the whole API. The API for accounts is described by its handlers and the types of
+//! `opencoin-api`, the messages of the specification by [`messages`].
 //!
-//! `docs/openapi.json` is the same text; a test fails when it is not.
+//! `docs/openapi.json` holds the same text; a test compares them.
 
 mod messages;
 
@@ -16,15 +16,15 @@ use utoipa::{Modify, OpenApi};
 use super::accounts::{account, entries, payouts, services, sessions, transfers};
 use super::{operators, problems};
 
-/// Where an address is not limited: on the operator's listener.
+/// The paths of the operator's listener, which has no rate limit.
 const ADMIN_PATHS: &str = "/v1/admin/";
 
-/// For whom the API is described.
+/// The readers of the description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Wallets, holders, services: the public listener.
+    /// Wallets, holders and services: the public listener only.
     Public,
-    /// The operator as well: both listeners.
+    /// Operators: both listeners.
     Operator,
 }
 
@@ -33,7 +33,7 @@ pub enum Audience {
     info(
         title = "OpenCoin issuer",
         description = "The messages of the OpenCoin specification, and the issuer's own API for accounts. Amounts are whole numbers in \
-                       the smallest unit of the currency. An error has a fixed word, in the header OpenCoin-Error and in its body.",
+                       the smallest unit of the currency. Every error has a fixed word, in the header OpenCoin-Error and in its body.",
     ),
     security(("token" = [])),
     modifiers(&Token),
@@ -74,7 +74,7 @@ impl Modify for Token {
     }
 }
 
-/// The description, as indented JSON with a line break at its end.
+/// Returns the description as indented JSON with a final line break.
 #[must_use]
 pub fn document(audience: Audience) -> String {
     let mut document = Accounts::openapi().merge_from(messages::openapi());
@@ -87,8 +87,8 @@ pub fn document(audience: Audience) -> String {
     json
 }
 
-/// Gives every operation a name of its own, which handlers of different paths need not have, and the refusals
-/// that come before a handler is asked.
+/// Gives every operation a unique id (the names of handlers are not unique), and adds the refusals that come before
+/// a handler is called.
 fn complete_operations(document: &mut Document) {
     for (path, item) in &mut document.paths.paths {
         let operations = [
@@ -118,7 +118,7 @@ fn complete_operations(document: &mut Document) {
     }
 }
 
-/// `post_v1_services_id_rotate`.
+/// For example `post_v1_services_id_rotate`.
 fn operation_id(method: &str, path: &str) -> String {
     let words = path
         .split(|character: char| !character.is_ascii_alphanumeric())

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{
-    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
+    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword, shapes,
 };
 use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
 use opencoin_issuer::{Reason, Refusal};
@@ -12,7 +12,7 @@ use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 use super::operator::{Admin, Operator};
 use crate::accounts::account::ByName;
 use crate::accounts::convert::secret;
-use crate::json::{HandlerResult, Json, Name, Parameters, Problem, created, document, nothing};
+use crate::json::{HandlerResult, Json, Parameters, PathParameter, Problem, created, document, no_content};
 use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized,
     Unavailable,
@@ -21,7 +21,7 @@ use crate::problems::{
 /// Open an account. Its token is shown this once.
 #[utoipa::path(
     post, path = "/v1/admin/accounts", tag = "admin", request_body = CreateAccount,
-    responses((status = 201, description = "It is open.", body = CreatedAccount),
+    responses((status = 201, description = "The account was opened.", body = CreatedAccount),
         Malformed, Unauthorized, Forbidden, Exists, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn create(
@@ -45,7 +45,7 @@ pub(crate) async fn create(
     )
 }
 
-/// All accounts, by name.
+/// All accounts, ordered by name.
 #[utoipa::path(
     get, path = "/v1/admin/accounts", tag = "admin", params(ByName),
     responses((status = 200, description = "One page.", body = AdminAccounts),
@@ -59,34 +59,36 @@ pub(crate) async fn list(
     let (after, limit) = (page.cursor()?, page_length(page.limit)?);
     let Page { items, is_full } = Page::new(admin.cashier().accounts(after.as_ref(), limit).await?, limit);
     let accounts: Vec<AdminAccount> = items.into_iter().map(shown).collect();
-    let after = accounts
-        .last()
-        .filter(|_| is_full)
-        .map(|account| account.name.clone());
+    let last = accounts.last().filter(|_| is_full);
+    let after = last.map(|account| account.name.clone());
     document(StatusCode::OK, &AdminAccounts { accounts, after })
 }
 
 /// One account.
 #[utoipa::path(
-    get, path = "/v1/admin/accounts/{name}", tag = "admin", params(("name" = String, Path, description = "Its name.")),
+    get, path = "/v1/admin/accounts/{name}", tag = "admin", params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 200, description = "The account.", body = AdminAccount), Unauthorized, Forbidden, NotFound, Unavailable)
 )]
-pub(crate) async fn show(State(admin): State<Admin>, _: Operator, Name(name): Name) -> HandlerResult {
+pub(crate) async fn show(
+    State(admin): State<Admin>,
+    _: Operator,
+    PathParameter(name): PathParameter,
+) -> HandlerResult {
     let profile = admin.cashier().account(&account_name(&name)?).await?;
     document(StatusCode::OK, &shown(profile))
 }
 
-/// Give an account another token, shown this once. The one before ends, within ten seconds everywhere.
+/// Replace the token of an account. Only this answer shows it. The old token ends within ten seconds in all processes.
 #[utoipa::path(
     post, path = "/v1/admin/accounts/{name}/token", tag = "admin",
-    params(("name" = String, Path, description = "The account.")),
+    params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 201, description = "The new token.", body = CreatedAccount),
         Unauthorized, Forbidden, NotFound, Unavailable)
 )]
 pub(crate) async fn replace_token(
     State(admin): State<Admin>,
     _: Operator,
-    Name(name): Name,
+    PathParameter(name): PathParameter,
 ) -> HandlerResult {
     let name = account_name(&name)?;
     let token = admin.cashier().replace_token(&name).await?;
@@ -99,17 +101,17 @@ pub(crate) async fn replace_token(
     )
 }
 
-/// Set an account's password. Every session that one has opened ends.
+/// Set the password of an account. All its password sessions end.
 #[utoipa::path(
     put, path = "/v1/admin/accounts/{name}/password", tag = "admin", request_body = SetPassword,
-    params(("name" = String, Path, description = "The account.")),
-    responses((status = 204, description = "The password is another."),
+    params(("name" = inline(shapes::Name), Path, description = "The account.")),
+    responses((status = 204, description = "The password was set."),
         Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn set_password(
     State(admin): State<Admin>,
     _: Operator,
-    Name(name): Name,
+    PathParameter(name): PathParameter,
     Json(password): Json<SetPassword>,
 ) -> HandlerResult {
     let password = new_password("new", password.new.expose())?;
@@ -117,13 +119,13 @@ pub(crate) async fn set_password(
         .cashier()
         .set_password(&account_name(&name)?, password)
         .await?;
-    nothing()
+    no_content()
 }
 
-/// Credit a payment that came in. One reference counts once.
+/// Credit an incoming payment. Each reference is booked once.
 #[utoipa::path(
     post, path = "/v1/admin/accounts/{name}/credits", tag = "admin", request_body = Payment,
-    params(("name" = String, Path, description = "The account.")),
+    params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 201, description = "It was credited.", body = PaymentReceipt),
         (status = 200, description = "It was credited before.", body = PaymentReceipt),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
@@ -131,7 +133,7 @@ pub(crate) async fn set_password(
 pub(crate) async fn credit(
     State(admin): State<Admin>,
     _: Operator,
-    Name(name): Name,
+    PathParameter(name): PathParameter,
     Json(payment): Json<Payment>,
 ) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;
@@ -139,18 +141,18 @@ pub(crate) async fn credit(
     receipt(&admin, &name, payment, applied.repeated).await
 }
 
-/// Take out what was paid out. One reference counts once.
+/// Debit an outgoing payment. Each reference is booked once.
 #[utoipa::path(
     post, path = "/v1/admin/accounts/{name}/debits", tag = "admin", request_body = Payment,
-    params(("name" = String, Path, description = "The account.")),
-    responses((status = 201, description = "It was taken out.", body = PaymentReceipt),
-        (status = 200, description = "It was taken out before.", body = PaymentReceipt),
+    params(("name" = inline(shapes::Name), Path, description = "The account.")),
+    responses((status = 201, description = "It was debited.", body = PaymentReceipt),
+        (status = 200, description = "It was debited before.", body = PaymentReceipt),
         Malformed, Unauthorized, Short, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn debit(
     State(admin): State<Admin>,
     _: Operator,
-    Name(name): Name,
+    PathParameter(name): PathParameter,
     Json(payment): Json<Payment>,
 ) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;

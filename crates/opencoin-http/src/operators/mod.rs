@@ -1,4 +1,4 @@
-//! `/v1/admin`: what operators do over HTTP, on a listener of their own, with tokens of their own.
+//! The operator's API under `/v1/admin`, on a listener of its own and with tokens of its own.
 
 pub(super) mod accounts;
 mod operator;
@@ -13,7 +13,7 @@ use operator::Admin;
 
 use super::server::Server;
 
-/// The paths of operators with these tokens.
+/// The paths of the operator's API. These tokens open it.
 pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
     Router::new()
         .route("/v1/admin/accounts", post(accounts::create).get(accounts::list))

@@ -1,4 +1,4 @@
-//! Who operates: whoever has one of the operator's tokens.
+//! Authentication of operators by their tokens.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::callers::bearer_token;
 use crate::json::Problem;
 use crate::server::Server;
 
-/// The server as its operator meets it.
+/// The state of the operator's API.
 #[derive(Clone)]
 pub(crate) struct Admin(Arc<Inner>);
 
@@ -41,7 +41,7 @@ impl FromRef<Admin> for Arc<Server> {
     }
 }
 
-/// An operator: an extractor that looks at the token before anything else is looked at.
+/// Extractor: accepts a request with an operator's token, before anything else of the request is read.
 pub(crate) struct Operator;
 
 impl FromRequestParts<Admin> for Operator {
@@ -58,17 +58,16 @@ impl FromRequestParts<Admin> for Operator {
         if is_operators(admin, &token).await? {
             return Ok(Self);
         }
-        // Somebody is told that his token is good, but not for this; nobody else learns anything.
+        // A valid token of a holder or service gets `forbidden`; any other token gets `unauthorized`.
         admin
             .0
             .server
-            .issuer()
             .accounts()
             .caller(Some(&token), Right::Leave)
             .await?;
         Err(Refusal::new(
             Reason::Forbidden,
-            "this is a holder's token, and not an operator's",
+            "this is a token of an account; send an operator's token",
         )
         .into())
     }
@@ -84,7 +83,7 @@ async fn is_operators(admin: &Admin, token: &Token) -> Result<bool, Refusal> {
         Refusal::unavailable()
     })?;
     if let Some(name) = &name {
-        tracing::info!(operator = %name, "an operator's request");
+        tracing::info!(operator = %name, "request of an operator");
     }
     Ok(name.is_some())
 }

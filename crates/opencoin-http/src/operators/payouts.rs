@@ -1,8 +1,8 @@
-//! Payouts as an operator carries them out.
+//! Payouts, as operators list and settle them.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{FailPayout, PayPayout, Payout, PayoutState, Payouts};
+use opencoin_api::{FailPayout, PayPayout, Payout, PayoutState, Payouts, shapes};
 use opencoin_issuer::accounts::{page_length, text};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{PayoutFilter, Settlement};
@@ -11,31 +11,31 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::operator::{Admin, Operator};
 use crate::accounts::convert;
-use crate::json::{HandlerResult, Json, Name, Parameters, document};
+use crate::json::{HandlerResult, Json, Parameters, PathParameter, document};
 use crate::problems::{
     Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable,
 };
 
-/// Which payouts.
+/// The page of payouts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OfAll {
-    /// Begin above this id.
-    #[param(value_type = Option<opencoin_api::shapes::Cursor>, inline)]
+    /// The id above which the page begins.
+    #[param(value_type = Option<shapes::Cursor>, inline)]
     after: Option<u64>,
-    /// At most so many.
-    #[param(minimum = 1, maximum = 500)]
+    /// The most payouts of the page.
+    #[param(value_type = Option<shapes::PageLength>, inline)]
     limit: Option<u32>,
-    /// `requested`: only those that wait for the operator. Other states cannot be asked for.
+    /// `requested`: only payouts that the operator has not settled. No other state is accepted.
     #[param(value_type = Option<Open>, inline)]
     state: Option<PayoutState>,
 }
 
-/// The one state that can be asked for.
+/// The one state that the parameter accepts.
 #[derive(ToSchema)]
 #[serde(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "only described")]
+#[expect(dead_code, reason = "only for the description")]
 enum Open {
     Requested,
 }
@@ -55,7 +55,7 @@ pub(crate) async fn list(
         None => PayoutFilter::All,
         Some(PayoutState::Requested) => PayoutFilter::Requested,
         Some(PayoutState::Paid | PayoutState::Failed) => {
-            return Err(Refusal::new(Reason::Invalid, "state: only requested can be asked for").into());
+            return Err(Refusal::new(Reason::Invalid, "state: only `requested` is accepted").into());
         }
     };
     let after = convert::payouts_after(page.after)?;
@@ -66,33 +66,34 @@ pub(crate) async fn list(
     document(StatusCode::OK, &convert::payouts(payouts, after))
 }
 
-/// The bank has paid. Again with the same reference: the same answer.
+/// Record that the bank has paid. A repetition with the same reference gets the same answer.
 #[utoipa::path(
     post, path = "/v1/admin/payouts/{id}/paid", tag = "admin", request_body = PayPayout,
-    params(("id" = u64, Path, description = "The payout.")),
-    responses((status = 200, description = "It is settled.", body = Payout),
+    params(("id" = inline(shapes::PayoutId), Path, description = "The payout.")),
+    responses((status = 200, description = "The payout is settled.", body = Payout),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn paid(
     State(admin): State<Admin>,
     _: Operator,
-    Name(id): Name,
+    PathParameter(id): PathParameter,
     Json(paid): Json<PayPayout>,
 ) -> HandlerResult {
     settle(&admin, &id, Settlement::Paid(text("reference", &paid.reference)?)).await
 }
 
-/// It could not be paid: the money flows back. Again with the same reason: the same answer.
+/// Record that the bank could not pay. The amount is returned to the account. A repetition with the same reason gets the
+/// same answer.
 #[utoipa::path(
     post, path = "/v1/admin/payouts/{id}/failed", tag = "admin", request_body = FailPayout,
-    params(("id" = u64, Path, description = "The payout.")),
-    responses((status = 200, description = "It is settled.", body = Payout),
+    params(("id" = inline(shapes::PayoutId), Path, description = "The payout.")),
+    responses((status = 200, description = "The payout is settled.", body = Payout),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 )]
 pub(crate) async fn failed(
     State(admin): State<Admin>,
     _: Operator,
-    Name(id): Name,
+    PathParameter(id): PathParameter,
     Json(failed): Json<FailPayout>,
 ) -> HandlerResult {
     settle(&admin, &id, Settlement::Failed(text("reason", &failed.reason)?)).await

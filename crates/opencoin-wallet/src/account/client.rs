@@ -1,10 +1,8 @@
-//! Requests to an issuer's accounts, one method each, and what becomes of an answer that is lost.
+//! A client of an issuer's account API, with one method for each request.
 //!
-//! A request that may be sent twice is sent again when no answer came, a few times with growing pauses;
-//! others are not. Where the issuer asks to wait it is waited for, a little. In the end there is a result, a
-//! refusal that has done nothing, or [`AccountError::Open`].
-
-use std::time::Duration;
+//! A request that may be sent twice is repeated with growing pauses when no answer arrives; the others are
+//! sent once. A short `Retry-After` is obeyed. The outcome is a result, a refusal of a request that was not
+//! carried out, or [`AccountError::Open`].
 
 use opencoin_api::{
     AccountSummary, Balance, ChangeAccount, ChangePassword, DeclareService, DeclaredService, Directory,
@@ -13,48 +11,37 @@ use opencoin_api::{
 };
 use opencoin_schema::{Cdd, Cddc};
 use opencoin_text::IssuerUrl;
-use reqwest::{Method, Url};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::answer::{Answer, Answered};
 use super::error::AccountError;
-use crate::network::{self, ANSWER_DURATION_MAX, Authorities, WAIT_MAX, reason};
+use crate::network::{self, Authorities, Exchanged, HttpAnswer, NoAnswer, Repeat, reason};
 use crate::secret::Secret;
 
-/// How often a request is sent when no answer comes.
-const ATTEMPTS_MAX: u32 = 5;
-/// The pause after the first attempt; each further one is twice as long.
-const PAUSE_FIRST: Duration = Duration::from_millis(250);
+const CREATED: u16 = 201;
 
-/// Whether a request may be sent again when it is not known what became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Repeat {
-    Safe,
-    Never,
-}
-
-/// Which way through the entries.
+/// A page of an account's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
-    /// The newest.
+    /// The newest entries, newest first.
     Newest,
-    /// Those before this entry, newest first.
+    /// The entries before this id, newest first.
     Before(u64),
-    /// Those after this entry, oldest first.
+    /// The entries after this id, oldest first.
     After(u64),
 }
 
-/// A payment that the issuer has carried out.
+/// The result of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made<T> {
-    /// What it has done.
+    /// The entry or payout.
     pub value: T,
-    /// It had done so before, under the same key.
+    /// Whether an earlier request with the same key had made it.
     pub is_repeated: bool,
 }
 
-/// An account at one issuer, with or without a token.
+/// A client of the accounts of one issuer. All methods fail as [`AccountError`] says.
 #[derive(Debug, Clone)]
 pub struct AccountClient {
     http: reqwest::Client,
@@ -62,17 +49,17 @@ pub struct AccountClient {
     token: Option<Secret>,
 }
 
-/// One request, as often as it is sent.
-struct Request<'body> {
+/// A request that can be sent several times.
+struct Request<'key> {
     method: Method,
     url: Url,
-    body: Option<&'body str>,
-    key: Option<&'body str>,
+    body: Option<String>,
+    key: Option<&'key str>,
     repeat: Repeat,
 }
 
 impl AccountClient {
-    /// A client of the issuer at this URL, which uses no token yet.
+    /// Makes a client of the issuer at this URL, without a token.
     ///
     /// # Errors
     /// The system's certificates cannot be read.
@@ -85,18 +72,15 @@ impl AccountClient {
         })
     }
 
-    /// The same with this token.
+    /// Sets the token.
     #[must_use]
     pub fn with_token(mut self, token: Secret) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// `GET /cddc`: what the issuer says of its currency. It is not verified: whoever speaks for the issuer has
-    /// the account's money in any case.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `GET /cddc`: the issuer's currency description. It is not verified: whoever can answer for the issuer
+    /// controls the account's money in any case.
     pub async fn description(&self) -> Result<Cdd, AccountError> {
         let mut request = self.request(Method::GET, &[], Repeat::Safe);
         request.url = self.base.clone();
@@ -106,52 +90,35 @@ impl AccountClient {
             .expect("a URL of HTTP has a path")
             .pop_if_empty()
             .push("cddc");
-        Ok(self.exchange(&request).await?.read::<Cddc>()?.cdd)
+        Ok(read::<Cddc>(&self.exchange(&request).await?)?.cdd)
     }
 
-    /// `POST /v1/sessions`: a password becomes a token.
-    ///
-    /// # Errors
-    /// Status 401 for a wrong name or password; 429 after too many wrong ones. All methods fail as
-    /// [`AccountError`] says.
+    /// `POST /v1/sessions`: exchanges a password for a token. Status 401 for a wrong name or password; 429
+    /// after too many wrong ones.
     pub async fn log_in(&self, login: &Login) -> Result<Session, AccountError> {
         self.post(&["sessions"], login, Repeat::Safe).await
     }
 
-    /// `DELETE /v1/sessions`: ends the session of the token. One that has ended already is no error.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `DELETE /v1/sessions`: ends the token's session. It is no error if the session has ended before.
     pub async fn log_out(&self) -> Result<(), AccountError> {
-        match self
-            .exchange(&self.request(Method::DELETE, &["sessions"], Repeat::Safe))
-            .await
-        {
+        let request = self.request(Method::DELETE, &["sessions"], Repeat::Safe);
+        match self.exchange(&request).await {
             Err(error) if error.is_unauthorized() => Ok(()),
-            ended => ended.map(|_| ()),
+            ended => ended.map(drop),
         }
     }
 
     /// `GET /v1/account`.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
     pub async fn summary(&self) -> Result<AccountSummary, AccountError> {
         self.get(&["account"], &[]).await
     }
 
     /// `GET /v1/account/balance`.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
     pub async fn balance(&self) -> Result<Balance, AccountError> {
         self.get(&["account", "balance"], &[]).await
     }
 
-    /// `GET /v1/account/entries`: one page.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `GET /v1/account/entries`: one page of at most `limit` entries.
     pub async fn entries(&self, page: Page, limit: u32) -> Result<Entries, AccountError> {
         let limit = ("limit", limit.to_string());
         let query = match page {
@@ -162,18 +129,12 @@ impl AccountClient {
         self.get(&["account", "entries"], &query).await
     }
 
-    /// `POST /v1/transfers`, once for each key.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `POST /v1/transfers`, carried out once for each idempotency key.
     pub async fn transfer(&self, key: &str, transfer: &Transfer) -> Result<Made<Entry>, AccountError> {
         self.make(&["transfers"], key, transfer).await
     }
 
-    /// `POST /v1/payouts`, once for each key.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `POST /v1/payouts`, carried out once for each idempotency key.
     pub async fn request_payout(
         &self,
         key: &str,
@@ -182,10 +143,7 @@ impl AccountClient {
         self.make(&["payouts"], key, payout).await
     }
 
-    /// `GET /v1/payouts`: one page, those after this number.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `GET /v1/payouts`: the payouts after this number, at most `limit`.
     pub async fn payouts(&self, after: u64, limit: u32) -> Result<Payouts, AccountError> {
         self.get(
             &["payouts"],
@@ -195,36 +153,25 @@ impl AccountClient {
     }
 
     /// `PATCH /v1/account`.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
     pub async fn change(&self, change: &ChangeAccount) -> Result<(), AccountError> {
-        let body = json(change);
         let request = Request {
-            body: Some(&body),
+            body: Some(json(change)),
             ..self.request(Method::PATCH, &["account"], Repeat::Safe)
         };
-        self.exchange(&request).await.map(|_| ())
+        self.exchange(&request).await.map(drop)
     }
 
-    /// `PUT /v1/account/password`. Not sent again: after a first one that was heard, the second would be a
-    /// wrong guess.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `PUT /v1/account/password`. Never repeated: if the first attempt has changed the password,
+    /// the second counts as a wrong guess.
     pub async fn change_password(&self, change: &ChangePassword) -> Result<(), AccountError> {
-        let body = json(change);
         let request = Request {
-            body: Some(&body),
+            body: Some(json(change)),
             ..self.request(Method::PUT, &["account", "password"], Repeat::Never)
         };
-        self.exchange(&request).await.map(|_| ())
+        self.exchange(&request).await.map(drop)
     }
 
-    /// `GET /v1/directory`: one page, those after this name.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `GET /v1/directory`: the accounts after this name, at most `limit`.
     pub async fn directory(&self, after: Option<&str>, limit: u32) -> Result<Directory, AccountError> {
         let after = after.map(|name| ("after", name.to_owned()));
         let query: Vec<_> = after.into_iter().chain([("limit", limit.to_string())]).collect();
@@ -232,62 +179,41 @@ impl AccountClient {
     }
 
     /// `GET /v1/services`.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
     pub async fn services(&self) -> Result<Services, AccountError> {
         self.get(&["services"], &[]).await
     }
 
-    /// `POST /v1/services`. Not sent again: the key in a lost answer is lost.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `POST /v1/services`. Never repeated: the key in a lost answer is lost.
     pub async fn declare_service(&self, service: &DeclareService) -> Result<DeclaredService, AccountError> {
         self.post(&["services"], service, Repeat::Never).await
     }
 
-    /// `POST /v1/services/{id}/rotate`. Not sent again: the key in a lost answer is lost.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `POST /v1/services/{id}/rotate`. Never repeated: the key in a lost answer is lost.
     pub async fn rotate_service(&self, id: &str) -> Result<RotatedService, AccountError> {
-        self.exchange(&self.request(Method::POST, &["services", id, "rotate"], Repeat::Never))
-            .await?
-            .read()
+        let request = self.request(Method::POST, &["services", id, "rotate"], Repeat::Never);
+        read(&self.exchange(&request).await?)
     }
 
-    /// `DELETE /v1/services/{id}`.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says. A repetition after a lost answer says that there is no such service.
+    /// `DELETE /v1/services/{id}`. A repetition after a lost answer fails with `not-found`.
     pub async fn remove_service(&self, id: &str) -> Result<(), AccountError> {
-        self.exchange(&self.request(Method::DELETE, &["services", id], Repeat::Safe))
-            .await
-            .map(|_| ())
+        let request = self.request(Method::DELETE, &["services", id], Repeat::Safe);
+        self.exchange(&request).await.map(drop)
     }
 
-    /// `POST /v1/services/session`: a service's key becomes a token.
-    ///
-    /// # Errors
-    /// As [`AccountError`] says.
+    /// `POST /v1/services/session`: exchanges a service's key for a token.
     pub async fn log_in_service(&self, login: &ServiceLogin) -> Result<ServiceSession, AccountError> {
         self.post(&["services", "session"], login, Repeat::Safe).await
     }
 
-    /// Opens the stream of entries after this one. It sets no limit to the time of the answer.
-    pub(super) async fn open_stream(&self, after: u64) -> Result<Answered, AccountError> {
+    /// Opens the event stream of the entries after this id, without a timeout.
+    pub(super) async fn open_stream(&self, after: u64) -> Result<Response, NoAnswer> {
         let mut request = self.request(Method::GET, &["account", "entries"], Repeat::Never);
         request
             .url
             .query_pairs_mut()
             .append_pair("after", &after.to_string());
-        let sent = self
-            .builder(&request)
-            .header("accept", "text/event-stream")
-            .send()
-            .await;
-        Answered::of(&request.url, sent)
+        let builder = self.builder(&request).header("accept", "text/event-stream");
+        network::send(&self.origin(), builder).await
     }
 
     async fn get<T: DeserializeOwned>(
@@ -299,7 +225,7 @@ impl AccountClient {
         if !query.is_empty() {
             request.url.query_pairs_mut().extend_pairs(query);
         }
-        self.exchange(&request).await?.read()
+        read(&self.exchange(&request).await?)
     }
 
     async fn post<T: DeserializeOwned>(
@@ -308,12 +234,11 @@ impl AccountClient {
         body: &impl Serialize,
         repeat: Repeat,
     ) -> Result<T, AccountError> {
-        let body = json(body);
         let request = Request {
-            body: Some(&body),
+            body: Some(json(body)),
             ..self.request(Method::POST, path, repeat)
         };
-        self.exchange(&request).await?.read()
+        read(&self.exchange(&request).await?)
     }
 
     async fn make<T: DeserializeOwned>(
@@ -322,22 +247,21 @@ impl AccountClient {
         key: &str,
         body: &impl Serialize,
     ) -> Result<Made<T>, AccountError> {
-        let body = json(body);
         let request = Request {
-            body: Some(&body),
+            body: Some(json(body)),
             key: Some(key),
             ..self.request(Method::POST, path, Repeat::Safe)
         };
         let answer = self.exchange(&request).await?;
         Ok(Made {
-            is_repeated: !answer.is_created(),
-            value: answer.read()?,
+            is_repeated: answer.status != CREATED,
+            value: read(&answer)?,
         })
     }
 
     fn request(&self, method: Method, path: &[&str], repeat: Repeat) -> Request<'static> {
         let mut url = self.base.clone();
-        // What a user gives as an id is one segment, whatever characters are in it.
+        // Each item becomes one segment, whatever characters an id from the user has.
         let mut segments = url.path_segments_mut().expect("a URL of HTTP has a path");
         segments.pop_if_empty().push("v1").extend(path);
         drop(segments);
@@ -350,12 +274,12 @@ impl AccountClient {
         }
     }
 
-    fn builder(&self, request: &Request<'_>) -> reqwest::RequestBuilder {
+    fn builder(&self, request: &Request<'_>) -> RequestBuilder {
         let mut builder = self.http.request(request.method.clone(), request.url.clone());
-        if let Some(body) = request.body {
+        if let Some(body) = &request.body {
             builder = builder
                 .header("content-type", "application/json")
-                .body(body.to_owned());
+                .body(body.clone());
         }
         if let Some(key) = request.key {
             builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
@@ -366,50 +290,48 @@ impl AccountClient {
         }
     }
 
-    /// Sends a request until there is an answer that says something, or enough is enough.
-    async fn exchange(&self, request: &Request<'_>) -> Result<Answer, AccountError> {
-        let mut pause = PAUSE_FIRST;
-        let mut is_open = false;
-        for attempt in 1.. {
-            let answer = self.send(request).await;
-            let wait = match &answer {
-                Ok(answer) if answer.says_nothing() => {
-                    is_open = true;
-                    answer.retry_after().unwrap_or(pause).max(pause)
-                }
-                Ok(answer) if answer.is_too_many_requests() => {
-                    answer.retry_after().unwrap_or(pause).max(pause)
-                }
-                // What one attempt was refused for says nothing about the attempt before it.
-                Ok(answer) if is_open && answer.is_about_the_asker() => {
-                    return Err(AccountError::Open(answer.description()));
-                }
-                Ok(_) => return answer?.result(),
-                Err(_) => {
-                    is_open = true;
-                    pause
-                }
-            };
-            let may_repeat = request.repeat == Repeat::Safe || !is_open;
-            if attempt == ATTEMPTS_MAX || !may_repeat || wait > WAIT_MAX {
-                return match answer {
-                    Ok(answer) if is_open => Err(AccountError::Open(answer.description())),
-                    Ok(answer) => answer.result(),
-                    Err(error) => Err(error),
-                };
-            }
-            tokio::time::sleep(wait).await;
-            pause *= 2;
+    /// Sends a request, several times if need be, and returns a successful answer.
+    async fn exchange(&self, request: &Request<'_>) -> Result<HttpAnswer, AccountError> {
+        let Exchanged { answer, is_unknown } =
+            network::exchange(&self.origin(), request.repeat, || self.builder(request)).await;
+        let answer = answer.map_err(|error| AccountError::Open(error.to_string()))?;
+        if is_unknown && answer.is_sender_refusal() {
+            // This refusal does not say whether an earlier attempt was carried out.
+            return Err(AccountError::Open(answer.description()));
         }
-        unreachable!("the last attempt returns")
+        success(answer)
     }
 
-    async fn send(&self, request: &Request<'_>) -> Result<Answer, AccountError> {
-        let sent = self.builder(request).timeout(ANSWER_DURATION_MAX).send().await;
-        Answered::of(&request.url, sent)?.read_all().await
+    /// Returns the issuer's URL without its path, for error texts.
+    pub(super) fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
     }
 }
 
 fn json(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("the types of the API have string keys and no failing values")
+}
+
+/// Returns a successful answer, or its error.
+pub(super) fn success(answer: HttpAnswer) -> Result<HttpAnswer, AccountError> {
+    let description = answer.description();
+    match (answer.is_refusal(), answer.retry_after) {
+        _ if answer.is_success() => Ok(answer),
+        (false, _) => Err(AccountError::Open(description)),
+        (true, Some(wait)) if answer.is_too_many_requests() => Err(AccountError::TooSoon {
+            wait_s: wait.as_secs(),
+            description,
+        }),
+        (true, _) => Err(AccountError::Refused {
+            status: answer.status,
+            word: answer.error_word.unwrap_or_default(),
+            description,
+        }),
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<T, AccountError> {
+    // The parser's error may quote a secret.
+    serde_json::from_slice(&answer.body)
+        .map_err(|_| AccountError::Open("the issuer's answer is not what was asked for".to_owned()))
 }

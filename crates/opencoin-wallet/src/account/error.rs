@@ -1,31 +1,31 @@
-//! What an account's client says when it has not got what it asked for.
+//! Errors of the account client.
 
 use thiserror::Error;
 
 use crate::file_error::FileError;
 
-/// Why an account's request has no result.
+/// Why a request to the account API has no result.
 #[derive(Debug, Error)]
 pub enum AccountError {
-    /// The issuer says no, with one of its fixed words: this request has done nothing.
+    /// The issuer refuses the request and has not carried it out.
     #[error("the issuer refuses: {description}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The fixed word.
+        /// The error word.
         word: String,
-        /// The issuer's words.
+        /// The issuer's text.
         description: String,
     },
-    /// Too many requests, and a longer wait than is bearable. This request has done nothing.
+    /// The issuer's rate limit refuses the request, which was not carried out.
     #[error("the issuer refuses: {description}; try again in {wait_s} seconds")]
     TooSoon {
-        /// How long the issuer asks to wait, in seconds.
+        /// The wait that the issuer asks for, in seconds.
         wait_s: u64,
-        /// The issuer's words.
+        /// The issuer's text.
         description: String,
     },
-    /// No answer, or one that does not say what was done.
+    /// The outcome is unknown: no answer arrived, or one that does not tell it.
     #[error("{0}")]
     Open(String),
     /// A file of the wallet's folder cannot be used.
@@ -34,7 +34,7 @@ pub enum AccountError {
 }
 
 impl AccountError {
-    /// Whether the issuer does not take the token or the password.
+    /// Whether the issuer does not accept the token or the password.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Refused { status: 401, .. })

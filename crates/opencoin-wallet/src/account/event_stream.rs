@@ -1,9 +1,7 @@
-//! Server-sent events, as the HTML standard reads them ("Server-sent events", 9.2.6 "Interpreting an event
-//! stream").
+//! A parser of server-sent events (HTML standard, section 9.2.6 "Interpreting an event stream").
 //!
-//! Bytes come in as the network cuts them; an event comes out with the empty line at its end. What has no
-//! such end is not an event: a connection that breaks loses what it was in the middle of, and the next one
-//! brings it again.
+//! An event is complete with the empty line at its end. When a connection breaks, an incomplete event is
+//! dropped; the next connection sends it again.
 
 use std::time::Duration;
 
@@ -12,35 +10,34 @@ use thiserror::Error;
 /// The longest event; an entry has a few hundred bytes.
 const EVENT_BYTES_MAX: usize = 64 * 1024;
 
-/// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StreamEvent {
-    /// Its type; `message` where none was given.
+    /// The event's type; `message` if the stream names none.
     pub(crate) kind: String,
-    /// Its lines of data, with line feeds between them.
+    /// The lines of data, joined by line feeds.
     pub(crate) data: String,
 }
 
-/// Somebody sends without an end.
+/// An event is longer than [`EVENT_BYTES_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("an event has more than {EVENT_BYTES_MAX} bytes")]
 pub(crate) struct EventTooLong;
 
-/// Reads one stream. A new connection takes a new one.
+/// The parser of one connection's stream.
 #[derive(Debug, Default)]
 pub(crate) struct EventParser {
     line: Vec<u8>,
-    /// A line has ended with a carriage return: a line feed now belongs to it.
+    /// The last line ended with a carriage return, so a line feed that follows belongs to it.
     is_after_return: bool,
     is_after_first_line: bool,
     kind: String,
     data: Option<String>,
-    /// How long the server asks to wait before connecting again.
+    /// How long the server asks to wait before reconnecting.
     pub(crate) retry: Option<Duration>,
 }
 
 impl EventParser {
-    /// Takes bytes in and gives the events that they finish.
+    /// Adds bytes and returns the events that they complete.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<StreamEvent>, EventTooLong> {
         let mut events = Vec::new();
         for &byte in bytes {
@@ -94,7 +91,7 @@ impl EventParser {
             "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.retry = value.parse().ok().map(Duration::from_millis).or(self.retry);
             }
-            // A comment has no name. An event's id is that of the entry in its data.
+            // Comments have no field name. The id is ignored because the entry has it too.
             _ => {}
         }
         None
@@ -128,7 +125,7 @@ mod tests {
         assert_eq!(
             read(stream),
             [message("first event"), message("second event")],
-            "the last one has no end"
+            "the last event is incomplete"
         );
         assert_eq!(read("data\n\ndata\ndata\n\ndata:"), [message(""), message("\n")]);
         assert_eq!(
@@ -146,7 +143,7 @@ mod tests {
         assert_eq!(
             read("event: gone\n\ndata: 1\n\n"),
             [message("1")],
-            "a type without data is no event and does not stay"
+            "a type without data is no event and is forgotten"
         );
         assert_eq!(
             read(":\n: keep alive\n\nnonsense: 1\nDATA: 2\ndata: a:b\n\n"),
@@ -156,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_says_how_long_to_wait() {
+    fn the_retry_field_sets_the_wait() {
         let retry = |text: &str| {
             let mut parser = EventParser::default();
             parser.push(text.as_bytes()).unwrap();
@@ -170,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_an_end_is_refused() {
+    fn an_event_that_is_too_long_is_rejected() {
         let mut parser = EventParser::default();
         assert!(parser.push(&vec![b'x'; EVENT_BYTES_MAX]).is_ok());
         assert_eq!(parser.push(b"x"), Err(EventTooLong));
@@ -180,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn where_the_network_cuts_and_how_lines_end_is_the_same(
+        fn chunks_and_line_ends_do_not_matter(
             data in prop::collection::vec("[a-zäöü:]{0,6}", 1..6),
             end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
             cuts in prop::collection::vec(1usize..7, 1..8),

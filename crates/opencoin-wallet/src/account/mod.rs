@@ -1,11 +1,9 @@
-//! An account at an issuer, as its holder and their services use it: sessions, payments, entries as they
-//! come.
+//! The client side of an account: sessions, payments, and a stream of entries.
 //!
-//! Apart from coins: the issuer sees all of it. A payment is sent under a key that is on the disk before
-//! ([`Outbox`]), and money that came or went is followed by a cursor ([`Watch`]), so that neither a crash nor
-//! a lost answer pays twice or shows anything twice or never.
+//! Unlike payments with coins, the issuer sees all of this. The idempotency key of a payment is on the disk
+//! before the payment is sent ([`Outbox`]), and entries are followed with a cursor ([`Watch`]). So a crash or
+//! a lost answer neither pays twice nor shows an entry twice or never.
 
-mod answer;
 mod client;
 mod error;
 mod event_stream;

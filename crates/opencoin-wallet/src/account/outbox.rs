@@ -1,11 +1,11 @@
-//! Payments whose answer has not been seen: what makes that the same command again cannot pay twice.
+//! Payments whose result was not shown to the user yet. They keep a repeated command from paying twice.
 //!
-//! A payment's idempotency key is on the disk before the payment is sent and stays there until somebody was
-//! told what became of it. Whatever dies in between, the same payment is sent again under the same key, and
-//! the issuer pays once for a key. So it is with two identical payments that are both meant: the second one,
-//! begun before the first one's answer was seen, only finishes the first, and is said to have done so.
+//! A payment's idempotency key is on the disk before the payment is sent, and stays there until its result
+//! was shown. After a crash the same payment is sent again with the same key, and the issuer pays once for a
+//! key. Two identical payments that are both intended must be made one after the other: if the second one
+//! begins before the result of the first was shown, it only finishes the first, and the result says so.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -15,22 +15,23 @@ use serde::{Deserialize, Serialize};
 
 use super::stored_session::without_slash;
 use crate::file_error::FileError;
+use crate::journal::lock;
 
 const PAYMENTS_FILE: &str = "payments.json";
-/// A file of its own, which is never replaced.
+/// A separate file, because the file of payments is replaced by each write.
 const LOCK_FILE: &str = "payments.lock";
 
-/// Money that is to leave an account.
+/// A payment from an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payment {
     /// To another account.
     Transfer(Transfer),
-    /// Out of the currency.
+    /// To a destination outside of the currency.
     Payout(RequestPayout),
 }
 
-/// Out of which account.
+/// The account that pays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payer {
     url: String,
@@ -38,7 +39,7 @@ pub struct Payer {
 }
 
 impl Payer {
-    /// This account of the issuer at this URL.
+    /// Names an account of the issuer at this URL.
     #[must_use]
     pub fn new(url: &str, account: &str) -> Self {
         Self {
@@ -48,20 +49,20 @@ impl Payer {
     }
 }
 
-/// A payment whose answer has not been seen.
+/// A payment whose result was not shown yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unanswered {
-    /// Out of which account.
+    /// The account that pays.
     pub payer: Payer,
-    /// What was to be paid.
+    /// The payment.
     pub payment: Payment,
-    /// The idempotency key under which it was sent, or was about to be.
+    /// Its idempotency key.
     pub key: String,
     /// When it was begun, by the clock of this machine.
     pub begun_at: DateTime<Utc>,
 }
 
-/// The payments of a folder whose answers have not been seen. While it is open, nobody else can open it.
+/// The payments of a folder whose results were not shown yet. Only one process can open it.
 #[derive(Debug)]
 pub struct Outbox {
     path: PathBuf,
@@ -70,33 +71,23 @@ pub struct Outbox {
     _lock: File,
 }
 
-/// A payment that was begun, now or before.
+/// The key of a payment in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
-    /// The idempotency key to send it under.
+    /// The idempotency key.
     pub key: String,
-    /// When the same payment was begun before and no answer was seen.
+    /// When the same payment was begun before, if its result was not shown.
     pub before: Option<DateTime<Utc>>,
 }
 
 impl Outbox {
-    /// Opens the payments of this folder, which is made if need be.
+    /// Opens the outbox of this folder, which is made if need be.
     ///
     /// # Errors
-    /// Another process has them open, or their file cannot be read.
+    /// Another process has it open, or its file cannot be read.
     pub fn open(folder: &Path) -> Result<Self, FileError> {
         private_files::make_private_folders(folder)?;
-        let lock_path = folder.join(LOCK_FILE);
-        let failed = private_files::FileError::of(&lock_path);
-        let lock = match private_files::open_or_make(&lock_path) {
-            Ok(lock) => lock,
-            Err(error) => return Err(failed(error).into()),
-        };
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(FileError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error).into()),
-        }
+        let lock = lock(&folder.join(LOCK_FILE))?.ok_or_else(|| FileError::InUse(folder.to_owned()))?;
         let payments = Self::unanswered(folder)?;
         Ok(Self {
             path: folder.join(PAYMENTS_FILE),
@@ -105,10 +96,10 @@ impl Outbox {
         })
     }
 
-    /// The payments of this folder, those that another process is making now among them.
+    /// Reads the payments of this folder, including those that another process is making.
     ///
     /// # Errors
-    /// Their file cannot be read.
+    /// The file cannot be read.
     pub fn unanswered(folder: &Path) -> Result<Vec<Unanswered>, FileError> {
         let path = folder.join(PAYMENTS_FILE);
         let Some(bytes) = private_files::read_if_there(&path)? else {
@@ -117,11 +108,11 @@ impl Outbox {
         serde_json::from_slice(&bytes).map_err(FileError::damaged(&path))
     }
 
-    /// Begins a payment: its key is on the disk when this returns. `new_key` makes one up, and is not asked
-    /// when the same payment was begun before.
+    /// Begins a payment: its key is on the disk when this returns. `new_key` makes a key unless the same
+    /// payment was begun before.
     ///
     /// # Errors
-    /// It cannot be written down; then it must not be sent.
+    /// The file cannot be written; then the payment must not be sent.
     pub fn begin(
         &mut self,
         payer: &Payer,
@@ -148,10 +139,10 @@ impl Outbox {
         Ok(Begun { key, before: None })
     }
 
-    /// Forgets a payment: somebody has been told what became of it.
+    /// Removes a payment whose result was shown.
     ///
     /// # Errors
-    /// It cannot be written down.
+    /// The file cannot be written.
     pub fn settle(&mut self, payer: &Payer, key: &str) -> Result<(), FileError> {
         self.payments
             .retain(|payment| payment.payer != *payer || payment.key != key);
@@ -192,71 +183,38 @@ mod tests {
             outbox.begin(payer, payment, || key.to_owned(), now()).unwrap()
         };
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        assert_eq!(
-            begin(&mut outbox, &alice(), &rent(5), "k1"),
-            Begun {
-                key: "k1".to_owned(),
-                before: None
-            }
-        );
-        // The process dies: another one finds it.
+        let begun = |key: &str, before| Begun {
+            key: key.to_owned(),
+            before,
+        };
+        assert_eq!(begin(&mut outbox, &alice(), &rent(5), "k1"), begun("k1", None));
+        // After a crash another process finds the key.
         drop(outbox);
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        let again = begin(
-            &mut outbox,
-            &Payer::new("https://issuer.test", "alice"),
-            &rent(5),
-            "k2",
-        );
-        assert_eq!(
-            again,
-            Begun {
-                key: "k1".to_owned(),
-                before: Some(now())
-            }
-        );
-        // Whatever differs is another payment.
-        assert_eq!(begin(&mut outbox, &alice(), &rent(6), "k3").key, "k3");
-        assert_eq!(
-            begin(
-                &mut outbox,
-                &Payer::new("https://issuer.test", "carol"),
-                &rent(5),
-                "k4"
-            )
-            .key,
-            "k4"
-        );
-        assert_eq!(
-            begin(
-                &mut outbox,
-                &Payer::new("https://other.test", "alice"),
-                &rent(5),
-                "k5"
-            )
-            .key,
-            "k5"
-        );
+        let without_slash = Payer::new("https://issuer.test", "alice");
+        let again = begin(&mut outbox, &without_slash, &rent(5), "k2");
+        assert_eq!(again, begun("k1", Some(now())));
         let payout = Payment::Payout(RequestPayout {
             amount: 5,
             destination: "bob".to_owned(),
         });
-        assert_eq!(begin(&mut outbox, &alice(), &payout, "k6").key, "k6");
+        for (payer, payment, key) in [
+            (alice(), rent(6), "k3"),
+            (Payer::new("https://issuer.test", "carol"), rent(5), "k4"),
+            (Payer::new("https://other.test", "alice"), rent(5), "k5"),
+            (alice(), payout.clone(), "k6"),
+        ] {
+            assert_eq!(begin(&mut outbox, &payer, &payment, key), begun(key, None));
+        }
         outbox.settle(&alice(), "k1").unwrap();
         drop(outbox);
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        assert_eq!(
-            begin(&mut outbox, &alice(), &rent(5), "k7"),
-            Begun {
-                key: "k7".to_owned(),
-                before: None
-            }
-        );
+        assert_eq!(begin(&mut outbox, &alice(), &rent(5), "k7"), begun("k7", None));
         assert_eq!(begin(&mut outbox, &alice(), &payout, "k8").key, "k6");
     }
 
     #[test]
-    fn two_processes_do_not_pay_at_once_and_both_can_look() {
+    fn only_one_process_can_pay_and_others_can_read() {
         let folder = tempfile::tempdir().unwrap();
         let mut outbox = Outbox::open(folder.path()).unwrap();
         outbox

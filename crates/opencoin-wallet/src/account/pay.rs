@@ -1,4 +1,4 @@
-//! Paying through the outbox: the key is kept until the answer was shown.
+//! Payments through the outbox, which keeps the idempotency key until the result was shown.
 
 use chrono::{DateTime, Utc};
 use opencoin_api::{Entry, Payout};
@@ -7,35 +7,32 @@ use super::client::{AccountClient, Made};
 use super::error::AccountError;
 use super::outbox::{Begun, Outbox, Payer, Payment};
 
-/// What the issuer has done for a payment.
+/// The issuer's record of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
-    /// For a transfer.
+    /// The entry of a transfer.
     Entry(Entry),
-    /// For a payout.
+    /// The payout.
     Payout(Payout),
 }
 
-/// A payment that was made. It stays in the outbox until [`Outbox::settle`], which comes after its result was
-/// shown: what was not seen is not settled.
+/// A payment that was made. It stays in the outbox until [`Outbox::settle`], after its result was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
-    /// What the issuer has done.
+    /// The issuer's record.
     pub receipt: Receipt,
-    /// The issuer had done it before.
+    /// Whether an earlier attempt had made the payment.
     pub is_repeated: bool,
     /// The idempotency key.
     pub key: String,
-    /// When the same payment was begun before, without an answer that anybody saw: this has finished that
-    /// one.
+    /// When the finished payment was begun, if by an earlier call whose result was not shown.
     pub begun_before: Option<DateTime<Utc>>,
 }
 
-/// Sends a payment under this key, which the caller keeps.
+/// Sends a payment with this idempotency key, which the caller stores.
 ///
 /// # Errors
-/// As [`AccountError`] says. After [`AccountError::Open`] the same payment under the same key asks what
-/// became of it.
+/// See [`AccountError`]. After [`AccountError::Open`], a call with the same arguments tells the outcome.
 pub async fn pay_with_key(
     client: &AccountClient,
     payment: &Payment,
@@ -59,12 +56,12 @@ pub async fn pay_with_key(
     }
 }
 
-/// Sends a payment under the key that the outbox has for it, or under a new one.
+/// Sends a payment with its key from the outbox, or with a new key.
 ///
 /// # Errors
-/// As [`AccountError`] says. A refusal of the payment itself takes it out of the outbox. It stays there after
-/// [`AccountError::Open`], and when an earlier attempt is open and this one was refused for who asks, or how
-/// often.
+/// See [`AccountError`]. A refusal of the payment removes it from the outbox. It stays there after
+/// [`AccountError::Open`], and after a refusal of the sender or the request rate if the outcome of an earlier
+/// attempt is unknown.
 pub async fn pay(
     client: &AccountClient,
     outbox: &mut Outbox,
@@ -82,7 +79,7 @@ pub async fn pay(
             begun_before: before,
         }),
         Err(error) => {
-            let says_what_became = match &error {
+            let tells_outcome = match &error {
                 AccountError::Refused {
                     status: 401 | 403 | 429,
                     ..
@@ -91,7 +88,7 @@ pub async fn pay(
                 AccountError::Refused { .. } => true,
                 AccountError::Open(_) | AccountError::File(_) => false,
             };
-            if says_what_became {
+            if tells_outcome {
                 outbox.settle(payer, &key)?;
             }
             Err(error)

@@ -1,4 +1,4 @@
-//! The session of a login, kept in the wallet's folder until the next one or a logout.
+//! The session of a login, stored in the wallet's folder until the next login or a logout.
 
 use std::path::{Path, PathBuf};
 
@@ -14,19 +14,18 @@ use crate::secret::Secret;
 
 const SESSION_FILE: &str = "session.json";
 
-/// A session with an issuer: a token, and what it is for.
+/// A session with an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSession {
-    /// Where the issuer is, without a slash at its end.
+    /// The issuer's URL, without a slash at its end.
     pub url: String,
-    /// Who logged in.
+    /// The account or service that logged in.
     pub holder: Holder,
-    /// What the issuer knows them by until then.
+    /// The session's token.
     pub token: Secret,
-    /// When it ends by itself, by the issuer's clock.
+    /// When the session expires, by the issuer's clock.
     pub expires_at: DateTime<Utc>,
-    /// How amounts are written, so that a payment needs one request alone; `None` where the issuer was not
-    /// heard to say.
+    /// How amounts are written; stored to save a request. `None` if the issuer did not answer.
     #[serde(default)]
     pub currency: Option<SessionCurrency>,
 }
@@ -41,10 +40,10 @@ pub struct SessionCurrency {
 }
 
 impl StoredSession {
-    /// The session in this folder, if there is one.
+    /// Reads the session in this folder, if there is one.
     ///
     /// # Errors
-    /// Its file cannot be read.
+    /// The file cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, FileError> {
         let path = path(folder);
         let Some(bytes) = private_files::read_if_there(&path)?.map(Zeroizing::new) else {
@@ -55,10 +54,10 @@ impl StoredSession {
             .map_err(FileError::damaged(&path))
     }
 
-    /// Keeps it in this folder, which is made if need be, in place of the one there.
+    /// Stores the session in this folder, which is made if need be, in place of an earlier session.
     ///
     /// # Errors
-    /// Its file cannot be written; then the one before is still there.
+    /// The file cannot be written; then the earlier session is still there.
     pub fn write(&self, folder: &Path) -> Result<(), FileError> {
         private_files::make_private_folders(folder)?;
         let bytes = Zeroizing::new(
@@ -67,31 +66,29 @@ impl StoredSession {
         Ok(private_files::write(&path(folder), &bytes)?)
     }
 
-    /// Removes the session in this folder and says whether there was one.
+    /// Removes the session in this folder. Returns whether there was one.
     ///
     /// # Errors
-    /// Its file cannot be removed.
+    /// The file cannot be removed.
     pub fn remove(folder: &Path) -> Result<bool, FileError> {
         Ok(private_files::remove(&path(folder))?)
     }
 
-    /// Whether it has ended by itself.
+    /// Whether the session has expired.
     #[must_use]
     pub fn is_over(&self, now: DateTime<Utc>) -> bool {
         self.expires_at <= now
     }
 
-    /// Whether it is with the issuer at this URL.
+    /// Whether the session belongs to the issuer at this URL.
     #[must_use]
     pub fn is_with(&self, url: &str) -> bool {
-        match (self.url.parse::<IssuerUrl>(), url.parse::<IssuerUrl>()) {
-            (Ok(own), Ok(url)) => own == url,
-            (Err(_), _) | (_, Err(_)) => false,
-        }
+        let parsed = self.url.parse::<IssuerUrl>();
+        parsed.is_ok_and(|own| url.parse::<IssuerUrl>().is_ok_and(|url| own == url))
     }
 }
 
-/// A URL as sessions and payments name it.
+/// Returns a URL in the form that sessions and payments store.
 pub(crate) fn without_slash(url: &str) -> &str {
     url.trim_end_matches('/')
 }
@@ -121,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_there_again_until_it_is_removed() {
+    fn a_session_is_stored_until_it_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("a").join("wallet");
         assert_eq!(StoredSession::read(&folder).unwrap(), None);
@@ -136,18 +133,18 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();
-        assert_eq!(names, [SESSION_FILE], "nothing unfinished is left");
+        assert_eq!(names, [SESSION_FILE], "no temporary file is left");
         assert!(StoredSession::remove(&folder).unwrap());
         assert!(!StoredSession::remove(&folder).unwrap());
         assert_eq!(StoredSession::read(&folder).unwrap(), None);
     }
 
     #[test]
-    fn only_its_owner_reads_it() {
+    fn only_the_owner_can_read_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("wallet");
         session().write(&dir).unwrap();
-        // A file of the same name that others may read does not stay so.
+        // A file that others can read is replaced.
         fs::set_permissions(path(&dir), fs::Permissions::from_mode(0o644)).unwrap();
         session().write(&dir).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -155,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_its_debug_form_nor_an_error_shows_the_token() {
+    fn debug_text_and_errors_do_not_show_the_token() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!format!("{:?}", session()).contains("ocs_secret"));
         fs::write(
@@ -171,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_at_its_time_and_with_one_issuer() {
+    fn a_session_expires_and_belongs_to_one_issuer() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         assert!(!session().is_over(at(999)) && session().is_over(at(1_000)));
         assert!(session().is_with("https://issuer.test/") && session().is_with("HTTPS://Issuer.test:443"));

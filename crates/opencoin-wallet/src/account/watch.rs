@@ -1,31 +1,31 @@
-//! Following an account: every entry once, in order, across connections that break and servers that restart.
+//! Follows an account's entries: each one once, in order, across broken connections and server restarts.
 //!
-//! The id of the last entry is the cursor. A connection that ends, for whatever reason, is followed by
-//! another one that begins after it, so there is no gap; an entry at or below it is not shown again.
+//! The id of the last entry is the cursor. When a connection ends, the next one begins after the cursor, so
+//! no entry is missed; entries up to the cursor are dropped.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use opencoin_api::Entry;
-use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, StatusCode};
 use tokio::time::{sleep, timeout};
 
-use super::answer::Answer;
-use super::client::AccountClient;
+use super::client::{AccountClient, success};
 use super::error::AccountError;
 use super::event_stream::EventParser;
-use crate::network::ANSWER_DURATION_MAX;
+use crate::network::{self, ANSWER_DURATION_MAX, HttpAnswer, NoAnswer};
 
-/// The pause before connecting again, unless the server asks for another one.
+/// The pause before reconnecting, unless the server asks for a longer one.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
-/// Each pause without any sign of life in between is twice as long as the one before, up to this.
+/// Until data arrives, each pause is twice as long as the one before, up to this.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// A connection on which nothing arrives for so long, not even a comment, is dead.
+/// A connection is closed when nothing arrives on it for this time, not even a comment.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// The type of an event that carries an entry.
+/// The types of the events that carry an entry.
 const ENTRY_EVENTS: [&str; 2] = ["message", "entry"];
 
-/// The entries of an account from some point on.
+/// A stream of an account's entries.
 pub struct Watch {
     client: AccountClient,
     cursor: u64,
@@ -35,31 +35,30 @@ pub struct Watch {
     retry: Duration,
 }
 
-/// What came of connecting.
+/// The answer to a connection attempt.
 enum Opened {
     Stream(Response),
-    Other(Answer),
+    Other(HttpAnswer),
 }
 
 impl Watch {
-    /// Follows the account of this client's token, beginning after the entry with this id.
+    /// Follows the account of the client's token, beginning after the entry with this id.
     #[must_use]
     pub fn new(client: AccountClient, after: u64) -> Self {
-        let (ready, connection) = (VecDeque::new(), None);
         Self {
             client,
             cursor: after,
-            ready,
-            connection,
+            ready: VecDeque::new(),
+            connection: None,
             pause: PAUSE_FIRST,
             retry: PAUSE_FIRST,
         }
     }
 
-    /// The next entry, as soon as there is one.
+    /// Waits for the next entry. Reconnects until the server is available.
     ///
     /// # Errors
-    /// The issuer refuses for good: the session has ended, for example. A server that is away is waited for.
+    /// The issuer refuses permanently, for example because the session has ended.
     pub async fn next(&mut self) -> Result<Entry, AccountError> {
         loop {
             while let Some(entry) = self.ready.pop_front() {
@@ -74,7 +73,7 @@ impl Watch {
                     Ok(Ok(Some(bytes))) => {
                         let Ok(events) = parser.push(&bytes) else {
                             return Err(AccountError::Open(
-                                "the issuer sends an event without an end".to_owned(),
+                                "the issuer sends an event that is too long".to_owned(),
                             ));
                         };
                         self.retry = parser.retry.unwrap_or(self.retry).clamp(PAUSE_FIRST, PAUSE_MAX);
@@ -102,28 +101,30 @@ impl Watch {
     async fn connect(&mut self) -> Result<(), AccountError> {
         match timeout(ANSWER_DURATION_MAX, self.open()).await {
             Ok(Ok(Opened::Stream(response))) => self.connection = Some((response, EventParser::default())),
-            Ok(Ok(Opened::Other(answer))) if answer.is_too_many_requests() || answer.may_pass() => {
-                self.wait(answer.retry_after()).await;
+            Ok(Ok(Opened::Other(answer))) if answer.is_too_many_requests() || answer.is_temporary() => {
+                self.wait(answer.retry_after).await;
             }
             Ok(Ok(Opened::Other(answer))) => {
-                answer.result()?;
+                success(answer)?;
                 return Err(AccountError::Open(
-                    "the issuer has answered with something else than events".to_owned(),
+                    "the issuer has not answered with an event stream".to_owned(),
                 ));
             }
-            Ok(Err(AccountError::Open(_))) | Err(_) => self.wait(None).await,
-            Ok(Err(error)) => return Err(error),
+            Ok(Err(_)) | Err(_) => self.wait(None).await,
         }
         Ok(())
     }
 
-    /// Connects: up to the head of a stream, or to the end of another answer.
-    async fn open(&self) -> Result<Opened, AccountError> {
-        let answered = self.client.open_stream(self.cursor).await?;
-        if answered.is_event_stream() {
-            return Ok(Opened::Stream(answered.response));
+    /// Connects and reads the head of a stream, or the whole of another answer.
+    async fn open(&self) -> Result<Opened, NoAnswer> {
+        let response = self.client.open_stream(self.cursor).await?;
+        let kind = response.headers().get(CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if response.status() == StatusCode::OK && kind.starts_with("text/event-stream") {
+            return Ok(Opened::Stream(response));
         }
-        answered.read_all().await.map(Opened::Other)
+        let answer = network::read_answer(&self.client.origin(), response).await?;
+        Ok(Opened::Other(answer))
     }
 
     async fn wait(&mut self, asked: Option<Duration>) {

@@ -1,4 +1,4 @@
-//! New payloads, blinded for the keys that sign now.
+//! New payloads, blinded for the mint keys that sign now.
 
 use opencoin_crypto::BlindingSeed;
 use opencoin_schema::{BigInt, Blind, PROTOCOL_VERSION, Payload};
@@ -8,46 +8,40 @@ use super::Wallet;
 use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret};
 use crate::secret::Secret;
-use crate::tokenizing::Counts;
+use crate::tokenizing::{Counts, values};
 
-/// Randomness of serials and transaction references.
+/// The length of serials and transaction references.
 const RANDOM_BYTES: usize = 16;
 
 impl Wallet {
-    /// Makes payloads of these denominations and blinds them for the keys that sign now.
+    /// Makes payloads of these denominations and blinds them for the keys that sign now. Fetches new keys if
+    /// need be. Calls `made` with the number of blinds after each one.
     pub(super) async fn blind(
         &mut self,
         id: &BigInt,
         wanted: &Counts,
         made: &mut (dyn FnMut(usize) + std::marker::Send),
-    ) -> Result<Vec<(Blinded, Blind)>, WalletError> {
-        let lacks_keys = |wallet: &Self| -> Result<bool, WalletError> {
-            let currency = wallet.currency(id)?;
-            Ok(wanted
-                .keys()
-                .any(|value| currency.signing_key(*value, wallet.now).is_none()))
-        };
-        if lacks_keys(self)? {
+    ) -> Result<(Vec<Blinded>, Vec<Blind>), WalletError> {
+        let currency = self.currency(id)?;
+        let lacks_key = |value: &u64| currency.signing_key(*value, self.now).is_none();
+        if wanted.keys().any(lacks_key) {
             self.refresh(id).await?;
         }
         self.blind_now(id, wanted, made)
     }
 
-    /// As [`Self::blind`], with the keys that are known.
+    /// Does the same as [`Self::blind`] with the known keys.
     pub(super) fn blind_now(
         &mut self,
         id: &BigInt,
         wanted: &Counts,
         made: &mut (dyn FnMut(usize) + std::marker::Send),
-    ) -> Result<Vec<(Blinded, Blind)>, WalletError> {
+    ) -> Result<(Vec<Blinded>, Vec<Blind>), WalletError> {
         let now = self.now;
         let currency = self.state.currencies.get(id).ok_or(WalletError::NoCurrency)?;
         let suite = currency.cddc.cipher_suite();
-        let mut all = Vec::new();
-        for value in wanted
-            .iter()
-            .flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize))
-        {
+        let (mut all, mut blinds) = (Vec::new(), Vec::new());
+        for value in values(wanted) {
             let Some(key) = currency.signing_key(value, now) else {
                 return Err(self.wrong_clock().unwrap_or(WalletError::NoMintKey(value)));
             };
@@ -64,32 +58,23 @@ impl Wallet {
                 .blind(key.public_key(), &payload, &seed)
                 .map_err(|error| WalletError::Blinding(error.to_string()))?;
             let reference = all.len().to_string();
-            let mint_key_id = payload.mint_key_id.clone();
-            let blind = Blind {
+            blinds.push(Blind {
                 blinded_payload_hash,
-                mint_key_id,
+                mint_key_id: payload.mint_key_id.clone(),
                 reference: reference.clone(),
-            };
-            let secret = BlindingSecret::Seed(Secret::new(seed.to_secret_hex().as_str()));
-            all.push((
-                Blinded {
-                    reference,
-                    payload,
-                    secret,
-                },
-                blind,
-            ));
+            });
+            all.push(Blinded {
+                reference,
+                payload,
+                secret: BlindingSecret::Seed(Secret::new(seed.to_secret_hex().as_str())),
+            });
             made(all.len());
         }
-        Ok(all)
+        Ok((all, blinds))
     }
 }
 
-pub(super) fn blinds(blinded: &[(Blinded, Blind)]) -> Vec<Blind> {
-    blinded.iter().map(|(_, blind)| blind.clone()).collect()
-}
-
-/// A serial, or a transaction reference.
+/// Returns a new serial or transaction reference.
 pub(super) fn random_number(rng: &mut impl RngCore) -> BigInt {
     let mut bytes = [0; RANDOM_BYTES];
     rng.fill_bytes(&mut bytes);

@@ -1,8 +1,8 @@
-//! Currencies, their documents, and how these are kept up to date.
+//! Currencies, their documents and the updates of these.
 //!
-//! The list of revoked mint keys is the one thing here without a signature: it is believed because the issuer
-//! can refuse coins with or without it. All that it brings about is that the wallet keeps coins back; nothing
-//! is revealed before its owner asks for a recoup.
+//! Only the list of revoked mint keys has no signature. It is trusted because the issuer can refuse coins
+//! without it too. Its only effect is that the wallet does not spend coins of revoked keys; a recoup, which
+//! reveals them, happens only when the user asks for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,17 +17,17 @@ use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::Event;
 
-/// Documents older than this are asked for again before payloads are blinded.
+/// Documents older than this are fetched again before payloads are blinded.
 const DOCUMENTS_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
-/// How many unknown CDDCs are fetched before what they certify goes to the journal.
+/// The most unknown CDDCs that are fetched before their mint keys are written to the journal.
 const PORTION_CDDCS: usize = 32;
-/// How much of the reason of a revocation is kept.
+/// The longest stored reason of a revocation.
 const REASON_CHARS_MAX: usize = 200;
 
-/// When an issuer was last asked for its documents.
-pub(super) struct Asked {
+/// The last attempt to fetch a currency's documents.
+pub(super) struct Refresh {
     at: DateTime<Utc>,
-    /// Why it did not answer.
+    /// Why the issuer did not answer.
     failed: Option<ExchangeError>,
 }
 
@@ -36,7 +36,7 @@ impl Wallet {
         self.state.currencies.get(id).ok_or(WalletError::NoCurrency)
     }
 
-    /// The only currency, or the one with this id or name.
+    /// Returns the currency with this id or name, or the only currency.
     pub(super) fn choose(&self, wanted: Option<&str>) -> Result<BigInt, WalletError> {
         let named = |(id, currency): &(&BigInt, &Currency)| {
             wanted
@@ -50,13 +50,8 @@ impl Wallet {
                 let describe = |(id, currency): (&BigInt, &Currency)| {
                     format!("{} ({id})", printable(&currency.cddc.cdd().currency_name))
                 };
-                let known = self
-                    .state
-                    .currencies
-                    .iter()
-                    .map(describe)
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                let known: Vec<String> = self.state.currencies.iter().map(describe).collect();
+                let known = known.join(", ");
                 Err(match wanted {
                     Some(wanted) if found.is_empty() => WalletError::UnknownCurrencyName {
                         wanted: wanted.to_owned(),
@@ -68,9 +63,9 @@ impl Wallet {
         }
     }
 
-    /// Verifies documents and keeps them. A currency that is known keeps its master key for good; each mint
-    /// key is verified under the CDDC that its certificate names, which is fetched when it is not known.
-    /// `current` are the mint keys that the issuer calls current, where it was asked for all of them.
+    /// Verifies documents and stores them. A known currency's master key never changes. Each mint key is
+    /// verified under the CDDC that its certificate names; unknown CDDCs are fetched. `current` are the ids
+    /// of all current mint keys, if the issuer was asked for them.
     async fn learn_portion(
         &mut self,
         url: String,
@@ -86,10 +81,10 @@ impl Wallet {
             return Err(WalletError::MasterKeyChanged(id.to_string()));
         }
         if let Some(known) = known.filter(|known| known.cddc.cdd().cdd_serial > cddc.cdd.cdd_serial) {
-            // An older document, whoever sends it, does not replace a newer one.
+            // An older CDDC does not replace a newer one.
             newest = known.cddc.clone();
         }
-        // In older journals the newest stands for all.
+        // Older journals store only the newest CDDC.
         let mut cddcs = known.map(|known| known.cddcs.clone()).unwrap_or_default();
         cddcs.insert(newest.cdd().cdd_serial, newest.clone());
         let mut older = Vec::new();
@@ -130,8 +125,8 @@ impl Wallet {
         }
     }
 
-    /// As [`Self::learn_portion`], in portions of mint keys under few unknown CDDCs, the newest first: what was
-    /// learned stays known when the issuer stops to answer.
+    /// Calls [`Self::learn_portion`] for portions with few unknown CDDCs, the newest first. If the issuer
+    /// stops answering, the finished portions stay stored.
     async fn learn(
         &mut self,
         url: &str,
@@ -147,7 +142,7 @@ impl Wallet {
             by_serial.entry(mkc.mint_key.cdd_serial).or_default().push(mkc);
         }
         let mut newest_first: Vec<Vec<Mkc>> = by_serial.into_values().rev().collect();
-        // Without any mint key there still is a description to learn.
+        // Without mint keys the CDDC is still stored.
         if newest_first.is_empty() {
             newest_first.push(Vec::new());
         }
@@ -158,20 +153,20 @@ impl Wallet {
         Ok(())
     }
 
-    /// Brings the documents up to date if they were last asked for more than [`DOCUMENTS_AGE_MAX`] ago. An
-    /// issuer that does not answer is no reason to fail: what is known may do.
+    /// Refreshes documents older than [`DOCUMENTS_AGE_MAX`]. If the issuer does not answer, the known
+    /// documents are used.
     ///
     /// # Errors
-    /// When what the issuer answers is not this currency, or does not verify.
-    pub(super) async fn freshen(&mut self, id: &BigInt) -> Result<(), WalletError> {
-        match self.freshen_for_sure(id).await {
+    /// The issuer's documents are of another currency or do not verify.
+    pub(super) async fn refresh_if_old(&mut self, id: &BigInt) -> Result<(), WalletError> {
+        match self.require_recent(id).await {
             Err(WalletError::Exchange(_)) => Ok(()),
             refreshed => refreshed,
         }
     }
 
-    /// As [`Self::freshen`], and fails when the issuer did not answer at the last time.
-    pub(super) async fn freshen_for_sure(&mut self, id: &BigInt) -> Result<(), WalletError> {
+    /// Does the same as [`Self::refresh_if_old`], but fails if the issuer did not answer the last time.
+    pub(super) async fn require_recent(&mut self, id: &BigInt) -> Result<(), WalletError> {
         if let Some(asked) = self.asked.get(id)
             && (TimeDelta::zero()..=DOCUMENTS_AGE_MAX).contains(&(self.now - asked.at))
         {
@@ -180,21 +175,20 @@ impl Wallet {
         self.refresh(id).await
     }
 
-    /// Asks the issuer which CDD and which mint keys are current, and which mint keys were revoked. The
-    /// master key must be the same.
+    /// Fetches the current CDD, the current mint keys and the revocations. The master key must not change.
     pub(super) async fn refresh(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let refreshed = self.fetch_documents(id).await;
         let failed = match &refreshed {
             Ok(()) => None,
-            // Nothing was asked for that has to be finished.
+            // These requests change nothing, so there is nothing to resume.
             Err(WalletError::Exchange(ExchangeError::Unknown(reason))) => {
                 Some(ExchangeError::NotSent(reason.clone()))
             }
             Err(WalletError::Exchange(error)) => Some(error.clone()),
             Err(_) => return refreshed,
         };
-        // Also when there was no answer: not every step of an operation should wait for one.
-        let asked = Asked {
+        // Failures are remembered too, so that only one step of an operation waits for the timeout.
+        let asked = Refresh {
             at: self.now,
             failed: failed.clone(),
         };
@@ -222,11 +216,11 @@ impl Wallet {
             ));
         }
         let learned = self.learn(&url, &cddc, mkcs, true, &services).await;
-        // Whatever there is to learn about keys, revoked ones are revoked.
+        // Revocations are stored even if the other documents fail.
         self.learn_revocations(id, &services).await.and(learned)
     }
 
-    /// Asks which mint keys were revoked. What the issuer says last counts: nobody else can know.
+    /// Fetches the list of revoked mint keys. The latest list replaces the stored one.
     async fn learn_revocations(&mut self, id: &BigInt, services: &[WeightedUrl]) -> Result<(), WalletError> {
         let revoked = client::fetch_revocations(&self.transport, services).await?;
         let Some(mut mint_keys) = revoked else {
@@ -247,8 +241,7 @@ impl Wallet {
         if is_news { self.record(event) } else { Ok(()) }
     }
 
-    /// Takes the documents of the issuer at this URL for a currency: a new one, or one that is known. Gives
-    /// its id.
+    /// Fetches the documents of the issuer at this URL, for a new or a known currency. Returns its id.
     pub(super) async fn fetch_currency(&mut self, url: &str) -> Result<BigInt, WalletError> {
         let services = [WeightedUrl(0, url.to_owned())];
         let cddc = client::fetch_cddc(&self.transport, &services, 0).await?;
@@ -257,11 +250,11 @@ impl Wallet {
         self.learn(url, &cddc, mkcs, true, &services).await?;
         self.learn_revocations(&id, &services).await?;
         let (at, failed) = (self.now, None);
-        self.asked.insert(id.clone(), Asked { at, failed });
+        self.asked.insert(id.clone(), Refresh { at, failed });
         Ok(id)
     }
 
-    /// Fetches certificates of mint keys that the coins of a stack name and the wallet has not seen.
+    /// Fetches the certificates of the stack's unknown mint keys.
     pub(super) async fn learn_mint_keys(
         &mut self,
         id: &BigInt,
@@ -285,14 +278,14 @@ impl Wallet {
     }
 }
 
-/// Where documents are asked for: the URL that the user named first.
+/// Returns the services for documents, with the user's URL first.
 fn info_services(currency: &Currency) -> Vec<WeightedUrl> {
     let mut services = vec![WeightedUrl(i64::MIN, currency.url.clone())];
     services.extend(currency.cddc.cdd().info_service.iter().cloned());
     services
 }
 
-/// The CDDCs under which these keys were certified and which are not known.
+/// Returns the serials of the unknown CDDCs under which these keys were certified.
 fn unknown_serials(mkcs: &[Mkc], known: &BTreeMap<u64, VerifiedCddc>) -> BTreeSet<u64> {
     let serials = mkcs.iter().map(|mkc| mkc.mint_key.cdd_serial);
     serials.filter(|serial| !known.contains_key(serial)).collect()

@@ -1,33 +1,33 @@
-//! Renewing: coins of others become own ones, own ones become others of the same value.
+//! Renewing: coins are exchanged at the issuer for new coins of the same value.
 
 use std::collections::BTreeSet;
 
 use opencoin_schema::{BigInt, Coin, RequestRenew, text};
 use rand::seq::SliceRandom;
 
-use super::blinding::{blinds, random_number};
-use super::holdings::Lasting;
+use super::blinding::random_number;
+use super::holdings::ExpiryOrder;
 use super::{ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
-use crate::currency::{Held, Place};
+use crate::currency::Held;
 use crate::error::WalletError;
-use crate::event::{self, Event, Kind, Operation, OperationId, Send};
+use crate::event::{Event, Given, Kind, Operation, OperationId, Send};
 use crate::secret::Secret;
-use crate::state::{Fate, Past};
+use crate::state::{Status, Tracked};
 use crate::tokenizing::{Counts, complete_set, count, exchange, is_complete, number, select, sum, total};
 
-/// Coins that go to the issuer in a renew.
-pub(super) struct Given {
+/// A coin that a renew spends.
+pub(super) struct SpentCoin {
     pub(super) coin: Coin,
     pub(super) value: u64,
     pub(super) is_own: bool,
 }
 
-/// Received coins and their values, and what they were received as.
+/// Received coins and their values, with the kind of the operation that received them.
 type Part = (Kind, Vec<(Coin, u64)>);
 
 impl Wallet {
-    /// Renews `foreign` coins together with own coins where that makes the wallet's set of coins better.
+    /// Does [`Self::begin_renew`] and sends the request.
     async fn renew(&mut self, id: &BigInt, kind: Kind, foreign: Vec<(Coin, u64)>) -> Result<(), WalletError> {
         match self.begin_renew(id, kind, foreign).await? {
             Some(operation) => self.run(operation).await,
@@ -35,58 +35,54 @@ impl Wallet {
         }
     }
 
-    /// Puts a renew of `foreign` coins and their values into the journal, together with own coins where that
-    /// makes the wallet's set of coins better. `None` when there is nothing to renew.
+    /// Begins a renew of `foreign` coins and their values, together with own coins that expire soon or whose
+    /// exchange completes the wallet's set of coins. Returns `None` if there is nothing to renew.
     pub(super) async fn begin_renew(
         &mut self,
         id: &BigInt,
         kind: Kind,
         foreign: Vec<(Coin, u64)>,
     ) -> Result<Option<OperationId>, WalletError> {
-        self.freshen(id).await?;
+        self.refresh_if_old(id).await?;
         let stale = self.stale(id)?;
         let (get, give) = self.choose_renew(id, &foreign, &stale)?;
-        let fresh = self.take(id, &give, Lasting::Shortest)?;
-        let own = fresh
-            .into_iter()
-            .chain(stale.into_iter().map(|held| (held.coin, held.value)));
-        let given = |is_own| move |(coin, value)| Given { coin, value, is_own };
-        let gives = foreign
-            .into_iter()
-            .map(given(false))
-            .chain(own.map(given(true)))
-            .collect();
+        let fresh = self.take(id, &give, ExpiryOrder::SoonestFirst)?;
+        let stale = stale.into_iter().map(|held| (held.coin, held.value));
+        let own = fresh.into_iter().chain(stale);
+        let spent = |is_own| move |(coin, value)| SpentCoin { coin, value, is_own };
+        let foreign = foreign.into_iter().map(spent(false));
+        let gives = foreign.chain(own.map(spent(true))).collect();
         self.begin_exchange(id, kind, gives, &get, None).await
     }
 
-    /// Puts a renew of exactly these coins into the journal. `None` when there is nothing to get.
+    /// Begins a renew of exactly these coins. Returns `None` if there is nothing to get.
     pub(super) async fn begin_exchange(
         &mut self,
         id: &BigInt,
         kind: Kind,
-        mut gives: Vec<Given>,
+        mut gives: Vec<SpentCoin>,
         get: &Counts,
         replaces: Option<OperationId>,
     ) -> Result<Option<OperationId>, WalletError> {
         if number(get) == 0 {
             return Ok(None);
         }
-        // Their order must not tell which of them the wallet has from somebody else.
+        // The order must not tell the issuer which coins were received.
         gives.shuffle(&mut self.rng);
-        let blinded = self.blind(id, get, &mut |_| {}).await?;
+        let (blinded, blinds) = self.blind(id, get, &mut |_| {}).await?;
         let reference = random_number(&mut self.rng);
         let request = RequestRenew {
-            blinds: blinds(&blinded),
+            blinds,
             coins: gives.iter().map(|given| given.coin.clone()).collect(),
             message_reference: 0,
             transaction_reference: reference.clone(),
         };
-        let foreign = gives.iter().filter(|given| !given.is_own);
-        let foreign = sum(foreign.map(|given| given.value));
+        let foreign = gives.iter().filter(|spent| !spent.is_own);
+        let foreign = sum(foreign.map(|spent| spent.value));
         let currency = self.currency(id)?;
-        let given = |given: &Given| event::Given {
-            coin: currency.coin_id(&given.coin.payload),
-            is_own: given.is_own,
+        let given = |spent: &SpentCoin| Given {
+            coin: currency.coin_id(&spent.coin.payload),
+            is_own: spent.is_own,
         };
         let operation = Operation {
             id: self.state.next_id(),
@@ -101,7 +97,7 @@ impl Wallet {
             token: None,
             holder: None,
             reference: Some(reference),
-            blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
+            blinded,
             gives: gives.iter().map(given).collect(),
             replaces,
             at: self.now,
@@ -113,8 +109,8 @@ impl Wallet {
         Ok(Some(operation_id))
     }
 
-    /// What to get in a renew, and which fresh own coins to give besides the others.
-    pub(super) fn choose_renew(
+    /// Returns the coins to get in a renew, and the fresh own coins to give in addition.
+    fn choose_renew(
         &self,
         id: &BigInt,
         foreign: &[(Coin, u64)],
@@ -138,27 +134,26 @@ impl Wallet {
         Ok((self.set_like(id, given)?, Counts::new()))
     }
 
-    /// Fresh coins in place of coins of these values, as many as one request takes.
+    /// Returns the coins to get for coins of these values, at most as many as one request takes.
     pub(super) fn set_like(&self, id: &BigInt, values: Vec<u64>) -> Result<Counts, WalletError> {
         let denominations = &self.currency(id)?.denominations(self.now);
         match complete_set(sum(values.iter().copied()), denominations) {
             Ok(get) if number(&get) as usize <= ITEMS_MAX => Ok(get),
-            // Coins like those that are given are possible, unless their denomination was dropped.
+            // Coins of the same values are possible unless their denomination was dropped.
             Ok(_) | Err(_) => Ok(count(values)),
         }
     }
 
-    /// Renews coins of a currency that were received and are not renewed yet, and coins that expire soon. If
-    /// nothing is under way, coins are also exchanged so that every amount can be paid: before that it is too
-    /// early to say what is missing.
+    /// Renews received coins and coins that expire soon. If no request is pending, also changes coins so that
+    /// every amount can be paid; a pending request may still bring the missing coins.
     pub(super) async fn tidy_currency(&mut self, id: &BigInt, urgent_only: bool) -> Result<(), WalletError> {
         let received = match self.renew_received(id).await {
             Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
             received => received,
         };
-        let is_pending = |past: &Past<Operation>| past.fate == Fate::Pending && past.what.currency == *id;
-        let must_wait = urgent_only || self.state.operations.values().any(is_pending);
-        // Each round leaves fewer coins that expire soon.
+        let is_pending = self.state.operations_of(id, Status::Pending).next().is_some();
+        let must_wait = urgent_only || is_pending;
+        // Each round leaves fewer coins that expire soon, or ends the loop.
         while !self.stale(id)?.is_empty() || !must_wait && !self.is_complete(id)? {
             let before = self.stale(id)?.len();
             self.change(id).await?;
@@ -174,35 +169,34 @@ impl Wallet {
         Ok(is_complete(&self.fresh(id)?, denominations))
     }
 
-    /// Exchanges own coins so that every amount can be paid again, and coins that expire soon; nothing if all
-    /// is well. Begins nothing unless the issuer answers: coins of a request that cannot go out could not be
-    /// paid with.
+    /// Exchanges own coins so that every amount can be paid, and coins that expire soon, if there is need.
+    /// Begins no request if the issuer does not answer, because it would lock the coins.
     pub(super) async fn change(&mut self, id: &BigInt) -> Result<(), WalletError> {
-        self.freshen_for_sure(id).await?;
+        self.require_recent(id).await?;
         if self.is_complete(id)? && self.stale(id)?.is_empty() {
             return Ok(());
         }
         self.renew(id, Kind::Change, Vec::new()).await
     }
 
-    /// Renews coins of stacks that were received and refused for a reason that was not theirs, or that were
-    /// never sent. Coins that turn out to be spent are dropped.
+    /// Renews received coins whose first renew was refused for another reason than the coins, or was never
+    /// sent. Coins that were spent are removed.
     pub(super) async fn renew_received(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let mut parts = self.received_coins(id)?;
         if parts.is_empty() {
             return Ok(());
         }
-        self.freshen_for_sure(id).await?;
+        self.require_recent(id).await?;
         let (mut failed, mut is_refreshed) = (None, false);
-        // Each part that comes back is smaller than before, or comes back once.
+        // Each part that is tried again is smaller, except once after a refresh.
         while let Some((kind, coins)) = parts.pop() {
             let before = coins.len();
-            let given = |(coin, value): &(Coin, u64)| Given {
+            let spent = |(coin, value): &(Coin, u64)| SpentCoin {
                 coin: coin.clone(),
                 value: *value,
                 is_own: false,
             };
-            let gives = coins.iter().map(given).collect();
+            let gives = coins.iter().map(spent).collect();
             let get = self.set_like(id, coins.iter().map(|(_, value)| *value).collect())?;
             let Some(operation) = self.begin_exchange(id, kind.clone(), gives, &get, None).await? else {
                 continue;
@@ -219,8 +213,7 @@ impl Wallet {
             let currency = self.currency(id)?;
             let is_left = |(coin, _): &(Coin, u64)| {
                 let held = currency.coins.get(&currency.coin_id(&coin.payload));
-                held.is_some_and(|held| held.place == Place::Received && held.expiry >= self.now)
-                    && !currency.is_revoked(&coin.payload)
+                held.is_some_and(|held| currency.is_received(held, self.now))
             };
             let mut left: Vec<(Coin, u64)> = coins.into_iter().filter(is_left).collect();
             if left.is_empty() {
@@ -228,7 +221,7 @@ impl Wallet {
             } else if left.len() < before {
                 parts.push((kind, left));
             } else if refused.is_double_spend() && before > 1 {
-                // The issuer does not say which.
+                // The issuer does not say which coins were spent.
                 let rest = left.split_off(before / 2);
                 parts.extend([(kind.clone(), left), (kind, rest)]);
             } else if refused.is_about_a_key() && !is_refreshed {
@@ -242,37 +235,35 @@ impl Wallet {
         failed.map_or(Ok(()), Err)
     }
 
-    /// The coins that were received and are still to be renewed, by the stacks they came in, in parts that one
-    /// request takes. Those of revoked keys are not taken by the issuer.
+    /// Returns the received coins that are still to be renewed, by stack, in parts for one request. Coins of
+    /// revoked keys are left out.
     pub(super) fn received_coins(&self, id: &BigInt) -> Result<Vec<Part>, WalletError> {
         let currency = self.currency(id)?;
         let mut seen = BTreeSet::new();
         let mut parts = Vec::new();
-        for past in self.state.operations.values() {
-            if !matches!(past.what.kind, Kind::Receive { .. }) || past.what.currency != *id {
+        for tracked in self.state.operations.values() {
+            if !matches!(tracked.item.kind, Kind::Receive { .. }) || tracked.item.currency != *id {
                 continue;
             }
-            let held = past.what.gives.iter().filter_map(|given| {
+            let held = tracked.item.gives.iter().filter_map(|given| {
                 let held = currency.coins.get(&given.coin)?;
-                let is_open = held.place == Place::Received
-                    && held.expiry >= self.now
-                    && !currency.is_revoked(&held.coin.payload);
-                (is_open && seen.insert(&given.coin)).then(|| (held.coin.clone(), held.value))
+                let is_wanted = currency.is_received(held, self.now) && seen.insert(&given.coin);
+                is_wanted.then(|| (held.coin.clone(), held.value))
             });
             let coins: Vec<(Coin, u64)> = held.collect();
             let chunks = coins.chunks(RECEIVE_COINS_MAX);
-            parts.extend(chunks.map(|part| (past.what.kind.clone(), part.to_vec())));
+            parts.extend(chunks.map(|part| (tracked.item.kind.clone(), part.to_vec())));
         }
         Ok(parts)
     }
 
-    /// Takes back what is left of a send and has not expired, and adds what came back to `amount`.
+    /// Takes back the remaining coins of a send that have not expired, and adds their value to `amount`.
     pub(super) async fn reclaim_send(&mut self, send: &Send, amount: &mut u64) -> Result<(), WalletError> {
         if self.is_being_reclaimed(send.id) {
             return Ok(());
         }
-        self.freshen(&send.currency).await?;
-        // Each round leaves fewer coins: they come back, or whoever received the stack has spent them.
+        self.refresh_if_old(&send.currency).await?;
+        // Each round leaves fewer coins: they come back, or the receiver has spent them.
         loop {
             let (currency, now) = (self.currency(&send.currency)?, self.now);
             let left: Vec<&Held> = send
@@ -280,14 +271,14 @@ impl Wallet {
                 .iter()
                 .filter_map(|coin| currency.coins.get(coin))
                 .collect();
-            // Those of revoked keys are left to a recoup, which reveals more and so has to be asked for.
+            // Coins of revoked keys need a recoup, which the user must ask for because it reveals more.
             let is_taken = |held: &&&Held| now <= held.expiry && !currency.is_revoked(&held.coin.payload);
             let out = left.iter().filter(is_taken).take(RECEIVE_COINS_MAX);
             let out: Vec<(Coin, u64)> = out.map(|held| (held.coin.clone(), held.value)).collect();
             let is_over = left.is_empty();
             if out.is_empty() {
-                // The last of them either came back, which has ended the send, or was taken.
-                if is_over && self.state.sends[&send.id].fate == Fate::Pending {
+                // If the last coins came back, the send has ended. Otherwise they were taken.
+                if is_over && self.state.sends[&send.id].status == Status::Pending {
                     self.record(Event::Taken {
                         send: send.id,
                         at: self.now,
@@ -317,34 +308,35 @@ impl Wallet {
         }
     }
 
-    /// Chooses own coins worth `amount`, changing coins first if need be.
+    /// Chooses own coins worth `amount`. Changes coins first if need be.
     pub(super) async fn pick(&mut self, id: &BigInt, amount: u64) -> Result<Vec<Coin>, WalletError> {
         let currency = self.currency(id)?;
         let denominations = currency.cddc.cdd().denominations.clone();
-        let here = currency.here(self.now);
-        let balance = total(&here);
+        let spendable = currency.spendable(self.now);
+        let balance = total(&spendable);
         if balance < amount {
             return Err(WalletError::InsufficientFunds {
                 balance,
                 needed: amount,
             });
         }
-        let chosen = match select(&here, amount, &denominations) {
+        let chosen = match select(&spendable, amount, &denominations) {
             Some(chosen) => chosen,
             None => {
                 complete_set(amount, &denominations)?;
                 self.change(id).await?;
-                let here = self.currency(id)?.here(self.now);
-                select(&here, amount, &denominations).ok_or(WalletError::NoExactCoins(amount))?
+                let spendable = self.currency(id)?.spendable(self.now);
+                select(&spendable, amount, &denominations).ok_or(WalletError::NoExactCoins(amount))?
             }
         };
-        let taken = self.take(id, &chosen, Lasting::Longest)?;
+        let taken = self.take(id, &chosen, ExpiryOrder::LatestFirst)?;
         Ok(taken.into_iter().map(|(coin, _)| coin).collect())
     }
 
     pub(super) fn is_being_reclaimed(&self, send: OperationId) -> bool {
-        let reclaims =
-            |past: &Past<Operation>| past.fate == Fate::Pending && past.what.kind == Kind::Reclaim { send };
+        let reclaims = |tracked: &Tracked<Operation>| {
+            tracked.status == Status::Pending && tracked.item.kind == Kind::Reclaim { send }
+        };
         self.state.operations.values().any(reclaims)
     }
 }

@@ -1,53 +1,53 @@
-//! What the wallet holds and what it has done.
+//! Balances, coins and the history.
 
 use chrono::{DateTime, Utc};
 use opencoin_schema::BigInt;
 use opencoin_text::AmountDisplay;
 
 use super::Wallet;
-use crate::currency::{Currency, Held, Place};
+use crate::currency::{CoinPlace, Currency, Held};
 use crate::error::WalletError;
-use crate::event::{Kind, Operation, Send};
-use crate::state::{Fate, Past};
+use crate::event::{Kind, Send};
+use crate::state::Status;
 use crate::tokenizing::{sum, total};
 
-/// What the wallet holds of a currency.
+/// The balance of a currency. Amounts are in the smallest unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
     /// The currency's id.
     pub currency: String,
-    /// Its name.
+    /// The currency's name.
     pub name: String,
-    /// How many of the smallest unit make one.
+    /// The number of smallest units in one unit.
     pub divisor: u64,
-    /// What can be paid with.
+    /// The spendable amount.
     pub balance: u64,
-    /// What requests that are not finished will bring, or give back.
+    /// The amount of pending requests.
     pub pending: u64,
-    /// What was sent and not yet taken back; the receivers may have taken it. Without coins that have expired.
+    /// The sent amount that has neither come back nor expired. The receivers may have taken it.
     pub sent: u64,
-    /// When the first coin that can be paid with expires.
+    /// When the first spendable coin expires.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When the issuer's description of the currency has expired, if it has.
+    /// When the issuer's description of the currency expired, if it has.
     pub description_expired_at: Option<DateTime<Utc>>,
-    /// What is held of revoked mint keys, and can be made into fresh coins by a recoup.
+    /// The amount in coins of revoked mint keys, which a recoup exchanges.
     pub revoked: u64,
     /// The part of `pending` that waits for a recoup.
     pub awaits_recoup: u64,
-    /// What was held beyond the time at which the issuer takes it.
+    /// The amount in expired coins.
     pub expired: u64,
 }
 
-/// One line of the wallet's past.
+/// An operation or send of the wallet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// Its number; `reclaim` takes that of a send.
+    /// The number of the operation or send.
     pub id: u64,
-    /// When it was begun.
+    /// When it began.
     pub at: DateTime<Utc>,
     /// `mint`, `receive`, `change`, `reclaim`, `redeem`, `recoup` or `send`.
     pub kind: &'static str,
-    /// How much.
+    /// The amount.
     pub amount: AmountDisplay,
     /// The currency's id.
     pub currency: String,
@@ -58,57 +58,8 @@ pub struct HistoryEntry {
     pub state: String,
 }
 
-/// Where a coin is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CoinPlace {
-    /// In the wallet.
-    Here,
-    /// Given by a request that is not finished.
-    Given,
-    /// In a stack that was sent.
-    Sent,
-    /// Received from somebody and not renewed yet.
-    Received,
-}
-
-/// A coin, without its secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CoinShown {
-    /// The id of its currency.
-    pub currency: String,
-    /// What it is worth.
-    pub value: u64,
-    /// Until when the issuer takes it.
-    pub expires_at: DateTime<Utc>,
-    /// Where it is.
-    pub place: CoinPlace,
-    /// Whether its mint key was revoked.
-    pub is_revoked: bool,
-}
-
 impl Wallet {
-    /// All coins that the wallet holds or has sent.
-    #[must_use]
-    pub fn coins(&self) -> Vec<CoinShown> {
-        let of_currency = |(id, currency): (&BigInt, &Currency)| {
-            let shown = |held: &Held| CoinShown {
-                currency: id.to_string(),
-                value: held.value,
-                expires_at: held.expiry,
-                place: match held.place {
-                    Place::Here => CoinPlace::Here,
-                    Place::Given => CoinPlace::Given,
-                    Place::Sent => CoinPlace::Sent,
-                    Place::Received => CoinPlace::Received,
-                },
-                is_revoked: currency.is_revoked(&held.coin.payload),
-            };
-            currency.coins.values().map(shown).collect::<Vec<_>>()
-        };
-        self.state.currencies.iter().flat_map(of_currency).collect()
-    }
-
-    /// What the wallet holds, by currency.
+    /// Returns the balance of each currency.
     #[must_use]
     pub fn balances(&self) -> Vec<Balance> {
         self.state
@@ -118,20 +69,20 @@ impl Wallet {
             .collect()
     }
 
-    /// What the wallet holds of the only currency, or of the one with this name or id.
+    /// Returns the balance of the currency with this name or id, or of the only currency.
     ///
     /// # Errors
-    /// When the wallet holds no such currency, or several.
+    /// The wallet has no such currency, or several.
     pub fn balance_of(&self, currency: Option<&str>) -> Result<Balance, WalletError> {
         let id = self.choose(currency)?;
         Ok(self.balance(&id, self.currency(&id)?, (self.clock)()))
     }
 
-    /// Everything that the wallet has done, in order.
+    /// Returns all operations and sends, in their order.
     #[must_use]
     pub fn history(&self) -> Vec<HistoryEntry> {
-        let operations = self.state.operations.values().map(|past| {
-            let (kind, subject) = match &past.what.kind {
+        let operations = self.state.operations.values().map(|tracked| {
+            let (kind, subject) = match &tracked.item.kind {
                 Kind::Mint => ("mint", ""),
                 Kind::Receive { subject } => ("receive", subject.as_str()),
                 Kind::Change => ("change", ""),
@@ -139,77 +90,60 @@ impl Wallet {
                 Kind::Redeem => ("redeem", ""),
                 Kind::Recoup => ("recoup", ""),
             };
-            let state = match past.fate {
-                Fate::Pending => "pending".to_owned(),
-                Fate::AwaitsRecoup => "pending: recoup".to_owned(),
-                Fate::Abandoned => "abandoned".to_owned(),
-                Fate::Done | Fate::Reclaimed => "done".to_owned(),
-                Fate::Refused => format!("refused: {}", past.note),
+            let state = match tracked.status {
+                Status::Pending => "pending".to_owned(),
+                Status::AwaitsRecoup => "pending: recoup".to_owned(),
+                Status::Abandoned => "abandoned".to_owned(),
+                Status::Done | Status::Reclaimed => "done".to_owned(),
+                Status::Refused => format!("refused: {}", tracked.note),
             };
-            let operation = &past.what;
-            self.history_entry(
-                operation.id,
-                operation.at,
+            let operation = &tracked.item;
+            HistoryEntry {
+                id: operation.id,
+                at: operation.at,
                 kind,
-                operation.amount,
-                &operation.currency,
-                subject,
+                amount: self.amount_display(operation.amount, &operation.currency),
+                currency: operation.currency.to_string(),
+                subject: subject.to_owned(),
                 state,
-            )
+            }
         });
-        let sends = self.state.sends.values().map(|past| {
-            let state = match past.fate {
-                Fate::Pending if self.is_expired(&past.what) => "expired",
-                Fate::Pending | Fate::AwaitsRecoup | Fate::Abandoned => "sent",
-                Fate::Done | Fate::Refused => "taken",
-                Fate::Reclaimed => "reclaimed",
+        let sends = self.state.sends.values().map(|tracked| {
+            let state = match tracked.status {
+                Status::Pending if self.is_expired(&tracked.item) => "expired",
+                Status::Pending | Status::AwaitsRecoup | Status::Abandoned => "sent",
+                Status::Done | Status::Refused => "taken",
+                Status::Reclaimed => "reclaimed",
             };
-            let send = &past.what;
-            self.history_entry(
-                send.id,
-                send.at,
-                "send",
-                send.amount,
-                &send.currency,
-                &send.subject,
-                state.to_owned(),
-            )
+            let send = &tracked.item;
+            HistoryEntry {
+                id: send.id,
+                at: send.at,
+                kind: "send",
+                amount: self.amount_display(send.amount, &send.currency),
+                currency: send.currency.to_string(),
+                subject: send.subject.clone(),
+                state: state.to_owned(),
+            }
         });
         let mut entries: Vec<HistoryEntry> = operations.chain(sends).collect();
         entries.sort_by_key(|entry| entry.id);
         entries
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
-    fn history_entry(
-        &self,
-        id: u64,
-        at: DateTime<Utc>,
-        kind: &'static str,
-        amount: u64,
-        currency: &BigInt,
-        subject: &str,
-        state: String,
-    ) -> HistoryEntry {
-        let cdd = self
+    fn amount_display(&self, amount: u64, currency: &BigInt) -> AmountDisplay {
+        match self
             .state
             .currencies
             .get(currency)
-            .map(|currency| currency.cddc.cdd());
-        let (divisor, name) = cdd.map_or((1, "?"), |cdd| (cdd.currency_divisor, cdd.currency_name.as_str()));
-        let (amount, currency) = (AmountDisplay::new(amount, divisor, name), currency.to_string());
-        HistoryEntry {
-            id,
-            at,
-            kind,
-            amount,
-            currency,
-            subject: subject.to_owned(),
-            state,
+            .map(|currency| currency.cddc.cdd())
+        {
+            Some(cdd) => AmountDisplay::new(amount, cdd.currency_divisor, &cdd.currency_name),
+            None => AmountDisplay::new(amount, 1, "?"),
         }
     }
 
-    /// Whether none of the coins of a send that are still out would be taken any more.
+    /// Whether all remaining coins of a send have expired.
     fn is_expired(&self, send: &Send) -> bool {
         let now = (self.clock)();
         let currency = self.state.currencies.get(&send.currency);
@@ -219,49 +153,46 @@ impl Wallet {
 
     pub(super) fn balance(&self, id: &BigInt, currency: &Currency, now: DateTime<Utc>) -> Balance {
         let cdd = currency.cddc.cdd();
-        let value_of = |is_wanted: &dyn Fn(&Held) -> bool| {
-            let wanted = currency.coins.values().filter(|held| is_wanted(held));
-            sum(wanted.map(|held| held.value))
-        };
         let is_alive = |held: &Held| now <= held.expiry;
         let is_revoked = |held: &Held| currency.is_revoked(&held.coin.payload);
-        let is_ours = |held: &Held| [Place::Here, Place::Received].contains(&held.place);
-        let to_renew = |held: &Held| held.place == Place::Received && is_alive(held) && !is_revoked(held);
-        let can_pay = currency.coins.values().filter(|held| currency.is_here(held, now));
-        let awaits_recoup = self.awaits_recoup(id, currency, now);
-        let pending = self
-            .state
-            .operations
+        let is_ours = |held: &Held| [CoinPlace::Here, CoinPlace::Received].contains(&held.place);
+        let spendable = currency
+            .coins
             .values()
-            .filter(|past| past.fate == Fate::Pending);
-        let mints = pending.filter(|past| past.what.kind == Kind::Mint && past.what.currency == *id);
-        let mints = sum(mints.map(|past| past.what.amount));
+            .filter(|held| currency.is_spendable(held, now));
+        let awaits_recoup = self.awaits_recoup(id, currency, now);
         let description_expiry = cdd.cdd_expiry_date.to_utc();
         Balance {
             currency: id.to_string(),
             name: cdd.currency_name.clone(),
             divisor: cdd.currency_divisor,
-            balance: total(&currency.here(now)),
+            balance: total(&currency.spendable(now)),
             pending: sum([
-                currency.value_at(Place::Given),
-                value_of(&to_renew),
-                mints,
+                currency.value_of(|held| held.place == CoinPlace::Given),
+                currency.value_of(|held| currency.is_received(held, now)),
+                self.pending_mints(id),
                 awaits_recoup,
             ]),
-            sent: value_of(&|held| held.place == Place::Sent && is_alive(held)),
-            revoked: value_of(&|held| is_ours(held) && is_alive(held) && is_revoked(held)),
+            sent: currency.value_of(|held| held.place == CoinPlace::Sent && is_alive(held)),
+            revoked: currency.value_of(|held| is_ours(held) && is_alive(held) && is_revoked(held)),
             awaits_recoup,
-            expired: value_of(&|held| is_ours(held) && !is_alive(held)),
-            expires_at: can_pay.map(|held| held.expiry).min(),
+            expired: currency.value_of(|held| is_ours(held) && !is_alive(held)),
+            expires_at: spendable.map(|held| held.expiry).min(),
             description_expired_at: (description_expiry < now).then_some(description_expiry),
         }
     }
 
-    /// What accepted blinds of revoked keys are worth, as long as their coins would be taken.
+    /// Returns the amount of pending mints.
+    pub(super) fn pending_mints(&self, id: &BigInt) -> u64 {
+        let pending = self.state.operations_of(id, Status::Pending);
+        let mints = pending.filter(|operation| operation.kind == Kind::Mint);
+        sum(mints.map(|mint| mint.amount))
+    }
+
+    /// Returns the value of accepted, unsigned blinds of revoked keys whose coins would not have expired.
     fn awaits_recoup(&self, id: &BigInt, currency: &Currency, now: DateTime<Utc>) -> u64 {
-        let waits = |past: &&Past<Operation>| past.fate == Fate::AwaitsRecoup && past.what.currency == *id;
-        let waiting = self.state.operations.values().filter(waits);
-        let blinded = waiting.flat_map(|past| &past.what.blinded);
+        let waiting = self.state.operations_of(id, Status::AwaitsRecoup);
+        let blinded = waiting.flat_map(|operation| &operation.blinded);
         let keys = blinded.filter_map(|blinded| currency.mint_keys.get(&blinded.payload.mint_key_id));
         let alive = keys.filter(|key| now <= key.mint_key().coins_expiry_date.to_utc());
         sum(alive.map(|key| key.mint_key().denomination))

@@ -1,4 +1,4 @@
-//! The wallet's own coins.
+//! Choosing among the wallet's own coins.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::VerifiedMintKey;
@@ -9,64 +9,60 @@ use crate::currency::{Currency, Held};
 use crate::error::WalletError;
 use crate::tokenizing::{Counts, count, number};
 
-/// Coins that expire within this time are exchanged for new ones.
+/// Coins that expire within this time are renewed.
 const EXPIRY_MARGIN: TimeDelta = TimeDelta::days(30);
 
-/// How many coins that expire soon are exchanged at a time.
+/// The most coins that are renewed at a time because they expire soon.
 const STALE_COINS_MAX: usize = 400;
 
-/// Which of several coins of one value to take.
+/// The order in which coins of one value are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lasting {
-    /// To be exchanged.
-    Shortest,
-    /// To be handed over.
-    Longest,
+pub(super) enum ExpiryOrder {
+    /// For coins to exchange.
+    SoonestFirst,
+    /// For coins to hand over.
+    LatestFirst,
 }
 
 impl Wallet {
-    /// Own coins by value, without those that expire soon.
+    /// Counts the own coins that do not expire soon, by value.
     pub(super) fn fresh(&self, id: &BigInt) -> Result<Counts, WalletError> {
-        let (currency, now) = (self.currency(id)?, self.now);
-        let here = currency
-            .coins
-            .values()
-            .filter(|held| currency.is_here(held, now) && !is_stale(currency, held, now));
-        Ok(count(here.map(|held| held.value)))
+        Ok(count(self.own(id, false)?.map(|held| held.value)))
     }
 
-    /// Own coins that expire soon, as many as one renew takes.
+    /// Returns own coins that expire soon, as many as one renew takes.
     pub(super) fn stale(&self, id: &BigInt) -> Result<Vec<Held>, WalletError> {
-        let (currency, now) = (self.currency(id)?, self.now);
-        let here = currency
-            .coins
-            .values()
-            .filter(|held| currency.is_here(held, now) && is_stale(currency, held, now));
-        Ok(here.take(STALE_COINS_MAX).cloned().collect())
+        Ok(self.own(id, true)?.take(STALE_COINS_MAX).cloned().collect())
     }
 
-    /// Own coins of these values.
+    fn own(&self, id: &BigInt, stale: bool) -> Result<impl Iterator<Item = &Held>, WalletError> {
+        let (currency, now) = (self.currency(id)?, self.now);
+        let is_wanted =
+            move |held: &&Held| currency.is_spendable(held, now) && is_stale(currency, held, now) == stale;
+        Ok(currency.coins.values().filter(is_wanted))
+    }
+
+    /// Returns own coins of these values.
     pub(super) fn take(
         &self,
         id: &BigInt,
         counts: &Counts,
-        lasting: Lasting,
+        order: ExpiryOrder,
     ) -> Result<Vec<(Coin, u64)>, WalletError> {
         let (currency, now) = (self.currency(id)?, self.now);
         let mut coins = Vec::new();
         for (&value, &wanted) in counts {
-            let is_wanted = |held: &&Held| currency.is_here(held, now) && held.value == value;
+            let is_wanted = |held: &&Held| currency.is_spendable(held, now) && held.value == value;
             let mut here: Vec<&Held> = currency.coins.values().filter(is_wanted).collect();
-            match lasting {
-                // Those that expire soon are renewed in any case.
-                Lasting::Shortest => here.sort_by_key(|held| (is_stale(currency, held, now), held.expiry)),
-                Lasting::Longest => here.sort_by_key(|held| std::cmp::Reverse(held.expiry)),
+            match order {
+                // Stale coins come last because they are renewed in any case.
+                ExpiryOrder::SoonestFirst => {
+                    here.sort_by_key(|held| (is_stale(currency, held, now), held.expiry))
+                }
+                ExpiryOrder::LatestFirst => here.sort_by_key(|held| std::cmp::Reverse(held.expiry)),
             }
-            coins.extend(
-                here.into_iter()
-                    .take(wanted as usize)
-                    .map(|held| (held.coin.clone(), held.value)),
-            );
+            let taken = here.into_iter().take(wanted as usize);
+            coins.extend(taken.map(|held| (held.coin.clone(), held.value)));
         }
         assert_eq!(
             coins.len() as u64,
@@ -77,9 +73,9 @@ impl Wallet {
     }
 }
 
-/// Whether a coin expires soon and a new one of its value would last longer.
+/// Whether a coin expires soon and a new coin of the same value would expire later.
 fn is_stale(currency: &Currency, held: &Held, now: DateTime<Utc>) -> bool {
     let lasts_longer = |key: &VerifiedMintKey| key.mint_key().coins_expiry_date.to_utc() > held.expiry;
-    // Without a key that signs now the next ones are fetched when they are needed.
+    // Without a key that signs now, new keys are fetched when coins are blinded.
     held.expiry - now <= EXPIRY_MARGIN && currency.signing_key(held.value, now).is_none_or(lasts_longer)
 }

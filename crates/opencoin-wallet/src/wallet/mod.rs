@@ -1,8 +1,8 @@
-//! The wallet itself: mint, send, receive, redeem, reclaim, recoup, resume.
+//! The wallet: mint, send, receive, redeem, reclaim, recoup, resume.
 //!
-//! A money operation is *begun* (its secrets and exact request are in the journal), then *run* (the request
-//! is sent, as often as it takes), then *settled* (coins or a refusal go to the journal). A crash after the
-//! first step leaves a pending operation, which [`Wallet::resume`] runs again; the issuer answers a repeated
+//! A money operation has three steps. *Begin* writes its secrets and exact request to the journal, *run*
+//! sends the request, and *settle* writes the coins or the refusal to the journal. A crash after the first
+//! step leaves a pending operation, which [`Wallet::resume`] runs again; the issuer answers a repeated
 //! request as it did the first time.
 
 mod blinding;
@@ -16,11 +16,11 @@ mod recoup;
 mod resume;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, text};
+use opencoin_schema::{BigInt, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
 
 use crate::account::StoredSession;
@@ -28,63 +28,63 @@ use crate::bearer::Bearer;
 use crate::client;
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
-use crate::journal::{Journal, JournalError};
+use crate::journal::Journal;
 use crate::secret::Secret;
-use crate::state::{Fate, Past, State};
-use crate::tokenizing::{Counts, complete_set, count, exchange, number, total};
+use crate::state::{State, Status, Tracked};
+use crate::tokenizing::{Counts, complete_set, count, exchange, number, total, values};
 use crate::transport::{ClockedTransport, NoTransport, Transport};
-use blinding::{blinds, random_number};
-use documents::Asked;
+use blinding::random_number;
+use documents::Refresh;
 
-pub use history::{Balance, CoinPlace, CoinShown, HistoryEntry};
-pub use receive::{Preview, Received};
+pub use history::{Balance, HistoryEntry};
+pub use receive::Received;
 pub use recoup::Recouped;
 pub use resume::Abandoned;
 
 /// The most blinds, and the most coins, of one request (the issuer's limit).
 pub const ITEMS_MAX: usize = 1000;
-/// The most coins that are minted at a time.
+/// The most coins of one mint operation.
 const MINT_COINS_MAX: u64 = 50_000;
-/// How many coins of a large stack are renewed at a time: their new coins must fit one request, too.
+/// The most received coins in one renew. Their new coins must fit into the request too.
 const RECEIVE_COINS_MAX: usize = 500;
-/// A clock that is further from the issuer's is named as the reason why keys do not sign yet, or any more.
+/// If the clock differs more from the issuer's and no key signs, the error names the clock.
 const CLOCK_DIFFERENCE_MAX: TimeDelta = TimeDelta::minutes(5);
 
-/// Tells the time.
+/// Returns the current time.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + std::marker::Send + Sync>;
 
-/// Where serials, transaction references and blinding secrets come from. It must be a cryptographic generator
-/// seeded by the operating system: whoever can guess its numbers can spend the wallet's coins.
+/// The source of serials, transaction references and blinding secrets. It must be a cryptographic generator
+/// seeded by the operating system: an attacker who guesses its numbers can spend the wallet's coins.
 pub trait Randomness: RngCore + CryptoRng + std::marker::Send + Sync {}
 
 impl<R: RngCore + CryptoRng + std::marker::Send + Sync> Randomness for R {}
 
-/// Hears how many of how many coins are done.
-pub type Progress<'hear> = &'hear mut (dyn FnMut(usize, usize) + std::marker::Send);
+/// Called with the number of finished coins and the number of all coins.
+pub type OnProgress<'call> = &'call mut (dyn FnMut(usize, usize) + std::marker::Send);
 
 /// An open wallet.
 pub struct Wallet {
     journal: Journal,
     state: State,
-    /// When each currency's documents were last asked for, by this process.
-    asked: BTreeMap<BigInt, Asked>,
+    /// The last refresh of each currency by this process.
+    asked: BTreeMap<BigInt, Refresh>,
     transport: ClockedTransport,
     clock: Clock,
-    /// The time at which the present operation has begun: one operation sees one time.
+    /// The time when the current operation began. The operation uses it throughout.
     now: DateTime<Utc>,
     rng: Box<dyn Randomness>,
-    /// In place of the tokens that pending requests were begun with.
+    /// The session whose token replaces the expired tokens of pending requests.
     session: Option<StoredSession>,
-    /// The same, without a session.
+    /// The token for pending requests that have none and no session.
     token: Option<Secret>,
 }
 
-/// Something that worked, with something else that did not and can wait.
+/// A result with the first error that did not stop the operation.
 #[derive(Debug)]
 pub struct Done<T> {
-    /// What worked.
+    /// The result.
     pub value: T,
-    /// The first thing that did not.
+    /// The first error.
     pub warning: Option<WalletError>,
 }
 
@@ -98,10 +98,11 @@ pub struct Sent {
 }
 
 impl Wallet {
-    /// Makes a wallet in this folder, or opens the one that is there.
+    /// Opens the wallet in this folder. If there is none, the first [`Wallet::add`] that succeeds makes it;
+    /// until then nothing is written.
     ///
     /// # Errors
-    /// When another process uses it, or its journal is damaged.
+    /// Another process uses the wallet, or its journal is damaged.
     pub fn create(
         folder: &Path,
         transport: Arc<dyn Transport>,
@@ -112,27 +113,11 @@ impl Wallet {
         Self::of_events(opened, transport, clock, rng)
     }
 
-    /// Opens the wallet in this folder.
+    /// Opens the wallet in this folder to read it. This takes no lock and writes nothing; operations that
+    /// change the wallet fail.
     ///
     /// # Errors
-    /// When there is none, another process uses it, or its journal is damaged.
-    pub fn open(
-        folder: &Path,
-        transport: Arc<dyn Transport>,
-        clock: Clock,
-        rng: Box<dyn Randomness>,
-    ) -> Result<Self, WalletError> {
-        if !Journal::is_in(folder) {
-            return Err(JournalError::NoWallet(folder.to_owned()).into());
-        }
-        Self::create(folder, transport, clock, rng)
-    }
-
-    /// Opens the wallet in this folder to look at it. This takes no lock and writes nothing; whatever would
-    /// change the wallet fails.
-    ///
-    /// # Errors
-    /// When there is none, or its journal is damaged.
+    /// There is no wallet, or its journal is damaged.
     pub fn open_to_read(folder: &Path, clock: Clock, rng: Box<dyn Randomness>) -> Result<Self, WalletError> {
         let opened = Journal::read::<Event>(folder)?;
         Self::of_events(opened, Arc::new(NoTransport), clock, rng)
@@ -161,9 +146,9 @@ impl Wallet {
         })
     }
 
-    /// The journal, when others than its owner may read or write it.
+    /// Returns the journal's path if users other than its owner can read or write it.
     #[must_use]
-    pub fn exposed_file(&self) -> Option<&Path> {
+    pub fn exposed_file(&self) -> Option<PathBuf> {
         self.journal.exposed()
     }
 
@@ -173,47 +158,46 @@ impl Wallet {
         Journal::is_in(folder)
     }
 
-    /// Adds the currency of the issuer at this URL, or brings its documents up to date. Its master key is
-    /// trusted from then on.
+    /// Adds the currency of the issuer at this URL and trusts its master key from then on. Updates the
+    /// documents of a known currency.
     ///
     /// # Errors
-    /// When the issuer does not answer or its documents do not verify.
+    /// The issuer does not answer, or its documents do not verify.
     pub async fn add(&mut self, url: &str) -> Result<Balance, WalletError> {
-        self.tick();
+        self.read_clock();
         let id = self.fetch_currency(url).await?;
         Ok(self.balance(&id, self.currency(&id)?, self.now))
     }
 
-    /// Where the issuer of a currency is, as the user named it.
+    /// Returns the issuer's URL as the user gave it.
     ///
     /// # Errors
-    /// When the wallet holds no such currency, or several.
+    /// The wallet has no such currency, or several.
     pub fn currency_url(&self, currency: Option<&str>) -> Result<&str, WalletError> {
         Ok(&self.currency(&self.choose(currency)?)?.url)
     }
 
-    /// Mints coins worth `amount`, paid for by the account of the bearer. Gives the number of the request, of
-    /// the first one where it takes several.
+    /// Mints coins worth `amount`, paid for by the bearer's account. Returns the number of the first request.
     ///
-    /// A mint that takes more than one request is refused at once when the account holds too little. A smaller
-    /// one is left to the issuer, which may let it wait for money.
+    /// A mint of several requests fails at once if the account's balance is too low. A single request is sent
+    /// in any case, because the issuer may let it wait for money.
     ///
     /// # Errors
-    /// When the amount cannot be made of coins, or the issuer refuses, delays or does not answer.
+    /// Coins cannot make the amount, or the issuer refuses, delays or does not answer.
     pub async fn mint(
         &mut self,
         currency: Option<&str>,
         amount: u64,
         bearer: impl Into<Bearer>,
-        progress: Progress<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<u64, WalletError> {
-        self.tick();
+        self.read_clock();
         let (id, bearer) = (self.choose(currency)?, bearer.into());
-        self.freshen(&id).await?;
+        self.refresh_if_old(&id).await?;
         self.check_sum(&id, amount)?;
         let currency = self.currency(&id)?;
         let denominations = currency.denominations(self.now);
-        let wanted = match exchange(&currency.here(self.now), amount, &denominations) {
+        let wanted = match exchange(&currency.spendable(self.now), amount, &denominations) {
             Ok((give, get)) if give.is_empty() => get,
             Ok(_) | Err(_) => complete_set(amount, &denominations)?,
         };
@@ -239,12 +223,12 @@ impl Wallet {
         let mut operations = Vec::new();
         let (mut done, all) = (0, coins as usize);
         for part in parts {
-            let blinded = self
+            let (blinded, blinds) = self
                 .blind(&id, &part, &mut |made| progress(done + made, all))
                 .await?;
             let reference = random_number(&mut self.rng);
             let request = RequestMint {
-                blinds: blinds(&blinded),
+                blinds,
                 message_reference: 0,
                 transaction_reference: reference.clone(),
             };
@@ -257,7 +241,7 @@ impl Wallet {
                 token: Some(bearer.token.clone()),
                 holder: bearer.holder.clone(),
                 reference: Some(reference),
-                blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
+                blinded,
                 gives: Vec::new(),
                 replaces: None,
                 at: self.now,
@@ -268,19 +252,19 @@ impl Wallet {
         Ok(first)
     }
 
-    /// Takes coins worth `amount` out of the wallet, to be handed over. They can be taken back with
-    /// [`Self::reclaim`] while the receiver has not renewed them. The issuer is asked only when the coins at
-    /// hand do not make the amount; call [`Self::tidy`] when the stack is in a safe place.
+    /// Takes coins worth `amount` out of the wallet, to be handed over. [`Self::reclaim`] takes them back
+    /// until the receiver has renewed them. This asks the issuer only if the wallet's coins do not make the
+    /// amount. Call [`Self::tidy`] when the stack is stored safely.
     ///
     /// # Errors
-    /// When there is not enough, or the coins at hand do not make the amount and cannot be changed.
+    /// The balance is too low, or the coins do not make the amount and cannot be changed.
     pub async fn send(
         &mut self,
         currency: Option<&str>,
         amount: u64,
         subject: &str,
     ) -> Result<Sent, WalletError> {
-        self.tick();
+        self.read_clock();
         let id = self.choose(currency)?;
         let coins = self.pick(&id, amount).await?;
         let currency = self.currency(&id)?;
@@ -303,40 +287,17 @@ impl Wallet {
         })
     }
 
-    /// The coins of a send once more, as long as they are not known to be taken.
+    /// Redeems coins worth `amount` to the bearer's account. Returns the number of the first request.
     ///
     /// # Errors
-    /// When there is no such send, or none of its coins is out any more.
-    pub fn sent_stack(&self, send: u64) -> Result<CoinStack, WalletError> {
-        let past = self
-            .state
-            .sends
-            .get(&send)
-            .ok_or(WalletError::UnknownSend(send))?;
-        let currency = self.currency(&past.what.currency)?;
-        let held = past.what.coins.iter().filter_map(|coin| currency.coins.get(coin));
-        let coins: Vec<Coin> = held.map(|held| held.coin.clone()).collect();
-        if coins.is_empty() || past.fate != Fate::Pending {
-            return Err(WalletError::NotPending(send));
-        }
-        Ok(CoinStack {
-            coins,
-            subject: past.what.subject.clone(),
-        })
-    }
-
-    /// Turns coins worth `amount` into money of the bearer's account. Gives the number of the request, of the
-    /// first one where it takes several.
-    ///
-    /// # Errors
-    /// When there is not enough, or the issuer refuses or does not answer.
+    /// The balance is too low, or the issuer refuses or does not answer.
     pub async fn redeem(
         &mut self,
         currency: Option<&str>,
         amount: u64,
         bearer: impl Into<Bearer>,
     ) -> Result<u64, WalletError> {
-        self.tick();
+        self.read_clock();
         let (id, bearer) = (self.choose(currency)?, bearer.into());
         let coins = self.pick(&id, amount).await?;
         let currency = self.currency(&id)?;
@@ -367,35 +328,28 @@ impl Wallet {
         Ok(first)
     }
 
-    /// Takes back coins that were sent: all sends that nobody has taken, or the one with this number. Gives
-    /// what came back.
+    /// Takes back sent coins: those of the send with this number, or of all pending sends. Returns the value
+    /// of the coins that came back. It is no error if the receiver has renewed coins.
     ///
     /// # Errors
-    /// When there is no such send, or the issuer delays or does not answer. Coins that their receiver has
-    /// renewed do not come back: that is no error.
+    /// There is no such send, or the issuer delays or does not answer.
     pub async fn reclaim(&mut self, send: Option<u64>) -> Result<u64, WalletError> {
-        self.tick();
+        self.read_clock();
         if let Some(id) = send
             && !self.state.sends.contains_key(&id)
         {
             return Err(WalletError::UnknownSend(id));
         }
-        let pending = |past: &&Past<Send>| past.fate == Fate::Pending;
-        let sends: Vec<Send> = self
-            .state
-            .sends
-            .values()
-            .filter(pending)
-            .map(|past| past.what.clone())
-            .collect();
+        let is_wanted = |tracked: &&Tracked<Send>| {
+            tracked.status == Status::Pending && send.is_none_or(|id| id == tracked.item.id)
+        };
+        let sends = self.state.sends.values().filter(is_wanted);
+        let sends: Vec<Send> = sends.map(|tracked| tracked.item.clone()).collect();
         let (mut amount, mut failed) = (0, None);
-        for send in sends
-            .into_iter()
-            .filter(|candidate| send.is_none_or(|id| id == candidate.id))
-        {
+        for send in sends {
             match self.reclaim_send(&send, &mut amount).await {
                 Ok(()) => {}
-                // One send that does not come back does not keep the others from it.
+                // The other sends are tried too.
                 Err(error @ WalletError::Exchange(_)) => failed = failed.or(Some(error)),
                 Err(error) => return Err(error),
             }
@@ -403,27 +357,27 @@ impl Wallet {
         failed.map_or(Ok(amount), Err)
     }
 
-    /// Renews coins that were received and not renewed yet, and coins that expire soon, and changes coins so
-    /// that every amount can be paid. Requests that are not finished do not keep it from that. To be called
-    /// after an operation, when its result is safe; it asks the issuer only if there is something to do.
+    /// Renews received coins and coins that expire soon, and changes coins so that every amount can be paid.
+    /// Call it after an operation whose result is stored safely. It asks the issuer only if there is
+    /// something to do.
     ///
     /// # Errors
-    /// When the issuer refuses, delays or does not answer: the first error. All currencies are tried.
+    /// The first error, after all currencies were tried: the issuer refuses, delays or does not answer.
     pub async fn tidy(&mut self) -> Result<(), WalletError> {
         self.tidy_all(false).await
     }
 
-    /// As [`Self::tidy`], only for coins that would be lost otherwise. After a mint or a redeem: a renew soon
-    /// after one of them tells the issuer which account the coins belong to.
+    /// Does as much of [`Self::tidy`] as is needed to lose no coins. Call it after a mint or a redeem: a
+    /// renew soon after one of them tells the issuer which account the coins belong to.
     ///
     /// # Errors
-    /// As for [`Self::tidy`].
+    /// See [`Self::tidy`].
     pub async fn renew_expiring(&mut self) -> Result<(), WalletError> {
         self.tidy_all(true).await
     }
 
     async fn tidy_all(&mut self, urgent_only: bool) -> Result<(), WalletError> {
-        self.tick();
+        self.read_clock();
         let mut failed = None;
         for id in self.state.currencies.keys().cloned().collect::<Vec<_>>() {
             match self.tidy_currency(&id, urgent_only).await {
@@ -437,12 +391,13 @@ impl Wallet {
 }
 
 impl Wallet {
-    /// Reads the clock. Called once, when an operation begins.
-    fn tick(&mut self) {
+    /// Reads the clock. Every operation calls this once, when it begins.
+    fn read_clock(&mut self) {
         self.now = (self.clock)();
     }
 
-    /// Says how far this clock is from the issuer's, if that is far.
+    /// Returns an error if the wallet's clock differs from the issuer's by more than
+    /// [`CLOCK_DIFFERENCE_MAX`].
     fn wrong_clock(&self) -> Option<WalletError> {
         let difference = self.transport.difference()?;
         (difference.abs() > CLOCK_DIFFERENCE_MAX).then(|| WalletError::WrongClock {
@@ -457,12 +412,9 @@ impl Wallet {
     }
 }
 
-/// Cuts coins into parts of at most `items_max`.
+/// Splits coins into parts of at most `items_max`.
 fn parts(counts: &Counts, items_max: usize) -> Vec<Counts> {
-    let values: Vec<u64> = counts
-        .iter()
-        .flat_map(|(value, coins)| std::iter::repeat_n(*value, *coins as usize))
-        .collect();
+    let values: Vec<u64> = values(counts).collect();
     values
         .chunks(items_max)
         .map(|part| count(part.iter().copied()))

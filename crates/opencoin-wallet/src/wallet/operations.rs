@@ -1,36 +1,35 @@
-//! A money operation, step by step: begun (its secrets and exact request are in the journal), run (the
-//! request is sent, as often as it takes), settled (coins or a refusal go to the journal).
+//! The steps of a money operation: begin (write its secrets and exact request to the journal), run (send the
+//! request), settle (write the coins or the refusal to the journal).
 
 use opencoin_api::read_coin_indices;
 use opencoin_crypto::{BlindingSeed, CipherSuite, PublicKey, Unblinder};
-use opencoin_schema::{BigInt, BlindSignature, Coin, RequestResume, text};
+use opencoin_schema::{BigInt, BlindSignature, Cdd, Coin, RequestResume, text};
 
 use super::Wallet;
 use crate::account::StoredSession;
-use crate::client::{self, ABOUT_THE_ASKER, DOUBLE_SPEND, ExchangeError, KEY_EXPIRED, KEY_REVOKED};
+use crate::client::{self, ExchangeError, KEY_EXPIRED, KEY_REVOKED};
 use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret, Event, Kind, Operation, OperationId};
+use crate::network::SENDER_REFUSALS;
 use crate::secret::Secret;
-use crate::state::Fate;
+use crate::state::Status;
 use crate::tokenizing::sum;
 
-/// The issuer knows nothing of a transaction reference.
+/// The error word for an unknown transaction reference.
 pub(super) const NOT_FOUND: &str = "not-found";
-/// The answer to a resume of a mint that was kept until its account has enough, and has not been carried out
-/// in time.
+/// The error word for a mint that waited for money until it expired.
 const INSUFFICIENT_FUNDS: &str = "insufficient-funds";
 
 impl Wallet {
-    /// Puts all requests into the journal, so that none can be forgotten, and then sends them.
+    /// Writes all requests to the journal and then sends them.
     pub(super) async fn begin_and_run(&mut self, operations: Vec<Operation>) -> Result<(), WalletError> {
         let ids = operations.iter().map(|operation| operation.id).collect();
         self.record(Event::Begun { operations })?;
         self.run_all(ids).await
     }
 
-    /// Sends requests that belong together, one after another. When one is refused, those after it are not
-    /// sent.
+    /// Sends the requests of one operation in order. After a refusal the remaining requests are not sent.
     async fn run_all(&mut self, ids: Vec<OperationId>) -> Result<(), WalletError> {
         let mut accepted = None;
         let mut ids = ids.into_iter();
@@ -41,7 +40,7 @@ impl Wallet {
                     accepted = Some(error)
                 }
                 Err(error) => {
-                    if self.state.operations[&id].fate == Fate::Refused {
+                    if self.state.operations[&id].status == Status::Refused {
                         let description = "not sent, because another part of it was refused";
                         ids.try_for_each(|id| self.refuse(id, description, Vec::new()))?;
                     }
@@ -63,20 +62,13 @@ impl Wallet {
 
     /// Sends the exact request and settles the operation with its answer.
     pub(super) async fn run(&mut self, id: OperationId) -> Result<(), WalletError> {
-        let answer = self.ask(id).await;
+        let answer = self.send_request(id).await;
         self.take_answer(id, answer).await
     }
 
-    async fn ask(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
-        let operation = &self.state.operations[&id].what;
-        let unknown = || ExchangeError::Unknown("the currency is unknown".to_owned());
-        let cdd = self
-            .state
-            .currencies
-            .get(&operation.currency)
-            .ok_or_else(unknown)?
-            .cddc
-            .cdd();
+    async fn send_request(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
+        let operation = &self.state.operations[&id].item;
+        let cdd = self.cdd_of(operation)?;
         let (services, path) = match operation.kind {
             Kind::Mint => (&cdd.mint_service, "/mint"),
             Kind::Redeem => (&cdd.redeem_service, "/redeem"),
@@ -85,9 +77,7 @@ impl Wallet {
         };
         let (token, request) = (self.token(operation), operation.request.expose());
         if token.is_none() && matches!(operation.kind, Kind::Mint | Kind::Redeem) {
-            return Err(ExchangeError::Unknown(format!(
-                "request number {id} needs the token of its account, which the wallet does not keep"
-            )));
+            return Err(ExchangeError::NeedsToken(id));
         }
         let answer = client::post(&self.transport, services, path, token, request).await?;
         match operation.kind {
@@ -98,19 +88,19 @@ impl Wallet {
         }
     }
 
-    /// Settles an operation with the answer to its request.
+    /// Settles an operation with the answer to its request. Asks for more if a mint key was revoked.
     async fn take_answer(
         &mut self,
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
     ) -> Result<(), WalletError> {
-        let currency = self.state.operations[&id].what.currency.clone();
+        let currency = self.state.operations[&id].item.currency.clone();
         match answer {
             Err(ExchangeError::Recoup) => {
                 let answer = self.ask_resume(id).await;
                 self.settle_accepted(id, answer).await
             }
-            Err(ExchangeError::Refused { ref word, .. }) if word == KEY_REVOKED => {
+            Err(ref refused) if refused.is_refused_with(&[KEY_REVOKED]) => {
                 let settled = self.settle(id, answer);
                 self.learn_after_refusal(&currency).await?;
                 settled
@@ -119,40 +109,36 @@ impl Wallet {
         }
     }
 
-    /// Asks for the signatures of what was accepted; if nothing was, sends the request itself again.
+    /// Asks for the signatures of an accepted request. If it was not accepted, sends the request again.
     pub(super) async fn resume_operation(&mut self, id: OperationId) -> Result<(), WalletError> {
-        if self.state.operations[&id].what.reference.is_none() {
+        if self.state.operations[&id].item.reference.is_none() {
             return self.run_again(id).await;
         }
         match self.ask_resume(id).await {
-            Err(ExchangeError::Refused { word, .. }) if word == NOT_FOUND => self.run_again(id).await,
-            // It was kept until the account has enough; that is over, and nothing was taken.
-            Err(ended @ ExchangeError::Refused { .. }) if has_waited_in_vain(&ended) => {
-                self.settle(id, Err(ended))
-            }
+            Err(refused) if refused.is_refused_with(&[NOT_FOUND]) => self.run_again(id).await,
+            Err(refused) if is_expired_wait(&refused) => self.settle(id, Err(refused)),
             answer => self.settle_accepted(id, answer).await,
         }
     }
 
-    /// Sends the exact request of an operation once more: it may have been carried out the first time.
+    /// Sends the exact request of an operation again. An earlier attempt may have been carried out.
     async fn run_again(&mut self, id: OperationId) -> Result<(), WalletError> {
-        let may_be_done = self.state.operations[&id].what.reference.is_none();
-        let answer = self.ask(id).await;
+        let may_be_done = self.state.operations[&id].item.reference.is_none();
+        let answer = self.send_request(id).await;
         match answer {
-            // That the token has ended, say, says nothing about what was done while it was good.
+            // An expired token, for example, does not tell what happened while it was valid.
             Err(ExchangeError::Refused {
                 word, description, ..
-            }) if may_be_done && ABOUT_THE_ASKER.contains(&word.as_str()) => {
+            }) if may_be_done && SENDER_REFUSALS.contains(&word.as_str()) => {
                 Err(ExchangeError::Unknown(description).into())
             }
-            // The first one may still be under way.
+            // An earlier attempt may still arrive.
             Err(ExchangeError::NotSent(reason)) => Err(ExchangeError::Unknown(reason).into()),
             answer => self.take_answer(id, answer).await,
         }
     }
 
-    /// The token of the holder's present session, the one that an operation was begun with, or the one that the
-    /// user has given since.
+    /// Returns the first of: the token of the holder's session, the operation's token, the user's token.
     fn token<'this>(&'this self, operation: &'this Operation) -> Option<&'this Secret> {
         let url = self
             .state
@@ -172,61 +158,53 @@ impl Wallet {
     }
 
     pub(super) async fn ask_resume(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
-        let operation = &self.state.operations[&id].what;
-        let unknown = |what: &str| ExchangeError::Unknown(what.to_owned());
-        let reference = operation
-            .reference
-            .clone()
-            .ok_or_else(|| unknown("a request without a reference is not resumed"))?;
-        let currency = self.state.currencies.get(&operation.currency);
-        let cdd = currency
-            .ok_or_else(|| unknown("the currency is unknown"))?
-            .cddc
-            .cdd();
+        let operation = &self.state.operations[&id].item;
+        let unknown = || ExchangeError::Unknown("a request without a reference cannot be resumed".to_owned());
+        let transaction_reference = operation.reference.clone().ok_or_else(unknown)?;
+        let cdd = self.cdd_of(operation)?;
         let services = if operation.kind == Kind::Mint {
             &cdd.mint_service
         } else {
             &cdd.renew_service
         };
-        let request = RequestResume {
+        let request = text::compact(&RequestResume {
             message_reference: 0,
-            transaction_reference: reference,
-        };
-        let answer = client::post(
-            &self.transport,
-            services,
-            "/resume",
-            None,
-            &text::compact(&request),
-        )
-        .await;
-        answer.and_then(|answer| client::signatures(&answer))
+            transaction_reference,
+        });
+        let answer = client::post(&self.transport, services, "/resume", None, &request).await?;
+        client::signatures(&answer)
     }
 
-    /// Settles an operation that the issuer has accepted, with its answer to a resume: all signatures, or
-    /// those of mint keys that were not revoked.
+    fn cdd_of(&self, operation: &Operation) -> Result<&Cdd, ExchangeError> {
+        let currency = self.state.currencies.get(&operation.currency);
+        let unknown = || ExchangeError::Unknown("the currency is unknown".to_owned());
+        Ok(currency.ok_or_else(unknown)?.cddc.cdd())
+    }
+
+    /// Settles an accepted operation with the answer to a resume. The answer has all signatures, or those of
+    /// the mint keys that were not revoked.
     pub(super) async fn settle_accepted(
         &mut self,
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
     ) -> Result<(), WalletError> {
-        let operation = &self.state.operations[&id].what;
+        let operation = &self.state.operations[&id].item;
         let signatures = match answer {
             Ok(signatures) if signatures.len() == operation.blinded.len() => {
                 return self.settle(id, Ok(signatures));
             }
             Ok(signatures) => signatures,
             Err(ExchangeError::Recoup) => Vec::new(),
-            // That the question is refused says nothing about what was accepted before.
+            // A refused resume does not mean that the accepted request is refused.
             Err(ExchangeError::Refused { description, .. }) => {
                 return Err(ExchangeError::Unknown(description).into());
             }
             Err(unfinished) => return Err(unfinished.into()),
         };
-        // Only what the issuer calls revoked, in its own list, may be left out.
+        // Only signatures of keys in the issuer's list of revoked keys may be missing.
         let currency = operation.currency.clone();
         self.refresh(&currency).await?;
-        let operation = &self.state.operations[&id].what;
+        let operation = &self.state.operations[&id].item;
         let currency = self.currency(&currency)?;
         let is_signed = |blinded: &&Blinded| {
             signatures
@@ -235,11 +213,8 @@ impl Wallet {
         };
         let (signed, unsigned): (Vec<&Blinded>, Vec<&Blinded>) =
             operation.blinded.iter().partition(is_signed);
-        if unsigned.is_empty()
-            || unsigned
-                .iter()
-                .any(|blinded| !currency.is_revoked(&blinded.payload))
-        {
+        let is_revoked = |blinded: &&Blinded| currency.is_revoked(&blinded.payload);
+        if unsigned.is_empty() || !unsigned.iter().all(is_revoked) {
             return Err(WalletError::WrongSignature);
         }
         let coins = unblind(currency, &signed, &signatures)?;
@@ -256,7 +231,7 @@ impl Wallet {
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
     ) -> Result<(), WalletError> {
-        let operation = &self.state.operations[&id].what;
+        let operation = &self.state.operations[&id].item;
         match answer {
             Ok(signatures) => {
                 let blinded: Vec<&Blinded> = operation.blinded.iter().collect();
@@ -280,7 +255,7 @@ impl Wallet {
                 }
                 Err(refused.clone().into())
             }
-            // What it replaces may be under way.
+            // The request that this one replaces may still arrive.
             Err(ExchangeError::NotSent(reason)) if operation.replaces.is_some() => {
                 Err(ExchangeError::Unknown(reason).into())
             }
@@ -291,12 +266,13 @@ impl Wallet {
             Err(
                 unfinished @ (ExchangeError::Delayed { .. }
                 | ExchangeError::Recoup
-                | ExchangeError::Unknown(_)),
+                | ExchangeError::Unknown(_)
+                | ExchangeError::NeedsToken(_)),
             ) => Err(unfinished.into()),
         }
     }
 
-    /// After a refusal because of a key: asks which keys are good. That nobody answers is no error.
+    /// Refreshes the documents after a refusal because of a mint key, if the issuer answers.
     pub(super) async fn learn_after_refusal(&mut self, currency: &BigInt) -> Result<(), WalletError> {
         match self.refresh(currency).await {
             Ok(()) | Err(WalletError::Exchange(_)) => Ok(()),
@@ -305,12 +281,12 @@ impl Wallet {
     }
 }
 
-/// Whether a mint that was kept for want of money has not been carried out in its time, and never will be.
-pub(super) fn has_waited_in_vain(refused: &ExchangeError) -> bool {
-    matches!(refused, ExchangeError::Refused { word, .. } if [INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED].contains(&word.as_str()))
+/// Whether the answer to a resume says that a mint waited for money, has expired and will not be carried out.
+pub(super) fn is_expired_wait(error: &ExchangeError) -> bool {
+    error.is_refused_with(&[INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED])
 }
 
-/// Makes and verifies the coins of blinds, in their order.
+/// Makes and verifies the coins of blinds, in the order of the blinds.
 fn unblind(
     currency: &Currency,
     blinded: &[&Blinded],
@@ -347,11 +323,11 @@ fn unblinder(suite: CipherSuite, key: &PublicKey, blinded: &Blinded) -> Result<U
     }
 }
 
-/// The indices of the coins that were spent before, in an answer to a request with so many coins. An issuer
-/// that names none leaves it open, unless there was only one coin: no coin is given up on suspicion.
+/// Returns the indices of the coins that were spent before, in the answer to a request with `given` coins. If
+/// the issuer does not name them, only a single coin is known to be spent.
 fn spent_coins(refused: &ExchangeError, given: usize) -> Vec<usize> {
     match refused {
-        ExchangeError::Refused { word, coins, .. } if word == DOUBLE_SPEND => {
+        ExchangeError::Refused { coins, .. } if refused.is_double_spend() => {
             let named = coins.as_deref().and_then(|text| read_coin_indices(text, given));
             named.unwrap_or(if given == 1 { vec![0] } else { Vec::new() })
         }
@@ -364,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_coins_that_the_issuer_names_are_given_up() {
+    fn only_coins_that_the_issuer_names_are_spent() {
         let spent = |coins: Option<&str>, word: &str, given| {
             let (word, coins) = (word.to_owned(), coins.map(str::to_owned));
             let description = "double-spend: coins were spent before: [1]".to_owned();
@@ -378,7 +354,11 @@ mod tests {
         assert_eq!(spent(Some("0,2"), "double-spend", 3), [0, 2]);
         for unclear in [None, Some("3"), Some("-1"), Some(""), Some("0,x")] {
             assert_eq!(spent(unclear, "double-spend", 3), [0; 0], "{unclear:?}");
-            assert_eq!(spent(unclear, "double-spend", 1), [0], "there is no other");
+            assert_eq!(
+                spent(unclear, "double-spend", 1),
+                [0],
+                "a single coin needs no index"
+            );
         }
         assert_eq!(spent(Some("0"), "invalid", 1), [0; 0]);
     }

@@ -1,70 +1,54 @@
-//! Taking the coins of a stack.
+//! Receiving the coins of a stack.
 //!
-//! Coins that cannot be taken (forged, spent, expired, of another currency) are left out and named; they do not
-//! keep the receiver from the others. From the moment that a request is begun the wallet holds the coins: when
-//! it is refused for a reason that is not theirs, they are renewed by another request.
+//! Coins that cannot be received (forged, spent, expired, of another currency) are left out and reported; the
+//! others are received. The wallet holds the coins from the moment when the request is begun. If the request
+//! is refused for another reason than the coins, another request renews them.
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Coin, CoinStack};
 use opencoin_text::{AMOUNT_MAX, printable};
 
 use super::{RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
 use crate::coin_fault::{CoinFault, LeftOut};
-use crate::currency::{Currency, Place};
+use crate::currency::{CoinPlace, Currency};
 use crate::error::WalletError;
 use crate::event::{CoinId, Kind, Operation, OperationId};
-use crate::state::{Fate, Past};
+use crate::state::{Status, Tracked};
 use crate::tokenizing::sum;
 
-/// What came of receiving a stack.
+/// The result of receiving a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     /// The id of the currency.
     pub currency: String,
-    /// What the coins that were taken are worth.
+    /// The value of the received coins.
     pub amount: u64,
-    /// The coins that were not taken.
+    /// The coins that were not received.
     pub left_out: Vec<LeftOut>,
 }
 
-/// What a stack holds, as far as the wallet can tell without asking anybody.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Preview {
-    /// The id of the currency.
-    pub currency: String,
-    /// What the coins that look good are worth. They may have been spent.
-    pub amount: u64,
-    /// When the first of them expires.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// The coins that would not be taken.
-    pub left_out: Vec<LeftOut>,
-}
-
-/// A coin of a stack that looks good.
-struct Good {
+/// A valid coin of a stack. It may have been spent.
+struct ValidCoin {
     index: usize,
     id: CoinId,
     coin: Coin,
     value: u64,
-    expiry: DateTime<Utc>,
 }
 
 impl Wallet {
-    /// Takes the coins of a stack: verifies them and renews them at once, so that nobody else can spend them.
-    /// A stack of several currencies is taken one currency at a time.
+    /// Verifies the coins of a stack and renews them at once, so that nobody else can spend them. From a
+    /// stack of several currencies this receives the coins of one currency.
     ///
     /// # Errors
-    /// When no coin of it can be taken, or the issuer delays or does not answer. After
-    /// [`ExchangeError::Delayed`] and [`ExchangeError::Unknown`] the wallet holds the coins, and
-    /// [`Wallet::resume`] finishes it.
+    /// No coin can be received, or the issuer delays or does not answer. After [`ExchangeError::Delayed`] and
+    /// [`ExchangeError::Unknown`] the wallet holds the coins, and [`Wallet::resume`] finishes the request.
     pub async fn receive(&mut self, stack: &CoinStack) -> Result<Received, WalletError> {
-        self.tick();
+        self.read_clock();
         let id = self.currency_of(stack)?;
         self.learn_mint_keys(&id, stack).await?;
-        self.freshen(&id).await?;
+        self.refresh_if_old(&id).await?;
         let (good, mut left_out) = self.examine(&id, stack)?;
         if good.is_empty() {
             return Err(self.nothing_to_receive(left_out));
@@ -91,13 +75,13 @@ impl Wallet {
                     continue;
                 }
                 None => CoinFault::Spent,
-                Some(Place::Received) => CoinFault::Refused,
-                // Under way, or a coin that the wallet had sent and that is still out.
-                Some(Place::Given | Place::Sent | Place::Here) => continue,
+                Some(CoinPlace::Received) => CoinFault::Refused,
+                // The request is pending, or the wallet itself had sent the coin.
+                Some(CoinPlace::Given | CoinPlace::Sent | CoinPlace::Here) => continue,
             };
             left_out.push(left_out_of(stack, good.index, fault));
         }
-        // Where some were taken, those that were refused are named in the result.
+        // If some coins were received, the result reports the refused ones.
         match run {
             Err(WalletError::Exchange(ExchangeError::Refused { .. })) if amount > 0 => {}
             run => run?,
@@ -110,23 +94,8 @@ impl Wallet {
         })
     }
 
-    /// What a stack holds, without asking anybody.
-    ///
-    /// # Errors
-    /// When it holds no coins, or none of a currency that the wallet knows.
-    pub fn preview(&self, stack: &CoinStack) -> Result<Preview, WalletError> {
-        let id = self.currency_of(stack)?;
-        let (good, left_out) = self.examine(&id, stack)?;
-        Ok(Preview {
-            currency: id.to_string(),
-            amount: sum(good.iter().map(|good| good.value)),
-            expires_at: good.iter().map(|good| good.expiry).min(),
-            left_out,
-        })
-    }
-
-    /// Sends the parts of a stack. One that is refused does not keep the others from being sent; then what is
-    /// left of it is tried again.
+    /// Sends the requests for the parts of a stack. If one is refused, the others are still sent, and then
+    /// the remaining coins are tried again.
     async fn run_parts(&mut self, id: &BigInt, begun: Vec<OperationId>) -> Result<(), WalletError> {
         let (mut accepted, mut refused) = (None, None);
         for operation in begun {
@@ -150,15 +119,15 @@ impl Wallet {
         accepted.map_or(Ok(()), Err)
     }
 
-    /// The coins that were given by requests that have succeeded, from this number on.
+    /// Returns the coins of the successful requests from this number on.
     fn coins_taken_since(&self, first: OperationId) -> BTreeSet<CoinId> {
-        let since = self.state.operations.range(first..).map(|(_, past)| past);
-        let accepted = since.filter(|past| [Fate::Done, Fate::AwaitsRecoup].contains(&past.fate));
-        let gives = accepted.flat_map(|past| &past.what.gives);
+        let since = self.state.operations.range(first..).map(|(_, tracked)| tracked);
+        let accepted = since.filter(|tracked| [Status::Done, Status::AwaitsRecoup].contains(&tracked.status));
+        let gives = accepted.flat_map(|tracked| &tracked.item.gives);
         gives.map(|given| given.coin.clone()).collect()
     }
 
-    /// The currency of the first coin that the wallet could take.
+    /// Returns the currency of the first coin that the wallet could receive.
     fn currency_of(&self, stack: &CoinStack) -> Result<BigInt, WalletError> {
         let first = stack.coins.first().ok_or(WalletError::EmptyStack)?;
         let received = self.received();
@@ -184,8 +153,8 @@ impl Wallet {
             })
     }
 
-    /// Which coins of a stack look good, and what is wrong with the others.
-    fn examine(&self, id: &BigInt, stack: &CoinStack) -> Result<(Vec<Good>, Vec<LeftOut>), WalletError> {
+    /// Separates the valid coins of a stack from the others.
+    fn examine(&self, id: &BigInt, stack: &CoinStack) -> Result<(Vec<ValidCoin>, Vec<LeftOut>), WalletError> {
         let currency = self.currency(id)?;
         let (received, mut seen) = (self.received(), BTreeSet::new());
         let (mut good, mut left_out) = (Vec::new(), Vec::new());
@@ -201,12 +170,11 @@ impl Wallet {
                 self.check_coin(id, coin)
             };
             match checked {
-                Ok((value, expiry)) => good.push(Good {
+                Ok(value) => good.push(ValidCoin {
                     index,
                     id: coin_id,
                     coin: coin.clone(),
                     value,
-                    expiry,
                 }),
                 Err(fault) => left_out.push(left_out_of(stack, index, fault)),
             }
@@ -214,8 +182,8 @@ impl Wallet {
         Ok((good, left_out))
     }
 
-    /// What a coin is worth, and until when.
-    fn check_coin(&self, id: &BigInt, coin: &Coin) -> Result<(u64, DateTime<Utc>), CoinFault> {
+    /// Checks a coin and returns its value.
+    fn check_coin(&self, id: &BigInt, coin: &Coin) -> Result<u64, CoinFault> {
         let issuer = &coin.payload.issuer_id;
         if issuer != id {
             return Err(match self.state.currencies.contains_key(issuer) {
@@ -239,49 +207,37 @@ impl Wallet {
         } else if self.now > expiry {
             Err(CoinFault::Expired(expiry))
         } else {
-            Ok((key.mint_key().denomination, expiry))
+            Ok(key.mint_key().denomination)
         }
     }
 
     fn nothing_to_receive(&self, left_out: Vec<LeftOut>) -> WalletError {
         let is_received = |left_out: &LeftOut| left_out.fault == CoinFault::ReceivedBefore;
-        match left_out.into_iter().find(|left_out| !is_received(left_out)) {
-            None => WalletError::ReceivedBefore,
-            Some(
-                left_out @ LeftOut {
-                    fault: CoinFault::Expired(_),
-                    ..
-                },
-            ) => self.wrong_clock().unwrap_or(WalletError::NoGoodCoin(left_out)),
-            Some(left_out) => WalletError::NoGoodCoin(left_out),
-        }
+        let Some(left_out) = left_out.into_iter().find(|left_out| !is_received(left_out)) else {
+            return WalletError::ReceivedBefore;
+        };
+        let is_expired = matches!(left_out.fault, CoinFault::Expired(_));
+        let wrong_clock = self.wrong_clock().filter(|_| is_expired);
+        wrong_clock.unwrap_or(WalletError::NoGoodCoin(left_out))
     }
 
-    /// Refuses to hold more of a currency than an amount can say.
+    /// Fails if the wallet would hold more than [`AMOUNT_MAX`] of a currency.
     pub(super) fn check_sum(&self, id: &BigInt, more: u64) -> Result<(), WalletError> {
-        let pending = self
-            .state
-            .operations
-            .values()
-            .filter(|past| past.fate == Fate::Pending);
-        let mints = pending.filter(|past| past.what.kind == Kind::Mint && past.what.currency == *id);
-        let all = [self.currency(id)?.value(), more];
-        let all = all.into_iter().chain(mints.map(|past| past.what.amount));
-        if sum(all) > AMOUNT_MAX {
+        let held = self.currency(id)?.value_of(|_| true);
+        if sum([held, self.pending_mints(id), more]) > AMOUNT_MAX {
             return Err(WalletError::Overflow);
         }
         Ok(())
     }
 
-    /// The coins of others that were received, or are being received. Those that are still to be renewed are
-    /// not among them.
+    /// Returns the coins of others that were received or are being received, and need no further renew.
     fn received(&self) -> BTreeSet<&CoinId> {
-        let receives = |past: &&Past<Operation>| {
-            let is_over = [Fate::Refused, Fate::Abandoned].contains(&past.fate);
-            matches!(past.what.kind, Kind::Receive { .. }) && !is_over
+        let receives = |tracked: &&Tracked<Operation>| {
+            let is_over = [Status::Refused, Status::Abandoned].contains(&tracked.status);
+            matches!(tracked.item.kind, Kind::Receive { .. }) && !is_over
         };
         let receives = self.state.operations.values().filter(receives);
-        let given = receives.flat_map(|past| &past.what.gives);
+        let given = receives.flat_map(|tracked| &tracked.item.gives);
         given
             .filter(|given| !given.is_own)
             .map(|given| &given.coin)
@@ -289,11 +245,11 @@ impl Wallet {
     }
 }
 
-/// Whether a coin is the wallet's own. One that it has sent may come back, and one that was refused may be
-/// tried again.
+/// Whether a coin is the wallet's own. Sent coins do not count because they may come back, and received ones
+/// do not because they may be tried again.
 fn is_held(currency: &Currency, id: &CoinId) -> bool {
     let held = currency.coins.get(id);
-    held.is_some_and(|held| [Place::Here, Place::Given].contains(&held.place))
+    held.is_some_and(|held| [CoinPlace::Here, CoinPlace::Given].contains(&held.place))
 }
 
 fn left_out_of(stack: &CoinStack, index: usize, fault: CoinFault) -> LeftOut {

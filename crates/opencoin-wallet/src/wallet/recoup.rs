@@ -1,66 +1,65 @@
-//! Recoup: fresh coins for those of revoked mint keys.
+//! Recoup: new coins for coins of revoked mint keys.
 //!
-//! A mint key that was stolen is revoked: no coin of it is taken any more, because nobody can tell forged
-//! ones from others. For each of its own coins a wallet shows the accepted blind that it came from, the
-//! payload, and the seed by which the payload was blinded; the issuer looks the blind up and signs fresh
-//! ones. That tells the issuer where the coin was minted, which is why nothing is recouped before the
-//! wallet's owner asks for it, and coins in a stack that was sent only when they say so: when their receiver
-//! has spent them already, the issuer learns who sent them.
+//! A stolen mint key is revoked. The issuer then accepts no coin of it, because forged coins cannot be told
+//! from others. For each of its own coins the wallet reveals the accepted blind, the payload and the blinding
+//! seed; the issuer looks up the blind and signs new coins. This tells the issuer in which transaction the
+//! coin was minted, so a recoup happens only when the user asks for it. Sent coins need a separate request of
+//! the user: if their receiver has spent them, the issuer learns who sent them.
 //!
-//! Besides coins there may be blinds that were accepted and never signed because of the revocation (the
-//! answer was `recoup`). They are shown in the same way: the proof needs no signature.
+//! Blinds that were accepted and never signed because of the revocation (the answer was `recoup`) are
+//! revealed in the same way: the proof needs no signature.
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use opencoin_crypto::BlindingSeed;
 use opencoin_schema::{BigInt, Payload, RequestRecoup, RevealedCoin, text};
 
-use super::blinding::{blinds, random_number};
+use super::blinding::random_number;
 use super::{ITEMS_MAX, Wallet};
 use crate::client::ExchangeError;
-use crate::currency::{Currency, Origin, Place};
+use crate::currency::{CoinPlace, Currency, Origin};
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId};
 use crate::secret::Secret;
-use crate::state::{Fate, Past};
-use crate::tokenizing::{Counts, complete_set, count, number};
+use crate::state::Status;
+use crate::tokenizing::{Counts, complete_set, count, number, sum};
 
-/// How many coins are shown in one request: the fresh ones must fit into it, too.
+/// The most coins that one request reveals. The new coins must fit into it too.
 const RECOUP_COINS_MAX: usize = 500;
-/// How many transactions a request may name: the issuer's limit.
+/// The most transactions that a request names (the issuer's limit).
 const RECOUP_TRANSACTIONS_MAX: usize = 100;
 
-/// What a recoup has brought.
+/// The result of a recoup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recouped {
-    /// What became fresh coins.
+    /// The value of the new coins.
     pub value: u64,
-    /// What is of revoked keys, too, and cannot be shown to come from a blind: it was minted by a version of
-    /// the wallet that did not keep what this takes.
+    /// The value of coins of revoked keys without a proof: an older version of the wallet, which did not
+    /// store seeds, has minted them.
     pub unprovable: u64,
-    /// What is of revoked keys and in stacks that were sent; left alone unless asked for.
+    /// The value of coins of revoked keys in sent stacks that were not recouped.
     pub sent: u64,
 }
 
-/// A coin, or an accepted blind, of a revoked key.
+/// A coin or an unsigned accepted blind of a revoked key.
 struct Revoked {
     coin: CoinId,
     payload: Payload,
     value: u64,
-    /// Where it was held; `None` for a blind that was never signed.
-    place: Option<Place>,
+    /// Where the coin is; `None` for an unsigned blind.
+    place: Option<CoinPlace>,
     origin: Option<Origin>,
 }
 
 impl Wallet {
-    /// Makes fresh coins of all coins whose mint keys were revoked, and of accepted blinds that were not
-    /// signed because of that; with `sent` also of coins in stacks that were sent.
+    /// Exchanges all coins of revoked mint keys, and accepted blinds of revoked keys, for new coins; with
+    /// `sent` also the coins in sent stacks. Coins that were spent are removed, which is no error.
     ///
     /// # Errors
-    /// When the issuer refuses, delays or does not answer. Coins that turn out to be spent are dropped: that
-    /// is no error.
+    /// The issuer refuses, delays or does not answer.
     pub async fn recoup(&mut self, currency: Option<&str>, sent: bool) -> Result<Recouped, WalletError> {
-        self.tick();
+        self.read_clock();
         let id = self.choose(currency)?;
         self.refresh(&id).await?;
         let mut recouped = Recouped {
@@ -69,17 +68,16 @@ impl Wallet {
             sent: 0,
         };
         let is_wanted =
-            |revoked: &Revoked| revoked.origin.is_some() && (sent || revoked.place != Some(Place::Sent));
-        // Each round leaves fewer coins: they become fresh ones, or turn out to be spent.
+            |revoked: &Revoked| revoked.origin.is_some() && (sent || revoked.place != Some(CoinPlace::Sent));
+        // Each round leaves fewer coins: they are exchanged, or were spent before.
         loop {
             let (wanted, left): (Vec<Revoked>, Vec<Revoked>) =
                 self.revoked(&id)?.into_iter().partition(is_wanted);
             let value_of = |is_unprovable: bool| {
-                let is_it = |revoked: &&Revoked| revoked.origin.is_none() == is_unprovable;
-                left.iter()
-                    .filter(is_it)
-                    .map(|revoked| revoked.value)
-                    .sum::<u64>()
+                let matching = left
+                    .iter()
+                    .filter(|revoked| revoked.origin.is_none() == is_unprovable);
+                sum(matching.map(|revoked| revoked.value))
             };
             (recouped.unprovable, recouped.sent) = (value_of(true), value_of(false));
             if wanted.is_empty() {
@@ -89,20 +87,13 @@ impl Wallet {
             let operations = self.recoup_operations(&id, wanted)?;
             let ids: Vec<OperationId> = operations.iter().map(|operation| operation.id).collect();
             let run = self.begin_and_run(operations).await;
-            let is_done = |id: &&OperationId| self.state.operations[*id].fate == Fate::Done;
-            recouped.value += ids
-                .iter()
-                .filter(is_done)
-                .map(|id| self.state.operations[id].what.amount)
-                .sum::<u64>();
+            let is_done = |id: &&OperationId| self.state.operations[*id].status == Status::Done;
+            let done = ids.iter().filter(is_done);
+            recouped.value += sum(done.map(|id| self.state.operations[id].item.amount));
             match run {
                 Ok(()) => {}
                 Err(WalletError::Exchange(refused @ ExchangeError::Refused { .. })) => {
-                    let left = self
-                        .revoked(&id)?
-                        .iter()
-                        .filter(|revoked| is_wanted(revoked))
-                        .count();
+                    let left = self.revoked(&id)?.into_iter().filter(is_wanted).count();
                     if !refused.is_double_spend() || left == before {
                         return Err(refused.into());
                     }
@@ -114,16 +105,13 @@ impl Wallet {
         Ok(recouped)
     }
 
-    /// All coins and unsigned blinds of revoked keys, unless they have expired or are being recouped, by
-    /// transaction.
+    /// Returns all coins and unsigned blinds of revoked keys that have not expired and are in no pending
+    /// request, ordered by transaction.
     fn revoked(&self, id: &BigInt) -> Result<Vec<Revoked>, WalletError> {
         let (currency, now) = (self.currency(id)?, self.now);
-        let is_pending = |past: &&Past<Operation>| past.fate == Fate::Pending && past.what.currency == *id;
-        let pending = self.state.operations.values().filter(is_pending);
-        let given: BTreeSet<&CoinId> = pending
-            .flat_map(|past| &past.what.gives)
-            .map(|given| &given.coin)
-            .collect();
+        let pending = self.state.operations_of(id, Status::Pending);
+        let given = pending.flat_map(|operation| &operation.gives);
+        let given: BTreeSet<&CoinId> = given.map(|given| &given.coin).collect();
         let coins = currency
             .coins
             .iter()
@@ -135,18 +123,14 @@ impl Wallet {
             place: Some(held.place),
             origin: held.origin.clone(),
         });
-        let waits = |past: &&Past<Operation>| past.fate == Fate::AwaitsRecoup && past.what.currency == *id;
-        let waiting = self.state.operations.values().filter(waits);
-        let unsigned = waiting
-            .flat_map(|past| unsigned(currency, &past.what))
-            .filter(|(_, expiry)| now <= *expiry);
-        let all = coins.chain(unsigned.map(|(revoked, _)| revoked));
+        let waiting = self.state.operations_of(id, Status::AwaitsRecoup);
+        let all = coins.chain(waiting.flat_map(|operation| unsigned(currency, operation, now)));
         let mut all: Vec<Revoked> = all.filter(|revoked| !given.contains(&revoked.coin)).collect();
         all.sort_by(|a, b| a.transaction().cmp(&b.transaction()));
         Ok(all)
     }
 
-    /// Requests for fresh coins in place of these, in parts that the issuer takes.
+    /// Makes requests for new coins in place of these, in parts that the issuer accepts.
     fn recoup_operations(
         &mut self,
         id: &BigInt,
@@ -158,19 +142,19 @@ impl Wallet {
             let amount = part.iter().map(|revoked| revoked.value).sum();
             let denominations = self.currency(id)?.denominations(self.now);
             let fits = |set: &Counts| number(set) as usize <= ITEMS_MAX;
-            // Coins like those that are given fit in any case, unless their denomination was dropped since.
+            // Coins of the same values fit in any case, unless their denomination was dropped.
             let set =
                 complete_set(amount, &denominations).map(|set| if fits(&set) { set } else { values })?;
-            let blinded = self.blind_now(id, &set, &mut |_| {})?;
+            let (blinded, blinds) = self.blind_now(id, &set, &mut |_| {})?;
             let reference = random_number(&mut self.rng);
             let request = RequestRecoup {
-                blinds: blinds(&blinded),
+                blinds,
                 coins: part.iter().map(Revoked::reveal).collect::<Result<_, _>>()?,
                 message_reference: 0,
                 transaction_reference: reference.clone(),
             };
             let gives = part.into_iter().map(|revoked| Given {
-                is_own: revoked.place == Some(Place::Here),
+                is_own: revoked.place == Some(CoinPlace::Here),
                 coin: revoked.coin,
             });
             operations.push(Operation {
@@ -182,7 +166,7 @@ impl Wallet {
                 token: None,
                 holder: None,
                 reference: Some(reference),
-                blinded: blinded.into_iter().map(|(blinded, _)| blinded).collect(),
+                blinded,
                 gives: gives.collect(),
                 replaces: None,
                 at: self.now,
@@ -191,7 +175,7 @@ impl Wallet {
         Ok(operations)
     }
 
-    /// Sends of which every coin turned out to be spent.
+    /// Ends sends whose coins were all spent.
     fn end_taken_sends(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let currency = self.currency(id)?;
         let is_out = |coin: &CoinId| currency.coins.contains_key(coin);
@@ -199,14 +183,13 @@ impl Wallet {
             .state
             .sends
             .values()
-            .filter(|past| past.fate == Fate::Pending && past.what.currency == *id);
+            .filter(|tracked| tracked.status == Status::Pending && tracked.item.currency == *id);
         let taken: Vec<OperationId> = pending
-            .filter(|past| !past.what.coins.iter().any(is_out))
-            .map(|past| past.what.id)
+            .filter(|tracked| !tracked.item.coins.iter().any(is_out))
+            .map(|tracked| tracked.item.id)
             .collect();
-        taken
-            .into_iter()
-            .try_for_each(|send| self.record(Event::Taken { send, at: self.now }))
+        let mut taken = taken.into_iter();
+        taken.try_for_each(|send| self.record(Event::Taken { send, at: self.now }))
     }
 }
 
@@ -215,9 +198,12 @@ impl Revoked {
         self.origin.as_ref().map(|origin| &origin.transaction_reference)
     }
 
-    /// What the issuer is shown.
+    /// Returns the proof for the issuer.
     fn reveal(&self) -> Result<RevealedCoin, WalletError> {
-        let origin = self.origin.as_ref().expect("only what can be shown is recouped");
+        let origin = self
+            .origin
+            .as_ref()
+            .expect("only coins with an origin are recouped");
         let seed = BlindingSeed::from_secret_hex(origin.seed.expose());
         Ok(RevealedCoin {
             blind_reference: origin.blind_reference.clone(),
@@ -230,29 +216,26 @@ impl Revoked {
     }
 }
 
-/// The blinds of an operation that await a recoup, and until when.
+/// Returns the blinds of an operation that wait for a recoup and have not expired.
 fn unsigned<'a>(
     currency: &'a Currency,
     operation: &'a Operation,
-) -> impl Iterator<Item = (Revoked, chrono::DateTime<chrono::Utc>)> + 'a {
-    operation
-        .blinded
-        .iter()
-        .filter(|blinded| currency.is_revoked(&blinded.payload))
-        .filter_map(|blinded| {
-            let key = currency.mint_keys.get(&blinded.payload.mint_key_id)?.mint_key();
-            let revoked = Revoked {
-                coin: currency.coin_id(&blinded.payload),
-                payload: blinded.payload.clone(),
-                value: key.denomination,
-                place: None,
-                origin: Origin::new(operation.reference.as_ref(), blinded),
-            };
-            Some((revoked, key.coins_expiry_date.to_utc()))
+    now: DateTime<Utc>,
+) -> impl Iterator<Item = Revoked> + 'a {
+    operation.blinded.iter().filter_map(move |blinded| {
+        let key = currency.mint_keys.get(&blinded.payload.mint_key_id)?.mint_key();
+        let is_wanted = currency.is_revoked(&blinded.payload) && now <= key.coins_expiry_date.to_utc();
+        is_wanted.then(|| Revoked {
+            coin: currency.coin_id(&blinded.payload),
+            payload: blinded.payload.clone(),
+            value: key.denomination,
+            place: None,
+            origin: Origin::new(operation.reference.as_ref(), blinded),
         })
+    })
 }
 
-/// Cuts what is ordered by transaction into parts of few enough coins and transactions.
+/// Splits a list ordered by transaction into parts within the limits of coins and transactions.
 fn parts(all: Vec<Revoked>) -> Vec<Vec<Revoked>> {
     let mut parts: Vec<Vec<Revoked>> = Vec::new();
     let mut transactions = BTreeSet::new();

@@ -1,13 +1,13 @@
-//! What a user sees: choices, refusals, the past.
+//! Operations as the user sees them: results, refusals and the history.
 
 use std::sync::Arc;
 
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{BigInt, CoinStack, Payload};
-use opencoin_wallet::{CoinFault, ExchangeError, Wallet, WalletError};
+use opencoin_wallet::{CoinFault, ExchangeError, WalletError};
 
 use crate::fake_issuer::FakeIssuer;
-use crate::world::{Fault, TOKEN, URL, World, balance, mint, token};
+use crate::world::{Fault, TOKEN, URL, World, balance, held, mint, stack_of, states, token};
 
 const OTHER_URL: &str = "http://other.test";
 
@@ -25,21 +25,12 @@ fn word(error: &WalletError) -> &str {
 fn fault(error: &WalletError) -> CoinFault {
     match error {
         WalletError::NoGoodCoin(left_out) => left_out.fault.clone(),
-        other => panic!("not a coin's fault: {other}"),
+        other => panic!("not about a coin: {other}"),
     }
 }
 
-fn states(wallet: &Wallet, kind: &str) -> Vec<String> {
-    wallet
-        .history()
-        .into_iter()
-        .filter(|entry| entry.kind == kind)
-        .map(|entry| entry.state)
-        .collect()
-}
-
 #[tokio::test]
-async fn coins_go_from_hand_to_hand_in_both_suites() {
+async fn coins_are_sent_and_received_in_both_suites() {
     for suite in CipherSuite::ALL {
         let world = World::new(suite, 200);
         let mut alice = world.wallet_with("alice", 137).await;
@@ -49,16 +40,14 @@ async fn coins_go_from_hand_to_hand_in_both_suites() {
         let part = bob.send(None, 43, "half of it").await.unwrap().stack;
         assert_eq!(alice.receive(&part).await.unwrap().amount, 43);
         bob.redeem(None, 43, &token()).await.unwrap();
-        assert_eq!(
-            (balance(&alice).balance, balance(&bob).balance),
-            (137 - 86 + 43, 0)
-        );
+        assert_eq!(balance(&alice).balance, 137 - 86 + 43);
+        assert_eq!(balance(&bob).balance, 0);
         assert_eq!(world.issuer.account(TOKEN), 200 - 137 + 43);
     }
 }
 
 #[tokio::test]
-async fn every_amount_is_paid_without_asking_the_issuer_first() {
+async fn every_amount_is_paid_without_the_issuer() {
     let world = world();
     let wallet = world.wallet_with("wallet", 47).await;
     drop(wallet);
@@ -70,15 +59,13 @@ async fn every_amount_is_paid_without_asking_the_issuer_first() {
         world.network.fail_all(Fault::RequestLost);
         let stack = wallet.send(None, amount, "").await.unwrap().stack;
         let value: u64 = stack.coins.iter().map(|coin| coin.payload.denomination).sum();
-        assert_eq!(
-            (value, balance(&wallet).balance + balance(&wallet).pending),
-            (amount, 47 - amount)
-        );
+        assert_eq!(value, amount);
+        assert_eq!(balance(&wallet).balance + balance(&wallet).pending, 47 - amount);
     }
 }
 
 #[tokio::test]
-async fn a_repeated_request_is_the_same_to_the_byte() {
+async fn a_repeated_request_is_identical() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 0).await;
     world.network.fail_all(Fault::RequestLost);
@@ -98,7 +85,7 @@ async fn a_repeated_request_is_the_same_to_the_byte() {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_is_said_aloud_and_nothing_is_dropped() {
+async fn a_wrong_signature_is_reported_and_the_request_is_kept() {
     for fault in [Fault::WrongSignature, Fault::MissingSignature] {
         let world = world();
         let mut wallet = world.wallet_with("wallet", 0).await;
@@ -112,32 +99,28 @@ async fn a_wrong_signature_is_said_aloud_and_nothing_is_dropped() {
         assert_eq!(states(&wallet, "mint"), ["pending"]);
         world.network.heal();
         wallet.resume().await.unwrap();
-        assert_eq!(
-            (balance(&wallet).balance, states(&wallet, "mint")),
-            (7, vec!["done".to_owned()])
-        );
+        assert_eq!(balance(&wallet).balance, 7);
+        assert_eq!(states(&wallet, "mint"), ["done"]);
     }
 }
 
 #[tokio::test]
-async fn a_refused_resume_does_not_end_what_was_accepted() {
+async fn a_refused_resume_does_not_end_an_accepted_request() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 0).await;
     world.network.fail_all(Fault::Delay);
     mint(&mut wallet, 7).await.unwrap_err();
     world.network.fail_all(Fault::Refused);
     assert!(wallet.resume().await.unwrap().warning.is_some());
-    assert_eq!(
-        (balance(&wallet).pending, states(&wallet, "mint")),
-        (7, vec!["pending".to_owned()])
-    );
+    assert_eq!(balance(&wallet).pending, 7);
+    assert_eq!(states(&wallet, "mint"), ["pending"]);
     world.network.heal();
     wallet.resume().await.unwrap();
     assert_eq!(balance(&wallet).balance, 7);
 }
 
 #[tokio::test]
-async fn an_older_description_does_not_replace_a_newer_one() {
+async fn an_older_cdd_does_not_replace_a_newer_one() {
     let world = world();
     let issuer = |serial| {
         let issuer =
@@ -152,7 +135,7 @@ async fn an_older_description_does_not_replace_a_newer_one() {
 }
 
 #[tokio::test]
-async fn what_is_pending_is_shown() {
+async fn pending_amounts_are_shown() {
     let world = world();
     let mut sender = world.wallet_with("sender", 20).await;
     let stack = sender.send(None, 12, "").await.unwrap().stack;
@@ -166,17 +149,14 @@ async fn what_is_pending_is_shown() {
     );
     let shown = balance(&wallet);
     assert_eq!(shown.balance + shown.pending, 10 + 7 + 12);
-    // While something is under way, resuming it does not begin more.
+    // Resuming pending requests begins no new ones.
     let begun = wallet.history().len();
     wallet.resume().await.unwrap();
     wallet.resume().await.unwrap();
     assert_eq!(wallet.history().len(), begun);
     world.network.heal();
     wallet.resume().await.unwrap();
-    assert_eq!(
-        (balance(&wallet).balance, balance(&wallet).pending),
-        (10 + 7 + 12, 0)
-    );
+    assert_eq!(held(&wallet), (10 + 7 + 12, 0));
 }
 
 #[tokio::test]
@@ -190,17 +170,15 @@ async fn a_stack_is_received_once() {
         bob.receive(&stack).await,
         Err(WalletError::ReceivedBefore)
     ));
-    // Somebody else is refused by the issuer, and loses nothing of his own.
+    // The issuer refuses another receiver, who loses no own coins.
     let mut carol = world.wallet_with("carol", 7).await;
     assert_eq!(word(&carol.receive(&stack).await.unwrap_err()), "double-spend");
-    assert_eq!((balance(&carol).balance, balance(&carol).pending), (7, 0));
+    assert_eq!(held(&carol), (7, 0));
     carol.redeem(None, 7, &token()).await.unwrap();
-    // And the sender cannot take them back any more.
+    // The sender cannot take them back.
     assert_eq!(alice.reclaim(None).await.unwrap(), 0);
-    assert_eq!(
-        (balance(&alice).sent, states(&alice, "send")),
-        (0, vec!["taken".to_owned()])
-    );
+    assert_eq!(balance(&alice).sent, 0);
+    assert_eq!(states(&alice, "send"), ["taken"]);
 }
 
 #[tokio::test]
@@ -243,10 +221,7 @@ async fn a_stack_is_checked_before_anything_is_sent() {
         bob.receive(&foreign).await,
         Err(WalletError::UnknownCurrency { .. })
     ));
-    assert!(
-        world.network.take_steps().is_empty(),
-        "nobody was asked, least of all where the coins point to"
-    );
+    assert!(world.network.take_steps().is_empty(), "no request was sent");
     assert_eq!(bob.receive(&stack).await.unwrap().amount, 12);
 }
 
@@ -274,7 +249,7 @@ async fn a_refused_mint_changes_nothing() {
 }
 
 #[tokio::test]
-async fn amounts_that_cannot_be_are_refused_at_once() {
+async fn impossible_amounts_fail_at_once() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
     assert!(matches!(
@@ -294,13 +269,7 @@ async fn amounts_that_cannot_be_are_refused_at_once() {
             "{amount}"
         );
     }
-    let tens = Arc::new(FakeIssuer::new(
-        "Tens",
-        OTHER_URL,
-        CipherSuite::default(),
-        &[10, 20],
-    ));
-    world.network.connect(OTHER_URL, tens);
+    world.add_issuer("Tens", OTHER_URL, &[10, 20], 0);
     wallet.add(OTHER_URL).await.unwrap();
     let error = wallet
         .mint(Some("Tens"), 25, &token(), &mut |_, _| {})
@@ -313,16 +282,9 @@ async fn amounts_that_cannot_be_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn several_currencies_are_told_apart() {
+async fn a_wallet_with_several_currencies() {
     let world = world();
-    let other = Arc::new(FakeIssuer::new(
-        "Tens",
-        OTHER_URL,
-        CipherSuite::default(),
-        &[10, 20],
-    ));
-    other.credit(TOKEN, 100);
-    world.network.connect(OTHER_URL, Arc::clone(&other));
+    let other = world.add_issuer("Tens", OTHER_URL, &[10, 20], 100);
     let mut wallet = world.wallet_with("wallet", 30).await;
     let added = wallet.add(OTHER_URL).await.unwrap();
     assert_eq!((added.name.as_str(), added.balance), ("Tens", 0));
@@ -354,28 +316,20 @@ async fn several_currencies_are_told_apart() {
         balances.contains(&("OpenCent".to_owned(), 30)) && balances.contains(&("Tens".to_owned(), 40)),
         "{balances:?}"
     );
-    // Adding what is known changes nothing.
+    // Adding a known currency changes nothing.
     assert_eq!(wallet.add(OTHER_URL).await.unwrap().balance, 40);
 }
 
 #[tokio::test]
-async fn another_master_key_behind_a_known_url_gets_nothing() {
+async fn another_master_key_at_a_known_url_is_rejected() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 30).await;
-    let impostor = Arc::new(FakeIssuer::new("Impostor", URL, CipherSuite::default(), &[1, 2]));
-    impostor.credit(TOKEN, 1_000);
-    world.network.connect(URL, impostor);
-    world.network.set_day(150); // the cached mint keys do not sign any more
+    world.add_issuer("Impostor", URL, &[1, 2], 1_000);
+    world.network.set_day(150); // the known mint keys no longer sign
     world.network.heal();
     let error = mint(&mut wallet, 5).await.unwrap_err();
     assert!(matches!(error, WalletError::MasterKeyChanged(_)), "{error}");
-    assert!(
-        world
-            .network
-            .take_steps()
-            .iter()
-            .all(|step| !step.url.ends_with("/mint"))
-    );
+    assert!(!world.network.was_asked("/mint"));
     assert_eq!(balance(&wallet).balance, 30);
 }
 
@@ -393,12 +347,11 @@ async fn coins_that_expire_soon_are_renewed_by_the_next_operation() {
 }
 
 #[tokio::test]
-async fn expired_coins_are_not_counted_and_stand_in_nobodys_way() {
+async fn expired_coins_do_not_count_and_do_not_block_others() {
     let world = world();
     let mut sender = world.wallet_with("sender", 0).await;
     let mut wallet = world.wallet_with("wallet", 30).await;
-    let forgotten = wallet.send(None, 3, "never taken").await.unwrap();
-    drop(forgotten);
+    wallet.send(None, 3, "never taken").await.unwrap();
     wallet.tidy().await.unwrap();
     world.network.set_day(190);
     mint(&mut sender, 20).await.unwrap();
@@ -411,7 +364,7 @@ async fn expired_coins_are_not_counted_and_stand_in_nobodys_way() {
     ));
     wallet.receive(&stack).await.unwrap();
     wallet.send(None, 5, "").await.unwrap();
-    // What was sent and has expired does not keep the rest from coming back.
+    // Expired sent coins do not block the others.
     assert_eq!(wallet.reclaim(None).await.unwrap(), 5);
     assert_eq!(balance(&wallet).balance, 12);
 }
@@ -419,9 +372,7 @@ async fn expired_coins_are_not_counted_and_stand_in_nobodys_way() {
 #[tokio::test]
 async fn more_coins_than_one_request_holds() {
     let world = world();
-    let ones = Arc::new(FakeIssuer::new("Ones", OTHER_URL, CipherSuite::default(), &[1]));
-    ones.credit(TOKEN, 1_300);
-    world.network.connect(OTHER_URL, Arc::clone(&ones));
+    let ones = world.add_issuer("Ones", OTHER_URL, &[1], 1_300);
     let mut wallet = world.open("wallet");
     wallet.add(OTHER_URL).await.unwrap();
     let mut last = (0, 0);
@@ -439,11 +390,9 @@ async fn more_coins_than_one_request_holds() {
 }
 
 #[tokio::test]
-async fn a_large_mint_that_is_delayed_is_finished_whole() {
+async fn all_requests_of_a_delayed_large_mint_are_resumed() {
     let world = world();
-    let ones = Arc::new(FakeIssuer::new("Ones", OTHER_URL, CipherSuite::default(), &[1]));
-    ones.credit(TOKEN, 1_300);
-    world.network.connect(OTHER_URL, Arc::clone(&ones));
+    let ones = world.add_issuer("Ones", OTHER_URL, &[1], 1_300);
     let mut wallet = world.open("wallet");
     wallet.add(OTHER_URL).await.unwrap();
     world.network.fail_all(Fault::Delay);
@@ -454,7 +403,7 @@ async fn a_large_mint_that_is_delayed_is_finished_whole() {
 }
 
 #[tokio::test]
-async fn a_stack_that_was_sent_comes_back_as_if_received() {
+async fn an_own_send_can_be_received() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
     let stack = wallet.send(None, 12, "").await.unwrap().stack;
@@ -467,9 +416,9 @@ async fn a_stack_that_was_sent_comes_back_as_if_received() {
     ));
 }
 
-/// Serials are chosen by whoever makes a coin, so that a stranger's coin may bear the serial of one of ours.
+/// The person who mints a coin chooses its serial, so another coin can have the same one.
 #[tokio::test]
-async fn a_strangers_coin_with_a_serial_of_ours_takes_nothing_away() {
+async fn a_received_coin_with_the_serial_of_an_own_coin_replaces_nothing() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
     let stack = wallet.send(None, 2, "").await.unwrap().stack;
@@ -478,22 +427,11 @@ async fn a_strangers_coin_with_a_serial_of_ours_takes_nothing_away() {
         cdd_location: "http://elsewhere.test".to_owned(),
         ..ours.clone()
     };
-    let twin = world.issuer.mint_for_anybody(&payload, TOKEN);
-    assert_eq!(
-        wallet
-            .receive(&CoinStack {
-                coins: vec![twin],
-                subject: String::new()
-            })
-            .await
-            .unwrap()
-            .amount,
-        ours.denomination
-    );
-    assert_eq!(
-        (balance(&wallet).balance, balance(&wallet).sent),
-        (18 + ours.denomination, 2)
-    );
+    let twin = world.issuer.mint_payload(&payload, TOKEN);
+    let received = wallet.receive(&stack_of(&[twin])).await.unwrap();
+    assert_eq!(received.amount, ours.denomination);
+    assert_eq!(balance(&wallet).balance, 18 + ours.denomination);
+    assert_eq!(balance(&wallet).sent, 2);
     assert_eq!(wallet.reclaim(None).await.unwrap(), 2);
     assert_eq!(balance(&wallet).balance, 20 + ours.denomination);
 }

@@ -1,46 +1,41 @@
-//! A process can die at any moment. Each operation is played once while disk and issuer are watched; then the
-//! world is put back to every moment of it (before and after each request, after each line of the journal and
-//! within it), the wallet is opened again, and the money must add up to the last unit, in coins that the
-//! issuer takes.
+//! Crashes at every moment of an operation. Each operation runs once while the test records the journal and
+//! the issuer's state. Then the test restores every moment (before and after each request, after each line of
+//! the journal and within it), opens the wallet again, resumes, and checks that no money is lost.
 
 use opencoin_crypto::CipherSuite;
-use opencoin_schema::CoinStack;
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};
 
-use crate::fake_issuer::Books;
-use crate::world::{Fault, TOKEN, World, balance, mint, token};
+use crate::fake_issuer::IssuerState;
+use crate::world::{Fault, TOKEN, World, balance, mint, stack_of, token};
 
 const FUNDS: u64 = 200;
 const NAME: &str = "wallet";
 
-/// What a crash leaves.
-struct Wreck {
+/// The state after a crash.
+struct Crash {
     moment: String,
     journal: Vec<u8>,
-    books: Books,
+    issuer: IssuerState,
 }
 
-/// Plays `act` on the wallet and lists every moment at which it could have died.
-async fn wrecks(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>) -> Vec<Wreck> {
+/// Runs `act` and returns the state after a crash at every moment of it.
+async fn crashes(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>) -> Vec<Crash> {
     let mut wallet = world.open(NAME);
     let start = world.journal(NAME).len();
     world.network.heal();
-    act(&mut wallet).await.expect("nothing goes wrong the first time");
+    act(&mut wallet).await.expect("there are no faults");
     drop(wallet);
     let steps = world.network.take_steps();
-    assert!(
-        !steps.is_empty(),
-        "an operation that asks nobody is not worth this test"
-    );
+    assert!(!steps.is_empty(), "the operation must send requests");
     let journal = world.journal(NAME);
-    let last_books = world.issuer.books.lock().unwrap().clone();
+    let last_state = world.issuer.state().clone();
 
-    let mut wrecks = Vec::new();
+    let mut crashes = Vec::new();
     let mut written = start;
-    for (number, books) in steps
+    for (number, issuer) in steps
         .iter()
-        .map(|step| &step.books)
-        .chain([&last_books])
+        .map(|step| &step.issuer)
+        .chain([&last_state])
         .enumerate()
     {
         let until = steps
@@ -51,18 +46,18 @@ async fn wrecks(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), Wall
                 "after {number} of {} requests, with {cut} bytes written",
                 steps.len()
             );
-            wrecks.push(Wreck {
+            crashes.push(Crash {
                 moment,
                 journal: journal[..cut].to_vec(),
-                books: books.clone(),
+                issuer: issuer.clone(),
             });
         }
         written = until;
     }
-    wrecks
+    crashes
 }
 
-/// Both ends, each end of a line, and a place within each line.
+/// Returns both ends, each end of a line, and positions within each line.
 fn cuts(journal: &[u8], from: usize, to: usize) -> Vec<usize> {
     let mut cuts = vec![from];
     for line in journal[from..to].split_inclusive(|byte| *byte == b'\n') {
@@ -77,12 +72,12 @@ fn cuts(journal: &[u8], from: usize, to: usize) -> Vec<usize> {
     cuts
 }
 
-/// Puts every wreck back, opens the wallet, resumes, and lets `check` finish.
-async fn survive(world: &World, wrecks: Vec<Wreck>, check: impl AsyncFn(&mut Wallet, &str)) {
-    for (number, wreck) in wrecks.into_iter().enumerate() {
-        let name = format!("wreck {number}");
-        world.put_journal(&name, &wreck.journal);
-        *world.issuer.books.lock().unwrap() = wreck.books;
+/// Restores the state after every crash, opens the wallet, resumes, and calls `check`.
+async fn survive(world: &World, crashes: Vec<Crash>, check: impl AsyncFn(&mut Wallet, &str)) {
+    for (number, crash) in crashes.into_iter().enumerate() {
+        let name = format!("crash {number}");
+        world.put_journal(&name, &crash.journal);
+        *world.issuer.state() = crash.issuer;
         world.network.heal();
         let mut wallet = world.open(&name);
         let resumed = wallet.resume().await.unwrap();
@@ -90,15 +85,15 @@ async fn survive(world: &World, wrecks: Vec<Wreck>, check: impl AsyncFn(&mut Wal
             resumed.warning,
             None | Some(WalletError::Exchange(ExchangeError::Recoup))
         );
-        assert!(is_well, "{}: {:?}", wreck.moment, resumed.warning);
+        assert!(is_well, "{}: {:?}", crash.moment, resumed.warning);
         let balance = balance(&wallet);
-        assert_eq!(balance.pending, balance.awaits_recoup, "{}", wreck.moment);
-        check(&mut wallet, &wreck.moment).await;
+        assert_eq!(balance.pending, balance.awaits_recoup, "{}", crash.moment);
+        check(&mut wallet, &crash.moment).await;
     }
 }
 
-/// Takes back what was sent and redeems everything: then the account has it all again.
-async fn all_comes_back(world: &World, wallet: &mut Wallet, moment: &str) {
+/// Takes back sent coins, redeems all coins and checks that the account has all money again.
+async fn redeem_all(world: &World, wallet: &mut Wallet, moment: &str) {
     wallet.reclaim(None).await.unwrap();
     let balance = balance(wallet);
     assert_eq!((balance.pending, balance.sent), (0, 0), "{moment}");
@@ -108,35 +103,35 @@ async fn all_comes_back(world: &World, wallet: &mut Wallet, moment: &str) {
     assert_eq!(world.issuer.account(TOKEN), FUNDS, "{moment}");
 }
 
-async fn die_at_every_moment(
+async fn crash_at_every_moment(
     suite: CipherSuite,
     minted: u64,
     act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>,
 ) {
     let world = World::new(suite, FUNDS);
     drop(world.wallet_with(NAME, minted).await);
-    let wrecks = wrecks(&world, act).await;
-    survive(&world, wrecks, async |wallet, moment| {
-        all_comes_back(&world, wallet, moment).await
+    let crashes = crashes(&world, act).await;
+    survive(&world, crashes, async |wallet, moment| {
+        redeem_all(&world, wallet, moment).await
     })
     .await;
 }
 
 #[tokio::test]
-async fn mint_survives() {
+async fn a_crash_during_mint_loses_nothing() {
     for suite in CipherSuite::ALL {
-        die_at_every_moment(suite, 0, async |wallet| mint(wallet, 37).await).await;
+        crash_at_every_moment(suite, 0, async |wallet| mint(wallet, 37).await).await;
     }
 }
 
 #[tokio::test]
-async fn a_second_mint_survives() {
-    die_at_every_moment(CipherSuite::default(), 37, async |wallet| mint(wallet, 8).await).await;
+async fn a_crash_during_a_second_mint_loses_nothing() {
+    crash_at_every_moment(CipherSuite::default(), 37, async |wallet| mint(wallet, 8).await).await;
 }
 
 #[tokio::test]
-async fn send_and_the_change_after_it_survive() {
-    die_at_every_moment(CipherSuite::default(), 24, async |wallet| {
+async fn a_crash_during_send_or_its_change_loses_nothing() {
+    crash_at_every_moment(CipherSuite::default(), 24, async |wallet| {
         wallet.send(None, 16, "rent").await?;
         wallet.tidy().await
     })
@@ -144,8 +139,8 @@ async fn send_and_the_change_after_it_survive() {
 }
 
 #[tokio::test]
-async fn redeem_and_the_change_after_it_survive() {
-    die_at_every_moment(CipherSuite::default(), 24, async |wallet| {
+async fn a_crash_during_redeem_or_its_change_loses_nothing() {
+    crash_at_every_moment(CipherSuite::default(), 24, async |wallet| {
         wallet.redeem(None, 16, &token()).await?;
         wallet.tidy().await
     })
@@ -153,39 +148,32 @@ async fn redeem_and_the_change_after_it_survive() {
 }
 
 #[tokio::test]
-async fn reclaim_survives() {
+async fn a_crash_during_reclaim_loses_nothing() {
     let world = World::new(CipherSuite::default(), FUNDS);
     let mut wallet = world.wallet_with(NAME, 40).await;
     wallet.send(None, 13, "to nobody").await.unwrap();
     wallet.send(None, 7, "to nobody either").await.unwrap();
     drop(wallet);
-    let wrecks = wrecks(&world, async |wallet| wallet.reclaim(None).await.map(drop)).await;
-    survive(&world, wrecks, async |wallet, moment| {
-        all_comes_back(&world, wallet, moment).await
+    let crashes = crashes(&world, async |wallet| wallet.reclaim(None).await.map(drop)).await;
+    survive(&world, crashes, async |wallet, moment| {
+        redeem_all(&world, wallet, moment).await
     })
     .await;
 }
 
 #[tokio::test]
-async fn reclaiming_what_was_partly_taken_survives() {
+async fn a_crash_during_reclaim_of_a_partly_taken_send_loses_nothing() {
     let world = World::new(CipherSuite::default(), FUNDS);
     let mut wallet = world.wallet_with(NAME, 40).await;
     let stack = wallet.send(None, 18, "a gift").await.unwrap().stack;
     drop(wallet);
     let mut other = world.wallet_with("other", 0).await;
-    let (taken, _) = stack.coins.split_at(1);
-    let taken = other
-        .receive(&CoinStack {
-            coins: taken.to_vec(),
-            subject: String::new(),
-        })
-        .await
-        .unwrap()
-        .amount;
+    let first = stack_of(&stack.coins[..1]);
+    let taken = other.receive(&first).await.unwrap().amount;
     drop(other);
 
-    let wrecks = wrecks(&world, async |wallet| wallet.reclaim(None).await.map(drop)).await;
-    survive(&world, wrecks, async |wallet, moment| {
+    let crashes = crashes(&world, async |wallet| wallet.reclaim(None).await.map(drop)).await;
+    survive(&world, crashes, async |wallet, moment| {
         wallet.reclaim(None).await.unwrap();
         let balance = balance(wallet);
         assert_eq!(
@@ -200,15 +188,15 @@ async fn reclaiming_what_was_partly_taken_survives() {
 }
 
 #[tokio::test]
-async fn receive_survives() {
+async fn a_crash_during_receive_loses_nothing() {
     let world = World::new(CipherSuite::default(), FUNDS);
     let mut sender = world.wallet_with("sender", 50).await;
     let stack = sender.send(None, 33, "wages").await.unwrap().stack;
     drop(sender);
     drop(world.wallet_with(NAME, 9).await);
 
-    let wrecks = wrecks(&world, async |wallet| wallet.receive(&stack).await.map(drop)).await;
-    survive(&world, wrecks, async |wallet, moment| {
+    let crashes = crashes(&world, async |wallet| wallet.receive(&stack).await.map(drop)).await;
+    survive(&world, crashes, async |wallet, moment| {
         match wallet.receive(&stack).await {
             Ok(received) => assert_eq!(received.amount, 33, "{moment}"),
             Err(WalletError::ReceivedBefore) => {}
@@ -221,9 +209,9 @@ async fn receive_survives() {
     .await;
 }
 
-/// Own coins, coins that were sent, and blinds that were never signed: all of it comes back, once.
+/// Recoups own coins, sent coins and unsigned blinds.
 #[tokio::test]
-async fn recoup_survives() {
+async fn a_crash_during_recoup_loses_nothing() {
     for suite in CipherSuite::ALL {
         let world = World::new(suite, FUNDS);
         let mut wallet = world.wallet_with(NAME, 24).await;
@@ -232,10 +220,8 @@ async fn recoup_survives() {
         mint(&mut wallet, 13).await.unwrap_err();
         drop(wallet);
         world.network.heal();
-        [1, 2, 10]
-            .iter()
-            .for_each(|denomination| world.issuer.revoke(*denomination, 0));
-        world.network.set_day(115); // the next keys sign
+        world.revoke(&[1, 2, 10]);
+        world.network.set_day(115); // the next generation of keys signs
         let act = async |wallet: &mut Wallet| {
             let resumed = wallet.resume().await?;
             assert!(matches!(
@@ -244,10 +230,10 @@ async fn recoup_survives() {
             ));
             wallet.recoup(None, true).await.map(drop)
         };
-        let wrecks = wrecks(&world, act).await;
-        survive(&world, wrecks, async |wallet, moment| {
+        let crashes = crashes(&world, act).await;
+        survive(&world, crashes, async |wallet, moment| {
             wallet.recoup(None, true).await.unwrap();
-            all_comes_back(&world, wallet, moment).await;
+            redeem_all(&world, wallet, moment).await;
         })
         .await;
     }

@@ -1,4 +1,4 @@
-//! Documents change while a wallet lives: it follows its issuer, and nobody else.
+//! The issuer's documents change: the wallet follows its issuer and no other.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn world() -> World {
 }
 
 #[tokio::test]
-async fn the_wallet_asks_before_it_blinds_and_not_again_within_a_minute() {
+async fn documents_are_refreshed_before_blinding_at_most_once_a_minute() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 0).await;
     let asked = |world: &World| {
@@ -27,7 +27,7 @@ async fn the_wallet_asks_before_it_blinds_and_not_again_within_a_minute() {
     };
     world.network.heal();
     mint(&mut wallet, 1).await.unwrap();
-    assert_eq!(asked(&world), ["/mint"], "it was added a moment ago");
+    assert_eq!(asked(&world), ["/mint"], "the documents are recent");
     world.network.set_day(2);
     mint(&mut wallet, 1).await.unwrap();
     mint(&mut wallet, 1).await.unwrap();
@@ -38,11 +38,15 @@ async fn the_wallet_asks_before_it_blinds_and_not_again_within_a_minute() {
     let length = world.journal("wallet").len();
     world.network.set_day(3);
     wallet.add(URL).await.unwrap();
-    assert_eq!(world.journal("wallet").len(), length, "no news, no line");
+    assert_eq!(
+        world.journal("wallet").len(),
+        length,
+        "unchanged documents are not stored again"
+    );
 }
 
 #[tokio::test]
-async fn an_issuer_that_does_not_answer_these_questions_is_no_reason_to_fail() {
+async fn a_mint_succeeds_if_the_refresh_fails() {
     for number in 0..3 {
         for fault in [
             Fault::RequestLost,
@@ -62,7 +66,7 @@ async fn an_issuer_that_does_not_answer_these_questions_is_no_reason_to_fail() {
 }
 
 #[tokio::test]
-async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
+async fn the_wallet_follows_a_new_cdd() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 57).await;
     world.network.connect(NEW_URL, Arc::clone(&world.issuer));
@@ -74,7 +78,7 @@ async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
     let minted: Vec<_> = steps.iter().filter(|step| step.url.ends_with("/mint")).collect();
     assert!(
         minted.iter().all(|step| step.url.starts_with(NEW_URL)),
-        "the new CDD says where"
+        "the new CDD names the service"
     );
     assert!(
         minted
@@ -82,13 +86,13 @@ async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
             .all(|step| !step.body.contains("\"denomination\": 10"))
     );
     let stack = wallet
-        .send(None, 50, "with tens, that are still good")
+        .send(None, 50, "with tens, which are still valid")
         .await
         .unwrap()
         .stack;
     assert!(stack.coins.iter().any(|coin| coin.payload.denomination == 10));
 
-    // Somebody who never saw the first CDD verifies the tens under it all the same.
+    // A new wallet fetches the first CDD to verify the tens.
     let mut other = world.open("other");
     other.add(NEW_URL).await.unwrap();
     assert_eq!(other.receive(&stack).await.unwrap().amount, 50);
@@ -100,7 +104,7 @@ async fn a_new_cdd_brings_a_new_url_and_fewer_denominations() {
 }
 
 #[tokio::test]
-async fn a_higher_serial_of_another_master_key_gets_nothing() {
+async fn a_cdd_with_another_master_key_is_rejected() {
     for serial in [1, 2] {
         let world = world();
         let mut wallet = world.wallet_with("wallet", 7).await;
@@ -119,34 +123,28 @@ async fn a_higher_serial_of_another_master_key_gets_nothing() {
             let error = mint(&mut wallet, 5).await.unwrap_err();
             assert!(matches!(error, WalletError::MasterKeyChanged(_)), "{error}");
         }
-        assert!(
-            world
-                .network
-                .take_steps()
-                .iter()
-                .all(|step| !step.url.ends_with("/mint"))
-        );
+        assert!(!world.network.was_asked("/mint"));
         assert_eq!(balance(&wallet).balance, 7);
     }
 }
 
 #[tokio::test]
-async fn keys_that_the_issuer_does_not_call_current_are_not_blinded_for() {
+async fn only_current_keys_are_used_for_blinds() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 0).await;
     world.issuer.revoke(10, 0);
     world.network.set_day(2);
-    // The revocations are not answered; that the key is not among the current ones says enough.
+    // The list of revocations is lost, but the key is missing from the current ones.
     world.network.fail(2, Fault::RequestLost);
     mint(&mut wallet, 40).await.unwrap();
     let stack = wallet.send(None, 40, "").await.unwrap().stack;
     assert!(stack.coins.iter().all(|coin| coin.payload.denomination != 10));
 }
 
-/// More than the wallet fetches at a time. What it has learned stays known when the issuer stops to answer, and
-/// revoked keys are heard of in any case.
+/// There are more CDDs than one portion. Finished portions stay stored when the issuer stops answering, and
+/// revocations are fetched in any case.
 #[tokio::test]
-async fn keys_under_many_descriptions_are_learned_in_portions() {
+async fn keys_under_many_cdds_are_stored_in_portions() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 40).await;
     world.issuer.certify_under(2..=40);
@@ -155,17 +153,17 @@ async fn keys_under_many_descriptions_are_learned_in_portions() {
     world.network.fail(36, Fault::Refused);
     let before = world.journal("wallet").len();
     mint(&mut wallet, 5).await.unwrap();
-    assert!(balance(&wallet).revoked > 0, "it knows what was revoked");
+    assert!(balance(&wallet).revoked > 0, "the revocations are stored");
     assert!(
         world.journal("wallet").len() > before + 20_000,
-        "and the first portion"
+        "the first portion is stored"
     );
     world.network.set_day(3);
     world.network.heal();
     mint(&mut wallet, 5).await.unwrap();
     let asked = world.network.take_steps();
     let fetched = asked.iter().filter(|step| step.url.ends_with("/cddc")).count();
-    assert!((1..32).contains(&fetched), "{fetched} were left");
+    assert!((1..32).contains(&fetched), "{fetched} CDDs were fetched");
     let mut other = world.open("other");
     other.add(URL).await.unwrap();
 }

@@ -1,8 +1,8 @@
-//! An issuer in memory: accounts, spent coins, accepted requests; real keys. It answers as the HTTP API says.
+//! An issuer in memory with real keys. It answers like the HTTP API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_api::write_coin_indices;
@@ -12,66 +12,66 @@ use opencoin_crypto::{
 };
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, Mkc, PROTOCOL_VERSION, Payload, Request,
-    RequestMintKeyCertificates, RequestRecoup, ResponseCddSerial, ResponseCddc, ResponseDelay, ResponseMint,
-    ResponseMintKeyCertificates, ResponseRedeem, RevealedCoin, Timestamp, WeightedUrl, text,
+    RequestMintKeyCertificates, RequestRecoup, RequestRenew, ResponseCddSerial, ResponseCddc, ResponseDelay,
+    ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, RevealedCoin, Timestamp, WeightedUrl, text,
 };
 use opencoin_testkit::keys::private_key;
 use opencoin_wallet::{HttpAnswer, Secret};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// When every currency here begins.
+/// When all currencies begin.
 pub(crate) const BEGIN: &str = "2030-01-01T00:00:00";
-/// Mint keys sign for so long; after that the next ones do.
-pub(crate) const SIGNING_DAYS: i64 = 110;
-/// Their coins come in for so long.
-pub(crate) const COINS_DAYS: i64 = 200;
-/// How many generations of mint keys there are.
+/// How long a generation of mint keys signs, before the next one does.
+const SIGNING_DAYS: i64 = 110;
+/// How long the issuer accepts the coins of a generation.
+const COINS_DAYS: i64 = 200;
+/// The number of generations of mint keys.
 const GENERATIONS: i64 = 2;
-/// What stands before the coins in a description that names some.
+/// The text before the coin indices in a description.
 const NAMED_AFTER: &str = " before: ";
 const ITEMS_MAX: usize = 1000;
-/// How many transactions a recoup may name.
+/// The most transactions of a recoup.
 const TRANSACTIONS_MAX: usize = 100;
 
-/// What an issuer must not forget.
+/// The state of an issuer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Books {
-    /// By token.
+pub(crate) struct IssuerState {
+    /// Balances by token.
     pub(crate) accounts: BTreeMap<String, u64>,
     spent: BTreeSet<Vec<u8>>,
-    /// Transaction reference -> the whole request, and its blinds.
+    /// The request and its blinds, by transaction reference.
     accepted: BTreeMap<BigInt, (String, Vec<Blind>)>,
     redeemed: BTreeSet<(String, String)>,
     /// Revoked mint keys.
     stopped: BTreeSet<BigInt>,
-    /// Blinds and payload hashes.
+    /// Blinds and payload hashes of recouped coins.
     recouped: BTreeSet<Vec<u8>>,
 }
 
 /// An issuer of one currency.
 pub(crate) struct FakeIssuer {
-    /// The first.
+    /// The first CDDC.
     pub(crate) cddc: VerifiedCddc,
-    /// Those that followed, and the newest last.
+    /// The later CDDCs, the newest last.
     later_cddcs: Mutex<Vec<VerifiedCddc>>,
     master_key: Arc<PrivateKey>,
     mint_keys: Vec<(VerifiedMintKey, Arc<PrivateKey>)>,
-    pub(crate) books: Mutex<Books>,
-    /// Certificates of its first key under later CDDs.
+    state: Mutex<IssuerState>,
+    /// Certificates of the first mint key under later CDDs.
     later_mkcs: Mutex<Vec<Mkc>>,
-    /// Whether a refusal says which coins it is about.
+    /// Whether refusals name the refused coins.
     pub(crate) names_coins: AtomicBool,
 }
 
-/// Whether this answer is to be a delay: the request is accepted, its signatures come later.
+/// When the signatures of an accepted request come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signing {
     Now,
     Later,
 }
 
-/// A fixed word, with its HTTP status.
+/// HTTP status, error word and description.
 type Refusal = (u16, &'static str, String);
 
 impl FakeIssuer {
@@ -80,7 +80,7 @@ impl FakeIssuer {
         Self::with_cdd_serial(1, name, url, suite, denominations)
     }
 
-    /// Each CDD has another divisor, by which it is known.
+    /// Makes an issuer whose first CDD has this serial. The CDD's divisor depends on the serial.
     pub(crate) fn with_cdd_serial(
         serial: u64,
         name: &str,
@@ -110,13 +110,13 @@ impl FakeIssuer {
             later_cddcs: Mutex::default(),
             master_key,
             mint_keys,
-            books: Mutex::default(),
+            state: Mutex::default(),
             later_mkcs: Mutex::default(),
             names_coins: AtomicBool::new(true),
         }
     }
 
-    /// Publishes a new CDD with another URL and other denominations. Mint keys stay as they are certified.
+    /// Publishes a new CDD with another URL and other denominations. Mint key certificates do not change.
     pub(crate) fn publish(&self, serial: u64, url: &str, denominations: &[u64]) {
         let first = self.cddc.cdd();
         let suite = self.cddc.cipher_suite();
@@ -126,7 +126,7 @@ impl FakeIssuer {
         self.later_cddcs.lock().unwrap().push(cddc);
     }
 
-    /// Publishes CDDs of these serials, and certifies its first mint key under each of them.
+    /// Publishes CDDs with these serials and certifies the first mint key under each of them.
     pub(crate) fn certify_under(&self, serials: std::ops::RangeInclusive<u64>) {
         for serial in serials {
             let cdd = self.cddc.cdd();
@@ -140,22 +140,18 @@ impl FakeIssuer {
         }
     }
 
-    /// From now on no coin of the mint key of this denomination and generation is taken, and it signs
-    /// nothing.
+    /// Revokes the mint key of this denomination and generation.
     pub(crate) fn revoke(&self, denomination: u64, generation: i64) {
         let begin = begin() + TimeDelta::days(generation * SIGNING_DAYS);
-        let is_it =
+        let is_meant =
             |key: &MintKey| key.denomination == denomination && key.sign_coins_not_before.to_utc() == begin;
-        let keys = self
-            .mint_keys
-            .iter()
-            .map(|(key, _)| key.mint_key())
-            .filter(|key| is_it(key));
-        self.books
-            .lock()
-            .unwrap()
-            .stopped
-            .extend(keys.map(|key| key.id.clone()));
+        let keys = self.mint_keys.iter().map(|(key, _)| key.mint_key());
+        let keys = keys.filter(|key| is_meant(key)).map(|key| key.id.clone());
+        self.state().stopped.extend(keys);
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, IssuerState> {
+        self.state.lock().unwrap()
     }
 
     pub(crate) fn public_key(&self, id: &BigInt) -> PublicKey {
@@ -163,12 +159,8 @@ impl FakeIssuer {
     }
 
     fn current_cddc(&self) -> VerifiedCddc {
-        self.later_cddcs
-            .lock()
-            .unwrap()
-            .last()
-            .unwrap_or(&self.cddc)
-            .clone()
+        let later = self.later_cddcs.lock().unwrap();
+        later.last().unwrap_or(&self.cddc).clone()
     }
 
     /// Answers a GET.
@@ -179,38 +171,26 @@ impl FakeIssuer {
         }
         assert!(url.ends_with("/v1/revocations"), "the wallet gets nothing else");
         let key = |id: &BigInt| format!(r#"{{"id": "{id}", "reason": "stolen"}}"#);
-        let keys: Vec<String> = self.books.lock().unwrap().stopped.iter().map(key).collect();
+        let keys: Vec<String> = self.state().stopped.iter().map(key).collect();
         http(200, None, format!(r#"{{"mint_keys": [{}]}}"#, keys.join(", ")))
     }
 
     pub(crate) fn credit(&self, token: &str, amount: u64) {
-        *self
-            .books
-            .lock()
-            .unwrap()
-            .accounts
-            .entry(token.to_owned())
-            .or_default() += amount;
+        *self.state().accounts.entry(token.to_owned()).or_default() += amount;
     }
 
     pub(crate) fn account(&self, token: &str) -> u64 {
-        self.books
-            .lock()
-            .unwrap()
-            .accounts
-            .get(token)
-            .copied()
-            .unwrap_or(0)
+        self.state().accounts.get(token).copied().unwrap_or(0)
     }
 
-    /// An account's holder logs in anew: the old token is nobody's any more.
+    /// Replaces the token of an account.
     pub(crate) fn change_token(&self, old: &str, new: &str) {
-        let mut books = self.books.lock().unwrap();
-        let balance = books.accounts.remove(old).unwrap();
-        books.accounts.insert(new.to_owned(), balance);
-        let redeemed = std::mem::take(&mut books.redeemed);
+        let mut state = self.state();
+        let balance = state.accounts.remove(old).unwrap();
+        state.accounts.insert(new.to_owned(), balance);
+        let redeemed = std::mem::take(&mut state.redeemed);
         let renamed = |token: String| if token == old { new.to_owned() } else { token };
-        books.redeemed = redeemed
+        state.redeemed = redeemed
             .into_iter()
             .map(|(token, coins)| (renamed(token), coins))
             .collect();
@@ -228,137 +208,61 @@ impl FakeIssuer {
         let signed = |result: Result<Vec<Blind>, Refusal>, is_resume: bool| match result
             .and_then(|blinds| self.not_stopped(blinds, is_resume))
         {
-            Ok(_) if signing == Signing::Later => http(
-                202,
-                None,
-                text::compact(&ResponseDelay {
-                    message_reference,
-                    status_code: 300,
-                    status_description: "later".to_owned(),
-                }),
-            ),
-            Ok(blinds) => {
-                let blind_signatures = blinds.iter().map(|blind| self.sign(blind)).collect();
-                let status_description = "ok".to_owned();
-                http(
-                    200,
-                    None,
-                    text::compact(&ResponseMint {
-                        blind_signatures,
-                        message_reference,
-                        status_code,
-                        status_description,
-                    }),
-                )
-            }
-            Err((status, word, description)) => {
-                let status_description = format!("{word}: {description}");
-                let response = ResponseMint {
-                    blind_signatures: Vec::new(),
-                    message_reference,
-                    status_code: status,
-                    status_description,
-                };
-                self.refused(status, word, &description, text::compact(&response))
-            }
+            Ok(_) if signing == Signing::Later => delay(),
+            Ok(blinds) => ok(&ResponseMint {
+                blind_signatures: blinds.iter().map(|blind| self.sign(blind)).collect(),
+                message_reference: 0,
+                status_code: 200,
+                status_description: "ok".to_owned(),
+            }),
+            Err(refusal) => self.refused(refusal),
         };
         match Request::from_json(body.as_bytes()).expect("the wallet sends what the specification knows") {
             Request::RequestCddc(request) => {
                 let later = self.later_cddcs.lock().unwrap();
                 let wanted = |cddc: &&VerifiedCddc| [0, cddc.cdd().cdd_serial].contains(&request.cdd_serial);
-                // The first mint keys are all certified under serial 1, whatever the first CDD's is.
-                let cddc = later
-                    .iter()
-                    .rev()
-                    .chain([&self.cddc])
-                    .find(wanted)
-                    .unwrap_or(&self.cddc)
-                    .cddc()
-                    .clone();
-                let cddc = Some(cddc);
-                http(
-                    200,
-                    None,
-                    text::compact(&ResponseCddc {
-                        cddc,
-                        message_reference,
-                        status_code,
-                        status_description,
-                    }),
-                )
-            }
-            Request::RequestMintKeyCertificates(request) => {
-                let keys = self.certificates(&request, now);
-                let response = ResponseMintKeyCertificates {
-                    keys,
+                let found = later.iter().rev().chain([&self.cddc]).find(wanted);
+                // The first mint keys are certified under serial 1, whatever serial the first CDD has.
+                ok(&ResponseCddc {
+                    cddc: Some(found.unwrap_or(&self.cddc).cddc().clone()),
                     message_reference,
                     status_code,
                     status_description,
-                };
-                http(200, None, text::compact(&response))
+                })
             }
+            Request::RequestMintKeyCertificates(request) => ok(&ResponseMintKeyCertificates {
+                keys: self.certificates(&request, now),
+                message_reference,
+                status_code,
+                status_description,
+            }),
             Request::RequestMint(request) => signed(
                 self.mint(token, body, request.transaction_reference, request.blinds, now),
                 false,
             ),
-            Request::RequestRenew(request) => signed(
-                self.renew(
-                    body,
-                    request.transaction_reference,
-                    &request.coins,
-                    request.blinds,
-                    now,
-                ),
-                false,
-            ),
+            Request::RequestRenew(request) => signed(self.renew(body, request, now), false),
             Request::RequestResume(request) => {
-                let accepted = self
-                    .books
-                    .lock()
-                    .unwrap()
-                    .accepted
-                    .get(&request.transaction_reference)
-                    .cloned();
-                signed(
-                    accepted.map(|(_, blinds)| blinds).ok_or((
-                        404,
-                        "not-found",
-                        "no such reference".to_owned(),
-                    )),
-                    true,
-                )
+                let state = self.state();
+                let accepted = state.accepted.get(&request.transaction_reference).cloned();
+                drop(state);
+                let unknown = (404, "not-found", "no such reference".to_owned());
+                signed(accepted.map(|(_, blinds)| blinds).ok_or(unknown), true)
             }
             Request::RequestRedeem(request) => match self.redeem(token, &request.coins, now) {
-                Ok(()) => http(
-                    200,
-                    None,
-                    text::compact(&ResponseRedeem {
-                        message_reference,
-                        status_code,
-                        status_description,
-                    }),
-                ),
-                Err((status_code, word, description)) => {
-                    let status_description = format!("{word}: {description}");
-                    let response = ResponseRedeem {
-                        message_reference,
-                        status_code,
-                        status_description,
-                    };
-                    self.refused(status_code, word, &description, text::compact(&response))
-                }
-            },
-            Request::RequestRecoup(request) => signed(self.recoup(body, request, now), false),
-            Request::RequestCddSerial(_) => {
-                let cdd_serial = self.current_cddc().cdd().cdd_serial;
-                let response = ResponseCddSerial {
-                    cdd_serial,
+                Ok(()) => ok(&ResponseRedeem {
                     message_reference,
                     status_code,
                     status_description,
-                };
-                http(200, None, text::compact(&response))
-            }
+                }),
+                Err(refusal) => self.refused(refusal),
+            },
+            Request::RequestRecoup(request) => signed(self.recoup(body, request, now), false),
+            Request::RequestCddSerial(_) => ok(&ResponseCddSerial {
+                cdd_serial: self.current_cddc().cdd().cdd_serial,
+                message_reference,
+                status_code,
+                status_description,
+            }),
         }
     }
 
@@ -374,7 +278,7 @@ impl FakeIssuer {
                     .cdd()
                     .denominations
                     .contains(&mint_key.denomination)
-                && !self.books.lock().unwrap().stopped.contains(&mint_key.id);
+                && !self.state().stopped.contains(&mint_key.id);
             is_current && is_all || request.mint_key_ids.contains(&mint_key.id)
         };
         self.mint_keys
@@ -394,86 +298,63 @@ impl FakeIssuer {
         blinds: Vec<Blind>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Blind>, Refusal> {
-        let books = &mut *self.books.lock().unwrap();
+        let state = &mut *self.state();
         let token = token.map(Secret::expose).unwrap_or_default();
-        let balance = *books
+        let balance = *state
             .accounts
             .get(token)
             .ok_or((401, "unauthorized", "no such token".to_owned()))?;
-        if let Some(answer) = repeated(books, &reference, body) {
+        if let Some(answer) = repeated(state, &reference, body) {
             return answer;
         }
-        let worth = self.worth(books, &blinds, now)?;
+        let worth = self.worth(state, &blinds, now)?;
         let left =
             balance
                 .checked_sub(worth)
                 .ok_or((402, "insufficient-funds", format!("{balance} of {worth}")))?;
-        books.accounts.insert(token.to_owned(), left);
-        books
-            .accepted
-            .insert(reference, (body.to_owned(), blinds.clone()));
-        Ok(blinds)
+        state.accounts.insert(token.to_owned(), left);
+        Ok(accept(state, body, reference, blinds))
     }
 
-    fn renew(
-        &self,
-        body: &str,
-        reference: BigInt,
-        coins: &[Coin],
-        blinds: Vec<Blind>,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Blind>, Refusal> {
-        let books = &mut *self.books.lock().unwrap();
-        if let Some(answer) = repeated(books, &reference, body) {
+    fn renew(&self, body: &str, request: RequestRenew, now: DateTime<Utc>) -> Result<Vec<Blind>, Refusal> {
+        let state = &mut *self.state();
+        if let Some(answer) = repeated(state, &request.transaction_reference, body) {
             return answer;
         }
-        let (value, hashes) = self.unspent(books, coins, now)?;
-        if self.worth(books, &blinds, now)? != value {
-            return Err((422, "invalid", "value in and out differ".to_owned()));
-        }
-        books.spent.extend(hashes);
-        books
-            .accepted
-            .insert(reference, (body.to_owned(), blinds.clone()));
-        Ok(blinds)
+        let (value, hashes) = self.unspent(state, &request.coins, now)?;
+        self.check_value(state, &request.blinds, value, now)?;
+        state.spent.extend(hashes);
+        Ok(accept(state, body, request.transaction_reference, request.blinds))
     }
 
     fn recoup(&self, body: &str, request: RequestRecoup, now: DateTime<Utc>) -> Result<Vec<Blind>, Refusal> {
-        let books = &mut *self.books.lock().unwrap();
-        if let Some(answer) = repeated(books, &request.transaction_reference, body) {
+        let state = &mut *self.state();
+        if let Some(answer) = repeated(state, &request.transaction_reference, body) {
             return answer;
         }
         check_count(request.coins.len())?;
-        let transactions: BTreeSet<&BigInt> = request
-            .coins
-            .iter()
-            .map(|coin| &coin.transaction_reference)
-            .collect();
+        let transactions = request.coins.iter().map(|coin| &coin.transaction_reference);
+        let transactions = transactions.collect::<BTreeSet<&BigInt>>().len();
         assert!(
-            transactions.len() <= TRANSACTIONS_MAX,
-            "{} transactions are too many",
-            transactions.len()
+            transactions <= TRANSACTIONS_MAX,
+            "{transactions} transactions are too many"
         );
         let (mut value, mut keys, mut spent, mut recouped) = (0, Vec::new(), Vec::new(), Vec::new());
         for (index, coin) in request.coins.iter().enumerate() {
             let invalid = |what: &str| (422, "invalid", format!("coins[{index}]: {what}"));
             let (key, blind) = self
-                .opened(books, coin)
+                .opened(state, coin)
                 .ok_or_else(|| invalid("not a blind that was accepted"))?;
-            if now > key.coins_expiry_date.to_utc() || !books.stopped.contains(&key.id) {
+            if now > key.coins_expiry_date.to_utc() || !state.stopped.contains(&key.id) {
                 return Err(invalid("expired, or not revoked"));
             }
             value += key.denomination;
-            let hash = self
-                .cddc
-                .cipher_suite()
-                .payload_hash(&coin.payload)
-                .as_bytes()
-                .to_vec();
-            if books.spent.contains(&hash) {
+            let hash = self.cddc.cipher_suite().payload_hash(&coin.payload);
+            let hash = hash.as_bytes().to_vec();
+            if state.spent.contains(&hash) {
                 spent.push(index);
             }
-            if [&blind, &hash].iter().any(|key| books.recouped.contains(*key)) {
+            if [&blind, &hash].iter().any(|key| state.recouped.contains(*key)) {
                 recouped.push(index);
             }
             keys.extend([blind, hash]);
@@ -484,27 +365,21 @@ impl FakeIssuer {
         if !recouped.is_empty() {
             return Err((409, "double-spend", named("recouped", &recouped)));
         }
-        if self.worth(books, &request.blinds, now)? != value {
-            return Err((422, "invalid", "value in and out differ".to_owned()));
-        }
+        self.check_value(state, &request.blinds, value, now)?;
         let count = keys.len();
-        let before = books.recouped.len();
-        books.recouped.extend(keys);
+        let before = state.recouped.len();
+        state.recouped.extend(keys);
         assert_eq!(
-            books.recouped.len(),
+            state.recouped.len(),
             before + count,
             "the wallet names each coin once"
         );
-        books.accepted.insert(
-            request.transaction_reference,
-            (body.to_owned(), request.blinds.clone()),
-        );
-        Ok(request.blinds)
+        Ok(accept(state, body, request.transaction_reference, request.blinds))
     }
 
-    /// The key and the blind that a coin of a recoup came from, if its seed proves it.
-    fn opened(&self, books: &Books, coin: &RevealedCoin) -> Option<(&MintKey, Vec<u8>)> {
-        let (_, blinds) = books.accepted.get(&coin.transaction_reference)?;
+    /// Returns the mint key and the blind of a recouped coin if its seed is a valid proof.
+    fn opened(&self, state: &IssuerState, coin: &RevealedCoin) -> Option<(&MintKey, Vec<u8>)> {
+        let (_, blinds) = state.accepted.get(&coin.transaction_reference)?;
         let blind = blinds
             .iter()
             .find(|blind| blind.reference == coin.blind_reference)?;
@@ -521,12 +396,12 @@ impl FakeIssuer {
         is_own.then(|| (key.mint_key(), blind.blinded_payload_hash.as_be_bytes().to_vec()))
     }
 
-    /// What may be signed of accepted blinds; a resume gets what there is, all others all or nothing.
+    /// Returns the accepted blinds that may be signed. A resume gets a part of them if need be.
     fn not_stopped(&self, blinds: Vec<Blind>, is_resume: bool) -> Result<Vec<Blind>, Refusal> {
-        let books = self.books.lock().unwrap();
+        let state = self.state();
         let (stopped, good): (Vec<Blind>, Vec<Blind>) = blinds
             .into_iter()
-            .partition(|blind| books.stopped.contains(&blind.mint_key_id));
+            .partition(|blind| state.stopped.contains(&blind.mint_key_id));
         if stopped.is_empty() || is_resume && !good.is_empty() {
             Ok(good)
         } else {
@@ -539,27 +414,27 @@ impl FakeIssuer {
     }
 
     fn redeem(&self, token: Option<&Secret>, coins: &[Coin], now: DateTime<Utc>) -> Result<(), Refusal> {
-        let books = &mut *self.books.lock().unwrap();
+        let state = &mut *self.state();
         let token = token.map(Secret::expose).unwrap_or_default().to_owned();
-        let balance = *books
+        let balance = *state
             .accounts
             .get(&token)
             .ok_or((401, "unauthorized", "no such token".to_owned()))?;
         let content = (token.clone(), text::compact(coins));
-        if books.redeemed.contains(&content) {
+        if state.redeemed.contains(&content) {
             return Ok(());
         }
-        let (value, hashes) = self.unspent(books, coins, now)?;
-        books.spent.extend(hashes);
-        books.redeemed.insert(content);
-        books.accounts.insert(token, balance + value);
+        let (value, hashes) = self.unspent(state, coins, now)?;
+        state.spent.extend(hashes);
+        state.redeemed.insert(content);
+        state.accounts.insert(token, balance + value);
         Ok(())
     }
 
-    /// What the coins are worth, and the hashes under which they will be spent.
+    /// Returns the value and the hashes of unspent coins.
     fn unspent(
         &self,
-        books: &Books,
+        state: &IssuerState,
         coins: &[Coin],
         now: DateTime<Utc>,
     ) -> Result<(u64, Vec<Vec<u8>>), Refusal> {
@@ -575,7 +450,7 @@ impl FakeIssuer {
             if hashes.contains(&hash) {
                 return Err((422, "invalid", "the same coin twice".to_owned()));
             }
-            if books.stopped.contains(&coin.payload.mint_key_id) {
+            if state.stopped.contains(&coin.payload.mint_key_id) {
                 return Err((410, "key-revoked", "a coin of a stopped key".to_owned()));
             }
             if now > key.mint_key().coins_expiry_date.to_utc() {
@@ -585,7 +460,7 @@ impl FakeIssuer {
             hashes.push(hash);
         }
         let spent: Vec<usize> = (0..hashes.len())
-            .filter(|index| books.spent.contains(&hashes[*index]))
+            .filter(|index| state.spent.contains(&hashes[*index]))
             .collect();
         if spent.is_empty() {
             Ok((value, hashes))
@@ -594,7 +469,7 @@ impl FakeIssuer {
         }
     }
 
-    fn worth(&self, books: &Books, blinds: &[Blind], now: DateTime<Utc>) -> Result<u64, Refusal> {
+    fn worth(&self, state: &IssuerState, blinds: &[Blind], now: DateTime<Utc>) -> Result<u64, Refusal> {
         check_count(blinds.len())?;
         let mut references = BTreeSet::new();
         let mut worth = 0;
@@ -604,7 +479,7 @@ impl FakeIssuer {
                 "the same blind reference twice"
             );
             let key = self.key(&blind.mint_key_id)?.0.mint_key();
-            if books.stopped.contains(&blind.mint_key_id) {
+            if state.stopped.contains(&blind.mint_key_id) {
                 return Err((410, "key-revoked", "a stopped key signs nothing".to_owned()));
             }
             if now < key.sign_coins_not_before.to_utc() || now > key.sign_coins_not_after.to_utc() {
@@ -615,13 +490,27 @@ impl FakeIssuer {
         Ok(worth)
     }
 
+    fn check_value(
+        &self,
+        state: &IssuerState,
+        blinds: &[Blind],
+        value: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        if self.worth(state, blinds, now)? == value {
+            Ok(())
+        } else {
+            Err((422, "invalid", "value in and out differ".to_owned()))
+        }
+    }
+
     fn key(&self, id: &BigInt) -> Result<&(VerifiedMintKey, Arc<PrivateKey>), Refusal> {
         let key = self.mint_keys.iter().find(|(key, _)| key.public_key().id() == id);
         key.ok_or((422, "invalid", "unknown mint key".to_owned()))
     }
 
-    /// A coin of somebody who pays for it with this token and chooses its payload himself.
-    pub(crate) fn mint_for_anybody(&self, payload: &Payload, token: &str) -> Coin {
+    /// Mints a coin with a chosen payload, paid with this token.
+    pub(crate) fn mint_payload(&self, payload: &Payload, token: &str) -> Coin {
         let (key, _) = self.key(&payload.mint_key_id).expect("one of its keys");
         let suite = self.cddc.cipher_suite();
         let seed = BlindingSeed::generate(&mut ChaCha20Rng::seed_from_u64(2));
@@ -632,17 +521,22 @@ impl FakeIssuer {
             mint_key_id,
             reference: "0".to_owned(),
         });
-        *self.books.lock().unwrap().accounts.get_mut(token).unwrap() -= key.mint_key().denomination;
+        *self.state().accounts.get_mut(token).unwrap() -= key.mint_key().denomination;
         suite
             .finish(key.public_key(), payload, &signed.blind_signature, &unblinder)
             .unwrap()
     }
 
-    /// A refusal, with the coins that it is about in a header if its description ends with them.
-    fn refused(&self, status: u16, word: &str, description: &str, body: String) -> HttpAnswer {
+    /// Makes a refusal. If the description ends with the refused coins, a header names them.
+    fn refused(&self, (status, word, description): Refusal) -> HttpAnswer {
         let coins = description
             .split_once(NAMED_AFTER)
             .map(|(_, coins)| coins.to_owned());
+        let body = text::compact(&ResponseRedeem {
+            message_reference: 0,
+            status_code: status,
+            status_description: format!("{word}: {description}"),
+        });
         HttpAnswer {
             coins: coins.filter(|_| self.names_coins.load(Ordering::SeqCst)),
             ..http(status, Some(word), body)
@@ -665,6 +559,20 @@ impl FakeIssuer {
     }
 }
 
+fn ok(response: &impl serde::Serialize) -> HttpAnswer {
+    http(200, None, text::compact(response))
+}
+
+/// The answer to a request that is signed later.
+pub(crate) fn delay() -> HttpAnswer {
+    let response = ResponseDelay {
+        message_reference: 0,
+        status_code: 300,
+        status_description: "later".to_owned(),
+    };
+    http(202, None, text::compact(&response))
+}
+
 pub(crate) fn http(status: u16, word: Option<&str>, body: String) -> HttpAnswer {
     HttpAnswer {
         status,
@@ -682,13 +590,21 @@ pub(crate) fn begin() -> DateTime<Utc> {
     BEGIN.parse::<Timestamp>().unwrap().to_utc()
 }
 
-fn repeated(books: &Books, reference: &BigInt, body: &str) -> Option<Result<Vec<Blind>, Refusal>> {
-    let (first, blinds) = books.accepted.get(reference)?;
+fn repeated(state: &IssuerState, reference: &BigInt, body: &str) -> Option<Result<Vec<Blind>, Refusal>> {
+    let (first, blinds) = state.accepted.get(reference)?;
     Some(if first == body {
         Ok(blinds.clone())
     } else {
         Err((409, "reference-conflict", "other content".to_owned()))
     })
+}
+
+/// Stores an accepted request and returns its blinds.
+fn accept(state: &mut IssuerState, body: &str, reference: BigInt, blinds: Vec<Blind>) -> Vec<Blind> {
+    state
+        .accepted
+        .insert(reference, (body.to_owned(), blinds.clone()));
+    blinds
 }
 
 fn check_count(items: usize) -> Result<(), Refusal> {

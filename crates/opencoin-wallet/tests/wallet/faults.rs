@@ -1,6 +1,5 @@
-//! Networks and issuers fail while the wallet lives on. Every request of every operation goes wrong in every
-//! way; what the wallet makes of it may be an error, but after a healthy `resume` the money adds up, in coins
-//! that the issuer takes.
+//! Faults of the network and the issuer: every fault at every request of every operation. The operation may
+//! fail, but after a `resume` without faults no money is lost.
 
 use opencoin_crypto::CipherSuite;
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};
@@ -9,7 +8,7 @@ use crate::world::{Fault, TOKEN, World, balance, mint, token};
 
 const FUNDS: u64 = 200;
 const MINTED: u64 = 24;
-/// More requests than any operation here makes.
+/// More requests than any operation makes.
 const REQUESTS_MAX: usize = 20;
 
 async fn fail_everywhere(
@@ -24,7 +23,7 @@ async fn fail_everywhere(
             let mut wallet = world.wallet_with("wallet", MINTED).await;
             prepare(&mut wallet, &world).await;
             world.network.fail(number, fault);
-            // An error is allowed: what counts is what is left.
+            // An error is allowed.
             let result = act(&mut wallet).await;
             let requests = world.network.take_steps().len();
             drop(wallet);
@@ -44,27 +43,33 @@ async fn fail_everywhere(
             if left.balance > 0 {
                 wallet.redeem(None, left.balance, &token()).await.unwrap();
             }
-            assert_eq!(world.issuer.account(TOKEN), FUNDS, "{moment}; it said {result:?}");
+            assert_eq!(
+                world.issuer.account(TOKEN),
+                FUNDS,
+                "{moment}; the result was {result:?}"
+            );
             if requests <= number {
-                result.unwrap_or_else(|error| panic!("{moment} never came to be, and yet: {error}"));
+                result.unwrap_or_else(|error| {
+                    panic!("{moment} did not happen, but the operation failed: {error}")
+                });
                 break;
             }
             number += 1;
             assert!(number < REQUESTS_MAX);
         }
-        assert!(number > 0, "an operation that asks nobody is not worth this test");
+        assert!(number > 0, "the operation must send requests");
     }
 }
 
 async fn nothing(_: &mut Wallet, _: &World) {}
 
 #[tokio::test]
-async fn mint_loses_nothing() {
+async fn a_fault_during_mint_loses_nothing() {
     fail_everywhere(nothing, async |wallet| mint(wallet, 16).await).await;
 }
 
 #[tokio::test]
-async fn send_loses_nothing() {
+async fn a_fault_during_send_loses_nothing() {
     fail_everywhere(nothing, async |wallet| {
         wallet.send(None, 16, "").await?;
         wallet.tidy().await
@@ -73,7 +78,7 @@ async fn send_loses_nothing() {
 }
 
 #[tokio::test]
-async fn redeem_loses_nothing() {
+async fn a_fault_during_redeem_loses_nothing() {
     fail_everywhere(nothing, async |wallet| {
         wallet.redeem(None, 16, &token()).await?;
         wallet.tidy().await
@@ -82,13 +87,13 @@ async fn redeem_loses_nothing() {
 }
 
 #[tokio::test]
-async fn reclaim_loses_nothing() {
+async fn a_fault_during_reclaim_loses_nothing() {
     let prepare = async |wallet: &mut Wallet, _: &World| drop(wallet.send(None, 16, "").await.unwrap());
     fail_everywhere(prepare, async |wallet| wallet.reclaim(None).await.map(drop)).await;
 }
 
 #[tokio::test]
-async fn receiving_what_the_wallet_itself_has_sent_loses_nothing() {
+async fn a_fault_during_receive_of_an_own_send_loses_nothing() {
     fail_everywhere(nothing, async |wallet| {
         let stack = wallet.send(None, 16, "to myself").await?.stack;
         wallet.receive(&stack).await.map(drop)
@@ -97,7 +102,7 @@ async fn receiving_what_the_wallet_itself_has_sent_loses_nothing() {
 }
 
 #[tokio::test]
-async fn resume_loses_nothing() {
+async fn a_fault_during_resume_loses_nothing() {
     for (fault, is_accepted) in [(Fault::Delay, true), (Fault::RequestLost, false)] {
         let prepare = async |wallet: &mut Wallet, world: &World| {
             world.network.fail_all(fault);
@@ -120,7 +125,7 @@ async fn resume_loses_nothing() {
 }
 
 #[tokio::test]
-async fn recoup_loses_nothing() {
+async fn a_fault_during_recoup_loses_nothing() {
     for sent in [false, true] {
         let prepare = async |wallet: &mut Wallet, world: &World| {
             wallet.send(None, 6, "").await.unwrap();
@@ -132,14 +137,12 @@ async fn recoup_loses_nothing() {
 }
 
 #[tokio::test]
-async fn resuming_what_was_accepted_before_a_revocation_loses_nothing() {
+async fn a_fault_during_resume_after_a_revocation_loses_nothing() {
     for revoked in [&[10][..], &[1, 2, 5, 10]] {
         let prepare = async |wallet: &mut Wallet, world: &World| {
             world.network.fail_all(Fault::Delay);
             mint(wallet, 16).await.unwrap_err();
-            revoked
-                .iter()
-                .for_each(|denomination| world.issuer.revoke(*denomination, 0));
+            world.revoke(revoked);
             world.network.set_day(115);
         };
         let act = async |wallet: &mut Wallet| {

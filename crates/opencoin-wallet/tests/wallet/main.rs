@@ -1,7 +1,7 @@
-//! The wallet against an issuer in memory that can be made to fail at every step.
+//! The wallet against an issuer in memory, with faults at every step.
 //!
-//! Coins have real keys and real signatures, so that what a wallet calls its balance can be redeemed in the
-//! end, to the last unit. That is the test of everything here: the money adds up, and the coins are good.
+//! Coins have real keys and signatures. The tests redeem the wallet's balance at the end and check that the
+//! account has all money again.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -1,27 +1,17 @@
-//! Revoked mint keys: their coins are kept back, and become fresh ones when the owner says so.
+//! Revoked mint keys: their coins are not spent, and a recoup exchanges them.
 
 use opencoin_crypto::{BlindingSeed, CipherSuite};
-use opencoin_schema::{CoinStack, Payload, RequestRecoup, from_json};
+use opencoin_schema::{Payload, RequestRecoup, from_json};
 use opencoin_wallet::{CoinFault, ExchangeError, Wallet, WalletError};
 
-use crate::world::{Fault, TOKEN, URL, World, balance, mint, token};
+use crate::world::{DENOMINATIONS, Fault, TOKEN, URL, World, balance, mint, stack_of, states, token};
 
 const FUNDS: u64 = 1_000;
-/// When the second generation of keys signs, so that a denomination of which the first was revoked can be
-/// had.
+/// A day when the second generation of keys signs, which is not revoked.
 const NEXT_KEYS_DAY: i64 = 115;
 
 fn world() -> World {
     World::new(CipherSuite::default(), FUNDS)
-}
-
-fn states(wallet: &Wallet, kind: &str) -> Vec<String> {
-    wallet
-        .history()
-        .into_iter()
-        .filter(|entry| entry.kind == kind)
-        .map(|entry| entry.state)
-        .collect()
 }
 
 fn is_about_a_revoked_key(error: &WalletError) {
@@ -31,7 +21,7 @@ fn is_about_a_revoked_key(error: &WalletError) {
     );
 }
 
-async fn all_is_good(world: &World, wallet: &mut Wallet) {
+async fn redeem_all(world: &World, wallet: &mut Wallet) {
     let left = balance(wallet);
     assert_eq!(
         (left.pending, left.sent, left.revoked, left.expired),
@@ -42,7 +32,7 @@ async fn all_is_good(world: &World, wallet: &mut Wallet) {
 }
 
 #[tokio::test]
-async fn revoked_coins_are_kept_back_and_become_fresh_ones() {
+async fn revoked_coins_are_not_spent_and_can_be_recouped() {
     for suite in CipherSuite::ALL {
         let world = World::new(suite, FUNDS);
         let mut wallet = world.wallet_with("wallet", 60).await;
@@ -61,54 +51,50 @@ async fn revoked_coins_are_kept_back_and_become_fresh_ones() {
         let stack = wallet.send(None, 5, "").await.unwrap().stack;
         assert!(
             stack.coins.iter().all(|coin| coin.payload.denomination != 10),
-            "they are not handed over either"
+            "revoked coins are not sent"
         );
         wallet.reclaim(None).await.unwrap();
 
         let done = wallet.recoup(None, false).await.unwrap();
         assert_eq!((done.value, done.unprovable, done.sent), (shown.revoked, 0, 0));
-        assert_eq!(
-            (balance(&wallet).balance, states(&wallet, "recoup")),
-            (63, vec!["done".to_owned()])
-        );
+        assert_eq!(balance(&wallet).balance, 63);
+        assert_eq!(states(&wallet, "recoup"), ["done"]);
         assert_eq!(
             wallet.recoup(None, false).await.unwrap().value,
             0,
             "there is nothing left to recoup"
         );
-        all_is_good(&world, &mut wallet).await;
+        redeem_all(&world, &mut wallet).await;
     }
 }
 
 #[tokio::test]
-async fn after_a_refusal_because_of_a_revoked_key_the_wallet_knows_which() {
+async fn a_refusal_because_of_a_revoked_key_refreshes_the_revocations() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 60).await;
     world.network.set_day(NEXT_KEYS_DAY);
     world.issuer.revoke(10, 0);
     is_about_a_revoked_key(&wallet.redeem(None, 60, &token()).await.unwrap_err());
-    assert!(balance(&wallet).revoked > 0, "and the wallet knows which");
+    assert!(balance(&wallet).revoked > 0);
     wallet.recoup(None, false).await.unwrap();
-    all_is_good(&world, &mut wallet).await;
+    redeem_all(&world, &mut wallet).await;
 }
 
 #[tokio::test]
-async fn a_key_that_is_revoked_before_a_mint_costs_nothing() {
+async fn a_mint_with_a_key_that_was_just_revoked_costs_nothing() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 0).await;
-    world.issuer.revoke(1, 0); // within the minute in which the wallet does not ask again
+    world.issuer.revoke(1, 0); // the wallet's documents are recent, so it does not refresh them
     is_about_a_revoked_key(&mint(&mut wallet, 8).await.unwrap_err());
-    assert_eq!(
-        (balance(&wallet).pending, world.issuer.account(TOKEN)),
-        (0, FUNDS)
-    );
+    assert_eq!(balance(&wallet).pending, 0);
+    assert_eq!(world.issuer.account(TOKEN), FUNDS);
     mint(&mut wallet, 8).await.unwrap();
     assert_eq!(balance(&wallet).balance, 8, "in coins of other denominations");
-    all_is_good(&world, &mut wallet).await;
+    redeem_all(&world, &mut wallet).await;
 }
 
 #[tokio::test]
-async fn a_stack_of_revoked_coins_is_refused_with_a_reason() {
+async fn a_stack_of_revoked_coins_is_rejected_and_its_sender_recoups_it() {
     let world = world();
     let mut sender = world.wallet_with("sender", 60).await;
     let stack = sender.send(None, 20, "").await.unwrap().stack;
@@ -122,16 +108,12 @@ async fn a_stack_of_revoked_coins_is_refused_with_a_reason() {
         "{error}"
     );
     assert!(
-        world
-            .network
-            .take_steps()
-            .iter()
-            .all(|step| !step.url.ends_with("/renew")),
-        "no coin was shown to anybody"
+        !world.network.was_asked("/renew"),
+        "no coin was sent to the issuer"
     );
     assert!(receiver.history().is_empty());
 
-    // The sender gets them back, when they say that these are meant, too.
+    // The sender gets them back with a recoup that includes sent coins.
     let before = balance(&sender);
     let recouped = sender.recoup(None, false).await.unwrap();
     assert!(
@@ -141,15 +123,15 @@ async fn a_stack_of_revoked_coins_is_refused_with_a_reason() {
     assert_eq!(
         sender.reclaim(None).await.unwrap() + recouped.sent,
         20,
-        "good coins come back in the ordinary way"
+        "the other coins come back with a reclaim"
     );
     assert_eq!(sender.recoup(None, true).await.unwrap().value, recouped.sent);
     assert_eq!(states(&sender, "send"), ["reclaimed"]);
-    all_is_good(&world, &mut sender).await;
+    redeem_all(&world, &mut sender).await;
 }
 
 #[tokio::test]
-async fn sent_coins_that_somebody_has_spent_are_dropped_and_the_others_come_back() {
+async fn a_recoup_removes_spent_sent_coins_and_returns_the_others() {
     let world = world();
     let mut sender = world.wallet_with("sender", 60).await;
     let stack = sender.send(None, 40, "").await.unwrap().stack;
@@ -161,13 +143,7 @@ async fn sent_coins_that_somebody_has_spent_are_dropped_and_the_others_come_back
         .collect();
     assert!(tens.len() >= 2);
     let mut receiver = world.wallet_with("receiver", 0).await;
-    receiver
-        .receive(&CoinStack {
-            coins: tens[..1].to_vec(),
-            subject: String::new(),
-        })
-        .await
-        .unwrap();
+    receiver.receive(&stack_of(&tens[..1])).await.unwrap();
     world.issuer.revoke(10, 0);
     world.network.set_day(NEXT_KEYS_DAY);
     sender.reclaim(None).await.unwrap();
@@ -175,11 +151,11 @@ async fn sent_coins_that_somebody_has_spent_are_dropped_and_the_others_come_back
     assert_eq!((balance(&sender).balance, balance(&sender).sent), (50, 0));
     receiver.recoup(None, false).await.unwrap();
     receiver.redeem(None, 10, &token()).await.unwrap();
-    all_is_good(&world, &mut sender).await;
+    redeem_all(&world, &mut sender).await;
 }
 
 #[tokio::test]
-async fn what_was_accepted_before_the_revocation_is_pending_until_a_recoup() {
+async fn blinds_accepted_before_a_revocation_are_pending_until_a_recoup() {
     for (revoked, signed) in [(&[10][..], 27), (&[1, 2, 5, 10], 0)] {
         for fault in [Fault::Delay, Fault::AnswerLost] {
             let world = world();
@@ -187,9 +163,7 @@ async fn what_was_accepted_before_the_revocation_is_pending_until_a_recoup() {
             world.network.fail_all(fault);
             mint(&mut wallet, 37).await.unwrap_err();
             world.network.heal();
-            revoked
-                .iter()
-                .for_each(|denomination| world.issuer.revoke(*denomination, 0));
+            world.revoke(revoked);
             world.network.set_day(NEXT_KEYS_DAY);
 
             let resumed = wallet.resume().await.unwrap();
@@ -203,31 +177,27 @@ async fn what_was_accepted_before_the_revocation_is_pending_until_a_recoup() {
             );
             let shown = balance(&wallet);
             assert_eq!(shown.balance + shown.pending, 37);
-            assert_eq!(
-                (shown.pending, states(&wallet, "mint")),
-                (shown.awaits_recoup, vec!["pending: recoup".to_owned()])
-            );
+            assert_eq!(shown.pending, shown.awaits_recoup);
+            assert_eq!(states(&wallet, "mint"), ["pending: recoup"]);
             assert_eq!(
                 shown.balance == 0,
                 signed == 0,
-                "what good keys have signed is there: {shown:?}"
+                "coins of the other keys are in the balance: {shown:?}"
             );
             drop(wallet);
             let mut wallet = world.open("wallet");
             assert!(
                 wallet.resume().await.unwrap().warning.is_none(),
-                "resuming it again would bring nothing"
+                "another resume has nothing to do"
             );
 
             assert_eq!(
                 wallet.recoup(None, false).await.unwrap().value,
                 shown.awaits_recoup
             );
-            assert_eq!(
-                (balance(&wallet).balance, states(&wallet, "mint")),
-                (37, vec!["done".to_owned()])
-            );
-            all_is_good(&world, &mut wallet).await;
+            assert_eq!(balance(&wallet).balance, 37);
+            assert_eq!(states(&wallet, "mint"), ["done"]);
+            redeem_all(&world, &mut wallet).await;
         }
     }
 }
@@ -249,57 +219,51 @@ async fn a_receive_that_was_accepted_before_the_revocation_ends_with_the_recoup(
         Err(WalletError::NoGoodCoin(_) | WalletError::ReceivedBefore)
     ));
     wallet.recoup(None, false).await.unwrap();
-    assert_eq!(
-        (balance(&wallet).balance, states(&wallet, "receive")),
-        (20, vec!["done".to_owned()])
-    );
-    all_is_good(&world, &mut wallet).await;
+    assert_eq!(balance(&wallet).balance, 20);
+    assert_eq!(states(&wallet, "receive"), ["done"]);
+    redeem_all(&world, &mut wallet).await;
 }
 
 #[tokio::test]
 async fn a_recoup_whose_own_keys_are_revoked_is_recouped_again() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
-    world.network.fail(3, Fault::AnswerLost); // after three questions
+    world.network.fail(3, Fault::AnswerLost); // after the three requests of a refresh
     wallet.recoup(None, false).await.unwrap_err();
     world.network.heal();
-    assert_eq!(
-        (balance(&wallet).pending, states(&wallet, "recoup")),
-        (20, vec!["pending".to_owned()])
-    );
+    assert_eq!(balance(&wallet).pending, 20);
+    assert_eq!(states(&wallet, "recoup"), ["pending"]);
     world.issuer.revoke(2, 1);
     assert!(wallet.resume().await.unwrap().warning.is_some());
     let shown = balance(&wallet);
-    assert_eq!(
-        (shown.balance + shown.awaits_recoup, states(&wallet, "recoup")),
-        (20, vec!["pending: recoup".to_owned()])
-    );
+    assert_eq!(shown.balance + shown.awaits_recoup, 20);
+    assert_eq!(states(&wallet, "recoup"), ["pending: recoup"]);
     wallet.recoup(None, false).await.unwrap();
     assert_eq!(states(&wallet, "recoup"), ["done", "done"]);
-    all_is_good(&world, &mut wallet).await;
+    redeem_all(&world, &mut wallet).await;
 }
 
 #[tokio::test]
-async fn a_copy_of_the_wallet_recoups_nothing_a_second_time() {
+async fn a_copy_of_the_wallet_cannot_recoup_the_same_coins() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
     world.put_journal("copy", &world.journal("wallet"));
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
     wallet.recoup(None, false).await.unwrap();
     let mut copy = world.open("copy");
     assert_eq!(copy.recoup(None, false).await.unwrap().value, 0);
     assert_eq!((balance(&copy).balance, balance(&copy).revoked), (0, 0));
-    all_is_good(&world, &mut wallet).await;
+    redeem_all(&world, &mut wallet).await;
 }
 
 #[tokio::test]
-async fn coins_of_an_older_journal_have_no_proof_and_are_named() {
+async fn coins_of_an_older_journal_are_reported_as_unprovable() {
     let world = world();
     drop(world.wallet_with("wallet", 20).await);
-    // Such journals had another secret, and their documents no further fields.
+    // Older journals have another kind of secret and fewer fields in their documents.
     let journal = String::from_utf8(world.journal("wallet")).unwrap();
     let journal = journal
         .replace(r#""seed":"#, r#""unblinder":"#)
@@ -312,14 +276,14 @@ async fn coins_of_an_older_journal_have_no_proof_and_are_named() {
 
     let mut wallet = world.open("older");
     assert_eq!(balance(&wallet).balance, 20);
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
     let recouped = wallet.recoup(None, true).await.unwrap();
     assert_eq!((recouped.value, recouped.unprovable), (0, 20));
     assert_eq!((balance(&wallet).balance, balance(&wallet).revoked), (0, 20));
 }
 
-/// Older versions kept what unblinds, and not the seed: what they had begun is finished all the same.
+/// Older versions stored unblinders instead of seeds.
 #[tokio::test]
 async fn a_request_of_an_older_journal_is_finished() {
     for suite in CipherSuite::ALL {
@@ -337,7 +301,7 @@ async fn a_request_of_an_older_journal_is_finished() {
         world.put_journal("older", format!("{}\n", older.join("\n")).as_bytes());
         let mut wallet = world.open("older");
         assert!(wallet.resume().await.unwrap().warning.is_none());
-        all_is_good(&world, &mut wallet).await;
+        redeem_all(&world, &mut wallet).await;
     }
 }
 
@@ -362,14 +326,14 @@ fn with_unblinders(world: &World, line: &str) -> String {
 }
 
 #[tokio::test]
-async fn coins_of_many_transactions_take_several_requests_and_show_nothing_but_their_own() {
+async fn coins_of_many_transactions_are_recouped_in_several_requests() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 0).await;
     for _ in 0..120 {
         mint(&mut wallet, 1).await.unwrap();
     }
     let secrets = String::from_utf8(world.journal("wallet")).unwrap();
-    world.revoke_all();
+    world.revoke(&DENOMINATIONS);
     world.network.set_day(NEXT_KEYS_DAY);
     world.network.heal();
     assert_eq!(wallet.recoup(None, false).await.unwrap().value, 120);
@@ -388,22 +352,22 @@ async fn coins_of_many_transactions_take_several_requests_and_show_nothing_but_t
     for coin in requests.iter().flat_map(|request| &request.coins) {
         assert!(
             secrets.contains(&coin.blinding_seed.to_string()),
-            "only seeds of revoked coins are shown"
+            "only seeds of these coins are revealed"
         );
     }
-    all_is_good(&world, &mut wallet).await;
+    redeem_all(&world, &mut wallet).await;
 }
 
 #[tokio::test]
-async fn what_the_issuer_says_last_counts() {
+async fn the_latest_list_of_revocations_counts() {
     let world = world();
     let mut wallet = world.wallet_with("wallet", 20).await;
-    let before = world.issuer.books.lock().unwrap().clone();
-    world.revoke_all();
+    let before = world.issuer.state().clone();
+    world.revoke(&DENOMINATIONS);
     wallet.add(URL).await.unwrap();
     assert_eq!((balance(&wallet).balance, balance(&wallet).revoked), (0, 20));
-    *world.issuer.books.lock().unwrap() = before;
+    *world.issuer.state() = before;
     wallet.add(URL).await.unwrap();
     assert_eq!((balance(&wallet).balance, balance(&wallet).revoked), (20, 0));
-    all_is_good(&world, &mut wallet).await;
+    redeem_all(&world, &mut wallet).await;
 }

@@ -1,5 +1,4 @@
-//! The network between wallets and issuers, and the disk: both can be looked at, and turned back, at every
-//! step.
+//! The network between wallets and issuers, and the disk. Tests inspect and restore both.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,47 +9,46 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::CipherSuite;
-use opencoin_schema::{BigInt, ResponseDelay, ResponseMint, from_json, text};
+use opencoin_schema::{BigInt, Coin, CoinStack, ResponseMint, from_json, text};
 use opencoin_wallet::{Balance, Clock, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tempfile::TempDir;
 
-use crate::fake_issuer::{Books, FakeIssuer, Signing, begin, http};
+use crate::fake_issuer::{FakeIssuer, IssuerState, Signing, begin, delay, http};
 
 pub(crate) const URL: &str = "http://issuer.test";
 pub(crate) const TOKEN: &str = "alices token";
 pub(crate) const DENOMINATIONS: [u64; 4] = [1, 2, 5, 10];
 
-/// What goes wrong with one request.
+/// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It does not arrive, and nobody knows.
+    /// The request is lost. The wallet cannot know that.
     RequestLost,
     /// There is no connection.
     NoConnection,
-    /// A server answers that does not do what is asked, and points somewhere else. To a GET it answers that
-    /// there is nothing.
+    /// Another server answers a POST with a redirect and a GET with 404.
     Redirect,
-    /// It is carried out, and the answer does not arrive.
+    /// The request is carried out, and the answer is lost.
     AnswerLost,
-    /// The issuer is shutting down: nothing is done.
+    /// The issuer is shutting down and carries out nothing.
     Unavailable,
-    /// It is refused, for a reason that has nothing to do with what was accepted before.
+    /// The request is refused for a reason that does not depend on earlier requests.
     Refused,
-    /// It is accepted; the signatures come later.
+    /// The request is accepted; the signatures come later.
     Delay,
-    /// It is kept until the account has enough, and nothing is done yet.
+    /// The mint waits until its account has enough.
     Wait,
-    /// It was kept, in vain.
-    WaitedInVain,
-    /// It is carried out, and something between spoils the answer.
+    /// The waiting mint has expired.
+    WaitExpired,
+    /// The request is carried out, and a proxy replaces the answer.
     BadGateway,
-    /// It is carried out, and the answer is not what it should be.
+    /// The request is carried out, and the answer is of another type.
     Nonsense,
-    /// It is carried out, and the first signature is wrong.
+    /// The request is carried out, and the first signature is wrong.
     WrongSignature,
-    /// It is carried out, and the first signature is missing.
+    /// The request is carried out, and the first signature is missing.
     MissingSignature,
 }
 
@@ -70,23 +68,23 @@ impl Fault {
     ];
 }
 
-/// One request, and how things stood before it.
+/// A request, with the state before it.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) url: String,
     pub(crate) body: String,
-    /// The length of the watched journal.
+    /// The length of the journal of the wallet that was opened last.
     pub(crate) journal_bytes: u64,
-    /// The books of the first issuer.
-    pub(crate) books: Books,
+    /// The state of the issuer at [`URL`].
+    pub(crate) issuer: IssuerState,
 }
 
-/// All issuers, a clock, and what happens to requests.
+/// All issuers, the clock and the faults of requests.
 pub(crate) struct Network {
     issuers: Mutex<BTreeMap<String, Arc<FakeIssuer>>>,
     now_s: AtomicI64,
     watched: Mutex<Option<PathBuf>>,
-    /// What goes wrong, by the number of the request.
+    /// The faults, by the number of the request.
     faults: Mutex<BTreeMap<usize, Fault>>,
     pub(crate) steps: Mutex<Vec<Step>>,
     /// How far the issuers' clocks are ahead of the wallets', in seconds.
@@ -95,90 +93,78 @@ pub(crate) struct Network {
 
 #[async_trait]
 impl Transport for Network {
-    async fn post(&self, url: &str, token: Option<&Secret>, body: &str) -> Result<HttpAnswer, NoAnswer> {
-        let no_answer = || NoAnswer {
-            url: url.to_owned(),
-            reason: "the test says so".to_owned(),
-            was_sent: true,
-        };
-        let number = self.note_step(url, body);
+    async fn send(
+        &self,
+        url: &str,
+        token: Option<&Secret>,
+        body: Option<&str>,
+    ) -> Result<HttpAnswer, NoAnswer> {
+        let number = self.note_step(url, body.unwrap_or_default());
         let fault = self.faults.lock().unwrap().get(&number).copied();
-        if fault == Some(Fault::RequestLost) {
-            return Err(no_answer());
+        match body {
+            Some(body) => self.post(url, token, body, fault),
+            None => self.get(url, token, fault),
         }
-        if fault == Some(Fault::NoConnection) {
-            return Err(NoAnswer {
-                was_sent: false,
-                ..no_answer()
-            });
-        }
-        if fault == Some(Fault::Redirect) {
-            return Ok(HttpAnswer {
+    }
+}
+
+impl Network {
+    fn post(
+        &self,
+        url: &str,
+        token: Option<&Secret>,
+        body: &str,
+        fault: Option<Fault>,
+    ) -> Result<HttpAnswer, NoAnswer> {
+        let carried_out = |signing| {
+            let issuer = self.issuer_at(url).ok_or_else(|| no_answer(url, true))?;
+            Ok(issuer.answer(token, body, self.now(), signing))
+        };
+        let carry_out = || carried_out(Signing::Now);
+        match fault {
+            Some(Fault::RequestLost) => Err(no_answer(url, true)),
+            Some(Fault::NoConnection) => Err(no_answer(url, false)),
+            Some(Fault::Redirect) => Ok(HttpAnswer {
                 location: Some("https://elsewhere.test/".to_owned()),
                 ..http(301, None, String::new())
-            });
-        }
-        if fault == Some(Fault::Unavailable) {
-            return Ok(http(503, Some("unavailable"), "{}".to_owned()));
-        }
-        if fault == Some(Fault::Refused) {
-            return Ok(http(413, Some("too-large"), "{}".to_owned()));
-        }
-        if fault == Some(Fault::Wait) {
-            let (message_reference, status_description) = (0, "later".to_owned());
-            let delay = ResponseDelay {
-                message_reference,
-                status_code: 300,
-                status_description,
-            };
-            return Ok(http(202, None, text::compact(&delay)));
-        }
-        if fault == Some(Fault::WaitedInVain) {
-            return Ok(http(402, Some("insufficient-funds"), "{}".to_owned()));
-        }
-        let signing = if fault == Some(Fault::Delay) {
-            Signing::Later
-        } else {
-            Signing::Now
-        };
-        let issuer = self.issuer_at(url).ok_or_else(no_answer)?;
-        let answer = issuer.answer(token, body, self.now(), signing);
-        match fault {
-            Some(Fault::AnswerLost) => Err(no_answer()),
-            Some(Fault::BadGateway) => Ok(http(502, None, "<html>bad gateway</html>".to_owned())),
-            Some(Fault::Nonsense) => Ok(http(200, None, "{\"type\": \"response nonsense\"}".to_owned())),
-            Some(Fault::WrongSignature) => Ok(spoil(answer, |response| {
-                response.blind_signatures[0].blind_signature = BigInt::from_be_bytes(&[7]);
-            })),
-            Some(Fault::MissingSignature) => Ok(spoil(answer, |response| {
-                drop(response.blind_signatures.remove(0))
-            })),
-            Some(
-                Fault::RequestLost
-                | Fault::NoConnection
-                | Fault::Redirect
-                | Fault::Unavailable
-                | Fault::Refused
-                | Fault::Delay
-                | Fault::Wait
-                | Fault::WaitedInVain,
-            )
-            | None => Ok(HttpAnswer {
-                date: Some(self.now() + TimeDelta::seconds(self.issuers_ahead_s.load(Ordering::SeqCst))),
-                ..answer
             }),
+            Some(Fault::Unavailable) => Ok(http(503, Some("unavailable"), "{}".to_owned())),
+            Some(Fault::Refused) => Ok(http(413, Some("too-large"), "{}".to_owned())),
+            Some(Fault::Wait) => Ok(delay()),
+            Some(Fault::WaitExpired) => Ok(http(402, Some("insufficient-funds"), "{}".to_owned())),
+            Some(Fault::AnswerLost) => carry_out().and_then(|_| Err(no_answer(url, true))),
+            Some(Fault::BadGateway) => {
+                carry_out().map(|_| http(502, None, "<html>bad gateway</html>".to_owned()))
+            }
+            Some(Fault::Nonsense) => {
+                carry_out().map(|_| http(200, None, "{\"type\": \"response nonsense\"}".to_owned()))
+            }
+            Some(Fault::WrongSignature) => carry_out().map(|answer| {
+                spoil(answer, |response| {
+                    response.blind_signatures[0].blind_signature = BigInt::from_be_bytes(&[7]);
+                })
+            }),
+            Some(Fault::MissingSignature) => {
+                carry_out().map(|answer| spoil(answer, |response| drop(response.blind_signatures.remove(0))))
+            }
+            Some(Fault::Delay) | None => {
+                let signing = if fault.is_some() {
+                    Signing::Later
+                } else {
+                    Signing::Now
+                };
+                let ahead = TimeDelta::seconds(self.issuers_ahead_s.load(Ordering::SeqCst));
+                Ok(HttpAnswer {
+                    date: Some(self.now() + ahead),
+                    ..carried_out(signing)?
+                })
+            }
         }
     }
 
-    async fn get(&self, url: &str, token: Option<&Secret>) -> Result<HttpAnswer, NoAnswer> {
-        let no_answer = || NoAnswer {
-            url: url.to_owned(),
-            reason: "the test says so".to_owned(),
-            was_sent: true,
-        };
-        let number = self.note_step(url, "");
-        match self.faults.lock().unwrap().get(&number).copied() {
-            Some(Fault::RequestLost | Fault::AnswerLost | Fault::NoConnection) => Err(no_answer()),
+    fn get(&self, url: &str, token: Option<&Secret>, fault: Option<Fault>) -> Result<HttpAnswer, NoAnswer> {
+        match fault {
+            Some(Fault::RequestLost | Fault::AnswerLost | Fault::NoConnection) => Err(no_answer(url, true)),
             Some(Fault::Redirect) => Ok(http(404, None, "<html>not here</html>".to_owned())),
             Some(Fault::Unavailable | Fault::BadGateway) => {
                 Ok(http(503, None, "<html>away</html>".to_owned()))
@@ -188,16 +174,17 @@ impl Transport for Network {
                 Fault::Refused
                 | Fault::Delay
                 | Fault::Wait
-                | Fault::WaitedInVain
+                | Fault::WaitExpired
                 | Fault::WrongSignature
                 | Fault::MissingSignature,
             )
-            | None => Ok(self.issuer_at(url).ok_or_else(no_answer)?.get(url, token)),
+            | None => {
+                let issuer = self.issuer_at(url).ok_or_else(|| no_answer(url, true))?;
+                Ok(issuer.get(url, token))
+            }
         }
     }
-}
 
-impl Network {
     pub(crate) fn now(&self) -> DateTime<Utc> {
         begin() + TimeDelta::seconds(self.now_s.load(Ordering::SeqCst))
     }
@@ -206,31 +193,37 @@ impl Network {
         self.now_s.store(day * 24 * 60 * 60, Ordering::SeqCst);
     }
 
-    /// Puts an issuer at its URL, in place of any other.
+    /// Puts an issuer at a URL, in place of any other.
     pub(crate) fn connect(&self, url: &str, issuer: Arc<FakeIssuer>) {
         self.issuers.lock().unwrap().insert(url.to_owned(), issuer);
     }
 
-    /// From now on request number `number`, counted from here, goes wrong.
+    /// Sets the fault of request number `number`, counted from now.
     pub(crate) fn fail(&self, number: usize, fault: Fault) {
         self.steps.lock().unwrap().clear();
         *self.faults.lock().unwrap() = BTreeMap::from([(number, fault)]);
     }
 
-    /// Every request to come goes wrong.
+    /// Sets the fault of all following requests.
     pub(crate) fn fail_all(&self, fault: Fault) {
         self.steps.lock().unwrap().clear();
         *self.faults.lock().unwrap() = (0..1000).map(|number| (number, fault)).collect();
     }
 
+    /// Removes all faults and forgets the earlier requests.
     pub(crate) fn heal(&self) {
         self.faults.lock().unwrap().clear();
         self.steps.lock().unwrap().clear();
     }
 
-    /// The requests since the last change of faults.
+    /// Returns the requests since the last change of faults.
     pub(crate) fn take_steps(&self) -> Vec<Step> {
         std::mem::take(&mut *self.steps.lock().unwrap())
+    }
+
+    /// Whether a request was sent to this path since the last change of faults. Forgets these requests.
+    pub(crate) fn was_asked(&self, path: &str) -> bool {
+        self.take_steps().iter().any(|step| step.url.ends_with(path))
     }
 
     fn note_step(&self, url: &str, body: &str) -> usize {
@@ -238,19 +231,18 @@ impl Network {
         let journal_bytes = journal
             .and_then(|path| fs::metadata(path).ok())
             .map_or(0, |metadata| metadata.len());
-        let books = self
+        let issuer = self
             .issuers
             .lock()
             .unwrap()
             .get(URL)
-            .map(|issuer| issuer.books.lock().unwrap().clone())
-            .unwrap_or_default();
+            .map(|issuer| issuer.state().clone());
         let mut steps = self.steps.lock().unwrap();
         steps.push(Step {
             url: url.to_owned(),
             body: body.to_owned(),
             journal_bytes,
-            books,
+            issuer: issuer.unwrap_or_default(),
         });
         steps.len() - 1
     }
@@ -261,6 +253,14 @@ impl Network {
             .iter()
             .find(|(base, _)| url.starts_with(&format!("{base}/")))
             .map(|(_, issuer)| Arc::clone(issuer))
+    }
+}
+
+fn no_answer(url: &str, was_sent: bool) -> NoAnswer {
+    NoAnswer {
+        url: url.to_owned(),
+        reason: "a fault of the test".to_owned(),
+        was_sent,
     }
 }
 
@@ -277,7 +277,7 @@ fn spoil(answer: HttpAnswer, how: impl FnOnce(&mut ResponseMint)) -> HttpAnswer 
     }
 }
 
-/// One issuer and a disk.
+/// A network with one issuer, and a disk.
 pub(crate) struct World {
     pub(crate) network: Arc<Network>,
     pub(crate) issuer: Arc<FakeIssuer>,
@@ -285,7 +285,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// An issuer at [`URL`] with so much in the account of [`TOKEN`].
+    /// Makes an issuer at [`URL`] with a balance of `funds` in the account of [`TOKEN`].
     pub(crate) fn new(suite: CipherSuite, funds: u64) -> Self {
         let name = if suite == CipherSuite::default() {
             "OpenCent"
@@ -311,9 +311,23 @@ impl World {
         }
     }
 
-    /// Revokes the keys that sign first.
-    pub(crate) fn revoke_all(&self) {
-        DENOMINATIONS
+    /// Puts another issuer, with a balance of `funds` in the account of [`TOKEN`], at a URL.
+    pub(crate) fn add_issuer(
+        &self,
+        name: &str,
+        url: &str,
+        denominations: &[u64],
+        funds: u64,
+    ) -> Arc<FakeIssuer> {
+        let issuer = Arc::new(FakeIssuer::new(name, url, CipherSuite::default(), denominations));
+        issuer.credit(TOKEN, funds);
+        self.network.connect(url, Arc::clone(&issuer));
+        issuer
+    }
+
+    /// Revokes the first generation of the mint keys of these denominations.
+    pub(crate) fn revoke(&self, denominations: &[u64]) {
+        denominations
             .iter()
             .for_each(|denomination| self.issuer.revoke(*denomination, 0));
     }
@@ -322,21 +336,21 @@ impl World {
         self.disk.path().join(name)
     }
 
-    /// Opens the wallet of this name; its journal is the one that is watched from now on.
+    /// Opens the wallet with this name and watches its journal.
     pub(crate) fn open(&self, name: &str) -> Wallet {
         let network = Arc::clone(&self.network);
         let mut wallet = self.open_with_clock(name, Arc::new(move || network.now()));
-        // The wallet keeps no token on the disk.
+        // The wallet stores no token.
         wallet.use_token(token());
         wallet
     }
 
-    /// As [`Self::open`], with a clock of its own and no token.
+    /// Opens the wallet like [`Self::open`], with another clock and without a token.
     pub(crate) fn open_with_clock(&self, name: &str, clock: Clock) -> Wallet {
         let folder = self.folder(name);
         *self.network.watched.lock().unwrap() = Some(journal_of(&folder));
         let transport = Arc::clone(&self.network) as Arc<dyn Transport>;
-        // Another process draws other numbers: the journal's length is a seed that says where it stands.
+        // Each process needs other random numbers, so the journal's length is part of the seed.
         let seed = fs::metadata(journal_of(&folder)).map_or(0, |metadata| metadata.len());
         let seed = name.bytes().fold(seed, |seed, byte| {
             seed.wrapping_mul(257).wrapping_add(byte.into())
@@ -345,7 +359,7 @@ impl World {
         Wallet::create(&folder, transport, clock, rng).unwrap()
     }
 
-    /// A wallet that knows the currency and has minted so much.
+    /// Opens a wallet, adds the currency and mints `amount`.
     pub(crate) async fn wallet_with(&self, name: &str, amount: u64) -> Wallet {
         let mut wallet = self.open(name);
         wallet.add(URL).await.unwrap();
@@ -359,7 +373,7 @@ impl World {
         fs::read(journal_of(&self.folder(name))).unwrap()
     }
 
-    /// Puts a journal where a crash has left it.
+    /// Writes the journal of a wallet.
     pub(crate) fn put_journal(&self, name: &str, bytes: &[u8]) {
         fs::create_dir_all(self.folder(name)).unwrap();
         fs::write(journal_of(&self.folder(name)), bytes).unwrap();
@@ -377,11 +391,34 @@ pub(crate) async fn mint(wallet: &mut Wallet, amount: u64) -> Result<(), opencoi
         .map(drop)
 }
 
+/// Returns the states of the operations or sends of this kind, in their order.
+pub(crate) fn states(wallet: &Wallet, kind: &str) -> Vec<String> {
+    let entries = wallet.history().into_iter();
+    entries
+        .filter(|entry| entry.kind == kind)
+        .map(|entry| entry.state)
+        .collect()
+}
+
 pub(crate) fn token() -> Secret {
     Secret::new(TOKEN)
 }
 
-/// The balance of the only currency.
+/// Makes a stack of these coins.
+pub(crate) fn stack_of(coins: &[Coin]) -> CoinStack {
+    CoinStack {
+        coins: coins.to_vec(),
+        subject: String::new(),
+    }
+}
+
+/// Returns the spendable and the pending amount of the only currency.
+pub(crate) fn held(wallet: &Wallet) -> (u64, u64) {
+    let balance = balance(wallet);
+    (balance.balance, balance.pending)
+}
+
+/// Returns the balance of the only currency.
 pub(crate) fn balance(wallet: &Wallet) -> Balance {
     let mut balances = wallet.balances();
     assert_eq!(balances.len(), 1);

@@ -1,4 +1,4 @@
-//! From the command line to a client that the issuer knows: a session of the wallet's folder, or a token.
+//! Connects to an issuer with the session in the wallet's folder, or with a token.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,20 @@ use opencoin_wallet::Secret;
 use opencoin_wallet::account::{AccountClient, AccountError, Holder, SessionCurrency, StoredSession};
 
 use crate::currency_unit::CurrencyUnit;
+use crate::dates::utc;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
 use crate::wallet_dir_args::WalletDirArgs;
 use crate::{failure, token_args};
 
-/// Who asks whom.
+/// The options for an account and its issuer.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HolderArgs {
     #[command(flatten)]
     dir: WalletDirArgs,
-    /// The URL of the issuer, for example `https://issuer.example`. Default: that of the session.
+    /// The URL of the issuer, for example `https://issuer.example`. Default: the URL of the session.
     #[arg(long, value_name = "URL", env = "OPENCOIN_URL", global = true)]
     url: Option<IssuerUrl>,
-    /// A file that holds the account's own token, in place of a session; or the token in `OPENCOIN_TOKEN`.
+    /// A file that holds the account's own token, instead of a session. The token can also be in `OPENCOIN_TOKEN`.
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -36,9 +37,9 @@ pub(crate) struct HolderArgs {
 pub(crate) struct Connection {
     pub(crate) client: AccountClient,
     pub(crate) url: IssuerUrl,
-    /// As messages advise it: ` --dir W`, or nothing for the wallet that everybody has.
+    /// See [`WalletDirArgs::flag`].
     flag: String,
-    /// Where the token is from; `None` for the account's own.
+    /// The session of the token; `None` for the account's own token.
     session: Option<StoredSession>,
 }
 
@@ -48,12 +49,12 @@ impl HolderArgs {
         self.dir.path()
     }
 
-    /// The session in the folder, whoever it is with.
+    /// The session in the folder, with any issuer.
     pub(crate) fn stored_session(&self) -> Result<Option<StoredSession>> {
         read_session(&self.dir()?, &self.dir.flag())
     }
 
-    /// The URL that was given, or that of the session.
+    /// The given URL, or that of the session.
     pub(crate) fn url(&self) -> Result<IssuerUrl> {
         if let Some(url) = &self.url {
             return Ok(url.clone());
@@ -61,25 +62,24 @@ impl HolderArgs {
         match self.stored_session()? {
             Some(session) => url_of(&session),
             None => Err(failure::usage(
-                "say where the issuer is: --url URL, or OPENCOIN_URL in the environment",
+                "give the URL of the issuer: --url URL, or OPENCOIN_URL in the environment",
             )),
         }
     }
 
-    /// A client of the issuer at this URL, without a token.
-    pub(crate) fn stranger(&self, url: &IssuerUrl) -> Result<AccountClient> {
+    /// A client without a token.
+    pub(crate) fn anonymous_client(&self, url: &IssuerUrl) -> Result<AccountClient> {
         Ok(AccountClient::new(url, &self.network.authorities()?)?)
     }
 
-    /// A client with the token that was given, or that of the session.
+    /// Connects with the given token, or with that of the session.
     pub(crate) fn connect(&self) -> Result<Connection> {
         let flag = self.dir.flag();
         if let Some(token) = token_args::given(None, self.token_file.as_deref())? {
             let url = self.url()?;
             warn_if_exposed(&url, "read the account's token");
-            let client = self.stranger(&url)?.with_token(token);
             return Ok(Connection {
-                client,
+                client: self.anonymous_client(&url)?.with_token(token),
                 url,
                 flag,
                 session: None,
@@ -99,9 +99,8 @@ impl HolderArgs {
             bail!("{}", is_over(&session, &flag));
         }
         warn_if_exposed(&url, "read the session's token");
-        let client = self.stranger(&url)?.with_token(session.token.clone());
         Ok(Connection {
-            client,
+            client: self.anonymous_client(&url)?.with_token(session.token.clone()),
             url,
             flag,
             session: Some(session),
@@ -118,13 +117,11 @@ fn read_session(dir: &Path, flag: &str) -> Result<Option<StoredSession>> {
 
 fn url_of(session: &StoredSession) -> Result<IssuerUrl> {
     let url = session.url.parse();
-    url.with_context(|| {
-        "the session in this folder is with no issuer; log in again with --url URL".to_owned()
-    })
+    url.context("the session in this folder has no valid URL; log in again with --url URL")
 }
 
 impl Connection {
-    /// The currency of the issuer, in which amounts are read and shown.
+    /// The currency in which amounts are read and shown.
     pub(crate) async fn unit(&self) -> Result<CurrencyUnit> {
         match self.session.as_ref().and_then(|session| session.currency.clone()) {
             Some(SessionCurrency { name, divisor }) => Ok(CurrencyUnit { name, divisor }),
@@ -132,18 +129,26 @@ impl Connection {
         }
     }
 
-    /// The name of the account, under which payments are kept.
+    /// The currency for text output; `None` for JSON, which shows amounts in the smallest unit.
+    pub(crate) async fn unit_for(&self, output: OutputArgs) -> Result<Option<CurrencyUnit>> {
+        if output.json {
+            return Ok(None);
+        }
+        self.unit().await.map(Some)
+    }
+
+    /// The name of the account, under which pending payments are stored.
     pub(crate) async fn account_name(&self) -> Result<String> {
         match self.session.as_ref().map(|session| &session.holder) {
             Some(Holder::Account(name)) => Ok(name.clone()),
             Some(Holder::Service(_)) => {
-                bail!("this takes the holder's own session: a service neither pays nor asks for payouts")
+                bail!("this needs the holder's own session: a service cannot pay or request payouts")
             }
             None => Ok(self.explain(self.client.summary().await)?.name),
         }
     }
 
-    /// What the issuer has said, with what to do where the session has ended.
+    /// Adds advice to an error about an ended session.
     pub(crate) fn explain<T>(&self, result: Result<T, AccountError>) -> Result<T> {
         result.map_err(|error| match &self.session {
             Some(session) if error.is_unauthorized() => {
@@ -154,11 +159,11 @@ impl Connection {
     }
 }
 
-/// A session that has ended by itself, and what to do.
+/// The error text for an expired session.
 fn is_over(session: &StoredSession, flag: &str) -> String {
     format!(
         "the session has ended ({}); {}",
-        session.expires_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        utc(session.expires_at),
         log_in_again(session, flag)
     )
 }
@@ -176,19 +181,18 @@ fn log_in_again(session: &StoredSession, flag: &str) -> String {
     }
 }
 
-/// The token of this folder's session with the issuer at `url`, for a wallet: a clear error where there is
-/// none that helps.
+/// The valid session of a wallet's folder with the issuer at `url`.
 pub(crate) fn session_for_wallet(dir: &Path, flag: &str, url: &str) -> Result<StoredSession> {
     let Some(session) = read_session(dir, flag)? else {
         bail!(
             "this needs an account: log in with `opencoin account login --url {url} NAME{flag}`, or give {}\n\
-             (the operator makes accounts with `opencoin issuer account create NAME --dir D`)",
+             (the operator creates accounts with `opencoin issuer account create NAME --dir D`)",
             token_args::SOURCES
         );
     };
     if !session.is_with(url) {
         bail!(
-            "the session in {} is with {}, and the issuer of this currency is {url}: log in there",
+            "the session in {} is with {}, but the issuer of this currency is {url}: log in there",
             dir.display(),
             session.url
         );
@@ -199,12 +203,12 @@ pub(crate) fn session_for_wallet(dir: &Path, flag: &str, url: &str) -> Result<St
     Ok(session)
 }
 
-/// As the wallet keeps secrets.
+/// Converts a secret of the API to one of the wallet.
 pub(crate) fn secret(text: &opencoin_api::Secret) -> Secret {
     Secret::new(text.expose())
 }
 
-/// The currency of an issuer, for a session that is about to be kept.
+/// The currency of an issuer, for a new session. `None` if the issuer does not answer.
 pub(super) async fn currency_of(client: &AccountClient) -> Option<SessionCurrency> {
     let cdd = client.description().await.ok()?;
     Some(SessionCurrency {

@@ -1,4 +1,4 @@
-//! `opencoin account` and `opencoin service`: an account at an issuer, over HTTP. Thin on top of the wallet
+//! `opencoin account` and `opencoin service`: use an account at an issuer over HTTP. A thin layer over the wallet
 //! library.
 
 pub(super) mod connection;
@@ -24,36 +24,35 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Log in with the account's password. The session is kept in the wallet's folder, until it ends.
+    /// Log in with the account's password. The session is stored in the wallet's folder until it ends.
     Login(login::LoginArguments),
     /// End the session, at the issuer and here.
     Logout,
-    /// Choose another password. All other sessions of the account end.
+    /// Change the password. All other sessions of the account end.
     Password(login::PasswordArguments),
-    /// Show name, balance, the newest entries, and payments whose answer was never seen.
+    /// Show name, balance, the newest entries, and payments without an answer.
     Show,
-    /// Show the balance alone.
+    /// Show the balance.
     Balance,
-    /// Show what has moved the account's money, newest first.
+    /// Show the entries of the account, newest first.
     History(view::HistoryArguments),
-    /// Show entries as they come, until Ctrl-C. A server that goes away is waited for; nothing is missed or
-    /// shown twice.
+    /// Show new entries until Ctrl-C. Reconnects to a restarted server and shows every entry exactly once.
     Watch(view::WatchArguments),
-    /// Show the accounts that chose to be listed.
+    /// Show the accounts that are listed in the directory.
     Directory,
-    /// Choose whether the account stands in the directory.
+    /// Choose whether the directory lists this account.
     ListMe(view::ListMeArguments),
     /// Pay to another account.
     ///
-    /// If no answer comes, or this program dies, run the same command again: the issuer pays once. An
-    /// identical second payment is a new one as soon as the first one's result was shown.
+    /// If no answer comes, or the program is killed, run the same command again: the issuer pays once. After the result
+    /// was shown, an identical command makes a new payment.
     Pay(money::PayArguments),
-    /// Have money paid out of the currency, by the operator.
+    /// Request a payout: the operator pays money out of the currency.
     ///
-    /// The money leaves the account at once. If no answer comes, run the same command again: it is asked for
+    /// The money leaves the account at once. If no answer comes, run the same command again: the payout is requested
     /// once.
     Payout(money::PayoutArguments),
-    /// Show the payouts of the account and what came of them.
+    /// Show the payouts of the account and their states.
     Payouts(money::PayoutsArguments),
 }
 

@@ -1,4 +1,4 @@
-//! Paying, and paying out.
+//! Payments and payouts.
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -6,8 +6,7 @@ use opencoin_api::{
     Entry, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, Payout, PayoutState, RequestPayout, Transfer,
 };
 use opencoin_keys::{Clock, SystemClock};
-use opencoin_terminal::output;
-use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_text::{AmountText, printable};
 use opencoin_wallet::account::{AccountError, Outbox, Paid, Payer, Payment, Receipt, pay, pay_with_key};
 use rand::RngCore;
@@ -19,16 +18,16 @@ use super::view::time;
 use crate::currency_unit::CurrencyUnit;
 use crate::failure;
 
-/// Random bytes of a key: nobody makes the same up twice.
+/// Random bytes of a generated idempotency key, enough to be unique.
 const KEY_BYTES: usize = 16;
 
 #[derive(Debug, Args)]
 pub(crate) struct PayArguments {
-    /// The name of the account that gets it.
+    /// The name of the receiving account.
     to: String,
-    /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+    /// The amount, as the currency shows it: `12.50`, or `12` for 12.00.
     amount: AmountText,
-    /// What it is for; both sides read it.
+    /// A description of the payment for both sides.
     #[arg(long, value_name = "TEXT", default_value = "")]
     label: String,
     #[command(flatten)]
@@ -37,9 +36,9 @@ pub(crate) struct PayArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct PayoutArguments {
-    /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+    /// The amount, as the currency shows it: `12.50`, or `12` for 12.00.
     amount: AmountText,
-    /// Where to, in the words of the operator's bank system: an IBAN, say.
+    /// The destination in the operator's bank system, for example an IBAN.
     destination: String,
     #[command(flatten)]
     key: KeyArgs,
@@ -47,16 +46,15 @@ pub(crate) struct PayoutArguments {
 
 #[derive(Debug, Args)]
 struct KeyArgs {
-    /// An idempotency key of your own: the issuer pays once for each key, whenever and wherever it is sent
-    /// again. Without one, this program makes one up and keeps it in the wallet's folder until the result was
-    /// shown.
+    /// Your own idempotency key: the issuer pays once for each key, no matter when and from where it is sent again.
+    /// Without this option, the program generates a key and stores it in the wallet's folder until the result is shown.
     #[arg(long, value_parser = parse_key)]
     key: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PayoutsArguments {
-    /// Only those with higher numbers.
+    /// Show only payouts with higher numbers.
     #[arg(long, value_name = "C", default_value_t = 0)]
     after: u64,
 }
@@ -105,7 +103,7 @@ async fn send(
         let made = explain(
             &connection,
             pay_with_key(&connection.client, &payment, key).await,
-            "the same command again asks",
+            "the same command again checks it",
         )?;
         let paid = Paid {
             receipt: made.value,
@@ -130,9 +128,9 @@ async fn send(
     let paid = explain(
         &connection,
         paid,
-        "the same command again finds out, and does not pay twice",
+        "the same command again checks it and does not pay twice",
     )?;
-    // In this order: a result that nobody has seen is not settled.
+    // Settled only after the result was shown.
     show(&payment, &paid, &unit, holder.output)?;
     Ok(outbox.settle(&payer, &paid.key)?)
 }
@@ -147,7 +145,7 @@ fn explain<T>(connection: &Connection, result: Result<T, AccountError>, again: &
     let is_open = matches!(result, Err(AccountError::Open(_)));
     connection.explain(result).map_err(|error| {
         if is_open {
-            failure::explained(error, &format!("whether it was paid is not known: {again}"))
+            failure::explained(error, &format!("it is not known whether it was paid: {again}"))
         } else {
             error
         }
@@ -175,7 +173,7 @@ fn show(payment: &Payment, paid: &Paid, unit: &CurrencyUnit, output: OutputArgs)
             Payment::Payout(RequestPayout { amount, destination }),
         ) => {
             format!(
-                "asked for a payout of {} to {}: number {id} of {}",
+                "requested a payout of {} to {}: number {id} of {}",
                 unit.show(*amount),
                 printable(destination),
                 time(*requested_at)
@@ -187,14 +185,14 @@ fn show(payment: &Payment, paid: &Paid, unit: &CurrencyUnit, output: OutputArgs)
     };
     let repeated = paid
         .is_repeated
-        .then(|| "this was done before and not again now".to_owned());
+        .then(|| "this was done before and is not repeated now".to_owned());
     output.show_once(value, [done].into_iter().chain(repeated))?;
     if output.json {
         return Ok(());
     }
     if let Some(begun) = paid.begun_before {
         output::complain(&format!(
-            "note: this finishes what was begun {} and whose answer nobody saw; if you meant a second one, run the command again",
+            "note: this finishes a payment begun {} that got no answer; for a second payment run the command again",
             time(begun)
         ));
     }
@@ -203,11 +201,7 @@ fn show(payment: &Payment, paid: &Paid, unit: &CurrencyUnit, output: OutputArgs)
 
 pub(super) async fn payouts(holder: &HolderArgs, arguments: &PayoutsArguments) -> Result<()> {
     let connection = holder.connect()?;
-    let unit = if holder.output.json {
-        None
-    } else {
-        Some(connection.unit().await?)
-    };
+    let unit = connection.unit_for(holder.output).await?;
     let (mut after, mut collected) = (arguments.after, Vec::new());
     loop {
         let page = connection.explain(connection.client.payouts(after, PAGE_LENGTH_MAX).await)?;
@@ -223,10 +217,9 @@ pub(super) async fn payouts(holder: &HolderArgs, arguments: &PayoutsArguments) -
         }
     }
     if holder.output.json {
-        output::json(&serde_json::json!({ "payouts": collected, "after": after }))
-    } else {
-        Ok(())
+        output::json(&serde_json::json!({ "payouts": collected, "after": after }))?;
     }
+    Ok(())
 }
 
 fn shown(payout: &Payout, unit: &CurrencyUnit) -> String {

@@ -1,4 +1,4 @@
-//! `opencoin service`: programs that act for an account, each with a key and scopes of its own.
+//! `opencoin service`: manages programs that use an account, each with its own key and scopes.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::connection::{HolderArgs, currency_of, secret};
 use super::view::time;
+use crate::dates::utc;
 use crate::failure;
 use crate::network_args::warn_if_exposed;
 
@@ -28,16 +29,16 @@ pub(crate) struct Arguments {
 enum Command {
     /// Declare a service and show its key, once.
     Declare {
-        /// Its name, unique within the account: 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.
+        /// The name, unique within the account: 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.
         name: String,
-        /// What it may do; may be given several times.
+        /// A permission of the service. Can be repeated.
         #[arg(long, value_enum, required = true)]
         scope: Vec<ScopeArg>,
     },
-    /// Show the services of the account, what they may do and when they were last heard of.
+    /// Show the services of the account, with their scopes and last requests.
     #[command(alias = "status")]
     List,
-    /// Give a service another key and show it, once. The old key and its sessions end at once.
+    /// Replace the key of a service and show the new one, once. The old key and its sessions end at once.
     Rotate {
         /// The id of the service, as `list` shows it.
         id: String,
@@ -47,7 +48,7 @@ enum Command {
         /// The id of the service, as `list` shows it.
         id: String,
     },
-    /// Log in as a service, with its key, and print the token or keep it for `opencoin wallet`.
+    /// Log in as a service, with its key, and print the token or store the session for `opencoin wallet`.
     Login {
         /// The id of the service.
         id: String,
@@ -55,7 +56,7 @@ enum Command {
         /// `opencoin-service-key`, or a prompt.
         #[arg(long, value_name = "FILE", env = "OPENCOIN_SERVICE_KEY_FILE")]
         key_file: Option<PathBuf>,
-        /// Keep the session in the wallet's folder, in place of the one there, and do not print the token.
+        /// Store the session in the wallet's folder, replacing an existing one, and do not print the token.
         #[arg(long)]
         store: bool,
     },
@@ -63,9 +64,9 @@ enum Command {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ScopeArg {
-    /// Make coins of the account's money.
+    /// Mint coins, paid by the account.
     Mint,
-    /// Make coins the account's money.
+    /// Redeem coins to the account.
     Redeem,
     /// Read balance, entries and payouts.
     Read,
@@ -105,7 +106,9 @@ async fn declare(holder: &HolderArgs, name: String, scopes: Vec<ScopeArg>) -> Re
     let is_open = matches!(declared, Err(AccountError::Open(_)));
     let declared = connection.explain(declared);
     let declared = if is_open {
-        declared.context("whether it was declared is not known: if `opencoin service list` shows it, `rotate` gives it a key")?
+        declared.context(
+            "the result is unknown: if `opencoin service list` shows the service, `rotate` gives it a key",
+        )?
     } else {
         declared?
     };
@@ -130,19 +133,19 @@ async fn list(holder: &HolderArgs) -> Result<()> {
 
 async fn rotate(holder: &HolderArgs, id: &str) -> Result<()> {
     let connection = holder.connect()?;
-    let rotated = connection.explain(connection.client.rotate_service(&named(id)?).await)?;
+    let rotated = connection.explain(connection.client.rotate_service(&checked_id(id)?).await)?;
     holder.output.show_once(
         serde_json::to_value(&rotated)?,
         [
             format!("key: {}", rotated.key.expose()),
-            "this is the only time that the key is shown; the old key has ended".to_owned(),
+            "this is the only time that the key is shown; the old key is invalid now".to_owned(),
         ],
     )
 }
 
 async fn remove(holder: &HolderArgs, id: &str) -> Result<()> {
     let connection = holder.connect()?;
-    connection.explain(connection.client.remove_service(&named(id)?).await)?;
+    connection.explain(connection.client.remove_service(&checked_id(id)?).await)?;
     holder
         .output
         .show(json!({ "id": id, "removed": true }), ["the service is removed"])
@@ -150,25 +153,27 @@ async fn remove(holder: &HolderArgs, id: &str) -> Result<()> {
 
 async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, store: bool) -> Result<()> {
     let url = holder.url()?;
-    let client = holder.stranger(&url)?;
+    let client = holder.anonymous_client(&url)?;
     warn_if_exposed(&url, "read the service's key");
     let key = Secret::new(secret_args::service_key(key_file.as_deref())?.text().as_str());
     let session = client
-        .log_in_service(&ServiceLogin { id: named(&id)?, key })
+        .log_in_service(&ServiceLogin {
+            id: checked_id(&id)?,
+            key,
+        })
         .await?;
-    let until = session.expires_at.format("%Y-%m-%d %H:%M:%S UTC");
+    let until = utc(session.expires_at);
     if store {
-        let (token, expires_at) = (secret(&session.token), session.expires_at);
         StoredSession {
             url: url.to_string(),
             holder: Holder::Service(id),
-            token,
-            expires_at,
+            token: secret(&session.token),
+            expires_at: session.expires_at,
             currency: currency_of(&client).await,
         }
         .write(&holder.dir()?)?;
         return holder.output.show(
-            json!({ "expires_at": expires_at, "scopes": session.scopes }),
+            json!({ "expires_at": session.expires_at, "scopes": session.scopes }),
             [format!(
                 "logged in as a service at {url} until {until}, with {}",
                 scopes(&session.scopes)
@@ -179,13 +184,13 @@ async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, stor
         serde_json::to_value(&session)?,
         [
             format!("token: {}", session.token.expose()),
-            format!("it ends {until}, and may {}", scopes(&session.scopes)),
+            format!("it expires {until}, and may {}", scopes(&session.scopes)),
         ],
     )
 }
 
-/// An id that is one segment of a path.
-fn named(id: &str) -> Result<String> {
+/// Checks that an id can be a segment of a URL path.
+fn checked_id(id: &str) -> Result<String> {
     if id.is_empty()
         || !id
             .bytes()
@@ -207,13 +212,11 @@ fn shown(service: &ServiceStatus) -> String {
         .last_seen_at
         .map(|at| format!(", last seen {}", time(at)))
         .unwrap_or_default();
-    let (id, name, scopes) = (
+    format!(
+        "{}  {}  may {}; {state}{seen}; key of {}",
         printable(&service.id),
         printable(&service.name),
         scopes(&service.scopes),
-    );
-    format!(
-        "{id}  {name}  may {scopes}; {state}{seen}; key of {}",
         time(service.key_created_at)
     )
 }

@@ -1,12 +1,13 @@
-//! What an account holds and what has happened on it.
+//! Shows the balance, the entries and the directory of accounts.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use opencoin_api::{ChangeAccount, Entry, EntryKind, PAGE_LENGTH_MAX};
 use opencoin_terminal::output;
 use opencoin_text::printable;
 use opencoin_wallet::account::{Outbox, Page, Payment, Unanswered, Watch};
+use serde_json::json;
 
 use super::connection::{Connection, HolderArgs};
 use crate::currency_unit::CurrencyUnit;
@@ -14,27 +15,27 @@ use crate::service;
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArguments {
-    /// How many entries, at most 500.
+    /// The most entries to show, up to 500.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_LENGTH_MAX)))]
     limit: u32,
-    /// Only entries before the one with this id.
+    /// Show only entries before the one with this id.
     #[arg(long, value_name = "C")]
     before: Option<u64>,
-    /// All entries, down to the first.
+    /// Show all entries, down to the first.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WatchArguments {
-    /// Begin after the entry with this id; 0 is before the first. Default: what comes from now on.
+    /// Begin after the entry with this id; 0 begins with the first. Default: only new entries.
     #[arg(long, value_name = "C")]
     after: Option<u64>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ListMeArguments {
-    /// Whether others find it.
+    /// Whether other users can find the account.
     choice: Choice,
 }
 
@@ -85,12 +86,7 @@ pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -
     } else {
         arguments.limit
     };
-    let json = holder.output.json;
-    let unit = if json {
-        None
-    } else {
-        Some(connection.unit().await?)
-    };
+    let unit = connection.unit_for(holder.output).await?;
     let (mut before, mut collected) = (arguments.before, Vec::new());
     loop {
         let page = before.map_or(Page::Newest, Page::Before);
@@ -103,22 +99,20 @@ pub(super) async fn history(holder: &HolderArgs, arguments: &HistoryArguments) -
                 .try_for_each(|entry| output::line(&shown(entry, unit)))?,
         }
         if page.before.is_some() && page.before == before {
-            return Err(anyhow!("the issuer's pages do not come to an end"));
+            bail!("the pages of the issuer do not end");
         }
         before = page.before;
         if before.is_none() || !arguments.all {
             break;
         }
     }
-    match (json, before) {
-        (true, None) => output::json(&serde_json::json!({ "entries": collected })),
-        (true, Some(before)) => output::json(&serde_json::json!({ "entries": collected, "before": before })),
-        (false, Some(before)) => {
-            output::complain(&format!("older ones: --before {before}"));
-            Ok(())
-        }
-        (false, None) => Ok(()),
+    match (holder.output.json, before) {
+        (true, None) => output::json(&json!({ "entries": collected }))?,
+        (true, Some(before)) => output::json(&json!({ "entries": collected, "before": before }))?,
+        (false, Some(before)) => output::complain(&format!("older ones: --before {before}")),
+        (false, None) => {}
     }
+    Ok(())
 }
 
 pub(super) async fn watch(holder: &HolderArgs, arguments: &WatchArguments) -> Result<()> {
@@ -129,11 +123,7 @@ pub(super) async fn watch(holder: &HolderArgs, arguments: &WatchArguments) -> Re
         after = first_cursor(&connection, arguments.after) => after?,
         () = &mut stopped => return Ok(()),
     };
-    let unit = if holder.output.json {
-        None
-    } else {
-        Some(connection.unit().await?)
-    };
+    let unit = connection.unit_for(holder.output).await?;
     let mut watch = Watch::new(connection.client.clone(), after);
     loop {
         let entry = tokio::select! {
@@ -147,7 +137,7 @@ pub(super) async fn watch(holder: &HolderArgs, arguments: &WatchArguments) -> Re
     }
 }
 
-/// What was asked for, or the newest entry.
+/// The given id, or that of the newest entry.
 async fn first_cursor(connection: &Connection, after: Option<u64>) -> Result<u64> {
     if let Some(after) = after {
         return Ok(after);
@@ -169,12 +159,12 @@ pub(super) async fn directory(holder: &HolderArgs) -> Result<()> {
         let last = page.accounts.last().map(|account| account.name.clone());
         for account in page.accounts {
             if holder.output.json {
-                names.push(account.name)
+                names.push(account.name);
             } else {
-                output::line(&printable(&account.name))?
+                output::line(&printable(&account.name))?;
             }
         }
-        // Names ascend; whoever sends the same ones again would never come to an end.
+        // Names ascend. Stopping otherwise prevents an endless loop with a faulty issuer.
         after = page
             .after
             .filter(|name| last.is_some() && after.as_ref().is_none_or(|before| before < name));
@@ -183,10 +173,9 @@ pub(super) async fn directory(holder: &HolderArgs) -> Result<()> {
         }
     }
     if holder.output.json {
-        output::json(&serde_json::json!({ "accounts": names }))
-    } else {
-        Ok(())
+        output::json(&json!({ "accounts": names }))?;
     }
+    Ok(())
 }
 
 pub(super) async fn list_me(holder: &HolderArgs, arguments: &ListMeArguments) -> Result<()> {
@@ -194,16 +183,13 @@ pub(super) async fn list_me(holder: &HolderArgs, arguments: &ListMeArguments) ->
     let listed = arguments.choice == Choice::On;
     connection.explain(connection.client.change(&ChangeAccount { listed }).await)?;
     let said = if listed {
-        "others find the account in the directory"
+        "the account is listed in the directory"
     } else {
         "the account is not listed any more"
     };
-    holder
-        .output
-        .show(serde_json::json!({ "listed": listed }), [said])
+    holder.output.show(json!({ "listed": listed }), [said])
 }
 
-/// An entry as a line.
 fn shown(entry: &Entry, unit: &CurrencyUnit) -> String {
     let kind = match entry.kind {
         EntryKind::Credit => "credit",
@@ -233,7 +219,7 @@ fn shown(entry: &Entry, unit: &CurrencyUnit) -> String {
     )
 }
 
-/// A time, for people.
+/// A time in UTC, for lists.
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S").to_string()
 }

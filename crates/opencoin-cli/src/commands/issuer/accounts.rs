@@ -1,4 +1,4 @@
-//! `opencoin issuer account`: accounts, at the books themselves, whether or not a server runs.
+//! `opencoin issuer account`: manages accounts directly in the books, whether or not a server runs.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::Purpose;
 use crate::dir_args::DirArgs;
 
-/// Accounts that are read at one time.
+/// Accounts per page.
 const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
@@ -28,9 +28,9 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Credit a payment that came in. The same reference credits once.
+    /// Credit an incoming payment to an account. Each reference is credited once.
     Credit(PaymentArguments),
-    /// Take out a payment that went out. The same reference debits once.
+    /// Debit an outgoing payment from an account. Each reference is debited once.
     Debit(PaymentArguments),
     /// Show an account's balance.
     Show {
@@ -44,14 +44,14 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Give an account another token and show it, once. The one before ends.
+    /// Replace the token of an account and show the new one, once. The old token becomes invalid.
     Token {
         /// The name of the account.
         name: AccountName,
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Set the password with which the holder logs in. Every session that a password has opened ends.
+    /// Set the password of an account. All sessions that were opened with a password end.
     Password {
         /// The name of the account.
         name: AccountName,
@@ -66,9 +66,9 @@ pub(crate) enum AccountCommand {
 pub(crate) struct PaymentArguments {
     /// The name of the account.
     name: AccountName,
-    /// How much, as the currency shows it: `12.50`, or `12` for 12.00.
+    /// The amount, as the currency shows it: `12.50`, or `12` for 12.00.
     amount: AmountText,
-    /// What the payment is known by, for example a line of a bank statement.
+    /// A unique reference of the payment, for example a line of a bank statement.
     #[arg(long)]
     reference: Reference,
     #[command(flatten)]
@@ -91,7 +91,7 @@ pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<(
             let password = NewPassword::new(new.read()?.text())?;
             let (cashier, _) = open(dir, Purpose::Change).await?;
             cashier.set_password(&name, password).await?;
-            let said = format!("the password of {name} is set; sessions of the account have ended");
+            let said = format!("the password of {name} is set; the sessions of the account have ended");
             output.show(json!({ "account": name.as_str(), "password_set": true }), [said])
         }
     }
@@ -114,7 +114,6 @@ fn show_token(name: &AccountName, token: &Token, output: OutputArgs) -> Result<(
     )
 }
 
-/// Which way a payment goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     In,
@@ -122,24 +121,20 @@ enum Direction {
 }
 
 async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputArgs) -> Result<()> {
-    let PaymentArguments {
-        name,
-        amount,
-        reference,
-        dir,
-    } = arguments;
-    let (cashier, directory) = open(dir, Purpose::Change).await?;
+    let (name, reference) = (arguments.name, arguments.reference);
+    let (cashier, directory) = open(arguments.dir, Purpose::Change).await?;
     let unit = super::unit(&directory)?;
-    let units = unit.read(&amount)?;
+    let units = unit.read(&arguments.amount)?;
     let amount = Amount::new(units)?;
     let (applied, done, preposition) = match direction {
         Direction::In => (cashier.credit(&name, amount, reference).await?, "credited", "to"),
         Direction::Out => (cashier.debit(&name, amount, reference).await?, "debited", "from"),
     };
     let balance = cashier.account(&name).await?.account.balance.units();
-    let done = match applied.repeated {
-        true => format!("was {done} before with this reference: nothing changed;"),
-        false => done.to_owned(),
+    let done = if applied.repeated {
+        format!("was {done} before with this reference: nothing changed;")
+    } else {
+        done.to_owned()
     };
     let shown = unit.show(units);
     output.show(

@@ -1,4 +1,4 @@
-//! `opencoin issuer admin-token`: who may use `/v1/admin`.
+//! `opencoin issuer admin-token`: manages the tokens for `/v1/admin`.
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -9,23 +9,24 @@ use opencoin_terminal::output::OutputArgs;
 use rand::rngs::OsRng;
 use serde_json::json;
 
+use crate::dates::utc;
 use crate::dir_args::DirArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminTokenCommand {
-    /// Make a token for `/v1/admin` and show it, once. A running server takes it at once.
+    /// Create a token for `/v1/admin` and show it, once. A running server accepts it at once.
     Create {
-        /// Whose it is, or what for; as account names.
+        /// A name for the owner or the purpose, in the form of account names.
         name: AccountName,
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Show the names of the tokens, and when they were made.
+    /// Show the names of the tokens, and when they were created.
     List {
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Remove a token. It ends at once.
+    /// Remove a token. It becomes invalid at once.
     Remove {
         /// The name of the token.
         name: AccountName,
@@ -51,26 +52,22 @@ pub(crate) fn run(command: AdminTokenCommand, output: OutputArgs) -> Result<()> 
             let value = tokens
                 .iter()
                 .map(|token| json!({ "name": token.name, "created_at": token.created_at }));
-            let lines = tokens.iter().map(|token| {
-                format!(
-                    "{}: made {}",
-                    token.name,
-                    token.created_at.format("%Y-%m-%d %H:%M:%S UTC")
-                )
-            });
+            let lines = tokens
+                .iter()
+                .map(|token| format!("{}: created {}", token.name, utc(token.created_at)));
             output.show(value.collect(), lines)
         }
         AdminTokenCommand::Remove { name, dir } => {
             tokens(dir)?.remove(&name)?;
-            let said = format!("the token {name} has ended");
+            let said = format!("the token {name} is removed");
             output.show(json!({ "name": name.as_str(), "removed": true }), [said])
         }
     }
 }
 
-/// Those of a folder that holds a currency.
 fn tokens(dir: DirArgs) -> Result<AdminTokens> {
     let directory = dir.directory()?;
+    // Fails if the folder contains no currency.
     directory.config()?;
     Ok(AdminTokens::in_folder(directory.root()))
 }

@@ -1,15 +1,14 @@
-//! `opencoin issuer audit`: whether the books hold, once or again and again.
+//! `opencoin issuer audit`: checks the invariants of the books, once or repeatedly.
 //!
-//! It reads certificates and books and writes nothing to either: a copy of the public part of the folder and
-//! a role that may read are enough. Exit codes: 0 everything holds, 1 something does not, 2 a wrong command
-//! line, 3 the books could not be read, so nothing is known.
+//! Reads certificates and books and changes neither: a copy of the public part of the folder and a read-only database
+//! role are enough. Exit codes: 0 all invariants hold, 1 one is broken, 2 wrong command line, 3 the books cannot be
+//! read.
 
 mod report;
 mod signatures;
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,15 +25,14 @@ use self::signatures::Signatures;
 use crate::dir_args::DirArgs;
 use crate::service;
 
-/// The exit code for books that could not be read.
+/// The exit code for books that cannot be read.
 const UNREADABLE: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Read the books here: a standby, a copy, or with another role. Otherwise `database` in issuer.toml says
-    /// where they are.
+    /// The books to read: a standby, a copy, or with another role. Default: `database` in issuer.toml.
     #[arg(
         long,
         value_name = "URL",
@@ -42,29 +40,29 @@ pub(crate) struct Arguments {
         hide_env_values = true
     )]
     database: Option<String>,
-    /// Write the report as JSON into this file, too.
+    /// Also write the report as JSON to this file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Keep here what was read, so that the next run notices if the past has changed; with --follow it goes
-    /// on there.
+    /// A file for the state of the audit. The next run compares it with the books to detect changes of old entries;
+    /// with --follow it continues from there.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Check the stored acceptances one by one: `all` of them, or `sample=N` drawn at random.
+    /// Check the signatures of `all` stored acceptances, or of `sample=N` random ones.
     #[arg(long, value_name = "all|sample=N")]
     signatures: Option<Signatures>,
-    /// Draw the sample of this seed; the report says which was drawn.
+    /// The random seed of the sample. The report shows the seed that was used.
     #[arg(long, requires = "signatures")]
     seed: Option<u64>,
-    /// Go on, reading what is new, until something does not hold.
+    /// Continue with new entries until an invariant is broken.
     #[arg(long)]
     follow: bool,
-    /// How long to wait between two passes.
+    /// The time between two passes.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, requires = "follow")]
     interval: Duration,
-    /// How often to read everything again.
+    /// The time between two complete passes.
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = humantime::parse_duration, requires = "follow")]
     full_every: Duration,
-    /// Say what does not hold, and go on.
+    /// Report broken invariants and continue.
     #[arg(long, requires = "follow")]
     keep_going: bool,
 }
@@ -85,21 +83,21 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<Exit
 }
 
 async fn once(arguments: &Arguments, output: OutputArgs) -> Result<ExitCode> {
-    let books = Books::open(arguments).await?;
-    let mut auditor = books.auditor(arguments);
+    let sources = Sources::open(arguments).await?;
+    let mut auditor = sources.auditor(arguments);
     let audited = auditor
-        .full(books.source.as_ref(), books.sample(arguments))
+        .full(sources.source.as_ref(), sources.sample(arguments))
         .await?;
-    let report = books.report(arguments, audited).await?;
+    let report = sources.report(arguments, audited).await?;
     show(arguments, output, &report, true)?;
-    books.keep(arguments, &auditor, &report)?;
+    sources.save_state(arguments, &auditor, &report)?;
     Ok(verdict(&report))
 }
 
 async fn follow(arguments: &Arguments, output: OutputArgs) -> Result<ExitCode> {
     let stop = service::stop_signal()?;
     tokio::pin!(stop);
-    let mut auditor = Books::open(arguments).await?.auditor(arguments);
+    let mut auditor = Sources::open(arguments).await?.auditor(arguments);
     let (mut said, mut last_full) = (None, Instant::now());
     loop {
         let full = auditor.settled().is_none() || last_full.elapsed() >= arguments.full_every;
@@ -117,8 +115,8 @@ async fn follow(arguments: &Arguments, output: OutputArgs) -> Result<ExitCode> {
                     }
                 }
                 Err(error) if said.is_none() => return Err(error),
-                // A database may go away for a while, and a standby may cancel what takes it too long.
-                Err(error) => output::complain(&format!("not read, it is tried again: {}", output::error_text(&error))),
+                // A database can be down for a while, and a standby can cancel long queries.
+                Err(error) => output::complain(&format!("the pass failed and will be retried: {}", output::error_text(&error))),
             },
             () = &mut stop => return Ok(ExitCode::SUCCESS),
         }
@@ -129,28 +127,28 @@ async fn follow(arguments: &Arguments, output: OutputArgs) -> Result<ExitCode> {
     }
 }
 
-/// One pass. Everything is opened anew: certificates come, databases move.
+/// One pass. Opens everything again, because there may be new certificates or another database.
 async fn pass(arguments: &Arguments, auditor: &mut Auditor, full: bool) -> Result<Report> {
-    let books = Books::open(arguments).await?;
-    let source = books.source.as_ref();
+    let sources = Sources::open(arguments).await?;
+    let source = sources.source.as_ref();
     let audited = if full {
-        auditor.full(source, books.sample(arguments)).await?
+        auditor.full(source, sources.sample(arguments)).await?
     } else {
         auditor.turn(source).await?
     };
-    let report = books.report(arguments, audited).await?;
-    books.keep(arguments, auditor, &report)?;
+    let report = sources.report(arguments, audited).await?;
+    sources.save_state(arguments, auditor, &report)?;
     Ok(report)
 }
 
-/// What is read.
-struct Books {
+/// The certificates and the books to check.
+struct Sources {
     currency: Result<Currency, DirectoryError>,
     source: Arc<dyn AuditSource>,
     seed: u64,
 }
 
-impl Books {
+impl Sources {
     async fn open(arguments: &Arguments) -> Result<Self> {
         let directory = arguments.dir.directory()?;
         let database = match &arguments.database {
@@ -170,20 +168,20 @@ impl Books {
         })
     }
 
-    /// What a state file belongs to.
+    /// The name of these books in a state file.
     fn name(&self) -> Option<String> {
         let currency = self.currency.as_ref().ok()?;
         Some(format!("{} {}", currency.issuer_id(), self.source.database()))
     }
 
-    /// One that goes on with what was kept, if it was.
+    /// An auditor that continues from the state file, if there is one for these books.
     fn auditor(&self, arguments: &Arguments) -> Auditor {
         let Some((path, name)) = arguments.state.as_ref().zip(self.name()) else {
             return Auditor::new();
         };
         let Ok(bytes) = fs::read(path) else {
             output::complain(&format!(
-                "{} is not there yet or cannot be read: everything is read",
+                "{} does not exist or cannot be read: the audit reads everything",
                 path.display()
             ));
             return Auditor::new();
@@ -192,7 +190,7 @@ impl Books {
             .map(Auditor::resume)
             .unwrap_or_else(|error| {
                 output::complain(&format!(
-                    "{}: {error}: everything is read, and not compared",
+                    "{}: {error}: the audit reads everything and compares nothing",
                     path.display()
                 ));
                 Auditor::new()
@@ -225,24 +223,22 @@ impl Books {
         Ok(report)
     }
 
-    /// Keeps what was read, unless something does not hold: then the next run is to find it as well.
-    fn keep(&self, arguments: &Arguments, auditor: &Auditor, report: &Report) -> Result<()> {
-        let (Some(path), Some(name), Some(settled)) = (&arguments.state, self.name(), auditor.settled())
-        else {
-            return Ok(());
-        };
-        if report.holds() {
-            write(path, &encode_state(settled, &name))
-        } else {
-            Ok(())
+    /// Writes the state file, unless an invariant is broken, so that the next run finds the fault again.
+    fn save_state(&self, arguments: &Arguments, auditor: &Auditor, report: &Report) -> Result<()> {
+        if let (Some(path), Some(name), Some(settled)) = (&arguments.state, self.name(), auditor.settled())
+            && report.holds()
+        {
+            opencoin_private_files::write(path, &encode_state(settled, &name))?;
         }
+        Ok(())
     }
 }
 
+/// Shows a report. `news` is whether it differs from the one before.
 fn show(arguments: &Arguments, output: OutputArgs, report: &Report, news: bool) -> Result<()> {
-    let json = serde_json::to_string(report)?;
     if let Some(path) = &arguments.report {
-        write(path, format!("{json}\n").as_bytes())?;
+        let json = serde_json::to_string(report)? + "\n";
+        opencoin_private_files::write(path, json.as_bytes())?;
     }
     if output.json {
         output::json(report)?;
@@ -264,21 +260,4 @@ fn verdict(report: &Report) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
-}
-
-/// Writes a file for its owner alone, the old one or the new one being there at any moment.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let written = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)
-    };
-    written()
-        .map(|_| ())
-        .with_context(|| format!("cannot write {}", path.display()))
 }

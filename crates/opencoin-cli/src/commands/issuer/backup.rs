@@ -16,10 +16,10 @@ use crate::dir_args::DirArgs;
 pub(crate) struct BackupArguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// The folder to make.
+    /// The folder to create.
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
-    /// Copy the private mint keys, too, encrypted as they are. Keep such a copy as safe as the keys.
+    /// Include the private mint keys, encrypted as they are. Keep such a backup as safe as the keys.
     #[arg(long)]
     with_keys: bool,
 }
@@ -31,7 +31,7 @@ pub(crate) struct RestoreArguments {
     /// The folder of the backup.
     #[arg(long, value_name = "FOLDER")]
     from: PathBuf,
-    /// Put the books in place of those that are there, which are kept under another name.
+    /// Replace existing books. They are kept under another name.
     #[arg(long)]
     replace: bool,
 }
@@ -54,7 +54,7 @@ pub(crate) async fn back_up(arguments: BackupArguments, output: OutputArgs) -> R
     ];
     if !with_keys {
         lines.push(
-            "without private mint keys: keep a copy of those apart, or make the backup --with-keys"
+            "the private mint keys are not included: keep a separate copy, or make the backup --with-keys"
                 .to_owned(),
         );
     }
@@ -76,11 +76,11 @@ pub(crate) async fn restore(arguments: RestoreArguments, output: OutputArgs) -> 
     let (made_at, books) = (&restored.manifest.made_at, restored.books.display());
     let mut lines = vec![format!("restored the books as of {made_at} to {books}")];
     if let Some(kept) = &restored.kept {
-        lines.push(format!("the books that were there are in {}", kept.display()));
+        lines.push(format!("the replaced books are in {}", kept.display()));
     }
     if restored.made_folder {
         lines.push(
-            "the folder of the currency was made anew; put private mint keys back that the backup does not hold"
+            "the folder of the currency is new; copy private mint keys into it that the backup does not contain"
                 .to_owned(),
         );
     }

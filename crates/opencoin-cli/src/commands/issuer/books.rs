@@ -1,4 +1,4 @@
-//! What an operator does to the books as a whole: `issuer signing`.
+//! `opencoin issuer signing`.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::dir_args::DirArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SigningCommand {
-    /// Mint and renew are accepted and answered with a delay.
+    /// Pause signing. Mints and renews are accepted and answered with a delay.
     Pause(DirArgs),
-    /// Signatures are given again, those that were delayed too.
+    /// Resume signing. Delayed requests get their signatures.
     Resume(DirArgs),
 }
 
@@ -39,6 +39,7 @@ pub(crate) async fn signing(command: SigningCommand, output: OutputArgs) -> Resu
     )
 }
 
+/// Opens the books for a change.
 pub(super) async fn open(dir: DirArgs) -> Result<(Operator, Directory)> {
     let directory = dir.directory()?;
     let ledger = super::ledger(&directory, Purpose::Change).await?;

@@ -1,8 +1,7 @@
-//! `opencoin issuer check`: tries everything that a server needs, without serving and without changing
-//! anything.
+//! `opencoin issuer check`: checks everything that a server needs, without serving and without changing anything.
 //!
-//! One line for each thing: `ok`, `warn` or `FAILED`, the last two with what to do. What another thing is
-//! missing for is left out, so that one mistake is one line.
+//! Writes one line for each check: `ok`, `warn` or `FAILED`, the last two with advice. Omits checks that depend on a
+//! failed one, so that one mistake causes one line.
 
 mod disk;
 mod history;
@@ -35,7 +34,7 @@ pub(crate) struct Arguments {
     settings: SettingsArgs,
 }
 
-/// What was found so far.
+/// The results so far.
 #[derive(Debug, Default)]
 struct Report(Vec<Finding>);
 
@@ -54,7 +53,7 @@ enum Outcome {
     Failed,
 }
 
-/// What all checks look at.
+/// The input of all checks.
 struct Subject<'arguments> {
     directory: &'arguments Directory,
     config: &'arguments Config,
@@ -72,7 +71,7 @@ pub(crate) async fn run(arguments: &Arguments, output: OutputArgs) -> Result<Exi
             report.ok(
                 "settings",
                 format!(
-                    "{} and what is laid over it make sense",
+                    "{}, the environment and the flags are valid",
                     settings.file().display()
                 ),
             );
@@ -100,7 +99,7 @@ pub(crate) async fn run(arguments: &Arguments, output: OutputArgs) -> Result<Exi
     report.show(output)
 }
 
-/// Nobody else may read what the folder holds.
+/// Checks that other users cannot access the folder.
 fn folder(subject: &Subject<'_>, report: &mut Report) {
     let root = subject.directory.root();
     let mut paths = vec![root.to_owned()];
@@ -114,18 +113,21 @@ fn folder(subject: &Subject<'_>, report: &mut Report) {
             Err(error) => return report.failed("folder", error.to_string()),
         }
     }
-    match open.is_empty() {
-        true => report.ok("folder", format!("{} is its owner's alone", root.display())),
-        false => report.warn("folder", open.join("; ")),
+    if open.is_empty() {
+        report.ok("folder", format!("only the owner can access {}", root.display()));
+    } else {
+        report.warn("folder", open.join("; "));
     }
 }
 
-/// Whether the operator's tokens can be read, by nobody else.
+/// Checks that the server can read the operators' tokens and other users cannot.
 fn admin_tokens(subject: &Subject<'_>, report: &mut Report) {
     let tokens = AdminTokens::in_folder(subject.directory.root());
     let list = match tokens.list() {
         Ok(list) => list,
-        Err(error) => return report.failed("admin tokens", format!("{error}; until then nobody gets in")),
+        Err(error) => {
+            return report.failed("admin tokens", format!("{error}; until then /v1/admin is closed"));
+        }
     };
     if !tokens.file().exists() {
         if subject.config.admin.listen.is_some() {
@@ -139,7 +141,7 @@ fn admin_tokens(subject: &Subject<'_>, report: &mut Report) {
     match exposure(tokens.file()) {
         Ok(None) => report.ok(
             "admin tokens",
-            format!("{}, and their file is its owner's alone", list.len()),
+            format!("{}, and only the owner can access their file", list.len()),
         ),
         Ok(Some(open)) => report.warn("admin tokens", open),
         Err(error) => report.failed("admin tokens", error.to_string()),
@@ -164,7 +166,7 @@ fn certificates(subject: &Subject<'_>, report: &mut Report) -> Option<Currency> 
     }
 }
 
-/// Whether the request that waits for the master key can be read and signed.
+/// Checks whether a request waits for the master key.
 fn pending(subject: &Subject<'_>, report: &mut Report) {
     match subject.directory.pending() {
         Ok(None) => {}
@@ -178,7 +180,7 @@ fn pending(subject: &Subject<'_>, report: &mut Report) {
         ),
         Err(error) => report.failed(
             "pending request",
-            format!("{error}; no key rotates until the file is mended or removed"),
+            format!("{error}; no key rotates until the file is repaired or removed"),
         ),
     }
 }

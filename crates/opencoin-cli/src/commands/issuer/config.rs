@@ -1,4 +1,4 @@
-//! `opencoin issuer config`: the settings in force, and where each came from. Passwords are not shown.
+//! `opencoin issuer config`: shows the effective settings and the origin of each, without passwords.
 
 use anyhow::Result;
 use clap::Args;
@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
+
+/// The origins of values are aligned in one column, except after longer values than this.
+const COLUMN_MAX: usize = 70;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -48,12 +51,8 @@ pub(crate) fn run(arguments: &Arguments, output: OutputArgs) -> Result<()> {
             None => (format!("# {path} is not set"), origin),
         })
         .collect();
-    let width = shown
-        .iter()
-        .map(|(text, _)| text.chars().count())
-        .filter(|width| *width <= COLUMN_MAX)
-        .max()
-        .unwrap_or(0);
+    let widths = shown.iter().map(|(text, _)| text.chars().count());
+    let width = widths.filter(|width| *width <= COLUMN_MAX).max().unwrap_or(0);
     for (text, origin) in shown {
         if *origin == Origin::Default && text.starts_with('#') {
             output::line(&text)?;
@@ -63,6 +62,3 @@ pub(crate) fn run(arguments: &Arguments, output: OutputArgs) -> Result<()> {
     }
     Ok(())
 }
-
-/// The widest text that where values came from is aligned to.
-const COLUMN_MAX: usize = 70;

@@ -21,57 +21,55 @@ use crate::currency_unit::CurrencyUnit;
 use crate::key_store::KeySecret;
 use crate::settings_args;
 
-/// The values of coins where nothing else is said, in the smallest unit.
+/// The default coin values, in the smallest unit.
 const DENOMINATIONS_DEFAULT: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The folder to make; it must not exist, or be empty.
+    /// The folder to create. It must not exist or must be empty.
     #[arg(long, value_name = "D", env = "OPENCOIN_ISSUER_DIR")]
     dir: PathBuf,
     /// The name of the currency.
     #[arg(long)]
     name: String,
-    /// How many of the smallest unit make one of the currency.
+    /// How many smallest units make one unit of the currency.
     #[arg(long, default_value_t = 100)]
     divisor: u64,
-    /// The values of coins, as the currency shows them, for example `0.01,0.02,0.05`. With the smallest unit
-    /// among them every amount can be paid. Default: 1, 2, 5, 10 ... 1000 of the smallest unit.
+    /// The coin values, as the currency shows them, for example `0.01,0.02,0.05`. Include the smallest unit, so that
+    /// every amount can be paid. Default: 1, 2, 5, 10 ... 1000 smallest units.
     #[arg(long, value_delimiter = ',')]
     denominations: Vec<AmountText>,
     /// The URL at which wallets reach the issuer.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: IssuerUrl,
-    /// Where the server listens. Default: 127.0.0.1, at the port of a URL with http://, else at 8080.
+    /// The address on which the server listens. Default: 127.0.0.1 with the port of an http:// URL, else with 8080.
     #[arg(long)]
     listen: Option<String>,
-    /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE`, an
-    /// empty database. By default what `OPENCOIN_ISSUER_DATABASE` says, which is not written into the
-    /// settings, or sqlite:ledger.sqlite.
+    /// The books: `sqlite:PATH`, relative to the folder, or `postgres://USER:PASSWORD@HOST/DATABASE` of an empty
+    /// database. Default: `OPENCOIN_ISSUER_DATABASE`, which is not written into the settings, else
+    /// sqlite:ledger.sqlite.
     #[arg(long, env = "OPENCOIN_DATABASE", hide_env_values = true)]
     database: Option<String>,
-    /// How coins are signed: RSA-SHA384-PSS-RFC9474, or RSA-SHA256-PSS-CHAUM82 for wallets that know only
-    /// that.
+    /// The cipher suite: RSA-SHA384-PSS-RFC9474, or RSA-SHA256-PSS-CHAUM82 for wallets that support only that.
     #[arg(long, default_value_t)]
     cipher_suite: CipherSuite,
     /// The size of mint keys in bits.
     #[arg(long, default_value_t = 2048)]
     key_bits: usize,
-    /// The master key is on another machine: leave a request for it in `pending.json`.
+    /// The master key is on another machine: write a request for it to `pending.json`.
     #[arg(long)]
     offline_master: bool,
-    /// Keep private mint keys in a PKCS#11 token: its library, for example /usr/lib/softhsm/libsofthsm2.so.
+    /// Store private mint keys in a PKCS#11 token with this library, for example /usr/lib/softhsm/libsofthsm2.so.
     #[arg(long, value_name = "LIBRARY", requires = "token_label")]
     pkcs11_module: Option<PathBuf>,
     /// The label of the token.
     #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
     token_label: Option<String>,
-    /// Keep private mint keys in files of this folder, relative to that of the currency: one that only a
-    /// signer can read.
+    /// Store private mint keys in files in this folder, relative to the currency's folder: for example a folder that
+    /// only a signer can read.
     #[arg(long, value_name = "D", conflicts_with = "pkcs11_module")]
     key_folder: Option<PathBuf>,
-    /// The Unix socket of a process of its own that signs (`opencoin signer`), so that the server needs no
-    /// keys.
+    /// The Unix socket of a separate signer process (`opencoin signer`), so that the server needs no keys.
     #[arg(long, value_name = "PATH")]
     signer_socket: Option<PathBuf>,
     #[command(flatten)]
@@ -82,22 +80,22 @@ pub(crate) struct Arguments {
     master: MasterSecretArgs,
 }
 
-/// How keys rotate; see `[rotation]` in issuer.toml, where it can be changed later.
+/// The values of `[rotation]` in issuer.toml, where they can be changed later.
 #[derive(Debug, Clone, Copy, Args)]
 struct RotationArgs {
     /// How long a mint key signs.
     #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().signing_window)]
     signing_window: Span,
-    /// How long two generations of keys sign side by side.
+    /// How long a mint key and its successor both sign.
     #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().overlap)]
     overlap: Span,
-    /// How long before it begins a key is made.
+    /// How long before its first signature a mint key is generated.
     #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().lead)]
     lead: Span,
-    /// How long coins are taken back after their key has stopped signing.
+    /// How long coins are accepted after their key has stopped signing.
     #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().coin_lifetime)]
     coin_lifetime: Span,
-    /// How long the private half is kept after the key has stopped signing.
+    /// How long a private key is kept after it has stopped signing.
     #[arg(long, value_name = "SPAN", default_value_t = RotationPolicy::default().resume_window)]
     resume_window: Span,
 }
@@ -114,19 +112,18 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     };
     new.check()?;
     directory.check_vacant()?;
-    // Where the server, which hears the same variable, will look for them.
-    let elsewhere = settings_args::of_environment()?
+    // The server reads the same variable.
+    let environment = settings_args::of_environment()?;
+    let database = environment
         .environment("database")
-        .map(str::to_owned);
-    let database = elsewhere.unwrap_or_else(|| new.config.database.clone());
-    if is_shared(&database) {
-        // Before keys are made, which takes a while: is there a database, and is it nobody's?
-        let ledger = open_ledger(&database, directory.root(), StoreMode::Create).await?;
+        .unwrap_or(&new.config.database);
+    // Everything that can fail or asks for input comes before the keys are generated, which takes a while.
+    if is_shared(database) {
+        let ledger = open_ledger(database, directory.root(), StoreMode::Create).await?;
         if !ledger.mint_keys().await?.is_empty() {
-            bail!("the database holds the books of a currency already; give this one a database of its own");
+            bail!("the database already contains the books of a currency; use another database");
         }
     }
-    // Asked for before keys are made, which takes a while.
     let secret = KeySecret::read_new(&new.config, &arguments.secrets)?;
     let master = (!arguments.offline_master)
         .then(|| arguments.master.new_passphrase(Some(&arguments.secrets)))
@@ -137,7 +134,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         master_passphrase: master.as_ref(),
     };
     let currency = tokio::task::block_in_place(|| {
-        let progress = ProgressBar::new("making keys");
+        let progress = ProgressBar::new("generating keys");
         create(
             &new,
             &directory,
@@ -148,11 +145,11 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         )
     })?;
     let Some(currency) = currency else {
-        return tell_of_request(&directory, output);
+        return show_request(&directory, output);
     };
-    let opened = open_books(&database, directory.root(), StoreMode::Create)
+    let opened = open_books(database, directory.root(), StoreMode::Create)
         .await
-        .context("the currency is made, but its books are not; `opencoin issuer serve` tries again")?;
+        .context("the currency is created, but its books are not; `opencoin issuer serve` tries again")?;
     register_mint_keys(&currency, opened.books.ledger.as_ref(), &SystemClock).await?;
     opened.history.close().await;
     let dir = directory.root().display();
@@ -180,16 +177,18 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
             format!("created {name} with coins of {}, id {}", coins.join(", "), cdd.id),
             format!("cipher suite {suite}, keys of {} bits", new.config.rotation.key_bits),
             format!("wallets reach it at {}, and the server will listen on {listen}", new.url),
-            format!("keep {dir} and the passphrase safe: whoever has both prints money, whoever loses either stops"),
             format!(
-                "the master key is in {dir}/master; the server does not need it, so take it off this machine if you can"
+                "keep {dir} and the passphrase safe: with both anybody can print money, without either the currency ends"
+            ),
+            format!(
+                "the master key is in {dir}/master; the server does not need it, so move it off this machine if you can"
             ),
             format!("next: opencoin issuer serve --dir {dir}"),
         ],
     )
 }
 
-/// The values of coins in the smallest unit.
+/// The coin values in the smallest unit.
 fn denominations(arguments: &Arguments) -> Result<Vec<u64>> {
     if arguments.denominations.is_empty() {
         return Ok(DENOMINATIONS_DEFAULT.to_vec());
@@ -205,8 +204,8 @@ fn denominations(arguments: &Arguments) -> Result<Vec<u64>> {
         .collect()
 }
 
-/// Where the server listens: as was said, or on loopback at the port that wallets use. The port of https:// is
-/// that of a proxy, unless issuer.toml has a certificate.
+/// The address of the listener: as given, else loopback with the port of an http:// URL. The port of an https:// URL
+/// belongs to a proxy.
 fn listen(arguments: &Arguments) -> String {
     let url = arguments.url.url();
     match (&arguments.listen, url.port().filter(|_| url.scheme() == "http")) {
@@ -217,14 +216,7 @@ fn listen(arguments: &Arguments) -> String {
 }
 
 fn config(arguments: &Arguments) -> Config {
-    let RotationArgs {
-        signing_window,
-        overlap,
-        lead,
-        coin_lifetime,
-        resume_window,
-    } = arguments.rotation;
-    let key_bits = arguments.key_bits;
+    let rotation = arguments.rotation;
     let keys = match (
         &arguments.pkcs11_module,
         &arguments.token_label,
@@ -247,12 +239,12 @@ fn config(arguments: &Arguments) -> Config {
             .clone()
             .map(|path| SignerConfig::Socket { path }),
         rotation: RotationPolicy {
-            signing_window,
-            overlap,
-            lead,
-            coin_lifetime,
-            resume_window,
-            key_bits,
+            signing_window: rotation.signing_window,
+            overlap: rotation.overlap,
+            lead: rotation.lead,
+            coin_lifetime: rotation.coin_lifetime,
+            resume_window: rotation.resume_window,
+            key_bits: arguments.key_bits,
         },
         ..Config::new(
             arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT),
@@ -261,10 +253,10 @@ fn config(arguments: &Arguments) -> Config {
     }
 }
 
-fn tell_of_request(directory: &Directory, output: OutputArgs) -> Result<()> {
+fn show_request(directory: &Directory, output: OutputArgs) -> Result<()> {
     let request = directory
         .pending()?
-        .context("a currency without certificates has a request for them")?;
+        .context("the currency has neither certificates nor a request for them")?;
     let (dir, file, keys) = (
         directory.root().display(),
         directory.pending_file(),
@@ -275,7 +267,7 @@ fn tell_of_request(directory: &Directory, output: OutputArgs) -> Result<()> {
         json!({ "mint_keys": keys, "file": file, "fingerprint": fingerprint }),
         [
             format!(
-                "made {keys} mint keys; {} waits for the master key",
+                "generated {keys} mint keys; {} waits for the master key",
                 file.display()
             ),
             format!("fingerprint of the request: {fingerprint}"),

@@ -1,5 +1,4 @@
-//! `opencoin issuer keys`, `issuer import` and `issuer cdd`: the keys and certificates of a currency, over
-//! the years.
+//! `opencoin issuer keys`, `issuer import` and `issuer cdd`: maintain the keys and certificates of a currency.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Timelike, Utc};
 use clap::{Args, Subcommand};
-use opencoin_config::{Config, KeyConfig};
+use opencoin_config::KeyConfig;
 use opencoin_issuer::{Operator, StoreMode};
 use opencoin_keys::{
     CddChange, Change, Clock, Directory, Due, KeyEntry, KeyManager, KeyState, OpenVault, Passphrase,
@@ -18,51 +17,51 @@ use opencoin_ledger::StopReason;
 use opencoin_schema::{BigInt, from_json};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::progress::ProgressBar;
-use opencoin_terminal::secret_args;
-use opencoin_terminal::secret_args::{KeySecretArgs, MasterSecretArgs};
-use opencoin_text::{AmountText, printable};
+use opencoin_terminal::secret_args::{self, KeySecretArgs, MasterSecretArgs};
+use opencoin_text::{AmountText, IssuerUrl, printable};
 use rand::rngs::OsRng;
 use serde_json::json;
 
 use super::Purpose;
 use crate::confirmation::confirm;
 use crate::currency_unit::CurrencyUnit;
+use crate::dates::utc;
 use crate::dir_args::DirArgs;
 use crate::failure;
 use crate::key_store::KeySecret;
 
-/// The fewest characters of an id that name a key.
+/// The shortest prefix of an id that is accepted in place of the id.
 const ID_CHARS_MIN: usize = 6;
 /// chrono counts the nanoseconds of a leap second from here on.
 const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Show what is due and when: keys to make, to destroy, to prune.
-    Plan(LookArguments),
-    /// Show each key's window, state, coins signed, come back, outstanding.
-    List(LookArguments),
-    /// Make the keys that are due. Where the master key is elsewhere, a request for it is left in
+    /// Show what is due and when: keys to generate, to destroy and to prune.
+    Plan(KeyStoreArgs),
+    /// Show the window and state of each key, and its signed, returned and outstanding coins.
+    List(KeyStoreArgs),
+    /// Generate the keys that are due. If the master key is on another machine, write a request for it to
     /// `pending.json`.
     Rotate(RotateArguments),
-    /// Stop a key at once and for good, in all processes: it signs nothing, and none of its coins come back
-    /// but by recoup.
+    /// Stop a key at once and permanently, in all processes: it signs nothing, and its coins are accepted by recoup
+    /// only.
     Revoke(RevokeArguments),
-    /// Destroy the private halves of keys past their resume window, and of revoked ones. It cannot be undone.
+    /// Destroy the private halves of keys past their resume window, and of revoked keys. This cannot be undone.
     Destroy(DestroyArguments),
-    /// Encrypt all private mint keys with another passphrase; `opencoin master passphrase` is for the master
-    /// key.
+    /// Encrypt all private mint keys with another passphrase. For the master key use `opencoin master passphrase`.
     Passphrase(PassphraseArguments),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CddCommand {
-    /// Publish the next description of the currency: another URL, other denominations, a later expiry.
+    /// Publish the next description of the currency: another URL, other denominations or a later expiry.
     Change(CddChangeArguments),
 }
 
+/// A currency and the secret of its private mint keys.
 #[derive(Debug, Args)]
-pub(crate) struct LookArguments {
+pub(crate) struct KeyStoreArgs {
     #[command(flatten)]
     dir: DirArgs,
     #[command(flatten)]
@@ -71,22 +70,20 @@ pub(crate) struct LookArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct RotateArguments {
-    #[command(flatten)]
-    dir: DirArgs,
-    /// Make a key for every denomination, due or not, that signs from now on: after a theft.
+    /// Generate a key for every denomination, due or not, that signs from now on: for use after a theft.
     #[arg(long)]
     now: bool,
     #[command(flatten)]
-    secrets: KeySecretArgs,
+    store: KeyStoreArgs,
     #[command(flatten)]
     master: MasterSecretArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArguments {
-    /// The key's id, or its beginning.
+    /// The id of the key, or its first characters.
     id: String,
-    /// Why: for the books, and for everybody to read (`/v1/revocations`).
+    /// The reason. It is published (`/v1/revocations`).
     #[arg(long)]
     reason: StopReason,
     #[command(flatten)]
@@ -95,21 +92,17 @@ pub(crate) struct RevokeArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct DestroyArguments {
-    #[command(flatten)]
-    dir: DirArgs,
-    /// Instead, destroy private halves that have no certificate and wait for none.
+    /// Instead, destroy private halves that have no certificate and no pending request for one.
     #[arg(long)]
     uncertified: bool,
     #[command(flatten)]
-    secrets: KeySecretArgs,
+    store: KeyStoreArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PassphraseArguments {
     #[command(flatten)]
-    dir: DirArgs,
-    #[command(flatten)]
-    secrets: KeySecretArgs,
+    store: KeyStoreArgs,
     /// A file that holds the new passphrase. Without it: `OPENCOIN_NEW_PASSPHRASE`, a systemd credential
     /// `opencoin-new-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE")]
@@ -118,10 +111,10 @@ pub(crate) struct PassphraseArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// What `opencoin master sign` wrote.
+    /// The file that `opencoin master sign` has written.
     certificates: PathBuf,
-    /// The id of the currency as `opencoin master create` has shown it: the first import takes in no other.
-    /// Without it you are asked.
+    /// The id that `opencoin master create` has shown. The first import refuses certificates of any other currency.
+    /// Without this option you are asked.
     #[arg(long)]
     id: Option<BigInt>,
     #[command(flatten)]
@@ -130,33 +123,31 @@ pub(crate) struct ImportArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct CddChangeArguments {
-    #[command(flatten)]
-    dir: DirArgs,
-    /// Where wallets reach the issuer from now on.
+    /// The new URL of the issuer for wallets.
     #[arg(long)]
-    url: Option<String>,
-    /// All values of coins, as the currency shows them, for example `0.01,0.02,0.05`. Coins of values that are
-    /// left out are taken back as long as they live.
+    url: Option<IssuerUrl>,
+    /// All coin values, as the currency shows them, for example `0.01,0.02,0.05`. Existing coins of other values are
+    /// accepted until they expire.
     #[arg(long, value_delimiter = ',')]
     denominations: Option<Vec<AmountText>>,
-    /// How long the description holds, for example 2030-12-31T00:00:00Z.
+    /// The new expiry of the description, for example 2030-12-31T00:00:00Z.
     #[arg(long, value_parser = parse_expiry)]
     expiry: Option<DateTime<Utc>>,
     /// Free text for holders.
     #[arg(long, value_name = "TEXT")]
     info: Option<String>,
     #[command(flatten)]
-    secrets: KeySecretArgs,
+    store: KeyStoreArgs,
     #[command(flatten)]
     master: MasterSecretArgs,
 }
 
-/// Reads the moment as documents carry it, which know no leap second.
+/// Parses a time. Refuses leap seconds, which documents cannot express.
 fn parse_expiry(text: &str) -> Result<DateTime<Utc>, String> {
     let moment: DateTime<Utc> = text.parse().map_err(|error| format!("{error}"))?;
     if moment.nanosecond() >= NANOSECONDS_PER_SECOND {
         return Err(
-            "second 60 does not exist in the documents of a currency; take 59, or the next minute".to_owned(),
+            "second 60 does not exist in the documents of a currency; use 59, or the next minute".to_owned(),
         );
     }
     Ok(moment)
@@ -164,30 +155,31 @@ fn parse_expiry(text: &str) -> Result<DateTime<Utc>, String> {
 
 pub(crate) async fn run(command: KeysCommand, output: OutputArgs) -> Result<()> {
     match command {
-        KeysCommand::Plan(arguments) => plan(arguments, output).await,
-        KeysCommand::List(arguments) => list(arguments, output).await,
-        KeysCommand::Rotate(arguments) => rotate(arguments, output).await,
+        KeysCommand::Plan(arguments) => plan(&arguments, output).await,
+        KeysCommand::List(arguments) => list(&arguments, output).await,
+        KeysCommand::Rotate(arguments) => rotate(&arguments, output).await,
         KeysCommand::Revoke(arguments) => revoke(arguments, output).await,
-        KeysCommand::Destroy(arguments) => destroy(arguments, output).await,
+        KeysCommand::Destroy(arguments) => destroy(&arguments, output).await,
         KeysCommand::Passphrase(arguments) => passphrase(&arguments, output),
     }
 }
 
-/// A currency and all that its manager needs.
+/// A currency with the manager of its keys.
 struct Open {
     directory: Directory,
     manager: KeyManager,
 }
 
 impl Open {
-    async fn new(
-        dir: DirArgs,
-        purpose: Purpose,
-        secret: impl FnOnce(&Config) -> Result<KeySecret>,
-    ) -> Result<Self> {
+    async fn new(arguments: &KeyStoreArgs, purpose: Purpose) -> Result<Self> {
+        let KeyStoreArgs { dir, secrets } = arguments;
         let directory = dir.directory()?;
         let config = directory.config()?;
-        let store = secret(&config)?.open(&directory, &config)?;
+        let secret = match purpose {
+            Purpose::Look => KeySecret::to_list(&config, secrets)?,
+            Purpose::Change => KeySecret::read(&config, secrets)?,
+        };
+        let store = secret.open(&directory, &config)?;
         let ledger = super::ledger(&directory, purpose).await?;
         let manager = KeyManager::new(directory.clone(), config, store, ledger, Arc::new(SystemClock));
         Ok(Self { directory, manager })
@@ -198,13 +190,14 @@ impl Open {
     }
 }
 
-/// The master key of the folder, if it is there, with its passphrase.
+/// A master key in the folder of the currency, with its passphrase.
 struct Master {
     vault: Vault,
     passphrase: Passphrase,
 }
 
 impl Master {
+    /// Returns `None` if the master key is on another machine.
     fn read(directory: &Directory, secret: &MasterSecretArgs, keys: &KeySecretArgs) -> Result<Option<Self>> {
         let vault = Vault::new(directory.master_folder());
         if !vault.has_key() {
@@ -216,34 +209,31 @@ impl Master {
         }))
     }
 
-    fn open(master: Option<&Self>) -> Option<OpenVault<'_>> {
-        master.map(|master| OpenVault {
-            vault: &master.vault,
-            passphrase: &master.passphrase,
-        })
+    fn open(&self) -> OpenVault<'_> {
+        OpenVault {
+            vault: &self.vault,
+            passphrase: &self.passphrase,
+        }
     }
 }
 
-async fn plan(arguments: LookArguments, output: OutputArgs) -> Result<()> {
-    let open = Open::new(arguments.dir, Purpose::Look, |config| {
-        KeySecret::to_look(config, &arguments.secrets)
-    })
-    .await?;
+async fn plan(arguments: &KeyStoreArgs, output: OutputArgs) -> Result<()> {
+    let open = Open::new(arguments, Purpose::Look).await?;
     let (steps, now, unit) = (open.manager.plan().await?, SystemClock.now(), open.unit()?);
     let value = |step: &Step| {
-        let (what, id, denomination) = named(&step.what);
+        let (what, id, denomination) = due_fields(&step.what);
         json!({ "at": step.at.to_rfc3339(), "due": step.at <= now, "what": what, "mint_key": id, "denomination": denomination })
     };
     let line = |step: &Step| {
         let when = if step.at <= now {
             "now".to_owned()
         } else {
-            date(step.at)
+            utc(step.at)
         };
         let text = match &step.what {
             Due::MakeKey { denomination, window } => {
-                let (coin, begins) = (unit.show(*denomination), date(window.sign_not_before));
-                format!("make a key for coins of {coin}, to sign from {begins} (`keys rotate`)")
+                let (coin, begins) = (unit.show(*denomination), utc(window.sign_not_before));
+                format!("generate a key for coins of {coin}, to sign from {begins} (`keys rotate`)")
             }
             Due::DestroyKey { id, denomination } => {
                 let coin = unit.show(*denomination);
@@ -259,7 +249,8 @@ async fn plan(arguments: LookArguments, output: OutputArgs) -> Result<()> {
     output.show(steps.iter().map(value).collect(), steps.iter().map(line))
 }
 
-fn named(due: &Due) -> (&'static str, Option<String>, Option<u64>) {
+/// The kind, the id and the denomination, for JSON.
+fn due_fields(due: &Due) -> (&'static str, Option<String>, Option<u64>) {
     match due {
         Due::MakeKey { denomination, .. } => ("make key", None, Some(*denomination)),
         Due::DestroyKey { id, denomination } => ("destroy key", Some(id.to_string()), Some(*denomination)),
@@ -268,24 +259,18 @@ fn named(due: &Due) -> (&'static str, Option<String>, Option<u64>) {
     }
 }
 
-async fn list(arguments: LookArguments, output: OutputArgs) -> Result<()> {
-    let open = Open::new(arguments.dir, Purpose::Look, |config| {
-        KeySecret::to_look(config, &arguments.secrets)
-    })
-    .await?;
+async fn list(arguments: &KeyStoreArgs, output: OutputArgs) -> Result<()> {
+    let open = Open::new(arguments, Purpose::Look).await?;
     let (entries, unit) = (open.manager.list().await?, open.unit()?);
-    let mut lines: Vec<String> = entries
+    let uncertified = open.manager.uncertified().await?;
+    let uncertified = uncertified
         .iter()
-        .flat_map(|entry| entry_lines(entry, &unit))
-        .collect();
-    lines.extend(
-        open.manager
-            .uncertified()
-            .await?
-            .iter()
-            .map(|id| format!("{id}  no certificate, and none is asked for (`keys destroy --uncertified`)")),
-    );
-    output.show(entries.iter().map(entry_json).collect(), lines)
+        .map(|id| format!("{id}  no certificate, and none is requested (`keys destroy --uncertified`)"));
+    let certified = entries.iter().flat_map(|entry| entry_lines(entry, &unit));
+    output.show(
+        entries.iter().map(entry_json).collect(),
+        certified.chain(uncertified),
+    )
 }
 
 fn entry_lines(entry: &KeyEntry, unit: &CurrencyUnit) -> Vec<String> {
@@ -306,19 +291,24 @@ fn entry_lines(entry: &KeyEntry, unit: &CurrencyUnit) -> Vec<String> {
         format!("{id}  coins of {coin}  {state}  {private}"),
         format!(
             "  signs {} to {}, coins until {}",
-            date(window.sign_not_before),
-            date(window.sign_not_after),
-            date(window.coins_expiry)
+            utc(window.sign_not_before),
+            utc(window.sign_not_after),
+            utc(window.coins_expiry)
         ),
         format!(
-            "  signed {issued}, come back {returned}, outstanding {}, recouped {recouped}",
+            "  signed {issued}, returned {returned}, outstanding {}, recouped {recouped}",
             issued - returned
         ),
     ];
-    let stopped = entry.status.as_ref().and_then(|status| status.stopped.as_ref());
-    lines.extend(stopped.map(|reason| format!("  REVOKED: {}", printable(reason.as_str()))));
+    lines.extend(stop_reason(entry).map(|reason| format!("  REVOKED: {}", printable(reason))));
     lines
 }
+
+fn stop_reason(entry: &KeyEntry) -> Option<&str> {
+    Some(entry.status.as_ref()?.stopped.as_ref()?.as_str())
+}
+
+/// Signed, returned and recouped coins.
 
 fn figures(entry: &KeyEntry) -> [u64; 3] {
     entry
@@ -340,7 +330,7 @@ fn entry_json(entry: &KeyEntry) -> serde_json::Value {
         "returned": returned,
         "outstanding": issued - returned,
         "recouped": recouped,
-        "revoked_reason": entry.status.as_ref().and_then(|status| status.stopped.as_ref()).map(StopReason::as_str),
+        "revoked_reason": stop_reason(entry),
         "private_half": entry.has_private,
     })
 }
@@ -355,65 +345,53 @@ fn state_name(state: KeyState) -> &'static str {
     }
 }
 
-async fn rotate(arguments: RotateArguments, output: OutputArgs) -> Result<()> {
-    let open = Open::new(arguments.dir, Purpose::Change, |config| {
-        KeySecret::read(config, &arguments.secrets)
-    })
-    .await?;
-    let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
-    let progress = ProgressBar::new("making keys");
-    let mut hear = |done, total| progress.set(done, total);
-    let change = open
-        .manager
-        .rotate(
-            Master::open(master.as_ref()),
-            arguments.now,
-            &mut OsRng,
-            &mut hear,
-        )
-        .await?;
+async fn rotate(arguments: &RotateArguments, output: OutputArgs) -> Result<()> {
+    let RotateArguments { now, store, master } = arguments;
+    let open = Open::new(store, Purpose::Change).await?;
+    let master = Master::read(&open.directory, master, &store.secrets)?;
+    let vault = master.as_ref().map(Master::open);
+    let progress = ProgressBar::new("generating keys");
+    let mut report = |done, total| progress.set(done, total);
+    let change = open.manager.rotate(vault, *now, &mut OsRng, &mut report).await?;
     drop(progress);
-    tell(&open, &change, output)
+    show_change(&open, &change, output)
 }
 
 pub(crate) async fn cdd(command: CddCommand, output: OutputArgs) -> Result<()> {
-    let CddCommand::Change(arguments) = command;
-    let open = Open::new(arguments.dir, Purpose::Change, |config| {
-        KeySecret::read(config, &arguments.secrets)
-    })
-    .await?;
-    let master = Master::read(&open.directory, &arguments.master, &arguments.secrets)?;
-    let CddChangeArguments {
+    let CddCommand::Change(CddChangeArguments {
         url,
         denominations,
         expiry,
         info: additional_info,
-        ..
-    } = arguments;
+        store,
+        master,
+    }) = command;
+    let open = Open::new(&store, Purpose::Change).await?;
+    let master = Master::read(&open.directory, &master, &store.secrets)?;
     let unit = open.unit()?;
     let in_units = |values: Vec<AmountText>| values.iter().map(|value| unit.read(value)).collect();
-    let denominations = denominations.map(in_units).transpose()?;
     let change = CddChange {
-        url,
-        denominations,
+        url: url.map(|url| url.to_string()),
+        denominations: denominations.map(in_units).transpose()?,
         expiry,
         additional_info,
     };
-    let progress = ProgressBar::new("making keys");
-    let mut hear = |done, total| progress.set(done, total);
+    let vault = master.as_ref().map(Master::open);
+    let progress = ProgressBar::new("generating keys");
+    let mut report = |done, total| progress.set(done, total);
     let change = open
         .manager
-        .change_cdd(change, Master::open(master.as_ref()), &mut OsRng, &mut hear)
+        .change_cdd(change, vault, &mut OsRng, &mut report)
         .await?;
     drop(progress);
-    tell(&open, &change, output)
+    show_change(&open, &change, output)
 }
 
-fn tell(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
+fn show_change(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
     match change {
         Change::Nothing => output.show(
             json!({ "result": "nothing" }),
-            ["nothing is due; `opencoin issuer keys plan` says what will be"],
+            ["nothing is due; `opencoin issuer keys plan` shows what will be due"],
         ),
         Change::Waits(request) => {
             let (file, fingerprint) = (open.directory.pending_file(), request.fingerprint());
@@ -437,7 +415,7 @@ fn tell(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
             let lines = keys.clone().map(|key| {
                 let (coin, begins) = (
                     unit.show(key.denomination),
-                    date(key.sign_coins_not_before.to_utc()),
+                    utc(key.sign_coins_not_before.to_utc()),
                 );
                 format!("{}  coins of {coin}  signs from {begins}", key.id)
             });
@@ -454,7 +432,7 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     let path = &arguments.certificates;
     let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let answer: SignedCertificates =
-        from_json(&json).with_context(|| format!("{} holds no signed certificates", path.display()))?;
+        from_json(&json).with_context(|| format!("{} contains no signed certificates", path.display()))?;
     let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let is_first = directory.currency().is_err();
@@ -463,8 +441,7 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     }
     let imported = directory.import(&answer, &directory.lock()?)?;
     let currency = directory.currency()?;
-    // The books of a new currency are made with its first certificates, unless an import was interrupted
-    // between the two.
+    // The first import creates the books of a new currency. A repetition creates them if the import was interrupted.
     let ledger = super::books_to_change(&directory, &config, StoreMode::Create)
         .await?
         .ledger;
@@ -474,7 +451,7 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
         let (name, serial) = (printable(&cdd.currency_name), cdd.cdd_serial);
         format!("imported: {name} has serial {serial} and {keys} mint keys")
     } else {
-        "these were imported before: nothing changed".to_owned()
+        "these certificates were imported before: nothing changed".to_owned()
     }];
     if imported && is_first {
         lines.push(format!("its id is {}", cdd.id));
@@ -490,8 +467,7 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     )
 }
 
-/// The first certificates decide whose currency it is for good, so somebody must say that they are the right
-/// master key's.
+/// The first certificates fix the master key of the currency, so the operator must confirm that it is the right one.
 fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
     match expected {
         Some(expected) if expected == id => Ok(()),
@@ -514,7 +490,7 @@ fn confirm_master_key(id: &BigInt, expected: Option<&BigInt>) -> Result<()> {
 async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     let directory = arguments.dir.directory()?;
     let currency = directory.currency()?;
-    let key = key_meant(&arguments.id, currency.mint_keys(), |key| {
+    let key = find_key(&arguments.id, currency.mint_keys(), |key| {
         key.verified.mint_key().id.to_string()
     })?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
@@ -527,9 +503,9 @@ async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     let lines = if changed {
         vec![
             format!(
-                "revoked mint key {id}, coins of {coin}: nothing is signed with it any more, and none of its coins come back"
+                "revoked mint key {id}, coins of {coin}: it signs nothing any more, and its coins are no longer accepted"
             ),
-            "holders get fresh coins with `opencoin wallet recoup`; they need a key of this denomination that signs:"
+            "holders get fresh coins with `opencoin wallet recoup`, which needs another key of this denomination:"
                 .to_owned(),
             "next: opencoin issuer keys rotate, then opencoin issuer keys destroy".to_owned(),
         ]
@@ -539,31 +515,28 @@ async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     output.show(json!({ "mint_key": id.to_string(), "changed": changed }), lines)
 }
 
-/// The one key with this id, or with an id that begins like this.
-fn key_meant<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> String) -> Result<K> {
+/// Finds the only key with this id or this prefix of an id.
+fn find_key<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> String) -> Result<K> {
     let wanted = wanted.to_ascii_lowercase();
-    let is_meant = |key: &K| {
+    let matches = |key: &K| {
         let id = id(key);
         id == wanted || (wanted.len() >= ID_CHARS_MIN && id.starts_with(&wanted))
     };
-    let mut meant = keys.filter(is_meant);
-    match (meant.next(), meant.next()) {
+    let mut found = keys.filter(matches);
+    match (found.next(), found.next()) {
         (Some(key), None) => Ok(key),
         (Some(_), Some(_)) => bail!("several mint keys begin with {wanted}; give more of the id"),
         (None, _) => {
             let text = format!(
-                "no mint key has the id {wanted}; `opencoin issuer keys list` shows them ({ID_CHARS_MIN} characters will do)"
+                "no mint key has the id {wanted}; `opencoin issuer keys list` shows the ids (the first {ID_CHARS_MIN} characters are enough)"
             );
             Err(failure::not_found(text))
         }
     }
 }
 
-async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> {
-    let open = Open::new(arguments.dir, Purpose::Change, |config| {
-        KeySecret::read(config, &arguments.secrets)
-    })
-    .await?;
+async fn destroy(arguments: &DestroyArguments, output: OutputArgs) -> Result<()> {
+    let open = Open::new(&arguments.store, Purpose::Change).await?;
     if arguments.uncertified {
         let ids = open.manager.destroy_uncertified().await?;
         let mut lines: Vec<String> = ids
@@ -571,7 +544,7 @@ async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> 
             .map(|id| format!("destroyed {id}, which had no certificate"))
             .collect();
         lines.push(format!(
-            "{} private halves without a certificate are gone",
+            "destroyed {} private halves without a certificate",
             ids.len()
         ));
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
@@ -589,7 +562,7 @@ async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> 
         })
         .collect();
     if all.is_empty() && result.is_ok() {
-        lines.push("nothing to destroy; `opencoin issuer keys plan` says when there will be".to_owned());
+        lines.push("nothing to destroy; `opencoin issuer keys plan` shows what will be due".to_owned());
     }
     let value = all.iter().map(|key| {
         json!({ "id": key.id.to_string(), "denomination": key.denomination, "transactions_kept": key.transactions_kept })
@@ -599,29 +572,20 @@ async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> 
 }
 
 fn passphrase(arguments: &PassphraseArguments, output: OutputArgs) -> Result<()> {
-    let directory = arguments.dir.directory()?;
-    let (folder, old) = (
-        key_folder(&directory, &directory.config()?)?,
-        arguments.secrets.passphrase()?,
-    );
-    let _lock = directory.lock()?;
-    let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
-    let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
-    let said = format!("{changed} private keys have the new passphrase; restart what has the old one");
-    output.show(json!({ "changed": changed }), [said])
-}
-
-fn key_folder(directory: &Directory, config: &Config) -> Result<PathBuf> {
-    match &config.keys {
-        KeyConfig::Files { folder } => Ok(directory.root().join(folder)),
+    let directory = arguments.store.dir.directory()?;
+    let folder = match directory.config()?.keys {
+        KeyConfig::Files { folder } => directory.root().join(folder),
         KeyConfig::Token { label, .. } => {
             bail!("the keys are in the token {label:?}, which has a PIN and no passphrase")
         }
-    }
-}
-
-fn date(moment: DateTime<Utc>) -> String {
-    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+    };
+    let old = arguments.store.secrets.passphrase()?;
+    let _lock = directory.lock()?;
+    let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
+    let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
+    let said =
+        format!("{changed} private keys have the new passphrase; restart processes that have the old one");
+    output.show(json!({ "changed": changed }), [said])
 }
 
 #[cfg(test)]
@@ -629,37 +593,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expiry_is_a_second_that_documents_can_carry() {
+    fn an_expiry_with_a_leap_second_is_refused() {
         assert!(parse_expiry("2040-06-30T23:59:59Z").is_ok());
         assert!(parse_expiry("2040-06-30T23:59:59.999999999+02:00").is_ok());
-        assert!(
-            parse_expiry("2040-06-30T23:59:60Z")
-                .unwrap_err()
-                .contains("second 60")
-        );
-        assert!(
-            parse_expiry("2040-06-30T23:59:60.5Z")
-                .unwrap_err()
-                .contains("second 60")
-        );
+        for leap in ["2040-06-30T23:59:60Z", "2040-06-30T23:59:60.5Z"] {
+            assert!(parse_expiry(leap).unwrap_err().contains("second 60"));
+        }
         assert!(parse_expiry("tomorrow").is_err());
     }
 
     #[test]
-    fn a_key_is_named_by_its_id_or_by_enough_of_its_beginning() {
+    fn a_key_is_found_by_its_id_or_by_a_long_enough_prefix() {
         let ids = ["abcdef01", "abcdef02", "1234567"];
-        let meant = |wanted| {
-            key_meant(wanted, ids.into_iter(), |id| (*id).to_owned()).map_err(|error| error.to_string())
+        let find = |wanted| {
+            find_key(wanted, ids.into_iter(), |id| (*id).to_owned()).map_err(|error| error.to_string())
         };
-        assert_eq!(meant("abcdef02"), Ok("abcdef02"));
-        assert_eq!(meant("ABCDEF01"), Ok("abcdef01"));
-        assert_eq!(meant("123456"), Ok("1234567"));
+        assert_eq!(find("abcdef02"), Ok("abcdef02"));
+        assert_eq!(find("ABCDEF01"), Ok("abcdef01"));
+        assert_eq!(find("123456"), Ok("1234567"));
         assert_eq!(
-            meant("abcdef"),
+            find("abcdef"),
             Err("several mint keys begin with abcdef; give more of the id".to_owned())
         );
         for unknown in ["", "a", "abcde", "bcdef0", "abcdef03", "abcdef011"] {
-            let refused = meant(unknown).unwrap_err();
+            let refused = find(unknown).unwrap_err();
             assert!(
                 refused.starts_with(&format!("no mint key has the id {unknown};")),
                 "{refused}"

@@ -1,4 +1,4 @@
-//! `opencoin issuer migrate`: brings the tables of the books up to the version of this program.
+//! `opencoin issuer migrate`: migrates the tables of the books to the version of this program.
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -12,7 +12,7 @@ use crate::dir_args::DirArgs;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// Say what would be done, and do nothing.
+    /// Show what would be done, and change nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -28,7 +28,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         (before, copy, "applied")
     };
     let Some(version) = state.version.or((!arguments.dry_run).then_some(0)) else {
-        bail!("there are no books; `opencoin issuer serve` makes them")
+        bail!("there are no books; `opencoin issuer serve` creates them")
     };
     let known = state.known;
     let mut lines: Vec<String> = state
@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     });
     lines.extend(copy.as_ref().map(|copy| {
         format!(
-            "the books before that are in {}; remove them when all is well",
+            "a copy of the books before the migration is in {}; remove it when everything works",
             copy.display()
         )
     }));

@@ -39,47 +39,47 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create a currency: keys, certificates, settings, books.
+    /// Create a currency: keys, certificates, settings and books.
     Init(Box<init::Arguments>),
     /// Serve a currency over HTTP until SIGTERM or Ctrl-C.
     Serve(Box<serve::Arguments>),
-    /// Try everything that a server needs, without serving; exit 1 if something fails.
+    /// Check everything that a server needs, without serving. Exit code 1 if a check fails.
     Check(Box<check::Arguments>),
-    /// Show the settings in force, and where each came from.
+    /// Show the effective settings and the origin of each.
     Config(Box<config::Arguments>),
-    /// Mint keys: plan, list, rotate, revoke, destroy.
+    /// Manage mint keys: plan, list, rotate, revoke, destroy.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// The description of the currency (CDD): publish the next one.
+    /// Change the description of the currency (CDD).
     #[command(subcommand)]
     Cdd(keys::CddCommand),
-    /// Take in what a master key on another machine has signed.
+    /// Import certificates that a master key on another machine has signed.
     Import(keys::ImportArguments),
-    /// Accounts: create, credit, debit, show, list, set passwords.
+    /// Manage accounts: create, credit, debit, show, list, set passwords.
     #[command(subcommand)]
     Account(accounts::AccountCommand),
-    /// Payouts that holders have asked for: list them, say what came of them.
+    /// List payouts that holders have requested, and settle them.
     #[command(subcommand)]
     Payouts(payouts::PayoutsCommand),
-    /// Tokens with which operators use the server's `/v1/admin`.
+    /// Manage the operators' tokens for the server's `/v1/admin`.
     #[command(subcommand)]
     AdminToken(admin_token::AdminTokenCommand),
-    /// Print the OpenAPI description of everything that the server answers.
+    /// Print the OpenAPI description of the server's API.
     Openapi,
-    /// Pause signing or take it up again; requests are accepted all the while.
+    /// Pause or resume signing. Requests are accepted meanwhile.
     #[command(subcommand)]
     Signing(books::SigningCommand),
-    /// Drop the spent coins of mint keys whose coins have expired. It cannot be undone.
+    /// Delete the spent coins of mint keys whose coins have expired. This cannot be undone.
     Prune(prune::Arguments),
-    /// Copy books in SQLite, settings and certificates into a folder, while the server works.
+    /// Copy SQLite books, settings and certificates into a folder, while the server runs.
     Backup(backup::BackupArguments),
-    /// Put such a copy in place; no server serves it until that is accepted.
+    /// Restore a backup. No server serves the restored books until you accept them.
     Restore(backup::RestoreArguments),
-    /// Serve books although they are older than they were: coins that were spent since can be spent again.
+    /// Accept restored books that are older than those served before: coins spent since then can be spent again.
     AcceptRestoredState(restored_state::Arguments),
-    /// Bring the tables of the books up to the version of this program.
+    /// Migrate the tables of the books to the version of this program.
     Migrate(migrate::Arguments),
-    /// Compute every invariant of the books again; exit 1 if one is broken, 3 if they cannot be read.
+    /// Check every invariant of the books. Exit code 1 if one is broken, 3 if the books cannot be read.
     Audit(Box<audit::Arguments>),
 }
 
@@ -108,22 +108,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a command does with the books.
+/// How a command uses the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// It shows what they say, whatever became of them.
+    /// It only reads them. Rolled-back books are accepted.
     Look,
-    /// It changes something, in them or because of what they say: not in books that no server would serve.
+    /// It changes them, or changes something based on them. Books that `serve` would refuse are refused.
     Change,
 }
 
-/// The currency in which the operator reads and shows amounts.
+/// The currency in which amounts are read and shown.
 fn unit(directory: &Directory) -> Result<CurrencyUnit> {
     let currency = directory.currency().context("the certificates do not verify")?;
     Ok(CurrencyUnit::of(currency.current().cdd()))
 }
 
-/// The books of the currency in this folder.
+/// Opens the books of a currency.
 async fn books(directory: &Directory, purpose: Purpose) -> Result<Books> {
     let config = directory.config()?;
     match purpose {
@@ -132,15 +132,14 @@ async fn books(directory: &Directory, purpose: Purpose) -> Result<Books> {
     }
 }
 
-/// The books of the currency in this folder, for who cares for money alone.
 async fn ledger(directory: &Directory, purpose: Purpose) -> Result<Arc<dyn Ledger>> {
     Ok(books(directory, purpose).await?.ledger)
 }
 
-/// The books, unless they were set back or are others: refused as by `serve`.
+/// Opens the books. Refuses rolled-back or other books, as `serve` does.
 async fn books_to_change(directory: &Directory, config: &Config, mode: StoreMode) -> Result<Books> {
     let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
-    // Where books were served before, none must be made in place of those that are lost.
+    // If books were served before and are lost, new ones must not replace them.
     let mode = if mark.read()?.is_some() {
         StoreMode::Existing
     } else {
@@ -156,5 +155,5 @@ async fn books_to_change(directory: &Directory, config: &Config, mode: StoreMode
 async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<OpenedBooks> {
     opencoin_issuer::open_books(&config.database, directory.root(), mode)
         .await
-        .context("cannot open the books; `database` in issuer.toml says where they are")
+        .context("cannot open the books; check `database` in issuer.toml")
 }

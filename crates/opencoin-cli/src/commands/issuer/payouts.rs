@@ -1,7 +1,7 @@
-//! `opencoin issuer payouts`: money on its way out, at the books themselves.
+//! `opencoin issuer payouts`: lists and settles payouts directly in the books.
 
 use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use opencoin_ledger::{Payout, PayoutFilter, PayoutNo, Reference, Settlement};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_text::printable;
@@ -9,48 +9,42 @@ use opencoin_text::printable;
 use super::{Purpose, accounts};
 use crate::dir_args::DirArgs;
 
-/// Payouts that are read at one time.
+/// Payouts per page.
 const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PayoutsCommand {
-    /// Show the payouts that wait for you, oldest first.
+    /// Show the payouts that wait for settlement, oldest first.
     List {
         #[command(flatten)]
         dir: DirArgs,
-        /// Those that were settled, too.
+        /// Include settled payouts.
         #[arg(long)]
         all: bool,
         /// Begin after this number.
         #[arg(long, value_name = "N", default_value_t = 0)]
         after: u32,
     },
-    /// The bank has paid. The same again changes nothing.
-    Paid(PaidArguments),
-    /// It could not be paid: the money goes back to the account. The same again changes nothing.
-    Failed(FailedArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PaidArguments {
-    /// The number of the payout.
-    id: u32,
-    /// The bank's reference of the payment; the holder reads it.
-    #[arg(long)]
-    reference: Reference,
-    #[command(flatten)]
-    dir: DirArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FailedArguments {
-    /// The number of the payout.
-    id: u32,
-    /// Why; the holder reads it.
-    #[arg(long)]
-    reason: Reference,
-    #[command(flatten)]
-    dir: DirArgs,
+    /// Record that the bank has paid. Repeating the command changes nothing.
+    Paid {
+        /// The number of the payout.
+        id: u32,
+        /// The bank's reference of the payment. The holder can read it.
+        #[arg(long)]
+        reference: Reference,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Record that the payout failed: the money goes back to the account. Repeating the command changes nothing.
+    Failed {
+        /// The number of the payout.
+        id: u32,
+        /// The reason. The holder can read it.
+        #[arg(long)]
+        reason: Reference,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
 }
 
 pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<()> {
@@ -63,10 +57,10 @@ pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<(
             };
             list(dir, filter, PayoutNo::new(after.into()), output).await
         }
-        PayoutsCommand::Paid(PaidArguments { id, reference, dir }) => {
+        PayoutsCommand::Paid { id, reference, dir } => {
             settle(dir, id, Settlement::Paid(reference), output).await
         }
-        PayoutsCommand::Failed(FailedArguments { id, reason, dir }) => {
+        PayoutsCommand::Failed { id, reason, dir } => {
             settle(dir, id, Settlement::Failed(reason), output).await
         }
     }

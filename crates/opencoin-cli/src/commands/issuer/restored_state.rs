@@ -1,4 +1,4 @@
-//! `opencoin issuer accept-restored-state`, and what a server says that needs it.
+//! `opencoin issuer accept-restored-state`, and the error that recommends it.
 
 use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
@@ -15,11 +15,11 @@ use crate::dir_args::DirArgs;
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// You know that coins that were spent since may be spent again, and that newer payments and accounts are
-    /// gone.
+    /// Confirm that coins that were spent since then can be spent again, and that newer payments and accounts are
+    /// lost.
     #[arg(long)]
     yes_spent_coins_may_be_forgotten: bool,
-    /// You know that these are not the books that were served before, and they are the right ones.
+    /// Confirm that these are not the books that were served before, and that they are the right ones.
     #[arg(long)]
     yes_these_are_other_books: bool,
 }
@@ -29,30 +29,30 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let config = directory.config()?;
     let opened = super::open_books(&directory, &config, StoreMode::Existing).await?;
     let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
-    let setback = match examine(opened.history.as_ref(), &mark).await {
+    let rollback = match examine(opened.history.as_ref(), &mark).await {
         Ok(_) => {
-            let said = "there is nothing to accept: the books are not behind what was seen of them";
+            let said = "there is nothing to accept: the books are not older than the high-water mark";
             return output.show(json!({ "accepted": null }), [said]);
         }
-        Err(GuardError::Rollback(setback)) => setback,
+        Err(GuardError::Rollback(rollback)) => rollback,
         Err(error) => return Err(error.into()),
     };
-    let is_said = arguments.yes_spent_coins_may_be_forgotten
-        && (arguments.yes_these_are_other_books || !matches!(setback, RollbackDetected::Other { .. }));
-    if !is_said {
-        bail!(explain(setback.into(), &directory));
+    let is_confirmed = arguments.yes_spent_coins_may_be_forgotten
+        && (arguments.yes_these_are_other_books || !matches!(rollback, RollbackDetected::Other { .. }));
+    if !is_confirmed {
+        bail!(explain(rollback.into(), &directory));
     }
     let at = LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros());
     accept_state(opened.history.as_ref(), &mark, at, &mut OsRng).await?;
     opened.history.close().await;
     let next = "next: start the servers, look at `opencoin issuer audit`, and read \"Backup and restore\" in docs/OPERATING.md";
     output.show(
-        json!({ "accepted": setback.to_string() }),
-        [format!("accepted, although {setback}"), next.to_owned()],
+        json!({ "accepted": rollback.to_string() }),
+        [format!("accepted, although {rollback}"), next.to_owned()],
     )
 }
 
-/// What an operator reads whose books are not served, with the command that is needed if this is meant.
+/// Adds to an error of the guard what to do, with the command that accepts the books.
 pub(super) fn explain(error: GuardError, directory: &Directory) -> Error {
     let other = match &error {
         GuardError::Rollback(RollbackDetected::Other { .. }) => " --yes-these-are-other-books",
@@ -61,7 +61,7 @@ pub(super) fn explain(error: GuardError, directory: &Directory) -> Error {
     };
     let dir = directory.root().display();
     anyhow!(
-        "{error}. Nothing is served or changed. If there is a newer state, bring that back. If there is none, read \"Backup and restore\" in \
-         docs/OPERATING.md, then: opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten{other}"
+        "{error}. Nothing is served or changed. If a newer backup exists, restore it. If there is none, read \"Backup and restore\" in \
+         docs/OPERATING.md, then run: opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten{other}"
     )
 }

@@ -22,17 +22,17 @@ use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
 use crate::{key_store, log, service, signer_link};
 
-/// Files that are open beside the connections of clients: the books, connections to a database, the log.
+/// Open files in addition to the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: DirArgs,
-    /// The most requests that share one transaction of the database; 1 shows what sharing is worth.
+    /// The most requests in one database transaction.
     #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS_MAX as u64, value_parser = value_parser!(u64).range(1..=BATCH_COMMANDS_MAX as u64))]
     batch_commands_max: u64,
-    /// Start although private halves of mint keys are lost; what is accepted for them is not signed.
+    /// Start although private halves of mint keys are missing. Requests for those keys are accepted but not signed.
     #[arg(long)]
     allow_missing_keys: bool,
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
     let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
-    // Where books were served before, none must be made in place of those that are lost.
+    // If books were served before and are lost, new ones must not replace them.
     let mode = if mark.read()?.is_some() {
         StoreMode::Existing
     } else {
@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let guard = match Guard::begin(Arc::clone(&history), mark).await {
         Ok(guard) => guard,
         Err(error) => {
-            // Whoever puts other books there must find no log of these.
+            // Closing removes the write-ahead log, which must not remain when other books are copied here.
             history.close().await;
             return Err(restored_state::explain(error, &directory));
         }
@@ -75,7 +75,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let issuer = issuer
         .with_accounts(config.accounts.clone(), Box::new(OsRng))
         .guarded_by(guard);
-    // Before anybody is told where to come: a signal from now on is a request to stop.
+    // Before the address is printed, so that every later signal stops the server properly.
     let stopped = service::stop_signal()?;
     let listener = Listener::bind(&config, directory.root()).await?;
     let admin = Listener::bind_admin(&config, directory.root()).await?;
@@ -111,7 +111,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     Ok(served?)
 }
 
-/// What signs. Where this process does it itself, every key that signs now or later must be there.
+/// Connects to the signer process, or opens the private keys. All private keys that sign now or later must exist.
 fn engine(
     directory: &Directory,
     config: &Config,
@@ -122,7 +122,7 @@ fn engine(
     if let Some(address) = &config.signer {
         if arguments.secrets.is_given() {
             tracing::warn!(
-                "this process is given a passphrase or PIN and does not need it: the signer has the keys"
+                "this process has a passphrase or PIN but does not need it, because the signer has the keys"
             );
         }
         return Ok(Arc::new(signer_link::remote(directory, address, currency)?));
@@ -135,18 +135,18 @@ fn engine(
         .map(|key| &key.verified.mint_key().id);
     match ids.find(|id| !there.contains(id)) {
         Some(missing) if !arguments.allow_missing_keys => bail!(
-            "the private half of mint key {missing} is missing: mint requests would be paid for and never signed; put it back \
-             from your backup (or, if it is lost for good, see \"When a passphrase is lost\" in docs/KEYS.md)"
+            "the private half of mint key {missing} is missing, so mint requests would be paid for and never signed: restore it \
+             from your backup (if it is lost, see \"When a passphrase is lost\" in docs/KEYS.md)"
         ),
         Some(missing) => {
-            tracing::warn!(%missing, "private mint keys are missing: what is accepted for them is not signed")
+            tracing::warn!(%missing, "private mint keys are missing: requests for them are accepted but not signed")
         }
         None => {}
     }
     Ok(store.signer()?)
 }
 
-/// Takes all the open files that the system lets this process have, and says so when that is too few.
+/// Raises the limit of open files to the maximum, and warns if that is too low.
 fn raise_open_files(connections_max: NonZeroU32) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(

@@ -1,4 +1,4 @@
-//! The report of an audit: for people as lines, for programs as JSON. docs/AUDIT.md describes the format.
+//! The report of an audit, as lines or as JSON. docs/AUDIT.md describes the format.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use opencoin_audit::{AuditFacts, Audited, Extent, MintKeyFacts};
 use opencoin_keys::{Currency, DirectoryError};
 use serde::Serialize;
 
-/// The version of the format. A field more is no new version; another meaning of one is.
+/// The version of the format. It changes when the meaning of a field changes, not when a field is added.
 const VERSION: u32 = 1;
 
-/// What an audit says.
+/// The JSON form of an audit.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     format: &'static str,
@@ -20,8 +20,9 @@ pub(super) struct Report {
     time: String,
     database: &'static str,
     extent: &'static str,
-    /// The number of the journal's last record, and up to which it need not be read again.
+    /// The number of the newest journal entry.
     position: i64,
+    /// Entries up to this number need not be read again.
     settled: i64,
     records: u64,
     records_read: u64,
@@ -33,7 +34,7 @@ pub(super) struct Report {
     signatures: Option<SignaturesReport>,
 }
 
-/// One invariant.
+/// The result for one invariant.
 #[derive(Debug, Serialize)]
 struct Finding {
     name: &'static str,
@@ -41,21 +42,21 @@ struct Finding {
     detail: String,
 }
 
-/// The whole of the books, in the smallest unit.
+/// Sums of the books, in the smallest unit.
 #[derive(Debug, Serialize)]
 struct Totals {
     accounts: usize,
     accounts_sum: i128,
     paid_in: i128,
     paid_out: i128,
-    /// Asked for by holders and not settled.
+    /// Payouts that are not settled.
     payouts_open: usize,
     payouts_open_sum: i128,
     coins_outstanding: i128,
     recouped: i128,
 }
 
-/// The coins of one denomination: numbers of coins.
+/// The numbers of coins of one denomination.
 #[derive(Debug, Default, Serialize)]
 struct Denomination {
     denomination: i128,
@@ -65,18 +66,18 @@ struct Denomination {
     outstanding: i128,
 }
 
-/// What was checked of stored acceptances.
+/// The result of checking stored acceptances.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct SignaturesReport {
-    /// `None` where all were checked.
+    /// `None` if all were checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seed: Option<u64>,
     pub(super) acceptances: u64,
     pub(super) blinds: u64,
     pub(super) signatures: u64,
-    /// Mints that are proven to be what was asked for.
+    /// Mints whose digest proves that they are what was requested.
     pub(super) proven_by_digest: u64,
-    /// What is wrong with the first ones.
+    /// Descriptions of the first wrong ones.
     #[serde(skip)]
     pub(super) wrong: Vec<String>,
     #[serde(skip)]
@@ -161,7 +162,7 @@ impl Report {
         }
     }
 
-    /// The names of what does not hold.
+    /// The names of the broken invariants.
     pub(super) fn broken(&self) -> Vec<&'static str> {
         self.checks
             .iter()
@@ -170,7 +171,7 @@ impl Report {
             .collect()
     }
 
-    /// The report for people.
+    /// One line for each invariant.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         self.checks.iter().map(|check| {
             let mark = if check.holds { "ok    " } else { "BROKEN" };
@@ -186,7 +187,7 @@ fn extent_name(extent: Extent) -> &'static str {
     }
 }
 
-/// Whether every certificate verifies, and every mint key of the books has one that says the same.
+/// Checks that all certificates verify, and that every mint key of the books has a certificate with the same terms.
 fn certificates(currency: Result<&Currency, &DirectoryError>, facts: &AuditFacts) -> Finding {
     let finding = |holds, detail| Finding {
         name: "certificates verify",
@@ -206,7 +207,7 @@ fn certificates(currency: Result<&Currency, &DirectoryError>, facts: &AuditFacts
         return finding(
             false,
             format!(
-                "mint key {} of the books has no certificate that says the same",
+                "mint key {} of the books has no certificate with the same terms",
                 known.id
             ),
         );
@@ -217,7 +218,7 @@ fn certificates(currency: Result<&Currency, &DirectoryError>, facts: &AuditFacts
         .mint_keys()
         .filter(|key| !in_books(key.ledger_id))
         .count();
-    // A server takes it into the books before it signs with it.
+    // That is no fault: a server adds a key to the books before it signs with it.
     let waiting = if waiting > 0 {
         format!(", {waiting} of them not yet in the books")
     } else {

@@ -1,4 +1,4 @@
-//! `--signatures`: stored acceptances, one by one.
+//! `--signatures`: checks stored acceptances one by one.
 
 use std::str::FromStr;
 
@@ -10,17 +10,16 @@ use opencoin_ledger::TransactionNo;
 
 use super::report::SignaturesReport;
 
-/// How many wrong acceptances are described; all are counted.
+/// The most wrong acceptances that are described. All are counted.
 const WRONG_DESCRIBED_MAX: usize = 5;
 /// The largest sample.
 const SAMPLE_MAX: usize = 1_000_000;
 
-/// Which acceptances are checked.
+/// The acceptances to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signatures {
-    /// All of them.
     All,
-    /// As many, drawn at random.
+    /// A random sample of this size.
     Sample(usize),
 }
 
@@ -39,7 +38,7 @@ impl FromStr for Signatures {
 }
 
 impl Signatures {
-    /// What is to be drawn while the journal is read.
+    /// The sample to draw while the journal is read.
     pub(super) fn sample(self, seed: u64) -> Option<Sample> {
         match self {
             Self::All => None,
@@ -47,8 +46,8 @@ impl Signatures {
         }
     }
 
-    /// Checks those that were drawn, or all. Acceptances stay as they are but for signatures that take the
-    /// place of blinds, so it does not matter that they are read after the books.
+    /// Checks the drawn acceptances, or all. They are read after the books, which is right because acceptances do not
+    /// change, except that signatures replace blinds.
     pub(super) async fn check(
         self,
         currency: &Currency,
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_or_a_sample_of_a_size_and_nothing_else() {
+    fn signatures_are_all_or_a_sample() {
         assert_eq!("all".parse(), Ok(Signatures::All));
         assert_eq!("sample=20".parse(), Ok(Signatures::Sample(20)));
         for text in [

@@ -1,4 +1,4 @@
-//! Room on the disk.
+//! Checks the free space on the disk.
 
 use std::path::Path;
 
@@ -7,31 +7,30 @@ use rustix::fs::statvfs;
 
 use super::{Report, Subject};
 
-/// With less room than this a server may stop before anybody has cleaned up: the write-ahead log, a copy of
-/// small books.
+/// Room for the write-ahead log and a copy of small books. With less, a server may stop before an operator reacts.
 const FREE_BYTES_MIN: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 
-/// Whether there is room where the books are. Of books on a server the folder of the currency is looked at.
+/// Checks the disk of the books; if they are in a database server, the disk of the currency's folder.
 pub(super) fn room(subject: &Subject<'_>, report: &mut Report) {
     let root = subject.directory.root();
-    // What is wrong with the address is said by the check of the books.
+    // The check of the books reports a wrong address.
     let file = books_file(&subject.config.database, root).unwrap_or_default();
     let folder = file.as_deref().and_then(Path::parent).unwrap_or(root);
     match statvfs(folder) {
-        Ok(disk) => tell(folder, disk.f_bavail.saturating_mul(disk.f_frsize), report),
+        Ok(disk) => report_room(folder, disk.f_bavail.saturating_mul(disk.f_frsize), report),
         Err(error) => report.warn(
             "disk",
-            format!("the room in {} is not known: {error}", folder.display()),
+            format!("the free space in {} is unknown: {error}", folder.display()),
         ),
     }
 }
 
-fn tell(folder: &Path, free_bytes: u64, report: &mut Report) {
+fn report_room(folder: &Path, free_bytes: u64, report: &mut Report) {
     let (folder, free) = (folder.display(), free_bytes / MIB);
     if free_bytes < FREE_BYTES_MIN {
         let wanted = FREE_BYTES_MIN / MIB;
-        let advice = "make room, or the books cannot be written one day";
+        let advice = "free some space, or the books cannot be written some day";
         report.warn(
             "disk",
             format!("{free} MiB are free in {folder}, less than {wanted}: {advice}"),
@@ -47,10 +46,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn little_room_is_worth_a_warning() {
+    fn little_free_space_causes_a_warning() {
         let mut report = Report::default();
-        tell(Path::new("/books"), FREE_BYTES_MIN - 1, &mut report);
-        tell(Path::new("/books"), FREE_BYTES_MIN, &mut report);
+        report_room(Path::new("/books"), FREE_BYTES_MIN - 1, &mut report);
+        report_room(Path::new("/books"), FREE_BYTES_MIN, &mut report);
         assert_eq!(
             [report.0[0].result, report.0[1].result],
             [Outcome::Warn, Outcome::Ok]

@@ -1,4 +1,4 @@
-//! Whether the books are those that were served before, and no older.
+//! Checks that the books are those that were served before, and not older.
 
 use opencoin_issuer::{Examined, HighWaterMark, OpenedBooks, examine};
 
@@ -13,12 +13,12 @@ pub(super) async fn guard(subject: &Subject<'_>, opened: Option<&OpenedBooks>, r
         subject.config.high_water_mark.as_deref(),
     );
     match examine(opened.history.as_ref(), &mark).await {
-        Ok(Examined::Ahead(_)) => report.ok("history", "the books hold all that was seen of them"),
-        Ok(Examined::FirstTime(_)) => report.ok("history", "these books were not served from here yet"),
+        Ok(Examined::Ahead(_)) => report.ok("history", "the books are not older than the high-water mark"),
+        Ok(Examined::FirstTime(_)) => report.ok("history", "these books were never served from here"),
         Ok(Examined::Accepted(_)) => {
             report.ok(
                 "history",
-                "an operator has accepted an older state; it is served when a server starts the next time",
+                "an operator has accepted an older state; the next start of a server serves it",
             );
         }
         Err(error) => report.failed(

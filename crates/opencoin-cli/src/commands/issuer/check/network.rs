@@ -1,4 +1,4 @@
-//! Ports and certificates.
+//! Checks ports and TLS certificates.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -8,14 +8,14 @@ use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_tls::KeyReaders;
 
 use super::{Report, Subject};
+use crate::dates::utc;
 
-/// How an address ends whose port the system chooses.
+/// The suffix of an address whose port the system chooses.
 const ANY_PORT: &str = ":0";
-/// A certificate that ends sooner is worth a warning: renewals that work come before that.
+/// A certificate that expires sooner causes a warning. Automatic renewals come earlier.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// Whether the ports are free, and may be listened on without TLS where they would be. They are given back at
-/// once.
+/// Checks that the ports are free, and that listeners without TLS are allowed. Closes the listeners at once.
 pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
     let (config, root) = (subject.config, subject.directory.root());
     tell(
@@ -32,7 +32,7 @@ pub(super) async fn listeners(subject: &Subject<'_>, report: &mut Report) {
     if is_taken && bound.is_ok() {
         return report.failed(
             "admin.listen",
-            format!("{listen} is where wallets are served: choose another port"),
+            format!("{listen} is the address for wallets: choose another port"),
         );
     }
     tell("admin.listen", listen, bound, report);
@@ -51,7 +51,7 @@ fn tell(check: &'static str, listen: &str, bound: Result<(), ListenError>, repor
                 format!("something listens on {address}: this server if it runs, else choose another port"),
             );
         }
-        // Said by the check of TLS.
+        // The check of TLS reports this.
         Err(ListenError::Tls(_)) => {}
         Err(error @ (ListenError::Insecure { .. } | ListenError::System { .. })) => {
             report.failed(check, error.to_string())
@@ -59,8 +59,8 @@ fn tell(check: &'static str, listen: &str, bound: Result<(), ListenError>, repor
     }
 }
 
-/// Whether the files of TLS belong together, are valid now and for a while, and for the name that wallets
-/// call.
+/// Checks that certificate and key belong together, and that the certificate is valid now, for a while, and for the
+/// host names of the issuer.
 pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &mut Report) {
     let Some(files) = &subject.config.tls else { return };
     let root = subject.directory.root();
@@ -74,18 +74,18 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
         .expect("a certified key has a certificate");
     let path = certificate.display();
     let Some(validity) = opencoin_tls::validity(first) else {
-        return report.warn("tls", format!("{path}: it does not say when it ends"));
+        return report.warn("tls", format!("{path}: its validity period cannot be read"));
     };
     let now = SystemTime::from(SystemClock.now());
-    let end = chrono::DateTime::<chrono::Utc>::from(validity.not_after).format("%F %T UTC");
+    let end = utc(validity.not_after.into());
     if validity.not_before > now {
         return report.failed(
             "tls",
-            format!("{path} is not valid yet: set the clock right, or use another"),
+            format!("{path} is not valid yet: correct the clock, or use another certificate"),
         );
     }
     if validity.not_after < now {
-        return report.failed("tls", format!("{path} ended on {end}: renew it"));
+        return report.failed("tls", format!("{path} expired on {end}: renew it"));
     }
     let services = currency
         .map(|currency| currency.current().cdd().mint_service.as_slice())
@@ -98,14 +98,14 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
         report.warn(
             "tls",
             format!(
-                "{path} is not for {}, which wallets call: use one that is",
+                "{path} is not valid for {}, which wallets connect to: use another certificate",
                 strange.join(", ")
             ),
         );
     } else if validity.not_after < now + EXPIRY_MARGIN {
         report.warn(
             "tls",
-            format!("{path} ends on {end}: renew it; a running server takes the new one up by itself"),
+            format!("{path} expires on {end}: renew it; a running server loads the new one by itself"),
         );
     } else {
         report.ok(

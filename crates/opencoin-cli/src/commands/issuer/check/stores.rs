@@ -1,4 +1,4 @@
-//! Books, private keys, signer, and the clock that all of them go by.
+//! Checks the books, private keys, the signer and the clock.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_ledger::{Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus, SchemaState};
 
 use super::{Report, Subject};
+use crate::dates::utc;
 use crate::{key_store, signer_link};
 
-/// How long a signer may take to answer.
+/// The time limit for the connection to the signer.
 const SIGNER_DURATION_MAX: Duration = Duration::from_secs(5);
-/// How far the clock of the database's machine may be from this one's.
+/// The largest accepted difference between the clocks of the database and of this machine.
 const CLOCK_DIFFERENCE_MAX_S: i64 = 5;
-const TIME_FORMAT: &str = "%F %T UTC";
 
-/// Whether the books can be read, and have tables that this program works with.
+/// Checks that the books can be read, and that their tables have a version that this program supports.
 pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<OpenedBooks> {
     let (database, root) = (&subject.config.database, subject.directory.root());
     let opened = match open_books(database, root, StoreMode::Reading).await {
@@ -32,10 +32,7 @@ pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<
             return None;
         }
         Err(error) => {
-            report.failed(
-                "books",
-                format!("{error}; `database` in the settings says where they are"),
-            );
+            report.failed("books", format!("{error}; check `database` in the settings"));
             return None;
         }
     };
@@ -54,7 +51,7 @@ pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<
         Ok(Some(protection)) => report.warn(
             "database",
             format!(
-                "it is reached {protection}: others may read or change what is sent; use sslmode=verify-full"
+                "it is reached {protection}: others may read or change the data; use sslmode=verify-full"
             ),
         ),
         Err(error) => report.failed("database", error.to_string()),
@@ -72,18 +69,18 @@ fn schema(state: &SchemaState, report: &mut Report) {
         report.warn(
             "schema",
             format!(
-                "the tables have version {version}, this program knows {known}: it works, update it soon"
+                "the tables have version {version}, this program has version {known}: it works, but update it soon"
             ),
         );
     } else {
         report.ok(
             "schema",
-            format!("the tables have version {version}, which is this program's"),
+            format!("the tables have the version of this program, {version}"),
         );
     }
 }
 
-/// The private mint keys, or the process that has them.
+/// Checks the private mint keys, or the connection to the signer process.
 pub(super) async fn keys(
     subject: &Subject<'_>,
     currency: Option<&Currency>,
@@ -100,7 +97,7 @@ pub(super) async fn keys(
             Ok(()) => report.ok("signer", "it answers"),
             Err(_) => report.failed(
                 "signer",
-                "it does not answer: start `opencoin signer`; the log of both sides says more",
+                "it does not answer: start `opencoin signer`; the logs of both processes have details",
             ),
         };
     }
@@ -113,12 +110,12 @@ pub(super) async fn keys(
         None => Vec::new(),
     };
     match opened(store.as_ref(), currency, &statuses) {
-        Ok(count) => report.ok("keys", format!("{count} private mint keys are there and open")),
+        Ok(count) => report.ok("keys", format!("{count} private mint keys can be opened")),
         Err(error) => report.failed("keys", error),
     }
 }
 
-/// How many private keys are there, where all that are needed are, and can be opened.
+/// Opens the private keys and returns their number. Fails if a needed one is missing.
 fn opened(store: &dyn KeyStore, currency: &Currency, statuses: &[MintKeyStatus]) -> Result<usize, String> {
     let there = store.ids().map_err(|error| error.to_string())?;
     let missing = currency
@@ -127,14 +124,14 @@ fn opened(store: &dyn KeyStore, currency: &Currency, statuses: &[MintKeyStatus])
         .map(|key| &key.verified.mint_key().id);
     if let Some(missing) = missing.into_iter().find(|id| !there.contains(id)) {
         return Err(format!(
-            "the private half of mint key {missing} is missing: put it back from your backup"
+            "the private half of mint key {missing} is missing: restore it from your backup"
         ));
     }
     store.signer().map_err(|error| error.to_string())?;
     Ok(there.len())
 }
 
-/// Whether every denomination has a key that signs now.
+/// Checks that every denomination has a key that signs now.
 pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
     let (Some(currency), Some(ledger)) = (currency, ledger) else {
         return;
@@ -162,24 +159,24 @@ pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Led
         Some(end) => report.ok(
             "signing windows",
             format!(
-                "every denomination has a key that signs, until {} at least",
-                end.format(TIME_FORMAT)
+                "every denomination has a key that signs, at least until {}",
+                utc(end)
             ),
         ),
         None => report.failed(
             "signing windows",
             format!(
-                "no key signs now for {}: run `opencoin issuer keys rotate`, or set the clock right",
+                "no key signs now for {}: run `opencoin issuer keys rotate`, or correct the clock",
                 uncovered.join(", ")
             ),
         ),
     }
 }
 
-/// Whether this machine's clock is plausible.
+/// Checks that this machine's clock is plausible.
 pub(super) async fn clock(currency: Option<&Currency>, ledger: Option<&dyn Ledger>, report: &mut Report) {
     let now = SystemClock.now();
-    let shown = now.format(TIME_FORMAT);
+    let shown = utc(now);
     let moments = match ledger {
         Some(ledger) => ledger.moments().await.unwrap_or_default(),
         None => opencoin_ledger::Moments::default(),
@@ -196,30 +193,32 @@ pub(super) async fn clock(currency: Option<&Currency>, ledger: Option<&dyn Ledge
     ];
     let later = known.into_iter().find_map(|(what, at)| {
         at.filter(|at| *at > now)
-            .map(|at| format!("{what} at {}", at.format(TIME_FORMAT)))
+            .map(|at| format!("{what} at {}", utc(at)))
     });
     if let Some(later) = later {
         return report.failed(
             "clock",
-            format!("it is {shown} here, and {later}: set the clock right before anything else"),
+            format!("it is {shown} here, but {later}: correct the clock first"),
         );
     }
     let Some(database_now) = moments.database_now.and_then(moment) else {
         return report.ok(
             "clock",
-            format!("it is {shown}, after all that was signed and booked"),
+            format!("it is {shown}, later than all certificates and entries"),
         );
     };
     let difference_s = (database_now - now).num_seconds();
     if difference_s.abs() > CLOCK_DIFFERENCE_MAX_S {
         report.warn(
             "clock",
-            format!("the database's clock differs by {difference_s} s: set both by NTP"),
+            format!("the database's clock differs by {difference_s} s: synchronise both with NTP"),
         );
     } else {
         report.ok(
             "clock",
-            format!("it is {shown}, after all that was signed and booked, and the database agrees"),
+            format!(
+                "it is {shown}, later than all certificates and entries, and the database's clock agrees"
+            ),
         );
     }
 }

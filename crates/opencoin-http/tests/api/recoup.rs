@@ -1,94 +1,47 @@
-//! A mint key is revoked: whoever shows the accepted blinds that his coins came from gets fresh ones, once,
-//! and nobody else does. On real books, with real keys.
+//! Recoup: after a mint key is revoked, a wallet shows which accepted blinds its coins came from and gets coins of
+//! other keys, once. With a real database and real keys.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+use std::sync::Arc;
 
-use std::sync::{Arc, OnceLock};
-
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
-use chrono::{DateTime, Utc};
-use opencoin_config::Config;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, BlindingSeed, CipherSuite, KeyStore, Signer};
-use opencoin_http::{Server, router};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign};
+use opencoin_http::{ERROR_HEADER, Server, router};
 use opencoin_issuer::{
-    Cashier, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, StoreMode, Token, open_audit_source,
-    open_books,
+    Issuer, Operator, Reason, Refusal, Signed, StoreMode, Token, open_audit_source, open_books,
 };
-use opencoin_keys::{Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
+use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::{
-    Amount, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, Reference, StopReason, StoredBlind,
-    StoredNumber, TransactionNo,
+    Command, KeptSignatures, Ledger, MintKeyId, StopReason, StoredBlind, StoredNumber, TransactionNo,
 };
 use opencoin_schema::{
-    BigInt, Blind, Coin, PROTOCOL_VERSION, Payload, RequestMint, RequestRecoup, RequestRedeem, RequestRenew,
-    RequestResume, ResponseMint, RevealedCoin, from_json, text,
+    BigInt, Blind, BlindSignature, Coin, Payload, RequestRecoup, ResponseMint, RevealedCoin, from_json, text,
 };
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::fixture::{
+    Blinded, TestClock, TestCurrency, body, mint_request, open_account, redeem_request, reference,
+    renew_request, resume_request, signed_now,
+};
+
 const SEED: u64 = 8;
-const SUITE: CipherSuite = CipherSuite::RsaSha384PssRfc9474;
 
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> DateTime<Utc> {
-        "2026-01-01T12:00:00Z".parse().unwrap()
-    }
-}
-
-/// Keys take a while to make, so all tests share one currency's folder.
-fn made() -> &'static (TempDir, Directory, Arc<dyn Signer>) {
-    static FOLDER: OnceLock<(TempDir, Directory, Arc<dyn Signer>)> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(folder.path().join("currency"));
-        let new = NewCurrency {
-            name: "OpenCent".to_owned(),
-            divisor: 100,
-            denominations: vec![1, 5],
-            url: "http://127.0.0.1:8080".to_owned(),
-            cipher_suite: SUITE,
-            config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
-        };
-        let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
-        let mut rng = StdRng::seed_from_u64(SEED);
-        let store_rng = || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>;
-        let made = create_with_key_files(
-            &new,
-            &directory,
-            &passphrase,
-            &Noon,
-            &mut rng,
-            store_rng,
-            &mut |_, _| {},
-        );
-        (folder, directory, made.unwrap().1.signer().unwrap())
-    })
-}
-
-fn directory() -> &'static Directory {
-    &made().1
-}
-
-/// A blind and what its wallet knows of it.
+/// A blind and the transaction that it is sent with.
 #[derive(Clone)]
-struct Secret {
-    blind: Blind,
-    payload: Payload,
-    seed: BlindingSeed,
+struct Sent {
+    blinded: Blinded,
     transaction: u8,
 }
 
-impl Secret {
+impl Sent {
     fn reveal(&self) -> RevealedCoin {
         RevealedCoin {
-            blind_reference: self.blind.reference.clone(),
-            blinding_seed: self.seed.reveal(),
-            payload: self.payload.clone(),
+            blind_reference: self.blinded.blind.reference.clone(),
+            blinding_seed: self.blinded.seed.reveal(),
+            payload: self.blinded.payload.clone(),
             transaction_reference: reference(self.transaction),
         }
     }
@@ -96,11 +49,10 @@ impl Secret {
 
 struct Fixture {
     ledger: Arc<dyn Ledger>,
-    signer: Arc<dyn Signer>,
     operator: Operator,
     issuer: Issuer,
     server: Arc<Server>,
-    currency: Currency,
+    currency: &'static TestCurrency,
     token: Token,
     rng: StdRng,
     folder: TempDir,
@@ -109,41 +61,17 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let books = open_books("sqlite:books", folder.path(), StoreMode::Create)
-            .await
-            .unwrap()
-            .books;
+        let (currency, clock) = (TestCurrency::get(), TestClock::at_start());
+        let opened = open_books("sqlite:books", folder.path(), StoreMode::Create).await;
+        let books = opened.unwrap().books;
         let ledger = Arc::clone(&books.ledger);
-        let currency = directory().currency().unwrap();
-        let signer = Arc::clone(&made().2);
-        let open = || async {
-            let (currency, books, signer) = (
-                directory().currency().unwrap(),
-                books.clone(),
-                Arc::clone(&signer),
-            );
-            Issuer::open(currency, books, signer, Arc::new(Noon), IssuerOptions::default())
-                .await
-                .unwrap()
-        };
+        let open = || currency.issuer(books.clone(), currency.signer(), Arc::clone(&clock));
         let (issuer, server) = (open().await, Server::new(open().await));
+        let token = open_account(&issuer.cashier(), "alice", 100).await;
+        let operator = Operator::new(Arc::clone(&ledger), clock);
         let rng = StdRng::seed_from_u64(SEED);
-        let operator = Operator::new(Arc::clone(&ledger), Arc::new(Noon));
-        let cashier_rng = Box::new(StdRng::seed_from_u64(SEED + 2));
-        let cashier = Cashier::new(books.clone(), Arc::new(Noon), cashier_rng);
-        let alice = "alice".parse().unwrap();
-        let token = cashier.open_account(&alice, None).await.unwrap();
-        cashier
-            .credit(
-                &alice,
-                Amount::new(100).unwrap(),
-                Reference::new("opening").unwrap(),
-            )
-            .await
-            .unwrap();
         Self {
             ledger,
-            signer,
             operator,
             issuer,
             server,
@@ -155,107 +83,54 @@ impl Fixture {
     }
 
     fn key_id(&self, denomination: u64) -> BigInt {
-        let mut keys = self.currency.mint_keys().map(|key| key.verified.mint_key());
-        keys.find(|key| key.denomination == denomination)
-            .unwrap()
-            .id
-            .clone()
+        self.currency.key(denomination).verified.mint_key().id.clone()
     }
 
-    /// Blinds of these denominations, named by their place.
-    fn blind(&mut self, transaction: u8, denominations: &[u64]) -> Vec<Secret> {
+    /// Blinds of these denominations; the reference of each is its index.
+    fn blind(&mut self, transaction: u8, denominations: &[u64]) -> Vec<Sent> {
         let blind = |(index, denomination): (usize, &u64)| {
-            let mint_key_id = self.key_id(*denomination);
-            let payload = Payload {
-                cdd_location: "http://127.0.0.1:8080/cddc".to_owned(),
-                denomination: *denomination,
-                issuer_id: self.currency.issuer_id().clone(),
-                mint_key_id: mint_key_id.clone(),
-                protocol_version: PROTOCOL_VERSION.to_owned(),
-                serial: BigInt::from_be_bytes(&self.rng.r#gen::<[u8; 16]>()),
-            };
-            let seed = BlindingSeed::generate(&mut self.rng);
-            let key = self
-                .currency
-                .mint_key(&mint_key_id)
-                .unwrap()
-                .verified
-                .public_key();
-            let (blinded_payload_hash, _) = SUITE.blind(key, &payload, &seed).unwrap();
-            let blind = Blind {
-                blinded_payload_hash,
-                mint_key_id,
-                reference: index.to_string(),
-            };
-            Secret {
-                blind,
-                payload,
-                seed,
-                transaction,
-            }
+            let key = self.currency.key(*denomination);
+            let mut blinded = self.currency.blind(key, &mut self.rng);
+            blinded.blind.reference = index.to_string();
+            Sent { blinded, transaction }
         };
         denominations.iter().enumerate().map(blind).collect()
     }
 
-    async fn mint(&self, transaction: u8, secrets: &[Secret]) -> Result<Signed, Refusal> {
-        let transaction_reference = reference(transaction);
-        let request = RequestMint {
-            blinds: blinds(secrets),
-            message_reference: 1,
-            transaction_reference,
-        };
+    async fn mint(&self, transaction: u8, sent: &[Sent]) -> Result<Signed, Refusal> {
+        let request = mint_request(blinds(sent), transaction);
         self.issuer.mint(Some(&self.token), request).await
     }
 
-    async fn minted(&mut self, transaction: u8, denominations: &[u64]) -> (Vec<Secret>, Vec<Coin>) {
-        let secrets = self.blind(transaction, denominations);
-        let signed = self.mint(transaction, &secrets).await.unwrap();
-        let coins = self.finish(&secrets, signed);
-        (secrets, coins)
+    async fn minted(&mut self, transaction: u8, denominations: &[u64]) -> (Vec<Sent>, Vec<Coin>) {
+        let sent = self.blind(transaction, denominations);
+        let signed = self.mint(transaction, &sent).await.unwrap();
+        let coins = self.finish(&sent, signed);
+        (sent, coins)
     }
 
-    fn finish(&self, secrets: &[Secret], signed: Signed) -> Vec<Coin> {
-        let Signed::Now(signatures) = signed else {
-            panic!("the signatures are delayed")
-        };
-        assert_eq!(signatures.len(), secrets.len());
-        let finish = |(secret, signature): (&Secret, &opencoin_schema::BlindSignature)| {
-            assert_eq!(secret.blind.reference, signature.reference);
-            let key = self
-                .currency
-                .mint_key(&secret.payload.mint_key_id)
-                .unwrap()
-                .verified
-                .public_key();
-            let (_, unblinder) = SUITE.blind(key, &secret.payload, &secret.seed).unwrap();
-            SUITE
-                .finish(key, &secret.payload, &signature.blind_signature, &unblinder)
-                .unwrap()
-        };
-        secrets.iter().zip(&signatures).map(finish).collect()
+    fn finish(&self, sent: &[Sent], signed: Signed) -> Vec<Coin> {
+        let signatures = signed_now(signed);
+        assert_eq!(signatures.len(), sent.len());
+        let finish =
+            |(sent, signature): (&Sent, &BlindSignature)| self.currency.finish(&sent.blinded, signature);
+        sent.iter().zip(&signatures).map(finish).collect()
     }
 
     async fn redeem(&self, coins: &[Coin]) -> Result<(), Refusal> {
-        let request = RequestRedeem {
-            coins: coins.to_vec(),
-            message_reference: 1,
-        };
+        let request = redeem_request(coins);
         self.issuer.redeem(Some(&self.token), request).await
     }
 
     async fn resume(&self, transaction: u8) -> Result<Signed, Refusal> {
-        let request = RequestResume {
-            message_reference: 1,
-            transaction_reference: reference(transaction),
-        };
-        self.issuer.resume(&request).await
+        self.issuer.resume(&resume_request(transaction)).await
     }
 
     async fn recoup(
         &self,
         transaction: u8,
         coins: Vec<RevealedCoin>,
-        fresh: &[Secret],
+        fresh: &[Sent],
     ) -> Result<Signed, Refusal> {
         let transaction_reference = reference(transaction);
         let request = RequestRecoup {
@@ -269,7 +144,7 @@ impl Fixture {
 
     async fn stop(&self, denomination: u64) {
         let id = MintKeyId::from_be_bytes(self.key_id(denomination).as_be_bytes()).unwrap();
-        let at = LedgerTime::from_unix_micros(Noon.now().timestamp_micros());
+        let at = ledger_time(TestClock::at_start().now());
         let command = Command::StopMintKey {
             id,
             reason: StopReason::new("stolen").unwrap(),
@@ -302,12 +177,8 @@ impl Fixture {
     }
 }
 
-fn reference(transaction: u8) -> BigInt {
-    BigInt::from_be_bytes(&[transaction])
-}
-
-fn blinds(secrets: &[Secret]) -> Vec<Blind> {
-    secrets.iter().map(|secret| secret.blind.clone()).collect()
+fn blinds(sent: &[Sent]) -> Vec<Blind> {
+    sent.iter().map(|sent| sent.blinded.blind.clone()).collect()
 }
 
 fn refusal<T>(result: Result<T, Refusal>) -> (Reason, String) {
@@ -317,47 +188,25 @@ fn refusal<T>(result: Result<T, Refusal>) -> (Reason, String) {
     }
 }
 
-fn signatures(signed: Signed) -> Vec<(String, BigInt)> {
-    let Signed::Now(signatures) = signed else {
-        panic!("the signatures are delayed")
-    };
-    signatures
-        .into_iter()
-        .map(|signature| (signature.reference, signature.blind_signature))
-        .collect()
-}
-
-async fn body(response: Response<Body>) -> Vec<u8> {
-    to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()
-}
-
 #[tokio::test]
-async fn an_honest_coin_becomes_fresh_ones_once() {
+async fn a_recoup_of_accepted_blinds_succeeds_once() {
     let mut fixture = Fixture::new().await;
-    let (secrets, coins) = fixture.minted(1, &[5, 5, 1]).await;
+    let (sent, coins) = fixture.minted(1, &[5, 5, 1]).await;
     fixture.stop(5).await;
     let fresh = fixture.blind(2, &[1; 10]);
-    let renew = RequestRenew {
-        blinds: blinds(&fresh),
-        coins: coins[..2].to_vec(),
-        message_reference: 1,
-        transaction_reference: reference(9),
-    };
+    let renew = renew_request(&coins[..2], blinds(&fresh), 9);
     assert_eq!(refusal(fixture.issuer.renew(renew).await).0, Reason::KeyRevoked);
     assert_eq!(refusal(fixture.redeem(&coins[..1]).await).0, Reason::KeyRevoked);
     let more = fixture.blind(9, &[5]);
     assert_eq!(refusal(fixture.mint(9, &more).await).0, Reason::KeyRevoked);
 
-    let revealed: Vec<RevealedCoin> = secrets[..2].iter().map(Secret::reveal).collect();
+    let revealed: Vec<RevealedCoin> = sent[..2].iter().map(Sent::reveal).collect();
     let first = fixture.recoup(2, revealed.clone(), &fresh).await.unwrap();
     let again = fixture.recoup(2, revealed.clone(), &fresh).await.unwrap();
     let resumed = fixture.resume(2).await.unwrap();
     let good = fixture.finish(&fresh, first);
-    assert_eq!(
-        good,
-        fixture.finish(&fresh, again),
-        "the same request has the same answer"
-    );
+    // Repeated requests get the same signatures.
+    assert_eq!(good, fixture.finish(&fresh, again));
     assert_eq!(good, fixture.finish(&fresh, resumed));
 
     let other = fixture.blind(3, &[1; 10]);
@@ -372,41 +221,38 @@ async fn an_honest_coin_becomes_fresh_ones_once() {
 }
 
 #[tokio::test]
-async fn what_came_back_before_the_revocation_is_not_honoured_again() {
+async fn a_coin_spent_before_the_revocation_cannot_be_recouped() {
     let mut fixture = Fixture::new().await;
-    let (secrets, coins) = fixture.minted(1, &[5, 5, 5]).await;
+    let (sent, coins) = fixture.minted(1, &[5, 5, 5]).await;
     fixture.redeem(&coins[1..2]).await.unwrap();
     fixture.stop(5).await;
-    let revealed: Vec<RevealedCoin> = secrets.iter().map(Secret::reveal).collect();
+    let revealed: Vec<RevealedCoin> = sent.iter().map(Sent::reveal).collect();
     let fresh = fixture.blind(2, &[1; 15]);
     let (reason, description) = refusal(fixture.recoup(2, revealed.clone(), &fresh).await);
-    assert_eq!(
-        (reason, description.ends_with("[1]")),
-        (Reason::DoubleSpend, true),
-        "{description}"
-    );
+    assert_eq!(reason, Reason::DoubleSpend);
+    assert!(description.ends_with("[1]"), "{description}");
     let rest = vec![revealed[0].clone(), revealed[2].clone()];
     fixture.recoup(2, rest, &fresh[..10]).await.unwrap();
     fixture.books_hold().await;
 }
 
-/// Each is refused as a whole, names its field, and changes nothing.
+/// Each refusal names the field and changes nothing.
 #[tokio::test]
-async fn what_proves_nothing_gets_nothing() {
+async fn a_recoup_without_proof_is_refused_as_a_whole() {
     let mut fixture = Fixture::new().await;
-    let (secrets, _) = fixture.minted(1, &[5, 1, 5]).await;
+    let (sent, _) = fixture.minted(1, &[5, 1, 5]).await;
     let (others, _) = fixture.minted(4, &[5]).await;
     fixture.stop(5).await;
     let fresh = fixture.blind(2, &[1; 10]);
-    let sound = secrets[0].reveal();
+    let sound = sent[0].reveal();
     let with = |change: &dyn Fn(&mut RevealedCoin)| {
-        let mut coin = secrets[2].reveal();
+        let mut coin = sent[2].reveal();
         change(&mut coin);
         coin
     };
     let forged = Payload {
-        serial: BigInt::from_be_bytes(b"a thief's own"),
-        ..secrets[2].payload.clone()
+        serial: BigInt::from_be_bytes(b"not the payload"),
+        ..sent[2].blinded.payload.clone()
     };
     let other_key = fixture.key_id(1);
     let cases = [
@@ -415,10 +261,10 @@ async fn what_proves_nothing_gets_nothing() {
             "coins[1].blinding_seed: does not open",
         ),
         (
-            with(&|coin| coin.blinding_seed = secrets[0].seed.reveal()),
+            with(&|coin| coin.blinding_seed = sent[0].blinded.seed.reveal()),
             "coins[1].blinding_seed: does not open",
         ),
-        // Whoever learns of somebody's transaction has neither his payload nor his seed.
+        // A reference of another wallet's transaction is not enough without its payload and seed.
         (
             with(&|coin| coin.transaction_reference = reference(4)),
             "coins[1].blind_reference: the transaction has no",
@@ -470,10 +316,10 @@ async fn what_proves_nothing_gets_nothing() {
             "coins[1].blinding_seed: more than 32 bytes",
         ),
         (
-            secrets[1].reveal(),
+            sent[1].reveal(),
             "coins[1].payload.mint_key_id: this mint key was not revoked",
         ),
-        (secrets[0].reveal(), "revoked blind 1 repeats an earlier one"),
+        (sent[0].reveal(), "revoked blind 1 repeats an earlier one"),
     ];
     for (coin, expected) in cases {
         let (reason, description) = refusal(fixture.recoup(2, vec![sound.clone(), coin], &fresh).await);
@@ -490,7 +336,7 @@ async fn what_proves_nothing_gets_nothing() {
     assert_eq!(
         refusal(fixture.recoup(2, vec![sound.clone()], &fresh).await).0,
         Reason::Invalid,
-        "worth less"
+        "the coins are worth less than the blinds"
     );
     let many = 0..=u8::try_from(opencoin_issuer::RECOUP_TRANSACTIONS_MAX).unwrap();
     let many = many
@@ -500,17 +346,17 @@ async fn what_proves_nothing_gets_nothing() {
     assert_eq!(
         refusal(fixture.resume(2).await).0,
         Reason::NotFound,
-        "nothing of it was accepted"
+        "no part of a refused recoup was accepted"
     );
     fixture
-        .recoup(2, vec![sound, secrets[2].reveal()], &fresh)
+        .recoup(2, vec![sound, sent[2].reveal()], &fresh)
         .await
         .unwrap();
     fixture.books_hold().await;
 }
 
 #[tokio::test]
-async fn what_was_accepted_and_not_signed_before_the_revocation_is_honoured_by_a_recoup() {
+async fn a_blind_accepted_but_not_signed_before_the_revocation_can_be_recouped() {
     let mut fixture = Fixture::new().await;
     fixture.operator.set_signing_paused(true).await.unwrap();
     let (mixed, lost) = (fixture.blind(1, &[5, 1]), fixture.blind(2, &[5, 5]));
@@ -519,8 +365,8 @@ async fn what_was_accepted_and_not_signed_before_the_revocation_is_honoured_by_a
     fixture.stop(5).await;
     fixture.operator.set_signing_paused(false).await.unwrap();
 
-    for (transaction, secrets) in [(1, &mixed), (2, &lost)] {
-        let (reason, description) = refusal(fixture.mint(transaction, secrets).await);
+    for (transaction, sent) in [(1, &mixed), (2, &lost)] {
+        let (reason, description) = refusal(fixture.mint(transaction, sent).await);
         assert_eq!(reason, Reason::Recoup);
         assert!(description.contains("honoured by a recoup"), "{description}");
     }
@@ -530,43 +376,42 @@ async fn what_was_accepted_and_not_signed_before_the_revocation_is_honoured_by_a
     fixture.redeem(&good).await.unwrap();
 
     let fresh = fixture.blind(3, &[1; 15]);
-    let revealed = [&mixed[0], &lost[0], &lost[1]].map(Secret::reveal).to_vec();
+    let revealed = [&mixed[0], &lost[0], &lost[1]].map(Sent::reveal).to_vec();
     let signed = fixture.recoup(3, revealed, &fresh).await.unwrap();
     fixture.redeem(&fixture.finish(&fresh, signed)).await.unwrap();
     fixture.books_hold().await;
 }
 
-/// The signer has forgotten its keys, as it may when their time is over; the books have kept what they
-/// signed.
+/// The ledger keeps signatures in place of blinds before the signer forgets a key.
 #[tokio::test]
-async fn kept_signatures_are_answered_and_open_like_the_blinds_that_they_replaced() {
+async fn kept_signatures_answer_a_resume_and_prove_a_recoup_as_blinds_do() {
     let mut fixture = Fixture::new().await;
-    let (secrets, coins) = fixture.minted(1, &[5, 1, 5]).await;
-    let before = signatures(fixture.resume(1).await.unwrap());
+    let (sent, coins) = fixture.minted(1, &[5, 1, 5]).await;
+    let before = signed_now(fixture.resume(1).await.unwrap());
     keep_signatures(&fixture, 5).await;
     assert_eq!(
-        signatures(fixture.resume(1).await.unwrap()),
+        signed_now(fixture.resume(1).await.unwrap()),
         before,
-        "kept ones and signed ones in the order of the request"
+        "kept and new signatures come in the order of the request"
     );
     assert_eq!(
-        signatures(fixture.mint(1, &secrets).await.unwrap()),
+        signed_now(fixture.mint(1, &sent).await.unwrap()),
         before,
-        "and to the same request"
+        "a repeated mint gets them too"
     );
     keep_signatures(&fixture, 1).await;
     fixture.operator.set_signing_paused(true).await.unwrap();
     assert_eq!(
-        signatures(fixture.resume(1).await.unwrap()),
+        signed_now(fixture.resume(1).await.unwrap()),
         before,
-        "nothing is left to sign"
+        "all signatures are kept, so a paused signer does not matter"
     );
     fixture.operator.set_signing_paused(false).await.unwrap();
 
     fixture.stop(5).await;
-    assert_eq!(signatures(fixture.resume(1).await.unwrap()), before[1..2]);
+    assert_eq!(signed_now(fixture.resume(1).await.unwrap()), before[1..2]);
     let fresh = fixture.blind(2, &[1; 10]);
-    let revealed = [&secrets[0], &secrets[2]].map(Secret::reveal).to_vec();
+    let revealed = [&sent[0], &sent[2]].map(Sent::reveal).to_vec();
     let signed = fixture.recoup(2, revealed, &fresh).await.unwrap();
     fixture.redeem(&fixture.finish(&fresh, signed)).await.unwrap();
     fixture.redeem(&coins[1..2]).await.unwrap();
@@ -597,7 +442,7 @@ async fn keep_signatures(fixture: &Fixture, denomination: u64) {
                 transaction_reference: transaction.reference.as_bytes().to_vec(),
                 blinds: blinds.into(),
             };
-            let signature = fixture.signer.sign(accepted).await.unwrap().remove(0);
+            let signature = fixture.currency.signer().sign(accepted).await.unwrap().remove(0);
             *stored = StoredBlind {
                 number: StoredNumber::Signature(signature.as_be_bytes().to_vec()),
                 ..stored.clone()
@@ -609,9 +454,9 @@ async fn keep_signatures(fixture: &Fixture, denomination: u64) {
 }
 
 #[tokio::test]
-async fn over_http_a_recoup_has_a_path_of_its_own() {
+async fn a_recoup_has_its_own_http_path() {
     let mut fixture = Fixture::new().await;
-    let (secrets, _) = fixture.minted(1, &[5]).await;
+    let (sent, _) = fixture.minted(1, &[5]).await;
     let none = fixture.get("/v1/revocations", None).await;
     let etag = none.headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(
@@ -631,7 +476,7 @@ async fn over_http_a_recoup_has_a_path_of_its_own() {
     );
 
     let fresh = fixture.blind(2, &[1; 5]);
-    let coins = vec![secrets[0].reveal()];
+    let coins = vec![sent[0].reveal()];
     let request = RequestRecoup {
         blinds: blinds(&fresh),
         coins,
@@ -658,23 +503,10 @@ async fn over_http_a_recoup_has_a_path_of_its_own() {
         ..request
     };
     let answer = fixture.post("/v1/recoup", text::compact(&request)).await;
-    assert_eq!(
-        (
-            answer.status(),
-            answer.headers()["opencoin-error"].to_str().unwrap()
-        ),
-        (StatusCode::CONFLICT, "double-spend")
-    );
-    let resume = RequestResume {
-        message_reference: 1,
-        transaction_reference: reference(1),
-    };
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert_eq!(answer.headers()[ERROR_HEADER], "double-spend");
+    let resume = resume_request(1);
     let answer = fixture.post("/resume", text::compact(&resume)).await;
-    assert_eq!(
-        (
-            answer.status(),
-            answer.headers()["opencoin-error"].to_str().unwrap()
-        ),
-        (StatusCode::GONE, "recoup")
-    );
+    assert_eq!(answer.status(), StatusCode::GONE);
+    assert_eq!(answer.headers()[ERROR_HEADER], "recoup");
 }

@@ -1,15 +1,15 @@
-//! What the books must hold: the command that a request stands for, and what it does to the books.
+//! The expected books: the ledger command of each request, and its effect.
 
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::{Blind, CoinIn, Command, LedgerTime, MintKeyId, TransactionReference};
 use opencoin_schema::{BigInt, Coin, Request};
 
-use crate::house::House;
+use super::test_issuer::TestIssuer;
 
-/// The command that a request stands for.
-pub(crate) fn command(house: &House, wanted: &Request, holder: Option<usize>) -> Command {
-    let at = LedgerTime::from_unix_micros(house.now().timestamp_micros());
-    let account = || house.holders[holder.expect("only with a token")].account;
+/// The ledger command of a request.
+pub(crate) fn command(issuer: &TestIssuer, wanted: &Request, holder: Option<usize>) -> Command {
+    let at = LedgerTime::from_unix_micros(issuer.now().timestamp_micros());
+    let account = || issuer.holders[holder.expect("only with a token")].account;
     let reference = |number: &BigInt| {
         let bytes = if number.as_be_bytes().is_empty() {
             &[0][..]
@@ -19,7 +19,7 @@ pub(crate) fn command(house: &House, wanted: &Request, holder: Option<usize>) ->
         TransactionReference::new(bytes).unwrap()
     };
     let blinds = |blinds: &[opencoin_schema::Blind]| blinds.iter().map(ledger_blind).collect();
-    let coins = |coins: &[Coin]| coins.iter().map(|coin| coin_in(house, coin)).collect();
+    let coins = |coins: &[Coin]| coins.iter().map(|coin| coin_in(issuer, coin)).collect();
     match wanted {
         Request::RequestMint(mint) => Command::Mint {
             account: account(),
@@ -43,10 +43,10 @@ pub(crate) fn command(house: &House, wanted: &Request, holder: Option<usize>) ->
     }
 }
 
-fn coin_in(house: &House, coin: &Coin) -> CoinIn {
-    let key = house.currency.mint_key(&coin.payload.mint_key_id).unwrap();
-    let payload_hash = house
-        .currency
+fn coin_in(issuer: &TestIssuer, coin: &Coin) -> CoinIn {
+    let currency = &issuer.currency.currency;
+    let key = currency.mint_key(&coin.payload.mint_key_id).unwrap();
+    let payload_hash = currency
         .cipher_suite()
         .verify_coin(key.verified.public_key(), coin)
         .unwrap();
@@ -56,7 +56,7 @@ fn coin_in(house: &House, coin: &Coin) -> CoinIn {
     }
 }
 
-/// Enters a command into what the books must hold.
+/// Applies a command to the expected books.
 pub(crate) fn book(books: &mut AuditFacts, command: &Command) {
     books.transactions += 1;
     let (account, coins, blinds) = match command {

@@ -1,23 +1,21 @@
-//! A message as a tree that can hold what no JSON library would write: fields twice, in any order, values
-//! that are no JSON.
+//! A message as a tree that can also hold invalid JSON: repeated fields, fields in any order, values that are not JSON.
 
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde_json::Value;
 
-/// A value of a message.
 #[derive(Clone)]
 pub(crate) enum Tree {
     Object(Vec<(String, Tree)>),
     List(Vec<Tree>),
     Text(String),
-    /// Written as it stands: a number, a word, or nothing that JSON knows.
+    /// Any other text, written without change: a number, a word, or no JSON at all.
     Bare(String),
 }
 
 impl Tree {
-    /// The tree of a JSON text, if it is one.
+    /// Parses a JSON text.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         serde_json::from_slice(json).ok().map(Self::from_value)
     }
@@ -36,7 +34,7 @@ impl Tree {
         }
     }
 
-    /// The JSON text; `gap` is called for the white space between any two tokens.
+    /// Writes the text. `gap` returns the white space between two tokens.
     pub(crate) fn write(&self, gap: &mut impl FnMut() -> &'static str) -> Vec<u8> {
         let mut json = String::new();
         self.write_to(&mut json, gap);
@@ -72,7 +70,7 @@ impl Tree {
         json.push_str(gap());
     }
 
-    /// One of the values, this one and all inside it, that are as wanted.
+    /// A random value that is wanted, of this one and all inside it.
     pub(crate) fn any(&mut self, wanted: impl Fn(&Self) -> bool, rng: &mut StdRng) -> Option<&mut Self> {
         let count = self.count(&wanted);
         if count == 0 {
@@ -82,7 +80,7 @@ impl Tree {
         self.nth(&wanted, &mut index)
     }
 
-    /// The fields of one of the objects that have some.
+    /// The fields of a random object that has fields.
     pub(crate) fn any_fields(&mut self, rng: &mut StdRng) -> Option<&mut Vec<(String, Self)>> {
         match self.any(
             |tree| matches!(tree, Self::Object(fields) if !fields.is_empty()),
@@ -93,7 +91,7 @@ impl Tree {
         }
     }
 
-    /// The items of one of the lists that have some.
+    /// The items of a random list that has items.
     pub(crate) fn any_items(&mut self, rng: &mut StdRng) -> Option<&mut Vec<Self>> {
         match self.any(|tree| matches!(tree, Self::List(items) if !items.is_empty()), rng) {
             Some(Self::List(items)) => Some(items),
@@ -101,7 +99,7 @@ impl Tree {
         }
     }
 
-    /// A value of some field with this name.
+    /// The value of a random field with this name.
     pub(crate) fn any_of_name(&self, name: &str, rng: &mut StdRng) -> Option<Self> {
         let mut found = Vec::new();
         self.collect(name, &mut found);

@@ -1,18 +1,18 @@
-//! Mutations of a message's bytes, whatever they mean.
+//! Mutations of a message's bytes, whether or not they are JSON.
 
-use crate::answers::body_bytes_max;
+use super::answers::body_bytes_max;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngCore};
 
-/// A body is made as long as is allowed, or longer, once in so many times: it costs milliseconds.
+/// One in this many long bodies is about as long as allowed, because such a body costs milliseconds.
 const ONE_IN_HUGE: u32 = 100;
 const GARBAGE_BYTES_MAX: usize = 600;
 const INSERTED_BYTES_MAX: usize = 8;
 const CHANGED_BYTES_MAX: usize = 3;
 const SPACES_MAX: usize = 5_000;
 
-/// A way to change any body.
+/// A mutation of any body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum InBytes {
     FlipBits,
@@ -39,7 +39,7 @@ impl InBytes {
         Self::Endless,
     ];
 
-    /// Changes a body; `other` is that of another message.
+    /// Changes a body. `other` is the body of another message.
     pub(crate) fn apply(self, body: &mut Vec<u8>, other: &[u8], rng: &mut StdRng) {
         let (from, to) = some_range(body.len(), rng);
         match self {
@@ -64,7 +64,7 @@ impl InBytes {
             }
             Self::Garbage => *body = garbage(GARBAGE_BYTES_MAX, rng),
             Self::Endless => {
-                // White space is as good a JSON as before, until it is too much.
+                // White space at the end is valid JSON, up to the limit.
                 let is_huge = rng.gen_ratio(1, ONE_IN_HUGE);
                 let length = if is_huge {
                     body_bytes_max() - 1 + rng.gen_range(0..3)
@@ -77,7 +77,7 @@ impl InBytes {
     }
 }
 
-/// Any range of positions, often a short one.
+/// A random range of positions, often a short one.
 pub(crate) fn some_range(length: usize, rng: &mut StdRng) -> (usize, usize) {
     let from = rng.gen_range(0..=length);
     let longest = if rng.r#gen() { 8 } else { length };
@@ -88,7 +88,7 @@ pub(crate) fn garbage(bytes_max: usize, rng: &mut StdRng) -> Vec<u8> {
     let mut bytes = vec![0; rng.gen_range(0..=bytes_max)];
     rng.fill_bytes(&mut bytes);
     if rng.r#gen() {
-        // Of the characters that JSON is made of.
+        // Only characters that JSON uses.
         let structure = br#"{}[]",:\u0 a1-e."#;
         bytes
             .iter_mut()

@@ -5,9 +5,9 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::tree::Tree;
+use super::tree::Tree;
 
-/// A value is made deep, or a list long, beyond all measure once in so many times: it costs milliseconds.
+/// One in this many values is very deep, and one in this many lists very long, because they cost milliseconds.
 const ONE_IN_HUGE: u32 = 50;
 const DEPTH_MAX: usize = 100_000;
 const DEPTH_USUAL: usize = 300;
@@ -105,7 +105,7 @@ const TYPES: [&str; 9] = [
     "coin",
 ];
 
-/// A way to change a message that is JSON.
+/// A mutation of a message that is JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum InTree {
     HexSpelling,
@@ -148,12 +148,12 @@ impl InTree {
         Self::Layout,
     ];
 
-    /// Whether the message says the same as before.
+    /// Whether the meaning of the message stays the same.
     pub(crate) fn keeps_meaning(self) -> bool {
         matches!(self, Self::HexSpelling | Self::FieldOrder | Self::Layout)
     }
 
-    /// Changes a body; `other` is that of another message. What is no JSON stays as it is.
+    /// Changes a body that is JSON. `other` is the body of another message.
     pub(crate) fn apply(self, body: &mut Vec<u8>, other: &[u8], rng: &mut StdRng) {
         let Some(mut tree) = Tree::parse(body) else { return };
         self.change(&mut tree, other, rng);
@@ -174,38 +174,30 @@ impl InTree {
                 fields.insert(rng.gen_range(0..=fields.len()), field);
             }),
             Self::RemoveField => with_fields(tree, rng, |fields, index, _| drop(fields.remove(index))),
-            Self::RenameField => {
-                with_fields(tree, rng, |fields, index, rng| fields[index].0 = some_name(rng))
-            }
+            Self::RenameField => with_fields(tree, rng, |fields, index, rng| {
+                fields[index].0 = one_of(&NAMES, rng)
+            }),
             Self::ExtraField => with_fields(tree, rng, |fields, index, rng| {
-                fields.insert(index, (some_name(rng), Tree::Bare("1".to_owned())));
+                fields.insert(index, (one_of(&NAMES, rng), Tree::Bare("1".to_owned())));
             }),
             Self::SwapInside => with_fields(tree, rng, |fields, index, rng| {
                 let other = rng.gen_range(0..fields.len());
                 let value = fields[index].1.clone();
                 fields[index].1 = std::mem::replace(&mut fields[other].1, value);
             }),
-            Self::WrongType => set(
-                tree,
-                |_| true,
-                Tree::Bare((*WRONG.choose(rng).unwrap()).to_owned()),
-                rng,
-            ),
+            Self::WrongType => {
+                let value = Tree::Bare(one_of(&WRONG, rng));
+                set(tree, |_| true, value, rng);
+            }
             Self::Number => {
-                set(
-                    tree,
-                    |tree| matches!(tree, Tree::Bare(_)),
-                    Tree::Bare((*NUMBERS.choose(rng).unwrap()).to_owned()),
-                    rng,
-                );
+                let value = Tree::Bare(one_of(&NUMBERS, rng));
+                set(tree, |tree| matches!(tree, Tree::Bare(_)), value, rng);
             }
             Self::Hex => set(tree, is_text, Tree::Text(hex(rng)), rng),
-            Self::Text => set(
-                tree,
-                is_text,
-                Tree::Text((*TEXTS.choose(rng).unwrap()).to_owned()),
-                rng,
-            ),
+            Self::Text => {
+                let value = Tree::Text(one_of(&TEXTS, rng));
+                set(tree, is_text, value, rng);
+            }
             Self::LongText => {
                 let text = ["a", "0", "f", "é", "\u{1f4b0}", "\"", "\\"]
                     .choose(rng)
@@ -220,18 +212,13 @@ impl InTree {
                     rng.gen_range(1..DEPTH_USUAL)
                 };
                 let (open, close) = [("[", "]"), ("{\"a\":", "}"), ("[", "")].choose(rng).unwrap();
-                set(
-                    tree,
-                    |_| true,
-                    Tree::Bare(format!("{}0{}", open.repeat(depth), close.repeat(depth))),
-                    rng,
-                );
+                let value = format!("{}0{}", open.repeat(depth), close.repeat(depth));
+                set(tree, |_| true, Tree::Bare(value), rng);
             }
             Self::OtherType => {
                 if let Tree::Object(fields) = tree {
                     let named = fields.iter_mut().filter(|(name, _)| name == "type");
-                    named
-                        .for_each(|(_, value)| *value = Tree::Text((*TYPES.choose(rng).unwrap()).to_owned()));
+                    named.for_each(|(_, value)| *value = Tree::Text(one_of(&TYPES, rng)));
                 }
             }
             Self::FromOther => from_other(tree, other, rng),
@@ -241,7 +228,7 @@ impl InTree {
     }
 }
 
-/// Changes the fields of some object, of which one is chosen.
+/// Changes the fields of a random object. The index chooses one of them.
 fn with_fields(
     tree: &mut Tree,
     rng: &mut StdRng,
@@ -253,8 +240,8 @@ fn with_fields(
     }
 }
 
-fn some_name(rng: &mut StdRng) -> String {
-    (*NAMES.choose(rng).unwrap()).to_owned()
+fn one_of(texts: &[&str], rng: &mut StdRng) -> String {
+    (*texts.choose(rng).unwrap()).to_owned()
 }
 
 fn is_text(tree: &Tree) -> bool {
@@ -267,7 +254,7 @@ fn set(tree: &mut Tree, wanted: impl Fn(&Tree) -> bool, value: Tree, rng: &mut S
     }
 }
 
-/// A number of any length, as short as can be or as long as a key's.
+/// A number of a random length, from one digit to more than a key has.
 fn hex(rng: &mut StdRng) -> String {
     let digits = *[1, 2, 31, 32, 33, 40, 41, 511, 512, 513, 514, 2000]
         .choose(rng)
@@ -278,8 +265,7 @@ fn hex(rng: &mut StdRng) -> String {
         .collect()
 }
 
-/// Writes the numbers of fields that take hex in capital letters, or with leading zeros. `name` is the field
-/// of `tree`.
+/// Writes hex numbers in capital letters or with leading zeros. `name` is the field whose value is `tree`.
 fn spell_hex(tree: &mut Tree, name: &str, rng: &mut StdRng) {
     match tree {
         Tree::Object(fields) => fields
@@ -317,7 +303,7 @@ fn shuffle_fields(tree: &mut Tree, rng: &mut StdRng) {
     }
 }
 
-/// A field gets the value that a field of its name has in the other message.
+/// Gives a field the value of a field with the same name in the other message.
 fn from_other(tree: &mut Tree, other: &[u8], rng: &mut StdRng) {
     let (Some(other), Some(fields)) = (Tree::parse(other), tree.any_fields(rng)) else {
         return;
@@ -328,7 +314,7 @@ fn from_other(tree: &mut Tree, other: &[u8], rng: &mut StdRng) {
     }
 }
 
-/// A list without items, with one more of the same, in another order, or with about as many as are allowed.
+/// Empties a list, adds or removes an item, changes the order, or makes it about as long as allowed.
 fn change_items(tree: &mut Tree, rng: &mut StdRng) {
     let Some(items) = tree.any_items(rng) else { return };
     let one = items.choose(rng).unwrap().clone();

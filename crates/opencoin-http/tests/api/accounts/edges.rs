@@ -1,95 +1,71 @@
-//! What comes in over HTTP is bounded and unambiguous, and a refusal says what it is about.
+//! Bounds of requests, headers that decide what a request means, and which coins a refusal is about.
 
 use axum::body::Body;
-use axum::http::Request;
-use opencoin_api::COINS_HEADER;
+use axum::http::{HeaderName, Request};
+use chrono::TimeDelta;
+use opencoin_api::{COINS_HEADER, SCOPES_MAX};
 use opencoin_http::{Audience, openapi_document};
 use opencoin_issuer::admission::{CDD_LOCATION_BYTES_MAX, ITEMS_MAX, PROTOCOL_VERSION_BYTES_MAX};
 use opencoin_ledger::{BLIND_REFERENCE_BYTES_MAX, TRANSACTION_REFERENCE_BYTES_MAX};
 use opencoin_schema::{
-    BigInt, Coin, NUMBER_DIGITS_MAX, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates,
-    RequestRecoup, RequestRedeem, RequestRenew, RequestResume, TypeName, text,
+    BigInt, NUMBER_DIGITS_MAX, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates,
+    RequestRecoup, RequestRedeem, RequestRenew, RequestResume, TypeName,
 };
 use serde_json::{Value, json};
 
-use crate::world::{Reply, World, request};
-
-/// Coins of 5, minted from an account.
-async fn coins(world: &mut World, token: &str, count: u8) -> Vec<Coin> {
-    let mut coins = Vec::new();
-    for reference in 1..=count {
-        let (blind, payload, unblinder) = world.blind();
-        let minted = world.mint(token, &blind, reference).await;
-        coins.push(world.coin(&payload, &unblinder, minted));
-    }
-    coins
-}
-
-async fn redeem(world: &World, token: &str, coins: &[Coin]) -> Reply {
-    let request = RequestRedeem {
-        coins: coins.to_vec(),
-        message_reference: 1,
-    };
-    let body = serde_json::from_str(&text::compact(&request)).unwrap();
-    world.post("/redeem", token, body).await
-}
+use crate::world::{World, request};
 
 #[tokio::test]
 async fn a_refusal_names_the_coins_that_it_is_about() {
     let mut world = World::new().await;
     let token = world.open("alice", 100).await;
-    let coins = coins(&mut world, &token, 4).await;
-    let named = |reply: &Reply, status: u16| {
-        assert_eq!(reply.status.as_u16(), status, "{reply:?}");
-        let header = reply.headers.get(COINS_HEADER);
-        header.map(|indices| indices.to_str().unwrap().to_owned())
-    };
-    assert_eq!(named(&redeem(&world, &token, &coins[1..3]).await, 200), None);
-    assert_eq!(
-        named(&redeem(&world, &token, &coins).await, 409),
-        Some("1-2".to_owned())
-    );
-    let mut foreign = coins[0].clone();
+    let mut coins = Vec::new();
+    for reference in 1..=4 {
+        let blind = world.blind();
+        let minted = world.mint(&token, &blind, reference).await;
+        coins.push(world.coin(&blind, minted));
+    }
+    let (first, last) = (coins[0].clone(), coins[3].clone());
+    let mut foreign = first.clone();
     foreign.payload.issuer_id = BigInt::from_be_bytes(&[1]);
-    let with_foreign = [coins[0].clone(), foreign];
-    assert_eq!(
-        named(&redeem(&world, &token, &with_foreign).await, 422),
-        Some("1".to_owned())
-    );
-    let mut forged = coins[0].clone();
+    let mut forged = first.clone();
     forged.signature = BigInt::from_be_bytes(&[2]);
-    let with_forged = [coins[3].clone(), coins[0].clone(), forged];
-    assert_eq!(
-        named(&redeem(&world, &token, &with_forged).await, 422),
-        Some("2".to_owned())
-    );
-    let unknown_reference = world.resume(99).await;
-    assert_eq!(named(&unknown_reference, 404), None, "it is not about coins");
-    let mint_key = world.currency.mint_keys().next().unwrap().verified.mint_key();
-    world.clock.set(mint_key.coins_expiry_date.to_utc());
-    world.clock.forward(chrono::TimeDelta::seconds(1));
-    let expired = [coins[0].clone(), coins[3].clone()];
-    assert_eq!(
-        named(&redeem(&world, &token, &expired).await, 410),
-        Some("0-1".to_owned())
+    let expiry = world.currency.mint_key().coins_expiry_date.to_utc();
+    let expired = vec![first.clone(), last.clone()];
+    for (coins, status, named) in [
+        (coins[1..3].to_vec(), 200, None),
+        (coins.clone(), 409, Some("1-2")),
+        (vec![first.clone(), foreign], 422, Some("1")),
+        (vec![last, first, forged], 422, Some("2")),
+        (expired, 410, Some("0-1")),
+    ] {
+        if status == 410 {
+            world.clock.set(expiry + TimeDelta::seconds(1));
+        }
+        let reply = world.redeem(&token, &coins).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+        let header = reply.headers.get(COINS_HEADER);
+        assert_eq!(header.map(|indices| indices.to_str().unwrap()), named);
+    }
+    let unknown = world.resume(99).await;
+    unknown.fails(404);
+    assert!(
+        !unknown.headers.contains_key(COINS_HEADER),
+        "it is not about coins"
     );
 }
 
-/// The values of a request that are longer than the description allows, each in a request that is otherwise as it
-/// should be: the field's path, and the whole body.
+/// Values for this schema that are valid except for one field, which is one longer or greater than the description
+/// allows. Each comes with the path of that field.
 fn one_too_long(document: &Value, schema: &Value) -> Vec<(String, Value)> {
     let mut bodies = Vec::new();
     let schema = resolve(document, schema);
     if let Some(alternatives) = schema.get("oneOf").and_then(Value::as_array) {
-        // Of `null` and something else; of several messages, each of which has a path of its own as well.
+        // `null` or a value, or one of several messages.
         let others = alternatives.iter().filter(|schema| schema["type"] != "null");
         return others.flat_map(|schema| one_too_long(document, schema)).collect();
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().find(|kind| **kind != "null").unwrap(),
-        kind => kind,
-    };
-    match kind.as_str().unwrap() {
+    match kind(schema) {
         "object" => {
             let fields = schema["properties"].as_object().unwrap();
             for (name, field) in fields {
@@ -117,17 +93,18 @@ fn one_too_long(document: &Value, schema: &Value) -> Vec<(String, Value)> {
             let longest = schema["maxLength"]
                 .as_u64()
                 .expect("a text has a bound: `maxLength`");
-            // A digit in hex and a letter of names as well.
+            // `a` is valid in a hex number and in a name.
             bodies.push((String::new(), json!("a".repeat(longest as usize + 1))));
         }
         "integer" => {
-            assert!(
-                schema.get("maximum").is_some() || schema["format"] == "int128",
-                "a number has a bound: `maximum`, or the range of its format"
-            );
-            // Greater than every number that a field takes: 2^127.
-            let number = "170141183460469231731687303715884105728";
-            bodies.push((String::new(), json!({ NUMBER: number })));
+            let too_great = match schema["maximum"].as_u64() {
+                Some(maximum) => u128::from(maximum) + 1,
+                None => {
+                    assert_eq!(schema["format"], "int128", "a number has a bound: `maximum`");
+                    1 << 127
+                }
+            };
+            bodies.push((String::new(), json!({ NUMBER: too_great.to_string() })));
         }
         "boolean" => {}
         other => panic!("a field of a type without a bound: {other}"),
@@ -135,7 +112,7 @@ fn one_too_long(document: &Value, schema: &Value) -> Vec<(String, Value)> {
     bodies
 }
 
-/// Stands for a number that [`Value`] cannot hold.
+/// Marks a number that [`Value`] cannot hold; [`written`] writes it.
 const NUMBER: &str = "$number";
 
 fn resolve<'document>(document: &'document Value, schema: &'document Value) -> &'document Value {
@@ -145,7 +122,16 @@ fn resolve<'document>(document: &'document Value, schema: &'document Value) -> &
     }
 }
 
-/// A value that fits the schema.
+/// The type, without `null`.
+fn kind(schema: &Value) -> &str {
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().find(|kind| **kind != "null").unwrap(),
+        kind => kind,
+    };
+    kind.as_str().unwrap()
+}
+
+/// A valid value.
 fn example(document: &Value, schema: &Value) -> Value {
     let schema = resolve(document, schema);
     if let Some(alternatives) = schema.get("oneOf").and_then(Value::as_array) {
@@ -155,11 +141,7 @@ fn example(document: &Value, schema: &Value) -> Value {
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         return values[0].clone();
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().find(|kind| **kind != "null").unwrap(),
-        kind => kind,
-    };
-    match kind.as_str().unwrap() {
+    match kind(schema) {
         "object" => {
             let fields = schema["properties"].as_object().unwrap().iter();
             fields
@@ -178,74 +160,92 @@ fn example(document: &Value, schema: &Value) -> Value {
     }
 }
 
-/// Every field that a stranger can send has a bound in the description, and the server keeps to it.
+/// A request of the description. Its parameters in the path are valid, and so is its idempotency key.
+fn described(method: &str, path: &str, token: &str, body: &str) -> Request<Body> {
+    let path = path
+        .replace("{name}", "alice")
+        .replace("{id}", "1")
+        .replace("{serial}", "0");
+    Request::builder()
+        .method(method.to_uppercase().as_str())
+        .uri(path)
+        .header("authorization", format!("Bearer {token}"))
+        .header("idempotency-key", "once")
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
+/// Every parameter and every field of a body has a bound in the description, and the server enforces it.
 #[tokio::test]
-async fn a_field_that_is_too_long_is_refused() {
+async fn a_parameter_or_field_that_is_too_long_is_refused() {
     let world = World::new().await;
     let holder = world.open("alice", 100).await;
     let document: Value = serde_json::from_str(&openapi_document(Audience::Operator)).unwrap();
-    let mut sent = 0;
+    let (mut parameters, mut fields) = (0, 0);
     for (path, operations) in document["paths"].as_object().unwrap() {
+        let token = if path.starts_with("/v1/admin") {
+            &world.operator
+        } else {
+            &holder
+        };
         for (method, operation) in operations.as_object().unwrap() {
-            let Some(body) = operation.get("requestBody") else {
-                continue;
-            };
-            let schema = &body["content"]["application/json"]["schema"];
-            let token = if path.starts_with("/v1/admin") {
-                &world.operator
-            } else {
-                &holder
-            };
-            let served = path.replace("{name}", "alice").replace("{id}", "1");
-            for (field, mut body) in one_too_long(&document, schema) {
-                if field.starts_with(".coins") {
-                    // Blinds would be looked at first, and these are of no mint key.
-                    body.as_object_mut()
-                        .unwrap()
-                        .entry("blinds")
-                        .and_modify(|blinds| *blinds = json!([]));
+            let schema = operation.pointer("/requestBody/content/application~1json/schema");
+            let valid = schema.map_or_else(String::new, |schema| example(&document, schema).to_string());
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                for (_, value) in one_too_long(&document, &parameter["schema"]) {
+                    let value = written(&value).trim_matches('"').to_owned();
+                    let path = match parameter["in"].as_str().unwrap() {
+                        "path" => path.replace(&format!("{{{name}}}"), &value),
+                        "query" => format!("{path}?{name}={value}"),
+                        _ => path.clone(),
+                    };
+                    let mut request = described(method, &path, token, &valid);
+                    if parameter["in"] == "header" {
+                        let name: HeaderName = name.parse().unwrap();
+                        request.headers_mut().insert(name, value.parse().unwrap());
+                        // Only a stream reads `Last-Event-ID`.
+                        let stream = "text/event-stream".parse().unwrap();
+                        request.headers_mut().insert("accept", stream);
+                    }
+                    refuses(&world, request, name).await;
+                    parameters += 1;
                 }
-                let body = written(&body);
-                let request = Request::builder()
-                    .method(method.to_uppercase().as_str())
-                    .uri(&served)
-                    .header("authorization", format!("Bearer {token}"))
-                    .header("idempotency-key", "once")
-                    .body(Body::from(body))
-                    .unwrap();
-                let reply = world.send(request).await;
-                let status = reply.status.as_u16();
-                // A name or key that is too long is nobody's, which is all that a stranger learns.
-                let is_nobodys = matches!(status, 401 | 404 | 429);
-                let text =
-                    ["detail", "status_description"].map(|name| reply.json[name].as_str().unwrap_or(""));
+            }
+            let Some(schema) = schema else { continue };
+            for (field, mut body) in one_too_long(&document, schema) {
+                if field.starts_with(".coins") && body.get("blinds").is_some() {
+                    // Without this the blinds would be refused first, because their mint key is unknown.
+                    body["blinds"] = json!([]);
+                }
                 let name = field.trim_end_matches("[]").rsplit('.').next().unwrap();
-                let is_named = matches!(status, 400 | 413 | 422) && text.concat().contains(name);
-                assert!(is_named || is_nobodys, "{method} {path} {field}: {reply:?}");
-                sent += 1;
+                refuses(&world, described(method, path, token, &written(&body)), name).await;
+                fields += 1;
             }
             if path.starts_with("/v1/") && path != "/v1/recoup" {
                 let body = format!("{{\"x\":\"{}\"}}", "y".repeat(opencoin_api::BODY_BYTES_MAX));
-                let request = Request::builder()
-                    .method(method.to_uppercase().as_str())
-                    .uri(&served)
-                    .header("authorization", format!("Bearer {token}"))
-                    .header("idempotency-key", "once")
-                    .body(Body::from(body))
-                    .unwrap();
-                assert_eq!(
-                    world.send(request).await.refused(),
-                    (413, "too-large"),
-                    "{method} {path}"
-                );
+                world.send(described(method, path, token, &body)).await.fails(413);
             }
         }
     }
-    assert!(sent > 100, "{sent}");
+    assert!(fields > 100 && parameters > 20, "{fields} {parameters}");
     assert_eq!(world.balance(&holder).await, 100);
 }
 
-/// As JSON, with numbers of any size.
+/// Sends a request with a value that is too long. The refusal must name the value, or say that nothing is known
+/// under such a name or key.
+async fn refuses(world: &World, request: Request<Body>, name: &str) {
+    let reply = world.send(request).await;
+    let text = ["detail", "status_description"].map(|name| reply.json[name].as_str().unwrap_or(""));
+    let is_named = text.concat().contains(&name.to_lowercase());
+    let is_refused = match reply.status.as_u16() {
+        400 | 413 | 422 => is_named,
+        status => matches!(status, 401 | 404 | 429),
+    };
+    assert!(is_refused, "{name}: {reply:?}");
+}
+
+/// Writes JSON with numbers of any size.
 fn written(body: &Value) -> String {
     let mut text = body.to_string();
     let mark = format!("{{\"{NUMBER}\":\"");
@@ -257,9 +257,9 @@ fn written(body: &Value) -> String {
     text
 }
 
-/// The description has the fields of the messages, and no others.
+/// The description has exactly the fields of the messages, with the bounds of the constants.
 #[test]
-fn the_bounds_are_those_of_the_messages() {
+fn the_description_matches_the_messages() {
     let document: Value = serde_json::from_str(&openapi_document(Audience::Public)).unwrap();
     let schemas = &document["components"]["schemas"];
     for (name, type_name) in [
@@ -282,7 +282,7 @@ fn the_bounds_are_those_of_the_messages() {
     assert_eq!(
         opencoin_schema::Request::TYPES.len(),
         8,
-        "the list above has them all"
+        "the list above must be complete"
     );
     for (pointer, bound) in [
         ("/Blind/properties/reference/maxLength", BLIND_REFERENCE_BYTES_MAX),
@@ -308,6 +308,7 @@ fn the_bounds_are_those_of_the_messages() {
             "/RequestMintKeyCertificates/properties/denominations/maxItems",
             ITEMS_MAX,
         ),
+        ("/DeclareService/properties/scopes/maxItems", SCOPES_MAX),
     ] {
         assert_eq!(schemas.pointer(pointer), Some(&json!(bound)), "{pointer}");
     }
@@ -317,25 +318,21 @@ fn the_bounds_are_those_of_the_messages() {
 async fn a_reference_of_64_bytes_is_taken_and_one_of_65_is_not() {
     let mut world = World::new().await;
     let token = world.open("alice", 100).await;
-    let (mut blind, ..) = world.blind();
-    blind.reference = "é".repeat(BLIND_REFERENCE_BYTES_MAX / 2);
+    let mut blind = world.blind();
+    blind.blind.reference = "é".repeat(BLIND_REFERENCE_BYTES_MAX / 2);
     world.mint(&token, &blind, 1).await.with(200);
-    blind.reference.push('x');
-    assert_eq!(world.mint(&token, &blind, 2).await.refused(), (422, "invalid"));
+    blind.blind.reference.push('x');
+    world.mint(&token, &blind, 2).await.fails(422);
 }
 
 #[tokio::test]
-async fn headers_that_decide_come_once() {
+async fn a_repeated_authorization_or_idempotency_key_is_refused() {
     let world = World::new().await;
     let token = world.open("alice", 100).await;
     world.open("bob", 0).await;
     let transfer = |extra: &[(&'static str, &str)]| {
-        let mut request = request(
-            "POST",
-            "/v1/transfers",
-            &token,
-            &json!({ "to": "bob", "amount": 1 }),
-        );
+        let body = json!({ "to": "bob", "amount": 1 });
+        let mut request = request("POST", "/v1/transfers", &token, &body);
         for (name, value) in extra {
             request.headers_mut().append(*name, value.parse().unwrap());
         }
@@ -348,14 +345,14 @@ async fn headers_that_decide_come_once() {
         vec![(key, "a"), ("authorization", "Bearer oc_other")],
     ] {
         let reply = world.send(transfer(&repeated)).await;
-        assert_eq!(reply.refused(), (400, "malformed"), "{repeated:?}");
+        reply.fails(400);
     }
     world.send(transfer(&[(key, "a")])).await.with(201);
     assert_eq!(world.balance(&token).await, 99);
 }
 
 #[tokio::test]
-async fn the_operators_listener_answers_under_its_own_names_alone() {
+async fn the_operators_listener_refuses_foreign_host_names() {
     let world = World::new().await;
     for (host, status) in [("127.0.0.1:9464", 200), ("evil.example", 421)] {
         let mut request = request("GET", "/v1/admin/accounts", &world.operator, &Value::Null);

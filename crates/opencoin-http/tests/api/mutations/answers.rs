@@ -1,5 +1,4 @@
-//! What `docs/API.md` promises of every answer: status and fixed word, content type, response type, empty
-//! content.
+//! Checks every answer against `docs/API.md`: status and fixed word, content type, response type, empty content.
 
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -9,15 +8,15 @@ use opencoin_http::ERROR_HEADER;
 use opencoin_schema::{AnyDocument, Envelope, Request, text};
 use serde_json::{Value, json};
 
-use crate::mutate::{MESSAGE_PATHS, Message};
+use super::mutate::{MESSAGE_PATHS, Message};
 
-/// The longest body that the server reads.
+/// The length of the longest body that the server accepts.
 pub(crate) fn body_bytes_max() -> usize {
     LimitsConfig::default().body_bytes_max.get() as usize
 }
 
-/// The table of refusals; a wrong method is `malformed` with a status of its own.
-const REFUSALS: [(u16, &str); 11] = [
+/// All refusals; a full run must see each but 503. A wrong method is `malformed` with a status of its own.
+pub(crate) const REFUSALS: [(u16, &str); 11] = [
     (400, "malformed"),
     (401, "unauthorized"),
     (402, "insufficient-funds"),
@@ -71,10 +70,8 @@ impl Answer {
 
     fn check_message(&self, message: &Message, body: &str) {
         let request = Request::from_json(&message.body).unwrap();
-        assert_eq!(
-            (self.header(CONTENT_TYPE), self.word()),
-            (Some("application/json"), None)
-        );
+        let header = (self.header(CONTENT_TYPE), self.word());
+        assert_eq!(header, (Some("application/json"), None));
         let is_delay = self.status == StatusCode::ACCEPTED;
         assert_eq!(self.headers.contains_key(RETRY_AFTER), is_delay);
         let answer = document(body);
@@ -88,23 +85,14 @@ impl Answer {
             (&answer["type"], &answer["status_code"]),
             (&json!(wanted), &json!(code))
         );
-        assert_reference(body, message_reference(&request));
+        assert_reference(body, request.message_reference());
         if let Request::RequestMint(opencoin_schema::RequestMint { blinds, .. })
         | Request::RequestRenew(opencoin_schema::RequestRenew { blinds, .. }) = request
             && !is_delay
         {
             let signed = answer["blind_signatures"].as_array().unwrap();
-            let references: Vec<_> = signed
-                .iter()
-                .map(|signature| signature["reference"].as_str().unwrap())
-                .collect();
-            assert_eq!(
-                references,
-                blinds
-                    .iter()
-                    .map(|blind| blind.reference.as_str())
-                    .collect::<Vec<_>>()
-            );
+            let references = signed.iter().map(|signature| &signature["reference"]);
+            assert!(references.eq(blinds.iter().map(|blind| &blind.reference)));
         }
     }
 
@@ -114,12 +102,10 @@ impl Answer {
         assert_eq!(self.headers.contains_key(WWW_AUTHENTICATE), status == 401);
         let envelope = Envelope::peek(&message.body).unwrap_or_default();
         let named = envelope.type_name.as_deref().and_then(response_type);
-        // Headers that decide are looked at before the body is.
+        // A repeated `Authorization` is refused before the body is read.
         let is_repeated = message.authorization.len() > 1;
-        assert!(
-            !is_repeated || status == 400 || !is_message(message),
-            "{status} {word}"
-        );
+        let must_be_malformed = is_repeated && is_message(message);
+        assert!(!must_be_malformed || status == 400, "{status} {word}");
         let is_read = is_message(message) && message.body.len() <= body_bytes_max() && !is_repeated;
         let Some(wanted) = named.filter(|_| is_read) else {
             assert_eq!(self.header(CONTENT_TYPE), Some("application/problem+json"));
@@ -137,19 +123,14 @@ impl Answer {
             (&answer["type"], &answer["status_code"]),
             (&json!(wanted), &json!(status))
         );
-        // A message that was not read is known by its envelope alone.
+        // Of a malformed message only the envelope is known.
         let reference = match Request::from_json(&message.body) {
-            Ok(request) if status != 400 => message_reference(&request),
+            Ok(request) if status != 400 => request.message_reference(),
             _ => envelope.message_reference.unwrap_or(0),
         };
         assert_reference(body, reference);
         let description = answer["status_description"].as_str().unwrap();
-        assert!(
-            description
-                .strip_prefix(word)
-                .is_some_and(|rest| rest.starts_with(": ")),
-            "{description}"
-        );
+        assert!(description.starts_with(&format!("{word}: ")), "{description}");
         for (field, empty) in [
             ("blind_signatures", json!([])),
             ("keys", json!([])),
@@ -164,31 +145,18 @@ impl Answer {
     }
 }
 
-/// Whether it is sent to where messages are taken.
+/// Whether the request is a POST to a path for messages.
 pub(crate) fn is_message(message: &Message) -> bool {
     let path = message.path.split('?').next().unwrap();
     message.method == Method::POST && MESSAGE_PATHS.contains(&path)
 }
 
-/// Not every JSON library reads integers of this size, so the text is compared.
+/// Compares the text, because `Value` does not hold integers of this size.
 fn assert_reference(body: &str, reference: i128) {
     assert!(
         body.contains(&format!("\"message_reference\": {reference}, ")),
         "{body} does not name {reference}"
     );
-}
-
-pub(crate) fn message_reference(request: &Request) -> i128 {
-    match request {
-        Request::RequestCddSerial(request) => request.message_reference,
-        Request::RequestCddc(request) => request.message_reference,
-        Request::RequestMintKeyCertificates(request) => request.message_reference,
-        Request::RequestMint(request) => request.message_reference,
-        Request::RequestRenew(request) => request.message_reference,
-        Request::RequestRecoup(request) => request.message_reference,
-        Request::RequestResume(request) => request.message_reference,
-        Request::RequestRedeem(request) => request.message_reference,
-    }
 }
 
 /// A document of the specification in its compact text.

@@ -1,14 +1,14 @@
-//! The ways in which a valid message is spoilt, or written otherwise.
+//! All mutations of a valid message.
 
 use axum::http::{HeaderValue, Method};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::in_bytes::{InBytes, garbage, some_range};
-use crate::in_tree::{InTree, LONG_TEXT_CHARS_MAX};
+use super::in_bytes::{InBytes, garbage, some_range};
+use super::in_tree::{InTree, LONG_TEXT_CHARS_MAX};
 
-/// The paths that take a message by POST; the first takes all of them.
+/// The paths that accept messages. The first accepts all of them.
 pub(crate) const MESSAGE_PATHS: [&str; 8] = [
     "/",
     "/cddc/serial",
@@ -56,7 +56,7 @@ pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
 }
 
-/// One way. In order of application: the tree must still be one, then the bytes, then what is around them.
+/// One mutation. They are applied in this order, because those of the tree need valid JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     None,
@@ -75,7 +75,7 @@ impl Kind {
         all
     }
 
-    /// Whether the message says the same as before.
+    /// Whether the meaning of the message stays the same.
     pub(crate) fn keeps_meaning(self) -> bool {
         match self {
             Self::None => true,
@@ -84,7 +84,7 @@ impl Kind {
         }
     }
 
-    /// Changes the message; `other` is the body of another valid one, `token` another account's.
+    /// Changes the message. `other` is the body of another valid message, `token` the token of another account.
     pub(crate) fn apply(self, message: &mut Message, other: &[u8], token: &str, rng: &mut StdRng) {
         match self {
             Self::None => {}
@@ -92,7 +92,7 @@ impl Kind {
             Self::Bytes(way) => way.apply(&mut message.body, other, rng),
             Self::Authorization => {
                 message.authorization = authorization(&message.authorization, token, rng);
-                // What HTTP does not take as a header cannot arrive.
+                // A value that is not valid in a header cannot be sent.
                 message
                     .authorization
                     .retain(|value| HeaderValue::from_bytes(value).is_ok());

@@ -1,0 +1,12 @@
+//! The API for accounts, with the in-memory ledger.
+
+mod admin;
+mod described;
+mod edges;
+mod entries;
+mod money;
+mod services;
+mod sessions;
+mod set_back;
+mod streams;
+mod waiting;
