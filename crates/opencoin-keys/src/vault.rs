@@ -18,7 +18,7 @@ use opencoin_crypto::{
     sign_mint_key_certificate, verify_cddc,
 };
 use opencoin_private_files::{self as private_files, FileError};
-use opencoin_schema::{Cddc, DecodeError, MintKey, from_json, text};
+use opencoin_schema::{DecodeError, MintKey, from_json, text};
 use thiserror::Error;
 
 use crate::key_files::read_key;
@@ -268,7 +268,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use chrono::{DateTime, Utc};
-    use opencoin_schema::Timestamp;
+    use opencoin_schema::{Cddc, Timestamp};
     use opencoin_testkit::keys::private_key;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
