@@ -29,7 +29,7 @@ pub use counts::{CountsError, CountsMode, KeyCount, SignedCounts};
 pub use listener::{ListenError, Listener, SOCKET_MODE};
 pub use message::BLINDS_MAX;
 pub use remote::{Endpoint, RemoteSigner, RemoteSignerOptions};
-pub use server::{SignerServer, SignerServerOptions};
+pub use server::{CountingEnded, SignerServer, SignerServerOptions};
 pub use tls::{ClientTls, ServerTls, TlsError, TlsFiles};
 
 /// Looks up a certified mint key by its identifier. The set of keys may change while the process runs.

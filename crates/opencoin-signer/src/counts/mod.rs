@@ -140,6 +140,11 @@ impl SignedCounts {
         writing.commit().await
     }
 
+    /// Waits until the task that counts has ended, which only a panic causes.
+    pub(crate) async fn ended(&self) {
+        self.queue.closed().await;
+    }
+
     /// Waits for the running commit and closes the file. Nothing is signed afterwards.
     pub async fn close(&self) {
         self.database.close().await;

@@ -26,13 +26,25 @@ const STRANGERS_MAX: usize = 64;
 /// How long running requests may take after the signer is told to stop.
 const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(10);
 
+/// The task that counts signed blinds has ended in a panic, so nothing can be signed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signed blinds are no longer counted because of a panic; start the signer again")]
+pub struct CountingEnded;
+
 static STRANGERS: LogThrottle = LogThrottle::new();
 static ENDS: LogThrottle = LogThrottle::new();
 
 impl SignerServer {
-    /// Serves until `stopped` is done. Then takes no more requests, finishes the running ones for at most ten
-    /// seconds, and returns.
-    pub async fn serve(self: &Arc<Self>, listener: Listener, stopped: impl Future<Output = ()>) {
+    /// Serves until `stopped` is done. Then takes no more requests, finishes the running ones for at most ten seconds,
+    /// and returns.
+    ///
+    /// # Errors
+    /// When the task that counts signed blinds has ended, which stops the server at once.
+    pub async fn serve(
+        self: &Arc<Self>,
+        listener: Listener,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<(), CountingEnded> {
         let (stop, stopping) = watch::channel(false);
         let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
         let mut connections = JoinSet::new();
@@ -40,6 +52,10 @@ impl SignerServer {
         loop {
             tokio::select! {
                 () = &mut stopped => break,
+                () = self.counts.ended() => {
+                    tracing::error!("ALARM: {CountingEnded}");
+                    return Err(CountingEnded);
+                }
                 Some(_) = connections.join_next() => {}
                 incoming = listener.accept() => {
                     let Ok(stranger) = Arc::clone(&strangers).try_acquire_owned() else {
@@ -62,6 +78,7 @@ impl SignerServer {
         {
             tracing::warn!("some requests took too long and were dropped");
         }
+        Ok(())
     }
 }
 

@@ -7,8 +7,8 @@ use opencoin_ledger::Ledger;
 use opencoin_signer::{CountsError, CountsMode, KeyCount, SignedCounts};
 
 use crate::support::{
-    KEYS, Place, Running, TwoBooks, accept, blinds, books, disagrees, exists, id, local_signer, sign_each,
-    within,
+    Books, KEYS, Place, Running, TwoBooks, accept, away, blinds, books, disagrees, exists, id, local_signer,
+    sign_each, within,
 };
 
 async fn signed(signer: &Running) -> Vec<u64> {
@@ -154,8 +154,8 @@ async fn changed_numbers_under_a_signed_reference_are_counted_again() {
     let transactions = books().await;
     let exchanged = accept(transactions.as_ref(), "a", blinds(&KEYS[0], "exchanged", 5)).await;
     let forged: Arc<dyn Ledger> = Arc::new(TwoBooks {
-        transactions: Some(transactions),
-        counters: Some(honest),
+        transactions: Ok(transactions),
+        counters: Ok(honest),
     });
     let signer = place.start(&forged, local_signer()).await;
     within("connecting", remote.connected()).await;
@@ -222,9 +222,9 @@ async fn nothing_is_signed_if_half_of_the_books_does_not_answer() {
     let (place, ledger) = (Place::new(), books().await);
     let accepted = accept(ledger.as_ref(), "a", blinds(&KEYS[0], "a", 5)).await;
     let remote = place.remote();
-    let cases = [
-        (Some(Arc::clone(&ledger)), None),
-        (None, Some(Arc::clone(&ledger))),
+    let cases: [(Books, Books); 2] = [
+        (Ok(Arc::clone(&ledger)), Err(away)),
+        (Err(away), Ok(Arc::clone(&ledger))),
     ];
     for (transactions, counters) in cases {
         let half_away: Arc<dyn Ledger> = Arc::new(TwoBooks {
@@ -248,4 +248,21 @@ async fn nothing_is_signed_if_half_of_the_books_does_not_answer() {
         Err(SignError::Unavailable)
     );
     signer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signer_that_can_no_longer_count_stops() {
+    let (place, ledger) = (Place::new(), books_with(&["a"]).await);
+    let panicking: Arc<dyn Ledger> = Arc::new(TwoBooks {
+        transactions: Ok(ledger),
+        counters: Err(|| panic!("by the test")),
+    });
+    let signer = place.start(&panicking, local_signer()).await;
+    let remote = place.connected_remote().await;
+    let accepted = crate::support::request("a", blinds(&KEYS[0], "a", 5));
+    assert_eq!(
+        within("signing", remote.sign(accepted)).await,
+        Err(SignError::Unavailable)
+    );
+    within("stopping", signer.ended()).await;
 }

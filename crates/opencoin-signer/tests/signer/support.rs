@@ -18,8 +18,8 @@ use opencoin_ledger::{
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
-    CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, SignedCounts,
-    SignerServer, SignerServerOptions,
+    CountingEnded, CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions,
+    SOCKET_MODE, SignedCounts, SignerServer, SignerServerOptions,
 };
 use opencoin_testkit::keys::seeded_key;
 use tempfile::TempDir;
@@ -220,7 +220,7 @@ impl Place {
 pub(crate) struct Running {
     pub(crate) counts: Arc<SignedCounts>,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), CountingEnded>>,
 }
 
 impl Running {
@@ -244,7 +244,7 @@ impl Running {
                 .serve(listener, async {
                     let _ = stopped.await;
                 })
-                .await;
+                .await
         });
         Self {
             counts,
@@ -263,8 +263,13 @@ impl Running {
         if self.stop.is_some() {
             self.tell_to_stop();
         }
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
         self.counts.close().await;
+    }
+
+    /// Waits until the signer stops by itself.
+    pub(crate) async fn ended(self) -> CountingEnded {
+        self.task.await.unwrap().unwrap_err()
     }
 
     /// Aborts the signer.
@@ -354,12 +359,14 @@ pub(crate) fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Transactions of some books and counters of others, as if somebody had changed the database. `None` is a database
-/// that does not answer.
+/// Transactions of some books and counters of others, as if somebody had changed the database, or functions that fail
+/// instead.
 pub(crate) struct TwoBooks {
-    pub(crate) transactions: Option<Arc<dyn Ledger>>,
-    pub(crate) counters: Option<Arc<dyn Ledger>>,
+    pub(crate) transactions: Books,
+    pub(crate) counters: Books,
 }
+
+pub(crate) type Books = Result<Arc<dyn Ledger>, fn() -> LedgerError>;
 
 #[async_trait]
 impl Ledger for TwoBooks {
@@ -367,16 +374,18 @@ impl Ledger for TwoBooks {
         &self,
         reference: &TransactionReference,
     ) -> Result<Option<Transaction>, LedgerError> {
-        let transactions = self.transactions.as_ref().ok_or_else(away)?;
+        let transactions = self.transactions.as_ref().map_err(|fail| fail())?;
         transactions.transaction(reference).await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.counters.as_ref().ok_or_else(away)?.mint_keys().await
+        let counters = self.counters.as_ref().map_err(|fail| fail())?;
+        counters.mint_keys().await
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
-        self.counters.as_ref().ok_or_else(away)?.signing_paused().await
+        let counters = self.counters.as_ref().map_err(|fail| fail())?;
+        counters.signing_paused().await
     }
 
     async fn apply(&self, _: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
@@ -417,6 +426,6 @@ impl Ledger for TwoBooks {
     }
 }
 
-fn away() -> LedgerError {
+pub(crate) fn away() -> LedgerError {
     LedgerError::Unavailable("the database is away".to_owned())
 }
