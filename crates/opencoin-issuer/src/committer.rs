@@ -445,7 +445,7 @@ impl MeteredLedger {
                 Err(error.class())
             }
             Err(panic) => {
-                tracing::error!(%panic, "an assertion of the ledger failed; the batch was not applied");
+                tracing::error!(%panic, "an invariant of the ledger was violated; the batch was not applied");
                 Err(ErrorClass::Command)
             }
         }

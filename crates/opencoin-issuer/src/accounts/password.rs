@@ -132,7 +132,7 @@ impl Passwords {
             .in_turn(move || verify(&password, &phc))
             .await
             .map_err(|error| {
-                tracing::error!(%error, "the hash of a password is malformed");
+                tracing::error!(%error, "the hash of a password is corrupt");
                 Refusal::unavailable()
             })?;
         Ok(is_right && has_password)

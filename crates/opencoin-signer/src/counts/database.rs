@@ -53,7 +53,7 @@ impl TryFrom<StoredKey> for KeyRow {
 
     fn try_from((no, id, signed, is_alarmed, is_forgotten): StoredKey) -> Result<Self, CountsError> {
         let corrupt =
-            |what| CountsError::Database(format!("the row of mint key number {no} is malformed: {what}"));
+            |what| CountsError::Database(format!("the row of mint key number {no} is corrupt: {what}"));
         let id = MintKeyId::new(
             id.try_into()
                 .map_err(|_| corrupt("its id does not have 20 bytes"))?,
