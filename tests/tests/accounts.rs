@@ -340,7 +340,7 @@ fn a_wallet_uses_the_session_and_a_service_only_its_scopes() {
     assert_eq!(alice.balance(), 140);
     // The issuer stores about once a second when services were last seen.
     let is_live = |_| {
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(std::time::Duration::from_millis(200));
         let status = alice.unchecked(&["service", "status"]).success().stdout;
         status.contains("live")
     };
