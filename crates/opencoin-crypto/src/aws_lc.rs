@@ -132,8 +132,7 @@ impl PrivateHandle {
 }
 
 /// Generates a private key of `bits`, a multiple of 128, and returns it as DER `RSAPrivateKey` (RFC 8017 appendix
-/// A.1.2). AWS-LC draws the primes from its own random number generator (FIPS 186-5 appendix A.1.3, 4 x 2^-80 chance
-/// of failure).
+/// A.1.2). AWS-LC draws the primes from its own random number generator, as FIPS 186-5 appendix A.1.3 describes.
 pub(crate) fn generate_key(bits: i32, public_exponent: u64) -> Result<Zeroizing<Vec<u8>>, OperationError> {
     let failed = || {
         clear_error_queue();

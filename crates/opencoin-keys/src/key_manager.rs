@@ -252,22 +252,21 @@ impl KeyManager {
         let now = self.clock.now();
         let currency = self.directory.currency()?;
         let wanted: Vec<(u64, Window)> = if at_once {
-            // The newest key signs. Windows are in whole seconds, so two rotations may happen in one.
+            // The key that has begun last signs new coins. Windows are in whole seconds, and two rotations may
+            // happen within one.
             let newest = |denomination: u64| {
-                let of_denomination =
-                    |key: &&CertifiedMintKey| key.verified.mint_key().denomination == denomination;
-                let keys = currency.mint_keys().filter(of_denomination);
-                keys.map(|key| key.verified.mint_key().sign_coins_not_before.to_utc())
-                    .max()
+                let keys = currency.mint_keys().map(|key| key.verified.mint_key());
+                let keys = keys.filter(|key| key.denomination == denomination);
+                let begun = keys.map(|key| key.sign_coins_not_before.to_utc());
+                begun.filter(|begin| *begin <= now).max()
             };
             let denominations = currency.current().cdd().denominations.iter();
             denominations
                 .map(|&denomination| {
                     let mut window = self.config.rotation.window_now(now);
-                    let after_newest = newest(denomination).map(|newest| newest + TimeDelta::seconds(1));
-                    // A future generation may begin after now; this one must not.
-                    let after_newest = after_newest.filter(|begin| *begin <= now);
-                    window.sign_not_before = window.sign_not_before.max(after_newest.unwrap_or_default());
+                    if let Some(newest) = newest(denomination) {
+                        window.sign_not_before = window.sign_not_before.max(newest + TimeDelta::seconds(1));
+                    }
                     (denomination, window)
                 })
                 .collect()
