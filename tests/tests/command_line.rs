@@ -367,7 +367,10 @@ fn a_misspelt_folder_url_or_currency_is_not_found() {
     for (url, reason) in [
         ("127.0.0.1:8080", "begins with https://"),
         ("http://127.0.0.1:8080?x=1", "without ? and #"),
-        ("http://u:p@127.0.0.1:8080", "no password"),
+        (
+            "http://u:p@127.0.0.1:8080",
+            "must not contain a user name or a password",
+        ),
     ] {
         let _ = Wallet::new(&typo).run_unchecked(&["add", url]).refused(2, reason);
         let init = ["issuer", "init", "--name", "X", "--dir", text(&typo)];

@@ -287,7 +287,7 @@ fn work(
                 on_failure == OnFailure::SendAgain && is_told_to_retry,
                 "{answer:?}"
             );
-            Err(answer)
+            Err(answer.http_status)
         })
     };
     let coins = |request: &dyn Fn(&[Blinded], &str) -> Value, path: &str, reference: &str| {

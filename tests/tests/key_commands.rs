@@ -199,7 +199,7 @@ fn an_interrupted_change_of_the_passphrase_can_be_completed() {
     // Without a separate passphrase, that of the mint keys is used for the master key.
     let _ = issuer_with(&new_variable, &currency, &["keys", "rotate"]).success();
     fs::remove_dir_all(master).unwrap();
-    let _ = change_master().refused(1, "master.pem is not there");
+    let _ = change_master().refused(1, "master.pem does not exist");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_key_is_revoked_once_and_by_its_id() {
         let refused = currency.issuer_unchecked(&["keys", "revoke", wrong, "--reason", "stolen"]);
         let _ = refused.refused(
             4,
-            &format!("no mint key has the id {wrong}; `opencoin issuer keys list` shows them"),
+            &format!("no mint key has the id {wrong}; `opencoin issuer keys list` shows the ids"),
         );
     }
     let _ = currency
@@ -334,7 +334,7 @@ fn only_requested_certificates_are_signed_and_only_signed_ones_are_imported() {
         import("good", &good)
             .success()
             .stdout
-            .contains("these were imported before: nothing changed")
+            .contains("these certificates were imported before: nothing changed")
     );
     // Certificates that were not requested are refused, even with a valid signature.
     assert!(!pending.exists());

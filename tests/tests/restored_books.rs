@@ -154,8 +154,8 @@ fn a_changed_or_foreign_backup_is_refused_and_nothing_is_changed() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&books, bytes).unwrap();
-    let _changed =
-        restore_into(&currency.dir(), &from, &["--replace"]).refused(1, "is not what its manifest says");
+    let _changed = restore_into(&currency.dir(), &from, &["--replace"])
+        .refused(1, "differs from its description in the manifest");
     currency.audit();
     let listed = names(&currency.dir());
     assert!(
@@ -272,7 +272,7 @@ fn postgresql_tools_copy_a_ledger_and_a_running_server_detects_a_rollback() {
         .refused(1, "pg_dump");
     let _shared = currency
         .issuer_unchecked(&["restore", "--from", "x"])
-        .refused(1, "is no sound backup");
+        .refused(1, "is not a sound backup");
     let dump = currency.scratch("books.dump");
     let (url, file) = (database.url(), format!("--file={}", dump.display()));
     postgres_program("pg_dump", &["--format=custom", &file, &url]);
@@ -306,7 +306,7 @@ fn postgresql_tools_copy_a_ledger_and_a_running_server_detects_a_rollback() {
     assert!(
         currency
             .log()
-            .contains("ALARM: the books are not those of a moment ago"),
+            .contains("ALARM: the books were rolled back or replaced"),
         "{}",
         currency.log()
     );

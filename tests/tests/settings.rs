@@ -303,7 +303,7 @@ fn this_machine_is_not_rate_limited_and_an_unknown_proxy_is_logged() {
         .send()
         .unwrap();
     assert_eq!(long.status(), 413);
-    assert!(long.text().unwrap().contains("at most 1000 bytes"));
+    assert!(long.text().unwrap().contains("longer than 1000 bytes"));
     let forwarded = |_| {
         client
             .get(currency.url("/cddc"))

@@ -148,7 +148,7 @@ fn faults_are_reported_before_a_signer_starts() {
     refused(
         &currency,
         &[],
-        &format!("mode 644); `chmod 600 {}`", key.display()),
+        &format!("mode 644): run `chmod 600 {}`", key.display()),
     );
     set_mode(key, 0o600);
     let wrong = currency.scratch("wrong");
@@ -221,7 +221,7 @@ fn a_rolled_back_ledger_is_signed_for_only_after_an_operator_accepts_it() {
     let _ = bob
         .run_unchecked(&["mint", "18", "--token", &token])
         .refused(3, "will sign later");
-    let alarm = "ALARM: the books have counted fewer blinds of a mint key than were signed with it";
+    let alarm = "ALARM: the books have counted fewer blinds of a mint key than it has signed";
     let log_after_resume = || {
         let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
         currency.log()
@@ -231,7 +231,10 @@ fn a_rolled_back_ledger_is_signed_for_only_after_an_operator_accepts_it() {
     // The finding survives a restart of the signer.
     let signer = currency.signer();
     let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
-    wait_for_log(|| currency.log(), "ALARM: a mint key's counts disagreed before");
+    wait_for_log(
+        || currency.log(),
+        "ALARM: the books had counted fewer blinds of a mint key",
+    );
     signer.stop();
 
     let dir = currency.dir();

@@ -12,7 +12,7 @@ use opencoin_audit::check;
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign};
 use opencoin_issuer::admission::ITEMS_MAX;
-use opencoin_issuer::{Operator, StoreMode, Token, open_audit_source, open_ledger};
+use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
 use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
 use opencoin_ledger::{
     AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, PayloadHash, Reference,
@@ -57,7 +57,10 @@ impl Currency {
         let config = engine.config(database, folder);
         let mint_keys =
             tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, key_bits))?;
-        let ledger = open_ledger(&config.database, directory.root(), StoreMode::Create).await?;
+        let books = open_books(&config.database, directory.root(), StoreMode::Create)
+            .await?
+            .books;
+        let ledger = Arc::clone(&books.ledger);
         let has_books = !ledger.mint_keys().await?.is_empty();
         ensure!(
             !has_books,
@@ -65,17 +68,17 @@ impl Currency {
         );
         register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
 
-        let operator = Operator::new(Arc::clone(&ledger), Arc::new(SystemClock));
+        let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
         let name: AccountName = "bench".parse()?;
-        let token = operator.create_account(&name, &mut OsRng).await?;
-        operator
+        let token = cashier.open_account(&name, None).await?;
+        cashier
             .credit(
                 &name,
                 Amount::new(FUNDS)?,
                 Reference::new("funds of the benchmark")?,
             )
             .await?;
-        let account = operator.account(&name).await?.id;
+        let account = cashier.account(&name).await?.account.id;
         Ok(Self {
             directory,
             config,

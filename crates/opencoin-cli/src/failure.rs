@@ -102,7 +102,6 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
     }
     if let Some(error) = cause.downcast_ref::<OperatorError>() {
         return match error {
-            OperatorError::UnknownAccount(_) => Some(Failure::NotFound),
             OperatorError::Ledger(error) => of_ledger(error),
             OperatorError::Refused(_) => None,
         };

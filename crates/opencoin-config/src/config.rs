@@ -177,7 +177,7 @@ impl Config {
     }
 
     /// The text of a new `issuer.toml`: the settings that a currency keeps even if later versions have other defaults
-    /// ([`FILE_KEYS`]), and the settings that differ from the defaults.
+    /// (`FILE_KEYS`), and the settings that differ from the defaults.
     #[must_use]
     pub fn file_text(&self) -> String {
         let mut table = Table::try_from(self).expect("settings can be written as TOML");

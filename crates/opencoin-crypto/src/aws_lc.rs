@@ -18,7 +18,7 @@ use std::ptr::{self, NonNull};
 use aws_lc_sys as ffi;
 use zeroize::Zeroizing;
 
-use crate::keys::{KeyError, OperationError};
+use crate::key_error::{KeyError, OperationError};
 
 /// The hash of a PSS signature; its mask generation function (MGF1) uses the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

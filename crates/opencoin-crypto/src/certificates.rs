@@ -8,7 +8,7 @@ use opencoin_schema::{BigInt, Cdd, Cddc, MintKey, Mkc, text};
 use rsa::rand_core::CryptoRngCore;
 use thiserror::Error;
 
-use crate::keys::{KeyError, OperationError};
+use crate::key_error::{KeyError, OperationError};
 use crate::suite::{MintKeyError, UnknownCipherSuite};
 use crate::{CipherSuite, PrivateKey, PublicKey};
 

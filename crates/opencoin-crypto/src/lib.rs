@@ -18,6 +18,7 @@ mod blinding;
 mod certificates;
 mod emsa_pss;
 mod engine;
+mod key_error;
 mod keys;
 mod numbers;
 mod seed;
@@ -32,10 +33,10 @@ pub use engine::{
     AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, Pool, SignError,
     Signer, Worker,
 };
-pub use keys::{
-    BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KEY_BITS_STEP, KeyError, OperationError, PrivateKey, PublicKey,
-    check_key_length,
+pub use key_error::{
+    BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KEY_BITS_STEP, KeyError, OperationError, check_key_length,
 };
+pub use keys::{PrivateKey, PublicKey};
 pub use rsa::rand_core::CryptoRngCore;
 pub use seed::{BlindingSeed, BlindingSeedError};
 pub use suite::{

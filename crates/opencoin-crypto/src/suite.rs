@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use crate::PublicKey;
 use crate::aws_lc::PssHash;
-use crate::keys::{KEY_BITS_MIN, PUBLIC_EXPONENT};
+use crate::key_error::{KEY_BITS_MIN, PUBLIC_EXPONENT};
 
 /// The shortest modulus, in bits, of the mint keys and master key of a new currency, in every suite.
 pub const MINT_KEY_BITS_MIN: usize = 2048;

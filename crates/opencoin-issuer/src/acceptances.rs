@@ -1,11 +1,10 @@
-//! What can be proven of a stored mint, renew or recoup with public keys alone.
+//! Proofs about a stored mint, renew or recoup that need only public keys.
 //!
-//! Of every blind: a certified key was to sign it, inside its window, and the number is one that this key
-//! signs. Of a signature that was kept in place of a blind: it is a number below the modulus, and the blind
-//! that it signs is what its power says. For a mint the record has a digest of the account and all blinds as
-//! they were asked for, so account, blinds and kept signatures are proven to be those of the request. The
-//! digests of a renew and of a recoup are also of the coins, which the books do not hold by design: there a
-//! number that was replaced by another one in range is not noticed.
+//! For every blind: its key is certified and was inside its signing window, and the number is in the key's range. A
+//! signature that was kept in place of a blind gives the blind when it is raised to the public exponent. The record
+//! of a mint has a digest of the account and all blinds of the request, so these and the kept signatures are proven
+//! to be those of the request. The digests of a renew and of a recoup also cover the coins, which the books by design
+//! do not hold. There, the replacement of a number by another one in range is not noticed.
 
 use opencoin_audit::StoredAcceptance;
 use opencoin_crypto::blind_in_range;
@@ -14,21 +13,21 @@ use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{AccountId, Blind, StoredBlind, StoredNumber, mint_content};
 use opencoin_schema::BigInt;
 
-/// What was proven.
+/// The extent of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AcceptanceProof {
-    /// Blinds whose key, window and range are right.
+    /// Blinds whose key, window and range were verified.
     pub blinds: u64,
-    /// How many of them are kept as signatures.
+    /// The number of them that are kept as signatures.
     pub signatures: u64,
-    /// Whether they are proven to be those of the request, by its digest.
+    /// Whether the digest proves that they are those of the request.
     pub content: bool,
 }
 
-/// Proves what can be proven of an acceptance.
+/// Verifies a stored acceptance.
 ///
 /// # Errors
-/// What is wrong with it, without its numbers.
+/// Describes the error without the numbers of blinds.
 pub fn check_acceptance(
     currency: &Currency,
     acceptance: &StoredAcceptance,
@@ -59,7 +58,7 @@ pub fn check_acceptance(
     })
 }
 
-/// The blind as it was asked for.
+/// The blind as it was requested.
 fn blinded(
     currency: &Currency,
     acceptance: &StoredAcceptance,

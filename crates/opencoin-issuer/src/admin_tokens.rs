@@ -1,7 +1,7 @@
 //! The operator's tokens for `/v1/admin`: a file in the folder of the currency, with names and hashes.
 //!
-//! It is read again for every request, which are few, so that a token that was removed ends at once. A file
-//! that cannot be read lets nobody in.
+//! Every request, of which there are few, reads the file again, so that a removed token ends at once. If the file
+//! cannot be read, no token is valid.
 
 use std::fs::{self, File};
 use std::io;
@@ -26,25 +26,25 @@ pub struct AdminTokens {
     lock: PathBuf,
 }
 
-/// One of them, without the secret.
+/// A stored token, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdminToken {
-    /// Whose it is, or what for: the characters of an account name.
+    /// Its name, of the characters of an account name.
     pub name: String,
     /// The SHA-256 of the token, in hex.
     pub sha256: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
 /// Why the tokens cannot be read or changed.
 #[derive(Debug, Error)]
 pub enum AdminTokensError {
-    /// The system refused.
+    /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file was not written by this program.
+    /// The content of the file is malformed.
     #[error("{path}: {error}")]
     Content {
         /// The file.
@@ -67,7 +67,7 @@ struct Content {
 }
 
 impl AdminTokens {
-    /// The tokens of the currency in this folder. None are there until one is made.
+    /// The tokens of the currency in this folder, which need not have any yet.
     #[must_use]
     pub fn in_folder(root: &Path) -> Self {
         Self {
@@ -76,13 +76,13 @@ impl AdminTokens {
         }
     }
 
-    /// The file that they are in, whether or not it is there.
+    /// The file of the tokens, which need not exist.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Makes a token, which is stored nowhere.
+    /// Creates a token, which is stored as a hash only.
     ///
     /// # Errors
     /// When the name is taken or the file cannot be changed.
@@ -92,7 +92,7 @@ impl AdminTokens {
         now: DateTime<Utc>,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Token, AdminTokensError> {
-        let token = Token::generate_kind(TokenKind::Admin, rng);
+        let token = Token::generate(TokenKind::Admin, rng);
         let sha256 = const_hex::encode(token.hash().as_bytes());
         self.change(|tokens| {
             if tokens.iter().any(|token| token.name == name.as_str()) {
@@ -108,10 +108,10 @@ impl AdminTokens {
         Ok(token)
     }
 
-    /// Removes a token: it ends at once.
+    /// Removes a token, which ends at once.
     ///
     /// # Errors
-    /// When there is none of this name or the file cannot be changed.
+    /// When no token has this name or the file cannot be changed.
     pub fn remove(&self, name: &AccountName) -> Result<(), AdminTokensError> {
         self.change(|tokens| {
             let before = tokens.len();
@@ -124,7 +124,7 @@ impl AdminTokens {
         })
     }
 
-    /// All tokens, in the order in which they were made.
+    /// All tokens, in the order of their creation.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -136,12 +136,12 @@ impl AdminTokens {
         }
     }
 
-    /// The name of this token, if it is one.
+    /// The name of this token, if it is valid.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
-        // Hashes of random tokens: how much of two of them is equal tells nothing about a token.
+        // The time of a comparison of hashes of random tokens reveals nothing about a token.
         let sha256 = const_hex::encode(token.hash().as_bytes());
         Ok(self
             .list()?
@@ -157,7 +157,7 @@ impl AdminTokens {
         })
     }
 
-    /// Two that change the tokens at one time take turns.
+    /// Changes the tokens under a lock, which excludes other processes.
     fn change(
         &self,
         change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), AdminTokensError>,
@@ -166,7 +166,8 @@ impl AdminTokens {
         lock.lock().map_err(FileError::of(&self.lock))?;
         let mut tokens = self.list()?;
         change(&mut tokens)?;
-        let mut json = serde_json::to_vec_pretty(&Content { tokens }).expect("names and hashes are JSON");
+        let mut json =
+            serde_json::to_vec_pretty(&Content { tokens }).expect("names and hashes can be written as JSON");
         json.push(b'\n');
         Ok(private_files::write(&self.file, &json)?)
     }
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_lets_nobody_in() {
+    fn no_token_is_valid_if_the_file_is_malformed() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = AdminTokens::in_folder(folder.path());
         fs::write(&tokens.file, "{").unwrap();

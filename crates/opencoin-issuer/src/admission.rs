@@ -1,9 +1,7 @@
-//! What a request must be before it may knock at the ledger: blinds that a known key can sign, coins that
-//! verify.
+//! Checks of a request before it goes to the ledger: known mint keys, numbers in range, signatures of coins.
 //!
-//! Everything here is decided from the request and the currency's documents alone. What depends on the books
-//! or on the time (spent coins, windows, funds, repeated requests) is the ledger's to decide, in its
-//! transaction.
+//! These checks need only the request and the currency's documents. The ledger decides in its transaction what
+//! depends on the books or the time: spent coins, windows, funds, repeated requests.
 
 use std::fmt;
 
@@ -24,60 +22,60 @@ pub const CDD_LOCATION_BYTES_MAX: usize = 2048;
 /// The longest version of the protocol in a coin, in bytes.
 pub const PROTOCOL_VERSION_BYTES_MAX: usize = 256;
 
-/// Coins that are verified in one go: a tenth of a millisecond with keys of 2,048 bits.
+/// Coins that are verified before other tasks get a turn: a tenth of a millisecond with keys of 2,048 bits.
 const COINS_PER_TURN: usize = 8;
 
 /// The hex digits of a mint key's id, a SHA-1.
 const ID_CHARS_MAX: usize = 2 * opencoin_ledger::MINT_KEY_ID_BYTES;
 
-/// Why a request is refused before the books are asked.
+/// Why a request is refused before it reaches the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Inadmissible {
-    /// More than [`ITEMS_MAX`].
-    #[error("{field}: {count} are more than {ITEMS_MAX}; make several requests of it")]
+    /// More than [`ITEMS_MAX`] items.
+    #[error("{field}: {count} are more than {ITEMS_MAX}; split the request")]
     TooMany {
-        /// `blinds` or `coins`.
+        /// The field of the request.
         field: &'static str,
-        /// How many there are.
+        /// The number of items.
         count: usize,
     },
-    /// A text that is longer than its field may be.
+    /// A text is too long.
     #[error("{item}.{field}: more than {bytes_max} bytes")]
     TooLong {
-        /// Of which item.
+        /// The item with the text.
         item: Item,
-        /// Which field of it.
+        /// The field of the item.
         field: &'static str,
-        /// The limit.
+        /// The limit in bytes.
         bytes_max: usize,
     },
     /// No certificate of this issuer names the key.
     #[error("{item}.mint_key_id: unknown mint key {id}")]
     UnknownMintKey {
-        /// Of which item.
+        /// The item that names the key.
         item: Item,
-        /// What it says, cut to the length of an id.
+        /// The id, cut to the length of a valid one.
         id: String,
     },
-    /// Not a number that the key signs.
+    /// The number is outside the range of its mint key.
     #[error("blinds[{index}].blinded_payload_hash: not in 2..n-2 of its mint key")]
     BlindOutOfRange {
-        /// Which blind.
+        /// The index of the blind.
         index: usize,
     },
-    /// A coin of somebody else.
+    /// The coin is of another issuer.
     #[error("coins[{index}].payload.issuer_id: a coin of another issuer")]
     WrongIssuer {
-        /// Which coin.
+        /// The index of the coin.
         index: usize,
     },
-    /// A coin that its mint key did not sign.
+    /// The signature of the coin does not verify.
     #[error("coins[{index}].signature: does not verify")]
     BadSignature {
-        /// Which coin.
+        /// The index of the coin.
         index: usize,
     },
-    /// Not a reference that can be stored.
+    /// The transaction reference is too long.
     #[error("transaction_reference: {0}")]
     Reference(#[from] opencoin_ledger::TransactionReferenceError),
 }
@@ -104,7 +102,7 @@ impl fmt::Display for Item {
 }
 
 impl Inadmissible {
-    /// The coin that is to blame.
+    /// The index of the wrong coin.
     fn coin(&self) -> Option<usize> {
         match self {
             Self::UnknownMintKey { item, .. } | Self::TooLong { item, .. } => match item {
@@ -132,7 +130,7 @@ impl From<Inadmissible> for Refusal {
     }
 }
 
-/// The ledger's form of a transaction reference.
+/// Converts a transaction reference to the ledger's type.
 pub(crate) fn transaction_reference(reference: &BigInt) -> Result<TransactionReference, Inadmissible> {
     let bytes = reference.as_be_bytes();
     Ok(TransactionReference::new(if bytes.is_empty() {
@@ -142,7 +140,7 @@ pub(crate) fn transaction_reference(reference: &BigInt) -> Result<TransactionRef
     })?)
 }
 
-/// Checks blinds and gives them the ledger's form.
+/// Checks blinds and converts them to the ledger's type.
 pub(crate) fn blinds(
     currency: &Currency,
     blinds: &[opencoin_schema::Blind],
@@ -169,9 +167,8 @@ pub(crate) fn blinds(
     blinds.iter().enumerate().map(admit).collect()
 }
 
-/// Verifies coins and gives them the ledger's form. One RSA public operation a coin, and after a few of them
-/// other requests have their turn: cheaper than another thread, and a large request does not hold up a small
-/// one.
+/// Verifies coins and converts them to the ledger's type. Each coin takes one RSA public operation. After a few coins
+/// it yields to other tasks, which is cheaper than another thread and keeps a large request from delaying small ones.
 pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
     let mut admitted = Vec::with_capacity(coins.len());
@@ -196,7 +193,7 @@ fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, 
     })
 }
 
-/// Checks the payload of a coin, and finds its mint key.
+/// Checks the payload of a coin and returns its mint key.
 pub(crate) fn payload<'currency>(
     currency: &'currency Currency,
     index: usize,
@@ -209,7 +206,7 @@ pub(crate) fn payload<'currency>(
     known_key(currency, &payload.mint_key_id, Item::Payload(index))
 }
 
-/// Checks how long the texts of a payload are.
+/// Checks the lengths of the texts in a payload.
 pub(crate) fn check_payload(index: usize, payload: &Payload) -> Result<(), Inadmissible> {
     let item = Item::Payload(index);
     check_length(

@@ -1,14 +1,14 @@
-//! A backup of a currency whose books are a file: one folder with the books of one moment, the public
-//! documents and settings, and a manifest of it all.
+//! Backups of a currency whose books are in SQLite: a folder with a snapshot of the books, the public documents and
+//! settings, and a manifest of all files.
 //!
-//! It is made while the server works. Under its name it is there whole or not at all, readable by its owner
-//! alone. Private keys are left out unless asked for; then they are encrypted as they always are.
+//! The server may run meanwhile. The finished folder is renamed atomically, and only its owner can read it. Private
+//! keys are copied only on request, encrypted as they are.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use opencoin_config::{Config, KeyConfig};
 use opencoin_keys::{Clock, Directory, DirectoryError};
 use opencoin_ledger::LedgerError;
@@ -19,33 +19,33 @@ use thiserror::Error;
 
 use crate::store::books_file;
 
-/// The form of the folder.
+/// The version of the layout of a backup.
 const FORMAT: u32 = 1;
 pub(crate) const MANIFEST_FILE: &str = "manifest.toml";
-/// The books in a backup.
+/// The file of the books in a backup.
 pub(crate) const BOOKS_FILE: &str = "ledger.sqlite";
-/// What a backup holds of the currency's folder.
+/// The folder in a backup with files of the currency's folder.
 pub(crate) const CURRENCY_FOLDER: &str = "currency";
 const LOCK_FILE: &str = "lock";
 const COPY_BUFFER_BYTES: usize = 64 * 1024;
 
-/// What to back up, and where to.
+/// Options of a backup.
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
-    /// The folder to make; it must not exist.
+    /// The folder to create; it must not exist.
     pub to: PathBuf,
-    /// Copy private mint keys, too, encrypted as they are.
+    /// Whether to copy the encrypted private mint keys.
     pub with_keys: bool,
 }
 
-/// What a backup holds.
+/// The description of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     format: u32,
     /// The version of the program that made it.
     pub program: String,
-    /// When the copy of the books was made, as RFC 3339 writes it.
+    /// When the books were copied, in the format of RFC 3339.
     pub made_at: String,
     /// The id of the currency.
     pub currency: String,
@@ -55,10 +55,10 @@ pub struct Manifest {
     pub schema_version: i64,
     /// The history of the books.
     pub history: String,
-    /// The newest entry of their journal; none in books in which nothing has happened.
+    /// The newest entry of the journal, if there is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<i64>,
-    /// Every other file.
+    /// All files but the manifest.
     pub files: Vec<ManifestFile>,
 }
 
@@ -66,30 +66,30 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestFile {
-    /// Its path in the backup.
+    /// The path in the backup.
     pub path: PathBuf,
-    /// Its length.
+    /// The length.
     pub bytes: u64,
-    /// SHA-256 of it, in hexadecimal.
+    /// The SHA-256 hash, in hexadecimal.
     pub sha256: String,
 }
 
-/// Why there is no backup.
+/// Why a backup failed.
 #[derive(Debug, Error)]
 pub enum BackupError {
-    /// PostgreSQL has tools of its own.
+    /// The books are in PostgreSQL, which has its own tools.
     #[error(
         "the books are in PostgreSQL, which makes its own backups: `pg_dump --format=custom --file=FILE URL`, or `pg_basebackup` with an \
          archive of the write-ahead log; see \"Backup and restore\" in docs/OPERATING.md"
     )]
     Shared,
-    /// There is something already.
-    #[error("{0} is there already; a backup makes a folder of its own")]
+    /// The path exists already.
+    #[error("{0} exists already; a backup creates a new folder")]
     Occupied(PathBuf),
-    /// Another process makes it.
-    #[error("another process makes a backup at {0}")]
+    /// Another process is writing a backup to the same folder.
+    #[error("another process is writing a backup to {0}")]
     InProgress(PathBuf),
-    /// Private keys are not where a backup copies them from.
+    /// The private keys are not in the folder of the currency.
     #[error("{0}")]
     Keys(String),
     /// The books cannot be copied.
@@ -98,15 +98,15 @@ pub enum BackupError {
     /// The folder of the currency cannot be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The system refused.
+    /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-/// Makes a backup and gives its manifest.
+/// Writes a backup and returns its manifest.
 ///
 /// # Errors
-/// Something cannot be read or written. Nothing is there under its name then.
+/// When a file cannot be read or written. The folder is not created then.
 pub async fn back_up(
     directory: &Directory,
     options: &BackupOptions,
@@ -127,7 +127,7 @@ pub async fn back_up(
     };
     let staging = private_files::unfinished(&to);
     let _locked = begin(&staging)?;
-    // First the books: what they know is certified by the documents that are there afterwards.
+    // The books first: the documents that are copied later certify all keys in them.
     let made_at = clock.now();
     opencoin_sqlite::copy_into(&books.to_string_lossy(), &staging.join(BOOKS_FILE)).await?;
     let copied = opencoin_sqlite::inspect(&staging.join(BOOKS_FILE)).await?;
@@ -156,7 +156,7 @@ pub async fn back_up(
     let manifest = Manifest {
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        made_at: rfc3339(made_at),
+        made_at: made_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         currency: cdd.id.to_string(),
         cdd_serial: cdd.cdd_serial,
         schema_version: copied.schema_version,
@@ -172,7 +172,7 @@ pub async fn back_up(
     Ok(manifest)
 }
 
-/// An empty folder for what is being made; what somebody who died has left there goes.
+/// Creates and locks the empty temporary folder. Deletes the remains of an interrupted backup.
 fn begin(staging: &Path) -> Result<File, BackupError> {
     if let Some(parent) = staging.parent() {
         fs::create_dir_all(parent).map_err(FileError::of(parent))?;
@@ -193,34 +193,34 @@ fn begin(staging: &Path) -> Result<File, BackupError> {
     Ok(file)
 }
 
-/// The folder of the keys within that of the currency.
+/// The path of the key folder relative to the folder of the currency.
 fn key_folder(config: &Config) -> Result<&Path, BackupError> {
     match &config.keys {
         KeyConfig::Files { folder } if is_inside(folder) => Ok(folder),
         KeyConfig::Files { folder } => Err(BackupError::Keys(format!(
-            "the private keys are in {}; back that folder up by itself",
+            "the private keys are in {}; back up that folder separately",
             folder.display()
         ))),
         KeyConfig::Token { .. } => Err(BackupError::Keys(
-            "the private keys are in a token, which does not give them away".to_owned(),
+            "the private keys are in a token, from which they cannot be copied".to_owned(),
         )),
     }
 }
 
-/// Whether a path stays within the folder that it is relative to.
+/// Whether a relative path stays inside its folder.
 pub(crate) fn is_inside(path: &Path) -> bool {
     path.components()
         .all(|component| matches!(component, Component::Normal(_)))
 }
 
-/// Copies a file for its owner alone; folders on the way are made.
+/// Copies a file, readable by its owner only, and creates the folders on the way.
 pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<(), FileError> {
     let bytes = fs::read(from).map_err(FileError::of(from))?;
     make_folders(to.parent().unwrap_or(Path::new("/")))?;
     private_files::write(to, &bytes)
 }
 
-/// Makes a folder and those on the way to it, for their owner alone.
+/// Creates a folder and its parents, readable by their owner only.
 pub(crate) fn make_folders(folder: &Path) -> Result<(), FileError> {
     if folder.is_dir() {
         return Ok(());
@@ -231,19 +231,15 @@ pub(crate) fn make_folders(folder: &Path) -> Result<(), FileError> {
     private_files::make_private_folder(folder)
 }
 
-pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
 impl Manifest {
-    /// Whether this program can read what it describes.
+    /// Whether this program knows the layout of the backup.
     pub(crate) fn is_known(&self) -> bool {
         self.format == FORMAT
     }
 }
 
 impl ManifestFile {
-    /// What is there.
+    /// Describes a file.
     pub(crate) fn of(folder: &Path, path: PathBuf) -> Result<Self, FileError> {
         let (bytes, sha256) = digest(&folder.join(&path)).map_err(FileError::of(&folder.join(&path)))?;
         Ok(Self { path, bytes, sha256 })

@@ -1,5 +1,5 @@
-//! What an operator does to accounts, from the command line or over HTTP: open them, set passwords, pay in
-//! and out, settle payouts.
+//! The operator's work with accounts, from the command line or over HTTP: open them, set passwords, credit and debit
+//! them, settle payouts.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::accounts::{NewPassword, Passwords, Random, Token, TokenKind};
 use crate::store::Books;
 
-/// An operator at the accounts.
+/// Changes accounts for the operator.
 pub struct Cashier {
     books: Books,
     clock: Arc<dyn Clock>,
@@ -21,7 +21,7 @@ pub struct Cashier {
     passwords: Arc<Passwords>,
 }
 
-/// Why nothing was done.
+/// Why an operator's change of an account failed.
 #[derive(Debug, Error)]
 pub enum CashierError {
     /// The ledger failed.
@@ -31,18 +31,18 @@ pub enum CashierError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Too many passwords are being set.
-    #[error("too many set passwords at once; try again later")]
+    #[error("too many passwords are being set at the same time; try again later")]
     Busy,
     /// No account has this name.
     #[error("there is no account {0}")]
     UnknownAccount(AccountName),
-    /// The payout was settled in another way before.
-    #[error("payout {} was settled before, in another way", .0.get())]
+    /// The payout is settled already, with another result.
+    #[error("payout {} is settled already, with another result", .0.get())]
     Settled(PayoutNo),
 }
 
 impl Cashier {
-    /// An operator at these books. Tokens and salts come from `rng`.
+    /// Changes the accounts of these books. Tokens and salts come from `rng`.
     pub fn new(books: impl Into<Books>, clock: Arc<dyn Clock>, rng: Box<dyn Randomness>) -> Self {
         Self::sharing(books.into(), clock, Arc::new(Random::new(rng)), Arc::default())
     }
@@ -61,7 +61,7 @@ impl Cashier {
         }
     }
 
-    /// Opens an account and gives its token, which is stored nowhere.
+    /// Opens an account and returns its token, which is stored as a hash only.
     ///
     /// # Errors
     /// When the name is taken or the ledger fails.
@@ -85,12 +85,12 @@ impl Cashier {
         Ok(token)
     }
 
-    /// Gives an account another token of its own, for one that was lost, and for an account whose opening was not
-    /// confirmed. The token before is refused from now on; other processes may take it for
-    /// [`TOKEN_REMEMBERED_SECONDS_MAX`](crate::accounts::TOKEN_REMEMBERED_SECONDS_MAX) more.
+    /// Replaces the token of an account, for example if it was lost or the opening of the account was not confirmed.
+    /// The old token is refused from now on; other processes may accept it for another
+    /// [`TOKEN_REMEMBERED_SECONDS_MAX`](crate::accounts::TOKEN_REMEMBERED_SECONDS_MAX).
     ///
     /// # Errors
-    /// When there is no such account, or the ledger fails. After that either token may count: ask again.
+    /// When there is no such account, or the ledger fails. Then either token may be valid; call again.
     pub async fn replace_token(&self, name: &AccountName) -> Result<Token, CashierError> {
         let account = self.account(name).await?.account.id;
         let token = self.random.token(TokenKind::Account);
@@ -114,7 +114,7 @@ impl Cashier {
         self.books.accounts.profile(name).await?.ok_or_else(unknown)
     }
 
-    /// Accounts in the order of their names, beginning after a name.
+    /// Accounts in the order of their names, starting after this name.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -130,7 +130,8 @@ impl Cashier {
             .await?)
     }
 
-    /// Sets an account's password, ends every session that one has opened, and forgets wrong guesses.
+    /// Sets the password of an account, ends all sessions that a password has opened, and resets the count of wrong
+    /// passwords.
     ///
     /// # Errors
     /// When there is no such account, or the ledger fails.
@@ -142,14 +143,14 @@ impl Cashier {
             .accounts
             .set_password(account, &password, PasswordSetter::Operator)
             .await?;
-        assert!(is_set, "the operator may always");
+        assert!(is_set, "the operator's change has no conditions");
         Ok(self.books.accounts.clear_failed_logins(name).await?)
     }
 
-    /// Credits a payment in; the same reference counts once. The answer says whether it was counted before.
+    /// Credits a deposit. Idempotent by reference; the result says whether it was repeated.
     ///
     /// # Errors
-    /// When there is no such account, the reference stands for another payment, or the ledger fails.
+    /// When there is no such account, the reference was used for another payment, or the ledger fails.
     pub async fn credit(
         &self,
         name: &AccountName,
@@ -166,10 +167,10 @@ impl Cashier {
         .await
     }
 
-    /// Takes a payment out; the same reference counts once. The answer says whether it was counted before.
+    /// Debits a withdrawal. Idempotent by reference; the result says whether it was repeated.
     ///
     /// # Errors
-    /// When there is no such account, it has too little, the reference stands for another payment, or the
+    /// When there is no such account, its balance is too low, the reference was used for another payment, or the
     /// ledger fails.
     pub async fn debit(
         &self,
@@ -200,25 +201,21 @@ impl Cashier {
         Ok(self.books.accounts.payouts(filter, after, limit).await?)
     }
 
-    /// Says what came of a payout. The same again changes nothing.
+    /// Records whether a payout was paid or has failed. Idempotent.
     ///
     /// # Errors
-    /// When there is no such payout, something else came of it before, or the ledger fails.
+    /// When there is no such payout, it was settled with another result, or the ledger fails.
     pub async fn settle(&self, payout: PayoutNo, settlement: Settlement) -> Result<Payout, CashierError> {
-        match self
-            .apply(Command::SettlePayout {
-                payout,
-                settlement,
-                at: self.now(),
-            })
-            .await
-        {
-            Ok(_applied) => {}
-            Err(CashierError::Refused(Refusal::ReferenceConflict)) => {
-                return Err(CashierError::Settled(payout));
-            }
-            Err(other) => return Err(other),
-        }
+        let at = self.now();
+        let settle = Command::SettlePayout {
+            payout,
+            settlement,
+            at,
+        };
+        self.apply(settle).await.map_err(|error| match error {
+            CashierError::Refused(Refusal::ReferenceConflict) => CashierError::Settled(payout),
+            other => other,
+        })?;
         let settled = self.books.accounts.payout(payout).await?;
         settled.ok_or(CashierError::Refused(Refusal::UnknownPayout))
     }

@@ -1,16 +1,15 @@
-//! The queue in which the requests of many clients meet: while one batch is being committed the next one
-//! gathers. A busy issuer pays one durable commit for many requests, and an idle one adds no delay.
+//! Group commit: the commands of many requests share one durable commit. While one batch is being committed the next
+//! one fills, so a busy issuer needs few commits, and an idle one adds no delay.
 //!
-//! There are two lanes. The *routine* lane sends batches that find the books as usual, one round trip each.
-//! What the store cannot take in this way (a command that would be refused, one that is repeated, a rare kind)
-//! goes to the *careful* lane and holds up nobody else. Each lane has one batch in hand. One that takes longer
-//! than [`PATIENCE`] goes on, but the lane no longer waits for it, up to [`LANE_BATCHES_MAX`] batches.
+//! There are two lanes. The *routine* lane sends each batch in one round trip. Commands for which that is not
+//! possible (they would be refused, are repeated or are of a rare kind) go to the *careful* lane, where they do not
+//! delay the others. Each lane runs one batch at a time. If a batch takes longer than [`PATIENCE`], the lane starts
+//! another one beside it, up to [`LANE_BATCHES_MAX`].
 //!
-//! A failed batch of the careful lane is halved again and again until the command that is at fault stands
-//! alone, unless the fault is the database's: then the whole batch has failed.
+//! A failed batch of the careful lane is bisected until the command at fault is alone, unless the database as a whole
+//! has failed: then the whole batch has failed.
 //!
-//! A command that was taken into the queue is carried out even when its client hangs up: the client asks
-//! again and is answered as before.
+//! A queued command is carried out even if its client hangs up. The client retries and gets the same answer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,20 +22,19 @@ use tokio::task::{Id, JoinSet};
 
 use crate::metrics::{Metrics, Present};
 
-/// How many coins and blinds may wait and be committed at once, all commands together; a command without any
-/// counts as one. More are refused at once, so that waiting stays short and memory bounded: about half a
-/// kilobyte each.
+/// The most coins and blinds of all queued and running commands; a command without any counts as one. More are
+/// refused at once, to keep waits short and memory bounded: each takes about half a kilobyte.
 const QUEUE_ITEMS_MAX: usize = 32 * 1024;
-/// A batch ends at this many coins and blinds, so that the next one does not wait long for it.
+/// The most coins and blinds of a batch, so that the next batch does not wait long.
 const BATCH_ITEMS_MAX: usize = 4096;
-/// The coins and blinds of a command that counts as small: it does not wait behind large ones.
+/// The most coins and blinds of a small command. Small commands do not wait behind large ones.
 const SMALL_COMMAND_ITEMS_MAX: usize = 64;
-/// How long a lane waits for the batch in hand before it begins another one.
+/// How long a lane waits for a running batch before it starts another one.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many batches of one lane may be in hand at once.
+/// The most batches of a lane that run at the same time.
 const LANE_BATCHES_MAX: usize = 3;
-/// How often a batch is sent on the routine lane without those that were found not to be routine. What is left
-/// after that goes to the careful lane.
+/// The attempts to send a batch on the routine lane, each without the commands that the attempt before has ruled out.
+/// After the last attempt the rest goes to the careful lane.
 const ROUTINE_ROUNDS_MAX: usize = 3;
 
 static UNCONFIRMED: LogThrottle = LogThrottle::new();
@@ -44,15 +42,15 @@ static UNCONFIRMED: LogThrottle = LogThrottle::new();
 /// The queue to the ledger.
 pub(crate) struct Committer {
     queue: mpsc::UnboundedSender<Message>,
-    /// What bounds the queue: each waiting command holds as many permits as it has items.
+    /// Bounds the queue: a command holds one permit for each of its items.
     room: Arc<Semaphore>,
     metrics: Arc<Metrics>,
-    /// Closed once the task has ended.
+    /// Closed when the task ends.
     running: watch::Sender<()>,
 }
 
-/// The command was not confirmed: the queue is full or closed, or the ledger failed. Whether it was carried
-/// out is not known.
+/// The command was not confirmed: the queue is full or closed, or the ledger failed. The command may or may not have
+/// been carried out.
 #[derive(Debug)]
 pub(crate) struct Unconfirmed;
 
@@ -67,7 +65,7 @@ struct Request {
     waiting: Waiting,
 }
 
-/// A client who waits for an answer, and the room in the queue that is free again when they have it.
+/// The sender of the answer to a client, and the client's share of the queue until then.
 struct Waiting {
     /// The coins and blinds of the command.
     items: usize,
@@ -78,7 +76,7 @@ struct Waiting {
 
 impl Request {
     fn answer(self, outcome: Result<Outcome, Unconfirmed>) {
-        // A client that hung up asks again.
+        // The receiver is gone if the client hung up.
         let _ = self.waiting.answer.send(outcome);
     }
 }
@@ -88,7 +86,8 @@ impl Committer {
     pub(crate) fn start(ledger: Arc<dyn Ledger>, batch_commands_max: usize, metrics: Arc<Metrics>) -> Self {
         assert!(
             (1..=opencoin_ledger::BATCH_COMMANDS_MAX).contains(&batch_commands_max),
-            "the ledger takes such batches"
+            "a batch has 1 to {} commands",
+            opencoin_ledger::BATCH_COMMANDS_MAX
         );
         let (queue, messages) = mpsc::unbounded_channel();
         let (running, runs) = watch::channel(());
@@ -101,8 +100,8 @@ impl Committer {
             batches: JoinSet::new(),
             routine: Lane::default(),
             careful: Lane::default(),
-            backlog: Backlog::new(batch_commands_max),
-            odd: Backlog::new(batch_commands_max),
+            backlog: CommandQueue::new(batch_commands_max),
+            odd: CommandQueue::new(batch_commands_max),
         };
         tokio::spawn(async move {
             let _runs = runs;
@@ -116,7 +115,7 @@ impl Committer {
         }
     }
 
-    /// Carries a command out, in a batch with others; durable when this returns.
+    /// Carries out a command in a batch with others. Its effect is durable when this returns.
     pub(crate) async fn apply(&self, command: Command) -> Result<Outcome, Unconfirmed> {
         let items = item_count(&command);
         let permits = u32::try_from(items).map_err(|_| Unconfirmed)?;
@@ -137,48 +136,48 @@ impl Committer {
         answered.await.unwrap_or(Err(Unconfirmed))
     }
 
-    /// Finishes what is in the queue and takes nothing more.
+    /// Finishes the queued commands and takes no more.
     pub(crate) async fn close(&self) {
-        let _ = self.queue.send(Message::Close); // it has ended already
+        let _ = self.queue.send(Message::Close); // an error means that it has ended already
         self.ended().await;
     }
 
-    /// Waits until nothing is committed any more: after [`Self::close`], or because the task has panicked.
+    /// Waits until the task has ended, after [`Self::close`] or in a panic.
     pub(crate) async fn ended(&self) {
         self.running.closed().await;
     }
 }
 
-/// The ledger, and what counts its batches.
+/// The ledger and the metrics of its batches.
 #[derive(Clone)]
 struct MeteredLedger {
     ledger: Arc<dyn Ledger>,
     metrics: Arc<Metrics>,
 }
 
-/// What waits and what is in hand.
+/// The waiting commands and running batches of both lanes.
 struct Lanes {
     ledger: MeteredLedger,
-    /// The batches in hand of both lanes. Each gives back the commands that belong to the careful lane.
+    /// The running batches of both lanes. Each returns the commands that belong to the careful lane.
     batches: JoinSet<Vec<Request>>,
     routine: Lane,
     careful: Lane,
-    /// What waits for the routine lane.
-    backlog: Backlog,
-    /// What waits for the careful lane.
-    odd: Backlog,
+    /// Commands that wait for the routine lane.
+    backlog: CommandQueue,
+    /// Commands that wait for the careful lane.
+    odd: CommandQueue,
 }
 
-/// The batches in hand of one lane.
+/// The running batches of one lane.
 #[derive(Default)]
 struct Lane {
     batches: Vec<Id>,
-    /// When the lane stops waiting for its newest batch.
+    /// The end of the wait for the newest batch.
     patient_until: Option<tokio::time::Instant>,
 }
 
 impl Lane {
-    /// Whether another batch may begin.
+    /// Whether another batch may start.
     fn is_free(&self) -> bool {
         let is_patient = |until: tokio::time::Instant| tokio::time::Instant::now() < until;
         self.batches.len() < LANE_BATCHES_MAX && !self.patient_until.is_some_and(is_patient)
@@ -189,7 +188,7 @@ impl Lane {
         self.patient_until = Some(tokio::time::Instant::now() + PATIENCE);
     }
 
-    /// Forgets a batch; the lane waits only for its newest.
+    /// Removes a batch. A lane waits only for its newest batch.
     fn ended(&mut self, batch: Id) {
         if self.batches.last() == Some(&batch) {
             self.patient_until = None;
@@ -232,7 +231,7 @@ impl Lanes {
                         self.careful.ended(batch);
                         odd.into_iter().for_each(|request| self.odd.push(request));
                     }
-                    // A fault of the program: whoever watches this task stops the process.
+                    // A bug. The end of this task stops the server.
                     Err(panic) => std::panic::resume_unwind(panic.into_panic()),
                 },
                 () = impatient => {}
@@ -260,16 +259,16 @@ impl Lanes {
     }
 }
 
-/// Commands that wait for the next batch, small ones apart: each batch has room for the small ones first, and
-/// every second one begins with a large one, so that neither kind waits for ever.
-struct Backlog {
+/// Commands that wait for the next batch. A batch takes the small ones first, and every second batch starts with a
+/// large one, so that neither kind starves.
+struct CommandQueue {
     small: VecDeque<Request>,
     large: VecDeque<Request>,
     is_turn_of_large: bool,
     batch_commands_max: usize,
 }
 
-impl Backlog {
+impl CommandQueue {
     fn new(batch_commands_max: usize) -> Self {
         Self {
             small: VecDeque::new(),
@@ -292,7 +291,7 @@ impl Backlog {
         queue.push_back(request);
     }
 
-    /// At least one command, unless nothing waits.
+    /// Takes the next batch. It has at least one command unless the queue is empty.
     fn next_batch(&mut self) -> Vec<Request> {
         let mut batch = Batch {
             requests: Vec::new(),
@@ -316,7 +315,8 @@ struct Batch {
 }
 
 impl Batch {
-    /// Whether there was one and it fitted. A command of any size fits an empty batch.
+    /// Moves the first command of a queue into the batch if it fits, and returns whether it did. A command of any
+    /// size fits into an empty batch.
     fn take_one(&mut self, queue: &mut VecDeque<Request>) -> bool {
         let fits = |request: &Request| {
             self.requests.is_empty() || self.items + request.waiting.items <= BATCH_ITEMS_MAX
@@ -324,14 +324,14 @@ impl Batch {
         if self.requests.len() == self.commands_max || !queue.front().is_some_and(fits) {
             return false;
         }
-        let request = queue.pop_front().expect("there is one in front");
+        let request = queue.pop_front().expect("the queue has a first command");
         self.items += request.waiting.items;
         self.requests.push(request);
         true
     }
 }
 
-/// Coins and blinds, revoked ones included; 1 where there are none.
+/// The number of coins and blinds, including revoked ones; 1 if there are none.
 fn item_count(command: &Command) -> usize {
     let items = match command {
         Command::Mint { blinds, .. } => blinds.len(),
@@ -354,8 +354,8 @@ fn item_count(command: &Command) -> usize {
 }
 
 impl MeteredLedger {
-    /// Sends the commands that are routine. Gives back the others, none of which was carried out as far as is
-    /// known.
+    /// Commits the commands that the routine lane can take. Returns the others, none of which is known to have been
+    /// carried out.
     async fn commit_routine(&self, mut batch: Vec<Request>) -> Vec<Request> {
         let mut odd = Vec::new();
         for _ in 0..ROUTINE_ROUNDS_MAX {
@@ -369,7 +369,10 @@ impl MeteredLedger {
                     return odd;
                 }
                 Ok(Routine::Odd(indices)) => {
-                    assert!(!indices.is_empty(), "something stands in the way");
+                    assert!(
+                        !indices.is_empty(),
+                        "the store names the commands that are not routine"
+                    );
                     let mut index = 0;
                     let is_odd = |_: &mut Request| {
                         index += 1;
@@ -388,20 +391,20 @@ impl MeteredLedger {
         odd
     }
 
-    /// Carries out commands of any kind. One that the ledger chokes on does not fail its neighbours: its batch
-    /// is halved until it stands alone.
+    /// Carries out commands of any kind. A command that makes the ledger fail does not fail the others: its batch is
+    /// bisected until the command is alone.
     async fn commit_carefully(&self, batch: Vec<Request>) {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             match self.apply(&mut part, false).await {
                 Ok(Routine::Applied(outcomes)) => answer(part, outcomes),
-                Ok(Routine::Odd(_)) => unreachable!("only the routine lane asks for that"),
+                Ok(Routine::Odd(_)) => unreachable!("only the routine lane gets this answer"),
                 Err(ErrorClass::Command | ErrorClass::Contention) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
                     parts.extend([second, part]);
                 }
                 Err(ErrorClass::Command | ErrorClass::Contention) => refuse(part),
-                // The rest would fail as well, and each would wait for that.
+                // The rest would fail too, each after a timeout.
                 Err(ErrorClass::Database) => {
                     refuse(part);
                     parts.drain(..).for_each(refuse);
@@ -410,8 +413,7 @@ impl MeteredLedger {
         }
     }
 
-    /// Sends a batch in a task of its own: an invariant that would break is a panic there, and ends nothing
-    /// else.
+    /// Sends a batch in a task of its own, so that a failed assertion in the ledger fails this batch only.
     async fn apply(&self, batch: &mut Vec<Request>, is_routine: bool) -> Result<Routine, ErrorClass> {
         let (commands, waiting): (Vec<Command>, Vec<Waiting>) = batch
             .drain(..)
@@ -443,7 +445,7 @@ impl MeteredLedger {
                 Err(error.class())
             }
             Err(panic) => {
-                tracing::error!(%panic, "an invariant of the books would have broken; the batch was not applied");
+                tracing::error!(%panic, "an invariant of the ledger was violated; the batch was not applied");
                 Err(ErrorClass::Command)
             }
         }

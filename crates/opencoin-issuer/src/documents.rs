@@ -1,10 +1,9 @@
-//! The documents that a running issuer works with, and how it follows those who change them.
+//! The certificates of a running issuer, and the list of stopped mint keys. Other processes may change both.
 //!
-//! Certificates are files that never change once they are there, so other names are other certificates. A
-//! server looks for them every second, and at once when a request names a mint key that it does not know:
-//! another process may have published it a moment ago. Which keys were stopped it reads from the books, where
-//! every process stops them for all others. What cannot be read or does not verify changes nothing: the
-//! server goes on with what it has, and says so in its log.
+//! The file of a certificate never changes, so a new certificate has a new path. A server looks for new files every
+//! second, and at once when a request names an unknown mint key, which another process may have published a moment
+//! ago. It reads the stopped keys from the books. After an error, which it logs, the server goes on with the
+//! documents that it has.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,14 +18,14 @@ use opencoin_log::FailureThrottle;
 
 /// How often a server looks for changes.
 pub(crate) const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
-/// After how many looks it asks the signer to drop keys whose private halves were destroyed.
+/// Once in so many looks the server makes the signer drop keys whose private halves were destroyed.
 const LOOKS_PER_REFRESH: u64 = 30;
-/// How often it looks, at most, because of requests that name an unknown mint key.
+/// The shortest pause between two looks that requests with an unknown mint key cause.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 static FAILURES: FailureThrottle = FailureThrottle::new();
 
-/// What the issuer publishes and goes by.
+/// The published documents of an issuer.
 pub(crate) struct Documents {
     published: RwLock<Published>,
     folder: Option<Folder>,
@@ -39,11 +38,11 @@ struct Published {
     stopped: Arc<BTreeSet<MintKeyId>>,
 }
 
-/// Where new certificates appear.
+/// The folder of the certificates.
 struct Folder {
     directory: Directory,
     seen: Mutex<Seen>,
-    /// Held while certificates are taken up, so that two do not do it at a time.
+    /// Held while certificates are loaded, so that one task does it at a time.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -65,9 +64,9 @@ impl Documents {
         }
     }
 
-    /// Takes up certificates that appear in this folder from now on.
+    /// Sets the folder from which new certificates are loaded.
     pub(crate) fn set_folder(&mut self, directory: Directory) {
-        // Nothing is known to be seen: what came since the currency was read is found at the first look.
+        // Empty, so that the first look finds certificates that were added after the currency was loaded.
         let seen = Mutex::new(Seen {
             files: BTreeSet::new(),
             looked: None,
@@ -83,8 +82,7 @@ impl Documents {
         Arc::clone(&self.read().currency)
     }
 
-    /// The mint keys that were stopped, as far as is known here: for what is published. What is accepted the
-    /// books decide.
+    /// The stopped mint keys that this process knows of. Used for publishing only: the books decide what is accepted.
     pub(crate) fn stopped(&self) -> Arc<BTreeSet<MintKeyId>> {
         Arc::clone(&self.read().stopped)
     }
@@ -97,8 +95,8 @@ impl Documents {
         self.published.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is in force, after another look where `is_enough` says that something is missing: another process
-    /// may have published it a moment ago. However many ask at a time, few looks answer them all.
+    /// The current currency. If `is_enough` is false for it, looks for new certificates first. Concurrent calls share
+    /// one look.
     pub(crate) async fn with(
         &self,
         is_enough: impl Fn(&Currency) -> bool,
@@ -118,7 +116,7 @@ impl Documents {
                 tokio::time::sleep(LOOK_PAUSE.saturating_sub(looked.elapsed())).await;
             }
             folder.seen().looked = Some(Instant::now());
-            self.take_up(folder, ledger, signer, clock).await;
+            self.load_new(folder, ledger, signer, clock).await;
         }
         self.currency()
     }
@@ -127,7 +125,7 @@ impl Documents {
     pub(crate) async fn follow(&self, ledger: &dyn Ledger, signer: &Arc<dyn Signer>, clock: &dyn Clock) {
         if let Some(folder) = &self.folder {
             let _turn = folder.turn.lock().await;
-            self.take_up(folder, ledger, signer, clock).await;
+            self.load_new(folder, ledger, signer, clock).await;
         }
         if self
             .looks
@@ -138,9 +136,7 @@ impl Documents {
         }
         match ledger.mint_keys().await {
             Ok(statuses) => self.set_stopped(&statuses),
-            Err(error) => {
-                complain("the mint keys cannot be read from the books", &error);
-            }
+            Err(error) => log_failure("the mint keys cannot be read from the books", &error),
         }
     }
 
@@ -154,7 +150,7 @@ impl Documents {
                     mint_key,
                     denomination,
                     reason,
-                    "ALARM: a mint key was stopped; its coins are taken back by recoup alone"
+                    "ALARM: a mint key was stopped; its coins are accepted by recoup only"
                 );
             }
         }
@@ -164,24 +160,24 @@ impl Documents {
         }
     }
 
-    async fn take_up(
+    async fn load_new(
         &self,
         folder: &Folder,
         ledger: &dyn Ledger,
         signer: &Arc<dyn Signer>,
         clock: &dyn Clock,
-    ) -> bool {
+    ) {
         let (directory, seen) = (folder.directory.clone(), folder.seen().files.clone());
         let signer = Arc::clone(signer);
         let loaded = tokio::task::spawn_blocking(move || load(&directory, &seen, signer.as_ref())).await;
         let (currency, files) = match loaded {
             Ok(Ok(Some(new))) => new,
-            Ok(Ok(None)) => return false,
-            Ok(Err(error)) => return complain("new certificates cannot be taken up", &error),
-            Err(panic) => return complain("new certificates cannot be taken up", &panic),
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => return log_failure("new certificates cannot be loaded", &error),
+            Err(panic) => return log_failure("new certificates cannot be loaded", &panic),
         };
         if let Err(error) = register_mint_keys(&currency, ledger, clock).await {
-            return complain("new mint keys cannot be made known to the books", &error);
+            return log_failure("new mint keys cannot be registered in the books", &error);
         }
         let is_news = !folder.seen().files.is_empty();
         folder.seen().files = files;
@@ -190,7 +186,6 @@ impl Documents {
             tracing::info!(serial, mint_keys, "new certificates are in force");
         }
         self.write().currency = Arc::new(currency);
-        true
     }
 }
 
@@ -204,12 +199,12 @@ async fn refresh(signer: &Arc<dyn Signer>) {
     let signer = Arc::clone(signer);
     match tokio::task::spawn_blocking(move || signer.refresh()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => drop(complain("the private halves of mint keys cannot be read", &error)),
-        Err(panic) => drop(complain("the private halves of mint keys cannot be read", &panic)),
+        Ok(Err(error)) => log_failure("the private halves of mint keys cannot be read", &error),
+        Err(panic) => log_failure("the private halves of mint keys cannot be read", &panic),
     }
 }
 
-/// The currency, where there are other files than those that were seen; the signer has their keys by then.
+/// Loads the currency if its files have changed. The signer has loaded its keys before.
 fn load(
     directory: &Directory,
     seen: &BTreeSet<PathBuf>,
@@ -221,7 +216,7 @@ fn load(
     }
     let currency = directory.currency()?;
     if let Err(error) = signer.refresh() {
-        complain("the private halves of new mint keys cannot be read", &error);
+        log_failure("the private halves of new mint keys cannot be read", &error);
     }
     Ok(Some((currency, files)))
 }
@@ -234,10 +229,9 @@ fn stopped(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
         .collect()
 }
 
-/// The server goes on with what it has. Always false.
-fn complain(what: &str, error: &dyn std::fmt::Display) -> bool {
+/// Logs an error, after which the server goes on with the documents that it has.
+fn log_failure(what: &str, error: &dyn std::fmt::Display) {
     if let Some(times) = FAILURES.count(&format!("{what}: {error}"), Instant::now()) {
         tracing::error!(%error, times, "{what}");
     }
-    false
 }

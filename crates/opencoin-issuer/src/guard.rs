@@ -1,14 +1,14 @@
-//! Keeps a server from serving books that were set back.
+//! Prevents a server from serving books that were rolled back to an older state.
 //!
-//! Before a server begins, and every second after, it compares the books with the [`HighWaterMark`] and
-//! raises that. Books that do not hold what was seen before are not served: coins that were spent could be
-//! spent again. What happened in the last second before a crash may not have been seen.
+//! At its start and every second after, a server compares the books with the [`HighWaterMark`] and raises the mark.
+//! It does not serve books that lack an entry seen before, because spent coins could be spent again. A rollback of
+//! the last second before a crash may go unnoticed.
 //!
-//! A running server whose books are set back answers 503 until it is started again, because what it remembers
-//! of them may be wrong, whatever an operator decides about them.
+//! A running server whose books are rolled back answers 503 until it is restarted, because its caches may be wrong
+//! even if the operator accepts the older state.
 //!
-//! Looking is a task of its own, which nothing else holds up, and each look has a limit. A server that could
-//! not look for a while is not ready; one whose task is gone ends.
+//! The comparison has a task of its own and a time limit. Without a successful comparison for a while the server is
+//! not ready; if the task ends, the server stops.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,35 +24,34 @@ use opencoin_log::LogThrottle;
 
 static FAILURES: LogThrottle = LogThrottle::new();
 
-/// How often it is looked.
+/// The pause between two comparisons.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a look may take before the next one is tried.
+/// The time limit of a comparison.
 const LOOK_DURATION_MAX: Duration = Duration::from_secs(5);
-/// After how long without a look that came to its end a server is not ready.
+/// A server is not ready after this time without a successful comparison.
 const UNSEEN_DURATION_MAX: Duration = Duration::from_secs(20);
 
-/// How many numbers of transactions and payouts are left out after the newest that was seen, when an older
-/// state is accepted: what was given in the last moments before, and on other machines, was seen by nobody
-/// here.
+/// How many numbers of transactions and payouts are skipped after the newest one that was seen, when an older state
+/// is accepted: the lost state may have assigned further numbers that this machine has not seen.
 const NUMBERS_SKIPPED: i64 = 1_000_000;
 
-/// Watches over the books of a server.
+/// Watches the books of a server for a rollback.
 pub struct Guard {
     history: Arc<dyn History>,
     file: HighWaterMark,
     seen: Mutex<Mark>,
-    /// When the books were last seen.
+    /// The time of the last successful comparison.
     looked: Mutex<tokio::time::Instant>,
     closed: OnceLock<()>,
 }
 
-/// Why books are not served.
+/// Why books must not be served.
 #[derive(Debug, Error)]
 pub enum GuardError {
-    /// They were set back, or are others.
+    /// They were rolled back or belong to another history.
     #[error(transparent)]
     Rollback(#[from] RollbackDetected),
-    /// They cannot be read.
+    /// The books cannot be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The mark cannot be read or written.
@@ -60,14 +59,14 @@ pub enum GuardError {
     HighWater(#[from] HighWaterError),
 }
 
-/// How books stand to their high-water mark.
+/// The books compared with their high-water mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Examined {
-    /// There is no mark: nobody has served books from here.
+    /// There is no mark: these books were never served from here.
     FirstTime(Mark),
-    /// They hold what was seen.
+    /// The books have everything that was seen.
     Ahead(Mark),
-    /// An operator has accepted an older state since.
+    /// An operator has accepted an older state since then.
     Accepted(Mark),
 }
 
@@ -91,9 +90,8 @@ pub async fn examine(history: &dyn History, file: &HighWaterMark) -> Result<Exam
     })
 }
 
-/// Goes on with books as they are, although they were set back: gives them a new history, numbers that were
-/// not given before, and the mark their place. Servers whose marks are of the history before follow when they
-/// are started.
+/// Accepts the state of books that were rolled back: starts a new history, skips numbers that may have been assigned,
+/// and sets the mark. Servers with marks of the old history accept the new one at their next start.
 ///
 /// # Errors
 /// When the books or the mark cannot be written.
@@ -119,7 +117,7 @@ pub async fn accept_state(
 }
 
 impl Guard {
-    /// Compares the books with the mark, and makes the mark where there is none.
+    /// Compares the books with the mark, which is created if there is none.
     ///
     /// # Errors
     /// When the books must not be served, or one of the two cannot be read or written.
@@ -129,13 +127,13 @@ impl Guard {
                 let path = file.path().display().to_string();
                 tracing::info!(
                     path,
-                    "these books are served from here for the first time: a high-water mark is begun"
+                    "these books are served from here for the first time: a high-water mark is created"
                 );
                 mark
             }
             Examined::Accepted(mark) => {
                 tracing::warn!(
-                    "an operator has accepted an older state of the books: it is served from now on"
+                    "an operator has accepted an older state of the books, which is served from now on"
                 );
                 mark
             }
@@ -152,13 +150,13 @@ impl Guard {
         })
     }
 
-    /// Whether the books were set back while they were served.
+    /// Whether the books were rolled back while they were served.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.get().is_some()
     }
 
-    /// Whether nobody has seen the books for so long that they may have been set back.
+    /// Whether there was no successful comparison for too long.
     #[must_use]
     pub fn is_blind(&self) -> bool {
         self.looked
@@ -168,15 +166,15 @@ impl Guard {
             > UNSEEN_DURATION_MAX
     }
 
-    /// Looks every second, until it is dropped.
+    /// Compares every second, until it is dropped.
     pub async fn watch(&self) {
         loop {
             if tokio::time::timeout(LOOK_DURATION_MAX, self.look())
                 .await
                 .is_err()
             {
-                complain(
-                    "how far the books have come cannot be read",
+                log_failure(
+                    "the position of the books cannot be read",
                     &format!("no answer within {LOOK_DURATION_MAX:?}"),
                 );
             }
@@ -184,8 +182,8 @@ impl Guard {
         }
     }
 
-    /// Compares the books with what was seen of them before, and raises the mark. Books that cannot be read
-    /// now are compared later.
+    /// Compares the books with the newest entry seen before, and raises the mark. After an error the next call tries
+    /// again.
     pub async fn look(&self) {
         if self.is_closed() {
             return;
@@ -193,7 +191,7 @@ impl Guard {
         let before = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let position = match self.history.position(before.newest.map(|entry| entry.no)).await {
             Ok(position) => position,
-            Err(error) => return complain("how far the books have come cannot be read", &error),
+            Err(error) => return log_failure("the position of the books cannot be read", &error),
         };
         match position.since(&before) {
             Ok(Continuation::Ahead) => {}
@@ -210,8 +208,8 @@ impl Guard {
         let file = self.file.clone();
         match tokio::task::spawn_blocking(move || file.raise(&position.mark)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => complain("the high-water mark of the books cannot be written", &error),
-            Err(panic) => complain("the high-water mark of the books cannot be written", &panic),
+            Ok(Err(error)) => log_failure("the high-water mark of the books cannot be written", &error),
+            Err(panic) => log_failure("the high-water mark of the books cannot be written", &panic),
         }
     }
 
@@ -219,14 +217,14 @@ impl Guard {
         if self.closed.set(()).is_ok() {
             tracing::error!(
                 reason,
-                "ALARM: the books are not those of a moment ago; nothing is served any more until this server is started again"
+                "ALARM: the books were rolled back or replaced; nothing is served until this server is restarted"
             );
         }
     }
 }
 
-/// The next look is in a second.
-fn complain(what: &str, error: &dyn std::fmt::Display) {
+/// Logs an error. The next comparison follows in a second.
+fn log_failure(what: &str, error: &dyn std::fmt::Display) {
     if let Some(times) = FAILURES.count(Instant::now()) {
         tracing::error!(%error, times, "{what}");
     }
@@ -241,7 +239,7 @@ mod tests {
 
     use super::*;
 
-    /// Books that answer, or never.
+    /// Books that answer unless the flag is set.
     #[derive(Default)]
     struct Silent(AtomicBool);
 
@@ -276,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_guard_that_gets_no_answer_is_blind_until_it_does() {
+    async fn a_guard_without_an_answer_is_blind_until_it_gets_one() {
         let folder = tempfile::tempdir().unwrap();
         let books = Arc::new(Silent::default());
         let file = HighWaterMark::new(folder.path().join("mark"));
@@ -288,7 +286,7 @@ mod tests {
         assert!(!guard.is_blind());
         books.0.store(true, Ordering::Relaxed);
         let _ended = watch_for(UNSEEN_DURATION_MAX / 2).await;
-        assert!(!guard.is_blind(), "a short outage is none");
+        assert!(!guard.is_blind(), "a short outage is tolerated");
         let _ended = watch_for(UNSEEN_DURATION_MAX).await;
         assert!(guard.is_blind());
         books.0.store(false, Ordering::Relaxed);

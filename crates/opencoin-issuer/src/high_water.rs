@@ -1,8 +1,8 @@
-//! The high-water mark: a small file outside the database that says how far the books have come.
+//! The high-water mark: a small file outside the database with the newest known position of the books.
 //!
-//! A server writes it about once a second, so that it knows books again that were set back: see
-//! [`opencoin_ledger::Mark`]. It is replaced as a whole and is on the disk when that is done. Servers that
-//! share a folder share the file: whoever has seen more writes.
+//! A server writes it about once a second, to recognize books that were rolled back: see [`opencoin_ledger::Mark`].
+//! It is replaced atomically and durably. Servers with the same folder share the file, which has the newest position
+//! of all.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -14,16 +14,15 @@ use opencoin_private_files::{self as private_files, FileError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Its name in the folder of the currency.
+/// The name of the file in the folder of the currency.
 pub const HIGH_WATER_MARK_FILE: &str = "high-water-mark.toml";
-/// The end of the name of the file that is locked while the mark is written.
+/// The suffix of the file that is locked while the mark is written.
 const LOCK_SUFFIX: &str = ".lock";
-/// How long another process may have it.
+/// How long to wait for the lock.
 const LOCK_DURATION_MAX: Duration = Duration::from_secs(1);
-/// How often it is tried.
+/// The pause between two attempts to take the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
-/// What people who open the file read first.
-const COMMENT: &str = "# How far the books have come, for `opencoin issuer serve` to notice books that were set back. Not a setting.\n";
+const COMMENT: &str = "# The newest known position of the books. `opencoin issuer serve` recognizes a rollback by it. Not a setting.\n";
 
 /// The file of the mark.
 #[derive(Debug, Clone)]
@@ -31,15 +30,15 @@ pub struct HighWaterMark {
     path: PathBuf,
 }
 
-/// Why the mark cannot be read or written.
+/// The mark cannot be read or written.
 #[derive(Debug, Error)]
 pub enum HighWaterError {
-    /// The system refused.
+    /// A file operation failed.
     #[error("the high-water mark of the books: {0}; `high_water_mark` in issuer.toml can name another place")]
     File(#[from] FileError),
-    /// It says nothing that a server wrote.
+    /// The content of the file is malformed.
     #[error(
-        "{0} is not a high-water mark: restore it, or remove it if you know that the books are in their newest state"
+        "{0} is not a high-water mark; restore it, or remove it if you know that the books are in their newest state"
     )]
     Unreadable(PathBuf),
 }
@@ -55,25 +54,25 @@ struct Fields {
 }
 
 impl HighWaterMark {
-    /// The mark of the currency in the folder `root`; `place` is the setting that names another file.
+    /// The mark of the currency in the folder `root`. `place` is the setting of another file.
     #[must_use]
     pub fn of_currency(root: &Path, place: Option<&Path>) -> Self {
         Self::new(root.join(place.unwrap_or(Path::new(HIGH_WATER_MARK_FILE))))
     }
 
-    /// The mark in this file, whether or not it is there.
+    /// The mark in this file, which need not exist.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it says; `None` where no server has served these books from here.
+    /// Reads the mark; `None` if no server has served these books from here.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -89,7 +88,7 @@ impl HighWaterMark {
             .ok_or_else(|| HighWaterError::Unreadable(self.path.clone()))
     }
 
-    /// Raises it to this place, unless another process has raised it further in the same history.
+    /// Raises the mark, unless another process has raised it further in the same history.
     ///
     /// # Errors
     /// When it cannot be read or written.
@@ -107,7 +106,7 @@ impl HighWaterMark {
     }
 
     fn write(&self, mark: &Mark) -> Result<(), HighWaterError> {
-        let text = toml::to_string(&Fields::of(mark)).expect("two texts and a number can be written as TOML");
+        let text = toml::to_string(&Fields::of(mark)).expect("strings and a number can be written as TOML");
         Ok(private_files::write(
             &self.path,
             format!("{COMMENT}{text}").as_bytes(),
@@ -121,7 +120,7 @@ impl HighWaterMark {
     }
 }
 
-/// Locks the file, for which no process that works takes long.
+/// Locks the file. Other processes hold the lock only briefly.
 fn locked(file: File) -> io::Result<File> {
     let begun = Instant::now();
     loop {
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_raised_and_never_lowered_within_a_history() {
+    fn the_mark_is_never_lowered_within_a_history() {
         let folder = tempfile::tempdir().unwrap();
         let file = HighWaterMark::new(folder.path().join("mark"));
         assert_eq!(file.read().unwrap(), None);
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_somebody_has_locked_is_not_waited_for_without_end() {
+    fn the_wait_for_the_lock_has_a_limit() {
         let folder = tempfile::tempdir().unwrap();
         let file = HighWaterMark::new(folder.path().join("mark"));
         let other = private_files::open_or_make(&file.lock_file()).unwrap();
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_wrote_is_refused_and_not_replaced() {
+    fn a_malformed_file_is_refused_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let file = HighWaterMark::new(folder.path().join("mark"));
         for text in [

@@ -1,9 +1,9 @@
-//! The issuer: what it answers to each message of the specification.
+//! The issuer: one method for each message of the specification.
 //!
-//! Mint and renew are two steps, *accept* and *sign*. Accepting is one transaction of the ledger: coins
-//! become spent or an account pays, and the blinds are stored under the transaction reference. Only what was
-//! accepted is signed. If the process dies between the two, or the answer is lost, the same request or a
-//! `request resume` gets the same signatures.
+//! Mint and renew have two steps, *accept* and *sign*. Accepting is one transaction of the ledger: it spends coins or
+//! debits an account, and stores the blinds under the transaction reference. Only accepted blinds are signed. If the
+//! process crashes between the two steps, or the answer is lost, the same request or a `request resume` gets the same
+//! signatures.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use opencoin_config::AccountsConfig;
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, ledger_time, register_mint_keys};
 use opencoin_ledger::{
-    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, LedgerTime, MintKeyId, Outcome,
-    Transaction, TransactionReference,
+    Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, LedgerTime, MintKeyId, Outcome, Transaction,
+    TransactionReference,
 };
 use opencoin_log::spans;
 use opencoin_schema::{
@@ -23,7 +23,7 @@ use opencoin_schema::{
 use rand::rngs::OsRng;
 use tracing::Instrument;
 
-use crate::accounts::{AccountService, Random, Right, Token, waited_in_vain};
+use crate::accounts::{AccountService, Random, Right, Token, given_up};
 use crate::admission;
 use crate::cashier::Cashier;
 use crate::committer::{Committer, Unconfirmed};
@@ -36,12 +36,12 @@ use crate::refusal::{Reason, Refusal, unavailable};
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
 use crate::store::Books;
 
-/// After how many turns of the background work what is over is deleted: ten minutes.
+/// Expired sessions and the like are deleted once in so many turns of the background task: every ten minutes.
 const TURNS_PER_TIDY: u64 = 600;
-/// How far the clocks of machines that are set by NTP may be from each other.
+/// The largest expected difference between the clocks of machines that are set by NTP.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
-/// How an issuer works; the default is for every use but measurements.
+/// Options of an issuer. Only measurements need other values than the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IssuerOptions {
     /// The most commands in one transaction of the ledger, 1 to [`BATCH_COMMANDS_MAX`].
@@ -70,11 +70,11 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Puts an issuer together and makes its mint keys known to the ledger. Accounts are as usual; see
-    /// [`Self::with_accounts`].
+    /// Creates an issuer and registers its mint keys with the ledger. Accounts have the default settings unless
+    /// [`Self::with_accounts`] sets others.
     ///
     /// # Errors
-    /// When the ledger fails, or belongs to another currency.
+    /// When the ledger fails or belongs to another currency.
     pub async fn open(
         currency: Currency,
         books: impl Into<Books>,
@@ -118,35 +118,34 @@ impl Issuer {
         })
     }
 
-    /// Lets holders use their accounts in this way. Tokens and salts come from `rng`; without this call the
-    /// operating system's.
+    /// Sets the settings of accounts, and the generator of tokens and salts, by default the operating system's.
     #[must_use]
     pub fn with_accounts(mut self, config: AccountsConfig, rng: Box<dyn Randomness>) -> Self {
         self.accounts = account_service(&self.books, &self.committer, &self.clock, config, rng);
         self
     }
 
-    /// Lets the issuer take up certificates that appear in this folder; see [`Self::follow_documents`].
+    /// Makes the issuer load new certificates from this folder; see [`Self::follow_documents`].
     #[must_use]
     pub fn in_folder(mut self, directory: Directory) -> Self {
         self.documents.set_folder(directory);
         self
     }
 
-    /// Lets the issuer serve its books only as long as they go on from what was seen of them.
+    /// Makes the issuer stop serving its books if this guard finds that they were rolled back.
     #[must_use]
     pub fn guarded_by(mut self, guard: Guard) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// Whether the books were set back while they were served: nothing may be answered from them.
+    /// Whether the books were rolled back while they were served. Nothing may be answered from them then.
     #[must_use]
     pub fn is_set_back(&self) -> bool {
         self.guard.as_ref().is_some_and(Guard::is_closed)
     }
 
-    /// Follows how far the books have come, until it is dropped.
+    /// Watches for a rollback of the books, until it is dropped.
     pub async fn watch_books(&self) {
         match &self.guard {
             Some(guard) => guard.watch().await,
@@ -154,12 +153,12 @@ impl Issuer {
         }
     }
 
-    /// Waits until nothing is committed any more: after [`Self::close`], or because of a fault of the program.
+    /// Waits until the committer has ended, after [`Self::close`] or in a panic.
     pub async fn committer_ended(&self) {
         self.committer.ended().await;
     }
 
-    /// Follows new certificates and stopped mint keys, until it is dropped.
+    /// Loads new certificates and the list of stopped mint keys once a second, until it is dropped.
     pub async fn follow_documents(&self) {
         loop {
             self.documents
@@ -169,7 +168,7 @@ impl Issuer {
         }
     }
 
-    /// Decides mints that wait for money, until it is dropped.
+    /// Carries out or gives up mints that wait for money, until it is dropped.
     pub async fn decide_waiting_mints(&self) {
         loop {
             if !self.is_set_back() {
@@ -179,7 +178,7 @@ impl Issuer {
         }
     }
 
-    /// Writes down when services were last seen, and deletes what is over, until it is dropped.
+    /// Stores when services were last seen and deletes expired sessions, until it is dropped.
     pub async fn tidy(&self) {
         for turn in 1_u64.. {
             self.accounts.write_last_seen().await;
@@ -190,7 +189,7 @@ impl Issuer {
         }
     }
 
-    /// What an operator does to accounts, at the books of this issuer.
+    /// The operator's access to the accounts of this issuer.
     pub fn cashier(&self) -> Cashier {
         Cashier::sharing(
             self.books.clone(),
@@ -200,18 +199,18 @@ impl Issuer {
         )
     }
 
-    /// Where holders are served.
+    /// The holders' access to their accounts.
     pub fn accounts(&self) -> &AccountService {
         &self.accounts
     }
 
-    /// `RequestCDDSerial`.
+    /// The answer to `RequestCDDSerial`.
     #[must_use]
     pub fn cdd_serial(&self) -> u64 {
         self.documents.currency().current().cdd().cdd_serial
     }
 
-    /// `RequestCDDC`; serial 0 is the current one.
+    /// The answer to `RequestCDDC`. Serial 0 means the current CDDC.
     ///
     /// # Errors
     /// When there is no such CDDC.
@@ -223,11 +222,11 @@ impl Issuer {
         currency.cddc(serial).cloned().ok_or_else(unknown)
     }
 
-    /// `RequestMKCs`: the current keys of the denominations, and the keys with the ids; with neither, all
-    /// current keys.
+    /// The answer to `RequestMKCs`: the current keys of these denominations and the keys with these ids, or all
+    /// current keys if the request names neither.
     ///
     /// # Errors
-    /// When more are asked for than a request may name.
+    /// When the request names too many.
     pub async fn mint_key_certificates(
         &self,
         request: &RequestMintKeyCertificates,
@@ -260,7 +259,7 @@ impl Issuer {
             .map(|key| key.verified.mkc().clone())
     }
 
-    /// `RequestMint`: blinds paid for by the account of the token.
+    /// Handles `RequestMint`: the account of the token pays for the blinds.
     ///
     /// # Errors
     /// When the request is refused.
@@ -281,12 +280,12 @@ impl Issuer {
             .await?;
         match applied.effect {
             Effect::Waiting => Ok(Signed::WhenPaid),
-            Effect::GivenUp => Err(waited_in_vain()),
+            Effect::GivenUp => Err(given_up()),
             _ => self.sign(&reference, request.blinds, applied).await,
         }
     }
 
-    /// `RequestRenew`: blinds paid for by coins.
+    /// Handles `RequestRenew`: coins pay for the blinds.
     ///
     /// # Errors
     /// When the request is refused.
@@ -307,7 +306,7 @@ impl Issuer {
         self.sign(&reference, request.blinds, applied).await
     }
 
-    /// `RequestRecoup`: blinds paid for by coins of revoked mint keys, whose origin is shown.
+    /// Handles `RequestRecoup`: coins of revoked mint keys, with a proof of their origin, pay for the blinds.
     ///
     /// # Errors
     /// When the request is refused.
@@ -331,7 +330,7 @@ impl Issuer {
         self.sign(&reference, request.blinds, applied).await
     }
 
-    /// The mint keys of which no coin is taken any more.
+    /// The mint keys whose coins are accepted by recoup only.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -341,7 +340,7 @@ impl Issuer {
         ))
     }
 
-    /// `RequestResume`: the signatures of what was accepted before.
+    /// Handles `RequestResume`: signs blinds that were accepted before.
     ///
     /// # Errors
     /// When nothing was accepted under this reference.
@@ -361,7 +360,7 @@ impl Issuer {
             {
                 return Ok(Signed::WhenPaid);
             }
-            // It was decided just now, here or by somebody else between the two looks.
+            // It was decided a moment ago, here or by another process.
             found = ledger.transaction(&reference).await.map_err(unavailable)?;
         }
         let found = found.ok_or_else(unknown)?;
@@ -370,11 +369,11 @@ impl Issuer {
             Transaction::Accepted(accepted) => {
                 sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await
             }
-            Transaction::GivenUp => Err(waited_in_vain()),
+            Transaction::GivenUp => Err(given_up()),
         }
     }
 
-    /// `RequestRedeem`: coins become money of the token's account.
+    /// Handles `RequestRedeem`: credits coins to the account of the token.
     ///
     /// # Errors
     /// When the request is refused.
@@ -388,11 +387,10 @@ impl Issuer {
             .map(|_applied| ())
     }
 
-    /// Whether the issuer can do its work.
+    /// Checks that the issuer can work.
     ///
     /// # Errors
-    /// When its database does not answer, or its books were set back, or nobody has seen for a while that
-    /// they were not.
+    /// When the database does not answer, the books were rolled back, or no recent check shows that they were not.
     pub async fn ready(&self) -> Result<(), Refusal> {
         if self.is_set_back() || self.guard.as_ref().is_some_and(Guard::is_blind) {
             return Err(Refusal::unavailable());
@@ -406,8 +404,8 @@ impl Issuer {
         &self.metrics
     }
 
-    /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Comes within seconds, also when
-    /// the database hangs.
+    /// All metrics as [`METRICS_CONTENT_TYPE`](crate::METRICS_CONTENT_TYPE). Returns within seconds even if the
+    /// database hangs.
     pub async fn metrics_text(&self, bodies_bytes_in_flight: usize) -> String {
         let now = self.clock.now();
         let ledger = self.ledger_reader.read(LedgerFacts::read(&self.books)).await;
@@ -423,14 +421,10 @@ impl Issuer {
         self.metrics.text(&scrape.registry())
     }
 
-    /// Finishes what was accepted; nothing is accepted any more.
+    /// Finishes accepted commands and accepts no more.
     pub async fn close(&self) {
         self.committer.close().await;
         self.accounts.write_last_seen().await;
-        self.look_at_books().await;
-    }
-
-    async fn look_at_books(&self) {
         if let Some(guard) = &self.guard {
             guard.look().await;
         }
@@ -450,7 +444,7 @@ impl Issuer {
         Ok(admission::coins(&currency, coins).await?)
     }
 
-    /// The currency, with these mint keys if they are published at all.
+    /// The currency, reloaded first if it lacks one of these mint keys.
     async fn currency_with_keys<'ids>(
         &self,
         ids: impl Iterator<Item = &'ids BigInt> + Clone,
@@ -459,7 +453,7 @@ impl Issuer {
             .await
     }
 
-    /// The currency, after another look at its folder where something is missing.
+    /// The currency, reloaded first if `is_enough` is false for it.
     async fn currency_with(&self, is_enough: impl Fn(&Currency) -> bool) -> Arc<Currency> {
         self.documents
             .with(
@@ -475,7 +469,7 @@ impl Issuer {
         Ok(self.outcome(command).await??)
     }
 
-    /// Applies a command that takes coins of these mint keys. A refusal because of a mint key names its coins.
+    /// Applies a command that spends coins of these mint keys. A refusal about a mint key names its coins.
     async fn apply_to_coins(&self, command: Command, mint_keys: &[MintKeyId]) -> Result<Applied, Refusal> {
         self.outcome(command).await?.map_err(|refusal| {
             let Some(refused) = refusal.mint_key_of_coins() else {
@@ -498,8 +492,8 @@ impl Issuer {
         outcome.map_err(|Unconfirmed| Refusal::unavailable())
     }
 
-    /// Signs blinds that were accepted now, unless an operator has paused signing. Of those that were
-    /// accepted before, the books may keep signatures, and keys may have been stopped since.
+    /// Signs accepted blinds unless the operator has paused signing. A repeated request is answered from the books,
+    /// which may hold signatures already, and whose keys may have been stopped since.
     async fn sign(
         &self,
         reference: &TransactionReference,
@@ -507,19 +501,15 @@ impl Issuer {
         applied: Applied,
     ) -> Result<Signed, Refusal> {
         if applied.repeated {
-            let accepted = self.accepted(reference).await?.ok_or_else(Refusal::unavailable)?;
+            let accepted = self.books.ledger.accepted(reference).await.map_err(unavailable)?;
+            let accepted = accepted.ok_or_else(Refusal::unavailable)?;
             return sign_again(self.signer.as_ref(), reference, accepted, Wanted::All).await;
         }
-        let is_paused = signing_paused(applied.effect);
-        Ok(if is_paused {
+        Ok(if signing_paused(applied.effect) {
             Signed::Later
         } else {
             sign_accepted(self.signer.as_ref(), reference, accepted).await
         })
-    }
-
-    async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, Refusal> {
-        self.books.ledger.accepted(reference).await.map_err(unavailable)
     }
 }
 
@@ -545,7 +535,7 @@ fn mint_keys_of(coins: &[CoinIn]) -> Vec<MintKeyId> {
     coins.iter().map(|coin| coin.mint_key).collect()
 }
 
-/// What was signed or booked later than `now`: then this machine's clock is wrong, or was wrong when that was done.
+/// A warning if something was signed or booked later than `now`: the clock of this machine is or was wrong.
 fn clock_is_behind(
     signed: DateTime<Utc>,
     last_applied: Option<LedgerTime>,
@@ -559,7 +549,7 @@ fn clock_is_behind(
     later.into_iter().find_map(|(what, at)| {
         let at = at.filter(|at| *at > now + CLOCK_TOLERANCE)?;
         Some(format!(
-            "this machine's clock says {now}, and {what} at {at}: set the clock right, because keys sign and coins expire by it"
+            "the clock of this machine shows {now}, but {what} at {at}: correct the clock, because keys and coins expire by it"
         ))
     })
 }
@@ -576,7 +566,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_behind_what_was_signed_or_booked_is_noticed() {
+    fn a_clock_before_the_last_signature_or_entry_is_noticed() {
         let now: DateTime<Utc> = "2026-01-04T00:00:00Z".parse().unwrap();
         let ago = |days| now - TimeDelta::days(days);
         assert_eq!(clock_is_behind(ago(9), None, now), None);

@@ -1,8 +1,8 @@
-//! The issuer of an OpenCoin currency: its documents, its mint keys and its accounts. It knows no HTTP.
+//! The issuer of an OpenCoin currency: its documents, its mint keys and its accounts. It does not depend on HTTP.
 //!
-//! The way of a request: `opencoin-http` reads it, [`Issuer`] decides, [`admission`] verifies what needs no
-//! books, the committer takes it to the ledger in a batch with others, and a
-//! [`Signer`](opencoin_crypto::Signer) signs what was accepted.
+//! The path of a request: `opencoin-http` reads it and calls [`Issuer`], [`admission`] makes the checks that need no
+//! books, the committer sends it to the ledger in a batch with others, and a
+//! [`Signer`](opencoin_crypto::Signer) signs the accepted blinds.
 
 mod acceptances;
 pub mod accounts;

@@ -1,10 +1,8 @@
-//! What an operator's monitoring reads: counts and times of requests, the queue to the ledger, signing, keys,
-//! coins.
+//! Metrics for an operator's monitoring: requests and their durations, the queue to the ledger, signing, keys, coins.
 //!
-//! Counters are added to where things happen, once a request or a batch and never once a coin, and cost tens
-//! of nanoseconds. What the books and the documents say is read when somebody asks ([`scrape`]). Labels are
-//! words of this program, templates of paths, denominations and ids of mint keys, which are all public and
-//! few; nothing of a client is ever one.
+//! Counters are updated once a request or a batch, not once a coin, in tens of nanoseconds. Figures from the books
+//! and documents are read at each scrape ([`scrape`]). Labels are fixed words, path templates, denominations and ids
+//! of mint keys, which are public and few. No label contains data of a client.
 
 mod process;
 pub(crate) mod scrape;
@@ -24,27 +22,26 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use signer::MeteredSigner;
 
-/// The media type of what a scraper gets: OpenMetrics 1.0.
+/// The media type of the metrics: OpenMetrics 1.0.
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds of the buckets of requests, in seconds: what a document takes, a coin, a thousand coins, a
-/// client's patience.
+/// Upper bounds of the durations of requests, in seconds: from a document over one coin and a thousand coins up to a
+/// client's timeout.
 const REQUEST_BUCKETS_S: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// Upper bounds for one transaction of the database, in seconds.
+/// Upper bounds of the durations of a database transaction, in seconds.
 const BATCH_BUCKETS_S: [f64; 12] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
-/// Upper bounds for the commands of one transaction; [`opencoin_ledger::BATCH_COMMANDS_MAX`] is the most
-/// there can be.
+/// Upper bounds of the number of commands in a transaction, up to [`opencoin_ledger::BATCH_COMMANDS_MAX`].
 const BATCH_BUCKETS_COMMANDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
-/// Upper bounds for signing what one request has asked for, in seconds.
+/// Upper bounds of the durations of signing the blinds of a request, in seconds.
 const SIGN_BUCKETS_S: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
-/// The counters of one issuer.
+/// The counters of an issuer.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
@@ -81,7 +78,7 @@ struct VersionLabel {
     version: &'static str,
 }
 
-/// Something that is there until this is dropped.
+/// Counts in a gauge until it is dropped.
 pub struct Present(Gauge);
 
 impl Drop for Present {
@@ -91,7 +88,7 @@ impl Drop for Present {
 }
 
 impl Metrics {
-    /// Counters at zero, of a process that began at `started`.
+    /// Counters at zero, of a process that has started at this time.
     #[must_use]
     pub fn new(started: DateTime<Utc>) -> Self {
         let mut metrics = Self {
@@ -112,7 +109,7 @@ impl Metrics {
         metrics
     }
 
-    /// Names and explains everything. The name of a counter gets its `_total` when it is written.
+    /// Registers all metrics. The encoder appends `_total` to the names of counters.
     fn register(&mut self, started: DateTime<Utc>) {
         let registry = &mut self.registry;
         registry.register(
@@ -178,18 +175,18 @@ impl Metrics {
         registry.register("process_start_time_seconds", "When the server began", start);
     }
 
-    /// One request was refused because of a limit on how many an address may send.
+    /// Counts a request that was refused because of the rate limit of its address.
     pub fn rate_limited(&self) {
         self.rate_limited.inc();
     }
 
-    /// One login. `outcome` is `ok` or the fixed word of its refusal.
+    /// Counts a login. `outcome` is `ok` or the fixed word of the refusal.
     pub fn login(&self, outcome: &'static str) {
         self.logins.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// A request was answered. `request` is the kind of it or the template of its path, `outcome` is `ok`,
-    /// `delay` or a fixed word.
+    /// Counts an answered request. `request` is its type or the template of its path; `outcome` is `ok`, `delay` or
+    /// the fixed word of a refusal.
     pub fn answered(&self, request: Cow<'static, str>, outcome: &'static str, duration: Duration) {
         self.request_durations
             .get_or_create(&KindLabel {
@@ -201,17 +198,17 @@ impl Metrics {
             .inc();
     }
 
-    /// A client is connected, until what this gives is dropped.
+    /// Counts an open connection until the result is dropped.
     pub fn connected(&self) -> Present {
         present(&self.connections)
     }
 
-    /// A command waits for the ledger, until what this gives is dropped.
+    /// Counts a waiting command until the result is dropped.
     pub(crate) fn queued(&self) -> Present {
         present(&self.queue)
     }
 
-    /// The ledger has answered a batch, or failed to.
+    /// Counts a batch that the ledger has confirmed or not.
     pub(crate) fn batch(&self, commands: usize, duration: Duration, is_confirmed: bool) {
         self.batch_commands.observe(commands as f64);
         self.batch_durations.observe(duration.as_secs_f64());
@@ -220,24 +217,24 @@ impl Metrics {
         }
     }
 
-    /// The blinds of a request were signed.
+    /// Counts a request whose blinds were signed.
     pub(crate) fn signed(&self, duration: Duration) {
         self.sign_durations.observe(duration.as_secs_f64());
     }
 
-    /// The signer is away, or cannot sign what it was asked to.
+    /// Counts a failure of the signer.
     pub(crate) fn signer_failed(&self) {
         self.signer_failures.inc();
     }
 
-    /// All of it in the text format of OpenMetrics, with what was found out for this scrape.
+    /// All metrics and those of `scraped`, in the text format of OpenMetrics.
     pub(crate) fn text(&self, scraped: &Registry) -> String {
         let mut text = String::new();
         [&self.registry, scraped]
             .into_iter()
             .try_for_each(|registry| text::encode_registry(&mut text, registry))
             .and_then(|()| text::encode_eof(&mut text))
-            .expect("a string takes any text");
+            .expect("writing to a string does not fail");
         text
     }
 }

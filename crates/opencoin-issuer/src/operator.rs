@@ -1,42 +1,38 @@
-//! What an operator does to the books from the command line: accounts, payments in, the pause of signing,
-//! the pruning of expired mint keys, the audit.
+//! The operator's changes to the books as a whole: pausing signing, revoking mint keys, pruning expired ones.
+//! [`Cashier`](crate::Cashier) is for accounts.
 
 use std::sync::Arc;
 
 use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::{
-    Account, AccountName, Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus,
-    Outcome, Reference, Refusal, StopReason,
+    Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus, Refusal, StopReason,
 };
-use rand::{CryptoRng, RngCore};
 use thiserror::Error;
 
-use crate::accounts::Token;
-
-/// How many coins of a pruned mint key are deleted in one transaction: some ten milliseconds.
+/// How many coins of a pruned mint key one transaction deletes, which takes some ten milliseconds.
 const FORGOTTEN_COINS_MAX: u32 = 10_000;
 
-/// An operator at the ledger.
+/// Changes the books for the operator.
 pub struct Operator {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 }
 
-/// What a pruned mint key leaves behind.
+/// A pruned mint key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrunedMintKey {
     /// Its id.
     pub id: MintKeyId,
-    /// What each of its coins was worth.
+    /// The value of each of its coins.
     pub denomination: Amount,
-    /// Rows of spent coins that were dropped.
+    /// Rows of spent coins that were deleted.
     pub rows_dropped: u64,
-    /// Coins that never come back. The books keep them as outstanding; writing them off is the operator's
-    /// accounting.
+    /// Coins that were never returned. The books keep them as outstanding; the operator's accounting writes them
+    /// off.
     pub coins_outstanding: u64,
 }
 
-/// Why nothing was done.
+/// Why an operator's change failed.
 #[derive(Debug, Error)]
 pub enum OperatorError {
     /// The ledger failed.
@@ -45,71 +41,16 @@ pub enum OperatorError {
     /// The ledger refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// No account has this name.
-    #[error("there is no account {0}; make it with `opencoin issuer account create {0} --dir ...`")]
-    UnknownAccount(AccountName),
 }
 
 impl Operator {
-    /// An operator at this ledger.
+    /// Changes this ledger.
     #[must_use]
     pub fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Self {
         Self { ledger, clock }
     }
 
-    /// Opens an account and gives its token, which is stored nowhere.
-    ///
-    /// # Errors
-    /// When the name is taken or the ledger fails.
-    pub async fn create_account(
-        &self,
-        name: &AccountName,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Result<Token, OperatorError> {
-        let token = Token::generate(rng);
-        let at = ledger_time(self.clock.now());
-        self.apply(Command::OpenAccount {
-            name: name.clone(),
-            token_hash: token.hash(),
-            password: None,
-            at,
-        })
-        .await?;
-        Ok(token)
-    }
-
-    /// Credits a payment in; the same reference credits once. The answer says whether it was credited before.
-    ///
-    /// # Errors
-    /// When there is no such account, the reference stands for another payment, or the ledger fails.
-    pub async fn credit(
-        &self,
-        name: &AccountName,
-        amount: Amount,
-        reference: Reference,
-    ) -> Result<Applied, OperatorError> {
-        let account = self.account(name).await?.id;
-        let at = ledger_time(self.clock.now());
-        self.apply(Command::Credit {
-            account,
-            amount,
-            reference,
-            at,
-        })
-        .await
-    }
-
-    /// The account of this name.
-    ///
-    /// # Errors
-    /// When there is none, or the ledger fails.
-    pub async fn account(&self, name: &AccountName) -> Result<Account, OperatorError> {
-        let unknown = || OperatorError::UnknownAccount(name.clone());
-        self.ledger.account_by_name(name).await?.ok_or_else(unknown)
-    }
-
-    /// Pauses signing or takes it up again, for every process at this ledger. Says whether that changed
-    /// anything.
+    /// Pauses or resumes signing, for every process at this ledger. Returns whether that changed anything.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -122,8 +63,8 @@ impl Operator {
         Ok(true)
     }
 
-    /// Stops a mint key for good, in every process at this ledger: it signs nothing and none of its coins
-    /// come back. Says whether that changed anything.
+    /// Stops a mint key permanently, for every process at this ledger: it signs nothing more and its coins are
+    /// refused. Returns whether that changed anything.
     ///
     /// # Errors
     /// When there is no such key, or the ledger fails.
@@ -135,7 +76,7 @@ impl Operator {
             .repeated)
     }
 
-    /// The mint keys that can be pruned: their coins have expired, and they are not pruned.
+    /// The mint keys that can be pruned: their coins have expired, and they have not been pruned yet.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -146,13 +87,13 @@ impl Operator {
         Ok(keys)
     }
 
-    /// Drops the spent coins of one mint key for good: a short transaction marks it as pruned, and its coins are
-    /// then deleted in portions. An interruption leaves rows of which nobody makes use, and an audit that holds;
+    /// Deletes the spent coins of one mint key: a short transaction marks the key as pruned, then its coins are
+    /// deleted in portions. An interruption leaves unused rows, with which an audit still holds;
     /// [`Self::finish_prunes`] deletes them.
     ///
     /// # Errors
-    /// When the key's coins have not expired, or the ledger fails, also because it does not hold as many
-    /// spent coins as it counted; then it keeps them all.
+    /// When the key's coins have not expired, the ledger fails, or the number of its spent coins differs from the
+    /// ledger's count. Nothing is deleted then.
     pub async fn prune(&self, key: &MintKeyStatus) -> Result<PrunedMintKey, OperatorError> {
         let (id, denomination) = (key.id, key.terms.denomination());
         self.ledger.check_coins(id).await?;
@@ -173,7 +114,7 @@ impl Operator {
         })
     }
 
-    /// Deletes what interrupted prunes have left; how many rows.
+    /// Deletes the rows that interrupted prunes have left, and returns their number.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -196,12 +137,11 @@ impl Operator {
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, OperatorError> {
-        let outcomes: Vec<Outcome> = self.ledger.apply(&[command]).await?;
-        let outcome = outcomes
+        let outcomes = self.ledger.apply(&[command]).await?;
+        Ok(outcomes
             .into_iter()
             .next()
-            .expect("the ledger answers every command");
-        Ok(outcome?)
+            .expect("the ledger answers every command")?)
     }
 }
 
@@ -212,7 +152,8 @@ mod tests {
     use chrono::{DateTime, Utc};
     use opencoin_audit::AuditSource;
     use opencoin_ledger::{
-        AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, TransactionReference,
+        AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, Reference, TokenHash,
+        TransactionReference,
     };
 
     use super::*;
@@ -242,7 +183,7 @@ mod tests {
         }
     }
 
-    /// Three coins of each key are minted, one comes back.
+    /// Mints three coins of a key and redeems one.
     fn coins_of(key: u8) -> [Command; 2] {
         let at = LedgerTime::from_unix_micros(NOW);
         let blind = |no: u8| Blind {
@@ -274,28 +215,27 @@ mod tests {
 
     #[tokio::test]
     async fn every_expired_key_is_pruned_once_and_the_audit_holds() {
-        use rand::SeedableRng;
-
         let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
         let ledger = Arc::new(MemoryLedger::new());
         let operator = Operator::new(
             Arc::clone(&ledger) as Arc<dyn Ledger>,
             Arc::clone(&clock) as Arc<dyn Clock>,
         );
-        let alice = "alice".parse().unwrap();
-        operator
-            .create_account(&alice, &mut rand::rngs::StdRng::seed_from_u64(7))
-            .await
-            .unwrap();
-        operator
-            .credit(
-                &alice,
-                Amount::new(100).unwrap(),
-                Reference::new("opening").unwrap(),
-            )
-            .await
-            .unwrap();
-        let mut batch = vec![register(1, EXPIRY), register(2, EXPIRY + 1), register(5, EXPIRY)];
+        let at = LedgerTime::from_unix_micros(NOW);
+        let open = Command::OpenAccount {
+            name: "alice".parse().unwrap(),
+            token_hash: TokenHash::new([7; 32]),
+            password: None,
+            at,
+        };
+        let credit = Command::Credit {
+            account: AccountId::FIRST_HOLDER,
+            amount: Amount::new(100).unwrap(),
+            reference: Reference::new("opening").unwrap(),
+            at,
+        };
+        let mut batch = vec![open, credit];
+        batch.extend([register(1, EXPIRY), register(2, EXPIRY + 1), register(5, EXPIRY)]);
         batch.extend([1, 2, 5].into_iter().flat_map(coins_of));
         assert!(ledger.apply(&batch).await.unwrap().iter().all(Result::is_ok));
 

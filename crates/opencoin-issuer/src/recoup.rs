@@ -1,13 +1,13 @@
-//! Recoup: who has an honest coin of a revoked mint key shows where it came from.
+//! Recoup: the bearer of an honest coin of a revoked mint key proves its origin.
 //!
-//! A thief with a stolen mint key can make coins, but no blinds that the issuer has accepted. A holder names
-//! the transaction in which his blind was accepted and shows the payload and the seed from which it was
-//! blinded; that opens the blind to this payload and no other, also for who has the private key (see
-//! [`opencoin_crypto::BlindingSeed`]). Here that is verified. The books decide the rest: that the key was
-//! stopped, that neither coin nor blind was honoured before, that the values are equal.
+//! A thief with a stolen mint key can make coins, but not blinds that the issuer has accepted. A wallet names the
+//! transaction in which its blind was accepted, and reveals the payload and the seed of the blinding. They open the
+//! blind to this payload and no other, even for the owner of the private key (see [`opencoin_crypto::BlindingSeed`]).
+//! This module verifies that. The ledger checks the rest: the key was stopped, neither coin nor blind was honoured
+//! before, and the values are equal.
 //!
-//! Verifying costs some RSA public operations and a modular inversion a coin, so nothing is verified for keys
-//! that were not stopped, and other requests have their turn after each coin.
+//! Each coin takes some RSA public operations and a modular inversion. So coins of keys that were not stopped are not
+//! verified, and other tasks get a turn after each coin.
 
 use std::collections::BTreeMap;
 
@@ -24,22 +24,22 @@ use thiserror::Error;
 use crate::admission::{self, Item};
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// The most transactions that one recoup names: each is read from the books, with all of its blinds.
+/// The most transactions that a recoup may name. Each is read from the books with all of its blinds.
 pub const RECOUP_TRANSACTIONS_MAX: usize = 100;
 
-/// A mint key of which no coin is taken any more.
+/// A mint key whose coins are accepted by recoup only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedMintKey {
     /// Its id.
     pub id: BigInt,
-    /// The operator's words, or that more coins came back than were signed.
+    /// The operator's reason, or that more coins were returned than signed.
     pub reason: String,
 }
 
-/// Why a coin does not prove that it came from an accepted blind.
+/// Why the origin of a coin is not proven.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 enum Unproven {
-    #[error("coins name {0} transactions, more than {RECOUP_TRANSACTIONS_MAX}; make several requests of it")]
+    #[error("coins name {0} transactions, more than {RECOUP_TRANSACTIONS_MAX}; split the request")]
     TooManyTransactions(usize),
     #[error("coins[{0}].transaction_reference: nothing was accepted under it")]
     UnknownTransaction(usize),
@@ -70,7 +70,7 @@ impl From<Unproven> for Refusal {
     }
 }
 
-/// Verifies that each coin came from an accepted blind, and gives coins and blinds the ledger's form.
+/// Verifies that each coin came from an accepted blind, and converts coins and blinds to the ledger's type.
 pub(crate) async fn revoked_blinds(
     currency: &Currency,
     ledger: &dyn Ledger,
@@ -96,7 +96,7 @@ pub(crate) async fn revoked_blinds(
         return Err(Unproven::TooManyTransactions(by_transaction.len()).into());
     }
     let mut proven: Vec<Option<RevokedBlind>> = vec![None; coins.len()];
-    // One transaction at a time is in memory: each may hold as many blinds as a request.
+    // Only one transaction at a time is in memory, because each may have as many blinds as a request.
     for (reference, indices) in by_transaction {
         let unknown = Unproven::UnknownTransaction(indices[0]);
         let reference = admission::transaction_reference(reference).map_err(|_| unknown.clone())?;
@@ -149,7 +149,7 @@ fn prove(
     })
 }
 
-/// The number that was to be signed; where its signature is kept instead, that to the public exponent.
+/// The blinded number. If its signature is kept instead, computes the number with the public exponent.
 fn blinded_number(key: &PublicKey, stored: &StoredNumber) -> Result<BigInt, Refusal> {
     let signature = match stored {
         StoredNumber::Blinded(number) => return Ok(BigInt::from_be_bytes(number)),
@@ -164,7 +164,7 @@ fn blinded_number(key: &PublicKey, stored: &StoredNumber) -> Result<BigInt, Refu
     key.signed_number(&signature).ok_or_else(corrupt)
 }
 
-/// Which of the ledger's keys are revoked. Those whose coins have expired and are forgotten concern nobody.
+/// The revoked keys among these, without pruned ones.
 pub(crate) fn revoked_mint_keys(all: Vec<MintKeyStatus>) -> Vec<RevokedMintKey> {
     let revoked = all
         .into_iter()

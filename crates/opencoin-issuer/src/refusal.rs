@@ -1,4 +1,4 @@
-//! Why a request is refused: a fixed word for programs and a description for people.
+//! Refusals of requests: a fixed word for programs and a description for people.
 
 use std::fmt;
 use std::time::Instant;
@@ -13,14 +13,13 @@ static LEDGER_FAILURES: LogThrottle = LogThrottle::new();
 pub enum Reason {
     /// Not JSON, unknown or missing field, wrong type, or a `type` that does not fit the path.
     Malformed,
-    /// No token, or an unknown one.
+    /// The token is missing or unknown.
     Unauthorized,
-    /// The token is known and does not reach that far: a service outside its scopes, a holder at the
-    /// operator API.
+    /// The token is known and does not permit this: a service outside its scopes, a holder at the operator API.
     Forbidden,
-    /// The account has too little.
+    /// The balance of the account is too low.
     InsufficientFunds,
-    /// Unknown CDD serial, unknown transaction reference, unknown path.
+    /// Unknown CDD serial, transaction reference or path.
     NotFound,
     /// A coin was spent before.
     DoubleSpend,
@@ -28,21 +27,20 @@ pub enum Reason {
     ReferenceConflict,
     /// The name is taken.
     Exists,
-    /// A mint key outside its signing window, or coins past their expiry.
+    /// A mint key is outside its signing window, or coins have expired.
     KeyExpired,
-    /// A mint key was revoked: it signs nothing, and none of its coins are taken.
+    /// A mint key was revoked: it signs nothing, and its coins are refused.
     KeyRevoked,
-    /// The request *was accepted*, and a mint key of it was revoked since: what it was to sign is honoured by
-    /// a recoup.
+    /// The request *was accepted*, but a mint key was revoked since: its blinds are honoured by a recoup.
     Recoup,
-    /// Too many blinds or coins, or too long a body.
+    /// Too many blinds or coins, or the body is too long.
     TooLarge,
-    /// Well formed, but it cannot be right: signatures, mint keys, values.
+    /// Well formed but wrong: signatures, mint keys, values.
     Invalid,
-    /// More than the limits of one address allow, or too many guesses at a password: again after a while.
+    /// Above the rate limit of one address, or too many wrong passwords. Retry later.
     TooManyRequests,
-    /// Not now: the server is shutting down, or its database is away. Nothing is known to have been done; the
-    /// same request may be sent again.
+    /// The server is shutting down, overloaded or without its database. The request may or may not have been carried
+    /// out; retry it.
     Unavailable,
 }
 
@@ -70,19 +68,18 @@ impl Reason {
     }
 }
 
-/// A request that was refused. Nothing has changed because of it, unless the reason is
-/// [`Reason::Unavailable`], where it is not known and the same request must be sent again, or
-/// [`Reason::Recoup`], where it was carried out before.
+/// A refused request. It has changed nothing, with two exceptions: after [`Reason::Unavailable`] the outcome is
+/// unknown and the same request must be retried, and with [`Reason::Recoup`] it was carried out before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The fixed word.
     pub reason: Reason,
-    /// What is wrong, for the client. Never a secret, never what the server knows about itself.
+    /// The error, for the client. Contains no secret and no internals of the server.
     pub description: String,
-    /// After how many seconds the client may ask again, where that is not the usual time.
+    /// The seconds after which the client may retry, if they differ from the default.
     pub retry_after_s: Option<u32>,
-    /// The coins of the request that the refusal is about, by their indices, ascending; empty where it is not
-    /// about coins. There may be others that would be refused as well.
+    /// The indices of the refused coins in the request, ascending; empty if the refusal is not about coins. Other
+    /// coins may be wrong as well.
     pub coins: Vec<usize>,
 }
 
@@ -104,14 +101,14 @@ impl Refusal {
         self
     }
 
-    /// A refusal that holds for so many seconds, at least one.
+    /// A refusal after which the client may retry in this number of seconds, at least 1.
     pub fn too_many_requests(retry_after_s: u32, description: impl Into<String>) -> Self {
         let mut refusal = Self::new(Reason::TooManyRequests, description);
         refusal.retry_after_s = Some(retry_after_s.max(1));
         refusal
     }
 
-    /// The fixed text for anything that is the server's own trouble.
+    /// The refusal with a fixed text for every internal error.
     #[must_use]
     pub fn unavailable() -> Self {
         Self::new(
@@ -122,7 +119,7 @@ impl Refusal {
 }
 
 impl fmt::Display for Refusal {
-    /// The text of `status_description`: it begins with the fixed word.
+    /// Writes the text of `status_description`, which begins with the fixed word.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.reason.word(), self.description)
     }
@@ -167,13 +164,13 @@ impl From<LedgerRefusal> for Refusal {
             LedgerRefusal::RepeatedCoin { index } | LedgerRefusal::RepeatedRevokedBlind { index } => {
                 described.about_coins(vec![index])
             }
-            // About the whole request, or about a mint key: whoever has the request finds its coins.
+            // About the whole request or a mint key. `apply_to_coins` finds the coins of a mint key.
             _ => described,
         }
     }
 }
 
-/// The client learns that it should ask again, the log learns why.
+/// Logs the error and returns the refusal that makes the client retry.
 pub fn unavailable(error: LedgerError) -> Refusal {
     if let Some(requests) = LEDGER_FAILURES.count(Instant::now()) {
         tracing::error!(%error, requests, "the ledger failed");

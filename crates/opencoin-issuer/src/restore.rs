@@ -1,13 +1,13 @@
-//! Putting a backup in place: its books in a currency's folder, or the whole folder where that is lost.
+//! Restores a backup: the books in a currency's folder, or the whole folder if it is lost.
 //!
-//! The backup is verified before anything is touched. Books and folders get their names in one step each, so
-//! whoever dies on the way leaves the old ones or the new ones. Restored books say so of themselves: no
-//! server serves them until an operator accepts that spent coins may be forgotten (see [`crate::guard`]).
+//! The backup is verified before anything is changed. Books and folders are renamed atomically, so a crash leaves
+//! either the old ones or the new ones. Restored books are marked as such: no server serves them until an operator
+//! accepts that spent coins may be forgotten (see [`crate::guard`]).
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use opencoin_keys::{Clock, Directory, DirectoryError, ledger_time};
+use opencoin_keys::{CertificateLock, Clock, Directory, DirectoryError, ledger_time};
 use opencoin_ledger::{HISTORY_ID_BYTES, HistoryId, LedgerError};
 use opencoin_private_files::{self as private_files, FileError};
 use opencoin_sqlite::Replaced;
@@ -24,53 +24,53 @@ use crate::store::books_file;
 pub struct RestoreOptions {
     /// The folder of the backup.
     pub from: PathBuf,
-    /// Put the books in place of those that are there.
+    /// Replace existing books.
     pub replace: bool,
 }
 
-/// What was restored.
+/// A restored backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// What the backup says of itself.
+    /// The manifest of the backup.
     pub manifest: Manifest,
-    /// The books that are in force now.
+    /// The path of the restored books.
     pub books: PathBuf,
-    /// Where the books are that were there before.
+    /// The new path of the books that were replaced.
     pub kept: Option<PathBuf>,
-    /// Whether the whole folder of the currency was made.
+    /// Whether the whole folder of the currency was restored.
     pub made_folder: bool,
 }
 
 /// Why nothing was restored.
 #[derive(Debug, Error)]
 pub enum RestoreError {
-    /// It is no backup, or a damaged one.
-    #[error("{path} is no sound backup: {reason}")]
+    /// The folder is not a backup, or the backup is damaged.
+    #[error("{path} is not a sound backup: {reason}")]
     Unsound {
-        /// Its folder.
+        /// The folder.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// PostgreSQL has tools of its own.
+    /// The books are in PostgreSQL, which has its own tools.
     #[error(
         "the books are in PostgreSQL, which restores its own backups: `pg_restore --dbname=URL FILE` into an empty database; see \
          \"Backup and restore\" in docs/OPERATING.md"
     )]
     Shared,
-    /// It is the backup of another currency.
+    /// The backup is of another currency.
     #[error("this is a backup of the currency {found}, and {path} holds {expected}")]
     OtherCurrency {
         /// The folder of the currency.
         path: PathBuf,
-        /// The id of its currency.
+        /// The id of the currency in the folder.
         expected: String,
-        /// The id of the backup's.
+        /// The id of the currency in the backup.
         found: String,
     },
-    /// There are books, and nobody has said that they are to be replaced.
+    /// There are books already, and [`RestoreOptions::replace`] is not set.
     #[error(
-        "there are books at {0}; with --replace they are kept under another name, and those of the backup take their place"
+        "there are books at {0} already; with --replace they are kept under another name and replaced by those of the backup"
     )]
     Occupied(PathBuf),
     /// The books cannot be read or written.
@@ -79,7 +79,7 @@ pub enum RestoreError {
     /// The folder of the currency cannot be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The system refused.
+    /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),
 }
@@ -87,8 +87,8 @@ pub enum RestoreError {
 /// Restores a backup.
 ///
 /// # Errors
-/// The backup is not sound, does not belong here, books are there, or the system refuses. Then nothing has
-/// changed.
+/// When the backup is not sound or is of another currency, there are books already, or a file operation fails.
+/// Nothing has changed then.
 pub async fn restore(
     directory: &Directory,
     options: &RestoreOptions,
@@ -130,7 +130,7 @@ pub async fn restore(
     }
 }
 
-/// The manifest, when all that it describes is there as it says.
+/// Verifies the backup and returns its manifest.
 async fn verified(from: &Path) -> Result<Manifest, RestoreError> {
     let unsound = |reason: String| RestoreError::Unsound {
         path: from.to_owned(),
@@ -147,20 +147,20 @@ async fn verified(from: &Path) -> Result<Manifest, RestoreError> {
         toml::from_str(&text).map_err(|error| unsound(format!("{MANIFEST_FILE}: {error}")))?;
     if !manifest.is_known() {
         return Err(unsound(
-            "a newer version of this program made it: update the program".to_owned(),
+            "a newer version of this program made it; update the program".to_owned(),
         ));
     }
     for file in &manifest.files {
         if !is_inside(&file.path) {
             return Err(unsound(format!(
-                "it names {}, which is outside of it",
+                "its manifest names {}, which is outside the backup",
                 file.path.display()
             )));
         }
         let found = ManifestFile::of(from, file.path.clone()).map_err(|error| unsound(error.to_string()))?;
         if found != *file {
             return Err(unsound(format!(
-                "{} is not what its manifest says",
+                "{} differs from its description in the manifest",
                 file.path.display()
             )));
         }
@@ -178,7 +178,7 @@ async fn verified(from: &Path) -> Result<Manifest, RestoreError> {
         || mark.newest.map(|entry| entry.no.get()) != manifest.entry
     {
         return Err(unsound(
-            "its books are not those that its manifest describes".to_owned(),
+            "its books differ from their description in the manifest".to_owned(),
         ));
     }
     check_currency(&Directory::new(from.join(CURRENCY_FOLDER)), &manifest)?;
@@ -197,7 +197,7 @@ fn check_currency(directory: &Directory, manifest: &Manifest) -> Result<(), Rest
     })
 }
 
-/// Puts the books of a backup in place, and says where those are that were there.
+/// Puts the books of a backup in place, and returns the new path of those that they replace.
 async fn put_books(
     from: &Path,
     books: &Path,
@@ -220,7 +220,7 @@ async fn put_books(
     })
 }
 
-/// A copy of the books of a backup that says that it was restored.
+/// Copies the books of a backup and marks the copy as restored.
 async fn stage_books(
     from: &Path,
     staged: &Path,
@@ -231,7 +231,27 @@ async fn stage_books(
     Ok(opencoin_sqlite::mark_as_restored(staged, history, ledger_time(clock.now())).await?)
 }
 
-/// Makes the folder of the currency.
+/// Creates the empty temporary folder of a currency and locks it. Deletes the remains of an interrupted attempt, but
+/// not the folder in which another process creates or restores a currency.
+fn begin(directory: &Directory) -> Result<(PathBuf, CertificateLock), RestoreError> {
+    let staging = private_files::unfinished(directory.root());
+    let lock = || {
+        let in_use = |_| DirectoryError::Begun(directory.root().to_owned());
+        Directory::new(&staging).lock().map_err(in_use)
+    };
+    if staging.exists() {
+        drop(lock()?);
+        fs::remove_dir_all(&staging).map_err(FileError::of(&staging))?;
+    }
+    if let Some(parent) = staging.parent() {
+        fs::create_dir_all(parent).map_err(FileError::of(parent))?;
+    }
+    private_files::make_private_folder(&staging)?;
+    let lock = lock()?;
+    Ok((staging, lock))
+}
+
+/// Creates the folder of the currency, and returns the path of its books and of those that they replace.
 async fn put_folder(
     directory: &Directory,
     options: &RestoreOptions,
@@ -244,14 +264,7 @@ async fn put_folder(
     let Some(books) = books_file(&config.database, directory.root())? else {
         return Err(RestoreError::Shared);
     };
-    let staging = private_files::unfinished(directory.root());
-    if staging.exists() {
-        fs::remove_dir_all(&staging).map_err(FileError::of(&staging))?;
-    }
-    if let Some(parent) = staging.parent() {
-        fs::create_dir_all(parent).map_err(FileError::of(parent))?;
-    }
-    private_files::make_private_folder(&staging)?;
+    let (staging, _lock) = begin(directory)?;
     for file in &manifest.files {
         if let Ok(path) = file.path.strip_prefix(CURRENCY_FOLDER) {
             copy_file(&from.join(&file.path), &staging.join(path))?;
@@ -264,7 +277,7 @@ async fn put_folder(
             make_folders(staged.parent().unwrap_or(&staging))?;
             stage_books(from, &staged, history, clock).await?;
         }
-        // Before the folder is there, so that no server begins new books.
+        // Before the folder exists, so that no server starts new books.
         Err(_) if books.exists() && !options.replace => return Err(RestoreError::Occupied(books)),
         Err(_) => kept = put_books(from, &books, history, clock).await?,
     }
@@ -272,4 +285,29 @@ async fn put_folder(
     fs::rename(&staging, directory.root()).map_err(FileError::of(directory.root()))?;
     private_files::sync_folder(directory.root().parent().unwrap_or(Path::new("/")))?;
     Ok((books, kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_temporary_folder_of_a_running_init_or_restore_is_not_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path().join("currency"));
+        let (staging, running) = begin(&directory).unwrap();
+        fs::write(staging.join("file"), "").unwrap();
+        let refused = begin(&directory).unwrap_err();
+        assert!(
+            matches!(refused, RestoreError::Directory(DirectoryError::Begun(_))),
+            "{refused}"
+        );
+        assert!(staging.join("file").exists());
+        drop(running);
+        let (_, _running) = begin(&directory).unwrap();
+        assert!(
+            !staging.join("file").exists(),
+            "the remains of an interrupted attempt"
+        );
+    }
 }

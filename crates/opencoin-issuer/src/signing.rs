@@ -1,8 +1,7 @@
-//! The second step of mint, renew and recoup: signing what was accepted, now or later.
+//! The second step of mint, renew and recoup: signing accepted blinds, now or later.
 //!
-//! What was accepted before is answered from the books: signatures that they keep as they are, the others
-//! signed again. A key that was stopped since signs nothing more; what it was to sign is honoured by a
-//! recoup.
+//! A repeated request is answered from the books: kept signatures are returned, the other blinds are signed again. A
+//! stopped key signs nothing more; its blinds are honoured by a recoup.
 
 use std::time::Instant;
 
@@ -15,32 +14,30 @@ use opencoin_log::LogThrottle;
 
 static DELAYS: LogThrottle = LogThrottle::new();
 
-/// What became of accepted blinds.
+/// The result of signing accepted blinds.
 #[derive(Debug)]
 pub enum Signed {
     /// The signatures, in the order of the blinds. For a resume without those of stopped keys.
     Now(Vec<BlindSignature>),
-    /// Signing is paused, away or overloaded; nothing is lost, `request resume` asks again.
+    /// Signing is paused, unavailable or overloaded. Nothing is lost; `request resume` asks again.
     Later,
-    /// Nothing was accepted yet: the account has too little money, and the mint waits for it. `request
-    /// resume` asks again.
+    /// Nothing was accepted yet: the mint waits until the account has enough money. `request resume` asks again.
     WhenPaid,
 }
 
-/// How much of what was accepted an answer must hold.
+/// Which signatures an answer must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// All of it: the answer to a mint, renew or recoup, whose client counts on every signature.
+    /// All: the answer to a mint, renew or recoup, whose client relies on every signature.
     All,
-    /// What there is: the answer to a resume, which is how a wallet gets what good keys have signed.
+    /// Those of keys that were not stopped: the answer to a resume.
     Some,
 }
 
-/// The answer for what the ledger accepted before.
+/// Signs what the ledger accepted before.
 ///
 /// # Errors
-/// [`Reason::Recoup`] when a stopped key was to sign and `wanted` is all of it, or stopped keys were to sign
-/// all of it.
+/// [`Reason::Recoup`] when the keys of all blinds were stopped, or of some and `wanted` is [`Wanted::All`].
 pub(crate) async fn sign_again(
     signer: &dyn Signer,
     reference: &TransactionReference,
@@ -55,7 +52,7 @@ pub(crate) async fn sign_again(
         .count();
     if good == 0 || good < accepted.blinds.len() && wanted == Wanted::All {
         let description =
-            "accepted, and a mint key of it was revoked since: its blinds are honoured by a recoup";
+            "the request was accepted, but a mint key was revoked since: its blinds are honoured by a recoup";
         return Err(Refusal::new(Reason::Recoup, description));
     }
     let signed = match accepted.to_sign() {
@@ -85,12 +82,12 @@ pub(crate) async fn sign_again(
             },
             StoredNumber::Blinded(_) => signed
                 .next()
-                .expect("each blind that was to be signed has its signature"),
+                .expect("every blind without a kept signature was signed"),
         });
     Ok(Signed::Now(answer.collect()))
 }
 
-/// Signs blinds that the ledger has accepted. A signature must never be asked for before that.
+/// Signs blinds that the ledger has accepted. Must not be called before.
 pub(crate) async fn sign_accepted(
     signer: &dyn Signer,
     reference: &TransactionReference,
@@ -113,7 +110,7 @@ pub(crate) async fn sign_accepted(
             assert_eq!(
                 signatures.len(),
                 references.len(),
-                "a signer signs all or nothing"
+                "a signer signs all blinds or none"
             );
             let pairs = references.into_iter().zip(signatures);
             Signed::Now(

@@ -1,4 +1,4 @@
-//! Which ledger an address means.
+//! Opens the books at a database address.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,25 +7,26 @@ use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
 use opencoin_ledger::{Accounts, HasAccounts, History, Ledger, LedgerError, SchemaState};
 use opencoin_postgres::{PostgresLedger, Protection};
+pub use opencoin_sqlite::Migrated as MigratedBooks;
 use opencoin_sqlite::SqliteLedger;
 
-/// What to do when there are no books yet.
+/// How to open books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreMode {
-    /// Make them.
+    /// Create them if there are none.
     Create,
-    /// Say so.
+    /// Fail if there are none.
     Existing,
-    /// Say so, and read them only: on PostgreSQL a role that may do no more is enough.
+    /// Open them read-only, and fail if there are none. On PostgreSQL a role that can only read suffices.
     Reading,
 }
 
-/// One store, by what is done with it.
+/// The books of a currency: one store behind two interfaces.
 #[derive(Clone)]
 pub struct Books {
-    /// Money.
+    /// The transactions.
     pub ledger: Arc<dyn Ledger>,
-    /// Who may act, and what waits.
+    /// The accounts.
     pub accounts: Arc<dyn Accounts>,
 }
 
@@ -38,12 +39,12 @@ impl<S: Ledger + HasAccounts + 'static> From<Arc<S>> for Books {
     }
 }
 
-/// Books that were opened at an address.
+/// Books with their history.
 #[derive(Clone)]
 pub struct OpenedBooks {
     /// The books.
     pub books: Books,
-    /// Which they are, and how far they have come.
+    /// Their history and position.
     pub history: Arc<dyn History>,
 }
 
@@ -63,19 +64,10 @@ impl From<OpenedBooks> for Books {
     }
 }
 
-/// What a migration has done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MigratedBooks {
-    /// The tables before it.
-    pub before: SchemaState,
-    /// The copy of the books before it, where this program makes one.
-    pub copy: Option<PathBuf>,
-}
-
 /// Opens the books at `sqlite:PATH` (relative to `root`) or `postgres://...`.
 ///
 /// # Errors
-/// When the address is of neither kind, or the database cannot be used.
+/// When the address is malformed or the database cannot be used.
 pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<OpenedBooks, LedgerError> {
     match Address::of(database, root)? {
         Address::Sqlite(path) => Ok(match mode {
@@ -93,7 +85,7 @@ pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<
     }
 }
 
-/// The same where nothing but the money is of interest.
+/// Opens only the ledger of the books.
 ///
 /// # Errors
 /// As [`open_books`].
@@ -107,10 +99,10 @@ pub async fn open_ledger(
         .map(|opened| opened.books.ledger)
 }
 
-/// Opens the books for an audit, to be read and no more: the same addresses, or that of a standby.
+/// Opens the books read-only for an audit. The address may also be that of a standby.
 ///
 /// # Errors
-/// As [`open_books`]; also when the tables are not up to date.
+/// As [`open_books`]; also when the schema is not up to date.
 pub async fn open_audit_source(database: &str, root: &Path) -> Result<Arc<dyn AuditSource>, LedgerError> {
     match Address::of(database, root)? {
         Address::Sqlite(path) => Ok(Arc::new(SqliteLedger::open_to_read(&path).await?)),
@@ -118,10 +110,10 @@ pub async fn open_audit_source(database: &str, root: &Path) -> Result<Arc<dyn Au
     }
 }
 
-/// How connections to the books are protected on their way; nothing where they are a file.
+/// The protection of connections to the database; `None` for a file.
 ///
 /// # Errors
-/// When the address is of neither kind, or the database does not answer.
+/// When the address is malformed or the database does not answer.
 pub async fn database_protection(database: &str, root: &Path) -> Result<Option<Protection>, LedgerError> {
     match Address::of(database, root)? {
         Address::Sqlite(_) => Ok(None),
@@ -129,10 +121,10 @@ pub async fn database_protection(database: &str, root: &Path) -> Result<Option<P
     }
 }
 
-/// The version of the tables of the books.
+/// The version of the schema.
 ///
 /// # Errors
-/// When the address is of neither kind, or the database cannot be used.
+/// When the address is malformed or the database cannot be used.
 pub async fn schema_state(database: &str, root: &Path) -> Result<SchemaState, LedgerError> {
     match Address::of(database, root)? {
         Address::Sqlite(path) => opencoin_sqlite::schema_state(&path).await,
@@ -140,16 +132,13 @@ pub async fn schema_state(database: &str, root: &Path) -> Result<SchemaState, Le
     }
 }
 
-/// Brings the tables of the books up to date.
+/// Migrates the schema to the newest version.
 ///
 /// # Errors
-/// When there are no books, SQLite's are in use, or a migration failed.
+/// When there are no books, a SQLite file is in use, or a migration fails.
 pub async fn migrate_books(database: &str, root: &Path) -> Result<MigratedBooks, LedgerError> {
     match Address::of(database, root)? {
-        Address::Sqlite(path) => {
-            let opencoin_sqlite::Migrated { before, copy } = opencoin_sqlite::migrate(&path).await?;
-            Ok(MigratedBooks { before, copy })
-        }
+        Address::Sqlite(path) => opencoin_sqlite::migrate(&path).await,
         Address::Postgres(url) => Ok(MigratedBooks {
             before: PostgresLedger::migrate(url).await?,
             copy: None,
@@ -157,10 +146,10 @@ pub async fn migrate_books(database: &str, root: &Path) -> Result<MigratedBooks,
     }
 }
 
-/// The file of books that are one; nothing where they lie on a server.
+/// The path of a SQLite file; `None` for PostgreSQL.
 ///
 /// # Errors
-/// When the address is of neither kind.
+/// When the address is malformed.
 pub fn books_file(database: &str, root: &Path) -> Result<Option<PathBuf>, LedgerError> {
     Ok(match Address::of(database, root)? {
         Address::Sqlite(path) => Some(PathBuf::from(path)),
@@ -168,7 +157,7 @@ pub fn books_file(database: &str, root: &Path) -> Result<Option<PathBuf>, Ledger
     })
 }
 
-/// Where books are.
+/// A parsed database address.
 enum Address<'text> {
     Sqlite(String),
     Postgres(&'text str),

@@ -1,5 +1,5 @@
-//! What an audit proves of stored acceptances, on real books with real keys: signatures that were kept lead
-//! back to what was asked for, and whatever was changed since is found.
+//! What an audit proves of stored acceptances, in SQLite with real keys: kept signatures match the request, and a
+//! later change is found.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -9,9 +9,7 @@ use chrono::{DateTime, Utc};
 use opencoin_audit::{StoredAcceptance, Wanted};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, KeyStore, Signer};
-use opencoin_issuer::{
-    AcceptanceProof, Operator, StoreMode, check_acceptance, open_audit_source, open_ledger,
-};
+use opencoin_issuer::{AcceptanceProof, Cashier, StoreMode, check_acceptance, open_audit_source, open_books};
 use opencoin_keys::{
     Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
     register_mint_keys,
@@ -69,16 +67,18 @@ impl World {
         );
         let signer = made.unwrap().1.signer().unwrap();
         let currency = directory.currency().unwrap();
-        let ledger = open_ledger("sqlite:books", folder.path(), StoreMode::Create)
+        let books = open_books("sqlite:books", folder.path(), StoreMode::Create)
             .await
-            .unwrap();
+            .unwrap()
+            .books;
+        let ledger = Arc::clone(&books.ledger);
         register_mint_keys(&currency, ledger.as_ref(), &Noon)
             .await
             .unwrap();
-        let operator = Operator::new(Arc::clone(&ledger), Arc::new(Noon));
+        let cashier = Cashier::new(books, Arc::new(Noon), store_rng());
         let alice = "alice".parse().unwrap();
-        operator.create_account(&alice, &mut rng).await.unwrap();
-        operator
+        cashier.open_account(&alice, None).await.unwrap();
+        cashier
             .credit(
                 &alice,
                 Amount::new(100).unwrap(),
@@ -102,7 +102,7 @@ impl World {
             .ledger_id
     }
 
-    /// A blind of any number that the key signs.
+    /// A blind with a random number that the key can sign.
     fn blind(&mut self, denomination: u64) -> Blind {
         let mut blinded = self.rng.r#gen::<[u8; 32]>().repeat(8);
         blinded[0] = 1; // below the modulus, whose first bit is set
@@ -117,7 +117,7 @@ impl World {
         self.ledger.apply(&[command]).await.unwrap().remove(0).unwrap();
     }
 
-    /// Keeps signatures in place of the blinds of a key, as the destruction of its private half does.
+    /// Replaces the blinds of a key by their signatures, as happens before its private half is destroyed.
     async fn keep_signatures(&self, denomination: u64) {
         let (key, keys) = (self.key(denomination), self.ledger.mint_keys().await.unwrap());
         let status = keys.iter().find(|status| status.id == key).unwrap();
@@ -176,7 +176,7 @@ fn changed(acceptance: &StoredAcceptance, change: impl FnOnce(&mut Vec<StoredBli
 }
 
 #[tokio::test]
-async fn kept_signatures_lead_back_to_the_request_and_what_was_changed_is_found() {
+async fn kept_signatures_match_the_request_and_changes_are_found() {
     let mut world = World::new().await;
     let (account, at) = (
         AccountId::FIRST_HOLDER,

@@ -1,5 +1,5 @@
-//! One generation of mint keys follows another, with a clock that the test sets: what can be done a
-//! microsecond before each edge of their windows, at it, and after it.
+//! One generation of mint keys follows another, with a clock that the test sets: what is allowed a microsecond
+//! before each edge of their windows, at it, and after it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_audit::{AuditSource, check};
 use opencoin_config::{Config, Window};
 use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer};
-use opencoin_issuer::{Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token};
+use opencoin_issuer::{Cashier, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token};
 use opencoin_keys::{
     Change, Clock, Currency, DestroyedKey, Directory, Due, KeyFiles, KeyManager, NewCurrency, OpenVault,
     Passphrase, Randomness, Vault, create_with_key_files,
@@ -37,7 +37,7 @@ impl Clock for TestClock {
     }
 }
 
-/// A blind and what its wallet knows of it.
+/// A blind and its wallet's secrets.
 #[derive(Clone)]
 struct Secret {
     blind: Blind,
@@ -46,7 +46,7 @@ struct Secret {
     transaction: u8,
 }
 
-/// A currency with coins of 5 alone, and all who work with it.
+/// A currency whose only coins are of 5.
 struct Fixture {
     clock: Arc<TestClock>,
     config: Config,
@@ -73,7 +73,7 @@ impl Fixture {
         );
         let directory = Directory::new(folder.path().join("currency"));
         let mut config = Config::new("sqlite:ledger.sqlite", "127.0.0.1:0");
-        // So short that the second generation still signs when the coins of the first expire.
+        // Short enough for the second generation to sign still when the coins of the first expire.
         config.rotation.coin_lifetime = "20days".parse().unwrap();
         let new = NewCurrency {
             name: "OpenCent".to_owned(),
@@ -84,7 +84,7 @@ impl Fixture {
             config: config.clone(),
         };
         let mut rng = StdRng::seed_from_u64(SEED);
-        // Each store that is opened makes other keys than the last one.
+        // Each opened store makes different keys.
         let store_seed = AtomicU64::new(SEED + 1);
         let store_rng = || {
             Box::new(StdRng::seed_from_u64(store_seed.fetch_add(1, Ordering::Relaxed))) as Box<dyn Randomness>
@@ -106,8 +106,13 @@ impl Fixture {
             Arc::clone(&clock) as Arc<dyn Clock>,
         );
         let alice = "alice".parse().unwrap();
-        let token = operator.create_account(&alice, &mut rng).await.unwrap();
-        operator
+        let cashier = Cashier::new(
+            Arc::clone(&ledger),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            store_rng(),
+        );
+        let token = cashier.open_account(&alice, None).await.unwrap();
+        cashier
             .credit(
                 &alice,
                 Amount::new(100).unwrap(),
@@ -151,7 +156,7 @@ impl Fixture {
         )
     }
 
-    /// Makes what is due; gives the windows of the keys that were made.
+    /// Makes the keys that are due, and returns their windows.
     async fn rotate(&mut self) -> Vec<Window> {
         let vault = Vault::new(self.directory.master_folder());
         let vault = OpenVault {
@@ -261,7 +266,7 @@ impl Fixture {
             .map_err(|refusal| refusal.reason)
     }
 
-    /// A coin of `to` for a coin of a revoked key.
+    /// Exchanges a coin of a revoked key for one of `to`.
     async fn recoup(&self, secret: &Secret, to: &MintKey, transaction: u8) -> Result<(), Reason> {
         let fresh = self.blind(to, transaction);
         let coin = RevealedCoin {
@@ -336,7 +341,7 @@ fn ledger_id(key: &MintKey) -> MintKeyId {
 }
 
 #[tokio::test]
-async fn every_edge_in_the_life_of_a_generation() {
+async fn mint_keys_sign_expire_and_are_pruned_at_the_edges_of_their_windows() {
     let mut fixture = Fixture::new().await;
     let old = fixture.generations().remove(0);
     let policy = fixture.config.rotation.clone();
@@ -349,7 +354,7 @@ async fn every_edge_in_the_life_of_a_generation() {
     let (kept, _) = fixture.mint(&old, 2).await.unwrap();
     let (late, _) = fixture.mint(&old, 3).await.unwrap();
 
-    // The next generation is made when its lead begins, once.
+    // The next generation is made once, when its lead begins.
     let begins = ends - policy.overlap.get();
     fixture.set(begins - policy.lead.get() - TICK);
     assert_eq!(fixture.rotate().await, []);
@@ -381,7 +386,7 @@ async fn every_edge_in_the_life_of_a_generation() {
         }
     }
 
-    // The private half goes when its resume window is over.
+    // The private half is destroyed when its resume window is over.
     let goes = ends + policy.resume_window.get();
     fixture.set(goes - TICK);
     assert_eq!(fixture.destroy().await, []);
@@ -391,11 +396,11 @@ async fn every_edge_in_the_life_of_a_generation() {
     assert_eq!(destroyed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&old.id]);
     assert_eq!(fixture.files.ids().unwrap(), BTreeSet::from([new.id.clone()]));
 
-    // Coins come in at the very moment of their expiry; the books forget them after it and not at it.
+    // Coins are accepted up to and including their expiry, and can be pruned only after it.
     fixture.set(coins_expiry);
     fixture.redeem(&redeemed).await.unwrap();
     assert_eq!(fixture.prunable().await, []);
-    // Recoups are coins that come in, so they end at the same moment.
+    // Recoups end at the same moment.
     fixture
         .operator
         .revoke(ledger_id(&old), StopReason::new("stolen").unwrap())
@@ -415,14 +420,14 @@ async fn every_edge_in_the_life_of_a_generation() {
     let pruned = fixture.operator.prune(&status).await.unwrap();
     assert_eq!(pruned.rows_dropped, 1);
     assert!(!fixture.plan().await.contains(&prune));
-    // A clock that is set back brings nothing back.
+    // Setting the clock back does not revive pruned coins.
     fixture.set(coins_expiry);
     assert_eq!(fixture.recoup(&late, &new, 43).await, Err(Reason::KeyExpired));
     assert!(check(&fixture.ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]
-async fn a_revoked_key_is_replaced_at_once_although_its_successor_waits() {
+async fn a_revoked_key_is_replaced_at_once_although_its_successor_exists() {
     let mut fixture = Fixture::new().await;
     let policy = fixture.config.rotation.clone();
     let old = fixture.generations().remove(0);

@@ -9,7 +9,7 @@ mod destroy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{KeyStore, KeyStoreError, SignError};
 use opencoin_ledger::{Ledger, LedgerError, MintKeyId, MintKeyStatus, Refusal};
 use opencoin_schema::{BigInt, Timestamp};
@@ -252,11 +252,24 @@ impl KeyManager {
         let now = self.clock.now();
         let currency = self.directory.currency()?;
         let wanted: Vec<(u64, Window)> = if at_once {
-            let window = self.config.rotation.window_now(now);
-            let denominations = &currency.current().cdd().denominations;
+            // The newest key signs. Windows are in whole seconds, so two rotations may happen in one.
+            let newest = |denomination: u64| {
+                let of_denomination =
+                    |key: &&CertifiedMintKey| key.verified.mint_key().denomination == denomination;
+                let keys = currency.mint_keys().filter(of_denomination);
+                keys.map(|key| key.verified.mint_key().sign_coins_not_before.to_utc())
+                    .max()
+            };
+            let denominations = currency.current().cdd().denominations.iter();
             denominations
-                .iter()
-                .map(|denomination| (*denomination, window))
+                .map(|&denomination| {
+                    let mut window = self.config.rotation.window_now(now);
+                    let after_newest = newest(denomination).map(|newest| newest + TimeDelta::seconds(1));
+                    // A future generation may begin after now; this one must not.
+                    let after_newest = after_newest.filter(|begin| *begin <= now);
+                    window.sign_not_before = window.sign_not_before.max(after_newest.unwrap_or_default());
+                    (denomination, window)
+                })
                 .collect()
         } else {
             let due = |step: Step| match step.what {

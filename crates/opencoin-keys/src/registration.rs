@@ -51,6 +51,11 @@ pub async fn register_mint_keys(
         })
     };
     let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
+    apply(ledger, &commands).await
+}
+
+/// Applies any number of commands.
+async fn apply(ledger: &dyn Ledger, commands: &[Command]) -> Result<(), OpenError> {
     for portion in commands.chunks(BATCH_COMMANDS_MAX) {
         ledger
             .apply(portion)
@@ -60,4 +65,30 @@ pub async fn register_mint_keys(
             .map_err(OpenError::Terms)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use opencoin_ledger::{Amount, LedgerTime, MINT_KEY_ID_BYTES, MemoryLedger, MintKeyTerms};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn more_keys_than_fit_in_a_batch_are_registered() {
+        let ledger = MemoryLedger::new();
+        let [from, to, expiry] = [1, 2, 3].map(LedgerTime::from_unix_micros);
+        let terms = MintKeyTerms::new(Amount::new(1).unwrap(), from, to, expiry).unwrap();
+        let register = |number: usize| {
+            let mut id = [0; MINT_KEY_ID_BYTES];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            Command::RegisterMintKey {
+                id: MintKeyId::new(id),
+                terms,
+                at: from,
+            }
+        };
+        let commands: Vec<Command> = (0..=BATCH_COMMANDS_MAX).map(register).collect();
+        apply(&ledger, &commands).await.unwrap();
+        assert_eq!(ledger.mint_keys().await.unwrap().len(), commands.len());
+    }
 }

@@ -268,7 +268,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use chrono::{DateTime, Utc};
-    use opencoin_schema::Timestamp;
+    use opencoin_schema::{Cddc, Timestamp};
     use opencoin_testkit::keys::private_key;
     use rand::SeedableRng;
     use rand::rngs::StdRng;

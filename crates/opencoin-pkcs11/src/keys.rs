@@ -56,7 +56,7 @@ pub(crate) fn id_attribute(id: &BigInt) -> Attribute {
 
 /// The public key of an object. `None` when it is not a supported RSA key.
 pub(crate) fn public_key(session: &Session, handle: ObjectHandle) -> Result<Option<PublicKey>> {
-    let (modulus, mut exponent) = numbers(session, handle)?;
+    let [modulus, mut exponent] = numbers(session, handle)?;
     let Some(modulus) = modulus else { return Ok(None) };
     if exponent.is_none() {
         exponent = exponent_of_public_half(session, &modulus)?;
@@ -94,8 +94,8 @@ fn halves(session: &Session, template: &[Attribute]) -> Result<Vec<Half>> {
 }
 
 /// The modulus and the public exponent of an object, as far as the token gives them.
-fn numbers(session: &Session, handle: ObjectHandle) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>)> {
-    let (mut modulus, mut exponent) = (None, None);
+fn numbers(session: &Session, handle: ObjectHandle) -> Result<[Option<Vec<u8>>; 2]> {
+    let [mut modulus, mut exponent] = [None, None];
     for attribute_type in [AttributeType::Modulus, AttributeType::PublicExponent] {
         for attribute in session.get_attributes(handle, &[attribute_type])? {
             match attribute {
@@ -105,7 +105,7 @@ fn numbers(session: &Session, handle: ObjectHandle) -> Result<(Option<Vec<u8>>, 
             }
         }
     }
-    Ok((modulus, exponent))
+    Ok([modulus, exponent])
 }
 
 /// In PKCS#11 a private half need not have the public exponent.
@@ -115,7 +115,10 @@ fn exponent_of_public_half(session: &Session, modulus: &[u8]) -> Result<Option<V
         Attribute::Modulus(modulus.to_vec()),
     ];
     match session.find_objects(&template)?.first() {
-        Some(handle) => Ok(numbers(session, *handle)?.1),
+        Some(handle) => {
+            let [_, exponent] = numbers(session, *handle)?;
+            Ok(exponent)
+        }
         None => Ok(None),
     }
 }

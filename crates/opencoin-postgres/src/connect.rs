@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opencoin_ledger::{KnownMintKeys, LedgerError, SchemaState};
+use opencoin_ledger::{KnownMintKeys, LedgerError, SchemaState, scoped};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -12,6 +12,7 @@ use crate::durable::Barrier;
 use crate::fault::ledger_error;
 use crate::postgres_ledger::PostgresLedger;
 use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
+use crate::transaction::{self, Task};
 use crate::writer::Writer;
 use crate::{durable, schema};
 
@@ -103,8 +104,13 @@ impl PostgresLedger {
     async fn open(mut address: Address) -> Result<Self, LedgerError> {
         address.options = address.options.application_name("opencoin");
         let mut first = first_connection(&address).await?;
-        check_encoding(&mut first).await?;
-        let protection = address.protection(&mut first).await;
+        let asked = async {
+            check_encoding(&mut first).await?;
+            Ok(address.protection(&mut first).await)
+        };
+        let no_answer = |_| LedgerError::Unavailable("the server does not answer".to_owned());
+        let asked = timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX), asked).await;
+        let protection = asked.map_err(no_answer)??;
         let _ = first.close().await;
         if protection.is_enough() {
             tracing::info!("the database is {protection}");
@@ -217,10 +223,16 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<(), LedgerError
 /// A server without `fsync` loses confirmed money in a crash. Only its operator can change that. An engine that does
 /// not know the setting says nothing.
 async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
-    let fsync: Option<String> = sqlx::query_scalar("SELECT current_setting('fsync', true)")
-        .fetch_one(pool)
-        .await
-        .map_err(|error| ledger_error(&error))?;
+    let fsync: Option<String> = transaction::read(pool, Task::read("fsync"), |connection| {
+        scoped(async move {
+            let query = sqlx::query_scalar("SELECT current_setting('fsync', true)");
+            query
+                .fetch_one(connection)
+                .await
+                .map_err(|error| ledger_error(&error))
+        })
+    })
+    .await?;
     if let Some(fsync) = fsync.filter(|fsync| fsync != "on") {
         tracing::warn!(
             "the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money"

@@ -1,15 +1,16 @@
 //! The versions of the tables.
 
-use opencoin_ledger::{LedgerError, SchemaState, admit};
-use sqlx::PgPool;
+use opencoin_ledger::{LedgerError, SchemaState, Scoped, admit, scoped};
 use sqlx::migrate::MigrateError;
+use sqlx::{PgConnection, PgPool};
 
 use crate::fault::ledger_error;
 use crate::migrations::MIGRATIONS;
+use crate::transaction::{self, Task};
 
 /// The tables and what this program knows of them.
 pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {
-    let version = version(pool).await?;
+    let version = read(pool, |connection| scoped(version(connection))).await?;
     let newer = MIGRATIONS
         .iter()
         .filter(|migration| version.is_none_or(|version| migration.version > version));
@@ -23,19 +24,35 @@ pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {
     })
 }
 
+/// Reads the version within the time limit of every read.
+async fn read<'a, T>(
+    pool: &PgPool,
+    work: impl for<'c> FnOnce(&'c mut PgConnection) -> Scoped<'a, 'c, Result<T, LedgerError>>,
+) -> Result<T, LedgerError> {
+    transaction::read(pool, Task::read("schema version"), work).await
+}
+
 /// Refuses tables that this program does not work with.
 pub(crate) async fn check(pool: &PgPool) -> Result<(), LedgerError> {
-    let version = version(pool).await?.ok_or_else(no_books)?;
-    admit(version, known(), oldest_program(pool).await?)
+    read(pool, |connection| {
+        scoped(async move {
+            let version = version(&mut *connection).await?.ok_or_else(no_books)?;
+            admit(version, known(), oldest_program(connection).await?)
+        })
+    })
+    .await
 }
 
 /// The version of the tables; `None` in a database without any.
-pub(crate) async fn version(pool: &PgPool) -> Result<Option<i64>, LedgerError> {
-    if !has_table(pool, "_sqlx_migrations").await? {
+async fn version(connection: &mut PgConnection) -> Result<Option<i64>, LedgerError> {
+    if !has_table(&mut *connection, "_sqlx_migrations").await? {
         return Ok(None);
     }
     let query = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
-    query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 /// Brings the tables up to date.
@@ -52,10 +69,15 @@ pub(crate) async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
 /// Makes the tables that are missing in books in which nothing has happened: there are none yet, or whoever
 /// began to make them was interrupted, or is at it.
 pub(crate) async fn make(pool: &PgPool) -> Result<(), LedgerError> {
-    let is_to_be_made = match version(pool).await? {
-        None => true,
-        Some(version) => version < known() && is_unused(pool).await?,
-    };
+    let is_to_be_made = read(pool, |connection| {
+        scoped(async move {
+            Ok(match version(&mut *connection).await? {
+                None => true,
+                Some(version) => version < known() && is_unused(connection).await?,
+            })
+        })
+    })
+    .await?;
     if is_to_be_made {
         migrate(pool).await
     } else {
@@ -63,9 +85,12 @@ pub(crate) async fn make(pool: &PgPool) -> Result<(), LedgerError> {
     }
 }
 
-async fn is_unused(pool: &PgPool) -> Result<bool, LedgerError> {
+async fn is_unused(connection: &mut PgConnection) -> Result<bool, LedgerError> {
     let query = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM transactions)");
-    query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }
 
 pub(crate) fn no_books() -> LedgerError {
@@ -81,19 +106,22 @@ fn known() -> i64 {
 }
 
 /// Which version a program must know at least, where the tables say so.
-async fn oldest_program(pool: &PgPool) -> Result<Option<i64>, LedgerError> {
-    if !has_table(pool, "schema_compatibility").await? {
+async fn oldest_program(connection: &mut PgConnection) -> Result<Option<i64>, LedgerError> {
+    if !has_table(&mut *connection, "schema_compatibility").await? {
         return Ok(None);
     }
     let query = sqlx::query_scalar("SELECT oldest_program FROM schema_compatibility WHERE id = 1");
     query
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await
         .map_err(|error| ledger_error(&error))
 }
 
 /// Whether a name in the search path is a table's.
-async fn has_table(pool: &PgPool, name: &str) -> Result<bool, LedgerError> {
+async fn has_table(connection: &mut PgConnection, name: &str) -> Result<bool, LedgerError> {
     let query = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(name);
-    query.fetch_one(pool).await.map_err(|error| ledger_error(&error))
+    query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| ledger_error(&error))
 }

@@ -1,5 +1,5 @@
-//! What a signer process costs: the same requests of 64 blinds, signed in this process and by a signer behind
-//! a Unix socket, which reads the books, counts durably and is checked. Alone, and sixteen at a time.
+//! The cost of a separate signer: the same requests of 64 blinds, signed in this process and by a signer behind a
+//! Unix socket, which reads the books and counts durably. One request at a time, and sixteen.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
 

@@ -1,18 +1,18 @@
-//! Frames on a connection: a length of four bytes, then as many bytes. A connection begins with a greeting of
-//! both sides, so that another program, or another version, is noticed before anything is asked.
+//! Frames on a connection: a length in four bytes, then the content. Each side first sends a greeting, so that
+//! another program or version is detected before the first request.
 //!
-//! A length beyond the limit, or an end inside a frame, is an error, after which the connection is of no use.
+//! A length above the limit, or an end inside a frame, is an error that ends the connection.
 
 use std::io;
 
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// What each side says first: a name, and the version of what follows.
+/// The greeting: a name and the version of the protocol.
 pub(crate) const GREETING: [u8; 8] = *b"OCSIGN\0\x01";
 
 const LENGTH_BYTES: usize = 4;
-/// How much is read at once.
+/// The least room in the buffer for a read.
 const READ_BYTES: usize = 16 * 1024;
 
 /// Why a connection cannot go on.
@@ -20,7 +20,7 @@ const READ_BYTES: usize = 16 * 1024;
 pub(crate) enum FrameError {
     #[error("{0}")]
     Io(#[from] io::Error),
-    #[error("a frame of {0} bytes is longer than any that is sent here")]
+    #[error("a frame of {0} bytes is longer than the protocol allows")]
     TooLong(usize),
     #[error("the connection ended inside a frame")]
     Cut,
@@ -28,18 +28,18 @@ pub(crate) enum FrameError {
     Greeting,
 }
 
-/// Both halves of any connection.
+/// A connection of any kind.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Says hello.
+/// Sends the greeting.
 pub(crate) async fn send_greeting(stream: &mut (impl AsyncWrite + Unpin)) -> Result<(), FrameError> {
     stream.write_all(&GREETING).await?;
     Ok(stream.flush().await?)
 }
 
-/// Waits for the other's hello.
+/// Reads and checks the greeting of the other side.
 pub(crate) async fn expect_greeting(stream: &mut (impl AsyncRead + Unpin)) -> Result<(), FrameError> {
     let mut greeting = [0; GREETING.len()];
     stream.read_exact(&mut greeting).await?;
@@ -50,16 +50,16 @@ pub(crate) async fn expect_greeting(stream: &mut (impl AsyncRead + Unpin)) -> Re
     }
 }
 
-/// A frame with this content.
+/// Puts this content into a frame.
 ///
 /// # Panics
-/// When the content is 4 GiB long: every message has a limit far below.
+/// When the content has 4 GiB. Every message has a limit far below.
 pub(crate) fn frame(content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).expect("messages are far shorter than 4 GiB");
     [&length.to_be_bytes(), content].concat()
 }
 
-/// Takes frames off a connection.
+/// Reads frames from a connection.
 pub(crate) struct FrameReader<R> {
     stream: R,
     content_bytes_max: usize,
@@ -75,8 +75,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
-    /// The content of the next frame; `None` when the connection ended between two. Dropping the future loses
-    /// nothing.
+    /// The content of the next frame; `None` when the connection has ended between two frames. Cancel-safe: dropping
+    /// the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         loop {
             if let Some(content) = self.take()? {

@@ -1,17 +1,16 @@
-//! A process of its own for the private mint keys.
+//! A separate process for the private mint keys.
 //!
-//! An issuer that serves the network holds no private key: its [`RemoteSigner`] asks a [`SignerServer`], over
-//! a Unix socket or TCP with mutual TLS, for the signatures of a *transaction reference*. The signer reads in
-//! the books what was accepted under it and signs that, nothing else. So whoever takes over the issuer's
-//! process can spend what the books let it spend, and cannot print money.
+//! The issuer process, which serves the network, has no private keys. Its [`RemoteSigner`] sends a *transaction
+//! reference* to a [`SignerServer`], over a Unix socket or TCP with mutual TLS. The signer reads from the books which
+//! blinds were accepted under the reference, and signs only those. So an attacker who controls the issuer process can
+//! spend what the books permit, but cannot create money.
 //!
-//! The books might lie, too, or be set back to an older state. Therefore the signer remembers in a file of
-//! its own how many blinds it has signed with each key ([`SignedCounts`]), and refuses when the books have
-//! counted fewer.
+//! The books themselves could be changed or rolled back. Therefore the signer stores in its own file how many blinds
+//! each key has signed ([`SignedCounts`]), and refuses to sign if the books have counted fewer.
 //!
-//! What fails is [`SignError::Unavailable`](opencoin_crypto::SignError) or `Busy`, never a hang: the blinds
-//! are accepted and stored, signing is deterministic, so whoever asks again gets what was meant the first
-//! time. Every signature is checked with the public key before it is given out.
+//! A failure is reported as [`SignError::Unavailable`](opencoin_crypto::SignError) or `Busy`, never as a hang.
+//! Accepted blinds are stored and signing is deterministic, so a retry gets the same signatures. Every signature is
+//! verified with the public key before it is returned.
 
 mod counts;
 mod frame;
@@ -30,9 +29,8 @@ pub use counts::{CountsError, CountsMode, KeyCount, SignedCounts};
 pub use listener::{ListenError, Listener, SOCKET_MODE};
 pub use message::BLINDS_MAX;
 pub use remote::{Endpoint, RemoteSigner, RemoteSignerOptions};
-pub use server::{SignerServer, SignerServerOptions};
+pub use server::{CountingEnded, SignerServer, SignerServerOptions};
 pub use tls::{ClientTls, ServerTls, TlsError, TlsFiles};
 
-/// Looks up a mint key by its identifier, among those that are certified now; they change while a process
-/// runs.
+/// Looks up a certified mint key by its identifier. The set of keys may change while the process runs.
 pub type PublicKeys = Arc<dyn Fn(&BigInt) -> Option<PublicKey> + Send + Sync>;

@@ -1,8 +1,8 @@
-//! Where a signer is reached: a Unix socket, or TCP with mutual TLS.
+//! The listening socket of a signer: a Unix socket, or TCP with mutual TLS.
 //!
-//! A Unix socket belongs to one living signer. Who starts holds a lock beside it (`<path>.lock`) for as long
-//! as it serves; a socket whose lock is free, and at which nobody answers, was left by a process that was
-//! killed and is replaced. Nobody can connect before the socket has its permissions.
+//! A Unix socket belongs to one running signer, which holds a lock on the file `<path>.lock`. A socket whose lock is
+//! free and at which no process answers was left by a killed process, and is replaced. Connections are refused until
+//! the socket has its permissions.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -17,15 +17,15 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
 use crate::frame::Stream;
 use crate::tls::ServerTls;
 
-/// The permissions of a socket that only the signer's own user may use.
+/// The permissions of a socket that only the signer's user may use.
 pub const SOCKET_MODE: u32 = 0o600;
 
-/// How many connections may wait to be accepted.
+/// The most connections that wait to be accepted.
 const WAITING_MAX: u32 = 128;
-/// How long to wait when the system has no room for a connection.
+/// The pause after the system fails to accept a connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// A signer's door.
+/// A listening socket of a signer.
 pub struct Listener(Kind);
 
 enum Kind {
@@ -40,7 +40,7 @@ enum Kind {
     },
 }
 
-/// Somebody who came, not yet known.
+/// An accepted connection before its handshake.
 pub(crate) enum Incoming {
     Unix(UnixStream),
     Tls(TcpStream, ServerTls),
@@ -49,18 +49,18 @@ pub(crate) enum Incoming {
 /// Why a signer cannot listen.
 #[derive(Debug, Error)]
 pub enum ListenError {
-    /// Another signer serves there.
+    /// Another signer uses the socket.
     #[error("a signer is serving at {} already: stop it first, or choose another socket", .0.display())]
     InUse(PathBuf),
     /// Something else is at the socket's path.
-    #[error("{} is there and is no socket: choose another path, or remove it", .0.display())]
+    #[error("{} exists and is not a socket: choose another path, or remove it", .0.display())]
     NoSocket(PathBuf),
-    /// The system refuses.
+    /// A system call failed.
     #[error("cannot listen at {address}: {reason}")]
     System {
-        /// Path, or address and port.
+        /// The path, or the address and port.
         address: String,
-        /// What it says.
+        /// The error of the system.
         reason: io::Error,
     },
 }
@@ -91,7 +91,7 @@ impl Listener {
             let socket = UnixSocket::new_stream()?;
             socket.bind(path)?;
             std::fs::set_permissions(path, Permissions::from_mode(mode))?;
-            // Until now the system refused every connection.
+            // The system refuses connections before this.
             socket.listen(WAITING_MAX)
         };
         let listener = listen().map_err(refused)?;
@@ -102,7 +102,7 @@ impl Listener {
         }))
     }
 
-    /// Listens at an address and port, with mutual TLS; port 0 takes a free one.
+    /// Listens at an address and port with mutual TLS. Port 0 means any free port.
     ///
     /// # Errors
     /// [`ListenError::System`].
@@ -115,7 +115,7 @@ impl Listener {
         Ok(Self(Kind::Tls { listener, tls }))
     }
 
-    /// The path, or the address and port, for whoever is told where to come.
+    /// The path, or the address and port.
     #[must_use]
     pub fn address(&self) -> String {
         match &self.0 {
@@ -126,8 +126,7 @@ impl Listener {
         }
     }
 
-    /// The next connection. What fails is either that one, or the system, which is then left alone for a
-    /// moment.
+    /// Accepts the next connection. After a failure of the system it tries again, after a pause.
     pub(crate) async fn accept(&self) -> Incoming {
         loop {
             let accepted = match &self.0 {
@@ -154,14 +153,14 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Kind::Unix { path, .. } = &self.0 {
-            // The lock is still ours, so it is our socket. One that stays is replaced by the next signer.
+            // We still hold the lock, so the socket is ours. If it stays, the next signer replaces it.
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
 impl Incoming {
-    /// The connection, once both sides know each other.
+    /// The connection after its TLS handshake.
     pub(crate) async fn known(self) -> io::Result<Box<dyn Stream>> {
         match self {
             Self::Unix(stream) => Ok(Box::new(stream)),
@@ -173,7 +172,7 @@ impl Incoming {
     }
 }
 
-/// Takes the lock beside a socket. The file stays: removing it would let two processes lock two files of one
+/// Takes the lock of a socket. The lock file is never removed, or two processes could lock two files with the same
 /// name.
 fn lock(path: &Path) -> Result<File, ListenError> {
     let mut name = path.as_os_str().to_owned();

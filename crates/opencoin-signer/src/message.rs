@@ -1,8 +1,8 @@
-//! What the two processes say to each other.
+//! The messages between the two processes.
 //!
-//! An issuer asks with a transaction reference and a number of blinds; *what* is signed, the signer reads in
-//! the books. Many requests share a connection, each has a number of its own, and answers come in any order.
-//! Integers are big-endian, lengths stand before contents. Bytes that are no message end the connection.
+//! A request has a transaction reference and a number of blinds; the signer reads the blinds from the books. Many
+//! requests share a connection. Each has its own number, and answers come in any order. Integers are big-endian,
+//! lengths precede contents. A malformed message ends the connection.
 
 use opencoin_crypto::{KEY_BITS_MAX, SignError};
 use opencoin_ledger::{MINT_KEY_ID_BYTES, TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference};
@@ -10,7 +10,7 @@ use opencoin_schema::BigInt;
 use opencoin_text::printable;
 use thiserror::Error;
 
-/// The most blinds of a request: as many as an issuer takes in one.
+/// The most blinds of a request, the same as in a request to the issuer.
 pub const BLINDS_MAX: usize = 1000;
 
 /// The longest message to a signer: kind, number, number of blinds, reference.
@@ -19,7 +19,7 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 1 + 8 + 4 + TRANSACTION_REFERENCE_BY
 /// The longest message from a signer: kind, number, count, and a length with each signature.
 pub(crate) const ANSWER_BYTES_MAX: usize = 1 + 8 + 4 + BLINDS_MAX * (2 + KEY_BITS_MAX / 8);
 
-/// How much of a refusal's text is sent and read.
+/// The most characters of a refusal's text that are sent and read.
 const REASON_CHARS_MAX: usize = 300;
 
 const SIGN: u8 = 1;
@@ -35,35 +35,35 @@ const NOT_ACCEPTED: u8 = 6;
 const FAILED: u8 = 7;
 const PONG: u8 = 8;
 
-/// Bytes that are no message.
+/// The bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("bytes that are no message")]
+#[error("a malformed message")]
 pub(crate) struct Malformed;
 
-/// To a signer.
+/// A message to a signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Sign what was accepted under a reference.
+    /// Requests signatures of what was accepted under a reference.
     Sign {
         number: u64,
         blinds: u32,
         reference: TransactionReference,
     },
-    /// Nobody waits for this one any more.
+    /// Cancels a request.
     Cancel { number: u64 },
-    /// Say something.
+    /// Requests a pong.
     Ping,
 }
 
-/// From a signer.
+/// A message from a signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// To [`Request::Sign`].
+    /// The answer to [`Request::Sign`].
     Sign {
         number: u64,
         result: Result<Vec<BigInt>, SignError>,
     },
-    /// To [`Request::Ping`].
+    /// The answer to [`Request::Ping`].
     Pong,
 }
 
@@ -169,15 +169,15 @@ impl Answer {
     }
 }
 
-/// A count or index among blinds.
+/// Converts a count or index of blinds.
 pub(crate) fn count_of(count: usize) -> u32 {
     u32::try_from(count).expect("a request has at most BLINDS_MAX blinds")
 }
 
-/// A text that can stand in one line of a log.
+/// Shortens a text and escapes it for a line of a log.
 fn short(text: &str) -> String {
     let text: String = text.chars().take(REASON_CHARS_MAX).collect();
-    // An escape is longer than what it stands for.
+    // Escapes may have made it longer.
     printable(&text).chars().take(REASON_CHARS_MAX).collect()
 }
 
@@ -232,7 +232,7 @@ impl<'bytes> Reader<'bytes> {
         Ok(signatures)
     }
 
-    /// The message, when nothing follows it.
+    /// Returns the message if no bytes follow it.
     fn end<T>(self, message: T) -> Result<T, Malformed> {
         if self.0.is_empty() {
             Ok(message)
@@ -289,7 +289,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(request in request(), answer in answer()) {
+        fn an_encoded_message_is_decoded(request in request(), answer in answer()) {
             prop_assert!(request.encode().len() <= REQUEST_BYTES_MAX);
             prop_assert_eq!(Request::decode(&request.encode()), Ok(request));
             prop_assert!(answer.encode().len() <= ANSWER_BYTES_MAX);
@@ -297,7 +297,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..60), kind in 0_u8..10) {
+        fn decoding_any_bytes_does_not_panic(bytes in vec(any::<u8>(), 0..60), kind in 0_u8..10) {
             let with_kind = [&[kind][..], &bytes].concat();
             for bytes in [bytes, with_kind] {
                 let _ = Request::decode(&bytes);

@@ -1,9 +1,8 @@
-//! Mutual TLS between an issuer and its signer: each shows a certificate of one authority that is theirs
-//! alone.
+//! Mutual TLS between an issuer and its signer. An authority that serves only the two signs both certificates.
 //!
-//! TLS 1.3 with AWS-LC and nothing else. A signer's certificate is for servers and an issuer's for clients,
-//! so that neither can be used in the place of the other. Files that cannot be used are errors that name the
-//! file and say what to do; they are read once, so new certificates need a restart.
+//! Only TLS 1.3 with AWS-LC is used. The signer's certificate is for servers and the issuer's for clients, so that
+//! neither can replace the other. Files are read once, so new certificates need a restart. An error names the file
+//! and says what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,38 +21,38 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::frame::Stream;
 
-/// The script that makes all of these files, as an operator finds it.
+/// The script that creates all of these files.
 const SCRIPT: &str = "deploy/signer/certificates.sh";
 
-/// The PEM files of one side. `deploy/signer/certificates.sh` makes them.
+/// The PEM files of one side. `deploy/signer/certificates.sh` creates them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// Its own certificate.
+    /// The certificate of this side.
     pub certificate: PathBuf,
-    /// The private key of that, for its owner alone to read.
+    /// The private key of the certificate, readable by its owner only.
     pub key: PathBuf,
-    /// The certificate of the authority that has signed both sides' certificates.
+    /// The certificate of the authority of both sides.
     pub authority: PathBuf,
 }
 
-/// Why TLS cannot be used. No text here shows what is in a file.
+/// TLS cannot be used. No text reveals the content of a file.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be used.
-    #[error("{0} ({SCRIPT} makes all of these files in one run)")]
+    #[error("{0} ({SCRIPT} creates all of these files)")]
     File(#[from] PemError),
-    /// The signer's name cannot stand in a certificate.
+    /// The signer's name is not a valid name in a certificate.
     #[error(
         "{0:?} is neither a host name nor an IP address; the signer's name is the one in its certificate"
     )]
     SignerName(String),
 }
 
-/// How a signer proves itself, and knows its issuer.
+/// The TLS configuration of a signer.
 #[derive(Clone)]
 pub struct ServerTls(TlsAcceptor);
 
-/// How an issuer proves itself, and knows its signer.
+/// The TLS configuration of an issuer.
 #[derive(Clone)]
 pub struct ClientTls {
     connector: TlsConnector,
@@ -77,7 +76,7 @@ impl ServerTls {
             .expect("the provider knows TLS 1.3")
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(own);
-        // Connections last; each new one proves itself anew.
+        // Connections are long-lived, so none is resumed.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(Self(Arc::new(config).into()))

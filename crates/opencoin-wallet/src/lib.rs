@@ -11,6 +11,7 @@
 pub mod account;
 mod bearer;
 mod client;
+mod clock;
 mod coin_fault;
 mod currency;
 mod error;
@@ -27,6 +28,7 @@ mod wallet;
 
 pub use bearer::{Bearer, TokenError, read_token};
 pub use client::ExchangeError;
+pub use clock::Clock;
 pub use coin_fault::{CoinFault, LeftOut};
 pub use error::WalletError;
 pub use file_error::FileError;
@@ -36,6 +38,6 @@ pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};
 pub use wallet::{
-    Abandoned, Balance, Clock, Done, HistoryEntry, ITEMS_MAX, OnProgress, Randomness, Received, Recouped,
-    Sent, Wallet,
+    Abandoned, Balance, Done, HistoryEntry, ITEMS_MAX, OnProgress, Randomness, Received, Recouped, Sent,
+    Wallet,
 };

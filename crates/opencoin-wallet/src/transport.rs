@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::clock::Clock;
 use crate::network::{self, Authorities, HttpAnswer, NoAnswer, Repeat, reason};
 use crate::secret::Secret;
-use crate::wallet::Clock;
 
 /// Sends requests to issuers.
 #[async_trait]

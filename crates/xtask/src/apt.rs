@@ -1,9 +1,8 @@
-//! Installing what the tests need on Debian, Ubuntu and their like: PostgreSQL, SoftHSM for the hardware
-//! tokens, the servers for which `deploy/` has settings.
+//! Installs what the tests need on Debian, Ubuntu and similar systems: PostgreSQL, SoftHSM for hardware tokens, the
+//! servers for which `deploy/` has settings.
 //!
-//! Debian starts a server when its package is installed. The tests start their own, so that is forbidden
-//! meanwhile, in the way that Debian has for it: a program `policy-rc.d`. Where there is one already, it
-//! stays.
+//! Debian starts a server when its package is installed. The tests start their own servers, so a program
+//! `policy-rc.d` forbids it meanwhile, unless the system has one already.
 
 use std::env;
 use std::ffi::OsStr;
@@ -19,22 +18,22 @@ use tokio::process::Command;
 use crate::interrupts::Interrupted;
 use crate::steps::Steps;
 
-/// A mirror in trouble, or a lock that another program holds, gets a second and a third chance.
+/// The attempts, in case a mirror fails or another program holds a lock.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(10);
-/// How long apt itself waits for another program's lock.
+/// How long apt waits for another program's lock.
 const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=120";
 
-/// The program that Debian asks whether a server may start; exit code 101 is no.
+/// The program that Debian asks whether a server may start. Exit code 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Something that the tests use.
+/// A package that the tests use.
 #[derive(Debug)]
 pub(crate) struct Package {
     name: &'static str,
     apt_name: &'static str,
     is_there: fn() -> bool,
-    /// What to do where apt cannot.
+    /// Instructions for systems without apt.
     by_hand: &'static str,
 }
 
@@ -60,10 +59,10 @@ pub(crate) const POSTGRES: Package = package(
      (postgres://USER@HOST/postgres, as a user who may create databases)",
 );
 
-/// The system's own Python: another one in PATH may come without what Debian's package adds.
+/// The system's Python. Another one in PATH may lack the modules of Debian's packages.
 pub(crate) const PYTHON_PATH: &str = "/usr/bin/python3";
 
-/// What the tests use besides PostgreSQL, which the caller may have elsewhere.
+/// The packages besides PostgreSQL, which the caller may have elsewhere.
 pub(crate) const OTHERS: [Package; 8] = [
     package(
         "SoftHSM",
@@ -86,7 +85,7 @@ pub(crate) const OTHERS: [Package; 8] = [
         || is_in_path("prometheus") && is_in_path("promtool"),
         "install Prometheus so that prometheus and promtool are in PATH",
     ),
-    // Reads units without running them.
+    // Checks units without running them.
     package(
         "systemd-analyze",
         "systemd",
@@ -94,7 +93,7 @@ pub(crate) const OTHERS: [Package; 8] = [
         "install systemd",
     ),
     package("man", "man-db", || is_in_path("man"), "install man"),
-    // Makes the environment of `schemas`.
+    // Creates the environment of `schemas`.
     package(
         "Python with venv",
         "python3-venv",
@@ -103,7 +102,7 @@ pub(crate) const OTHERS: [Package; 8] = [
     ),
 ];
 
-/// Installs those that are missing.
+/// Installs missing packages.
 pub(crate) async fn ensure(steps: &mut Steps, packages: &[&Package]) -> Result<()> {
     let missing: Vec<_> = packages
         .iter()
@@ -142,9 +141,9 @@ pub(crate) async fn ensure(steps: &mut Steps, packages: &[&Package]) -> Result<(
     Ok(())
 }
 
-/// While it is in force, the installation of a package starts no server.
+/// Prevents the installation of a package from starting a server.
 struct NoStarts {
-    /// There was none before, so ours is removed at the end.
+    /// Whether to remove the program at the end, because there was none before.
     is_ours: bool,
 }
 
@@ -170,7 +169,7 @@ impl NoStarts {
     }
 }
 
-/// Whether Python's own installer of pip is there, which is what `venv` needs and Debian packs apart.
+/// Whether Python's module `ensurepip` is installed, which `venv` needs and which is in a package of its own.
 fn has_venv() -> bool {
     let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     libraries
@@ -208,7 +207,7 @@ fn apt_get(arguments: &[&str]) -> Command {
     command
 }
 
-/// The program as root. sudo keeps no variables of ours, and must not wait for a password that nobody types.
+/// Runs the program as root. sudo drops environment variables, and must not wait for a password.
 pub(crate) fn as_root(program: &str) -> Command {
     if geteuid().is_root() {
         return Command::new(program);

@@ -1,7 +1,8 @@
-//! `cargo xtask deb`: the Debian package, in `target/debian`, and whether it installs, serves and goes again.
+//! `cargo xtask deb`: builds the Debian package in `target/debian`, and checks that it can be installed, used and
+//! removed.
 //!
-//! The program itself writes its manual and the completions of shells; what else is in the package is named
-//! in `crates/opencoin-cli/Cargo.toml`.
+//! The program itself writes its manual and the completions of shells. `crates/opencoin-cli/Cargo.toml` lists the
+//! other files of the package.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,24 +15,24 @@ use crate::apt;
 use crate::steps::Steps;
 use crate::test::cargo;
 
-/// The program that packs, installed below `target/tools`.
+/// The version of cargo-deb, which is installed in `target/tools`.
 const CARGO_DEB_VERSION: &str = "3.8.0";
-/// How the program in the package is built; see `Cargo.toml`.
+/// The build profile of the program in the package; see `Cargo.toml`.
 const PROFILE: &str = "dist";
 const CHECK: &str = "deploy/debian/check.sh";
-/// Shells, and the names under which they look for completions.
+/// Shells and the names of their files with completions.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "opencoin"),
     ("zsh", "_opencoin"),
     ("fish", "opencoin.fish"),
 ];
 
-/// What becomes of the package.
+/// What to do with the package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It is built.
+    /// Build it.
     Build,
-    /// It is installed on this machine as well, serves a currency, and is removed and purged.
+    /// Build it, install it on this machine, serve a currency, remove it and purge it.
     Check,
 }
 
@@ -50,11 +51,11 @@ pub(crate) async fn run(workspace: &Path, mode: Mode) -> Result<()> {
 
     let folder = workspace.join("target/debian");
     if folder.exists() {
-        // Pages of commands that are gone would be packed.
+        // Otherwise manual pages of removed commands would be packed.
         fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
     let program = workspace.join("target").join(PROFILE).join("opencoin");
-    write_down(&program, &folder).await?;
+    write_documents(&program, &folder).await?;
     let mut pack = Command::new(packer);
     pack.args(["--no-build", "--locked", "--profile", PROFILE])
         .args(["--package", "opencoin-cli", "--output"])
@@ -73,7 +74,7 @@ pub(crate) async fn run(workspace: &Path, mode: Mode) -> Result<()> {
     Ok(())
 }
 
-/// Installs cargo-deb unless it is there.
+/// Installs cargo-deb if it is missing.
 async fn packer(steps: &mut Steps, workspace: &Path) -> Result<PathBuf> {
     let root = workspace.join("target/tools");
     let program = root.join("bin/cargo-deb");
@@ -99,8 +100,8 @@ async fn packer(steps: &mut Steps, workspace: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The manual and the completions, as the program itself writes them.
-async fn write_down(program: &Path, folder: &Path) -> Result<()> {
+/// Makes the program write its manual and completions.
+async fn write_documents(program: &Path, folder: &Path) -> Result<()> {
     let opencoin = async |arguments: &[&OsStr]| -> Result<Vec<u8>> {
         let output = Command::new(program)
             .args(arguments)
@@ -127,7 +128,7 @@ async fn write_down(program: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The one package in the folder.
+/// The path of the package in the folder.
 fn package(folder: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut packages = entries

@@ -8,12 +8,12 @@ use anyhow::{Context, Result, ensure};
 use opencoin_crypto::CipherSuite;
 use opencoin_testkit::run;
 
-/// What to do about files that are not as they would be made.
+/// What to do with files that differ from what would be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Write them, and remove those that would not be made.
+    /// Write them, and remove surplus files.
     Write,
-    /// Name them, and fail.
+    /// List them and fail.
     Check,
 }
 
@@ -35,14 +35,14 @@ pub(crate) fn run(workspace: &Path, mode: Mode) -> Result<()> {
         Mode::Write => println!("{} files changed", differences.len()),
         Mode::Check => ensure!(
             differences.is_empty(),
-            "{} files of fixtures/run are not as they would be made; `cargo xtask fixtures` makes them again",
+            "{} files of fixtures/run are out of date; `cargo xtask fixtures` regenerates them",
             differences.len()
         ),
     }
     Ok(())
 }
 
-/// Says of each file that is missing, different, or too many, which it is.
+/// Lists missing, different and surplus files.
 fn compare(files: &BTreeMap<String, String>, folder: &Path) -> Result<Vec<String>> {
     let found = names(folder)?;
     let mut differences = Vec::new();
@@ -70,7 +70,7 @@ fn write(files: &BTreeMap<String, String>, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What lies in the folder; nothing when there is none.
+/// The names of the files in the folder, which need not exist.
 fn names(folder: &Path) -> Result<BTreeSet<String>> {
     if !folder.exists() {
         return Ok(BTreeSet::new());
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_difference_is_named_and_writing_ends_it() {
+    fn all_differences_are_listed_and_writing_removes_them() {
         let folder = tempfile::tempdir().unwrap();
         let files = ["a", "b", "c"].map(|name| (format!("{name}.json"), format!("text {name}")));
         let files = BTreeMap::from(files);

@@ -1,24 +1,24 @@
-//! Being told to stop: by Ctrl-C, by a CI system that cancels, by a terminal that is closed.
+//! Signals that stop the program: Ctrl-C, a cancelled CI job, a closed terminal.
 
 use std::io;
 
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals by which a user, or the system, ends a program.
+/// Receives the signals.
 pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
-/// A signal told us to stop.
+/// The program was stopped by a signal.
 #[derive(Debug, Clone, Copy, Error)]
 #[error("stopped by signal {}", .0.as_raw_value())]
 pub(crate) struct Interrupted(SignalKind);
 
 impl Interrupts {
-    /// From here on these signals do not end this program; [`Self::next`] tells of them.
+    /// Catches the signals, which [`Self::next`] then returns.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -27,7 +27,7 @@ impl Interrupts {
         })
     }
 
-    /// Waits for one of them, and gives one that came in the meantime.
+    /// Waits for a signal, or returns one that has arrived since the last call.
     pub(crate) async fn next(&mut self) -> Interrupted {
         let kind = tokio::select! {
             _ = self.interrupt.recv() => SignalKind::interrupt(),
@@ -39,7 +39,7 @@ impl Interrupts {
 }
 
 impl Interrupted {
-    /// What a shell reports for a program that a signal ended.
+    /// The exit code of a shell for a program that was ended by the signal.
     pub(crate) fn exit_code(self) -> u8 {
         128 + u8::try_from(self.0.as_raw_value()).expect("signals are small numbers")
     }

@@ -1,6 +1,6 @@
 //! `cargo xtask`: the commands of this project.
 //!
-//! Exit codes: 0 done, 1 something failed and was named, 2 a wrong command line, 128 + n ended by signal n.
+//! Exit codes: 0 success, 1 failure, 2 wrong command line, 128 + n stopped by signal n.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
@@ -29,17 +29,18 @@ The commands of this project.
 
 Usage: cargo xtask COMMAND
 
-  setup               Install what the tests use and is not there (apt, PyPI).
-  test                Do that, then check format, lints and documentation, build, run every test (with PostgreSQL, SoftHSM, nginx, Caddy, Prometheus).
-  fixtures            Make the files of fixtures/run again.
-  fixtures --check    Say which files of fixtures/run differ from what would be made; change nothing.
-  torture OPTIONS     Kill, crash, cut and fail whatever can be while wallets work, and count the money: --minutes N (for each
-                      database), --seed S, --database sqlite|postgres|both; torture --help shows all.
+  setup               Install missing programs that the tests use (apt, PyPI).
+  test                Run setup, check format, lints and documentation, build, and run all tests (with PostgreSQL, SoftHSM,
+                      nginx, Caddy, Prometheus).
+  fixtures            Regenerate the files of fixtures/run.
+  fixtures --check    List the files of fixtures/run that would change.
+  torture OPTIONS     Inject crashes and faults while wallets work, and audit the money: --minutes N (for each database),
+                      --seed S, --database sqlite|postgres|both; torture --help shows all options.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
   otel                Lint and test the feature otel, which the other commands leave out.
-  openapi             Write docs/openapi.json anew, from the program.
+  openapi             Regenerate docs/openapi.json.
   deb                 Build the Debian package in target/debian.
-  deb --check         The same, then install it on this machine, make a currency, serve it, remove the package and purge it.
+  deb --check         Build it, then install it on this machine, serve a currency, remove the package and purge it.
   help                Show this.
 ";
 

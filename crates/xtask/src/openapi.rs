@@ -1,4 +1,4 @@
-//! `cargo xtask openapi`: the description of the HTTP API in `docs/openapi.json`, as the program prints it.
+//! `cargo xtask openapi`: writes the description of the HTTP API, as the program prints it, to `docs/openapi.json`.
 
 use std::path::Path;
 

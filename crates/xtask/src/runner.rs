@@ -1,9 +1,9 @@
-//! Runs the tests of all test programs, a process for each test and as many at a time as there are processors:
-//! `cargo test` runs one program after the other, and most of ours wait for servers and disks.
+//! Runs the tests of all test programs, each test in a process of its own and one process for each processor. `cargo
+//! test` would run one program after the other, and most of ours wait for servers and disks.
 //!
-//! The tests that took longest in the last run start first, so that none of them runs alone at the end. Of a test that
-//! passes one line is shown; of one that fails, all that it printed. A test that prints a line that begins with
-//! [`SKIPPED`] has not looked at what it is for, so it does not count as passed.
+//! The slowest tests of the last run start first, so that none of them runs alone at the end. A passed test is one
+//! line of output; a failed one shows all of its output. A test that prints a line with [`SKIPPED`] does not count as
+//! passed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
@@ -22,15 +22,15 @@ use tokio::time::timeout;
 use crate::interrupts::Interrupts;
 use crate::steps::stop;
 
-/// How a line begins in which a test says that it could not look.
+/// The prefix of a line with which a test says that it was skipped.
 const SKIPPED: &str = "SKIPPED: ";
-/// A test that takes longer hangs.
+/// The time limit of a test.
 const TEST_TIME_MAX: Duration = Duration::from_secs(600);
-/// How many of the slowest tests are listed at the end.
+/// The number of slowest tests that are listed at the end.
 const SLOWEST_SHOWN: usize = 10;
-/// How long each test took in the last run, below the root of the repository.
+/// The file with the duration of each test in the last run, relative to the root of the repository.
 const TIMES: &str = "target/test-times.json";
-/// Where the end-to-end tests are; unknown ones of them are taken for slow.
+/// The package of the end-to-end tests. They are assumed to be slow when their duration is unknown.
 const END_TO_END: &str = "opencoin-e2e";
 
 /// A program with tests.
@@ -39,7 +39,7 @@ struct Program {
     /// The package and the target.
     name: String,
     path: PathBuf,
-    /// The folder of its package, in which cargo runs it.
+    /// The folder of its package, in which the tests run.
     folder: PathBuf,
 }
 
@@ -61,7 +61,7 @@ struct Finished {
     verdict: Verdict,
 }
 
-/// Runs all tests of the programs that cargo names in `messages` (`--message-format=json`). Fails when one fails.
+/// Runs all tests of the programs in cargo's `messages` (`--message-format=json`). Fails if a test fails.
 pub(crate) async fn run(
     workspace: &Path,
     messages: &str,
@@ -99,7 +99,7 @@ pub(crate) async fn run(
     for one in &finished {
         times.insert(one.test.clone(), one.time.as_secs_f64());
     }
-    // The next run is only less well sorted without it.
+    // Without the file the next run is only sorted less well.
     let _ = fs::write(&times_file, serde_json::to_string_pretty(&times)?);
     report(finished, begun.elapsed())
 }
@@ -172,7 +172,7 @@ async fn run_one(
 }
 
 fn judge(is_success: bool, output: &str) -> Verdict {
-    // A program that runs no test succeeds as well.
+    // A program that runs no test also succeeds.
     if !is_success || !output.contains("test result: ok. 1 passed") {
         return Verdict::Failed(output.to_owned());
     }
@@ -198,7 +198,7 @@ fn show(one: &Finished) {
     }
 }
 
-/// The last line is for programs that count: `N passed, N failed`.
+/// Prints a summary. Programs may parse the last line, `N passed, N failed`.
 fn report(mut finished: Vec<Finished>, time: Duration) -> Result<()> {
     finished.sort_by_key(|one| std::cmp::Reverse(one.time));
     println!("\nthe slowest tests:");
@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_test_that_ran_and_looked_has_passed() {
+    fn only_a_test_that_ran_and_was_not_skipped_has_passed() {
         let ran = "test a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored";
         assert!(matches!(judge(true, ran), Verdict::Passed));
         assert!(matches!(judge(false, ran), Verdict::Failed(_)));
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn test_programs_are_told_from_other_artifacts() {
+    fn only_test_programs_are_taken_from_the_messages() {
         let message = |kind: &str, test: bool, executable: &str| {
             format!(
                 r#"{{"reason":"compiler-artifact","manifest_path":"/w/crates/a/Cargo.toml","target":{{"kind":["{kind}"],"name":"a"}},"profile":{{"test":{test}}},"executable":{executable}}}"#

@@ -1,6 +1,6 @@
-//! Programs of Python with which tests compare something with its schema: the files of `deploy/` with those
-//! of Kubernetes and of compose files, a running server with its OpenAPI description (schemathesis). They go
-//! into `target/schemas` once, in exact versions, and need no network after that.
+//! Python programs with which tests validate against schemas: the files of `deploy/` against those of Kubernetes and
+//! Docker Compose, a running server against its OpenAPI description (schemathesis). They are installed into
+//! `target/schemas` once, in exact versions, and need no network later.
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +11,11 @@ use tokio::process::Command;
 use crate::apt;
 use crate::steps::Steps;
 
-/// What is installed; a copy of it in the folder says that it was, as a whole.
+/// The list of packages. A copy in the folder marks a complete installation.
 const REQUIREMENTS: &str = "tests/src/deploy/schemas.txt";
 const FOLDER: &str = "target/schemas";
 
-/// Installs them unless they are there.
+/// Installs them if they are missing.
 pub(crate) async fn ensure(steps: &mut Steps, workspace: &Path) -> Result<()> {
     let (requirements, folder) = (workspace.join(REQUIREMENTS), workspace.join(FOLDER));
     let wanted = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
@@ -27,7 +27,7 @@ pub(crate) async fn ensure(steps: &mut Steps, workspace: &Path) -> Result<()> {
     environment.args(["-m", "venv", "--clear"]).arg(&folder);
     steps.run("schemas", &mut environment).await?;
     let mut install = Command::new(folder.join("bin/python3"));
-    // The list is complete. docker-compose wants older companions to run; its schema needs none.
+    // The list is complete. docker-compose depends on older packages, which its schema does not need.
     install.args([
         "-m",
         "pip",

@@ -1,7 +1,7 @@
-//! Running other programs, one step after another, and stopping them when we are told to stop.
+//! Runs other programs step by step, and stops them when a signal arrives.
 //!
-//! Each step is a process group of its own: a test that was interrupted takes the servers it started with it.
-//! It gets no standard input, because nobody is there to answer on CI.
+//! Each step is a process group of its own, so that the servers of a stopped test are stopped too. It has no standard
+//! input, because nobody can answer on CI.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -16,10 +16,10 @@ use tokio::time::timeout;
 
 use crate::interrupts::Interrupts;
 
-/// How long a step that was told to stop may take before it is killed.
+/// How long a step may take to stop before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs steps and says what it runs, how it went and how long it took.
+/// Runs steps, and prints the command, result and duration of each.
 pub(crate) struct Steps {
     interrupts: Interrupts,
 }
@@ -31,20 +31,20 @@ impl Steps {
         })
     }
 
-    /// What tells of the signals that end this program.
+    /// The signals that stop this program.
     pub(crate) fn interrupts(&mut self) -> &mut Interrupts {
         &mut self.interrupts
     }
 
-    /// Runs a program to its end, with its output on ours.
+    /// Runs a program and passes its output through.
     ///
-    /// Fails when it cannot be started, when it fails, or with `Interrupted`; then nothing of it runs any
-    /// more.
+    /// # Errors
+    /// When it cannot be started or fails, or with `Interrupted`, after all of its processes have ended.
     pub(crate) async fn run(&mut self, heading: &str, command: &mut Command) -> Result<()> {
         self.end(heading, command).await.map(drop)
     }
 
-    /// The same, and gives what it has written to its standard output.
+    /// Runs a program and returns its standard output.
     pub(crate) async fn read(&mut self, heading: &str, command: &mut Command) -> Result<String> {
         self.end(heading, command.stdout(Stdio::piped())).await
     }
@@ -85,7 +85,7 @@ impl Steps {
         Ok(written)
     }
 
-    /// Waits, unless we are told to stop.
+    /// Waits, unless a signal arrives.
     pub(crate) async fn pause(&mut self, time: Duration) -> Result<()> {
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
@@ -94,9 +94,9 @@ impl Steps {
     }
 }
 
-/// Ends a step and all that it started.
+/// Stops a step and all of its processes.
 pub(crate) async fn stop(child: &mut Child) -> Result<()> {
-    // Once it was waited for it has no id, and its group's may be another's by now.
+    // A process that has ended has no id, because the system may have reused it.
     let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
         return Ok(());
     };
@@ -108,7 +108,7 @@ pub(crate) async fn stop(child: &mut Child) -> Result<()> {
     Ok(())
 }
 
-/// The command as a user could type it.
+/// The command as a user would type it.
 fn line(command: &Command) -> String {
     let command = command.as_std();
     let mut line = String::new();

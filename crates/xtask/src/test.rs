@@ -1,11 +1,10 @@
-//! `cargo xtask test`: all that must hold before a change is merged, in the order in which failures are
-//! cheapest.
+//! `cargo xtask test`: all checks before a change is merged, the fastest ones first.
 //!
-//! Programs that the tests use and that are missing are installed first. One throw-away PostgreSQL serves all
-//! tests. It is ours: however this program ends, the server ends with it and its folder is removed.
+//! Missing programs are installed first. A temporary PostgreSQL serves all tests. However this program ends, the
+//! server is stopped and its folder removed.
 //!
-//! Lints and build are one step: cargo compiles the workspace with `clippy-driver` in place of `rustc`, which is what
-//! `cargo clippy` does as well, but without generating code, so that everything would be compiled twice.
+//! Lints and build are one step: cargo compiles the workspace with `clippy-driver` in place of `rustc`. `cargo
+//! clippy` does the same without generating code, so the workspace would be compiled twice.
 
 use std::env;
 use std::ffi::OsString;
@@ -20,19 +19,19 @@ use crate::apt;
 use crate::steps::Steps;
 use crate::{runner, schemas};
 
-/// How much of PostgreSQL's log is shown when the tests fail.
+/// The lines of PostgreSQL's log that are shown when the tests fail.
 const LOG_LINES_SHOWN: usize = 40;
 
-/// Makes `clippy-driver` look for lints in the crates of the workspace, as `cargo clippy` does.
+/// The variable with which cargo runs `clippy-driver` for the crates of the workspace.
 const WRAPPER_VARIABLE: &str = "RUSTC_WORKSPACE_WRAPPER";
-/// What `cargo clippy -- -D warnings` passes on to it.
+/// The lints, as `cargo clippy -- -D warnings` passes them.
 const LINTS: (&str, &str) = ("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
-/// Lets a debug build encrypt keys cheaply; see `opencoin_crypto`.
+/// Makes a debug build encrypt keys with low cost; see `opencoin_crypto`.
 const CHEAP_KEYS: (&str, &str) = ("OPENCOIN_TEST_CHEAP_KEYS", "1");
 
 pub(crate) async fn run(workspace: &Path) -> Result<()> {
     let mut steps = Steps::new()?;
-    // First of all, rather than failing after minutes of compiling.
+    // First, because compiling takes minutes.
     install(&mut steps, workspace).await?;
     let server = Server::of_environment();
     let cargo = |arguments: &[&str]| cargo(workspace, arguments);
@@ -54,16 +53,16 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
     let documentation = with_lints(&mut documentation).env("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", documentation).await?;
 
-    // Examples in the documentation use the libraries that are built.
+    // Examples in the documentation use the built libraries.
     let mut examples = cargo(&["test", "--workspace", "--doc", "--quiet", "--locked"]);
     steps.run("examples", with_lints(&mut examples)).await?;
     server.serve(&mut steps, workspace, &messages).await
 }
 
-/// `cargo xtask setup`: installs what the tests use and is not there.
+/// `cargo xtask setup`: installs missing programs that the tests use.
 pub(crate) async fn setup(workspace: &Path) -> Result<()> {
     install(&mut Steps::new()?, workspace).await?;
-    println!("everything that the tests use is there");
+    println!("all programs that the tests use are installed");
     Ok(())
 }
 
@@ -78,7 +77,7 @@ async fn install(steps: &mut Steps, workspace: &Path) -> Result<()> {
     schemas::ensure(steps, workspace).await
 }
 
-/// `cargo xtask otel`: lints and tests of the feature `otel`, which brings dependencies that nothing else has.
+/// `cargo xtask otel`: lints and tests the feature `otel`, which has dependencies of its own.
 pub(crate) async fn otel(workspace: &Path) -> Result<()> {
     let mut steps = Steps::new()?;
     let feature = ["--locked", "--package", "opencoin-cli", "--features", "otel"];
@@ -91,9 +90,9 @@ pub(crate) async fn otel(workspace: &Path) -> Result<()> {
 
 /// The PostgreSQL that the tests use.
 enum Server {
-    /// One that the caller named in [`SERVER_VARIABLE`].
+    /// The one in [`SERVER_VARIABLE`].
     Given,
-    /// One that we start.
+    /// A temporary one, started by this program.
     Ours,
 }
 
@@ -106,7 +105,7 @@ impl Server {
         }
     }
 
-    /// Runs the tests with the server, which is there only for them.
+    /// Runs the tests with the server.
     async fn serve(self, steps: &mut Steps, workspace: &Path, messages: &str) -> Result<()> {
         match self {
             Self::Given => runner::run(workspace, messages, &[CHEAP_KEYS], steps.interrupts()).await,
@@ -164,7 +163,7 @@ async fn ensure_component(workspace: &Path, component: &str, arguments: &[&str])
     Ok(())
 }
 
-/// The cargo that runs us, in the root of the repository.
+/// The cargo that runs this program, in the root of the repository.
 pub(crate) fn cargo(workspace: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.args(arguments).current_dir(workspace);

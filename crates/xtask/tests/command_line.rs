@@ -1,4 +1,4 @@
-//! The program as CI and users call it.
+//! The command line of xtask.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -16,7 +16,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn the_fixtures_are_what_would_be_made() {
+fn the_fixtures_are_up_to_date() {
     let output = xtask(&["fixtures", "--check"]);
     assert!(
         output.status.success(),
@@ -51,7 +51,7 @@ fn help_lists_every_command() {
 }
 
 #[test]
-fn what_is_no_command_is_refused_by_name_with_exit_code_2() {
+fn an_unknown_command_is_named_and_the_exit_code_is_2() {
     for arguments in [&["tset"][..], &["test", "--fast"], &["fixtures", "check"]] {
         let output = xtask(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -1,5 +1,5 @@
-//! `cargo xtask test` with a `cargo` that only writes down how it was called, and claims to have built one test
-//! program: which steps run, what a failure says, and that nothing keeps running after it.
+//! `cargo xtask test` with a fake `cargo` that records its calls and claims to have built one test program. The tests
+//! check the steps and error messages, and that no process is left.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -16,13 +16,13 @@ use tempfile::TempDir;
 const SERVER_VARIABLE: &str = "OPENCOIN_TEST_POSTGRES";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder with a program that stands in for cargo.
+/// A folder with a fake cargo.
 struct FakeCargo {
     folder: TempDir,
 }
 
 impl FakeCargo {
-    /// `script` runs after the call was written down; `$1` is cargo's command. `test` is what the one test does.
+    /// `script` runs after the call is recorded; `$1` is cargo's command. `test` is the script of the only test.
     fn new(script: &str, test: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let calls = folder.path().join("calls");
@@ -74,7 +74,7 @@ impl FakeCargo {
         command
     }
 
-    /// The commands that cargo was called with, without the versions that are asked for first.
+    /// The recorded commands without the checks of versions.
     fn commands(&self) -> Vec<String> {
         let calls = fs::read_to_string(self.path("calls")).unwrap();
         let commands = calls.lines().filter(|call| !call.ends_with("--version"));
@@ -90,7 +90,7 @@ impl FakeCargo {
 }
 
 #[test]
-fn all_steps_run_and_the_tests_get_a_server_that_is_gone_afterwards() {
+fn all_steps_run_and_the_tests_get_a_temporary_server() {
     let cargo = FakeCargo::new("true", &format!("echo \"${SERVER_VARIABLE}\" >server"));
     let output = cargo.xtask_test().output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
@@ -107,9 +107,9 @@ fn all_steps_run_and_the_tests_get_a_server_that_is_gone_afterwards() {
 }
 
 #[test]
-fn the_first_failure_ends_it_and_is_named() {
+fn the_first_failure_ends_the_run_and_is_named() {
     let cargo = FakeCargo::new("[ \"$1\" != clippy ]", "true");
-    // The versions come first: a clippy that is not there is another failure.
+    // A missing clippy has a message of its own.
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let missing = "error: clippy is missing: `rustup component add clippy`";
@@ -124,7 +124,7 @@ fn the_first_failure_ends_it_and_is_named() {
 }
 
 #[test]
-fn a_failing_test_shows_its_output_and_what_the_server_logged() {
+fn a_failing_test_shows_its_output_and_the_log_of_the_server() {
     let cargo = FakeCargo::new("true", "echo what the test said; exit 101");
     let output = cargo.xtask_test().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -138,7 +138,7 @@ fn a_failing_test_shows_its_output_and_what_the_server_logged() {
 }
 
 #[test]
-fn a_test_that_could_not_look_has_not_passed() {
+fn a_skipped_test_has_not_passed() {
     let cargo = FakeCargo::new("true", "echo 'SKIPPED: no vectors'");
     let output = cargo.xtask_test().output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
@@ -150,7 +150,7 @@ fn a_test_that_could_not_look_has_not_passed() {
 #[test]
 fn a_signal_stops_the_tests_and_the_server() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        // The test has started a server of its own, as end-to-end tests do.
+        // The test has started a server, as end-to-end tests do.
         let test = format!(
             "(trap 'echo TERM >told; exit' TERM; : >ready; while :; do sleep 0.1; done) &\n\
              until [ -e ready ]; do sleep 0.1; done\n\
@@ -170,7 +170,7 @@ fn a_signal_stops_the_tests_and_the_server() {
         assert_eq!(
             cargo.read_when_written("told"),
             "TERM",
-            "what the test has started is told to stop"
+            "the server of the test gets the signal"
         );
     }
 }
@@ -179,7 +179,7 @@ fn id(child: &Child) -> Pid {
     Pid::from_raw(child.id().cast_signed()).unwrap()
 }
 
-/// The folder that holds the folder of the server's socket, out of its URL.
+/// The folder of the server, from the path of its socket in the URL.
 fn server_folder(url: &str) -> PathBuf {
     let (_, socket) = url.split_once("?host=").unwrap();
     Path::new(socket).parent().unwrap().to_owned()

@@ -22,7 +22,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A longer log is renamed when its issuer starts again, and replaces the previous one.
 const LOG_BYTES_MAX: u64 = 8 << 20;
 /// Texts that must never appear in an issuer's log.
-const ALARMS: [&str; 4] = ["panic", "makes no sense", "invariant", "cannot be signed"];
+const ALARMS: [&str; 5] = [
+    "panic",
+    "makes no sense",
+    "is corrupt",
+    "invariant",
+    "cannot be signed",
+];
 
 /// A currency and the processes that serve it.
 pub(super) struct Issuers {

@@ -11,7 +11,9 @@ use opencoin_audit::check;
 use opencoin_config::{Config, DATABASE_DEFAULT};
 use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_http::{Server, TaskEnded, serve};
-use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator, StoreMode, open_audit_source, open_books};
+use opencoin_issuer::{
+    Books, Cashier, Issuer, IssuerOptions, Operator, StoreMode, open_audit_source, open_books,
+};
 use opencoin_keys::{
     Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
 };
@@ -74,11 +76,12 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
     let issuer = start_issuer(&directory, &keys, books.clone(), listener).await?;
     step("issuer", &format!("serves {url}, books in SQLite"))?;
 
-    let operator = Operator::new(books.ledger, Arc::new(SystemClock));
+    let operator = Operator::new(Arc::clone(&books.ledger), Arc::new(SystemClock));
+    let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
     let (alice_name, bob_name): (AccountName, AccountName) = ("alice".parse()?, "bob".parse()?);
-    let alice_token = Secret::new(operator.create_account(&alice_name, &mut OsRng).await?.expose());
-    let bob_token = Secret::new(operator.create_account(&bob_name, &mut OsRng).await?.expose());
-    operator
+    let alice_token = Secret::new(cashier.open_account(&alice_name, None).await?.expose());
+    let bob_token = Secret::new(cashier.open_account(&bob_name, None).await?.expose());
+    cashier
         .credit(
             &alice_name,
             Amount::new(PAID_IN)?,
@@ -117,7 +120,7 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
     receive_with_delay(&operator, &mut bob, &stack_file).await?;
 
     bob.redeem(None, HANDED_OVER, &bob_token).await?;
-    let balance = operator.account(&bob_name).await?.balance.units();
+    let balance = cashier.account(&bob_name).await?.account.balance.units();
     ensure!(
         balance == HANDED_OVER,
         "Bob's account should hold {HANDED_OVER}, not {balance}"

@@ -105,7 +105,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         SignerServerOptions::default(),
     );
     tokio::select! {
-        () = server.serve(listener, stopped) => {}
+        ended = server.serve(listener, stopped) => ended?,
         () = drop_destroyed_keys(engine) => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -15,9 +15,10 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{KeyError, OperationError, PUBLIC_EXPONENT, PublicKey, check_key_length};
+use super::PublicKey;
 use crate::aws_lc::{self, PrivateHandle};
 use crate::emsa_pss;
+use crate::key_error::{KeyError, OperationError, PUBLIC_EXPONENT, check_key_length};
 use crate::numbers::to_big_int;
 
 /// The cost of scrypt (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5). It needs 16 MiB, below

@@ -7,9 +7,9 @@ use num_bigint_dig::BigUint;
 use opencoin_schema::{BigInt, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-use super::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError};
 use crate::aws_lc::{PssHash, PublicHandle};
 use crate::emsa_pss;
+use crate::key_error::{BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, OperationError};
 use crate::numbers::{to_big_int, to_biguint};
 
 /// The largest public exponent. A larger one makes verification slower but not safer, and cryptographic libraries

@@ -9,7 +9,7 @@ use axum::http::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindingSeed, CipherSuite, KeyStore, SignError, Signer};
-use opencoin_issuer::{Books, Issuer, IssuerOptions, Operator, Signed, Token};
+use opencoin_issuer::{Books, Cashier, Issuer, IssuerOptions, Signed, Token};
 use opencoin_keys::{
     CertifiedMintKey, Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
 };
@@ -375,12 +375,12 @@ pub(crate) fn signed_now(signed: Signed) -> Vec<BlindSignature> {
 }
 
 /// Opens an account and credits it with this amount, unless it is 0. Returns its token.
-pub(crate) async fn open_account(operator: &Operator, name: &str, amount: u64, rng: &mut StdRng) -> Token {
+pub(crate) async fn open_account(cashier: &Cashier, name: &str, amount: u64) -> Token {
     let name: AccountName = name.parse().unwrap();
-    let token = operator.create_account(&name, rng).await.unwrap();
+    let token = cashier.open_account(&name, None).await.unwrap();
     if amount > 0 {
         let (amount, reference) = (Amount::new(amount).unwrap(), Reference::new("opening").unwrap());
-        operator.credit(&name, amount, reference).await.unwrap();
+        cashier.credit(&name, amount, reference).await.unwrap();
     }
     token
 }

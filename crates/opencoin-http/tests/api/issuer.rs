@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use chrono::TimeDelta;
 use opencoin_http::{ERROR_HEADER, Server, router, serve};
-use opencoin_issuer::{Guard, HighWaterMark, Issuer, Operator, Reason, Refusal, Signed, Token};
-use opencoin_ledger::{Ledger, MemoryLedger};
+use opencoin_issuer::{Guard, HighWaterMark, Issuer, Reason, Refusal, Signed, Token};
+use opencoin_ledger::MemoryLedger;
 use opencoin_schema::{Coin, RequestMint, RequestRenew, RequestResume, text};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -41,9 +41,8 @@ impl Fixture {
         let (ledger, currency) = (Arc::new(TestLedger::default()), TestCurrency::get());
         let open = || currency.issuer(ledger.books(), signer.clone(), clock.clone());
         let (issuer, server) = (open().await, Server::new(open().await));
-        let mut rng = StdRng::seed_from_u64(SEED);
-        let operator = Operator::new(Arc::clone(&ledger) as Arc<dyn Ledger>, clock.clone());
-        let token = open_account(&operator, "alice", 100, &mut rng).await;
+        let token = open_account(&issuer.cashier(), "alice", 100).await;
+        let rng = StdRng::seed_from_u64(SEED);
         Self {
             clock,
             signer,

@@ -67,9 +67,9 @@ impl Fixture {
         let ledger = Arc::clone(&books.ledger);
         let open = || currency.issuer(books.clone(), currency.signer(), Arc::clone(&clock));
         let (issuer, server) = (open().await, Server::new(open().await));
-        let mut rng = StdRng::seed_from_u64(SEED);
+        let token = open_account(&issuer.cashier(), "alice", 100).await;
         let operator = Operator::new(Arc::clone(&ledger), clock);
-        let token = open_account(&operator, "alice", 100, &mut rng).await;
+        let rng = StdRng::seed_from_u64(SEED);
         Self {
             ledger,
             operator,

@@ -1,4 +1,4 @@
-//! Who acts, and whether he may.
+//! Authentication by token, and authorization.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,44 +8,44 @@ use opencoin_ledger::{AccountId, Bearer, Credential, LedgerTime, Scope, ServiceI
 use super::{AccountService, Token};
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// How long an account's own token is taken after it was replaced through another process.
+/// How long a process may accept an account's token after another process has replaced it.
 pub const TOKEN_REMEMBERED_SECONDS_MAX: i64 = 10;
-/// How many accounts are remembered: a megabyte at most. Beyond that the memory begins anew.
-const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
-/// How many services may wait to be noted as seen. Of more nothing is noted.
+/// The most tokens in the cache, about a megabyte. A full cache is emptied.
+const TOKENS_REMEMBERED_MAX: usize = 10_000;
+/// The most services whose `last_seen` waits to be stored. Further ones are skipped.
 const SERVICES_NOTED_MAX: usize = 10_000;
-/// A service that is heard of again within this time is not noted again.
+/// A service's `last_seen` is stored again only after this time.
 const SEEN_AGAIN_MICROS: i64 = 60_000_000;
 
-/// Somebody with a token that is good.
+/// The bearer of a valid token.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// For which account he acts.
+    /// The account of the token.
     pub account: AccountId,
-    /// The hash of his token.
+    /// The hash of the token.
     pub token: TokenHash,
-    /// With what he acts.
-    pub means: Credential,
+    /// The kind of the token.
+    pub credential: Credential,
 }
 
-/// What somebody wants to do for an account.
+/// A right that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// Make coins of its money.
+    /// To exchange the account's money for coins.
     Mint,
-    /// Make coins its money.
+    /// To credit coins to the account.
     Redeem,
-    /// Read it.
+    /// To read the account.
     Read,
-    /// All the rest: pay, be paid out, choose, manage services. The holder's own.
+    /// Everything else: transfers, payouts, settings, services. Only the holder has it.
     Own,
-    /// End the session that asks.
+    /// To end the session itself.
     Leave,
 }
 
 impl Caller {
     fn check(self, right: Right) -> Result<Self, Refusal> {
-        let may = match &self.means {
+        let may = match &self.credential {
             Credential::AccountToken | Credential::PasswordSession => true,
             Credential::ServiceSession { scopes, .. } => match right {
                 Right::Mint => scopes.contains(&Scope::Mint),
@@ -66,8 +66,8 @@ impl Caller {
     }
 }
 
-/// Whose token is whose, and when that was looked up. An account seldom gets another token, so the ledger is
-/// asked now and then. Sessions end at once in every process, so they are looked up each time.
+/// The accounts of tokens, and when they were looked up. Accounts rarely get another token, so a look-up is valid for
+/// a while. Sessions are not cached, because they must end at once in every process.
 #[derive(Debug, Default)]
 pub(super) struct TokenCache(Mutex<HashMap<TokenHash, (AccountId, LedgerTime)>>);
 
@@ -83,19 +83,19 @@ impl TokenCache {
 
     fn remember(&self, token: TokenHash, account: AccountId, now: LedgerTime) {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if accounts.len() >= ACCOUNTS_REMEMBERED_MAX {
+        if accounts.len() >= TOKENS_REMEMBERED_MAX {
             accounts.clear();
         }
         accounts.insert(token, (account, now));
     }
 }
 
-/// When services were last seen, until the background work writes it down: no request waits for that.
+/// When services were last seen. A background task stores it, so that no request waits for the write.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<HashMap<ServiceId, LedgerTime>>);
+pub(super) struct SeenServices(Mutex<HashMap<ServiceId, LedgerTime>>);
 
-impl Seen {
-    fn note(&self, service: &ServiceId, last_seen: Option<LedgerTime>, now: LedgerTime) {
+impl SeenServices {
+    pub(super) fn note(&self, service: &ServiceId, last_seen: Option<LedgerTime>, now: LedgerTime) {
         let is_recent =
             |seen: LedgerTime| now.unix_micros().saturating_sub(seen.unix_micros()) < SEEN_AGAIN_MICROS;
         if last_seen.is_some_and(is_recent) {
@@ -113,10 +113,10 @@ impl Seen {
 }
 
 impl AccountService {
-    /// Who acts with this token, if he may do that.
+    /// Authenticates the bearer of this token and checks this right.
     ///
     /// # Errors
-    /// Without a token that is good now, or when a service may not do it.
+    /// When the token is missing or not valid, or a service does not have the right.
     pub async fn caller(&self, token: Option<&Token>, right: Right) -> Result<Caller, Refusal> {
         let missing = || {
             Refusal::new(
@@ -127,26 +127,29 @@ impl AccountService {
         let unknown = || {
             Refusal::new(
                 Reason::Unauthorized,
-                "nobody has this token, or its session has ended",
+                "the token is unknown, or its session has ended",
             )
         };
         let token = token.ok_or_else(missing)?.hash();
         let now = self.now();
-        if let Some(account) = self.holders.find(&token, now) {
+        if let Some(account) = self.tokens.find(&token, now) {
             return Ok(Caller {
                 account,
                 token,
-                means: Credential::AccountToken,
+                credential: Credential::AccountToken,
             });
         }
-        let Bearer { account, means } = self
+        let Bearer {
+            account,
+            means: credential,
+        } = self
             .accounts
             .bearer(&token, now)
             .await
             .map_err(unavailable)?
             .ok_or_else(unknown)?;
-        match &means {
-            Credential::AccountToken => self.holders.remember(token, account, now),
+        match &credential {
+            Credential::AccountToken => self.tokens.remember(token, account, now),
             Credential::PasswordSession => {}
             Credential::ServiceSession {
                 service, last_seen, ..
@@ -155,12 +158,12 @@ impl AccountService {
         Caller {
             account,
             token,
-            means,
+            credential,
         }
         .check(right)
     }
 
-    /// Whether a token that was good is so still.
+    /// Whether the caller's token is still valid.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -173,7 +176,7 @@ impl AccountService {
             .is_some())
     }
 
-    /// Writes down when services were last seen. What cannot be written now is lost: the next request notes it
+    /// Stores when services were last seen. A failed write is not repeated: the next request of the service notes it
     /// again.
     pub(crate) async fn write_last_seen(&self) {
         for (service, at) in self.seen.take() {
@@ -184,7 +187,7 @@ impl AccountService {
                 .map_err(unavailable)
                 .is_err()
             {
-                return; // the others would fail as well, and the log says why
+                return; // the others would fail as well; the error is in the log
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Pages of what happened on an account, and of the directory.
+//! Pages of an account's entries and of the directory.
 
 use opencoin_api::{PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX};
 use opencoin_ledger::{AccountEntry, AccountId, AccountName, EntryPage, Profile, ProfileFilter};
@@ -8,21 +8,21 @@ use crate::refusal::{Reason, Refusal, unavailable};
 
 /// One page of a list.
 pub struct Page<T> {
-    /// At most as many as the page is long.
+    /// At most the length of the page.
     pub items: Vec<T>,
-    /// Whether it is as long as was asked for, so that more may follow.
+    /// Whether the page has the requested length, so that more may follow.
     pub is_full: bool,
 }
 
 impl<T> Page<T> {
-    /// A page of these items, of which `limit` were asked for.
+    /// A page of these items, of which the request wanted `limit`.
     pub fn new(items: Vec<T>, limit: u32) -> Self {
         let is_full = items.len() >= limit as usize;
         Self { items, is_full }
     }
 }
 
-/// How long a page is, from what was asked for.
+/// The length of a page: the requested one, or the default.
 ///
 /// # Errors
 /// When it is 0 or above [`PAGE_LENGTH_MAX`].
@@ -58,7 +58,7 @@ impl AccountService {
         ))
     }
 
-    /// Accounts that chose to be listed, by name.
+    /// The listed accounts, ordered by name.
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.

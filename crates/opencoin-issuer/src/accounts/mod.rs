@@ -1,7 +1,7 @@
-//! Accounts as their holders use them: who may act, sessions, services, transfers, payouts, entries.
+//! Accounts as their holders use them: access rights, sessions, services, transfers, payouts, entries.
 //!
-//! Money moves by commands alone, through the committer like a mint. All the rest is read from and kept in
-//! the store of accounts.
+//! Only commands move money, through the committer like a mint. Everything else is read from and written to the store
+//! of accounts directly.
 
 mod caller;
 mod entries;
@@ -32,9 +32,9 @@ pub(crate) use random::Random;
 pub use services::{ServiceAge, ServiceStatus};
 pub use token::Token;
 pub(crate) use token::TokenKind;
-pub(crate) use waiting::waited_in_vain;
+pub(crate) use waiting::given_up;
 
-/// What holders and their services ask for.
+/// Serves holders and their services.
 pub struct AccountService {
     accounts: Arc<dyn Accounts>,
     committer: Arc<Committer>,
@@ -42,8 +42,8 @@ pub struct AccountService {
     config: AccountsConfig,
     random: Arc<Random>,
     passwords: Arc<Passwords>,
-    holders: caller::TokenCache,
-    seen: caller::Seen,
+    tokens: caller::TokenCache,
+    seen: caller::SeenServices,
     next_turn: waiting::NextTurn,
 }
 
@@ -55,7 +55,7 @@ impl AccountService {
         config: AccountsConfig,
         random: Arc<Random>,
     ) -> Self {
-        let (passwords, holders, seen, next_turn) = Default::default();
+        let (passwords, tokens, seen, next_turn) = Default::default();
         Self {
             accounts,
             committer,
@@ -63,7 +63,7 @@ impl AccountService {
             config,
             random,
             passwords,
-            holders,
+            tokens,
             seen,
             next_turn,
         }
@@ -77,17 +77,17 @@ impl AccountService {
         Arc::clone(&self.random)
     }
 
-    /// The caller's account with what he has chosen.
+    /// The account and its settings.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn profile(&self, account: AccountId) -> Result<Profile, Refusal> {
         let profile = self.accounts.profile_by_id(account).await.map_err(unavailable)?;
-        // Accounts are never removed; who reads none here reads a server that is behind.
+        // Accounts are never removed, so this is a standby that lags behind.
         profile.ok_or_else(Refusal::unavailable)
     }
 
-    /// Chooses whether the account stands in the directory.
+    /// Sets whether the account is listed in the directory.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -111,7 +111,7 @@ impl AccountService {
     }
 }
 
-/// The name of an account that must exist.
+/// Parses the name of an account that must exist.
 pub fn account_name(text: &str) -> Result<AccountName, Refusal> {
     text.parse()
         .map_err(|_| Refusal::new(Reason::NotFound, "there is no account of this name"))

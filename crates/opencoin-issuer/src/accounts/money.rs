@@ -1,4 +1,4 @@
-//! Transfers and payouts: what a holder does with the money, once for each idempotency key.
+//! Transfers and payouts. Each is idempotent by its key.
 
 use opencoin_api::TEXT_CHARS_MAX;
 use opencoin_ledger::{
@@ -10,10 +10,10 @@ use super::{AccountService, account_name};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 impl AccountService {
-    /// Pays another account. The answer is the payer's entry, and whether it was made before.
+    /// Pays another account. Returns the payer's entry, and whether the request was repeated.
     ///
     /// # Errors
-    /// When there is no such account, too little money, or the key was used for something else.
+    /// When there is no such account, the balance is too low, or the key was used for something else.
     pub async fn transfer(
         &self,
         from: AccountId,
@@ -26,7 +26,7 @@ impl AccountService {
         let label = if label.is_empty() {
             None
         } else {
-            // Unlike other texts a label may be empty, so the rule for those is not its rule.
+            // A label may be empty, so the error of `text` would be wrong here.
             let rule = || format!("label: at most {TEXT_CHARS_MAX} characters, and no control characters");
             Some(Reference::new(label).map_err(|_| Refusal::new(Reason::Invalid, rule()))?)
         };
@@ -49,14 +49,14 @@ impl AccountService {
         };
         let repeated = self.apply(command).await?.repeated;
         let entry = self.accounts.entry_of(from, &key).await.map_err(unavailable)?;
-        // It was applied a moment ago; a server that is behind does not know it yet.
+        // It was applied a moment ago, so this is a standby that lags behind.
         Ok((entry.ok_or_else(Refusal::unavailable)?, repeated))
     }
 
-    /// Asks for money to be paid out: it leaves the account at once. Says whether it was asked for before.
+    /// Requests a payout, which debits the account at once. Returns also whether the request was repeated.
     ///
     /// # Errors
-    /// When there is too little money, or the key was used for something else.
+    /// When the balance is too low, or the key was used for something else.
     pub async fn request_payout(
         &self,
         account: AccountId,
@@ -81,7 +81,7 @@ impl AccountService {
         Ok((payout.ok_or_else(Refusal::unavailable)?, repeated)) // as above
     }
 
-    /// The account's payouts, ascending.
+    /// The payouts of the account, by ascending number.
     ///
     /// # Errors
     /// When the page is too long or the ledger cannot be read.
@@ -98,10 +98,10 @@ impl AccountService {
             .map_err(unavailable)
     }
 
-    /// One payout of the account.
+    /// A payout of the account.
     ///
     /// # Errors
-    /// When it has none with this number.
+    /// When the account has no payout with this number.
     pub async fn payout(&self, account: AccountId, no: PayoutNo) -> Result<Payout, Refusal> {
         let payout = self
             .accounts
@@ -113,7 +113,7 @@ impl AccountService {
     }
 }
 
-/// An amount that can be paid.
+/// Checks that an amount can be paid.
 pub fn positive(units: u64) -> Result<Amount, Refusal> {
     let amount = Amount::new(units).ok().filter(|amount| !amount.is_zero());
     amount.ok_or_else(|| {
@@ -124,7 +124,7 @@ pub fn positive(units: u64) -> Result<Amount, Refusal> {
     })
 }
 
-/// Text that the books can hold.
+/// Checks that the books can store a text.
 pub fn text(field: &str, text: &str) -> Result<Reference, Refusal> {
     Reference::new(text).map_err(|error| Refusal::new(Reason::Invalid, format!("{field}: {error}")))
 }

@@ -1,8 +1,8 @@
-//! Passwords: what may be one, and their slow hash.
+//! Passwords and their slow hash.
 //!
-//! Argon2id with the parameters of the OWASP Password Storage Cheat Sheet: 19 MiB of memory, two passes, one
-//! lane. It runs on threads of its own, a few at a time, so that logins take neither the memory nor the time
-//! of everybody else.
+//! The hash is Argon2id with parameters of the OWASP Password Storage Cheat Sheet: 19 MiB of memory, two passes, one
+//! lane. It runs on threads of its own, a few at a time, so that logins do not exhaust memory or delay other
+//! requests.
 
 use std::sync::Arc;
 
@@ -19,32 +19,31 @@ use crate::refusal::{Reason, Refusal};
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// The bytes of a salt.
 pub(super) const SALT_BYTES: usize = 16;
-/// How many passwords are hashed at one time.
+/// The most passwords that are hashed at the same time.
 const HASHED_AT_A_TIME_MAX: usize = 2;
-/// How many logins may wait for their turn: some seconds. More are turned away at once.
+/// The most logins that wait to be hashed, for some seconds. Further ones are refused at once.
 const LOGINS_WAITING_MAX: usize = 64;
-/// How many new passwords may wait for their turn.
+/// The most new passwords that wait to be hashed.
 const NEW_WAITING_MAX: usize = 16;
-/// The hash of a password that nobody has, for names without one: looking at them is as much work.
-const NOBODYS: &str =
+/// A hash that no password has. Logins to accounts without a password verify it, so that they take as long.
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCE$FEDp+1VTy/UxQmOCIrcYxyhpdbLVFYMxMqw6pWtwjTE";
 
-/// A password that is long enough, and not too long.
+/// A password of an allowed length.
 #[derive(Clone)]
 pub struct NewPassword(Zeroizing<String>);
 
-/// The text is no password.
+/// The text is too short or too long for a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a password has at least {PASSWORD_CHARS_MIN} characters and at most {PASSWORD_BYTES_MAX} bytes")]
 pub struct NewPasswordError;
 
 impl NewPassword {
-    /// The password in this text, as it is.
+    /// A password with exactly this text.
     ///
     /// # Errors
-    /// It is too short or too long.
+    /// When it is too short or too long.
     pub fn new(text: &str) -> Result<Self, NewPasswordError> {
         let fits = text.chars().count() >= PASSWORD_CHARS_MIN && text.len() <= PASSWORD_BYTES_MAX;
         if fits {
@@ -61,15 +60,17 @@ impl std::fmt::Debug for NewPassword {
     }
 }
 
-/// Where passwords are hashed.
+/// Hashes passwords, a few at a time.
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     new_waiting: Arc<Semaphore>,
 }
 
-/// A place among those who wait for their password to be looked at.
-pub(super) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+/// A place in the queue of passwords to verify.
+pub(super) struct Place(
+    #[expect(dead_code, reason = "held until the password is verified")] OwnedSemaphorePermit,
+);
 
 impl Default for Passwords {
     fn default() -> Self {
@@ -83,7 +84,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The hash of a new password; the caller has shown who he is.
+    /// Hashes a new password, for an authenticated caller.
     ///
     /// # Errors
     /// When too many wait.
@@ -94,57 +95,57 @@ impl Passwords {
     ) -> Result<PasswordHash, Refusal> {
         let _place = place(
             &self.new_waiting,
-            "too many set passwords at once; try again later",
+            "too many passwords are being set at the same time; try again later",
         )?;
         Ok(self.in_turn(move || hash(&password, salt)).await)
     }
 
-    /// A place in the queue: to be had before a guess is counted, so that every guess that counts is looked
-    /// at.
+    /// Takes a place in the queue. It must be taken before a guess is counted, so that every counted guess is
+    /// verified.
     ///
     /// # Errors
     /// When too many wait.
     pub(super) fn place(&self) -> Result<Place, Refusal> {
-        place(&self.waiting, "too many log in at once; try again later").map(Place)
+        place(&self.waiting, "too many logins at the same time; try again later").map(Place)
     }
 
-    /// Whether the hash is that of the password; without a hash it is not, after the same work.
+    /// Whether the hash is that of the password. Without a hash the answer is `false`, after the same work.
     ///
     /// # Errors
-    /// When the hash cannot be read.
+    /// When the hash is malformed.
     pub(super) async fn verify(
         &self,
         _place: Place,
         password: &str,
         hash: Option<&PasswordHash>,
     ) -> Result<bool, Refusal> {
-        // A longer one is nobody's password.
+        // No password is longer.
         let (password, hash) = if password.len() <= PASSWORD_BYTES_MAX {
             (password, hash)
         } else {
             ("", None)
         };
         let password = Zeroizing::new(password.to_owned());
-        let is_somebodys = hash.is_some();
-        let phc = hash.map_or(NOBODYS, PasswordHash::as_str).to_owned();
+        let has_password = hash.is_some();
+        let phc = hash.map_or(DUMMY_HASH, PasswordHash::as_str).to_owned();
         let is_right = self
             .in_turn(move || verify(&password, &phc))
             .await
             .map_err(|error| {
-                tracing::error!(%error, "the hash of a password makes no sense");
+                tracing::error!(%error, "the hash of a password is corrupt");
                 Refusal::unavailable()
             })?;
-        Ok(is_right && is_somebodys)
+        Ok(is_right && has_password)
     }
 
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let turn = Arc::clone(&self.turns)
             .acquire_owned()
             .await
-            .expect("nobody closes this");
+            .expect("the semaphore is never closed");
         let work = move || {
             let done = work();
-            drop(turn); // only now, also when the client has hung up
+            drop(turn); // only now, even if the client has hung up
             done
         };
         tokio::task::spawn_blocking(work)
@@ -169,7 +170,7 @@ fn hash(password: &NewPassword, salt: [u8; SALT_BYTES]) -> PasswordHash {
     PasswordHash::new(phc.to_string())
 }
 
-/// By the parameters that the hash names.
+/// Uses the parameters in the hash.
 fn verify(password: &str, phc: &str) -> Result<bool, argon2::password_hash::Error> {
     match Argon2::default().verify_password(password.as_bytes(), &Phc::new(phc)?) {
         Ok(()) => Ok(true),
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_password_verifies_against_its_hash_alone() {
+    async fn only_the_right_password_verifies() {
         let passwords = Passwords::default();
         let hash = passwords
             .hash(NewPassword::new("correct horse").unwrap(), [7; SALT_BYTES])
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn places_are_limited_and_come_back() {
+    async fn places_are_limited_and_reused() {
         let passwords = Passwords::default();
         let places: Vec<_> = (0..LOGINS_WAITING_MAX)
             .map(|_| passwords.place().unwrap())
@@ -218,20 +219,20 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_password_is_as_much_work() {
+    fn a_name_without_a_password_takes_as_much_work() {
         let made = hash(&NewPassword::new("correct horse").unwrap(), [7; SALT_BYTES]);
-        let [made, nobodys] =
-            [made.as_str(), NOBODYS].map(|phc| Params::try_from(&Phc::new(phc).unwrap()).unwrap());
+        let [made, dummy] =
+            [made.as_str(), DUMMY_HASH].map(|phc| Params::try_from(&Phc::new(phc).unwrap()).unwrap());
         assert_eq!(
             (made.m_cost(), made.t_cost(), made.p_cost()),
-            (nobodys.m_cost(), nobodys.t_cost(), nobodys.p_cost())
+            (dummy.m_cost(), dummy.t_cost(), dummy.p_cost())
         );
         assert_eq!((made.m_cost(), made.t_cost(), made.p_cost()), (19_456, 2, 1));
-        assert_eq!(verify("", NOBODYS), Ok(false));
+        assert_eq!(verify("", DUMMY_HASH), Ok(false));
     }
 
     #[test]
-    fn a_password_has_bounds_and_is_not_printed() {
+    fn the_length_of_a_password_is_checked_and_debug_hides_it() {
         assert!(NewPassword::new(&"x".repeat(PASSWORD_CHARS_MIN)).is_ok());
         assert!(NewPassword::new(&"x".repeat(PASSWORD_CHARS_MIN - 1)).is_err());
         assert!(NewPassword::new(&"x".repeat(PASSWORD_BYTES_MAX + 1)).is_err());

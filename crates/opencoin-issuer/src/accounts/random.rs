@@ -1,4 +1,4 @@
-//! The randomness of tokens, salts and ids, shared by requests.
+//! The random number generator of tokens, salts and ids, shared by all requests.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use rand::RngCore;
 
 use super::token::{Token, TokenKind};
 
-/// A generator that requests take turns at.
+/// A generator behind a lock.
 pub(crate) struct Random(Mutex<Box<dyn Randomness>>);
 
 impl Random {
@@ -25,6 +25,6 @@ impl Random {
     }
 
     pub(crate) fn token(&self, kind: TokenKind) -> Token {
-        Token::generate_kind(kind, &mut **self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Token::generate(kind, &mut **self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,4 +1,4 @@
-//! Services: programs that act for an account, each with a key and scopes of its own.
+//! Services: programs that act for an account, each with its own key and scopes.
 
 use std::collections::BTreeSet;
 
@@ -11,45 +11,44 @@ use opencoin_ledger::{
 use super::{AccountService, Token, TokenKind};
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// The random bytes of a service's id.
 const ID_BYTES: usize = 16;
-/// A service that was heard of within this time is live.
+/// A service that was seen within this time is live.
 const LIVE_MICROS: i64 = 5 * 60 * 1_000_000;
 
-/// A session of a service.
+/// A new session of a service.
 pub struct OpenedServiceSession {
-    /// Its token, stored nowhere.
+    /// Its token, which is stored as a hash only.
     pub token: Token,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires: LedgerTime,
-    /// What it may do.
+    /// Its rights.
     pub scopes: BTreeSet<Scope>,
 }
 
-/// A service and whether it was heard of lately.
+/// A service and when it was last seen.
 pub struct ServiceStatus {
-    /// As the books have it.
+    /// The stored service.
     pub service: Service,
-    /// When it was last heard of.
+    /// Whether it was seen recently.
     pub age: ServiceAge,
 }
 
-/// Whether a service was heard of lately.
+/// Whether a service was seen recently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceAge {
-    /// Never.
+    /// It was never seen.
     New,
-    /// Within the last five minutes.
+    /// It was seen within the last five minutes.
     Live,
-    /// Not since.
+    /// It was last seen more than five minutes ago.
     Silent,
 }
 
 impl AccountService {
-    /// Declares a service; its key is stored nowhere.
+    /// Declares a service and returns its key, which is stored as a hash only.
     ///
     /// # Errors
-    /// When name or scopes cannot be, the name is taken, or the account has too many.
+    /// When the name or the scopes are invalid, the name is taken, or the account has too many services.
     pub async fn declare_service(
         &self,
         account: AccountId,
@@ -84,7 +83,7 @@ impl AccountService {
         }
     }
 
-    /// Gives a service another key: the old one and its sessions end at once.
+    /// Replaces the key of a service. The old key and all sessions of the service end at once.
     ///
     /// # Errors
     /// When the account has no such service.
@@ -117,7 +116,7 @@ impl AccountService {
         if was_there { Ok(()) } else { Err(unknown_service()) }
     }
 
-    /// The account's services, by name.
+    /// The services of the account, ordered by name.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -134,11 +133,11 @@ impl AccountService {
     /// Opens a session with the key of a service.
     ///
     /// # Errors
-    /// When there is no such service, or the key is another's or an old one.
+    /// When there is no such service or the key is wrong.
     pub async fn service_log_in(&self, id: &str, key: &Token) -> Result<OpenedServiceSession, Refusal> {
         let wrong = || Refusal::new(Reason::Unauthorized, "no service has this id and this key");
         let id = ServiceId::new(id).map_err(|_| wrong())?;
-        // Hashes of random keys: how much of two of them is equal tells nothing about a key.
+        // The time of a comparison of hashes of random keys reveals nothing about a key.
         let hash = key.hash();
         let service = self
             .accounts
@@ -160,9 +159,9 @@ impl AccountService {
             expires,
         };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
-            return Err(wrong()); // it was given another key, or removed, this moment
+            return Err(wrong()); // its key was replaced or it was removed a moment ago
         }
-        self.accounts.saw_service(&id, at).await.map_err(unavailable)?;
+        self.seen.note(&id, None, at);
         Ok(OpenedServiceSession {
             token,
             expires,

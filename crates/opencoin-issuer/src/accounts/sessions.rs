@@ -1,4 +1,4 @@
-//! Logging in with a password, logging out, another password.
+//! Login with a password, logout and changes of the password.
 
 use opencoin_keys::ledger_time;
 use opencoin_ledger::{AccountName, Credential, LedgerTime, Login, NewSession, PasswordSetter};
@@ -7,20 +7,19 @@ use super::throttle::wrong_password;
 use super::{AccountService, Caller, NewPassword, Token, TokenKind};
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// A session that was opened.
+/// A new session.
 pub struct OpenedSession {
-    /// Its token, stored nowhere.
+    /// Its token, which is stored as a hash only.
     pub token: Token,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires: LedgerTime,
 }
 
 impl AccountService {
-    /// Opens a session with a password. A name that does not exist is answered like a wrong password, after
-    /// the same work.
+    /// Opens a session with a password. An unknown name is answered like a wrong password, after the same work.
     ///
     /// # Errors
-    /// When name or password are wrong, or it is too early for another guess.
+    /// When the name or the password is wrong, or the client must wait before another attempt.
     pub async fn log_in(&self, name: &str, password: &str) -> Result<OpenedSession, Refusal> {
         let Ok(name) = name.parse::<AccountName>() else {
             self.passwords
@@ -36,7 +35,7 @@ impl AccountService {
         self.check_password(&name, password, hash.as_ref()).await?;
         let (account, hash) = account
             .zip(hash)
-            .expect("only a password that is somebody's is right");
+            .expect("only an account with a password passes the check");
         let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
         let (at, expires) = (
             ledger_time(now),
@@ -50,7 +49,7 @@ impl AccountService {
             expires,
         };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
-            return Err(wrong_password()); // it was changed this moment
+            return Err(wrong_password()); // it was changed a moment ago
         }
         Ok(OpenedSession { token, expires })
     }
@@ -58,15 +57,15 @@ impl AccountService {
     /// Ends the caller's session, at once and in every process.
     ///
     /// # Errors
-    /// When he acts with the account's own token, which does not end.
+    /// When the caller has no session but the token of the account.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Refusal> {
-        if caller.means == Credential::AccountToken {
+        if caller.credential == Credential::AccountToken {
             return Err(Refusal::new(
                 Reason::Invalid,
-                "this is the account's own token and not a session's",
+                "this is the token of the account and not of a session",
             ));
         }
-        // One that was ended by somebody else meanwhile is ended.
+        // A session that has ended meanwhile is no error.
         self.accounts
             .end_session(&caller.token)
             .await
@@ -74,11 +73,11 @@ impl AccountService {
             .map(|_was_there| ())
     }
 
-    /// Sets another password and ends every other session of the account. Where there is a password it is
-    /// asked for.
+    /// Sets a new password and ends every other session of the account. If the account has a password, `current` must
+    /// be right.
     ///
     /// # Errors
-    /// When the current password is wrong or missing, or the new one cannot be one.
+    /// When the current password is wrong or missing, or the new one is too short or too long.
     pub async fn change_password(
         &self,
         caller: &Caller,
@@ -102,7 +101,7 @@ impl AccountService {
             (None, None) => {}
         }
         let password = self.passwords.hash(new, self.random.bytes()).await?;
-        let session = (caller.means == Credential::PasswordSession).then_some(caller.token);
+        let session = (caller.credential == Credential::PasswordSession).then_some(caller.token);
         let setter = PasswordSetter::Holder {
             before: profile.password,
             session,
@@ -113,7 +112,7 @@ impl AccountService {
             .await
             .map_err(unavailable)?
         {
-            return Err(wrong_password()); // it was changed, or the session ended, this moment
+            return Err(wrong_password()); // it was changed or the session ended a moment ago
         }
         Ok(())
     }

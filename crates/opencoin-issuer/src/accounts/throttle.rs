@@ -1,36 +1,34 @@
-//! Guessing passwords is slowed down, name by name.
+//! Limits the rate of wrong passwords for each name.
 //!
-//! A guess is counted before the password is looked at, and only the guess that was counted next after what
-//! was read may go on, so guesses at the same time, in any number of processes, gain nothing. Names that do
-//! not exist are counted like the others.
+//! A guess is counted before its password is verified. Of guesses at the same time, in any number of processes, only
+//! the first may go on: its count is the one that it has read plus one. Unknown names are counted like the others.
 
 use opencoin_ledger::{AccountName, FailedLogins, LedgerTime, PasswordHash};
 
 use super::AccountService;
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// Wrong guesses that cost no wait.
+/// The wrong guesses without a wait.
 const FREE_GUESSES: u32 = 5;
-/// The first wait; each wrong guess doubles it.
+/// The first wait. Each wrong guess doubles it.
 const FIRST_WAIT_S: u32 = 1;
-/// The longest wait.
 const WAIT_S_MAX: u32 = 15 * 60;
 
-/// A guess further in the future than that was counted by a clock that was wrong.
+/// A guess that is further in the future was counted with a wrong clock.
 const CLOCK_AHEAD_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
 
 impl AccountService {
-    /// Looks at a password for this name.
+    /// Verifies the password for this name.
     ///
     /// # Errors
-    /// When it is wrong, or it is too early for another guess.
+    /// When it is wrong, or the client must wait before another attempt.
     pub(super) async fn check_password(
         &self,
         name: &AccountName,
         password: &str,
         hash: Option<&PasswordHash>,
     ) -> Result<(), Refusal> {
-        let place = self.passwords.place()?; // who is turned away has not guessed
+        let place = self.passwords.place()?; // first, because a refused login is not a guess
         let now = self.now();
         let before = self.accounts.failed_logins(name).await.map_err(unavailable)?;
         check_wait(before, now)?;
@@ -53,13 +51,13 @@ fn check_wait(failed: FailedLogins, now: LedgerTime) -> Result<(), Refusal> {
     let Some(last) = failed.last else { return Ok(()) };
     let wait_micros = i64::from(wait_s(failed.count)) * 1_000_000;
     if last.unix_micros().saturating_sub(now.unix_micros()) > CLOCK_AHEAD_MICROS_MAX {
-        return Ok(()); // a clock was ahead once; this guess is counted with the time of this one
+        return Ok(()); // counted with a clock that was ahead; this guess corrects the time
     }
     let left_micros = last
         .unix_micros()
         .saturating_add(wait_micros)
         .saturating_sub(now.unix_micros());
-    // A clock that is a little behind must not lock a name up for longer than the longest wait.
+    // A clock that is slightly behind must not lock a name for longer than the longest wait.
     let left_s = u32::try_from(left_micros.clamp(0, wait_micros) as u64)
         .map_or(WAIT_S_MAX, |micros| micros.div_ceil(1_000_000));
     if left_s == 0 {
@@ -71,7 +69,7 @@ fn check_wait(failed: FailedLogins, now: LedgerTime) -> Result<(), Refusal> {
     ))
 }
 
-/// How long to wait after so many wrong guesses.
+/// The wait in seconds after this number of wrong guesses.
 fn wait_s(wrong_guesses: u32) -> u32 {
     let Some(doublings) = wrong_guesses.checked_sub(FREE_GUESSES) else {
         return 0;
@@ -87,13 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_quarter_of_an_hour() {
+    fn waits_double_up_to_15_minutes() {
         let waits = [0, 4, 5, 6, 10, 14, 15, 40, u32::MAX].map(wait_s);
         assert_eq!(waits, [0, 0, 1, 2, 32, 512, 900, 900, 900]);
     }
 
     #[test]
-    fn a_wait_ends_to_the_second_whatever_the_clock_does() {
+    fn a_wait_ends_on_time_even_if_the_clock_changes() {
         let at = |seconds: i64| LedgerTime::from_unix_micros(seconds * 1_000_000);
         let failed = |count| FailedLogins {
             count,
@@ -120,7 +118,7 @@ mod tests {
         assert_eq!(
             [left(10, 999_699), left(99, 0)],
             [None; 2],
-            "a clock was ahead once"
+            "counted with a clock that was ahead"
         );
         assert_eq!(check_wait(FailedLogins::default(), at(0)), Ok(()));
     }

@@ -1,4 +1,4 @@
-//! Tokens and keys: shown once, stored hashed.
+//! Tokens and keys: shown once, stored as hashes.
 
 use std::fmt;
 
@@ -7,20 +7,19 @@ use rand::{CryptoRng, RngCore};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// How much randomness a token has. That much needs no slow hash: it cannot be guessed.
+/// The random bytes of a token. So many cannot be guessed, so a fast hash suffices.
 const TOKEN_BYTES: usize = 32;
 
-/// What a token is for. Each has a prefix that lets people and secret scanners see what it is; what it may do
-/// the books say.
+/// The kind of a token, shown by a prefix for people and secret scanners. The rights of a token are in the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {
-    /// The account's own.
+    /// The token of an account.
     Account,
-    /// A session's.
+    /// The token of a session.
     Session,
     /// The key with which a service logs in.
     ServiceKey,
-    /// An operator's.
+    /// The token of an operator.
     Admin,
 }
 
@@ -35,37 +34,32 @@ impl TokenKind {
     }
 }
 
-/// The secret with which somebody shows over HTTP who he is.
+/// A secret that authenticates its bearer over HTTP.
 #[derive(Clone)]
 pub struct Token(Zeroizing<String>);
 
 impl Token {
-    /// A new token of an account.
-    pub fn generate(rng: &mut (impl RngCore + CryptoRng)) -> Self {
-        Self::generate_kind(TokenKind::Account, rng)
-    }
-
-    /// A new token of some kind.
-    pub(crate) fn generate_kind(kind: TokenKind, rng: &mut (impl RngCore + CryptoRng + ?Sized)) -> Self {
+    /// Generates a token.
+    pub(crate) fn generate(kind: TokenKind, rng: &mut (impl RngCore + CryptoRng + ?Sized)) -> Self {
         let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
         rng.fill_bytes(bytes.as_mut());
         let hex = Zeroizing::new(const_hex::encode(bytes.as_ref()));
         Self(Zeroizing::new(format!("{}{}", kind.prefix(), hex.as_str())))
     }
 
-    /// What a client sent as its token; whether it is one, the ledger knows.
+    /// The token that a client has sent. It may be unknown or malformed.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))
     }
 
-    /// The token itself: to be shown once and to be kept nowhere.
+    /// The secret text, to be shown once and not stored.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What is stored and looked up.
+    /// The hash, which is stored and looked up.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash::new(Sha256::digest(self.0.as_bytes()).into())

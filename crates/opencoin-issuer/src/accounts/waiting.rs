@@ -1,7 +1,7 @@
-//! Mints that wait for money, where the operator lets them.
+//! Mints that wait for money, if the operator permits it.
 //!
-//! What becomes of them is decided by the mint itself, sent again: by a resume, by its wallet, or by the
-//! background work here. It is carried out or given up once for its reference, however many processes try.
+//! The mint command, applied again, decides a waiting mint: after a resume, a retry by the wallet, or in the
+//! background task here. The mint is carried out or given up once for its reference, however many processes try.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,18 +13,17 @@ use super::AccountService;
 use crate::committer::Unconfirmed;
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// The most waiting mints that are decided in one turn.
+/// The most waiting mints that one turn of the background task decides.
 const DECIDED_MAX: u32 = 100;
-/// How many mints in a row may be left without an answer before a turn ends: the ledger is away.
+/// A turn ends after this number of mints in a row without an answer, because the ledger is unavailable.
 const UNCONFIRMED_IN_A_ROW_MAX: usize = 3;
 
-/// Where the next turn of the background work begins: so one that the ledger chokes on does not keep others
-/// from their turn.
+/// The mint after which the next turn starts, so that mints that make the ledger fail do not block the others.
 #[derive(Default)]
 pub(super) struct NextTurn(Mutex<Option<DueMint>>);
 
 impl AccountService {
-    /// Until when a mint waits that its account cannot pay, if mints may wait here.
+    /// Until when a mint waits if its account cannot pay now; `None` if it is refused at once.
     pub(crate) fn wait_until(&self) -> Option<LedgerTime> {
         match self.config.when_short {
             WhenShort::Refuse => None,
@@ -32,7 +31,7 @@ impl AccountService {
         }
     }
 
-    /// The command that decides a mint that waits; `None` when none waits under this reference.
+    /// The command that decides a waiting mint; `None` when no mint waits under this reference.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -50,7 +49,7 @@ impl AccountService {
         }))
     }
 
-    /// One turn of the background work: decides mints whose accounts can pay now or whose time is over.
+    /// One turn of the background task: decides mints whose accounts can pay now or that have expired.
     pub(crate) async fn decide_due(&self) {
         let after = self.next_turn.take();
         let due = self.accounts.due(self.now(), after.as_ref(), DECIDED_MAX).await;
@@ -79,15 +78,15 @@ impl AccountService {
         }
     }
 
-    /// Deletes what is over: sessions, counts of wrong passwords.
+    /// Deletes expired sessions and counts of wrong passwords.
     pub(crate) async fn tidy(&self) {
-        // What cannot be done now is done next time; the log says why.
+        // After an error, which is in the log, the next turn tries again.
         let _ = self.accounts.tidy(self.now()).await.map_err(unavailable);
     }
 
     async fn decide(&self, reference: &TransactionReference) -> Result<Result<(), LedgerRefusal>, Refusal> {
         let Some(mint) = self.waiting_mint(reference).await? else {
-            return Ok(Ok(())); // somebody else was faster
+            return Ok(Ok(())); // decided meanwhile
         };
         let outcome = self.committer.apply(mint).await;
         let outcome = outcome.map_err(|Unconfirmed| Refusal::unavailable())?;
@@ -105,10 +104,10 @@ impl NextTurn {
     }
 }
 
-/// The answer for a mint that was given up.
-pub(crate) fn waited_in_vain() -> Refusal {
+/// The answer to a mint that was given up.
+pub(crate) fn given_up() -> Refusal {
     Refusal::new(
         Reason::InsufficientFunds,
-        "the account did not hold enough in time; nothing was taken, and this mint will not be carried out",
+        "the account did not have enough money in time; nothing was debited, and this mint will not be carried out",
     )
 }

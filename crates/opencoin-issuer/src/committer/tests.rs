@@ -1,4 +1,4 @@
-//! Who waits for whom, at a ledger that does what each test says.
+//! Which commands wait for which, with a ledger whose answers each test scripts.
 
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use opencoin_ledger::{
 
 use super::*;
 
-/// What a ledger does with a batch.
+/// The ledger's answer to a batch of these accounts; the flag is `true` on the routine lane.
 type Script = dyn Fn(&[i64], bool) -> Answer + Send + Sync;
 
 enum Answer {
@@ -22,7 +22,7 @@ enum Answer {
     WrongCount,
 }
 
-/// A ledger that follows a script and notes the accounts of every batch it is sent.
+/// A ledger that follows a script and records the accounts of every batch.
 struct Scripted {
     script: Box<Script>,
     batches: Mutex<Vec<Vec<i64>>>,
@@ -121,7 +121,8 @@ fn start(ledger: &Arc<Scripted>) -> Committer {
     Committer::start(Arc::clone(ledger) as Arc<dyn Ledger>, 1000, metrics)
 }
 
-/// Sends commands of these accounts at once, so that they meet in one batch; whether each was confirmed.
+/// Sends commands of these accounts at the same time, which puts them into one batch. Returns whether each was
+/// confirmed.
 async fn apply(committer: &Committer, accounts: impl IntoIterator<Item = i64>) -> Vec<bool> {
     let applied = accounts
         .into_iter()
@@ -134,14 +135,14 @@ async fn apply(committer: &Committer, accounts: impl IntoIterator<Item = i64>) -
 }
 
 #[tokio::test]
-async fn a_fault_of_the_database_fails_a_batch_once() {
+async fn a_failure_of_the_database_fails_a_batch_at_once() {
     let ledger = Scripted::new(|_, _| Answer::Fail(LedgerError::Unavailable("statement timeout".to_owned())));
     assert_eq!(apply(&start(&ledger), 0..1000).await, [false; 1000]);
     assert_eq!(ledger.batches().len(), 1, "no command is tried by itself");
 }
 
 #[tokio::test]
-async fn a_command_at_fault_is_found_by_halving() {
+async fn a_command_at_fault_is_found_by_bisection() {
     for error in [
         LedgerError::Database("no".to_owned()),
         LedgerError::Contended { attempts: 10 },
@@ -166,7 +167,7 @@ async fn a_command_at_fault_is_found_by_halving() {
 }
 
 #[tokio::test]
-async fn a_fault_of_the_database_ends_the_search_for_a_command_at_fault() {
+async fn a_failure_of_the_database_ends_the_bisection() {
     let ledger = Scripted::new(|accounts, _| match accounts.len() {
         0..500 => Answer::Fail(LedgerError::Unavailable("gone".to_owned())),
         _ => Answer::Fail(LedgerError::Database("no".to_owned())),
@@ -177,7 +178,7 @@ async fn a_fault_of_the_database_ends_the_search_for_a_command_at_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_hangs_holds_up_no_other() {
+async fn a_batch_that_hangs_does_not_block_the_next_ones() {
     let ledger = Scripted::new(|accounts, _| match accounts {
         [0] => Answer::Hang,
         _ => Answer::Apply,
@@ -201,8 +202,8 @@ async fn a_batch_that_hangs_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_commands_without_end_cost_their_neighbours_one_round_trip() {
-    // Accounts from 1000 on are always refused, and the long way never ends.
+async fn many_commands_that_are_not_routine_do_not_delay_the_others() {
+    // Commands of accounts from 1000 on are not routine, and the careful lane hangs.
     let ledger = Scripted::new(|accounts, is_routine| {
         let places = accounts
             .iter()
@@ -222,8 +223,7 @@ async fn odd_commands_without_end_cost_their_neighbours_one_round_trip() {
         tokio::spawn(async move { attacker.apply(command(1000 + round, 1)).await.is_ok() });
         let before = ledger.batches().len();
         assert_eq!(apply(&committer, 0..10).await, [true; 10]);
-        // The batch with the odd command is looked at without a round trip; then one for the rest. The batches
-        // of the careful lane are beside them.
+        // One attempt with the odd command and one without it, besides the batches of the careful lane.
         assert!(ledger.batches().len() <= before + 4, "round {round}");
     }
     assert_eq!(
@@ -234,14 +234,14 @@ async fn odd_commands_without_end_cost_their_neighbours_one_round_trip() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_committer_is_seen() {
+async fn the_end_of_the_committer_is_reported() {
     let ledger = Scripted::new(|_, _| Answer::WrongCount);
     let committer = start(&ledger);
     assert_eq!(apply(&committer, [1]).await, [false]);
     committer.ended().await;
 }
 
-/// A command of so many coins, told apart by its account.
+/// A command with this number of coins, identified by its account.
 fn command(account: i64, items: usize) -> Command {
     let coin = CoinIn {
         mint_key: MintKeyId::new([1; 20]),
@@ -283,16 +283,16 @@ fn accounts(batch: &[Request]) -> Vec<i64> {
 
 #[test]
 fn a_small_command_does_not_wait_behind_large_ones() {
-    let mut backlog = Backlog::new(1000);
+    let mut backlog = CommandQueue::new(1000);
     (0..100).for_each(|number| backlog.push(request(number, 1000)));
     backlog.push(request(1000, 1));
     assert_eq!(accounts(&backlog.next_batch()), [1000, 0, 1, 2, 3]);
 }
 
 #[test]
-fn large_commands_do_not_wait_for_ever_behind_small_ones() {
+fn large_commands_do_not_starve_behind_small_ones() {
     for batch_commands_max in [1, 10] {
-        let mut backlog = Backlog::new(batch_commands_max);
+        let mut backlog = CommandQueue::new(batch_commands_max);
         backlog.push(request(1000, 1000));
         (0..100).for_each(|number| backlog.push(request(number, 1)));
         let batches = [backlog.next_batch(), backlog.next_batch()].map(|batch| accounts(&batch));
@@ -305,7 +305,7 @@ fn large_commands_do_not_wait_for_ever_behind_small_ones() {
 
 #[test]
 fn a_command_larger_than_a_batch_is_a_batch_of_its_own() {
-    let mut backlog = Backlog::new(1000);
+    let mut backlog = CommandQueue::new(1000);
     backlog.push(request(1, BATCH_ITEMS_MAX + 1));
     backlog.push(request(2, BATCH_ITEMS_MAX));
     assert_eq!(accounts(&backlog.next_batch()), [1]);

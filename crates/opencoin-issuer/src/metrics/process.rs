@@ -1,5 +1,4 @@
-//! What the system says about this process, from `/proc`. Where there is none, or it cannot be read, there is
-//! no figure.
+//! Metrics of this process from `/proc`. A metric that cannot be read is left out.
 
 use std::fs;
 
@@ -8,7 +7,7 @@ use prometheus_client::registry::Registry;
 
 const BYTES_PER_KIB: i64 = 1024;
 
-/// Adds memory and open files.
+/// Registers the memory and open files of the process.
 pub(super) fn register(registry: &mut Registry) {
     let figures = [
         (

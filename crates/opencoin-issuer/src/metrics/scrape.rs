@@ -1,8 +1,7 @@
-//! What is found out when somebody scrapes: what the books count, when keys end, what the process takes.
+//! Metrics that are read at a scrape: counts in the books, expiry of keys, resources of the process.
 //!
-//! The books are asked at most every few seconds and not waited for long, so that neither many scrapers nor a
-//! database that hangs do harm. When they cannot be read, `opencoin_ledger_up` says so, what they count is
-//! left out, and all the rest is there.
+//! The books are read at most every few seconds and with a time limit, so that many scrapers or a hanging database do
+//! no harm. If they cannot be read, `opencoin_ledger_up` is 0 and only their counts are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,13 +19,13 @@ use tokio::sync::Mutex;
 use super::process;
 use crate::store::Books;
 
-/// How old what is shown of the books may be.
+/// How long a reading of the books is reused.
 const FACTS_AGE_MAX: Duration = Duration::from_secs(3);
-/// How long the books may take to answer.
+/// The time limit for reading the books.
 const READ_DURATION_MAX: Duration = Duration::from_secs(2);
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
-/// What the books say.
+/// The figures from the books.
 pub(crate) struct LedgerFacts {
     mint_keys: Vec<MintKeyStatus>,
     is_signing_paused: bool,
@@ -41,7 +40,7 @@ pub(crate) struct LedgerReader {
 
 struct Reading {
     at: Instant,
-    /// Nothing when the books could not be read.
+    /// `None` if the books could not be read.
     facts: Option<Arc<LedgerFacts>>,
 }
 
@@ -53,7 +52,7 @@ impl LedgerReader {
         }
     }
 
-    /// What `facts` says, or said a moment ago; nothing when the books cannot be read.
+    /// The result of `facts`, or of a recent call; `None` if the books cannot be read.
     pub(crate) async fn read(
         &self,
         facts: impl Future<Output = Result<LedgerFacts, LedgerError>>,
@@ -72,7 +71,7 @@ impl LedgerReader {
                 None
             }
             Err(_elapsed) => {
-                tracing::warn!("the books did not answer in time for the metrics");
+                tracing::warn!("the books cannot be read in time for the metrics");
                 None
             }
         };
@@ -94,7 +93,7 @@ impl LedgerFacts {
     }
 }
 
-/// What one scrape shows beside the counters.
+/// The input of a scrape besides the counters.
 pub(crate) struct Scrape<'issuer> {
     pub(crate) now: DateTime<Utc>,
     pub(crate) is_set_back: bool,
@@ -127,7 +126,7 @@ impl Scrape<'_> {
             "Whether the books could be read",
             i64::from(self.ledger.is_some()),
         );
-        let help = "Whether the books were set back while they were served: nothing is served until this server is started again";
+        let help = "Whether the books were rolled back while they were served: nothing is served until this server is restarted";
         single(
             &mut registry,
             "opencoin_books_set_back",
@@ -144,7 +143,7 @@ impl Scrape<'_> {
         registry
     }
 
-    /// What the operator has to renew in time.
+    /// Expiry dates of what the operator must renew in time.
     fn register_documents(&self, registry: &mut Registry) {
         let cdd = self.currency.current().cdd();
         let expiry = cdd.cdd_expiry_date.to_utc().timestamp();
@@ -154,7 +153,7 @@ impl Scrape<'_> {
             "When the description of the currency expires",
             expiry,
         );
-        // A denomination without any key that signs is shown as ended long ago.
+        // A denomination without a key that can sign has ended in 1970.
         let mut until: BTreeMap<u64, i64> = cdd
             .denominations
             .iter()
@@ -184,7 +183,7 @@ impl Scrape<'_> {
         );
     }
 
-    /// Keys whose coins have expired are left out: there would be more of them every year.
+    /// Leaves out keys whose coins have expired, because their number grows without a limit.
     fn register_mint_keys(&self, registry: &mut Registry) {
         let now = ledger_time(self.now);
         let [ends, expiries, stops] = [(); 3].map(|()| Family::<MintKeyLabels, Gauge>::default());
@@ -223,7 +222,7 @@ fn labels(key: &CertifiedMintKey) -> MintKeyLabels {
     }
 }
 
-/// What the books count, as `opencoin issuer keys list` shows it.
+/// The counts of coins, as in `opencoin issuer keys list`.
 fn register_coins(registry: &mut Registry, facts: &LedgerFacts) {
     let paused = i64::from(facts.is_signing_paused);
     single(
@@ -256,7 +255,7 @@ fn register_coins(registry: &mut Registry, facts: &LedgerFacts) {
     );
 }
 
-/// What waits for money or for the operator.
+/// Mints that wait for money, and payouts that wait for the operator.
 fn register_backlog(registry: &mut Registry, backlog: Backlog) {
     let Backlog {
         waiting_mints,
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn books_that_hang_or_fail_are_not_waited_for_and_not_asked_again_at_once() {
+    async fn books_that_hang_or_fail_are_not_read_again_at_once() {
         for result in [
             None,
             Some(Err(LedgerError::Unavailable("by the test".to_owned()))),
@@ -322,7 +321,7 @@ mod tests {
             assert!(read.is_none());
             assert!(
                 reader
-                    .read(async { panic!("they were asked a moment ago") })
+                    .read(async { panic!("they were read a moment ago") })
                     .await
                     .is_none()
             );
@@ -341,7 +340,7 @@ mod tests {
         );
         assert!(
             reader
-                .read(async { panic!("they were asked a moment ago") })
+                .read(async { panic!("they were read a moment ago") })
                 .await
                 .unwrap()
                 .is_signing_paused

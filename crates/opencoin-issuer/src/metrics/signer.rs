@@ -1,4 +1,4 @@
-//! Measures whatever signs.
+//! Metrics of a signer.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::Metrics;
 use opencoin_log::spans;
 
-/// A signer whose times and failures are counted.
+/// Measures the durations and failures of another signer.
 pub(crate) struct MeteredSigner {
     signer: Arc<dyn Signer>,
     metrics: Arc<Metrics>,
@@ -30,7 +30,7 @@ impl Signer for MeteredSigner {
         let signed = self.signer.sign(accepted).instrument(spans::sign()).await;
         match &signed {
             Ok(_) => self.metrics.signed(begun.elapsed()),
-            // Overload is seen as requests with the outcome `delay`.
+            // Overload shows as requests with the outcome `delay`.
             Err(SignError::Busy) => {}
             Err(
                 SignError::Unavailable

@@ -1,5 +1,5 @@
-//! Where the requests of many connections meet: one durable commit, and one reading of the books' counters,
-//! for all that came while the one before was on its way.
+//! Group commit of counts: the requests of all connections that arrive during a commit share the next one, and one
+//! read of the books' counters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,22 +15,22 @@ use super::error::CountsError;
 use super::transaction::KeyPart;
 use opencoin_log::LogThrottle;
 
-/// How many requests may wait for a batch; more wait to be let in.
+/// The most requests in the queue. Further ones wait for room.
 pub(super) const QUEUE_MAX: usize = 1024;
 
-/// How long the books may take to tell their counters.
+/// The time limit for reading the books' counters.
 const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
 
 static FAILURES: LogThrottle = LogThrottle::new();
 static REFUSALS: LogThrottle = LogThrottle::new();
 
-/// A request, and who waits for it.
+/// A request and the sender of its answer.
 pub(super) struct QueuedRequest {
     pub(super) request: Vec<KeyPart>,
     pub(super) answer: oneshot::Sender<Result<(), SignError>>,
 }
 
-/// Works until nobody can send any more.
+/// Runs until all senders of the queue are gone.
 pub(super) async fn run(
     ledger: Arc<dyn Ledger>,
     database: Database,
@@ -38,7 +38,7 @@ pub(super) async fn run(
 ) {
     let mut batch = Vec::new();
     while entries.recv_many(&mut batch, QUEUE_MAX).await > 0 {
-        // Nothing is signed for one that hung up.
+        // Skips requests whose clients have hung up.
         batch.retain(|entry| !entry.answer.is_closed());
         if batch.is_empty() {
             continue;
@@ -56,7 +56,7 @@ pub(super) async fn run(
             }
         };
         for (entry, verdict) in batch.drain(..).zip(verdicts) {
-            // One that hung up meanwhile asks again; then it is counted already.
+            // A client that has hung up meanwhile may retry; then the request is counted already.
             let _ = entry.answer.send(verdict);
         }
     }
@@ -70,11 +70,14 @@ async fn commit(
     batch: &[QueuedRequest],
 ) -> Result<(Verdicts, BTreeMap<MintKeyId, Alarm>), CountsError> {
     let mut writing = database.write().await?;
-    // The transactions were read before, so what they add to the counters is in this. It is read inside of
-    // the write lock, so that a count that an operator sets meanwhile is compared with counters that are as
-    // new.
+    // The transactions were read before, so these counters include them. The counters are read under the write lock:
+    // if an operator sets a count, it is compared only with counters that were read later.
     let books = tokio::time::timeout(BOOKS_DURATION_MAX, ledger.mint_keys()).await;
-    let books = books.unwrap_or_else(|_| Err(LedgerError::Unavailable("it does not answer".to_owned())))?;
+    let books = books.unwrap_or_else(|_| {
+        Err(LedgerError::Unavailable(
+            "the database does not answer".to_owned(),
+        ))
+    })?;
     let mut state = State::new(writing.keys().await?, books);
     for part in batch.iter().flat_map(|entry| &entry.request) {
         load(&mut writing, &mut state, part).await?;
@@ -120,8 +123,8 @@ fn report(alarms: &BTreeMap<MintKeyId, Alarm>) {
         if *is_new {
             tracing::error!(
                 %mint_key, signed, issued,
-                "ALARM: the books have counted fewer blinds of a mint key than were signed with it; it signs nothing until an \
-                 operator has found out why"
+                "ALARM: the books have counted fewer blinds of a mint key than it has signed; it signs nothing until an operator \
+                 has found the cause and accepts the books"
             );
         } else if let Some(batches) = REFUSALS.count(Instant::now()) {
             tracing::error!(%mint_key, refused, batches, "ALARM: requests are refused, because a mint key's counts disagree");

@@ -1,4 +1,4 @@
-//! The file of the counts: all of its SQL. A commit that was confirmed survives loss of power.
+//! The SQLite file of the counts. A confirmed commit survives loss of power.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::error::{CountsError, CountsMode};
 use super::key_row::KeyRow;
 use super::transaction::{HASH_BYTES, TransactionHash};
 
-/// How long to wait for the write lock of another process, an operator's command for example.
+/// How long to wait for the write lock of another process, such as an operator's command.
 const BUSY_SECONDS_MAX: u64 = 5;
 
-/// The version of the tables that this program writes.
+/// The version of the schema.
 const VERSION: i64 = 1;
 
 const TABLES: &str = "
@@ -42,10 +42,10 @@ const TABLES: &str = "
 #[derive(Debug, Clone)]
 pub(super) struct Database(SqlitePool);
 
-/// One transaction, holding the write lock.
+/// A transaction with the write lock.
 pub(super) struct Writing(Transaction<'static, Sqlite>);
 
-/// The columns of `mint_keys` in the order in which they are read.
+/// The columns of `mint_keys` in the order of the query.
 type StoredKey = (i64, Vec<u8>, i64, bool, bool);
 
 impl TryFrom<StoredKey> for KeyRow {
@@ -53,9 +53,12 @@ impl TryFrom<StoredKey> for KeyRow {
 
     fn try_from((no, id, signed, is_alarmed, is_forgotten): StoredKey) -> Result<Self, CountsError> {
         let corrupt =
-            |what| CountsError::Database(format!("the row of mint key number {no} makes no sense: {what}"));
-        let id = MintKeyId::new(id.try_into().map_err(|_| corrupt("its id has not 20 bytes"))?);
-        let signed = u64::try_from(signed).map_err(|_| corrupt("it has signed fewer than no blinds"))?;
+            |what| CountsError::Database(format!("the row of mint key number {no} is corrupt: {what}"));
+        let id = MintKeyId::new(
+            id.try_into()
+                .map_err(|_| corrupt("its id does not have 20 bytes"))?,
+        );
+        let signed = u64::try_from(signed).map_err(|_| corrupt("its count is negative"))?;
         Ok(Self {
             no,
             id,
@@ -68,7 +71,7 @@ impl TryFrom<StoredKey> for KeyRow {
 
 impl From<sqlx::Error> for CountsError {
     fn from(error: sqlx::Error) -> Self {
-        // No statement here has a reference or a blind among its parameters, and SQLite's texts show none.
+        // The statements have no references or blinds as parameters, so the text reveals none.
         Self::Database(error.to_string())
     }
 }
@@ -86,8 +89,7 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX));
-        // After some errors SQLite itself ends a transaction and sqlx does not notice: such a connection is
-        // replaced.
+        // After some errors SQLite ends a transaction and sqlx does not notice. Such a connection is replaced.
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
@@ -112,7 +114,7 @@ impl Database {
         writing.commit().await
     }
 
-    /// Begins a transaction, and waits for the write lock first.
+    /// Waits for the write lock and begins a transaction.
     pub(super) async fn write(&self) -> Result<Writing, CountsError> {
         Ok(Writing(self.0.begin_with("BEGIN IMMEDIATE").await?))
     }
@@ -123,7 +125,7 @@ impl Database {
 }
 
 impl Writing {
-    /// All mint keys that anything was signed with.
+    /// All mint keys with a count.
     pub(super) async fn keys(&mut self) -> Result<Vec<KeyRow>, CountsError> {
         let rows: Vec<StoredKey> =
             sqlx::query_as("SELECT no, id, signed, is_alarmed, is_forgotten FROM mint_keys ORDER BY no")
@@ -132,7 +134,7 @@ impl Writing {
         rows.into_iter().map(KeyRow::try_from).collect()
     }
 
-    /// Makes a key known, with nothing signed.
+    /// Adds a key with a count of 0.
     pub(super) async fn add_key(&mut self, id: MintKeyId) -> Result<KeyRow, CountsError> {
         let insert =
             "INSERT INTO mint_keys (id, signed, is_alarmed, is_forgotten) VALUES (?, 0, 0, 0) RETURNING no";
@@ -193,7 +195,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Those that were refused count as signed from now on.
+    /// Marks all refused transactions of a key as counted.
     pub(super) async fn count_refused(&mut self, key: i64) -> Result<(), CountsError> {
         let update = "UPDATE transactions SET is_counted = 1 WHERE mint_key = ? AND is_counted = 0";
         sqlx::query(update).bind(key).execute(&mut *self.0).await?;
@@ -218,7 +220,7 @@ impl Writing {
     }
 }
 
-/// Makes the file for its owner alone; SQLite's own would be readable by all.
+/// Creates the file, readable by its owner only. SQLite would create one that all can read.
 fn create(path: &Path) -> Result<(), CountsError> {
     opencoin_private_files::open_or_make(path)
         .map(|_| ())

@@ -1,5 +1,5 @@
-//! What may be signed, given what was signed and what the books have counted. Pure: what it needs is read
-//! before, what it changes is written after.
+//! Decides which requests may be signed, from the signer's counts and those of the books. Without input and output:
+//! the caller loads the state and stores the changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -10,11 +10,11 @@ use opencoin_schema::BigInt;
 use super::key_row::KeyRow;
 use super::transaction::{KeyPart, TransactionHash};
 
-/// Counts and books, as far as a batch of requests needs them.
+/// The counts and the books' counters for a batch of requests.
 #[derive(Debug, Default)]
 pub(super) struct State {
     keys: HashMap<MintKeyId, KeyRow>,
-    /// Whether these were counted; others are new.
+    /// Whether a known transaction was counted.
     transactions: HashMap<(MintKeyId, TransactionHash), bool>,
     books: HashMap<MintKeyId, BookedKey>,
     changed_keys: BTreeSet<MintKeyId>,
@@ -28,24 +28,24 @@ struct BookedKey {
     is_stopped: bool,
 }
 
-/// Counts that disagree.
+/// The books have counted fewer blinds than were signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Alarm {
-    /// How many blinds would have been signed, had the last request been granted.
+    /// The number of signed blinds, had the first refused request been granted.
     pub(super) signed: u64,
-    /// How many the books have counted.
+    /// The books' counter.
     pub(super) issued: u64,
-    /// How many requests were refused for it, in this batch.
+    /// The refused requests in this batch.
     pub(super) refused: u64,
-    /// Whether it was not known before.
+    /// Whether the key had no alarm before.
     pub(super) is_new: bool,
 }
 
-/// What is to be written.
+/// The changes to store.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
     pub(super) keys: Vec<KeyRow>,
-    /// Number of the mint key, hash, whether it is counted.
+    /// The number of the mint key, the hash, and whether the transaction is counted.
     pub(super) transactions: Vec<(i64, TransactionHash, bool)>,
 }
 
@@ -75,20 +75,20 @@ impl State {
         self.keys.get(id)
     }
 
-    /// Takes up a key that was not known, and gives its number.
+    /// Adds a new key and returns its number.
     pub(super) fn add_key(&mut self, key: KeyRow) -> i64 {
         let no = key.no;
         self.keys.insert(key.id, key);
         no
     }
 
-    /// Says that a transaction is known already.
+    /// Adds a known transaction.
     pub(super) fn load_transaction(&mut self, key: MintKeyId, hash: TransactionHash, is_counted: bool) {
         self.transactions.insert((key, hash), is_counted);
     }
 
-    /// Counts a request, unless it is counted already, or refuses it as a whole. Its keys and transactions
-    /// must have been loaded.
+    /// Counts a request unless it is counted already, or refuses it as a whole. Its keys and known transactions must
+    /// be loaded.
     pub(super) fn decide(&mut self, request: &[KeyPart]) -> Result<(), SignError> {
         for part in request {
             let id = part.key;
@@ -117,7 +117,7 @@ impl State {
         Ok(())
     }
 
-    /// What was changed, and what an operator must hear of.
+    /// The changes and the alarms.
     pub(super) fn finish(self) -> (Changes, BTreeMap<MintKeyId, Alarm>) {
         let keys = self.changed_keys.iter().map(|id| self.keys[id].clone()).collect();
         let transaction = |&(key, hash): &(MintKeyId, TransactionHash)| {
@@ -127,7 +127,7 @@ impl State {
         (Changes { keys, transactions }, self.alarms)
     }
 
-    /// How many blinds the key will have signed with this part.
+    /// The count of the key including this part.
     fn signed_with(&self, part: &KeyPart) -> u64 {
         let is_counted = self
             .transactions
@@ -135,11 +135,11 @@ impl State {
             .copied()
             .unwrap_or(false);
         let new = if is_counted { 0 } else { part.blinds };
-        // What is too large is more than the books can count, so it disagrees.
+        // A saturated count is above every counter of the books.
         self.keys[&part.key].signed.saturating_add(new)
     }
 
-    /// What the books have counted; nothing for a key that they do not know.
+    /// The books' counter, 0 for an unknown key.
     fn issued(&self, key: &MintKeyId) -> u64 {
         self.books.get(key).map_or(0, |books| books.issued)
     }
@@ -152,7 +152,7 @@ impl State {
         let signed = self.signed_with(part);
         assert!(
             signed <= self.issued(&part.key),
-            "no more is counted than the books have counted"
+            "the count never exceeds the books' counter"
         );
         let key = self
             .keys

@@ -1,32 +1,32 @@
-//! How counts are opened, and why they cannot be used.
+//! How counts are opened, and their errors.
 
 use std::path::PathBuf;
 
 use opencoin_ledger::{LedgerError, MintKeyId};
 use thiserror::Error;
 
-/// What to do when there is no file.
+/// How to open the file of the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountsMode {
-    /// Make it, for its owner alone: of a new signer. It has counted nothing, so until it has caught up with
-    /// the books it would not notice books that are set back.
+    /// Create it if there is none, for a new signer. A new file has counted nothing, so the signer would not notice a
+    /// rollback of the books until its counts have caught up.
     Create,
-    /// Refuse: a mistyped path, or a lost file, must not begin at zero.
+    /// Fail if there is none: after a mistyped path or a lost file the counts must not restart at zero.
     Existing,
 }
 
-/// Why counts cannot be used.
+/// The counts cannot be used.
 #[derive(Debug, Error)]
 pub enum CountsError {
-    /// There is no file.
-    #[error("the signer's counts are not at {}; put the file back, or begin with a new one if they are lost for good", .0.display())]
+    /// The file does not exist.
+    #[error("the signer's counts are not at {}; restore the file, or create a new one if it is lost", .0.display())]
     Missing(PathBuf),
-    /// The file cannot be made.
-    #[error("cannot make the signer's counts at {}: {reason}", path.display())]
+    /// The file cannot be created.
+    #[error("cannot create the signer's counts at {}: {reason}", path.display())]
     CannotMake {
-        /// Where.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         reason: String,
     },
     /// A newer version of this program has written the file.

@@ -1,4 +1,4 @@
-//! What the file says of one mint key.
+//! The stored count of a mint key.
 
 use opencoin_ledger::MintKeyId;
 

@@ -1,16 +1,15 @@
-//! How many blinds each mint key has signed, kept by the signer itself.
+//! The signer's own count of the blinds that each mint key has signed.
 //!
-//! The books say what is signed. Should they be set back to an older state, or changed by somebody who can
-//! write the database, they would say it twice; so the signer counts. Before signatures leave, the count that
-//! includes them is durable, and it is not above what the books have counted as issued, read after the
-//! transaction itself. Where it is above, the key signs nothing more: a line of the log begins with `ALARM`,
-//! and that lasts, over restarts, until an operator has looked and calls [`SignedCounts::accept_ledger`].
-//! Signing a transaction again counts nothing.
+//! The signer signs what the books have accepted. If the books are rolled back, or changed by an attacker with access
+//! to the database, they could have more blinds signed than they count. So the signer counts too. Before it returns
+//! signatures, the count that includes them is durable, and it is not above the books' counter of issued blinds,
+//! which is read after the transaction. If it is above, the key signs nothing more: the log has a line that begins
+//! with `ALARM`, and the alarm lasts over restarts until an operator calls [`SignedCounts::accept_ledger`]. Signing a
+//! transaction again counts nothing.
 //!
-//! Requests that come while one commit is on its way share the next, and one reading of the books' counters.
-//! When the file or the books cannot be used, nothing is signed ([`SignError::Unavailable`]). A count that
-//! was durable for a signature that was then not made errs on the safe side, and the next attempt counts
-//! nothing.
+//! Requests that arrive during a commit share the next one, and one read of the books' counters. If the file or the
+//! books cannot be used, nothing is signed ([`SignError::Unavailable`]). If a request is counted but then not signed,
+//! the count is too high, which is safe; the retry counts nothing.
 
 mod committer;
 mod database;
@@ -25,8 +24,7 @@ use std::time::Instant;
 
 use opencoin_crypto::SignError;
 use opencoin_ledger::{Ledger, MintKeyId};
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use committer::{QUEUE_MAX, QueuedRequest};
 use database::{Database, Writing};
@@ -37,20 +35,20 @@ pub(crate) use transaction::{KeyPart, key_parts};
 
 static ENDED: LogThrottle = LogThrottle::new();
 
-/// What is known about one mint key.
+/// The count of a mint key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyCount {
     /// Its id.
     pub id: MintKeyId,
-    /// How many blinds of distinct transactions it has signed.
+    /// The signed blinds of distinct transactions.
     pub signed: u64,
-    /// Whether the books had counted fewer, and no operator has accepted it.
+    /// Whether the books had counted fewer and no operator has accepted them since.
     pub is_alarmed: bool,
     /// Whether its private half was destroyed.
     pub is_forgotten: bool,
 }
 
-/// The counts of one signer, open.
+/// The open counts of a signer.
 pub struct SignedCounts {
     ledger: Arc<dyn Ledger>,
     database: Database,
@@ -58,7 +56,7 @@ pub struct SignedCounts {
 }
 
 impl SignedCounts {
-    /// Opens the file at `path`, beside these books. Must be called in a runtime.
+    /// Opens the file at `path`, to be compared with these books. Must be called in a runtime.
     ///
     /// # Errors
     /// See [`CountsError`].
@@ -77,12 +75,12 @@ impl SignedCounts {
             .into_iter()
             .filter(|count| count.is_alarmed)
         {
-            tracing::error!(mint_key = %id, signed, "ALARM: a mint key's counts disagreed before, and no operator has accepted the books");
+            tracing::error!(mint_key = %id, signed, "ALARM: the books had counted fewer blinds of a mint key than it has signed, and no operator has accepted them");
         }
         Ok(counts)
     }
 
-    /// All keys that anything was signed with.
+    /// The counts of all keys.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -93,19 +91,18 @@ impl SignedCounts {
         Ok(keys.into_iter().map(KeyCount::from).collect())
     }
 
-    /// An operator says that the books are right, after they were restored on purpose: sets the count of a
-    /// key to theirs, which is given back, and lets the key sign again. Requests that were refused meanwhile
-    /// are in that number.
+    /// Accepts the books as right, for an operator who has restored them: sets the count of a key to the books'
+    /// counter, which is returned, and lets the key sign again. Requests that were refused meanwhile are included.
     ///
-    /// Transactions that were accepted, but neither signed nor asked for until now, are in it, too: the first
-    /// of them to be asked for raises the alarm again, unless other transactions have been accepted and not
-    /// signed since.
+    /// The counter also includes transactions that were accepted, but neither signed nor requested until now. The
+    /// first request for one of them raises the alarm again, unless other transactions were accepted and not signed
+    /// since.
     ///
     /// # Errors
-    /// The books do not know the key, or books or file cannot be used; then nothing has changed.
+    /// When the books do not have the key, or the books or the file cannot be used. Nothing has changed then.
     pub async fn accept_ledger(&self, key: MintKeyId) -> Result<u64, CountsError> {
         let mut writing = self.database.write().await?;
-        // After the lock: whatever was refused until now was in the books before.
+        // Read under the lock, so that the counter includes all requests that were refused before.
         let books = self.ledger.mint_keys().await?;
         let status = books
             .into_iter()
@@ -125,11 +122,11 @@ impl SignedCounts {
         Ok(status.issued)
     }
 
-    /// Forgets which transactions a key has signed, once its private half is destroyed: it signs nothing any
-    /// more, and its total stays.
+    /// Deletes the transactions of a key whose private half was destroyed. The key signs nothing more, and its count
+    /// stays.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// When the file cannot be written.
     pub async fn forget(&self, key: MintKeyId) -> Result<(), CountsError> {
         let mut writing = self.database.write().await?;
         let row = find_or_add(&mut writing, key).await?;
@@ -143,19 +140,24 @@ impl SignedCounts {
         writing.commit().await
     }
 
-    /// Waits for what is being written and closes the file. Nothing is signed after.
+    /// Waits until the task that counts has ended, which only a panic causes.
+    pub(crate) async fn ended(&self) {
+        self.queue.closed().await;
+    }
+
+    /// Waits for the running commit and closes the file. Nothing is signed afterwards.
     pub async fn close(&self) {
         self.database.close().await;
     }
 
-    /// Counts a request. Its signatures may leave when this has returned, and not before.
+    /// Counts a request. Its signatures may be returned only after this.
     ///
     /// # Errors
-    /// [`SignError::NotAccepted`] when counts disagree or a key was stopped, [`SignError::UnknownKey`] when a
-    /// key was forgotten, [`SignError::Unavailable`] when file or books cannot be used.
+    /// [`SignError::NotAccepted`] when the counts disagree or a key was stopped, [`SignError::UnknownKey`] when the
+    /// private half of a key was destroyed, [`SignError::Unavailable`] when the file or the books cannot be used.
     pub(crate) async fn record(&self, request: Vec<KeyPart>) -> Result<(), SignError> {
         let (answer, answered) = oneshot::channel();
-        // It ends with this, or in a panic.
+        // The task ends when this is dropped, or in a panic.
         let ended = |()| {
             if let Some(requests) = ENDED.count(Instant::now()) {
                 tracing::error!(

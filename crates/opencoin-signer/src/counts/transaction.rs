@@ -1,4 +1,4 @@
-//! One request as the counts see it: for each of its mint keys a hash and a number of blinds.
+//! A request as it is counted: a hash and a number of blinds for each of its mint keys.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,16 @@ use sha2::{Digest, Sha256};
 /// Bytes of a [`TransactionHash`].
 pub(super) const HASH_BYTES: usize = 16;
 
-/// Keeps the hash apart from every other use of SHA-256.
+/// Separates the hash from every other use of SHA-256.
 const DOMAIN: &[u8] = b"opencoin signer: transaction of a mint key\0";
 
-/// What one mint key signs in one transaction, hashed: the reference *and* the numbers. Books in which the
-/// numbers of a signed transaction were exchanged have a new transaction here, and it counts.
+/// The hash of what a mint key signs in a transaction: the reference *and* the numbers. If the numbers of a signed
+/// transaction are changed in the books, this is another transaction, which is counted.
 ///
-/// SHA-256, cut: to sign two without counting one takes a collision, 2^64 attempts at what the books then
-/// hold.
+/// It is a truncated SHA-256. Signing two transactions with one count takes a collision, which needs 2^64 attempts.
 pub(super) type TransactionHash = [u8; HASH_BYTES];
 
-/// The part of a transaction that is one mint key's.
+/// The part of a transaction that a mint key signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyPart {
     pub(super) key: MintKeyId,
@@ -27,10 +26,10 @@ pub(crate) struct KeyPart {
     pub(super) blinds: u64,
 }
 
-/// Takes a transaction apart by mint key, in the order of the keys.
+/// Splits a transaction by mint key, in the order of the keys.
 ///
 /// # Errors
-/// An identifier is no mint key's.
+/// When an identifier has the wrong length.
 pub(crate) fn key_parts(
     reference: &TransactionReference,
     blinds: &[BlindToSign],
@@ -56,7 +55,7 @@ fn begin(reference: &TransactionReference, key: &MintKeyId) -> Sha256 {
     hash
 }
 
-/// With its length, so that what stands next to each other cannot be taken apart differently.
+/// Hashes the length too, so that a concatenation cannot be split in two ways.
 fn update(hash: &mut Sha256, bytes: &[u8]) {
     hash.update((bytes.len() as u64).to_be_bytes());
     hash.update(bytes);
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn reference_key_and_numbers_make_the_transaction() {
+    fn the_hash_depends_on_reference_key_and_numbers() {
         let one = |reference: &[u8], blinds: &[(u8, &[u8])]| parts(reference, blinds)[0].hash;
         let hash = one(b"r", &[(1, &[1, 2]), (1, &[3])]);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Where a signer is, and how to get there.
+//! The address of a signer.
 
 use std::fmt;
 use std::io;
@@ -12,13 +12,13 @@ use crate::tls::ClientTls;
 /// A signer's address.
 #[derive(Clone)]
 pub enum Endpoint {
-    /// A Unix socket; who may connect, its permissions say.
+    /// A Unix socket. Its permissions decide who may connect.
     Unix(PathBuf),
     /// TCP with mutual TLS.
     Tls {
         /// Host name or address, and port.
         address: String,
-        /// How both sides prove themselves.
+        /// The certificates.
         tls: ClientTls,
     },
 }

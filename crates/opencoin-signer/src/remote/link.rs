@@ -1,8 +1,8 @@
-//! One connection to the signer: kept up, shared by many requests.
+//! A connection to the signer that many requests share.
 //!
-//! A connection that breaks, goes silent or brings what is no answer is given up; its requests are told
-//! [`SignError::Unavailable`], and after a pause there is a new one. Numbers of requests go on over
-//! connections, so that an answer can never be taken for another's.
+//! A connection that breaks, goes silent or carries a malformed answer is closed. Its requests fail with
+//! [`SignError::Unavailable`], and after a pause a new connection is opened. The numbers of requests are not reused
+//! on the next connection, so an answer cannot be taken for that of another request.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -21,21 +21,21 @@ use super::Endpoint;
 use crate::frame::{FrameError, FrameReader, Stream, expect_greeting, frame, send_greeting};
 use crate::message::{ANSWER_BYTES_MAX, Answer, Malformed, Request};
 
-/// How much is gathered into one write.
+/// Requests are gathered into one write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
-/// How often a signer that cannot be reached is spoken of.
+/// The shortest pause between two log lines about a signer that cannot be reached.
 const LOG_PAUSE: Duration = Duration::from_secs(30);
-/// A silent signer is asked to say something this often before it is given up.
+/// The pings to a silent signer before its connection is closed.
 const PINGS: u32 = 3;
 
-const NEVER_POISONED: &str = "nothing panics while it holds the lock of a connection";
+const NEVER_POISONED: &str = "no code panics while it holds the lock of a connection";
 
-/// How long things may take.
+/// Time limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// To connect; to take what is written; to say something.
+    /// The limit for connecting, for a write, and for the next message of the signer.
     pub(super) silence: Duration,
-    /// Before connecting again.
+    /// The pause before the next attempt to connect.
     pub(super) pause: Duration,
 }
 
@@ -47,20 +47,20 @@ pub(super) struct Link {
 
 #[derive(Default)]
 struct State {
-    /// To the connection, while it is up.
+    /// The queue to the connection, while it is up.
     outgoing: Option<mpsc::UnboundedSender<Outgoing>>,
-    /// Who waits for which answer.
+    /// The receivers of answers, by the numbers of their requests.
     pending: HashMap<u64, oneshot::Sender<Result<Vec<BigInt>, SignError>>>,
     next_number: u64,
 }
 
-/// A message that is to be written. It keeps its room until then, which is what bounds the queue.
+/// A queued message. It holds its room until it is written, which bounds the queue.
 struct Outgoing {
     message: Request,
     _room: Arc<OwnedSemaphorePermit>,
 }
 
-/// A request that was put into the queue. Dropping it cancels it.
+/// A queued request. Dropping it cancels the request.
 pub(super) struct Question<'link> {
     link: &'link Link,
     number: u64,
@@ -74,9 +74,9 @@ enum LinkError {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    #[error("an answer to nothing that was asked")]
+    #[error("an answer with the number of no request")]
     UnknownNumber,
-    #[error("it was ended by the signer")]
+    #[error("the signer has closed the connection")]
     Ended,
     #[error("the signer does not answer")]
     Silent,
@@ -94,13 +94,13 @@ impl Link {
         *self.is_up.borrow()
     }
 
-    /// Waits until it is up.
+    /// Waits until the connection is up.
     pub(super) async fn up(&self) {
         // The sender lives as long as `self`.
         let _ = self.is_up.subscribe().wait_for(|is_up| *is_up).await;
     }
 
-    /// How many requests wait for their answer.
+    /// The number of requests that wait for an answer.
     pub(super) fn pending(&self) -> usize {
         self.state().pending.len()
     }
@@ -139,7 +139,7 @@ impl Link {
         })
     }
 
-    /// Keeps the connection up, for ever.
+    /// Connects again and again, forever.
     pub(super) async fn run(self: Arc<Self>, endpoint: Arc<Endpoint>, patience: Patience) {
         let mut logged: Option<Instant> = None;
         loop {
@@ -152,8 +152,7 @@ impl Link {
         }
     }
 
-    /// Connects and carries requests until the connection is of no use. Says whether it was up, and why it is
-    /// not.
+    /// Connects and carries requests until the connection fails. Returns whether it was up, and the error.
     async fn connect(&self, endpoint: &Endpoint, patience: Patience) -> (bool, LinkError) {
         let connecting = async {
             let mut stream = endpoint.connect().await.map_err(FrameError::from)?;
@@ -173,7 +172,7 @@ impl Link {
     async fn carry(&self, stream: Box<dyn Stream>, patience: Patience) -> LinkError {
         let (reader, writer) = tokio::io::split(stream);
         let (outgoing, queue) = mpsc::unbounded_channel();
-        // Also when this future is dropped, nobody is left waiting.
+        // Fails all pending requests, even if this future is dropped.
         let _closing = Closing(self);
         self.state().outgoing = Some(outgoing);
         self.is_up.send_replace(true);
@@ -207,7 +206,7 @@ impl Link {
         if number >= state.next_number {
             return Err(LinkError::UnknownNumber);
         }
-        // Whoever asked may have gone; then nobody needs the answer.
+        // The request may have been cancelled.
         if let Some(asked) = state.pending.remove(&number) {
             let _ = asked.send(result);
         }
@@ -219,7 +218,7 @@ impl Link {
     }
 }
 
-/// Writes what is in the queue, and now and then a ping.
+/// Writes the queued messages, and pings at intervals.
 async fn write(
     mut writer: impl AsyncWrite + Unpin,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
@@ -254,16 +253,16 @@ async fn write(
     }
 }
 
-/// Tells everybody that the connection is down.
+/// Marks the connection as down when dropped.
 struct Closing<'link>(&'link Link);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        // First, so that whoever is told does not take it for up.
+        // First, so that a failed request does not find the connection up.
         self.0.is_up.send_replace(false);
         let mut state = self.0.state();
         state.outgoing = None;
-        // Their senders are dropped, which they see.
+        // Dropping the senders fails the requests.
         state.pending.clear();
     }
 }
@@ -279,10 +278,10 @@ impl Drop for Question<'_> {
     fn drop(&mut self) {
         let mut state = self.link.state();
         if state.pending.remove(&self.number).is_none() {
-            return; // it was answered, or its connection is gone
+            return; // answered, or the connection is down
         }
         if let Some(outgoing) = &state.outgoing {
-            // A connection that ends meanwhile needs no telling.
+            // An error means that the connection has ended.
             let _ = outgoing.send(Outgoing {
                 message: Request::Cancel { number: self.number },
                 _room: Arc::clone(&self.room),

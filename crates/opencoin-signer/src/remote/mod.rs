@@ -1,13 +1,12 @@
-//! The issuer's side: a [`Signer`] whose keys are in another process.
+//! The client in the issuer process: a [`Signer`] whose keys are in another process.
 //!
-//! A request goes over one of a few connections, which many share; its number tells the answers apart. Each
-//! connection is kept up by a task of its own ([`link`]), which connects again after a pause. While none is
-//! up, requests are refused at once as [`SignError::Unavailable`], and beyond a number of blinds as
-//! [`SignError::Busy`]; one that is not answered in time is `Unavailable`, too. Nothing of that harms the
-//! blinds: they were accepted, and are asked for again.
+//! Requests share a few connections; a number matches each answer with its request. A task for each connection
+//! ([`link`]) connects again after a failure. A request fails at once with [`SignError::Unavailable`] if no
+//! connection is up, and with [`SignError::Busy`] above a limit of blinds. If it is not answered in time, it is
+//! `Unavailable` too. No failure loses accepted blinds; they are requested again.
 //!
-//! The other process is not believed: each signature must give its blind when it is raised to the key's
-//! public exponent, or it is [`SignError::Failed`].
+//! The other process is not trusted: each signature is verified with the public key, and a wrong one is
+//! [`SignError::Failed`].
 
 mod endpoint;
 mod link;
@@ -32,23 +31,22 @@ use crate::PublicKeys;
 use crate::message::{BLINDS_MAX, count_of};
 use link::{Link, Patience};
 
-/// Signatures that are checked in one go: about a tenth of a millisecond with keys of 2,048 bits.
+/// Signatures that are verified before other tasks get a turn: about a tenth of a millisecond with keys of 2,048
+/// bits.
 const SIGNATURES_PER_TURN: usize = 8;
 
-/// How a [`RemoteSigner`] uses its signer.
+/// Options of a [`RemoteSigner`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteSignerOptions {
-    /// How many connections. One can carry everything; with two a large answer does not hold up all others.
+    /// The number of connections. With two a large answer does not delay all others.
     pub connections: NonZeroUsize,
-    /// How many blinds may be under way; a request that would make them more is refused as
-    /// [`SignError::Busy`].
+    /// The most blinds of all running requests. A request above the limit is [`SignError::Busy`].
     pub blinds_in_flight_max: usize,
-    /// How long a request may take before it is [`SignError::Unavailable`].
+    /// The time limit of a request, after which it is [`SignError::Unavailable`].
     pub request_duration_max: Duration,
-    /// How long a signer may say nothing, though it is asked to, before its connection is given up and made
-    /// anew.
+    /// A connection on which the signer sends nothing for this time, in spite of pings, is replaced.
     pub silence_duration_max: Duration,
-    /// How long to wait before connecting again.
+    /// The pause before the next attempt to connect.
     pub reconnect_pause: Duration,
 }
 
@@ -64,7 +62,7 @@ impl Default for RemoteSignerOptions {
     }
 }
 
-/// Asks a signer process. Dropping it ends its connections.
+/// The client of a signer process. Dropping it closes its connections.
 pub struct RemoteSigner {
     links: Vec<Arc<Link>>,
     public_keys: PublicKeys,
@@ -74,10 +72,10 @@ pub struct RemoteSigner {
 }
 
 impl RemoteSigner {
-    /// Begins to connect, and goes on for as long as this lives. Must be called in a runtime.
+    /// Starts to connect in the background. Must be called in a runtime.
     ///
     /// # Panics
-    /// When fewer than [`BLINDS_MAX`] blinds may be under way: the largest request would never be signed.
+    /// When `blinds_in_flight_max` is below [`BLINDS_MAX`]: the largest request would never be signed.
     #[must_use]
     pub fn start(endpoint: Endpoint, public_keys: PublicKeys, options: RemoteSignerOptions) -> Self {
         assert!(
@@ -105,7 +103,7 @@ impl RemoteSigner {
         }
     }
 
-    /// Waits until a connection is up, for example when a process starts.
+    /// Waits until a connection is up.
     pub async fn connected(&self) {
         let mut ups = JoinSet::new();
         for link in &self.links {
@@ -115,7 +113,7 @@ impl RemoteSigner {
         ups.join_next().await;
     }
 
-    /// Whether a connection is up, for a health check.
+    /// Whether a connection is up.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.links.iter().any(|link| link.is_up())
@@ -134,7 +132,7 @@ impl RemoteSigner {
         blinds.iter().enumerate().map(key_of).collect()
     }
 
-    /// The answer of the least busy connection.
+    /// Sends a request over the least busy connection and waits for the answer.
     async fn ask(&self, reference: TransactionReference, count: usize) -> Result<Vec<BigInt>, SignError> {
         let blinds = count_of(count);
         let room = Arc::clone(&self.room)
@@ -185,13 +183,13 @@ impl fmt::Debug for RemoteSigner {
     }
 }
 
-/// Checks that these are the signatures of these blinds; after a few of them other requests have their turn.
+/// Verifies the signatures of these blinds. Yields to other tasks after every few of them.
 async fn check(keys: &[PublicKey], blinds: &[BlindToSign], signatures: &[BigInt]) -> Result<(), SignError> {
     if signatures.len() != blinds.len() {
         tracing::error!(
             asked = blinds.len(),
             given = signatures.len(),
-            "the signer gave another number of signatures"
+            "the signer returned a wrong number of signatures"
         );
         return Err(SignError::Failed);
     }
@@ -200,7 +198,7 @@ async fn check(keys: &[PublicKey], blinds: &[BlindToSign], signatures: &[BigInt]
             tokio::task::yield_now().await;
         }
         if key.signed_number(signature).as_ref() != Some(&blind.blinded) {
-            tracing::error!(mint_key = %blind.mint_key_id, "the signer gave a wrong signature, or the books hold another blind");
+            tracing::error!(mint_key = %blind.mint_key_id, "the signer returned a wrong signature, or the books have another blind");
             return Err(SignError::Failed);
         }
     }

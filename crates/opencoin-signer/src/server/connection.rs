@@ -1,8 +1,7 @@
-//! One connection from an issuer: requests come in, answers go out in the order in which they are ready.
+//! A connection from an issuer. Answers are sent in the order in which they are ready.
 //!
-//! Whatever is no request ends the connection, and with it everything that was asked on it. So does a peer
-//! that takes no answers, or says nothing for a minute: an issuer that is alive says something every few
-//! seconds.
+//! A malformed request ends the connection and drops all of its requests. So does an issuer that does not read its
+//! answers, or sends nothing for a minute: a healthy one sends something every few seconds.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,15 +21,15 @@ use crate::frame::{FrameError, FrameReader, Stream, expect_greeting, frame, send
 use crate::listener::Incoming;
 use crate::message::{Answer, BLINDS_MAX, Malformed, REQUEST_BYTES_MAX, Request};
 
-/// How long somebody may take to say who they are.
+/// The time limit for the greeting and TLS handshake of a new connection.
 const GREETING_DURATION_MAX: Duration = Duration::from_secs(5);
-/// How long an issuer may say nothing.
+/// How long an issuer may send nothing.
 const SILENCE_DURATION_MAX: Duration = Duration::from_secs(60);
-/// How long an issuer may take to accept what is written.
+/// The time limit for a write to the issuer.
 const WRITE_DURATION_MAX: Duration = Duration::from_secs(10);
-/// How many answers wait to be written; while they are as many, no requests are read.
+/// The most answers that wait to be written. At this limit no more requests are read.
 const ANSWERS_QUEUED_MAX: usize = 64;
-/// How much is gathered into one write.
+/// Answers are gathered into one write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
 
 /// Why a connection ended.
@@ -42,7 +41,7 @@ pub(super) enum ConnectionError {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    #[error("it used the number of a request again")]
+    #[error("it used the number of a running request again")]
     NumberInUse,
     #[error("there are too many connections")]
     TooMany,
@@ -55,12 +54,12 @@ pub(super) enum ConnectionError {
 struct Connection {
     server: Arc<SignerServer>,
     answers: mpsc::Sender<Vec<u8>>,
-    /// Those that are being worked on; dropping the set ends them.
+    /// The running requests. Dropping the set ends them.
     requests: JoinSet<u64>,
     numbers: HashMap<u64, AbortHandle>,
 }
 
-/// Serves until the other side hangs up, which is no error, or the signer stops.
+/// Serves until the issuer hangs up, which is no error, or the signer stops.
 pub(super) async fn serve(
     server: Arc<SignerServer>,
     incoming: Incoming,
@@ -96,7 +95,7 @@ async fn greet(incoming: Incoming) -> Result<Box<dyn Stream>, ConnectionError> {
     Ok(stream)
 }
 
-/// Why nothing more is read or written.
+/// Why a connection is no longer read or written.
 enum End {
     HungUp,
     Error(ConnectionError),
@@ -109,7 +108,7 @@ impl<E: Into<ConnectionError>> From<E> for End {
 }
 
 impl Connection {
-    /// Takes requests until the signer stops, then finishes them.
+    /// Takes requests until the signer stops, then finishes the running ones.
     async fn read(
         mut self,
         reader: impl AsyncRead + Unpin,
@@ -170,7 +169,7 @@ impl Connection {
         let (server, answers) = (Arc::clone(&self.server), self.answers.clone());
         let request = self.requests.spawn(async move {
             let result = server.sign(&reference, blinds).await;
-            // A connection that ended needs no answer.
+            // The receiver is gone if the connection has ended.
             let _ = answers
                 .send(frame(&Answer::Sign { number, result }.encode()))
                 .await;
@@ -195,18 +194,18 @@ impl Connection {
                 Ok(())
             }
             Err(error) if error.is_cancelled() => Ok(()),
-            // Its answer would be missed; a connection that ends is noticed at once.
+            // The issuer would wait for the answer; it notices the end of the connection at once.
             Err(_) => Err(ConnectionError::Panicked.into()),
         }
     }
 }
 
 async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
-    // A server that is gone has stopped, too.
+    // An error means that the server is gone, so it has stopped too.
     let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
 }
 
-/// Writes answers until all who could give any are gone.
+/// Writes answers until all senders are gone.
 async fn write(mut writer: impl AsyncWrite + Unpin, mut answers: mpsc::Receiver<Vec<u8>>) -> Result<(), End> {
     while let Some(mut bytes) = answers.recv().await {
         while bytes.len() < WRITE_BYTES {
@@ -222,7 +221,7 @@ async fn write(mut writer: impl AsyncWrite + Unpin, mut answers: mpsc::Receiver<
             .map_err(|_| ConnectionError::Silent)?
             .map_err(FrameError::from)?;
     }
-    // Says goodbye, where TLS wants it. One that has hung up already does not mind.
+    // Closes TLS cleanly. Fails if the issuer has hung up already.
     let _ = timeout(WRITE_DURATION_MAX, writer.shutdown()).await;
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! The signer's side: whoever may connect can have signed what the books say was accepted, and nothing else.
+//! The server in the signer process. It signs only what the books have accepted.
 //!
-//! For each request: read what was accepted under its reference ([`request`]), count it durably
-//! ([`SignedCounts`]), sign it, answer. Nothing of the request but the reference is believed. What is under
-//! way is bounded by blinds; beyond that the answer is [`SignError::Busy`](opencoin_crypto::SignError). For
-//! one that cancels or hangs up, what is not signed yet is dropped.
+//! For each request it reads the accepted blinds of the reference ([`request`]), counts them durably
+//! ([`SignedCounts`]), signs them and answers. It trusts nothing in the request but the reference. The blinds of
+//! running requests are limited; above the limit the answer is [`SignError::Busy`](opencoin_crypto::SignError). If
+//! the issuer cancels a request or hangs up, blinds that are not signed yet are dropped.
 
 mod connection;
 mod request;
@@ -21,18 +21,30 @@ use tokio::task::JoinSet;
 use crate::listener::{Incoming, Listener};
 pub use signer_server::{SignerServer, SignerServerOptions};
 
-/// How many may be about to say who they are; further ones are closed at once.
+/// The most connections whose handshake has not ended. Further ones are closed at once.
 const STRANGERS_MAX: usize = 64;
-/// How long requests that were begun may take once the signer is told to stop.
+/// How long running requests may take after the signer is told to stop.
 const SHUTDOWN_DURATION_MAX: Duration = Duration::from_secs(10);
+
+/// The task that counts signed blinds has ended in a panic, so nothing can be signed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signed blinds are no longer counted because of a panic; start the signer again")]
+pub struct CountingEnded;
 
 static STRANGERS: LogThrottle = LogThrottle::new();
 static ENDS: LogThrottle = LogThrottle::new();
 
 impl SignerServer {
-    /// Serves until `stopped` is done, then takes no more requests, finishes for at most ten seconds what was
-    /// begun, and returns.
-    pub async fn serve(self: &Arc<Self>, listener: Listener, stopped: impl Future<Output = ()>) {
+    /// Serves until `stopped` is done. Then takes no more requests, finishes the running ones for at most ten seconds,
+    /// and returns.
+    ///
+    /// # Errors
+    /// When the task that counts signed blinds has ended, which stops the server at once.
+    pub async fn serve(
+        self: &Arc<Self>,
+        listener: Listener,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<(), CountingEnded> {
         let (stop, stopping) = watch::channel(false);
         let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
         let mut connections = JoinSet::new();
@@ -40,11 +52,15 @@ impl SignerServer {
         loop {
             tokio::select! {
                 () = &mut stopped => break,
+                () = self.counts.ended() => {
+                    tracing::error!("ALARM: {CountingEnded}");
+                    return Err(CountingEnded);
+                }
                 Some(_) = connections.join_next() => {}
                 incoming = listener.accept() => {
                     let Ok(stranger) = Arc::clone(&strangers).try_acquire_owned() else {
                         if let Some(connections) = STRANGERS.count(Instant::now()) {
-                            tracing::warn!(connections, "too many connections that do not say who they are; some were closed");
+                            tracing::warn!(connections, "too many connections without a finished handshake; some were closed");
                         }
                         continue;
                     };
@@ -52,9 +68,7 @@ impl SignerServer {
                 }
             }
         }
-        tracing::info!(
-            "the signer is stopping: no more requests are taken, those that were begun are finished"
-        );
+        tracing::info!("the signer is stopping: no more requests are taken, running ones are finished");
         drop(listener);
         stop.send_replace(true);
         let finished = async { while connections.join_next().await.is_some() {} };
@@ -62,8 +76,9 @@ impl SignerServer {
             .await
             .is_err()
         {
-            tracing::warn!("some requests were still being signed and were dropped");
+            tracing::warn!("some requests took too long and were dropped");
         }
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is done for one request.
+//! Handles a request.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,17 +11,17 @@ use super::SignerServer;
 use crate::counts::key_parts;
 use opencoin_log::LogThrottle;
 
-/// How long the books may take to tell what was accepted.
+/// The time limit for reading accepted blinds from the books.
 const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);
 
-/// How long to wait before the engine is asked for new keys again.
+/// The shortest pause between two reloads of the engine's keys.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
 static BOOKS_AWAY: LogThrottle = LogThrottle::new();
 
 impl SignerServer {
-    /// The signatures of what was accepted under a reference, which must be so many blinds. Dropping the
-    /// future drops what is not signed yet.
+    /// Signs what was accepted under a reference, which must have this number of blinds. Dropping the future drops
+    /// blinds that are not signed yet.
     pub(super) async fn sign(
         &self,
         reference: &TransactionReference,
@@ -47,21 +47,20 @@ impl SignerServer {
             blinds: to_sign.into(),
         };
         match self.engine.sign(accepted.clone()).await {
-            // A key that was made a moment ago, by another process.
+            // Another process may have made the key a moment ago.
             Err(SignError::UnknownKey(id)) if self.refreshed().await => {
-                tracing::info!(mint_key = %id, "a new mint key is taken up");
+                tracing::info!(mint_key = %id, "the keys were reloaded because of a new mint key");
                 self.engine.sign(accepted).await
             }
             signed => signed,
         }
     }
 
-    /// Lets the engine take up new keys, one request at a time and at most ten times a second; whether it
-    /// could.
+    /// Makes the engine reload its keys, at most ten times a second. Returns whether it succeeded.
     async fn refreshed(&self) -> bool {
         let mut refreshed = self.refreshed.lock().await;
         if refreshed.is_some_and(|at| at.elapsed() < REFRESH_PAUSE) {
-            return true; // a moment ago, for somebody who waited with us
+            return true; // another request has done it a moment ago
         }
         let engine = Arc::clone(&self.engine);
         let result = tokio::task::spawn_blocking(move || engine.refresh()).await;
@@ -71,14 +70,14 @@ impl SignerServer {
 
     async fn accepted(&self, reference: &TransactionReference) -> Result<Accepted, SignError> {
         let reading = async {
-            let _turn = self.reads.acquire().await.expect("nobody closes the semaphore");
+            let _turn = self.reads.acquire().await.expect("the semaphore is never closed");
             self.ledger.accepted(reference).await
         };
         let read = tokio::time::timeout(BOOKS_DURATION_MAX, reading).await;
         match read.unwrap_or_else(|_| Err(LedgerError::Unavailable("it does not answer".to_owned()))) {
             Ok(Some(accepted)) => Ok(accepted),
             Ok(None) => Err(SignError::NotAccepted(
-                "the books know nothing of the transaction".to_owned(),
+                "the books do not have the transaction".to_owned(),
             )),
             Err(error @ (LedgerError::Unavailable(_) | LedgerError::Contended { .. })) => {
                 if let Some(requests) = BOOKS_AWAY.count(Instant::now()) {
@@ -104,7 +103,7 @@ impl SignerServer {
         }
     }
 
-    /// Every blind is a number that its key signs.
+    /// Checks that every blind is in the range of its key.
     fn check(&self, blinds: &[BlindToSign]) -> Result<(), SignError> {
         for (index, blind) in blinds.iter().enumerate() {
             let id = &blind.mint_key_id;
@@ -117,8 +116,7 @@ impl SignerServer {
     }
 }
 
-/// What the books want signed now, in its order: not what they hold the signature of, and nothing of a key
-/// that was stopped.
+/// The blinds to sign, in their order: without those whose signatures the books have and those of stopped keys.
 fn to_sign(accepted: &Accepted) -> Result<Vec<BlindToSign>, SignError> {
     if accepted.signing_paused {
         return Err(SignError::Unavailable);

@@ -1,4 +1,4 @@
-//! What the signer is made of, and how much it takes at a time.
+//! The parts of the signer and its limits.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,16 +11,16 @@ use crate::PublicKeys;
 use crate::counts::SignedCounts;
 use crate::message::BLINDS_MAX;
 
-/// How many connections may be open, from issuers that are known.
+/// The most open connections after the handshake.
 const CONNECTIONS_MAX: usize = 64;
-/// How many requests read the books at one time.
+/// The most requests that read the books at the same time.
 const READS_MAX: usize = 32;
 
-/// How a [`SignerServer`] uses the machine.
+/// Options of a [`SignerServer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignerServerOptions {
-    /// How many blinds may be under way; a request that would make them more is answered as busy. At most
-    /// what the engine takes into its own queue.
+    /// The most blinds of all running requests. A request above the limit is answered as busy. At most the length of
+    /// the engine's queue.
     pub blinds_in_hand_max: usize,
 }
 
@@ -41,7 +41,7 @@ pub struct SignerServer {
     room: Arc<Semaphore>,
     pub(super) reads: Semaphore,
     pub(super) places: Arc<Semaphore>,
-    /// When the engine was last asked to take up new keys.
+    /// When the engine has last reloaded its keys.
     pub(super) refreshed: Mutex<Option<Instant>>,
 }
 
@@ -49,7 +49,7 @@ impl SignerServer {
     /// A signer of what these books have accepted, with the keys of this engine.
     ///
     /// # Panics
-    /// When fewer than [`BLINDS_MAX`] blinds may be under way: the largest request would never be signed.
+    /// When `blinds_in_hand_max` is below [`BLINDS_MAX`]: the largest request would never be signed.
     #[must_use]
     pub fn new(
         ledger: Arc<dyn Ledger>,
@@ -74,7 +74,7 @@ impl SignerServer {
         })
     }
 
-    /// Room for so many blinds, if there is any.
+    /// Reserves room for a request, if there is enough.
     pub(super) fn room_for(&self, blinds: u32) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).try_acquire_many_owned(blinds.max(1)).ok()
     }

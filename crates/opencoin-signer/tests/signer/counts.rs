@@ -1,4 +1,4 @@
-//! What the signer remembers, and what it does when the books disagree.
+//! The signer's counts, and what it does when the books disagree.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use opencoin_ledger::Ledger;
 use opencoin_signer::{CountsError, CountsMode, KeyCount, SignedCounts};
 
 use crate::support::{
-    Away, KEYS, Place, Running, TwoBooks, accept, blinds, books, disagrees, exists, id, local_signer,
+    Books, KEYS, Place, Running, TwoBooks, accept, away, blinds, books, disagrees, exists, id, local_signer,
     sign_each, within,
 };
 
@@ -41,11 +41,10 @@ async fn blinds_of_distinct_transactions_are_counted_over_restarts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_that_asks_for_the_same_counts_once() {
+async fn concurrent_requests_for_the_same_transaction_are_counted_once() {
     let (place, ledger) = (Place::new(), books().await);
     let signer = place.start(&ledger, local_signer()).await;
-    let remote = Arc::new(place.remote());
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let accepted = accept(ledger.as_ref(), "crowd", blinds(&KEYS[0], "crowd", 3)).await;
     let ask = |_| {
         let (remote, accepted) = (Arc::clone(&remote), accepted.clone());
@@ -68,7 +67,7 @@ async fn books_with(references: &[&str]) -> Arc<dyn Ledger> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
+async fn a_rollback_of_the_books_raises_an_alarm_until_an_operator_accepts_them() {
     let place = Place::new();
     let remote = place.remote();
     let of = |reference: &str| crate::support::request(reference, blinds(&KEYS[0], reference, 5));
@@ -80,8 +79,7 @@ async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
     }
     signer.stop().await;
 
-    // Restored from before "b" and "c". A new transaction would be the sixteenth to twentieth signature;
-    // counted are ten.
+    // Restored from before "b" and "c": a new transaction would bring the count to 20, but the books have counted 10.
     let older = books_with(&["a", "new"]).await;
     for _restart in 0..2 {
         let signer = place.start(&older, local_signer()).await;
@@ -91,7 +89,7 @@ async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
         ));
         assert!(
             disagrees(remote.sign(of("a")).await),
-            "the key signs nothing, not even again"
+            "the key signs nothing, not even what it has signed before"
         );
         let other = accept(older.as_ref(), "other key", blinds(&KEYS[1], "other key", 1)).await;
         assert_eq!(
@@ -110,7 +108,7 @@ async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
         signer.stop().await;
     }
 
-    // Catching up by itself does not end it.
+    // The alarm lasts even if the books catch up.
     for reference in ["d", "e", "f", "g"] {
         accept(older.as_ref(), reference, blinds(&KEYS[0], reference, 5)).await;
     }
@@ -120,7 +118,7 @@ async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
         assert!(disagrees(remote.sign(of(reference)).await));
     }
     assert_eq!(signer.counts.accept_ledger(id(&KEYS[0])).await.unwrap(), 30);
-    // What was refused is in that number, and what was lost may come again.
+    // The count includes refused requests, and a lost transaction may be accepted again.
     for reference in ["a", "new", "d", "e", "f", "g", "a"] {
         assert_eq!(
             remote.sign(of(reference)).await,
@@ -139,7 +137,7 @@ async fn books_that_were_set_back_are_noticed_until_an_operator_accepts_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_that_were_exchanged_under_a_signed_reference_count_anew() {
+async fn changed_numbers_under_a_signed_reference_are_counted_again() {
     let place = Place::new();
     let remote = place.remote();
     let honest = books_with(&["a"]).await;
@@ -155,22 +153,21 @@ async fn numbers_that_were_exchanged_under_a_signed_reference_count_anew() {
 
     let transactions = books().await;
     let exchanged = accept(transactions.as_ref(), "a", blinds(&KEYS[0], "exchanged", 5)).await;
-    let cooked: Arc<dyn Ledger> = Arc::new(TwoBooks {
-        transactions,
-        counters: honest,
+    let forged: Arc<dyn Ledger> = Arc::new(TwoBooks {
+        transactions: Ok(transactions),
+        counters: Ok(honest),
     });
-    let signer = place.start(&cooked, local_signer()).await;
+    let signer = place.start(&forged, local_signer()).await;
     within("connecting", remote.connected()).await;
     assert!(disagrees(remote.sign(exchanged).await));
     signer.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forgotten_key_signs_nothing_and_keeps_its_total() {
+async fn a_forgotten_key_signs_nothing_and_keeps_its_count() {
     let (place, ledger) = (Place::new(), books_with(&["a"]).await);
     let signer = place.start(&ledger, local_signer()).await;
-    let remote = place.remote();
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let accepted = crate::support::request("a", blinds(&KEYS[0], "a", 5));
     assert!(remote.sign(accepted.clone()).await.is_ok());
     signer.counts.forget(id(&KEYS[0])).await.unwrap();
@@ -191,7 +188,7 @@ async fn a_forgotten_key_signs_nothing_and_keeps_its_total() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_missing_or_unknown_is_refused_with_its_name() {
+async fn a_missing_or_malformed_file_is_refused_with_its_name() {
     let (place, ledger) = (Place::new(), books().await);
     let path = place.path("counts.sqlite");
     let open = async |mode| SignedCounts::open(&path, mode, Arc::clone(&ledger)).await;
@@ -221,22 +218,19 @@ async fn a_file_that_is_missing_or_unknown_is_refused_with_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_counted_or_compared_is_not_signed() {
+async fn nothing_is_signed_if_half_of_the_books_does_not_answer() {
     let (place, ledger) = (Place::new(), books().await);
     let accepted = accept(ledger.as_ref(), "a", blinds(&KEYS[0], "a", 5)).await;
     let remote = place.remote();
-    let away = Arc::new(Away);
-    let cases: [Arc<dyn Ledger>; 2] = [
-        Arc::new(TwoBooks {
-            transactions: Arc::clone(&ledger),
-            counters: away.clone(),
-        }),
-        Arc::new(TwoBooks {
-            transactions: away,
-            counters: Arc::clone(&ledger),
-        }),
+    let cases: [(Books, Books); 2] = [
+        (Ok(Arc::clone(&ledger)), Err(away)),
+        (Err(away), Ok(Arc::clone(&ledger))),
     ];
-    for half_away in cases {
+    for (transactions, counters) in cases {
+        let half_away: Arc<dyn Ledger> = Arc::new(TwoBooks {
+            transactions,
+            counters,
+        });
         let signer = place.start(&half_away, local_signer()).await;
         within("connecting", remote.connected()).await;
         assert_eq!(
@@ -254,4 +248,21 @@ async fn what_cannot_be_counted_or_compared_is_not_signed() {
         Err(SignError::Unavailable)
     );
     signer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signer_that_can_no_longer_count_stops() {
+    let (place, ledger) = (Place::new(), books_with(&["a"]).await);
+    let panicking: Arc<dyn Ledger> = Arc::new(TwoBooks {
+        transactions: Ok(ledger),
+        counters: Err(|| panic!("by the test")),
+    });
+    let signer = place.start(&panicking, local_signer()).await;
+    let remote = place.connected_remote().await;
+    let accepted = crate::support::request("a", blinds(&KEYS[0], "a", 5));
+    assert_eq!(
+        within("signing", remote.sign(accepted)).await,
+        Err(SignError::Unavailable)
+    );
+    within("stopping", signer.ended()).await;
 }

@@ -1,5 +1,5 @@
-//! Both sides against one that sends anything: never a hang, never a wrong signature, never the end of
-//! somebody else's work.
+//! Each side against a peer that sends arbitrary bytes. It must not hang, return a wrong signature or affect other
+//! connections.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::{
 
 const SEEDS: u64 = 150;
 const GREETING: &[u8] = b"OCSIGN\0\x01";
-/// Kinds of messages, as the format has them.
+/// Kinds of messages in the protocol.
 const SIGN: u8 = 1;
 const SIGNED: u8 = 1;
 
@@ -35,7 +35,7 @@ fn frame(content: &[u8]) -> Vec<u8> {
     [&u32::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
 }
 
-/// A sign request, or an answer with signatures, as the format has it.
+/// A valid request.
 fn good_request(number: u64, accepted: &AcceptedBlinds) -> Vec<u8> {
     let count = u32::try_from(accepted.blinds.len()).unwrap();
     [
@@ -47,6 +47,7 @@ fn good_request(number: u64, accepted: &AcceptedBlinds) -> Vec<u8> {
     .concat()
 }
 
+/// A valid answer with signatures.
 fn good_answer(number: u64, accepted: &AcceptedBlinds) -> Vec<u8> {
     let count = u32::try_from(accepted.blinds.len()).unwrap();
     let mut bytes = [&[SIGNED][..], &number.to_be_bytes(), &count.to_be_bytes()].concat();
@@ -58,7 +59,7 @@ fn good_answer(number: u64, accepted: &AcceptedBlinds) -> Vec<u8> {
     bytes
 }
 
-/// Some of what a broken or malicious peer might send in the place of `good`.
+/// Bytes that a broken or malicious peer might send in place of `good`.
 fn damaged(rng: &mut ChaCha20Rng, good: &[u8]) -> Vec<u8> {
     let mut bytes = frame(good);
     match below(rng, 6) {
@@ -79,8 +80,7 @@ fn damaged(rng: &mut ChaCha20Rng, good: &[u8]) -> Vec<u8> {
 async fn a_signer_survives_any_bytes() {
     let (place, ledger) = (Place::new(), books().await);
     let signer = place.start(&ledger, local_signer()).await;
-    let remote = place.remote();
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let accepted = accept(ledger.as_ref(), "good", blinds(&KEYS[0], "good", 2)).await;
     let signatures = sign_each(&accepted);
     for seed in 0..SEEDS {
@@ -96,7 +96,7 @@ async fn a_signer_survives_any_bytes() {
             bytes.extend_from_slice(&frame(&good_request(number, &accepted)));
         }
         bytes.extend_from_slice(&damaged(&mut rng, &good_request(9, &accepted)));
-        // It may be closed on us while we write.
+        // The signer may close the connection during the write.
         let _ = peer.write_all(&bytes).await;
         if seed % 2 == 0 {
             let _ = peer.shutdown().await;
@@ -114,7 +114,7 @@ async fn a_signer_survives_any_bytes() {
     signer.stop().await;
 }
 
-/// Takes connections and answers each request with damage, or with silence.
+/// Answers each request with damaged bytes or not at all.
 async fn broken_signer(listener: UnixListener, accepted: AcceptedBlinds) {
     for seed in 0.. {
         let (mut peer, _) = listener.accept().await.unwrap();
@@ -130,13 +130,13 @@ async fn broken_signer(listener: UnixListener, accepted: AcceptedBlinds) {
         let answer = good_answer(number, &accepted);
         let _ = peer.write_all(&damaged(&mut rng, &answer)).await;
         if seed % 3 == 0 {
-            // The rest never comes; the other side has to give up.
+            // The rest never comes; the client has to give up.
             let _ = peer.read_to_end(&mut Vec::new()).await;
         }
     }
 }
 
-/// The number of the first request, behind the greeting and pings; `None` when the other side has ended it.
+/// Reads the number of the first request, after the greeting and pings; `None` when the client has hung up.
 async fn request_number(peer: &mut UnixStream) -> Option<u64> {
     peer.read_exact(&mut [0; GREETING.len()]).await.ok()?;
     loop {
@@ -171,10 +171,7 @@ async fn an_issuer_survives_any_answer() {
             signed += 1;
         }
     }
-    assert!(
-        signed > 0,
-        "damage behind a whole answer comes too late to harm it"
-    );
+    assert!(signed > 0, "bytes after a whole answer do not affect it");
     broken.abort();
     let _ = broken.await;
     eventually("it is noticed", || !remote.is_connected()).await;
@@ -185,7 +182,7 @@ async fn an_issuer_survives_any_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_an_answer_is_no_answer() {
+async fn half_an_answer_is_refused() {
     let place = Place::new();
     let accepted = request("half", blinds(&KEYS[0], "half", 2));
     let listener = UnixListener::bind(place.socket()).unwrap();
@@ -205,7 +202,7 @@ async fn half_an_answer_is_no_answer() {
             if round == 0 {
                 drop(peer);
             } else {
-                // It stays open and silent.
+                // The connection stays open.
                 let _ = peer.read_to_end(&mut Vec::new()).await;
             }
         };

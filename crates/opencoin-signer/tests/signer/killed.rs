@@ -1,4 +1,4 @@
-//! A signer that is killed as a process: what it had counted is still counted.
+//! A signer process that is killed: its counts survive.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ async fn open_books(folder: &Path) -> Arc<dyn Ledger> {
     )
 }
 
-/// Not a test: the process that the test below starts and kills. On its own it does nothing.
+/// Not a test, but the process that the test below starts and kills. It does nothing if run as a test.
 #[tokio::test(flavor = "multi_thread")]
 async fn signer_process() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
@@ -99,7 +99,7 @@ async fn counts_survive_being_killed_between_requests() {
     for round in 0..3 {
         let mut process = Process::start(&folder);
         within("connecting", remote.connected()).await;
-        // A crowd, in the middle of which it dies.
+        // Many requests, during which the process is killed.
         let mut crowd = Vec::new();
         for caller in 0..20 {
             let reference = format!("{round}.{caller}");
@@ -136,7 +136,7 @@ async fn counts_survive_being_killed_between_requests() {
         );
     }
 
-    // All of it once more, from a new process: now everything is counted, and nothing twice.
+    // All requests again, to a new process: each is counted exactly once.
     let mut process = Process::start(&folder);
     within("connecting", remote.connected()).await;
     for reference in (0..3).flat_map(|round| (0..20).map(move |caller| format!("{round}.{caller}"))) {
@@ -149,7 +149,7 @@ async fn counts_survive_being_killed_between_requests() {
     process.kill();
     assert_eq!(count(&place).await.signed, 600);
 
-    // And against books that know less, it knows better.
+    // Restored books have counted fewer.
     drop(ledger);
     for name in ["books.sqlite", "books.sqlite-wal", "books.sqlite-shm"] {
         let _ = std::fs::remove_file(place.path(name));
@@ -165,7 +165,7 @@ async fn counts_survive_being_killed_between_requests() {
     assert!(count(&place).await.is_alarmed, "read beside the running signer");
 }
 
-/// What was counted for the one key.
+/// The count of the only key.
 async fn count(place: &Place) -> KeyCount {
     let no_books: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
     let counts = SignedCounts::open(&place.path("counts.sqlite"), CountsMode::Existing, no_books)

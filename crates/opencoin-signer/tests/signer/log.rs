@@ -1,4 +1,4 @@
-//! What the log shows, at its most talkative: alarms, and never a reference, a blind or a signature.
+//! The log at TRACE shows alarms, but never a reference, a blind or a signature.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -49,8 +49,8 @@ async fn secrets_do_not_reach_the_log_at_trace() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    // For the whole process: in one of a single thread, what other tests log first would be left out for
-    // ever.
+    // For the whole process. With a subscriber for one thread, `tracing` would cache callsites of other tests as
+    // disabled.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let secrets = every_flow().await;
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -73,8 +73,8 @@ async fn secrets_do_not_reach_the_log_at_trace() {
     }
 }
 
-/// Signing, repeating, refusals, lies, garbage and an alarm; gives what must not be logged, in the ways it
-/// might be written.
+/// Signs, repeats, refuses, returns wrong signatures, sends garbage and raises an alarm. Returns the secrets in all
+/// the formats in which they might be logged.
 async fn every_flow() -> Vec<String> {
     let (place, ledger) = (Place::new(), books().await);
     let remote = place.remote();
@@ -143,7 +143,7 @@ fn secrets_of(accepted: &AcceptedBlinds) -> Vec<String> {
     secrets
 }
 
-/// The beginning of a number as hex and as a list of bytes.
+/// The first bytes of a number as hex and as a list.
 fn written(number: &BigInt) -> [String; 2] {
     let bytes = &number.as_be_bytes()[..12.min(number.as_be_bytes().len())];
     let list = format!("{bytes:?}");

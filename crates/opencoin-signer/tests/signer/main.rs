@@ -1,4 +1,4 @@
-//! A signer and those who ask it: over real sockets, with real keys and books.
+//! A signer and its clients, over real sockets and with real keys.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! A signer that goes away and comes back, and callers that do.
+//! Outages of the signer, and clients that cancel or hang up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_in_an_outage_are_unavailable_and_work_after() {
+async fn requests_fail_during_an_outage_and_work_afterwards() {
     let (place, ledger) = (Place::new(), books().await);
     let accepted = accept(ledger.as_ref(), "outage", blinds(&KEYS[0], "outage", 3)).await;
     let remote = place.remote();
     assert_eq!(
         remote.sign(accepted.clone()).await,
         Err(SignError::Unavailable),
-        "it never was there"
+        "it was never up"
     );
     for _ in 0..3 {
         let signer = place.start(&ledger, local_signer()).await;
@@ -26,7 +26,7 @@ async fn requests_in_an_outage_are_unavailable_and_work_after() {
             within("signing", remote.sign(accepted.clone())).await,
             Ok(sign_each(&accepted))
         );
-        signer.drop_dead().await;
+        signer.abort().await;
         eventually("the outage is noticed", || !remote.is_connected()).await;
         assert_eq!(
             within("an outage", remote.sign(accepted.clone())).await,
@@ -36,12 +36,11 @@ async fn requests_in_an_outage_are_unavailable_and_work_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_wait_when_it_dies_are_told() {
+async fn waiting_requests_fail_when_the_signer_dies() {
     let (place, ledger) = (Place::new(), books().await);
     let engine = Gated::closed();
     let signer = place.start(&ledger, engine.clone()).await;
-    let remote = Arc::new(place.remote());
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let mut callers = Vec::new();
     for caller in 0..10 {
         let reference = format!("caller {caller}");
@@ -50,7 +49,7 @@ async fn those_who_wait_when_it_dies_are_told() {
         callers.push(tokio::spawn(async move { remote.sign(accepted).await }));
     }
     eventually("all are being signed", || engine.begun() == 10).await;
-    signer.drop_dead().await;
+    signer.abort().await;
     for caller in callers {
         assert_eq!(
             within("an outage", caller).await.unwrap(),
@@ -60,12 +59,11 @@ async fn those_who_wait_when_it_dies_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopping_finishes_what_was_begun() {
+async fn a_stop_finishes_running_requests() {
     let (place, ledger) = (Place::new(), books().await);
     let engine = Gated::closed();
     let mut signer = place.start(&ledger, engine.clone()).await;
-    let remote = Arc::new(place.remote());
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let accepted = accept(ledger.as_ref(), "begun", blinds(&KEYS[0], "begun", 2)).await;
     let begun = tokio::spawn({
         let (remote, accepted) = (Arc::clone(&remote), accepted.clone());
@@ -83,12 +81,11 @@ async fn stopping_finishes_what_was_begun() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_request_is_not_signed_and_disturbs_nobody() {
+async fn a_dropped_request_is_not_signed_and_does_not_affect_others() {
     let (place, ledger) = (Place::new(), books().await);
     let engine = Gated::closed();
     let signer = place.start(&ledger, engine.clone()).await;
-    let remote = Arc::new(place.remote());
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let kept = accept(ledger.as_ref(), "kept", blinds(&KEYS[0], "kept", 2)).await;
     let dropped = accept(ledger.as_ref(), "dropped", blinds(&KEYS[0], "dropped", 2)).await;
     let ask = |accepted| {
@@ -101,7 +98,7 @@ async fn a_dropped_request_is_not_signed_and_disturbs_nobody() {
     eventually("one was dropped", || engine.dropped() == 1).await;
     engine.open();
     assert_eq!(within("signing", waiting).await.unwrap(), Ok(sign_each(&kept)));
-    // It was counted already, and can be had again.
+    // It is counted already and can be requested again.
     assert_eq!(
         within("signing", remote.sign(dropped.clone())).await,
         Ok(sign_each(&dropped))
@@ -111,12 +108,11 @@ async fn a_dropped_request_is_not_signed_and_disturbs_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_signed_for_one_that_hangs_up() {
+async fn nothing_is_signed_for_a_client_that_hangs_up() {
     let (place, ledger) = (Place::new(), books().await);
     let engine = Gated::closed();
     let signer = place.start(&ledger, engine.clone()).await;
-    let remote = Arc::new(place.remote());
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let accepted = accept(ledger.as_ref(), "gone", blinds(&KEYS[0], "gone", 2)).await;
     let asking = tokio::spawn({
         let (remote, accepted) = (Arc::clone(&remote), accepted);
@@ -146,6 +142,6 @@ async fn a_request_has_a_time_limit() {
         Err(SignError::Unavailable)
     );
     eventually("it is not signed any more", || engine.begun() == engine.dropped()).await;
-    assert!(remote.is_connected(), "the connection is as good as before");
+    assert!(remote.is_connected(), "the connection is not affected");
     signer.stop().await;
 }

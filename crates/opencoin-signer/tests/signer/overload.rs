@@ -1,4 +1,4 @@
-//! More than can be signed.
+//! More requests than the limits allow.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::support::{
     Gated, KEYS, OPTIONS, Place, Running, accept, blinds, books, eventually, sign_each, within,
 };
 
-/// Fills up, sees that the next one is refused at once, and that all is well after.
+/// Requests up to a limit, after which the next request is refused at once. Later it is signed.
 async fn overload(remote_max: usize, server_max: usize) {
     let (place, ledger) = (Place::new(), books().await);
     let engine = Gated::closed();
@@ -52,7 +52,7 @@ async fn overload(remote_max: usize, server_max: usize) {
             Ok(sign_each(&accepted))
         );
     }
-    // Room is given back a moment after the answer.
+    // The room is released a moment after the answer.
     let mut signed = Err(SignError::Busy);
     while signed == Err(SignError::Busy) {
         signed = within("recovering", remote.sign(accepted.clone())).await;
@@ -62,11 +62,11 @@ async fn overload(remote_max: usize, server_max: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_issuer_asks_for_no_more_than_its_room() {
+async fn a_client_limits_its_running_blinds() {
     overload(1000, 4000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signer_takes_no_more_than_its_room() {
+async fn a_signer_limits_its_running_blinds() {
     overload(4000, 1000).await;
 }

@@ -1,4 +1,4 @@
-//! What is signed and what is not.
+//! Which requests are signed.
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
@@ -6,23 +6,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, KEY_BITS_MAX, PublicKey, SignError, Signer};
-use opencoin_ledger::{Amount, Command, MintKeyTerms, StopReason};
+use opencoin_ledger::{Command, StopReason};
 use opencoin_schema::{BigInt, RsaPublicKey};
 use opencoin_signer::{
     BLINDS_MAX, Endpoint, ListenError, Listener, RemoteSigner, SOCKET_MODE, SignerServer, SignerServerOptions,
 };
 
 use crate::support::{
-    Gated, KEYS, NOW, OPTIONS, Place, accept, at, blinds, books, id, key, local_signer, request, sign_each,
-    within,
+    Gated, KEYS, NOW, OPTIONS, Place, accept, apply, blinds, books, id, key, local_signer, registration,
+    request, sign_each, within,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_accepted_is_signed_in_its_order_and_again() {
+async fn accepted_blinds_are_signed_in_their_order_and_again() {
     let (place, ledger) = (Place::new(), books().await);
     let signer = place.start(&ledger, local_signer()).await;
-    let remote = place.remote();
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let mut mixed = blinds(&KEYS[0], "mixed", 20);
     mixed.extend(blinds(&KEYS[1], "mixed", 20));
     mixed.swap(3, 33);
@@ -39,11 +38,10 @@ async fn what_was_accepted_is_signed_in_its_order_and_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_callers_get_each_their_own_signatures() {
+async fn each_of_many_callers_gets_its_own_signatures() {
     let (place, ledger) = (Place::new(), books().await);
     let signer = place.start(&ledger, local_signer()).await;
-    let remote = Arc::new(place.remote());
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let mut callers = Vec::new();
     for caller in 0..60 {
         let reference = format!("caller {caller}");
@@ -66,13 +64,12 @@ async fn many_callers_get_each_their_own_signatures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_books_do_not_hold_is_not_signed() {
+async fn only_accepted_blinds_are_signed() {
     let (place, ledger) = (Place::new(), books().await);
     let engine = Gated::closed();
     engine.open();
     let signer = place.start(&ledger, engine.clone()).await;
-    let remote = place.remote();
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let sign = async |request| within("refusing", remote.sign(request)).await;
 
     let not_accepted = |result| matches!(result, Err(SignError::NotAccepted(_)));
@@ -88,7 +85,7 @@ async fn what_the_books_do_not_hold_is_not_signed() {
     let fewer = request("accepted", accepted.blinds[..1].to_vec());
     assert!(not_accepted(sign(fewer).await));
     assert_eq!(engine.begun(), 0, "none of these was signed");
-    // Other numbers: the signer signs those in the books, and their signatures are not given out for these.
+    // With other numbers the signer signs those in the books, and the client refuses the signatures.
     assert_eq!(
         sign(request("accepted", blinds(&KEYS[0], "other", 2))).await,
         Err(SignError::Failed)
@@ -98,15 +95,14 @@ async fn what_the_books_do_not_hold_is_not_signed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_key_and_a_pause_are_obeyed() {
+async fn a_stopped_key_and_a_pause_prevent_signing() {
     let (place, ledger) = (Place::new(), books().await);
     let signer = place.start(&ledger, local_signer()).await;
-    let remote = place.remote();
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     let [first, second] = [0, 1].map(|index| (format!("key {index}"), &KEYS[index]));
     let first = accept(ledger.as_ref(), &first.0, blinds(first.1, &first.0, 1)).await;
     let second = accept(ledger.as_ref(), &second.0, blinds(second.1, &second.0, 1)).await;
-    let apply = async |command| ledger.apply(&[command]).await.unwrap().remove(0).unwrap();
+    let apply = |command| apply(ledger.as_ref(), command);
 
     apply(Command::SetSigningPaused {
         paused: true,
@@ -138,17 +134,7 @@ async fn a_stopped_key_and_a_pause_are_obeyed() {
 async fn keys_and_numbers_are_checked_on_both_sides() {
     let (place, ledger) = (Place::new(), books().await);
     let (known, unknown) = (&KEYS[0], key(1024, 77));
-    let terms = MintKeyTerms::new(Amount::new(1).unwrap(), at(100), at(200), at(300)).unwrap();
-    ledger
-        .apply(&[Command::RegisterMintKey {
-            id: id(&unknown),
-            terms,
-            at: NOW,
-        }])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    apply(ledger.as_ref(), registration(id(&unknown))).await;
     let zero = BlindToSign {
         mint_key_id: known.public_key().id().clone(),
         blinded: BigInt::default(),
@@ -163,14 +149,13 @@ async fn keys_and_numbers_are_checked_on_both_sides() {
     let no_key = SignError::UnknownKey(unknown.public_key().id().clone());
 
     let signer = place.start(&ledger, local_signer()).await;
-    let remote = place.remote();
-    within("connecting", remote.connected()).await;
+    let remote = place.connected_remote().await;
     assert_eq!(
         remote.sign(out_of_range).await,
         Err(SignError::OutOfRange { index: 1 })
     );
     assert_eq!(remote.sign(of_unknown.clone()).await, Err(no_key.clone()));
-    // Who takes any key for known is refused by the signer.
+    // The signer refuses the request of a client that skips the check.
     let lax = RemoteSigner::start(
         Endpoint::Unix(place.socket()),
         Arc::new(move |_: &BigInt| Some(unknown.public_key().clone())),
@@ -182,16 +167,16 @@ async fn keys_and_numbers_are_checked_on_both_sides() {
     assert_eq!(lax.sign(zero).await, Err(SignError::OutOfRange { index: 1 }));
     assert!(
         signer.counts.counts().await.unwrap().is_empty(),
-        "nothing of it was counted"
+        "none of these was counted"
     );
     signer.stop().await;
 }
 
-/// Gives for each blind what it was told, whether it is right or not.
-struct Told(HashMap<BigInt, BigInt>);
+/// Returns prepared signatures, right or wrong.
+struct PreparedSigner(HashMap<BigInt, BigInt>);
 
 #[async_trait]
-impl Signer for Told {
+impl Signer for PreparedSigner {
     async fn sign(&self, accepted: AcceptedBlinds) -> Result<Vec<BigInt>, SignError> {
         Ok(accepted
             .blinds
@@ -202,7 +187,7 @@ impl Signer for Told {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_signature_is_not_given_out() {
+async fn a_wrong_signature_is_not_returned() {
     let ledger = books().await;
     let accepted = accept(ledger.as_ref(), "lies", blinds(&KEYS[0], "lies", 3)).await;
     let right = sign_each(&accepted);
@@ -231,9 +216,8 @@ async fn a_wrong_signature_is_not_given_out() {
             .map(|blind| blind.blinded.clone())
             .zip(lie)
             .collect();
-        let signer = place.start(&ledger, Arc::new(Told(told))).await;
-        let remote = place.remote();
-        within("connecting", remote.connected()).await;
+        let signer = place.start(&ledger, Arc::new(PreparedSigner(told))).await;
+        let remote = place.connected_remote().await;
         assert_eq!(
             within("a lie", remote.sign(accepted.clone())).await,
             Err(SignError::Failed)
@@ -242,8 +226,8 @@ async fn a_wrong_signature_is_not_given_out() {
     }
 }
 
-/// A thousand signatures of the longest keys, in one answer. The key has no private half; its signatures are
-/// chosen, and their blinds calculated.
+/// A thousand signatures of the longest keys in one answer. The key has no private half: the test chooses the
+/// signatures and computes their blinds.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_request_fits() {
     let (place, ledger) = (Place::new(), books().await);
@@ -253,17 +237,7 @@ async fn the_largest_request_fits() {
     };
     let key = PublicKey::parse(&document).unwrap();
     let mint_key = opencoin_ledger::MintKeyId::from_be_bytes(key.id().as_be_bytes()).unwrap();
-    let terms = MintKeyTerms::new(Amount::new(1).unwrap(), at(100), at(200), at(300)).unwrap();
-    ledger
-        .apply(&[Command::RegisterMintKey {
-            id: mint_key,
-            terms,
-            at: NOW,
-        }])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    apply(ledger.as_ref(), registration(mint_key)).await;
     let signed = |index: usize| {
         let mut signature = vec![0x7e; KEY_BITS_MAX / 8];
         signature[1..9].copy_from_slice(&(index as u64).to_be_bytes());
@@ -279,7 +253,9 @@ async fn the_largest_request_fits() {
     });
     let accepted = accept(ledger.as_ref(), "large", to_sign.collect()).await;
 
-    let engine: Arc<dyn Signer> = Arc::new(Told(numbers.into_iter().zip(signatures.clone()).collect()));
+    let engine: Arc<dyn Signer> = Arc::new(PreparedSigner(
+        numbers.into_iter().zip(signatures.clone()).collect(),
+    ));
     let keys: opencoin_signer::PublicKeys =
         Arc::new(move |id: &BigInt| (id == key.id()).then(|| key.clone()));
     let listener = Listener::unix(&place.socket(), SOCKET_MODE).unwrap();
@@ -299,7 +275,7 @@ async fn the_largest_request_fits() {
 }
 
 #[tokio::test]
-async fn a_socket_belongs_to_one_living_signer_and_to_its_user() {
+async fn a_socket_belongs_to_one_running_signer_and_its_user() {
     let place = Place::new();
     let mode = || place.socket().metadata().unwrap().permissions().mode() & 0o777;
     let first = Listener::unix(&place.socket(), SOCKET_MODE).unwrap();
@@ -310,13 +286,13 @@ async fn a_socket_belongs_to_one_living_signer_and_to_its_user() {
     ));
     drop(first);
     assert!(!place.socket().exists(), "it cleans up");
-    // What a killed process leaves is replaced.
+    // The socket of a killed process is replaced.
     drop(std::os::unix::net::UnixListener::bind(place.socket()).unwrap());
     assert!(place.socket().exists());
     let second = Listener::unix(&place.socket(), 0o660).unwrap();
     assert_eq!(mode(), 0o660);
     drop(second);
-    // A living program that knows nothing of the lock, and a file that is no socket, stay.
+    // The socket of a running program without the lock, and a file that is not a socket, are kept.
     let other = std::os::unix::net::UnixListener::bind(place.socket()).unwrap();
     assert!(matches!(
         Listener::unix(&place.socket(), SOCKET_MODE),

@@ -1,4 +1,4 @@
-//! Books, keys, a signer and an issuer, in a folder of their own.
+//! The fixture: books, keys, a signer and its client in a temporary folder.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -12,14 +12,14 @@ use opencoin_crypto::{
     AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, SignError, Signer,
 };
 use opencoin_ledger::{
-    Account, AccountId, AccountName, Amount, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError,
-    LedgerTime, MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash,
-    Transaction, TransactionNo, TransactionReference, UnsignedPage,
+    Account, AccountId, AccountName, Amount, Applied, Blind, Command, Effect, KeptSignatures, Ledger,
+    LedgerError, LedgerTime, MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference,
+    TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
-    CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions, SOCKET_MODE, SignedCounts,
-    SignerServer, SignerServerOptions,
+    CountingEnded, CountsMode, Endpoint, Listener, PublicKeys, RemoteSigner, RemoteSignerOptions,
+    SOCKET_MODE, SignedCounts, SignerServer, SignerServerOptions,
 };
 use opencoin_testkit::keys::seeded_key;
 use tempfile::TempDir;
@@ -28,14 +28,14 @@ use tokio::task::JoinHandle;
 
 pub(crate) const NOW: LedgerTime = LedgerTime::from_unix_micros(150);
 
-/// Two mint keys; short ones, because these tests are about the way and not about the cryptography.
+/// Two mint keys. They are short, because the tests are not about cryptography.
 pub(crate) static KEYS: LazyLock<[PrivateKey; 2]> = LazyLock::new(|| [1, 2].map(|seed| key(1024, seed)));
 
 pub(crate) fn key(bits: usize, seed: u64) -> PrivateKey {
     seeded_key(bits, seed)
 }
 
-/// What an issuer waits in these tests: less than a person would.
+/// Options with short pauses.
 pub(crate) const OPTIONS: RemoteSignerOptions = RemoteSignerOptions {
     connections: NonZeroUsize::new(2).unwrap(),
     blinds_in_flight_max: 4096,
@@ -60,9 +60,8 @@ pub(crate) fn local_signer() -> Arc<dyn Signer> {
     Arc::new(LocalSigner::start(copies, LocalSignerOptions::default()).unwrap())
 }
 
-/// Adds what everything needs: an account with money, and both mint keys.
+/// Adds an account with money and both mint keys.
 pub(crate) async fn fill(ledger: &dyn Ledger) {
-    let terms = MintKeyTerms::new(Amount::new(1).unwrap(), at(100), at(200), at(300)).unwrap();
     let mut batch = vec![
         Command::OpenAccount {
             name: "alice".parse().unwrap(),
@@ -77,18 +76,22 @@ pub(crate) async fn fill(ledger: &dyn Ledger) {
             at: NOW,
         },
     ];
-    batch.extend(KEYS.iter().map(|key| Command::RegisterMintKey {
-        id: id(key),
-        terms,
-        at: NOW,
-    }));
+    batch.extend(KEYS.iter().map(|key| registration(id(key))));
     for outcome in ledger.apply(&batch).await.unwrap() {
         outcome.unwrap();
     }
 }
 
-pub(crate) fn at(micros: i64) -> LedgerTime {
-    LedgerTime::from_unix_micros(micros)
+/// The command that registers a mint key, which signs at [`NOW`].
+pub(crate) fn registration(id: MintKeyId) -> Command {
+    let [from, to, expiry] = [100, 200, 300].map(LedgerTime::from_unix_micros);
+    let terms = MintKeyTerms::new(Amount::new(1).unwrap(), from, to, expiry).unwrap();
+    Command::RegisterMintKey { id, terms, at: NOW }
+}
+
+/// Applies a command, which must not be refused.
+pub(crate) async fn apply(ledger: &dyn Ledger, command: Command) -> Applied {
+    ledger.apply(&[command]).await.unwrap().remove(0).unwrap()
 }
 
 pub(crate) async fn books() -> Arc<dyn Ledger> {
@@ -97,12 +100,12 @@ pub(crate) async fn books() -> Arc<dyn Ledger> {
     Arc::new(ledger)
 }
 
-/// As many blinds for this key, different for each reference.
+/// This number of blinds for a key, different for each reference.
 pub(crate) fn blinds(key: &PrivateKey, reference: &str, count: usize) -> Vec<BlindToSign> {
     let number = |index: usize| {
         let length = key.public_key().modulus_bytes();
         let mut bytes = format!("{reference} {index} ").into_bytes().repeat(length)[..length].to_vec();
-        bytes[0] = 1; // less than the modulus
+        bytes[0] = 1; // below the modulus
         BigInt::from_be_bytes(&bytes)
     };
     (0..count)
@@ -113,7 +116,7 @@ pub(crate) fn blinds(key: &PrivateKey, reference: &str, count: usize) -> Vec<Bli
         .collect()
 }
 
-/// What an issuer hands to its signer.
+/// The request of an issuer to its signer.
 pub(crate) fn request(reference: &str, blinds: Vec<BlindToSign>) -> AcceptedBlinds {
     AcceptedBlinds {
         transaction_reference: reference.as_bytes().to_vec(),
@@ -121,7 +124,7 @@ pub(crate) fn request(reference: &str, blinds: Vec<BlindToSign>) -> AcceptedBlin
     }
 }
 
-/// Accepts blinds as a mint, and gives the request that an issuer makes of it.
+/// Accepts blinds with a mint, and returns the request of the issuer to its signer.
 pub(crate) async fn accept(ledger: &dyn Ledger, reference: &str, blinds: Vec<BlindToSign>) -> AcceptedBlinds {
     let stored = blinds.iter().enumerate().map(|(index, blind)| Blind {
         reference: index.to_string(),
@@ -135,7 +138,7 @@ pub(crate) async fn accept(ledger: &dyn Ledger, reference: &str, blinds: Vec<Bli
         wait_until: None,
         at: NOW,
     };
-    let applied = ledger.apply(&[mint]).await.unwrap().remove(0).unwrap();
+    let applied = apply(ledger, mint).await;
     assert!(matches!(applied.effect, Effect::Accepted { .. }));
     request(reference, blinds)
 }
@@ -155,7 +158,7 @@ pub(crate) fn sign_each(accepted: &AcceptedBlinds) -> Vec<BigInt> {
     accepted.blinds.iter().map(sign).collect()
 }
 
-/// A folder with a socket and counts.
+/// A folder for a socket and counts.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
 }
@@ -202,16 +205,22 @@ impl Place {
         self.remote_with(OPTIONS)
     }
 
+    pub(crate) async fn connected_remote(&self) -> Arc<RemoteSigner> {
+        let remote = Arc::new(self.remote());
+        within("connecting", remote.connected()).await;
+        remote
+    }
+
     pub(crate) fn remote_with(&self, options: RemoteSignerOptions) -> RemoteSigner {
         RemoteSigner::start(Endpoint::Unix(self.socket()), public_keys(), options)
     }
 }
 
-/// A signer that serves.
+/// A running signer.
 pub(crate) struct Running {
     pub(crate) counts: Arc<SignedCounts>,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), CountingEnded>>,
 }
 
 impl Running {
@@ -235,7 +244,7 @@ impl Running {
                 .serve(listener, async {
                     let _ = stopped.await;
                 })
-                .await;
+                .await
         });
         Self {
             counts,
@@ -244,29 +253,34 @@ impl Running {
         }
     }
 
-    /// Tells it to stop, without waiting.
+    /// Tells the signer to stop, without waiting.
     pub(crate) fn tell_to_stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// Stops it in order and waits.
+    /// Stops the signer gracefully and waits.
     pub(crate) async fn stop(mut self) {
         if self.stop.is_some() {
             self.tell_to_stop();
         }
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
         self.counts.close().await;
     }
 
-    /// Drops it in the middle of whatever it does.
-    pub(crate) async fn drop_dead(self) {
+    /// Waits until the signer stops by itself.
+    pub(crate) async fn ended(self) -> CountingEnded {
+        self.task.await.unwrap().unwrap_err()
+    }
+
+    /// Aborts the signer.
+    pub(crate) async fn abort(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
         self.counts.close().await;
     }
 }
 
-/// An engine that signs when the test lets it, and counts what was begun and dropped.
+/// An engine that signs when the test permits it, and counts started and dropped requests.
 pub(crate) struct Gated {
     engine: Arc<dyn Signer>,
     pub(crate) gate: Semaphore,
@@ -285,7 +299,7 @@ impl Gated {
         })
     }
 
-    /// Lets everything through from now on.
+    /// Permits all signing from now on.
     pub(crate) fn open(&self) {
         self.gate.add_permits(1_000_000);
     }
@@ -320,7 +334,7 @@ impl Signer for Gated {
     }
 }
 
-/// Waits for something that happens soon, on another task.
+/// Waits until a condition holds because of another task.
 pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {
@@ -330,7 +344,7 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     within(what, waiting).await;
 }
 
-/// Fails the test where it would hang.
+/// Fails the test if it hangs.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), work)
         .await
@@ -345,78 +359,37 @@ pub(crate) fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Books that are away.
-pub(crate) struct Away;
-
-/// Transactions of some books and counters of others: somebody writes into the database, or one half is away.
+/// Transactions of some books and counters of others, as if somebody had changed the database, or functions that fail
+/// instead.
 pub(crate) struct TwoBooks {
-    pub(crate) transactions: Arc<dyn Ledger>,
-    pub(crate) counters: Arc<dyn Ledger>,
+    pub(crate) transactions: Books,
+    pub(crate) counters: Books,
 }
+
+pub(crate) type Books = Result<Arc<dyn Ledger>, fn() -> LedgerError>;
 
 #[async_trait]
 impl Ledger for TwoBooks {
-    async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
-        self.transactions.apply(batch).await
-    }
-
     async fn transaction(
         &self,
         reference: &TransactionReference,
     ) -> Result<Option<Transaction>, LedgerError> {
-        self.transactions.transaction(reference).await
-    }
-
-    async fn unsigned(
-        &self,
-        key: &MintKeyStatus,
-        after: TransactionNo,
-        transactions_max: usize,
-    ) -> Result<UnsignedPage, LedgerError> {
-        self.transactions.unsigned(key, after, transactions_max).await
-    }
-
-    async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
-        self.transactions.keep_signatures(kept).await
-    }
-
-    async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
-        self.counters.check_coins(id).await
-    }
-
-    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
-        self.counters.forget_coins(id, coins_max).await
-    }
-
-    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        self.transactions.account_by_token(token_hash).await
-    }
-
-    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        self.transactions.account_by_name(name).await
+        let transactions = self.transactions.as_ref().map_err(|fail| fail())?;
+        transactions.transaction(reference).await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        self.counters.mint_keys().await
+        let counters = self.counters.as_ref().map_err(|fail| fail())?;
+        counters.mint_keys().await
     }
 
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
-        self.counters.signing_paused().await
+        let counters = self.counters.as_ref().map_err(|fail| fail())?;
+        counters.signing_paused().await
     }
 
-    async fn ready(&self) -> Result<(), LedgerError> {
-        self.counters.ready().await
-    }
-}
-
-#[async_trait]
-impl Ledger for Away {
     async fn apply(&self, _: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
-        Err(away())
-    }
-
-    async fn transaction(&self, _: &TransactionReference) -> Result<Option<Transaction>, LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 
     async fn unsigned(
@@ -425,42 +398,34 @@ impl Ledger for Away {
         _: TransactionNo,
         _: usize,
     ) -> Result<UnsignedPage, LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 
     async fn keep_signatures(&self, _: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 
     async fn check_coins(&self, _: MintKeyId) -> Result<(), LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 
     async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 
     async fn account_by_token(&self, _: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 
     async fn account_by_name(&self, _: &AccountName) -> Result<Option<Account>, LedgerError> {
-        Err(away())
-    }
-
-    async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
-        Err(away())
-    }
-
-    async fn signing_paused(&self) -> Result<bool, LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
-        Err(away())
+        unreachable!("a signer only reads transactions and counters")
     }
 }
 
-fn away() -> LedgerError {
+pub(crate) fn away() -> LedgerError {
     LedgerError::Unavailable("the database is away".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Mutual TLS, with the certificates that an operator makes.
+//! Mutual TLS, with the certificates of the operator's script.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -76,7 +76,7 @@ fn remote(address: &str, files: &TlsFiles, signer_name: &str) -> RemoteSigner {
     )
 }
 
-/// Whether nobody gets in this way, with half a second to try.
+/// Whether no connection is up within half a second.
 async fn is_refused(remote: RemoteSigner) -> bool {
     tokio::time::timeout(Duration::from_millis(500), remote.connected())
         .await
@@ -98,17 +98,17 @@ async fn both_sides_must_have_a_certificate_of_their_authority() {
         Ok(sign_each(&accepted))
     );
 
-    // Somebody else's certificate, shown to our signer.
+    // A certificate of another authority.
     let stranger = TlsFiles {
         authority: files(&ours, "server").authority,
         ..files(&theirs, "server")
     };
     assert!(is_refused(remote(&address, &stranger, "127.0.0.1")).await);
-    // Our certificate, but not one for asking.
+    // The signer's certificate, which is not for clients.
     assert!(is_refused(remote(&address, &files(&ours, "signer"), "127.0.0.1")).await);
-    // Another name than the signer's.
+    // Not the signer's name.
     assert!(is_refused(remote(&address, &files(&ours, "server"), "signer.example")).await);
-    // An authority that is not the signer's.
+    // Another authority than the signer's.
     assert!(is_refused(remote(&address, &files(&theirs, "server"), "127.0.0.1")).await);
     // No TLS at all.
     let mut plain = TcpStream::connect(&address).await.unwrap();
@@ -120,7 +120,7 @@ async fn both_sides_must_have_a_certificate_of_their_authority() {
     assert_eq!(
         within("signing", good.sign(accepted.clone())).await,
         Ok(sign_each(&accepted)),
-        "that disturbed nobody"
+        "the connection is not affected"
     );
     within("stopping", signer.stop()).await;
     assert_eq!(
@@ -130,7 +130,7 @@ async fn both_sides_must_have_a_certificate_of_their_authority() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_issuers_certificate_does_not_make_a_signer() {
+async fn a_signer_with_an_issuers_certificate_is_refused() {
     let (place, ledger) = (Place::new(), books().await);
     let ours = certificates(&place.path("ours"), "localhost");
     let (signer, address) = start(&place, &ledger, &files(&ours, "server")).await;
@@ -139,7 +139,7 @@ async fn an_issuers_certificate_does_not_make_a_signer() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_named() {
+fn errors_name_the_file() {
     let place = Place::new();
     let ours = certificates(&place.path("ours"), "localhost");
     let load = |files: &TlsFiles| {
@@ -158,32 +158,25 @@ fn files_that_cannot_be_used_are_named() {
         }
     };
 
+    let members: [fn(&mut TlsFiles) -> &mut PathBuf; 3] = [
+        |files| &mut files.certificate,
+        |files| &mut files.key,
+        |files| &mut files.authority,
+    ];
+    // The good files with each of them in turn replaced by this one.
+    let with_each_replaced = |path: &Path| {
+        members.map(|file| {
+            let mut files = good.clone();
+            path.clone_into(file(&mut files));
+            files
+        })
+    };
+
     let missing = place.path("missing.pem");
     let unreadable = |error: &TlsError| matches!(error, TlsError::File(PemError::Unreadable { .. }));
-    errors(
-        &TlsFiles {
-            certificate: missing.clone(),
-            ..good.clone()
-        },
-        &unreadable,
-        &missing,
-    );
-    errors(
-        &TlsFiles {
-            key: missing.clone(),
-            ..good.clone()
-        },
-        &unreadable,
-        &missing,
-    );
-    errors(
-        &TlsFiles {
-            authority: missing.clone(),
-            ..good.clone()
-        },
-        &unreadable,
-        &missing,
-    );
+    for files in with_each_replaced(&missing) {
+        errors(&files, &unreadable, &missing);
+    }
 
     let other = files(&ours, "server");
     let mismatch = |error: &TlsError| matches!(error, TlsError::File(PemError::KeyMismatch { .. }));
@@ -207,30 +200,9 @@ fn files_that_cannot_be_used_are_named() {
     ] {
         fs::write(&noise, text).unwrap();
         fs::set_permissions(&noise, Permissions::from_mode(0o600)).unwrap();
-        errors(
-            &TlsFiles {
-                certificate: noise.clone(),
-                ..good.clone()
-            },
-            &is_damaged,
-            &noise,
-        );
-        errors(
-            &TlsFiles {
-                authority: noise.clone(),
-                ..good.clone()
-            },
-            &is_damaged,
-            &noise,
-        );
-        errors(
-            &TlsFiles {
-                key: noise.clone(),
-                ..good.clone()
-            },
-            &is_damaged,
-            &noise,
-        );
+        for files in with_each_replaced(&noise) {
+            errors(&files, &is_damaged, &noise);
+        }
     }
 
     let exposed = |error: &TlsError| matches!(error, TlsError::File(PemError::KeyExposed { .. }));
@@ -247,7 +219,7 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn the_script_renews_under_the_same_authority() {
+fn the_script_renews_certificates_under_the_same_authority() {
     let place = Place::new();
     let ours = certificates(&place.path("ours"), "localhost");
     let authority = fs::read(ours.join("authority.pem")).unwrap();

@@ -26,6 +26,7 @@ use rand::{CryptoRng, RngCore};
 use crate::account::StoredSession;
 use crate::bearer::Bearer;
 use crate::client;
+use crate::clock::Clock;
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
 use crate::journal::Journal;
@@ -49,9 +50,6 @@ const MINT_COINS_MAX: u64 = 50_000;
 const RECEIVE_COINS_MAX: usize = 500;
 /// If the clock differs more from the issuer's and no key signs, the error names the clock.
 const CLOCK_DIFFERENCE_MAX: TimeDelta = TimeDelta::minutes(5);
-
-/// Returns the current time.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + std::marker::Send + Sync>;
 
 /// The source of serials, transaction references and blinding secrets. It must be a cryptographic generator
 /// seeded by the operating system: an attacker who guesses its numbers can spend the wallet's coins.

@@ -1,11 +1,11 @@
-//! Which crate may use which. The table is the architecture; docs/ARCHITECTURE.md says why.
+//! The permitted dependencies between crates; docs/ARCHITECTURE.md gives the reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::folders;
 
-/// Each crate and those of the workspace that it may use, in production code. What comes later in the table may use
-/// what comes earlier, never the other way round, so a crate cannot depend on its caller.
+/// Each crate, and the crates of the workspace that its production code may use. A crate may use only earlier ones in
+/// the table, so it cannot depend on its caller.
 const MAY_USE: [(&str, &[&str]); 25] = [
     ("opencoin-api", &[]),
     ("opencoin-log", &[]),
@@ -108,10 +108,10 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ("xtask", &["crypto", "testkit"]),
 ];
 
-/// The end-to-end tests speak with the binary alone, and read and write its books.
+/// The end-to-end tests use the binary, and read and write its books.
 const TESTS: (&str, &[&str]) = ("opencoin-e2e", &["api", "ledger", "sqlite", "testkit"]);
 
-/// What a manifest says: the name of the package, its dependencies in this workspace, those of its tests.
+/// The name of a package, its dependencies in this workspace, and those of its tests.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Manifest {
     name: String,
@@ -144,7 +144,7 @@ impl Manifest {
     }
 }
 
-/// What is wrong with the dependencies.
+/// The dependencies that the table does not permit.
 fn violations(manifests: &[Manifest]) -> Vec<String> {
     let table: Vec<(&str, &[&str])> = MAY_USE.into_iter().chain([TESTS]).collect();
     let place: BTreeMap<&str, usize> = table
@@ -181,9 +181,11 @@ fn violations(manifests: &[Manifest]) -> Vec<String> {
                 violations.push(format!("{name} must not use {used}"));
             }
         }
-        // Tests may use more, but nothing that stands on the crate that they test.
+        // Tests may use more crates, but none that depends on the tested one.
         for used in tests_use {
-            if stands_on(&table, used).contains(name.as_str()) && !ONLY_FOR_TESTS.contains(&used.as_str()) {
+            if dependencies_of(&table, used).contains(name.as_str())
+                && !ONLY_FOR_TESTS.contains(&used.as_str())
+            {
                 violations.push(format!(
                     "the tests of {name} must not use {used}, which uses {name}"
                 ));
@@ -193,11 +195,11 @@ fn violations(manifests: &[Manifest]) -> Vec<String> {
     violations
 }
 
-/// Rules for ledgers are written against the ledger, to be run by the tests of its stores.
+/// Crates of test code, which depend on the crates whose tests use them.
 const ONLY_FOR_TESTS: [&str; 2] = ["opencoin-conformance", "opencoin-testkit"];
 
-/// Everything below a crate.
-fn stands_on<'table>(table: &[(&'table str, &[&'table str])], name: &str) -> BTreeSet<&'table str> {
+/// The transitive dependencies of a crate.
+fn dependencies_of<'table>(table: &[(&'table str, &[&'table str])], name: &str) -> BTreeSet<&'table str> {
     let mut found = BTreeSet::new();
     let mut open = vec![name.to_owned()];
     while let Some(name) = open.pop() {

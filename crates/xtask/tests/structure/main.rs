@@ -1,4 +1,4 @@
-//! The structure of the workspace: no crate depends on its caller, and no two modules on each other.
+//! The structure of the workspace: no crate depends on its caller, and the modules of a crate have no cycles.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

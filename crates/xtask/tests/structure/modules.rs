@@ -1,9 +1,8 @@
-//! No two modules of a crate depend on each other, directly or through others.
+//! The modules of a crate do not depend on each other in a cycle.
 //!
-//! A module depends on another when its code names something that the other defines. What a module only gives on
-//! (`pub use`) and what its tests name does not count. A module and the modules within it are one thing seen from
-//! outside: a submodule may use what its parent defines. The root of a crate is no such parent: what it defines
-//! belongs to nobody, so modules that use it stand below it.
+//! A module depends on another if its code names an item that the other defines. Re-exports (`pub use`) and tests do
+//! not count. From outside, a module and its submodules count as one. A submodule may use the items of its parent.
+//! The root of a crate is not such a parent: it counts as a module beside the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,10 +12,10 @@ use std::slice;
 use crate::folders;
 use crate::source::{Named, named};
 
-/// A module by the names that lead to it from the root of its crate.
+/// The path of a module from the root of its crate.
 type Module = Vec<String>;
 
-/// The modules of one crate, and what each names.
+/// The modules of a crate, and the paths in each.
 struct Crate(BTreeMap<Module, Named>);
 
 impl Crate {
@@ -36,7 +35,7 @@ impl Crate {
         Self(modules)
     }
 
-    /// The module that defines what a path of this module means, if it is of this crate.
+    /// The module that defines the item of a path, if it is in this crate.
     fn definer(&self, module: &[String], path: &[String]) -> Option<Module> {
         let (mut base, mut rest) = match path.first()?.as_str() {
             "crate" => (Module::new(), &path[1..]),
@@ -54,9 +53,9 @@ impl Crate {
                 (base, rest) = (inner, others);
                 continue;
             }
-            let given_on = &self.0.get(&base)?.given_on;
-            return match given_on.iter().find(|(given, _)| given == name) {
-                // Given on from another crate: the module that does so defines the name here.
+            let reexports = &self.0.get(&base)?.reexports;
+            return match reexports.iter().find(|(given, _)| given == name) {
+                // A re-export from another crate counts as a definition.
                 Some((_, path)) if path[0] != *name || path.len() > 1 => {
                     self.definer(&base, path).or(Some(base))
                 }
@@ -66,7 +65,7 @@ impl Crate {
         Some(base)
     }
 
-    /// Which module names what of which other.
+    /// The dependencies, as pairs of a module and one that it uses.
     fn dependencies(&self) -> BTreeSet<(Module, Module)> {
         let of_module = |(module, named): (&Module, &Named)| {
             let used = named.paths.iter().filter_map(|path| self.definer(module, path));
@@ -78,8 +77,8 @@ impl Crate {
         self.0.iter().flat_map(of_module).collect()
     }
 
-    /// The circles, each as `a -> b -> a`: between the modules of the crate, and between those within each module.
-    fn circles(&self) -> Vec<String> {
+    /// The cycles as `a -> b -> a`, between the modules of the crate and between the submodules of each module.
+    fn cycles(&self) -> Vec<String> {
         let dependencies = self.dependencies();
         let parents: BTreeSet<&[String]> = self
             .0
@@ -89,7 +88,7 @@ impl Crate {
         let within = |parent: &&[String]| {
             let place = |module: &Module| {
                 let inner = module.strip_prefix(*parent)?;
-                // The root of the crate stands beside its modules, every other parent above them.
+                // The root of the crate counts as one of its modules; another parent does not.
                 let name = inner
                     .first()
                     .cloned()
@@ -100,12 +99,12 @@ impl Crate {
                 .iter()
                 .filter_map(|(user, used)| Some((place(user)?, place(used)?)))
                 .filter(|(user, used)| user != used);
-            circle(&edges.collect())
+            cycle(&edges.collect())
         };
         parents
             .iter()
             .filter_map(within)
-            .map(|circle| text(&circle))
+            .map(|cycle| text(&cycle))
             .collect()
     }
 }
@@ -131,10 +130,10 @@ fn read_folder(src: &Path, folder: &Path, modules: &mut BTreeMap<Module, Named>)
     }
 }
 
-/// A circle among dependencies, if there is one.
-fn circle(edges: &BTreeSet<(Module, Module)>) -> Option<Vec<Module>> {
+/// Finds a cycle.
+fn cycle(edges: &BTreeSet<(Module, Module)>) -> Option<Vec<Module>> {
     let mut edges: Vec<&(Module, Module)> = edges.iter().collect();
-    // Whatever uses nothing is in no circle.
+    // A module that uses no other is in no cycle.
     loop {
         let users: BTreeSet<&Module> = edges.iter().map(|(user, _)| user).collect();
         let before = edges.len();
@@ -143,7 +142,7 @@ fn circle(edges: &BTreeSet<(Module, Module)>) -> Option<Vec<Module>> {
             break;
         }
     }
-    // Whoever follows the rest comes back to where they have been.
+    // Every remaining module uses another, so following them leads into a cycle.
     let mut way = vec![&edges.first()?.0];
     loop {
         let last = way[way.len() - 1];
@@ -161,8 +160,8 @@ fn circle(edges: &BTreeSet<(Module, Module)>) -> Option<Vec<Module>> {
     }
 }
 
-fn text(circle: &[Module]) -> String {
-    let names: Vec<String> = circle
+fn text(cycle: &[Module]) -> String {
+    let names: Vec<String> = cycle
         .iter()
         .map(|module| match module.join("::") {
             root if root.is_empty() => "the root of the crate".to_owned(),
@@ -173,63 +172,59 @@ fn text(circle: &[Module]) -> String {
 }
 
 #[test]
-fn no_two_modules_depend_on_each_other() {
-    let mut circles = Vec::new();
+fn modules_have_no_cycles() {
+    let mut cycles = Vec::new();
     let mut modules = 0;
     for folder in folders() {
         let read = Crate::read(&folder.join("src"));
         modules += read.0.len();
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        circles.extend(
-            read.circles()
-                .into_iter()
-                .map(|circle| format!("{name}: {circle}")),
-        );
+        cycles.extend(read.cycles().into_iter().map(|cycle| format!("{name}: {cycle}")));
     }
     assert!(modules > 300, "only {modules} modules were found");
-    assert_eq!(circles, [""; 0]);
+    assert_eq!(cycles, [""; 0]);
 }
 
-fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
+fn cycles_of(files: &[(&str, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     for (name, source) in files {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, source).unwrap();
     }
-    Crate::read(folder.path()).circles()
+    Crate::read(folder.path()).cycles()
 }
 
 #[test]
-fn a_planted_circle_is_found() {
+fn cycles_are_found() {
     let lib = ("lib.rs", "mod a; mod b; mod c; pub use a::A;");
     let straight = [
         lib,
         ("a.rs", "use crate::b::B; pub struct A(B);"),
         ("b.rs", "pub struct B;"),
     ];
-    assert_eq!(circles_of(&straight), [""; 0]);
+    assert_eq!(cycles_of(&straight), [""; 0]);
     let direct = [
         lib,
         ("a.rs", "use crate::b::B;"),
         ("b.rs", "fn f() { super::a::g() }"),
     ];
-    assert_eq!(circles_of(&direct), ["a -> b -> a"]);
+    assert_eq!(cycles_of(&direct), ["a -> b -> a"]);
     let through_the_root = [lib, ("a.rs", "use crate::b::B;"), ("b.rs", "use crate::A;")];
-    assert_eq!(circles_of(&through_the_root), ["a -> b -> a"]);
+    assert_eq!(cycles_of(&through_the_root), ["a -> b -> a"]);
     let of_three = [
         lib,
         ("a.rs", "use super::{b::{self, B}};"),
         ("b.rs", "use crate::c;"),
         ("c.rs", "use crate::A;"),
     ];
-    assert_eq!(circles_of(&of_three), ["a -> b -> c -> a"]);
+    assert_eq!(cycles_of(&of_three), ["a -> b -> c -> a"]);
     let with_the_root = [
         ("lib.rs", "mod a; pub struct Root; fn f() { a::g() }"),
         ("a.rs", "use crate::Root;"),
     ];
     assert_eq!(
-        circles_of(&with_the_root),
+        cycles_of(&with_the_root),
         ["the root of the crate -> a -> the root of the crate"]
     );
     let within = [
@@ -238,11 +233,11 @@ fn a_planted_circle_is_found() {
         ("m/x.rs", "use super::M; use super::y::Y;"),
         ("m/y.rs", "use crate::m::x::X;"),
     ];
-    assert_eq!(circles_of(&within), ["m::x -> m::y -> m::x"]);
+    assert_eq!(cycles_of(&within), ["m::x -> m::y -> m::x"]);
     let only_tests = [
         lib,
         ("a.rs", "use crate::b::B;"),
         ("b.rs", "#[cfg(test)] mod tests { use crate::a::A; }"),
     ];
-    assert_eq!(circles_of(&only_tests), [""; 0]);
+    assert_eq!(cycles_of(&only_tests), [""; 0]);
 }

@@ -1,6 +1,6 @@
-//! Rust source as words: enough to see which paths it names.
+//! Splits Rust source into words, to find the paths in it.
 
-/// The words of a source: identifiers, `::`, and single characters. Comments, strings and characters are left out.
+/// The words of a source: identifiers, `::` and single characters, without comments, strings and character literals.
 pub(crate) fn words(source: &str) -> Vec<String> {
     let text: Vec<char> = source.chars().collect();
     let (mut words, mut at) = (Vec::new(), 0);
@@ -63,18 +63,18 @@ fn end_of_quoted(text: &[char], from: usize, quote: char) -> usize {
     at + 1
 }
 
-/// What a source says of other modules.
+/// The references of a source to modules.
 #[derive(Debug, Default)]
 pub(crate) struct Named {
-    /// Paths that its code names, by their segments.
+    /// The segments of each path in the code.
     pub(crate) paths: Vec<Vec<String>>,
-    /// Names that it gives on, and the path that each stands for.
-    pub(crate) given_on: Vec<(String, Vec<String>)>,
-    /// Its modules that are there for tests alone.
+    /// Names of re-exports, each with its path.
+    pub(crate) reexports: Vec<(String, Vec<String>)>,
+    /// Submodules for tests only.
     pub(crate) tests: Vec<String>,
 }
 
-/// Reads which paths a source names, outside its tests.
+/// Finds the paths in a source, without its tests.
 pub(crate) fn named(source: &str) -> Named {
     let words = words(source);
     let (mut named, mut at) = (Named::default(), 0);
@@ -85,11 +85,11 @@ pub(crate) fn named(source: &str) -> Named {
             let end = (at..words.len())
                 .find(|&at| words[at] == ";")
                 .unwrap_or(words.len());
-            let is_given_on =
+            let is_reexport =
                 at > 0 && (words[at - 1] == "pub" || words[at - 1] == ")" && is_pub_in(&words, at));
             for (path, name) in tree(&words[at + 1..end]) {
-                if is_given_on {
-                    named.given_on.push((name, path));
+                if is_reexport {
+                    named.reexports.push((name, path));
                 } else {
                     named.paths.push(path);
                 }
@@ -131,7 +131,7 @@ fn is_pub_in(words: &[String], at: usize) -> bool {
     open.is_some_and(|open| open > 0 && words[open - 1] == "pub")
 }
 
-/// Passes over an item that is there for tests alone.
+/// Skips an item for tests only.
 fn skip_test_item(words: &[String], from: usize, named: &mut Named) -> usize {
     let end = (from..words.len())
         .skip_while(|&at| words[at] != "]")
@@ -158,7 +158,7 @@ fn skip_test_item(words: &[String], from: usize, named: &mut Named) -> usize {
     words.len()
 }
 
-/// The paths of a `use`, each with the name that it gets.
+/// The paths of a `use`, each with the imported name.
 fn tree(words: &[String]) -> Vec<(Vec<String>, String)> {
     let Some(open) = words.iter().position(|word| word == "{") else {
         let (path, name) = match words.iter().position(|word| word == "as") {
@@ -198,7 +198,7 @@ fn tree(words: &[String]) -> Vec<(Vec<String>, String)> {
 }
 
 #[test]
-fn paths_are_read_from_uses_and_code_and_not_from_tests_and_texts() {
+fn paths_are_found_in_code_and_not_in_tests_comments_and_strings() {
     let source = r##"
         //! use crate::comment::Nothing;
         use crate::{a::{self, A}, b::B as C};
@@ -224,11 +224,11 @@ fn paths_are_read_from_uses_and_code_and_not_from_tests_and_texts() {
             "super::end::h"
         ]
     );
-    let given_on: Vec<String> = named
-        .given_on
+    let reexports: Vec<String> = named
+        .reexports
         .iter()
         .map(|(name, path)| format!("{name}={}", path.join("::")))
         .collect();
-    assert_eq!(given_on, ["On=super::given::On", "Leaf=leaf::Leaf"]);
+    assert_eq!(reexports, ["On=super::given::On", "Leaf=leaf::Leaf"]);
     assert_eq!(named.tests, ["far_tests"]);
 }

@@ -309,7 +309,6 @@ fn stop_reason(entry: &KeyEntry) -> Option<&str> {
 }
 
 /// Signed, returned and recouped coins.
-
 fn figures(entry: &KeyEntry) -> [u64; 3] {
     entry
         .status

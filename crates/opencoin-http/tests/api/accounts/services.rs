@@ -132,6 +132,7 @@ async fn the_list_shows_the_last_use_of_a_service_and_no_secret() {
     };
     list("new").await;
     let session = log_in(&world, &id, &key).await.text("token");
+    list("new").await; // a login does not wait until its time is stored
     world.run_background().await;
     let shop = list("live").await;
     assert_eq!(shop["scopes"], json!(["mint", "read"]));

@@ -7,10 +7,11 @@ use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_audit::{AuditFacts, AuditSource};
 use opencoin_http::{Server, router};
-use opencoin_issuer::Operator;
+use opencoin_issuer::Cashier;
 use opencoin_keys::Clock;
-use opencoin_ledger::{AccountId, Command, Ledger, Outcome};
+use opencoin_ledger::{AccountId, Command, Outcome};
 use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 
 use crate::fixture::{START, TestClock, TestCurrency, TestLedger, TestSigner, open_account};
 
@@ -49,12 +50,13 @@ impl TestIssuer {
         let issuer = currency
             .issuer(ledger.books(), signer.clone(), clock.clone())
             .await;
-        let operator = Operator::new(Arc::clone(&ledger) as Arc<dyn Ledger>, clock.clone());
+        let token_rng = Box::new(StdRng::seed_from_u64(rng.next_u64()));
+        let cashier = Cashier::new(ledger.books(), clock.clone(), token_rng);
         let mut holders = Vec::new();
         for (name, amount) in [("rich", FORTUNE), ("poor", 0)] {
-            let token = open_account(&operator, name, amount, rng).await;
+            let token = open_account(&cashier, name, amount).await;
             holders.push(Holder {
-                account: operator.account(&name.parse().unwrap()).await.unwrap().id,
+                account: cashier.account(&name.parse().unwrap()).await.unwrap().account.id,
                 token: token.expose().to_owned(),
             });
         }
