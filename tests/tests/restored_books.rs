@@ -146,7 +146,7 @@ fn a_changed_or_foreign_backup_is_refused_and_nothing_is_changed() {
     let from = backup(&currency, "backup");
     let _exists = currency
         .issuer_unchecked(&["backup", "--to", from.to_str().unwrap()])
-        .refused(1, "is there already");
+        .refused(1, "exists already");
     let _other =
         restore_into(&other.dir(), &from, &["--replace"]).refused(1, "this is a backup of the currency");
     let books = from.join("ledger.sqlite");
