@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{
     CertificateError, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
 };
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
 
+use crate::clock::CLOCK_DIFFERENCE_MAX;
 use crate::event::{Blinded, BlindingSecret, CoinId, Given};
 use crate::secret::Secret;
 use crate::tokenizing::{Counts, count, sum};
@@ -185,15 +186,23 @@ impl Currency {
     }
 
     /// Returns the newest current key of this denomination that signs now and is not revoked.
+    ///
+    /// A key that the issuer calls current signs by the issuer's clock. The wallet's clock may be behind it, by at most
+    /// [`CLOCK_DIFFERENCE_MAX`].
     pub(crate) fn signing_key(&self, value: u64, now: DateTime<Utc>) -> Option<&VerifiedMintKey> {
-        let is_current = |id: &BigInt| self.current.as_ref().is_none_or(|current| current.contains(id));
         let signs = |(id, key): &(&BigInt, &VerifiedMintKey)| {
-            let mint_key = key.mint_key();
+            let (mint_key, tolerance) = (
+                key.mint_key(),
+                match &self.current {
+                    None => TimeDelta::zero(),
+                    Some(current) if current.contains(*id) => CLOCK_DIFFERENCE_MAX,
+                    Some(_) => return false,
+                },
+            );
             mint_key.denomination == value
-                && (mint_key.sign_coins_not_before.to_utc()..=mint_key.sign_coins_not_after.to_utc())
-                    .contains(&now)
-                && is_current(id)
-                && !self.revoked.contains_key(id)
+                && mint_key.sign_coins_not_before.to_utc() <= now + tolerance
+                && now <= mint_key.sign_coins_not_after.to_utc()
+                && !self.revoked.contains_key(*id)
         };
         let keys = self.mint_keys.iter().filter(signs).map(|(_, key)| key);
         keys.max_by_key(|key| key.mint_key().sign_coins_not_before.unix_us())

@@ -19,14 +19,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
 
 use crate::account::StoredSession;
 use crate::bearer::Bearer;
 use crate::client;
-use crate::clock::Clock;
+use crate::clock::{CLOCK_DIFFERENCE_MAX, Clock};
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
 use crate::journal::Journal;
@@ -48,8 +48,6 @@ pub const ITEMS_MAX: usize = 1000;
 const MINT_COINS_MAX: u64 = 50_000;
 /// The most received coins in one renew. Their new coins must fit into the request too.
 const RECEIVE_COINS_MAX: usize = 500;
-/// If the clock differs more from the issuer's and no key signs, the error names the clock.
-const CLOCK_DIFFERENCE_MAX: TimeDelta = TimeDelta::minutes(5);
 
 /// The source of serials, transaction references and blinding secrets. It must be a cryptographic generator
 /// seeded by the operating system: an attacker who guesses its numbers can spend the wallet's coins.
