@@ -25,6 +25,7 @@ mod observe;
 mod openapi;
 mod operators;
 mod options;
+#[cfg(feature = "openapi")]
 mod problems;
 mod rate;
 mod request_ids;
@@ -38,6 +39,8 @@ mod tls;
 pub use admin::{admin_router, serve_admin};
 pub use answer::ERROR_HEADER;
 pub use listener::{ListenError, Listener};
+#[cfg(feature = "openapi")]
+pub use openapi::generate as generate_openapi;
 pub use openapi::{Audience, document as openapi_document};
 pub use options::ServerOptions;
 pub use router::router;

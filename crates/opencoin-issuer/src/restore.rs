@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use opencoin_keys::{CertificateLock, Clock, Directory, DirectoryError, ledger_time};
+use opencoin_keys::{Clock, Directory, DirectoryError, ledger_time};
 use opencoin_ledger::{HISTORY_ID_BYTES, HistoryId, LedgerError};
 use opencoin_private_files::{self as private_files, FileError};
 use opencoin_sqlite::Replaced;
@@ -231,26 +231,6 @@ async fn stage_books(
     Ok(opencoin_sqlite::mark_as_restored(staged, history, ledger_time(clock.now())).await?)
 }
 
-/// Creates the empty temporary folder of a currency and locks it. Deletes the remains of an interrupted attempt, but
-/// not the folder in which another process creates or restores a currency.
-fn begin(directory: &Directory) -> Result<(PathBuf, CertificateLock), RestoreError> {
-    let staging = private_files::unfinished(directory.root());
-    let lock = || {
-        let in_use = |_| DirectoryError::Begun(directory.root().to_owned());
-        Directory::new(&staging).lock().map_err(in_use)
-    };
-    if staging.exists() {
-        drop(lock()?);
-        fs::remove_dir_all(&staging).map_err(FileError::of(&staging))?;
-    }
-    if let Some(parent) = staging.parent() {
-        fs::create_dir_all(parent).map_err(FileError::of(parent))?;
-    }
-    private_files::make_private_folder(&staging)?;
-    let lock = lock()?;
-    Ok((staging, lock))
-}
-
 /// Creates the folder of the currency, and returns the path of its books and of those that they replace.
 async fn put_folder(
     directory: &Directory,
@@ -264,7 +244,8 @@ async fn put_folder(
     let Some(books) = books_file(&config.database, directory.root())? else {
         return Err(RestoreError::Shared);
     };
-    let (staging, _lock) = begin(directory)?;
+    let (unfinished, _lock) = directory.begin_folder()?;
+    let staging = unfinished.root();
     for file in &manifest.files {
         if let Ok(path) = file.path.strip_prefix(CURRENCY_FOLDER) {
             copy_file(&from.join(&file.path), &staging.join(path))?;
@@ -274,40 +255,13 @@ async fn put_folder(
     match books.strip_prefix(directory.root()) {
         Ok(inside) => {
             let staged = staging.join(inside);
-            make_folders(staged.parent().unwrap_or(&staging))?;
+            make_folders(staged.parent().unwrap_or(staging))?;
             stage_books(from, &staged, history, clock).await?;
         }
         // Before the folder exists, so that no server starts new books.
         Err(_) if books.exists() && !options.replace => return Err(RestoreError::Occupied(books)),
         Err(_) => kept = put_books(from, &books, history, clock).await?,
     }
-    private_files::sync_folder(&staging)?;
-    fs::rename(&staging, directory.root()).map_err(FileError::of(directory.root()))?;
-    private_files::sync_folder(directory.root().parent().unwrap_or(Path::new("/")))?;
+    unfinished.finish(directory)?;
     Ok((books, kept))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_temporary_folder_of_a_running_init_or_restore_is_not_deleted() {
-        let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(folder.path().join("currency"));
-        let (staging, running) = begin(&directory).unwrap();
-        fs::write(staging.join("file"), "").unwrap();
-        let refused = begin(&directory).unwrap_err();
-        assert!(
-            matches!(refused, RestoreError::Directory(DirectoryError::Begun(_))),
-            "{refused}"
-        );
-        assert!(staging.join("file").exists());
-        drop(running);
-        let (_, _running) = begin(&directory).unwrap();
-        assert!(
-            !staging.join("file").exists(),
-            "the remains of an interrupted attempt"
-        );
-    }
 }

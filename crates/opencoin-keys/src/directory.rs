@@ -109,8 +109,8 @@ pub enum DirectoryError {
     /// The path contains a question mark, which cannot be part of the address of a SQLite file.
     #[error("{0} has a question mark in it; choose another folder for the currency")]
     Path(PathBuf),
-    /// Another process makes a currency in this folder.
-    #[error("another process is making a currency in {0}; nothing was changed")]
+    /// Another process creates or restores a currency in this folder.
+    #[error("another process is creating or restoring a currency in {0}; nothing was changed")]
     Begun(PathBuf),
     /// The certificates were not requested here.
     #[error("not imported: {0}")]
@@ -176,12 +176,25 @@ impl Directory {
         }
     }
 
-    /// Begins a new currency in a folder beside its own, which holds settings and nothing else, and locks that
-    /// folder: of several processes one makes the currency. Removes what an interrupted attempt has left.
+    /// Begins a new currency: the temporary folder has its settings and nothing else.
     ///
     /// # Errors
-    /// When the system refuses, the folder is occupied or another process makes a currency in it.
+    /// As [`Self::begin_folder`].
     pub(crate) fn begin(&self, config: &Config) -> Result<(Self, CertificateLock), DirectoryError> {
+        let (unfinished, lock) = self.begin_folder()?;
+        for folder in [CDDC_FOLDER, MKC_FOLDER] {
+            private_files::make_private_folder(&unfinished.root.join(folder))?;
+        }
+        private_files::write(&unfinished.root.join(CONFIG_FILE), config.file_text().as_bytes())?;
+        Ok((unfinished, lock))
+    }
+
+    /// Creates a temporary folder beside this one and locks it: of several processes that create or restore a
+    /// currency here, one succeeds. Removes the remains of an interrupted attempt.
+    ///
+    /// # Errors
+    /// When a file operation fails, the folder is occupied, or another process creates or restores a currency in it.
+    pub fn begin_folder(&self) -> Result<(Self, CertificateLock), DirectoryError> {
         self.check_vacant()?;
         let unfinished = Self::at(private_files::unfinished(&self.root));
         let parent = self.root.parent().unwrap_or(Path::new("/"));
@@ -196,17 +209,13 @@ impl Directory {
             }
             Err(error) => return Err(error),
         };
-        // Only the owner of the lock renames or removes the unfinished folder, so this result stays right.
+        // Only the owner of the lock renames or removes the temporary folder, so this result stays valid.
         if let Err(occupied) = self.check_vacant() {
-            // The next attempt removes what cannot be removed now.
+            // If this fails, the next attempt removes it.
             let _ = fs::remove_dir_all(&unfinished.root);
             return Err(occupied);
         }
         unfinished.remove_all_but_lock()?;
-        for folder in [CDDC_FOLDER, MKC_FOLDER] {
-            private_files::make_private_folder(&unfinished.root.join(folder))?;
-        }
-        private_files::write(&unfinished.root.join(CONFIG_FILE), config.file_text().as_bytes())?;
         Ok((unfinished, lock))
     }
 
@@ -225,11 +234,11 @@ impl Directory {
         Ok(())
     }
 
-    /// Renames the finished temporary folder.
+    /// Gives a finished temporary folder its final name.
     ///
     /// # Errors
     /// When a file operation fails.
-    pub(crate) fn finish(self, directory: &Self) -> Result<(), DirectoryError> {
+    pub fn finish(self, directory: &Self) -> Result<(), DirectoryError> {
         private_files::sync_folder(&self.root)?;
         fs::rename(&self.root, &directory.root).map_err(FileError::of(&directory.root))?;
         let parent = directory.root.parent().unwrap_or(Path::new("/"));

@@ -143,9 +143,10 @@ pub(crate) fn plan(
         let (id, denomination) = (mint_key.id.clone(), mint_key.denomination);
         if private.contains(&id) {
             // A revoked key signs nothing, so it is not needed for resumes.
-            let at = match state(key, status(key), now) {
-                KeyState::Revoked => now,
-                _ => mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get(),
+            let at = if state(key, status(key), now) == KeyState::Revoked {
+                now
+            } else {
+                mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get()
             };
             let id = id.clone();
             let what = Due::DestroyKey { id, denomination };

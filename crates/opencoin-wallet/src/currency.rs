@@ -191,14 +191,12 @@ impl Currency {
     /// [`CLOCK_DIFFERENCE_MAX`].
     pub(crate) fn signing_key(&self, value: u64, now: DateTime<Utc>) -> Option<&VerifiedMintKey> {
         let signs = |(id, key): &(&BigInt, &VerifiedMintKey)| {
-            let (mint_key, tolerance) = (
-                key.mint_key(),
-                match &self.current {
-                    None => TimeDelta::zero(),
-                    Some(current) if current.contains(*id) => CLOCK_DIFFERENCE_MAX,
-                    Some(_) => return false,
-                },
-            );
+            let tolerance = match &self.current {
+                None => TimeDelta::zero(),
+                Some(current) if current.contains(*id) => CLOCK_DIFFERENCE_MAX,
+                Some(_) => return false,
+            };
+            let mint_key = key.mint_key();
             mint_key.denomination == value
                 && mint_key.sign_coins_not_before.to_utc() <= now + tolerance
                 && now <= mint_key.sign_coins_not_after.to_utc()

@@ -38,7 +38,7 @@ Usage: cargo xtask COMMAND
                       --seed S, --database sqlite|postgres|both; torture --help shows all options.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
   otel                Lint and test the feature otel, which the other commands leave out.
-  openapi             Regenerate docs/openapi.json.
+  openapi             Regenerate docs/openapi.json and docs/openapi-public.json.
   deb                 Build the Debian package in target/debian.
   deb --check         Build it, then install it on this machine, serve a currency, remove the package and purge it.
   help                Show this.

@@ -1,4 +1,4 @@
-//! `cargo xtask openapi`: writes the description of the HTTP API, as the program prints it, to `docs/openapi.json`.
+//! `cargo xtask openapi`: writes the description of the HTTP API to the files that the server serves.
 
 use std::path::Path;
 
@@ -6,26 +6,17 @@ use anyhow::{Context, Result, ensure};
 
 use crate::test::cargo;
 
-const FILE: &str = "docs/openapi.json";
+/// The description for operators, and the one for everybody else.
+const FILES: [&str; 2] = ["docs/openapi.json", "docs/openapi-public.json"];
 
 pub(crate) async fn run(workspace: &Path) -> Result<()> {
-    let mut program = cargo(
-        workspace,
-        &[
-            "run", "--quiet", "--bin", "opencoin", "--locked", "--", "issuer", "openapi",
-        ],
-    );
-    let printed = program
-        .stderr(std::process::Stdio::inherit())
-        .output()
+    let generate = "run --quiet --locked --package opencoin-http --features openapi --example openapi --";
+    let arguments: Vec<&str> = generate.split(' ').chain(FILES).collect();
+    let status = cargo(workspace, &arguments)
+        .status()
         .await
         .context("cannot start cargo")?;
-    ensure!(
-        printed.status.success(),
-        "the program did not print its description"
-    );
-    let file = workspace.join(FILE);
-    std::fs::write(&file, printed.stdout).with_context(|| format!("cannot write {}", file.display()))?;
-    println!("{} is written", file.display());
+    ensure!(status.success(), "the description was not generated");
+    println!("{} are written", FILES.join(" and "));
     Ok(())
 }

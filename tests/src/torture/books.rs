@@ -10,7 +10,9 @@ use opencoin_testkit::postgres_proxy::{PostgresProxy, Rates};
 use crate::sqlite;
 
 /// Every error of a trigger begins with this text, which is searched for in logs.
-pub(super) const TRIGGER_MARK: &str = "torture fails ";
+pub(super) const TRIGGER_MARK: &str = "torture fails <";
+/// The text after a trigger's name.
+pub(super) const TRIGGER_END: &str = ">";
 
 /// The statements with which a running issuer writes, except `INSERT INTO mint_keys` for a new currency and
 /// `DELETE FROM spent` for expired keys.
@@ -86,7 +88,7 @@ impl Trigger {
         .collect()
     }
 
-    /// The text of its errors after the mark, and the name of their counter.
+    /// The text between the marks in its errors.
     pub(super) fn name(self) -> String {
         let way = match self.way {
             Way::Refused => "",
@@ -95,6 +97,11 @@ impl Trigger {
         };
         format!("{} {}{way}", self.statement, self.table)
     }
+}
+
+/// The name of the counter of a trigger's errors.
+pub(super) fn fired(trigger: &str) -> String {
+    format!("trigger fired: {trigger}")
 }
 
 impl Books {
@@ -147,7 +154,7 @@ impl Books {
             table,
             way,
         } = trigger;
-        let message = format!("{TRIGGER_MARK}{}", trigger.name());
+        let message = format!("{TRIGGER_MARK}{}{TRIGGER_END}", trigger.name());
         match self {
             Self::Sqlite { .. } => {
                 let action = if way == Way::DiskFull { "ROLLBACK" } else { "ABORT" };

@@ -32,6 +32,9 @@ impl Torture {
                     .violate(format!("nothing was tested, because this never happened: {name}"));
             }
         }
+        if nemesis::triggers_fired(&self.issuers.books).all(|name| self.tally.get(&name) == 0) {
+            self.tally.violate("no statement of an issuer has failed");
+        }
     }
 
     /// Every kind of fault has happened.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::books::{Books, TRIGGER_MARK};
+use super::books::{Books, TRIGGER_END, TRIGGER_MARK, fired};
 use super::tally::Tally;
 use crate::program::{self, Output, opencoin};
 use crate::{RFC9474, SERVER_LINE, free_port};
@@ -226,9 +226,10 @@ fn watch_log(stderr: ChildStderr, path: PathBuf, tally: &Tally) {
 }
 
 fn count_trigger(line: &str, tally: &Tally) {
-    let Some((_, rest)) = line.split_once(TRIGGER_MARK) else {
-        return;
-    };
-    let name = rest.split(" (SQLSTATE").next().unwrap_or(rest);
-    tally.count(&format!("trigger fired: {}", name.trim()));
+    let name = line
+        .split_once(TRIGGER_MARK)
+        .and_then(|(_, rest)| rest.split_once(TRIGGER_END));
+    if let Some((name, _)) = name {
+        tally.count(&fired(name));
+    }
 }

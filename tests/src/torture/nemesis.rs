@@ -8,7 +8,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::books::{Books, COMMIT_FAULT_NAMES, Trigger};
+use super::books::{Books, COMMIT_FAULT_NAMES, Trigger, fired};
 use super::issuers::Issuers;
 use super::purse::{Slot, WALLETS_KILLED};
 use super::tally::Tally;
@@ -51,12 +51,15 @@ pub(super) fn fault_names(books: &Books) -> Vec<String> {
         names.extend(["PostgreSQL crashed", "PostgreSQL connections cut"].map(str::to_owned));
         names.extend(COMMIT_FAULT_NAMES.map(str::to_owned));
     }
-    names.extend(
-        Trigger::all(books)
-            .into_iter()
-            .map(|trigger| format!("trigger fired: {}", trigger.name())),
-    );
+    names.extend(triggers_fired(books));
     names
+}
+
+/// The names of the counters of all triggers.
+pub(super) fn triggers_fired(books: &Books) -> impl Iterator<Item = String> {
+    Trigger::all(books)
+        .into_iter()
+        .map(|trigger| fired(&trigger.name()))
 }
 
 /// Kills issuers and wallets until the time is over.
@@ -173,7 +176,7 @@ fn crash(books: &Books, tally: &Tally, rng: &mut StdRng) {
 
 /// Installs a trigger, waits until it fires, and removes it.
 fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut StdRng) {
-    let fired = format!("trigger fired: {}", trigger.name());
+    let fired = fired(&trigger.name());
     let before = tally.get(&fired);
     persist(tally, "install a trigger", || issuers.books.install(trigger));
     // Statements that wallets never cause come from operators' commands, which must fail.

@@ -24,8 +24,8 @@ const MINT_MAX: u64 = 60;
 const SEND_MAX: u64 = 30;
 /// A wallet that holds more redeems some of it.
 const HELD_MAX: u64 = 200;
-/// A wallet that cannot finish after this many attempts is a violation.
-const FINISH_TRIES_MAX: u32 = 200;
+/// A wallet that cannot finish in this time is a violation. It is many times longer than any fault lasts.
+const FINISH_PATIENCE: Duration = Duration::from_secs(180);
 /// The name of the counter of killed wallet processes.
 pub(super) const WALLETS_KILLED: &str = "wallets killed";
 /// The exit code of a command whose request is stored and can be finished later.
@@ -103,15 +103,19 @@ impl Purse {
             unsettled,
             is_unfinished,
         };
-        for _ in 0..FINISH_TRIES_MAX {
-            match purse.run(&["add", url]) {
-                _ if purse.tally.is_broken() => return purse,
-                Ended::Done(_) => return purse,
-                Ended::Temporary | Ended::Killed => {}
-                Ended::Refused(text) => purse.tally.violate(format!("wallet add: {text}")),
-            }
+        let is_added = purse
+            .tally
+            .wait(FINISH_PATIENCE, || match purse.run(&["add", url]) {
+                Ended::Done(_) => true,
+                Ended::Temporary | Ended::Killed => false,
+                Ended::Refused(text) => {
+                    purse.tally.violate(format!("wallet add: {text}"));
+                    false
+                }
+            });
+        if !is_added && !purse.tally.is_broken() {
+            purse.tally.violate("a wallet cannot be told of its currency");
         }
-        purse.tally.violate("a wallet cannot be told of its currency");
         purse
     }
 
@@ -143,43 +147,49 @@ impl Purse {
 
     /// Receives all parcels in the mailbox.
     pub(super) fn empty_mailbox(&mut self) {
-        for _ in 0..FINISH_TRIES_MAX {
+        let tally = Arc::clone(&self.tally);
+        let is_empty = tally.wait(FINISH_PATIENCE, || {
             if self.inbox.is_none() {
                 self.inbox = self.mailbox.take(&mut self.rng);
             }
-            if self.inbox.is_none() || self.tally.is_broken() {
-                return;
+            if self.inbox.is_none() {
+                return true;
             }
             self.receive();
+            false
+        });
+        if !is_empty && !tally.is_broken() {
+            tally.violate("a wallet cannot empty the mailbox");
         }
-        self.tally.violate("a wallet cannot empty the mailbox");
     }
 
     /// Finishes all requests, reclaims unreceived coins, redeems all coins, and checks that the wallet is empty.
     pub(super) fn retire(mut self) {
-        for _ in 0..FINISH_TRIES_MAX {
-            if self.tally.is_broken() {
-                return;
-            }
-            self.receive();
-            self.resume();
-            self.reclaim();
-            let Some(balance) = self.balance() else { continue };
-            let [held, pending, sent] =
-                ["balance", "pending", "sent"].map(|name| balance[name].as_u64().unwrap());
-            if held > 0 {
-                self.redeem(held);
-            } else if pending == 0 && sent == 0 && self.inbox.is_none() && !self.is_unfinished.get() {
-                self.tally.count("wallets emptied");
-                fs::remove_dir_all(&self.dir).unwrap();
-                return;
-            }
+        let tally = Arc::clone(&self.tally);
+        if tally.wait(FINISH_PATIENCE, || self.is_emptied()) {
+            tally.count("wallets emptied");
+            fs::remove_dir_all(&self.dir).unwrap();
+        } else if !tally.is_broken() {
+            let (dir, balance) = (self.dir.display(), self.balance());
+            tally.violate(format!("the wallet in {dir} cannot be emptied: {balance:?}"));
         }
-        self.tally.violate(format!(
-            "the wallet in {} cannot be emptied: {:?}",
-            self.dir.display(),
-            self.balance()
-        ));
+    }
+
+    /// Goes one step towards an empty wallet. Returns whether it is empty.
+    fn is_emptied(&mut self) -> bool {
+        self.receive();
+        self.resume();
+        self.reclaim();
+        let Some(balance) = self.balance() else {
+            return false;
+        };
+        let [held, pending, sent] =
+            ["balance", "pending", "sent"].map(|name| balance[name].as_u64().unwrap());
+        if held > 0 {
+            self.redeem(held);
+            return false;
+        }
+        pending == 0 && sent == 0 && self.inbox.is_none() && !self.is_unfinished.get()
     }
 
     fn balance(&self) -> Option<Value> {

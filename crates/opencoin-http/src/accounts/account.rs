@@ -4,29 +4,34 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{AccountSummary, Balance, ChangeAccount, Directory, DirectoryEntry, shapes};
+#[cfg(feature = "openapi")]
+use opencoin_api::shapes;
+use opencoin_api::{AccountSummary, Balance, ChangeAccount, Directory, DirectoryEntry};
 use opencoin_issuer::accounts::Page;
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{AccountName, EntryPage};
 use serde::Deserialize;
+#[cfg(feature = "openapi")]
 use utoipa::IntoParams;
 
 use super::convert;
 use crate::callers::{Holder, Reader};
 use crate::json::{HandlerResult, Json, Parameters, document, no_content};
+#[cfg(feature = "openapi")]
 use crate::problems::{Forbidden, Invalid, Malformed, TooLarge, Unauthorized, Unavailable};
 use crate::server::Server;
 
 /// The page of a list that is ordered by name.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(IntoParams))]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub(crate) struct ByName {
     /// The name after which the page begins.
-    #[param(value_type = Option<shapes::Name>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Name>, inline))]
     pub(crate) after: Option<String>,
     /// The most items of the page.
-    #[param(value_type = Option<shapes::PageLength>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::PageLength>, inline))]
     pub(crate) limit: Option<u32>,
 }
 
@@ -39,10 +44,10 @@ impl ByName {
 }
 
 /// The account with its newest entries.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/account", tag = "account",
     responses((status = 200, description = "The account.", body = AccountSummary), Unauthorized, Forbidden, Unavailable)
-)]
+))]
 pub(crate) async fn show(State(server): State<Arc<Server>>, Reader(caller): Reader) -> HandlerResult {
     let accounts = server.accounts();
     let profile = accounts.profile(caller.account).await?;
@@ -62,10 +67,10 @@ pub(crate) async fn show(State(server): State<Arc<Server>>, Reader(caller): Read
 }
 
 /// Put the account into the directory, or remove it.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     patch, path = "/v1/account", tag = "account", request_body = ChangeAccount,
     responses((status = 204, description = "The account was changed."), Malformed, Unauthorized, Forbidden, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn change(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
@@ -79,10 +84,10 @@ pub(crate) async fn change(
 }
 
 /// The balance of the account.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/account/balance", tag = "account",
     responses((status = 200, description = "The balance.", body = Balance), Unauthorized, Forbidden, Unavailable)
-)]
+))]
 pub(crate) async fn balance(State(server): State<Arc<Server>>, Reader(caller): Reader) -> HandlerResult {
     let profile = server.accounts().profile(caller.account).await?;
     let balance = profile.account.balance.units();
@@ -90,11 +95,11 @@ pub(crate) async fn balance(State(server): State<Arc<Server>>, Reader(caller): R
 }
 
 /// The listed accounts, ordered by name.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/directory", tag = "account", params(ByName),
     responses((status = 200, description = "One page.", body = Directory),
         Malformed, Unauthorized, Forbidden, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn directory(
     State(server): State<Arc<Server>>,
     Reader(_): Reader,

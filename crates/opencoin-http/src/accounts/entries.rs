@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use opencoin_api::{Entries, Entry, shapes};
+use opencoin_api::Entries;
+#[cfg(feature = "openapi")]
+use opencoin_api::{Entry, shapes};
 use opencoin_issuer::accounts::Page;
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{EntryPage, TransactionNo};
 use serde::Deserialize;
+#[cfg(feature = "openapi")]
 use utoipa::IntoParams;
 
 use super::{convert, stream};
 use crate::callers::Reader;
 use crate::json::{HandlerResult, Parameters, document};
+#[cfg(feature = "openapi")]
 use crate::problems::{Forbidden, Invalid, Malformed, TooManyRequests, Unauthorized, Unavailable};
 use crate::server::Server;
 
@@ -23,31 +27,32 @@ const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The page of entries.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(IntoParams))]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub(crate) struct Range {
     /// The newest entries below this id, newest first. Not together with `after`.
-    #[param(value_type = Option<shapes::Cursor>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Cursor>, inline))]
     before: Option<u64>,
     /// The oldest entries above this id, oldest first.
-    #[param(value_type = Option<shapes::Cursor>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Cursor>, inline))]
     after: Option<u64>,
     /// The most entries of the page. A stream ignores it.
-    #[param(value_type = Option<shapes::PageLength>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::PageLength>, inline))]
     limit: Option<u32>,
 }
 
 /// Entries, newest first unless `after` is given. With `Accept: text/event-stream`, a stream of new entries, whose ids
 /// are the ids of the events.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/account/entries", tag = "account",
     params(Range, ("Last-Event-ID" = inline(Option<shapes::Cursor>), Header, description = "In a stream: begin above this id. It takes precedence over `after`.")),
     responses(
         (status = 200, description = "One page, or a stream of events with one entry each.",
             content((Entries = "application/json"), (Entry = "text/event-stream"))),
         Malformed, Unauthorized, Forbidden, Invalid, TooManyRequests, Unavailable)
-)]
+))]
 pub(crate) async fn list(
     State(server): State<Arc<Server>>,
     Reader(caller): Reader,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+#[cfg(feature = "openapi")]
+use opencoin_api::shapes;
 use opencoin_api::{
     DeclareService, DeclaredService, RotatedService, SCOPES_MAX, ServiceLogin, ServiceSession, Services,
-    shapes,
 };
 use opencoin_issuer::accounts::Token;
 use opencoin_issuer::{Reason, Refusal};
@@ -15,17 +16,18 @@ use super::convert::{self, secret};
 use super::sessions::count_login;
 use crate::callers::Holder;
 use crate::json::{HandlerResult, Json, PathParameter, document, no_content};
+#[cfg(feature = "openapi")]
 use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, TooLarge, TooManyRequests, Unauthorized, Unavailable,
 };
 use crate::server::Server;
 
 /// Declare a service. Only this answer shows its key.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/services", tag = "services", request_body = DeclareService,
     responses((status = 201, description = "The service was declared.", body = DeclaredService),
         Malformed, Unauthorized, Forbidden, Exists, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn declare(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
@@ -50,10 +52,10 @@ pub(crate) async fn declare(
 }
 
 /// The services of the account, and the last use of each.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/services", tag = "services",
     responses((status = 200, description = "All services, ordered by name.", body = Services), Unauthorized, Forbidden, Unavailable)
-)]
+))]
 pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Holder) -> HandlerResult {
     let services = server.accounts().services(caller.account).await?;
     document(
@@ -65,10 +67,10 @@ pub(crate) async fn list(State(server): State<Arc<Server>>, Holder(caller): Hold
 }
 
 /// Remove a service. Its sessions end at once.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     delete, path = "/v1/services/{id}", tag = "services", params(("id" = inline(shapes::ServiceId), Path, description = "The service.")),
     responses((status = 204, description = "The service was removed."), Unauthorized, Forbidden, NotFound, Unavailable)
-)]
+))]
 pub(crate) async fn remove(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
@@ -79,11 +81,11 @@ pub(crate) async fn remove(
 }
 
 /// Replace the key of a service. The old key and its sessions end at once.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/services/{id}/rotate", tag = "services", params(("id" = inline(shapes::ServiceId), Path, description = "The service.")),
     responses((status = 200, description = "The new key. Only this answer shows it.", body = RotatedService),
         Unauthorized, Forbidden, NotFound, Unavailable)
-)]
+))]
 pub(crate) async fn rotate(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,
@@ -100,11 +102,11 @@ pub(crate) async fn rotate(
 }
 
 /// Log in with the key of a service.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/services/session", tag = "services", request_body = ServiceLogin, security(()),
     responses((status = 201, description = "A session was opened.", body = ServiceSession),
         Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
-)]
+))]
 pub(crate) async fn open_session(
     State(server): State<Arc<Server>>,
     Json(login): Json<ServiceLogin>,

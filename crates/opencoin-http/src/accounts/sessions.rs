@@ -10,16 +10,17 @@ use opencoin_issuer::Refusal;
 use super::convert::{moment, secret};
 use crate::callers::{Holder, Leaver};
 use crate::json::{HandlerResult, Json, document, no_content};
+#[cfg(feature = "openapi")]
 use crate::problems::{Forbidden, Invalid, Malformed, TooLarge, TooManyRequests, Unauthorized, Unavailable};
 use crate::server::Server;
 
 /// Log in with a password. After five wrong passwords for a name, every further attempt has to wait. Names without an
 /// account are treated alike.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/sessions", tag = "sessions", request_body = Login, security(()),
     responses((status = 201, description = "A session was opened.", body = Session),
         Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
-)]
+))]
 pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Login>) -> HandlerResult {
     let opened = server
         .accounts()
@@ -37,21 +38,21 @@ pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Lo
 }
 
 /// End the session of the token at once.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     delete, path = "/v1/sessions", tag = "sessions",
     responses((status = 204, description = "The session has ended."), Unauthorized, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn close(State(server): State<Arc<Server>>, Leaver(caller): Leaver) -> HandlerResult {
     server.accounts().log_out(&caller).await?;
     no_content()
 }
 
 /// Change the password. All other password sessions end.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/v1/account/password", tag = "account", request_body = ChangePassword,
     responses((status = 204, description = "The password was changed."),
         Malformed, Unauthorized, Forbidden, TooLarge, Invalid, TooManyRequests, Unavailable)
-)]
+))]
 pub(crate) async fn change_password(
     State(server): State<Arc<Server>>,
     Holder(caller): Holder,

@@ -1,23 +1,18 @@
-//! The OpenAPI description of the whole API. The API for accounts is described by its handlers and the types of
-//! `opencoin-api`, the messages of the specification by [`messages`].
+//! The OpenAPI description of the whole API.
 //!
-//! `docs/openapi.json` holds the same text; a test compares them.
+//! The server serves files in `docs`. `cargo xtask openapi` generates them with the feature `openapi`, and a test compares
+//! them with what the handlers and types say.
 
+#[cfg(feature = "openapi")]
+mod generate;
+#[cfg(feature = "openapi")]
 mod messages;
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
-use axum::http::{Response, StatusCode};
-use opencoin_issuer::Reason;
-use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
 
-use super::accounts::{account, entries, payouts, services, sessions, transfers};
-use super::{operators, problems};
-
-/// The paths of the operator's listener, which has no rate limit.
-const ADMIN_PATHS: &str = "/v1/admin/";
+#[cfg(feature = "openapi")]
+pub use self::generate::generate;
 
 /// The readers of the description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,118 +23,27 @@ pub enum Audience {
     Operator,
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "OpenCoin issuer",
-        description = "The messages of the OpenCoin specification, and the issuer's own API for accounts. Amounts are whole numbers in \
-                       the smallest unit of the currency. Every error has a fixed word, in the header OpenCoin-Error and in its body.",
-    ),
-    security(("token" = [])),
-    modifiers(&Token),
-    components(schemas(problems::Problem)),
-    paths(
-        sessions::open, sessions::close, sessions::change_password,
-        account::show, account::change, account::balance, account::directory, entries::list,
-        transfers::pay, payouts::request, payouts::list, payouts::show,
-        services::declare, services::list, services::remove, services::rotate, services::open_session,
-    )
-)]
-struct Accounts;
-
-#[derive(OpenApi)]
-#[openapi(paths(
-    operators::accounts::create,
-    operators::accounts::list,
-    operators::accounts::show,
-    operators::accounts::replace_token,
-    operators::accounts::set_password,
-    operators::accounts::credit,
-    operators::accounts::debit,
-    operators::payouts::list,
-    operators::payouts::paid,
-    operators::payouts::failed,
-))]
-struct Admin;
-
-struct Token;
-
-impl Modify for Token {
-    fn modify(&self, document: &mut Document) {
-        let mut scheme = Http::new(HttpAuthScheme::Bearer);
-        scheme.description =
-            Some("The token of an account, a session or, under /v1/admin, an operator.".to_owned());
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("token", SecurityScheme::Http(scheme));
-    }
-}
-
-/// Returns the description as indented JSON with a final line break.
+/// The description as indented JSON.
 #[must_use]
-pub fn document(audience: Audience) -> String {
-    let mut document = Accounts::openapi().merge_from(messages::openapi());
-    if audience == Audience::Operator {
-        document.merge(Admin::openapi());
-    }
-    complete_operations(&mut document);
-    let mut json = document.to_pretty_json().expect("a description is JSON");
-    json.push('\n');
-    json
-}
-
-/// Gives every operation a unique id (the names of handlers are not unique), and adds the refusals that come before
-/// a handler is called.
-fn complete_operations(document: &mut Document) {
-    for (path, item) in &mut document.paths.paths {
-        let operations = [
-            ("get", &mut item.get),
-            ("post", &mut item.post),
-            ("put", &mut item.put),
-            ("patch", &mut item.patch),
-            ("delete", &mut item.delete),
-        ];
-        for (method, operation) in operations {
-            if let Some(operation) = operation {
-                operation.operation_id = Some(operation_id(method, path));
-                let refusals = &mut operation.responses.responses;
-                if !path.starts_with(ADMIN_PATHS) {
-                    let (status, response) =
-                        problems::response(Reason::TooManyRequests, "Too many requests from one address.");
-                    refusals.entry(status).or_insert(response);
-                }
-                if operation.request_body.is_some() {
-                    let (_, response) =
-                        problems::response(Reason::Malformed, "The body did not arrive in time.");
-                    let status = StatusCode::REQUEST_TIMEOUT.as_str().to_owned();
-                    refusals.entry(status).or_insert(response);
-                }
-            }
-        }
+pub fn document(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Public => include_str!("../../../../docs/openapi-public.json"),
+        Audience::Operator => include_str!("../../../../docs/openapi.json"),
     }
 }
 
-/// For example `post_v1_services_id_rotate`.
-fn operation_id(method: &str, path: &str) -> String {
-    let words = path
-        .split(|character: char| !character.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
-    words.fold(method.to_owned(), |id, word| format!("{id}_{word}"))
-}
+type Served = ([(HeaderName, &'static str); 1], &'static str);
 
 /// `GET /v1/openapi.json` of the public listener.
-pub(super) async fn public() -> Response<Body> {
+pub(super) async fn public() -> Served {
     json(document(Audience::Public))
 }
 
 /// `GET /v1/openapi.json` of the operator's listener.
-pub(super) async fn whole() -> Response<Body> {
+pub(super) async fn whole() -> Served {
     json(document(Audience::Operator))
 }
 
-fn json(document: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(document));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+fn json(document: &'static str) -> Served {
+    ([(CONTENT_TYPE, "application/json")], document)
 }

@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+#[cfg(feature = "openapi")]
+use opencoin_api::shapes;
 use opencoin_api::{
-    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword, shapes,
+    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
 };
 use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
 use opencoin_issuer::{Reason, Refusal};
@@ -13,17 +15,18 @@ use super::operator::{Admin, Operator};
 use crate::accounts::account::ByName;
 use crate::accounts::convert::secret;
 use crate::json::{HandlerResult, Json, Parameters, PathParameter, Problem, created, document, no_content};
+#[cfg(feature = "openapi")]
 use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized,
     Unavailable,
 };
 
 /// Open an account. Its token is shown this once.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts", tag = "admin", request_body = CreateAccount,
     responses((status = 201, description = "The account was opened.", body = CreatedAccount),
         Malformed, Unauthorized, Forbidden, Exists, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn create(
     State(admin): State<Admin>,
     _: Operator,
@@ -46,11 +49,11 @@ pub(crate) async fn create(
 }
 
 /// All accounts, ordered by name.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/admin/accounts", tag = "admin", params(ByName),
     responses((status = 200, description = "One page.", body = AdminAccounts),
         Malformed, Unauthorized, Forbidden, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn list(
     State(admin): State<Admin>,
     _: Operator,
@@ -65,10 +68,10 @@ pub(crate) async fn list(
 }
 
 /// One account.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/admin/accounts/{name}", tag = "admin", params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 200, description = "The account.", body = AdminAccount), Unauthorized, Forbidden, NotFound, Unavailable)
-)]
+))]
 pub(crate) async fn show(
     State(admin): State<Admin>,
     _: Operator,
@@ -79,12 +82,12 @@ pub(crate) async fn show(
 }
 
 /// Replace the token of an account. Only this answer shows it. The old token ends within ten seconds in all processes.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts/{name}/token", tag = "admin",
     params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 201, description = "The new token.", body = CreatedAccount),
         Unauthorized, Forbidden, NotFound, Unavailable)
-)]
+))]
 pub(crate) async fn replace_token(
     State(admin): State<Admin>,
     _: Operator,
@@ -102,12 +105,12 @@ pub(crate) async fn replace_token(
 }
 
 /// Set the password of an account. All its password sessions end.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/v1/admin/accounts/{name}/password", tag = "admin", request_body = SetPassword,
     params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 204, description = "The password was set."),
         Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn set_password(
     State(admin): State<Admin>,
     _: Operator,
@@ -123,13 +126,13 @@ pub(crate) async fn set_password(
 }
 
 /// Credit an incoming payment. Each reference is booked once.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts/{name}/credits", tag = "admin", request_body = Payment,
     params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 201, description = "It was credited.", body = PaymentReceipt),
         (status = 200, description = "It was credited before.", body = PaymentReceipt),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn credit(
     State(admin): State<Admin>,
     _: Operator,
@@ -142,13 +145,13 @@ pub(crate) async fn credit(
 }
 
 /// Debit an outgoing payment. Each reference is booked once.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts/{name}/debits", tag = "admin", request_body = Payment,
     params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 201, description = "It was debited.", body = PaymentReceipt),
         (status = 200, description = "It was debited before.", body = PaymentReceipt),
         Malformed, Unauthorized, Short, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn debit(
     State(admin): State<Admin>,
     _: Operator,

@@ -2,37 +2,43 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{FailPayout, PayPayout, Payout, PayoutState, Payouts, shapes};
+use opencoin_api::{FailPayout, PayPayout, PayoutState};
+#[cfg(feature = "openapi")]
+use opencoin_api::{Payout, Payouts, shapes};
 use opencoin_issuer::accounts::{page_length, text};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{PayoutFilter, Settlement};
 use serde::Deserialize;
+#[cfg(feature = "openapi")]
 use utoipa::{IntoParams, ToSchema};
 
 use super::operator::{Admin, Operator};
 use crate::accounts::convert;
 use crate::json::{HandlerResult, Json, Parameters, PathParameter, document};
+#[cfg(feature = "openapi")]
 use crate::problems::{
     Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, TooLarge, Unauthorized, Unavailable,
 };
 
 /// The page of payouts.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(IntoParams))]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub(crate) struct OfAll {
     /// The id above which the page begins.
-    #[param(value_type = Option<shapes::Cursor>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Cursor>, inline))]
     after: Option<u64>,
     /// The most payouts of the page.
-    #[param(value_type = Option<shapes::PageLength>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::PageLength>, inline))]
     limit: Option<u32>,
     /// `requested`: only payouts that the operator has not settled. No other state is accepted.
-    #[param(value_type = Option<Open>, inline)]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<Open>, inline))]
     state: Option<PayoutState>,
 }
 
 /// The one state that the parameter accepts.
+#[cfg(feature = "openapi")]
 #[derive(ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(dead_code, reason = "only for the description")]
@@ -41,11 +47,11 @@ enum Open {
 }
 
 /// The payouts of all accounts, ascending.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/admin/payouts", tag = "admin", params(OfAll),
     responses((status = 200, description = "One page.", body = Payouts),
         Malformed, Unauthorized, Forbidden, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn list(
     State(admin): State<Admin>,
     _: Operator,
@@ -67,12 +73,12 @@ pub(crate) async fn list(
 }
 
 /// Record that the bank has paid. A repetition with the same reference gets the same answer.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/payouts/{id}/paid", tag = "admin", request_body = PayPayout,
     params(("id" = inline(shapes::PayoutId), Path, description = "The payout.")),
     responses((status = 200, description = "The payout is settled.", body = Payout),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn paid(
     State(admin): State<Admin>,
     _: Operator,
@@ -84,12 +90,12 @@ pub(crate) async fn paid(
 
 /// Record that the bank could not pay. The amount is returned to the account. A repetition with the same reason gets the
 /// same answer.
-#[utoipa::path(
+#[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/payouts/{id}/failed", tag = "admin", request_body = FailPayout,
     params(("id" = inline(shapes::PayoutId), Path, description = "The payout.")),
     responses((status = 200, description = "The payout is settled.", body = Payout),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
-)]
+))]
 pub(crate) async fn failed(
     State(admin): State<Admin>,
     _: Operator,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use opencoin_crypto::CipherSuite;
 use opencoin_wallet::WalletError;
 
@@ -139,6 +140,21 @@ async fn only_current_keys_are_used_for_blinds() {
     mint(&mut wallet, 40).await.unwrap();
     let stack = wallet.send(None, 40, "").await.unwrap().stack;
     assert!(stack.coins.iter().all(|coin| coin.payload.denomination != 10));
+}
+
+/// The keys' signing window begins now by the issuer's clock, and later by the wallet's.
+#[tokio::test]
+async fn a_wallet_with_a_slow_clock_uses_keys_that_the_issuer_calls_current() {
+    let world = world();
+    for (behind_min, minted) in [(4, 5), (6, 0)] {
+        let network = Arc::clone(&world.network);
+        let clock = Arc::new(move || network.now() - TimeDelta::minutes(behind_min));
+        let mut wallet = world.open_with_clock(&format!("behind-{behind_min}"), clock);
+        wallet.use_token(token());
+        wallet.add(URL).await.unwrap();
+        assert_eq!(mint(&mut wallet, 5).await.is_ok(), minted > 0, "{behind_min} min");
+        assert_eq!(balance(&wallet).balance, minted);
+    }
 }
 
 /// There are more CDDs than one portion. Finished portions stay stored when the issuer stops answering, and

@@ -96,7 +96,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Account(command) => accounts::run(command, output).await?,
         Command::Payouts(command) => payouts::run(command, output).await?,
         Command::AdminToken(command) => admin_token::run(command, output)?,
-        Command::Openapi => output::exact(&openapi_document(Audience::Operator))?,
+        Command::Openapi => output::exact(openapi_document(Audience::Operator))?,
         Command::Signing(command) => books::signing(command, output).await?,
         Command::Prune(arguments) => prune::run(arguments, output).await?,
         Command::Backup(arguments) => backup::back_up(arguments, output).await?,

@@ -180,7 +180,7 @@ fn described(method: &str, path: &str, token: &str, body: &str) -> Request<Body>
 async fn a_parameter_or_field_that_is_too_long_is_refused() {
     let world = World::new().await;
     let holder = world.open("alice", 100).await;
-    let document: Value = serde_json::from_str(&openapi_document(Audience::Operator)).unwrap();
+    let document: Value = serde_json::from_str(openapi_document(Audience::Operator)).unwrap();
     let (mut parameters, mut fields) = (0, 0);
     for (path, operations) in document["paths"].as_object().unwrap() {
         let token = if path.starts_with("/v1/admin") {
@@ -260,7 +260,7 @@ fn written(body: &Value) -> String {
 /// The description has exactly the fields of the messages, with the bounds of the constants.
 #[test]
 fn the_description_matches_the_messages() {
-    let document: Value = serde_json::from_str(&openapi_document(Audience::Public)).unwrap();
+    let document: Value = serde_json::from_str(openapi_document(Audience::Public)).unwrap();
     let schemas = &document["components"]["schemas"];
     for (name, type_name) in [
         ("RequestCddSerial", RequestCddSerial::TYPE),
