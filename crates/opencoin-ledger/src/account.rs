@@ -35,7 +35,7 @@ impl AccountId {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
@@ -99,7 +99,7 @@ impl TokenHash {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

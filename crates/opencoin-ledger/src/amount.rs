@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Amount(u64);
 
-/// The number is not an amount: it is above [`Amount::MAX`] or below zero.
+/// The number is not an amount: it is above [`Amount::MAX`] or negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an amount must be between 0 and {}", Amount::MAX.0)]
 pub struct AmountError;
@@ -50,19 +50,19 @@ impl Amount {
         self.0 == 0
     }
 
-    /// The sum, or `None` when it is above [`Amount::MAX`].
+    /// The sum, or `None` if it is above [`Amount::MAX`].
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).and_then(|sum| Self::new(sum).ok())
     }
 
-    /// The difference, or `None` when it is below zero.
+    /// The difference, or `None` if it is negative.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// The product, or `None` when it is above [`Amount::MAX`].
+    /// The product, or `None` if it is above [`Amount::MAX`].
     #[must_use]
     pub fn checked_mul(self, factor: u64) -> Option<Self> {
         self.0
@@ -70,7 +70,7 @@ impl Amount {
             .and_then(|product| Self::new(product).ok())
     }
 
-    /// The sum of all, or `None` when it is above [`Amount::MAX`].
+    /// The sum of all, or `None` if it is above [`Amount::MAX`].
     #[must_use]
     pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
         amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)

@@ -1,4 +1,4 @@
-//! The journal: one record for each applied command, in double entry.
+//! The journal: one record for each applied command, in double entry. A mint that waits has no record yet.
 //!
 //! A record moves `amount` from its debit account to its credit account. A command that moves no money writes
 //! a record with amount zero and without accounts, so that the journal is complete. No record names a coin.
@@ -251,7 +251,7 @@ impl ContentDigest {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; CONTENT_DIGEST_BYTES] {
         &self.0

@@ -6,8 +6,8 @@
 //! and returns the resulting [`Postings`]. A store writes them in one transaction, under the conditions that
 //! they name. If a condition fails, nothing is written, and [`decide`] decides the batch on the stored rows.
 //!
-//! The conditions are stricter than the rules: what a batch receives, money or signatures, does not pay for
-//! anything in the same batch. So if the conditions hold, the commands have the same outcomes in any order.
+//! The conditions are stricter than the rules: money and signatures that a batch adds do not pay for anything
+//! in the same batch. So if the conditions hold, the commands have the same outcomes in any order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};

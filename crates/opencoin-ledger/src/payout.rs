@@ -16,7 +16,7 @@ impl PayoutNo {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0

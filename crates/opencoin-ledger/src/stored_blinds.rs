@@ -3,9 +3,9 @@
 //! Version 1, for fresh transactions, has only blinded numbers:
 //!
 //! - the version, in one byte
-//! - the number of mint keys and their ids; each key is written once, because a large request uses few keys
-//! - the number of blinds, and for each blind the index of its key, its reference and its number, each with
-//! its length   before it
+//! - the number of mint keys, and their ids; each key is written once, because a large request uses few keys
+//! - the number of blinds, and for each the index of its key, the length of its reference, the reference,
+//!   the length of its number and the number
 //!
 //! Counts, indices and lengths are 4 bytes, big-endian. Version 2 has a byte before the length of each
 //! number: 0 for a blinded number, 1 for a signature. It has at least one signature, so blinds have only one

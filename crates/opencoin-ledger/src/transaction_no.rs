@@ -15,7 +15,7 @@ impl TransactionNo {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0

@@ -30,7 +30,7 @@ impl TransactionReference {
         Ok(Self(bytes))
     }
 
-    /// The bytes.
+    /// The bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -17,7 +17,7 @@ impl MintKeyNo {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i32 {
         self.0
